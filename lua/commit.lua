@@ -1,0 +1,277 @@
+-- Write any number of entities, all or nothing.
+--
+-- First everything is looked at: the rows must be as the writer saw them, the unique values free, and
+-- every key of the right type. Only then is anything written, one command a key. A script that
+-- was carried out and is sent again (the client library does that when a connection breaks) finds
+-- its own outcome and succeeds again.
+--
+-- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets), numbers,
+-- prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is done
+-- (strings).
+--
+-- Request: done      = key under which a commit with inserts is noted; remember = for so many seconds
+--          take      = {counter, live}: the only insert gets its id here. Until then it is '' at the
+--                      end of its key and of all its members, and as its holder of unique values
+--          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
+--          updates   = list of {key, {field, ...}, {expected value or false, ...},
+--                      {new value or false, ...}}; the new values go with the first fields, the
+--                      others are only compared
+--          deletes   = list of {key, {field, ...}, {expected value or false, ...}}
+--          releases  = list of {hash, {value, ...}, {id, ...}}
+--          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
+--          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
+--          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
+--          born, died = {[bitmap] = {id, ...}}
+--
+-- Reply:   'ok', the id taken or ''
+--          'unreadable', key                 a key holds another type
+--          'deleted', row                    an updated row is gone
+--          'race', row, field, ...           these fields are not as expected
+--          'exists', row                     an inserted row is there already
+--          'unique', hash, value, id, holder the value belongs to another
+
+-- @include lib/chunks
+-- @include lib/counter
+-- @include lib/live
+
+local request = cmsgpack.unpack(ARGV[1])
+
+-- Looking.
+
+local function done_before()
+    return request.done and redis.call('GET', request.done)
+end
+
+local function new_rows_are_free()
+    for _, insert in ipairs(request.inserts) do
+        local key = insert[1] .. insert[2]
+        if insert[2] ~= '' and redis.call('EXISTS', key) == 1 then
+            return {'exists', key}
+        end
+    end
+end
+
+-- Which of the fields differ from what was expected; none where all of them already are what
+-- they shall become.
+local function differences(fields, found, expected, becomes)
+    local differing, is_done = {}, true
+    for position, field in ipairs(fields) do
+        local value, want = found[position], becomes[position]
+        if want == nil then
+            want = expected[position]
+        end
+        if value ~= expected[position] then
+            differing[#differing + 1] = field
+        end
+        is_done = is_done and value == want
+    end
+    return is_done and {} or differing
+end
+
+local function is_empty(values)
+    for _, value in ipairs(values) do
+        if value then
+            return false
+        end
+    end
+    return true
+end
+
+-- Old rows are as expected. What happens to one that is gone is the caller's to say.
+local function rows_are_as_expected(rows, when_gone)
+    for _, row in ipairs(rows) do
+        local key, fields, expected, becomes = row[1], row[2], row[3], row[4] or {}
+        local found = redis.pcall('HMGET', key, unpack(fields))
+        if found.err then
+            return {'unreadable', key}
+        end
+        if is_empty(found) and redis.call('EXISTS', key) == 0 then
+            if when_gone then
+                return {when_gone, key}
+            end
+        else
+            local differing = differences(fields, found, expected, becomes)
+            if #differing > 0 then
+                return {'race', key, unpack(differing)}
+            end
+        end
+    end
+end
+
+local function keys_have_type(keys, wanted)
+    for key in pairs(keys) do
+        local kind = redis.call('TYPE', key).ok
+        if kind ~= wanted and kind ~= 'none' then
+            return {'unreadable', key}
+        end
+    end
+end
+
+local function hashes(rows)
+    local keys = {}
+    for _, row in ipairs(rows) do
+        keys[row[1]] = true
+    end
+    return keys
+end
+
+local function all_keys_have_their_type()
+    return keys_have_type(request.sets.remove, 'set')
+        or keys_have_type(request.sets.add, 'set')
+        or keys_have_type(request.zsets.remove, 'zset')
+        or keys_have_type(request.zsets.add, 'zset')
+        or keys_have_type(request.born, 'string')
+        or keys_have_type(request.died, 'string')
+        or keys_have_type(hashes(request.releases), 'hash')
+        or keys_have_type(hashes(request.claims), 'hash')
+end
+
+-- Unique values that this very commit gives up: hash, then value, to the id that had it.
+local function given_up()
+    local all = {}
+    for _, release in ipairs(request.releases) do
+        local holders = {}
+        for position, value in ipairs(release[2]) do
+            holders[value] = release[3][position]
+        end
+        all[release[1]] = holders
+    end
+    return all
+end
+
+-- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone.
+local function claims_are_free()
+    local released = given_up()
+    for _, claim in ipairs(request.claims) do
+        local hash, values, ids, head = claim[1], claim[2], claim[3], claim[4]
+        local holders, leaving, taken = fields_of(hash, values), released[hash] or {}, {}
+        for position, value in ipairs(values) do
+            local id, holder = ids[position], holders[position]
+            if holder and holder ~= id and leaving[value] ~= holder
+                and redis.call('EXISTS', head .. holder) == 1 then
+                return {'unique', hash, value, id, holder}
+            end
+            if taken[value] and taken[value] ~= id then
+                return {'unique', hash, value, id, taken[value]}
+            end
+            taken[value] = id
+        end
+    end
+end
+
+-- Writing.
+
+-- Put the id that was taken where the request has none.
+local function complete(id)
+    local function append(lists, step)
+        for _, list in pairs(lists) do
+            for position = step, #list, step do
+                list[position] = list[position] .. id
+            end
+        end
+    end
+    request.inserts[1][2] = id
+    append(request.sets.add, 1)
+    append(request.zsets.add, 2)
+    append(request.born, 1)
+    for _, claim in ipairs(request.claims) do
+        append({claim[3]}, 1)
+    end
+end
+
+local function write_rows()
+    for _, insert in ipairs(request.inserts) do
+        local head, id, primary, pairs_of_row = insert[1], insert[2], insert[3], insert[4]
+        redis.call('HSET', head .. id, primary, id, unpack(pairs_of_row))
+    end
+    for _, update in ipairs(request.updates) do
+        local key, fields, becomes = update[1], update[2], update[4]
+        local set, unset = {}, {}
+        for position, value in ipairs(becomes) do
+            if value then
+                set[#set + 1] = fields[position]
+                set[#set + 1] = value
+            else
+                unset[#unset + 1] = fields[position]
+            end
+        end
+        in_chunks('HSET', key, set)
+        in_chunks('HDEL', key, unset)
+    end
+    for _, delete in ipairs(request.deletes) do
+        redis.call('DEL', delete[1])
+    end
+end
+
+local function write_unique_values()
+    for _, release in ipairs(request.releases) do
+        local hash, values, ids = release[1], release[2], release[3]
+        local own = {}
+        for position, holder in ipairs(fields_of(hash, values)) do
+            if holder == ids[position] then
+                own[#own + 1] = values[position]
+            end
+        end
+        in_chunks('HDEL', hash, own)
+    end
+    for _, claim in ipairs(request.claims) do
+        local set = {}
+        for position, value in ipairs(claim[2]) do
+            set[#set + 1] = value
+            set[#set + 1] = claim[3][position]
+        end
+        in_chunks('HSET', claim[1], set)
+    end
+end
+
+local function write_each(command, lists)
+    for key, arguments in pairs(lists) do
+        in_chunks(command, key, arguments)
+    end
+end
+
+local function write_entries()
+    write_each('SREM', request.sets.remove)
+    write_each('ZREM', request.zsets.remove)
+    write_each('SADD', request.sets.add)
+    write_each('ZADD', request.zsets.add)
+end
+
+local function write_live_ids()
+    for bitmap, ids in pairs(request.born) do
+        mark_live(bitmap, ids)
+    end
+    for bitmap, ids in pairs(request.died) do
+        mark_dead(bitmap, ids)
+    end
+end
+
+-- The story.
+
+local id = done_before()
+if id then
+    return {'ok', id}
+end
+
+local objection = new_rows_are_free()
+    or rows_are_as_expected(request.updates, 'deleted')
+    or rows_are_as_expected(request.deletes, nil)
+    or all_keys_have_their_type()
+    or claims_are_free()
+if objection then
+    return objection
+end
+
+id = ''
+if request.take then
+    id = take_ids(request.take[1], request.take[2], '1')
+    complete(id)
+end
+write_rows()
+write_unique_values()
+write_entries()
+write_live_ids()
+if request.done then
+    redis.call('SET', request.done, id, 'EX', request.remember)
+end
+return {'ok', id}

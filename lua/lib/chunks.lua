@@ -1,0 +1,34 @@
+-- Commands of any number of arguments. Lua's `unpack` takes some 7,000 values at most.
+
+local CHUNK = 4000  -- even, so that pairs stay together
+
+-- Call `command key ...` with all the arguments, a chunk at a time.
+local function in_chunks(command, key, arguments)
+    local count = #arguments
+    if count <= CHUNK then
+        if count > 0 then
+            redis.call(command, key, unpack(arguments))
+        end
+        return
+    end
+    for first = 1, count, CHUNK do
+        local last = math.min(first + CHUNK - 1, count)
+        redis.call(command, key, unpack(arguments, first, last))
+    end
+end
+
+-- The values of these fields of a hash, in order; false where there is none.
+local function fields_of(key, fields)
+    if #fields <= CHUNK then
+        return redis.call('HMGET', key, unpack(fields))
+    end
+    local values = {}
+    for first = 1, #fields, CHUNK do
+        local last = math.min(first + CHUNK - 1, #fields)
+        local some = redis.call('HMGET', key, unpack(fields, first, last))
+        for position = 1, #some do
+            values[first + position - 1] = some[position]
+        end
+    end
+    return values
+end

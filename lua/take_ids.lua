@@ -1,0 +1,16 @@
+-- Take ids for entities that will be written later.
+--
+-- Keys: the counter, a string; the bitmap of live ids, which begins with the first id.
+--
+-- Request: counter = key
+--          live    = key of the bitmap; absent: none is kept
+--          count   = how many, as a string
+--
+-- Reply:   the last id taken; the others are those just below it.
+--
+-- Repeated by the client library, it skips ids. Nothing is lost by that.
+
+-- @include lib/counter
+
+local request = cmsgpack.unpack(ARGV[1])
+return take_ids(request.counter, request.live, request.count)

@@ -1,0 +1,116 @@
+"""An object mapper for Redis and Valkey: correct under races and faults, fast, plain.
+
+    >>> import rom
+    >>> class User(rom.Model):
+    ...     name = rom.Text(required=True, unique=True)
+    ...     age = rom.Integer(index=True)
+    >>> User(name='Ann', age=42).save()
+    3
+    >>> User.get_by(name='Ann').age
+    42
+
+`__all__` has the names of rom 1.x, so that ``from rom import *`` brings nothing that a program of
+its time does not expect; what is new is reached as ``rom.AsyncSession``.
+"""
+
+from rom import columns, exceptions, model, query, util
+from rom._version import VERSION
+from rom.classproperty import ClassProperty
+from rom.columns import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Decimal,
+    Float,
+    Integer,
+    Json,
+    PrimaryKey,
+    SaferDateTime,
+    String,
+    Text,
+    Time,
+)
+from rom.drivers.connection import connect as connect
+from rom.encoding.keygens import (
+    CASE_INSENSITIVE,
+    FULL_TEXT,
+    IDENTITY,
+    IDENTITY_CI,
+    IDENTITY_STRING,
+    IDENTITY_STRING_CI,
+    SIMPLE,
+    SIMPLE_CI,
+)
+from rom.exceptions import (
+    BulkError,
+    ColumnError,
+    DataRaceError,
+    EntityDeletedError,
+    InvalidColumnValue,
+    InvalidOperation,
+    MissingColumn,
+    ORMError,
+    QueryError,
+    RestrictError,
+    UniqueKeyViolation,
+    UnsafeError,
+)
+from rom.exceptions import CorruptRowError as CorruptRowError
+from rom.exceptions import ServerError as ServerError
+from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.model import Model
+from rom.query import Query
+from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
+from rom.sessions import AsyncSession as AsyncSession
+from rom.sessions import Session as Session
+from rom.sessions import session
+
+__all__ = [
+    'CASE_INSENSITIVE',
+    'FULL_TEXT',
+    'IDENTITY',
+    'IDENTITY_CI',
+    'IDENTITY_STRING',
+    'IDENTITY_STRING_CI',
+    'MODELS',
+    'MODELS_REFERENCED',
+    'SIMPLE',
+    'SIMPLE_CI',
+    'SKIP_ON_DELETE',
+    'VERSION',
+    'Boolean',
+    'BulkError',
+    'ClassProperty',
+    'Column',
+    'ColumnError',
+    'DataRaceError',
+    'Date',
+    'DateTime',
+    'Decimal',
+    'EntityDeletedError',
+    'Float',
+    'Integer',
+    'InvalidColumnValue',
+    'InvalidOperation',
+    'Json',
+    'MissingColumn',
+    'Model',
+    'ORMError',
+    'PrimaryKey',
+    'Query',
+    'QueryError',
+    'RestrictError',
+    'SaferDateTime',
+    'String',
+    'Text',
+    'Time',
+    'UniqueKeyViolation',
+    'UnsafeError',
+    'columns',
+    'exceptions',
+    'model',
+    'query',
+    'session',
+    'util',
+]

@@ -1,0 +1,257 @@
+"""Changes: what a program wants of a row, and the write that brings it about. Pure.
+
+A :class:`Change` says what was known of a row and what it shall be. :func:`plan` works out the
+:class:`Write`: which values the row must still have for the write to be right, what the row becomes,
+which index entries go and come, which unique values are given up and claimed.
+
+Only what changed is written, and only what the outcome depends on is compared: a column that another
+writer changed and that has no part in this write is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from rom.encoding.legacy import list_entries, listed_entries
+from rom.entries import ColumnIndex, Entries, Entry, NotingMapping
+from rom.exceptions import CorruptRowError
+from rom.schema import INDEX_DATA, Schema
+
+Kind: TypeAlias = Literal['insert', 'update', 'delete']
+Raw: TypeAlias = Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a program wants of one row.
+
+    Attributes:
+        schema: the model's.
+        kind: what is to happen to the row.
+        id: the entity's; None when the server shall give one.
+        stored: the row as it was last seen, by column.
+        wanted: the columns to write, encoded; None removes one.
+        values: the Python values behind `wanted`.
+        full: write every index entry again, not only those that changed.
+        forced: write even though another writer was there, or the old values make no sense.
+    """
+
+    schema: Schema
+    kind: Kind
+    id: int | None
+    stored: Raw
+    wanted: Mapping[str, bytes | None]
+    values: Mapping[str, Any]
+    full: bool = False
+    forced: bool = False
+
+    @property
+    def outcome(self) -> dict[str, bytes]:
+        """The row afterwards, as far as it is known."""
+        row = {**self.stored, **self.wanted}
+        return {name: raw for name, raw in row.items() if raw is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """How a change is carried out, in the terms of Redis.
+
+    Attributes:
+        change: what it brings about.
+        expected: the values that the row must still have; None for a column that it must lack.
+            The columns of `becomes` come first, in the same order.
+        becomes: the columns to write; None removes one.
+        removed, added: index entries.
+        released, claimed: unique values, as (key, value).
+    """
+
+    change: Change
+    expected: Mapping[str, bytes | None]
+    becomes: Mapping[str, bytes | None]
+    removed: Entries
+    added: Entries
+    released: tuple[Entry, ...]
+    claimed: tuple[Entry, ...]
+
+    @property
+    def outcome(self) -> dict[str, bytes]:
+        """The row afterwards, as far as it is known."""
+        row = {**self.change.stored, **self.becomes}
+        return {name: raw for name, raw in row.items() if raw is not None}
+
+
+class RowValues(Mapping[str, Any]):
+    """A row's Python values: those already at hand, the others decoded when they are asked for."""
+
+    def __init__(self, schema: Schema, raw: Raw, known: Mapping[str, Any], lenient: bool) -> None:
+        self._schema = schema
+        self._raw = raw
+        self._known = known
+        self._lenient = lenient
+
+    def __getitem__(self, name: str) -> Any:
+        column = self._schema.columns[name]
+        if name in self._known:
+            return self._known[name]
+        raw = self._raw.get(name)
+        if raw is None:
+            return None
+        try:
+            return column.read_stored(raw, self._schema.keys.namespace)
+        except CorruptRowError:
+            if self._lenient:
+                return None
+            raise
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schema.columns)
+
+    def __len__(self) -> int:
+        return len(self._schema.columns)
+
+
+def plan(change: Change) -> Write:
+    """Work out the write that brings a change about.
+
+    Raises:
+        CorruptRowError: an old value that the write depends on does not decode.
+        InvalidColumnValue: a keygen failed.
+    """
+    if change.schema.keep_index_data or INDEX_DATA in change.stored:
+        return _plan_with_list(change)
+    old, new, read = _entry_changes(change)
+    return _write(change, old, new, read, {})
+
+
+def _plan_with_list(change: Change) -> Write:
+    """The write for a row that has rom 1.x's list of entries, or shall have one.
+
+    The list may name entries that no value implies any more, so all entries are looked at, and the
+    whole row is expected to be as it was.
+    """
+    schema = change.schema
+    before, after = _values_before(change), _values_after(change)
+    old = _all_entries(schema, before) if change.kind != 'insert' else {}
+    if INDEX_DATA in change.stored:
+        listed = listed_entries(schema.keys, change.stored[INDEX_DATA])
+        old.update((entry, score) for entry, score in listed.items() if entry not in old)
+    new = _all_entries(schema, after) if change.kind != 'delete' else {}
+    kept = list_entries(schema.keys, new) if schema.keep_index_data else None
+    becomes: dict[str, bytes | None] = {}
+    if change.kind != 'delete' and kept != change.stored.get(INDEX_DATA):
+        becomes[INDEX_DATA] = kept
+    # What 1.x wrote is not to be trusted: every entry is written again.
+    return _write(replace(change, full=True), old, new, set(schema.columns), becomes)
+
+
+def _write(
+    change: Change, old: Entries, new: Entries, read: set[str], extra: Mapping[str, bytes | None]
+) -> Write:
+    schema = change.schema
+    released, claimed = _unique_changes(change, read)
+    becomes: dict[str, bytes | None] = {**change.wanted, **extra}
+    if change.kind == 'insert':
+        becomes.pop(schema.primary, None)
+    again = change.full or change.forced
+    return Write(
+        change=change,
+        expected=_expected(change, becomes, read),
+        becomes=becomes,
+        removed={e: s for e, s in old.items() if e not in new},
+        added=new if again else {e: s for e, s in new.items() if old.get(e, b'') != s},
+        released=released,
+        claimed=claimed,
+    )
+
+
+def _expected(
+    change: Change, becomes: Mapping[str, bytes | None], read: set[str]
+) -> dict[str, bytes | None]:
+    """The columns to compare: those written, those the outcome depends on, and 1.x's list.
+
+    The list is compared even where there was none, so that one that 1.x has written since is seen.
+    """
+    if change.kind == 'insert':
+        return {}
+    others = sorted((read | {INDEX_DATA}) - becomes.keys() - {change.schema.primary})
+    return {name: change.stored.get(name) for name in (*becomes, *others)}
+
+
+def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
+    """Old and new entries of the columns concerned, and the columns that they depend on."""
+    old: Entries = {}
+    new: Entries = {}
+    read: set[str] = set()
+    before, after = _values_before(change), _values_after(change)
+    for name, index in change.schema.indexes.items():
+        if index.depends_on_others:
+            seen_before, seen_after = NotingMapping(before), NotingMapping(after)
+            old_here = index.entries(seen_before) if change.kind != 'insert' else {}
+            new_here = index.entries(seen_after) if change.kind != 'delete' else {}
+            depends = {name} | seen_before.read | seen_after.read
+            if change.kind == 'update' and depends.isdisjoint(change.wanted):
+                continue
+            read |= depends
+        elif change.kind == 'update' and name not in change.wanted:
+            continue
+        else:
+            old_here = _column_entries(index, name, before) if change.kind != 'insert' else {}
+            new_here = _column_entries(index, name, after) if change.kind != 'delete' else {}
+            read.add(name)
+        old.update(old_here)
+        new.update(new_here)
+    return old, new, read
+
+
+def _column_entries(index: ColumnIndex, name: str, values: Mapping[str, Any]) -> Entries:
+    return index.entries({name: values[name]})
+
+
+def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:
+    found: Entries = {}
+    for index in schema.indexes.values():
+        found.update(index.entries(values))
+    return found
+
+
+def _values_before(change: Change) -> Mapping[str, Any]:
+    lenient = change.forced or change.kind == 'delete'
+    return RowValues(change.schema, change.stored, _id_of(change), lenient)
+
+
+def _values_after(change: Change) -> Mapping[str, Any]:
+    known = {**change.values, **_id_of(change)}
+    return RowValues(change.schema, change.outcome, known, change.forced)
+
+
+def _id_of(change: Change) -> dict[str, int]:
+    return {} if change.id is None else {change.schema.primary: change.id}
+
+
+def _unique_changes(
+    change: Change, read: set[str]
+) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """The unique values given up and claimed; notes the columns that they depend on."""
+    released, claimed = [], []
+    outcome = change.outcome if change.kind != 'delete' else {}
+    for unique in change.schema.uniques:
+        if change.kind == 'update' and change.wanted.keys().isdisjoint(unique.columns):
+            continue
+        read.update(unique.columns)
+        before, after = unique.value(change.stored), unique.value(outcome)
+        if before is not None and before != after:
+            released.append((unique.key, before))
+        if after is not None and (before != after or change.full or change.forced):
+            claimed.append((unique.key, after))
+    return tuple(released), tuple(claimed)
+
+
+def entries_of(schema: Schema, stored: Raw) -> Entries:
+    """Every index entry that a row implies.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+    """
+    return _all_entries(schema, RowValues(schema, stored, {}, lenient=False))

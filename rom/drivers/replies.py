@@ -1,0 +1,70 @@
+"""What both drivers make of requests and of errors: how a request is sent, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis.exceptions
+
+from rom.drivers.scripts import loaded
+from rom.exceptions import ServerError, ServerUnavailable
+from rom.ops.requests import Command, Script
+
+
+def command_of(request: Command | Script) -> tuple[Any, ...]:
+    """A request as the arguments of `execute_command`."""
+    if isinstance(request, Command):
+        return request.args
+    return ('EVALSHA', loaded(request.name).digest, 1, request.key, request.request)
+
+
+def is_unknown_script(reply: object) -> bool:
+    """The server does not have the script."""
+    return isinstance(reply, redis.exceptions.NoScriptError)
+
+
+def raise_first_error(replies: list[Any]) -> list[Any]:
+    """The replies of a pipeline; the first that is an error is raised."""
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+@contextmanager
+def own_errors(connection: Any) -> Iterator[None]:
+    """Turn the client library's errors into ours.
+
+    Raises:
+        ServerUnavailable: no connection, or it broke, or timed out.
+        ServerError: the server answered with an error.
+    """
+    try:
+        yield
+    except (
+        redis.exceptions.ConnectionError,
+        redis.exceptions.TimeoutError,
+        ConnectionError,
+        TimeoutError,
+    ) as error:
+        if isinstance(error, redis.exceptions.AuthenticationError):
+            raise ServerError(f'{_where(connection)} refused to let us in: {error}') from None
+        raise ServerUnavailable(
+            f'no answer from Redis at {_where(connection)}: {error}. Start a server there, or name '
+            'another with rom.util.set_connection_settings(...) or ROM_REDIS_URI; '
+            "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom[embedded]')"
+        ) from None
+    except redis.exceptions.RedisError as error:
+        raise ServerError(f'Redis at {_where(connection)}: {error}') from None
+
+
+def _where(connection: Any) -> str:
+    """A connection's address, without its password."""
+    pool = getattr(connection, 'connection_pool', None)
+    options = getattr(pool, 'connection_kwargs', {})
+    if options.get('path'):
+        return f'unix:{options["path"]}'
+    host, port = options.get('host', 'localhost'), options.get('port', 6379)
+    return f'{host}:{port}/{options.get("db") or 0}'

@@ -1,0 +1,80 @@
+"""The driver that runs operations on a `redis.Redis`."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import redis
+
+from rom.drivers.replies import command_of, is_unknown_script, own_errors, raise_first_error
+from rom.drivers.scripts import loaded
+from rom.ops.requests import Command, Operation, Pipeline, Request, Script
+
+T = TypeVar('T')
+
+
+class SyncDriver:
+    """Runs operations, blocking.
+
+    >>> from rom.ops.requests import Command
+    >>> def ping():
+    ...     reply = yield Command('PING')
+    ...     return reply
+    >>> SyncDriver(connection).run(ping())
+    b'PONG'
+    """
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self.connection = connection
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation's requests; returns what it returns.
+
+        Raises:
+            ORMError: what the operation raises, or what went wrong with the server.
+        """
+        try:
+            request = next(operation)
+            while True:
+                try:
+                    reply = self.perform(request)
+                except BaseException as error:
+                    request = operation.throw(error)
+                else:
+                    request = operation.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def perform(self, request: Request) -> Any:
+        """Carry out one request; the reply, bytes whatever the client would decode."""
+        with own_errors(self.connection):
+            if isinstance(request, Pipeline):
+                return self._pipeline(request)
+            if isinstance(request, Script):
+                return self._script(request)
+            return self._call(*request.args)
+
+    def _call(self, *args: Any) -> Any:
+        return self.connection.execute_command(*args, NEVER_DECODE=True)
+
+    def _script(self, request: Script) -> Any:
+        try:
+            return self._call(*command_of(request))
+        except redis.exceptions.NoScriptError:
+            return self._call('EVAL', loaded(request.name).source, 1, request.key, request.request)
+
+    def _pipeline(self, pipeline: Pipeline) -> list[Any]:
+        replies = self._send(pipeline.requests)
+        unknown = [place for place, reply in enumerate(replies) if is_unknown_script(reply)]
+        for place in unknown:
+            script = pipeline.requests[place]
+            assert isinstance(script, Script)
+            replies[place] = self._script(script)
+        return raise_first_error(replies)
+
+    def _send(self, requests: tuple[Command | Script, ...]) -> list[Any]:
+        with self.connection.pipeline(transaction=False) as pipe:
+            for request in requests:
+                pipe.execute_command(*command_of(request), NEVER_DECODE=True)
+            return pipe.execute(raise_on_error=False)

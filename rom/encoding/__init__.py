@@ -1,0 +1,1 @@
+"""How values, scores, words and keys are written in Redis: pure functions, no server."""

@@ -1,0 +1,69 @@
+"""The names of a model's keys in Redis: the layout that rom 1.x data has, and `live`, which is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from rom.encoding.text import as_bytes
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one model.
+
+    >>> keys = Keys('users', 'id')
+    >>> keys.row(5), keys.counter, keys.word('name', 'cat')
+    (b'users:5', b'users:id:', b'users:name:cat:idx')
+    """
+
+    namespace: str
+    primary: str
+
+    @cached_property
+    def head(self) -> bytes:
+        """What every key of the model starts with."""
+        return as_bytes(self.namespace) + b':'
+
+    @cached_property
+    def counter(self) -> bytes:
+        """String: the last id taken."""
+        return self.head + as_bytes(self.primary) + b':'
+
+    @cached_property
+    def live(self) -> bytes:
+        """Bitmap: a bit for each id that exists."""
+        return self.counter + b'live'
+
+    def done(self, token: bytes) -> bytes:
+        """String that lives a few minutes: the commit with this token has been carried out."""
+        return self.counter + b'done:' + token
+
+    def row(self, id: int | bytes) -> bytes:
+        """Hash: an entity's columns."""
+        return self.head + (id if isinstance(id, bytes) else b'%d' % id)
+
+    def word(self, column: str, word: str | bytes) -> bytes:
+        """Set: the ids that have the word. (A sub-index's sorted set has the same form.)"""
+        return self.head + as_bytes(column) + b':' + as_bytes(word) + b':idx'
+
+    def scores(self, column: str) -> bytes:
+        """Sorted set: id by number. `column` may name a sub-index, as in `col:x`."""
+        return self.head + as_bytes(column) + b':idx'
+
+    def prefixes(self, column: str) -> bytes:
+        """Sorted set: value, NUL, id."""
+        return self.head + as_bytes(column) + b':pre'
+
+    def suffixes(self, column: str) -> bytes:
+        """Sorted set: reversed value, NUL, id."""
+        return self.head + as_bytes(column) + b':suf'
+
+    def geo(self, name: str) -> bytes:
+        """Sorted set: id by geohash."""
+        return self.head + as_bytes(name) + b':geo'
+
+    def unique(self, columns: Sequence[str]) -> bytes:
+        """Hash: unique value to id; for a group of columns, their names sorted."""
+        return self.head + as_bytes(':'.join(sorted(columns))) + b':uidx'

@@ -1,0 +1,65 @@
+"""The list of index entries that rom 1.x kept in each row, as the field `-index-data-`.
+
+JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column, string],
+and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as bare strings.
+We need no such list, but rows that 1.x wrote have one, which names entries that a model as it is
+declared today may no longer imply; and models that are still written by 1.x must go on having it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from rom.encoding.keys import Keys
+from rom.encoding.text import as_bytes
+
+_Entry = tuple[bytes, bytes]
+
+
+def listed_entries(keys: Keys, index_data: bytes) -> dict[_Entry, bytes | None]:
+    """The entries that a row's list names, scores unknown. What is no such list names none.
+
+    >>> listed_entries(Keys('N', 'id'), b'[["c:x"], ["n"], [["c", "x"]], {}, {}]')
+    {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'', (b'N:c:pre', b'x\\x00'): b''}
+    """
+    try:
+        words, scored, prefixes, suffixes, geos = json.loads(index_data)
+    except (ValueError, TypeError):
+        return {}
+    found: dict[_Entry, bytes | None] = {(keys.scores(name), b''): None for name in words}
+    found.update(((keys.scores(name), b''), b'') for name in scored)
+    for kind, pairs in ((keys.prefixes, prefixes), (keys.suffixes, suffixes)):
+        for pair in pairs:
+            if isinstance(pair, str):
+                geos = [*geos, pair]
+            else:
+                found[kind(pair[0]), as_bytes(pair[1]) + b'\0'] = b''
+    found.update(((keys.geo(name), b''), b'') for name in geos)
+    return found
+
+
+def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
+    """The list for a row that has these entries, as 1.x writes it.
+
+    >>> list_entries(Keys('N', 'id'), {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'1.0'})
+    b'[["c:x"], ["n"], [], [], []]'
+    """
+    words, scored, prefixes, suffixes = [], [], [], []
+    for (key, stem), score in entries.items():
+        name = _text(key[len(keys.head) : -4])
+        if key.endswith(b':idx'):
+            (words if score is None else scored).append(name)
+        else:
+            pairs = prefixes if key.endswith(b':pre') else suffixes
+            pairs.append([name, _text(stem[:-1])])
+    lists: Iterable[list[object]] = (words, scored, prefixes, suffixes, [])
+    return json.dumps(list(lists)).encode('ascii')
+
+
+def _text(raw: bytes) -> str:
+    """Text as 1.x has it in the list; bytes that are no UTF-8, which it cannot have, as latin-1."""
+    try:
+        return raw.decode('utf-8')
+    except UnicodeDecodeError:
+        return raw.decode('latin-1')

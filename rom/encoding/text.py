@@ -1,0 +1,36 @@
+"""Where text or bytes come in from outside: the one place that asks which of the two it was."""
+
+from __future__ import annotations
+
+import six
+
+from rom.exceptions import InvalidColumnValue
+
+
+def as_bytes(value: str | bytes) -> bytes:
+    """UTF-8 for text; bytes as they are.
+
+    Raises:
+        InvalidColumnValue: text that UTF-8 cannot say (a lone surrogate).
+
+    >>> as_bytes('é'), as_bytes(b'\\xff')
+    (b'\\xc3\\xa9', b'\\xff')
+    """
+    try:
+        return six.ensure_binary(value, 'utf-8')
+    except UnicodeEncodeError as error:
+        raise InvalidColumnValue(
+            f'{value!r} holds a lone surrogate at position {error.start}, '
+            'which UTF-8 cannot store; replace or remove it'
+        ) from None
+
+
+def as_text(value: str | bytes) -> str:
+    """Text as it is; bytes read as UTF-8, and what is none of it kept with surrogates.
+
+    For messages and names only: what it returns need not encode again.
+
+    >>> as_text(b'caf\\xc3\\xa9'), as_text('x')
+    ('café', 'x')
+    """
+    return six.ensure_text(value, 'utf-8', 'surrogateescape')

@@ -1,0 +1,410 @@
+"""Model: the metaclass, which turns a class body into a schema, and an entity's life.
+
+An entity has an encoded past and a Python present: `_stored` is what Redis is known to have, `_values` what
+was read or set since, `_changed` the names that were set. What a save writes is their difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, overload
+
+from rom import current
+from rom.changes import Change
+from rom.classproperty import ClassProperty
+from rom.columns import Column, PrimaryKey
+from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
+from rom.query import Query
+from rom.registry import MODELS, register
+from rom.schema import Schema, build
+
+if TYPE_CHECKING:
+    import redis
+    from typing_extensions import Self
+
+    from rom.sessions import AsyncSession, Session
+
+
+class ModelMeta(type):
+    """Builds and registers the schema of each model."""
+
+    def __new__(
+        meta, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
+    ) -> ModelMeta:
+        if not any(isinstance(base, ModelMeta) for base in bases):
+            model = super().__new__(meta, name, bases, body, **options)
+            MODELS[name] = model
+            return model
+        columns = _columns(name, bases, body)
+        model = super().__new__(meta, name, bases, body, **options)
+        schema = build(
+            name,
+            columns,
+            body.get('_namespace'),
+            getattr(model, 'unique_together', None),
+            bool(getattr(model, '_keep_index_data', False)),
+        )
+        register(name, schema.keys.namespace, model)
+        model._schema = schema  # type: ignore[attr-defined]
+        model._columns = dict(schema.columns)  # type: ignore[attr-defined]
+        model._namespace = schema.keys.namespace  # type: ignore[attr-defined]
+        model._pkey = schema.primary  # type: ignore[attr-defined]
+        return model
+
+
+def _columns(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> dict[str, Column[Any]]:
+    """The columns of a new model: those of its bases, then its own, then the id that it lacks."""
+    inherited: dict[str, Column[Any]] = {}
+    for base in reversed(bases):
+        inherited.update(getattr(base, '_columns', {}))
+    own = {attribute: value for attribute, value in body.items() if isinstance(value, Column)}
+    has_own_primary = any(isinstance(column, PrimaryKey) for column in own.values())
+    columns = {
+        attribute: column
+        for attribute, column in inherited.items()
+        if not (has_own_primary and getattr(column, 'is_automatic', False))
+    }
+    columns.update(own)
+    for attribute in own:
+        if attribute != 'id' and hasattr(Model, attribute):
+            raise ColumnError(
+                f'{name}.{attribute}: every model has something of that name; '
+                'call the column something else'
+            )
+    if not any(isinstance(column, PrimaryKey) for column in columns.values()):
+        if 'id' in columns:
+            raise ColumnError(
+                f'{name}.id is no primary key, yet would stand in the place of one: declare it '
+                'as a PrimaryKey, or declare a PrimaryKey of another name beside it'
+            )
+        primary = PrimaryKey()
+        primary.name, primary.is_automatic = 'id', True
+        columns['id'] = body['id'] = primary
+    return columns
+
+
+class Model(metaclass=ModelMeta):
+    """The base of a program's models.
+
+    A model is a class with columns. Each of its entities is a row in Redis, with entries in the
+    indexes that the columns ask for. A new entity is written when it, or its session, is saved.
+
+    Args:
+        _extra_ok: take names that are no columns, and ignore them.
+        **columns: values by column.
+
+    Raises:
+        InvalidColumnValue: an unknown name, the primary key, or a value of the wrong type.
+        MissingColumn: a required column without a value.
+
+    Example::
+
+        class User(rom.Model):
+            name = rom.Text(required=True, unique=True)
+            age = rom.Integer(index=True)
+
+        User(name='Ann', age=42).save()
+        User.get_by(name='Ann').age
+    """
+
+    if TYPE_CHECKING:
+        id = PrimaryKey()
+
+    _schema: ClassVar[Schema]
+    _columns: ClassVar[dict[str, Column[Any]]]
+    _namespace: ClassVar[str]
+    _pkey: ClassVar[str]
+    _keep_index_data: ClassVar[bool] = False
+
+    _values: dict[str, Any]
+    _stored: dict[str, bytes]
+    _seen: dict[str, bytes]
+    _changed: set[str]
+    _id: int | None
+    _new: bool
+    _deleted: bool
+    _attempt: tuple[Change, bytes] | None
+    _session: Session | AsyncSession
+
+    def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
+        schema = self._schema
+        unknown = columns.keys() - schema.columns
+        if unknown and not _extra_ok:
+            raise InvalidColumnValue(
+                f'{schema.name} has no column {", ".join(sorted(map(repr, unknown)))}; it has '
+                f'{", ".join(schema.columns)}. _extra_ok=True ignores what is unknown'
+            )
+        self._begin(None, {})
+        values = self._values
+        for name, column in schema.columns.items():
+            if name != schema.primary:
+                value = values[name] = column.initial(self, columns)
+                if value is not None:
+                    self._changed.add(name)
+            else:
+                column.initial(self, columns)
+        self._session = current.home()
+        self._session.add(self)
+
+    def _begin(self, id: int | None, stored: dict[str, bytes]) -> None:
+        self._values = {}
+        self._stored = stored
+        self._seen = {}
+        self._changed = set()
+        self._id = id
+        self._new = id is None
+        self._deleted = False
+        self._attempt = None
+
+    @classmethod
+    def _from_row(cls, id: int, stored: dict[str, bytes]) -> Self:
+        """An entity that was loaded. Its values are decoded when they are first read."""
+        entity = cls.__new__(cls)
+        entity._begin(id, stored)
+        return entity
+
+    # What columns and sessions need of an entity.
+
+    def _set(self, name: str, value: Any) -> None:
+        self._values[name] = value
+        if not self._changed:
+            # It is known strongly from now on: a change must not be lost with the last reference.
+            self._session.add(self)
+        self._changed.add(name)
+
+    def _need_id(self) -> int | None:
+        """The id; a new entity's is taken from the server now."""
+        if self._id is None:
+            if self._session.is_async:
+                raise InvalidOperation(
+                    f'a new {type(self).__name__} has no id before it is saved: '
+                    'await s.flush() or s.save(entity) first'
+                )
+            self._session.take_ids(self)
+        return self._id
+
+    @property
+    def _key(self) -> str:
+        """For messages: the row's key, whether or not there is an id yet."""
+        return f'{self._namespace}:{"(new)" if self._id is None else self._id}'
+
+    @property
+    def _pk(self) -> str:
+        """The key of the entity's row."""
+        return f'{self._namespace}:{self._need_id()}'
+
+    @property
+    def _modified(self) -> bool:
+        """Something was set, or changed in place, and is not saved."""
+        return bool(self._changed) or self._new or bool(self._mutated())
+
+    def _mutated(self) -> list[str]:
+        """The columns whose value changed without being set."""
+        values, found = self._values, []
+        for name in self._schema.mutable:
+            value = values.get(name)
+            if value is not None and self._columns[name].encode(value) != self._seen.get(name):
+                found.append(name)
+        return found
+
+    def _change(self, full: bool, force: bool) -> Change | None:
+        """What is to be written; None if nothing is."""
+        schema = self._schema
+        if self._new:
+            wanted = self._encoded(schema.columns)
+            return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
+        if full or force:
+            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
+        else:
+            wanted = self._encoded({*self._changed, *self._mutated()})
+            stored = self._stored
+            wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
+            if not wanted:
+                return None
+        known = {name: self._values[name] for name in wanted if name in self._values}
+        return Change(schema, 'update', self._id, self._stored, wanted, known, full, force)
+
+    def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Columns as a row stores them. Those that were not read are as they were."""
+        columns, values, encoded = self._columns, self._values, {}
+        for name in names:
+            if name in values:
+                value = values[name]
+                encoded[name] = None if value is None else columns[name].encode(value)
+            else:
+                encoded[name] = self._stored.get(name)
+        return encoded
+
+    def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
+        """A change was carried out, and the row is known to be this now."""
+        primary = self._schema.primary
+        self._id, self._new, self._deleted, self._attempt = id, False, False, None
+        for name, value in list(self._values.items()):
+            if name in change.wanted:
+                if value is change.values.get(name):
+                    self._changed.discard(name)
+            elif name not in self._changed and stored.get(name) != self._stored.get(name):
+                del self._values[name]  # another writer's value is known now
+        for name in self._schema.mutable:
+            raw = change.wanted.get(name)
+            if raw is not None:
+                self._seen[name] = raw
+        self._stored = {**stored, primary: b'%d' % id}
+
+    # What programs use.
+
+    @ClassProperty
+    def query(cls: type[Self]) -> Query[Self]:  # noqa: N805
+        """A query for all entities of the model, to be narrowed down.
+
+        Example::
+
+            User.query.filter(age=(18, None)).order_by('-age').limit(0, 10).all()
+        """
+        return Query(cls)
+
+    @ClassProperty
+    def _connection(cls) -> redis.Redis:  # noqa: N805
+        """The client for the model's data."""
+        return current.connection_of(cls)
+
+    @overload
+    @classmethod
+    def get(cls, ids: int | str) -> Self | None: ...
+    @overload
+    @classmethod
+    def get(cls, ids: Iterable[int | str]) -> list[Self]: ...
+    @classmethod
+    def get(cls, ids: Any) -> Any:
+        """The entity with this id, or None; for several ids, the list of those that exist.
+
+        Entities that the session knows are not read again.
+
+        Raises:
+            CorruptRowError: a key holds something other than a row.
+
+        Example::
+
+            User.get(1)
+            User.get([1, 2, 3])
+        """
+        return current.session().get(cls, ids)
+
+    @classmethod
+    def get_by(cls, **value: Any) -> Any:
+        """Entities by the value of one indexed column.
+
+        A unique column gives the entity or None, and a list for a list of values. Any other
+        gives a list: of those with the word or number, or within ``(low, high)``, None being an open end.
+
+        Args:
+            _limit: ``(offset, count)``.
+            _numeric: use the numeric index of a column that is unique as well.
+
+        Raises:
+            QueryError: not one column; it has no such index.
+
+        Example::
+
+            User.get_by(email='ann@example.org')
+            User.get_by(age=(18, None), _limit=(0, 10))
+        """
+        return current.session().get_by(cls, **value)
+
+    def save(self, full: bool = False, force: bool = False) -> int:
+        """Write what changed.
+
+        Args:
+            full: write every column and index entry.
+            force: overwrite what another writer did; write again what was deleted.
+
+        Returns:
+            How many columns were written; of a new entity, all count.
+
+        Raises:
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+
+        Example::
+
+            user.age += 1
+            user.save()
+        """
+        return current.session().save(self, full=full, force=force)
+
+    def delete(self) -> None:
+        """Delete the row and its index entries.
+
+        Raises:
+            InvalidOperation: the entity was never saved.
+
+        Example::
+
+            user.delete()
+        """
+        current.session().delete(self)
+
+    def refresh(self, force: bool = False) -> None:
+        """Read the row again.
+
+        Args:
+            force: give up changes that are not saved.
+
+        Raises:
+            InvalidOperation: there are such changes, or the entity is new.
+            EntityDeletedError: the row is gone.
+
+        Example::
+
+            user.refresh()
+        """
+        current.session().refresh(self, force=force)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values of all columns.
+
+        Example::
+
+            user.to_dict()     # {'name': 'Ann', 'age': 42, 'id': 1}
+        """
+        return {name: getattr(self, name) for name in self._columns}
+
+    def copy(self) -> Self:
+        """A new, unsaved entity with the same values.
+
+        Example::
+
+            twin = user.copy()
+        """
+        values = self.to_dict()
+        del values[self._pkey]
+        return type(self)(**values)
+
+    def update(self, *args: Mapping[str, Any], **kwargs: Any) -> Self:
+        """Set several columns; returns the entity.
+
+        Raises:
+            InvalidColumnValue: an unknown name, or a value of the wrong type. Nothing was set.
+
+        Example::
+
+            user.update(name='Ann', age=43).save()
+        """
+        values = dict(*args, **kwargs)
+        unknown = values.keys() - self._columns.keys()
+        if unknown:
+            raise InvalidColumnValue(
+                f'{type(self).__name__} has no column {", ".join(sorted(map(repr, unknown)))}; '
+                f'it has {", ".join(self._columns)}'
+            )
+        for name, value in values.items():
+            if value is not None:
+                self._columns[name].accept(self, value)
+        for name, value in values.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        shown = ', '.join(
+            f'{name}={value!r}' for name, value in self._values.items() if value is not None
+        )
+        return f'<{self._key} {shown}>' if shown else f'<{self._key}>'

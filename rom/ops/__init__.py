@@ -1,0 +1,1 @@
+"""The operations: generators that yield requests and are sent replies. No file here does I/O."""

@@ -1,0 +1,110 @@
+"""Batch: many writes as the one request of `lua/commit.lua`, grouped so that each key is named once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from rom.changes import Write
+from rom.encoding.text import as_bytes
+
+# For how long the server remembers a commit with inserts, in case it is sent again, in seconds. The
+# client library gives up after a minute or so; a program may try again somewhat later.
+REMEMBER = b'300'
+
+_Lists = defaultdict[bytes, list[bytes]]
+_Column = tuple[list[bytes], list[bytes]]
+
+
+class Batch:
+    """Collects writes; `request` gives the map that the script reads."""
+
+    def __init__(self) -> None:
+        self.take: list[bytes | None] | None = None
+        self.inserts: list[list[Any]] = []
+        self.updates: list[list[Any]] = []
+        self.deletes: list[list[Any]] = []
+        self.released: dict[bytes, _Column] = {}
+        self.claimed: dict[bytes, tuple[bytes, _Column]] = {}
+        self.sets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
+        self.zsets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
+        self.born: _Lists = defaultdict(list)
+        self.died: _Lists = defaultdict(list)
+
+    def add(self, write: Write) -> None:
+        """Add a write. One without an id leaves its place free: the script appends the id."""
+        change = write.change
+        id = b'' if change.id is None else b'%d' % change.id
+        getattr(self, f'_{change.kind}')(write, id)
+        self._entries(write, id)
+        head = change.schema.keys.head
+        for key, value in write.released:
+            values, ids = self.released.setdefault(key, ([], []))
+            values.append(value)
+            ids.append(id)
+        for key, value in write.claimed:
+            _, (values, ids) = self.claimed.setdefault(key, (head, ([], [])))
+            values.append(value)
+            ids.append(id)
+
+    def _insert(self, write: Write, id: bytes) -> None:
+        schema = write.change.schema
+        keys = schema.keys
+        live = None if schema.keep_index_data else keys.live
+        if not id:
+            self.take = [keys.counter, live]
+        row: list[bytes] = []
+        for name, raw in write.becomes.items():
+            if raw is not None:
+                row += (as_bytes(name), raw)
+        self.inserts.append([keys.head, id, as_bytes(keys.primary), row])
+        if live:
+            self.born[live].append(id)
+
+    def _update(self, write: Write, id: bytes) -> None:
+        becomes = [_absent_as_false(raw) for raw in write.becomes.values()]
+        self.updates.append([*self._expectation(write, id), becomes])
+
+    def _delete(self, write: Write, id: bytes) -> None:
+        self.deletes.append(self._expectation(write, id))
+        self.died[write.change.schema.keys.live].append(id)
+
+    @staticmethod
+    def _expectation(write: Write, id: bytes) -> list[Any]:
+        fields = [as_bytes(name) for name in write.expected]
+        expected = [_absent_as_false(raw) for raw in write.expected.values()]
+        return [write.change.schema.keys.row(id), fields, expected]
+
+    def _entries(self, write: Write, id: bytes) -> None:
+        sets_add, zsets_add = self.sets[1], self.zsets[1]
+        for (key, stem), score in write.added.items():
+            if score is None:
+                sets_add[key].append(id)
+            else:
+                zsets_add[key] += (score, stem + id)
+        for (key, stem), score in write.removed.items():
+            remove = self.sets[0] if score is None else self.zsets[0]
+            remove[key].append(stem + id)
+
+    def request(self, done: bytes) -> dict[str, Any]:
+        """The map for the script. A commit without inserts needs no note that it was done."""
+        request: dict[str, Any] = {
+            'take': self.take,
+            'inserts': self.inserts,
+            'updates': self.updates,
+            'deletes': self.deletes,
+            'releases': [[key, *columns] for key, columns in self.released.items()],
+            'claims': [[key, *columns, head] for key, (head, columns) in self.claimed.items()],
+            'sets': {'remove': self.sets[0], 'add': self.sets[1]},
+            'zsets': {'remove': self.zsets[0], 'add': self.zsets[1]},
+            'born': self.born,
+            'died': self.died,
+        }
+        if self.inserts:
+            request |= {'done': done, 'remember': REMEMBER}
+        return request
+
+
+def _absent_as_false(raw: bytes | None) -> bytes | bool:
+    """A field's value as the script's HMGET gives it: false for one that is not there."""
+    return False if raw is None else raw

@@ -1,0 +1,102 @@
+"""Commit: changes of any number of rows, in one call of `lua/commit.lua`.
+
+The script decides. Where it objects because of something that the program neither wrote nor asked about
+(a column that only a keygen looked at, a delete whose row changed), the change is worked out again on
+the fresh row and tried again; everything else becomes an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rom.changes import Change, Write, plan
+from rom.encoding.text import as_text
+from rom.encoding.wire import pack
+from rom.exceptions import InvalidOperation, ServerError
+from rom.ops.batch import Batch
+from rom.ops.entities import load_one
+from rom.ops.objections import error_of, same_row
+from rom.ops.requests import Operation, Script
+
+# Between two tries another writer must have changed the row again; so often, something is wrong.
+MOST_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit came to.
+
+    Attributes:
+        id: of the one insert that had none; else None.
+        rows: what is known to be stored now, for each change in turn.
+    """
+
+    id: int | None
+    rows: list[dict[str, bytes]]
+
+
+def commit(changes: Sequence[Change], token: bytes) -> Operation[Committed]:
+    """Carry out changes, all or nothing.
+
+    Args:
+        changes: of different rows. An insert without an id must be the only change.
+        token: says that this is this commit, when the client library sends it twice.
+
+    Raises:
+        UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
+    """
+    writes = [plan(change) for change in changes]
+    for _ in range(MOST_TRIES):
+        status, *details = yield _request(writes, token)
+        if status == b'ok':
+            id = int(details[0]) if details[0] else None
+            return Committed(id, [write.outcome for write in writes])
+        place = same_row(writes, status, details)
+        retried = yield from _retried(writes[place].change, status, details)
+        if retried is None:
+            raise error_of(writes[place], status, details)
+        writes[place] = plan(retried)
+    raise ServerError(
+        f'{MOST_TRIES} tries to write {as_text(details[0])} each met a new change of that row; '
+        'find out which program writes it without pause'
+    )
+
+
+def _request(writes: Sequence[Write], token: bytes) -> Script:
+    batch = Batch()
+    for write in writes:
+        batch.add(write)
+    keys = writes[0].change.schema.keys
+    request = batch.request(keys.done(token))
+    if request['take'] and len(writes) > 1:
+        raise InvalidOperation('an insert without an id must be a commit of its own')
+    return Script('commit', keys.counter, pack(request))
+
+
+def _retried(
+    change: Change, status: bytes, details: Sequence[bytes]
+) -> Operation[Change | None]:
+    """The change to try instead, on the row as it is now; None where it is an error."""
+    if status == b'deleted' and change.forced:
+        return replace(change, kind='insert', stored={}, wanted=_present(change))
+    if status == b'exists' and change.forced:
+        return (yield from _on_fresh_row(replace(change, kind='update')))
+    if status != b'race':
+        return None
+    differing = {as_text(field) for field in details[1:]}
+    is_ours = change.kind == 'update' and not differing.isdisjoint(change.wanted)
+    if is_ours and not change.forced:
+        return None
+    return (yield from _on_fresh_row(change))
+
+
+def _on_fresh_row(change: Change) -> Operation[Change]:
+    assert change.id is not None
+    row = yield from load_one(change.schema, change.id)
+    # A row that is gone by now is the script's to find out.
+    return replace(change, stored=row.stored if row else {})
+
+
+def _present(change: Change) -> dict[str, bytes | None]:
+    return {name: raw for name, raw in change.wanted.items() if raw is not None}

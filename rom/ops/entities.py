@@ -1,0 +1,101 @@
+"""Reading rows by id or by a unique value, and taking ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rom.encoding.wire import pack
+from rom.exceptions import ServerError
+from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.rows import Row, parse_rows, unreadable
+from rom.schema import Schema
+
+# Rows in one call of the script: some milliseconds of the server's time.
+PAGE = 1000
+
+
+def load_one(schema: Schema, id: int) -> Operation[Row | None]:
+    """An entity's row, or None. One trip, no script.
+
+    Raises:
+        CorruptRowError: the key holds something other than a row.
+    """
+    try:
+        values = yield Command('HMGET', schema.keys.row(id), *schema.fields)
+    except ServerError as error:
+        if 'WRONGTYPE' in str(error):
+            raise unreadable(schema, id) from None
+        raise
+    rows = parse_rows(schema, [b'%d' % id], values)
+    return rows[0] if rows else None
+
+
+def load(schema: Schema, ids: Sequence[int]) -> Operation[list[Row]]:
+    """The rows that exist of these ids, in the order asked; in pages of PAGE, in one trip."""
+    asked = [b'%d' % id for id in ids]
+    return (
+        yield from _load(
+            schema,
+            tuple(
+                _script(schema, {'ids': asked[start : start + PAGE]})
+                for start in range(0, len(asked), PAGE)
+            ),
+        )
+    )
+
+
+def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
+    """The rows that have these unique values, in the order asked. One trip."""
+    return (yield from _load(schema, (_script(schema, {'unique': key, 'values': values}),)))
+
+
+def _script(schema: Schema, what: Mapping[str, object]) -> Script:
+    request = {'head': schema.keys.head, 'fields': schema.fields, **what}
+    return Script('load', schema.keys.counter, pack(request))
+
+
+def _load(schema: Schema, scripts: tuple[Script, ...]) -> Operation[list[Row]]:
+    if len(scripts) == 1:
+        replies = [(yield scripts[0])]
+    else:
+        replies = yield Pipeline(scripts)
+    rows: list[Row] = []
+    broken: list[bytes] = []
+    for ids, values, unreadable_ids in replies:
+        rows += parse_rows(schema, ids, values)
+        broken += unreadable_ids
+    if broken:
+        error = unreadable(schema, broken[0])
+        error.entities = list(rows)
+        raise error
+    return rows
+
+
+def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
+    """Ids for entities to come: so many of each model, in one trip."""
+    schemas = [schema for schema, count in counts.items() if count]
+    scripts = tuple(
+        Script(
+            'take_ids',
+            schema.keys.counter,
+            pack(
+                {
+                    'counter': schema.keys.counter,
+                    'live': None if schema.keep_index_data else schema.keys.live,
+                    'count': b'%d' % counts[schema],
+                }
+            ),
+        )
+        for schema in schemas
+    )
+    replies = (yield Pipeline(scripts)) if scripts else []
+    return {
+        schema: range(int(last) - counts[schema] + 1, int(last) + 1)
+        for schema, last in zip(schemas, replies, strict=True)
+    }
+
+
+def was_done(schema: Schema, token: bytes) -> Operation[int | None]:
+    """The id that a commit with this token took (0: none), or None if it was not carried out."""
+    found = yield Command('GET', schema.keys.done(token))
+    return None if found is None else int(found or 0)

@@ -1,0 +1,53 @@
+"""What an operation may ask of a server: frozen values, yielded by generators, carried out by drivers.
+
+An operation is a generator: it yields one of these, and is sent the reply. It says what is to be
+done and never how, so that it is written once for both worlds, and can be tested by sending it
+replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+T = TypeVar('T')
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command, such as ``Command(b'HGETALL', b'users:5')``. The reply is bytes, always."""
+
+    args: tuple[bytes | str | int, ...]
+
+    def __init__(self, *args: bytes | str | int) -> None:
+        object.__setattr__(self, 'args', args)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A call of a script of `lua/`.
+
+    Attributes:
+        name: the file's name without `.lua`.
+        key: a key of the slot in which the script works; a cluster needs it.
+        request: the packed map that the script reads.
+    """
+
+    name: str
+    key: bytes
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Several requests in one trip. The reply is the list of their replies.
+
+    No transaction: what must be atomic is one script. The first error is raised, after all ran.
+    """
+
+    requests: tuple[Command | Script, ...]
+
+
+Request: TypeAlias = Command | Script | Pipeline
+Operation: TypeAlias = Generator[Request, Any, T]

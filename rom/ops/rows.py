@@ -1,0 +1,42 @@
+"""Rows as scripts return them: ids, and one flat list of the values of all their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rom.exceptions import CorruptRowError
+from rom.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entity's row: the columns that it has, encoded."""
+
+    id: int
+    stored: dict[str, bytes]
+
+
+def parse_rows(
+    schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]
+) -> list[Row]:
+    """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""
+    names = schema.names
+    width = len(names)
+    rows = []
+    for position, id in enumerate(ids):
+        found = zip(names, values[position * width : (position + 1) * width], strict=True)
+        stored = {name: raw for name, raw in found if raw is not None}
+        if stored:
+            rows.append(Row(int(id), stored))
+    return rows
+
+
+def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:
+    """The error for a row's key that holds something other than a hash."""
+    key = schema.keys.row(id).decode('utf-8', 'surrogateescape')
+    return CorruptRowError(
+        f'{key} should hold a hash, the row of a {schema.name}, and holds something else; '
+        f'look at it with TYPE {key}, and delete or rename it',
+        key=key,
+    )

@@ -1,0 +1,41 @@
+"""Settle: find out whether a commit whose answer was lost was carried out.
+
+The program has an error in its hands and may have gone on to change the entity. Before it is written again,
+its past must be known: that of before the commit, or the one the commit brought about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rom.changes import Change
+from rom.ops.entities import load_one, was_done
+from rom.ops.requests import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The change was carried out.
+
+    Attributes:
+        id: the entity's.
+        stored: what the row was made to hold.
+    """
+
+    id: int
+    stored: dict[str, bytes]
+
+
+def settle(change: Change, token: bytes) -> Operation[Settled | None]:
+    """What became of a change: its outcome, or None if it was not carried out."""
+    if change.kind == 'insert':
+        taken = yield from was_done(change.schema, token)
+        id = change.id or taken
+        return Settled(id, change.outcome) if taken is not None and id else None
+    if change.kind == 'delete':
+        return None
+    assert change.id is not None
+    row = yield from load_one(change.schema, change.id)
+    if row is None or any(row.stored.get(name) != raw for name, raw in change.wanted.items()):
+        return None
+    return Settled(change.id, change.outcome)

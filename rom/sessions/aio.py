@@ -1,0 +1,224 @@
+"""The session for asyncio: the same methods as the other one, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import redis.asyncio
+
+from rom import current
+from rom.drivers.aio import AsyncDriver
+from rom.drivers.connection import async_connection, connection_of
+from rom.model import Model
+from rom.sessions.unit import UnitOfWork, Work
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from rom.query import Query
+
+M = TypeVar('M', bound=Model)
+T = TypeVar('T')
+
+
+class AsyncSession(UnitOfWork):
+    """Knows entities, and writes what changed of them, all or nothing; without blocking the loop.
+
+    Entities that are made inside ``async with`` belong to it. At the end it forgets what it knows, and
+    commits nothing by itself.
+
+    Args:
+        connection: the asyncio client to use for all models; default: one for each
+            model's server and event loop, closed with the loop.
+
+    Example::
+
+        async with rom.AsyncSession() as s:
+            user = await s.get(User, 1)
+            user.age += 1
+            await s.commit()
+    """
+
+    is_async = True
+
+    def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
+        super().__init__()
+        self._connection = connection
+        self._entered: list[Token[Any]] = []
+
+    async def __aenter__(self) -> Self:
+        self._entered.append(current.enter(self))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        current.leave(self._entered.pop())
+        self.rollback()
+
+    async def _run(self, work: Work[T]) -> T:
+        try:
+            step = next(work)
+            while True:
+                try:
+                    driver = await self._driver(step.model)
+                    reply = await driver.run(step.operation)
+                except BaseException as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _driver(self, model: type[Model]) -> AsyncDriver:
+        return AsyncDriver(self._connection or await async_connection(connection_of(model)))
+
+    @overload
+    async def get(self, model: str) -> Model | None: ...
+    @overload
+    async def get(self, model: type[M], ids: int | str) -> M | None: ...
+    @overload
+    async def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
+    async def get(self, model: Any, ids: Any = None) -> Any:
+        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+
+        Example::
+
+            await s.get(User, 1)
+        """
+        return await self._run(self._get(model, ids))
+
+    async def get_by(self, model: type[M], /, **value: Any) -> Any:
+        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+
+        Example::
+
+            await s.get_by(User, email='ann@example.org')
+        """
+        return await self._run(self._get_by(model, **value))
+
+    async def all(self, query: Query[M]) -> list[M]:
+        """A query's results.
+
+        Example::
+
+            await s.all(User.query.filter(age=42))
+        """
+        return await self._run(self._all(query))
+
+    async def first(self, query: Query[M]) -> M | None:
+        """A query's first result, or None.
+
+        Example::
+
+            await s.first(User.query.order_by('-age'))
+        """
+        return await self._run(self._first(query))
+
+    async def count(self, query: Query[M]) -> int:
+        """How many results a query has.
+
+        Example::
+
+            await s.count(User.query.filter(age=42))
+        """
+        return await self._run(self._count(query))
+
+    async def stream(self, query: Query[M]) -> AsyncIterator[M]:
+        """A query's results one by one, read in pages.
+
+        Example::
+
+            async for user in s.stream(User.query):
+                print(user.name)
+        """
+        cursor = None
+        while True:
+            page, cursor = await self._run(self._page(query, cursor))
+            for result in page:
+                yield result
+            if cursor is None:
+                return
+
+    async def refresh(self, *objects: Any, force: bool = False) -> None:
+        """Read the rows of entities again: see :meth:`rom.Model.refresh`.
+
+        Example::
+
+            await s.refresh(user)
+        """
+        await self._run(self._refresh(*objects, force=force))
+
+    async def refresh_all(self, force: bool = False) -> None:
+        """Read the rows of all entities known again.
+
+        Example::
+
+            await s.refresh_all()
+        """
+        await self._run(self._refresh_all(force))
+
+    async def flush(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+        """Write what changed, all or nothing of each connection.
+
+        Args:
+            full: write every column of the entities written.
+            all: write those that did not change, too.
+            force: overwrite what other writers did.
+
+        Returns:
+            How many columns were written.
+
+        Raises:
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+
+        Example::
+
+            await s.flush()
+        """
+        return await self._run(self._flush(full, all, force))
+
+    async def commit(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+        """Flush, then hold entities only weakly.
+
+        Example::
+
+            await s.commit()
+        """
+        return await self._run(self._commit(full, all, force))
+
+    async def save(
+        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+    ) -> int:
+        """Write what changed of these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            await s.save(ann, bob)
+        """
+        return await self._run(self._save(*objects, full=full, all=all, force=force))
+
+    async def delete(self, *objects: Any, force: bool = False) -> None:
+        """Delete these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            await s.delete(ann, bob)
+        """
+        await self._run(self._delete(*objects, force=force))
+
+    async def take_ids(self, entity: Model) -> None:
+        """Give a new entity its id now, before it is saved.
+
+        Example::
+
+            await s.take_ids(user)
+        """
+        await self._run(self.take_ids_work(entity))

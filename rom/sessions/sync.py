@@ -1,0 +1,219 @@
+"""The session that blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import redis
+
+from rom import current
+from rom.drivers.connection import connection_of
+from rom.drivers.sync import SyncDriver
+from rom.model import Model
+from rom.sessions.unit import UnitOfWork, Work
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from rom.query import Query
+
+M = TypeVar('M', bound=Model)
+T = TypeVar('T')
+
+
+class Session(UnitOfWork):
+    """Knows entities, and writes what changed of them, all or nothing.
+
+    Every thread has one already, `rom.session`. One of your own is entered with ``with``; at the end
+    it forgets what it knows, and commits nothing by itself.
+
+    Args:
+        connection: the client to use for all models; default: each model's own.
+
+    Example::
+
+        with rom.Session() as session:
+            user = session.get(User, 1)
+            user.age += 1
+            session.commit()
+    """
+
+    def __init__(self, connection: redis.Redis | None = None) -> None:
+        super().__init__()
+        self._connection = connection
+        self._entered: list[Token[Any]] = []
+
+    def __enter__(self) -> Self:
+        self._entered.append(current.enter(self))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        current.leave(self._entered.pop())
+        self.rollback()
+
+    def _run(self, work: Work[T]) -> T:
+        try:
+            step = next(work)
+            while True:
+                try:
+                    reply = self._driver(step.model).run(step.operation)
+                except BaseException as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _driver(self, model: type[Model]) -> SyncDriver:
+        return SyncDriver(self._connection or connection_of(model))
+
+    @overload
+    def get(self, model: str) -> Model | None: ...
+    @overload
+    def get(self, model: type[M], ids: int | str) -> M | None: ...
+    @overload
+    def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
+    def get(self, model: Any, ids: Any = None) -> Any:
+        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+
+        Example::
+
+            session.get(User, 1)
+        """
+        return self._run(self._get(model, ids))
+
+    def get_by(self, model: type[M], /, **value: Any) -> Any:
+        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+
+        Example::
+
+            session.get_by(User, email='ann@example.org')
+        """
+        return self._run(self._get_by(model, **value))
+
+    def all(self, query: Query[M]) -> list[M]:
+        """A query's results.
+
+        Example::
+
+            session.all(User.query.filter(age=42))
+        """
+        return self._run(self._all(query))
+
+    def first(self, query: Query[M]) -> M | None:
+        """A query's first result, or None.
+
+        Example::
+
+            session.first(User.query.order_by('-age'))
+        """
+        return self._run(self._first(query))
+
+    def count(self, query: Query[M]) -> int:
+        """How many results a query has.
+
+        Example::
+
+            session.count(User.query.filter(age=42))
+        """
+        return self._run(self._count(query))
+
+    def stream(self, query: Query[M]) -> Iterator[M]:
+        """A query's results one by one, read in pages.
+
+        Example::
+
+            for user in session.stream(User.query):
+                print(user.name)
+        """
+        cursor = None
+        while True:
+            page, cursor = self._run(self._page(query, cursor))
+            yield from page
+            if cursor is None:
+                return
+
+    def refresh(self, *objects: Any, force: bool = False) -> None:
+        """Read the rows of entities again: see :meth:`rom.Model.refresh`.
+
+        Example::
+
+            session.refresh(user)
+        """
+        self._run(self._refresh(*objects, force=force))
+
+    def refresh_all(self, force: bool = False) -> None:
+        """Read the rows of all entities known again.
+
+        Example::
+
+            session.refresh_all()
+        """
+        self._run(self._refresh_all(force))
+
+    def flush(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+        """Write what changed, all or nothing of each connection.
+
+        Args:
+            full: write every column of the entities written.
+            all: write those that did not change, too.
+            force: overwrite what other writers did.
+
+        Returns:
+            How many columns were written.
+
+        Raises:
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+
+        Example::
+
+            session.flush()
+        """
+        return self._run(self._flush(full, all, force))
+
+    def commit(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+        """Flush, then hold entities only weakly.
+
+        Example::
+
+            session.commit()
+        """
+        return self._run(self._commit(full, all, force))
+
+    def save(
+        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+    ) -> int:
+        """Write what changed of these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            session.save(ann, bob)
+        """
+        return self._run(self._save(*objects, full=full, all=all, force=force))
+
+    def delete(self, *objects: Any, force: bool = False) -> None:
+        """Delete these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            session.delete(ann, bob)
+        """
+        self._run(self._delete(*objects, force=force))
+
+    def take_ids(self, entity: Model) -> None:
+        """Give a new entity its id now. Reading ``entity.id`` does that by itself.
+
+        Example::
+
+            session.take_ids(user)
+        """
+        self._run(self.take_ids_work(entity))

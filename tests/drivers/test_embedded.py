@@ -1,0 +1,819 @@
+"""Embedded servers: real ones, used by real programs that end in every way."""
+
+import doctest
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from rom.drivers import embedded, supervisor
+from rom.drivers.embedded import EmbeddedServer, open_server
+from rom.exceptions import ServerUnavailable
+from tests.support import servers as support
+
+ROOT = Path(__file__).parents[2]
+BINARIES = support.available()
+
+pytestmark = pytest.mark.skipif(not BINARIES, reason='there is no server to embed')
+
+every_server = pytest.mark.parametrize('binary', BINARIES, indirect=True)
+
+
+# --- helpers -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def binary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The server that find_binary finds, here and in the programs that a test starts."""
+    found = BINARIES[getattr(request, 'param', next(iter(BINARIES)))]
+    monkeypatch.setenv('ROM_REDIS_SERVER', str(found))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a short name, for the data, and for temporary folders: none of them stays."""
+    made = Path(tempfile.mkdtemp(prefix='rom-test-', dir='/tmp')).resolve()
+    (made / 'tmp').mkdir()
+    monkeypatch.setenv('TMPDIR', str(made / 'tmp'))
+    monkeypatch.setattr('tempfile.tempdir', None)
+    yield made
+    try:
+        eventually(lambda: not list((made / 'tmp').iterdir()))
+    finally:
+        shutil.rmtree(made)
+
+
+@pytest.fixture
+def folder(base: Path) -> Path:
+    """A place for data, not made yet; a socket's name fits into it."""
+    return base / 'data'
+
+
+def client(server: EmbeddedServer | str) -> redis.Redis:
+    path = server if isinstance(server, str) else str(server.socket)
+    return redis.Redis(unix_socket_path=path)
+
+
+def server_pid(server: EmbeddedServer) -> int:
+    with client(server) as connected:
+        return int(connected.info('server')['process_id'])
+
+
+def is_running(pid: int) -> bool:
+    state = subprocess.run(
+        ['ps', '-o', 'stat=', '-p', str(pid)], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return bool(state) and not state.startswith('Z')
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, 'it did not come true in time'
+        time.sleep(0.01)
+
+
+def nobody_left(folder: Path) -> bool:
+    """Whether neither a server nor its shell is left on this folder."""
+    lock = supervisor.take_lock(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
+
+
+BEGIN = """
+import atexit, os, signal, subprocess, sys, time
+import redis
+from rom.drivers.embedded import open_server
+server = open_server(sys.argv[1])
+connected = redis.Redis(unix_socket_path=str(server.socket))
+pid = connected.info('server')['process_id']
+print(server.owned, pid, server.folder, flush=True)
+"""
+
+
+class Program:
+    """A Python program that opens a server, says so, and then does what the test says."""
+
+    def __init__(self, location: object, then: str, **settings: Any) -> None:
+        environment = {**os.environ, 'PYTHONPATH': str(ROOT), **settings.pop('env', {})}
+        self.process = subprocess.Popen(
+            [sys.executable, '-X', 'dev', '-c', BEGIN + then, str(location)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+            **settings,
+        )
+
+    def opened(self) -> 'Program':
+        owned, pid, self.folder = self.line().split(' ', 2)
+        self.owned = owned == 'True'
+        self.server_pid = int(pid)
+        return self
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().rstrip('\n')
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def end(self) -> int:
+        self.go_on()
+        code = self.process.wait(30)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.end()
+
+
+WAIT = 'sys.stdin.read()\n'
+
+
+# --- one program ---------------------------------------------------------------------------------
+
+
+@every_server
+def test_a_temporary_server(binary: Path) -> None:
+    with open_server() as server:
+        pid = server_pid(server)
+        with client(server) as connected:
+            connected.set('a', 1)
+            assert connected.get('a') == b'1'
+        assert server.owned
+        assert server.socket.is_absolute()
+        assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE(server.socket.stat().st_mode) == 0o700
+        assert repr(server).endswith('open>')
+    assert not is_running(pid)
+    assert not server.folder.exists()
+    assert repr(server).endswith('closed>')
+
+
+def test_each_temporary_server_is_its_own() -> None:
+    with open_server() as first, open_server() as second:
+        assert first.folder != second.folder
+        assert second.owned
+        with client(first) as one, client(second) as two:
+            one.set('a', 1)
+            assert two.get('a') is None
+
+
+@every_server
+def test_data_survives_a_restart(binary: Path, folder: Path) -> None:
+    for count in range(1, 4):
+        with open_server(folder) as server, client(server) as connected:
+            assert server.owned
+            assert connected.incr('count') == count
+    assert folder.is_dir()
+    assert not server.socket.exists()
+
+
+def test_a_closed_server_is_gone_and_closing_twice_does_nothing(folder: Path) -> None:
+    server = open_server(folder)
+    pid = server_pid(server)
+    server.close()
+    assert not is_running(pid)
+    assert nobody_left(folder)
+    with open_server(folder) as other:
+        server.close()
+        with client(other) as connected:
+            assert connected.ping()
+
+
+def test_a_path_opened_twice_is_one_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = open_server(folder)
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / 'link').symlink_to(folder)
+    try:
+        second = open_server('data')
+        third = open_server('link')
+    finally:
+        (folder.parent / 'link').unlink()
+    assert [first.owned, second.owned, third.owned] == [True, False, False]
+    assert first.socket == second.socket == third.socket
+    assert first.folder == second.folder == third.folder
+    pid = server_pid(first)
+    first.close()
+    first.close()
+    second.close()
+    assert server_pid(third) == pid
+    third.close()
+    assert not is_running(pid)
+
+
+def test_home(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv('HOME', str(folder.parent))
+    with open_server('~/data') as server:
+        assert server.folder == folder.resolve()
+
+
+def test_a_server_that_crashed_is_replaced(folder: Path) -> None:
+    first = open_server(folder)
+    with client(first) as connected:
+        connected.set('a', 1)
+    os.kill(server_pid(first), signal.SIGKILL)
+    eventually(lambda: nobody_left(folder))
+    with open_server(folder) as second, client(second) as connected:
+        assert second.owned
+        assert connected.get('a') == b'1'
+        first.close()
+        assert connected.ping()
+
+
+def test_started_from_a_thread_that_ended() -> None:
+    opened: list[EmbeddedServer] = []
+    thread = threading.Thread(target=lambda: opened.append(open_server()))
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+    with opened[0] as server, client(server) as connected:
+        assert connected.ping()
+
+
+def test_started_from_a_thread_that_gets_no_signals(folder: Path) -> None:
+    """Such a thread's children get none either, unless they are told to."""
+
+    def start() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - {signal.SIGTERM})
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        opened.append(open_server(folder))
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+    opened: list[EmbeddedServer] = []
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    begin = time.monotonic()
+    opened[0].close()
+    assert time.monotonic() - begin < 5
+    assert nobody_left(folder)
+
+
+def test_threads_that_open_one_path_at_once(folder: Path) -> None:
+    opened: list[EmbeddedServer] = []
+    threads = [
+        threading.Thread(target=lambda: opened.append(open_server(folder))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(server.owned for server in opened) == [False] * 7 + [True]
+    assert len({server_pid(server) for server in opened}) == 1
+    for server in opened:
+        with client(server) as connected:
+            assert connected.ping()
+        server.close()
+    assert nobody_left(folder)
+
+
+def test_no_descriptor_is_left_open(folder: Path) -> None:
+    def descriptors() -> int:
+        return len(os.listdir('/dev/fd'))
+
+    open_server().close()
+    before = descriptors()
+    for _ in range(3):
+        with open_server(folder), open_server(folder), open_server():
+            pass
+        with pytest.raises(ServerUnavailable):
+            open_server(binary='/bin/false')
+    assert descriptors() == before
+
+
+def test_a_descriptor_above_1024(folder: Path) -> None:
+    """What select() could not wait for."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    taken = [os.open('/dev/null', os.O_RDONLY) for _ in range(1100)]
+    try:
+        with open_server(folder) as first, open_server(folder):
+            pid = server_pid(first)
+        assert not is_running(pid)
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# --- how a program ends --------------------------------------------------------------------------
+
+ENDINGS = {
+    'returns': '',
+    'raises': 'raise SystemError("this is a test")\n',
+    'exits at once': 'os._exit(3)\n',
+    'is killed': 'os.kill(os.getpid(), signal.SIGKILL)\n',
+    'is terminated': 'os.kill(os.getpid(), signal.SIGTERM)\n',
+    'becomes another program': 'os.execlp("true", "true")\n',
+    'ignored its children': """
+server.close()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+server = open_server(sys.argv[1])
+""",
+}
+
+
+@pytest.mark.parametrize('ending', ENDINGS)
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_nothing_is_left_running(ending: str, kept: bool, folder: Path) -> None:
+    program = Program(folder if kept else '', WAIT + ENDINGS[ending], stderr=subprocess.DEVNULL)
+    program.opened()
+    assert is_running(program.server_pid)
+    begin = time.monotonic()
+    program.end()
+    eventually(lambda: not is_running(program.server_pid))
+    eventually(lambda: Path(program.folder).exists() == kept)
+    assert time.monotonic() - begin < 5
+    if kept:
+        eventually(lambda: nobody_left(folder))
+
+
+def test_a_program_that_returns_says_nothing() -> None:
+    program = Program('', WAIT, stderr=subprocess.PIPE).opened()
+    program.go_on()
+    assert program.process.stderr is not None
+    assert program.process.stderr.read() == ''
+    program.process.stderr.close()
+    assert program.end() == 0
+    assert not is_running(program.server_pid)  # at once: the program waited for it
+    assert not Path(program.folder).exists()
+
+
+def test_exit_handlers_still_have_the_server(folder: Path) -> None:
+    then = 'atexit.register(lambda: connected.set("last", "word"))\n'
+    assert Program(folder, then).opened().end() == 0
+    with open_server(folder) as server, client(server) as connected:
+        assert connected.get('last') == b'word'
+
+
+def test_control_c_reaches_the_program_only(folder: Path) -> None:
+    then = """
+try:
+    print('waiting', flush=True)
+    sys.stdin.read()
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    connected.set('last', 'word')
+"""
+    program = Program(folder, then, start_new_session=True).opened()
+    assert program.line() == 'waiting'
+    time.sleep(0.1)
+    os.killpg(program.process.pid, signal.SIGINT)
+    assert program.end() == 0
+    with open_server(folder) as server, client(server) as connected:
+        assert connected.get('last') == b'word'
+
+
+def test_an_endless_script_is_ended_too(folder: Path) -> None:
+    with open_server() as server:
+        pid = server_pid(server)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(server.socket))
+            connection.sendall(b'EVAL "while true do end" 0\r\n')
+            time.sleep(0.1)
+    assert not is_running(pid)
+
+
+@pytest.mark.slow
+def test_an_endless_script_is_ended_after_ten_seconds_where_data_is_kept(folder: Path) -> None:
+    with open_server(folder) as server:
+        pid = server_pid(server)
+        with client(server) as connected:
+            connected.set('a', 1)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(server.socket))
+            connection.sendall(b'EVAL "while true do end" 0\r\n')
+            time.sleep(0.1)
+    assert not is_running(pid)
+    with open_server(folder) as server, client(server) as connected:
+        assert connected.get('a') == b'1'
+
+
+# --- its other processes -------------------------------------------------------------------------
+
+
+def test_an_executed_child_does_not_hold_the_server() -> None:
+    then = """
+child = subprocess.Popen(['sleep', '60'], close_fds=False, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL)
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+    program = Program('', then).opened()
+    child = int(program.line())
+    try:
+        program.kill()
+        eventually(lambda: not is_running(program.server_pid))
+        assert is_running(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_a_forked_child_that_ends_leaves_the_server_alone(kept: bool, folder: Path) -> None:
+    then = """
+for leave in (sys.exit, os._exit):
+    child = os.fork()
+    if not child:
+        leave(0)
+    assert os.waitpid(child, 0)[1] == 0
+child = os.fork()
+if not child:
+    server.close()
+    server.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+time.sleep(0.2)
+connected.set('a', 1)
+assert server.folder.exists()
+"""
+    assert Program(folder if kept else '', then).opened().end() == 0
+
+
+def test_a_forked_child_that_outlives_its_parent_keeps_the_server(folder: Path) -> None:
+    then = """
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+time.sleep(0.2)
+mine = redis.Redis(unix_socket_path=str(server.socket))
+print(mine.ping(), flush=True)
+assert not open_server(sys.argv[1]).owned
+"""
+    program = Program(folder, then).opened()
+    assert program.line() == 'True'
+    program.end()
+    eventually(lambda: not is_running(program.server_pid))
+
+
+def test_children_of_multiprocessing() -> None:
+    with open_server() as server:
+        code = f"""
+import multiprocessing, redis
+
+def count():
+    redis.Redis(unix_socket_path={str(server.socket)!r}).incr('count')
+
+if __name__ == '__main__':
+    from rom.drivers.embedded import open_server
+    with open_server() as other:
+        for kind in ('fork', 'spawn'):
+            child = multiprocessing.get_context(kind).Process(target=count)
+            child.start()
+            child.join()
+        assert redis.Redis(unix_socket_path=str(other.socket)).ping()
+"""
+        script = server.folder / 'program.py'
+        script.write_text(code)
+        subprocess.run(
+            [sys.executable, script], check=True, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+        )
+        with client(server) as connected:
+            assert connected.get('count') == b'2'
+
+
+# --- several programs ----------------------------------------------------------------------------
+
+
+@every_server
+@pytest.mark.parametrize('first_ends', ['returns', 'is killed'])
+def test_the_last_user_ends_the_server(binary: Path, first_ends: str, folder: Path) -> None:
+    first = Program(folder, WAIT + ENDINGS[first_ends]).opened()
+    second = Program(folder, WAIT + 'connected.set("a", 1)\n').opened()
+    assert (first.owned, second.owned) == (True, False)
+    assert first.server_pid == second.server_pid
+    first.end()
+    with open_server(folder) as third:
+        assert not third.owned
+        assert second.end() == 0
+        with client(third) as connected:
+            assert connected.get('a') == b'1'
+    assert not is_running(first.server_pid)
+    assert nobody_left(folder)
+
+
+def test_a_program_that_joined_needs_no_binary(folder: Path) -> None:
+    with open_server(folder):
+        program = Program(folder, WAIT, env={'ROM_REDIS_SERVER': '/does/not/exist'}).opened()
+        assert not program.owned
+        assert program.end() == 0
+
+
+def test_the_starter_leaves_others_alone_and_says_nothing(folder: Path) -> None:
+    first = Program(folder, WAIT, stderr=subprocess.PIPE).opened()
+    with open_server(folder) as server:
+        begin = time.monotonic()
+        first.go_on()
+        assert first.process.stderr is not None
+        assert first.process.stderr.read() == ''
+        first.process.stderr.close()
+        assert first.end() == 0
+        assert time.monotonic() - begin < 2
+        assert is_running(server_pid(server))
+
+
+def test_programs_that_start_at_once_share_one_server(folder: Path) -> None:
+    programs = [Program(folder, WAIT) for _ in range(8)]
+    try:
+        for program in programs:
+            program.opened()
+        assert len({program.server_pid for program in programs}) == 1
+        assert sorted(program.owned for program in programs) == [False] * 7 + [True]
+    finally:
+        for program in programs:
+            program.end()
+    assert nobody_left(folder)
+
+
+AGAIN_AND_AGAIN = """
+import random
+for turn in range(25):
+    server.close()
+    time.sleep(random.random() * 0.03)
+    server = open_server(sys.argv[1])
+    connected = redis.Redis(unix_socket_path=str(server.socket), retry=None)
+    connected.incr('count')
+"""
+
+
+@every_server
+def test_a_server_is_never_lost_between_last_and_first_users(binary: Path, folder: Path) -> None:
+    """Joining meets ending again and again: no server that is ending, no second one."""
+    programs = [Program(folder, AGAIN_AND_AGAIN) for _ in range(4)]
+    codes = [program.end() for program in programs]
+    assert codes == [0] * 4
+    with open_server(folder) as server, client(server) as connected:
+        assert server.owned
+        assert connected.get('count') == b'100'
+
+
+UNTIL_KILLED = """
+connected = redis.Redis(unix_socket_path=str(server.socket), retry=None)
+while True:
+    print(connected.incr(str(os.getpid())), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_programs_that_are_killed_lose_nothing(folder: Path) -> None:
+    seen: dict[bytes, int] = {}
+    for turn in range(10):
+        programs = [Program(folder, UNTIL_KILLED) for _ in range(3)]
+        for program in programs:
+            program.opened()
+            time.sleep(0.02 * (turn % 3))
+            program.process.kill()
+        for program in programs:
+            assert program.process.stdout is not None
+            printed = program.process.stdout.read().split('\n')[:-1]
+            seen[b'%d' % program.process.pid] = int(printed[-1]) if printed else 0
+            program.end()
+    with open_server(folder) as server, client(server) as connected:
+        assert server.owned
+        for key, count in seen.items():
+            assert int(connected.get(key) or 0) - count in (0, 1)  # at most the one under way
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+NAMES = [
+    'two words',
+    """it's a "quoted" name""",
+    'back\\slash $HOME `id` ; & | * ? [x] %s #',
+    'naïve-日本-🚂',
+    '--port',
+    'two\nlines',
+    'x' * 90,
+    'deep/' * 40 + 'data',
+    os.fsdecode(b'not-utf8-\xff'),
+]
+
+
+@every_server
+@pytest.mark.parametrize('name', NAMES, ids=range(len(NAMES)))
+def test_names(binary: Path, folder: Path, name: str) -> None:
+    place = folder / name
+    for count in (1, 2):
+        with open_server(place) as server, client(server) as connected:
+            assert connected.incr('count') == count
+            assert server.folder == place.resolve()
+            with open_server(place) as other:
+                assert other.socket == server.socket
+    assert list(place.rglob('*.aof'))
+
+
+def test_a_long_name_puts_the_socket_elsewhere(folder: Path) -> None:
+    place = folder / ('x' * 100)
+    with open_server(place) as server:
+        assert len(os.fsencode(server.socket)) <= 103
+        assert server.socket.parent != place
+        assert stat.S_IMODE(server.socket.parent.stat().st_mode) == 0o700
+        # Another program finds it, even one that has its temporary files elsewhere.
+        program = Program(place, WAIT, env={'TMPDIR': str(folder)}).opened()
+        assert not program.owned
+        assert program.server_pid == server_pid(server)
+        program.end()
+    assert not server.socket.parent.exists()
+
+
+def test_a_long_name_after_a_kill(folder: Path) -> None:
+    program = Program(folder / ('x' * 100), 'print(server.socket, flush=True)\n' + WAIT).opened()
+    made = Path(program.line())
+    assert made.exists()
+    program.kill()
+    eventually(lambda: not made.parent.exists())
+
+
+def test_a_long_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = folder / ('x' * 100)
+    long.mkdir(parents=True)
+    monkeypatch.setenv('TMPDIR', str(long))
+    monkeypatch.setattr('tempfile.tempdir', None)
+    with open_server() as server, client(server) as connected:
+        assert connected.ping()
+    assert not server.folder.exists()
+
+
+# --- what goes wrong -----------------------------------------------------------------------------
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / 'a-server'
+    path.write_text('#!/bin/sh\n' + text)
+    path.chmod(0o755)
+    return path
+
+
+def test_no_program(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv('ROM_REDIS_SERVER', '/does/not/exist')
+    for location in ('', folder):
+        with pytest.raises(ServerUnavailable, match=r'does not exist.*ROM_REDIS_SERVER'):
+            open_server(location)
+    with pytest.raises(ServerUnavailable, match='does not exist'):
+        open_server(binary=folder / 'nothing')
+
+
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_a_program_that_fails_is_quoted(tmp_path: Path, folder: Path, kept: bool) -> None:
+    wrong = script(tmp_path, 'for n in 1 2 3; do echo "trouble $n"; done\nexit 3\n')
+    begin = time.monotonic()
+    with pytest.raises(ServerUnavailable) as caught:
+        open_server(folder if kept else '', binary=wrong)
+    assert time.monotonic() - begin < 2
+    message = str(caught.value)
+    assert 'trouble 3' in message
+    assert str(wrong) in message
+    assert 'ended instead of starting' in message
+    assert 'ROM_REDIS_SERVER' in message
+    if kept:
+        assert nobody_left(folder)
+        open_server(folder).close()
+
+
+def test_a_program_that_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ServerUnavailable, match=r'\(nothing\)'):
+        open_server(binary='/bin/false')
+
+
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_a_program_that_does_not_answer(
+    tmp_path: Path, folder: Path, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, 'READY_SECONDS', 0.3)
+    pid = tmp_path / 'pid'
+    slow = script(tmp_path, f'echo $$ >"{pid}"\necho thinking\nexec sleep 60\n')
+    with pytest.raises(ServerUnavailable, match=r'did not answer in time[^!]*thinking'):
+        open_server(folder if kept else '', binary=slow)
+    assert not is_running(int(pid.read_text()))
+
+
+@every_server
+def test_a_damaged_file(binary: Path, folder: Path) -> None:
+    with open_server(folder) as server, client(server) as connected:
+        connected.mset({f'key{n}': 'x' * 100 for n in range(100)})
+    file = max(folder.rglob('*.aof'), key=lambda path: path.stat().st_size)
+    data = file.read_bytes()
+    file.write_bytes(data[:500] + b'#' * 500 + data[1000:])
+    with pytest.raises(ServerUnavailable) as caught:
+        open_server(folder)
+    assert 'Bad file format' in str(caught.value)
+    assert 'redis-check-aof --fix' in str(caught.value)
+    file.write_bytes(data)
+    open_server(folder).close()
+
+
+def test_a_place_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    for place in (tmp_path / 'file', tmp_path / 'file' / 'data'):
+        with pytest.raises(ServerUnavailable, match='must be a folder'):
+            open_server(place)
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    place = tmp_path / 'locked'
+    place.mkdir(mode=0o500)
+    if os.access(place, os.W_OK):  # root may write everywhere but in the kernel's own folders
+        place = Path('/proc/self')
+        if not place.exists():
+            pytest.skip('everything can be written here')
+    for missing in ('', 'data'):
+        with pytest.raises(ServerUnavailable, match='this user may write'):
+            open_server(place / missing)
+
+
+def test_a_server_that_lost_its_shell_is_not_joined_by_a_second_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both would write the same files."""
+    monkeypatch.setattr(embedded, 'JOIN_SECONDS', 0.5)
+    server = open_server(folder)
+    pid = server_pid(server)
+    assert server._shell is not None
+    os.killpg(server._shell.pid, signal.SIGSTOP)  # else the subshell would still end the server
+    os.kill(pid, signal.SIGCONT)
+    try:
+        for child in children(server._shell.pid):
+            if child != pid:
+                os.kill(child, signal.SIGKILL)
+        os.kill(server._shell.pid, signal.SIGKILL)
+        server._shell.wait()
+        with pytest.raises(ServerUnavailable, match=r'server\.lock.*lsof'):
+            open_server(folder)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: nobody_left(folder))
+    begin = time.monotonic()
+    with open_server(folder) as other:
+        assert other.owned
+    server.close()
+    assert time.monotonic() - begin < 2
+
+
+def children(pid: int) -> list[int]:
+    shown = subprocess.run(
+        ['ps', '-A', '-o', 'pid=,ppid='], capture_output=True, text=True, check=True
+    ).stdout
+    pairs = [tuple(map(int, line.split())) for line in shown.splitlines()]
+    return [child for child, parent in pairs if parent == pid]
+
+
+# --- loading -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_loader(tmp_path: Path, binary: Path, folder: Path) -> Path:
+    """A server that needs a second to load its data, and says so meanwhile."""
+    with open_server(folder) as server, client(server) as connected:
+        for begin in range(0, 8000, 1000):
+            connected.mset({f'key{n}': os.urandom(2000) for n in range(begin, begin + 1000)})
+        connected.bgrewriteaof()
+        eventually(lambda: not connected.info('persistence')['aof_rewrite_in_progress'])
+    return script(tmp_path, f'exec "{binary}" "$@" --key-load-delay 150\n')
+
+
+@every_server
+def test_loading_takes_its_time(
+    binary: Path, folder: Path, slow_loader: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, 'READY_SECONDS', 0.8)
+    begin = time.monotonic()
+    with open_server(folder, binary=slow_loader) as server, client(server) as connected:
+        assert time.monotonic() - begin > 1
+        assert connected.dbsize() == 8000
+
+
+def test_loading_for_too_long(
+    folder: Path, slow_loader: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, 'LOADING_SECONDS', 0.5)
+    with pytest.raises(ServerUnavailable, match='did not answer in time'):
+        open_server(folder, binary=slow_loader)
+    assert nobody_left(folder)
+
+
+def test_examples() -> None:
+    assert doctest.testmod(embedded).failed == 0
