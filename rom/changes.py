@@ -1,11 +1,11 @@
 """Changes: what a program wants of a row, and the write that brings it about. Pure.
 
 A :class:`Change` says what was known of a row and what it shall be. :func:`plan` works out the
-:class:`Write`: which values the row must still have for the write to be right, what the row becomes,
-which index entries go and come, which unique values are given up and claimed.
+:class:`Write`: which values the row must still have for the write to be right, what the row
+becomes, which index entries go and come, which unique values are given up and claimed.
 
-Only what changed is written, and only what the outcome depends on is compared: a column that another
-writer changed and that has no part in this write is left alone.
+Only what changed is written, and only what the outcome depends on is compared: a column that
+another writer changed and that has no part in this write is left alone.
 """
 
 from __future__ import annotations
@@ -230,9 +230,7 @@ def _id_of(change: Change) -> dict[str, int]:
     return {} if change.id is None else {change.schema.primary: change.id}
 
 
-def _unique_changes(
-    change: Change, read: set[str]
-) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
     """The unique values given up and claimed; notes the columns that they depend on."""
     released, claimed = [], []
     outcome = change.outcome if change.kind != 'delete' else {}

@@ -1,11 +1,11 @@
 """The current session: one for each thread and each task, made when it is first asked for.
 
-Kept in a context variable. A task starts with a copy of its parent's context, and so does a function
-sent to another thread; therefore the variable holds whose session it is, and one that belongs to
-another is as good as none.
+Kept in a context variable. A task starts with a copy of its parent's context, and so does a
+function sent to another thread; therefore the variable holds whose session it is, and one that
+belongs to another is as good as none.
 
-The models and queries call sessions, and the sessions import models: this file stands below both, and
-`rom.sessions` tells it how a session is made.
+The models and queries call sessions, and the sessions import models: this file stands below both,
+and `rom.sessions` tells it how a session is made.
 """
 
 from __future__ import annotations

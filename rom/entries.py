@@ -1,8 +1,8 @@
 """Entries: what a value implies in the indexes. Pure functions of the row.
 
-All index keys have one form of member: something, then the id. A set of a word holds the bare id, a numeric
-index the bare id with a score, a prefix index the value, a NUL and the id, with a score. So an entry
-is (key, stem): the member is the stem and the id put together. Its score is None in a set.
+All index keys have one form of member: something, then the id. A set of a word holds the bare id, a
+numeric index the bare id with a score, a prefix index the value, a NUL and the id, with a score. So
+an entry is (key, stem): the member is the stem and the id put together. Its score is None in a set.
 
 As entries are worked out from values alone, nothing about them needs to be kept: the old ones
 follow from the old values, and what a save must remove and add is a difference of two dicts.
@@ -11,7 +11,7 @@ follow from the old values, and what a save must remove and add is a difference 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -94,7 +94,7 @@ class ColumnIndex:
 
     def _entries(self, found: KeygenResult, value: Any) -> Iterator[tuple[Entry, bytes | None]]:
         words, numbers = self._sort_out(found)
-        stem = prefix_stem
+        stem: Callable[[Word], bytes] = prefix_stem
         column, keys, name = self.column, self.keys, self.column.name
         if column.index:
             for word in words:

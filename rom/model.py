@@ -1,7 +1,8 @@
 """Model: the metaclass, which turns a class body into a schema, and an entity's life.
 
-An entity has an encoded past and a Python present: `_stored` is what Redis is known to have, `_values` what
-was read or set since, `_changed` the names that were set. What a save writes is their difference.
+An entity has an encoded past and a Python present: `_stored` is what Redis is known to have,
+`_values` what was read or set since, `_changed` the names that were set. What a save writes is
+their difference.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from rom.registry import MODELS, register
 from rom.schema import Schema, build
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import redis
-    from typing_extensions import Self
 
     from rom.sessions import AsyncSession, Session
 
@@ -254,7 +256,7 @@ class Model(metaclass=ModelMeta):
     # What programs use.
 
     @ClassProperty
-    def query(cls: type[Self]) -> Query[Self]:  # noqa: N805
+    def query(cls) -> Query[Self]:
         """A query for all entities of the model, to be narrowed down.
 
         Example::
@@ -264,13 +266,13 @@ class Model(metaclass=ModelMeta):
         return Query(cls)
 
     @ClassProperty
-    def _connection(cls) -> redis.Redis:  # noqa: N805
+    def _connection(cls) -> redis.Redis:
         """The client for the model's data."""
         return current.connection_of(cls)
 
     @overload
     @classmethod
-    def get(cls, ids: int | str) -> Self | None: ...
+    def get(cls, ids: int | str) -> Self | None: ...  # type: ignore[overload-overlap]
     @overload
     @classmethod
     def get(cls, ids: Iterable[int | str]) -> list[Self]: ...
@@ -294,8 +296,8 @@ class Model(metaclass=ModelMeta):
     def get_by(cls, **value: Any) -> Any:
         """Entities by the value of one indexed column.
 
-        A unique column gives the entity or None, and a list for a list of values. Any other
-        gives a list: of those with the word or number, or within ``(low, high)``, None being an open end.
+        A unique column gives the entity or None, and a list for a list of values. Any other gives a
+        list: of those with the word or number, or within ``(low, high)``, None being an open end.
 
         Args:
             _limit: ``(offset, count)``.

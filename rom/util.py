@@ -56,5 +56,9 @@ def _connect(obj: Any) -> redis.Redis:
     return _connection.connection_of(obj)
 
 
-# Both names are looked up anew at every call, for programs replace them.
-_connection.provide_with(lambda: get_connection())
+def _in_force() -> redis.Redis:
+    """Looks the function up anew at every call, for programs replace it."""
+    return get_connection()
+
+
+_connection.provide_with(_in_force)

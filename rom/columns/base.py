@@ -3,8 +3,8 @@
 A column object is written once, in a class body, and shared by the subclasses that inherit it; so
 it knows its name, but no namespace. What depends on the namespace is in the model's schema.
 
-An entity keeps two dicts: `_stored`, the encoded values that Redis is known to have, and `_values`, the
-Python values that were read or set. A value is decoded when it is first read.
+An entity keeps two dicts: `_stored`, the encoded values that Redis is known to have, and `_values`,
+the Python values that were read or set. A value is decoded when it is first read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rom.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from rom.columns.holder import Holder
 
@@ -145,7 +145,8 @@ class Column(Generic[T]):
         """
         if not isinstance(value, self.accepts) or isinstance(value, self.refuses):
             self.refuse(value)
-        return value  # type: ignore[no-any-return]
+        checked: T = value  # type: ignore[assignment]
+        return checked
 
     def encode(self, value: T) -> bytes:
         """The value as the row stores it."""

@@ -47,7 +47,7 @@ class Integer(Column[int]):
         return {'': nearest_double(value)}
 
     def score(self, value: Any) -> float:
-        return nearest_double(self.check(value) if not isinstance(value, float) else value)
+        return value if isinstance(value, float) else nearest_double(self.check(value))
 
 
 def _digits(value: int) -> bytes:
@@ -211,6 +211,9 @@ class PrimaryKey(Column[int]):
     kind = 'nothing: the server gives it'
     is_numeric = True
     is_wide = True
+
+    #: Made for a model that declares none; a subclass may put its own in its place.
+    is_automatic = False
 
     def __init__(self, index: bool = False) -> None:
         super().__init__(index=index)

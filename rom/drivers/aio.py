@@ -49,7 +49,8 @@ class AsyncDriver:
             return await self._call(*request.args)
 
     async def _call(self, *args: Any) -> Any:
-        return await self.connection.execute_command(*args, NEVER_DECODE=True)
+        execute: Any = self.connection.execute_command
+        return await execute(*args, NEVER_DECODE=True)
 
     async def _script(self, request: Script) -> Any:
         try:

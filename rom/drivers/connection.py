@@ -40,7 +40,8 @@ def connect(url: str) -> redis.Redis:
     """Make the server at a URL the default, and return the client.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own with
+        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own
+        with
             temporary data, `embedded:PATH` for one that keeps its data in that folder.
 
     Raises:
@@ -117,7 +118,8 @@ _SHARED = {
 async def async_connection(client: redis.Redis) -> redis.asyncio.Redis:
     """The asyncio client, of the running loop, for the server of a sync one.
 
-    It is closed with the loop, by whatever closes the loop's asynchronous generators, as `asyncio.run`.
+    It is closed with the loop, by whatever closes the loop's asynchronous generators, as
+    `asyncio.run`.
     """
     of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
     if id(client) not in of_loop:

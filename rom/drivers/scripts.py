@@ -1,7 +1,7 @@
 """The Lua scripts: found, put together, and known by their digest.
 
-A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, once in a script, however often it is
-asked for. Redis knows a script by its SHA1 digest; a server that has forgotten it, or never
+A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, once in a script, however often
+it is asked for. Redis knows a script by its SHA1 digest; a server that has forgotten it, or never
 knew it, says NOSCRIPT, and the driver loads it and repeats just that call.
 """
 

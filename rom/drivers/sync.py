@@ -56,7 +56,8 @@ class SyncDriver:
             return self._call(*request.args)
 
     def _call(self, *args: Any) -> Any:
-        return self.connection.execute_command(*args, NEVER_DECODE=True)
+        execute: Any = self.connection.execute_command
+        return execute(*args, NEVER_DECODE=True)
 
     def _script(self, request: Script) -> Any:
         try:
@@ -76,5 +77,7 @@ class SyncDriver:
     def _send(self, requests: tuple[Command | Script, ...]) -> list[Any]:
         with self.connection.pipeline(transaction=False) as pipe:
             for request in requests:
-                pipe.execute_command(*command_of(request), NEVER_DECODE=True)
+                pipe.execute_command(  # type: ignore[no-untyped-call]
+                    *command_of(request), NEVER_DECODE=True
+                )
             return pipe.execute(raise_on_error=False)

@@ -1,15 +1,16 @@
 """The list of index entries that rom 1.x kept in each row, as the field `-index-data-`.
 
-JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column, string],
-and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as bare strings.
-We need no such list, but rows that 1.x wrote have one, which names entries that a model as it is
-declared today may no longer imply; and models that are still written by 1.x must go on having it.
+JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column,
+string], and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as
+bare strings. We need no such list, but rows that 1.x wrote have one, which names entries that a
+model as it is declared today may no longer imply; and models that are still written by 1.x must go
+on having it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
@@ -45,7 +46,10 @@ def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
     >>> list_entries(Keys('N', 'id'), {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'1.0'})
     b'[["c:x"], ["n"], [], [], []]'
     """
-    words, scored, prefixes, suffixes = [], [], [], []
+    words: list[object] = []
+    scored: list[object] = []
+    prefixes: list[object] = []
+    suffixes: list[object] = []
     for (key, stem), score in entries.items():
         name = _text(key[len(keys.head) : -4])
         if key.endswith(b':idx'):
@@ -53,8 +57,7 @@ def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
         else:
             pairs = prefixes if key.endswith(b':pre') else suffixes
             pairs.append([name, _text(stem[:-1])])
-    lists: Iterable[list[object]] = (words, scored, prefixes, suffixes, [])
-    return json.dumps(list(lists)).encode('ascii')
+    return json.dumps([words, scored, prefixes, suffixes, []]).encode('ascii')
 
 
 def _text(raw: bytes) -> str:

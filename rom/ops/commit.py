@@ -1,8 +1,8 @@
 """Commit: changes of any number of rows, in one call of `lua/commit.lua`.
 
-The script decides. Where it objects because of something that the program neither wrote nor asked about
-(a column that only a keygen looked at, a delete whose row changed), the change is worked out again on
-the fresh row and tried again; everything else becomes an error.
+The script decides. Where it objects because of something that the program neither wrote nor asked
+about (a column that only a keygen looked at, a delete whose row changed), the change is worked out
+again on the fresh row and tried again; everything else becomes an error.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def _request(writes: Sequence[Write], token: bytes) -> Script:
     return Script('commit', keys.counter, pack(request))
 
 
-def _retried(
-    change: Change, status: bytes, details: Sequence[bytes]
-) -> Operation[Change | None]:
+def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
     """The change to try instead, on the row as it is now; None where it is an error."""
     if status == b'deleted' and change.forced:
         return replace(change, kind='insert', stored={}, wanted=_present(change))

@@ -17,9 +17,7 @@ class Row:
     stored: dict[str, bytes]
 
 
-def parse_rows(
-    schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]
-) -> list[Row]:
+def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]) -> list[Row]:
     """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""
     names = schema.names
     width = len(names)

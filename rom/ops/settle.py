@@ -1,7 +1,8 @@
 """Settle: find out whether a commit whose answer was lost was carried out.
 
-The program has an error in its hands and may have gone on to change the entity. Before it is written again,
-its past must be known: that of before the commit, or the one the commit brought about.
+The program has an error in its hands and may have gone on to change the entity. Before it is
+written again, its past must be known: that of before the commit, or the one the commit brought
+about.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from rom import current
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
 from rom.model import Model
-from rom.sessions.unit import UnitOfWork, Work
+from rom.sessions.unit import UnitOfWork
+from rom.sessions.work import Work
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from rom.query import Query
 
@@ -27,8 +28,8 @@ T = TypeVar('T')
 class AsyncSession(UnitOfWork):
     """Knows entities, and writes what changed of them, all or nothing; without blocking the loop.
 
-    Entities that are made inside ``async with`` belong to it. At the end it forgets what it knows, and
-    commits nothing by itself.
+    Entities that are made inside ``async with`` belong to it. At the end it forgets what it knows,
+    and commits nothing by itself.
 
     Args:
         connection: the asyncio client to use for all models; default: one for each
@@ -83,7 +84,9 @@ class AsyncSession(UnitOfWork):
     @overload
     async def get(self, model: str) -> Model | None: ...
     @overload
-    async def get(self, model: type[M], ids: int | str) -> M | None: ...
+    async def get(  # type: ignore[overload-overlap]
+        self, model: type[M], ids: int | str
+    ) -> M | None: ...
     @overload
     async def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
     async def get(self, model: Any, ids: Any = None) -> Any:

@@ -1,8 +1,8 @@
 """The identity map: which entities a session knows. One row, one object.
 
-Entities are held strongly until the next commit, and weakly from then on, so that one that the program still
-has is found again, and one that it has dropped goes. New entities without an id have no key yet, and
-are held in the order they were made.
+Entities are held strongly until the next commit, and weakly from then on, so that one that the
+program still has is found again, and one that it has dropped goes. New entities without an id have
+no key yet, and are held in the order they were made.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from rom import current
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
 from rom.model import Model
-from rom.sessions.unit import UnitOfWork, Work
+from rom.sessions.unit import UnitOfWork
+from rom.sessions.work import Work
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from rom.query import Query
 
@@ -27,8 +28,8 @@ T = TypeVar('T')
 class Session(UnitOfWork):
     """Knows entities, and writes what changed of them, all or nothing.
 
-    Every thread has one already, `rom.session`. One of your own is entered with ``with``; at the end
-    it forgets what it knows, and commits nothing by itself.
+    Every thread has one already, `rom.session`. One of your own is entered with ``with``; at the
+    end it forgets what it knows, and commits nothing by itself.
 
     Args:
         connection: the client to use for all models; default: each model's own.
@@ -79,7 +80,7 @@ class Session(UnitOfWork):
     @overload
     def get(self, model: str) -> Model | None: ...
     @overload
-    def get(self, model: type[M], ids: int | str) -> M | None: ...
+    def get(self, model: type[M], ids: int | str) -> M | None: ...  # type: ignore[overload-overlap]
     @overload
     def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
     def get(self, model: Any, ids: Any = None) -> Any:

@@ -1,0 +1,303 @@
+"""Query: what is asked of a model, put together clause by clause.
+
+A query never changes: each method returns another one, so that one can be kept and narrowed down in
+several ways. What it holds is in :class:`Asked`, frozen; everything wrong is found when a clause
+is added, so that a query that exists can be answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from rom import current
+from rom.exceptions import QueryError
+from rom.query.filters import alike, ending, filtered, starting
+from rom.query.orders import ordered
+from rom.query.plan import All, Node, Order
+from rom.query.selection import Factory, Selection, as_dicts
+from rom.schema import Schema
+
+if TYPE_CHECKING:
+    from typing import Self
+
+R = TypeVar('R')
+S = TypeVar('S')
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query asks for.
+
+    Attributes:
+        where: all of these hold.
+        orders: what the results are sorted by, the first counts most.
+        offset: so many results are left out.
+        count: at most so many come; None: all.
+        selection: plain data instead of entities.
+    """
+
+    where: All = All()
+    orders: tuple[Order, ...] = ()
+    offset: int = 0
+    count: int | None = None
+    selection: Selection | None = None
+
+
+class Query(Generic[R]):
+    """A search for entities of one model. ``Model.query`` finds all of them, each method narrows it down.
+
+    Attributes:
+        model: whose entities are searched.
+        asked: what for.
+
+    Example::
+
+        adults = User.query.filter(age=(18, None))
+        adults.order_by('-age').limit(0, 10).all()
+        adults.filter(city='Oslo').count()
+    """
+
+    __slots__ = ('asked', 'model')
+
+    def __init__(self, model: type[Any], asked: Asked = Asked()) -> None:
+        self.model = model
+        self.asked = asked
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the model."""
+        schema: Schema = self.model._schema
+        return schema
+
+    @property
+    def selection(self) -> Selection | None:
+        """Which plain data come instead of entities, if any."""
+        return self.asked.selection
+
+    def __repr__(self) -> str:
+        return f'<Query {self.schema.name} {self.asked}>'
+
+    def _with(self, **changes: Any) -> Self:
+        return type(self)(self.model, replace(self.asked, **changes))
+
+    def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
+        found = tuple(means(self.schema, name, value) for name, value in clauses.items())
+        return self._with(where=All((*self.asked.where.nodes, *found)))
+
+    def filter(self, **clauses: Any) -> Self:
+        """Those whose columns have these values, all of them.
+
+        A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that includes
+        both ends, ``None`` being an open one; a list or set means any of its values. Of an index of
+        the words of a text, all words asked must occur. ``**{'col:x': value}`` searches the
+        numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have such a number.
+
+        Args:
+            **clauses: values by column.
+
+        Returns:
+            Another query.
+
+        Raises:
+            QueryError: an unknown column, one without ``index=True``, or a value that it cannot have.
+
+        Example::
+
+            User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
+        """
+        return self._where(filtered, clauses)
+
+    def startswith(self, **clauses: str | bytes) -> Self:
+        """Those whose columns begin like this: one of the words, or the whole value, as the keygen says.
+
+        Args:
+            **clauses: beginnings by column; an empty one finds all that have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.startswith(name='Jo')
+        """
+        return self._where(starting, clauses)
+
+    def endswith(self, **clauses: str | bytes) -> Self:
+        """Those whose columns end like this: one of the words, or the whole value, as the keygen says.
+
+        Args:
+            **clauses: ends by column; an empty one finds all that have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``suffix=True``, or no string.
+
+        Example::
+
+            User.query.endswith(email='@example.org')
+        """
+        return self._where(ending, clauses)
+
+    def like(self, **clauses: str | bytes) -> Self:
+        """Those whose columns match a pattern, from the start; what follows the match is of no account.
+
+        In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for one or more
+        and ``!`` for exactly one. All else stands for itself.
+
+        Args:
+            **clauses: patterns by column.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.like(name='J*n!son')
+        """
+        return self._where(alike, clauses)
+
+    def order_by(self, column: str) -> Self:
+        """Sort the results; the last call counts.
+
+        Entities without a value come at the end, either way round. Equal values are in the order of
+        ids.
+
+        Args:
+            column: its name, ``'-name'`` for the largest first; or ``'name:x'``, the number that a
+                keygen calls ``x``.
+
+        Raises:
+            QueryError: an unknown column, or one without any index.
+
+        Warns:
+            UserWarning: a text column whose index does not sort: all results are read, and sorted
+                by what is stored.
+
+        Example::
+
+            User.query.order_by('-age')
+        """
+        return self._with(orders=(ordered(self.schema, column),))
+
+    def limit(self, offset: int, count: int) -> Self:
+        """Leave out the first results, and stop after so many; the last call counts.
+
+        Args:
+            offset: how many to leave out; one below 0 is 0.
+            count: how many at most; one below 1 means none.
+
+        Raises:
+            TypeError: no ints.
+
+        Example::
+
+            User.query.order_by('-age').limit(20, 10)
+        """
+        for value in (offset, count):
+            if not isinstance(value, int):
+                raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
+        return self._with(offset=max(offset, 0), count=max(count, 0))
+
+    def first_only(self) -> Self:
+        """The same, with its first result only."""
+        count = self.asked.count
+        return self._with(count=1 if count is None else min(count, 1))
+
+    @overload
+    def select(
+        self, *columns: str, include_pk: bool = False, decode: bool = True, ff: None = None
+    ) -> Query[dict[str, Any]]: ...
+    @overload
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Callable[[tuple[str, ...]], Callable[[list[Any]], S]],
+    ) -> Query[S]: ...
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Factory | None = None,
+    ) -> Query[Any]:
+        """Plain data of some columns instead of entities. The session does not get to know them.
+
+        Args:
+            *columns: their names. A column without a value gives None.
+            include_pk: add the primary key, as the last one.
+            decode: Python values; else the text that is stored.
+            ff: ``ff(columns)`` returns the function that is called with each result's list of values;
+                default: dicts. Others are in :mod:`rom.query.selection`.
+
+        Raises:
+            QueryError: no column, an unknown one, or one twice.
+
+        Example::
+
+            User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
+        """
+        schema = self.schema
+        where = f'{schema.name}.query.select({", ".join(map(repr, columns))})'
+        if not columns:
+            raise QueryError(f'{where}: name one column at least, of {", ".join(schema.columns)}')
+        for name in columns:
+            if name not in schema.columns:
+                raise QueryError(
+                    f'{where}: the model has no column {name!r}; it has {", ".join(schema.columns)}'
+                )
+        names = (*columns, schema.primary) if include_pk else columns
+        if len(set(names)) < len(names):
+            raise QueryError(f'{where}: names a column twice, in {", ".join(names)}')
+        selection = Selection(tuple(names), decode, ff or as_dicts)
+        return Query(self.model, replace(self.asked, selection=selection))
+
+    # Short for what the current session does.
+
+    def all(self) -> list[R]:
+        """The results.
+
+        Raises:
+            ServerUnavailable: no answer.
+            CorruptRowError: a row or an index holds what rom would not have written there; its
+                ``entities`` are the others.
+
+        Example::
+
+            User.query.filter(age=42).all()
+        """
+        return current.session().all(self)
+
+    def execute(self) -> list[R]:
+        """The results: another name of :meth:`all`."""
+        return self.all()
+
+    def first(self) -> R | None:
+        """The first result, or None.
+
+        Example::
+
+            User.query.order_by('-age').first()
+        """
+        return current.session().first(self)
+
+    def count(self) -> int:
+        """How many entities there are, whatever the limit.
+
+        Example::
+
+            User.query.filter(age=(18, None)).count()
+        """
+        return current.session().count(self)
+
+    def __iter__(self) -> Iterator[R]:
+        """The results one by one, read in pages.
+
+        Example::
+
+            for user in User.query.order_by('name'):
+                print(user.name)
+        """
+        return current.session().stream(self)

@@ -1,0 +1,78 @@
+"""Orders: which index sorts by a column, if any does."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from rom.columns import Boolean, Column, PrimaryKey
+from rom.encoding.keygens import TRAITS
+from rom.encoding.text import as_bytes
+from rom.exceptions import QueryError
+from rom.query.filters import Clause, has_many
+from rom.query.plan import Order, Tie
+from rom.schema import Schema
+
+
+def ordered(schema: Schema, asked: object) -> Order:
+    """The order for `order_by(asked)`.
+
+    Raises:
+        QueryError: no such column, or no index of it.
+
+    Warns:
+        UserWarning: a text column whose index does not sort.
+    """
+    if not isinstance(asked, str):
+        raise QueryError(
+            f'{schema.name}.query.order_by({asked!r}): takes the name of a column, as in '
+            "'age' or '-age'"
+        )
+    name = asked.removeprefix('-')
+    reverse = name != asked
+    clause = Clause(schema, 'order_by', name)
+    if clause.part:
+        clause.need_index('index')
+        return Order(name, reverse, 'score', clause.numbers_key)
+    clause.need_index('index', 'prefix', 'suffix')
+    column = clause.column
+    field = as_bytes(name)
+    if column.index and (column.traits.sorts or _has_numbers(column)):
+        return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
+    if column.prefix and column.keygen in TRAITS and not has_many(column):
+        return Order(name, reverse, 'text', schema.keys.prefixes(name), 'id', field)
+    _warn(clause)
+    if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
+        return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)
+    return Order(name, reverse, 'stored', field=field)
+
+
+def _has_numbers(column: Column[object]) -> bool:
+    return column.is_numeric and not column.keygen and not column.keygen2
+
+
+def _tie(column: Column[object]) -> Tie:
+    traits = column.traits
+    if traits.sorts:
+        return 'text_ci' if traits.lowers else 'text'
+    return 'integer' if column.is_wide and not isinstance(column, PrimaryKey) else 'id'
+
+
+def _warn(clause: Clause) -> None:
+    if not clause.column.is_string:
+        return
+    warnings.warn(
+        f'{clause.schema.name}.query.order_by({clause.name!r}): the index of this text column does '
+        'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
+        'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
+        UserWarning,
+        stacklevel=_outside(),
+    )
+
+
+def _outside() -> int:
+    """The warning's stack level of the code that calls rom."""
+    level, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get('__name__', '').startswith('rom.'):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -1,0 +1,177 @@
+"""Plans: what a search asks of the server, as pure data, in the terms of Redis' keys.
+
+A plan is made by `rom.query.builder` and carried out by `lua/search.lua`, which finds out how large each
+part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map that
+the script reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from rom.query.patterns import EncodedToken
+
+Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
+
+
+@dataclass(frozen=True, slots=True)
+class InSet:
+    """The ids that have a word; or, where the key is that of a numeric sub-index, all ids in it."""
+
+    key: bytes
+
+    def as_map(self) -> dict[str, Any]:
+        return {'kind': 'set', 'key': self.key}
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """The integers that bound a range, where doubles cannot tell them from their neighbours.
+
+    Attributes:
+        field: the column in the row that has the whole number; empty: the id is the number.
+        low, high: decimal digits; None where the double says enough.
+    """
+
+    field: bytes
+    low: bytes | None
+    high: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class InRange:
+    """The ids whose number lies between two, both included."""
+
+    key: bytes
+    low: bytes
+    high: bytes
+    exact: Exact | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        found = {'kind': 'range', 'key': self.key, 'low': self.low, 'high': self.high}
+        if self.exact is None:
+            return found
+        bounds = (('low', self.exact.low), ('high', self.exact.high))
+        exact = {name: bound for name, bound in bounds if bound is not None}
+        return {**found, 'exact': {'field': self.exact.field, **exact}}
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """The ids whose string, in a prefix or suffix index, begins in some way.
+
+    Attributes:
+        key: of the index.
+        head: what the string begins with.
+        pattern: what must follow, when that is not just anything.
+        raw: the strings are bytes: a character is a byte, where it else is one of UTF-8.
+        many: an entity may have several strings here.
+    """
+
+    key: bytes
+    head: bytes
+    pattern: tuple[EncodedToken, ...] = ()
+    raw: bool = False
+    many: bool = True
+
+    def as_map(self) -> dict[str, Any]:
+        low, high = bounds_of(self.head)
+        found = {'kind': 'lex', 'key': self.key, 'low': low, 'high': high, 'many': self.many}
+        if b'\0' in self.head:
+            found['head'] = self.head
+        if self.pattern:
+            found |= {'skip': len(self.head), 'pattern': [token.as_map() for token in self.pattern]}
+            found['raw'] = self.raw
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every node holds; without nodes: every entity."""
+
+    nodes: tuple[Node, ...] = ()
+
+    def as_map(self) -> dict[str, Any]:
+        if not self.nodes:
+            return {'kind': 'all'}
+        if len(self.nodes) == 1:
+            return self.nodes[0].as_map()
+        return {'kind': 'and', 'nodes': [node.as_map() for node in self.nodes]}
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of the nodes holds; without nodes: no entity."""
+
+    nodes: tuple[Node, ...] = ()
+
+    def as_map(self) -> dict[str, Any]:
+        if len(self.nodes) == 1:
+            return self.nodes[0].as_map()
+        return {'kind': 'or', 'nodes': [node.as_map() for node in self.nodes]}
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The node does not hold."""
+
+    node: Node
+
+    def as_map(self) -> dict[str, Any]:
+        return {'kind': 'not', 'node': self.node.as_map()}
+
+
+Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not'
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What results are sorted by.
+
+    Attributes:
+        column: the column's name, or that of a sub-index, as in 'col:x'.
+        reverse: the largest first.
+        kind: 'score' by a numeric index, 'text' by an index of whole strings, 'stored' by what
+            the rows hold.
+        key: of that index; empty for 'stored'.
+        tie: what tells apart those of one score.
+        field: the column in the row that `tie` looks at.
+        or_stored: when the key does not exist, the rows decide.
+    """
+
+    column: str
+    reverse: bool
+    kind: Literal['score', 'text', 'stored']
+    key: bytes = b''
+    tie: Tie = 'id'
+    field: bytes = b''
+    or_stored: bool = False
+
+    def as_map(self) -> dict[str, Any]:
+        return {
+            'kind': self.kind,
+            'key': self.key,
+            'reverse': self.reverse,
+            'tie': self.tie,
+            'field': self.field,
+            'or_stored': self.or_stored,
+        }
+
+
+def bounds_of(head: bytes) -> tuple[bytes, bytes]:
+    """The lexical range that holds all strings with this beginning.
+
+    Members of an index are a string, a NUL and an id, and the order of the index is that of the
+    strings. For bounds without a NUL these two orders agree, so of a head with one only the part
+    before it makes the range, and the members are looked at one by one.
+
+    >>> bounds_of(b'ab'), bounds_of(b'a\\xff'), bounds_of(b'\\xff'), bounds_of(b'a\\x00b')
+    ((b'[ab', b'(ac'), (b'[a\\xff', b'(b'), (b'[\\xff', b'+'), (b'[a', b'(b'))
+    """
+    head = head.partition(b'\0')[0]
+    if not head:
+        return b'-', b'+'
+    stem = head.rstrip(b'\xff')
+    after = b'(' + stem[:-1] + bytes([stem[-1] + 1]) if stem else b'+'
+    return b'[' + head, after

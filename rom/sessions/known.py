@@ -1,0 +1,78 @@
+"""What both sessions know, and how a program tells them to know more or less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rom.exceptions import ORMError
+from rom.model import Model
+from rom.sessions.identity import IdentityMap
+
+
+class Known:
+    """A session's identity map, as programs see it. Nothing here needs a server."""
+
+    is_async = False
+
+    def __init__(self) -> None:
+        self._identity = IdentityMap()
+
+    @property
+    def known(self) -> dict[str, Model]:
+        """The entities held until the next commit, by the key of their row."""
+        return self._identity.known
+
+    @property
+    def wknown(self) -> Any:
+        """All entities known, held weakly, by the key of their row."""
+        return self._identity.wknown
+
+    def add(self, entity: Model) -> None:
+        """Have the session know an entity, and no other session.
+
+        Example::
+
+            session.add(user)
+        """
+        check_entity(entity)
+        previous = entity.__dict__.get('_session')
+        if previous is not None and previous is not self:
+            previous.forget(entity)
+        entity._session = self  # type: ignore[assignment]
+        self._identity.add(entity)
+
+    def forget(self, entity: Model) -> None:
+        """Know an entity no longer: the next commit leaves it out.
+
+        Example::
+
+            session.forget(user)
+        """
+        check_entity(entity)
+        self._identity.forget(entity)
+
+    def rollback(self) -> None:
+        """Forget all entities, and with them what was not saved.
+
+        Example::
+
+            session.rollback()
+        """
+        self._identity.forget_all()
+
+
+def check_entity(entity: object) -> None:
+    """Raise ORMError for what is no entity."""
+    if not isinstance(entity, Model):
+        raise ORMError(f'a session takes entities of models, not {entity!r}')
+
+
+def flat(objects: Iterable[Any]) -> Iterator[Any]:
+    """Entities, and lists of them, as one row of entities."""
+    for item in objects:
+        if isinstance(item, (list, tuple, set, frozenset)):
+            yield from flat(item)
+        else:
+            check_entity(item)
+            yield item

@@ -1,0 +1,172 @@
+"""The reading half of a session: from rows to entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rom.exceptions import (
+    CorruptRowError,
+    EntityDeletedError,
+    InvalidOperation,
+    ORMError,
+    QueryError,
+)
+from rom.model import Model
+from rom.ops import entities, queries
+from rom.ops.requests import Operation
+from rom.ops.rows import Row
+from rom.sessions.known import Known, flat
+from rom.sessions.work import On, Work
+
+if TYPE_CHECKING:
+    from rom.query import Query
+
+M = TypeVar('M', bound=Model)
+
+# Entities in one trip when a query is iterated over.
+STREAM_PAGE = 500
+
+
+class Reading(Known):
+    """Looks up, searches and reads again."""
+
+    def _get(self, model: Any, ids: Any = None) -> Work[Any]:
+        if isinstance(model, (str, bytes)):
+            return self._identity.find(str(model))
+        if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
+            return (yield from self._get_many(model, [_as_id(model, id) for id in ids]))
+        id = _as_id(model, ids)
+        known = self._identity.find(f'{model._namespace}:{id}')
+        if known is not None:
+            return known
+        row = yield On(model, entities.load_one(model._schema, id))
+        return None if row is None else self._adopt(model, row)
+
+    def _get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
+        known: dict[int, Any] = {id: self._identity.find(f'{model._namespace}:{id}') for id in ids}
+        missing = [id for id, entity in known.items() if entity is None]
+        if missing:
+            rows = yield from self._rows(model, entities.load(model._schema, missing))
+            known |= {row.id: self._adopt(model, row) for row in rows}
+        return [entity for id in ids if (entity := known[id]) is not None]
+
+    def _get_by(self, model: type[M], /, **value: Any) -> Work[Any]:
+        limit = value.pop('_limit', None)
+        numeric = value.pop('_numeric', False)
+        if len(value) != 1:
+            raise QueryError(
+                f'{model.__name__}.get_by takes exactly one column, not {len(value)}; '
+                f'for several, use {model.__name__}.query.filter(...)'
+            )
+        [(name, wanted)] = value.items()
+        column = model._columns.get(name)
+        if column is not None and column.unique and not numeric:
+            return (yield from self._get_by_unique(model, name, wanted))
+        query = model.query.filter(**value)
+        if limit is not None:
+            query = query.limit(*_offset_and_count(model, limit))
+        return (yield from self._all(query))
+
+    def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
+        column = model._columns[name]
+        if isinstance(wanted, tuple) and not column.is_string:
+            raise QueryError(
+                f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
+                'of values; for a range declare it with index=True too and pass _numeric=True'
+            )
+        several = isinstance(wanted, (list, tuple, set, frozenset))
+        try:
+            asked = wanted if several else [wanted]
+            values = [column.encode(column.check(value)) for value in asked]
+        except ORMError as error:
+            raise QueryError(f'{model.__name__}.get_by: {error}') from None
+        key = next(unique.key for unique in model._schema.uniques if unique.columns == (name,))
+        rows = yield from self._rows(model, entities.load_unique(model._schema, key, values))
+        found: list[M] = self._adopt_all(model, rows)
+        return found if several else (found[0] if found else None)
+
+    def _all(self, query: Query[M]) -> Work[list[M]]:
+        model: type[M] = query.model
+        rows = yield from self._rows(model, queries.search(query))
+        return self._results(query, rows)
+
+    def _first(self, query: Query[M]) -> Work[M | None]:
+        found = yield from self._all(query.first_only())
+        return found[0] if found else None
+
+    def _count(self, query: Query[M]) -> Work[int]:
+        count: int = yield On(query.model, queries.count(query))
+        return count
+
+    def _page(self, query: Query[M], cursor: Any) -> Work[tuple[list[M], Any]]:
+        """Some of a query's entities, and where to go on; None at the end."""
+        model: type[M] = query.model
+        rows, cursor = yield from self._rows(model, queries.page(query, cursor, STREAM_PAGE))
+        return self._results(query, rows), cursor
+
+    def _results(self, query: Query[M], rows: Sequence[Row]) -> list[M]:
+        if query.selection is not None:
+            return queries.selected(query, rows)
+        return self._adopt_all(query.model, rows)
+
+    def _rows(self, model: type[M], operation: Operation[Any]) -> Work[Any]:
+        """Read rows; an error about one of them carries the entities of the others."""
+        try:
+            return (yield On(model, operation))
+        except CorruptRowError as error:
+            error.entities = self._adopt_all(model, error.entities)
+            raise
+
+    def _adopt(self, model: type[M], row: Row) -> M:
+        """The entity of a row: the one that is known, or a new object."""
+        known = self._identity.find(f'{model._namespace}:{row.id}')
+        if known is not None:
+            return known  # type: ignore[return-value]
+        entity = model._from_row(row.id, row.stored)
+        entity._session = self  # type: ignore[assignment]
+        self._identity.add(entity)
+        return entity
+
+    def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
+        return [self._adopt(model, row) for row in rows]
+
+    def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
+        for entity in flat(objects):
+            if entity._new or (entity._modified and not force):
+                raise InvalidOperation(
+                    f'{entity._key} {"is new" if entity._new else "has changes that are not saved"}'
+                    f', and cannot be refreshed; {"save it" if entity._new else "force=True"} '
+                    f'{"first" if entity._new else "gives them up"}'
+                )
+            row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
+            if row is None:
+                raise EntityDeletedError(
+                    f'{entity._key} is gone: another writer deleted it',
+                    entity._namespace,
+                    entity._id,
+                )
+            entity._begin(row.id, row.stored)
+            self._identity.add(entity)
+
+    def _refresh_all(self, force: bool = False) -> Work[None]:
+        yield from self._refresh(*(e for e in self._identity if not e._new), force=force)
+
+
+def _as_id(model: type[Model], id: Any) -> int:
+    try:
+        number = int(id)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or isinstance(id, bool):
+        raise InvalidOperation(
+            f'{model.__name__}.get: {id!r} is no id; an id is a number from 1 on'
+        )
+    return number
+
+
+def _offset_and_count(model: type[Model], limit: Any) -> tuple[int, int]:
+    if not isinstance(limit, (tuple, list)) or len(limit) != 2:
+        raise QueryError(f'{model.__name__}.get_by: _limit must be (offset, count), not {limit!r}')
+    offset, count = limit
+    return offset, count
