@@ -85,4 +85,9 @@ def enter(session: AnySession) -> Token[Any]:
 
 def leave(token: Token[Any]) -> None:
     """Go back to the session before."""
-    _slot.reset(token)
+    try:
+        _slot.reset(token)
+    except ValueError:
+        # Entered in another context, as by a framework that ends a generator elsewhere. The one
+        # before is not ours to bring back there.
+        _slot.set(None)

@@ -8,7 +8,7 @@ their difference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from rom import current
 from rom.changes import Change
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import redis
 
     from rom.sessions import AsyncSession, Session
+
+
+M = TypeVar('M', bound='Model')
 
 
 class ModelMeta(type):
@@ -83,6 +86,18 @@ def _columns(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> dict[s
         primary.name, primary.is_automatic = 'id', True
         columns['id'] = body['id'] = primary
     return columns
+
+
+class QueryProperty:
+    """A query for all entities of the model, to be narrowed down.
+
+    Example::
+
+        User.query.filter(age=(18, None)).order_by('-age').limit(0, 10).all()
+    """
+
+    def __get__(self, instance: object, owner: type[M]) -> Query[M]:
+        return Query(owner)
 
 
 class Model(metaclass=ModelMeta):
@@ -255,15 +270,7 @@ class Model(metaclass=ModelMeta):
 
     # What programs use.
 
-    @ClassProperty
-    def query(cls) -> Query[Self]:
-        """A query for all entities of the model, to be narrowed down.
-
-        Example::
-
-            User.query.filter(age=(18, None)).order_by('-age').limit(0, 10).all()
-        """
-        return Query(cls)
+    query = QueryProperty()
 
     @ClassProperty
     def _connection(cls) -> redis.Redis:

@@ -15,6 +15,8 @@ import hypothesis
 import pytest
 import redis
 
+import rom
+from rom import registry
 from tests.support import servers as support
 
 # A shared machine has slow moments, and a fixture that empties the database does so once a test,
@@ -99,17 +101,11 @@ def fresh_registry() -> Iterator[None]:
     Models at the top of a test file are defined while the tests are collected, once and for all:
     their names must not occur twice in tests/.
     """
-    # TO FINISH once `import rom` works: drop the guard; name above whatever else a model's
-    # definition changes in rom.registry; put back what else a test may leave behind (entities in
-    # rom.session, rom.util.CONNECTION).
-    try:
-        from rom import registry
-    except ImportError:
-        yield
-        return
-    found = {name: getattr(registry, name) for name in REGISTRIES if hasattr(registry, name)}
+    found = {name: getattr(registry, name) for name in REGISTRIES}
     before = {name: {key: _copy(value) for key, value in d.items()} for name, d in found.items()}
     yield
+    rom.session.rollback()
+    rom.util.CONNECTION = None
     for name, kept in before.items():
         found[name].clear()
         found[name].update(kept)

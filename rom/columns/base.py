@@ -10,6 +10,7 @@ the Python values that were read or set. A value is decoded when it is first rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from rom.encoding.keygens import Keygen, Keys, traits
@@ -204,8 +205,11 @@ class Column(Generic[T]):
         return value
 
     def make_default(self) -> T | None:
-        """The value where there is none."""
-        default = self.default() if callable(self.default) else self.default
+        """The value where there is none. One that can change in place is a new one each time."""
+        if callable(self.default):
+            default: T | None = self.default()
+        else:
+            default = deepcopy(self.default) if self.is_mutable else self.default
         return None if default is None else self.check(default)
 
     def read_stored(self, raw: bytes, key: str) -> T:
@@ -254,10 +258,11 @@ class Column(Generic[T]):
             MissingColumn: required, and neither given nor by default.
         """
         value = given.get(self.name)
-        if value is None:
-            value = self.default() if callable(self.default) else self.default
         if value is not None:
             return self.accept(entity, value)
+        value = self.make_default()
+        if value is not None:
+            return value
         if self.required:
             raise MissingColumn(
                 f'{type(entity).__name__}.{self.name} is required: pass {self.name}=... '

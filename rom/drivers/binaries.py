@@ -9,7 +9,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +60,18 @@ def check_binary(program: str | os.PathLike[str]) -> Path:
         state = 'is not an executable file' if os.path.exists(program) else 'does not exist'
         raise ServerUnavailable(f'the server program {os.fspath(program)!r} {state}: {ADVICE}')
     return Path(found).absolute()
+
+
+def major_version(program: Path) -> int | None:
+    """The first number of the version that a server program says it has; None: it says none."""
+    try:
+        shown = subprocess.run(
+            [program, '--version'], stdin=subprocess.DEVNULL, capture_output=True, timeout=5
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(rb'v=(\d+)', shown)
+    return int(found[1]) if found else None
 
 
 def _from_environment() -> Iterator[Path]:

@@ -38,7 +38,7 @@ from types import TracebackType
 from typing import BinaryIO, Literal
 
 from rom.drivers import supervisor
-from rom.drivers.binaries import VARIABLE, check_binary, find_binary
+from rom.drivers.binaries import ADVICE, VARIABLE, check_binary, find_binary, major_version
 from rom.exceptions import ServerUnavailable
 
 READY_SECONDS = 10.0
@@ -202,6 +202,7 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
 
 
 def _start_kept(folder: Path, lock: int, program: Path) -> EmbeddedServer:
+    _check_age(folder, program)
     if supervisor.has_room(folder):
         return _start(folder, lock, program, None)
     scratch = supervisor.short_folder()
@@ -210,6 +211,21 @@ def _start_kept(folder: Path, lock: int, program: Path) -> EmbeddedServer:
     except BaseException:
         rmtree(scratch, ignore_errors=True)
         raise
+
+
+def _check_age(folder: Path, program: Path) -> None:
+    """Refuse a server that would not see what is in the folder, and begin an empty one beside it.
+
+    Redis 6.2 keeps one file; Redis 7 and Valkey read that, and keep a folder of files instead. All
+    other mixtures work, or fail with a complaint of the server's own.
+    """
+    if (folder / 'appendonlydir').is_dir() and not (folder / 'appendonly.aof').exists():
+        version = major_version(program)
+        if version is not None and version < 7:
+            raise ServerUnavailable(
+                f'the data in {str(folder)!r} was written by Redis 7, by Valkey or by something '
+                f'newer, and {str(program)!r} is version {version}, which cannot read it: {ADVICE}'
+            )
 
 
 def _start_temporary(binary: str | os.PathLike[str] | None) -> EmbeddedServer:

@@ -1,4 +1,4 @@
-"""The names of a model's keys in Redis: the layout that rom 1.x data has, and `live`, which is new."""
+"""The names of a model's keys in Redis: the layout of rom 1.x data, and `live`, which is new."""
 
 from __future__ import annotations
 

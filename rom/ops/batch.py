@@ -1,4 +1,4 @@
-"""Batch: many writes as the one request of `lua/commit.lua`, grouped so that each key is named once."""
+"""Batch: many writes as one request of `lua/commit.lua`, which names each key once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objections: what `lua/commit.lua` answers when it writes nothing, as errors that say what to do."""
+"""Objections: what `lua/commit.lua` answers when it writes nothing, as errors with a remedy."""
 
 from __future__ import annotations
 

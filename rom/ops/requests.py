@@ -1,4 +1,4 @@
-"""What an operation may ask of a server: frozen values, yielded by generators, carried out by drivers.
+"""What an operation may ask of a server: frozen values, which the drivers carry out.
 
 An operation is a generator: it yields one of these, and is sent the reply. It says what is to be
 done and never how, so that it is written once for both worlds, and can be tested by sending it

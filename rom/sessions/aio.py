@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rom.query import Query
 
 M = TypeVar('M', bound=Model)
+R = TypeVar('R')
 T = TypeVar('T')
 
 
@@ -107,7 +108,7 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._get_by(model, **value))
 
-    async def all(self, query: Query[M]) -> list[M]:
+    async def all(self, query: Query[R]) -> list[R]:
         """A query's results.
 
         Example::
@@ -116,7 +117,7 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._all(query))
 
-    async def first(self, query: Query[M]) -> M | None:
+    async def first(self, query: Query[R]) -> R | None:
         """A query's first result, or None.
 
         Example::
@@ -125,7 +126,7 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._first(query))
 
-    async def count(self, query: Query[M]) -> int:
+    async def count(self, query: Query[R]) -> int:
         """How many results a query has.
 
         Example::
@@ -134,7 +135,7 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._count(query))
 
-    async def stream(self, query: Query[M]) -> AsyncIterator[M]:
+    async def stream(self, query: Query[R]) -> AsyncIterator[R]:
         """A query's results one by one, read in pages.
 
         Example::

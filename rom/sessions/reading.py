@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rom.query import Query
 
 M = TypeVar('M', bound=Model)
+R = TypeVar('R')
 
 # Entities in one trip when a query is iterated over.
 STREAM_PAGE = 500
@@ -86,26 +87,26 @@ class Reading(Known):
         found: list[M] = self._adopt_all(model, rows)
         return found if several else (found[0] if found else None)
 
-    def _all(self, query: Query[M]) -> Work[list[M]]:
-        model: type[M] = query.model
+    def _all(self, query: Query[R]) -> Work[list[R]]:
+        model: type[Any] = query.model
         rows = yield from self._rows(model, queries.search(query))
         return self._results(query, rows)
 
-    def _first(self, query: Query[M]) -> Work[M | None]:
+    def _first(self, query: Query[R]) -> Work[R | None]:
         found = yield from self._all(query.first_only())
         return found[0] if found else None
 
-    def _count(self, query: Query[M]) -> Work[int]:
+    def _count(self, query: Query[R]) -> Work[int]:
         count: int = yield On(query.model, queries.count(query))
         return count
 
-    def _page(self, query: Query[M], cursor: Any) -> Work[tuple[list[M], Any]]:
+    def _page(self, query: Query[R], cursor: Any) -> Work[tuple[list[R], Any]]:
         """Some of a query's entities, and where to go on; None at the end."""
-        model: type[M] = query.model
+        model: type[Any] = query.model
         rows, cursor = yield from self._rows(model, queries.page(query, cursor, STREAM_PAGE))
         return self._results(query, rows), cursor
 
-    def _results(self, query: Query[M], rows: Sequence[Row]) -> list[M]:
+    def _results(self, query: Query[R], rows: Sequence[Row]) -> list[R]:
         if query.selection is not None:
             return queries.selected(query, rows)
         return self._adopt_all(query.model, rows)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rom.query import Query
 
 M = TypeVar('M', bound=Model)
+R = TypeVar('R')
 T = TypeVar('T')
 
 
@@ -101,7 +102,7 @@ class Session(UnitOfWork):
         """
         return self._run(self._get_by(model, **value))
 
-    def all(self, query: Query[M]) -> list[M]:
+    def all(self, query: Query[R]) -> list[R]:
         """A query's results.
 
         Example::
@@ -110,7 +111,7 @@ class Session(UnitOfWork):
         """
         return self._run(self._all(query))
 
-    def first(self, query: Query[M]) -> M | None:
+    def first(self, query: Query[R]) -> R | None:
         """A query's first result, or None.
 
         Example::
@@ -119,7 +120,7 @@ class Session(UnitOfWork):
         """
         return self._run(self._first(query))
 
-    def count(self, query: Query[M]) -> int:
+    def count(self, query: Query[R]) -> int:
         """How many results a query has.
 
         Example::
@@ -128,7 +129,7 @@ class Session(UnitOfWork):
         """
         return self._run(self._count(query))
 
-    def stream(self, query: Query[M]) -> Iterator[M]:
+    def stream(self, query: Query[R]) -> Iterator[R]:
         """A query's results one by one, read in pages.
 
         Example::

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class Writing(Known):
                 Change(entity._schema, 'delete', entity._id, entity._stored, {}, {})
                 for entity in group
             ]
-            yield On(model, commits.commit(changes, os.urandom(12)))
+            yield On(model, commits.commit(changes, _token()))
             for entity in group:
                 entity._deleted = True
                 entity._changed.clear()
@@ -113,7 +113,7 @@ class Writing(Known):
         if not pairs:
             return 0
         changes = [change for _, change in pairs]
-        token = os.urandom(12)
+        token = _token()
         for entity, change in pairs:
             entity._attempt = (change, token)
         try:
@@ -149,6 +149,11 @@ class Writing(Known):
             groups.setdefault(id(entity._connection), []).append(entity)
         for group in groups.values():
             yield type(group[0]), group
+
+
+def _token() -> bytes:
+    """What tells one commit from another."""
+    return secrets.token_hex(8).encode('ascii')
 
 
 def _columns_written(change: Change) -> int:

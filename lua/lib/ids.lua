@@ -1,0 +1,97 @@
+-- All ids of a model, in order, some at a time.
+--
+-- Where there is a bitmap of the live ids, it is walked. Data that rom 1.x wrote has none: there, every
+-- number up to the counter may be an id, and `model.last` is set instead of `model.bytes`.
+
+local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
+local LARGEST_WINDOW = 65536
+
+-- A byte's bits that are set: bit 0 is the highest, as in SETBIT.
+local BITS = {}
+for byte = 0, 255 do
+    local set = {}
+    for offset = 0, 7 do
+        if bit.band(byte, bit.rshift(128, offset)) ~= 0 then
+            set[#set + 1] = offset
+        end
+    end
+    BITS[byte] = set
+end
+
+-- What is known of a model's ids: `span` is how many there are, or may be.
+local function open_model(head, live, counter)
+    local model = {head = head, live = live}
+    local bytes = ask('STRLEN', live)
+    if bytes > 0 then
+        model.bytes = bytes
+        model.span = ask('BITCOUNT', live)
+    else
+        model.last = tonumber(ask('GET', counter) or '0') or 0
+        model.span = model.last
+    end
+    return model
+end
+
+local function write_id(number)
+    return string.format('%.0f', number)
+end
+
+-- The ids above `after`, ascending: a list, and up to where it looked; nothing then is left if
+-- that is nil.
+local function ids_above(model, after, limit)
+    local ids = {}
+    if model.last then
+        local stop = math.min(after + limit, model.last)
+        for number = after + 1, stop do
+            ids[#ids + 1] = write_id(number)
+        end
+        return ids, stop < model.last and stop or nil
+    end
+    local first_bit = ask('BITPOS', model.live, 1, math.floor((after + 1) / 8))
+    if first_bit < 0 then
+        return ids, nil
+    end
+    local first = math.floor(first_bit / 8)
+    local window = ask('GETRANGE', model.live, first, first + math.max(math.floor(limit / 8), 1) - 1)
+    for place = 1, #window do
+        local before = (first + place - 1) * 8
+        for _, offset in ipairs(BITS[string.byte(window, place)]) do
+            if before + offset > after then
+                ids[#ids + 1] = write_id(before + offset)
+            end
+        end
+    end
+    local looked = first + #window
+    return ids, looked < model.bytes and looked * 8 - 1 or nil
+end
+
+-- The ids below `before`, descending; the same otherwise. `before` nil: from the highest on.
+local function ids_below(model, before, limit)
+    local ids = {}
+    if model.last then
+        local from = math.min((before or math.huge) - 1, model.last)
+        local stop = math.max(from - limit + 1, 1)
+        for number = from, stop, -1 do
+            ids[#ids + 1] = write_id(number)
+        end
+        return ids, stop > 1 and stop or nil
+    end
+    local size = math.max(math.floor(limit / 8), SMALLEST_WINDOW)
+    before = math.min(before or math.huge, model.bytes * 8)
+    local stop = math.ceil(before / 8)
+    while stop > 0 and #ids == 0 do
+        local first = math.max(stop - size, 0)
+        local window = ask('GETRANGE', model.live, first, stop - 1)
+        for place = #window, 1, -1 do
+            local start = (first + place - 1) * 8
+            local set = BITS[string.byte(window, place)]
+            for position = #set, 1, -1 do
+                if start + set[position] < before then
+                    ids[#ids + 1] = write_id(start + set[position])
+                end
+            end
+        end
+        stop, size = first, math.min(size * 4, LARGEST_WINDOW)
+    end
+    return ids, stop > 0 and stop * 8 or nil
+end

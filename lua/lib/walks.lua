@@ -1,0 +1,124 @@
+-- Walks that find matches in an index's own order, or in that of the ids, some at a time.
+--
+-- A search is {model, parts, small, chunk, looked, sink, seen}: `parts` are the filters, of which all must
+-- hold. A walk gets the search and a position, looks at some candidates, gives those that match to the
+-- sink, and returns where to go on, or nil at the end. A position also serves a later call of the script,
+-- when other clients have written in between: it names a member or an id, never a rank alone.
+
+local LARGEST_CHUNK = 2000
+
+-- Candidates to look at next: more each time.
+local function next_chunk(search)
+    local chunk = search.chunk
+    search.chunk = math.min(chunk * 2, LARGEST_CHUNK)
+    return chunk
+end
+
+-- The sink leaves out the first `skip` ids, takes up to `need`, and then is full.
+local function new_sink(skip, need)
+    return {skip = skip, need = need or math.huge, skipped = 0, count = 0, ids = {}}
+end
+
+local function is_full(sink)
+    return sink.count >= sink.need
+end
+
+local function pour(sink, ids, only_count)
+    for _, id in ipairs(ids) do
+        if is_full(sink) then
+            return
+        end
+        if sink.skipped < sink.skip then
+            sink.skipped = sink.skipped + 1
+        else
+            sink.count = sink.count + 1
+            if not only_count then
+                sink.ids[sink.count] = id
+            end
+        end
+    end
+end
+
+-- The ids for which all parts hold, except the one that is being walked.
+local function keep_all(search, ids, except)
+    for index, part in ipairs(search.parts) do
+        if index ~= except then
+            ids = keep(search.model, part, ids)
+        end
+    end
+    return ids
+end
+
+-- In data without a bitmap, numbers are walked that may be no ids. A row tells, unless some filter did.
+local function keep_existing(search, ids)
+    if search.model.last and not search.collectable then
+        return KEEP.all(search.model, nil, ids)
+    end
+    return ids
+end
+
+-- How many members a sorted set has before this one, itself included. It need not be there any more.
+local function rank_after(key, score, member)
+    local low = ask('ZCOUNT', key, '-inf', '(' .. score)
+    local high = ask('ZCOUNT', key, '-inf', score)
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        if compare_bytes(ask('ZRANGE', key, middle, middle)[1], member) <= 0 then
+            low = middle + 1
+        else
+            high = middle
+        end
+    end
+    return low
+end
+
+local function not_seen(search, ids)
+    return those(ids, function(id)
+        local is_new = not search.seen[id]
+        search.seen[id] = true
+        return is_new
+    end)
+end
+
+local WALK = {}
+
+-- Along the ids, ascending.
+function WALK.ids(search, position)
+    local ids, looked = ids_above(search.model, tonumber(position.after or '0'), next_chunk(search))
+    search.looked = search.looked + #ids
+    pour(search.sink, keep_existing(search, keep_all(search, ids)), search.only_count)
+    return looked and {mode = 'ids', after = write_id(looked)}
+end
+
+-- Along one part's range of an index.
+function WALK.index(search, position)
+    local part = search.parts[position.part]
+    local stop = part.first + part.size
+    local rank = position.rank
+        or position.member and rank_after(part.key, position.score, position.member)
+        or part.first
+    local upto = math.min(rank + next_chunk(search), stop)
+    local members = ask('ZRANGE', part.key, rank, upto - 1, 'WITHSCORES')
+    search.looked = search.looked + upto - rank
+    local ids = ids_of_members(search.model, part, members)
+    if part.many then
+        ids = not_seen(search, ids)
+    end
+    pour(search.sink, keep_all(search, ids, position.part), search.only_count)
+    return upto < stop and {
+        mode = 'index', part = position.part, rank = upto,
+        member = members[#members - 1], score = members[#members],
+    } or nil
+end
+
+-- All matches at once, by way of one part; each once, ascending.
+local function gather(search, driver)
+    local part = search.parts[driver]
+    local ids = COLLECT[part.kind](search.model, part)
+    search.looked = search.looked + #ids
+    return sorted_ids(keep_all(search, ids, driver))
+end
+
+function WALK.gather(search, position)
+    pour(search.sink, gather(search, position.part), search.only_count)
+end

@@ -1,0 +1,155 @@
+-- Find the entities for which a tree of filters holds, sorted or not, and read their rows. Writes nothing.
+--
+-- Keys: those of the filters and of the order (sets, sorted sets); the bitmap of live ids and, where
+-- there is none, the counter (strings); the rows (hashes).
+--
+-- Request: head, live, counter = what the rows' keys begin with; keys
+--          where    = a node: see lib/filters
+--          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; absent: none
+--          skip     = how many matches to leave out
+--          need     = how many are wanted; absent: all
+--          want     = 'rows', 'ids' or 'count'
+--          fields   = list of the columns to read of a row
+--          page     = at most so many rows come; of further matches, the ids
+--          small    = a filter of so many ids may be gathered at once
+--          budget   = after so many candidates the script ends, and says where to go on
+--          position = where to go on: what an earlier reply said; absent: at the beginning
+--
+-- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
+--          list of ids, flat list of their values, list of ids whose key holds no row,
+--          list of the ids of further matches
+--          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
+--          'no order'          the order's index does not exist, and `or_stored` was said
+--          'wrong type', key   this key holds something else
+
+-- @include lib/ask
+-- @include lib/numbers
+-- @include lib/ids
+-- @include lib/patterns
+-- @include lib/filters
+-- @include lib/walks
+-- @include lib/order
+-- @include lib/rows
+
+local SPARSE = 16           -- walk all ids for one of so many, but not for fewer
+local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
+local SMALLEST_CHUNK = 64
+local LARGEST_FIRST_CHUNK = 1000
+
+local request = cmsgpack.unpack(ARGV[1])
+
+local function open_search()
+    local model = open_model(request.head, request.live, request.counter)
+    local where = request.where
+    local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
+    local wanted = request.skip + (request.need or math.huge)
+    size_of(model, where)
+    return {
+        model = model,
+        parts = parts,
+        where = where,
+        collectable = is_collectable({kind = 'and', nodes = parts}),
+        order = request.order,
+        sink = new_sink(request.skip, request.need),
+        only_count = request.want == 'count',
+        small = request.small,
+        wanted = wanted,
+        chunk = math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
+        looked = 0,
+        seen = {},
+    }
+end
+
+-- The part to find candidates by. No string is found by its id: a range of strings goes first.
+local function choose_driver(search)
+    local strings, best
+    for index, part in ipairs(search.parts) do
+        if part.kind == 'lex' then
+            if not strings or part.size > search.parts[strings].size then
+                strings = index
+            end
+        elseif part.collectable and not (best and search.parts[best].size <= part.size) then
+            best = index
+        end
+    end
+    return strings or best, strings
+end
+
+-- Where to begin without an order.
+local function begin_unsorted(search)
+    local driver = search.driver
+    local part = driver and search.parts[driver]
+    if not part then
+        return {mode = 'ids'}
+    elseif part.kind == 'range' or part.kind == 'lex' then
+        return {mode = 'index', part = driver}
+    elseif part.size <= search.small or part.size * SPARSE < search.model.span then
+        return {mode = 'gather', part = driver}
+    end
+    return {mode = 'ids'}
+end
+
+-- How many members of the order's index have to be looked at until there are enough matches.
+local function length_of_walk(search)
+    local order, share = search.order, 1
+    for index, part in ipairs(search.parts) do
+        if index ~= order.part then
+            share = share * math.min(1, part.size / math.max(search.model.span, 1))
+        end
+    end
+    return math.min(order.stop - order.first, search.wanted / share)
+end
+
+-- Where to begin with an order; and how far to walk before sorting after all.
+local function begin_sorted(search, has_strings)
+    local order, driver = search.order, search.driver
+    local part = driver and search.parts[driver]
+    local is_alone = order.part and #search.parts == 1
+    if not part or is_alone then
+        return {mode = 'order'}
+    end
+    local in_walk = has_strings and order.part == driver
+    if part.size > search.small and (in_walk or not has_strings) then
+        return {mode = 'order'}
+    end
+    if (in_walk or not has_strings) and length_of_walk(search) * WALK_COST < part.size then
+        return {mode = 'order'}, 2 * part.size
+    end
+    return {mode = 'sort', part = driver}
+end
+
+-- A count that needs no look at single ids.
+local function count_at_once(search)
+    local part = search.parts[1]
+    if not part then
+        return search.model.bytes and search.model.span
+    end
+    local is_plain = part.kind == 'set'
+        or part.kind == 'range' and not part.exact
+        or part.kind == 'lex' and not part.many and not part.head and not part.pattern
+    return #search.parts == 1 and is_plain and part.size
+end
+
+-- Where a later call goes on: without what only holds now.
+local function write_position(position)
+    if not position then
+        return ''
+    end
+    position.rank = nil
+    return cmsgpack.pack(position)
+end
+
+local function reply(status, search, position)
+    local sink = search.sink
+    local ids, further = sink.ids, {}
+    local found, values, unreadable = {}, {}, {}
+    if request.want == 'rows' then
+        if #ids > request.page then
+            further = {unpack_from(ids, request.page + 1)}
+        end
+        found, values, unreadable = read_rows(request.head, request.fields, ids)
+    end
+    return {status, position, sink.skipped, sink.count, found, values, unreadable, further}
+end
+
+return tell(function() return reply('ok', open_search()) end)

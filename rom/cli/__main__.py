@@ -1,0 +1,5 @@
+"""`python -m rom.cli`: the `rom` command, also where it is not installed."""
+
+from rom.cli.entry import main
+
+main()

@@ -1,0 +1,91 @@
+"""The characters of Unicode as entities: the demo's model, and where its data comes from.
+
+All of it is in the standard library, so the data is as real as it is everywhere: names of up to 80
+letters, a few values of many kinds, and most columns skewed (nine characters of ten are ideographs).
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import rom
+
+# The ideographs and syllables, 121,000 of them, have this category and names that are numbers.
+UNCASED_LETTER = 'Lo'
+
+BLOCK = 256
+
+
+class Character(rom.Model):
+    _namespace = 'rom-demo'
+
+    char = rom.Text(required=True)
+    point = rom.Integer(required=True, unique=True, index=True)
+    name = rom.Text(
+        unique=True, index=True, prefix=True, suffix=True, keygen=rom.IDENTITY, required=True
+    )
+    words = rom.Text(index=True, keygen=rom.FULL_TEXT)
+    category = rom.Text(index=True, keygen=rom.IDENTITY)
+    bidi = rom.Text(index=True, keygen=rom.IDENTITY)
+    combining = rom.Integer(index=True)
+    value = rom.Float(index=True)
+    block = rom.Integer(index=True)
+
+    def __repr__(self) -> str:
+        return f'<U+{self.point:04X} {self.name}>'
+
+
+def declaration() -> str:
+    """The model as it is declared, without its methods."""
+    return inspect.getsource(Character).partition('\n    def ')[0].rstrip()
+
+
+def code_points(limit: int | None = None) -> list[int]:
+    """The code points of all characters that have a name, in order.
+
+    Args:
+        limit: only so many: those with the shortest names, and the uncased letters last. That is a
+            mixture of everything, where the first code points would be a handful of scripts.
+    """
+    points = [point for point in range(sys.maxunicode + 1) if unicodedata.name(chr(point), '')]
+    if limit is None or limit >= len(points):
+        return points
+    return sorted(sorted(points, key=_interest)[:limit])
+
+
+def _interest(point: int) -> tuple[bool, int, int]:
+    char = chr(point)
+    return unicodedata.category(char) == UNCASED_LETTER, len(unicodedata.name(char)), point
+
+
+def create(points: Iterable[int]) -> None:
+    """Make the characters of these code points; the session's next commit writes them."""
+    for point in points:
+        char = chr(point)
+        name = unicodedata.name(char)
+        Character(
+            char=char,
+            point=point,
+            name=name,
+            words=name,
+            category=unicodedata.category(char),
+            bidi=unicodedata.bidirectional(char),
+            combining=unicodedata.combining(char),
+            value=unicodedata.numeric(char, None),
+            block=point // BLOCK,
+        )
+
+
+def without_those_there(points: Sequence[int]) -> list[int]:
+    """Those of the code points that the server does not have yet."""
+    there = {character.point for character in Character.get_by(point=list(points))}
+    return [point for point in points if point not in there]
+
+
+def is_a_character(entity: Character) -> bool:
+    """Whether a row was written by the demo: what it says of itself is true."""
+    point = entity.point
+    return point is not None and 0 <= point <= sys.maxunicode and entity.char == chr(point)

@@ -1,0 +1,23 @@
+"""Where the `rom` command begins: before typer is known to be there, and before anything is loaded."""
+
+from __future__ import annotations
+
+import sys
+
+NEEDED = ('typer', 'click', 'rich')
+
+
+def main() -> None:
+    """Run the `rom` command on the program's arguments, and exit."""
+    try:
+        from rom.cli.app import app
+    except ModuleNotFoundError as error:
+        if (error.name or '').partition('.')[0] not in NEEDED:
+            raise
+        sys.exit(
+            f"The rom command needs {error.name}, which is not installed: pip install 'rom[cli]'"
+        )
+    except KeyboardInterrupt:
+        print('Stopped before anything was done.', file=sys.stderr)
+        sys.exit(130)
+    app(prog_name='rom')

@@ -1,0 +1,67 @@
+"""What a type checker knows of a program that uses rom. Not run: `scripts/check` has mypy read it."""
+
+import datetime
+import decimal
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, assert_type
+
+import rom
+
+
+class User(rom.Model):
+    name = rom.Text(required=True, unique=True)
+    age = rom.Integer(index=True)
+    score = rom.Float()
+    price = rom.Decimal()
+    active = rom.Boolean(default=True)
+    born = rom.Date()
+    seen = rom.DateTime()
+    wakes = rom.Time()
+    digest = rom.String()
+    notes = rom.Json(default=dict)
+
+
+def columns_and_values(user: User) -> None:
+    assert_type(User.name, rom.Text)
+    assert_type(User.age, rom.Integer)
+    assert_type(user.id, int | None)
+    assert_type(user.name, str | None)
+    assert_type(user.age, int | None)
+    assert_type(user.score, float | None)
+    assert_type(user.price, decimal.Decimal | None)
+    assert_type(user.active, bool | None)
+    assert_type(user.born, datetime.date | None)
+    assert_type(user.seen, datetime.datetime | None)
+    assert_type(user.wakes, datetime.time | None)
+    assert_type(user.digest, bytes | None)
+    assert_type(user.notes, Any | None)
+    user.age = 5
+    user.age = None
+    user.age = 'five'  # type: ignore[assignment]
+
+
+def reading() -> None:
+    assert_type(User.get(1), User | None)
+    assert_type(User.get([1, 2]), list[User])
+    query = User.query.filter(age=(1, None)).order_by('-age').limit(0, 10)
+    assert_type(query.all(), list[User])
+    assert_type(query.first(), User | None)
+    assert_type(query.count(), int)
+    assert_type([user.age for user in query], list[int | None])
+
+
+def sessions() -> None:
+    assert_type(rom.session.get(User, 1), User | None)
+    assert_type(rom.session.all(User.query), list[User])
+    assert_type(rom.session.stream(User.query), Iterator[User])
+    assert_type(rom.session.commit(), int)
+
+
+async def async_sessions() -> None:
+    async with rom.AsyncSession() as s:
+        assert_type(await s.get(User, 1), User | None)
+        assert_type(await s.get(User, [1]), list[User])
+        assert_type(await s.all(User.query), list[User])
+        assert_type(await s.count(User.query), int)
+        assert_type(s.stream(User.query), AsyncIterator[User])
+        assert_type(await s.commit(), int)
