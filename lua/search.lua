@@ -13,6 +13,7 @@
 --          page     = at most so many rows come; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
 --          budget   = after so many candidates the script ends, and says where to go on
+--          chunk    = so many candidates are looked at first, at least; more each time
 --          position = where to go on: what an earlier reply said; absent: at the beginning
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
@@ -33,7 +34,6 @@
 
 local SPARSE = 16           -- walk all ids for one of so many, but not for fewer
 local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
-local SMALLEST_CHUNK = 64
 local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -54,7 +54,7 @@ local function open_search()
         only_count = request.want == 'count',
         small = request.small,
         wanted = wanted,
-        chunk = math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
+        chunk = math.max(request.chunk, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
         looked = 0,
         seen = {},
     }
@@ -139,17 +139,92 @@ local function write_position(position)
     return cmsgpack.pack(position)
 end
 
-local function reply(status, search, position)
-    local sink = search.sink
-    local ids, further = sink.ids, {}
-    local found, values, unreadable = {}, {}, {}
-    if request.want == 'rows' then
-        if #ids > request.page then
-            further = {unpack_from(ids, request.page + 1)}
+local function split(ids, page)
+    local first, further = {}, {}
+    for position, id in ipairs(ids) do
+        if position <= page then
+            first[position] = id
+        else
+            further[#further + 1] = id
         end
-        found, values, unreadable = read_rows(request.head, request.fields, ids)
     end
-    return {status, position, sink.skipped, sink.count, found, values, unreadable, further}
+    return first, further
 end
 
-return tell(function() return reply('ok', open_search()) end)
+local function reply(status, search, position)
+    local sink = search.sink
+    local ids, values, unreadable, further = sink.ids, {}, {}, {}
+    if request.want == 'rows' then
+        ids, further = split(ids, request.page)
+        ids, values, unreadable = read_rows(request.head, request.fields, ids)
+    end
+    return {
+        status, write_position(position), write_id(sink.skipped), write_id(sink.count),
+        ids, values, unreadable, further,
+    }
+end
+
+-- All matches, in any order, for a caller that sorts strings by what the rows hold.
+local function reply_unsorted(search)
+    search.sink = new_sink(0, nil)
+    WALK.gather(search, {part = search.driver})
+    return reply('unsorted', search, nil)
+end
+
+-- Walk on until there are enough matches, or none are left, or it takes too long. What was only
+-- tried, and took longer than `patience`, is given up: all matches are gathered and sorted.
+local function walk(search, position, patience)
+    local sink = search.sink
+    local must_finish = position.part and search.parts[position.part].many and request.skip > 0
+    while position and not is_full(sink) do
+        if patience and search.looked >= patience then
+            if search.order.kind == 'text' then
+                return reply_unsorted(search)
+            end
+            search.sink = new_sink(request.skip, request.need)
+            WALK.sort(search, {part = search.driver})
+            return reply('ok', search, nil)
+        elseif not patience and search.looked >= request.budget and not must_finish then
+            return reply('ok', search, position)
+        end
+        position = WALK[position.mode](search, position)
+    end
+    return reply('ok', search, nil)
+end
+
+local function begin(search, has_strings)
+    if request.position then
+        return cmsgpack.unpack(request.position)
+    elseif search.order then
+        return begin_sorted(search, has_strings)
+    end
+    return begin_unsorted(search)
+end
+
+local function story()
+    local order = request.order
+    if order and order.or_stored and redis.call('EXISTS', order.key) == 0 then
+        return {'no order'}
+    end
+    local search = open_search()
+    if search.where.size == 0 then
+        return reply('ok', search, nil)
+    end
+    local known = search.only_count and not request.position and count_at_once(search)
+    if known then
+        search.sink.count = known
+        return reply('ok', search, nil)
+    end
+    local has_strings
+    search.driver, has_strings = choose_driver(search)
+    if order then
+        bound_order(search)
+    end
+    local position, patience = begin(search, has_strings)
+    if position.mode == 'sort' and order.kind == 'text' then
+        return reply_unsorted(search)
+    end
+    return walk(search, position, patience)
+end
+
+return tell(story)

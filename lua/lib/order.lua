@@ -29,31 +29,34 @@ end
 local function sort_group(search, group)
     for _, entry in ipairs(group) do
         entry.tie = tie_of(search, entry)
+        entry.number = #entry.id <= EXACT_DIGITS and tonumber(entry.id) or nil
     end
     local compare = COMPARE[search.order.kind == 'text' and 'text' or search.order.tie]
     table.sort(group, function(a, b)
         local by_tie = a.tie and compare(a.tie, b.tie) or 0
-        if by_tie == 0 then
-            by_tie = compare_integers(a.id, b.id)
+        if by_tie ~= 0 then
+            return by_tie < 0
+        elseif a.number and b.number then
+            return a.number < b.number
         end
-        return by_tie < 0
+        return compare_integers(a.id, b.id) < 0
     end)
 end
 
 -- The ids of entries that are in the order of their groups, in the order that was asked for.
 local function sorted_by_groups(search, entries)
-    local ids, first = {}, 1
-    for position = 1, #entries do
+    local ids, group = {}, {}
+    for position, entry in ipairs(entries) do
         local following = entries[position + 1]
-        if not following or following.group ~= entries[position].group then
-            local group = {unpack(entries, first, position)}
+        group[#group + 1] = entry
+        if not following or following.group ~= entry.group then
             if #group > 1 then
                 sort_group(search, group)
             end
-            for _, entry in ipairs(group) do
-                ids[#ids + 1] = entry.id
+            for _, sorted in ipairs(group) do
+                ids[#ids + 1] = sorted.id
             end
-            first = position + 1
+            group = {}
         end
     end
     if search.order.reverse then

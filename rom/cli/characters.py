@@ -1,7 +1,7 @@
 """The characters of Unicode as entities: the demo's model, and where its data comes from.
 
-All of it is in the standard library, so the data is as real as it is everywhere: names of up to 80
-letters, a few values of many kinds, and most columns skewed (nine characters of ten are ideographs).
+All of it is in the standard library, and real: names of up to 80 letters, numbers that few have, and
+columns as skewed as columns are (nine characters of ten are of one category).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the `rom` command begins: before typer is known to be there, and before anything is loaded."""
+"""Where the `rom` command begins, before typer is known to be there."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ redis://localhost:6379/0. A client connects when it is first used, not before.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import weakref
 from collections.abc import AsyncGenerator, Callable
@@ -143,7 +144,14 @@ def _twin(client: redis.Redis) -> redis.asyncio.Redis:
         options['unix_socket_path'] = options.pop('path')
     if issubclass(pool.connection_class, redis.SSLConnection):
         options['ssl'] = True
-    return redis.asyncio.Redis(**options)
+    known = inspect.signature(redis.asyncio.Redis.__init__).parameters
+    lost = [name for name in options.keys() - known.keys() if options[name]]
+    if lost:
+        raise ORMError(
+            f'redis.asyncio has no option {", ".join(sorted(lost))}, which the default connection '
+            'has: make an asyncio client yourself, and pass it as AsyncSession(connection=...)'
+        )
+    return redis.asyncio.Redis(**{name: options[name] for name in options.keys() & known.keys()})
 
 
 async def _closing(client: redis.asyncio.Redis) -> AsyncGenerator[None, None]:

@@ -10,7 +10,9 @@ writes a name into it and waits until the subshell has removed the file of that 
 it sure that the subshell has not met the end of the pipe before. At the end of the pipe, no user is
 left: the server is told to end, and is killed if that takes more than ten seconds (an endless
 script). The shell itself waits for the server's end, also for one that crashed, and clears up; the
-pipe goes last, which tells those who wait that all is done.
+pipe goes last, which tells those who wait that all is done. It ends its subshell by SIGPIPE, which
+Python never lets a child ignore; and each process has its parent wait for it, because where a
+program is process 1 of a container, nobody else clears away what has ended.
 """
 
 from __future__ import annotations
@@ -51,13 +53,16 @@ shift 3
 "$@" 8<&- 9>&9 & server=$!
 {{
     while read -r name; do rm -f "{JOINING}$name"; done
+    sleep 10 & timer=$!
+    trap 'kill -s KILL $timer; wait $timer; exit' PIPE
     kill -s $signal $server
-    for second in 1 2 3 4 5 6 7 8 9 10; do sleep 1; done
+    wait $timer
     kill -s KILL $server
 }} <&8 8<&- 9>&- & users=$!
 exec 8<&-
 wait $server
-kill -s KILL $users
+kill -s PIPE $users
+wait $users
 rm -f "$socket"
 rm -rf "$scratch"
 rm -f {PIPE}
@@ -138,9 +143,9 @@ def launch(
 def _spawn(
     arguments: list[str], folder: Path, stdin: int, stdout: int, stderr: int
 ) -> subprocess.Popen[bytes]:
-    # A child inherits the calling thread's blocked signals, and a shell that gets no SIGCHLD waits
-    # for ever. (With SIGTERM blocked the server ends by SIGKILL, ten seconds late.)
-    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    # A child inherits the calling thread's blocked signals, and the shell needs these two to see an
+    # end. (With SIGTERM blocked the server ends by SIGKILL, ten seconds late.)
+    blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGPIPE})
     try:
         # A session of its own: Ctrl-C and a closed terminal reach neither shell nor server.
         return subprocess.Popen(

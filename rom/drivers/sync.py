@@ -18,10 +18,10 @@ class SyncDriver:
 
     >>> from rom.ops.requests import Command
     >>> def ping():
-    ...     reply = yield Command('PING')
+    ...     reply = yield Command('ECHO', 'pong')
     ...     return reply
     >>> SyncDriver(connection).run(ping())
-    b'PONG'
+    b'pong'
     """
 
     def __init__(self, connection: redis.Redis) -> None:

@@ -132,9 +132,7 @@ def _anything(clause: Clause, value: Any) -> Node:
 def _numbers(clause: Clause, value: Any) -> Node:
     if not isinstance(value, tuple):
         if value is None:
-            clause.wrong(
-                'None is no value; (None, None) finds all that have one', 'None'
-            )
+            clause.wrong('None is no value; (None, None) finds all that have one', 'None')
         score, exact = _number(clause, value)
         return _range(clause, (score, score), (exact, exact))
     if len(value) != 2:
@@ -267,6 +265,11 @@ def _stem_of(column: Column[Any]) -> Callable[[Word], bytes]:
     return whole_stem if column.traits.sorts else prefix_stem
 
 
+def index_string(column: Column[Any], value: Word) -> bytes:
+    """How a whole value of a column stands in its prefix index, by which it is sorted."""
+    return _stem_of(column)(_as_kept(column, value))
+
+
 def has_many(column: Column[Any]) -> bool:
     """An entity may have several strings in this column's prefix and suffix indexes."""
     return column.keygen2 is not None or column.traits.splits
@@ -278,21 +281,24 @@ def asked_word(clause: Clause, value: Any) -> Word:
     Raises:
         QueryError: no string, or not one of this column.
     """
-    column, traits = clause.column, clause.column.traits
     if not isinstance(value, (str, bytes)):
         clause.wrong(f'this index holds words, and {type(value).__name__} is none', repr(value))
-    word: Word = value
     try:
-        if isinstance(column, String) and isinstance(word, str):
-            word = word.encode('latin-1')
-        elif not isinstance(column, String) and isinstance(word, bytes) and column.keygen in TRAITS:
-            word = word.decode('utf-8')
-        if isinstance(word, bytes) and traits.lowers and traits.splits:
-            word = word.decode('latin-1')
-        if traits.lowers:
-            word = word.lower()
-        if traits.reads_bytes and isinstance(word, str):
-            word = word.encode('latin-1')
+        return _as_kept(clause.column, value)
     except (UnicodeEncodeError, UnicodeDecodeError) as error:
         clause.wrong(f'no value of this column could be that: {error}', value)
+
+
+def _as_kept(column: Column[Any], word: Word) -> Word:
+    traits = column.traits
+    if isinstance(column, String) and isinstance(word, str):
+        word = word.encode('latin-1')
+    elif not isinstance(column, String) and isinstance(word, bytes) and column.keygen in TRAITS:
+        word = word.decode('utf-8')
+    if isinstance(word, bytes) and traits.lowers and traits.splits:
+        word = word.decode('latin-1')
+    if traits.lowers:
+        word = word.lower()
+    if traits.reads_bytes and isinstance(word, str):
+        word = word.encode('latin-1')
     return word

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from rom.columns import Boolean, Column, PrimaryKey
 from rom.encoding.keygens import TRAITS
 from rom.encoding.text import as_bytes
 from rom.exceptions import QueryError
 from rom.query.filters import Clause, has_many
-from rom.query.plan import Order, Tie
+from rom.query.plan import Order, StartsWith, Tie
 from rom.schema import Schema
+
+if TYPE_CHECKING:
+    from rom.query.builder import Query
 
 
 def ordered(schema: Schema, asked: object) -> Order:
@@ -45,6 +50,23 @@ def ordered(schema: Schema, asked: object) -> Order:
     if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
         return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)
     return Order(name, reverse, 'stored', field=field)
+
+
+def order_for(query: Query[Any]) -> Order | None:
+    """What to sort a query's results by, given its filters; None: nothing.
+
+    A column may have an index of numbers that sort and one of strings. Where a filter looks for strings,
+    walking along that index finds them sorted already.
+    """
+    if not query.asked.orders:
+        return None
+    order = query.asked.orders[0]
+    column, keys = query.schema.columns.get(order.column), query.schema.keys
+    if order.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
+        strings = keys.prefixes(order.column)
+        if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.nodes):
+            return replace(order, kind='text', key=strings, tie='id')
+    return order
 
 
 def _has_numbers(column: Column[object]) -> bool:

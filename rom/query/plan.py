@@ -148,6 +148,11 @@ class Order:
     field: bytes = b''
     or_stored: bool = False
 
+    @property
+    def may_need_rows(self) -> bool:
+        """Results may have to be sorted by what their rows hold."""
+        return self.kind != 'score' or self.or_stored
+
     def as_map(self) -> dict[str, Any]:
         return {
             'kind': self.kind,

@@ -108,6 +108,6 @@ def test_major_version(tmp_path: Path) -> None:
     assert major_version(tmp_path / 'missing') is None
 
 
-@pytest.mark.one_server
-def test_examples(server: object) -> None:
+@pytest.mark.skipif(not support.available(), reason='there is no server to find')
+def test_examples() -> None:
     assert doctest.testmod(binaries).failed == 0

@@ -23,7 +23,7 @@ from rom.drivers.embedded import EmbeddedServer, open_server
 from rom.exceptions import ServerUnavailable
 from tests.support import servers as support
 
-ROOT = Path(__file__).parents[2]
+IMPORTS = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
 BINARIES = support.available()
 
 pytestmark = pytest.mark.skipif(not BINARIES, reason='there is no server to embed')
@@ -109,7 +109,7 @@ class Program:
     """A Python program that opens a server, says so, and then does what the test says."""
 
     def __init__(self, location: object, then: str, **settings: Any) -> None:
-        environment = {**os.environ, 'PYTHONPATH': str(ROOT), **settings.pop('env', {})}
+        environment = {**os.environ, 'PYTHONPATH': IMPORTS, **settings.pop('env', {})}
         self.process: subprocess.Popen[str] = subprocess.Popen(
             [sys.executable, '-X', 'dev', '-c', BEGIN + then, str(location)],
             stdin=subprocess.PIPE,
@@ -490,7 +490,7 @@ if __name__ == '__main__':
         script = server.folder / 'program.py'
         script.write_text(code)
         subprocess.run(
-            [sys.executable, script], check=True, env={**os.environ, 'PYTHONPATH': str(ROOT)}
+            [sys.executable, script], check=True, env={**os.environ, 'PYTHONPATH': IMPORTS}
         )
         with client(server) as connected:
             assert connected.get('count') == b'2'

@@ -1,0 +1,71 @@
+"""What an answer looks like, on any screen: rows of cells, or a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from rom.cli.characters import Character
+from rom.cli.glyphs import shown
+from rom.cli.questions import Answer
+
+# What a float is rounded to when it is shown: fractions in Unicode have small denominators.
+LARGEST_DENOMINATOR = 1000
+
+
+def rows_of(value: Any, columns: Sequence[str]) -> list[tuple[str, ...]] | None:
+    """An answer's characters, or plain data, as rows; None for one that is neither.
+
+    Args:
+        columns: of the model, that are shown besides the character, its code point and its name.
+    """
+    found = value if isinstance(value, list) else [value]
+    if all(isinstance(item, Character) for item in found):
+        return [_row(character, columns) for character in found]
+    if all(isinstance(item, dict) for item in found):
+        return [tuple(_cell(cell) for cell in item.values()) for item in found]
+    return None
+
+
+def _row(character: Character, columns: Sequence[str]) -> tuple[str, ...]:
+    extra = (f'{column} {_cell(getattr(character, column))}' for column in columns)
+    # The name is the longest, and comes last, where it may wrap.
+    return (
+        _cell(character.char),
+        f'U+{character.point:04X}',
+        *extra,
+        _cell(character.name),
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f'{Fraction(value).limit_denominator(LARGEST_DENOMINATOR)}'
+    return shown(str(value))
+
+
+def line_of(value: Any) -> str:
+    """Any other answer, as one line."""
+    if isinstance(value, Exception):
+        return f'{type(value).__name__}: {shown(str(value))}'
+    return f'{value:,}' if isinstance(value, int) else shown(str(value))
+
+
+def measure_of(answer: Answer) -> str:
+    """How much came, and how long it took."""
+    took = f'{answer.seconds * 1000:.1f} ms'
+    if not isinstance(answer.value, list):
+        return took
+    count = len(answer.value)
+    return f'{count} {"result" if count == 1 else "results"}, {took}'
+
+
+def loading_line(done: int, total: int, rate: float) -> str:
+    """How far loading is.
+
+    >>> loading_line(45_000, 138_552, 6_000.0)
+    '45,000 of 138,552 characters, 6,000 a second, 16 s left'
+    """
+    left = f', {(total - done) / rate:.0f} s left' if rate else ''
+    return f'{done:,} of {total:,} characters, {rate:,.0f} a second{left}'

@@ -1,0 +1,64 @@
+"""`rom demo`: its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rom.cli.reporting import Debug, reported
+
+# With fewer, the questions about particular characters would have no answer.
+LEAST = 3000
+
+
+def demo(
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar='PATH',
+            help='Keep the data in this folder; a later run finds it there, and loads only what '
+            'is missing.',
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            metavar='URL',
+            help='Use another server than an embedded one, as in redis://localhost:6379/0. '
+            "All keys begin with 'rom-demo:'.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            metavar='N',
+            min=LEAST,
+            help='For trying out: only N characters, those with short names first.',
+        ),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Load every named character of Unicode, and ask a dozen questions about them.
+
+    Starts a server of its own, which ends with the command.
+    """
+    if keep is not None and url is not None:
+        raise typer.BadParameter('--keep is for embedded servers, --url for others: give one')
+    if keep is not None and not keep.strip():
+        raise typer.BadParameter('--keep needs the path of a folder')
+    # Not before it is needed: the model would take its name from the models of other programs.
+    from rom.cli.screen import screen
+    from rom.cli.tour import Place, Tour
+
+    if url is not None:
+        place = Place(url, kept=True)
+    elif keep is not None:
+        folder = Path(keep).expanduser().absolute()
+        place = Place(f'embedded:{folder}', kept=True)
+    else:
+        place = Place('embedded:', kept=False)
+    tour = Tour(screen(), place, limit)
+    with reported(debug, tour.stopped):
+        tour.run()

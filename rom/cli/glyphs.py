@@ -1,0 +1,42 @@
+"""How a character is shown, so that the line that it is in stays in order.
+
+Some characters would act on what is around them rather than stand for themselves: marks join the
+character before them, format characters and separators turn or break the line, and those of scripts
+that run from right to left take their neighbours along.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+CIRCLE = '\N{DOTTED CIRCLE}'  # what a mark is shown on, as in the charts of Unicode
+SPACE = '\N{OPEN BOX}'
+INVISIBLE = '\N{MIDDLE DOT}'
+
+ISOLATE, END = '\N{FIRST STRONG ISOLATE}', '\N{POP DIRECTIONAL ISOLATE}'
+RIGHT_TO_LEFT = ('R', 'AL', 'AN')
+
+# Vowels and final consonants of Hangul are letters, yet join the one before them.
+JOINING = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))
+
+
+def shown(text: str) -> str:
+    """Text, each character of which is safe to print.
+
+    >>> shown('a\\u0301'), shown('\\u2028'), shown('\\x1b[1m')
+    ('a◌\\u0301', '·', '·[1m')
+    """
+    return text if text.isascii() and text.isprintable() else ''.join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == 'Zs':
+        return char if char == ' ' else SPACE
+    if not char.isprintable() or category == 'Co':
+        return INVISIBLE
+    if category.startswith('M') or any(ord(char) in joining for joining in JOINING):
+        char = CIRCLE + char
+    if unicodedata.bidirectional(char[-1]) in RIGHT_TO_LEFT:
+        return ISOLATE + char + END
+    return char

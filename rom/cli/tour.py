@@ -1,0 +1,122 @@
+"""The demo itself: connect, load, ask, and say how to go on."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+import rom
+from rom.cli import closing
+from rom.cli.characters import code_points, declaration
+from rom.cli.loading import already_there, load
+from rom.cli.questions import PREPARATION, QUESTIONS, ask, prepared
+from rom.cli.screen import Screen
+
+INTRODUCTION = (
+    'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '
+    'whole names, beginnings, ends and numbers indexed.'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the demo has its data.
+
+    Attributes:
+        url: of the server.
+        kept: the data outlives the demo.
+    """
+
+    url: str
+    kept: bool
+
+    @property
+    def shown(self) -> str:
+        """The URL without its password."""
+        return re.sub(r'(://[^/@]*:)[^/]*@', r'\1PASSWORD@', self.url)
+
+
+class Tour:
+    """One run of the demo."""
+
+    def __init__(self, screen: Screen, place: Place, limit: int | None) -> None:
+        self.screen = screen
+        self.place = place
+        self.limit = limit
+        self.done = 0
+        self.total = 0
+
+    def run(self) -> None:
+        """All of it, from the start to the end."""
+        self.screen.say(INTRODUCTION)
+        self.screen.head('The model')
+        self.screen.lines(declaration().splitlines())
+        self.load()
+        self.ask()
+        self.close()
+
+    def load(self) -> None:
+        """Load the characters that are not there yet."""
+        self.screen.head('The data')
+        rom.connect(self.place.url)
+        there = already_there(self.place.shown)
+        points = code_points(self.limit)
+        self.total = len(points)
+        if there == self.total:
+            self.done = there
+            self.screen.say(f'All {there:,} characters are there already: nothing to load.')
+            return
+        if there:
+            self.screen.say(f'{there:,} characters are there already: looking for what is missing.')
+        begin = time.monotonic()
+        with self.screen.loading(self.total) as show:
+
+            def advance(count: int) -> None:
+                self.done += count
+                show(count)
+
+            added = load(points, there, advance)
+        seconds = time.monotonic() - begin
+        self.screen.say(
+            f'Loaded {added:,} characters in {seconds:.1f} s: {added / seconds:,.0f} a second.'
+        )
+
+    def ask(self) -> None:
+        """Ask the questions."""
+        self.screen.head('Some questions')
+        self.screen.lines(PREPARATION, '>>> ')
+        names = prepared()
+        for number, question in enumerate(QUESTIONS, 1):
+            self.screen.head(f'{number}. {question.title}')
+            for answer in ask(question, names):
+                self.screen.answer(answer, question.columns)
+
+    def close(self) -> None:
+        """Say how to go on."""
+        url = self.place.shown
+        if self.place.kept:
+            self.screen.head('Your turn, on the same data')
+        else:
+            self.screen.head('Your turn: the server ends now, and its data with it; to keep them')
+            keep = f'{closing.rom_command()} demo --keep {closing.SUGGESTED_FOLDER}'
+            self.screen.lines([keep], '$ ')
+            url = f'embedded:{closing.SUGGESTED_FOLDER}'
+        self.screen.lines([closing.python_command()], '$ ')
+        self.screen.lines((*closing.shell_lines(url), *closing.TO_TRY), '>>> ')
+
+    def stopped(self) -> str:
+        """After Ctrl-C: what was done, and what to expect of the data."""
+        if not self.done:
+            return 'Stopped before anything was loaded.'
+        if self.done < self.total:
+            how_far = f'Stopped after {self.done:,} of {self.total:,} characters'
+        else:
+            how_far = 'Stopped; all characters are loaded'
+        if self.place.kept:
+            then = 'the same command goes on from there'
+        else:
+            then = 'they went with their server; --keep PATH would keep them'
+        return (
+            f'{how_far}. Each batch is written whole or not at all: nothing is half done; {then}.'
+        )

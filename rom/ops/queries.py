@@ -1,0 +1,190 @@
+"""Answering queries.
+
+One call of the script answers most searches. A search that finds more than a page of rows gets the
+ids of the others with the first ones, and reads their rows in further calls; one that has to look at
+very many candidates is told where to go on, so that no call holds the server up for long.
+
+The script sorts by numbers. Where there are few matches, or no index sorts, it is here that they are
+sorted, by what their rows hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from rom.ops.requests import Operation
+from rom.ops.rows import Row, unreadable
+from rom.ops.searching import BOUNDS, Answer, Bounds, Cursor, Search
+from rom.ops.sorting import sort_ids
+from rom.query.builder import Query
+from rom.query.orders import order_for
+from rom.query.plan import Order
+
+R = TypeVar('R')
+
+
+def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
+    """The rows of all results, in order.
+
+    Raises:
+        CorruptRowError: a key holds no row, or no index; `entities` has the rows of the others.
+    """
+    rows: list[Row] = []
+    broken: list[bytes] = []
+    cursor: Cursor | None = None
+    while cursor is None or not cursor.is_done:
+        cursor, answer = yield from _go_on(query, cursor, bounds, None)
+        rows += answer.rows
+        broken += answer.broken
+    return _unless_broken(query, rows, broken)
+
+
+def page(
+    query: Query[Any], cursor: Cursor | None, size: int, bounds: Bounds = BOUNDS
+) -> Operation[tuple[list[Row], Cursor | None]]:
+    """Some results, and the cursor for the next ones; None when there are no more.
+
+    Args:
+        query: what is asked.
+        cursor: what the call before returned; None: at the beginning.
+        size: at most so many rows come.
+
+    Raises:
+        CorruptRowError: as for `search`.
+    """
+    bounds = replace(bounds, page=size)
+    rows: Sequence[Row] = ()
+    broken: Sequence[bytes] = ()
+    while not rows and not broken and not (cursor is not None and cursor.is_done):
+        cursor, answer = yield from _go_on(query, cursor, bounds, size)
+        rows, broken = answer.rows, answer.broken
+    found = _unless_broken(query, list(rows), broken)
+    return found, None if cursor is None or cursor.is_done else cursor
+
+
+def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
+    """How many entities there are; the limit and the order do not count.
+
+    Raises:
+        CorruptRowError: a key that should be an index is none.
+    """
+    asking = Search(query, bounds, None)
+    cursor = asking.begin()
+    cursor.skip, cursor.need = 0, None
+    total = 0
+    while not cursor.is_done:
+        answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
+        total += answer.count
+    return total
+
+
+def selected(query: Query[R], rows: Iterable[Row]) -> list[R]:
+    """What the query selects of each row, as its factory makes it. Pure.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+    """
+    selection = query.selection
+    assert selection is not None
+    schema = query.schema
+    columns = [(name, schema.columns[name]) for name in selection.columns]
+    make = selection.factory(selection.columns)
+    results = []
+    for row in rows:
+        values: list[Any] = []
+        for name, column in columns:
+            raw = row.stored.get(name)
+            if name == schema.primary:
+                values.append(row.id if selection.decode else str(row.id))
+            elif raw is None:
+                values.append(None)
+            elif selection.decode:
+                values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
+            else:
+                values.append(raw.decode('utf-8', 'surrogateescape'))
+        results.append(make(values))
+    return results
+
+
+def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) -> list[Row]:
+    if broken:
+        error = unreadable(query.schema, broken[0])
+        error.entities = rows if query.selection is None else []
+        raise error
+    return rows
+
+
+def _go_on(
+    query: Query[Any], cursor: Cursor | None, bounds: Bounds, size: int | None
+) -> Operation[tuple[Cursor, Answer]]:
+    """The next rows of a search: at most `size`, or as many as are known to come."""
+    order = order_for(query)
+    asking = Search(query, bounds, order)
+    if cursor is None:
+        cursor = asking.begin()
+        if cursor.need == 0:
+            return cursor, Answer(b'ok')
+        if order is not None and order.kind == 'stored':
+            return cursor, (yield from _sort_here(asking, order, cursor, None, size))
+    if cursor.ids:
+        return cursor, (yield from _load_next(asking, cursor, size))
+    answer = yield from asking.ask(cursor, 'rows')
+    if answer.status == b'ok':
+        cursor.ids = list(answer.further)
+        return cursor, answer
+    assert order is not None
+    if answer.status == b'unsorted':
+        return cursor, (yield from _sort_here(asking, order, cursor, answer, size))
+    order = replace(order, kind='stored')
+    asking = Search(query, bounds, order)
+    return cursor, (yield from _sort_here(asking, order, cursor, None, size))
+
+
+def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
+    """The rows of the next ids of a cursor; those that are known need not be read."""
+    ids, cursor.ids = cursor.ids[:size], [] if size is None else cursor.ids[size:]
+    found = cursor.known
+    missing = [id for id in ids if id not in found]
+    broken: Sequence[bytes] = ()
+    if missing:
+        answer = yield from asking.load(missing)
+        broken = answer.broken
+        found = found | {b'%d' % row.id: row for row in answer.rows}
+    rows = [row for id in ids if (row := found.get(id)) is not None]
+    return Answer(b'ok', rows, (), broken, len(rows))
+
+
+def _sort_here(
+    asking: Search, order: Order, cursor: Cursor, matches: Answer | None, size: int | None
+) -> Operation[Answer]:
+    """Sort all matches by what their rows hold; the first rows, the cursor having the other ids.
+
+    Args:
+        matches: all of them, if they were found already.
+    """
+    if matches is None:
+        matches = yield from _all_matches(asking)
+    others = yield from asking.load(matches.further, (order.column,))
+    ids = sort_ids(asking.schema, order, [*matches.rows, *others.rows])
+    stop = None if cursor.need is None else cursor.skip + cursor.need
+    cursor.ids, cursor.position = ids[cursor.skip : stop], None
+    cursor.known = {b'%d' % row.id: row for row in matches.rows}
+    first = yield from _load_next(asking, cursor, size)
+    return replace(first, broken=[*matches.broken, *others.broken, *first.broken])
+
+
+def _all_matches(asking: Search) -> Operation[Answer]:
+    """Every match, in any order: some rows, and the ids of the others."""
+    cursor = asking.begin()
+    cursor.skip, cursor.need = 0, None
+    rows: list[Row] = []
+    further: list[bytes] = []
+    broken: list[bytes] = []
+    while not cursor.is_done:
+        answer = yield from asking.ask(cursor, 'ids' if rows else 'rows')
+        rows += answer.rows
+        further += answer.further
+        broken += answer.broken
+    return Answer(b'ok', rows, further, broken, len(rows) + len(further))

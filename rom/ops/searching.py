@@ -1,0 +1,229 @@
+"""Searching: calls of `lua/search.lua` and `lua/load.lua`, and where a search has got to between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from rom.encoding.text import as_bytes
+from rom.encoding.wire import pack
+from rom.exceptions import CorruptRowError
+from rom.ops.requests import Operation, Pipeline, Script
+from rom.ops.rows import Row
+from rom.query.builder import Query
+from rom.query.plan import Order, StartsWith
+from rom.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one call of a script may do.
+
+    Attributes:
+        page: rows that it reads.
+        small: ids that it gathers at once.
+        budget: candidates that it looks at, after which it says where to go on.
+        chunk: candidates that it looks at first; more each time.
+    """
+
+    page: int = 1000
+    small: int = 50_000
+    budget: int = 20_000
+    chunk: int = 64
+
+
+BOUNDS = Bounds()
+
+# Pages of rows in one trip.
+_PAGES = 20
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where a search has got to.
+
+    Attributes:
+        position: where the script goes on, in its own words; empty: at the beginning; None: it has
+            told all.
+        skip: how many matches are still to be left out.
+        need: how many are still wanted; None: all.
+        ids: matches whose rows are still to be read, in order.
+        known: rows of some of them that were read already.
+        seen: the ids of all matches so far, where one may be found twice; else None.
+    """
+
+    position: bytes | None = b''
+    skip: int = 0
+    need: int | None = None
+    ids: list[bytes] = field(default_factory=list)
+    known: dict[bytes, Row] = field(default_factory=dict)
+    seen: set[bytes] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left to come."""
+        return not self.ids and (self.position is None or self.need == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call brought.
+
+    Attributes:
+        status: 'ok'; 'unsorted': all matches, for us to sort; 'no order': nothing, for the index
+            to sort by does not exist.
+        rows: the rows of the first matches.
+        further: the ids of the others.
+        broken: ids whose key holds no row.
+        count: how many matched.
+    """
+
+    status: bytes
+    rows: Sequence[Row] = ()
+    further: Sequence[bytes] = ()
+    broken: Sequence[bytes] = ()
+    count: int = 0
+
+
+class Search:
+    """One query's way of asking the scripts.
+
+    Args:
+        query: what is asked.
+        bounds: how much one call may do.
+        order: what the script sorts by, if it can; None: nothing.
+    """
+
+    def __init__(self, query: Query[Any], bounds: Bounds, order: Order | None) -> None:
+        self.schema: Schema = query.schema
+        self.asked = query.asked
+        self.bounds = bounds
+        self.order = order
+        selection = query.selection
+        names = self.schema.names if selection is None else selection.columns
+        if order is not None and order.may_need_rows and order.column not in names:
+            names = (*names, order.column)
+        self.names = names
+
+    def begin(self) -> Cursor:
+        """A cursor at the beginning."""
+        asked = self.asked
+        repeats = any(isinstance(node, StartsWith) and node.many for node in asked.where.nodes)
+        return Cursor(skip=asked.offset, need=asked.count, seen=set() if repeats else None)
+
+    def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
+        """Go on with a search; moves the cursor.
+
+        Args:
+            cursor: where to go on.
+            want: 'rows', 'ids' or 'count'.
+
+        Raises:
+            CorruptRowError: a key that should be an index is none.
+        """
+        status, *rest = yield self._script('search', self._request(cursor, want))
+        if status == b'wrong type':
+            raise _wrong_type(self.schema, rest[0])
+        if status == b'no order':
+            return Answer(status)
+        position, skipped, count, ids, values, broken, further = rest
+        rows = self._rows(self.names, ids, values)
+        answer = Answer(status, rows, further, broken, int(count))
+        if status == b'unsorted':
+            return answer
+        if cursor.seen is not None:
+            answer = _not_seen(answer, cursor.seen, cursor.need)
+        cursor.position = position or None
+        cursor.skip -= int(skipped)
+        cursor.need = None if cursor.need is None else cursor.need - answer.count
+        return answer
+
+    def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
+        keys, bounds, need = self.schema.keys, self.bounds, cursor.need
+        if need is not None and cursor.seen:
+            need += len(cursor.seen)
+        return {
+            'head': keys.head,
+            'live': keys.live,
+            'counter': keys.counter,
+            'where': self.asked.where.as_map(),
+            'order': self._order(),
+            'skip': cursor.skip,
+            'need': need,
+            'want': want,
+            'fields': [as_bytes(name) for name in self.names],
+            'page': bounds.page,
+            'small': bounds.small,
+            'budget': bounds.budget,
+            'chunk': bounds.chunk,
+            'position': cursor.position or None,
+        }
+
+    def _order(self) -> dict[str, Any] | None:
+        return None if self.order is None or self.order.kind == 'stored' else self.order.as_map()
+
+    def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
+        """Read rows by id, in pages, many in one trip.
+
+        Args:
+            ids: in the order wanted; those that are gone are left out.
+            names: the columns to read, instead of the query's.
+        """
+        names = names or self.names
+        fields = [as_bytes(name) for name in names]
+        head, page = self.schema.keys.head, self.bounds.page
+        rows: list[Row] = []
+        broken: list[bytes] = []
+        for start in range(0, len(ids), page * _PAGES):
+            pages = [
+                ids[first : first + page]
+                for first in range(start, min(start + page * _PAGES, len(ids)), page)
+            ]
+            replies = yield Pipeline(
+                tuple(
+                    self._script('load', {'head': head, 'fields': fields, 'ids': some})
+                    for some in pages
+                )
+            )
+            for found, values, unreadable_ids in replies:
+                rows += self._rows(names, found, values)
+                broken += unreadable_ids
+        return Answer(b'ok', rows, (), broken, len(rows))
+
+    def _script(self, name: str, request: dict[str, Any]) -> Script:
+        return Script(name, self.schema.keys.counter, pack(request))
+
+    @staticmethod
+    def _rows(
+        names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
+    ) -> list[Row]:
+        width = len(names)
+        rows = []
+        for at, id in enumerate(ids):
+            pairs = zip(names, values[at * width : (at + 1) * width], strict=True)
+            rows.append(Row(int(id), {name: raw for name, raw in pairs if raw is not None}))
+        return rows
+
+
+def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
+    """An answer without what earlier ones had, and without what is more than enough."""
+    rows = [row for row in answer.rows if b'%d' % row.id not in seen]
+    further = [id for id in answer.further if id not in seen]
+    repeated = len(answer.rows) - len(rows) + len(answer.further) - len(further)
+    count = answer.count - repeated
+    surplus = 0 if need is None else max(count - need, 0)
+    kept = len(rows) + len(further) - surplus
+    rows, further = rows[:kept], further[: max(kept - len(rows), 0)]
+    seen.update(b'%d' % row.id for row in rows)
+    seen.update(further)
+    return replace(answer, rows=rows, further=further, count=count - surplus)
+
+
+def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+    name = key.decode('utf-8', 'surrogateescape')
+    return CorruptRowError(
+        f'{name} should be an index of {schema.name}, and holds something of another type; '
+        f'look at it with TYPE {name}, delete or rename it, and write the index again',
+        key=name,
+    )

@@ -1,0 +1,79 @@
+"""For the tests of searches: rows and their entries written by hand, and a driver on a client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import redis
+
+from rom.changes import entries_of
+from rom.columns import Column, PrimaryKey
+from rom.drivers.sync import SyncDriver
+from rom.ops import queries
+from rom.ops.rows import Row
+from rom.ops.searching import BOUNDS, Bounds
+from rom.query import Query
+from rom.schema import Schema, build
+
+
+def model_of(**columns: Column[Any]) -> type[Any]:
+    """Something that a query takes for a model."""
+    columns.setdefault('id', PrimaryKey())
+    for column_name, column in columns.items():
+        column.name = column_name
+    return type('Thing', (), {'_schema': build('Thing', columns, None, None, False)})
+
+
+class Store:
+    """A model's data on a server, written without the code that commits."""
+
+    def __init__(self, client: redis.Redis, raw: redis.Redis, model: type[Any]) -> None:
+        self.driver = SyncDriver(client)
+        self.raw = raw
+        self.model = model
+        self.schema: Schema = model._schema
+
+    @property
+    def query(self) -> Query[Any]:
+        return Query(self.model)
+
+    def write(self, rows: Mapping[int, Mapping[str, Any]], live: bool = True) -> None:
+        keys, columns = self.schema.keys, self.schema.columns
+        with self.raw.pipeline(transaction=False) as pipe:
+            if live:
+                pipe.setbit(keys.live, 0, 0)
+            for id, values in rows.items():
+                stored = {
+                    name: columns[name].encode(columns[name].check(value))
+                    for name, value in values.items()
+                    if value is not None
+                }
+                stored[self.schema.primary] = b'%d' % id
+                pipe.hset(keys.row(id), mapping=stored)
+                for (key, stem), score in entries_of(self.schema, stored).items():
+                    if score is None:
+                        pipe.sadd(key, stem + b'%d' % id)
+                    else:
+                        pipe.execute_command('ZADD', key, score, stem + b'%d' % id)
+                if live and id < 2**32:
+                    pipe.setbit(keys.live, id, 1)
+            pipe.set(keys.counter, max(rows, default=0))
+            pipe.execute()
+
+    def rows(self, query: Query[Any], bounds: Bounds = BOUNDS) -> list[Row]:
+        return self.driver.run(queries.search(query, bounds))
+
+    def ids(self, query: Query[Any], bounds: Bounds = BOUNDS) -> list[int]:
+        return [row.id for row in self.rows(query, bounds)]
+
+    def count(self, query: Query[Any], bounds: Bounds = BOUNDS) -> int:
+        return self.driver.run(queries.count(query, bounds))
+
+    def pages(self, query: Query[Any], size: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
+        found, cursor = [], None
+        while True:
+            rows, cursor = self.driver.run(queries.page(query, cursor, size, bounds))
+            found.append([row.id for row in rows])
+            if cursor is None:
+                return found
