@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
-from rom.entries import ColumnIndex, Entries, Entry, NotingMapping
+from rom.entries import Entries, Entry, NotingMapping
 from rom.exceptions import CorruptRowError
 from rom.schema import INDEX_DATA, Schema
 
@@ -197,16 +197,12 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
         elif change.kind == 'update' and name not in change.wanted:
             continue
         else:
-            old_here = _column_entries(index, name, before) if change.kind != 'insert' else {}
-            new_here = _column_entries(index, name, after) if change.kind != 'delete' else {}
+            old_here = index.entries(before) if change.kind != 'insert' else {}
+            new_here = index.entries(after) if change.kind != 'delete' else {}
             read.add(name)
         old.update(old_here)
         new.update(new_here)
     return old, new, read
-
-
-def _column_entries(index: ColumnIndex, name: str, values: Mapping[str, Any]) -> Entries:
-    return index.entries({name: values[name]})
 
 
 def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:

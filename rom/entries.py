@@ -13,14 +13,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, NoReturn, TypeAlias
 
 from rom.columns.base import Column
-from rom.encoding.keygens import Keys as KeygenResult
+from rom.encoding.keygens import Traits, traits
 from rom.encoding.keys import Keys
 from rom.encoding.scores import prefix_score, write_score
 from rom.encoding.text import as_bytes
-from rom.exceptions import InvalidColumnValue
+from rom.exceptions import InvalidColumnValue, ORMError
 
 Entry: TypeAlias = tuple[bytes, bytes]
 Entries: TypeAlias = dict[Entry, 'bytes | None']
@@ -69,6 +70,26 @@ class ColumnIndex:
         """The keygen looks at other columns than its own."""
         return self.column.keygen2 is not None
 
+    @cached_property
+    def _traits(self) -> Traits:
+        return traits(self.column.keygen)
+
+    @cached_property
+    def _head(self) -> bytes:
+        return self.keys.head + as_bytes(self.column.name) + b':'
+
+    @cached_property
+    def _numbers_key(self) -> bytes:
+        return self.keys.scores(self.column.name)
+
+    @cached_property
+    def _prefixes_key(self) -> bytes:
+        return self.keys.prefixes(self.column.name)
+
+    @cached_property
+    def _suffixes_key(self) -> bytes:
+        return self.keys.suffixes(self.column.name)
+
     def entries(self, values: Mapping[str, Any]) -> Entries:
         """The entries of a row, given its columns' Python values.
 
@@ -76,56 +97,58 @@ class ColumnIndex:
             InvalidColumnValue: the keygen failed, or gave what no index can hold.
         """
         column = self.column
+        value = values[column.name]
+        if value is None and column.keygen2 is None:
+            return {}
         try:
             if column.keygen2 is not None:
                 found = column.keygen2(column.name, values)
-                value = values.get(column.name)
             else:
-                value = values.get(column.name)
-                if value is None:
-                    return {}
                 found = column.keygen(value) if column.keygen else column.default_keys(value)
+        except ORMError:
+            raise
         except Exception as error:
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{column.name}: the keygen failed on '
-                f'{values.get(column.name)!r}: {error!r}'
+                f'{self.keys.namespace}.{column.name}: the keygen failed on {value!r}: {error!r}'
             ) from error
-        return dict(self._entries(found, value)) if found else {}
-
-    def _entries(self, found: KeygenResult, value: Any) -> Iterator[tuple[Entry, bytes | None]]:
-        words, numbers = self._sort_out(found)
-        stem: Callable[[Word], bytes] = prefix_stem
-        column, keys, name = self.column, self.keys, self.column.name
-        if column.index:
-            for word in words:
-                yield (keys.word(name, word), b''), None
-            for part, number in numbers:
-                yield (keys.scores(f'{name}:{part}' if part else name), b''), number
-        if column.traits.sorts:
-            words, stem = [value.lower() if column.traits.lowers else value], whole_stem
-        elif isinstance(found, Mapping):
-            return
-        if column.prefix:
-            key = keys.prefixes(name)
-            for word in words:
-                yield (key, stem(word) + b'\0'), write_score(prefix_score(word))
-        if column.suffix:
-            key = keys.suffixes(name)
-            for word in words:
-                yield (key, suffix_stem(word) + b'\0'), write_score(prefix_score(word[::-1]))
-
-    def _sort_out(self, found: Any) -> tuple[list[Word], list[tuple[str, bytes]]]:
-        """A keygen's result as words, and as numbers by the name of their sub-index."""
+        if not found:
+            return {}
         if isinstance(found, Mapping):
-            words = [part for part, number in found.items() if number is None]
-            numbers = [
-                (part, self._score(number)) for part, number in found.items() if number is not None
-            ]
-            return words, numbers
-        if isinstance(found, (list, tuple, set, frozenset)) and all(
-            isinstance(word, (str, bytes)) for word in found
-        ):
-            return list(found), []
+            return self._from_mapping(found, value)
+        return self._from_words(found)
+
+    def _from_words(self, found: Any) -> Entries:
+        if not isinstance(found, (list, tuple, set, frozenset)):
+            self._refuse(found)
+        entries: Entries = {}
+        for word in found:
+            if not isinstance(word, (str, bytes)):
+                self._refuse(found)
+            if self.column.index:
+                entries[self._head + as_bytes(word) + b':idx', b''] = None
+            self._add_strings(entries, word, prefix_stem)
+        return entries
+
+    def _from_mapping(self, found: Mapping[str, Any], value: Any) -> Entries:
+        """Numbers by the name of their sub-index; None makes the name a word."""
+        entries: Entries = {}
+        if self.column.index:
+            for part, number in found.items():
+                key = self._head + as_bytes(part) + b':idx' if part else self._numbers_key
+                entries[key, b''] = None if number is None else self._score(number)
+        if self._traits.sorts:
+            self._add_strings(entries, value.lower() if self._traits.lowers else value, whole_stem)
+        return entries
+
+    def _add_strings(self, entries: Entries, word: Word, stem: Callable[[Word], bytes]) -> None:
+        if self.column.prefix:
+            score = write_score(prefix_score(word))
+            entries[self._prefixes_key, stem(word) + b'\0'] = score
+        if self.column.suffix:
+            score = write_score(prefix_score(word[::-1]))
+            entries[self._suffixes_key, suffix_stem(word) + b'\0'] = score
+
+    def _refuse(self, found: Any) -> NoReturn:
         raise InvalidColumnValue(
             f'{self.keys.namespace}.{self.column.name}: its keygen returned {found!r}; '
             'it must return a list of words (str or bytes), a dict of numbers, or None'

@@ -40,6 +40,8 @@ def _row(character: Character, columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return f'{int(value):,}'
     if isinstance(value, float):
         return f'{Fraction(value).limit_denominator(LARGEST_DENOMINATOR)}'
     return shown(str(value))

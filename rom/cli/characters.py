@@ -1,7 +1,7 @@
 """The characters of Unicode as entities: the demo's model, and where its data comes from.
 
-All of it is in the standard library, and real: names of up to 80 letters, numbers that few have, and
-columns as skewed as columns are (nine characters of ten are of one category).
+All of it is in the standard library, and real: names of up to 80 letters, numbers that few have,
+and columns as skewed as columns are (nine characters of ten are of one category).
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ class Character(rom.Model):
     char = rom.Text(required=True)
     point = rom.Integer(required=True, unique=True, index=True)
     name = rom.Text(
-        unique=True, index=True, prefix=True, suffix=True, keygen=rom.IDENTITY, required=True
+        required=True,
+        unique=True,
+        index=True,
+        keygen=rom.IDENTITY,
+        prefix=True,
+        suffix=True,
     )
     words = rom.Text(index=True, keygen=rom.FULL_TEXT)
     category = rom.Text(index=True, keygen=rom.IDENTITY)
@@ -35,7 +40,7 @@ class Character(rom.Model):
     block = rom.Integer(index=True)
 
     def __repr__(self) -> str:
-        return f'<U+{self.point:04X} {self.name}>'
+        return f'<U+{self.point or 0:04X} {self.name}>'
 
 
 def declaration() -> str:

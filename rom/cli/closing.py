@@ -18,6 +18,8 @@ TO_TRY = (
     "Character.get_by(name='PILE OF POO').char",
 )
 
+REMOVAL = "db.unlink(*db.scan_iter('rom-demo:*', 1000))"
+
 
 def shell_lines(url: str) -> tuple[str, ...]:
     """What to type in a Python shell to have the data of a demo at hand."""

@@ -110,24 +110,24 @@ QUESTIONS = (
         columns=('category', 'block'),
     ),
     Question(
-        'What time is it? (* is any text, + at least one character)',
-        ("chars.like(name='CLOCK FACE T* O+').order_by('point').all()",),
+        'Which hours begin with a T? (* is any text)',
+        ("chars.like(name='CLOCK FACE T* OCLOCK').order_by('point').all()",),
     ),
     Question(
         'What comes from U+1F600 on, in the same 256? (plain dicts, three columns)',
         (
-            "near = chars.filter(block=0x1F6, point=(0x1F600, None)).order_by('point')",
-            "near.select('char', 'bidi', 'name').limit(0, 4).all()",
+            'near = chars.filter(block=0x1F6, point=(0x1F600, None))',
+            "near.order_by('point').limit(0, 4).select('char', 'bidi', 'name').all()",
         ),
     ),
     Question(
-        'May the dog take the name of the cat?',
+        'May the dog take the name of the cat? (refused: nothing of it is written)',
         (
             "dog = Character.get_by(name='DOG FACE')",
-            "dog.update(name='CAT FACE', value=9.0).save()",
+            "dog.update(name='CAT FACE', value=-7).save()",
             'rom.session.rollback()',
             "Character.get_by(name=['DOG FACE', 'CAT FACE'])",
-            'chars.filter(value=9.0, category=dog.category).all()',
+            'chars.filter(value=-7).count()',
         ),
         columns=('value',),
         refusal=rom.UniqueKeyViolation,

@@ -32,6 +32,11 @@ class Place:
     kept: bool
 
     @property
+    def is_shared(self) -> bool:
+        """The server is not the demo's own."""
+        return not self.url.startswith('embedded:')
+
+    @property
     def shown(self) -> str:
         """The URL without its password."""
         return re.sub(r'(://[^/@]*:)[^/]*@', r'\1PASSWORD@', self.url)
@@ -104,11 +109,14 @@ class Tour:
             url = f'embedded:{closing.SUGGESTED_FOLDER}'
         self.screen.lines([closing.python_command()], '$ ')
         self.screen.lines((*closing.shell_lines(url), *closing.TO_TRY), '>>> ')
+        if self.place.is_shared:
+            self.screen.head('And when you have seen enough: to remove it all')
+            self.screen.lines([closing.REMOVAL], '>>> ')
 
     def stopped(self) -> str:
         """After Ctrl-C: what was done, and what to expect of the data."""
-        if not self.done:
-            return 'Stopped before anything was loaded.'
+        if not self.total:
+            return 'Stopped before anything was written.'
         if self.done < self.total:
             how_far = f'Stopped after {self.done:,} of {self.total:,} characters'
         else:
@@ -117,6 +125,4 @@ class Tour:
             then = 'the same command goes on from there'
         else:
             then = 'they went with their server; --keep PATH would keep them'
-        return (
-            f'{how_far}. Each batch is written whole or not at all: nothing is half done; {then}.'
-        )
+        return f'{how_far}. A batch is written whole or not at all: nothing is half done; {then}.'

@@ -17,7 +17,8 @@ def as_bytes(value: str | bytes) -> bytes:
     (b'\\xc3\\xa9', b'\\xff')
     """
     try:
-        return six.ensure_binary(value, 'utf-8')
+        # Nearly all are text; asking six each time would cost a third of a save.
+        return value.encode('utf-8') if type(value) is str else six.ensure_binary(value, 'utf-8')
     except UnicodeEncodeError as error:
         raise InvalidColumnValue(
             f'{value!r} holds a lone surrogate at position {error.start}, '

@@ -124,7 +124,8 @@ class AsyncSession(UnitOfWork):
 
             await s.first(User.query.order_by('-age'))
         """
-        return await self._run(self._first(query))
+        work: Work[R | None] = self._first(query)
+        return await self._run(work)
 
     async def count(self, query: Query[R]) -> int:
         """How many results a query has.

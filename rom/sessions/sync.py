@@ -118,7 +118,8 @@ class Session(UnitOfWork):
 
             session.first(User.query.order_by('-age'))
         """
-        return self._run(self._first(query))
+        work: Work[R | None] = self._first(query)
+        return self._run(work)
 
     def count(self, query: Query[R]) -> int:
         """How many results a query has.

@@ -192,7 +192,7 @@ def test_a_closed_server_is_gone_and_closing_twice_does_nothing(folder: Path) ->
     pid = server_pid(server)
     server.close()
     assert not is_running(pid)
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
     with open_server(folder) as other:
         server.close()
         with client(other) as connected:
@@ -265,7 +265,7 @@ def test_started_from_a_thread_that_gets_no_signals(folder: Path) -> None:
     begin = time.monotonic()
     opened[0].close()
     assert time.monotonic() - begin < 5
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
 
 
 def test_threads_that_open_one_path_at_once(folder: Path) -> None:
@@ -283,7 +283,7 @@ def test_threads_that_open_one_path_at_once(folder: Path) -> None:
         with client(server) as connected:
             assert connected.ping()
         server.close()
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
 
 
 def test_no_descriptor_is_left_open(folder: Path) -> None:
@@ -513,7 +513,7 @@ def test_the_last_user_ends_the_server(binary: Path, first_ends: str, folder: Pa
         with client(third) as connected:
             assert connected.get('a') == b'1'
     assert not is_running(first.server_pid)
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
 
 
 def test_a_program_that_joined_needs_no_binary(folder: Path) -> None:
@@ -546,7 +546,7 @@ def test_programs_that_start_at_once_share_one_server(folder: Path) -> None:
     finally:
         for program in programs:
             program.end()
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
 
 
 AGAIN_AND_AGAIN = """
@@ -688,7 +688,7 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path, folder: Path, kept: bool
     assert 'ended instead of starting' in message
     assert 'ROM_REDIS_SERVER' in message
     if kept:
-        assert nobody_left(folder)
+        eventually(lambda: nobody_left(folder))
         open_server(folder).close()
 
 
@@ -823,7 +823,7 @@ def test_loading_for_too_long(
     monkeypatch.setattr(embedded, 'LOADING_SECONDS', 0.5)
     with pytest.raises(ServerUnavailable, match='did not answer in time'):
         open_server(folder, binary=slow_loader)
-    assert nobody_left(folder)
+    eventually(lambda: nobody_left(folder))
 
 
 def test_examples() -> None:

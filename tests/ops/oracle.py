@@ -18,8 +18,9 @@ Holds = Callable[[Values], bool]
 
 
 def numbers_of(value: str) -> dict[str, float | None]:
-    """A program's own keygen: numbers, a named number, a word."""
-    return {'': len(value), 'x': value.count('a') or None, 'b' if 'b' in value else 'c': None}
+    """A program's own keygen: a number, perhaps a named number, and a word."""
+    found = {'': len(value), 'b' if 'b' in value else 'c': None}
+    return {**found, 'x': value.count('a')} if 'a' in value else found
 
 
 MODEL = model_of(
@@ -137,9 +138,9 @@ def like(name: str, pattern: str | bytes) -> Holds:
     return lambda row: any(compiled.match(text(word)) for word in words(name, row[name]))
 
 
-def within(name: str, low: Any, high: Any, of: Callable[[Any], Any] = lambda v: v) -> Holds:
+def within(number: Callable[[Values], Any], low: Any, high: Any) -> Holds:
     def holds(row: Values) -> bool:
-        value = None if row[name] is None else of(row[name])
+        value = number(row)
         return (
             value is not None
             and (low is None or value >= low)
@@ -153,21 +154,28 @@ def any_of(holds: list[Holds]) -> Holds:
     return lambda row: any(each(row) for each in holds)
 
 
-def _ranges(name: str, of: Callable[[Any], Any] = lambda v: v) -> st.SearchStrategy[Clause]:
-    values = COLUMNS[name.partition(':')[0]].map(of) if ':' in name else COLUMNS[name]
-    column = name.partition(':')[0]
+def _ranges(
+    name: str, values: st.SearchStrategy[Any], number: Callable[[Values], Any] | None = None
+) -> st.SearchStrategy[Clause]:
+    of = number or (lambda row: row[name])
     bound = st.none() | values
+
+    def several(found: list[Any]) -> Clause:
+        return Clause('filter', name, found, any_of([within(of, v, v) for v in found]))
+
     return st.one_of(
-        values.map(lambda v: Clause('filter', name, v, within(column, v, v, of))),
-        st.tuples(bound, bound).map(lambda b: Clause('filter', name, b, within(column, *b, of))),
-        st.lists(values, max_size=3).map(
-            lambda vs: Clause('filter', name, vs, any_of([within(column, v, v, of) for v in vs]))
-        ),
+        values.map(lambda v: Clause('filter', name, v, within(of, v, v))),
+        st.tuples(bound, bound).map(lambda b: Clause('filter', name, b, within(of, *b))),
+        st.lists(values, max_size=3).map(several),
     )
 
 
-def _count_of_a(value: str) -> int:
-    return value.count('a')
+def own_length(row: Values) -> int | None:
+    return None if row['own'] is None else len(row['own'])
+
+
+def own_x(row: Values) -> int | None:
+    return None if row['own'] is None else row['own'].count('a') or None
 
 
 def _words(name: str) -> st.SearchStrategy[Clause]:
@@ -223,10 +231,42 @@ CLAUSES = st.one_of(
     _strings('tag', suffix=False),
     _strings('blob'),
     _strings('raw'),
-    _ranges('age'),
-    _ranges('big'),
-    _ranges('price'),
-    _ranges('own:x', _count_of_a).map(_sub),
+    _ranges('age', COLUMNS['age']),
+    _ranges('big', COLUMNS['big']),
+    _ranges('price', COLUMNS['price']),
+    _ranges('own', st.integers(0, 5), own_length),
+    _ranges('own:x', st.integers(1, 3), own_x),
     st.sampled_from(['x', 'b', 'c', 'nothing']).map(_own),
     st.booleans().map(lambda v: Clause('filter', 'flag', v, lambda row: row['flag'] is v)),
 )
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+# What a row is sorted by; None for one that comes last.
+ORDERS: dict[str, Callable[[Values], Any]] = {
+    'name': lambda row: (row['name'] or '').encode() or None,
+    'nick': lambda row: (row['nick'] or '').lower().encode() or None,
+    'label': lambda row: (row['label'] or '').encode() or None,
+    'tag': lambda row: (row['tag'] or '').lower().encode() or None,
+    'blob': lambda row: row['blob'] or None,
+    'raw': lambda row: row['raw'] or None,
+    'own': own_length,
+    'own:x': own_x,
+    'age': lambda row: row['age'],
+    'big': lambda row: row['big'],
+    'price': lambda row: row['price'],
+    'flag': lambda row: row['flag'],
+}
+
+
+def in_order(order: str, found: Mapping[int, Values]) -> list[int]:
+    """The ids as `order_by(order)` should give them."""
+    place = ORDERS[order.removeprefix('-')]
+    present = sorted((place(row), id) for id, row in found.items() if place(row) is not None)
+    if order.startswith('-'):
+        present.reverse()
+    return [id for _, id in present] + sorted(
+        id for id, row in found.items() if place(row) is None
+    )

@@ -1,0 +1,90 @@
+"""Random rows, filters, orders and limits, against plain Python."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rom.ops.searching import Bounds
+from rom.query import Query
+from rom.query.builder import Asked
+from rom.query.plan import All, AnyOf, Not
+from tests.ops.oracle import CLAUSES, MODEL, ORDERS, ROWS, Clause, Holds, Values, in_order
+from tests.ops.search_support import Store
+from tests.support.servers import Server
+
+# Gather or walk; all in one call, or in many; few rows a page.
+BOUNDS = st.builds(
+    Bounds,
+    page=st.sampled_from([1, 5, 1000]),
+    small=st.sampled_from([0, 6, 50_000]),
+    budget=st.sampled_from([1, 10, 20_000]),
+    chunk=st.sampled_from([1, 3, 64]),
+)
+ORDER = st.none() | st.builds(
+    lambda sign, name: sign + name, st.sampled_from(['', '-']), st.sampled_from(sorted(ORDERS))
+)
+LIMIT = st.none() | st.tuples(st.integers(0, 12), st.integers(0, 12))
+
+
+def asked(clauses: list[Clause], order: str | None, limit: tuple[int, int] | None) -> Query[Any]:
+    query = Query(MODEL)
+    for clause in clauses:
+        query = getattr(query, clause.method)(**{clause.name: clause.value})
+    if order is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)
+            query = query.order_by(order)
+    return query if limit is None else query.limit(*limit)
+
+
+def check(
+    store: Store, query: Query[Any], rows: dict[int, Values], holds: Holds, order: str | None,
+    limit: tuple[int, int] | None, bounds: Bounds,
+) -> None:
+    found = {id: row for id, row in rows.items() if holds(row)}
+    assert store.count(query, bounds) == len(found)
+    offset, count = limit or (0, len(rows))
+    ids = store.ids(query, bounds)
+    if order is not None:
+        assert ids == in_order(order, found)[offset : offset + count]
+    elif limit is None:
+        assert sorted(ids) == sorted(found)
+    else:
+        everything = store.ids(query.limit(0, len(rows)), bounds)
+        assert sorted(everything) == sorted(found)
+        assert ids == everything[offset : offset + count]
+    pages = store.pages(query, 3, bounds)
+    assert all(len(page) <= 3 for page in pages)
+    assert [id for page in pages for id in page] == ids
+
+
+@pytest.fixture
+def store(server: Server, raw: redis.Redis) -> Store:
+    return Store(raw, raw, MODEL)
+
+
+@settings(max_examples=300)
+@given(
+    rows=ROWS,
+    live=st.booleans(),
+    clauses=st.lists(CLAUSES, max_size=3),
+    order=ORDER,
+    limit=LIMIT,
+    bounds=BOUNDS,
+)
+def test_clauses(
+    server: Server, store: Store, rows: dict[int, Values], live: bool, clauses: list[Clause],
+    order: str | None, limit: tuple[int, int] | None, bounds: Bounds,
+) -> None:
+    server.flush()
+    store.write(rows, live)
+    query = asked(clauses, order, limit)
+    check(
+        store, query, rows, lambda row: all(c.holds(row) for c in clauses), order, limit, bounds
+    )

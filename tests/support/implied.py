@@ -1,0 +1,220 @@
+"""What the rows imply: every other key that must be in the database, worked out from the rows alone.
+
+A second, plain telling of section 8 of the contract, which shares no code with rom but the model's
+declaration (columns and their keygens). The tests compare it with what is really stored, after
+every step that could have left something behind, or out:
+
+    assert_consistent(raw, User, Team)
+
+Counters and the notes of commits that were done (`N:P:done:...`) are nothing that rows imply.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import redis
+
+import rom
+from tests.support.servers import dump
+
+Keyspace = dict[bytes, Any]
+Row = Mapping[bytes, bytes]
+
+ENCODERS: dict[type, Callable[[Any], bytes]] = {
+    rom.Integer: lambda value: b'%d' % value,
+    rom.PrimaryKey: lambda value: b'%d' % value,
+    rom.Float: lambda value: repr(float(value)).encode(),
+    rom.Boolean: lambda value: b'1' if value else b'',
+    rom.Text: lambda value: value.encode('utf-8'),
+    rom.String: lambda value: value.decode('latin-1').encode('utf-8'),
+    rom.Json: lambda value: json.dumps(value, sort_keys=True).encode(),
+}
+DECODERS: dict[type, Callable[[bytes], Any]] = {
+    rom.Integer: int,
+    rom.PrimaryKey: int,
+    rom.Float: float,
+    rom.Boolean: bool,
+    rom.Text: lambda raw: raw.decode('utf-8'),
+    rom.String: lambda raw: raw.decode('utf-8').encode('latin-1'),
+    rom.Json: json.loads,
+}
+
+
+def encode(column: rom.Column[Any], value: Any) -> bytes | None:
+    """A value as the row holds it; None for none."""
+    return None if value is None else ENCODERS[type(column)](value)
+
+
+def decode_row(model: type[rom.Model], row: Row) -> dict[str, Any]:
+    """The Python values of all columns of a row."""
+    return {
+        name: DECODERS[type(column)](row[name.encode()]) if name.encode() in row else None
+        for name, column in model._columns.items()
+    }
+
+
+def rows_of(model: type[rom.Model], keyspace: Keyspace) -> dict[int, Row]:
+    """The model's rows by id, of a whole keyspace."""
+    head = model._namespace.encode() + b':'
+    return {
+        int(key[len(head) :]): value
+        for key, value in keyspace.items()
+        if key.startswith(head) and key[len(head) :].isdigit()
+    }
+
+
+def implied(model: type[rom.Model], rows: Mapping[int, Row]) -> Keyspace:
+    """The keys of indexes and unique values that these rows imply."""
+    found: Keyspace = {}
+    for id, row in rows.items():
+        values = decode_row(model, row)
+        for column in model._columns.values():
+            _entries(model, column, values, b'%d' % id, found)
+        _unique_values(model, row, b'%d' % id, found)
+    return found
+
+
+def assert_consistent(raw: redis.Redis, *models: type[rom.Model], live: bool = True) -> Keyspace:
+    """The keyspace is exactly what its rows imply, with nothing else in it. Returns it.
+
+    Args:
+        raw: a RESP2 client of bytes.
+        models: all models that have anything in the database.
+        live: bitmaps of live ids are kept, and exact.
+    """
+    keyspace = dump(raw)
+    expected: Keyspace = {}
+    ignored: set[bytes] = set()
+    for model in models:
+        rows = rows_of(model, keyspace)
+        head = model._namespace.encode() + b':'
+        counter = head + model._pkey.encode() + b':'
+        for id, row in rows.items():
+            expected[head + b'%d' % id] = row
+            assert row.get(model._pkey.encode()) == b'%d' % id, f'{head!r}{id} holds another id'
+        expected |= implied(model, rows)
+        ignored |= {key for key in keyspace if key.startswith(counter + b'done:')} | {counter}
+        assert int(keyspace.get(counter, 0)) >= max(rows, default=0), 'the counter is behind'
+        if live and counter in keyspace:
+            bitmap = keyspace.get(counter + b'live')
+            assert bitmap is not None, f'{counter!r}live is missing'
+            assert bits(bitmap) == set(rows), f'{counter!r}live is not the ids that exist'
+        ignored.add(counter + b'live')
+    stored = {key: value for key, value in keyspace.items() if key not in ignored}
+    assert stored == expected, difference(stored, expected)
+    return keyspace
+
+
+def bits(bitmap: bytes) -> set[int]:
+    """The numbers of the bits that are set.
+
+    >>> bits(b'\\x41')
+    {1, 7}
+    """
+    return {
+        8 * place + bit
+        for place, byte in enumerate(bitmap)
+        for bit in range(8)
+        if byte & (0x80 >> bit)
+    }
+
+
+def difference(stored: Keyspace, expected: Keyspace) -> str:
+    """What differs, for a message."""
+    lines = [f'{key!r}: should not be: {stored[key]!r}' for key in stored.keys() - expected.keys()]
+    lines += [f'{key!r}: missing: {expected[key]!r}' for key in expected.keys() - stored.keys()]
+    lines += [
+        f'{key!r}: is {stored[key]!r}, should be {expected[key]!r}'
+        for key in stored.keys() & expected.keys()
+        if stored[key] != expected[key]
+    ]
+    return '\n'.join(['the keyspace is not what its rows imply', *sorted(lines)])
+
+
+# --- the contract, section 8 ---------------------------------------------------------------------
+
+
+def _entries(
+    model: type[rom.Model],
+    column: rom.Column[Any],
+    values: Mapping[str, Any],
+    id: bytes,
+    found: Keyspace,
+) -> None:
+    if not (column.index or column.prefix or column.suffix):
+        return
+    value = values[column.name]
+    if column.keygen2 is not None:
+        keys = column.keygen2(column.name, values)
+    elif value is None:
+        return
+    elif column.keygen is not None:
+        keys = column.keygen(value)
+    elif isinstance(column, rom.Boolean):
+        keys = [str(value)]
+    else:
+        keys = {'': value}
+    if not keys:
+        return
+    head = f'{model._namespace}:{column.name}:'.encode()
+    words = [key for key in keys if not isinstance(keys, dict) or keys[key] is None]
+    if column.index:
+        for word in words:
+            found.setdefault(head + _bytes(word) + b':idx', set()).add(id)
+        for name, number in keys.items() if isinstance(keys, dict) else ():
+            if number is not None:
+                key = head + (name.encode() + b':idx' if name else b'idx')
+                found.setdefault(key, {})[id] = _double(number)
+    if column.keygen in (rom.SIMPLE, rom.SIMPLE_CI):
+        text = value.decode('latin-1') if isinstance(value, bytes) else value
+        words = [text.lower() if column.keygen is rom.SIMPLE_CI else text]
+    elif isinstance(keys, dict):
+        return
+    for word in words:
+        if column.prefix:
+            found.setdefault(head + b'pre', {})[_bytes(word) + b'\0' + id] = prefix_score(word)
+        if column.suffix:
+            turned = word[::-1]
+            text = turned.decode('latin-1') if isinstance(turned, bytes) else turned
+            member = text.encode('utf-8') + b'\0' + id
+            found.setdefault(head + b'suf', {})[member] = prefix_score(turned)
+
+
+def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:
+    singles = [(name,) for name, column in model._columns.items() if column.unique]
+    declared = getattr(model, 'unique_together', [])
+    groups = [declared] if declared and isinstance(declared[0], str) else declared
+    for group in [*singles, *(tuple(sorted(group)) for group in groups)]:
+        parts = [row.get(name.encode()) for name in group]
+        if None in parts or parts == [b'']:
+            continue
+        if len(group) == 1:
+            [value] = parts
+        else:
+            joined = b'\0'.join(b'\0\0' + part for part in parts)
+            value = joined.decode('latin-1').encode('utf-8')
+        key = f'{model._namespace}:{":".join(group)}:uidx'.encode()
+        holders = found.setdefault(key, {})
+        assert value not in holders, f'{key!r}: {value!r} of two rows: {holders[value]!r} and {id!r}'
+        holders[value] = id
+
+
+def prefix_score(word: str | bytes) -> float:
+    """The number by which strings sort, from their first seven bytes."""
+    digits = [byte + 1 for byte in _bytes(word)[:7]]
+    digits += [0] * (7 - len(digits))
+    number = sum(digit * 258**place for place, digit in enumerate(reversed(digits)))
+    return math.ldexp(2**52 + number % 2**52, number // 2**52 - 1074)
+
+
+def _bytes(word: str | bytes) -> bytes:
+    return word.encode('utf-8') if isinstance(word, str) else word
+
+
+def _double(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
