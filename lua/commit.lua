@@ -44,9 +44,12 @@ end
 
 local function new_rows_are_free()
     for _, insert in ipairs(request.inserts) do
-        local key = insert[1] .. insert[2]
-        if insert[2] ~= '' and redis.call('EXISTS', key) == 1 then
-            return {'exists', key}
+        local head, id = insert[1], insert[2]
+        if id == '' then
+            id = next_id(request.take[1])
+        end
+        if redis.call('EXISTS', head .. id) == 1 then
+            return {'exists', head .. id}
         end
     end
 end

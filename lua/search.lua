@@ -1,4 +1,5 @@
--- Find the entities for which a tree of filters holds, sorted or not, and read their rows. Writes nothing.
+-- Find the entities for which a tree of filters holds, sorted or not, and read their rows. Writes
+-- nothing.
 --
 -- Keys: those of the filters and of the order (sets, sorted sets); the bitmap of live ids and, where
 -- there is none, the counter (strings); the rows (hashes).
@@ -18,7 +19,7 @@
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
 --          list of ids, flat list of their values, list of ids whose key holds no row,
---          list of the ids of further matches
+--          list of the ids of further matches; of all, when no rows are wanted
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
 --          'wrong type', key   this key holds something else
@@ -153,9 +154,9 @@ end
 
 local function reply(status, search, position)
     local sink = search.sink
-    local ids, values, unreadable, further = sink.ids, {}, {}, {}
+    local ids, values, unreadable, further = {}, {}, {}, sink.ids
     if request.want == 'rows' then
-        ids, further = split(ids, request.page)
+        ids, further = split(sink.ids, request.page)
         ids, values, unreadable = read_rows(request.head, request.fields, ids)
     end
     return {

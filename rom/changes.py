@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
-from rom.entries import Entries, Entry, NotingMapping
-from rom.exceptions import CorruptRowError
+from rom.entries import ColumnIndex, Entries, Entry, NotingMapping
+from rom.exceptions import CorruptRowError, InvalidColumnValue
 from rom.schema import INDEX_DATA, Schema
 
 Kind: TypeAlias = Literal['insert', 'update', 'delete']
@@ -133,7 +133,10 @@ def _plan_with_list(change: Change) -> Write:
     """
     schema = change.schema
     before, after = _values_before(change), _values_after(change)
-    old = _all_entries(schema, before) if change.kind != 'insert' else {}
+    old: Entries = {}
+    if change.kind != 'insert':
+        for index in schema.indexes.values():
+            old.update(_old_entries(index, before))
     if INDEX_DATA in change.stored:
         listed = listed_entries(schema.keys, change.stored[INDEX_DATA])
         old.update((entry, score) for entry, score in listed.items() if entry not in old)
@@ -186,23 +189,35 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
     read: set[str] = set()
     before, after = _values_before(change), _values_after(change)
     for name, index in change.schema.indexes.items():
-        if index.depends_on_others:
-            seen_before, seen_after = NotingMapping(before), NotingMapping(after)
-            old_here = index.entries(seen_before) if change.kind != 'insert' else {}
-            new_here = index.entries(seen_after) if change.kind != 'delete' else {}
-            depends = {name} | seen_before.read | seen_after.read
-            if change.kind == 'update' and depends.isdisjoint(change.wanted):
-                continue
-            read |= depends
-        elif change.kind == 'update' and name not in change.wanted:
+        if change.kind == 'update' and not _is_concerned(change, index):
             continue
-        else:
-            old_here = index.entries(before) if change.kind != 'insert' else {}
-            new_here = index.entries(after) if change.kind != 'delete' else {}
-            read.add(name)
-        old.update(old_here)
-        new.update(new_here)
-    return old, new, read
+        seen_before, seen_after = NotingMapping(before), NotingMapping(after)
+        if change.kind != 'insert':
+            old.update(_old_entries(index, seen_before))
+        if change.kind != 'delete':
+            new.update(index.entries(seen_after))
+        read |= {name} | seen_before.read | seen_after.read
+    # A keygen may ask for what is no column; a field of that name is nobody's business here.
+    return old, new, read & change.schema.columns.keys()
+
+
+def _is_concerned(change: Change, index: ColumnIndex) -> bool:
+    """An update writes something that these entries depend on."""
+    if not index.depends_on_others:
+        return index.column.name in change.wanted
+    # What a keygen reads is known once it has run. A column that does not decode is left to those
+    # that do depend on it.
+    seen = NotingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
+    _old_entries(index, seen)
+    return not (seen.read | {index.column.name}).isdisjoint(change.wanted)
+
+
+def _old_entries(index: ColumnIndex, values: Mapping[str, Any]) -> Entries:
+    """The entries of old values. Where the keygen of today fails on them, there are none of it."""
+    try:
+        return index.entries(values)
+    except InvalidColumnValue:
+        return {}
 
 
 def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:

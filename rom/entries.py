@@ -19,8 +19,8 @@ from typing import Any, NoReturn, TypeAlias
 from rom.columns.base import Column
 from rom.encoding.keygens import Traits, traits
 from rom.encoding.keys import Keys
-from rom.encoding.scores import prefix_score, write_score
-from rom.encoding.text import as_bytes
+from rom.encoding.scores import nearest_double, prefix_score, write_score
+from rom.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue, ORMError
 
 Entry: TypeAlias = tuple[bytes, bytes]
@@ -109,7 +109,8 @@ class ColumnIndex:
             raise
         except Exception as error:
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{column.name}: the keygen failed on {value!r}: {error!r}'
+                f'{self.keys.namespace}.{column.name}: the keygen failed on {show(value)}: '
+                f'{error!r}'
             ) from error
         if not found:
             return {}
@@ -150,15 +151,19 @@ class ColumnIndex:
 
     def _refuse(self, found: Any) -> NoReturn:
         raise InvalidColumnValue(
-            f'{self.keys.namespace}.{self.column.name}: its keygen returned {found!r}; '
+            f'{self.keys.namespace}.{self.column.name}: its keygen returned {show(found)}; '
             'it must return a list of words (str or bytes), a dict of numbers, or None'
         )
 
     def _score(self, number: Any) -> bytes:
-        score = float(number)
+        try:
+            score = nearest_double(number) if isinstance(number, int) else float(number)
+        except (TypeError, ValueError, OverflowError):
+            score = math.nan
         if math.isnan(score):
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{self.column.name}: NaN has no place in an index'
+                f'{self.keys.namespace}.{self.column.name}: {show(number)} is no number that an '
+                'index could hold'
             )
         return write_score(score)
 

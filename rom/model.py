@@ -140,7 +140,7 @@ class Model(metaclass=ModelMeta):
     _id: int | None
     _new: bool
     _deleted: bool
-    _attempt: tuple[Change, bytes] | None
+    _attempt: tuple[Change, bytes] | None  # whose answer was lost; and the key of its note
     _session: Session | AsyncSession
 
     def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
@@ -213,7 +213,9 @@ class Model(metaclass=ModelMeta):
     @property
     def _modified(self) -> bool:
         """Something was set, or changed in place, and is not saved."""
-        return bool(self._changed) or self._new or bool(self._mutated())
+        return (
+            bool(self._changed) or self._new or self._attempt is not None or bool(self._mutated())
+        )
 
     def _mutated(self) -> list[str]:
         """The columns whose value changed without being set."""

@@ -82,7 +82,9 @@ def observed(found: Entries, step: str) -> dict[str, Any]:
             'words': sorted(name for name, score in names.items() if score is None),
             'scores': {name: float(score) for name, score in names.items() if score is not None},
         }
-    assert {key for key, _ in found} <= {KEYS.prefixes('c') if step == 'prefix' else KEYS.suffixes('c')}
+    assert {key for key, _ in found} <= {
+        KEYS.prefixes('c') if step == 'prefix' else KEYS.suffixes('c')
+    }
     members = {text(stem + b'1'): score for (_, stem), score in found.items()}
     return {
         f'{step}es': sorted(members),
@@ -120,14 +122,21 @@ LOWERED = pytest.mark.xfail(
 )
 
 
+REVERSED = pytest.mark.xfail(
+    strict=True,
+    reason='entries.py: with SIMPLE_CI the suffix is the reverse of the lower-cased value; that of rom '
+    "1.x is the lower-cased reverse, which differs where case depends on place ('İ', 'Σ')",
+)
+KNOWN = {
+    "Text-IDENTITY_STRING_CI-{'str': '\\xc9 \\xc0B'}-suffix": LOWERED,
+    "Text-SIMPLE_CI-{'str': '\\u0130SS \\xdf \\u01c5'}-suffix": REVERSED,
+    "Text-CASE_INSENSITIVE-{'str': '\\u0130SS \\xdf \\u01c5'}-suffix": REVERSED,
+}
+
+
 def marked(params: list[Any]) -> list[Any]:
     return [
-        pytest.param(
-            *param.values,
-            id=param.id,
-            marks=LOWERED if param.id.startswith("Text-IDENTITY_STRING_CI-{'str': '\\xc9") else (),
-        )
-        for param in params
+        pytest.param(*param.values, id=param.id, marks=KNOWN.get(param.id, ())) for param in params
     ]
 
 
@@ -206,7 +215,6 @@ def test_every_form() -> None:
 ])  # fmt: skip
 def test_no_value_has_no_entries_and_no_keygen_is_asked(column: Column[Any]) -> None:
     assert index_of(column).entries({'c': None}) == {}
-    assert index_of(column).entries({}) == {}
 
 
 @pytest.mark.parametrize('keygen', [FULL_TEXT, IDENTITY, IDENTITY_CI, SIMPLE])
@@ -317,12 +325,12 @@ def test_nan_from_a_keygen_is_refused() -> None:
 
 @pytest.mark.parametrize(
     'result',
-    [{'x': 'abc'}, {'x': []}, {'x': 1j}, {'x': b'\xff'}, {'x': object()}, {5: None}, {None: None}],
+    [{'x': 'abc'}, {'x': []}, {'x': 1j}, {'x': b'\xff'}, {'x': object}, {5: None}, {5: 1.0}],
     ids=repr,
 )
 @pytest.mark.xfail(
     strict=True,
-    reason='entries.py _sort_out() and _score(): a dict whose values are no numbers, or whose words are '
+    reason='entries.py _from_mapping() and _score(): a dict whose values are no numbers, or whose words are '
     'no strings, leaks ValueError or TypeError; it should be InvalidColumnValue with the name',
 )
 def test_a_dict_of_nonsense_is_refused_by_name(result: Any) -> None:
@@ -331,19 +339,19 @@ def test_a_dict_of_nonsense_is_refused_by_name(result: Any) -> None:
         entries(column, 'x')
 
 
-@pytest.mark.parametrize('part', [5, 1.5, b'x', ('a',)])
+def test_the_name_of_a_sub_index_may_be_bytes() -> None:
+    column = Text(index=True, keygen=lambda value: {b'x': 1.0})  # type: ignore[dict-item]
+    assert entries(column, 'x') == {(b'N:c:x:idx', b''): b'1.0'}
+
+
 @pytest.mark.xfail(
     strict=True,
-    reason="entries.py _entries(): a sub-index's name that is no str goes into the key by its repr "
-    "(b'x' becomes N:c:b'x':idx); refuse it, and take bytes as they are",
+    reason="entries.py _from_mapping(): {'': None} names the empty word, as [''] does, but goes to the "
+    "column's numeric index as a member of a set: WRONGTYPE on the server",
 )
-def test_the_name_of_a_sub_index_is_text(part: Any) -> None:
-    column = Text(index=True, keygen=lambda value: {part: 1.0})
-    try:
-        found = entries(column, 'x')
-    except InvalidColumnValue:
-        return
-    assert found == {(b'N:c:x:idx', b''): b'1.0'}
+def test_an_empty_name_without_a_number_is_the_empty_word() -> None:
+    column = Text(index=True, keygen=lambda value: {'': None})
+    assert entries(column, 'x') == {(b'N:c::idx', b''): None}
 
 
 @pytest.mark.xfail(
@@ -367,11 +375,6 @@ def test_a_word_with_a_lone_surrogate_is_refused_by_name(option: str) -> None:
         entries(column, 'x')
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TypeError,
-    reason='encoding/keygens.py traits(): a keygen that is not hashable',
-)
 def test_a_keygen_that_is_not_hashable_works() -> None:
     class Words:
         __hash__ = None  # type: ignore[assignment]

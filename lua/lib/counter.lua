@@ -1,7 +1,21 @@
 -- Ids come from a counter. With the first one, the bitmap of live ids begins; data that is older
 -- than the bitmap goes without, for half a bitmap would be worse than none.
 
--- Take ids; returns the last of them, as a string, for a Lua number would lose digits.
+-- The id after this one. Both are strings, for a Lua number would lose digits.
+local function id_after(last)
+    local head, digit, nines = last:match('^(%d-)([0-8]?)(9*)$')
+    if digit == '' then
+        digit = '0'
+    end
+    return head .. (digit + 1) .. nines:gsub('9', '0')
+end
+
+-- The id that the counter will give next.
+local function next_id(counter)
+    return id_after(redis.call('GET', counter) or '0')
+end
+
+-- Take ids; returns the last of them.
 local function take_ids(counter, live, count)
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)

@@ -50,7 +50,9 @@ end
 
 -- What a variadic command answers for each of the ids.
 local function ask_each(command, key, ids)
-    if #ids <= STEP then
+    if #ids == 0 then
+        return {}
+    elseif #ids <= STEP then
         return ask(command, key, unpack(ids))
     end
     local answers = {}

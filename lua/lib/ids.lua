@@ -1,7 +1,7 @@
 -- All ids of a model, in order, some at a time.
 --
--- Where there is a bitmap of the live ids, it is walked. Data that rom 1.x wrote has none: there, every
--- number up to the counter may be an id, and `model.last` is set instead of `model.bytes`.
+-- Where there is a bitmap of the live ids, it is walked. Data that rom 1.x wrote has none: there,
+-- every number up to the counter may be an id, and `model.last` is set instead of `model.bytes`.
 
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
@@ -52,7 +52,8 @@ local function ids_above(model, after, limit)
         return ids, nil
     end
     local first = math.floor(first_bit / 8)
-    local window = ask('GETRANGE', model.live, first, first + math.max(math.floor(limit / 8), 1) - 1)
+    local size = math.max(math.floor(limit / 8), 1)
+    local window = ask('GETRANGE', model.live, first, first + size - 1)
     for place = 1, #window do
         local before = (first + place - 1) * 8
         for _, offset in ipairs(BITS[string.byte(window, place)]) do

@@ -1,5 +1,5 @@
--- Numbers and strings that Lua itself does not compare right: integers past 2^53, ids among them, and
--- bytes, which Lua's `<` compares by the server's locale.
+-- Numbers and strings that Lua itself does not compare right: integers past 2^53, ids among them,
+-- and bytes, which Lua's `<` compares by the server's locale.
 
 local INFINITE = {inf = math.huge, ['-inf'] = -math.huge, ['+inf'] = math.huge}
 local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for several integers

@@ -15,7 +15,7 @@ local function tie_of(search, entry)
     if order.kind == 'text' then
         return entry.value
     end
-    if order.tie == 'id' or order.tie == 'integer' and math.abs(to_score(entry.group)) < INEXACT then
+    if order.tie == 'id' or order.tie == 'integer' and math.abs(entry.group) < INEXACT then
         return nil
     end
     local value = ask('HGET', search.model.head .. entry.id, order.field)
@@ -87,7 +87,7 @@ local function head_of(member)
     return string.match(member, '^%Z*')
 end
 
--- The ranks at which a group begins and ends, within bounds.
+-- The ranks at which a group begins and ends, within bounds. It is named by its head, or its score.
 local function ranks_of_group(order, group)
     local first, stop
     if order.kind == 'text' then
@@ -100,7 +100,7 @@ local function ranks_of_group(order, group)
     return math.max(first, order.first), math.min(stop, order.stop)
 end
 
-local function group_of(order, members, position)
+local function name_of_group(order, members, position)
     return order.kind == 'text' and head_of(members[position]) or members[position + 1]
 end
 
@@ -113,7 +113,7 @@ local function next_members(search, rank)
     if order.reverse then
         local first = math.max(rank - chunk, order.first)
         local members = read(first, rank)
-        local whole = #members > 0 and ranks_of_group(order, group_of(order, members, 1)) or first
+        local whole = #members > 0 and ranks_of_group(order, name_of_group(order, members, 1)) or first
         local all = read(whole, first)
         append(all, members)
         return all, whole, rank
@@ -123,7 +123,7 @@ local function next_members(search, rank)
     local whole = stop
     if #members > 0 then
         local _
-        _, whole = ranks_of_group(order, group_of(order, members, #members - 1))
+        _, whole = ranks_of_group(order, name_of_group(order, members, #members - 1))
         append(members, read(stop, whole))
     end
     return members, rank, whole
@@ -134,14 +134,17 @@ local function matching_entries(search, members)
     local order, ids, of_id = search.order, {}, {}
     local bound = order.part and search.parts[order.part]
     for position = 1, #members, 2 do
-        local entry = {id = members[position], group = group_of(order, members, position)}
+        local entry
         if order.kind == 'text' then
-            entry.value, entry.id = value_and_id(members[position])
+            local value, id = value_and_id(members[position])
+            entry = {id = id, value = value, group = head_of(members[position])}
+        else
+            entry = {id = members[position], group = to_score(members[position + 1])}
         end
         local is_within = not bound
             or bound.kind == 'lex' and entry.id and is_value_within(bound, entry.value)
             or bound.kind == 'range' and (not bound.exact
-                or is_exactly_within(search.model, bound, entry.id, to_score(entry.group)))
+                or is_exactly_within(search.model, bound, entry.id, entry.group))
         if entry.id and is_within then
             ids[#ids + 1] = entry.id
             of_id[entry.id] = entry
@@ -184,7 +187,7 @@ function WALK.order(search, position)
     return {
         mode = 'order',
         rank = order.reverse and first or stop,
-        past = group_of(order, members, order.reverse and 1 or #members - 1),
+        past = name_of_group(order, members, order.reverse and 1 or #members - 1),
     }
 end
 
@@ -210,8 +213,7 @@ function WALK.tail(search, position)
     end
     local ids, looked = ids_above(search.model, tonumber(position.after or '0'), next_chunk(search))
     search.looked = search.looked + #ids
-    ids = keep_existing(search, keep_all(search, ids))
-    pour(search.sink, #ids > 0 and those_without(search, ids) or ids)
+    pour(search.sink, those_without(search, keep_existing(search, keep_all(search, ids))))
     return looked and {mode = 'tail', after = write_id(looked)}
 end
 
@@ -224,13 +226,13 @@ local function cut(entries, wanted, reverse)
     end
     local scores = {}
     for position, entry in ipairs(entries) do
-        scores[position] = entry.score
+        scores[position] = entry.group
     end
     table.sort(scores)
     local limit = reverse and scores[#scores - wanted + 1] or scores[wanted]
     local kept = {}
     for _, entry in ipairs(entries) do
-        if reverse and entry.score >= limit or not reverse and entry.score <= limit then
+        if reverse and entry.group >= limit or not reverse and entry.group <= limit then
             kept[#kept + 1] = entry
         end
     end
@@ -245,14 +247,13 @@ function WALK.sort(search, position)
     local entries, without = {}, {}
     for index, id in ipairs(ids) do
         if scores[index] then
-            local score = to_score(scores[index])
-            entries[#entries + 1] = {id = id, group = scores[index], score = score}
+            entries[#entries + 1] = {id = id, group = to_score(scores[index])}
         else
             without[#without + 1] = id
         end
     end
     entries = cut(entries, sink.skip + sink.need, order.reverse)
-    table.sort(entries, function(a, b) return a.score < b.score end)
+    table.sort(entries, function(a, b) return a.group < b.group end)
     pour(sink, sorted_by_groups(search, entries))
     pour(sink, without)
 end

@@ -7,7 +7,10 @@
 -- How long the UTF-8 character is that begins with this byte.
 local function length_of_character(text, at)
     local lead = string.byte(text, at)
-    local length = lead < 0xC2 and 1 or lead < 0xE0 and 2 or lead < 0xF0 and 3 or lead < 0xF5 and 4 or 1
+    local length = 1
+    if lead >= 0xC2 and lead <= 0xF4 then
+        length = lead < 0xE0 and 2 or lead < 0xF0 and 3 or 4
+    end
     for follower = at + 1, at + length - 1 do
         local byte = string.byte(text, follower)
         if not byte or byte < 0x80 or byte > 0xBF then
@@ -17,8 +20,8 @@ local function length_of_character(text, at)
     return length
 end
 
--- Where the characters of a text begin, from `at` on, and where the last one ends; and the reverse:
--- the number of the character that begins at a place. What is no UTF-8 counts byte by byte.
+-- Where the characters of a text begin, from `at` on, and where the last one ends; and the
+-- reverse: the number of the character that begins at a place. What is no UTF-8 counts byte by byte.
 local function characters(text, at, is_raw)
     local places, numbers = {}, {}
     while at <= #text do
@@ -45,7 +48,8 @@ local function across_gap(reached, last, token)
     return open
 end
 
--- Whether a text matches a pattern, from the byte after the first `skip` on. Its end may be left over.
+-- Whether a text matches a pattern, from the byte after the first `skip` on. Its end may be left
+-- over.
 local function matches(text, skip, pattern, is_raw)
     local places, numbers = characters(text, skip + 1, is_raw)
     local last = #places

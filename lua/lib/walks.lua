@@ -1,9 +1,10 @@
 -- Walks that find matches in an index's own order, or in that of the ids, some at a time.
 --
--- A search is {model, parts, small, chunk, looked, sink, seen}: `parts` are the filters, of which all must
--- hold. A walk gets the search and a position, looks at some candidates, gives those that match to the
--- sink, and returns where to go on, or nil at the end. A position also serves a later call of the script,
--- when other clients have written in between: it names a member or an id, never a rank alone.
+-- A search is {model, parts, small, chunk, looked, sink, seen}: `parts` are the filters, of which
+-- all must hold. A walk gets the search and a position, looks at some candidates, gives those that
+-- match to the sink, and returns where to go on, or nil at the end. A position also serves a later
+-- call of the script, when other clients have written in between: it names a member or an id, never
+-- a rank alone.
 
 local LARGEST_CHUNK = 2000
 
@@ -49,7 +50,7 @@ local function keep_all(search, ids, except)
     return ids
 end
 
--- In data without a bitmap, numbers are walked that may be no ids. A row tells, unless some filter did.
+-- In data without a bitmap, numbers are walked that may be no ids. A row tells, unless a filter did.
 local function keep_existing(search, ids)
     if search.model.last and not search.collectable then
         return KEEP.all(search.model, nil, ids)
@@ -57,7 +58,7 @@ local function keep_existing(search, ids)
     return ids
 end
 
--- How many members a sorted set has before this one, itself included. It need not be there any more.
+-- How many members a sorted set has up to this one, which need not be there any more.
 local function rank_after(key, score, member)
     local low = ask('ZCOUNT', key, '-inf', '(' .. score)
     local high = ask('ZCOUNT', key, '-inf', score)

@@ -67,7 +67,7 @@ def loading_line(done: int, total: int, rate: float) -> str:
     """How far loading is.
 
     >>> loading_line(45_000, 138_552, 6_000.0)
-    '45,000 of 138,552 characters, 6,000 a second, 16 s left'
+    '45,000 of 138,552, 6,000 a second, 16 s left'
     """
     left = f', {(total - done) / rate:.0f} s left' if rate else ''
-    return f'{done:,} of {total:,} characters, {rate:,.0f} a second{left}'
+    return f'{done:,} of {total:,}, {rate:,.0f} a second{left}'

@@ -14,7 +14,7 @@ SUGGESTED_FOLDER = 'unicode-data'
 
 TO_TRY = (
     "chars.filter(words='heart').all()",
-    "chars.startswith(name='CHESS').order_by('-point').first().to_dict()",
+    "chars.startswith(name='GREEK').order_by('-point').first().to_dict()",
     "Character.get_by(name='PILE OF POO').char",
 )
 

@@ -12,11 +12,10 @@ def main() -> None:
     try:
         from rom.cli.app import app
     except ModuleNotFoundError as error:
-        if (error.name or '').partition('.')[0] not in NEEDED:
+        missing = (error.name or '').partition('.')[0]
+        if missing not in NEEDED:
             raise
-        sys.exit(
-            f"The rom command needs {error.name}, which is not installed: pip install 'rom[cli]'"
-        )
+        sys.exit(f"The rom command needs {missing}, which is not installed: pip install 'rom[cli]'")
     except KeyboardInterrupt:
         print('Stopped before anything was done.', file=sys.stderr)
         sys.exit(130)

@@ -42,7 +42,7 @@ class Pretty:
 
     @contextmanager
     def loading(self, total: int) -> Iterator[Callable[[int], None]]:
-        bar = BarColumn(bar_width=24, complete_style=CODE, finished_style=CODE, pulse_style=CODE)
+        bar = BarColumn(16, style=FAINT, complete_style=CODE, finished_style=CODE)
         percent = TextColumn('{task.percentage:>3.0f}%')
         with Progress(
             TextColumn('   '),
@@ -76,7 +76,8 @@ class _HowFar(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         rate = task.finished_speed or task.speed or 0.0
-        return Text(loading_line(int(task.completed), int(task.total or 0), rate), FAINT)
+        line = loading_line(int(task.completed), int(task.total or 0), rate)
+        return Text(line, FAINT, no_wrap=True)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Table:

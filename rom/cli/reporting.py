@@ -46,5 +46,6 @@ def reported(debug: bool, stopped: Callable[[], str]) -> Iterator[None]:
 
 
 def _end(message: Text, code: int) -> NoReturn:
-    Console(stderr=True, highlight=False).print(message, soft_wrap=True)
+    console = Console(stderr=True, highlight=False)
+    console.print(message, soft_wrap=not console.is_terminal)
     raise typer.Exit(code) from None

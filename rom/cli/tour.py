@@ -18,6 +18,9 @@ INTRODUCTION = (
     'whole names, beginnings, ends and numbers indexed.'
 )
 
+# After the user's name, or among the options.
+_SECRET = re.compile(r'(?<=:)(?<!://)[^/:]+(?=@)|(?<=[?&]password=)[^&]+|(?<=://:)[^/]+(?=@)')
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -39,7 +42,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The URL without its password."""
-        return re.sub(r'(://[^/@]*:)[^/]*@', r'\1PASSWORD@', self.url)
+        return _SECRET.sub('PASSWORD', self.url)
 
 
 class Tour:
@@ -54,18 +57,18 @@ class Tour:
 
     def run(self) -> None:
         """All of it, from the start to the end."""
+        rom.connect(self.place.url)
+        there = already_there(self.place.shown)
         self.screen.say(INTRODUCTION)
         self.screen.head('The model')
         self.screen.lines(declaration().splitlines())
-        self.load()
+        self.load(there)
         self.ask()
         self.close()
 
-    def load(self) -> None:
+    def load(self, there: int) -> None:
         """Load the characters that are not there yet."""
         self.screen.head('The data')
-        rom.connect(self.place.url)
-        there = already_there(self.place.shown)
         points = code_points(self.limit)
         self.total = len(points)
         if there == self.total:
@@ -124,5 +127,5 @@ class Tour:
         if self.place.kept:
             then = 'the same command goes on from there'
         else:
-            then = 'they went with their server; --keep PATH would keep them'
+            then = 'they go with their server (--keep PATH keeps them)'
         return f'{how_far}. A batch is written whole or not at all: nothing is half done; {then}.'

@@ -9,11 +9,13 @@ the Python values that were read or set. A value is decoded when it is first rea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from rom.encoding.keygens import Keygen, Keys, traits
+from rom.encoding.text import show
 from rom.exceptions import (
     ColumnError,
     CorruptRowError,
@@ -176,7 +178,13 @@ class Column(Generic[T]):
     def refuse(self, value: Any, why: str | None = None) -> NoReturn:
         """Raise the error for a value that the column does not take."""
         reason = why or f'takes {self.kind}, not {type(value).__name__}'
-        raise InvalidColumnValue(f'{self.name or type(self).__name__}: {value!r}: it {reason}')
+        raise InvalidColumnValue(f'{self.name or type(self).__name__}: {show(value)}: it {reason}')
+
+    def sortable(self, number: float, value: Any) -> float:
+        """The number that a value stands for in an index. A NaN is refused: it sorts nowhere."""
+        if math.isnan(number):
+            self.refuse(value, 'is no number, and NaN has no place in an index')
+        return number
 
     # The descriptor.
 
@@ -198,19 +206,22 @@ class Column(Generic[T]):
     def _read(self, entity: Holder) -> T | None:
         raw = entity._stored.get(self.name)
         # A row from before the column was declared, too, has the default.
-        value = self.make_default() if raw is None else self.read_stored(raw, entity._key)
+        if raw is None:
+            value = self.make_default(entity)
+        else:
+            value = self.read_stored(raw, entity._key)
         if value is not None and self.is_mutable:
             entity._seen[self.name] = self.encode(value)
         entity._values[self.name] = value
         return value
 
-    def make_default(self) -> T | None:
+    def make_default(self, entity: Holder) -> T | None:
         """The value where there is none. One that can change in place is a new one each time."""
         if callable(self.default):
             default: T | None = self.default()
         else:
             default = deepcopy(self.default) if self.is_mutable else self.default
-        return None if default is None else self.check(default)
+        return None if default is None else self.accept(entity, default)
 
     def read_stored(self, raw: bytes, key: str) -> T:
         """Decode what a row holds.
@@ -260,7 +271,7 @@ class Column(Generic[T]):
         value = given.get(self.name)
         if value is not None:
             return self.accept(entity, value)
-        value = self.make_default()
+        value = self.make_default(entity)
         if value is not None:
             return value
         if self.required:

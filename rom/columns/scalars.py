@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from rom.columns.base import Column
 from rom.encoding.keygens import Keys
 from rom.encoding.scores import nearest_double
+from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue, InvalidOperation
 
 
@@ -32,8 +33,8 @@ class Integer(Column[int]):
     def check(self, value: Any) -> int:
         if isinstance(value, (str, bytes)) or (isinstance(value, float) and value.is_integer()):
             try:
-                return int(value)
-            except ValueError:
+                return int(value) if isinstance(value, float) else _number(as_bytes(value))
+            except (ValueError, InvalidColumnValue):
                 self.refuse(value)
         return super().check(value)
 
@@ -47,7 +48,8 @@ class Integer(Column[int]):
         return {'': nearest_double(value)}
 
     def score(self, value: Any) -> float:
-        return value if isinstance(value, float) else nearest_double(self.check(value))
+        number = value if isinstance(value, float) else nearest_double(self.check(value))
+        return self.sortable(number, value)
 
 
 def _digits(value: int) -> bytes:
@@ -87,9 +89,7 @@ class Float(Column[float]):
             self.refuse(value, 'is too large for a float')
         except ValueError:
             self.refuse(value)
-        if self.index and math.isnan(number):
-            self.refuse(value, 'is no number, and NaN has no place in an index')
-        return number
+        return self.sortable(number, value) if self.index else number
 
     def encode(self, value: float) -> bytes:
         return repr(value).encode('ascii')
@@ -101,10 +101,7 @@ class Float(Column[float]):
         return {'': value}
 
     def score(self, value: Any) -> float:
-        number = self.check(value)
-        if math.isnan(number):
-            self.refuse(value, 'is no number, and NaN has no place in an index')
-        return number
+        return self.sortable(self.check(value), value)
 
 
 class Decimal(Column[decimal.Decimal]):
@@ -127,8 +124,8 @@ class Decimal(Column[decimal.Decimal]):
             number = decimal.Decimal(super().check(value))
         except decimal.InvalidOperation:
             self.refuse(value)
-        if self.index and number.is_nan():
-            self.refuse(value, 'is no number, and NaN has no place in an index')
+        if self.index:
+            self.sortable(_double(number), value)
         return number
 
     def encode(self, value: decimal.Decimal) -> bytes:
@@ -144,7 +141,13 @@ class Decimal(Column[decimal.Decimal]):
         return {'': float(value)}
 
     def score(self, value: Any) -> float:
-        return value if isinstance(value, float) else float(self.check(value))
+        number = value if isinstance(value, float) else _double(self.check(value))
+        return self.sortable(number, value)
+
+
+def _double(number: decimal.Decimal) -> float:
+    """The nearest double; of every kind of NaN, a NaN."""
+    return math.nan if number.is_nan() else float(number)
 
 
 class Boolean(Column[bool]):
@@ -197,7 +200,7 @@ class Json(Column[Any]):
         return json.loads(raw)
 
 
-class PrimaryKey(Column[int]):
+class PrimaryKey(Integer):
     """The entity's id: a number that the server hands out, in the order of creation.
 
     A model without one gets ``id = PrimaryKey()``.
@@ -207,28 +210,13 @@ class PrimaryKey(Column[int]):
         number = rom.PrimaryKey()
     """
 
-    accepts = int
-    kind = 'nothing: the server gives it'
-    is_numeric = True
-    is_wide = True
+    can_be_unique = False
 
     #: Made for a model that declares none; a subclass may put its own in its place.
     is_automatic = False
 
     def __init__(self, index: bool = False) -> None:
         super().__init__(index=index)
-
-    def encode(self, value: int) -> bytes:
-        return b'%d' % value
-
-    def decode(self, raw: bytes) -> int:
-        return int(raw)
-
-    def default_keys(self, value: int) -> Keys:
-        return {'': nearest_double(value)}
-
-    def score(self, value: Any) -> float:
-        return nearest_double(int(value))
 
     def _read(self, entity: Any) -> int | None:
         found: int | None = entity._need_id()

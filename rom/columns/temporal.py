@@ -70,6 +70,16 @@ class _Seconds(Column[T]):
         return self.seconds(self.check(value))
 
 
+def _in_utc(column: Column[Any], moment: dt.datetime) -> dt.datetime:
+    """A moment without a zone, in UTC. A zone that knows no offset is none, as it is to Python."""
+    if moment.utcoffset() is None:
+        return moment.replace(tzinfo=None)
+    try:
+        return moment.astimezone(dt.UTC).replace(tzinfo=None)
+    except OverflowError:
+        column.refuse(moment, 'has no UTC equivalent within the years 1 to 9999')
+
+
 class DateTime(_Seconds[dt.datetime]):
     """A date and time, to the microsecond, in UTC, read back without a zone.
 
@@ -84,13 +94,7 @@ class DateTime(_Seconds[dt.datetime]):
     kind = 'a datetime'
 
     def check(self, value: Any) -> dt.datetime:
-        moment = super().check(value)
-        if moment.tzinfo is not None:
-            try:
-                moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
-            except OverflowError:
-                self.refuse(value, 'has no UTC equivalent within the years 1 to 9999')
-        return moment
+        return _in_utc(self, super().check(value))
 
     def span(self, value: dt.datetime) -> dt.timedelta:
         return value - _EPOCH
@@ -123,7 +127,7 @@ class Date(_Seconds[dt.date]):
         day = super().check(value)
         if not isinstance(day, dt.datetime):
             return day
-        return (day if day.tzinfo is None else day.astimezone(dt.UTC)).date()
+        return _in_utc(self, day).date()
 
     def span(self, value: dt.date) -> dt.timedelta:
         return dt.datetime.combine(value, _MIDNIGHT) - _EPOCH

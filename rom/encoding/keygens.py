@@ -13,6 +13,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TypeAlias
 
 from rom.encoding.scores import prefix_score
@@ -69,7 +70,10 @@ def IDENTITY_STRING_CI(value: str | bytes | None) -> list[str | bytes] | None:
     >>> IDENTITY_STRING_CI(b'ABC')
     [b'abc']
     """
-    return IDENTITY_STRING(value.lower()) if value else None
+    if not value:
+        return None
+    # Bytes are lower-cased, not text: only ASCII letters have a case here.
+    return IDENTITY((value.encode('latin-1') if isinstance(value, str) else value).lower())
 
 
 def SIMPLE(value: str | bytes | None) -> dict[str, str] | None:
@@ -127,4 +131,6 @@ TRAITS: Mapping[Keygen, Traits] = {
 
 def traits(keygen: Keygen | None) -> Traits:
     """What is known of this keygen; of a program's own: that it may return anything."""
-    return TRAITS.get(keygen, _UNKNOWN) if keygen else Traits()
+    if keygen is None:
+        return Traits()
+    return TRAITS[keygen] if isinstance(keygen, FunctionType) and keygen in TRAITS else _UNKNOWN

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
+from rom.exceptions import InvalidColumnValue
 
 _Entry = tuple[bytes, bytes]
 
@@ -25,9 +27,15 @@ def listed_entries(keys: Keys, index_data: bytes) -> dict[_Entry, bytes | None]:
     {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'', (b'N:c:pre', b'x\\x00'): b''}
     """
     try:
-        words, scored, prefixes, suffixes, geos = json.loads(index_data)
-    except (ValueError, TypeError):
+        return dict(_listed(keys, json.loads(index_data)))
+    except (ValueError, TypeError, LookupError, RecursionError, InvalidColumnValue):
         return {}
+
+
+def _listed(keys: Keys, lists: list[list[Any]]) -> dict[_Entry, bytes | None]:
+    if not isinstance(lists, list):
+        raise TypeError('not five lists')
+    words, scored, prefixes, suffixes, geos = lists
     found: dict[_Entry, bytes | None] = {(keys.scores(name), b''): None for name in words}
     found.update(((keys.scores(name), b''), b'') for name in scored)
     for kind, pairs in ((keys.prefixes, prefixes), (keys.suffixes, suffixes)):

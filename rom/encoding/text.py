@@ -6,6 +6,8 @@ import six
 
 from rom.exceptions import InvalidColumnValue
 
+_SHOWN = 200
+
 
 def as_bytes(value: str | bytes) -> bytes:
     """UTF-8 for text; bytes as they are.
@@ -24,6 +26,20 @@ def as_bytes(value: str | bytes) -> bytes:
             f'{value!r} holds a lone surrogate at position {error.start}, '
             'which UTF-8 cannot store; replace or remove it'
         ) from None
+
+
+def show(value: object) -> str:
+    """A value as a message shows it: no longer than helps, and whatever it is.
+
+    >>> show('x'), len(show('x' * 10_000)), show(10**5000)
+    ("'x'", 200, '<an int>')
+    """
+    try:
+        shown = repr(value)
+    except Exception:
+        # More digits than Python writes, lists too deep, a __repr__ with a bug.
+        return f'<{"an" if type(value).__name__[0] in "aeiou" else "a"} {type(value).__name__}>'
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 4] + ' ...'
 
 
 def as_text(value: str | bytes) -> str:

@@ -36,19 +36,20 @@ class Committed:
     rows: list[dict[str, bytes]]
 
 
-def commit(changes: Sequence[Change], token: bytes) -> Operation[Committed]:
+def commit(changes: Sequence[Change], done_key: bytes) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
     Args:
         changes: of different rows. An insert without an id must be the only change.
-        token: says that this is this commit, when the client library sends it twice.
+        done_key: where the server notes that this very commit was carried out, in case the
+            client library sends it twice.
 
     Raises:
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, token)
+        status, *details = yield _request(writes, done_key)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
@@ -63,15 +64,14 @@ def commit(changes: Sequence[Change], token: bytes) -> Operation[Committed]:
     )
 
 
-def _request(writes: Sequence[Write], token: bytes) -> Script:
+def _request(writes: Sequence[Write], done_key: bytes) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
-    keys = writes[0].change.schema.keys
-    request = batch.request(keys.done(token))
+    request = batch.request(done_key)
     if request['take'] and len(writes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
-    return Script('commit', keys.counter, pack(request))
+    return Script('commit', done_key, pack(request))
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:

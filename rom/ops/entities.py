@@ -95,7 +95,7 @@ def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
     }
 
 
-def was_done(schema: Schema, token: bytes) -> Operation[int | None]:
-    """The id that a commit with this token took (0: none), or None if it was not carried out."""
-    found = yield Command('GET', schema.keys.done(token))
+def was_done(done_key: bytes) -> Operation[int | None]:
+    """The id that a commit took (0: none), or None if it was not carried out."""
+    found = yield Command('GET', done_key)
     return None if found is None else int(found or 0)

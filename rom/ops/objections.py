@@ -32,6 +32,8 @@ def _is_about(write: Write, status: bytes, details: Details) -> bool:
     id = b'' if change.id is None else b'%d' % change.id
     if status == b'unique':
         return (details[0], details[1]) in write.claimed and details[2] == id
+    if status == b'exists' and not id:
+        return details[0].startswith(change.schema.keys.head)
     return details[0] == change.schema.keys.row(id)
 
 

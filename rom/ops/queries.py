@@ -1,10 +1,10 @@
 """Answering queries.
 
 One call of the script answers most searches. A search that finds more than a page of rows gets the
-ids of the others with the first ones, and reads their rows in further calls; one that has to look at
-very many candidates is told where to go on, so that no call holds the server up for long.
+ids of the others with the first ones, and reads their rows in further calls; one that has to look
+at very many candidates is told where to go on, so that no call holds the server up for long.
 
-The script sorts by numbers. Where there are few matches, or no index sorts, it is here that they are
+The script sorts by numbers. Where few strings match, or no index sorts, it is here that they are
 sorted, by what their rows hold.
 """
 

@@ -1,4 +1,4 @@
-"""Searching: calls of `lua/search.lua` and `lua/load.lua`, and where a search has got to between them."""
+"""Searching: calls of `lua/search.lua` and `lua/load.lua`, and where a search is between them."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ class Settled:
     stored: dict[str, bytes]
 
 
-def settle(change: Change, token: bytes) -> Operation[Settled | None]:
+def settle(change: Change, done_key: bytes) -> Operation[Settled | None]:
     """What became of a change: its outcome, or None if it was not carried out."""
     if change.kind == 'insert':
-        taken = yield from was_done(change.schema, token)
+        taken = yield from was_done(done_key)
         id = change.id or taken
         return Settled(id, change.outcome) if taken is not None and id else None
     if change.kind == 'delete':

@@ -22,8 +22,10 @@ from rom.schema import Schema
 if TYPE_CHECKING:
     from typing import Self
 
-R = TypeVar('R')
+R_co = TypeVar('R_co', covariant=True)
 S = TypeVar('S')
+
+EVERYTHING = All()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,17 @@ class Asked:
         selection: plain data instead of entities.
     """
 
-    where: All = All()
+    where: All = EVERYTHING
     orders: tuple[Order, ...] = ()
     offset: int = 0
     count: int | None = None
     selection: Selection | None = None
 
 
-class Query(Generic[R]):
-    """A search for entities of one model. ``Model.query`` finds all of them, each method narrows it down.
+class Query(Generic[R_co]):
+    """A search for entities of one model.
+
+    ``Model.query`` finds all of them, and each method narrows it down.
 
     Attributes:
         model: whose entities are searched.
@@ -89,10 +93,10 @@ class Query(Generic[R]):
     def filter(self, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
 
-        A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that includes
-        both ends, ``None`` being an open one; a list or set means any of its values. Of an index of
-        the words of a text, all words asked must occur. ``**{'col:x': value}`` searches the
-        numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have such a number.
+        A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that
+        includes both ends, ``None`` being an open one; a list or set means any of its values. Of
+        an index of the words of a text, all words asked must occur. ``**{'col:x': value}`` searches
+        the numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have one.
 
         Args:
             **clauses: values by column.
@@ -101,7 +105,8 @@ class Query(Generic[R]):
             Another query.
 
         Raises:
-            QueryError: an unknown column, one without ``index=True``, or a value that it cannot have.
+            QueryError: an unknown column, one without ``index=True``, or a value that makes no
+                sense there.
 
         Example::
 
@@ -110,7 +115,7 @@ class Query(Generic[R]):
         return self._where(filtered, clauses)
 
     def startswith(self, **clauses: str | bytes) -> Self:
-        """Those whose columns begin like this: one of the words, or the whole value, as the keygen says.
+        """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
 
         Args:
             **clauses: beginnings by column; an empty one finds all that have a value.
@@ -125,7 +130,7 @@ class Query(Generic[R]):
         return self._where(starting, clauses)
 
     def endswith(self, **clauses: str | bytes) -> Self:
-        """Those whose columns end like this: one of the words, or the whole value, as the keygen says.
+        """Those whose columns end like this: a word of it, or the whole, as the keygen says.
 
         Args:
             **clauses: ends by column; an empty one finds all that have a value.
@@ -140,10 +145,10 @@ class Query(Generic[R]):
         return self._where(ending, clauses)
 
     def like(self, **clauses: str | bytes) -> Self:
-        """Those whose columns match a pattern, from the start; what follows the match is of no account.
+        """Those whose columns match a pattern, from the start; their ends may be left over.
 
-        In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for one or more
-        and ``!`` for exactly one. All else stands for itself.
+        In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for
+        one or more and ``!`` for exactly one. All else stands for itself.
 
         Args:
             **clauses: patterns by column.
@@ -229,8 +234,8 @@ class Query(Generic[R]):
             *columns: their names. A column without a value gives None.
             include_pk: add the primary key, as the last one.
             decode: Python values; else the text that is stored.
-            ff: ``ff(columns)`` returns the function that is called with each result's list of values;
-                default: dicts. Others are in :mod:`rom.query.selection`.
+            ff: ``ff(columns)`` returns the function that is called with each result's list of
+                values; default: dicts. Others are in :mod:`rom.query.selection`.
 
         Raises:
             QueryError: no column, an unknown one, or one twice.
@@ -256,7 +261,7 @@ class Query(Generic[R]):
 
     # Short for what the current session does.
 
-    def all(self) -> list[R]:
+    def all(self) -> list[R_co]:
         """The results.
 
         Raises:
@@ -270,11 +275,11 @@ class Query(Generic[R]):
         """
         return current.session().all(self)
 
-    def execute(self) -> list[R]:
+    def execute(self) -> list[R_co]:
         """The results: another name of :meth:`all`."""
         return self.all()
 
-    def first(self) -> R | None:
+    def first(self) -> R_co | None:
         """The first result, or None.
 
         Example::
@@ -292,7 +297,7 @@ class Query(Generic[R]):
         """
         return current.session().count(self)
 
-    def __iter__(self) -> Iterator[R]:
+    def __iter__(self) -> Iterator[R_co]:
         """The results one by one, read in pages.
 
         Example::

@@ -55,8 +55,8 @@ def ordered(schema: Schema, asked: object) -> Order:
 def order_for(query: Query[Any]) -> Order | None:
     """What to sort a query's results by, given its filters; None: nothing.
 
-    A column may have an index of numbers that sort and one of strings. Where a filter looks for strings,
-    walking along that index finds them sorted already.
+    A column may have an index of numbers that sort and one of strings. Where a filter looks for
+    strings, walking along that index finds them sorted already.
     """
     if not query.asked.orders:
         return None

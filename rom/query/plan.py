@@ -1,8 +1,8 @@
 """Plans: what a search asks of the server, as pure data, in the terms of Redis' keys.
 
-A plan is made by `rom.query.builder` and carried out by `lua/search.lua`, which finds out how large each
-part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map that
-the script reads.
+A plan is made by `rom.query.builder` and carried out by `lua/search.lua`, which finds out how large
+each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map
+that the script reads.
 """
 
 from __future__ import annotations

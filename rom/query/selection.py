@@ -1,7 +1,7 @@
 """Selection: plain data instead of entities.
 
-A factory gets the names of the columns, once, and returns a function that gets one list of values for
-each row. The names that begin with an underscore are those of rom 1.x.
+A factory gets the names of the columns, once, and returns a function that gets one list of values
+for each row. The names that begin with an underscore are those of rom 1.x.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def as_namedtuples(columns: tuple[str, ...]) -> Callable[[list[Any]], Any]:
     >>> as_namedtuples(('a', 'b'))([1, 2])
     Result(a=1, b=2)
     """
-    return namedtuple('Result', columns, rename=True)._make  # type: ignore[misc]
+    result: Any = namedtuple('Result', columns, rename=True)  # type: ignore[misc]
+    make: Callable[[list[Any]], Any] = result._make
+    return make
 
 
 _dict_data_factory = as_dicts

@@ -124,7 +124,7 @@ class AsyncSession(UnitOfWork):
 
             await s.first(User.query.order_by('-age'))
         """
-        work: Work[R | None] = self._first(query)
+        work = self._first(query)
         return await self._run(work)
 
     async def count(self, query: Query[R]) -> int:

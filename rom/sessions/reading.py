@@ -17,6 +17,7 @@ from rom.ops import entities, queries
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
 from rom.sessions.known import Known, flat
+from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class Reading(Known):
 
     def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
         for entity in flat(objects):
+            yield from settle_all(type(entity), [entity])
             if entity._new or (entity._modified and not force):
                 raise InvalidOperation(
                     f'{entity._key} {"is new" if entity._new else "has changes that are not saved"}'

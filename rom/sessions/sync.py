@@ -118,7 +118,7 @@ class Session(UnitOfWork):
 
             session.first(User.query.order_by('-age'))
         """
-        work: Work[R | None] = self._first(query)
+        work = self._first(query)
         return self._run(work)
 
     def count(self, query: Query[R]) -> int:

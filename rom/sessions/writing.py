@@ -11,8 +11,8 @@ from rom.exceptions import EntityDeletedError, InvalidOperation, ORMError
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
-from rom.ops.settle import settle
 from rom.sessions.known import Known, flat
+from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Writing(Known):
 
     def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
         chosen = [entity for entity in flat(objects) if not entity._deleted]
+        for model, group in self._by_connection(chosen):
+            yield from settle_all(model, group)
         for entity in chosen:
             if entity._new:
                 raise InvalidOperation(
@@ -49,7 +51,7 @@ class Writing(Known):
                 Change(entity._schema, 'delete', entity._id, entity._stored, {}, {})
                 for entity in group
             ]
-            yield On(model, commits.commit(changes, _token()))
+            yield On(model, commits.commit(changes, _done_key(changes)))
             for entity in group:
                 entity._deleted = True
                 entity._changed.clear()
@@ -79,8 +81,11 @@ class Writing(Known):
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
         written = 0
+        for entity in chosen:
+            if entity._session is not self:
+                self.add(entity)
         for model, group in self._by_connection(chosen):
-            yield from self._settle(model, group)
+            yield from settle_all(model, group)
             if self._is_lone_insert(group):
                 self._identity.add(group[0])
             else:
@@ -108,16 +113,18 @@ class Writing(Known):
                     entity._id,
                 )
             change = entity._change(full, force)
-            if change is not None:
+            if change is None:
+                entity._changed.clear()  # what was set is what was there
+            else:
                 pairs.append((entity, change))
         if not pairs:
             return 0
         changes = [change for _, change in pairs]
-        token = _token()
+        done_key = _done_key(changes)
         for entity, change in pairs:
-            entity._attempt = (change, token)
+            entity._attempt = (change, done_key)
         try:
-            done = yield On(model, commits.commit(changes, token))
+            done = yield On(model, commits.commit(changes, done_key))
         except ORMError as error:
             if not isinstance(error, ConnectionError):
                 for entity, _ in pairs:
@@ -129,19 +136,6 @@ class Writing(Known):
             self._identity.add(entity)
         return sum(_columns_written(change) for change in changes)
 
-    def _settle(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
-        """Find out what became of commits whose answer was lost."""
-        for entity in group:
-            if entity._attempt is None:
-                continue
-            change, token = entity._attempt
-            settled = yield On(model, settle(change, token))
-            if settled is None:
-                entity._attempt = None
-            else:
-                entity._saved(change, settled.id, settled.stored)
-                self._identity.add(entity)
-
     def _by_connection(self, chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
         """Entities that are on one connection, each once, in their order, and a model of theirs."""
         groups: dict[int, list[Model]] = {}
@@ -151,9 +145,9 @@ class Writing(Known):
             yield type(group[0]), group
 
 
-def _token() -> bytes:
-    """What tells one commit from another."""
-    return secrets.token_hex(8).encode('ascii')
+def _done_key(changes: Sequence[Change]) -> bytes:
+    """Where it is noted that this very commit was carried out."""
+    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))
 
 
 def _columns_written(change: Change) -> int:

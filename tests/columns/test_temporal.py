@@ -101,7 +101,9 @@ def test_a_moment_that_has_no_utc_is_refused(value: dt.datetime) -> None:
 
 
 @pytest.mark.xfail(
-    strict=True, raises=OverflowError, reason='columns/temporal.py Date.check(): OverflowError leaks'
+    strict=True,
+    raises=OverflowError,
+    reason='columns/temporal.py Date.check(): OverflowError leaks',
 )
 @pytest.mark.parametrize(
     'value', [dt.datetime.min.replace(tzinfo=EAST), dt.datetime.max.replace(tzinfo=WEST)], ids=str

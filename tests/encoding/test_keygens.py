@@ -69,7 +69,9 @@ LOWERED = pytest.mark.xfail(
     "lower-cases the bytes, which is ASCII only: 'É' stays b'\\xc9'",
 )
 RETURNS = [
-    pytest.param(case, marks=LOWERED if name(case) == "IDENTITY_STRING_CI-{'str': '\\xc9 \\xc0B'}" else ())
+    pytest.param(
+        case, marks=LOWERED if name(case) == "IDENTITY_STRING_CI-{'str': '\\xc9 \\xc0B'}" else ()
+    )
     for case in CASES
     if 'errors' not in case
 ]

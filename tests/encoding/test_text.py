@@ -1,6 +1,5 @@
 """Text or bytes: both directions, and what cannot be said in UTF-8."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

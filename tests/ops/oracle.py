@@ -1,4 +1,4 @@
-"""What queries should find, worked out in plain Python from the values, and examples to try it on."""
+"""What queries should find, worked out in plain Python; and examples to try it on."""
 
 from __future__ import annotations
 
@@ -142,9 +142,7 @@ def within(number: Callable[[Values], Any], low: Any, high: Any) -> Holds:
     def holds(row: Values) -> bool:
         value = number(row)
         return (
-            value is not None
-            and (low is None or value >= low)
-            and (high is None or value <= high)
+            value is not None and (low is None or value >= low) and (high is None or value <= high)
         )
 
     return holds
@@ -267,6 +265,4 @@ def in_order(order: str, found: Mapping[int, Values]) -> list[int]:
     present = sorted((place(row), id) for id, row in found.items() if place(row) is not None)
     if order.startswith('-'):
         present.reverse()
-    return [id for _, id in present] + sorted(
-        id for id, row in found.items() if place(row) is None
-    )
+    return [id for _, id in present] + sorted(id for id, row in found.items() if place(row) is None)

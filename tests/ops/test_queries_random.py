@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 
 from rom.ops.searching import Bounds
 from rom.query import Query
-from rom.query.builder import Asked
-from rom.query.plan import All, AnyOf, Not
 from tests.ops.oracle import CLAUSES, MODEL, ORDERS, ROWS, Clause, Holds, Values, in_order
 from tests.ops.search_support import Store
 from tests.support.servers import Server
@@ -44,8 +42,13 @@ def asked(clauses: list[Clause], order: str | None, limit: tuple[int, int] | Non
 
 
 def check(
-    store: Store, query: Query[Any], rows: dict[int, Values], holds: Holds, order: str | None,
-    limit: tuple[int, int] | None, bounds: Bounds,
+    store: Store,
+    query: Query[Any],
+    rows: dict[int, Values],
+    holds: Holds,
+    order: str | None,
+    limit: tuple[int, int] | None,
+    bounds: Bounds,
 ) -> None:
     found = {id: row for id, row in rows.items() if holds(row)}
     assert store.count(query, bounds) == len(found)
@@ -69,7 +72,7 @@ def store(server: Server, raw: redis.Redis) -> Store:
     return Store(raw, raw, MODEL)
 
 
-@settings(max_examples=300)
+@settings(max_examples=4000)
 @given(
     rows=ROWS,
     live=st.booleans(),
@@ -79,12 +82,16 @@ def store(server: Server, raw: redis.Redis) -> Store:
     bounds=BOUNDS,
 )
 def test_clauses(
-    server: Server, store: Store, rows: dict[int, Values], live: bool, clauses: list[Clause],
-    order: str | None, limit: tuple[int, int] | None, bounds: Bounds,
+    server: Server,
+    store: Store,
+    rows: dict[int, Values],
+    live: bool,
+    clauses: list[Clause],
+    order: str | None,
+    limit: tuple[int, int] | None,
+    bounds: Bounds,
 ) -> None:
     server.flush()
     store.write(rows, live)
     query = asked(clauses, order, limit)
-    check(
-        store, query, rows, lambda row: all(c.holds(row) for c in clauses), order, limit, bounds
-    )
+    check(store, query, rows, lambda row: all(c.holds(row) for c in clauses), order, limit, bounds)

@@ -1,4 +1,4 @@
-"""What the rows imply: every other key that must be in the database, worked out from the rows alone.
+"""What the rows imply: every other key that must be there, worked out from the rows alone.
 
 A second, plain telling of section 8 of the contract, which shares no code with rom but the model's
 declaration (columns and their keygens). The tests compare it with what is really stored, after
@@ -197,7 +197,9 @@ def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace)
             value = joined.decode('latin-1').encode('utf-8')
         key = f'{model._namespace}:{":".join(group)}:uidx'.encode()
         holders = found.setdefault(key, {})
-        assert value not in holders, f'{key!r}: {value!r} of two rows: {holders[value]!r} and {id!r}'
+        assert value not in holders, (
+            f'{key!r}: {value!r} of two rows: {holders[value]!r} and {id!r}'
+        )
         holders[value] = id
 
 

@@ -1,0 +1,82 @@
+"""The registries: names and namespaces are unique, and clearing works."""
+
+from typing import Any
+
+import pytest
+
+import rom
+from rom import registry
+from rom.exceptions import ORMError
+from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE, register
+
+
+def make(name: str, **body: Any) -> Any:
+    return type(rom.Model)(name, (rom.Model,), {'__module__': __name__, **body})
+
+
+def test_a_model_is_there_by_name_and_namespace() -> None:
+    model = make('RegistryThing', _namespace='registry-things')
+    assert MODELS['RegistryThing'] is MODELS['registry-things'] is model
+    assert MODELS['Model'] is rom.Model
+
+
+def test_without_a_namespace_the_name_is_both() -> None:
+    model = make('RegistryThing')
+    assert MODELS['RegistryThing'] is model
+    assert model._namespace == 'RegistryThing'
+
+
+@pytest.mark.parametrize(
+    ('first', 'second', 'what'),
+    [
+        (('One', 'ones'), ('One', 'others'), "name 'One'"),
+        (('One', 'ones'), ('Two', 'ones'), "namespace 'ones'"),
+        (('One', None), ('Two', 'One'), "namespace 'One'"),
+        (('One', 'Two'), ('Two', None), "name 'Two'"),
+    ],
+)
+def test_two_models_cannot_share_a_name(first: Any, second: Any, what: str) -> None:
+    make(first[0], _namespace=first[1])
+    before = dict(MODELS)
+    with pytest.raises(ORMError) as caught:
+        make(second[0], _namespace=second[1])
+    message = str(caught.value)
+    assert f'two models have the {what}' in message
+    assert f'{__name__}.{first[0]} and {__name__}.{second[0]}' in message
+    assert 'rename one' in message and '_namespace' in message
+    assert before == MODELS
+
+
+def test_the_name_of_the_base_is_taken() -> None:
+    with pytest.raises(ORMError, match="the name 'Model'"):
+        make('Model')
+
+
+def test_clearing_frees_the_names() -> None:
+    """Programs do it in tests."""
+    first = make('RegistryThing')
+    for registered in (MODELS, MODELS_REFERENCED, SKIP_ON_DELETE):
+        registered.clear()
+    second = make('RegistryThing')
+    assert MODELS['RegistryThing'] is second is not first
+
+
+def test_the_registries_of_the_package_are_these() -> None:
+    assert rom.MODELS is MODELS
+    assert rom.MODELS_REFERENCED is MODELS_REFERENCED
+    assert rom.SKIP_ON_DELETE is SKIP_ON_DELETE
+
+
+def test_a_model_that_cannot_be_built_is_not_registered() -> None:
+    with pytest.raises(rom.ColumnError):
+        make('RegistryThing', unique_together=[('a', 'b')])
+    assert 'RegistryThing' not in MODELS
+    make('RegistryThing')
+
+
+def test_register_enters_both() -> None:
+    class Thing:
+        pass
+
+    register('RegistryThing', 'registry-things', Thing)
+    assert registry.MODELS['RegistryThing'] is registry.MODELS['registry-things'] is Thing
