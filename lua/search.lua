@@ -1,12 +1,12 @@
 -- Find the entities for which a tree of filters holds, sorted or not, and read their rows. Writes
 -- nothing.
 --
--- Keys: those of the filters and of the order (sets, sorted sets); the bitmap of live ids and, where
--- there is none, the counter (strings); the rows (hashes).
+-- Keys: those of the filters and of the order (sets, sorted sets); the bitmap of live ids and,
+-- where there is none, the counter (strings); the rows (hashes).
 --
 -- Request: head, live, counter = what the rows' keys begin with; keys
 --          where    = a node: see lib/filters
---          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; absent: none
+--          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
 --          skip     = how many matches to leave out
 --          need     = how many are wanted; absent: all
 --          want     = 'rows', 'ids' or 'count'
@@ -54,6 +54,7 @@ local function open_search()
         sink = new_sink(request.skip, request.need),
         only_count = request.want == 'count',
         small = request.small,
+        large = request.budget,
         wanted = wanted,
         chunk = math.max(request.chunk, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
         looked = 0,

@@ -10,8 +10,8 @@ import rom
 
 ROOT = Path(rom.__file__).parent
 
-# From the bottom up. A module may import what stands above its own line here, and what is on it. The
-# longest name that a module starts with is its line.
+# From the bottom up. A module may import what stands above its own line here, and what is on it.
+# The longest name that a module starts with is its line.
 LAYERS = [
     ('rom._version', 'rom.classproperty', 'rom.exceptions'),
     ('rom.encoding',),
@@ -60,7 +60,7 @@ def runs_for_types_only(node: ast.AST) -> bool:
 
 
 def imports(tree: ast.AST, inside_functions: bool = True) -> Iterator[tuple[str, int]]:
-    """What is imported, by full name, with its line; names of `from x import y` as x.y if a module."""
+    """What is imported, by full name, and where; of `from x import y`, x.y if it is a module."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
@@ -99,7 +99,7 @@ def test_below_the_drivers_nothing_knows_the_wire(module: str) -> None:
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    """Imports at the top of files; a package's __init__ counts for who imports the package by name."""
+    """Imports at the top of files only; one inside a function is how a circle is broken."""
     graph = {
         module: {name for name, _ in found(module, inside_functions=False) if name in FILES}
         for module in FILES

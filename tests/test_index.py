@@ -9,10 +9,9 @@ import pytest
 import rom
 
 # Contract, section 1: what `from rom import *` brings.
-CONTRACT = set(
-    """
-    Column Integer Boolean Float Decimal DateTime SaferDateTime Date Time String Text Json PrimaryKey
-    ManyToOne OneToOne OneToMany ForeignModel IndexOnly UnsafeColumn
+CONTRACT_NAMES = """
+    Column Integer Boolean Float Decimal DateTime SaferDateTime Date Time String Text Json
+    PrimaryKey ManyToOne OneToOne OneToMany ForeignModel IndexOnly UnsafeColumn
     Model Query GeoIndex GeneralIndex Pattern Prefix Suffix NOT_NULL
     session ClassProperty util
     FULL_TEXT CASE_INSENSITIVE SIMPLE SIMPLE_CI IDENTITY IDENTITY_CI IDENTITY_STRING
@@ -20,15 +19,14 @@ CONTRACT = set(
     ORMError UniqueKeyViolation InvalidOperation ColumnError BulkError QueryError RestrictError
     DataRaceError EntityDeletedError MissingColumn InvalidColumnValue UnsafeError
     MODELS MODELS_REFERENCED SKIP_ON_DELETE COLUMN_TYPES NUMERIC_TYPES VERSION
-    """.split()
-)
+"""
+CONTRACT = set(CONTRACT_NAMES.split())
 # Of the contract, what is not made yet. This must become empty.
-PENDING = set(
-    """
+PENDING_NAMES = """
     ManyToOne OneToOne OneToMany ForeignModel IndexOnly UnsafeColumn
     GeoIndex GeneralIndex Pattern Prefix Suffix NOT_NULL COLUMN_TYPES NUMERIC_TYPES
-    """.split()
-)
+"""
+PENDING = set(PENDING_NAMES.split())
 # Modules that `__all__` has beside the contract's names.
 MODULES = {'columns', 'exceptions', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
@@ -67,8 +65,7 @@ def test_all_is_the_contract() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='rom/__init__.py: __all__ is sorted constants first (as ruff does), not by plain sorted, '
-    'which the contract asks for',
+    reason='rom/__init__.py: __all__ is sorted constants first, as ruff does, not by plain sorted',
 )
 def test_all_is_sorted() -> None:
     assert rom.__all__ == sorted(rom.__all__)

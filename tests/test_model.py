@@ -90,8 +90,23 @@ def test_a_namespace_that_is_no_string(namespace: Any) -> None:
         make('ModelThing', _namespace=namespace)
 
 
-@pytest.mark.parametrize('name', ['save', 'delete', 'get', 'get_by', 'query', 'update', 'to_dict', 'copy',
-                                  'refresh', '_values', '_pk', '_session_of_mine'])  # fmt: skip
+@pytest.mark.parametrize(
+    'name',
+    [
+        'save',
+        'delete',
+        'get',
+        'get_by',
+        'query',
+        'update',
+        'to_dict',
+        'copy',
+        'refresh',
+        '_values',
+        '_pk',
+        '_mine',
+    ],
+)
 def test_names_that_belong_to_the_model(name: str) -> None:
     with pytest.raises(ColumnError) as caught:
         make('ModelThing', **{name: rom.Text()})
@@ -175,8 +190,8 @@ def test_of_several_bases_the_first_has_precedence() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py _columns(): bases are gone through one by one, not in the order of __mro__: what a '
-    'second base overrides is taken from the first, where it is only inherited. The column that '
+    reason='model.py _columns(): bases are gone through one by one, not in the order of __mro__: a '
+    'column that a later base overrides is taken from an earlier one that only inherits it. What '
     'encodes and the descriptor that checks are then two. Walk reversed(mro) over the own columns',
 )
 def test_in_a_diamond_the_columns_are_those_that_attributes_find() -> None:
@@ -190,8 +205,9 @@ def test_in_a_diamond_the_columns_are_those_that_attributes_find() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py _columns(): an inherited column that the body overrides with something else stays '
-    'in the schema, but its descriptor is gone: what is set is never written. Drop it, or ColumnError',
+    reason='model.py _columns(): an inherited column that the body overrides with something else '
+    'stays in the schema, but its descriptor is gone: what is set is never written. Drop it, or '
+    'raise ColumnError',
 )
 def test_an_inherited_column_can_be_taken_away() -> None:
     base = make('ModelBase', a=rom.Text(), b=rom.Text())
@@ -204,8 +220,8 @@ def test_an_inherited_column_can_be_taken_away() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py _columns(): columns of a mixin that is no Model are not seen, yet their descriptors '
-    'work: setting one is a KeyError when it is saved. Take them in, or ColumnError',
+    reason='model.py _columns(): columns of a mixin that is no Model are not seen, yet their '
+    'descriptors work: setting one is a KeyError when it is saved. Take them in, or ColumnError',
 )
 def test_columns_of_a_plain_mixin_count_or_are_an_error() -> None:
     mixin = type('ModelMixin', (), {'a': rom.Text()})
@@ -312,8 +328,8 @@ def test_a_new_entity_is_in_the_session() -> None:
 @pytest.mark.xfail(
     strict=True,
     raises=AttributeError,
-    reason='model.py Model.__init__(): the base has no schema, and says so as an AttributeError of its '
-    'insides; InvalidOperation: declare a subclass',
+    reason='model.py Model.__init__(): the base has no schema, and says so as an AttributeError of '
+    'its insides; InvalidOperation: declare a subclass',
 )
 def test_the_base_has_no_entities() -> None:
     with pytest.raises(ORMError):
@@ -412,8 +428,8 @@ def test_full_wants_every_column_but_the_key() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py _encoded(): with full=True a column that is not in the row is written with its '
-    'default if it happened to be read before, and left out if not; reading must not matter',
+    reason='model.py _encoded(): with full=True a column that is not in the row is written with '
+    'its default if it happened to be read before, and left out if not; reading must not matter',
 )
 def test_what_full_writes_does_not_depend_on_what_was_read() -> None:
     untouched, read = loaded(name=b'Ann'), loaded(name=b'Ann')
@@ -439,8 +455,8 @@ def test_update_sets_all_or_nothing(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py update(): None for a required column, and the primary key, are refused only while '
-    'the columns are set one by one; those before them stay set',
+    reason='model.py update(): None for a required column, and the primary key, are refused only '
+    'while the columns are set one by one; those before them stay set',
 )
 @pytest.mark.parametrize('wrong', [{'name': None}, {'id': 7}, {'id': None}])
 def test_update_with_what_cannot_be_set_sets_nothing(wrong: dict[str, Any]) -> None:
@@ -473,8 +489,8 @@ def test_a_copy_is_new() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py copy(): lists and dicts of Json columns are shared with the copy; a change of one '
-    'is written in both. Copy what is mutable',
+    reason='model.py copy(): lists and dicts of Json columns are shared with the copy; a change of '
+    'one is written in both. Copy what is mutable',
 )
 def test_a_copy_shares_nothing_that_changes() -> None:
     person = loaded(name=b'Ann', tags=b'[]')
@@ -484,8 +500,8 @@ def test_a_copy_shares_nothing_that_changes() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason='model.py copy(): goes through to_dict(), which takes an id for a new entity from the server '
-    'and throws it away',
+    reason='model.py copy(): goes through to_dict(), which takes an id for a new entity from the '
+    'server and throws it away',
 )
 def test_copying_a_new_entity_needs_no_server() -> None:
     try:
@@ -506,7 +522,7 @@ def test_repr() -> None:
 @pytest.mark.xfail(
     strict=True,
     raises=ValueError,
-    reason='model.py __repr__(): repr of an int past 4300 digits raises (as in columns/base.py refuse())',
+    reason='model.py __repr__(): repr of an int past 4300 digits raises; use show()',
 )
 def test_repr_of_a_huge_integer() -> None:
     assert repr(Person(name='Ann', age=10**5000)).startswith('<model-people:(new)')

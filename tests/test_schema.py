@@ -83,8 +83,8 @@ def test_unique_values_are_those_of_rom_1(case: dict[str, Any]) -> None:
 
 WHOLE = pytest.mark.xfail(
     strict=True,
-    reason='columns/scalars.py Float: an int is stored as its float, so the composite value (3.0) is '
-    'not the one that rom 1.x claimed (3), and both may exist',
+    reason='columns/scalars.py Float: an int is stored as its float, so the composite value (3.0) '
+    'is not the one that rom 1.x claimed (3), and both may exist',
 )
 GROUPS = [
     pytest.param(case, marks=WHOLE if case['value'].get('f') == {'int': '3'} else ())
@@ -267,7 +267,7 @@ def test_groups_that_are_wrong(declared: Any, parts: list[str]) -> None:
 @pytest.mark.xfail(
     strict=True,
     raises=TypeError,
-    reason='schema.py _unique_group(): set(group) of something that is not hashable leaks TypeError',
+    reason='schema.py _unique_group(): set(group) of what is not hashable leaks TypeError',
 )
 def test_a_group_of_lists_is_wrong_too() -> None:
     with pytest.raises(ColumnError, match=r'^Thing\.unique_together'):

@@ -8,8 +8,8 @@
 -- set     key                                            members of a set; of a sorted set as well
 -- range   key, low, high, exact = {field, low, high}     scores between two, both included; where
 --                                                        `exact` bounds are met, the row decides
--- lex     key, low, high, head, skip, pattern, raw,      members between two strings, whose value has
---         many                                           a head and matches a pattern
+-- lex     key, low, high, head, skip, pattern, raw,      members between two strings, whose value
+--         many                                           has a head and matches a pattern
 -- and     nodes                                          in all of the nodes
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node

@@ -1,22 +1,25 @@
 -- Matches sorted by a column: by walking the column's index, or by sorting what matches.
 --
--- An order is {key, kind, reverse, tie, field}. Of kind 'score' the index has a number for each id; of
--- kind 'text' it has whole strings (value, NUL, id). Ids of one number make a group, which the row's
--- `field` or the ids themselves put in order. In an index of strings a group is what has the same bytes
--- before the first NUL: up to there the order of the index is that of the values.
+-- An order is {key, kind, reverse, tie, field}. Of kind 'score' the index has a number for each id;
+-- of kind 'text' it has whole strings (value, NUL, id). Ids of one number make a group, which the
+-- row's `field` or the ids themselves put in order. In an index of strings a group is what has the
+-- same bytes before the first NUL: up to there the order of the index is that of the values.
 --
 -- What has no value in the index comes last, either way round, in the order of ids.
 
 local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
 
--- What is compared within a group; nil where only the ids are.
+-- Whether only the ids put a group in order.
+local function is_by_id(order, group)
+    return order.kind == 'score'
+        and (order.tie == 'id' or order.tie == 'integer' and math.abs(group) < INEXACT)
+end
+
+-- What is compared within a group.
 local function tie_of(search, entry)
     local order = search.order
     if order.kind == 'text' then
         return entry.value
-    end
-    if order.tie == 'id' or order.tie == 'integer' and math.abs(entry.group) < INEXACT then
-        return nil
     end
     local value = ask('HGET', search.model.head .. entry.id, order.field)
     if order.tie == 'integer' then
@@ -29,18 +32,40 @@ end
 local function sort_group(search, group)
     for _, entry in ipairs(group) do
         entry.tie = tie_of(search, entry)
-        entry.number = #entry.id <= EXACT_DIGITS and tonumber(entry.id) or nil
     end
     local compare = COMPARE[search.order.kind == 'text' and 'text' or search.order.tie]
     table.sort(group, function(a, b)
-        local by_tie = a.tie and compare(a.tie, b.tie) or 0
-        if by_tie ~= 0 then
-            return by_tie < 0
-        elseif a.number and b.number then
-            return a.number < b.number
+        local by_tie = compare(a.tie, b.tie)
+        if by_tie == 0 then
+            by_tie = compare_integers(a.id, b.id)
         end
-        return compare_integers(a.id, b.id) < 0
+        return by_tie < 0
     end)
+end
+
+local function ids_of(entries)
+    local ids = {}
+    for position, entry in ipairs(entries) do
+        ids[position] = entry.id
+    end
+    return ids
+end
+
+local function sorted_group(search, group)
+    if #group > 1 and is_by_id(search.order, group[1].group) then
+        return sorted_ids(ids_of(group))
+    elseif #group > 1 then
+        sort_group(search, group)
+    end
+    return ids_of(group)
+end
+
+local function reversed(list)
+    local turned = {}
+    for position = #list, 1, -1 do
+        turned[#turned + 1] = list[position]
+    end
+    return turned
 end
 
 -- The ids of entries that are in the order of their groups, in the order that was asked for.
@@ -50,22 +75,11 @@ local function sorted_by_groups(search, entries)
         local following = entries[position + 1]
         group[#group + 1] = entry
         if not following or following.group ~= entry.group then
-            if #group > 1 then
-                sort_group(search, group)
-            end
-            for _, sorted in ipairs(group) do
-                ids[#ids + 1] = sorted.id
-            end
+            append(ids, sorted_group(search, group))
             group = {}
         end
     end
-    if search.order.reverse then
-        for position = 1, math.floor(#ids / 2) do
-            local opposite = #ids + 1 - position
-            ids[position], ids[opposite] = ids[opposite], ids[position]
-        end
-    end
-    return ids
+    return search.order.reverse and reversed(ids) or ids
 end
 
 -- Walking.
@@ -87,7 +101,7 @@ local function head_of(member)
     return string.match(member, '^%Z*')
 end
 
--- The ranks at which a group begins and ends, within bounds. It is named by its head, or its score.
+-- The ranks at which a group begins and ends, within bounds. It is named by its head or its score.
 local function ranks_of_group(order, group)
     local first, stop
     if order.kind == 'text' then
@@ -101,32 +115,53 @@ local function ranks_of_group(order, group)
 end
 
 local function name_of_group(order, members, position)
+    if #members == 0 then
+        return nil
+    end
     return order.kind == 'text' and head_of(members[position]) or members[position + 1]
 end
 
--- Members and scores, in turn, of the next groups, all of them whole; and their ranks.
+-- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
+local function is_too_large(search, first, stop, group)
+    local size = stop - first
+    if size < search.large or not is_by_id(search.order, to_score(group)) then
+        return false
+    end
+    local sink, span = search.sink, search.model.span
+    local wanted = sink.need - sink.count + sink.skip - sink.skipped
+    return math.min(1, wanted / size) * span < 4 * size
+end
+
+-- Members and scores, in turn, of the next groups, all of them whole, and the rank that follows
+-- in the order asked for; or the name of one group that is too large.
 local function next_members(search, rank)
     local order, chunk = search.order, next_chunk(search)
-    local function read(first, stop)
-        return first < stop and ask('ZRANGE', order.key, first, stop - 1, 'WITHSCORES') or {}
+    local reverse = order.reverse
+    local first = reverse and math.max(rank - chunk, order.first) or rank
+    local stop = reverse and rank or math.min(rank + chunk, order.stop)
+    if first >= stop then
+        return {}, rank
     end
-    if order.reverse then
-        local first = math.max(rank - chunk, order.first)
-        local members = read(first, rank)
-        local whole = #members > 0 and ranks_of_group(order, name_of_group(order, members, 1)) or first
-        local all = read(whole, first)
+    local function read(from, to)
+        return from < to and ask('ZRANGE', order.key, from, to - 1, 'WITHSCORES') or {}
+    end
+    local members = read(first, stop)
+    local group = name_of_group(order, members, reverse and 1 or #members - 1)
+    local group_first, group_stop = ranks_of_group(order, group)
+    if is_too_large(search, group_first, group_stop, group) then
+        if reverse and group_stop >= rank or not reverse and group_first <= rank then
+            return nil, nil, group
+        elseif reverse then
+            return read(group_stop, rank), group_stop
+        end
+        return read(rank, group_first), group_first
+    elseif reverse then
+        local all = read(group_first, first)
         append(all, members)
-        return all, whole, rank
+        return all, group_first
     end
-    local stop = math.min(rank + chunk, order.stop)
-    local members = read(rank, stop)
-    local whole = stop
-    if #members > 0 then
-        local _
-        _, whole = ranks_of_group(order, name_of_group(order, members, #members - 1))
-        append(members, read(stop, whole))
-    end
-    return members, rank, whole
+    append(members, read(stop, group_stop))
+    return members, group_stop
 end
 
 -- Members that match, as entries.
@@ -163,32 +198,61 @@ local function has_tail(search)
     return not order.part and not (model.bytes and order.size >= model.span)
 end
 
--- Along the order's index.
-function WALK.order(search, position)
+-- Where the walk goes on at a rank, the group of that name being done.
+local function after_group(search, rank, group)
     local order = search.order
-    local rank = position.rank
-    if not rank and position.past then
-        local first, stop = ranks_of_group(order, position.past)
-        rank = order.reverse and first or stop
-    end
-    rank = rank or (order.reverse and order.stop or order.first)
-    local members, first, stop = next_members(search, rank)
-    search.looked = search.looked + #members / 2
-    pour(search.sink, sorted_by_groups(search, matching_entries(search, members)))
     local is_last
     if order.reverse then
-        is_last = first <= order.first
+        is_last = rank <= order.first
     else
-        is_last = stop >= order.stop
+        is_last = rank >= order.stop
     end
     if is_last then
         return has_tail(search) and {mode = 'tail'} or nil
     end
-    return {
-        mode = 'order',
-        rank = order.reverse and first or stop,
-        past = name_of_group(order, members, order.reverse and 1 or #members - 1),
-    }
+    return {mode = 'order', rank = rank, past = group}
+end
+
+local function rank_past(order, group)
+    local first, stop = ranks_of_group(order, group)
+    return order.reverse and first or stop
+end
+
+-- Along the order's index.
+function WALK.order(search, position)
+    local order = search.order
+    local rank = position.rank
+        or position.past and rank_past(order, position.past)
+        or (order.reverse and order.stop or order.first)
+    local members, upto, group = next_members(search, rank)
+    if group then
+        return {mode = 'group', group = group}
+    end
+    search.looked = search.looked + #members / 2
+    pour(search.sink, sorted_by_groups(search, matching_entries(search, members)))
+    return after_group(
+        search, upto, name_of_group(order, members, order.reverse and 1 or #members - 1)
+    )
+end
+
+-- Along all ids, for those of one large group.
+function WALK.group(search, position)
+    local order, group = search.order, position.group
+    local from = position.from and tonumber(position.from)
+    local ids, looked
+    if order.reverse then
+        ids, looked = ids_below(search.model, from, next_chunk(search))
+    else
+        ids, looked = ids_above(search.model, from or 0, next_chunk(search))
+    end
+    search.looked = search.looked + #ids + 1
+    local scores, wanted = ask_each('ZMSCORE', order.key, ids), to_score(group)
+    ids = those(ids, function(_, at) return scores[at] and to_score(scores[at]) == wanted end)
+    pour(search.sink, keep_all(search, ids))
+    if looked then
+        return {mode = 'group', group = group, from = write_id(looked)}
+    end
+    return after_group(search, rank_past(order, group), group)
 end
 
 -- The ids that the order's index lacks.
@@ -211,8 +275,7 @@ function WALK.tail(search, position)
         pour(search.sink, those_without(search, gather(search, driver)))
         return nil
     end
-    local ids, looked = ids_above(search.model, tonumber(position.after or '0'), next_chunk(search))
-    search.looked = search.looked + #ids
+    local ids, looked = next_ids(search, position)
     pour(search.sink, those_without(search, keep_existing(search, keep_all(search, ids))))
     return looked and {mode = 'tail', after = write_id(looked)}
 end

@@ -1,8 +1,8 @@
 -- Patterns of `like`, matched character by character.
 --
--- A pattern is a list of gaps, each followed by a literal text: {least, most, text}, `most` absent for
--- a gap without end. All places where a token can end are kept, so no pattern takes longer than its
--- length times that of the value.
+-- A pattern is a list of gaps, each followed by a literal text: {least, most, text}, `most` absent
+-- for a gap without end. All places where a token can end are kept, so no pattern takes longer than
+-- its length times that of the value.
 
 -- How long the UTF-8 character is that begins with this byte.
 local function length_of_character(text, at)
@@ -21,7 +21,7 @@ local function length_of_character(text, at)
 end
 
 -- Where the characters of a text begin, from `at` on, and where the last one ends; and the
--- reverse: the number of the character that begins at a place. What is no UTF-8 counts byte by byte.
+-- reverse: the number of the character that begins at a place. What is no UTF-8 counts by bytes.
 local function characters(text, at, is_raw)
     local places, numbers = {}, {}
     while at <= #text do
@@ -60,8 +60,9 @@ local function matches(text, skip, pattern, is_raw)
         reached = {}
         for number in pairs(open) do
             local place = places[number]
-            if string.sub(text, place, place + size - 1) == token.text and numbers[place + size] then
-                reached[numbers[place + size]] = true
+            local behind = numbers[place + size]
+            if behind and string.sub(text, place, place + size - 1) == token.text then
+                reached[behind] = true
             end
         end
         if next(reached) == nil then

@@ -50,7 +50,7 @@ local function keep_all(search, ids, except)
     return ids
 end
 
--- In data without a bitmap, numbers are walked that may be no ids. A row tells, unless a filter did.
+-- In data without a bitmap, numbers are walked that may be no ids: a row tells, unless a filter did.
 local function keep_existing(search, ids)
     if search.model.last and not search.collectable then
         return KEEP.all(search.model, nil, ids)
@@ -83,10 +83,17 @@ end
 
 local WALK = {}
 
+-- The next of all ids, ascending, and up to where was looked.
+local function next_ids(search, position)
+    local after = tonumber(position.after or '0')
+    local ids, looked = ids_above(search.model, after, next_chunk(search))
+    search.looked = search.looked + #ids + 1
+    return ids, looked
+end
+
 -- Along the ids, ascending.
 function WALK.ids(search, position)
-    local ids, looked = ids_above(search.model, tonumber(position.after or '0'), next_chunk(search))
-    search.looked = search.looked + #ids
+    local ids, looked = next_ids(search, position)
     pour(search.sink, keep_existing(search, keep_all(search, ids)), search.only_count)
     return looked and {mode = 'ids', after = write_id(looked)}
 end

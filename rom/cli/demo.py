@@ -40,7 +40,7 @@ def demo(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Load every named character of Unicode, and ask a dozen questions about them.
+    """Load every named character of Unicode, and ask some questions about them.
 
     Starts a server of its own, which ends with the command.
     """

@@ -86,9 +86,7 @@ class Tour:
 
             added = load(points, there, advance)
         seconds = time.monotonic() - begin
-        self.screen.say(
-            f'Loaded {added:,} characters in {seconds:.1f} s: {added / seconds:,.0f} a second.'
-        )
+        self.screen.say(_loaded(added, self.total, seconds))
 
     def ask(self) -> None:
         """Ask the questions."""
@@ -129,3 +127,11 @@ class Tour:
         else:
             then = 'they go with their server (--keep PATH keeps them)'
         return f'{how_far}. A batch is written whole or not at all: nothing is half done; {then}.'
+
+
+def _loaded(added: int, total: int, seconds: float) -> str:
+    if not added:
+        return 'Nothing is missing.'
+    if added < total:
+        return f'Loaded the {added:,} characters that were missing, in {seconds:.1f} s.'
+    return f'Loaded {added:,} characters in {seconds:.1f} s: {added / seconds:,.0f} a second.'

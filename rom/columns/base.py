@@ -206,10 +206,7 @@ class Column(Generic[T]):
     def _read(self, entity: Holder) -> T | None:
         raw = entity._stored.get(self.name)
         # A row from before the column was declared, too, has the default.
-        if raw is None:
-            value = self.make_default(entity)
-        else:
-            value = self.read_stored(raw, entity._key)
+        value = self.make_default(entity) if raw is None else self.read_stored(raw, entity._key)
         if value is not None and self.is_mutable:
             entity._seen[self.name] = self.encode(value)
         entity._values[self.name] = value

@@ -1,9 +1,9 @@
 """Filters: what a clause of a query means, as nodes of a plan.
 
 What `filter(col=value)` looks up depends on what the column's index holds. There are four ways, in
-the table `_WAYS`: words that one of rom's own keygens made, the two words of a Boolean, numbers, and
-whatever a program's own keygen returns, where the kind of the value asked decides. Everything wrong
-is wrong here, with a QueryError that says what to do.
+the table `_WAYS`: words that one of rom's own keygens made, the two words of a Boolean, numbers,
+and whatever a program's own keygen returns, where the kind of the value asked decides. Everything
+wrong is wrong here, with a QueryError that says what to do.
 """
 
 from __future__ import annotations

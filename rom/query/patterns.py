@@ -1,8 +1,9 @@
 """Patterns: what `like` is asked, taken apart.
 
-A pattern is literal text with wildcards: ``?`` stands for no character or one, ``*`` for any number,
-``+`` for one or more, ``!`` for exactly one. It must match from the start of a value, and need not
-reach its end. Wildcards side by side are one gap, of at least and at most so many characters.
+A pattern is literal text with wildcards: ``?`` stands for no character or one, ``*`` for any
+number, ``+`` for one or more, ``!`` for exactly one. It must match from the start of a value, and
+need not reach its end. Wildcards side by side are one gap, of at least and at most so many
+characters.
 
 The literal text before the first gap is looked up in the index; the server matches the rest.
 """

@@ -141,7 +141,8 @@ def test_kept_data_is_not_loaded_again(folder: Path) -> None:
     assert 'All 3,000 characters are there already: nothing to load.' in again
     more = succeeded(run('--limit', '3500', '--keep', str(folder)))
     assert '3,000 characters are there already: looking for what is missing.' in more
-    assert any(line.startswith('Loaded 500 characters in') for line in more)
+    assert any(line.startswith('Loaded the 500 characters that were missing, in') for line in more)
+    assert 'Nothing is missing.' in succeeded(run('--limit', '3000', '--keep', str(folder)))
     assert stored(folder) == (3500, 3500, 3500)
 
 
@@ -214,7 +215,7 @@ def test_ctrl_c_then_go_on(folder: Path) -> None:
 
     lines = succeeded(run('--limit', '20000', '--keep', str(folder)))
     assert f'{rows:,} characters are there already: looking for what is missing.' in lines
-    assert any(line.startswith(f'Loaded {20000 - rows:,} characters in') for line in lines)
+    assert any(line.startswith(f'Loaded the {20000 - rows:,} characters that') for line in lines)
     assert stored(folder) == (20000, 20000, 20000)
 
 

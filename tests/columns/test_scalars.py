@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rom.columns import Boolean, Column, Decimal, Float, Integer, Json, PrimaryKey
+from rom.encoding.text import show
 from rom.exceptions import InvalidColumnValue
 
 NAN = float('nan')
@@ -20,7 +21,7 @@ def refused(column: Column[Any], value: Any, *parts: str) -> None:
     with pytest.raises(InvalidColumnValue) as caught:
         column.check(value)
     message = str(caught.value)
-    assert message.startswith(f'c: {value!r}: it ')
+    assert message.startswith(f'c: {show(value)}: it ')
     for part in parts:
         assert part in message
 
@@ -50,18 +51,29 @@ def test_what_is_an_integer_without_loss_is_taken(value: Any) -> None:
     assert type(Integer().check(value)) is int
 
 
-@pytest.mark.parametrize('value', [1.5, math.inf, -math.inf, NAN, decimal.Decimal(1), 'x', '', '1.0',
-                                   b'\xff', True, False, None, [1]])  # fmt: skip
+@pytest.mark.parametrize(
+    'value',
+    [
+        1.5,
+        math.inf,
+        -math.inf,
+        NAN,
+        decimal.Decimal(1),
+        'x',
+        '',
+        '1.0',
+        b'\xff',
+        True,
+        False,
+        None,
+        [1],
+    ],
+)
 def test_integers_refuse_what_is_lossy_or_a_bool(value: Any) -> None:
     """Ours: rom 1.x took 1.5 as 1, and True as 1."""
     refused(Integer(), value, 'takes an int', type(value).__name__)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="columns/scalars.py Integer.check(): digits past 4300 are refused (Python's limit), though "
-    'an int of that size is taken and such a row is read; use _number()',
-)
 @pytest.mark.parametrize('value', ['9' * 5000, b'9' * 5000])
 def test_digits_of_any_number_are_taken(value: Any) -> None:
     assert Integer().check(value) == 10**5000 - 1
@@ -127,7 +139,8 @@ def test_an_int_past_the_floats_is_refused(value: int) -> None:
 @pytest.mark.parametrize('value', [NAN, 'nan', b'NaN', -NAN])
 def test_nan_in_an_indexed_float_is_refused(value: Any) -> None:
     """Ours: rom 1.x leaked the server's ResponseError."""
-    refused(Float(index=True), value, 'NaN has no place in an index')
+    with pytest.raises(InvalidColumnValue, match=r'^Float: .*NaN has no place in an index'):
+        Float(index=True).check(value)
     assert math.isnan(Float().check(value))
 
 
@@ -167,12 +180,13 @@ def test_what_a_decimal_refuses(value: Any) -> None:
     refused(Decimal(), value, 'takes a Decimal', type(value).__name__)
 
 
-@pytest.mark.parametrize('value', ['NaN', 'sNaN', '-NaN'])
+@pytest.mark.parametrize('value', ['NaN', '-NaN', 'sNaN'])
 def test_nan_in_an_indexed_decimal_is_refused(value: str) -> None:
     """Ours: rom 1.x leaked the server's ResponseError."""
-    refused(Decimal(index=True), value, 'NaN has no place in an index')
-    refused(Decimal(index=True), decimal.Decimal(value), 'NaN has no place in an index')
     assert Decimal().check(value).is_nan()
+    for spelling in (value, decimal.Decimal(value)):
+        with pytest.raises(InvalidColumnValue, match='NaN has no place in an index'):
+            Decimal(index=True).check(spelling)
 
 
 def test_the_precision_of_the_context_does_not_matter() -> None:
@@ -267,12 +281,6 @@ def test_json_of_some_depth_round_trips() -> None:
     assert column.decode(column.encode(column.check(deep(200)))) == deep(200)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RecursionError,
-    reason='columns/base.py refuse(): repr of a value nested too deep raises RecursionError while '
-    'the message is made',
-)
 def test_json_that_is_too_deep_is_refused() -> None:
     with pytest.raises(InvalidColumnValue, match='nothing that JSON can say'):
         Json().check(deep(100_000))
@@ -302,9 +310,6 @@ def test_the_primary_key_takes_nothing_but_index() -> None:
 
 
 @pytest.mark.parametrize('value', ['x', None, [1], 'NaN'])
-@pytest.mark.xfail(
-    strict=True, reason='columns/scalars.py PrimaryKey.score(): ValueError and TypeError leak'
-)
 def test_a_query_s_value_that_is_no_id(value: Any) -> None:
     column = PrimaryKey(index=True)
     column.name = 'id'
@@ -312,11 +317,6 @@ def test_a_query_s_value_that_is_no_id(value: Any) -> None:
         column.score(value)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='columns/scalars.py PrimaryKey.score(): int() cuts fractions off: (1.5, None) finds id 1, '
-    'and an infinite end is an OverflowError',
-)
 @pytest.mark.parametrize('value', [1.5, math.inf])
 def test_a_query_s_range_of_ids_may_have_a_fraction_or_no_end(value: float) -> None:
     assert PrimaryKey(index=True).score(value) == value

@@ -84,19 +84,10 @@ def test_what_is_no_list_of_five_names_nothing(raw: bytes) -> None:
     ],
     ids=lambda raw: raw[:30].decode(),
 )
-@pytest.mark.xfail(
-    strict=True,
-    reason='encoding/legacy.py listed_entries(): only the unpacking of five parts is guarded; a '
-    'list of another shape leaks TypeError, IndexError, InvalidColumnValue or RecursionError, '
-    'and the row can be neither changed nor deleted',
-)
 def test_lists_of_another_shape_name_nothing(raw: bytes) -> None:
     assert listed_entries(KEYS, raw) == {}
 
 
-@pytest.mark.xfail(
-    strict=True, reason='encoding/legacy.py listed_entries(): a string or map of five is unpacked'
-)
 @pytest.mark.parametrize('raw', [b'"abcde"', b'{"a": 1, "b": 1, "c": [], "d": [], "e": []}'])
 def test_five_of_something_else_names_nothing(raw: bytes) -> None:
     assert listed_entries(KEYS, raw) == {}

@@ -380,6 +380,7 @@ def test_unique(refused: Commit, raw: redis.Redis) -> None:
     raw.hset('N:u:uidx', 'v', '1')
     parts: dict[str, Any] = {'inserts': [insert('2')], 'claims': [claim('2', 'free', 'v')]}
     assert refused(**parts) == [b'unique', b'N:u:uidx', b'v', b'2', b'1']
+    raw.set('N:id:', 1)
     assert refused(**WITHOUT_ID) == [b'unique', b'N:u:uidx', b'v', b'', b'1']
 
 
@@ -751,6 +752,7 @@ WRITES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize('write', WRITES)
 def test_a_full_server(commit: Commit, raw: redis.Redis, write: str) -> None:
     raw.hset('N:1', mapping=EXISTING)
+    raw.set('N:id:', 1)
     raw.hset('N:u:uidx', 'v', '1')
     raw.sadd('N:w:x:idx', '1')
     before = dump(raw)

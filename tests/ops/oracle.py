@@ -78,6 +78,8 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     'flag': st.booleans(),
 }
 
+NOTHING: Values = dict.fromkeys(COLUMNS)
+
 ROWS = st.dictionaries(
     st.integers(1, 120),
     st.fixed_dictionaries({name: st.none() | values for name, values in COLUMNS.items()}),

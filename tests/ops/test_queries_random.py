@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ from hypothesis import strategies as st
 
 from rom.ops.searching import Bounds
 from rom.query import Query
-from tests.ops.oracle import CLAUSES, MODEL, ORDERS, ROWS, Clause, Holds, Values, in_order
+from rom.query.plan import All, AnyOf, Node, Not
+from tests.ops.oracle import CLAUSES, MODEL, NOTHING, ORDERS, ROWS, Clause, Holds, Values, in_order
 from tests.ops.search_support import Store
 from tests.support.servers import Server
+
+EXAMPLES = int(os.environ.get('ROM_TEST_EXAMPLES', '150'))
 
 # Gather or walk; all in one call, or in many; few rows a page.
 BOUNDS = st.builds(
@@ -72,7 +77,7 @@ def store(server: Server, raw: redis.Redis) -> Store:
     return Store(raw, raw, MODEL)
 
 
-@settings(max_examples=4000)
+@settings(max_examples=EXAMPLES)
 @given(
     rows=ROWS,
     live=st.booleans(),
@@ -95,3 +100,101 @@ def test_clauses(
     store.write(rows, live)
     query = asked(clauses, order, limit)
     check(store, query, rows, lambda row: all(c.holds(row) for c in clauses), order, limit, bounds)
+
+
+# --- trees of filters: what the script answers already, and `filter` cannot say yet ---------------
+
+Tree = tuple[Node, Holds]
+
+
+def leaf(clause: Clause) -> Tree:
+    return asked([clause], None, None).asked.where.nodes[0], clause.holds
+
+
+def both(parts: list[Tree]) -> Tree:
+    return All(tuple(node for node, _ in parts)), lambda row: all(h(row) for _, h in parts)
+
+
+def either(parts: list[Tree]) -> Tree:
+    return AnyOf(tuple(node for node, _ in parts)), lambda row: any(h(row) for _, h in parts)
+
+
+def neither(part: Tree) -> Tree:
+    return Not(part[0]), lambda row: not part[1](row)
+
+
+TREES = st.recursive(
+    CLAUSES.map(leaf),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(both),
+        st.lists(inner, max_size=3).map(either),
+        inner.map(neither),
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    rows=ROWS,
+    live=st.booleans(),
+    trees=st.lists(TREES, max_size=2),
+    order=ORDER,
+    limit=LIMIT,
+    bounds=BOUNDS,
+)
+def test_trees(
+    server: Server,
+    store: Store,
+    rows: dict[int, Values],
+    live: bool,
+    trees: list[Tree],
+    order: str | None,
+    limit: tuple[int, int] | None,
+    bounds: Bounds,
+) -> None:
+    server.flush()
+    store.write(rows, live)
+    query = asked([], order, limit)
+    where = All(tuple(node for node, _ in trees))
+    query = query._with(where=where)
+    check(store, query, rows, lambda row: all(h(row) for _, h in trees), order, limit, bounds)
+
+
+# --- ids that no double holds --------------------------------------------------------------------
+
+HUGE = st.sampled_from([2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 2**60 + 1, 2**63 - 1, 9, 10, 11])
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    ids=st.lists(HUGE, unique=True, max_size=9),
+    ages=st.lists(st.none() | st.integers(0, 2), min_size=9, max_size=9),
+    order=ORDER,
+    bounds=BOUNDS,
+)
+def test_huge_ids(
+    server: Server,
+    store: Store,
+    ids: list[int],
+    ages: list[int | None],
+    order: str | None,
+    bounds: Bounds,
+) -> None:
+    """Filters find them and orders sort them. (They have no place in a bitmap.)"""
+    server.flush()
+    rows = {
+        id: {**NOTHING, 'label': 'x', 'age': age, 'price': 0.0}
+        for id, age in zip(ids, ages, strict=False)
+    }
+    store.write(rows, live=False)
+    clause = Clause('filter', 'label', 'x', lambda row: True)
+    check(
+        store,
+        asked([clause], order, None),
+        rows,
+        clause.holds,
+        order,
+        None,
+        replace(bounds, small=50_000),
+    )

@@ -1,0 +1,107 @@
+"""The two worlds: one story, told by coroutines, runs on either session.
+
+A `World` opens sessions that are awaited, whichever they are: those of asyncio as they are, the
+blocking ones behind a facade whose methods are coroutines that never wait.
+
+    async def story():
+        async with world.session() as s:
+            s.add(User(name='Ann'))
+            await s.commit()
+
+    world.run(story())
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.retry
+from redis.backoff import NoBackoff
+
+import rom
+
+SYNC, ASYNC = 'sync', 'async'
+BOTH = (SYNC, ASYNC)
+
+#: What both sessions have to wait for.
+WAITING = (
+    'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
+    'delete', 'take_ids',
+)  # fmt: skip
+
+
+class Awaitable:
+    """A `rom.Session` whose methods are awaited."""
+
+    def __init__(self, session: rom.Session) -> None:
+        self.session = session
+
+    async def __aenter__(self) -> 'Awaitable':
+        self.session.__enter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        self.session.__exit__(*error)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.session, name)
+        return _awaitable(found) if name in WAITING else found
+
+    async def stream(self, query: rom.Query[Any]) -> AsyncIterator[Any]:
+        for result in self.session.stream(query):
+            yield result
+
+
+def _awaitable(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return call
+
+
+class World:
+    """One of the two kinds of session, on one server.
+
+    Args:
+        kind: SYNC or ASYNC.
+        socket: the server's.
+        retries: how often the client repeats a command by itself.
+        settings: more for the client.
+    """
+
+    def __init__(self, kind: str, socket: str, retries: int = 0, **settings: Any) -> None:
+        self.kind = kind
+        self._retries = retries
+        self._settings = {'unix_socket_path': socket, **settings}
+
+    def run(self, story: Coroutine[Any, Any, Any]) -> Any:
+        """Run a story to its end."""
+        return asyncio.run(story)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Any]:
+        """A client of its own, for `session`."""
+        if self.kind == SYNC:
+            retry = redis.retry.Retry(NoBackoff(), self._retries)
+            with redis.Redis(retry=retry, **self._settings) as client:
+                yield client
+        else:
+            again = redis.asyncio.retry.Retry(NoBackoff(), self._retries)
+            async with redis.asyncio.Redis(retry=again, **self._settings) as other:
+                yield other
+
+    def wrap(self, client: Any) -> Any:
+        """A session on this client, to be awaited."""
+        if self.kind == SYNC:
+            return Awaitable(rom.Session(client))
+        return rom.AsyncSession(client)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Any]:
+        """A session with a client of its own; the current one meanwhile."""
+        async with self.client() as client, self.wrap(client) as session:
+            yield session
