@@ -1,17 +1,18 @@
 -- Write any number of entities, all or nothing.
 --
--- First everything is looked at: the rows must be as the writer saw them, the unique values free, and
--- every key of the right type. Only then is anything written, one command a key. A script that
+-- First everything is looked at: the rows must be as the writer saw them, the unique values free,
+-- and every key of the right type. Only then is anything written, one command a key. A script that
 -- was carried out and is sent again (the client library does that when a connection breaks) finds
 -- its own outcome and succeeds again.
 --
--- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets), numbers,
--- prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is done
--- (strings).
+-- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets),
+-- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is
+-- done (strings).
 --
--- Request: done      = key under which a commit with inserts is noted; remember = for so many seconds
---          take      = {counter, live}: the only insert gets its id here. Until then it is '' at the
---                      end of its key and of all its members, and as its holder of unique values
+-- Request: done      = key under which a commit with inserts is noted
+--          remember  = for so many seconds
+--          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
+--                      the end of its key and of all its members, and as its holder of unique values
 --          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the

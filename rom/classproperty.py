@@ -28,6 +28,9 @@ class ClassProperty(Generic[T]):
         self._get: Any = get.__func__ if isinstance(get, classmethod) else get
         self.__doc__ = self._get.__doc__
 
+    def __set__(self, instance: object, value: object) -> None:
+        raise AttributeError('a property of the class cannot be set on one of its instances')
+
     def __get__(self, instance: object, owner: type) -> T:
         value: T = self._get(owner)
         return value

@@ -11,7 +11,7 @@ follow from the old values, and what a save must remove and add is a difference 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn, TypeAlias
@@ -20,7 +20,7 @@ from rom.columns.base import Column
 from rom.encoding.keygens import Traits, traits
 from rom.encoding.keys import Keys
 from rom.encoding.scores import nearest_double, prefix_score, write_score
-from rom.encoding.text import as_bytes, show
+from rom.encoding.text import NoUTF8, as_bytes, show
 from rom.exceptions import InvalidColumnValue, ORMError
 
 Entry: TypeAlias = tuple[bytes, bytes]
@@ -56,6 +56,10 @@ def suffix_stem(word: Word) -> bytes:
     (b'\\xc3\\xa9n', b'\\xc3\\xbfn')
     """
     return whole_stem(word[::-1])
+
+
+def _score_of(string: Word) -> bytes:
+    return write_score(prefix_score(string))
 
 
 @dataclass(frozen=True)
@@ -114,9 +118,14 @@ class ColumnIndex:
             ) from error
         if not found:
             return {}
-        if isinstance(found, Mapping):
-            return self._from_mapping(found, value)
-        return self._from_words(found)
+        try:
+            if isinstance(found, Mapping):
+                return self._from_mapping(found, value)
+            return self._from_words(found)
+        except NoUTF8 as error:
+            raise InvalidColumnValue(
+                f'{self.keys.namespace}.{column.name}: its keygen made a word of which {error}'
+            ) from None
 
     def _from_words(self, found: Any) -> Entries:
         if not isinstance(found, (list, tuple, set, frozenset)):
@@ -126,8 +135,11 @@ class ColumnIndex:
             if not isinstance(word, (str, bytes)):
                 self._refuse(found)
             if self.column.index:
-                entries[self._head + as_bytes(word) + b':idx', b''] = None
-            self._add_strings(entries, word, prefix_stem)
+                entries[self._word_key(word), b''] = None
+            if self.column.prefix:
+                entries[self._prefixes_key, prefix_stem(word) + b'\0'] = _score_of(word)
+            if self.column.suffix:
+                entries[self._suffixes_key, suffix_stem(word) + b'\0'] = _score_of(word[::-1])
         return entries
 
     def _from_mapping(self, found: Mapping[str, Any], value: Any) -> Entries:
@@ -135,19 +147,29 @@ class ColumnIndex:
         entries: Entries = {}
         if self.column.index:
             for part, number in found.items():
-                key = self._head + as_bytes(part) + b':idx' if part else self._numbers_key
-                entries[key, b''] = None if number is None else self._score(number)
+                if not isinstance(part, (str, bytes)):
+                    self._refuse(found)
+                if number is None:
+                    entries[self._word_key(part), b''] = None
+                else:
+                    key = self._word_key(part) if part else self._numbers_key
+                    entries[key, b''] = self._score(number)
         if self._traits.sorts:
-            self._add_strings(entries, value.lower() if self._traits.lowers else value, whole_stem)
+            self._add_whole(entries, value)
         return entries
 
-    def _add_strings(self, entries: Entries, word: Word, stem: Callable[[Word], bytes]) -> None:
+    def _add_whole(self, entries: Entries, value: Word) -> None:
+        """The strings of a sorting keygen: the whole value, reversed before it is lower-cased."""
+        backwards = value[::-1]
+        if self._traits.lowers:
+            value, backwards = value.lower(), backwards.lower()
         if self.column.prefix:
-            score = write_score(prefix_score(word))
-            entries[self._prefixes_key, stem(word) + b'\0'] = score
+            entries[self._prefixes_key, whole_stem(value) + b'\0'] = _score_of(value)
         if self.column.suffix:
-            score = write_score(prefix_score(word[::-1]))
-            entries[self._suffixes_key, suffix_stem(word) + b'\0'] = score
+            entries[self._suffixes_key, whole_stem(backwards) + b'\0'] = _score_of(backwards)
+
+    def _word_key(self, word: Word) -> bytes:
+        return self._head + as_bytes(word) + b':idx'
 
     def _refuse(self, found: Any) -> NoReturn:
         raise InvalidColumnValue(
@@ -193,6 +215,10 @@ class NotingMapping(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def copy(self) -> dict[str, Any]:
+        """All values, as a dict of the keygen's own."""
+        return dict(self)
 
     def __contains__(self, name: object) -> bool:
         self.read.add(str(name))

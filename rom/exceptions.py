@@ -1,4 +1,4 @@
-"""Every error that rom raises, and the table from a script's status to its error.
+"""Every error that rom raises.
 
 One tree, rooted in :class:`ORMError`. Nothing of the client library's own leaks: the drivers turn
 its errors into these. An error carries its data as attributes, so that a program can act on it
@@ -48,11 +48,14 @@ class CorruptRowError(ORMError):
         value: bytes | None = None,
         entities: Sequence[Any] = (),
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, key, column, value)
         self.key = key
         self.column = column
         self.value = value
         self.entities = list(entities)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class _WriteConflict(ORMError):

@@ -8,12 +8,14 @@ their difference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from rom import current
 from rom.changes import Change
 from rom.classproperty import ClassProperty
 from rom.columns import Column, PrimaryKey
+from rom.encoding.text import show
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 from rom.query import Query
 from rom.registry import MODELS, register
@@ -40,8 +42,8 @@ class ModelMeta(type):
             model = super().__new__(meta, name, bases, body, **options)
             MODELS[name] = model
             return model
-        columns = _columns(name, bases, body)
         model = super().__new__(meta, name, bases, body, **options)
+        columns = _columns(model)
         schema = build(
             name,
             columns,
@@ -57,34 +59,44 @@ class ModelMeta(type):
         return model
 
 
-def _columns(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> dict[str, Column[Any]]:
-    """The columns of a new model: those of its bases, then its own, then the id that it lacks."""
-    inherited: dict[str, Column[Any]] = {}
-    for base in reversed(bases):
-        inherited.update(getattr(base, '_columns', {}))
-    own = {attribute: value for attribute, value in body.items() if isinstance(value, Column)}
-    has_own_primary = any(isinstance(column, PrimaryKey) for column in own.values())
-    columns = {
-        attribute: column
-        for attribute, column in inherited.items()
-        if not (has_own_primary and getattr(column, 'is_automatic', False))
-    }
-    columns.update(own)
-    for attribute in own:
+def _columns(model: type) -> dict[str, Column[Any]]:
+    """The columns of a new model: those of its bases, its own, and the id if it lacks one.
+
+    They are gathered in the order in which Python looks attributes up. Something else of a column's
+    name, such as None, takes the column away.
+    """
+    columns: dict[str, Column[Any]] = {}
+    for base in reversed(model.__mro__):
+        for attribute, value in vars(base).items():
+            if isinstance(value, Column):
+                columns[attribute] = value
+            else:
+                columns.pop(attribute, None)
+    for attribute in columns:
         if attribute != 'id' and hasattr(Model, attribute):
             raise ColumnError(
-                f'{name}.{attribute}: every model has something of that name; '
+                f'{model.__name__}.{attribute}: every model has something of that name; '
                 'call the column something else'
             )
-    if not any(isinstance(column, PrimaryKey) for column in columns.values()):
+    return _with_primary(model, columns)
+
+
+def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Column[Any]]:
+    """The columns with a primary key: a declared one takes the place of one that was made."""
+    primaries = {name: key for name, key in columns.items() if isinstance(key, PrimaryKey)}
+    if any(not key.is_automatic for key in primaries.values()):
+        made = {name for name, key in primaries.items() if key.is_automatic}
+        return {name: column for name, column in columns.items() if name not in made}
+    if not primaries:
         if 'id' in columns:
             raise ColumnError(
-                f'{name}.id is no primary key, yet would stand in the place of one: declare it '
-                'as a PrimaryKey, or declare a PrimaryKey of another name beside it'
+                f'{model.__name__}.id is no primary key, yet would stand in the place of one: '
+                'declare it as a PrimaryKey, or declare a PrimaryKey of another name beside it'
             )
         primary = PrimaryKey()
         primary.name, primary.is_automatic = 'id', True
-        columns['id'] = body['id'] = primary
+        model.id = primary  # type: ignore[attr-defined]
+        columns['id'] = primary
     return columns
 
 
@@ -144,6 +156,8 @@ class Model(metaclass=ModelMeta):
     _session: Session | AsyncSession
 
     def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
+        if type(self) is Model:
+            raise InvalidOperation('Model has no columns: make a subclass that declares some')
         schema = self._schema
         unknown = columns.keys() - schema.columns
         if unknown and not _extra_ok:
@@ -230,7 +244,7 @@ class Model(metaclass=ModelMeta):
         """What is to be written; None if nothing is."""
         schema = self._schema
         if self._new:
-            wanted = self._encoded(schema.columns)
+            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
             return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
         if full or force:
             wanted = self._encoded(name for name in schema.columns if name != schema.primary)
@@ -247,6 +261,8 @@ class Model(metaclass=ModelMeta):
         """Columns as a row stores them. Those that were not read are as they were."""
         columns, values, encoded = self._columns, self._values, {}
         for name in names:
+            if name not in values and name not in self._stored:
+                getattr(self, name)  # a column that the row lacks may have a default
             if name in values:
                 value = values[name]
                 encoded[name] = None if value is None else columns[name].encode(value)
@@ -386,8 +402,11 @@ class Model(metaclass=ModelMeta):
 
             twin = user.copy()
         """
-        values = self.to_dict()
-        del values[self._pkey]
+        values = {
+            name: deepcopy(getattr(self, name)) if column.is_mutable else getattr(self, name)
+            for name, column in self._columns.items()
+            if name != self._pkey
+        }
         return type(self)(**values)
 
     def update(self, *args: Mapping[str, Any], **kwargs: Any) -> Self:
@@ -407,15 +426,13 @@ class Model(metaclass=ModelMeta):
                 f'{type(self).__name__} has no column {", ".join(sorted(map(repr, unknown)))}; '
                 f'it has {", ".join(self._columns)}'
             )
-        for name, value in values.items():
-            if value is not None:
-                self._columns[name].accept(self, value)
-        for name, value in values.items():
-            setattr(self, name, value)
+        prepared = {name: self._columns[name].prepare(self, v) for name, v in values.items()}
+        for name, value in prepared.items():
+            self._set(name, value)
         return self
 
     def __repr__(self) -> str:
         shown = ', '.join(
-            f'{name}={value!r}' for name, value in self._values.items() if value is not None
+            f'{name}={show(value)}' for name, value in self._values.items() if value is not None
         )
         return f'<{self._key} {shown}>' if shown else f'<{self._key}>'

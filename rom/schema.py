@@ -174,7 +174,9 @@ def _unique_group(
     name: str, columns: Mapping[str, Column[Any]], primary: str, group: Any
 ) -> tuple[str, ...]:
     where = f'{name}.unique_together, group {group!r}'
-    if not isinstance(group, (list, tuple)) or len(set(group)) < 2:
+    if not isinstance(group, (list, tuple)) or not all(isinstance(item, str) for item in group):
+        raise ColumnError(f'{where}: must be a tuple of the names of columns')
+    if len(set(group)) < 2:
         raise ColumnError(f'{where}: needs two columns or more; for one, use unique=True')
     for column in group:
         if column not in columns:

@@ -64,10 +64,6 @@ def test_an_error_inside_comes_out() -> None:
         Failing.it
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='classproperty.py: "read-only", but without __set__ assigning on an instance hides it',
-)
 def test_an_instance_cannot_assign_it() -> None:
     with pytest.raises(AttributeError):
         Base().double = 5  # type: ignore[assignment,misc]

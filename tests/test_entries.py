@@ -115,27 +115,10 @@ def steps(cases: list[dict[str, Any]], failed: bool) -> list[Any]:
     ]
 
 
-REVERSED = pytest.mark.xfail(
-    strict=True,
-    reason='entries.py: with SIMPLE_CI the suffix is the reverse of the lower-cased value; that of '
-    "rom 1.x is the lower-cased reverse, which differs where case depends on place ('İ', 'Σ')",
-)
-KNOWN = {
-    "Text-SIMPLE_CI-{'str': '\\u0130SS \\xdf \\u01c5'}-suffix": REVERSED,
-    "Text-CASE_INSENSITIVE-{'str': '\\u0130SS \\xdf \\u01c5'}-suffix": REVERSED,
-}
-
-
-def marked(params: list[Any]) -> list[Any]:
-    return [
-        pytest.param(*param.values, id=param.id, marks=KNOWN.get(param.id, ())) for param in params
-    ]
-
-
 # Golden.
 
 
-@pytest.mark.parametrize(('case', 'step'), marked(steps(STRINGS, failed=False)))
+@pytest.mark.parametrize(('case', 'step'), steps(STRINGS, failed=False))
 def test_strings_are_indexed_as_by_rom_1(case: dict[str, Any], step: str) -> None:
     kind = {'Text': Text, 'String': String}[case['column']]
     column = kind(keygen=getattr(keygens, case['keygen']), **{step: True})
@@ -336,11 +319,6 @@ def test_a_number_that_is_none_is_refused_by_name(number: Any) -> None:
 
 
 @pytest.mark.parametrize('result', [{5: None}, {5: 1.0}, {('a',): 1.0}], ids=repr)
-@pytest.mark.xfail(
-    strict=True,
-    reason='entries.py _from_mapping(): a dict whose names are no strings leaks the TypeError of '
-    'as_bytes; it should be InvalidColumnValue with the name of the column',
-)
 def test_a_dict_of_nonsense_is_refused_by_name(result: Any) -> None:
     column = Text(index=True, keygen=lambda value: result)
     with pytest.raises(InvalidColumnValue, match=r'^N\.c: '):
@@ -352,11 +330,6 @@ def test_the_name_of_a_sub_index_may_be_bytes() -> None:
     assert entries(column, 'x') == {(b'N:c:x:idx', b''): b'1.0'}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="entries.py _from_mapping(): {'': None} names the empty word, as [''] does, but goes to "
-    "the column's numeric index as a member of a set: WRONGTYPE on the server",
-)
 def test_an_empty_name_without_a_number_is_the_empty_word() -> None:
     column = Text(index=True, keygen=lambda value: {'': None})
     assert entries(column, 'x') == {(b'N:c::idx', b''): None}
@@ -367,10 +340,6 @@ def test_a_huge_number_from_a_keygen_has_an_infinite_score() -> None:
     assert list(entries(column, 'x').values()) == [b'inf', b'-inf']
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='entries.py: a word that is no UTF-8 is refused by as_bytes without saying whose it is',
-)
 @pytest.mark.parametrize('option', OPTIONS)
 def test_a_word_with_a_lone_surrogate_is_refused_by_name(option: str) -> None:
     column = Text(keygen=lambda value: ['\ud800'], **{option: True})

@@ -136,13 +136,6 @@ def test_errors_can_be_sent_to_another_process(error: Any, again: Any) -> None:
         assert repr(getattr(sent, name)) == repr(value)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=TypeError,
-    reason='exceptions.py CorruptRowError: args has only the message, and key has no default, so '
-    'that copy and unpickle fail: pass both to super().__init__ (and keep __str__), or give key '
-    'a default',
-)
 @pytest.mark.parametrize('again', [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
 def test_a_corrupt_row_can_be_sent_to_another_process(again: Any) -> None:
     sent = again(CorruptRowError('m', key='users:5', column='a', value=b'x'))

@@ -63,10 +63,6 @@ def test_all_is_the_contract() -> None:
     assert len(rom.__all__) == len(set(rom.__all__))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='rom/__init__.py: __all__ is sorted constants first, as ruff does, not by plain sorted',
-)
 def test_all_is_sorted() -> None:
     assert rom.__all__ == sorted(rom.__all__)
 

@@ -188,12 +188,6 @@ def test_of_several_bases_the_first_has_precedence() -> None:
     assert both._columns['y'] is two.y
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py _columns(): bases are gone through one by one, not in the order of __mro__: a '
-    'column that a later base overrides is taken from an earlier one that only inherits it. What '
-    'encodes and the descriptor that checks are then two. Walk reversed(mro) over the own columns',
-)
 def test_in_a_diamond_the_columns_are_those_that_attributes_find() -> None:
     top = make('ModelTop', x=rom.Text())
     left = make('ModelLeft', (top,))
@@ -203,12 +197,6 @@ def test_in_a_diamond_the_columns_are_those_that_attributes_find() -> None:
     assert bottom._columns['x'] is right.x
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py _columns(): an inherited column that the body overrides with something else '
-    'stays in the schema, but its descriptor is gone: what is set is never written. Drop it, or '
-    'raise ColumnError',
-)
 def test_an_inherited_column_can_be_taken_away() -> None:
     base = make('ModelBase', a=rom.Text(), b=rom.Text())
     try:
@@ -218,11 +206,6 @@ def test_an_inherited_column_can_be_taken_away() -> None:
     assert list(sub._columns) == ['b', 'id']
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py _columns(): columns of a mixin that is no Model are not seen, yet their '
-    'descriptors work: setting one is a KeyError when it is saved. Take them in, or ColumnError',
-)
 def test_columns_of_a_plain_mixin_count_or_are_an_error() -> None:
     mixin = type('ModelMixin', (), {'a': rom.Text()})
     try:
@@ -325,12 +308,6 @@ def test_a_new_entity_is_in_the_session() -> None:
     assert not rom.session._identity.unsaved
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AttributeError,
-    reason='model.py Model.__init__(): the base has no schema, and says so as an AttributeError of '
-    'its insides; InvalidOperation: declare a subclass',
-)
 def test_the_base_has_no_entities() -> None:
     with pytest.raises(ORMError):
         rom.Model()
@@ -426,11 +403,6 @@ def test_full_wants_every_column_but_the_key() -> None:
     assert change.wanted['name'] == b'Ann' and change.wanted['data'] is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py _encoded(): with full=True a column that is not in the row is written with '
-    'its default if it happened to be read before, and left out if not; reading must not matter',
-)
 def test_what_full_writes_does_not_depend_on_what_was_read() -> None:
     untouched, read = loaded(name=b'Ann'), loaded(name=b'Ann')
     assert read.height == 1.5
@@ -453,11 +425,6 @@ def test_update_sets_all_or_nothing(wrong: dict[str, Any]) -> None:
     assert person.name == 'Ann' and not person._modified
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py update(): None for a required column, and the primary key, are refused only '
-    'while the columns are set one by one; those before them stay set',
-)
 @pytest.mark.parametrize('wrong', [{'name': None}, {'id': 7}, {'id': None}])
 def test_update_with_what_cannot_be_set_sets_nothing(wrong: dict[str, Any]) -> None:
     person = loaded(name=b'Ann')
@@ -487,22 +454,12 @@ def test_a_copy_is_new() -> None:
     assert (twin.name, twin.age) == ('Ann', 42)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py copy(): lists and dicts of Json columns are shared with the copy; a change of '
-    'one is written in both. Copy what is mutable',
-)
 def test_a_copy_shares_nothing_that_changes() -> None:
     person = loaded(name=b'Ann', tags=b'[]')
     person.copy().tags.append(1)
     assert person.tags == [] and not person._modified
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason='model.py copy(): goes through to_dict(), which takes an id for a new entity from the '
-    'server and throws it away',
-)
 def test_copying_a_new_entity_needs_no_server() -> None:
     try:
         twin = Person(name='Ann').copy()
@@ -519,11 +476,6 @@ def test_repr() -> None:
     assert repr(person) == "<model-people:5 name='Ann'>"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason='model.py __repr__(): repr of an int past 4300 digits raises; use show()',
-)
 def test_repr_of_a_huge_integer() -> None:
     assert repr(Person(name='Ann', age=10**5000)).startswith('<model-people:(new)')
 

@@ -1,4 +1,4 @@
-"""The fixtures that users get, as a user would use them: in a folder of their own, with their own pytest."""
+"""The fixtures that users get, as a user has them: in a folder and a pytest of their own."""
 
 import os
 import subprocess

@@ -124,12 +124,13 @@ end
 -- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
 local function is_too_large(search, first, stop, group)
     local size = stop - first
-    if size < search.large or not is_by_id(search.order, to_score(group)) then
+    if size < search.chunk or not is_by_id(search.order, to_score(group)) then
         return false
     end
     local sink, span = search.sink, search.model.span
     local wanted = sink.need - sink.count + sink.skip - sink.skipped
-    return math.min(1, wanted / size) * span < 4 * size
+    local walk = math.min(1, wanted / size) * span
+    return 2 * walk < size or size >= search.large and walk < 4 * size
 end
 
 -- Members and scores, in turn, of the next groups, all of them whole, and the rank that follows

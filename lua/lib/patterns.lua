@@ -1,10 +1,13 @@
 -- Patterns of `like`, matched character by character.
 --
 -- A pattern is a list of gaps, each followed by a literal text: {least, most, text}, `most` absent
--- for a gap without end. All places where a token can end are kept, so no pattern takes longer than
--- its length times that of the value.
+-- for a gap without end. A match begins where it is told to, and may leave over the text's end.
+--
+-- Where all gaps are without end, taking each literal where it is found first is right. Otherwise
+-- all places where a token can end are kept. Either way no pattern takes longer than its length
+-- times that of the text.
 
--- How long the UTF-8 character is that begins with this byte.
+-- How long the UTF-8 character is that begins at a place. What is no UTF-8 counts by bytes.
 local function length_of_character(text, at)
     local lead = string.byte(text, at)
     local length = 1
@@ -20,8 +23,37 @@ local function length_of_character(text, at)
     return length
 end
 
+-- Every gap's end is open. (At the end of a pattern, it need not say so.)
+local function is_open(pattern)
+    for position, token in ipairs(pattern) do
+        if token.most and not (position == #pattern and token.text == '') then
+            return false
+        end
+    end
+    return true
+end
+
+local function matches_at_first_sight(text, at, pattern, is_raw)
+    for _, token in ipairs(pattern) do
+        for _ = 1, token.least do
+            if at > #text then
+                return false
+            end
+            at = at + (is_raw and 1 or length_of_character(text, at))
+        end
+        if token.text ~= '' then
+            local _, last = string.find(text, token.text, at, true)
+            if not last then
+                return false
+            end
+            at = last + 1
+        end
+    end
+    return true
+end
+
 -- Where the characters of a text begin, from `at` on, and where the last one ends; and the
--- reverse: the number of the character that begins at a place. What is no UTF-8 counts by bytes.
+-- reverse: the number of the character that begins at a place.
 local function characters(text, at, is_raw)
     local places, numbers = {}, {}
     while at <= #text do
@@ -48,14 +80,11 @@ local function across_gap(reached, last, token)
     return open
 end
 
--- Whether a text matches a pattern, from the byte after the first `skip` on. Its end may be left
--- over.
-local function matches(text, skip, pattern, is_raw)
-    local places, numbers = characters(text, skip + 1, is_raw)
-    local last = #places
+local function matches_somehow(text, at, pattern, is_raw)
+    local places, numbers = characters(text, at, is_raw)
     local reached = {true}
     for _, token in ipairs(pattern) do
-        local open = across_gap(reached, last, token)
+        local open = across_gap(reached, #places, token)
         local size = #token.text
         reached = {}
         for number in pairs(open) do
@@ -70,4 +99,13 @@ local function matches(text, skip, pattern, is_raw)
         end
     end
     return true
+end
+
+-- Whether a text matches a pattern, from the byte after the first `skip` on.
+local function matches(text, skip, pattern, is_raw)
+    if pattern.is_open == nil then
+        pattern.is_open = is_open(pattern)
+    end
+    local how = pattern.is_open and matches_at_first_sight or matches_somehow
+    return how(text, skip + 1, pattern, is_raw)
 end

@@ -50,7 +50,8 @@ local function keep_all(search, ids, except)
     return ids
 end
 
--- In data without a bitmap, numbers are walked that may be no ids: a row tells, unless a filter did.
+-- In data without a bitmap, numbers are walked that may be no ids: the row tells, where no filter
+-- did.
 local function keep_existing(search, ids)
     if search.model.last and not search.collectable then
         return KEEP.all(search.model, nil, ids)

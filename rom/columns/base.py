@@ -239,10 +239,26 @@ class Column(Generic[T]):
             ) from None
 
     def __set__(self, entity: Holder, value: T | None) -> None:
-        if value is None:
-            self.__delete__(entity)
-        else:
-            entity._set(self.name, self.accept(entity, value))
+        entity._set(self.name, self.prepare(entity, value))
+
+    def __delete__(self, entity: Holder) -> None:
+        entity._set(self.name, self.prepare(entity, None))
+
+    def prepare(self, entity: Holder, value: Any) -> T | None:
+        """What is to be kept of a value that is set; None removes the column.
+
+        Raises:
+            InvalidColumnValue: the column does not take it.
+            InvalidOperation: the column is required, or may not be set at all.
+        """
+        if value is not None:
+            return self.accept(entity, value)
+        if self.required:
+            raise InvalidOperation(
+                f'{type(entity).__name__}.{self.name} is required and cannot be removed; '
+                'set another value, or declare it without required=True'
+            )
+        return None
 
     def accept(self, entity: Holder, value: Any) -> T:
         """The value as the column keeps it, or an error that names the model."""
@@ -250,14 +266,6 @@ class Column(Generic[T]):
             return self.check(value)
         except InvalidColumnValue as error:
             raise InvalidColumnValue(f'{type(entity).__name__}.{error}') from None
-
-    def __delete__(self, entity: Holder) -> None:
-        if self.required:
-            raise InvalidOperation(
-                f'{type(entity).__name__}.{self.name} is required and cannot be removed; '
-                'set another value, or declare it without required=True'
-            )
-        entity._set(self.name, None)
 
     def initial(self, entity: Holder, given: Mapping[str, Any]) -> T | None:
         """The value of a new entity.

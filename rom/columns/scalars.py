@@ -70,7 +70,7 @@ def _number(raw: bytes) -> int:
 
 
 class Float(Column[float]):
-    """A double. Whole numbers are taken too; NaN cannot be indexed.
+    """A double. Ints are taken too, and kept so if a double can be as exact. No NaN in an index.
 
     Example::
 
@@ -84,12 +84,15 @@ class Float(Column[float]):
 
     def check(self, value: Any) -> float:
         try:
-            number = float(value if isinstance(value, (str, bytes)) else super().check(value))
+            given = float(value) if isinstance(value, (str, bytes)) else super().check(value)
+            double = float(given)
         except OverflowError:
             self.refuse(value, 'is too large for a float')
         except ValueError:
             self.refuse(value)
-        return self.sortable(number, value) if self.index else number
+        if self.index:
+            self.sortable(double, value)
+        return given if given == double else double
 
     def encode(self, value: float) -> bytes:
         return repr(value).encode('ascii')
@@ -101,7 +104,7 @@ class Float(Column[float]):
         return {'': value}
 
     def score(self, value: Any) -> float:
-        return self.sortable(self.check(value), value)
+        return self.sortable(float(self.check(value)), value)
 
 
 class Decimal(Column[decimal.Decimal]):
@@ -222,10 +225,7 @@ class PrimaryKey(Integer):
         found: int | None = entity._need_id()
         return found
 
-    def __set__(self, entity: Any, value: int | None) -> None:
-        raise InvalidOperation(self._given_by_server(entity))
-
-    def __delete__(self, entity: Any) -> None:
+    def prepare(self, entity: Any, value: Any) -> int | None:
         raise InvalidOperation(self._given_by_server(entity))
 
     def _given_by_server(self, entity: Any) -> str:

@@ -9,6 +9,10 @@ from rom.exceptions import InvalidColumnValue
 _SHOWN = 200
 
 
+class NoUTF8(InvalidColumnValue):
+    """Text that UTF-8 cannot store."""
+
+
 def as_bytes(value: str | bytes) -> bytes:
     """UTF-8 for text; bytes as they are.
 
@@ -22,7 +26,7 @@ def as_bytes(value: str | bytes) -> bytes:
         # Nearly all are text; asking six each time would cost a third of a save.
         return value.encode('utf-8') if type(value) is str else six.ensure_binary(value, 'utf-8')
     except UnicodeEncodeError as error:
-        raise InvalidColumnValue(
+        raise NoUTF8(
             f'{value!r} holds a lone surrogate at position {error.start}, '
             'which UTF-8 cannot store; replace or remove it'
         ) from None

@@ -98,18 +98,7 @@ class Thing:
 # Encodings.
 
 
-WHOLE = pytest.mark.xfail(
-    strict=True,
-    reason='columns/scalars.py Float: an int is stored as its float (3.0), rom 1.x stores it as '
-    'it is (3); a composite unique value with it then differs from the one that 1.x claimed',
-)
-
-
-def marked(case: dict[str, Any]) -> Any:
-    return pytest.param(case, marks=WHOLE if name(case) == "Float-{'int': '3'}" else ())
-
-
-@pytest.mark.parametrize('case', [marked(case) for case in CASES], ids=name)
+@pytest.mark.parametrize('case', CASES, ids=name)
 def test_values_are_stored_as_by_rom_1(case: dict[str, Any]) -> None:
     column = KINDS[case['column']]()
     stored = column.encode(column.check(made(case['value'])))

@@ -82,17 +82,20 @@ class World:
         """Run a story to its end."""
         return asyncio.run(story)
 
-    @asynccontextmanager
-    async def client(self) -> AsyncIterator[Any]:
-        """A client of its own, for `session`."""
+    def connect(self) -> Any:
+        """A client for `wrap`; end it with `close`."""
         if self.kind == SYNC:
             retry = redis.retry.Retry(NoBackoff(), self._retries)
-            with redis.Redis(retry=retry, **self._settings) as client:
-                yield client
+            return redis.Redis(retry=retry, **self._settings)
+        again = redis.asyncio.retry.Retry(NoBackoff(), self._retries)
+        return redis.asyncio.Redis(retry=again, **self._settings)
+
+    async def close(self, client: Any) -> None:
+        """Close a client's connections."""
+        if self.kind == SYNC:
+            client.close()
         else:
-            again = redis.asyncio.retry.Retry(NoBackoff(), self._retries)
-            async with redis.asyncio.Redis(retry=again, **self._settings) as other:
-                yield other
+            await client.aclose()
 
     def wrap(self, client: Any) -> Any:
         """A session on this client, to be awaited."""
@@ -103,5 +106,9 @@ class World:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Any]:
         """A session with a client of its own; the current one meanwhile."""
-        async with self.client() as client, self.wrap(client) as session:
-            yield session
+        client = self.connect()
+        try:
+            async with self.wrap(client) as session:
+                yield session
+        finally:
+            await self.close(client)

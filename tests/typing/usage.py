@@ -1,4 +1,4 @@
-"""What a type checker knows of a program that uses rom. Not run: `scripts/check` has mypy read it."""
+"""What a type checker knows of a program that uses rom. `scripts/check` has mypy read it."""
 
 import datetime
 import decimal
