@@ -85,8 +85,8 @@ end
 local function rows_are_as_expected(rows, when_gone)
     for _, row in ipairs(rows) do
         local key, fields, expected, becomes = row[1], row[2], row[3], row[4] or {}
-        local found = redis.pcall('HMGET', key, unpack(fields))
-        if found.err then
+        local is_hash, found = pcall(fields_of, key, fields)
+        if not is_hash then
             return {'unreadable', key}
         end
         if is_empty(found) and redis.call('EXISTS', key) == 0 then
@@ -185,8 +185,10 @@ end
 
 local function write_rows()
     for _, insert in ipairs(request.inserts) do
-        local head, id, primary, pairs_of_row = insert[1], insert[2], insert[3], insert[4]
-        redis.call('HSET', head .. id, primary, id, unpack(pairs_of_row))
+        local head, id, primary, row = insert[1], insert[2], insert[3], insert[4]
+        row[#row + 1] = primary
+        row[#row + 1] = id
+        in_chunks('HSET', head .. id, row)
     end
     for _, update in ipairs(request.updates) do
         local key, fields, becomes = update[1], update[2], update[4]

@@ -39,6 +39,15 @@ local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
 
+local function by_size(parts)
+    local sorted = {}
+    for index, part in ipairs(parts) do
+        sorted[index] = part
+    end
+    table.sort(sorted, function(a, b) return a.size < b.size end)
+    return sorted
+end
+
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
     local where = request.where
@@ -48,6 +57,7 @@ local function open_search()
     return {
         model = model,
         parts = parts,
+        by_size = by_size(parts),
         where = where,
         collectable = is_collectable({kind = 'and', nodes = parts}),
         order = request.order,
@@ -138,6 +148,9 @@ local function write_position(position)
         return ''
     end
     position.rank = nil
+    if position.member then
+        position.score = ask('ZSCORE', position.key, position.member)
+    end
     return cmsgpack.pack(position)
 end
 

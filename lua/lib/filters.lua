@@ -151,34 +151,35 @@ function KEEP.lex(model, node, ids)
     return those(ids, function(id) return node.known[id] end)
 end
 
--- Both kinds of range stand between two ranks of a sorted set: of some ids, between two ranks. The
--- list has members and scores in turn.
-local function ids_of_members(model, node, members)
-    local ids = {}
-    for position = 1, #members, 2 do
-        local id = members[position]
-        if node.kind == 'lex' then
-            local value
-            value, id = value_and_id(id)
-            if not value or not is_value_within(node, value) then
-                id = nil
-            end
-        elseif node.exact
-            and not is_exactly_within(model, node, id, to_score(members[position + 1])) then
-            id = nil
-        end
-        if id then
+-- Both kinds of range stand between two ranks of a sorted set. A function for each kind gives the
+-- ids of some members that are there.
+local IDS_OF = {}
+
+function IDS_OF.lex(_, node, members)
+    local ids, any = {}, not (node.head or node.pattern)
+    for _, member in ipairs(members) do
+        local value, id = value_and_id(member)
+        if id and (any or is_value_within(node, value)) then
             ids[#ids + 1] = id
         end
     end
     return ids
 end
 
+function IDS_OF.range(model, node, members)
+    return node.exact and KEEP.range(model, node, members) or members
+end
+
+-- The ids between two ranks, and the last member looked at.
+local function ids_between(model, node, first, stop)
+    local members = ask('ZRANGE', node.key, first, stop - 1)
+    return IDS_OF[node.kind](model, node, members), members[#members]
+end
+
 local function collect_range(model, node)
-    local ids = {}
-    for first = node.first, node.first + node.size - 1, STEP do
-        local last = math.min(first + STEP, node.first + node.size) - 1
-        append(ids, ids_of_members(model, node, ask('ZRANGE', node.key, first, last, 'WITHSCORES')))
+    local ids, stop = {}, node.first + node.size
+    for first = node.first, stop - 1, STEP do
+        append(ids, (ids_between(model, node, first, math.min(first + STEP, stop))))
     end
     return ids
 end

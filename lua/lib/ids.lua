@@ -6,17 +6,20 @@
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
 
--- A byte's bits that are set: bit 0 is the highest, as in SETBIT.
-local BITS = {}
-for byte = 0, 255 do
-    local set = {}
-    for offset = 0, 7 do
-        if bit.band(byte, bit.rshift(128, offset)) ~= 0 then
-            set[#set + 1] = offset
+-- A byte's bits that are set, worked out when they are first asked for. Bit 0 is the highest, as in
+-- SETBIT.
+local BITS = setmetatable({}, {
+    __index = function(known, byte)
+        local set = {}
+        for offset = 0, 7 do
+            if bit.band(byte, bit.rshift(128, offset)) ~= 0 then
+                set[#set + 1] = offset
+            end
         end
-    end
-    BITS[byte] = set
-end
+        known[byte] = set
+        return set
+    end,
+})
 
 -- What is known of a model's ids: `span` is how many there are, or may be.
 local function open_model(head, live, counter)

@@ -114,11 +114,23 @@ local function ranks_of_group(order, group)
     return math.max(first, order.first), math.min(stop, order.stop)
 end
 
-local function name_of_group(order, members, position)
+-- The name of the group of the first or the last member. Members of kind 'score' come with scores.
+local function name_of_group(order, members, is_first)
     if #members == 0 then
         return nil
+    elseif order.kind == 'text' then
+        return head_of(members[is_first and 1 or #members])
     end
-    return order.kind == 'text' and head_of(members[position]) or members[position + 1]
+    return members[is_first and 2 or #members]
+end
+
+local function read_members(order, first, stop)
+    if first >= stop then
+        return {}
+    elseif order.kind == 'text' then
+        return ask('ZRANGE', order.key, first, stop - 1)
+    end
+    return ask('ZRANGE', order.key, first, stop - 1, 'WITHSCORES')
 end
 
 -- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
@@ -133,8 +145,8 @@ local function is_too_large(search, first, stop, group)
     return 2 * walk < size or size >= search.large and walk < 4 * size
 end
 
--- Members and scores, in turn, of the next groups, all of them whole, and the rank that follows
--- in the order asked for; or the name of one group that is too large.
+-- The members of the next groups, all of them whole, and the rank that follows in the order asked
+-- for; or the name of one group that is too large.
 local function next_members(search, rank)
     local order, chunk = search.order, next_chunk(search)
     local reverse = order.reverse
@@ -143,51 +155,57 @@ local function next_members(search, rank)
     if first >= stop then
         return {}, rank
     end
-    local function read(from, to)
-        return from < to and ask('ZRANGE', order.key, from, to - 1, 'WITHSCORES') or {}
-    end
-    local members = read(first, stop)
-    local group = name_of_group(order, members, reverse and 1 or #members - 1)
+    local members = read_members(order, first, stop)
+    local group = name_of_group(order, members, reverse)
     local group_first, group_stop = ranks_of_group(order, group)
     if is_too_large(search, group_first, group_stop, group) then
         if reverse and group_stop >= rank or not reverse and group_first <= rank then
             return nil, nil, group
         elseif reverse then
-            return read(group_stop, rank), group_stop
+            return read_members(order, group_stop, rank), group_stop
         end
-        return read(rank, group_first), group_first
+        return read_members(order, rank, group_first), group_first
     elseif reverse then
-        local all = read(group_first, first)
+        local all = read_members(order, group_first, first)
         append(all, members)
         return all, group_first
     end
-    append(members, read(stop, group_stop))
+    append(members, read_members(order, stop, group_stop))
     return members, group_stop
 end
 
--- Members that match, as entries.
-local function matching_entries(search, members)
+-- The members that match, as entries {id, group, value}. A filter on the same index is not asked
+-- again, but for what its bounds do not say.
+local MATCHING = {}
+
+function MATCHING.score(search, members)
+    local order, ids, score_of = search.order, {}, {}
+    for position = 1, #members, 2 do
+        local id = members[position]
+        ids[#ids + 1] = id
+        score_of[id] = members[position + 1]
+    end
+    local bound = order.part and search.parts[order.part]
+    ids = keep_all(search, ids, bound and not bound.exact and {[bound] = true})
+    local entries = {}
+    for position, id in ipairs(ids) do
+        entries[position] = {id = id, group = to_score(score_of[id])}
+    end
+    return entries
+end
+
+function MATCHING.text(search, members)
     local order, ids, of_id = search.order, {}, {}
     local bound = order.part and search.parts[order.part]
-    for position = 1, #members, 2 do
-        local entry
-        if order.kind == 'text' then
-            local value, id = value_and_id(members[position])
-            entry = {id = id, value = value, group = head_of(members[position])}
-        else
-            entry = {id = members[position], group = to_score(members[position + 1])}
-        end
-        local is_within = not bound
-            or bound.kind == 'lex' and entry.id and is_value_within(bound, entry.value)
-            or bound.kind == 'range' and (not bound.exact
-                or is_exactly_within(search.model, bound, entry.id, entry.group))
-        if entry.id and is_within then
-            ids[#ids + 1] = entry.id
-            of_id[entry.id] = entry
+    for _, member in ipairs(members) do
+        local value, id = value_and_id(member)
+        if id and (not bound or is_value_within(bound, value)) then
+            ids[#ids + 1] = id
+            of_id[id] = {id = id, value = value, group = head_of(member)}
         end
     end
     local entries = {}
-    for position, id in ipairs(keep_all(search, ids, order.part)) do
+    for position, id in ipairs(keep_all(search, ids, bound and {[bound] = true})) do
         entries[position] = of_id[id]
     end
     return entries
@@ -229,11 +247,9 @@ function WALK.order(search, position)
     if group then
         return {mode = 'group', group = group}
     end
-    search.looked = search.looked + #members / 2
-    pour(search.sink, sorted_by_groups(search, matching_entries(search, members)))
-    return after_group(
-        search, upto, name_of_group(order, members, order.reverse and 1 or #members - 1)
-    )
+    search.looked = search.looked + math.abs(upto - rank)
+    pour(search.sink, sorted_by_groups(search, MATCHING[order.kind](search, members)))
+    return after_group(search, upto, name_of_group(order, members, order.reverse))
 end
 
 -- Along all ids, for those of one large group.
@@ -273,7 +289,7 @@ end
 function WALK.tail(search, position)
     local driver = search.driver
     if driver and search.parts[driver].size <= search.small then
-        pour(search.sink, those_without(search, gather(search, driver)))
+        pour(search.sink, sorted_ids(those_without(search, gather(search, driver))))
         return nil
     end
     local ids, looked = next_ids(search, position)

@@ -40,10 +40,11 @@ local function pour(sink, ids, only_count)
     end
 end
 
--- The ids for which all parts hold, except the one that is being walked.
-local function keep_all(search, ids, except)
-    for index, part in ipairs(search.parts) do
-        if index ~= except then
+-- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
+-- anyway.
+local function keep_all(search, ids, known)
+    for _, part in ipairs(search.by_size) do
+        if not (known and known[part]) then
             ids = keep(search.model, part, ids)
         end
     end
@@ -107,27 +108,43 @@ function WALK.index(search, position)
         or position.member and rank_after(part.key, position.score, position.member)
         or part.first
     local upto = math.min(rank + next_chunk(search), stop)
-    local members = ask('ZRANGE', part.key, rank, upto - 1, 'WITHSCORES')
+    local ids, member = ids_between(search.model, part, rank, upto)
     search.looked = search.looked + upto - rank
-    local ids = ids_of_members(search.model, part, members)
     if part.many then
         ids = not_seen(search, ids)
     end
-    pour(search.sink, keep_all(search, ids, position.part), search.only_count)
-    return upto < stop and {
-        mode = 'index', part = position.part, rank = upto,
-        member = members[#members - 1], score = members[#members],
-    } or nil
+    pour(search.sink, keep_all(search, ids, {[part] = true}), search.only_count)
+    return upto < stop
+        and {mode = 'index', part = position.part, rank = upto, key = part.key, member = member}
+        or nil
 end
 
--- All matches at once, by way of one part; each once, ascending.
+-- What several sets have in common is for the server to find.
+local function gather_sets(search)
+    local keys, known = {}, {}
+    for _, part in ipairs(search.parts) do
+        if part.kind == 'set' then
+            keys[#keys + 1] = part.key
+            known[part] = true
+        end
+    end
+    return keep_all(search, ask('SINTER', unpack(keys)), known)
+end
+
+-- All matches at once, by way of one part; each once, in any order.
 local function gather(search, driver)
     local part = search.parts[driver]
+    if part.kind == 'set' then
+        return gather_sets(search)
+    end
     local ids = COLLECT[part.kind](search.model, part)
-    search.looked = search.looked + #ids
-    return sorted_ids(keep_all(search, ids, driver))
+    if part.kind ~= 'range' then
+        ids = not_seen(search, ids)
+    end
+    return keep_all(search, ids, {[part] = true})
 end
 
 function WALK.gather(search, position)
-    pour(search.sink, gather(search, position.part), search.only_count)
+    local ids = gather(search, position.part)
+    pour(search.sink, search.only_count and ids or sorted_ids(ids), search.only_count)
 end

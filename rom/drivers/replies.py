@@ -53,7 +53,8 @@ def own_errors(connection: Any) -> Iterator[None]:
             raise ServerError(f'{_where(connection)} refused to let us in: {error}') from None
         raise ServerUnavailable(
             f'no answer from Redis at {_where(connection)}: {str(error).rstrip(".")}. '
-            'Start a server there, or name another with rom.util.set_connection_settings(...) or ROM_REDIS_URI; '
+            'Start a server there, or name another with rom.util.set_connection_settings(...) '
+            'or ROM_REDIS_URI; '
             "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom[embedded]')"
         ) from None
     except redis.exceptions.RedisError as error:

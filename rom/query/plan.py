@@ -93,11 +93,17 @@ class All:
     nodes: tuple[Node, ...] = ()
 
     def as_map(self) -> dict[str, Any]:
-        if not self.nodes:
+        nodes = self.flat()
+        if not nodes:
             return {'kind': 'all'}
-        if len(self.nodes) == 1:
-            return self.nodes[0].as_map()
-        return {'kind': 'and', 'nodes': [node.as_map() for node in self.nodes]}
+        if len(nodes) == 1:
+            return nodes[0].as_map()
+        return {'kind': 'and', 'nodes': [node.as_map() for node in nodes]}
+
+    def flat(self) -> tuple[Node, ...]:
+        """The nodes, those of nested `All` in the place of these."""
+        parts = (node.flat() if isinstance(node, All) else (node,) for node in self.nodes)
+        return tuple(node for part in parts for node in part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ is right.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +105,7 @@ TEXTS = st.sampled_from(
 BYTES = st.sampled_from([b'', b'a', b'\0', b'\xff\xfe', b'\xc3\xa9', bytes(range(250, 256))])
 NUMBERS = st.sampled_from([0, 1, 2, -1, 2**53, 2**53 + 1, 2**64, -(2**70), 10**400])
 FLOATS = st.sampled_from([0.0, -0.0, 1.5, 1e22, 0.1, 5e-324, float('inf'), float('-inf'), 2.0**70])
-JSONS = st.sampled_from([{}, [], {'a': 1}, {'a': [None, 'é']}, [1, 2]])
+JSONS = st.sampled_from(['{}', '[]', '{"a": 1}', '{"a": [null, "é"]}', '[1, 2]']).map(json.loads)
 KINDS: dict[type, st.SearchStrategy[Any]] = {
     rom.Text: TEXTS,
     rom.String: BYTES,
