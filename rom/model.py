@@ -249,9 +249,10 @@ class Model(metaclass=ModelMeta):
         if full or force:
             wanted = self._encoded(name for name in schema.columns if name != schema.primary)
         else:
-            wanted = self._encoded({*self._changed, *self._mutated()})
+            named = self._encoded({*self._changed, *self._mutated()})
             stored = self._stored
-            wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
+            wanted = {name: raw for name, raw in named.items() if raw != stored.get(name)}
+            self._changed.intersection_update(wanted)  # the others were set to what was there
             if not wanted:
                 return None
         known = {name: self._values[name] for name in wanted if name in self._values}

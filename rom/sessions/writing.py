@@ -113,9 +113,7 @@ class Writing(Known):
                     entity._id,
                 )
             change = entity._change(full, force)
-            if change is None:
-                entity._changed.clear()  # what was set is what was there
-            else:
+            if change is not None:
                 pairs.append((entity, change))
         if not pairs:
             return 0
