@@ -18,6 +18,9 @@ local request = cmsgpack.unpack(ARGV[1])
 
 local function ids_of_unique_values()
     local ids = {}
+    if #request.values == 0 then
+        return ids
+    end
     for _, id in ipairs(fields_of(request.unique, request.values)) do
         if id then
             ids[#ids + 1] = id

@@ -14,7 +14,7 @@
 --          page     = at most so many rows come; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
 --          budget   = after so many candidates the script ends, and says where to go on
---          chunk    = so many candidates are looked at first, at least; more each time
+--          chunk    = so many candidates are looked at first, more each time; absent: by `need`
 --          position = where to go on: what an earlier reply said; absent: at the beginning
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
@@ -23,18 +23,20 @@
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
 --          'wrong type', key   this key holds something else
+--          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
 -- @include lib/ask
--- @include lib/numbers
 -- @include lib/ids
--- @include lib/patterns
--- @include lib/filters
+-- @include lib/trees
 -- @include lib/walks
 -- @include lib/order
+-- @include lib/sort
 -- @include lib/rows
 
 local SPARSE = 16           -- walk all ids for one of so many, but not for fewer
 local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
+local GATHER_GAIN = 2       -- the same, against gathering sets
+local SMALLEST_CHUNK = 64
 local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -66,17 +68,19 @@ local function open_search()
         small = request.small,
         large = request.budget,
         wanted = wanted,
-        chunk = math.max(request.chunk, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
+        chunk = request.chunk
+            or math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
         looked = 0,
         seen = {},
     }
 end
 
--- The part to find candidates by. No string is found by its id: a range of strings goes first.
+-- The part to find candidates by: the smallest. But what strings an id has, no row may tell, and
+-- then all ids of a range of strings are gathered anyway; so such a range goes first.
 local function choose_driver(search)
     local strings, best
     for index, part in ipairs(search.parts) do
-        if part.kind == 'lex' then
+        if part.kind == 'lex' and not part.field then
             if not strings or part.size > search.parts[strings].size then
                 strings = index
             end
@@ -87,7 +91,18 @@ local function choose_driver(search)
     return strings or best, strings
 end
 
--- Where to begin without an order.
+-- How many of so many candidates have to be looked at until there are enough matches.
+local function length_of_walk(search, candidates, known)
+    local share = 1
+    for index, part in ipairs(search.parts) do
+        if index ~= known then
+            share = share * math.min(1, part.size / math.max(search.model.span, 1))
+        end
+    end
+    return math.min(candidates, search.wanted / share)
+end
+
+-- Where to begin without an order; and how far to walk before gathering all matches after all.
 local function begin_unsorted(search)
     local driver = search.driver
     local part = driver and search.parts[driver]
@@ -95,36 +110,28 @@ local function begin_unsorted(search)
         return {mode = 'ids'}
     elseif part.kind == 'range' or part.kind == 'lex' then
         return {mode = 'index', part = driver}
-    elseif part.size <= search.small or part.size * SPARSE < search.model.span then
-        return {mode = 'gather', part = driver}
     end
-    return {mode = 'ids'}
+    local span = search.model.span
+    local is_small = part.size <= search.small or part.size * SPARSE < span
+    if not is_small then
+        return {mode = 'ids'}
+    elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
+        return {mode = 'ids'}, part.size
+    end
+    return {mode = 'gather', part = driver}
 end
 
--- How many members of the order's index have to be looked at until there are enough matches.
-local function length_of_walk(search)
-    local order, share = search.order, 1
-    for index, part in ipairs(search.parts) do
-        if index ~= order.part then
-            share = share * math.min(1, part.size / math.max(search.model.span, 1))
-        end
-    end
-    return math.min(order.stop - order.first, search.wanted / share)
-end
-
--- Where to begin with an order; and how far to walk before sorting after all.
-local function begin_sorted(search, has_strings)
+-- Where to begin with an order; and how far to walk before sorting all matches after all.
+local function begin_sorted(search, strings)
     local order, driver = search.order, search.driver
     local part = driver and search.parts[driver]
-    local is_alone = order.part and #search.parts == 1
-    if not part or is_alone then
+    if not part or order.part and #search.parts == 1 then
         return {mode = 'order'}
-    end
-    local in_walk = has_strings and order.part == driver
-    if part.size > search.small and (in_walk or not has_strings) then
+    elseif strings and order.part ~= driver then
+        return {mode = 'sort', part = driver}
+    elseif part.size > search.small then
         return {mode = 'order'}
-    end
-    if (in_walk or not has_strings) and length_of_walk(search) * WALK_COST < part.size then
+    elseif length_of_walk(search, order.stop - order.first, order.part) * WALK_COST < part.size then
         return {mode = 'order'}, 2 * part.size
     end
     return {mode = 'sort', part = driver}
@@ -138,7 +145,7 @@ local function count_at_once(search)
     end
     local is_plain = part.kind == 'set'
         or part.kind == 'range' and not part.exact
-        or part.kind == 'lex' and not part.many and not part.head and not part.pattern
+        or part.kind == 'lex' and part.field and part.plain
     return #search.parts == 1 and is_plain and part.size
 end
 
@@ -186,19 +193,26 @@ local function reply_unsorted(search)
     return reply('unsorted', search, nil)
 end
 
+-- All matches are found at once.
+local function reply_gathered(search)
+    local order = search.order
+    if order and order.kind == 'text' then
+        return reply_unsorted(search)
+    end
+    search.sink, search.seen = new_sink(request.skip, request.need), {}
+    WALK[order and 'sort' or 'gather'](search, {part = search.driver})
+    return reply('ok', search, nil)
+end
+
 -- Walk on until there are enough matches, or none are left, or it takes too long. What was only
--- tried, and took longer than `patience`, is given up: all matches are gathered and sorted.
+-- tried, and took longer than `patience`, is given up.
 local function walk(search, position, patience)
     local sink = search.sink
-    local must_finish = position.part and search.parts[position.part].many and request.skip > 0
+    local part = search.parts[position.part]
+    local must_finish = part and part.kind == 'lex' and not part.field and request.skip > 0
     while position and not is_full(sink) do
         if patience and search.looked >= patience then
-            if search.order.kind == 'text' then
-                return reply_unsorted(search)
-            end
-            search.sink = new_sink(request.skip, request.need)
-            WALK.sort(search, {part = search.driver})
-            return reply('ok', search, nil)
+            return reply_gathered(search)
         elseif not patience and search.looked >= request.budget and not must_finish then
             return reply('ok', search, position)
         end
@@ -207,11 +221,11 @@ local function walk(search, position, patience)
     return reply('ok', search, nil)
 end
 
-local function begin(search, has_strings)
+local function begin(search, strings)
     if request.position then
         return cmsgpack.unpack(request.position)
     elseif search.order then
-        return begin_sorted(search, has_strings)
+        return begin_sorted(search, strings)
     end
     return begin_unsorted(search)
 end
@@ -230,14 +244,14 @@ local function story()
         search.sink.count = known
         return reply('ok', search, nil)
     end
-    local has_strings
-    search.driver, has_strings = choose_driver(search)
+    local strings
+    search.driver, strings = choose_driver(search)
     if order then
         bound_order(search)
     end
-    local position, patience = begin(search, has_strings)
-    if position.mode == 'sort' and order.kind == 'text' then
-        return reply_unsorted(search)
+    local position, patience = begin(search, strings)
+    if position.mode == 'sort' or position.mode == 'gather' then
+        return reply_gathered(search)
     end
     return walk(search, position, patience)
 end

@@ -249,10 +249,9 @@ class Model(metaclass=ModelMeta):
         if full or force:
             wanted = self._encoded(name for name in schema.columns if name != schema.primary)
         else:
-            named = self._encoded({*self._changed, *self._mutated()})
+            wanted = self._encoded({*self._changed, *self._mutated()})
             stored = self._stored
-            wanted = {name: raw for name, raw in named.items() if raw != stored.get(name)}
-            self._changed.intersection_update(wanted)  # the others were set to what was there
+            wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
             if not wanted:
                 return None
         known = {name: self._values[name] for name in wanted if name in self._values}
@@ -275,17 +274,17 @@ class Model(metaclass=ModelMeta):
         """A change was carried out, and the row is known to be this now."""
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._attempt = id, False, False, None
-        for name, value in list(self._values.items()):
-            if name in change.wanted:
-                if value is change.values.get(name):
-                    self._changed.discard(name)
-            elif name not in self._changed and stored.get(name) != self._stored.get(name):
+        for name in self._values.keys() - change.wanted.keys() - self._changed:
+            if stored.get(name) != self._stored.get(name):
                 del self._values[name]  # another writer's value is known now
         for name in self._schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
                 self._seen[name] = raw
         self._stored = {**stored, primary: b'%d' % id}
+        # What was set to what is there is no change; what was set while the server wrote is one.
+        left = self._encoded(self._changed)
+        self._changed = {name for name, raw in left.items() if raw != self._stored.get(name)}
 
     # What programs use.
 

@@ -6,21 +6,21 @@ local function ask(command, key, ...)
     local reply = redis.pcall(command, key, ...)
     if type(reply) == 'table' and reply.err then
         if string.find(reply.err, 'WRONGTYPE', 1, true) then
-            error({wrong_type = key})
+            error({status = 'wrong type', what = key})
         end
         error(reply.err)
     end
     return reply
 end
 
--- Run `story`; what it returns, or a reply that names the key of the wrong type.
+-- Run `story`; what it returns, or a reply that says why there is none.
 local function tell(story)
     local is_well, result = pcall(story)
     if is_well then
         return result
     end
-    if type(result) == 'table' and result.wrong_type then
-        return {'wrong type', result.wrong_type}
+    if type(result) == 'table' and result.status then
+        return {result.status, result.what}
     end
     error(result)
 end

@@ -8,14 +8,19 @@
 -- set     key                                            members of a set; of a sorted set as well
 -- range   key, low, high, exact = {field, low, high}     scores between two, both included; where
 --                                                        `exact` bounds are met, the row decides
--- lex     key, low, high, head, skip, pattern, raw,      members between two strings, whose value
---         many                                           has a head and matches a pattern
+-- lex     key, low, high, head, pattern, raw, plain,     members between two strings, whose value
+--         field, lowers, turned                          has a head and matches a pattern; `plain`:
+--                                                        all of them do; `field`: an id has one,
+--                                                        and the row tells which
 -- and     nodes                                          in all of the nodes
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node
 -- all                                                    all there are
 
-local STEP = 1000  -- ids in one command
+-- @include lib/ask
+-- @include lib/lists
+-- @include lib/numbers
+-- @include lib/patterns
 
 local SIZE, KEEP, COLLECT = {}, {}, {}
 
@@ -29,40 +34,6 @@ local function keep(model, node, ids)
         return ids
     end
     return KEEP[node.kind](model, node, ids)
-end
-
-local function append(list, more)
-    for _, item in ipairs(more) do
-        list[#list + 1] = item
-    end
-end
-
--- The ids that `passes` is true of.
-local function those(ids, passes)
-    local kept = {}
-    for position, id in ipairs(ids) do
-        if passes(id, position) then
-            kept[#kept + 1] = id
-        end
-    end
-    return kept
-end
-
--- What a variadic command answers for each of the ids.
-local function ask_each(command, key, ids)
-    if #ids == 0 then
-        return {}
-    elseif #ids <= STEP then
-        return ask(command, key, unpack(ids))
-    end
-    local answers = {}
-    for first = 1, #ids, STEP do
-        local some = ask(command, key, unpack(ids, first, math.min(first + STEP - 1, #ids)))
-        for position = 1, #some do
-            answers[first + position - 1] = some[position]
-        end
-    end
-    return answers
 end
 
 -- Sets. The index of a named number has the same form of key, and holds the ids that have one.
@@ -99,7 +70,7 @@ local function is_exactly_within(model, node, id, score)
     if not (is_low or is_high) then
         return true
     end
-    local number = exact.field == '' and id or ask('HGET', model.head .. id, exact.field)
+    local number = exact.field == '' and id or value_in_row(model, id, exact.field)
     return number
         and not (is_low and compare_integers(number, exact.low) < 0)
         and not (is_high and compare_integers(number, exact.high) > 0)
@@ -130,8 +101,9 @@ local function value_and_id(member)
 end
 
 local function is_value_within(node, value)
-    return (not node.head or string.sub(value, 1, #node.head) == node.head)
-        and (not node.pattern or matches(value, node.skip, node.pattern, node.raw))
+    return node.plain
+        or string.sub(value, 1, #node.head) == node.head
+            and matches(value, #node.head, node.pattern, node.raw)
 end
 
 function SIZE.lex(_, node)
@@ -140,15 +112,41 @@ function SIZE.lex(_, node)
     return ask('ZLEXCOUNT', node.key, node.low, node.high)
 end
 
--- No id says what its string is: all ids of the range are gathered, once.
-function KEEP.lex(model, node, ids)
+-- All ids of a node, as the keys of a table, collected once.
+local function ids_known(model, node)
     if not node.known then
         node.known = {}
-        for _, id in ipairs(COLLECT.lex(model, node)) do
+        for _, id in ipairs(COLLECT[node.kind](model, node)) do
             node.known[id] = true
         end
     end
-    return those(ids, function(id) return node.known[id] end)
+    return node.known
+end
+
+-- What the index has of a value that a row has; nil if only Python knows.
+local function as_indexed(node, stored)
+    if string.find(stored, '[\128-\255]') then
+        return nil
+    end
+    local value = node.lowers and string.lower(stored) or stored
+    return node.turned and string.reverse(value) or value
+end
+
+-- No id says what its strings are. A row may say it; all ids of the range together always do.
+function KEEP.lex(model, node, ids)
+    if not node.field or node.known or #ids > node.size then
+        local known = ids_known(model, node)
+        return those(ids, function(id) return known[id] end)
+    end
+    return those(ids, function(id)
+        local stored = value_in_row(model, id, node.field) or ''
+        local value = as_indexed(node, stored)
+        if value then
+            return value ~= '' and string.sub(value, 1, #node.head) == node.head
+                and matches(value, #node.head, node.pattern, node.raw)
+        end
+        return ids_known(model, node)[id]
+    end)
 end
 
 -- Both kinds of range stand between two ranks of a sorted set. A function for each kind gives the
@@ -156,10 +154,10 @@ end
 local IDS_OF = {}
 
 function IDS_OF.lex(_, node, members)
-    local ids, any = {}, not (node.head or node.pattern)
+    local ids = {}
     for _, member in ipairs(members) do
         local value, id = value_and_id(member)
-        if id and (any or is_value_within(node, value)) then
+        if id and is_value_within(node, value) then
             ids[#ids + 1] = id
         end
     end
@@ -185,102 +183,3 @@ local function collect_range(model, node)
 end
 
 COLLECT.range, COLLECT.lex = collect_range, collect_range
-
--- Trees.
-
-SIZE['and'] = function(model, node)
-    local smallest = math.huge
-    for _, part in ipairs(node.nodes) do
-        smallest = math.min(smallest, size_of(model, part))
-    end
-    return smallest
-end
-
-KEEP['and'] = function(model, node, ids)
-    for _, part in ipairs(node.nodes) do
-        ids = keep(model, part, ids)
-    end
-    return ids
-end
-
-COLLECT['and'] = function(model, node)
-    local best
-    for _, part in ipairs(node.nodes) do
-        if part.collectable and not (best and best.size <= part.size) then
-            best = part
-        end
-    end
-    local ids = COLLECT[best.kind](model, best)
-    for _, part in ipairs(node.nodes) do
-        if part ~= best then
-            ids = keep(model, part, ids)
-        end
-    end
-    return ids
-end
-
-SIZE['or'] = function(model, node)
-    local total = 0
-    for _, part in ipairs(node.nodes) do
-        total = total + size_of(model, part)
-    end
-    return total
-end
-
-KEEP['or'] = function(model, node, ids)
-    local is_in, rest = {}, ids
-    for _, part in ipairs(node.nodes) do
-        for _, id in ipairs(keep(model, part, rest)) do
-            is_in[id] = true
-        end
-        rest = those(rest, function(id) return not is_in[id] end)
-    end
-    return those(ids, function(id) return is_in[id] end)
-end
-
-COLLECT['or'] = function(model, node)
-    local ids = {}
-    for _, part in ipairs(node.nodes) do
-        append(ids, COLLECT[part.kind](model, part))
-    end
-    return ids
-end
-
-SIZE['not'] = function(model, node)
-    size_of(model, node.node)
-    return model.span
-end
-
-KEEP['not'] = function(model, node, ids)
-    local is_in = {}
-    for _, id in ipairs(keep(model, node.node, ids)) do
-        is_in[id] = true
-    end
-    return those(ids, function(id) return not is_in[id] end)
-end
-
-function SIZE.all(model)
-    return model.span
-end
-
--- Whether all ids of a node can be collected without walking through all there are.
-local function is_collectable(node)
-    if node.kind == 'and' or node.kind == 'or' then
-        local are_all, is_one = true, false
-        for _, part in ipairs(node.nodes) do
-            part.collectable = is_collectable(part)
-            are_all = are_all and part.collectable
-            is_one = is_one or part.collectable
-        end
-        return node.kind == 'and' and is_one or node.kind == 'or' and are_all
-    end
-    return COLLECT[node.kind] ~= nil
-end
-
--- Ids that are walked through are those of the bitmap; without one, it is the row that tells.
-function KEEP.all(model, _, ids)
-    if model.bytes then
-        return ids
-    end
-    return those(ids, function(id) return redis.call('EXISTS', model.head .. id) == 1 end)
-end

@@ -3,6 +3,9 @@
 -- Where there is a bitmap of the live ids, it is walked. Data that rom 1.x wrote has none: there,
 -- every number up to the counter may be an id, and `model.last` is set instead of `model.bytes`.
 
+-- @include lib/ask
+
+local MOST_IDS = 4294967296   -- of which a bitmap can keep account; to try more takes for ever
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
 
@@ -39,11 +42,18 @@ local function write_id(number)
     return string.format('%.0f', number)
 end
 
+local function refuse_too_many(model)
+    if model.last > MOST_IDS then
+        error({status = 'too many ids', what = write_id(model.last)})
+    end
+end
+
 -- The ids above `after`, ascending: a list, and up to where it looked; nothing then is left if
 -- that is nil.
 local function ids_above(model, after, limit)
     local ids = {}
     if model.last then
+        refuse_too_many(model)
         local stop = math.min(after + limit, model.last)
         for number = after + 1, stop do
             ids[#ids + 1] = write_id(number)
@@ -73,6 +83,7 @@ end
 local function ids_below(model, before, limit)
     local ids = {}
     if model.last then
+        refuse_too_many(model)
         local from = math.min((before or math.huge) - 1, model.last)
         local stop = math.max(from - limit + 1, 1)
         for number = from, stop, -1 do

@@ -7,82 +7,8 @@
 --
 -- What has no value in the index comes last, either way round, in the order of ids.
 
-local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
-
--- Whether only the ids put a group in order.
-local function is_by_id(order, group)
-    return order.kind == 'score'
-        and (order.tie == 'id' or order.tie == 'integer' and math.abs(group) < INEXACT)
-end
-
--- What is compared within a group.
-local function tie_of(search, entry)
-    local order = search.order
-    if order.kind == 'text' then
-        return entry.value
-    end
-    local value = ask('HGET', search.model.head .. entry.id, order.field)
-    if order.tie == 'integer' then
-        return value or '0'
-    end
-    value = value or ''
-    return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
-end
-
-local function sort_group(search, group)
-    for _, entry in ipairs(group) do
-        entry.tie = tie_of(search, entry)
-    end
-    local compare = COMPARE[search.order.kind == 'text' and 'text' or search.order.tie]
-    table.sort(group, function(a, b)
-        local by_tie = compare(a.tie, b.tie)
-        if by_tie == 0 then
-            by_tie = compare_integers(a.id, b.id)
-        end
-        return by_tie < 0
-    end)
-end
-
-local function ids_of(entries)
-    local ids = {}
-    for position, entry in ipairs(entries) do
-        ids[position] = entry.id
-    end
-    return ids
-end
-
-local function sorted_group(search, group)
-    if #group > 1 and is_by_id(search.order, group[1].group) then
-        return sorted_ids(ids_of(group))
-    elseif #group > 1 then
-        sort_group(search, group)
-    end
-    return ids_of(group)
-end
-
-local function reversed(list)
-    local turned = {}
-    for position = #list, 1, -1 do
-        turned[#turned + 1] = list[position]
-    end
-    return turned
-end
-
--- The ids of entries that are in the order of their groups, in the order that was asked for.
-local function sorted_by_groups(search, entries)
-    local ids, group = {}, {}
-    for position, entry in ipairs(entries) do
-        local following = entries[position + 1]
-        group[#group + 1] = entry
-        if not following or following.group ~= entry.group then
-            append(ids, sorted_group(search, group))
-            group = {}
-        end
-    end
-    return search.order.reverse and reversed(ids) or ids
-end
-
--- Walking.
+-- @include lib/groups
+-- @include lib/walks
 
 -- The ranks between which the order's index is walked: all, or those of a filter on the same index.
 local function bound_order(search)
@@ -142,7 +68,7 @@ local function is_too_large(search, first, stop, group)
     local sink, span = search.sink, search.model.span
     local wanted = sink.need - sink.count + sink.skip - sink.skipped
     local walk = math.min(1, wanted / size) * span
-    return 2 * walk < size or size >= search.large and walk < 4 * size
+    return walk < 2 * size or size >= search.large and walk < 4 * size
 end
 
 -- The members of the next groups, all of them whole, and the rank that follows in the order asked
@@ -174,41 +100,43 @@ local function next_members(search, rank)
     return members, group_stop
 end
 
--- The members that match, as entries {id, group, value}. A filter on the same index is not asked
--- again, but for what its bounds do not say.
+-- The members that match, as three lists: ids, groups, and values. A filter on the same index is
+-- not asked again, but for what its bounds do not say.
 local MATCHING = {}
 
 function MATCHING.score(search, members)
-    local order, ids, score_of = search.order, {}, {}
+    local order, ids, groups, at = search.order, {}, {}, 1
     for position = 1, #members, 2 do
-        local id = members[position]
-        ids[#ids + 1] = id
-        score_of[id] = members[position + 1]
+        ids[#ids + 1] = members[position]
     end
     local bound = order.part and search.parts[order.part]
     ids = keep_all(search, ids, bound and not bound.exact and {[bound] = true})
-    local entries = {}
     for position, id in ipairs(ids) do
-        entries[position] = {id = id, group = to_score(score_of[id])}
+        while members[at] ~= id do
+            at = at + 2
+        end
+        groups[position] = to_score(members[at + 1])
     end
-    return entries
+    return {ids = ids, groups = groups}
 end
 
 function MATCHING.text(search, members)
-    local order, ids, of_id = search.order, {}, {}
+    local order, ids, member_of = search.order, {}, {}
     local bound = order.part and search.parts[order.part]
     for _, member in ipairs(members) do
         local value, id = value_and_id(member)
         if id and (not bound or is_value_within(bound, value)) then
             ids[#ids + 1] = id
-            of_id[id] = {id = id, value = value, group = head_of(member)}
+            member_of[id] = member
         end
     end
-    local entries = {}
-    for position, id in ipairs(keep_all(search, ids, bound and {[bound] = true})) do
-        entries[position] = of_id[id]
+    local groups, values = {}, {}
+    ids = keep_all(search, ids, bound and {[bound] = true})
+    for position, id in ipairs(ids) do
+        local member = member_of[id]
+        groups[position], values[position] = head_of(member), value_and_id(member)
     end
-    return entries
+    return {ids = ids, groups = groups, values = values}
 end
 
 -- Whether there may be matches that the order's index lacks.
@@ -277,7 +205,7 @@ local function those_without(search, ids)
     local order = search.order
     if order.kind == 'text' then
         return those(ids, function(id)
-            local value = ask('HGET', search.model.head .. id, order.field)
+            local value = value_in_row(search.model, id, order.field)
             return not value or value == ''
         end)
     end
@@ -295,45 +223,4 @@ function WALK.tail(search, position)
     local ids, looked = next_ids(search, position)
     pour(search.sink, those_without(search, keep_existing(search, keep_all(search, ids))))
     return looked and {mode = 'tail', after = write_id(looked)}
-end
-
--- Sorting.
-
--- Of entries, those among the first `wanted` by score, and all that share the last one's.
-local function cut(entries, wanted, reverse)
-    if wanted >= #entries then
-        return entries
-    end
-    local scores = {}
-    for position, entry in ipairs(entries) do
-        scores[position] = entry.group
-    end
-    table.sort(scores)
-    local limit = reverse and scores[#scores - wanted + 1] or scores[wanted]
-    local kept = {}
-    for _, entry in ipairs(entries) do
-        if reverse and entry.group >= limit or not reverse and entry.group <= limit then
-            kept[#kept + 1] = entry
-        end
-    end
-    return kept
-end
-
--- All matches, gathered and sorted by score.
-function WALK.sort(search, position)
-    local order, sink = search.order, search.sink
-    local ids = gather(search, position.part)
-    local scores = ask_each('ZMSCORE', order.key, ids)
-    local entries, without = {}, {}
-    for index, id in ipairs(ids) do
-        if scores[index] then
-            entries[#entries + 1] = {id = id, group = to_score(scores[index])}
-        else
-            without[#without + 1] = id
-        end
-    end
-    entries = cut(entries, sink.skip + sink.need, order.reverse)
-    table.sort(entries, function(a, b) return a.group < b.group end)
-    pour(sink, sorted_by_groups(search, entries))
-    pour(sink, without)
 end

@@ -1,5 +1,28 @@
 -- Rows: the values of some columns of some entities.
 
+local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
+
+-- The values of a row, false where there is none; or nil for a key that holds no row.
+local function read_row(key, fields)
+    local values = {}
+    for first = 1, #fields, MOST_FIELDS do
+        local last = math.min(first + MOST_FIELDS - 1, #fields)
+        local some = redis.pcall('HMGET', key, unpack(fields, first, last))
+        if some.err then
+            if not string.find(some.err, 'WRONGTYPE', 1, true) then
+                error(some.err)
+            end
+            return nil
+        elseif last == #fields and first == 1 then
+            return some
+        end
+        for position = 1, #some do
+            values[first + position - 1] = some[position]
+        end
+    end
+    return values
+end
+
 -- Read rows. Three lists: the ids that exist, in the order given; their values, as many for each as
 -- there are fields; and the ids whose key holds something other than a row.
 local function read_rows(head, fields, ids)
@@ -7,8 +30,8 @@ local function read_rows(head, fields, ids)
     local width = #fields
     for _, id in ipairs(ids) do
         local key = head .. id
-        local row = redis.pcall('HMGET', key, unpack(fields))
-        if row.err then
+        local row = read_row(key, fields)
+        if not row then
             unreadable[#unreadable + 1] = id
         else
             local is_there = false

@@ -6,6 +6,9 @@
 -- call of the script, when other clients have written in between: it names a member or an id, never
 -- a rank alone.
 
+-- @include lib/filters
+-- @include lib/ids
+
 local LARGEST_CHUNK = 2000
 
 -- Candidates to look at next: more each time.
@@ -110,7 +113,7 @@ function WALK.index(search, position)
     local upto = math.min(rank + next_chunk(search), stop)
     local ids, member = ids_between(search.model, part, rank, upto)
     search.looked = search.looked + upto - rank
-    if part.many then
+    if part.kind == 'lex' and not part.field then
         ids = not_seen(search, ids)
     end
     pour(search.sink, keep_all(search, ids, {[part] = true}), search.only_count)
@@ -123,7 +126,7 @@ end
 local function gather_sets(search)
     local keys, known = {}, {}
     for _, part in ipairs(search.parts) do
-        if part.kind == 'set' then
+        if part.kind == 'set' and #keys < STEP then
             keys[#keys + 1] = part.key
             known[part] = true
         end

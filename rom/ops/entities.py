@@ -45,7 +45,9 @@ def load(schema: Schema, ids: Sequence[int]) -> Operation[list[Row]]:
 
 
 def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
-    """The rows that have these unique values, in the order asked. One trip."""
+    """The rows that have these unique values, in the order asked. One trip, or none for none."""
+    if not values:
+        return []
     return (yield from _load(schema, (_script(schema, {'unique': key, 'values': values}),)))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack
-from rom.exceptions import CorruptRowError
+from rom.exceptions import CorruptRowError, QueryError
 from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row
 from rom.query.builder import Query
@@ -24,13 +24,13 @@ class Bounds:
         page: rows that it reads.
         small: ids that it gathers at once.
         budget: candidates that it looks at, after which it says where to go on.
-        chunk: candidates that it looks at first; more each time.
+        chunk: candidates that it looks at first, more each time; None: by how many are wanted.
     """
 
     page: int = 1000
     small: int = 50_000
     budget: int = 20_000
-    chunk: int = 64
+    chunk: int | None = None
 
 
 BOUNDS = Bounds()
@@ -109,7 +109,9 @@ class Search:
     def begin(self) -> Cursor:
         """A cursor at the beginning."""
         asked = self.asked
-        repeats = any(isinstance(node, StartsWith) and node.many for node in asked.where.nodes)
+        repeats = any(
+            isinstance(node, StartsWith) and node.whole is None for node in asked.where.flat()
+        )
         return Cursor(skip=asked.offset, need=asked.count, seen=set() if repeats else None)
 
     def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
@@ -121,10 +123,11 @@ class Search:
 
         Raises:
             CorruptRowError: a key that should be an index is none.
+            QueryError: the ids are too many to be listed.
         """
         status, *rest = yield self._script('search', self._request(cursor, want))
-        if status == b'wrong type':
-            raise _wrong_type(self.schema, rest[0])
+        if status in _ERRORS:
+            raise _ERRORS[status](self.schema, rest[0])
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
@@ -220,6 +223,13 @@ def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
     return replace(answer, rows=rows, further=further, count=count - surplus)
 
 
+def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
+    return QueryError(
+        f'{schema.name}: all its entities cannot be listed: the ids go up to {last.decode()}, and '
+        f'there is no bitmap of them, which ends at 2**32; filter by an indexed column'
+    )
+
+
 def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
     name = key.decode('utf-8', 'surrogateescape')
     return CorruptRowError(
@@ -227,3 +237,9 @@ def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
         f'look at it with TYPE {name}, delete or rename it, and write the index again',
         key=name,
     )
+
+
+_ERRORS: dict[bytes, Callable[[Schema, bytes], Exception]] = {
+    b'wrong type': _wrong_type,
+    b'too many ids': _too_many_ids,
+}

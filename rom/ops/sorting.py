@@ -7,8 +7,8 @@ from typing import Any
 
 from rom.columns import Column
 from rom.ops.rows import Row
-from rom.query.filters import index_string
 from rom.query.plan import Order
+from rom.query.strings import index_string
 from rom.schema import Schema
 
 

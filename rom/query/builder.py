@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from rom import current
 from rom.exceptions import QueryError
-from rom.query.filters import alike, ending, filtered, starting
+from rom.query.filters import filtered
 from rom.query.orders import ordered
 from rom.query.plan import All, Node, Order
 from rom.query.selection import Factory, Selection, as_dicts
+from rom.query.strings import alike, ending, starting
 from rom.schema import Schema
 
 if TYPE_CHECKING:

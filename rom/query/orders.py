@@ -11,8 +11,9 @@ from rom.columns import Boolean, Column, PrimaryKey
 from rom.encoding.keygens import TRAITS
 from rom.encoding.text import as_bytes
 from rom.exceptions import QueryError
-from rom.query.filters import Clause, has_many
+from rom.query.clause import Clause
 from rom.query.plan import Order, StartsWith, Tie
+from rom.query.strings import has_many
 from rom.schema import Schema
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def order_for(query: Query[Any]) -> Order | None:
     column, keys = query.schema.columns.get(order.column), query.schema.keys
     if order.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
         strings = keys.prefixes(order.column)
-        if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.nodes):
+        if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
             return replace(order, kind='text', key=strings, tie='id')
     return order
 

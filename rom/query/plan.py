@@ -58,6 +58,21 @@ class InRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """An index has an entity's whole value, so that its row tells what is in the index.
+
+    Attributes:
+        field: the column in the row.
+        lowers: the index has it lower-cased.
+        turned: the index has it reversed.
+    """
+
+    field: bytes
+    lowers: bool
+    turned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StartsWith:
     """The ids whose string, in a prefix or suffix index, begins in some way.
 
@@ -66,23 +81,30 @@ class StartsWith:
         head: what the string begins with.
         pattern: what must follow, when that is not just anything.
         raw: the strings are bytes: a character is a byte, where it else is one of UTF-8.
-        many: an entity may have several strings here.
+        whole: the string is the whole value; None: an entity may have several.
     """
 
     key: bytes
     head: bytes
     pattern: tuple[EncodedToken, ...] = ()
     raw: bool = False
-    many: bool = True
+    whole: Whole | None = None
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
-        found = {'kind': 'lex', 'key': self.key, 'low': low, 'high': high, 'many': self.many}
-        if b'\0' in self.head:
-            found['head'] = self.head
-        if self.pattern:
-            found |= {'skip': len(self.head), 'pattern': [token.as_map() for token in self.pattern]}
-            found['raw'] = self.raw
+        found: dict[str, Any] = {
+            'kind': 'lex',
+            'key': self.key,
+            'low': low,
+            'high': high,
+            'head': self.head,
+            'pattern': [token.as_map() for token in self.pattern],
+            'raw': self.raw,
+            'plain': not self.pattern and b'\0' not in self.head,
+        }
+        if self.whole is not None:
+            whole = self.whole
+            found |= {'field': whole.field, 'lowers': whole.lowers, 'turned': whole.turned}
         return found
 
 

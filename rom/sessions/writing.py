@@ -113,7 +113,9 @@ class Writing(Known):
                     entity._id,
                 )
             change = entity._change(full, force)
-            if change is not None:
+            if change is None:
+                entity._changed.clear()  # what was set is what was there
+            else:
                 pairs.append((entity, change))
         if not pairs:
             return 0

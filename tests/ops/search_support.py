@@ -61,6 +61,18 @@ class Store:
             pipe.set(keys.counter, max(rows, default=0))
             pipe.execute()
 
+    def remove(self, id: int) -> None:
+        """Take a row and its entries away."""
+        keys = self.schema.keys
+        stored = {name.decode(): raw for name, raw in self.raw.hgetall(keys.row(id)).items()}
+        if stored:
+            for (key, stem), score in entries_of(self.schema, stored).items():
+                self.raw.execute_command(
+                    'SREM' if score is None else 'ZREM', key, stem + b'%d' % id
+                )
+            self.raw.delete(keys.row(id))
+            self.raw.setbit(keys.live, id, 0)
+
     def rows(self, query: Query[Any], bounds: Bounds = BOUNDS) -> list[Row]:
         return self.driver.run(queries.search(query, bounds))
 

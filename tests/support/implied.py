@@ -167,19 +167,21 @@ def _entries(
             if number is not None:
                 key = head + (name.encode() + b':idx' if name else b'idx')
                 found.setdefault(key, {})[id] = _double(number)
+    turned = [word[::-1] for word in words]
     if column.keygen in (rom.SIMPLE, rom.SIMPLE_CI):
         text = value.decode('latin-1') if isinstance(value, bytes) else value
-        words = [text.lower() if column.keygen is rom.SIMPLE_CI else text]
+        words, turned = [text], [text[::-1]]
+        if column.keygen is rom.SIMPLE_CI:
+            # In this order: a capital İ becomes two characters.
+            words, turned = [text.lower()], [text[::-1].lower()]
     elif isinstance(keys, dict):
         return
-    for word in words:
-        if column.prefix:
-            found.setdefault(head + b'pre', {})[_bytes(word) + b'\0' + id] = prefix_score(word)
-        if column.suffix:
-            turned = word[::-1]
-            text = turned.decode('latin-1') if isinstance(turned, bytes) else turned
-            member = text.encode('utf-8') + b'\0' + id
-            found.setdefault(head + b'suf', {})[member] = prefix_score(turned)
+    for word in words if column.prefix else ():
+        found.setdefault(head + b'pre', {})[_bytes(word) + b'\0' + id] = prefix_score(word)
+    for word in turned if column.suffix else ():
+        text = word.decode('latin-1') if isinstance(word, bytes) else word
+        member = text.encode('utf-8') + b'\0' + id
+        found.setdefault(head + b'suf', {})[member] = prefix_score(word)
 
 
 def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:

@@ -1,0 +1,54 @@
+-- Lists of ids, and commands that are asked about each of them.
+
+-- @include lib/ask
+
+local STEP = 1000  -- ids in one command
+
+local function append(list, more)
+    for _, item in ipairs(more) do
+        list[#list + 1] = item
+    end
+end
+
+-- The ids that `passes` is true of.
+local function those(ids, passes)
+    local kept = {}
+    for position, id in ipairs(ids) do
+        if passes(id, position) then
+            kept[#kept + 1] = id
+        end
+    end
+    return kept
+end
+
+local function slice(list, first, last)
+    local part = {}
+    for position = first, last do
+        part[#part + 1] = list[position]
+    end
+    return part
+end
+
+-- The value of a column in a row; nil where there is none. A key that holds no row has no values:
+-- whoever reads it is told.
+local function value_in_row(model, id, field)
+    local value = redis.pcall('HGET', model.head .. id, field)
+    return type(value) == 'string' and value or nil
+end
+
+-- What a variadic command answers for each of the ids.
+local function ask_each(command, key, ids)
+    if #ids == 0 then
+        return {}
+    elseif #ids <= STEP then
+        return ask(command, key, unpack(ids))
+    end
+    local answers = {}
+    for first = 1, #ids, STEP do
+        local some = ask(command, key, unpack(ids, first, math.min(first + STEP - 1, #ids)))
+        for position = 1, #some do
+            answers[first + position - 1] = some[position]
+        end
+    end
+    return answers
+end

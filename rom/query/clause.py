@@ -1,0 +1,84 @@
+"""Clauses: one column that a query asks something of, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from rom.columns import Column, String
+from rom.encoding.keygens import TRAITS
+from rom.entries import Word
+from rom.exceptions import QueryError
+from rom.schema import Schema
+
+
+class Clause:
+    """One column of a query's clause, and how to say what is wrong with it.
+
+    Args:
+        schema: the model's.
+        method: the name of the query's method.
+        name: the column's name; for `filter`, also that of a sub-index, as in 'col:x'.
+
+    Raises:
+        QueryError: no such column.
+    """
+
+    def __init__(self, schema: Schema, method: str, name: str) -> None:
+        self.schema = schema
+        self.method = method
+        self.name = name
+        base, colon, self.part = name.partition(':')
+        if colon and not self.part:
+            self.wrong('behind the colon comes the name that a keygen gives to a number')
+        found = schema.columns.get(base)
+        if found is None:
+            self.wrong(f'the model has no column {base!r}; it has {", ".join(schema.columns)}')
+        self.column: Column[Any] = found
+
+    def wrong(self, what: str, *value: Any) -> NoReturn:
+        """Raise the error for this clause, and the value that was asked."""
+        asked = f'={value[0]!r}' if value else ''
+        raise QueryError(
+            f'{self.schema.name}.query.{self.method}({self.name}{asked}): {what}'
+        ) from None
+
+    def need_index(self, *options: str) -> None:
+        """Raise unless the column has one of these kinds of index."""
+        if not any(getattr(self.column, option) for option in options):
+            wanted = ' or '.join(f'{option}=True' for option in options)
+            self.wrong(f'the column has no such index; declare it with {wanted}')
+
+    @property
+    def numbers_key(self) -> bytes:
+        """The key of the numeric index that is meant."""
+        return self.schema.keys.scores(self.name)
+
+
+def asked_word(clause: Clause, value: Any) -> Word:
+    """What a query asks for, as the column's keygen would have it before it splits it.
+
+    Raises:
+        QueryError: no string, or not one of this column.
+    """
+    if not isinstance(value, (str, bytes)):
+        clause.wrong(f'this index holds words, and {type(value).__name__} is none', value)
+    try:
+        return as_kept(clause.column, value)
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
+        clause.wrong(f'no value of this column could be that: {error}', value)
+
+
+def as_kept(column: Column[Any], word: Word) -> Word:
+    """A string as the column's keygen would have it before it splits it."""
+    traits = column.traits
+    if isinstance(column, String) and isinstance(word, str):
+        word = word.encode('latin-1')
+    elif not isinstance(column, String) and isinstance(word, bytes) and column.keygen in TRAITS:
+        word = word.decode('utf-8')
+    if isinstance(word, bytes) and traits.lowers and traits.splits:
+        word = word.decode('latin-1')
+    if traits.lowers:
+        word = word.lower()
+    if traits.reads_bytes and isinstance(word, str):
+        word = word.encode('latin-1')
+    return word

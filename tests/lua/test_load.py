@@ -1,0 +1,76 @@
+"""lua/load.lua by itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from rom.drivers.scripts import loaded
+from rom.encoding.wire import pack
+
+Load = Callable[..., list[Any]]
+
+
+@pytest.fixture
+def load(raw: redis.Redis) -> Load:
+    def run(**parts: Any) -> list[Any]:
+        request = pack({'head': b'N:', 'fields': [b'a', b'b'], **parts})
+        reply = raw.execute_command('EVAL', loaded('load').source, 1, 'N:id:', request)
+        assert isinstance(reply, list)
+        return reply
+
+    return run
+
+
+def test_in_the_order_asked(raw: redis.Redis, load: Load) -> None:
+    raw.hset('N:1', mapping={'a': 'x', 'b': 'y', 'c': 'z'})
+    raw.hset('N:2', 'b', b'\xff\0')
+    raw.hset('N:9007199254740993', 'a', '')
+    assert load(ids=[b'2', b'7', b'1', b'9007199254740993', b'2']) == [
+        [b'2', b'1', b'9007199254740993', b'2'],
+        [None, b'\xff\0', b'x', b'y', b'', None, None, b'\xff\0'],
+        [],
+    ]
+    assert load(ids=[]) == [[], [], []]
+
+
+def test_a_row_without_any_of_the_fields_is_one(raw: redis.Redis, load: Load) -> None:
+    raw.hset('N:1', 'c', 'x')
+    assert load(ids=[b'1', b'2']) == [[b'1'], [None, None], []]
+
+
+def test_what_is_no_row(raw: redis.Redis, load: Load) -> None:
+    raw.hset('N:1', 'a', 'x')
+    raw.set('N:2', 'x')
+    raw.sadd('N:3', 'x')
+    assert load(ids=[b'3', b'1', b'2']) == [[b'1'], [b'x', None], [b'3', b'2']]
+
+
+def test_unique_values(raw: redis.Redis, load: Load) -> None:
+    raw.hset('N:1', 'a', 'x')
+    raw.hset('N:2', 'a', 'y')
+    raw.hset('N:a:uidx', mapping={'x': 1, 'y': 2, b'\xff': 2, 'gone': 3})
+    assert load(unique=b'N:a:uidx', values=[b'\xff', b'none', b'x', b'gone']) == [
+        [b'2', b'1'],
+        [b'y', None, b'x', None],
+        [],
+    ]
+    assert load(unique=b'N:b:uidx', values=[b'x']) == [[], [], []]
+    assert load(unique=b'N:a:uidx', values=[]) == [[], [], []]
+
+
+def test_many_ids_values_and_fields(raw: redis.Redis, load: Load) -> None:
+    ids = [b'%d' % id for id in range(1, 9001)]
+    raw.hset('N:a:uidx', mapping={b'v' + id: id for id in ids})
+    with raw.pipeline() as pipe:
+        for id in ids:
+            pipe.hset(b'N:' + id, 'a', id)
+        pipe.execute()
+    expected = [value for id in ids for value in (id, None)]
+    assert load(ids=ids) == [ids, expected, []]
+    assert load(unique=b'N:a:uidx', values=[b'v' + id for id in ids]) == [ids, expected, []]
+    fields = [b'f%d' % number for number in range(9000)]
+    raw.hset('N:wide', mapping={field: field for field in fields})
+    raw.set('N:x', 'x')
+    assert load(ids=[b'wide', b'none', b'x'], fields=fields) == [[b'wide'], fields, [b'x']]

@@ -1,0 +1,134 @@
+"""Queries: immutable, and right from the start."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from rom import current
+from rom.columns import Integer, Text
+from rom.encoding.keygens import IDENTITY
+from rom.exceptions import InvalidOperation, QueryError
+from rom.query import Query
+from rom.query.plan import All
+from tests.ops.search_support import model_of
+
+MODEL = model_of(
+    name=Text(index=True, prefix=True, suffix=True, keygen=IDENTITY),
+    age=Integer(index=True),
+    note=Text(),
+)
+QUERY = Query(MODEL)
+
+
+def test_each_method_makes_another_query() -> None:
+    before = QUERY.asked
+    made: list[Query[Any]] = [
+        QUERY.filter(age=5),
+        QUERY.startswith(name='a'),
+        QUERY.endswith(name='a'),
+        QUERY.like(name='a*'),
+        QUERY.order_by('age'),
+        QUERY.limit(1, 2),
+        QUERY.select('age'),
+        QUERY.first_only(),
+    ]
+    assert all(query is not QUERY and query.asked != before for query in made)
+    assert QUERY.asked is before
+    assert all(query.model is MODEL for query in made)
+
+
+def test_what_a_query_holds_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        QUERY.asked.offset = 5  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        QUERY.anything = 5  # type: ignore[attr-defined]
+
+
+def test_clauses_add_up() -> None:
+    query = QUERY.filter(age=5, name='x').startswith(name='y').filter()
+    assert len(query.asked.where.nodes) == 3
+    assert QUERY.filter().asked.where == All()
+
+
+def test_the_last_order_and_limit_count() -> None:
+    query = QUERY.order_by('age').order_by('-name').limit(1, 2).limit(-3, 4)
+    assert [(order.column, order.reverse) for order in query.asked.orders] == [('name', True)]
+    assert (query.asked.offset, query.asked.count) == (0, 4)
+    assert QUERY.limit(0, -1).asked.count == 0
+
+
+@pytest.mark.parametrize('limit', [('0', 5), (0, None), (1.0, 2)])
+def test_a_limit_takes_ints(limit: Any) -> None:
+    with pytest.raises(TypeError, match='takes ints'):
+        QUERY.limit(*limit)
+
+
+def test_the_first_only() -> None:
+    assert QUERY.first_only().asked.count == 1
+    assert QUERY.limit(5, 10).first_only().asked.count == 1
+    assert QUERY.limit(5, 0).first_only().asked.count == 0
+    assert QUERY.limit(5, 10).first_only().asked.offset == 5
+
+
+def test_select() -> None:
+    query = QUERY.select('age', 'name', include_pk=True, decode=False)
+    selection = query.selection
+    assert selection is not None
+    assert (selection.columns, selection.decode) == (('age', 'name', 'id'), False)
+    assert QUERY.selection is None
+    assert query.filter(age=1).selection == selection
+
+
+@pytest.mark.parametrize(
+    ('columns', 'options', 'says'),
+    [
+        ((), {}, 'name one column'),
+        (('nme',), {}, "no column 'nme'; it has name, age, note, id"),
+        (('age', 'age'), {}, 'twice'),
+        (('id',), {'include_pk': True}, 'twice'),
+    ],
+)
+def test_what_cannot_be_selected(columns: Any, options: Any, says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        QUERY.select(*columns, **options)
+
+
+def test_it_shows_what_it_asks() -> None:
+    assert 'Thing' in repr(QUERY.filter(age=5))
+    assert "b'5.0'" in repr(QUERY.filter(age=5))
+
+
+class Recording:
+    """A session that notes what it is asked."""
+
+    is_async = False
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def method(query: object) -> Any:
+            self.asked.append((name, query))
+            return iter([name]) if name == 'stream' else name
+
+        return method
+
+
+def test_the_current_session_answers() -> None:
+    session = Recording()
+    token = current.enter(session)  # type: ignore[arg-type]
+    try:
+        assert QUERY.all() == 'all'
+        assert QUERY.execute() == 'all'
+        assert QUERY.first() == 'first'
+        assert QUERY.count() == 'count'
+        assert list(QUERY) == ['stream']
+        assert {id(query) for _, query in session.asked} == {id(QUERY)}
+        session.is_async = True
+        with pytest.raises(InvalidOperation, match='await'):
+            QUERY.all()
+    finally:
+        current.leave(token)

@@ -1,0 +1,351 @@
+"""The current session: one for each thread and each task, and no hidden I/O under asyncio."""
+
+import asyncio
+import contextvars
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+import rom
+from rom import current
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.one_server
+
+
+class CurrentUser(rom.Model):
+    name = rom.Text(unique=True)
+    age = rom.Integer(index=True)
+
+
+@pytest.fixture(autouse=True)
+def connection(server: Server) -> Iterator[None]:
+    """The test's server is the default one; conftest takes it back."""
+    with server.connect() as client:
+        rom.util.CONNECTION = client
+        yield
+
+
+def in_thread(call: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+async def in_task(call: Callable[[], Any]) -> Any:
+    async def body() -> Any:
+        return call()
+
+    return await asyncio.create_task(body())
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+def test_a_thread_has_one_session() -> None:
+    assert current.session() is current.session()
+    assert current.session() is current.home()
+    assert isinstance(current.session(), rom.Session)
+
+
+def test_each_thread_has_its_own() -> None:
+    def twice() -> tuple[object, object]:
+        return current.session(), current.session()
+
+    mine = current.session()
+    one, other = in_thread(twice), in_thread(twice)
+    assert one[0] is one[1]
+    assert other[0] is other[1]
+    assert len({id(session) for session in (mine, one[0], other[0])}) == 3
+    assert current.session() is mine
+
+
+def test_threads_do_not_commit_what_others_made() -> None:
+    user = CurrentUser(name='Ann')
+    assert in_thread(lambda: rom.session.commit()) == 0
+    assert user._new
+    assert rom.session.commit() == 3
+    assert in_thread(lambda: CurrentUser.get(user.id)) is not user
+    assert CurrentUser.get(user.id) is user
+
+
+def test_an_entity_may_be_saved_in_another_thread() -> None:
+    user = CurrentUser(name='Ann')
+    assert in_thread(user.save) == 3
+    assert rom.session.commit() == 0
+
+
+def test_a_threads_session_ends_with_it() -> None:
+    seen = in_thread(lambda: weakref.ref(current.session()))
+    gc.collect()
+    assert seen() is None
+
+
+def test_many_threads_at_once() -> None:
+    start = threading.Barrier(8)
+
+    def work(number: int) -> int:
+        start.wait()
+        for turn in range(10):
+            CurrentUser(name=f'{number} {turn}', age=number)
+        written: int = rom.session.commit()
+        return written
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(8))) == [30] * 8
+    assert len(CurrentUser.get(range(1, 200))) == 80
+
+
+def test_the_context_of_a_thread_carried_into_another() -> None:
+    mine = current.session()
+    context = contextvars.copy_context()
+    assert in_thread(lambda: context.run(current.session)) is not mine
+    # In the same thread it is still this thread's.
+    assert contextvars.copy_context().run(current.session) is mine
+
+
+def test_a_thread_of_asyncio() -> None:
+    async def story() -> None:
+        mine = current.session()
+        theirs = await asyncio.to_thread(current.session)
+        assert theirs is not mine
+        async with rom.AsyncSession() as s:
+            assert current.home() is s
+            # There the blocking sugar is what is wanted.
+            user = await asyncio.to_thread(lambda: CurrentUser(name='Ann'))
+            assert await asyncio.to_thread(user.save) == 3
+            assert await s.commit() == 0
+
+    asyncio.run(story())
+
+
+# --- tasks ---------------------------------------------------------------------------------------
+
+
+def test_each_task_has_its_own() -> None:
+    async def story() -> None:
+        parent = current.session()
+        found = await asyncio.gather(*(in_task(current.session) for _ in range(3)))
+        assert len({id(session) for session in (parent, *found)}) == 4
+        assert current.session() is parent
+
+    mine = current.session()
+    asyncio.run(story())
+    assert current.session() is mine
+
+
+def test_a_task_keeps_its_session_over_an_await() -> None:
+    async def body() -> None:
+        mine = current.session()
+        for _ in range(3):
+            await asyncio.sleep(0)
+            assert current.session() is mine
+
+    async def story() -> None:
+        await asyncio.gather(*(body() for _ in range(5)))
+
+    asyncio.run(story())
+
+
+def test_tasks_of_one_parent_do_not_share_an_async_session() -> None:
+    async def story() -> None:
+        async with rom.AsyncSession() as s:
+            mine = CurrentUser(name='mine')
+            theirs = await in_task(lambda: CurrentUser(name='theirs'))
+            assert mine._session is s
+            assert theirs._session is not s
+            assert await s.commit() == 3
+            assert theirs._new
+
+            async def child() -> None:
+                async with rom.AsyncSession() as own:
+                    assert current.home() is own
+                    CurrentUser(name='child')
+                    await asyncio.sleep(0)
+                    assert await own.commit() == 3
+                assert current.home() is not own
+
+            await asyncio.gather(child())
+            assert current.home() is s
+
+    asyncio.run(story())
+
+
+def test_a_callback_of_the_loop_is_no_task() -> None:
+    async def story() -> None:
+        found: list[object] = []
+        mine = current.session()
+        asyncio.get_running_loop().call_soon(lambda: found.append(current.session()))
+        await asyncio.sleep(0)
+        assert found
+        assert found[0] is not mine
+
+    asyncio.run(story())
+
+
+# --- entered sessions ----------------------------------------------------------------------------
+
+
+def test_nested() -> None:
+    outermost = current.session()
+    with rom.Session() as outer:
+        assert current.session() is outer
+        with rom.Session() as inner:
+            user = CurrentUser(name='Ann')
+            assert user._session is inner
+            assert rom.session.known is inner.known
+        assert current.session() is outer
+        with outer:
+            assert current.session() is outer
+        assert current.session() is outer
+    assert current.session() is outermost
+
+
+def test_left_by_an_error() -> None:
+    mine = current.session()
+    with pytest.raises(ZeroDivisionError), rom.Session() as inner:
+        CurrentUser(name='Ann')
+        1 / 0
+    assert current.session() is mine
+    assert inner.commit() == 0
+
+
+def test_nested_of_both_kinds() -> None:
+    async def story() -> None:
+        mine = current.session()
+        async with rom.AsyncSession() as outer:
+            with rom.Session() as blocking:
+                assert current.session() is blocking
+                assert CurrentUser(name='Ann').save() == 3
+            async with rom.AsyncSession() as inner:
+                assert current.home() is inner
+            assert current.home() is outer
+        assert current.session() is mine
+
+    asyncio.run(story())
+
+
+def test_left_in_another_context() -> None:
+    """As a framework does that ends a generator elsewhere."""
+    mine = current.session()
+    session = rom.Session()
+    contextvars.copy_context().run(session.__enter__)
+    assert current.session() is mine
+    with session:
+        session.__exit__(None, None, None)
+    assert current.session() is not session
+
+    async def story() -> None:
+        s = rom.AsyncSession()
+        await asyncio.create_task(s.__aenter__())
+        await asyncio.create_task(s.__aexit__(None, None, None))
+        assert current.home() is not s
+
+    asyncio.run(story())
+
+
+def test_rom_session_stands_for_the_current_one() -> None:
+    with rom.Session() as mine:
+        rom.session.extra = 1  # type: ignore[attr-defined]
+        assert mine.extra == 1  # type: ignore[attr-defined]
+        del rom.session.extra  # type: ignore[attr-defined]
+        assert not hasattr(mine, 'extra')
+        assert repr(mine) in repr(rom.session)
+        assert rom.util.session is rom.session
+
+
+# --- no hidden I/O -------------------------------------------------------------------------------
+
+HIDDEN: dict[str, Callable[[CurrentUser], object]] = {
+    'Model.get': lambda user: CurrentUser.get(1),
+    'Model.get of several': lambda user: CurrentUser.get([1, 2]),
+    'Model.get_by': lambda user: CurrentUser.get_by(name='Ann'),
+    'save': lambda user: user.save(),
+    'delete': lambda user: user.delete(),
+    'refresh': lambda user: user.refresh(),
+    'query.all': lambda user: CurrentUser.query.all(),
+    'query.first': lambda user: CurrentUser.query.filter(age=1).first(),
+    'query.count': lambda user: CurrentUser.query.count(),
+    'query.execute': lambda user: CurrentUser.query.execute(),
+    'iteration': lambda user: list(CurrentUser.query),
+    'session.commit': lambda user: rom.session.commit(),
+    'session.get': lambda user: rom.session.get(CurrentUser, 1),
+}
+
+
+@pytest.mark.parametrize('what', HIDDEN)
+def test_hidden_io_is_an_error(what: str) -> None:
+    async def story() -> None:
+        async with rom.AsyncSession() as s:
+            user = CurrentUser(name='Ann', age=1)
+            await s.commit()
+            user.age = 2
+            with pytest.raises(rom.InvalidOperation, match='await'):
+                HIDDEN[what](user)
+            assert await s.commit() == 1
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    'read',
+    [lambda user: user.id, lambda user: user._pk, lambda user: user.to_dict()],
+    ids=['id', '_pk', 'to_dict'],
+)
+def test_a_new_entity_has_no_id_before_it_is_saved(read: Callable[[CurrentUser], object]) -> None:
+    async def story() -> None:
+        async with rom.AsyncSession() as s:
+            user = CurrentUser(name='Ann')
+            with pytest.raises(rom.InvalidOperation, match='await'):
+                read(user)
+            assert '(new)' in repr(user)
+            await s.take_ids(user)
+            assert user.id == 1
+            read(user)
+            assert user._new
+            await s.commit()
+            assert (user.id, user.name) == (1, 'Ann')
+
+    asyncio.run(story())
+
+
+def test_the_sugar_works_again_afterwards() -> None:
+    async def story() -> int:
+        async with rom.AsyncSession() as s:
+            user = CurrentUser(name='Ann')
+            await s.commit()
+        user.age = 3
+        return user.save()
+
+    assert asyncio.run(story()) == 1
+    found = CurrentUser.get_by(name='Ann')
+    assert found.age == 3
+
+
+def test_a_session_that_is_only_awaited() -> None:
+    """Not entered: what is made belongs to the current session, until this one saves it."""
+
+    async def story() -> None:
+        s = rom.AsyncSession()
+        user = CurrentUser(name='Ann')
+        assert await s.save(user) == 3
+        assert await s.get(CurrentUser, user.id) is user
+        user.age = 1
+        assert await s.commit() == 1
+        assert rom.session.commit() == 0
+
+    asyncio.run(story())
+
+
+def test_one_program_and_several_loops() -> None:
+    async def story() -> int:
+        async with rom.AsyncSession() as s:
+            CurrentUser(name='x').name = None
+            return await s.commit()
+
+    assert [asyncio.run(story()) for _ in range(3)] == [3, 3, 3]
+    assert len(CurrentUser.get([1, 2, 3])) == 3
