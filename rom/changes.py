@@ -189,8 +189,14 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
     read: set[str] = set()
     before, after = _values_before(change), _values_after(change)
     for name, index in change.schema.indexes.items():
-        if change.kind == 'update' and not _is_concerned(change, index):
-            continue
+        if change.kind == 'update':
+            looked_at = _looked_at(change, index)
+            if index.depends_on_others:
+                # Which columns a keygen reads may itself depend on values: were those others by
+                # now, it might be concerned after all.
+                read |= looked_at
+            if looked_at.isdisjoint(change.wanted):
+                continue
         seen_before, seen_after = NotingMapping(before), NotingMapping(after)
         if change.kind != 'insert':
             old.update(_old_entries(index, seen_before))
@@ -201,15 +207,15 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
     return old, new, read & change.schema.columns.keys()
 
 
-def _is_concerned(change: Change, index: ColumnIndex) -> bool:
-    """An update writes something that these entries depend on."""
+def _looked_at(change: Change, index: ColumnIndex) -> set[str]:
+    """The columns that a row's entries of one index depend on, before an update."""
     if not index.depends_on_others:
-        return index.column.name in change.wanted
+        return {index.column.name}
     # What a keygen reads is known once it has run. A column that does not decode is left to those
     # that do depend on it.
     seen = NotingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
     _old_entries(index, seen)
-    return not (seen.read | {index.column.name}).isdisjoint(change.wanted)
+    return seen.read | {index.column.name}
 
 
 def _old_entries(index: ColumnIndex, values: Mapping[str, Any]) -> Entries:

@@ -274,6 +274,12 @@ class Model(metaclass=ModelMeta):
         """A change was carried out, and the row is known to be this now."""
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._attempt = id, False, False, None
+        # What was set to what was there is no change; what was set while the server wrote is one.
+        shown = self._encoded(self._changed)
+        for name in list(self._changed):
+            seen = stored if name in change.wanted else self._stored
+            if shown[name] == seen.get(name):
+                self._changed.discard(name)
         for name in self._values.keys() - change.wanted.keys() - self._changed:
             if stored.get(name) != self._stored.get(name):
                 del self._values[name]  # another writer's value is known now
@@ -282,9 +288,6 @@ class Model(metaclass=ModelMeta):
             if raw is not None:
                 self._seen[name] = raw
         self._stored = {**stored, primary: b'%d' % id}
-        # What was set to what is there is no change; what was set while the server wrote is one.
-        left = self._encoded(self._changed)
-        self._changed = {name for name, raw in left.items() if raw != self._stored.get(name)}
 
     # What programs use.
 

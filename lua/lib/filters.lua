@@ -79,6 +79,7 @@ end
 function SIZE.range(_, node)
     read_bounds(node)
     if node.lowest > node.highest then
+        node.first = 0
         return 0
     end
     node.first = ask('ZCOUNT', node.key, '-inf', '(' .. node.low)
