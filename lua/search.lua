@@ -33,7 +33,8 @@
 -- @include lib/sort
 -- @include lib/rows
 
-local SPARSE = 16           -- walk all ids for one of so many, but not for fewer
+local SPARSE = 16           -- rather gather one id of so many than walk through all
+local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
 local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
 local GATHER_GAIN = 2       -- the same, against gathering sets
 local SMALLEST_CHUNK = 64
@@ -112,7 +113,8 @@ local function begin_unsorted(search)
         return {mode = 'index', part = driver}
     end
     local span = search.model.span
-    local is_small = part.size <= search.small or part.size * SPARSE < span
+    local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
+    local is_small = part.size <= search.small or is_sparse
     if not is_small then
         return {mode = 'ids'}
     elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
@@ -196,10 +198,11 @@ end
 -- All matches are found at once.
 local function reply_gathered(search)
     local order = search.order
+    search.seen = {}
     if order and order.kind == 'text' then
         return reply_unsorted(search)
     end
-    search.sink, search.seen = new_sink(request.skip, request.need), {}
+    search.sink = new_sink(request.skip, request.need)
     WALK[order and 'sort' or 'gather'](search, {part = search.driver})
     return reply('ok', search, nil)
 end

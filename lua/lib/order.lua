@@ -216,7 +216,7 @@ end
 -- Along the ids of what matches and has no value in the order's index.
 function WALK.tail(search, position)
     local driver = search.driver
-    if driver and search.parts[driver].size <= search.small then
+    if driver and not position.after and search.parts[driver].size <= search.small then
         pour(search.sink, sorted_ids(those_without(search, gather(search, driver))))
         return nil
     end

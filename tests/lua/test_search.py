@@ -137,6 +137,20 @@ def test_it_goes_on_where_it_ended(
     assert all(b'rank' not in position for position in positions)
 
 
+def test_what_lacks_a_value_is_found_once(raw: redis.Redis, data: None, search: Search) -> None:
+    """A walk that began by way of the ids goes on so, though a filter became small meanwhile."""
+    raw.zrem('N:age:idx', *range(1, 9))
+    raw.sadd('N:w:x:idx', *range(1, 10))
+    parts: dict[str, Any] = {'where': WORD, 'order': BY_AGE, 'budget': 2, 'chunk': 1}
+    reply = search(**parts, small=0)
+    found = ids(reply)
+    assert found[0] == 9
+    while reply[1]:
+        reply = search(**parts, position=reply[1])
+        found += ids(reply)
+    assert found == [9, *range(1, 9)]
+
+
 def test_without_a_bitmap(raw: redis.Redis, data: None, search: Search) -> None:
     raw.delete('N:id:live')
     raw.set('N:id:', 12)
