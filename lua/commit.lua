@@ -12,7 +12,8 @@
 -- Request: done      = key under which a commit with inserts is noted
 --          remember  = for so many seconds
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
---                      the end of its key and of all its members, and as its holder of unique values
+--                      the end of its key and of all its members, and as the holder of its unique
+--                      values
 --          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
