@@ -32,10 +32,11 @@ def settle(change: Change, done_key: bytes) -> Operation[Settled | None]:
     if change.kind == 'insert':
         taken = yield from was_done(done_key)
         id = change.id or taken
-        return Settled(id, change.outcome) if taken is not None and id else None
-    if change.kind == 'delete':
+        if taken is not None and id:
+            return Settled(id, change.outcome)
+        # The note is gone after some minutes; where the id is known, the row still tells.
+    if change.kind == 'delete' or change.id is None:
         return None
-    assert change.id is not None
     row = yield from load_one(change.schema, change.id)
     if row is None or any(row.stored.get(name) != raw for name, raw in change.wanted.items()):
         return None
