@@ -257,7 +257,11 @@ def test_the_columns_that_a_keygen2_read_are_compared() -> None:
     write = plan(change('update', old, {**old, 'note': 'm'}))
     assert write.expected.keys() == {'note', 'wide', 'flag', 'age', INDEX_DATA}
     old['flag'] = False
-    assert plan(change('update', old, {**old, 'price': None})).expected.keys() == {INDEX_DATA}
+    # What the keygen looked at decides whether it is concerned, so it is compared even if not.
+    unconcerned = plan(change('update', old, {**old, 'price': None}))
+    assert unconcerned.expected.keys() == {'wide', 'flag', INDEX_DATA}
+    assert not unconcerned.added
+    assert not unconcerned.removed
     write = plan(change('update', old, {**old, 'wide': 'v'}))
     assert write.expected.keys() == {'wide', 'flag', INDEX_DATA}
 
