@@ -22,6 +22,7 @@
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
 --          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
 --          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
+--          guards    = list of {sorted set, score, {[member] = true}}: no others have that score
 --          born, died = {[bitmap] = {id, ...}}
 --
 -- Reply:   'ok', the id taken or ''
@@ -30,6 +31,7 @@
 --          'race', row, field, ...           these fields are not as expected
 --          'exists', row                     an inserted row is there already
 --          'unique', hash, value, id, holder the value belongs to another
+--          'referenced', key, member         somebody else refers to an id that is to go
 
 -- @include lib/chunks
 -- @include lib/counter
@@ -163,6 +165,17 @@ local function claims_are_free()
     end
 end
 
+local function only_known_references()
+    for _, guard in ipairs(request.guards) do
+        local key, id, known = guard[1], guard[2], guard[3]
+        for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, id, id)) do
+            if not known[member] then
+                return {'referenced', key, member}
+            end
+        end
+    end
+end
+
 -- Writing.
 
 -- Put the id that was taken where the request has none.
@@ -264,6 +277,7 @@ local objection = new_rows_are_free()
     or rows_are_as_expected(request.deletes, nil)
     or all_keys_have_their_type()
     or claims_are_free()
+    or only_known_references()
 if objection then
     return objection
 end

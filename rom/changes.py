@@ -35,6 +35,7 @@ class Change:
         wanted: the columns to write, encoded; None removes one.
         values: the Python values behind `wanted`.
         full: write every index entry again, not only those that changed.
+        rests_on: columns that must not have changed, for this change to make sense.
         forced: write even though another writer was there, or the old values make no sense.
     """
 
@@ -46,6 +47,7 @@ class Change:
     values: Mapping[str, Any]
     full: bool = False
     forced: bool = False
+    rests_on: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> dict[str, bytes]:

@@ -7,14 +7,15 @@ their difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from rom import current
 from rom.changes import Change
 from rom.classproperty import ClassProperty
-from rom.columns import Column, PrimaryKey
+from rom.columns import Column, OneToMany, PrimaryKey
 from rom.encoding.text import show
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 from rom.query import Query
@@ -50,12 +51,15 @@ class ModelMeta(type):
             body.get('_namespace'),
             getattr(model, 'unique_together', None),
             bool(getattr(model, '_keep_index_data', False)),
+            _lists(model),
         )
-        register(name, schema.keys.namespace, model)
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]
         model._namespace = schema.keys.namespace  # type: ignore[attr-defined]
         model._pkey = schema.primary  # type: ignore[attr-defined]
+        model._is_checked = False  # type: ignore[attr-defined]
+        _check_lists(model)
+        register(name, schema.keys.namespace, model)
         return model
 
 
@@ -98,6 +102,26 @@ def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Col
         model.id = primary  # type: ignore[attr-defined]
         columns['id'] = primary
     return columns
+
+
+def _lists(model: type) -> dict[str, OneToMany]:
+    return {
+        attribute: value
+        for base in reversed(model.__mro__)
+        for attribute, value in vars(base).items()
+        if isinstance(value, OneToMany)
+    }
+
+
+def _check_lists(model: Any) -> None:
+    """Each OneToMany between this model and those there are must know its column."""
+    names = (model.__name__, model._namespace)
+    known = {**MODELS, model.__name__: model}
+    for other in {*known.values()} - {Model}:
+        for one in other._schema.lists.values():
+            target = model if one.ftable in names else known.get(one.ftable)
+            if model in (other, target) and target is not None:
+                one.referring_column(other, target)
 
 
 class QueryProperty:
@@ -144,10 +168,13 @@ class Model(metaclass=ModelMeta):
     _namespace: ClassVar[str]
     _pkey: ClassVar[str]
     _keep_index_data: ClassVar[bool] = False
+    _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]
     _stored: dict[str, bytes]
     _seen: dict[str, bytes]
+    _related: dict[str, list[Any]]  # what a OneToMany listed
+    _batch: Sequence[weakref.ref[Model]] = ()  # those that were loaded with it
     _changed: set[str]
     _id: int | None
     _new: bool
@@ -158,6 +185,8 @@ class Model(metaclass=ModelMeta):
     def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
         if type(self) is Model:
             raise InvalidOperation('Model has no columns: make a subclass that declares some')
+        if not self._is_checked:
+            self._check_relations()
         schema = self._schema
         unknown = columns.keys() - schema.columns
         if unknown and not _extra_ok:
@@ -177,10 +206,20 @@ class Model(metaclass=ModelMeta):
         self._session = current.home()
         self._session.add(self)
 
+    @classmethod
+    def _check_relations(cls) -> None:
+        """Raise ORMError unless every model is there that this one names."""
+        for name in cls._schema.relations:
+            cls._columns[name].get_related_model()
+        for one in cls._schema.lists.values():
+            one.get_related_model()
+        cls._is_checked = True
+
     def _begin(self, id: int | None, stored: dict[str, bytes]) -> None:
         self._values = {}
         self._stored = stored
         self._seen = {}
+        self._related = {}
         self._changed = set()
         self._id = id
         self._new = id is None
@@ -193,6 +232,16 @@ class Model(metaclass=ModelMeta):
         entity = cls.__new__(cls)
         entity._begin(id, stored)
         return entity
+
+    # Hooks, for programs to define. What happens in those before a write may stop it, or change the
+    # entity; what those after it change is not saved yet.
+
+    def _before_insert(self) -> None: ...
+    def _after_insert(self) -> None: ...
+    def _before_update(self) -> None: ...
+    def _after_update(self) -> None: ...
+    def _before_delete(self) -> None: ...
+    def _after_delete(self) -> None: ...
 
     # What columns and sessions need of an entity.
 
@@ -213,6 +262,27 @@ class Model(metaclass=ModelMeta):
                 )
             self._session.take_ids(self)
         return self._id
+
+    def _load_relation(self, name: str) -> None:
+        """Load what a column refers to, for all entities that were loaded with this one."""
+        self._no_hidden_io(name)
+        others = (ref() for ref in self._batch)
+        together = [other for other in others if other is not None and other is not self]
+        session = cast('Session', self._session)
+        session._run(session._load_references([self, *together], name))
+
+    def _load_related(self, name: str) -> list[Any]:
+        """The entities that refer to this one."""
+        self._no_hidden_io(name)
+        session = cast('Session', self._session)
+        return session._run(session._load_list(self, name))
+
+    def _no_hidden_io(self, name: str) -> None:
+        if self._session.is_async:
+            raise InvalidOperation(
+                f'{self._key}.{name} is not loaded, and an attribute cannot wait for it: '
+                f'await s.load(entities, {name!r}) first, or query with .load({name!r})'
+            )
 
     @property
     def _key(self) -> str:
@@ -261,13 +331,14 @@ class Model(metaclass=ModelMeta):
         """Columns as a row stores them. Those that were not read are as they were."""
         columns, values, encoded = self._columns, self._values, {}
         for name in names:
-            if name not in values and name not in self._stored:
+            column, raw = columns[name], self._stored.get(name)
+            if raw is not None and name not in self._changed and not column.is_mutable:
+                encoded[name] = raw
+                continue
+            if name not in values:
                 getattr(self, name)  # a column that the row lacks may have a default
-            if name in values:
-                value = values[name]
-                encoded[name] = None if value is None else columns[name].encode(value)
-            else:
-                encoded[name] = self._stored.get(name)
+            value = values.get(name)
+            encoded[name] = None if value is None else column.encode(value)
         return encoded
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
@@ -433,6 +504,8 @@ class Model(metaclass=ModelMeta):
 
     def __repr__(self) -> str:
         shown = ', '.join(
-            f'{name}={show(value)}' for name, value in self._values.items() if value is not None
+            f'{name}={f"<{value._key}>" if isinstance(value, Model) else show(value)}'
+            for name, value in self._values.items()
+            if value is not None
         )
         return f'<{self._key} {shown}>' if shown else f'<{self._key}>'

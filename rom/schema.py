@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from rom.columns import Column, PrimaryKey
+from rom.columns import Column, OneToMany, PrimaryKey
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
 from rom.entries import ColumnIndex
@@ -54,6 +54,7 @@ class Schema:
         indexes: the indexes by column, of the columns that have some.
         uniques: the constraints.
         keep_index_data: rows carry rom 1.x's list of index entries.
+        lists: the OneToMany by name; they are no columns, for nothing of them is stored.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Schema:
     indexes: Mapping[str, ColumnIndex]
     uniques: tuple[Unique, ...]
     keep_index_data: bool
+    lists: Mapping[str, OneToMany]
 
     @property
     def primary(self) -> str:
@@ -89,6 +91,11 @@ class Schema:
         return self.primary in self.indexes or bool(self.wide_indexes)
 
     @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """The columns that refer to other entities."""
+        return tuple(name for name, column in self.columns.items() if column.is_relation)
+
+    @cached_property
     def mutable(self) -> tuple[str, ...]:
         """The columns whose values can change without being set."""
         return tuple(name for name, column in self.columns.items() if column.is_mutable)
@@ -100,6 +107,7 @@ def build(
     namespace: object,
     unique_together: object,
     keep_index_data: bool,
+    lists: Mapping[str, OneToMany],
 ) -> Schema:
     """Check a class body and make its schema.
 
@@ -109,6 +117,7 @@ def build(
         namespace: what `_namespace` says, or None.
         unique_together: what the attribute says, or None.
         keep_index_data: what `_keep_index_data` says.
+        lists: the OneToMany of the class.
 
     Raises:
         ORMError, ColumnError: as the contract of each step says.
@@ -124,7 +133,7 @@ def build(
     singles = [(column,) for column, declared in columns.items() if declared.unique]
     groups = _unique_groups(name, columns, primary, unique_together)
     uniques = tuple(Unique(group, keys.unique(group)) for group in (*singles, *groups))
-    return Schema(name, dict(columns), keys, indexes, uniques, keep_index_data)
+    return Schema(name, dict(columns), keys, indexes, uniques, keep_index_data, lists)
 
 
 def _namespace(name: str, declared: object) -> str:

@@ -1,6 +1,7 @@
 """The columns that a model is made of."""
 
 from rom.columns.base import Column
+from rom.columns.relations import ManyToOne, OneToMany, OneToOne
 from rom.columns.scalars import Boolean, Decimal, Float, Integer, Json, PrimaryKey
 from rom.columns.temporal import Date, DateTime, SaferDateTime, Time
 from rom.columns.text import String, Text
@@ -14,6 +15,9 @@ __all__ = [
     'Float',
     'Integer',
     'Json',
+    'ManyToOne',
+    'OneToMany',
+    'OneToOne',
     'PrimaryKey',
     'SaferDateTime',
     'String',

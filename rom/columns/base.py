@@ -77,6 +77,8 @@ class Column(Generic[T]):
     #: The Python value can change without being set.
     is_mutable: ClassVar[bool] = False
     can_be_unique: ClassVar[bool] = False
+    #: The value is an entity, and the row holds its id.
+    is_relation: ClassVar[bool] = False
 
     name: str = ''
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rom.changes import Change, Write, plan
 from rom.encoding.text import as_text
 from rom.encoding.wire import pack
-from rom.exceptions import InvalidOperation, ServerError
+from rom.exceptions import InvalidOperation, ORMError, ServerError
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
@@ -21,6 +21,25 @@ from rom.ops.requests import Operation, Script
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Nobody may refer to an id but those that are known to.
+
+    Attributes:
+        key: the numeric index of a relation.
+        id: the id that is about to go.
+        members: the ids of the entities that are known to refer to it.
+    """
+
+    key: bytes
+    id: int
+    members: tuple[int, ...]
+
+
+class Referenced(ORMError):
+    """Somebody else refers to an id by now. For the session's own ears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +55,29 @@ class Committed:
     rows: list[dict[str, bytes]]
 
 
-def commit(changes: Sequence[Change], done_key: bytes) -> Operation[Committed]:
+def commit(
+    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard] = ()
+) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
     Args:
         changes: of different rows. An insert without an id must be the only change.
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
+        guards: who may refer to the ids that are deleted.
 
     Raises:
+        Referenced: somebody else does.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key)
+        status, *details = yield _request(writes, done_key, guards)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
+        if status == b'referenced':
+            raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         place = same_row(writes, status, details)
         retried = yield from _retried(writes[place].change, status, details)
         if retried is None:
@@ -64,11 +89,15 @@ def commit(changes: Sequence[Change], done_key: bytes) -> Operation[Committed]:
     )
 
 
-def _request(writes: Sequence[Write], done_key: bytes) -> Script:
+def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
     request = batch.request(done_key)
+    request['guards'] = [
+        [guard.key, b'%d' % guard.id, {b'%d' % member: True for member in guard.members}]
+        for guard in guards
+    ]
     if request['take'] and len(writes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
     return Script('commit', done_key, pack(request))
@@ -83,7 +112,7 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
     if status != b'race':
         return None
     differing = {as_text(field) for field in details[1:]}
-    is_ours = change.kind == 'update' and not differing.isdisjoint(change.wanted)
+    is_ours = not differing.isdisjoint({*change.wanted, *change.rests_on})
     if is_ours and not change.forced:
         return None
     return (yield from _on_fresh_row(change))

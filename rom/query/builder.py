@@ -38,6 +38,7 @@ class Asked:
         offset: so many results are left out.
         count: at most so many come; None: all.
         selection: plain data instead of entities.
+        loads: the relations to load as well.
     """
 
     where: All = EVERYTHING
@@ -45,6 +46,7 @@ class Asked:
     offset: int = 0
     count: int | None = None
     selection: Selection | None = None
+    loads: tuple[str, ...] = ()
 
 
 class Query(Generic[R_co]):
@@ -203,6 +205,27 @@ class Query(Generic[R_co]):
             if not isinstance(value, int):
                 raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
         return self._with(offset=max(offset, 0), count=max(count, 0))
+
+    def load(self, *paths: str) -> Self:
+        """Load relations with the results: one more trip for each step.
+
+        Args:
+            *paths: their names, as ``'author'``, or ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            Book.query.load('author.publisher')
+        """
+        for path in paths:
+            first = path.split('.')[0]
+            if first not in (*self.schema.relations, *self.schema.lists):
+                raise QueryError(
+                    f'{self.schema.name}.query.load({path!r}): the model has no relation {first!r}'
+                )
+        return self._with(loads=(*self.asked.loads, *paths))
 
     def first_only(self) -> Self:
         """The same, with its first result only."""

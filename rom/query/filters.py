@@ -12,7 +12,7 @@ import datetime
 import decimal
 import math
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from rom.columns import Boolean, Column, Integer, PrimaryKey, String
 from rom.encoding.keygens import TRAITS
@@ -28,6 +28,9 @@ from rom.schema import Schema
 _INEXACT = 2.0**53
 _DIGITS = Integer()
 _EVERYTHING = (b'-inf', b'+inf')
+
+#: In a filter, any entity that a relation may refer to.
+NOT_NULL: Final = object()
 
 _Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
 
@@ -130,6 +133,10 @@ def _anything(clause: Clause, value: Any) -> Node:
 
 
 def _numbers(clause: Clause, value: Any) -> Node:
+    if value is NOT_NULL:
+        if not clause.column.is_relation:
+            clause.wrong('NOT_NULL is for relations; (None, None) finds all that have a value')
+        value = (None, None)
     if not isinstance(value, tuple):
         if value is None:
             clause.wrong('None is no value; (None, None) finds all that have one', 'None')
@@ -162,6 +169,8 @@ def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     """A bound as a score; and its digits, where the score says less than they do."""
     column = clause.column
     own = not clause.part and column.is_numeric
+    if own and column.is_relation:
+        value = column.id_of(value)
     score = column.score(value) if own else _plain_score(clause, value)
     if math.isnan(score):
         clause.wrong('NaN has no place in an index', value)
@@ -174,7 +183,8 @@ def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
 def _digits(column: Column[Any], value: Any, score: float) -> bytes | None:
     if abs(score) < _INEXACT or value in (math.inf, -math.inf):
         return None
-    whole = int(value) if isinstance(value, float) else column.decode(column.encode(int(value)))
+    is_id = column.is_relation or isinstance(value, float)
+    whole = int(value) if is_id else column.decode(column.encode(int(value)))
     return _DIGITS.encode(whole)
 
 

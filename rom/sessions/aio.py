@@ -152,6 +152,22 @@ class AsyncSession(UnitOfWork):
             if cursor is None:
                 return
 
+    async def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            await s.load(books, 'author.publisher')
+        """
+        await self._run(self._load(objects, *paths))
+
     async def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
 

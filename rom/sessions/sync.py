@@ -145,6 +145,22 @@ class Session(UnitOfWork):
             if cursor is None:
                 return
 
+    def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            session.load(books, 'author.publisher')
+        """
+        self._run(self._load(objects, *paths))
+
     def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from rom.sessions.reading import Reading
-from rom.sessions.writing import Writing
+from rom.sessions.deleting import Deleting
 
 
-class UnitOfWork(Reading, Writing):
-    """Knows entities, and writes what changed of them, all or nothing."""
+class UnitOfWork(Deleting):
+    """Knows entities, and writes what changed of them, all or nothing.
+
+    Each part stands on the one before: known, reading, relating, writing, deleting.
+    """

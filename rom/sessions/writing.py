@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
-from rom.exceptions import EntityDeletedError, InvalidOperation, ORMError
+from rom.exceptions import EntityDeletedError, ORMError
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
-from rom.sessions.known import Known, flat
+from rom.sessions.known import flat
+from rom.sessions.relating import Relating
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from rom.schema import Schema
 
 
-class Writing(Known):
-    """Saves, deletes and commits."""
+class Writing(Relating):
+    """Saves and commits."""
 
     def _flush(self, full: bool = False, all: bool = False, force: bool = False) -> Work[int]:
         chosen = [entity for entity in self._identity if all or entity._modified]
@@ -35,27 +36,6 @@ class Writing(Known):
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
         return (yield from self._write(list(flat(objects)), full, force))
-
-    def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
-        chosen = [entity for entity in flat(objects) if not entity._deleted]
-        for model, group in self._by_connection(chosen):
-            yield from settle_all(model, group)
-        for entity in chosen:
-            if entity._new:
-                raise InvalidOperation(
-                    f'{entity._key} was never saved, so there is nothing to delete; '
-                    'session.forget(entity) keeps the next commit from saving it'
-                )
-        for model, group in self._by_connection(chosen):
-            changes = [
-                Change(entity._schema, 'delete', entity._id, entity._stored, {}, {})
-                for entity in group
-            ]
-            yield On(model, commits.commit(changes, _done_key(changes)))
-            for entity in group:
-                entity._deleted = True
-                entity._changed.clear()
-                self._identity.forget(entity)
 
     def take_ids_work(self, entity: Model) -> Work[None]:
         """Give ids to a new entity, and to the older new ones of its model."""
@@ -80,16 +60,17 @@ class Writing(Known):
                 self._identity.add(entity)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
-        written = 0
+        chosen = with_referred(chosen)
         for entity in chosen:
             if entity._session is not self:
                 self.add(entity)
-        for model, group in self._by_connection(chosen):
+        groups = list(by_connection(chosen))
+        for model, group in groups:
             yield from settle_all(model, group)
-            if self._is_lone_insert(group):
-                self._identity.add(group[0])
-            else:
+            if not self._is_lone_insert(chosen):
                 yield from self._take_ids(model, group)
+        written = 0
+        for model, group in groups:
             written += yield from self._write_group(model, group, full, force)
         return written
 
@@ -112,6 +93,10 @@ class Writing(Known):
                     entity._namespace,
                     entity._id,
                 )
+            if entity._new:
+                entity._before_insert()
+            elif full or force or entity._modified:
+                entity._before_update()
             change = entity._change(full, force)
             if change is None:
                 entity._changed.clear()  # what was set is what was there
@@ -120,7 +105,7 @@ class Writing(Known):
         if not pairs:
             return 0
         changes = [change for _, change in pairs]
-        done_key = _done_key(changes)
+        done_key = new_done_key(changes)
         for entity, change in pairs:
             entity._attempt = (change, done_key)
         try:
@@ -134,23 +119,49 @@ class Writing(Known):
             known_id = entity._id if entity._id is not None else done.id
             entity._saved(change, known_id, stored)
             self._identity.add(entity)
+        for entity, change in pairs:
+            if change.kind == 'insert':
+                entity._after_insert()
+            else:
+                entity._after_update()
         return sum(_columns_written(change) for change in changes)
 
-    def _by_connection(self, chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
-        """Entities that are on one connection, each once, in their order, and a model of theirs."""
-        groups: dict[int, list[Model]] = {}
-        for entity in {id(entity): entity for entity in chosen}.values():
-            groups.setdefault(id(entity._connection), []).append(entity)
-        for group in groups.values():
-            yield type(group[0]), group
+
+def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
+    """Entities that are on one connection, each once, in their order, and a model of theirs."""
+    groups: dict[int, list[Model]] = {}
+    for entity in {id(entity): entity for entity in chosen}.values():
+        groups.setdefault(id(entity._connection), []).append(entity)
+    for group in groups.values():
+        yield type(group[0]), group
 
 
-def _done_key(changes: Sequence[Change]) -> bytes:
-    """Where it is noted that this very commit was carried out."""
-    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))
+def with_referred(chosen: Iterable[Model]) -> list[Model]:
+    """Entities, and before each the unsaved ones that it refers to."""
+    ordered: dict[int, Model] = {}
+    waiting: set[int] = set()
+
+    def add(entity: Model) -> None:
+        if id(entity) in ordered or id(entity) in waiting:
+            return
+        waiting.add(id(entity))
+        for name in entity._schema.relations:
+            target = entity._values.get(name)
+            if target is not None and target._new and name in entity._changed:
+                add(target)
+        ordered[id(entity)] = entity
+
+    for entity in chosen:
+        add(entity)
+    return list(ordered.values())
 
 
 def _columns_written(change: Change) -> int:
     if change.kind == 'insert' or change.full or change.forced:
         return len(change.schema.columns)
     return len(change.wanted)
+
+
+def new_done_key(changes: Sequence[Change]) -> bytes:
+    """Where it is noted that this very commit was carried out."""
+    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))
