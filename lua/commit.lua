@@ -22,8 +22,10 @@
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
 --          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
 --          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
---          guards    = list of {sorted set, score, {[member] = true}}: no others have that score
+--          guards    = list of {sorted set, id, head of the rows' keys, field, {[member] = true}}: no
+--                      other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
+--          dropped   = list of keys to delete, whatever they hold
 --
 -- Reply:   'ok', the id taken or ''
 --          'unreadable', key                 a key holds another type
@@ -165,11 +167,13 @@ local function claims_are_free()
     end
 end
 
+-- The index finds them and the row decides: an entry may be left over from a row that is gone, and
+-- large ids that differ may have one score.
 local function only_known_references()
     for _, guard in ipairs(request.guards) do
-        local key, id, known = guard[1], guard[2], guard[3]
+        local key, id, head, field, known = guard[1], guard[2], guard[3], guard[4], guard[5]
         for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, id, id)) do
-            if not known[member] then
+            if not known[member] and redis.pcall('HGET', head .. member, field) == id then
                 return {'referenced', key, member}
             end
         end
@@ -219,6 +223,9 @@ local function write_rows()
     end
     for _, delete in ipairs(request.deletes) do
         redis.call('DEL', delete[1])
+    end
+    for _, key in ipairs(request.dropped) do
+        redis.call('UNLINK', key)
     end
 end
 

@@ -30,6 +30,7 @@
 -- @include lib/patterns
 -- @include lib/filters
 -- @include lib/walks
+-- @include lib/near
 -- @include lib/order
 -- @include lib/rows
 
@@ -213,7 +214,7 @@ local function begin(search, has_strings)
     elseif search.order then
         return begin_sorted(search, has_strings)
     end
-    return begin_unsorted(search)
+    return begin_near(search) or begin_unsorted(search)
 end
 
 local function story()

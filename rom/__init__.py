@@ -13,7 +13,7 @@
 its time does not expect; what is new is reached as ``rom.AsyncSession``.
 """
 
-from rom import columns, exceptions, model, query, util
+from rom import columns, exceptions, index, model, query, util
 from rom._version import VERSION
 from rom.classproperty import ClassProperty
 from rom.columns import (
@@ -23,6 +23,8 @@ from rom.columns import (
     DateTime,
     Decimal,
     Float,
+    ForeignModel,
+    IndexOnly,
     Integer,
     Json,
     ManyToOne,
@@ -33,6 +35,7 @@ from rom.columns import (
     String,
     Text,
     Time,
+    UnsafeColumn,
 )
 from rom.drivers.connection import connect as connect
 from rom.encoding.keygens import (
@@ -62,8 +65,10 @@ from rom.exceptions import (
 from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.index import GeneralIndex, GeoIndex, Pattern, Prefix, Suffix
 from rom.model import Model
 from rom.query import Query
+from rom.query.filters import NOT_NULL
 from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
 from rom.sessions import AsyncSession as AsyncSession
 from rom.sessions import Session as Session
@@ -83,22 +88,29 @@ __all__ = [
     'EntityDeletedError',
     'FULL_TEXT',
     'Float',
+    'ForeignModel',
+    'GeneralIndex',
+    'GeoIndex',
     'IDENTITY',
     'IDENTITY_CI',
     'IDENTITY_STRING',
     'IDENTITY_STRING_CI',
+    'IndexOnly',
     'Integer',
     'InvalidColumnValue',
     'InvalidOperation',
     'Json',
-    'ManyToOne',
     'MODELS',
     'MODELS_REFERENCED',
+    'ManyToOne',
     'MissingColumn',
     'Model',
+    'NOT_NULL',
     'ORMError',
     'OneToMany',
     'OneToOne',
+    'Pattern',
+    'Prefix',
     'PrimaryKey',
     'Query',
     'QueryError',
@@ -108,13 +120,16 @@ __all__ = [
     'SKIP_ON_DELETE',
     'SaferDateTime',
     'String',
+    'Suffix',
     'Text',
     'Time',
     'UniqueKeyViolation',
+    'UnsafeColumn',
     'UnsafeError',
     'VERSION',
     'columns',
     'exceptions',
+    'index',
     'model',
     'query',
     'session',

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 from rom import current
 from rom.changes import Change
 from rom.classproperty import ClassProperty
-from rom.columns import Column, OneToMany, PrimaryKey
+from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.text import show
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 from rom.query import Query
@@ -52,6 +52,8 @@ class ModelMeta(type):
             getattr(model, 'unique_together', None),
             bool(getattr(model, '_keep_index_data', False)),
             _lists(model),
+            _unsafe(model),
+            getattr(model, 'geo_index', None),
         )
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]
@@ -76,13 +78,17 @@ def _columns(model: type) -> dict[str, Column[Any]]:
                 columns[attribute] = value
             else:
                 columns.pop(attribute, None)
+    _check_free(model, columns)
+    return _with_primary(model, columns)
+
+
+def _check_free(model: type, columns: Iterable[str]) -> None:
     for attribute in columns:
         if attribute != 'id' and hasattr(Model, attribute):
             raise ColumnError(
                 f'{model.__name__}.{attribute}: every model has something of that name; '
                 'call the column something else'
             )
-    return _with_primary(model, columns)
 
 
 def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Column[Any]]:
@@ -104,6 +110,19 @@ def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Col
     return columns
 
 
+def _unsafe(model: type) -> dict[str, UnsafeColumn]:
+    """The UnsafeColumns of a new model, as `_columns` gathers the others."""
+    found: dict[str, UnsafeColumn] = {}
+    for base in reversed(model.__mro__):
+        for attribute, value in vars(base).items():
+            if isinstance(value, UnsafeColumn):
+                found[attribute] = value
+            else:
+                found.pop(attribute, None)
+    _check_free(model, found)
+    return found
+
+
 def _lists(model: type) -> dict[str, OneToMany]:
     return {
         attribute: value
@@ -114,13 +133,18 @@ def _lists(model: type) -> dict[str, OneToMany]:
 
 
 def _check_lists(model: Any) -> None:
-    """Each OneToMany between this model and those there are must know its column."""
+    """No OneToMany between this model and those there are may have several columns to choose from.
+
+    One that has none is for its reader to find out: a base model may declare it for its children.
+    """
     names = (model.__name__, model._namespace)
     known = {**MODELS, model.__name__: model}
     for other in {*known.values()} - {Model}:
         for one in other._schema.lists.values():
             target = model if one.ftable in names else known.get(one.ftable)
-            if model in (other, target) and target is not None:
+            if target is None or model not in (other, target):
+                continue
+            if len(one.candidates(other, target)) > 1:
                 one.referring_column(other, target)
 
 
@@ -210,7 +234,8 @@ class Model(metaclass=ModelMeta):
     def _check_relations(cls) -> None:
         """Raise ORMError unless every model is there that this one names."""
         for name in cls._schema.relations:
-            cls._columns[name].get_related_model()
+            column: Any = cls._columns[name]
+            column.get_related_model()
         for one in cls._schema.lists.values():
             one.get_related_model()
         cls._is_checked = True
@@ -265,14 +290,23 @@ class Model(metaclass=ModelMeta):
 
     def _load_relation(self, name: str) -> None:
         """Load what a column refers to, for all entities that were loaded with this one."""
-        self._no_hidden_io(name)
+        column: Any = self._columns[name]
+        if self._session.is_async:
+            id = column.decode(self._stored[name])._id
+            target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
+            if target is None:
+                self._no_hidden_io(name)
+            self._values[name] = target
+            return
         others = (ref() for ref in self._batch)
         together = [other for other in others if other is not None and other is not self]
         session = cast('Session', self._session)
-        session._run(session._load_references([self, *together], name))
+        session._run(session._load_reference(self, together, name))
 
     def _load_related(self, name: str) -> list[Any]:
         """The entities that refer to this one."""
+        if self._id is None:
+            return []
         self._no_hidden_io(name)
         session = cast('Session', self._session)
         return session._run(session._load_list(self, name))
@@ -314,12 +348,13 @@ class Model(metaclass=ModelMeta):
         """What is to be written; None if nothing is."""
         schema = self._schema
         if self._new:
-            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
             return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
         if full or force:
-            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         else:
-            wanted = self._encoded({*self._changed, *self._mutated()})
+            changed = {name for name in self._changed if self._columns[name].is_stored}
+            wanted = self._encoded({*changed, *self._mutated()})
             stored = self._stored
             wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
             if not wanted:
@@ -329,7 +364,8 @@ class Model(metaclass=ModelMeta):
 
     def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
         """Columns as a row stores them. Those that were not read are as they were."""
-        columns, values, encoded = self._columns, self._values, {}
+        columns, values = self._columns, self._values
+        encoded: dict[str, bytes | None] = {}
         for name in names:
             column, raw = columns[name], self._stored.get(name)
             if raw is not None and name not in self._changed and not column.is_mutable:

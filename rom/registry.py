@@ -47,4 +47,9 @@ def references_to(model: Any) -> list[tuple[Any, str]]:
             else MODELS_REFERENCED.get(model._namespace, ())
         ),
     ]
-    return found
+    # One whose place another model has taken (MODELS was cleared, this dict was not) is no more.
+    return [
+        (referring, column)
+        for referring, column in found
+        if MODELS.get(referring._namespace, referring) is referring
+    ]

@@ -15,11 +15,12 @@ ROOT = Path(rom.__file__).parent
 LAYERS = [
     ('rom._version', 'rom.classproperty', 'rom.exceptions'),
     ('rom.encoding',),
+    ('rom.registry',),
     ('rom.columns',),
     ('rom.entries',),
+    ('rom.geo',),
     ('rom.schema',),
     ('rom.changes',),
-    ('rom.registry',),
     ('rom.current',),
     ('rom.query',),
     ('rom.model',),

@@ -66,7 +66,7 @@ def schema(
     columns = {'id': PrimaryKey()} | (columns or {'a': Text(), 'b': Text(), 'c': Text()})
     for name, column in columns.items():
         column.name = name
-    return build('Thing', columns, namespace, unique_together, keep_index_data)
+    return build('Thing', columns, namespace, unique_together, keep_index_data, {})
 
 
 # Unique values.
@@ -154,7 +154,7 @@ def test_the_parts() -> None:
 
 def test_a_schema_is_frozen_and_its_own_copy() -> None:
     columns: dict[str, Column[Any]] = {'id': PrimaryKey()}
-    built = build('Thing', columns, None, None, False)
+    built = build('Thing', columns, None, None, False, {})
     columns['late'] = Text()
     assert 'late' not in built.columns
     with pytest.raises(dataclasses.FrozenInstanceError):

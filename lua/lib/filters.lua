@@ -14,6 +14,7 @@
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node
 -- all                                                    all there are
+-- near    see lib/near
 
 local STEP = 1000  -- ids in one command
 

@@ -12,6 +12,8 @@ class Holder(Protocol):
     _stored: dict[str, bytes]
     _seen: dict[str, bytes]
     _related: dict[str, list[Any]]
+    _deleted: bool
+    _session: Any
 
     @property
     def _key(self) -> str: ...

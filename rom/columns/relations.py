@@ -1,13 +1,13 @@
 """Relations: columns that refer to entities of a model.
 
-Loading an entity does not load what it refers to. The row holds the id; the entity itself comes when it is
-first read, for all entities that were loaded together, in one trip. Under an AsyncSession it must have been
-asked for, as reading an attribute cannot wait.
+Loading an entity does not load what it refers to. The row holds the id; the entity itself comes
+when it is first read, for all entities that were loaded together, in one trip. Under an
+AsyncSession it must have been asked for, as reading an attribute cannot wait.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom.columns.base import Column
 from rom.columns.holder import Holder
@@ -16,9 +16,27 @@ from rom.encoding.scores import nearest_double
 from rom.exceptions import ColumnError, InvalidOperation, ORMError
 from rom.registry import MODELS
 
+if TYPE_CHECKING:
+    from typing import Self
+
 T = TypeVar('T')
 
 ON_DELETE: Final = ('no action', 'restrict', 'cascade', 'set null', 'set default')
+
+
+def model_called(ftable: str, column: str) -> Any:
+    """The model of this name or namespace.
+
+    Raises:
+        ORMError: there is none; names the column that asked for it.
+    """
+    found = MODELS.get(ftable)
+    if found is None:
+        raise ORMError(
+            f'{column} refers to {ftable!r}, which is no model; define it, or import its module. '
+            f'There are {", ".join(sorted(MODELS))}'
+        )
+    return found
 
 
 class Reference:
@@ -28,6 +46,11 @@ class Reference:
 
     def __init__(self, id: int) -> None:
         self._id: int | None = id
+
+    @property
+    def id(self) -> int | None:
+        """The id: what a keygen that looks at several columns may go by."""
+        return self._id
 
 
 class _Relation(Column[Any]):
@@ -71,13 +94,7 @@ class _Relation(Column[Any]):
 
             Book.author.get_related_model()
         """
-        found = MODELS.get(self.ftable)
-        if found is None:
-            raise ORMError(
-                f'{self.name} refers to {self.ftable!r}, which is no model; define it, or import '
-                f'its module. There are {", ".join(sorted(MODELS))}'
-            )
-        return found
+        return model_called(self.ftable, self.name)
 
     def check(self, value: Any) -> Any:
         model = self.get_related_model()
@@ -85,13 +102,36 @@ class _Relation(Column[Any]):
             self.refuse(value, f'takes an entity of {self.ftable}, not {type(value).__name__}')
         return value
 
+    def accept(self, entity: Holder, value: Any) -> Any:
+        value = super().accept(entity, value)
+        if value._deleted:
+            self.refuse(value, 'was deleted; save it again with force=True first')
+        return value
+
+    def make_default(self, entity: Holder) -> Any:
+        """The default where there is none; one that is deleted by now is none either."""
+        default = self.plain_default()
+        return None if default is None or default._deleted else self.accept(entity, default)
+
+    def plain_default(self) -> Any:
+        """What the column was declared with, called if it is to be."""
+        default = self.default() if callable(self.default) else self.default
+        return None if default is None else self.check(default)
+
     def encode(self, value: Any) -> bytes:
         id = value._id
+        if value._deleted:
+            raise InvalidOperation(
+                f'{self.name} refers to {value._key}, which was deleted; set it to another, or '
+                'save that one again with force=True first'
+            )
         if id is None:
             raise InvalidOperation(f'{self.name} refers to a {self.ftable} that has no id yet')
         return b'%d' % id
 
     def decode(self, raw: bytes) -> Any:
+        if not raw.isdigit():
+            raise ValueError('an id is a number')
         return Reference(int(raw))
 
     def default_keys(self, value: Any) -> Keys:
@@ -112,10 +152,21 @@ class _Relation(Column[Any]):
     def score(self, value: Any) -> float:
         return value if isinstance(value, float) else nearest_double(self.id_of(value))
 
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> Any: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
+        value: Any = super().__get__(entity, owner)  # type: ignore[arg-type]
+        is_gone = entity is not None and value is not None and value._deleted
+        return None if is_gone else value
+
     def _read(self, entity: Holder) -> Any:
-        if entity._stored.get(self.name) is None:
+        raw = entity._stored.get(self.name)
+        if raw is None:
             value = entity._values[self.name] = self.make_default(entity)
             return value
+        self.read_stored(raw, entity._key)  # the error for one that is no id
         entity._load_relation(self.name)
         return entity._values[self.name]
 
@@ -167,7 +218,8 @@ class OneToMany:
         column: which of its columns, where several refer to this model.
 
     Raises:
-        ColumnError: several columns refer to this model and none is named; when both are defined.
+        ColumnError: several columns refer to this model and none is named, as soon as both are
+            defined; or none does, when it is read.
         InvalidOperation: it is assigned or deleted.
 
     Example::
@@ -185,7 +237,22 @@ class OneToMany:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    get_related_model = _Relation.get_related_model
+    def get_related_model(self) -> Any:
+        """The model that is listed.
+
+        Raises:
+            ORMError: there is none of that name (yet).
+
+        Example::
+
+            Author.books.get_related_model()
+        """
+        return model_called(self.ftable, self.name)
+
+    def candidates(self, model: Any, other: Any) -> list[str]:
+        """The columns of the other model that could be meant."""
+        found = candidates(model, other._columns)
+        return found if self.column is None else [name for name in found if name == self.column]
 
     def referring_column(self, model: Any, other: Any = None) -> str:
         """The column of the other model that refers to this one.
@@ -195,17 +262,15 @@ class OneToMany:
             ColumnError: it has no such column, or several.
         """
         other = other or self.get_related_model()
-        found = candidates(model, other._columns)
-        if self.column is not None:
-            found = [name for name in found if name == self.column]
+        found = self.candidates(model, other)
         if len(found) == 1:
             return found[0]
         named = f' {self.column!r}' if self.column else ''
         raise ColumnError(
             f'{model.__name__}.{self.name}: {other.__name__} has '
             + (
-                f'several columns that refer to {model.__name__} ({", ".join(found)}): name one, as '
-                f'OneToMany({self.ftable!r}, column={found[0]!r})'
+                f'several columns that refer to {model.__name__} ({", ".join(found)}): name one, '
+                f'as OneToMany({self.ftable!r}, column={found[0]!r})'
                 if found
                 else f'no column{named} that refers to {model.__name__}'
             )
@@ -220,7 +285,7 @@ class OneToMany:
             return self
         if self.name not in entity._related:
             return entity._load_related(self.name)
-        return entity._related[self.name]
+        return list(entity._related[self.name])
 
     def __set__(self, entity: Holder, value: Any) -> None:
         self._refuse(entity)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rom.changes import Change, Write, plan
-from rom.encoding.text import as_text
+from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
 from rom.ops.batch import Batch
@@ -30,11 +30,15 @@ class Guard:
     Attributes:
         key: the numeric index of a relation.
         id: the id that is about to go.
+        head: what the keys of the rows with that relation begin with.
+        column: the relation.
         members: the ids of the entities that are known to refer to it.
     """
 
     key: bytes
     id: int
+    head: bytes
+    column: str
     members: tuple[int, ...]
 
 
@@ -95,7 +99,13 @@ def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) 
         batch.add(write)
     request = batch.request(done_key)
     request['guards'] = [
-        [guard.key, b'%d' % guard.id, {b'%d' % member: True for member in guard.members}]
+        [
+            guard.key,
+            b'%d' % guard.id,
+            guard.head,
+            as_bytes(guard.column),
+            {b'%d' % member: True for member in guard.members},
+        ]
         for guard in guards
     ]
     if request['take'] and len(writes) > 1:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from rom import current
 from rom.exceptions import QueryError
 from rom.query.filters import alike, ending, filtered, starting
+from rom.query.near import nearby
 from rom.query.orders import ordered
 from rom.query.plan import All, Node, Order
 from rom.query.selection import Factory, Selection, as_dicts
@@ -163,6 +164,36 @@ class Query(Generic[R_co]):
             User.query.like(name='J*n!son')
         """
         return self._where(alike, clauses)
+
+    def near(
+        self,
+        name: str,
+        lon: float,
+        lat: float,
+        radius: float,
+        unit: str = 'm',
+        count: int | None = None,
+    ) -> Self:
+        """Those within a distance of a point; the nearest come first, unless `order_by` is called.
+
+        Args:
+            name: of the model's :class:`rom.GeoIndex`.
+            lon: the point's longitude, in degrees.
+            lat: its latitude.
+            radius: how far away they may be.
+            unit: of the radius: ``'m'``, ``'km'``, ``'mi'`` or ``'ft'``.
+            count: take only the nearest so many; other clauses then choose among those.
+
+        Raises:
+            ValueError: an unknown geo index or unit.
+            QueryError: a value that makes no sense there.
+
+        Example::
+
+            Shop.query.near('at', 10.75, 59.91, 5, 'km').limit(0, 10).all()
+        """
+        node = nearby(self.schema, name, lon, lat, radius, unit, count)
+        return self._with(where=All((*self.asked.where.nodes, node)))
 
     def order_by(self, column: str) -> Self:
         """Sort the results; the last call counts.

@@ -134,7 +134,7 @@ def _anything(clause: Clause, value: Any) -> Node:
 
 def _numbers(clause: Clause, value: Any) -> Node:
     if value is NOT_NULL:
-        if not clause.column.is_relation:
+        if not _has_ids(clause.column):
             clause.wrong('NOT_NULL is for relations; (None, None) finds all that have a value')
         value = (None, None)
     if not isinstance(value, tuple):
@@ -167,9 +167,9 @@ def _range(
 
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     """A bound as a score; and its digits, where the score says less than they do."""
-    column = clause.column
+    column: Any = clause.column
     own = not clause.part and column.is_numeric
-    if own and column.is_relation:
+    if own and _has_ids(column):
         value = column.id_of(value)
     score = column.score(value) if own else _plain_score(clause, value)
     if math.isnan(score):
@@ -180,10 +180,14 @@ def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     return write_score(score), exact
 
 
+def _has_ids(column: Column[Any]) -> bool:
+    return column.is_relation or column.is_foreign
+
+
 def _digits(column: Column[Any], value: Any, score: float) -> bytes | None:
     if abs(score) < _INEXACT or value in (math.inf, -math.inf):
         return None
-    is_id = column.is_relation or isinstance(value, float)
+    is_id = _has_ids(column) or isinstance(value, float)
     whole = int(value) if is_id else column.decode(column.encode(int(value)))
     return _DIGITS.encode(whole)
 

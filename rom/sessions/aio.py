@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterable
 from contextvars import Token
 from types import TracebackType
@@ -12,6 +13,7 @@ import redis.asyncio
 from rom import current
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
+from rom.drivers.replies import own_errors
 from rom.model import Model
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
@@ -81,6 +83,18 @@ class AsyncSession(UnitOfWork):
 
     async def _driver(self, model: type[Model]) -> AsyncDriver:
         return AsyncDriver(self._connection or await async_connection(connection_of(model)))
+
+    async def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or await async_connection(connection_of(entity))
+        if name is not None:
+            await self.take_ids(entity)
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            reply = getattr(client, command)(*args, **kwargs)
+            return await reply if inspect.isawaitable(reply) else reply
 
     @overload
     async def get(self, model: str) -> Model | None: ...

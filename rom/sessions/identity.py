@@ -52,8 +52,9 @@ class IdentityMap:
         self.unsaved.clear()
 
     def release(self) -> None:
-        """Hold nothing strongly that is written."""
-        self.known.clear()
+        """Hold nothing strongly that is written. What a hook changed after that is not."""
+        for key in [key for key, entity in self.known.items() if not entity._modified]:
+            del self.known[key]
 
     def find(self, key: str) -> Model | None:
         """The entity of a row, or None."""

@@ -73,7 +73,7 @@ class Reading(Known):
         return (yield from self._all(query))
 
     def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
-        column = model._columns[name]
+        column: Any = model._columns[name]
         if isinstance(wanted, tuple) and not column.is_string:
             raise QueryError(
                 f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
@@ -145,7 +145,7 @@ class Reading(Known):
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
         found = [self._adopt(model, row) for row in rows]
         if model._schema.relations and len(found) > 1:
-            batch = [weakref.ref(entity) for entity in found]
+            batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
             for entity in found:
                 entity._batch = batch
         return found

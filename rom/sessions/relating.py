@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rom.exceptions import QueryError
+from rom.exceptions import CorruptRowError, QueryError
 from rom.model import Model
 from rom.ops import queries
 from rom.sessions.known import flat
@@ -42,24 +42,43 @@ class Relating(Reading):
         if len(names) > 1 and found:
             yield from self._load_path({id(e): e for e in found}.values(), names[1:])
 
+    def _load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
+        """Load what this entity refers to, and on the way what those loaded with it refer to."""
+        try:
+            yield from self._load_references([entity, *together], name)
+        except CorruptRowError:
+            if name not in entity._values:
+                yield from self._load_references([entity], name)
+
     def _load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
-        """Load what a column of these entities refers to. The first one's row must be readable."""
-        column = group[0]._columns[name]
+        """Load what a column of these entities refers to.
+
+        What is broken is left: a row that holds no id is for whoever reads that relation. A row
+        referred to that cannot be read raises the error once all others are in their places.
+        """
+        column: Any = group[0]._columns[name]
+        target: type[Model] = column.get_related_model()
         ids: dict[int, int] = {}
         for entity in group:
             raw = entity._stored.get(name)
-            if raw is not None and name not in entity._values:
-                if entity is not group[0] and not raw.isdigit():
-                    continue  # the error is for whoever reads it
-                ids[id(entity)] = column.read_stored(raw, entity._key)._id
+            if raw is not None and name not in entity._values and raw.isdigit():
+                ids[id(entity)] = int(raw)
+        by_id: dict[int | None, Model] = {}
+        failure = None
         if ids:
-            targets = yield from self._get_many(
-                column.get_related_model(), list(dict.fromkeys(ids.values()))
-            )
-            by_id = {target._id: target for target in targets}
-            for entity in group:
-                if id(entity) in ids:
-                    entity._values[name] = by_id.get(ids[id(entity)])
+            wanted = list(dict.fromkeys(ids.values()))
+            try:
+                found = yield from self._get_many(target, wanted)
+            except CorruptRowError as error:
+                failure = error
+                known = (self._identity.find(f'{target._namespace}:{id}') for id in wanted)
+                found = [one for one in known if one is not None]
+            by_id = {one._id: one for one in found}
+        for entity in group:
+            if id(entity) in ids and (failure is None or ids[id(entity)] in by_id):
+                entity._values[name] = by_id.get(ids[id(entity)])
+        if failure is not None:
+            raise failure
         values = (entity._values.get(name) for entity in group)
         return [value for value in values if value is not None]
 
@@ -75,9 +94,11 @@ class Relating(Reading):
         if lists:
             query = other.query.filter(**{column: list(lists)})
             rows = yield from self._rows(other, queries.search(query))
+            # The row decides, should an index say otherwise.
+            rows = [row for row in rows if row.refers(column) in lists]
             found = self._adopt_all(other, rows)
             for entity, row in zip(found, rows, strict=True):
-                lists.setdefault(int(row.stored[column]), []).append(entity)
+                lists[row.refers(column)].append(entity)
         for entity in group:
             entity._related[name] = lists.get(entity._id, [])
         return found

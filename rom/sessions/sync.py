@@ -11,6 +11,7 @@ import redis
 
 from rom import current
 from rom.drivers.connection import connection_of
+from rom.drivers.replies import own_errors
 from rom.drivers.sync import SyncDriver
 from rom.model import Model
 from rom.sessions.unit import UnitOfWork
@@ -77,6 +78,16 @@ class Session(UnitOfWork):
 
     def _driver(self, model: type[Model]) -> SyncDriver:
         return SyncDriver(self._connection or connection_of(model))
+
+    def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or connection_of(entity)
+        if name is not None:
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            return getattr(client, command)(*args, **kwargs)
 
     @overload
     def get(self, model: str) -> Model | None: ...

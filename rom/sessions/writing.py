@@ -60,25 +60,49 @@ class Writing(Relating):
                 self._identity.add(entity)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
-        chosen = with_referred(chosen)
-        for entity in chosen:
-            if entity._session is not self:
-                self.add(entity)
+        chosen = yield from self._prepared(chosen, full, force)
         groups = list(by_connection(chosen))
-        for model, group in groups:
-            yield from settle_all(model, group)
-            if not self._is_lone_insert(chosen):
+        if not self._is_lone_insert(chosen):
+            for model, group in groups:
                 yield from self._take_ids(model, group)
         written = 0
         for model, group in groups:
             written += yield from self._write_group(model, group, full, force)
         return written
 
+    def _prepared(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[list[Model]]:
+        """All that is to be written, each before what refers to it; their hooks have been called.
+
+        A hook may refer to new entities, which are then written too, and have hooks of their own.
+        """
+        ready: dict[int, Model] = {}
+        while True:
+            chosen = with_referred(chosen)
+            fresh = [entity for entity in chosen if id(entity) not in ready]
+            if not fresh:
+                return chosen
+            for entity in fresh:
+                ready[id(entity)] = entity
+                if entity._session is not self:
+                    self.add(entity)
+            for model, group in by_connection(fresh):
+                yield from settle_all(model, group)
+                if self.is_async:  # a hook may read the id, and cannot wait for one
+                    yield from self._take_ids(model, [e for e in group if _has_insert_hook(e)])
+            for entity in fresh:
+                _check_is_there(entity, force)
+                if entity._new:
+                    entity._before_insert()
+                elif full or force or entity._modified:
+                    entity._before_update()
+
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
         """One new entity, older than all others without an id: the script may give it its own."""
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
+        if any(entity._values.get(name) is entity for name in entity._schema.relations):
+            return False
         older = (e for e in self._identity.unsaved.values() if e._schema is entity._schema)
         return next(older, entity) is entity
 
@@ -87,16 +111,7 @@ class Writing(Relating):
     ) -> Work[int]:
         pairs = []
         for entity in group:
-            if entity._deleted and not force:
-                raise EntityDeletedError(
-                    f'{entity._key} was deleted; save(force=True) writes it again',
-                    entity._namespace,
-                    entity._id,
-                )
-            if entity._new:
-                entity._before_insert()
-            elif full or force or entity._modified:
-                entity._before_update()
+            _check_is_there(entity, force)  # a hook may have deleted it
             change = entity._change(full, force)
             if change is None:
                 entity._changed.clear()  # what was set is what was there
@@ -139,21 +154,38 @@ def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[M
 def with_referred(chosen: Iterable[Model]) -> list[Model]:
     """Entities, and before each the unsaved ones that it refers to."""
     ordered: dict[int, Model] = {}
-    waiting: set[int] = set()
-
-    def add(entity: Model) -> None:
-        if id(entity) in ordered or id(entity) in waiting:
-            return
-        waiting.add(id(entity))
-        for name in entity._schema.relations:
-            target = entity._values.get(name)
-            if target is not None and target._new and name in entity._changed:
-                add(target)
-        ordered[id(entity)] = entity
-
-    for entity in chosen:
-        add(entity)
+    met: set[int] = set()
+    for first in chosen:
+        waiting = [first] if id(first) not in met else []
+        while waiting:  # no recursion: a chain may be longer than Python's stack is deep
+            entity = waiting[-1]
+            met.add(id(entity))
+            further = next((t for t in _unsaved_targets(entity) if id(t) not in met), None)
+            if further is not None:
+                waiting.append(further)
+            else:
+                ordered[id(entity)] = waiting.pop()
     return list(ordered.values())
+
+
+def _unsaved_targets(entity: Model) -> Iterator[Model]:
+    for name in entity._schema.relations:
+        target = entity._values.get(name)
+        if target is not None and target._new and name in entity._changed:
+            yield target
+
+
+def _has_insert_hook(entity: Model) -> bool:
+    return entity._new and type(entity)._before_insert is not Model._before_insert
+
+
+def _check_is_there(entity: Model, force: bool) -> None:
+    if entity._deleted and not force:
+        raise EntityDeletedError(
+            f'{entity._key} was deleted; save(force=True) writes it again',
+            entity._namespace,
+            entity._id,
+        )
 
 
 def _columns_written(change: Change) -> int:

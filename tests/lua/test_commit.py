@@ -23,7 +23,7 @@ def request_of(**parts: Any) -> dict[str, Any]:
     lists: dict[str, Any] = {
         kind: [] for kind in ('inserts', 'updates', 'deletes', 'releases', 'claims')
     }
-    return {'take': None, **lists, 'born': {}, 'died': {}} | parts
+    return {'take': None, **lists, 'born': {}, 'died': {}, 'dropped': []} | parts
 
 
 def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:

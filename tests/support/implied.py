@@ -9,6 +9,8 @@ every step that could have left something behind, or out:
 Counters and the notes of commits that were done (`N:P:done:...`) are nothing that rows imply.
 """
 
+import datetime
+import decimal
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -31,6 +33,7 @@ ENCODERS: dict[type, Callable[[Any], bytes]] = {
     rom.String: lambda value: value.decode('latin-1').encode('utf-8'),
     rom.Json: lambda value: json.dumps(value, sort_keys=True).encode(),
 }
+EPOCH = datetime.datetime(1970, 1, 1)
 DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.Integer: int,
     rom.PrimaryKey: int,
@@ -39,6 +42,13 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.Text: lambda raw: raw.decode('utf-8'),
     rom.String: lambda raw: raw.decode('utf-8').encode('latin-1'),
     rom.Json: json.loads,
+    rom.Decimal: lambda raw: decimal.Decimal(raw.decode()),
+    rom.DateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
+    rom.SaferDateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
+    rom.Date: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).date(),
+    rom.Time: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).time(),
+    rom.ManyToOne: int,
+    rom.OneToOne: int,
 }
 
 
@@ -126,11 +136,26 @@ def difference(stored: Keyspace, expected: Keyspace) -> str:
     lines = [f'{key!r}: should not be: {stored[key]!r}' for key in stored.keys() - expected.keys()]
     lines += [f'{key!r}: missing: {expected[key]!r}' for key in expected.keys() - stored.keys()]
     lines += [
-        f'{key!r}: is {stored[key]!r}, should be {expected[key]!r}'
+        f'{key!r}: {_difference(stored[key], expected[key])}'
         for key in stored.keys() & expected.keys()
         if stored[key] != expected[key]
     ]
     return '\n'.join(['the keyspace is not what its rows imply', *sorted(lines)])
+
+
+def _difference(stored: Any, expected: Any) -> str:
+    if type(stored) is not type(expected) or not isinstance(stored, dict | set):
+        return f'is {stored!r}, should be {expected!r}'
+    found = stored if isinstance(stored, dict) else dict.fromkeys(stored)
+    wanted = expected if isinstance(expected, dict) else dict.fromkeys(expected)
+    surplus = {name: found[name] for name in found.keys() - wanted.keys()}
+    missing = {name: wanted[name] for name in wanted.keys() - found.keys()}
+    other = {
+        name: (found[name], wanted[name])
+        for name in found.keys() & wanted.keys()
+        if found[name] != wanted[name]
+    }
+    return f'too much: {surplus}, missing: {missing}, is and should be: {other}'
 
 
 # --- the contract, section 8 ---------------------------------------------------------------------
@@ -146,16 +171,16 @@ def _entries(
     if not (column.index or column.prefix or column.suffix):
         return
     value = values[column.name]
+    if value is None and column.is_stored:
+        return
     if column.keygen2 is not None:
         keys = column.keygen2(column.name, values)
-    elif value is None:
-        return
     elif column.keygen is not None:
         keys = column.keygen(value)
     elif isinstance(column, rom.Boolean):
         keys = [str(value)]
     else:
-        keys = {'': value}
+        keys = {'': _seconds(value)}
     if not keys:
         return
     head = f'{model._namespace}:{column.name}:'.encode()
@@ -167,14 +192,16 @@ def _entries(
             if number is not None:
                 key = head + (name.encode() + b':idx' if name else b'idx')
                 found.setdefault(key, {})[id] = _double(number)
-    if column.keygen in (rom.SIMPLE, rom.SIMPLE_CI):
-        text = value.decode('latin-1') if isinstance(value, bytes) else value
-        words = [text.lower() if column.keygen is rom.SIMPLE_CI else text]
+    whole = column.keygen in (rom.SIMPLE, rom.SIMPLE_CI)
+    if whole:
+        words = [value.lower() if column.keygen is rom.SIMPLE_CI else value]
     elif isinstance(keys, dict):
         return
     for word in words:
         if column.prefix:
-            found.setdefault(head + b'pre', {})[_bytes(word) + b'\0' + id] = prefix_score(word)
+            # Whole bytes are written as latin-1 text is, words as they are; the score is of the bytes.
+            member = word.decode('latin-1') if whole and isinstance(word, bytes) else word
+            found.setdefault(head + b'pre', {})[_bytes(member) + b'\0' + id] = prefix_score(word)
         if column.suffix:
             turned = word[::-1]
             text = turned.decode('latin-1') if isinstance(turned, bytes) else turned
@@ -213,6 +240,15 @@ def prefix_score(word: str | bytes) -> float:
 
 def _bytes(word: str | bytes) -> bytes:
     return word.encode('utf-8') if isinstance(word, str) else word
+
+
+def _seconds(value: Any) -> Any:
+    """What a date or a time is in an index; any other value is itself."""
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(EPOCH, value)
+    elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, datetime.time())
+    return (value - EPOCH).total_seconds() if isinstance(value, datetime.datetime) else value
 
 
 def _double(number: Any) -> float:
