@@ -11,8 +11,11 @@
 --
 -- Request: done      = key under which a commit with inserts is noted
 --          remember  = for so many seconds
+--          strict    = an update's row must be as expected, even where it shows the outcome: of two
+--                      that add 1 to 5, the second must not take the first one's 6 for its own
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
---                      the end of its key and of all its members, and as its holder of unique values
+--                      the end of its key and of all its members, and as the holder of its unique
+--                      values
 --          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
@@ -22,8 +25,8 @@
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
 --          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
 --          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
---          guards    = list of {sorted set, id, head of the rows' keys, field, {[member] = true}}: no
---                      other row holds that id in that field
+--          guards    = list of {sorted set, id, head of the rows' keys, field,
+--                      {[member] = true}}: no other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
 --          dropped   = list of keys to delete, whatever they hold
 --
@@ -73,7 +76,7 @@ local function differences(fields, found, expected, becomes)
         end
         is_done = is_done and value == want
     end
-    return is_done and {} or differing
+    return is_done and not request.strict and {} or differing
 end
 
 local function is_empty(values)

@@ -1,9 +1,11 @@
--- Remove index entries of entities that are gone. One that has been written again keeps its own.
+-- Remove what is left of entities that are gone. One that has been written again keeps its own.
 --
--- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values).
+-- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values); keys of entities'
+-- own (any type).
 --
 -- Request: head    = what the rows' keys begin with
---          entries = list of {key, member, id}
+--          entries = list of {index, member, id}
+--          keys    = list of {key, id}: all of it goes
 --
 -- Reply:   how many were removed.
 
@@ -21,12 +23,21 @@ local REMOVE = {
     end,
 }
 
+local function is_gone(id)
+    return redis.call('EXISTS', request.head .. id) == 0
+end
+
 local removed = 0
 for _, entry in ipairs(request.entries) do
     local key, member, id = entry[1], entry[2], entry[3]
     local remove = REMOVE[redis.call('TYPE', key).ok]
-    if remove and redis.call('EXISTS', request.head .. id) == 0 then
+    if remove and is_gone(id) then
         removed = removed + remove(key, member, id)
+    end
+end
+for _, own in ipairs(request.keys) do
+    if is_gone(own[2]) then
+        removed = removed + redis.call('UNLINK', own[1])
     end
 end
 return removed

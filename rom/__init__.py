@@ -37,6 +37,7 @@ from rom.columns import (
     Time,
     UnsafeColumn,
 )
+from rom.columns.kinds import COLUMN_TYPES, NUMERIC_TYPES
 from rom.drivers.connection import connect as connect
 from rom.encoding.keygens import (
     CASE_INSENSITIVE,
@@ -78,6 +79,7 @@ __all__ = [
     'Boolean',
     'BulkError',
     'CASE_INSENSITIVE',
+    'COLUMN_TYPES',
     'ClassProperty',
     'Column',
     'ColumnError',
@@ -106,6 +108,7 @@ __all__ = [
     'MissingColumn',
     'Model',
     'NOT_NULL',
+    'NUMERIC_TYPES',
     'ORMError',
     'OneToMany',
     'OneToOne',

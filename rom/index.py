@@ -62,7 +62,8 @@ class GeneralIndex:
 
     Example::
 
-        rom.GeneralIndex('users').search(connection, ['city:oslo', ('age', 18, None)], '-age', 0, 10)
+        index = rom.GeneralIndex('users')
+        index.search(connection, ['city:oslo', ('age', 18, None)], '-age', 0, 10)
     """
 
     def __init__(self, namespace: str) -> None:

@@ -356,7 +356,9 @@ class Model(metaclass=ModelMeta):
             changed = {name for name in self._changed if self._columns[name].is_stored}
             wanted = self._encoded({*changed, *self._mutated()})
             stored = self._stored
-            wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
+            same = [name for name, raw in wanted.items() if raw == stored.get(name)]
+            self._changed.difference_update(same)  # what was set is what was there
+            wanted = {name: raw for name, raw in wanted.items() if name not in same}
             if not wanted:
                 return None
         known = {name: self._values[name] for name in wanted if name in self._values}
@@ -492,6 +494,47 @@ class Model(metaclass=ModelMeta):
             user.refresh()
         """
         current.session().refresh(self, force=force)
+
+    def transfer(
+        self,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number to another entity, and mark a third as done: in one atomic step, once.
+
+        What counts is what the rows hold, not what was loaded. Indexes are right afterwards.
+
+        Args:
+            other: who gets it.
+            attr: the column of both that holds the number: an Integer, Float or Decimal.
+            value: how much; rounded to `decimal_places`.
+            txn_model: the entity that stands for this very transfer.
+            txn_attr: its column that says that it was done: True in a Boolean, 1 in any other.
+            decimal_places: how many places behind the point count.
+            refresh_entities: let the three entities have what the rows hold then.
+            refresh_index: the same, as in 1.x, where it also brought the indexes up to date.
+
+        Raises:
+            ValueError: different connections; changes that are not saved; a value or places that
+                make no sense; not enough there; done already. Nothing was written.
+            EntityDeletedError: one of the three is gone. Nothing was written.
+
+        Example::
+
+            trade = Trade()
+            trade.save()
+            ann.transfer(bob, 'gold', 5, trade, 'done')
+        """
+        current.session().transfer(
+            self, other, attr, value, txn_model, txn_attr, decimal_places, refresh_entities,
+            refresh_index,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """The values of all columns.

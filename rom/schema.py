@@ -24,6 +24,15 @@ INDEX_DATA = '-index-data-'
 Index: TypeAlias = ColumnIndex | Places
 
 
+def group_value(parts: Iterable[bytes]) -> bytes:
+    """The values of a group of columns, as the hash of unique values has them.
+
+    >>> group_value([b'x', b'\\xff'])
+    b'\\x00\\x00x\\x00\\x00\\x00\\xc3\\xbf'
+    """
+    return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
+
+
 @dataclass(frozen=True)
 class Unique:
     """A constraint: no two entities have the same values in these columns.
@@ -48,8 +57,7 @@ class Unique:
         if len(self.columns) == 1:
             # As in rom 1.x, an empty string takes nothing: several entities may have it.
             return parts[0] or None
-        joined = b'\0'.join(b'\0\0' + part for part in parts if part is not None)
-        return joined.decode('latin-1').encode('utf-8')
+        return group_value([part for part in parts if part is not None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +136,7 @@ def build(
     namespace: object,
     unique_together: object,
     keep_index_data: bool,
-    lists: Mapping[str, OneToMany],
+    lists: Mapping[str, OneToMany] = MappingProxyType({}),
     unsafe: Mapping[str, UnsafeColumn] = MappingProxyType({}),
     geo_index: object = None,
 ) -> Schema:

@@ -28,6 +28,7 @@ LAYERS = [
     ('rom.ops',),
     ('rom.drivers',),
     ('rom.sessions',),
+    ('rom.locks', 'rom.maintenance', 'rom.scripting'),
     ('rom.util', 'rom.index'),
     ('rom',),
     ('rom.repocket', 'rom.schematics', 'rom.contrib', 'rom.testing'),

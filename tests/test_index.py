@@ -23,7 +23,6 @@ CONTRACT_NAMES = """
 CONTRACT = set(CONTRACT_NAMES.split())
 # Of the contract, what is not made yet. This must become empty.
 PENDING_NAMES = """
-    COLUMN_TYPES NUMERIC_TYPES
 """
 PENDING = set(PENDING_NAMES.split())
 # Modules that `__all__` has beside the contract's names.

@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 from rom.columns.base import Column
 from rom.columns.holder import Holder
 from rom.encoding.keygens import Keygen, Keys
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, show
+from rom.exceptions import InvalidColumnValue
 
 
 class IndexOnly(Column[Any]):
@@ -40,7 +41,6 @@ class IndexOnly(Column[Any]):
             initials = rom.IndexOnly(keygen2=lambda name, user: [user['first'][:1]], index=True)
     """
 
-    kind = 'no value, for it only indexes those of others'
     is_string = True
     can_be_unique = True
     is_stored = False
@@ -84,7 +84,10 @@ class IndexOnly(Column[Any]):
         return self.keygen(values[self.source])
 
     def accept(self, entity: Holder, value: Any) -> NoReturn:
-        self.refuse(value)
+        raise InvalidColumnValue(
+            f'{type(entity).__name__}.{self.name}: {show(value)}: an IndexOnly holds no value; '
+            f'it only indexes what other columns hold'
+        )
 
     # What a query looks for among the unique values.
 

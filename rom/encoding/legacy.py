@@ -3,9 +3,10 @@
 JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column,
 string], and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as
 bare strings. Older versions kept the same in one hash of the model, `N::`, by id, and wrote fewer
-lists: words and numbers at first. We need no such list, but rows that 1.x wrote have one, which names entries that a
-model as it is declared today may no longer imply; and models that are still written by 1.x must go
-on having it.
+lists: words and numbers at first.
+
+We need no such list, but rows that 1.x wrote have one, which names entries that a model as it is
+declared today may no longer imply; and models that are still written by 1.x must go on having it.
 """
 
 from __future__ import annotations

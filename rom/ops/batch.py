@@ -91,8 +91,12 @@ class Batch:
             remove = self.sets[0] if score is None else self.zsets[0]
             remove[key].append(stem + id)
 
-    def request(self, done: bytes) -> dict[str, Any]:
-        """The map for the script. A commit without inserts needs no note that it was done."""
+    def request(self, done: bytes, noted: bool = False) -> dict[str, Any]:
+        """The map for the script.
+
+        A commit without inserts needs no note that it was done, unless its outcome is of use once
+        only: `noted`.
+        """
         request: dict[str, Any] = {
             'take': self.take,
             'inserts': self.inserts,
@@ -106,8 +110,8 @@ class Batch:
             'died': self.died,
             'dropped': self.dropped,
         }
-        if self.inserts:
-            request |= {'done': done, 'remember': REMEMBER}
+        if self.inserts or noted:
+            request |= {'done': done, 'remember': REMEMBER, 'strict': noted}
         return request
 
 

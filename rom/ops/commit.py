@@ -60,7 +60,10 @@ class Committed:
 
 
 def commit(
-    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard] = ()
+    changes: Sequence[Change],
+    done_key: bytes,
+    guards: Sequence[Guard] = (),
+    noted: bool = False,
 ) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
@@ -69,6 +72,9 @@ def commit(
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
         guards: who may refer to the ids that are deleted.
+        noted: for what adds up. That it was carried out is noted, though nothing is inserted: its
+            outcome may have been overwritten before it is sent again. And a row that shows the
+            outcome already was changed by another.
 
     Raises:
         Referenced: somebody else does.
@@ -76,7 +82,7 @@ def commit(
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards)
+        status, *details = yield _request(writes, done_key, guards, noted)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
@@ -93,11 +99,13 @@ def commit(
     )
 
 
-def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) -> Script:
+def _request(
+    writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard], noted: bool
+) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
-    request = batch.request(done_key)
+    request = batch.request(done_key, noted)
     request['guards'] = [
         [
             guard.key,

@@ -52,9 +52,7 @@ def _unique(write: Write, details: Details) -> ORMError:
     unique = _constraint(write, key)
     columns = ' and '.join(unique.columns)
     values = {} if unique.made_by else write.change.values
-    shown = ', '.join(
-        f'{name}={values.get(name, as_text(value))!r}' for name in unique.columns
-    )
+    shown = ', '.join(f'{name}={values.get(name, as_text(value))!r}' for name in unique.columns)
     keys = write.change.schema.keys
     return UniqueKeyViolation(
         f'{_entity(write)}: {shown} belongs to {keys.namespace}:{as_text(holder)} already, and '

@@ -145,7 +145,7 @@ class Search:
             need += len(cursor.seen)
         return {
             'head': keys.head,
-            # Beside rom 1.x, which keeps no bitmap, one that is left from before is not to be trusted.
+            # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),

@@ -46,8 +46,10 @@ def ordered(schema: Schema, asked: object) -> Order:
         return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
     if column.prefix and column.keygen in TRAITS and not has_many(column):
         return Order(name, reverse, 'text', schema.keys.prefixes(name), 'id', field)
-    if not column.is_stored and (column.keygen in TRAITS or not column.index):
-        clause.wrong(f'its index does not sort; order by {column.source!r}')
+    if not column.is_stored:
+        if column.keygen in TRAITS or not column.index:
+            clause.wrong(f'its index does not sort; order by {column.source!r}')
+        return Order(name, reverse, 'score', clause.numbers_key)
     _warn(clause)
     if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
         return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)

@@ -249,6 +249,29 @@ class AsyncSession(UnitOfWork):
         """
         await self._run(self._delete(*objects, force=force))
 
+    async def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            await s.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        await self._run(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
+
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.
 

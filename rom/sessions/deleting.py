@@ -91,13 +91,12 @@ class Consequences:
         """
         for place in self.changed.keys() & self.doomed.keys():
             del self.changed[place]
-        for (model, id), (_, wanted) in self.changed.items():
+        for place, (stored, wanted) in self.changed.items():
             for name, default in wanted.items():
-                if default is None or not self._goes(default):
-                    continue
-                wanted[name] = None
-                if model._columns[name].required:
-                    self.forbidden.append(((model, id), name, default._id))
+                if default is not None and self._goes(default):
+                    wanted[name] = None
+                if wanted[name] is None and place[0]._columns[name].required:
+                    self.forbidden.append((place, name, int(stored[name])))
         staying = [item for item in self.forbidden if item[0] not in self.doomed]
         if staying:
             (model, id), name, target = staying[0]
@@ -136,7 +135,8 @@ class Deleting(Writing):
     """Deletes entities, and does to others what their relations say."""
 
     def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
-        chosen = [entity for entity in flat(objects) if not entity._deleted]
+        once = {id(entity): entity for entity in flat(objects)}
+        chosen = [entity for entity in once.values() if not entity._deleted]
         for model, group in by_connection(chosen):
             yield from settle_all(model, group)
         for entity in chosen:

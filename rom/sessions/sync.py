@@ -239,6 +239,29 @@ class Session(UnitOfWork):
         """
         self._run(self._delete(*objects, force=force))
 
+    def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            session.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        self._run(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
+
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now. Reading ``entity.id`` does that by itself.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rom.sessions.deleting import Deleting
+from rom.sessions.transferring import Transferring
 
 
-class UnitOfWork(Deleting):
+class UnitOfWork(Transferring):
     """Knows entities, and writes what changed of them, all or nothing.
 
-    Each part stands on the one before: known, reading, relating, writing, deleting.
+    Each part stands on the one before: known, reading, relating, writing, deleting,
+    transferring.
     """

@@ -113,9 +113,7 @@ class Writing(Relating):
         for entity in group:
             _check_is_there(entity, force)  # a hook may have deleted it
             change = entity._change(full, force)
-            if change is None:
-                entity._changed.clear()  # what was set is what was there
-            else:
+            if change is not None:
                 pairs.append((entity, change))
         if not pairs:
             return 0

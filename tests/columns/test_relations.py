@@ -25,7 +25,7 @@ def test_each_on_delete(kind: Any, on_delete: str) -> None:
 @pytest.mark.parametrize('kind', BOTH)
 @pytest.mark.parametrize('wrong', [None, '', 'CASCADE', 'delete', 5, ['cascade']])
 def test_on_delete_is_missing_or_unknown(kind: Any, wrong: Any) -> None:
-    with pytest.raises(ColumnError, match='on_delete.*must be one of .*cascade'):
+    with pytest.raises(ColumnError, match=r'on_delete.*must be one of .*cascade'):
         kind('Author', wrong)
     with pytest.raises(ColumnError, match='on_delete is missing'):
         kind('Author')
@@ -33,9 +33,9 @@ def test_on_delete_is_missing_or_unknown(kind: Any, wrong: Any) -> None:
 
 @pytest.mark.parametrize('kind', BOTH)
 def test_what_does_not_go_with_required(kind: Any) -> None:
-    with pytest.raises(ColumnError, match='set null.*required'):
+    with pytest.raises(ColumnError, match=r'set null.*required'):
         kind('Author', 'set null', required=True)
-    with pytest.raises(ColumnError, match='set default.*needs a default'):
+    with pytest.raises(ColumnError, match=r'set default.*needs a default'):
         kind('Author', 'set default', required=True)
     assert kind('Author', 'set default', required=True, default=lambda: None).required
     assert kind('Author', 'set default').default is None

@@ -1,7 +1,7 @@
 """Models with every column and index type, as a program of rom 1.x declares them.
 
-rom 1.1.2 and this project both run this file (tests/support/old_program.py, tests/test_old_data.py),
-so it holds nothing but what both know.
+rom 1.1.2 and this project both run this file (tests/support/old_program.py and
+tests/test_old_data.py), so it holds nothing but what both know.
 """
 
 import datetime
@@ -28,6 +28,18 @@ def sum_keys(name: str, values: Any) -> dict[str, Any]:
     return {'': (values.get('small') or 0) + (values.get('floating') or 0.0)}
 
 
+def flag_and_code(name: str, values: Any) -> list[str]:
+    """A keygen2 of a column that only indexes."""
+    return [f'{values.get("flag")}-{(values.get("small") or 0) % 5}']
+
+
+def place(entity: Any) -> Any:
+    """Where a thing is. rom 1.1.2 asks on a delete too, and then without any values."""
+    if entity.get('lon') is None:
+        return []
+    return {'lon': entity['lon'], 'lat': entity['lat']}
+
+
 class OldTeam(rom.Model):
     _namespace = 'old.team'
 
@@ -38,7 +50,12 @@ class OldTeam(rom.Model):
 class OldThing(rom.Model):
     _namespace = 'old.thing'
     unique_together = [('small', 'code'), ('code', 'day', 'full')]
+    geo_index = [rom.GeoIndex('at', place)]
 
+    lon = rom.Float()
+    lat = rom.Float()
+    both = rom.IndexOnly(keygen2=flag_and_code, index=True)
+    caps = rom.IndexOnly('plain', keygen=rom.FULL_TEXT, index=True, prefix=True, suffix=True)
     plain = rom.Text()
     raw = rom.String()
     data = rom.Json()
@@ -82,12 +99,25 @@ class OldKept(OldThing):
 
     _namespace = 'old.kept'
     _keep_index_data = True
-    unique_together = OldThing.unique_together  # rom 1.1.2 does not inherit it
+    unique_together = OldThing.unique_together  # rom 1.1.2 does not inherit these
+    geo_index = OldThing.geo_index
 
 
 RELATIONS = ('team', 'badge')
 
-_WORDS = ('Alpha', 'beta', 'GAMMA', 'delta!', '(echo)', 'naïve', 'ÉCOLE', 'Straße', '日本', 'x', "it's")
+_WORDS = (
+    'Alpha',
+    'beta',
+    'GAMMA',
+    'delta!',
+    '(echo)',
+    'naïve',
+    'ÉCOLE',
+    'Straße',
+    '日本',
+    'x',
+    "it's",
+)
 _MORE = string.ascii_letters + string.digits + ' -.é€'
 
 
@@ -141,6 +171,7 @@ def values(rng: random.Random, serial: int) -> dict[str, Any]:
                  'only_suffix', 'lengths'):  # fmt: skip
         made[name] = text(rng)
     made = {name: value for name, value in made.items() if rng.random() < 0.85}
+    made['lon'], made['lat'] = rng.uniform(-170, 170), rng.uniform(-80, 80)
     made['safer'] = moment(rng)  # rom 1.1.2 makes no entity without
     made['email'] = f'User{serial}@Exämple.org'
     made['token'] = b'\xff%d' % serial
@@ -152,7 +183,8 @@ def values(rng: random.Random, serial: int) -> dict[str, Any]:
 def as_plain(entity: Any) -> dict[str, Any]:
     """What an entity holds, as plain data; relations as ids."""
     found = dict(entity.to_dict())
-    found.pop('things', None)
+    for name in ('things', 'both', 'caps'):
+        found.pop(name, None)  # nothing is stored of these
     for name in RELATIONS:
         if found.get(name) is not None:
             found[name] = found[name].id
@@ -193,6 +225,11 @@ def queries(model: Any) -> dict[str, Any]:
         'badge': query.filter(badge=5),
         'serial': query.filter(serial=(10, 40)),
         'email': query.filter(email='user7@exämple.org'),
+        'both': query.filter(both='True-3'),
+        'caps': query.filter(caps='alpha'),
+        'caps starts with': query.startswith(caps='del'),
+        'caps ends with': query.endswith(caps='ta'),
+        'near': query.near('at', 10, 50, 1500, 'km'),
         'mixed': query.filter(small=(-25, 25), flag=True, full='alpha'),
         'ordered': query.filter(small=(-10, 10)).order_by('-floating'),
         'limit': query.filter(small=(None, None)).limit(0, 1000),

@@ -1,4 +1,4 @@
-"""A program of rom 1.1.2: tests/support/rom1.py runs it, with that version, in a process of its own.
+"""A program of rom 1.1.2: tests/support/rom1.py runs it with that version, in its own process.
 
     python old_program.py SOCKET WHAT RESULT [JSON of more arguments]
 
@@ -16,6 +16,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))
 
 import old_models
+
 import rom
 
 warnings.simplefilter('ignore')
@@ -26,9 +27,7 @@ def write(model: str, count: int, seed: int, first: int = 1, teams: int = 20) ->
     """Make entities; returns what they hold, by id."""
     rng = random.Random(seed)
     all_teams = [old_models.OldTeam.get_by(name=f'team {n}') for n in range(teams)]
-    all_teams = [
-        team or old_models.OldTeam(name=f'team {n}') for n, team in enumerate(all_teams)
-    ]
+    all_teams = [team or old_models.OldTeam(name=f'team {n}') for n, team in enumerate(all_teams)]
     rom.session.commit()
     made = []
     for serial in range(first, first + count):
