@@ -29,6 +29,7 @@
 -- @include lib/ids
 -- @include lib/trees
 -- @include lib/walks
+-- @include lib/near
 -- @include lib/order
 -- @include lib/sort
 -- @include lib/rows
@@ -230,7 +231,7 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
-    return begin_unsorted(search)
+    return begin_near(search) or begin_unsorted(search)
 end
 
 local function story()

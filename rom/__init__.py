@@ -13,7 +13,7 @@
 its time does not expect; what is new is reached as ``rom.AsyncSession``.
 """
 
-from rom import columns, exceptions, model, query, util
+from rom import columns, exceptions, index, model, query, util
 from rom._version import VERSION
 from rom.classproperty import ClassProperty
 from rom.columns import (
@@ -23,14 +23,21 @@ from rom.columns import (
     DateTime,
     Decimal,
     Float,
+    ForeignModel,
+    IndexOnly,
     Integer,
     Json,
+    ManyToOne,
+    OneToMany,
+    OneToOne,
     PrimaryKey,
     SaferDateTime,
     String,
     Text,
     Time,
+    UnsafeColumn,
 )
+from rom.columns.kinds import COLUMN_TYPES, NUMERIC_TYPES
 from rom.drivers.connection import connect as connect
 from rom.encoding.keygens import (
     CASE_INSENSITIVE,
@@ -59,8 +66,10 @@ from rom.exceptions import (
 from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.index import GeneralIndex, GeoIndex, Pattern, Prefix, Suffix
 from rom.model import Model
 from rom.query import Query
+from rom.query.filters import NOT_NULL
 from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
 from rom.sessions import AsyncSession as AsyncSession
 from rom.sessions import Session as Session
@@ -70,6 +79,7 @@ __all__ = [
     'Boolean',
     'BulkError',
     'CASE_INSENSITIVE',
+    'COLUMN_TYPES',
     'ClassProperty',
     'Column',
     'ColumnError',
@@ -80,19 +90,30 @@ __all__ = [
     'EntityDeletedError',
     'FULL_TEXT',
     'Float',
+    'ForeignModel',
+    'GeneralIndex',
+    'GeoIndex',
     'IDENTITY',
     'IDENTITY_CI',
     'IDENTITY_STRING',
     'IDENTITY_STRING_CI',
+    'IndexOnly',
     'Integer',
     'InvalidColumnValue',
     'InvalidOperation',
     'Json',
     'MODELS',
     'MODELS_REFERENCED',
+    'ManyToOne',
     'MissingColumn',
     'Model',
+    'NOT_NULL',
+    'NUMERIC_TYPES',
     'ORMError',
+    'OneToMany',
+    'OneToOne',
+    'Pattern',
+    'Prefix',
     'PrimaryKey',
     'Query',
     'QueryError',
@@ -102,13 +123,16 @@ __all__ = [
     'SKIP_ON_DELETE',
     'SaferDateTime',
     'String',
+    'Suffix',
     'Text',
     'Time',
     'UniqueKeyViolation',
+    'UnsafeColumn',
     'UnsafeError',
     'VERSION',
     'columns',
     'exceptions',
+    'index',
     'model',
     'query',
     'session',

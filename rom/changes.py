@@ -10,14 +10,15 @@ another writer changed and that has no part in this write is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
 from rom.entries import ColumnIndex, Entries, Entry, NotingMapping
 from rom.exceptions import CorruptRowError, InvalidColumnValue
-from rom.schema import INDEX_DATA, Schema
+from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 Kind: TypeAlias = Literal['insert', 'update', 'delete']
 Raw: TypeAlias = Mapping[str, bytes]
@@ -35,7 +36,10 @@ class Change:
         wanted: the columns to write, encoded; None removes one.
         values: the Python values behind `wanted`.
         full: write every index entry again, not only those that changed.
+        rests_on: columns that must not have changed, for this change to make sense.
         forced: write even though another writer was there, or the old values make no sense.
+        stale: entries that were found, and go unless the row implies them.
+        freed: unique values that were found to be the row's, and go unless it has them.
     """
 
     schema: Schema
@@ -46,6 +50,9 @@ class Change:
     values: Mapping[str, Any]
     full: bool = False
     forced: bool = False
+    rests_on: tuple[str, ...] = ()
+    stale: Mapping[Entry, bytes | None] = field(default_factory=dict)
+    freed: tuple[Entry, ...] = ()
 
     @property
     def outcome(self) -> dict[str, bytes]:
@@ -93,7 +100,8 @@ class RowValues(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         column = self._schema.columns[name]
-        if name in self._known:
+        # A relation is its id, old or new, loaded or gone: all that entries may depend on.
+        if name in self._known and not (column.is_relation or column.is_foreign):
             return self._known[name]
         raw = self._raw.get(name)
         if raw is None:
@@ -135,8 +143,11 @@ def _plan_with_list(change: Change) -> Write:
     before, after = _values_before(change), _values_after(change)
     old: Entries = {}
     if change.kind != 'insert':
-        for index in schema.indexes.values():
+        for index in schema.every_index:
             old.update(_old_entries(index, before))
+        # 1.x itself forgot places, and its list of them: whatever there is, is old.
+        for place in schema.places.values():
+            old.setdefault((place.key, b''), b'')
     if INDEX_DATA in change.stored:
         listed = listed_entries(schema.keys, change.stored[INDEX_DATA])
         old.update((entry, score) for entry, score in listed.items() if entry not in old)
@@ -146,7 +157,7 @@ def _plan_with_list(change: Change) -> Write:
     if change.kind != 'delete' and kept != change.stored.get(INDEX_DATA):
         becomes[INDEX_DATA] = kept
     # What 1.x wrote is not to be trusted: every entry is written again.
-    return _write(replace(change, full=True), old, new, set(schema.columns), becomes)
+    return _write(replace(change, full=True), old, new, set(schema.stored), becomes)
 
 
 def _write(
@@ -162,7 +173,7 @@ def _write(
         change=change,
         expected=_expected(change, becomes, read),
         becomes=becomes,
-        removed={e: s for e, s in old.items() if e not in new},
+        removed={e: s for e, s in {**change.stale, **old}.items() if e not in new},
         added=new if again else {e: s for e, s in new.items() if old.get(e, b'') != s},
         released=released,
         claimed=claimed,
@@ -188,12 +199,13 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
     new: Entries = {}
     read: set[str] = set()
     before, after = _values_before(change), _values_after(change)
-    for name, index in change.schema.indexes.items():
-        if change.kind == 'update':
-            looked_at = _looked_at(change, index)
+    for index in change.schema.every_index:
+        if change.kind == 'update' and not change.full:
+            looked_at = index.own
             if index.depends_on_others:
                 # Which columns a keygen reads may itself depend on values: were those others by
-                # now, it might be concerned after all.
+                # now, it might be concerned after all. So they are compared in any case.
+                looked_at = looked_at | _looked_at(change, index.entries)
                 read |= looked_at
             if looked_at.isdisjoint(change.wanted):
                 continue
@@ -202,23 +214,24 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
             old.update(_old_entries(index, seen_before))
         if change.kind != 'delete':
             new.update(index.entries(seen_after))
-        read |= {name} | seen_before.read | seen_after.read
+        read |= index.own | seen_before.read | seen_after.read
     # A keygen may ask for what is no column; a field of that name is nobody's business here.
-    return old, new, read & change.schema.columns.keys()
+    return old, new, read & set(change.schema.stored)
 
 
-def _looked_at(change: Change, index: ColumnIndex) -> set[str]:
-    """The columns that a row's entries of one index depend on, before an update."""
-    if not index.depends_on_others:
-        return {index.column.name}
-    # What a keygen reads is known once it has run. A column that does not decode is left to those
-    # that do depend on it.
+def _looked_at(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> set[str]:
+    """The columns that this looks at to make something of a row, before an update.
+
+    What a keygen reads is known once it has run. A column that does not decode is left to those
+    that do depend on it.
+    """
     seen = NotingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
-    _old_entries(index, seen)
-    return seen.read | {index.column.name}
+    with suppress(InvalidColumnValue):
+        makes(seen)
+    return seen.read
 
 
-def _old_entries(index: ColumnIndex, values: Mapping[str, Any]) -> Entries:
+def _old_entries(index: Index, values: Mapping[str, Any]) -> Entries:
     """The entries of old values. Where the keygen of today fails on them, there are none of it."""
     try:
         return index.entries(values)
@@ -228,7 +241,7 @@ def _old_entries(index: ColumnIndex, values: Mapping[str, Any]) -> Entries:
 
 def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:
     found: Entries = {}
-    for index in schema.indexes.values():
+    for index in schema.every_index:
         found.update(index.entries(values))
     return found
 
@@ -252,15 +265,66 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
     released, claimed = [], []
     outcome = change.outcome if change.kind != 'delete' else {}
     for unique in change.schema.uniques:
-        if change.kind == 'update' and change.wanted.keys().isdisjoint(unique.columns):
+        if change.kind == 'update' and not (change.full or _is_written(change, unique, read)):
             continue
-        read.update(unique.columns)
-        before, after = unique.value(change.stored), unique.value(outcome)
+        if unique.made_by is None:
+            read.update(unique.columns)
+            before, after = unique.value(change.stored), unique.value(outcome)
+        else:
+            before, after = _made_values(change, unique.made_by, read)
         if before is not None and before != after:
             released.append((unique.key, before))
         if after is not None and (before != after or change.full or change.forced):
             claimed.append((unique.key, after))
+    released += [value for value in change.freed if value not in claimed and value not in released]
     return tuple(released), tuple(claimed)
+
+
+def _is_written(change: Change, unique: Unique, read: set[str]) -> bool:
+    """An update writes something that a unique value depends on; notes what tells that."""
+    if unique.made_by is None:
+        return not change.wanted.keys().isdisjoint(unique.columns)
+    looked_at = _looked_at(change, unique.made_by.unique_word)
+    read |= looked_at
+    return not looked_at.isdisjoint(change.wanted)
+
+
+def _made_values(
+    change: Change, index: ColumnIndex, read: set[str]
+) -> tuple[bytes | None, bytes | None]:
+    """The old and the new value of a unique IndexOnly; notes the columns that they depend on."""
+    before, after = NotingMapping(_values_before(change)), NotingMapping(_values_after(change))
+    old = new = None
+    if change.kind != 'insert':
+        with suppress(InvalidColumnValue):  # of what today's keygen fails on, nothing is known
+            old = index.unique_word(before)
+    if change.kind != 'delete':
+        new = index.unique_word(after)
+    read.update((before.read | after.read) & set(change.schema.stored))
+    return old, new
+
+
+def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
+    """Every unique value that a row implies, with the key of its hash.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+    """
+    values = RowValues(schema, stored, {}, lenient=False)
+    for unique in schema.uniques:
+        made_by = unique.made_by
+        value = unique.value(stored) if made_by is None else made_by.unique_word(values)
+        if value is not None:
+            yield unique.key, value
+
+
+def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
+    """The entries that a row implies in one index; a value that does not decode is none.
+
+    Raises:
+        InvalidColumnValue: the keygen failed.
+    """
+    return index.entries(RowValues(schema, stored, {schema.primary: id}, lenient=True))
 
 
 def entries_of(schema: Schema, stored: Raw) -> Entries:

@@ -74,6 +74,16 @@ class ColumnIndex:
         """The keygen looks at other columns than its own."""
         return self.column.keygen2 is not None
 
+    @property
+    def may_read_any(self) -> bool:
+        """What the keygen looks at is up to the row."""
+        return self.depends_on_others and self.column.source == self.column.name
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The columns that the entries depend on, whatever the keygen looks at."""
+        return frozenset((self.column.name,))
+
     @cached_property
     def _traits(self) -> Traits:
         return traits(self.column.keygen)
@@ -101,21 +111,11 @@ class ColumnIndex:
             InvalidColumnValue: the keygen failed, or gave what no index can hold.
         """
         column = self.column
-        value = values[column.name]
-        if value is None and column.keygen2 is None:
+        value = values[column.source]
+        # As in rom 1.x, a keygen2 too is asked only about a value that is there.
+        if value is None and column.is_stored:
             return {}
-        try:
-            if column.keygen2 is not None:
-                found = column.keygen2(column.name, values)
-            else:
-                found = column.keygen(value) if column.keygen else column.default_keys(value)
-        except ORMError:
-            raise
-        except Exception as error:
-            raise InvalidColumnValue(
-                f'{self.keys.namespace}.{column.name}: the keygen failed on {show(value)}: '
-                f'{error!r}'
-            ) from error
+        found = self._found(value, values)
         if not found:
             return {}
         try:
@@ -123,9 +123,46 @@ class ColumnIndex:
                 return self._from_mapping(found, value)
             return self._from_words(found)
         except NoUTF8 as error:
+            raise self._unwritable(error) from None
+
+    def unique_word(self, values: Mapping[str, Any]) -> bytes | None:
+        """The unique value of a column that holds none: the first word that its keygen gives.
+
+        Raises:
+            InvalidColumnValue: the keygen failed, or gave no words.
+        """
+        found = self._found(values[self.column.source], values)
+        if not found:
+            return None
+        if not isinstance(found, (list, tuple, set, frozenset)):
+            self._refuse(found)
+        words = [word if isinstance(word, (str, bytes)) else self._refuse(found) for word in found]
+        try:
+            encoded = [as_bytes(word) for word in words]
+        except NoUTF8 as error:
+            raise self._unwritable(error) from None
+        # As with all unique values, an empty one takes nothing.
+        return (min(encoded) if isinstance(found, (set, frozenset)) else encoded[0]) or None
+
+    def _found(self, value: Any, values: Mapping[str, Any]) -> Any:
+        """What the keygen gives."""
+        column = self.column
+        try:
+            if column.keygen2 is not None:
+                return column.keygen2(column.name, values)
+            return column.keygen(value) if column.keygen else column.default_keys(value)
+        except ORMError:
+            raise
+        except Exception as error:
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{column.name}: its keygen made a word of which {error}'
-            ) from None
+                f'{self.keys.namespace}.{column.name}: the keygen failed on {show(value)}: '
+                f'{error!r}'
+            ) from error
+
+    def _unwritable(self, error: NoUTF8) -> InvalidColumnValue:
+        return InvalidColumnValue(
+            f'{self.keys.namespace}.{self.column.name}: its keygen made a word of which {error}'
+        )
 
     def _from_words(self, found: Any) -> Entries:
         if not isinstance(found, (list, tuple, set, frozenset)):

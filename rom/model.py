@@ -7,14 +7,15 @@ their difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 from rom import current
 from rom.changes import Change
 from rom.classproperty import ClassProperty
-from rom.columns import Column, PrimaryKey
+from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.text import show
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 from rom.query import Query
@@ -50,12 +51,17 @@ class ModelMeta(type):
             body.get('_namespace'),
             getattr(model, 'unique_together', None),
             bool(getattr(model, '_keep_index_data', False)),
+            _lists(model),
+            _unsafe(model),
+            getattr(model, 'geo_index', None),
         )
-        register(name, schema.keys.namespace, model)
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]
         model._namespace = schema.keys.namespace  # type: ignore[attr-defined]
         model._pkey = schema.primary  # type: ignore[attr-defined]
+        model._is_checked = False  # type: ignore[attr-defined]
+        _check_lists(model)
+        register(name, schema.keys.namespace, model)
         return model
 
 
@@ -72,13 +78,17 @@ def _columns(model: type) -> dict[str, Column[Any]]:
                 columns[attribute] = value
             else:
                 columns.pop(attribute, None)
+    _check_free(model, columns)
+    return _with_primary(model, columns)
+
+
+def _check_free(model: type, columns: Iterable[str]) -> None:
     for attribute in columns:
         if attribute != 'id' and hasattr(Model, attribute):
             raise ColumnError(
                 f'{model.__name__}.{attribute}: every model has something of that name; '
                 'call the column something else'
             )
-    return _with_primary(model, columns)
 
 
 def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Column[Any]]:
@@ -98,6 +108,44 @@ def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Col
         model.id = primary  # type: ignore[attr-defined]
         columns['id'] = primary
     return columns
+
+
+def _unsafe(model: type) -> dict[str, UnsafeColumn]:
+    """The UnsafeColumns of a new model, as `_columns` gathers the others."""
+    found: dict[str, UnsafeColumn] = {}
+    for base in reversed(model.__mro__):
+        for attribute, value in vars(base).items():
+            if isinstance(value, UnsafeColumn):
+                found[attribute] = value
+            else:
+                found.pop(attribute, None)
+    _check_free(model, found)
+    return found
+
+
+def _lists(model: type) -> dict[str, OneToMany]:
+    return {
+        attribute: value
+        for base in reversed(model.__mro__)
+        for attribute, value in vars(base).items()
+        if isinstance(value, OneToMany)
+    }
+
+
+def _check_lists(model: Any) -> None:
+    """No OneToMany between this model and those there are may have several columns to choose from.
+
+    One that has none is for its reader to find out: a base model may declare it for its children.
+    """
+    names = (model.__name__, model._namespace)
+    known = {**MODELS, model.__name__: model}
+    for other in {*known.values()} - {Model}:
+        for one in other._schema.lists.values():
+            target = model if one.ftable in names else known.get(one.ftable)
+            if target is None or model not in (other, target):
+                continue
+            if len(one.candidates(other, target)) > 1:
+                one.referring_column(other, target)
 
 
 class QueryProperty:
@@ -144,10 +192,13 @@ class Model(metaclass=ModelMeta):
     _namespace: ClassVar[str]
     _pkey: ClassVar[str]
     _keep_index_data: ClassVar[bool] = False
+    _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]
     _stored: dict[str, bytes]
     _seen: dict[str, bytes]
+    _related: dict[str, list[Any]]  # what a OneToMany listed
+    _batch: Sequence[weakref.ref[Model]] = ()  # those that were loaded with it
     _changed: set[str]
     _id: int | None
     _new: bool
@@ -158,6 +209,8 @@ class Model(metaclass=ModelMeta):
     def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
         if type(self) is Model:
             raise InvalidOperation('Model has no columns: make a subclass that declares some')
+        if not self._is_checked:
+            self._check_relations()
         schema = self._schema
         unknown = columns.keys() - schema.columns
         if unknown and not _extra_ok:
@@ -177,10 +230,21 @@ class Model(metaclass=ModelMeta):
         self._session = current.home()
         self._session.add(self)
 
+    @classmethod
+    def _check_relations(cls) -> None:
+        """Raise ORMError unless every model is there that this one names."""
+        for name in cls._schema.relations:
+            column: Any = cls._columns[name]
+            column.get_related_model()
+        for one in cls._schema.lists.values():
+            one.get_related_model()
+        cls._is_checked = True
+
     def _begin(self, id: int | None, stored: dict[str, bytes]) -> None:
         self._values = {}
         self._stored = stored
         self._seen = {}
+        self._related = {}
         self._changed = set()
         self._id = id
         self._new = id is None
@@ -193,6 +257,16 @@ class Model(metaclass=ModelMeta):
         entity = cls.__new__(cls)
         entity._begin(id, stored)
         return entity
+
+    # Hooks, for programs to define. What happens in those before a write may stop it, or change the
+    # entity; what those after it change is not saved yet.
+
+    def _before_insert(self) -> None: ...
+    def _after_insert(self) -> None: ...
+    def _before_update(self) -> None: ...
+    def _after_update(self) -> None: ...
+    def _before_delete(self) -> None: ...
+    def _after_delete(self) -> None: ...
 
     # What columns and sessions need of an entity.
 
@@ -213,6 +287,36 @@ class Model(metaclass=ModelMeta):
                 )
             self._session.take_ids(self)
         return self._id
+
+    def _load_relation(self, name: str) -> None:
+        """Load what a column refers to, for all entities that were loaded with this one."""
+        column: Any = self._columns[name]
+        if self._session.is_async:
+            id = column.decode(self._stored[name])._id
+            target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
+            if target is None:
+                self._no_hidden_io(name)
+            self._values[name] = target
+            return
+        others = (ref() for ref in self._batch)
+        together = [other for other in others if other is not None and other is not self]
+        session = cast('Session', self._session)
+        session._run(session._load_reference(self, together, name))
+
+    def _load_related(self, name: str) -> list[Any]:
+        """The entities that refer to this one."""
+        if self._id is None:
+            return []
+        self._no_hidden_io(name)
+        session = cast('Session', self._session)
+        return session._run(session._load_list(self, name))
+
+    def _no_hidden_io(self, name: str) -> None:
+        if self._session.is_async:
+            raise InvalidOperation(
+                f'{self._key}.{name} is not loaded, and an attribute cannot wait for it: '
+                f'await s.load(entities, {name!r}) first, or query with .load({name!r})'
+            )
 
     @property
     def _key(self) -> str:
@@ -244,14 +348,17 @@ class Model(metaclass=ModelMeta):
         """What is to be written; None if nothing is."""
         schema = self._schema
         if self._new:
-            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
             return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
         if full or force:
-            wanted = self._encoded(name for name in schema.columns if name != schema.primary)
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         else:
-            wanted = self._encoded({*self._changed, *self._mutated()})
+            changed = {name for name in self._changed if self._columns[name].is_stored}
+            wanted = self._encoded({*changed, *self._mutated()})
             stored = self._stored
-            wanted = {name: raw for name, raw in wanted.items() if raw != stored.get(name)}
+            same = [name for name, raw in wanted.items() if raw == stored.get(name)]
+            self._changed.difference_update(same)  # what was set is what was there
+            wanted = {name: raw for name, raw in wanted.items() if name not in same}
             if not wanted:
                 return None
         known = {name: self._values[name] for name in wanted if name in self._values}
@@ -259,15 +366,17 @@ class Model(metaclass=ModelMeta):
 
     def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
         """Columns as a row stores them. Those that were not read are as they were."""
-        columns, values, encoded = self._columns, self._values, {}
+        columns, values = self._columns, self._values
+        encoded: dict[str, bytes | None] = {}
         for name in names:
-            if name not in values and name not in self._stored:
+            column, raw = columns[name], self._stored.get(name)
+            if raw is not None and name not in self._changed and not column.is_mutable:
+                encoded[name] = raw
+                continue
+            if name not in values:
                 getattr(self, name)  # a column that the row lacks may have a default
-            if name in values:
-                value = values[name]
-                encoded[name] = None if value is None else columns[name].encode(value)
-            else:
-                encoded[name] = self._stored.get(name)
+            value = values.get(name)
+            encoded[name] = None if value is None else column.encode(value)
         return encoded
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
@@ -389,6 +498,47 @@ class Model(metaclass=ModelMeta):
         """
         current.session().refresh(self, force=force)
 
+    def transfer(
+        self,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number to another entity, and mark a third as done: in one atomic step, once.
+
+        What counts is what the rows hold, not what was loaded. Indexes are right afterwards.
+
+        Args:
+            other: who gets it.
+            attr: the column of both that holds the number: an Integer, Float or Decimal.
+            value: how much; rounded to `decimal_places`.
+            txn_model: the entity that stands for this very transfer.
+            txn_attr: its column that says that it was done: True in a Boolean, 1 in any other.
+            decimal_places: how many places behind the point count.
+            refresh_entities: let the three entities have what the rows hold then.
+            refresh_index: the same, as in 1.x, where it also brought the indexes up to date.
+
+        Raises:
+            ValueError: different connections; changes that are not saved; a value or places that
+                make no sense; not enough there; done already. Nothing was written.
+            EntityDeletedError: one of the three is gone. Nothing was written.
+
+        Example::
+
+            trade = Trade()
+            trade.save()
+            ann.transfer(bob, 'gold', 5, trade, 'done')
+        """
+        current.session().transfer(
+            self, other, attr, value, txn_model, txn_attr, decimal_places, refresh_entities,
+            refresh_index,
+        )  # fmt: skip
+
     def to_dict(self) -> dict[str, Any]:
         """The values of all columns.
 
@@ -436,6 +586,8 @@ class Model(metaclass=ModelMeta):
 
     def __repr__(self) -> str:
         shown = ', '.join(
-            f'{name}={show(value)}' for name, value in self._values.items() if value is not None
+            f'{name}={f"<{value._key}>" if isinstance(value, Model) else show(value)}'
+            for name, value in self._values.items()
+            if value is not None
         )
         return f'<{self._key} {shown}>' if shown else f'<{self._key}>'

@@ -11,7 +11,7 @@ from rom.exceptions import ORMError
 
 #: Class by class name and by namespace.
 MODELS: dict[str, Any] = {}
-#: Namespace to the relations that refer to it.
+#: Name or namespace to the relations that refer to it, as (model, column).
 MODELS_REFERENCED: dict[str, Any] = {}
 #: What a delete need not look at.
 SKIP_ON_DELETE: dict[str, Any] = {}
@@ -32,3 +32,24 @@ def register(name: str, namespace: str, model: Any) -> None:
                 'its own'
             )
     MODELS[name] = MODELS[namespace] = model
+    for column in model._schema.relations:
+        referring = MODELS_REFERENCED.setdefault(model._columns[column].ftable, [])
+        referring.append((model, column))
+
+
+def references_to(model: Any) -> list[tuple[Any, str]]:
+    """The relations that refer to a model, as (model, column)."""
+    found = [
+        *MODELS_REFERENCED.get(model.__name__, ()),
+        *(
+            ()
+            if model._namespace == model.__name__
+            else MODELS_REFERENCED.get(model._namespace, ())
+        ),
+    ]
+    # One whose place another model has taken (MODELS was cleared, this dict was not) is no more.
+    return [
+        (referring, column)
+        for referring, column in found
+        if MODELS.get(referring._namespace, referring) is referring
+    ]

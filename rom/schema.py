@@ -7,25 +7,43 @@ namespace is here and not in the columns, for subclasses share those.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
-from rom.columns import Column, PrimaryKey
+from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
 from rom.entries import ColumnIndex
 from rom.exceptions import ColumnError, ORMError
+from rom.geo import GeoIndex, Places
 
 INDEX_DATA = '-index-data-'
+
+Index: TypeAlias = ColumnIndex | Places
+
+
+def group_value(parts: Iterable[bytes]) -> bytes:
+    """The values of a group of columns, as the hash of unique values has them.
+
+    >>> group_value([b'x', b'\\xff'])
+    b'\\x00\\x00x\\x00\\x00\\x00\\xc3\\xbf'
+    """
+    return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
 
 
 @dataclass(frozen=True)
 class Unique:
-    """A constraint: no two entities have the same values in these columns."""
+    """A constraint: no two entities have the same values in these columns.
+
+    The value of an IndexOnly is in no row: `made_by` makes it, of the row's Python values.
+    """
 
     columns: tuple[str, ...]
     key: bytes
+    #: Makes the value, where the row does not hold it.
+    made_by: ColumnIndex | None = None
 
     def value(self, encoded: Mapping[str, bytes]) -> bytes | None:
         """The value in the hash of unique values; None where the constraint is silent.
@@ -39,8 +57,7 @@ class Unique:
         if len(self.columns) == 1:
             # As in rom 1.x, an empty string takes nothing: several entities may have it.
             return parts[0] or None
-        joined = b'\0'.join(b'\0\0' + part for part in parts if part is not None)
-        return joined.decode('latin-1').encode('utf-8')
+        return group_value([part for part in parts if part is not None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +71,9 @@ class Schema:
         indexes: the indexes by column, of the columns that have some.
         uniques: the constraints.
         keep_index_data: rows carry rom 1.x's list of index entries.
+        lists: the OneToMany by name; they are no columns, for nothing of them is stored.
+        unsafe: the names of the UnsafeColumns, which are no columns either.
+        places: the geo indexes by name.
     """
 
     name: str
@@ -62,6 +82,9 @@ class Schema:
     indexes: Mapping[str, ColumnIndex]
     uniques: tuple[Unique, ...]
     keep_index_data: bool
+    lists: Mapping[str, OneToMany]
+    unsafe: tuple[str, ...] = ()
+    places: Mapping[str, Places] = field(default_factory=dict)
 
     @property
     def primary(self) -> str:
@@ -71,22 +94,35 @@ class Schema:
     @cached_property
     def fields(self) -> tuple[bytes, ...]:
         """What is read of a row: the columns, then what rom 1.x added."""
-        return (*(as_bytes(name) for name in self.columns), as_bytes(INDEX_DATA))
+        return tuple(as_bytes(name) for name in self.names)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names that go with `fields`."""
-        return (*self.columns, INDEX_DATA)
+        return (*self.stored, INDEX_DATA)
 
     @cached_property
-    def wide_indexes(self) -> tuple[ColumnIndex, ...]:
-        """The indexes whose keygens look at other columns than their own."""
-        return tuple(index for index in self.indexes.values() if index.depends_on_others)
+    def stored(self) -> tuple[str, ...]:
+        """The columns whose values are in the row."""
+        return tuple(name for name, column in self.columns.items() if column.is_stored)
 
-    @property
+    @cached_property
+    def every_index(self) -> tuple[Index, ...]:
+        """Whatever makes entries of a row."""
+        return (*self.indexes.values(), *self.places.values())
+
+    @cached_property
     def needs_id_first(self) -> bool:
         """An entry may depend on the id, so that it must be known before the row is written."""
-        return self.primary in self.indexes or bool(self.wide_indexes)
+        makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
+        return bool(self.places) or any(
+            index.column.source == self.primary or index.may_read_any for index in makers
+        )
+
+    @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """The columns that refer to other entities."""
+        return tuple(name for name, column in self.columns.items() if column.is_relation)
 
     @cached_property
     def mutable(self) -> tuple[str, ...]:
@@ -100,6 +136,9 @@ def build(
     namespace: object,
     unique_together: object,
     keep_index_data: bool,
+    lists: Mapping[str, OneToMany] = MappingProxyType({}),
+    unsafe: Mapping[str, UnsafeColumn] = MappingProxyType({}),
+    geo_index: object = None,
 ) -> Schema:
     """Check a class body and make its schema.
 
@@ -109,22 +148,45 @@ def build(
         namespace: what `_namespace` says, or None.
         unique_together: what the attribute says, or None.
         keep_index_data: what `_keep_index_data` says.
+        lists: the OneToMany of the class.
+        unsafe: its UnsafeColumns.
+        geo_index: what the attribute says, or None.
 
     Raises:
         ORMError, ColumnError: as the contract of each step says.
     """
     primary = _primary(name, columns)
     keys = Keys(_namespace(name, namespace), primary)
-    _check_names(name, columns)
+    _check_names(name, [*columns, *unsafe])
+    _check_sources(name, columns)
     indexes = {
         column: ColumnIndex(declared, keys)
         for column, declared in columns.items()
         if declared.searched
     }
-    singles = [(column,) for column, declared in columns.items() if declared.unique]
+    singles = [
+        Unique(
+            (column,),
+            keys.unique((column,)),
+            None if declared.is_stored else ColumnIndex(declared, keys),
+        )
+        for column, declared in columns.items()
+        if declared.unique
+    ]
     groups = _unique_groups(name, columns, primary, unique_together)
-    uniques = tuple(Unique(group, keys.unique(group)) for group in (*singles, *groups))
-    return Schema(name, dict(columns), keys, indexes, uniques, keep_index_data)
+    uniques = (*singles, *(Unique(group, keys.unique(group)) for group in groups))
+    places = _places(name, keys, geo_index)
+    return Schema(
+        name,
+        dict(columns),
+        keys,
+        indexes,
+        uniques,
+        keep_index_data,
+        lists,
+        tuple(unsafe),
+        places,
+    )
 
 
 def _namespace(name: str, declared: object) -> str:
@@ -143,13 +205,39 @@ def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:
     return found[0]
 
 
-def _check_names(name: str, columns: Mapping[str, Column[Any]]) -> None:
+def _check_names(name: str, columns: Iterable[str]) -> None:
     for column in columns:
         if column.startswith('_'):
             raise ColumnError(
                 f'{name}.{column}: names that start with an underscore belong to the model itself; '
                 f'call the column {column.lstrip("_") or "something else"!r}'
             )
+
+
+def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:
+    """What an IndexOnly indexes must be a column with a value."""
+    for column, declared in columns.items():
+        if declared.is_stored or declared.source == column:
+            continue
+        source = columns.get(declared.source)
+        if source is None or not source.is_stored:
+            why = 'is no column of the model' if source is None else 'holds no value itself'
+            raise ColumnError(f'{name}.{column} indexes {declared.source!r}, which {why}')
+
+
+def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:
+    if declared is None:
+        return {}
+    if not isinstance(declared, list) or not all(isinstance(item, GeoIndex) for item in declared):
+        raise ORMError(f'{name}.geo_index must be a list of GeoIndex(name, callback)')
+    found: dict[str, Places] = {}
+    for index in declared:
+        if not isinstance(index.name, str) or not index.name or not callable(index.callback):
+            raise ORMError(f'{name}.geo_index: {index!r} needs a name and a callback')
+        if index.name in found:
+            raise ColumnError(f'{name}.geo_index has two of the name {index.name!r}')
+        found[index.name] = Places(index, keys)
+    return found
 
 
 def _unique_groups(
@@ -181,6 +269,8 @@ def _unique_group(
     for column in group:
         if column not in columns:
             raise ColumnError(f'{where}: the model has no column {column!r}')
+        if not columns[column].is_stored:
+            raise ColumnError(f'{where}: {column!r} holds no value; name what it indexes')
         if column == primary:
             raise ColumnError(f'{where}: the primary key is unique by itself; leave it out')
     return tuple(sorted(set(group)))

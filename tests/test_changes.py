@@ -36,7 +36,7 @@ def schema_of(
     columns = {**columns, 'id': PrimaryKey()}
     for name, column in columns.items():
         column.name = name
-    return build('N', columns, None, together, keeps_list)
+    return build('N', columns, None, together, keeps_list, {})
 
 
 def wide(name: str, values: Mapping[str, Any]) -> Any:

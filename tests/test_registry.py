@@ -1,5 +1,6 @@
 """The registries: names and namespaces are unique, and clearing works."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,7 +77,25 @@ def test_a_model_that_cannot_be_built_is_not_registered() -> None:
 
 def test_register_enters_both() -> None:
     class Thing:
-        pass
+        _schema = SimpleNamespace(relations=())
 
     register('RegistryThing', 'registry-things', Thing)
     assert registry.MODELS['RegistryThing'] is registry.MODELS['registry-things'] is Thing
+
+
+def test_references_are_found_by_name_and_namespace() -> None:
+    target = make('RegistryThing', _namespace='registry-things')
+    first = make('First', thing=rom.ManyToOne('RegistryThing', 'cascade'))
+    second = make('Second', thing=rom.OneToOne('registry-things', 'cascade'))
+    assert registry.references_to(target) == [(first, 'thing'), (second, 'thing')]
+    assert registry.references_to(first) == []
+    assert MODELS_REFERENCED['RegistryThing'] == [(first, 'thing')]
+
+
+def test_a_model_in_the_place_of_another() -> None:
+    """MODELS was cleared and the model declared anew; MODELS_REFERENCED still has the old one."""
+    target = make('RegistryThing')
+    make('Again', thing=rom.ManyToOne('RegistryThing', 'cascade'))
+    del MODELS['Again']
+    again = make('Again', thing=rom.ManyToOne('RegistryThing', 'cascade'))
+    assert registry.references_to(target) == [(again, 'thing')]

@@ -16,6 +16,7 @@
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node
 -- all                                                    all there are
+-- near    see lib/near
 
 -- @include lib/ask
 -- @include lib/lists

@@ -1,11 +1,23 @@
 -- The bitmap of live ids: a bit for each id that exists. Where it would grow out of proportion, it
 -- is given up: counts then look at the rows.
+--
+-- Data of rom 1.x has none. While one is made of it (relive.lua), it is a draft, under a key of its
+-- own, which nobody reads and every writer keeps up to date.
 
 local MOST_BITS = 4294967296       -- what Redis allows
 local LARGEST_GAP = 67108864       -- ids skipped at once: 8 MiB of nothing
 
-local function mark_live(bitmap, ids)
-    local bits = redis.call('STRLEN', bitmap) * 8
+-- The bitmap to mark, and its size in bits: 0 where there is none.
+local function bitmap_to_mark(live)
+    local bytes = redis.call('STRLEN', live)
+    if bytes > 0 then
+        return live, bytes * 8
+    end
+    return live .. ':draft', redis.call('STRLEN', live .. ':draft') * 8
+end
+
+local function mark_live(live, ids)
+    local bitmap, bits = bitmap_to_mark(live)
     if bits == 0 then
         return
     end
@@ -20,8 +32,8 @@ local function mark_live(bitmap, ids)
     end
 end
 
-local function mark_dead(bitmap, ids)
-    local bits = redis.call('STRLEN', bitmap) * 8
+local function mark_dead(live, ids)
+    local bitmap, bits = bitmap_to_mark(live)
     for _, id in ipairs(ids) do
         if tonumber(id) < bits then
             redis.call('SETBIT', bitmap, id, 0)

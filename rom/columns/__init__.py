@@ -1,9 +1,13 @@
 """The columns that a model is made of."""
 
 from rom.columns.base import Column
+from rom.columns.foreign import ForeignModel
+from rom.columns.index_only import IndexOnly
+from rom.columns.relations import ManyToOne, OneToMany, OneToOne
 from rom.columns.scalars import Boolean, Decimal, Float, Integer, Json, PrimaryKey
 from rom.columns.temporal import Date, DateTime, SaferDateTime, Time
 from rom.columns.text import String, Text
+from rom.columns.unsafe import UnsafeColumn
 
 __all__ = [
     'Boolean',
@@ -12,11 +16,17 @@ __all__ = [
     'DateTime',
     'Decimal',
     'Float',
+    'ForeignModel',
+    'IndexOnly',
     'Integer',
     'Json',
+    'ManyToOne',
+    'OneToMany',
+    'OneToOne',
     'PrimaryKey',
     'SaferDateTime',
     'String',
     'Text',
     'Time',
+    'UnsafeColumn',
 ]

@@ -77,6 +77,12 @@ class Column(Generic[T]):
     #: The Python value can change without being set.
     is_mutable: ClassVar[bool] = False
     can_be_unique: ClassVar[bool] = False
+    #: The row holds the value. A column that only indexes others' values has entries without one.
+    is_stored: ClassVar[bool] = True
+    #: The value is an entity, and the row holds its id.
+    is_relation: ClassVar[bool] = False
+    #: The value is an object that is no entity, and the row holds its id.
+    is_foreign: ClassVar[bool] = False
 
     name: str = ''
 
@@ -132,6 +138,11 @@ class Column(Generic[T]):
     def searched(self) -> bool:
         """The column has entries in some index other than that of unique values."""
         return self.index or self.prefix or self.suffix
+
+    @property
+    def source(self) -> str:
+        """The column whose value is indexed."""
+        return self.name
 
     @property
     def traits(self) -> Any:

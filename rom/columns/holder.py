@@ -11,6 +11,9 @@ class Holder(Protocol):
     _values: dict[str, Any]
     _stored: dict[str, bytes]
     _seen: dict[str, bytes]
+    _related: dict[str, list[Any]]
+    _deleted: bool
+    _session: Any
 
     @property
     def _key(self) -> str: ...
@@ -18,3 +21,7 @@ class Holder(Protocol):
     def _set(self, name: str, value: Any) -> None: ...
 
     def _need_id(self) -> int | None: ...
+
+    def _load_relation(self, name: str) -> None: ...
+
+    def _load_related(self, name: str) -> list[Any]: ...

@@ -36,6 +36,16 @@ class Keys:
         """Bitmap: a bit for each id that exists."""
         return self.counter + b'live'
 
+    @cached_property
+    def live_draft(self) -> bytes:
+        """Bitmap: the same while it is being made of data that has none."""
+        return self.live + b':draft'
+
+    @cached_property
+    def listed(self) -> bytes:
+        """Hash: what early versions of rom 1.x kept instead of a list in each row, by id."""
+        return self.head + b':'
+
     def done(self, token: bytes) -> bytes:
         """String that lives a few minutes: the commit with this token has been carried out."""
         return self.counter + b'done:' + token
@@ -43,6 +53,10 @@ class Keys:
     def row(self, id: int | bytes) -> bytes:
         """Hash: an entity's columns."""
         return self.head + (id if isinstance(id, bytes) else b'%d' % id)
+
+    def unsafe(self, id: int | bytes, column: str) -> bytes:
+        """Any type: what an entity has in an UnsafeColumn."""
+        return self.row(id) + b':' + as_bytes(column)
 
     def word(self, column: str, word: str | bytes) -> bytes:
         """Set: the ids that have the word. (A sub-index's sorted set has the same form.)"""

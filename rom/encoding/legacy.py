@@ -2,9 +2,11 @@
 
 JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column,
 string], and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as
-bare strings. We need no such list, but rows that 1.x wrote have one, which names entries that a
-model as it is declared today may no longer imply; and models that are still written by 1.x must go
-on having it.
+bare strings. Older versions kept the same in one hash of the model, `N::`, by id, and wrote fewer
+lists: words and numbers at first.
+
+We need no such list, but rows that 1.x wrote have one, which names entries that a model as it is
+declared today may no longer imply; and models that are still written by 1.x must go on having it.
 """
 
 from __future__ import annotations
@@ -33,9 +35,10 @@ def listed_entries(keys: Keys, index_data: bytes) -> dict[_Entry, bytes | None]:
 
 
 def _listed(keys: Keys, lists: list[list[Any]]) -> dict[_Entry, bytes | None]:
-    if not isinstance(lists, list):
+    if not isinstance(lists, list) or len(lists) > 5:
         raise TypeError('not five lists')
-    words, scored, prefixes, suffixes, geos = lists
+    # The first versions had words and numbers only; each later one added a list at the end.
+    words, scored, prefixes, suffixes, geos = [*lists, [], [], [], []][:5]
     found: dict[_Entry, bytes | None] = {(keys.scores(name), b''): None for name in words}
     found.update(((keys.scores(name), b''), b'') for name in scored)
     for kind, pairs in ((keys.prefixes, prefixes), (keys.suffixes, suffixes)):
@@ -58,14 +61,17 @@ def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
     scored: list[object] = []
     prefixes: list[object] = []
     suffixes: list[object] = []
+    geos: list[object] = []
     for (key, stem), score in entries.items():
         name = _text(key[len(keys.head) : -4])
         if key.endswith(b':idx'):
             (words if score is None else scored).append(name)
+        elif key.endswith(b':geo'):
+            geos.append(name)
         else:
             pairs = prefixes if key.endswith(b':pre') else suffixes
             pairs.append([name, _text(stem[:-1])])
-    return json.dumps([words, scored, prefixes, suffixes, []]).encode('ascii')
+    return json.dumps([words, scored, prefixes, suffixes, geos]).encode('ascii')
 
 
 def _text(raw: bytes) -> str:

@@ -18,21 +18,27 @@ _MANTISSA = 2**52
 _LOWEST_EXPONENT = -1074
 
 
-def prefix_score(value: str | bytes) -> float:
+def prefix_score(value: str | bytes, after: bool = False) -> float:
     """The score of a string by its first seven bytes.
 
     Strings that differ there compare as their scores do; those that agree have one score.
 
+    Args:
+        value: the string.
+        after: the first score above those of all strings that begin with it.
+
     >>> prefix_score('a') < prefix_score('aa') < prefix_score('b')
     True
     >>> prefix_score('abcdefgh') == prefix_score('abcdefgz')
+    True
+    >>> prefix_score('az') < prefix_score('a', after=True) <= prefix_score('b')
     True
     """
     head = as_bytes(value)[:_BYTES]
     number = 0
     for byte in head:
         number = number * _BASE + byte + 1
-    number *= _BASE ** (_BYTES - len(head))
+    number = (number + after) * _BASE ** (_BYTES - len(head))
     exponent, mantissa = divmod(number, _MANTISSA)
     return float((_MANTISSA + mantissa) * 2.0 ** (exponent + _LOWEST_EXPONENT))
 

@@ -30,6 +30,7 @@ class Batch:
         self.zsets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
         self.born: _Lists = defaultdict(list)
         self.died: _Lists = defaultdict(list)
+        self.dropped: list[bytes] = []
 
     def add(self, write: Write) -> None:
         """Add a write. One without an id leaves its place free: the script appends the id."""
@@ -60,6 +61,8 @@ class Batch:
         self.inserts.append([keys.head, id, as_bytes(keys.primary), row])
         if live:
             self.born[live].append(id)
+        elif self.dropped[-1:] != [keys.live]:
+            self.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
 
     def _update(self, write: Write, id: bytes) -> None:
         becomes = [_absent_as_false(raw) for raw in write.becomes.values()]
@@ -67,7 +70,9 @@ class Batch:
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.deletes.append(self._expectation(write, id))
-        self.died[write.change.schema.keys.live].append(id)
+        schema = write.change.schema
+        self.died[schema.keys.live].append(id)
+        self.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
     @staticmethod
     def _expectation(write: Write, id: bytes) -> list[Any]:
@@ -86,8 +91,12 @@ class Batch:
             remove = self.sets[0] if score is None else self.zsets[0]
             remove[key].append(stem + id)
 
-    def request(self, done: bytes) -> dict[str, Any]:
-        """The map for the script. A commit without inserts needs no note that it was done."""
+    def request(self, done: bytes, noted: bool = False) -> dict[str, Any]:
+        """The map for the script.
+
+        A commit without inserts needs no note that it was done, unless its outcome is of use once
+        only: `noted`.
+        """
         request: dict[str, Any] = {
             'take': self.take,
             'inserts': self.inserts,
@@ -99,9 +108,10 @@ class Batch:
             'zsets': {'remove': self.zsets[0], 'add': self.zsets[1]},
             'born': self.born,
             'died': self.died,
+            'dropped': self.dropped,
         }
-        if self.inserts:
-            request |= {'done': done, 'remember': REMEMBER}
+        if self.inserts or noted:
+            request |= {'done': done, 'remember': REMEMBER, 'strict': noted}
         return request
 
 

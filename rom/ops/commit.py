@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rom.changes import Change, Write, plan
-from rom.encoding.text import as_text
+from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
-from rom.exceptions import InvalidOperation, ServerError
+from rom.exceptions import InvalidOperation, ORMError, ServerError
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
@@ -21,6 +21,29 @@ from rom.ops.requests import Operation, Script
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Nobody may refer to an id but those that are known to.
+
+    Attributes:
+        key: the numeric index of a relation.
+        id: the id that is about to go.
+        head: what the keys of the rows with that relation begin with.
+        column: the relation.
+        members: the ids of the entities that are known to refer to it.
+    """
+
+    key: bytes
+    id: int
+    head: bytes
+    column: str
+    members: tuple[int, ...]
+
+
+class Referenced(ORMError):
+    """Somebody else refers to an id by now. For the session's own ears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +59,35 @@ class Committed:
     rows: list[dict[str, bytes]]
 
 
-def commit(changes: Sequence[Change], done_key: bytes) -> Operation[Committed]:
+def commit(
+    changes: Sequence[Change],
+    done_key: bytes,
+    guards: Sequence[Guard] = (),
+    noted: bool = False,
+) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
     Args:
         changes: of different rows. An insert without an id must be the only change.
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
+        guards: who may refer to the ids that are deleted.
+        noted: for what adds up. That it was carried out is noted, though nothing is inserted: its
+            outcome may have been overwritten before it is sent again. And a row that shows the
+            outcome already was changed by another.
 
     Raises:
+        Referenced: somebody else does.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key)
+        status, *details = yield _request(writes, done_key, guards, noted)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
+        if status == b'referenced':
+            raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         place = same_row(writes, status, details)
         retried = yield from _retried(writes[place].change, status, details)
         if retried is None:
@@ -64,11 +99,23 @@ def commit(changes: Sequence[Change], done_key: bytes) -> Operation[Committed]:
     )
 
 
-def _request(writes: Sequence[Write], done_key: bytes) -> Script:
+def _request(
+    writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard], noted: bool
+) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
-    request = batch.request(done_key)
+    request = batch.request(done_key, noted)
+    request['guards'] = [
+        [
+            guard.key,
+            b'%d' % guard.id,
+            guard.head,
+            as_bytes(guard.column),
+            {b'%d' % member: True for member in guard.members},
+        ]
+        for guard in guards
+    ]
     if request['take'] and len(writes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
     return Script('commit', done_key, pack(request))
@@ -83,7 +130,7 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
     if status != b'race':
         return None
     differing = {as_text(field) for field in details[1:]}
-    is_ours = change.kind == 'update' and not differing.isdisjoint(change.wanted)
+    is_ours = not differing.isdisjoint({*change.wanted, *change.rests_on})
     if is_ours and not change.forced:
         return None
     return (yield from _on_fresh_row(change))

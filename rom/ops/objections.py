@@ -51,9 +51,8 @@ def _unique(write: Write, details: Details) -> ORMError:
     key, value, _, holder = details
     unique = _constraint(write, key)
     columns = ' and '.join(unique.columns)
-    shown = ', '.join(
-        f'{name}={write.change.values.get(name, as_text(value))!r}' for name in unique.columns
-    )
+    values = {} if unique.made_by else write.change.values
+    shown = ', '.join(f'{name}={values.get(name, as_text(value))!r}' for name in unique.columns)
     keys = write.change.schema.keys
     return UniqueKeyViolation(
         f'{_entity(write)}: {shown} belongs to {keys.namespace}:{as_text(holder)} already, and '
@@ -62,7 +61,7 @@ def _unique(write: Write, details: Details) -> ORMError:
         keys.namespace,
         write.change.id,
         unique.columns,
-        value=write.change.values.get(unique.columns[0]) if len(unique.columns) == 1 else value,
+        value=values.get(unique.columns[0], value) if len(unique.columns) == 1 else value,
         holder=int(holder) if holder else None,
     )
 

@@ -101,7 +101,8 @@ def selected(query: Query[R], rows: Iterable[Row]) -> list[R]:
             elif raw is None:
                 values.append(None)
             elif selection.decode:
-                values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
+                value = column.read_stored(raw, f'{schema.keys.namespace}:{row.id}')
+                values.append(value.id if column.is_relation or column.is_foreign else value)
             else:
                 values.append(raw.decode('utf-8', 'surrogateescape'))
         results.append(make(values))

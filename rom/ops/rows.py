@@ -16,6 +16,11 @@ class Row:
     id: int
     stored: dict[str, bytes]
 
+    def refers(self, column: str) -> int | None:
+        """The id in a relation; None where there is none, or what is there is no id."""
+        raw = self.stored.get(column, b'')
+        return int(raw) if raw.isdigit() else None
+
 
 def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]) -> list[Row]:
     """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""

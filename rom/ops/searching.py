@@ -148,7 +148,8 @@ class Search:
             need += len(cursor.seen)
         return {
             'head': keys.head,
-            'live': keys.live,
+            # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
+            'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
             'order': self._order(),

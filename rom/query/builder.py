@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from rom import current
 from rom.exceptions import QueryError
 from rom.query.filters import filtered
+from rom.query.near import nearby
 from rom.query.orders import ordered
 from rom.query.plan import All, Node, Order
 from rom.query.selection import Factory, Selection, as_dicts
@@ -39,6 +40,7 @@ class Asked:
         offset: so many results are left out.
         count: at most so many come; None: all.
         selection: plain data instead of entities.
+        loads: the relations to load as well.
     """
 
     where: All = EVERYTHING
@@ -46,6 +48,7 @@ class Asked:
     offset: int = 0
     count: int | None = None
     selection: Selection | None = None
+    loads: tuple[str, ...] = ()
 
 
 class Query(Generic[R_co]):
@@ -163,6 +166,36 @@ class Query(Generic[R_co]):
         """
         return self._where(alike, clauses)
 
+    def near(
+        self,
+        name: str,
+        lon: float,
+        lat: float,
+        radius: float,
+        unit: str = 'm',
+        count: int | None = None,
+    ) -> Self:
+        """Those within a distance of a point; the nearest come first, unless `order_by` is called.
+
+        Args:
+            name: of the model's :class:`rom.GeoIndex`.
+            lon: the point's longitude, in degrees.
+            lat: its latitude.
+            radius: how far away they may be.
+            unit: of the radius: ``'m'``, ``'km'``, ``'mi'`` or ``'ft'``.
+            count: take only the nearest so many; other clauses then choose among those.
+
+        Raises:
+            ValueError: an unknown geo index or unit.
+            QueryError: a value that makes no sense there.
+
+        Example::
+
+            Shop.query.near('at', 10.75, 59.91, 5, 'km').limit(0, 10).all()
+        """
+        node = nearby(self.schema, name, lon, lat, radius, unit, count)
+        return self._with(where=All((*self.asked.where.nodes, node)))
+
     def order_by(self, column: str) -> Self:
         """Sort the results; the last call counts.
 
@@ -204,6 +237,27 @@ class Query(Generic[R_co]):
             if not isinstance(value, int):
                 raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
         return self._with(offset=max(offset, 0), count=max(count, 0))
+
+    def load(self, *paths: str) -> Self:
+        """Load relations with the results: one more trip for each step.
+
+        Args:
+            *paths: their names, as ``'author'``, or ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            Book.query.load('author.publisher')
+        """
+        for path in paths:
+            first = path.split('.')[0]
+            if first not in (*self.schema.relations, *self.schema.lists):
+                raise QueryError(
+                    f'{self.schema.name}.query.load({path!r}): the model has no relation {first!r}'
+                )
+        return self._with(loads=(*self.asked.loads, *paths))
 
     def first_only(self) -> Self:
         """The same, with its first result only."""

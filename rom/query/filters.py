@@ -12,7 +12,7 @@ import datetime
 import decimal
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from rom.columns import Boolean, Integer, PrimaryKey
 from rom.encoding.keygens import TRAITS
@@ -27,6 +27,9 @@ from rom.schema import Schema
 _INEXACT = 2.0**53
 _DIGITS = Integer()
 _EVERYTHING = (b'-inf', b'+inf')
+
+#: In a filter, any entity that a relation may refer to.
+NOT_NULL: Final = object()
 
 _Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
 
@@ -83,6 +86,10 @@ def _anything(clause: Clause, value: Any) -> Node:
 
 
 def _numbers(clause: Clause, value: Any) -> Node:
+    if value is NOT_NULL:
+        if not _has_ids(clause.column):
+            clause.wrong('NOT_NULL is for relations; (None, None) finds all that have a value')
+        value = (None, None)
     if not isinstance(value, tuple):
         if value is None:
             clause.wrong('None is no value; (None, None) finds all that have one', None)
@@ -113,8 +120,10 @@ def _range(
 
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     """A bound as a score; and its digits, where the score says less than they do."""
-    column = clause.column
+    column: Any = clause.column
     own = not clause.part and column.is_numeric
+    if own and _has_ids(column):
+        value = column.id_of(value)
     score = column.score(value) if own else _plain_score(clause, value)
     if math.isnan(score):
         clause.wrong('NaN has no place in an index', value)
@@ -122,6 +131,10 @@ def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     if own and column.is_wide and not column.keygen and not column.keygen2:
         exact = _digits(value, score)
     return write_score(score), exact
+
+
+def _has_ids(column: Any) -> bool:
+    return bool(column.is_relation or column.is_foreign)
 
 
 def _digits(value: Any, score: float) -> bytes | None:

@@ -42,11 +42,15 @@ def ordered(schema: Schema, asked: object) -> Order:
         return Order(name, reverse, 'score', clause.numbers_key)
     clause.need_index('index', 'prefix', 'suffix')
     column = clause.column
-    field = as_bytes(name)
+    field = as_bytes(column.source)
     if column.index and (column.traits.sorts or _has_numbers(column)):
         return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
     if column.prefix and column.keygen in TRAITS and not has_many(column):
         return Order(name, reverse, 'text', schema.keys.prefixes(name), 'id', field)
+    if not column.is_stored:
+        if column.keygen in TRAITS or not column.index:
+            clause.wrong(f'its index does not sort; order by {column.source!r}')
+        return Order(name, reverse, 'score', clause.numbers_key)
     _warn(clause)
     if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
         return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)

@@ -150,7 +150,37 @@ class Not:
         return {'kind': 'not', 'node': self.node.as_map()}
 
 
-Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not'
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The ids of the places within a radius; the nearest first, where nothing else is asked for.
+
+    Attributes:
+        key: of the geo index.
+        lon, lat, radius: numbers, as digits.
+        unit: that of the radius.
+        count: so many of them at most, the nearest; None: all.
+    """
+
+    key: bytes
+    lon: bytes
+    lat: bytes
+    radius: bytes
+    unit: str
+    count: int | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        return {
+            'kind': 'near',
+            'key': self.key,
+            'lon': self.lon,
+            'lat': self.lat,
+            'radius': self.radius,
+            'unit': self.unit,
+            'count': self.count,
+        }
+
+
+Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not | Near'
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Iterable
 from contextvars import Token
 from types import TracebackType
@@ -12,6 +13,7 @@ import redis.asyncio
 from rom import current
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
+from rom.drivers.replies import own_errors
 from rom.model import Model
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
@@ -81,6 +83,18 @@ class AsyncSession(UnitOfWork):
 
     async def _driver(self, model: type[Model]) -> AsyncDriver:
         return AsyncDriver(self._connection or await async_connection(connection_of(model)))
+
+    async def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or await async_connection(connection_of(entity))
+        if name is not None:
+            await self.take_ids(entity)
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            reply = getattr(client, command)(*args, **kwargs)
+            return await reply if inspect.isawaitable(reply) else reply
 
     @overload
     async def get(self, model: str) -> Model | None: ...
@@ -152,6 +166,22 @@ class AsyncSession(UnitOfWork):
             if cursor is None:
                 return
 
+    async def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            await s.load(books, 'author.publisher')
+        """
+        await self._run(self._load(objects, *paths))
+
     async def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
 
@@ -218,6 +248,29 @@ class AsyncSession(UnitOfWork):
             await s.delete(ann, bob)
         """
         await self._run(self._delete(*objects, force=force))
+
+    async def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            await s.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        await self._run(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
 
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.

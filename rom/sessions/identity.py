@@ -3,6 +3,9 @@
 Entities are held strongly until the next commit, and weakly from then on, so that one that the
 program still has is found again, and one that it has dropped goes. New entities without an id have
 no key yet, and are held in the order they were made.
+
+A null session knows nothing more: each read makes a new object, and what changed must be saved by
+itself. What it knew before stays known, and is still found.
 """
 
 from __future__ import annotations
@@ -15,6 +18,34 @@ if TYPE_CHECKING:
     from rom.model import Model
 
 
+_null_by_default = False
+
+
+def use_null_session() -> None:
+    """Have sessions know no further entities, except those told otherwise by `null_session`.
+
+    For programs that read much and once. Entities then have to be saved one by one: ``commit()``
+    does not find them.
+
+    Example::
+
+        rom.util.use_null_session()
+    """
+    global _null_by_default
+    _null_by_default = True
+
+
+def use_rom_session() -> None:
+    """Have sessions know their entities again, as they do from the start.
+
+    Example::
+
+        rom.util.use_rom_session()
+    """
+    global _null_by_default
+    _null_by_default = False
+
+
 class IdentityMap:
     """The entities of one session.
 
@@ -22,20 +53,34 @@ class IdentityMap:
         known: those held strongly, by the key of their row.
         wknown: all that are known, held weakly.
         unsaved: new ones without an id, in the order of their creation.
+        null: it knows nothing more; None: as is the default.
     """
 
     def __init__(self) -> None:
+        self.null: bool | None = None
         self.known: dict[str, Model] = {}
         self.wknown: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
         self.unsaved: dict[int, Model] = {}
 
     def add(self, entity: Model) -> None:
-        """Know an entity, strongly."""
+        """Know an entity, strongly; a null session only if it is known already."""
+        if self.is_null and not self._knows(entity):
+            return
         if entity._id is None:
             self.unsaved[id(entity)] = entity
         else:
             self.unsaved.pop(id(entity), None)
             self.known[entity._pk] = self.wknown[entity._pk] = entity
+
+    @property
+    def is_null(self) -> bool:
+        """Nothing more is to be known."""
+        return _null_by_default if self.null is None else self.null
+
+    def _knows(self, entity: Model) -> bool:
+        if id(entity) in self.unsaved:
+            return True
+        return entity._id is not None and self.wknown.get(entity._pk) is entity
 
     def forget(self, entity: Model) -> None:
         """Know it no longer."""
@@ -52,8 +97,9 @@ class IdentityMap:
         self.unsaved.clear()
 
     def release(self) -> None:
-        """Hold nothing strongly that is written."""
-        self.known.clear()
+        """Hold nothing strongly that is written. What a hook changed after that is not."""
+        for key in [key for key, entity in self.known.items() if not entity._modified]:
+            del self.known[key]
 
     def find(self, key: str) -> Model | None:
         """The entity of a row, or None."""

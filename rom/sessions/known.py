@@ -28,6 +28,27 @@ class Known:
         """All entities known, held weakly, by the key of their row."""
         return self._identity.wknown
 
+    @property
+    def null_session(self) -> bool:
+        """No further entities become known: each read makes new objects, `commit` finds nothing.
+
+        Setting it is for this session alone; deleting it goes back to the default, which
+        `rom.util.use_null_session` and `use_rom_session` set.
+
+        Example::
+
+            rom.session.null_session = True
+        """
+        return self._identity.is_null
+
+    @null_session.setter
+    def null_session(self, is_null: bool) -> None:
+        self._identity.null = bool(is_null)
+
+    @null_session.deleter
+    def null_session(self) -> None:
+        self._identity.null = None
+
     def add(self, entity: Model) -> None:
         """Have the session know an entity, and no other session.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,7 +51,8 @@ class Reading(Known):
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
             rows = yield from self._rows(model, entities.load(model._schema, missing))
-            known |= {row.id: self._adopt(model, row) for row in rows}
+            adopted = self._adopt_all(model, rows)
+            known |= {row.id: entity for row, entity in zip(rows, adopted, strict=True)}
         return [entity for id in ids if (entity := known[id]) is not None]
 
     def _get_by(self, model: type[M], /, **value: Any) -> Work[Any]:
@@ -71,7 +73,7 @@ class Reading(Known):
         return (yield from self._all(query))
 
     def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
-        column = model._columns[name]
+        column: Any = model._columns[name]
         if isinstance(wanted, tuple) and not column.is_string:
             raise QueryError(
                 f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
@@ -80,7 +82,11 @@ class Reading(Known):
         several = isinstance(wanted, (list, tuple, set, frozenset))
         try:
             asked = wanted if several else [wanted]
-            values = [column.encode(column.check(value)) for value in asked]
+            if column.is_relation:
+                asked = [column.id_of(value) for value in asked]
+                values = [b'%d' % id for id in asked]
+            else:
+                values = [column.encode(column.check(value)) for value in asked]
         except ORMError as error:
             raise QueryError(f'{model.__name__}.get_by: {error}') from None
         key = next(unique.key for unique in model._schema.uniques if unique.columns == (name,))
@@ -91,7 +97,7 @@ class Reading(Known):
     def _all(self, query: Query[R]) -> Work[list[R]]:
         model: type[Any] = query.model
         rows = yield from self._rows(model, queries.search(query))
-        return self._results(query, rows)
+        return (yield from self._results(query, rows))
 
     def _first(self, query: Query[R]) -> Work[R | None]:
         found = yield from self._all(query.first_only())
@@ -105,12 +111,18 @@ class Reading(Known):
         """Some of a query's entities, and where to go on; None at the end."""
         model: type[Any] = query.model
         rows, cursor = yield from self._rows(model, queries.page(query, cursor, STREAM_PAGE))
-        return self._results(query, rows), cursor
+        return (yield from self._results(query, rows)), cursor
 
-    def _results(self, query: Query[R], rows: Sequence[Row]) -> list[R]:
+    def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:
         if query.selection is not None:
             return queries.selected(query, rows)
-        return self._adopt_all(query.model, rows)
+        found: list[Any] = self._adopt_all(query.model, rows)
+        yield from self._follow(found, query.asked.loads)
+        return found
+
+    def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
+        """Load these relations of entities; the next half of a session knows how."""
+        raise NotImplementedError
 
     def _rows(self, model: type[M], operation: Operation[Any]) -> Work[Any]:
         """Read rows; an error about one of them carries the entities of the others."""
@@ -131,7 +143,12 @@ class Reading(Known):
         return entity
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
-        return [self._adopt(model, row) for row in rows]
+        found = [self._adopt(model, row) for row in rows]
+        if model._schema.relations and len(found) > 1:
+            batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
+            for entity in found:
+                entity._batch = batch
+        return found
 
     def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
         for entity in flat(objects):

@@ -11,6 +11,7 @@ import redis
 
 from rom import current
 from rom.drivers.connection import connection_of
+from rom.drivers.replies import own_errors
 from rom.drivers.sync import SyncDriver
 from rom.model import Model
 from rom.sessions.unit import UnitOfWork
@@ -77,6 +78,16 @@ class Session(UnitOfWork):
 
     def _driver(self, model: type[Model]) -> SyncDriver:
         return SyncDriver(self._connection or connection_of(model))
+
+    def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or connection_of(entity)
+        if name is not None:
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            return getattr(client, command)(*args, **kwargs)
 
     @overload
     def get(self, model: str) -> Model | None: ...
@@ -145,6 +156,22 @@ class Session(UnitOfWork):
             if cursor is None:
                 return
 
+    def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            session.load(books, 'author.publisher')
+        """
+        self._run(self._load(objects, *paths))
+
     def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
 
@@ -211,6 +238,29 @@ class Session(UnitOfWork):
             session.delete(ann, bob)
         """
         self._run(self._delete(*objects, force=force))
+
+    def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            session.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        self._run(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
 
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now. Reading ``entity.id`` does that by itself.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from rom.sessions.reading import Reading
-from rom.sessions.writing import Writing
+from rom.sessions.transferring import Transferring
 
 
-class UnitOfWork(Reading, Writing):
-    """Knows entities, and writes what changed of them, all or nothing."""
+class UnitOfWork(Transferring):
+    """Knows entities, and writes what changed of them, all or nothing.
+
+    Each part stands on the one before: known, reading, relating, writing, deleting,
+    transferring.
+    """

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
-from rom.exceptions import EntityDeletedError, InvalidOperation, ORMError
+from rom.exceptions import EntityDeletedError, ORMError
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
-from rom.sessions.known import Known, flat
+from rom.sessions.known import flat
+from rom.sessions.relating import Relating
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from rom.schema import Schema
 
 
-class Writing(Known):
-    """Saves, deletes and commits."""
+class Writing(Relating):
+    """Saves and commits."""
 
     def _flush(self, full: bool = False, all: bool = False, force: bool = False) -> Work[int]:
         chosen = [entity for entity in self._identity if all or entity._modified]
@@ -35,27 +36,6 @@ class Writing(Known):
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
         return (yield from self._write(list(flat(objects)), full, force))
-
-    def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
-        chosen = [entity for entity in flat(objects) if not entity._deleted]
-        for model, group in self._by_connection(chosen):
-            yield from settle_all(model, group)
-        for entity in chosen:
-            if entity._new:
-                raise InvalidOperation(
-                    f'{entity._key} was never saved, so there is nothing to delete; '
-                    'session.forget(entity) keeps the next commit from saving it'
-                )
-        for model, group in self._by_connection(chosen):
-            changes = [
-                Change(entity._schema, 'delete', entity._id, entity._stored, {}, {})
-                for entity in group
-            ]
-            yield On(model, commits.commit(changes, _done_key(changes)))
-            for entity in group:
-                entity._deleted = True
-                entity._changed.clear()
-                self._identity.forget(entity)
 
     def take_ids_work(self, entity: Model) -> Work[None]:
         """Give ids to a new entity, and to the older new ones of its model."""
@@ -80,24 +60,49 @@ class Writing(Known):
                 self._identity.add(entity)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
-        written = 0
-        for entity in chosen:
-            if entity._session is not self:
-                self.add(entity)
-        for model, group in self._by_connection(chosen):
-            yield from settle_all(model, group)
-            if self._is_lone_insert(group):
-                self._identity.add(group[0])
-            else:
+        chosen = yield from self._prepared(chosen, full, force)
+        groups = list(by_connection(chosen))
+        if not self._is_lone_insert(chosen):
+            for model, group in groups:
                 yield from self._take_ids(model, group)
+        written = 0
+        for model, group in groups:
             written += yield from self._write_group(model, group, full, force)
         return written
+
+    def _prepared(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[list[Model]]:
+        """All that is to be written, each before what refers to it; their hooks have been called.
+
+        A hook may refer to new entities, which are then written too, and have hooks of their own.
+        """
+        ready: dict[int, Model] = {}
+        while True:
+            chosen = with_referred(chosen)
+            fresh = [entity for entity in chosen if id(entity) not in ready]
+            if not fresh:
+                return chosen
+            for entity in fresh:
+                ready[id(entity)] = entity
+                if entity._session is not self:
+                    self.add(entity)
+            for model, group in by_connection(fresh):
+                yield from settle_all(model, group)
+                if self.is_async:  # a hook may read the id, and cannot wait for one
+                    yield from self._take_ids(model, [e for e in group if _has_insert_hook(e)])
+            for entity in fresh:
+                _check_is_there(entity, force)
+                if entity._new:
+                    entity._before_insert()
+                elif full or force or entity._modified:
+                    entity._before_update()
 
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
         """One new entity, older than all others without an id: the script may give it its own."""
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
+        if any(entity._values.get(name) is entity for name in entity._schema.relations):
+            return False
         older = (e for e in self._identity.unsaved.values() if e._schema is entity._schema)
         return next(older, entity) is entity
 
@@ -106,21 +111,14 @@ class Writing(Known):
     ) -> Work[int]:
         pairs = []
         for entity in group:
-            if entity._deleted and not force:
-                raise EntityDeletedError(
-                    f'{entity._key} was deleted; save(force=True) writes it again',
-                    entity._namespace,
-                    entity._id,
-                )
+            _check_is_there(entity, force)  # a hook may have deleted it
             change = entity._change(full, force)
-            if change is None:
-                entity._changed.clear()  # what was set is what was there
-            else:
+            if change is not None:
                 pairs.append((entity, change))
         if not pairs:
             return 0
         changes = [change for _, change in pairs]
-        done_key = _done_key(changes)
+        done_key = new_done_key(changes)
         for entity, change in pairs:
             entity._attempt = (change, done_key)
         try:
@@ -134,23 +132,66 @@ class Writing(Known):
             known_id = entity._id if entity._id is not None else done.id
             entity._saved(change, known_id, stored)
             self._identity.add(entity)
+        for entity, change in pairs:
+            if change.kind == 'insert':
+                entity._after_insert()
+            else:
+                entity._after_update()
         return sum(_columns_written(change) for change in changes)
 
-    def _by_connection(self, chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
-        """Entities that are on one connection, each once, in their order, and a model of theirs."""
-        groups: dict[int, list[Model]] = {}
-        for entity in {id(entity): entity for entity in chosen}.values():
-            groups.setdefault(id(entity._connection), []).append(entity)
-        for group in groups.values():
-            yield type(group[0]), group
+
+def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
+    """Entities that are on one connection, each once, in their order, and a model of theirs."""
+    groups: dict[int, list[Model]] = {}
+    for entity in {id(entity): entity for entity in chosen}.values():
+        groups.setdefault(id(entity._connection), []).append(entity)
+    for group in groups.values():
+        yield type(group[0]), group
 
 
-def _done_key(changes: Sequence[Change]) -> bytes:
-    """Where it is noted that this very commit was carried out."""
-    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))
+def with_referred(chosen: Iterable[Model]) -> list[Model]:
+    """Entities, and before each the unsaved ones that it refers to."""
+    ordered: dict[int, Model] = {}
+    met: set[int] = set()
+    for first in chosen:
+        waiting = [first] if id(first) not in met else []
+        while waiting:  # no recursion: a chain may be longer than Python's stack is deep
+            entity = waiting[-1]
+            met.add(id(entity))
+            further = next((t for t in _unsaved_targets(entity) if id(t) not in met), None)
+            if further is not None:
+                waiting.append(further)
+            else:
+                ordered[id(entity)] = waiting.pop()
+    return list(ordered.values())
+
+
+def _unsaved_targets(entity: Model) -> Iterator[Model]:
+    for name in entity._schema.relations:
+        target = entity._values.get(name)
+        if target is not None and target._new and name in entity._changed:
+            yield target
+
+
+def _has_insert_hook(entity: Model) -> bool:
+    return entity._new and type(entity)._before_insert is not Model._before_insert
+
+
+def _check_is_there(entity: Model, force: bool) -> None:
+    if entity._deleted and not force:
+        raise EntityDeletedError(
+            f'{entity._key} was deleted; save(force=True) writes it again',
+            entity._namespace,
+            entity._id,
+        )
 
 
 def _columns_written(change: Change) -> int:
     if change.kind == 'insert' or change.full or change.forced:
         return len(change.schema.columns)
     return len(change.wanted)
+
+
+def new_done_key(changes: Sequence[Change]) -> bytes:
+    """Where it is noted that this very commit was carried out."""
+    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))

@@ -21,9 +21,9 @@ def request_of(**parts: Any) -> dict[str, Any]:
     for kind in ('sets', 'zsets'):
         parts[kind] = {'remove': {}, 'add': {}} | parts.get(kind, {})
     lists: dict[str, Any] = {
-        kind: [] for kind in ('inserts', 'updates', 'deletes', 'releases', 'claims')
+        kind: [] for kind in ('inserts', 'updates', 'deletes', 'releases', 'claims', 'guards')
     }
-    return {'take': None, **lists, 'born': {}, 'died': {}} | parts
+    return {'take': None, **lists, 'born': {}, 'died': {}, 'dropped': []} | parts
 
 
 def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:

@@ -9,6 +9,8 @@ every step that could have left something behind, or out:
 Counters and the notes of commits that were done (`N:P:done:...`) are nothing that rows imply.
 """
 
+import datetime
+import decimal
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -31,6 +33,17 @@ ENCODERS: dict[type, Callable[[Any], bytes]] = {
     rom.String: lambda value: value.decode('latin-1').encode('utf-8'),
     rom.Json: lambda value: json.dumps(value, sort_keys=True).encode(),
 }
+EPOCH = datetime.datetime(1970, 1, 1)
+
+
+class Id(int):
+    """What a row has of another object: its id, which a keygen may ask for."""
+
+    @property
+    def id(self) -> int:
+        return int(self)
+
+
 DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.Integer: int,
     rom.PrimaryKey: int,
@@ -39,6 +52,14 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.Text: lambda raw: raw.decode('utf-8'),
     rom.String: lambda raw: raw.decode('utf-8').encode('latin-1'),
     rom.Json: json.loads,
+    rom.Decimal: lambda raw: decimal.Decimal(raw.decode()),
+    rom.DateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
+    rom.SaferDateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
+    rom.Date: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).date(),
+    rom.Time: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).time(),
+    rom.ManyToOne: lambda raw: Id(raw),
+    rom.OneToOne: lambda raw: Id(raw),
+    rom.ForeignModel: lambda raw: Id(raw),
 }
 
 
@@ -52,6 +73,7 @@ def decode_row(model: type[rom.Model], row: Row) -> dict[str, Any]:
     return {
         name: DECODERS[type(column)](row[name.encode()]) if name.encode() in row else None
         for name, column in model._columns.items()
+        if column.is_stored
     }
 
 
@@ -73,6 +95,8 @@ def implied(model: type[rom.Model], rows: Mapping[int, Row]) -> Keyspace:
         for column in model._columns.values():
             _entries(model, column, values, b'%d' % id, found)
         _unique_values(model, row, b'%d' % id, found)
+        _unique_words(model, values, b'%d' % id, found)
+        _places(model, values, b'%d' % id, found)
     return found
 
 
@@ -96,6 +120,10 @@ def assert_consistent(raw: redis.Redis, *models: type[rom.Model], live: bool = T
             assert row.get(model._pkey.encode()) == b'%d' % id, f'{head!r}{id} holds another id'
         expected |= implied(model, rows)
         ignored |= {key for key in keyspace if key.startswith(counter + b'done:')} | {counter}
+        # What is in an UnsafeColumn is the program's; but an entity must be there that has it.
+        ignored |= {
+            head + b'%d:%s' % (id, name.encode()) for id in rows for name in model._schema.unsafe
+        }
         assert int(keyspace.get(counter, 0)) >= max(rows, default=0), 'the counter is behind'
         if live and counter in keyspace:
             bitmap = keyspace.get(counter + b'live')
@@ -126,11 +154,26 @@ def difference(stored: Keyspace, expected: Keyspace) -> str:
     lines = [f'{key!r}: should not be: {stored[key]!r}' for key in stored.keys() - expected.keys()]
     lines += [f'{key!r}: missing: {expected[key]!r}' for key in expected.keys() - stored.keys()]
     lines += [
-        f'{key!r}: is {stored[key]!r}, should be {expected[key]!r}'
+        f'{key!r}: {_difference(stored[key], expected[key])}'
         for key in stored.keys() & expected.keys()
         if stored[key] != expected[key]
     ]
     return '\n'.join(['the keyspace is not what its rows imply', *sorted(lines)])
+
+
+def _difference(stored: Any, expected: Any) -> str:
+    if type(stored) is not type(expected) or not isinstance(stored, dict | set):
+        return f'is {stored!r}, should be {expected!r}'
+    found = stored if isinstance(stored, dict) else dict.fromkeys(stored)
+    wanted = expected if isinstance(expected, dict) else dict.fromkeys(expected)
+    surplus = {name: found[name] for name in found.keys() - wanted.keys()}
+    missing = {name: wanted[name] for name in wanted.keys() - found.keys()}
+    other = {
+        name: (found[name], wanted[name])
+        for name in found.keys() & wanted.keys()
+        if found[name] != wanted[name]
+    }
+    return f'too much: {surplus}, missing: {missing}, is and should be: {other}'
 
 
 # --- the contract, section 8 ---------------------------------------------------------------------
@@ -145,17 +188,17 @@ def _entries(
 ) -> None:
     if not (column.index or column.prefix or column.suffix):
         return
-    value = values[column.name]
-    if column.keygen2 is not None:
-        keys = column.keygen2(column.name, values)
-    elif value is None:
+    value = values.get(column.source)
+    if value is None and column.is_stored:
         return
+    if column.keygen2 is not None and column.keygen is None:
+        keys = column.keygen2(column.name, values)
     elif column.keygen is not None:
         keys = column.keygen(value)
     elif isinstance(column, rom.Boolean):
         keys = [str(value)]
     else:
-        keys = {'': value}
+        keys = {'': _seconds(value)}
     if not keys:
         return
     head = f'{model._namespace}:{column.name}:'.encode()
@@ -167,17 +210,19 @@ def _entries(
             if number is not None:
                 key = head + (name.encode() + b':idx' if name else b'idx')
                 found.setdefault(key, {})[id] = _double(number)
+    whole = column.keygen in (rom.SIMPLE, rom.SIMPLE_CI)
     turned = [word[::-1] for word in words]
-    if column.keygen in (rom.SIMPLE, rom.SIMPLE_CI):
-        text = value.decode('latin-1') if isinstance(value, bytes) else value
-        words, turned = [text], [text[::-1]]
+    if whole:
+        words, turned = [value], [value[::-1]]
         if column.keygen is rom.SIMPLE_CI:
-            # In this order: a capital İ becomes two characters.
-            words, turned = [text.lower()], [text[::-1].lower()]
+            # Lower-cased after it was turned: a capital İ becomes two characters.
+            words, turned = [value.lower()], [value[::-1].lower()]
     elif isinstance(keys, dict):
         return
     for word in words if column.prefix else ():
-        found.setdefault(head + b'pre', {})[_bytes(word) + b'\0' + id] = prefix_score(word)
+        # Whole bytes are written as latin-1 text is, words as they are; scores as bytes.
+        member = word.decode('latin-1') if whole and isinstance(word, bytes) else word
+        found.setdefault(head + b'pre', {})[_bytes(member) + b'\0' + id] = prefix_score(word)
     for word in turned if column.suffix else ():
         text = word.decode('latin-1') if isinstance(word, bytes) else word
         member = text.encode('utf-8') + b'\0' + id
@@ -185,7 +230,7 @@ def _entries(
 
 
 def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:
-    singles = [(name,) for name, column in model._columns.items() if column.unique]
+    singles = [(name,) for name, c in model._columns.items() if c.unique and c.is_stored]
     declared = getattr(model, 'unique_together', [])
     groups = [declared] if declared and isinstance(declared[0], str) else declared
     for group in [*singles, *(tuple(sorted(group)) for group in groups)]:
@@ -205,6 +250,54 @@ def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace)
         holders[value] = id
 
 
+def _unique_words(
+    model: type[rom.Model], values: Mapping[str, Any], id: bytes, found: Keyspace
+) -> None:
+    """Of a unique IndexOnly, the first word."""
+    for name, column in model._columns.items():
+        if column.unique and not column.is_stored:
+            if column.keygen is not None:
+                words = column.keygen(values[column.source])
+            else:
+                assert column.keygen2 is not None
+                words = column.keygen2(name, values)
+            if words:
+                holders = found.setdefault(f'{model._namespace}:{name}:uidx'.encode(), {})
+                word = _bytes(next(iter(words)))
+                assert word not in holders, f'{name}: {word!r} of two rows'
+                holders[word] = id
+
+
+class _Row(dict[str, Any]):
+    """For a callback: attributes and items."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def _places(model: type[rom.Model], values: Mapping[str, Any], id: bytes, found: Keyspace) -> None:
+    """Places, told by a callback from the columns that have a value; without those, none."""
+    for name, callback in getattr(model, 'geo_index', []):
+        try:
+            points = callback(_Row({k: v for k, v in values.items() if v is not None}))
+        except KeyError:
+            continue
+        for point in [points] if isinstance(points, dict) else points or []:
+            key = f'{model._namespace}:{name}:geo'.encode()
+            found.setdefault(key, {})[id] = geo_score(point['lon'], point['lat'])
+
+
+def geo_score(lon: float, lat: float) -> float:
+    """The number by which Redis sorts places: the halves that a point lies in, again and again."""
+    bits, box = '', [(-180.0, 180.0, lon), (-85.05112878, 85.05112878, lat)]
+    for turn in range(52):
+        low, high, at = box[turn % 2]
+        middle = (low + high) / 2
+        bits += '1' if at >= middle else '0'
+        box[turn % 2] = (middle, high, at) if at >= middle else (low, middle, at)
+    return float(int(bits, 2))
+
+
 def prefix_score(word: str | bytes) -> float:
     """The number by which strings sort, from their first seven bytes."""
     digits = [byte + 1 for byte in _bytes(word)[:7]]
@@ -215,6 +308,15 @@ def prefix_score(word: str | bytes) -> float:
 
 def _bytes(word: str | bytes) -> bytes:
     return word.encode('utf-8') if isinstance(word, str) else word
+
+
+def _seconds(value: Any) -> Any:
+    """What a date or a time is in an index; any other value is itself."""
+    if isinstance(value, datetime.time):
+        value = datetime.datetime.combine(EPOCH, value)
+    elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, datetime.time())
+    return (value - EPOCH).total_seconds() if isinstance(value, datetime.datetime) else value
 
 
 def _double(number: Any) -> float:

@@ -30,7 +30,7 @@ BOTH = (SYNC, ASYNC)
 #: What both sessions have to wait for.
 WAITING = (
     'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
-    'delete', 'take_ids',
+    'delete', 'take_ids', 'load', 'transfer',
 )  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+-- The kind `near` of lib/filters: the places within a distance, the nearest first.
+--
+-- kind    fields                                         ids
+-- near    key, lon, lat, radius, unit, count             of the places, at most `count`
+
+-- @include lib/filters
+-- @include lib/walks
+
+-- The ids of the nearest places; a place whose entity is gone is none.
+local function nearest(model, node, count)
+    local found
+    if count then
+        found = ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
+            'BYRADIUS', node.radius, node.unit, 'ASC', 'COUNT', count)
+    else
+        found = ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
+            'BYRADIUS', node.radius, node.unit, 'ASC')
+    end
+    local there = those(found, function(id)
+        return redis.call('EXISTS', model.head .. id) == 1
+    end)
+    return there, #found
+end
+
+-- No index says how many there are: they are found here, once.
+function SIZE.near(model, node)
+    local count = node.count
+    local ids, looked = nearest(model, node, count)
+    while count and #ids < node.count and looked == count do
+        count = 2 * count
+        ids, looked = nearest(model, node, count)
+    end
+    node.ids, node.known = {}, {}
+    for position, id in ipairs(ids) do
+        if not node.count or position <= node.count then
+            node.ids[position] = id
+            node.known[id] = true
+        end
+    end
+    return #node.ids
+end
+
+function KEEP.near(_, node, ids)
+    return those(ids, function(id) return node.known[id] end)
+end
+
+function COLLECT.near(_, node)
+    return node.ids
+end
+
+-- Where to begin without an order, if there is such a filter: the nearest come first.
+local function begin_near(search)
+    for index, part in ipairs(search.parts) do
+        if part.kind == 'near' then
+            return {mode = 'near', part = index}
+        end
+    end
+end
+
+-- All matches, in the order of their distance.
+function WALK.near(search, position)
+    local part = search.parts[position.part]
+    pour(search.sink, keep_all(search, part.ids, {[part] = true}), search.only_count)
+end

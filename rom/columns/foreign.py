@@ -1,0 +1,86 @@
+"""ForeignModel: a reference to an object that is no entity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rom.columns.base import Column
+from rom.columns.holder import Holder
+from rom.columns.relations import Reference
+from rom.encoding.keygens import Keys
+from rom.encoding.scores import nearest_double
+
+
+class ForeignModel(Column[Any]):
+    """Refers to any object that has an ``id``, of a class with a class-level ``get(id)``.
+
+    The row holds the id, which must be an integer. ``get`` is called when the column is first read,
+    not when the entity is loaded; where it returns None, the column reads as None.
+
+    Args:
+        fmodel: the class.
+        required: there must be one.
+        default: the object of a new entity.
+
+    Example::
+
+        class Order(rom.Model):
+            customer = rom.ForeignModel(Customer)
+
+        Order.query.filter(customer=ann)
+        Order.get_by(customer=ann.id)
+    """
+
+    kind = 'an object whose id is an int, or that id'
+    is_numeric = True
+    is_wide = True
+    is_foreign = True
+
+    def __init__(self, fmodel: Any, required: bool = False, default: Any = None) -> None:
+        self.fmodel = fmodel
+        super().__init__(required=required, default=default, index=True)
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if not callable(getattr(self.fmodel, 'get', None)):
+            self._wrong(f'takes a class that has a class-level get(id), not {self.fmodel!r}')
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            found = self.fmodel.get(value)
+            return self.refuse(value, 'is the id of nothing') if found is None else found
+        self.id_of(value)
+        return value
+
+    def id_of(self, value: Any) -> int:
+        """The id of an object; or the value itself, where it is an id.
+
+        Raises:
+            InvalidColumnValue: neither.
+        """
+        id = value if isinstance(value, int) else getattr(value, 'id', None)
+        if not isinstance(id, int) or isinstance(id, bool):
+            has = '' if id is None else f' whose id is {id!r}'
+            self.refuse(value, f'takes {self.kind}, not {type(value).__name__}{has}')
+        return id
+
+    def encode(self, value: Any) -> bytes:
+        return b'%d' % self.id_of(value)
+
+    def decode(self, raw: bytes) -> Any:
+        return Reference(int(raw))
+
+    def default_keys(self, value: Any) -> Keys:
+        return {'': nearest_double(self.id_of(value))}
+
+    def score(self, value: Any) -> float:
+        return value if isinstance(value, float) else nearest_double(self.id_of(value))
+
+    def _read(self, entity: Holder) -> Any:
+        raw = entity._stored.get(self.name)
+        if raw is None:
+            value = self.make_default(entity)
+        else:
+            value = self.fmodel.get(self.read_stored(raw, entity._key).id)
+        entity._values[self.name] = value
+        return value

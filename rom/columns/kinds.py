@@ -1,0 +1,49 @@
+"""The lists of kinds that rom 1.x had, for programs that read them."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from typing import Any
+
+from rom.columns.base import Column
+from rom.columns.foreign import ForeignModel
+from rom.columns.index_only import IndexOnly
+from rom.columns.relations import ManyToOne, OneToMany, OneToOne
+from rom.columns.scalars import Boolean, Decimal, Float, Integer, Json, PrimaryKey
+from rom.columns.temporal import Date, DateTime, SaferDateTime, Time
+from rom.columns.text import String, Text
+from rom.columns.unsafe import UnsafeColumn
+
+#: The classes of columns.
+COLUMN_TYPES: list[type[Any]] = [
+    Column,
+    Integer,
+    Boolean,
+    Float,
+    Decimal,
+    DateTime,
+    SaferDateTime,
+    Date,
+    Time,
+    String,
+    Text,
+    Json,
+    PrimaryKey,
+    ManyToOne,
+    ForeignModel,
+    OneToMany,
+    OneToOne,
+    IndexOnly,
+    UnsafeColumn,
+]
+
+#: The Python types whose values have a number in an index without a keygen.
+NUMERIC_TYPES: tuple[type, ...] = (
+    int,
+    float,
+    decimal.Decimal,
+    datetime.datetime,
+    datetime.date,
+    datetime.time,
+)

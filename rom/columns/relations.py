@@ -1,0 +1,310 @@
+"""Relations: columns that refer to entities of a model.
+
+Loading an entity does not load what it refers to. The row holds the id; the entity itself comes
+when it is first read, for all entities that were loaded together, in one trip. Under an
+AsyncSession it must have been asked for, as reading an attribute cannot wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from rom.columns.base import Column
+from rom.columns.holder import Holder
+from rom.encoding.keygens import Keys
+from rom.encoding.scores import nearest_double
+from rom.exceptions import ColumnError, InvalidOperation, ORMError
+from rom.registry import MODELS
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar('T')
+
+ON_DELETE: Final = ('no action', 'restrict', 'cascade', 'set null', 'set default')
+
+
+def model_called(ftable: str, column: str) -> Any:
+    """The model of this name or namespace.
+
+    Raises:
+        ORMError: there is none; names the column that asked for it.
+    """
+    found = MODELS.get(ftable)
+    if found is None:
+        raise ORMError(
+            f'{column} refers to {ftable!r}, which is no model; define it, or import its module. '
+            f'There are {", ".join(sorted(MODELS))}'
+        )
+    return found
+
+
+class Reference:
+    """The id of an entity that is not loaded: what a row says of a relation."""
+
+    __slots__ = ('_id',)
+
+    def __init__(self, id: int) -> None:
+        self._id: int | None = id
+
+    @property
+    def id(self) -> int | None:
+        """The id: what a keygen that looks at several columns may go by."""
+        return self._id
+
+
+class _Relation(Column[Any]):
+    """A column that holds the id of another entity."""
+
+    is_numeric = True
+    is_wide = True
+    is_relation = True
+    kind = 'an entity'
+
+    def __init__(
+        self,
+        ftable: str,
+        on_delete: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        unique: bool = False,
+    ) -> None:
+        self.ftable = ftable if isinstance(ftable, str) else getattr(ftable, '__name__', '')
+        self.on_delete = on_delete
+        super().__init__(required=required, default=default, unique=unique, index=True)
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.on_delete not in ON_DELETE:
+            said = 'is missing' if self.on_delete is None else f'is {self.on_delete!r}'
+            self._wrong(f'on_delete {said}; it must be one of {", ".join(map(repr, ON_DELETE))}')
+        if self.on_delete == 'set null' and self.required:
+            self._wrong("on_delete='set null' cannot be for a required column: choose another, or "
+                        'leave out required=True')  # fmt: skip
+        if self.on_delete == 'set default' and self.required and self.default is None:
+            self._wrong("on_delete='set default' of a required column needs a default")
+
+    def get_related_model(self) -> Any:
+        """The model that the column refers to.
+
+        Raises:
+            ORMError: there is none of that name (yet).
+
+        Example::
+
+            Book.author.get_related_model()
+        """
+        return model_called(self.ftable, self.name)
+
+    def check(self, value: Any) -> Any:
+        model = self.get_related_model()
+        if not isinstance(value, model) or value._namespace != model._namespace:
+            self.refuse(value, f'takes an entity of {self.ftable}, not {type(value).__name__}')
+        return value
+
+    def accept(self, entity: Holder, value: Any) -> Any:
+        value = super().accept(entity, value)
+        if value._deleted:
+            self.refuse(value, 'was deleted; save it again with force=True first')
+        return value
+
+    def make_default(self, entity: Holder) -> Any:
+        """The default where there is none; one that is deleted by now is none either."""
+        default = self.plain_default()
+        return None if default is None or default._deleted else self.accept(entity, default)
+
+    def plain_default(self) -> Any:
+        """What the column was declared with, called if it is to be."""
+        default = self.default() if callable(self.default) else self.default
+        return None if default is None else self.check(default)
+
+    def encode(self, value: Any) -> bytes:
+        id = value._id
+        if value._deleted:
+            raise InvalidOperation(
+                f'{self.name} refers to {value._key}, which was deleted; set it to another, or '
+                'save that one again with force=True first'
+            )
+        if id is None:
+            raise InvalidOperation(f'{self.name} refers to a {self.ftable} that has no id yet')
+        return b'%d' % id
+
+    def decode(self, raw: bytes) -> Any:
+        if not raw.isdigit():
+            raise ValueError('an id is a number')
+        return Reference(int(raw))
+
+    def default_keys(self, value: Any) -> Keys:
+        return {'': nearest_double(value._id)}
+
+    def id_of(self, value: Any) -> int:
+        """The id that a query's value means: an entity's, or a number.
+
+        Raises:
+            InvalidColumnValue: neither.
+        """
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        id: int | None = self.check(value)._need_id()
+        assert id is not None
+        return id
+
+    def score(self, value: Any) -> float:
+        return value if isinstance(value, float) else nearest_double(self.id_of(value))
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> Any: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
+        value: Any = super().__get__(entity, owner)  # type: ignore[arg-type]
+        is_gone = entity is not None and value is not None and value._deleted
+        return None if is_gone else value
+
+    def _read(self, entity: Holder) -> Any:
+        raw = entity._stored.get(self.name)
+        if raw is None:
+            value = entity._values[self.name] = self.make_default(entity)
+            return value
+        self.read_stored(raw, entity._key)  # the error for one that is no id
+        entity._load_relation(self.name)
+        return entity._values[self.name]
+
+
+class ManyToOne(_Relation):
+    """A reference to an entity of another model; many may refer to the same one.
+
+    Args:
+        ftable: the other model's name; it may be defined later.
+        on_delete: what happens here when that entity is deleted: 'no action', 'restrict' (it is not
+            deleted), 'cascade' (this one is deleted too), 'set null', 'set default'.
+        required: there must be a reference.
+        default: the reference of a new entity.
+
+    Raises:
+        ColumnError: on_delete is missing or unknown, or does not go with required.
+
+    Example::
+
+        author = rom.ManyToOne('Author', on_delete='cascade')
+        Book.query.filter(author=ann)
+        Book.get_by(author=5)
+    """
+
+    def __init__(
+        self, ftable: str, on_delete: str | None = None, required: bool = False, default: Any = None
+    ) -> None:
+        super().__init__(ftable, on_delete, required, default)
+
+
+class OneToOne(_Relation):
+    """A reference to an entity of another model. With ``unique=True`` no two refer to the same one.
+
+    The other arguments are those of :class:`ManyToOne`.
+
+    Example::
+
+        passport = rom.OneToOne('Passport', on_delete='set null', unique=True)
+    """
+
+    can_be_unique = True
+
+
+class OneToMany:
+    """The entities of another model that refer to this one: nothing is stored here.
+
+    Args:
+        ftable: the other model's name; it may be defined later.
+        column: which of its columns, where several refer to this model.
+
+    Raises:
+        ColumnError: several columns refer to this model and none is named, as soon as both are
+            defined; or none does, when it is read.
+        InvalidOperation: it is assigned or deleted.
+
+    Example::
+
+        books = rom.OneToMany('Book')
+        ann.books
+    """
+
+    name = ''
+
+    def __init__(self, ftable: str, column: str | None = None) -> None:
+        self.ftable = ftable if isinstance(ftable, str) else getattr(ftable, '__name__', '')
+        self.column = column
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def get_related_model(self) -> Any:
+        """The model that is listed.
+
+        Raises:
+            ORMError: there is none of that name (yet).
+
+        Example::
+
+            Author.books.get_related_model()
+        """
+        return model_called(self.ftable, self.name)
+
+    def candidates(self, model: Any, other: Any) -> list[str]:
+        """The columns of the other model that could be meant."""
+        found = candidates(model, other._columns)
+        return found if self.column is None else [name for name in found if name == self.column]
+
+    def referring_column(self, model: Any, other: Any = None) -> str:
+        """The column of the other model that refers to this one.
+
+        Raises:
+            ORMError: there is no such model.
+            ColumnError: it has no such column, or several.
+        """
+        other = other or self.get_related_model()
+        found = self.candidates(model, other)
+        if len(found) == 1:
+            return found[0]
+        named = f' {self.column!r}' if self.column else ''
+        raise ColumnError(
+            f'{model.__name__}.{self.name}: {other.__name__} has '
+            + (
+                f'several columns that refer to {model.__name__} ({", ".join(found)}): name one, '
+                f'as OneToMany({self.ftable!r}, column={found[0]!r})'
+                if found
+                else f'no column{named} that refers to {model.__name__}'
+            )
+        )
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> OneToMany: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> list[Any]: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
+        if entity is None:
+            return self
+        if self.name not in entity._related:
+            return entity._load_related(self.name)
+        return list(entity._related[self.name])
+
+    def __set__(self, entity: Holder, value: Any) -> None:
+        self._refuse(entity)
+
+    def __delete__(self, entity: Holder) -> None:
+        self._refuse(entity)
+
+    def _refuse(self, entity: Holder) -> None:
+        raise InvalidOperation(
+            f'{type(entity).__name__}.{self.name} lists the {self.ftable} entities that refer to '
+            'this one; to change it, set the column of those'
+        )
+
+
+def candidates(model: Any, columns: dict[str, Column[Any]]) -> list[str]:
+    """The columns that refer to a model."""
+    names = (model.__name__, model._namespace)
+    return [
+        name
+        for name, column in columns.items()
+        if isinstance(column, _Relation) and column.ftable in names
+    ]

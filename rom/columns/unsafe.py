@@ -1,0 +1,100 @@
+"""UnsafeColumn: a key of the entity's own, on which a program calls any command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
+
+from rom.columns.holder import Holder
+from rom.exceptions import InvalidOperation
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class UnsafeColumn:
+    """A list, set, counter or anything else of Redis, that belongs to an entity.
+
+    The commands run at once: they are no part of a commit, no race is looked for, and nothing is
+    undone. The key, ``namespace:id:column``, is deleted with the entity, in the same commit.
+
+    Raises:
+        ValueError: the entity was deleted.
+        InvalidOperation: a value is set; it takes commands only.
+
+    Example::
+
+        class User(rom.Model):
+            visits = rom.UnsafeColumn()
+
+        user.visits.rpush('/home')
+        user.visits.lrange(0, -1)
+        await user.visits.llen()            # under an AsyncSession
+        del user.visits
+    """
+
+    name = ''
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> Commands: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | Commands:
+        if entity is None:
+            return self
+        _refuse_deleted(entity, self.name)
+        return Commands(entity, self.name)
+
+    def __set__(self, entity: Holder, value: Any) -> None:
+        raise InvalidOperation(
+            f'{type(entity).__name__}.{self.name} is an UnsafeColumn, which takes commands and no '
+            f'values, as in entity.{self.name}.set({value!r})'
+        )
+
+    def __delete__(self, entity: Holder) -> None:
+        _refuse_deleted(entity, self.name)
+        if entity._session.is_async:
+            raise InvalidOperation(
+                f'del entity.{self.name} cannot wait for the server: '
+                f'await entity.{self.name}.delete()'
+            )
+        entity._session._call(entity, self.name, 'delete', (), {})
+
+
+class Commands:
+    """The commands of the client, on the key of one entity.
+
+    Each takes the arguments that the client's has, without the key; with ``skip_key=True`` it is
+    called as it stands. Under an AsyncSession each is awaited.
+    """
+
+    __slots__ = ('_entity', '_name')
+
+    def __init__(self, entity: Holder, name: str) -> None:
+        self._entity = entity
+        self._name = name
+
+    def __getattr__(self, command: str) -> Callable[..., Any]:
+        if command.startswith('_'):
+            raise AttributeError(f'no command is called {command!r}')
+        entity, name = self._entity, self._name
+
+        def call(*args: Any, skip_key: bool = False, **kwargs: Any) -> Any:
+            _refuse_deleted(entity, name)
+            return entity._session._call(entity, None if skip_key else name, command, args, kwargs)
+
+        return call
+
+    def __repr__(self) -> str:
+        return f'<commands on {self._entity._key}:{self._name}>'
+
+
+def _refuse_deleted(entity: Holder, name: str) -> None:
+    if entity._deleted:
+        raise ValueError(
+            f'{entity._key} was deleted, and the key of its column {name!r} with it; '
+            'save the entity again with force=True first'
+        )

@@ -1,0 +1,171 @@
+"""The names that programs written for rom 1.x import from `rom.index`.
+
+`GeoIndex` is part of a model. The others searched a namespace's indexes without its model; they
+still do. A program that has the model says the same with `Model.query`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import redis
+
+from rom.columns import PrimaryKey
+from rom.drivers.sync import SyncDriver
+from rom.encoding.keys import Keys
+from rom.encoding.scores import write_score
+from rom.encoding.text import as_bytes
+from rom.exceptions import QueryError
+from rom.geo import GeoIndex
+from rom.ops.requests import Command, Operation, Pipeline
+from rom.ops.searching import BOUNDS, Search
+from rom.query.builder import Asked, Query
+from rom.query.patterns import EncodedToken, parse
+from rom.query.plan import All, AnyOf, InRange, InSet, Node, Order, StartsWith
+from rom.registry import MODELS
+from rom.schema import Schema, build
+
+__all__ = ['GeneralIndex', 'GeoIndex', 'Pattern', 'Prefix', 'Suffix']
+
+# Arguments of one command.
+_CHUNK = 1000
+
+
+class Prefix(NamedTuple):
+    """For a `GeneralIndex`: what a string in the prefix index begins with."""
+
+    attr: str
+    prefix: str | bytes
+
+
+class Suffix(NamedTuple):
+    """For a `GeneralIndex`: what a string in the suffix index ends with, written backwards."""
+
+    attr: str
+    suffix: str | bytes
+
+
+class Pattern(NamedTuple):
+    """For a `GeneralIndex`: a pattern, as of ``Query.like``, for the prefix index."""
+
+    attr: str
+    pattern: str
+
+
+class GeneralIndex:
+    """All indexes of a namespace.
+
+    A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, a
+    `Prefix`, `Suffix` or `Pattern`, or a list of words, any of which will do.
+
+    Example::
+
+        index = rom.GeneralIndex('users')
+        index.search(connection, ['city:oslo', ('age', 18, None)], '-age', 0, 10)
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self.namespace = namespace
+
+    def search(
+        self,
+        conn: redis.Redis,
+        filters: Iterable[Any],
+        order_by: str | None = None,
+        offset: int | None = None,
+        count: int | None = None,
+        timeout: int | None = None,
+    ) -> Any:
+        """The ids for which all filters hold, as bytes; sorted by a numeric index if one is named.
+
+        Args:
+            conn: the client.
+            filters: see the class.
+            order_by: ``'column'``, or ``'-column'``.
+            offset: how many to leave out.
+            count: how many at most.
+            timeout: keep them in a sorted set, ids by their place, that lives so many seconds;
+                returns its name.
+
+        Raises:
+            QueryError: what is no filter.
+        """
+        ids = SyncDriver(conn).run(self._ids(filters, order_by, offset or 0, count))
+        if timeout is None:
+            return ids
+        key = b'%s%s' % (self._keys.head, secrets.token_hex(16).encode('ascii'))
+        SyncDriver(conn).run(_store(key, ids, timeout))
+        return key
+
+    def count(self, conn: redis.Redis, filters: Iterable[Any]) -> int:
+        """For how many ids all filters hold."""
+        return len(SyncDriver(conn).run(self._ids(filters, None, 0, None)))
+
+    def _ids(
+        self, filters: Iterable[Any], order_by: str | None, offset: int, count: int | None
+    ) -> Operation[list[bytes]]:
+        order = None
+        if order_by:
+            name = order_by.removeprefix('-')
+            order = Order(name, name != order_by, 'score', self._keys.scores(name))
+        where = All(tuple(self._node(item) for item in filters))
+        asked = Asked(where=where, offset=max(offset, 0), count=count)
+        search = Search(Query(self._model, asked), BOUNDS, order)
+        cursor = search.begin()
+        found: list[bytes] = []
+        while not cursor.is_done:
+            found += (yield from search.ask(cursor, 'ids')).further
+        return found
+
+    def _node(self, item: Any) -> Node:
+        keys = self._keys
+        if isinstance(item, Prefix):
+            return StartsWith(keys.prefixes(item.attr), as_bytes(item.prefix))
+        if isinstance(item, Suffix):
+            return StartsWith(keys.suffixes(item.attr), as_bytes(item.suffix))
+        if isinstance(item, Pattern):
+            head, tokens = parse(item.pattern)
+            encoded = (EncodedToken(t.least, t.most, as_bytes(t.text)) for t in tokens)
+            return StartsWith(keys.prefixes(item.attr), as_bytes(head), tuple(encoded))
+        if isinstance(item, tuple) and len(item) == 3:
+            name, low, high = item
+            bounds = (
+                b'-inf' if low is None else write_score(float(low)),
+                b'+inf' if high is None else write_score(float(high)),
+            )
+            return InRange(keys.scores(name), *bounds)
+        if isinstance(item, (str, bytes)):
+            return InSet(keys.head + as_bytes(item) + b':idx')
+        if isinstance(item, list):
+            return AnyOf(tuple(self._node(one) for one in item))
+        raise QueryError(f'{item!r} is no filter of a GeneralIndex; see its documentation')
+
+    @property
+    def _model(self) -> Any:
+        """The model of the namespace; where none is defined, one that has an id and no more."""
+        found = MODELS.get(self.namespace)
+        return found if found is not None else _Unknown(self.namespace)
+
+    @property
+    def _keys(self) -> Keys:
+        keys: Keys = self._model._schema.keys
+        return keys
+
+
+class _Unknown:
+    """What a search needs of a model, for a namespace that has none."""
+
+    def __init__(self, namespace: str) -> None:
+        columns = {'id': PrimaryKey()}
+        self._schema: Schema = build(namespace, columns, namespace, None, False, {})
+
+
+def _store(key: bytes, ids: list[bytes], timeout: int) -> Operation[None]:
+    pairs: list[bytes | str | int] = []
+    for place, id in enumerate(ids):
+        pairs += (place, id)
+    chunks = [pairs[first : first + _CHUNK] for first in range(0, len(pairs), _CHUNK)]
+    commands = [Command('ZADD', key, *chunk) for chunk in chunks]
+    yield Pipeline((*commands, Command('EXPIRE', key, timeout)))

@@ -1,0 +1,164 @@
+"""Examining indexes: which of their entries no row implies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rom.changes import entries_in, unique_values
+from rom.encoding.legacy import listed_entries
+from rom.encoding.wire import pack
+from rom.entries import Entries
+from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
+from rom.ops.maintenance.finding import Maker
+from rom.ops.maintenance.mending import Surplus, mend, mend_ids, sweep
+from rom.ops.maintenance.progress import Job, Progress
+from rom.ops.requests import Command, Operation, Script
+from rom.ops.rows import Row
+from rom.schema import Schema, Unique
+
+# Indexes looked at in one trip, a block of entries each.
+_KEYS = 10
+_END = b'0'
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one look brought.
+
+    Attributes:
+        gone: entries of entities that have no row, as (index, member, id).
+        rows: rows that some index has wrong.
+        surplus: what it has too much of them, by id.
+    """
+
+    gone: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
+    rows: dict[int, Row] = field(default_factory=dict)
+    surplus: dict[int, Surplus] = field(default_factory=dict)
+
+
+def examine(
+    schema: Schema, indexes: Mapping[bytes, Maker], block_size: int, done: int, total: int
+) -> Job[list[ORMError]]:
+    """Remove from indexes what no row implies.
+
+    Args:
+        schema: the model's.
+        indexes: key to what makes its entries.
+        block_size: entries of an index in one look.
+        done: what to count on from; each index is one.
+        total: of that count.
+    """
+    failures: list[ORMError] = []
+    waiting = list(indexes)
+    open_keys: dict[bytes, bytes] = {}
+    while waiting or open_keys:
+        while waiting and len(open_keys) < _KEYS:
+            open_keys[waiting.pop()] = _END
+        findings = Findings()
+        replies = yield _script(schema, open_keys, block_size)
+        for key, reply in zip(list(open_keys), replies, strict=True):
+            _judge(schema, key, indexes[key], reply, findings)
+            open_keys[key] = reply[1]
+            if reply[1] == _END:
+                del open_keys[key]
+                done += 1
+        yield from sweep(schema, findings.gone)
+        failures += yield from mend(schema, list(findings.rows.values()), findings.surplus)
+        yield Progress(done, total)
+    return failures
+
+
+def _script(schema: Schema, positions: Mapping[bytes, bytes], count: int) -> Script:
+    request = {
+        'head': schema.keys.head,
+        'fields': schema.fields,
+        'keys': [
+            [key, position, key.endswith((b':pre', b':suf'))] for key, position in positions.items()
+        ],
+        'count': b'%d' % count,
+    }
+    return Script('examine', schema.keys.counter, pack(request))
+
+
+def _judge(
+    schema: Schema, key: bytes, maker: Maker, reply: Sequence[Any], findings: Findings
+) -> None:
+    """Compare what the server has in an index with what the rows imply."""
+    kind, _, members, scores, ids, there, values = reply
+    width = len(schema.fields)
+    for place, (member, id) in enumerate(zip(members, ids, strict=True)):
+        if not there[place]:
+            findings.gone.append((key, member, id))
+            continue
+        if not id.isdigit():
+            continue  # nothing of ours
+        pairs = zip(schema.names, values[place * width : (place + 1) * width], strict=True)
+        row = Row(int(id), {name: raw for name, raw in pairs if raw is not None})
+        if kind == b'hash':
+            if (key, member) not in _unique_of(schema, maker, row):
+                findings.rows[row.id] = row
+                findings.surplus.setdefault(row.id, Surplus()).unique.append((key, member))
+            continue
+        entry = (key, member[: len(member) - len(id)])
+        score = scores[place] if kind == b'zset' else None
+        implied = _entries_of(schema, maker, row)
+        if entry not in implied:
+            findings.rows[row.id] = row
+            findings.surplus.setdefault(row.id, Surplus()).entries[entry] = score
+        elif not _are_equal(implied[entry], score):
+            findings.rows[row.id] = row
+
+
+def _are_equal(implied: bytes | None, found: bytes | None) -> bool:
+    if implied is None or found is None:
+        return implied is found
+    return float(implied) == float(found)
+
+
+def _entries_of(schema: Schema, maker: Maker, row: Row) -> Entries:
+    if maker is None or isinstance(maker, Unique):
+        return {}
+    try:
+        return entries_in(schema, maker, row.id, row.stored)
+    except InvalidColumnValue:
+        return {}  # mending the row will say so
+
+
+def _unique_of(schema: Schema, maker: Maker, row: Row) -> set[tuple[bytes, bytes]]:
+    if maker is None:
+        return set()
+    try:
+        return set(unique_values(schema, row.stored))
+    except (CorruptRowError, InvalidColumnValue):
+        return set()
+
+
+def examine_lists(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
+    """Remove what early versions of rom 1.x listed of each row in a hash, and the hash."""
+    failures: list[ORMError] = []
+    key = schema.keys.listed
+    kind = yield Command('TYPE', key)
+    if kind not in (b'hash', 'hash'):
+        return failures
+    cursor = 0
+    while True:
+        position, found = yield Command('HSCAN', key, cursor, 'COUNT', block_size)
+        lists = dict(found) if isinstance(found, Mapping) else _pairs(found)
+        surplus = {
+            int(id): Surplus(listed_entries(schema.keys, text))
+            for id, text in lists.items()
+            if id.isdigit()
+        }
+        failed = yield from mend_ids(schema, list(surplus), surplus)
+        failures += failed
+        if lists and not failed:
+            yield Command('HDEL', key, *lists)
+        cursor = int(position)
+        if cursor == 0:
+            return failures
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))

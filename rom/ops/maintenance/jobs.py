@@ -1,0 +1,89 @@
+"""The jobs: what is done in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from rom.exceptions import BulkError, ORMError
+from rom.ops.maintenance.examining import examine, examine_lists
+from rom.ops.maintenance.finding import find, named
+from rom.ops.maintenance.living import relive
+from rom.ops.maintenance.mending import mend_ids, sweep
+from rom.ops.maintenance.progress import Job, Progress
+from rom.ops.requests import Command
+from rom.schema import Schema
+
+T = TypeVar('T')
+
+
+def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
+    """Write all entries of all rows again, and remove those that no row implies.
+
+    Raises:
+        BulkError: at the end: some rows could not be mended. All others are.
+    """
+    counted = int((yield Command('GET', schema.keys.counter)) or 0)
+    failures = yield from examine_lists(schema, block_size)
+    ids: Iterable[int] = range(1, counted + 1)
+    indexes, rows = named(schema), counted
+    if scan:
+        found = yield from find(schema)
+        ids, rows = sorted(found.ids), len(found.ids)
+        counted = max(counted, max(found.ids, default=0))
+        indexes = found.indexes
+    done, total = len(indexes), len(indexes) + rows
+    # Before the rows: a unique value that is nobody's must not be in the way of its owner.
+    failures += yield from examine(schema, indexes, block_size, 0, total)
+    for block in _blocks(ids, block_size):
+        failures += yield from mend_ids(schema, block, {})
+        done += len(block)
+        yield Progress(done, total)
+    yield from relive(schema, rows, counted, done, total)
+    yield Progress(total, total)
+    _raise(schema, failures)
+
+
+def clean(schema: Schema, block_size: int) -> Job[None]:
+    """Remove the entries that no row implies, and set the bitmap of live ids right.
+
+    Raises:
+        BulkError: at the end: some rows could not be mended. All others are.
+    """
+    failures = yield from examine_lists(schema, block_size)
+    found = yield from find(schema)
+    total = len(found.indexes)
+    failures += yield from examine(schema, found.indexes, block_size, 0, total)
+    counted = int((yield Command('GET', schema.keys.counter)) or 0)
+    highest = max(counted, max(found.ids, default=0))
+    yield from relive(schema, len(found.ids), highest, total, total)
+    yield Progress(total, total)
+    _raise(schema, failures)
+
+
+def clean_unsafe(schema: Schema, block_size: int) -> Job[tuple[int, int]]:
+    """Remove the keys of UnsafeColumns whose entity is gone; how many there were, and went."""
+    found = yield from find(schema)
+    deleted = done = 0
+    for block in _blocks(found.unsafe.items(), block_size):
+        deleted += yield from sweep(schema, (), block)
+        done += len(block)
+        yield Progress(done, len(found.unsafe))
+    return len(found.unsafe), deleted
+
+
+def _blocks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    iterator = iter(items)
+    while block := list(islice(iterator, size)):
+        yield block
+
+
+def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
+    if failures:
+        raise BulkError(
+            f'{len(failures)} rows of {schema.name} could not be mended, all others are; the first '
+            f'of them: {failures[0]}. `errors` has all; mend or delete those rows, and run it '
+            'again',
+            failures,
+        )

@@ -1,0 +1,114 @@
+"""Mending rows: all their entries written again, and those removed that they do not imply.
+
+Each batch goes through the commit, which checks that the rows still are what the entries were
+worked out from, and which is tried again on fresh rows where they are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rom.changes import Change
+from rom.encoding.wire import pack
+from rom.entries import Entries, Entry
+from rom.exceptions import (
+    CorruptRowError,
+    EntityDeletedError,
+    InvalidColumnValue,
+    ORMError,
+    UniqueKeyViolation,
+)
+from rom.ops.commit import commit
+from rom.ops.entities import load
+from rom.ops.requests import Operation, Script
+from rom.ops.rows import Row
+from rom.schema import Schema
+
+# What is wrong with one row, and no reason not to mend the others.
+_OF_ONE_ROW = (CorruptRowError, EntityDeletedError, InvalidColumnValue, UniqueKeyViolation)
+
+
+@dataclass(slots=True)
+class Surplus:
+    """What was found of a row that it does not imply: entries, and unique values."""
+
+    entries: Entries = field(default_factory=dict)
+    unique: list[Entry] = field(default_factory=list)
+
+
+def mend(
+    schema: Schema, rows: Sequence[Row], surplus: dict[int, Surplus]
+) -> Operation[list[ORMError]]:
+    """Mend rows; returns what is wrong with those that could not be."""
+    changes = [_change(schema, row, surplus.get(row.id, Surplus())) for row in rows]
+    if not changes:
+        return []
+    try:
+        yield from commit(changes, schema.keys.counter)
+        return []
+    except _OF_ONE_ROW:
+        pass  # one of them spoils the batch: each by itself
+    failures: list[ORMError] = []
+    for change in changes:
+        try:
+            yield from commit([change], schema.keys.counter)
+        except EntityDeletedError:
+            yield from sweep(schema, _left_over(change))
+        except _OF_ONE_ROW as error:
+            failures.append(error)
+    return failures
+
+
+def mend_ids(
+    schema: Schema, ids: Sequence[int], surplus: dict[int, Surplus]
+) -> Operation[list[ORMError]]:
+    """Read rows and mend them. What was found of those that are gone is removed."""
+    failures: list[ORMError] = []
+    try:
+        rows = yield from load(schema, ids)
+    except CorruptRowError as error:
+        failures.append(error)
+        rows = error.entities
+    there = {row.id for row in rows}
+    for id in ids:
+        if id not in there and id in surplus:
+            gone = Row(id, {})
+            yield from sweep(schema, _left_over(_change(schema, gone, surplus[id])))
+    failures += yield from mend(schema, rows, surplus)
+    return failures
+
+
+def _change(schema: Schema, row: Row, surplus: Surplus) -> Change:
+    return Change(
+        schema,
+        'update',
+        row.id,
+        row.stored,
+        {},
+        {},
+        full=True,
+        stale=surplus.entries,
+        freed=tuple(surplus.unique),
+    )
+
+
+def _left_over(change: Change) -> list[tuple[bytes, bytes, bytes]]:
+    id = b'%d' % (change.id or 0)
+    return [
+        *((key, stem + id, id) for key, stem in change.stale),
+        *((key, value, id) for key, value in change.freed),
+    ]
+
+
+def sweep(
+    schema: Schema,
+    entries: Sequence[tuple[bytes, bytes, bytes]],
+    keys: Sequence[tuple[bytes, bytes]] = (),
+) -> Operation[int]:
+    """Remove entries (index, member, id), and keys (key, id), of entities that are gone."""
+    if not entries and not keys:
+        return 0
+    request = {'head': schema.keys.head, 'entries': entries, 'keys': keys}
+    removed: int = yield Script('sweep', schema.keys.counter, pack(request))
+    return removed

@@ -1,0 +1,109 @@
+"""Loading what entities refer to, and what refers to them: one trip for each step, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rom.exceptions import CorruptRowError, QueryError
+from rom.model import Model
+from rom.ops import queries
+from rom.sessions.known import flat
+from rom.sessions.reading import Reading
+from rom.sessions.work import Work
+
+
+class Relating(Reading):
+    """Follows relations from entities that are loaded."""
+
+    def _load(self, objects: Any, *paths: str) -> Work[None]:
+        yield from self._follow(list(flat([objects])), paths)
+
+    def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
+        for path in paths:
+            yield from self._load_path(found, path.split('.'))
+
+    def _load_path(self, entities: Iterable[Model], names: Sequence[str]) -> Work[None]:
+        """Follow a path such as author, publisher: each step for all that the last one found."""
+        groups: dict[type[Model], list[Model]] = {}
+        for entity in entities:
+            groups.setdefault(type(entity), []).append(entity)
+        found: list[Model] = []
+        for model, group in groups.items():
+            if names[0] in model._schema.lists:
+                found += yield from self._load_lists(model, group, names[0])
+            elif names[0] in model._schema.relations:
+                found += yield from self._load_references(group, names[0])
+            else:
+                raise QueryError(
+                    f'{model.__name__} has no relation {names[0]!r} to load; it has '
+                    f'{", ".join([*model._schema.relations, *model._schema.lists]) or "none"}'
+                )
+        if len(names) > 1 and found:
+            yield from self._load_path({id(e): e for e in found}.values(), names[1:])
+
+    def _load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
+        """Load what this entity refers to, and on the way what those loaded with it refer to."""
+        try:
+            yield from self._load_references([entity, *together], name)
+        except CorruptRowError:
+            if name not in entity._values:
+                yield from self._load_references([entity], name)
+
+    def _load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
+        """Load what a column of these entities refers to.
+
+        What is broken is left: a row that holds no id is for whoever reads that relation. A row
+        referred to that cannot be read raises the error once all others are in their places.
+        """
+        column: Any = group[0]._columns[name]
+        target: type[Model] = column.get_related_model()
+        ids: dict[int, int] = {}
+        for entity in group:
+            raw = entity._stored.get(name)
+            if raw is not None and name not in entity._values and raw.isdigit():
+                ids[id(entity)] = int(raw)
+        by_id: dict[int | None, Model] = {}
+        failure = None
+        if ids:
+            wanted = list(dict.fromkeys(ids.values()))
+            try:
+                found = yield from self._get_many(target, wanted)
+            except CorruptRowError as error:
+                failure = error
+                known = (self._identity.find(f'{target._namespace}:{id}') for id in wanted)
+                found = [one for one in known if one is not None]
+            by_id = {one._id: one for one in found}
+        for entity in group:
+            if id(entity) in ids and (failure is None or ids[id(entity)] in by_id):
+                entity._values[name] = by_id.get(ids[id(entity)])
+        if failure is not None:
+            raise failure
+        values = (entity._values.get(name) for entity in group)
+        return [value for value in values if value is not None]
+
+    def _load_lists(
+        self, model: type[Model], group: Sequence[Model], name: str
+    ) -> Work[list[Model]]:
+        """Load the entities that refer to these ones."""
+        one = model._schema.lists[name]
+        other = one.get_related_model()
+        column = one.referring_column(model)
+        lists: dict[int | None, list[Any]] = {e._id: [] for e in group if e._id is not None}
+        found: list[Any] = []
+        if lists:
+            query = other.query.filter(**{column: list(lists)})
+            rows = yield from self._rows(other, queries.search(query))
+            # The row decides, should an index say otherwise.
+            rows = [row for row in rows if row.refers(column) in lists]
+            found = self._adopt_all(other, rows)
+            for entity, row in zip(found, rows, strict=True):
+                lists[row.refers(column)].append(entity)
+        for entity in group:
+            entity._related[name] = lists.get(entity._id, [])
+        return found
+
+    def _load_list(self, entity: Model, name: str) -> Work[list[Any]]:
+        """The entities that refer to this one, asked anew."""
+        yield from self._load_lists(type(entity), [entity], name)
+        return entity._related.pop(name)

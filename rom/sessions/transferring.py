@@ -1,0 +1,76 @@
+"""Transferring a number between two entities."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from rom.model import Model
+from rom.ops.rows import Row
+from rom.ops.transfer import NUMBERS, Party, amount_of, transfer
+from rom.sessions.deleting import Deleting
+from rom.sessions.known import check_entity
+from rom.sessions.settling import settle_all
+from rom.sessions.work import On, Work
+
+
+class Transferring(Deleting):
+    """Moves numbers; what it finds wrong is a ValueError, as in rom 1.x."""
+
+    def _transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int,
+        refresh: bool,
+    ) -> Work[None]:
+        entities = (source, other, txn_model)
+        for entity in entities:
+            check_entity(entity)
+        amount = amount_of(value, decimal_places)
+        _check_connections(entities)
+        for entity in entities:
+            yield from settle_all(type(entity), [entity])
+        _check_saved(entities)
+        source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
+        note = _party(txn_model, txn_attr, ())
+        done_key = note.schema.keys.done(secrets.token_hex(8).encode('ascii'))
+        rows = yield On(type(source), transfer(source_party, target, note, amount, done_key))
+        if refresh:
+            for entity, stored in zip(entities, rows, strict=True):
+                assert entity._id is not None
+                row = Row(entity._id, stored)
+                entity._begin(row.id, row.stored)
+
+
+def _check_connections(entities: Sequence[Model]) -> None:
+    if len({id(entity._connection) for entity in entities}) > 1:
+        raise ValueError('the three entities of a transfer must have the same connection')
+
+
+def _check_saved(entities: Sequence[Model]) -> None:
+    if len({id(entity) for entity in entities}) < 3 or len({e._key for e in entities}) < 3:
+        raise ValueError('a transfer needs three different entities')
+    for entity in entities:
+        if entity._modified or entity._deleted:
+            raise ValueError(
+                f'{entity._key} has unsaved changes, or is deleted; save it before a transfer'
+            )
+
+
+def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
+    column = entity._columns.get(name)
+    if column is None or not column.is_stored or (kinds and not isinstance(column, kinds)):
+        raise ValueError(
+            f'{type(entity).__name__}.{name} is no column that a transfer could write: it takes '
+            'an Integer, Float or Decimal for the number, and a Boolean to say that it was done'
+        )
+    if name == entity._pkey:
+        raise ValueError(f'{type(entity).__name__}.{name} is the primary key')
+    assert entity._id is not None
+    return Party(entity._schema, entity._id, name)
