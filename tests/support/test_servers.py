@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -109,5 +110,6 @@ def test_dump_and_ttls_of_many_keys(raw: redis.Redis) -> None:
 def test_what_a_test_registers_is_forgotten(round_: int) -> None:
     from rom import registry
 
-    registry.register('Forgotten', 'forgotten', type('Forgotten', (), {}))  # twice: an error
+    model = type('Forgotten', (), {'_schema': SimpleNamespace(relations=())})
+    registry.register('Forgotten', 'forgotten', model)  # twice: an error
     assert 'forgotten' in registry.MODELS
