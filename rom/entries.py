@@ -62,7 +62,7 @@ def _score_of(string: Word) -> bytes:
     return write_score(prefix_score(string))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ColumnIndex:
     """The indexes of one column of one model."""
 

@@ -8,7 +8,7 @@ their difference.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
@@ -449,6 +449,50 @@ class Model(metaclass=ModelMeta):
             User.get_by(age=(18, None), _limit=(0, 10))
         """
         return current.session().get_by(cls, **value)
+
+    @classmethod
+    def does_not_startwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
+        """The entities with an indexed value that begins with none of these, read in pages.
+
+        Short for a query, which an AsyncSession takes too, and which takes other clauses as well:
+        see :meth:`rom.Query.does_not_startwith`.
+
+        Args:
+            attr: the column's name.
+            values: a beginning, or a list of them.
+            blocksize: so many are read at once.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            for user in User.does_not_startwith('phone', ['+47', '+46']):
+                print(user.phone)
+        """
+        return cls.query.does_not_startwith(**{attr: values}).iter_result(pagesize=blocksize)
+
+    @classmethod
+    def does_not_endwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
+        """The entities with an indexed value that ends with none of these, read in pages.
+
+        Short for a query, which an AsyncSession takes too, and which takes other clauses as well:
+        see :meth:`rom.Query.does_not_endwith`.
+
+        Args:
+            attr: the column's name.
+            values: an end, or a list of them.
+            blocksize: so many are read at once.
+
+        Raises:
+            QueryError: an unknown column, one without ``suffix=True``, or no string.
+
+        Example::
+
+            for user in User.does_not_endwith('email', ['@example.org']):
+                print(user.email)
+        """
+        return cls.query.does_not_endwith(**{attr: values}).iter_result(pagesize=blocksize)
 
     def save(self, full: bool = False, force: bool = False) -> int:
         """Write what changed.

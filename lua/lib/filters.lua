@@ -9,7 +9,8 @@
 -- range   key, low, high, exact = {field, low, high}     scores between two, both included; where
 --                                                        `exact` bounds are met, the row decides
 -- lex     key, low, high, head, pattern, raw, plain,     members between two strings, whose value
---         field, lowers, turned                          has a head and matches a pattern; `plain`:
+--         without, field, lowers, turned                 has a head and matches a pattern, and has
+--                                                        none of the heads `without`; `plain`:
 --                                                        all of them do; `field`: an id has one,
 --                                                        and the row tells which
 -- and     nodes                                          in all of the nodes
@@ -102,10 +103,24 @@ local function value_and_id(member)
     return string.match(member, '^(.*)%z(.*)$')
 end
 
+local function has_one_of(value, heads)
+    for _, head in ipairs(heads or {}) do
+        if string.sub(value, 1, #head) == head then
+            return true
+        end
+    end
+    return false
+end
+
+-- Whether a node means this value, which need not be from the node's range.
+local function is_meant(node, value)
+    return string.sub(value, 1, #node.head) == node.head
+        and matches(value, #node.head, node.pattern, node.raw)
+        and not has_one_of(value, node.without)
+end
+
 local function is_value_within(node, value)
-    return node.plain
-        or string.sub(value, 1, #node.head) == node.head
-            and matches(value, #node.head, node.pattern, node.raw)
+    return node.plain or is_meant(node, value)
 end
 
 function SIZE.lex(_, node)
@@ -144,8 +159,7 @@ function KEEP.lex(model, node, ids)
         local stored = value_in_row(model, id, node.field) or ''
         local value = as_indexed(node, stored)
         if value then
-            return value ~= '' and string.sub(value, 1, #node.head) == node.head
-                and matches(value, #node.head, node.pattern, node.raw)
+            return value ~= '' and is_meant(node, value)
         end
         return ids_known(model, node)[id]
     end)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
+from rom.columns.expressions import Comparable
 from rom.encoding.keygens import Keygen, Keys, traits
 from rom.encoding.text import show
 from rom.exceptions import (
@@ -36,7 +37,7 @@ KEYGEN_NAMES = (
 )
 
 
-class Column(Generic[T]):
+class Column(Comparable, Generic[T]):
     """The base of all columns.
 
     Args:
@@ -83,8 +84,6 @@ class Column(Generic[T]):
     is_relation: ClassVar[bool] = False
     #: The value is an object that is no entity, and the row holds its id.
     is_foreign: ClassVar[bool] = False
-
-    name: str = ''
 
     def __init__(
         self,

@@ -50,6 +50,10 @@ class Keys:
         """String that lives a few minutes: the commit with this token has been carried out."""
         return self.counter + b'done:' + token
 
+    def cached(self, token: bytes) -> bytes:
+        """Sorted set that expires: the ids that a query found, by their place in its order."""
+        return self.counter + b'cached:' + token
+
     def row(self, id: int | bytes) -> bytes:
         """Hash: an entity's columns."""
         return self.head + (id if isinstance(id, bytes) else b'%d' % id)

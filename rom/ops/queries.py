@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from rom.ops.requests import Operation
+from rom.encoding.wire import pack
+from rom.ops.requests import Operation, Script
 from rom.ops.rows import Row, unreadable
 from rom.ops.searching import BOUNDS, Answer, Bounds, Cursor, Search
 from rom.ops.sorting import sort_ids
@@ -23,6 +24,11 @@ from rom.query.orders import order_for
 from rom.query.plan import Order
 
 R = TypeVar('R')
+
+# Of a row of which only the id is wanted, more may come in one trip.
+IDS_BOUNDS = replace(BOUNDS, page=10_000)
+# Ids in one call that stores them.
+_CACHED = 10_000
 
 
 def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
@@ -78,6 +84,50 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
         total += answer.count
     return total
+
+
+def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
+    """Whether there is any result, the limit considered.
+
+    Raises:
+        CorruptRowError: a key that should be an index is none.
+    """
+    asking = Search(query.first_only(), bounds, None)
+    cursor = asking.begin()
+    is_plain = not cursor.skip and cursor.seen is None
+    while not cursor.is_done:
+        answer = yield from asking.ask(cursor, 'count' if is_plain else 'ids')
+        if answer.count:
+            return True
+    return False
+
+
+def ids(query: Query[Any], bounds: Bounds = IDS_BOUNDS) -> Operation[list[int]]:
+    """The ids of all results, in order.
+
+    Raises:
+        CorruptRowError: a key holds no row, or no index.
+    """
+    primary = query.schema.primary
+    rows = yield from search(query.select(primary), bounds)
+    return [row.id for row in rows]
+
+
+def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
+    """Keep the ids of all results, whatever the limit, in a sorted set that expires.
+
+    Each call tells the place of each id, so that one that is repeated changes nothing.
+
+    Args:
+        query: what is asked.
+        key: a new one, that nobody knows yet.
+        timeout: in seconds.
+    """
+    found = yield from ids(query.limitless())
+    for first in range(0, len(found), _CACHED):
+        some = [b'%d' % id for id in found[first : first + _CACHED]]
+        request = {'ids': some, 'first': b'%d' % first, 'timeout': b'%d' % timeout}
+        yield Script('store', key, pack(request))
 
 
 def selected(query: Query[R], rows: Iterable[Row]) -> list[R]:

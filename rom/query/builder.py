@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from rom import current
+from rom.columns.expressions import Expression
 from rom.exceptions import QueryError
+from rom.query.expressions import planned
 from rom.query.filters import filtered
 from rom.query.near import nearby
 from rom.query.orders import ordered
 from rom.query.plan import All, Node, Order
 from rom.query.selection import Factory, Selection, as_dicts
-from rom.query.strings import alike, ending, starting
+from rom.query.strings import alike, ending, not_ending, not_starting, starting
 from rom.schema import Schema
 
 if TYPE_CHECKING:
@@ -118,6 +120,30 @@ class Query(Generic[R_co]):
         """
         return self._where(filtered, clauses)
 
+    def where(self, *expressions: Expression) -> Self:
+        """Those for which expressions hold, all of them: columns compared, and ``& | ~`` of that.
+
+        A column has ``== != < <= > >=``, ``between``, ``in_``, ``startswith``, ``endswith``,
+        ``like`` and ``is_none``; they find what `filter` and the others find. ``~x`` is all that
+        ``x`` does not find, entities without a value included, and ``!=`` is ``~`` of ``==``.
+
+        Args:
+            *expressions: comparisons.
+
+        Returns:
+            Another query.
+
+        Raises:
+            QueryError: no expression, another model's column, one without the index that it takes,
+                or a value that makes no sense there.
+
+        Example::
+
+            User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
+        """
+        found = tuple(planned(self.schema, expression) for expression in expressions)
+        return self._with(where=All((*self.asked.where.nodes, *found)))
+
     def startswith(self, **clauses: str | bytes) -> Self:
         """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
 
@@ -147,6 +173,44 @@ class Query(Generic[R_co]):
             User.query.endswith(email='@example.org')
         """
         return self._where(ending, clauses)
+
+    def does_not_startwith(self, **clauses: Any) -> Self:
+        """Those that have a value in the index which begins with none of these.
+
+        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
+        that begins otherwise is enough.
+
+        Args:
+            **clauses: by column, one beginning, or a list of them; an empty list finds all that
+                have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.does_not_startwith(phone=['+47', '+46'])
+        """
+        return self._where(not_starting, clauses)
+
+    def does_not_endwith(self, **clauses: Any) -> Self:
+        """Those that have a value in the index which ends with none of these.
+
+        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
+        that ends otherwise is enough.
+
+        Args:
+            **clauses: by column, one end, or a list of them; an empty list finds all that have a
+                value.
+
+        Raises:
+            QueryError: an unknown column, one without ``suffix=True``, or no string.
+
+        Example::
+
+            User.query.does_not_endwith(email='@example.org')
+        """
+        return self._where(not_ending, clauses)
 
     def like(self, **clauses: str | bytes) -> Self:
         """Those whose columns match a pattern, from the start; their ends may be left over.
@@ -261,8 +325,20 @@ class Query(Generic[R_co]):
 
     def first_only(self) -> Self:
         """The same, with its first result only."""
+        return self.at_most(1)
+
+    def at_most(self, most: int) -> Self:
+        """The same, with its first so many results only."""
         count = self.asked.count
-        return self._with(count=1 if count is None else min(count, 1))
+        return self._with(count=most if count is None else min(count, most))
+
+    def entities(self) -> Query[Any]:
+        """The same, with entities as results, and without what they refer to."""
+        return Query(self.model, replace(self.asked, selection=None, loads=()))
+
+    def limitless(self) -> Self:
+        """The same, with all its results."""
+        return self._with(offset=0, count=None)
 
     @overload
     def select(
@@ -351,6 +427,98 @@ class Query(Generic[R_co]):
             User.query.filter(age=(18, None)).count()
         """
         return current.session().count(self)
+
+    def exists(self) -> bool:
+        """Whether there is any result.
+
+        Example::
+
+            User.query.filter(email='ann@example.org').exists()
+        """
+        return current.session().exists(self)
+
+    def get(self) -> R_co:
+        """The only result.
+
+        Raises:
+            QueryError: there is none, or there are several.
+
+        Example::
+
+            User.query.filter(name='Ann', city='Oslo').get()
+        """
+        return current.session().one(self)
+
+    def ids(self) -> list[int]:
+        """The ids of the results, in order. The session does not get to know the entities.
+
+        Example::
+
+            User.query.filter(city='Oslo').ids()     # [1, 5, 7]
+        """
+        return current.session().ids(self)
+
+    def iter_result(self, timeout: int = 30, pagesize: int = 100) -> Iterator[R_co]:
+        """The results one by one, read in pages.
+
+        Args:
+            timeout: for programs written for rom 1.x, where the results were kept on the server
+                for so many seconds. Nothing is kept there now, and a page may take any time.
+            pagesize: so many are read at once.
+
+        Raises:
+            QueryError: a page of less than one.
+
+        Example::
+
+            for user in User.query.endswith(email='@example.org').iter_result(pagesize=1000):
+                print(user.name)
+        """
+        return current.session().stream(self, pagesize)
+
+    def cached_result(self, timeout: int) -> str:
+        """Keep the ids of the results on the server for a while, as a sorted set.
+
+        Their scores are 0, 1, 2... in the order of the results. A limit is ignored, as in rom 1.x.
+        Without any result there is no key. It is the one query that writes.
+
+        Args:
+            timeout: seconds until the key goes, 1 at least.
+
+        Returns:
+            The name of the key: a new one each time.
+
+        Raises:
+            QueryError: a shorter timeout, or a query without any filter and order.
+
+        Example::
+
+            key = User.query.order_by('-age').cached_result(30)
+            User.get(User._connection.zrange(key, 0, 9))
+        """
+        return current.session().cached_result(self, timeout)
+
+    def delete(self, blocksize: int = 100) -> int:
+        """Delete the results, and do to what refers to them what its ``on_delete`` says.
+
+        They are read and deleted in blocks, each all or nothing: an error leaves those before
+        deleted.
+
+        Args:
+            blocksize: so many are deleted at once.
+
+        Returns:
+            How many were deleted, without those that others brought with them.
+
+        Raises:
+            RestrictError: something refers to one of a block, and forbids it.
+            QueryError: a block of less than one.
+
+        Example::
+
+            User.query.filter(active=False).delete()
+        """
+        return current.session().delete_all(self, blocksize)
 
     def __iter__(self) -> Iterator[R_co]:
         """The results one by one, read in pages.

@@ -31,23 +31,46 @@ _EVERYTHING = (b'-inf', b'+inf')
 #: In a filter, any entity that a relation may refer to.
 NOT_NULL: Final = object()
 
+# What a value that makes no sense to a column may raise there.
+_NO_VALUE = (InvalidColumnValue, UnicodeEncodeError, ValueError, TypeError, OverflowError)
+
 _Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
 
 
-def filtered(schema: Schema, name: str, value: Any) -> Node:
-    """The node for `filter(name=value)`.
+def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> Node:
+    """The node for `filter(name=value)`; errors name the method.
 
     Raises:
         QueryError: no such column or index, or a value that makes no sense there.
     """
-    clause = Clause(schema, 'filter', name)
+    clause = Clause(schema, method, name)
     clause.need_index('index')
     way = _numbers if clause.part else _way_of(clause)
     try:
         if isinstance(value, (list, set, frozenset)):
             return AnyOf(tuple(way(clause, item) for item in value))
         return way(clause, value)
-    except (InvalidColumnValue, UnicodeEncodeError, ValueError, TypeError, OverflowError) as error:
+    except _NO_VALUE as error:
+        clause.wrong(str(error), value)
+
+
+def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
+    """The node for a comparison by order: `<`, `<=`, `>`, `>=`, or 'between' two values.
+
+    Raises:
+        QueryError: no such column, no index of numbers, or a value that makes no sense there.
+    """
+    clause = Clause(schema, 'where', name)
+    clause.need_index('index')
+    if _has_ids(clause.column):
+        clause.wrong(f'{sign}: a relation is one entity or another, and none is larger', value)
+    if _way_of(clause) in (_words, _truth):
+        clause.wrong(f'{sign}: its index holds no numbers; it has ==, != and .in_([...])', value)
+    try:
+        if sign in ('<', '>'):
+            return _beyond(clause, sign, value)
+        return _numbers(clause, {'<=': (None, value), '>=': (value, None)}.get(sign, value))
+    except _NO_VALUE as error:
         clause.wrong(str(error), value)
 
 
@@ -107,6 +130,21 @@ def _numbers(clause: Clause, value: Any) -> Node:
         _EVERYTHING[1] if high is None else high[0],
     )
     return _range(clause, scores, (low and low[1], high and high[1]))
+
+
+def _beyond(clause: Clause, sign: str, value: Any) -> Node:
+    """A range without its bound: up to the next integer, or the next double, before it."""
+    score, digits = _number(clause, value)
+    step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
+    if digits is not None:
+        score, digits = _number(clause, _DIGITS.check(value) + step)
+    elif float(score) == end:
+        return AnyOf()
+    else:
+        score = write_score(math.nextafter(float(score), end))
+    if sign == '<':
+        return _range(clause, (_EVERYTHING[0], score), (None, digits))
+    return _range(clause, (score, _EVERYTHING[1]), (digits, None))
 
 
 def _range(

@@ -82,6 +82,7 @@ class StartsWith:
         pattern: what must follow, when that is not just anything.
         raw: the strings are bytes: a character is a byte, where it else is one of UTF-8.
         whole: the string is the whole value; None: an entity may have several.
+        without: what the string begins with none of.
     """
 
     key: bytes
@@ -89,6 +90,7 @@ class StartsWith:
     pattern: tuple[EncodedToken, ...] = ()
     raw: bool = False
     whole: Whole | None = None
+    without: tuple[bytes, ...] = ()
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
@@ -100,8 +102,10 @@ class StartsWith:
             'head': self.head,
             'pattern': [token.as_map() for token in self.pattern],
             'raw': self.raw,
-            'plain': not self.pattern and b'\0' not in self.head,
+            'plain': not self.pattern and not self.without and b'\0' not in self.head,
         }
+        if self.without:
+            found['without'] = list(self.without)
         if self.whole is not None:
             whole = self.whole
             found |= {'field': whole.field, 'lowers': whole.lowers, 'turned': whole.turned}

@@ -1,6 +1,6 @@
-"""Strings: what `startswith`, `endswith` and `like` mean, as nodes of a plan.
+"""Strings: what `startswith`, `endswith`, `like` and their opposites mean, as nodes of a plan.
 
-All three are a range of an index of strings: what begins with some bytes. A suffix index has its
+All of them are a range of an index of strings: what begins with some bytes. A suffix index has its
 strings reversed, and a pattern leaves to the server what follows the text that it begins with.
 """
 
@@ -48,6 +48,44 @@ def ending(schema: Schema, name: str, value: Any) -> Node:
         _encoded(clause, suffix_stem, value, asked_word(clause, value)),
         whole=_whole(clause.column, turned=True),
     )
+
+
+def not_starting(schema: Schema, name: str, values: Any) -> Node:
+    """The node for `does_not_startwith(name=values)`.
+
+    Raises:
+        QueryError: no such column, no prefix index, or no strings.
+    """
+    clause = Clause(schema, 'does_not_startwith', name)
+    clause.need_index('prefix')
+    return StartsWith(
+        schema.keys.prefixes(name),
+        b'',
+        whole=_whole(clause.column),
+        without=_heads(clause, _stem_of(clause.column), values),
+    )
+
+
+def not_ending(schema: Schema, name: str, values: Any) -> Node:
+    """The node for `does_not_endwith(name=values)`.
+
+    Raises:
+        QueryError: no such column, no suffix index, or no strings.
+    """
+    clause = Clause(schema, 'does_not_endwith', name)
+    clause.need_index('suffix')
+    return StartsWith(
+        schema.keys.suffixes(name),
+        b'',
+        whole=_whole(clause.column, turned=True),
+        without=_heads(clause, suffix_stem, values),
+    )
+
+
+def _heads(clause: Clause, stem: Callable[[Word], bytes], values: Any) -> tuple[bytes, ...]:
+    """One string, or any number of them, as they stand in the index."""
+    several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
+    return tuple(_encoded(clause, stem, value, asked_word(clause, value)) for value in several)
 
 
 def alike(schema: Schema, name: str, value: Any) -> Node:

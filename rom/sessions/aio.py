@@ -15,6 +15,7 @@ from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
 from rom.drivers.replies import own_errors
 from rom.model import Model
+from rom.sessions.reading import STREAM_PAGE
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
 
@@ -150,8 +151,61 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._count(query))
 
-    async def stream(self, query: Query[R]) -> AsyncIterator[R]:
+    async def exists(self, query: Query[Any]) -> bool:
+        """Whether a query has any result.
+
+        Example::
+
+            await s.exists(User.query.filter(age=42))
+        """
+        return await self._run(self._exists(query))
+
+    async def one(self, query: Query[R]) -> R:
+        """A query's only result.
+
+        Raises:
+            QueryError: there is none, or there are several.
+
+        Example::
+
+            await s.one(User.query.filter(name='Ann', city='Oslo'))
+        """
+        work = self._one(query)
+        return await self._run(work)
+
+    async def ids(self, query: Query[Any]) -> list[int]:
+        """The ids of a query's results, in order.
+
+        Example::
+
+            await s.ids(User.query.order_by('-age'))
+        """
+        return await self._run(self._ids(query))
+
+    async def cached_result(self, query: Query[Any], timeout: int) -> str:
+        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+
+        Example::
+
+            key = await s.cached_result(User.query.order_by('-age'), 30)
+        """
+        return await self._run(self._cached_result(query, timeout))
+
+    async def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+
+        Example::
+
+            await s.delete_all(User.query.filter(active=False))
+        """
+        return await self._run(self._delete_all(query, blocksize))
+
+    async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
         """A query's results one by one, read in pages.
+
+        Args:
+            query: what is asked.
+            pagesize: so many are read at once.
 
         Example::
 
@@ -160,7 +214,7 @@ class AsyncSession(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = await self._run(self._page(query, cursor))
+            page, cursor = await self._run(self._page(query, cursor, pagesize))
             for result in page:
                 yield result
             if cursor is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
 from rom.exceptions import (
@@ -34,6 +34,9 @@ from rom.sessions.known import flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 from rom.sessions.writing import Writing, by_connection, new_done_key
+
+if TYPE_CHECKING:
+    from rom.query import Query
 
 Place = tuple[type[Model], int]
 
@@ -169,6 +172,16 @@ class Deleting(Writing):
                 f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
                 'them; find out which program adds those without pause'
             )
+
+    def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
+        """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
+        query, cursor, total = query.entities(), None, 0
+        while True:
+            block, cursor = yield from self._page(query, cursor, blocksize)
+            yield from self._delete(block)
+            total += len(block)
+            if cursor is None:
+                return total
 
     def _look(self, chosen: Iterable[Model], found: Consequences) -> Work[Consequences]:
         for entity in chosen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -107,10 +108,42 @@ class Reading(Known):
         count: int = yield On(query.model, queries.count(query))
         return count
 
-    def _page(self, query: Query[R], cursor: Any) -> Work[tuple[list[R], Any]]:
+    def _exists(self, query: Query[Any]) -> Work[bool]:
+        exists: bool = yield On(query.model, queries.exists(query))
+        return exists
+
+    def _ids(self, query: Query[Any]) -> Work[list[int]]:
+        ids: list[int] = yield On(query.model, queries.ids(query))
+        return ids
+
+    def _one(self, query: Query[R]) -> Work[R]:
+        found = yield from self._all(query.at_most(2))
+        if len(found) != 1:
+            raise QueryError(
+                f'{query.schema.name}: {"several entities" if found else "no entity"} found where '
+                f'exactly one was asked for; first() takes {"the first" if found else "None"} '
+                f'instead: {query!r}'
+            )
+        return found[0]
+
+    def _cached_result(self, query: Query[Any], timeout: int) -> Work[str]:
+        where = f'{query.schema.name}.query.cached_result({timeout!r})'
+        if not query.asked.where.nodes and not query.asked.orders:
+            raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
+        if int(timeout) < 1:
+            raise QueryError(f'{where}: the timeout must be 1 second at least')
+        key = query.schema.keys.cached(uuid.uuid4().hex.encode())
+        yield On(query.model, queries.cache(query, key, int(timeout)))
+        return key.decode()
+
+    def _page(
+        self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
+    ) -> Work[tuple[list[R], Any]]:
         """Some of a query's entities, and where to go on; None at the end."""
         model: type[Any] = query.model
-        rows, cursor = yield from self._rows(model, queries.page(query, cursor, STREAM_PAGE))
+        if pagesize < 1:
+            raise QueryError(f'{query.schema.name}.query: {pagesize!r} at once are too few; take 1')
+        rows, cursor = yield from self._rows(model, queries.page(query, cursor, pagesize))
         return (yield from self._results(query, rows)), cursor
 
     def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:

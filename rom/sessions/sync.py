@@ -14,6 +14,7 @@ from rom.drivers.connection import connection_of
 from rom.drivers.replies import own_errors
 from rom.drivers.sync import SyncDriver
 from rom.model import Model
+from rom.sessions.reading import STREAM_PAGE
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
 
@@ -141,8 +142,61 @@ class Session(UnitOfWork):
         """
         return self._run(self._count(query))
 
-    def stream(self, query: Query[R]) -> Iterator[R]:
+    def exists(self, query: Query[Any]) -> bool:
+        """Whether a query has any result.
+
+        Example::
+
+            session.exists(User.query.filter(age=42))
+        """
+        return self._run(self._exists(query))
+
+    def one(self, query: Query[R]) -> R:
+        """A query's only result.
+
+        Raises:
+            QueryError: there is none, or there are several.
+
+        Example::
+
+            session.one(User.query.filter(name='Ann', city='Oslo'))
+        """
+        work = self._one(query)
+        return self._run(work)
+
+    def ids(self, query: Query[Any]) -> list[int]:
+        """The ids of a query's results, in order.
+
+        Example::
+
+            session.ids(User.query.order_by('-age'))
+        """
+        return self._run(self._ids(query))
+
+    def cached_result(self, query: Query[Any], timeout: int) -> str:
+        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+
+        Example::
+
+            key = session.cached_result(User.query.order_by('-age'), 30)
+        """
+        return self._run(self._cached_result(query, timeout))
+
+    def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+
+        Example::
+
+            session.delete_all(User.query.filter(active=False))
+        """
+        return self._run(self._delete_all(query, blocksize))
+
+    def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
         """A query's results one by one, read in pages.
+
+        Args:
+            query: what is asked.
+            pagesize: so many are read at once.
 
         Example::
 
@@ -151,7 +205,7 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = self._run(self._page(query, cursor))
+            page, cursor = self._run(self._page(query, cursor, pagesize))
             yield from page
             if cursor is None:
                 return

@@ -130,6 +130,16 @@ def ends(name: str, value: str | bytes) -> Holds:
     return lambda row: any(word.endswith(asked(name, value)) for word in words(name, row[name]))
 
 
+def not_starts(name: str, values: list[Any]) -> Holds:
+    heads = tuple(asked(name, value) for value in values)
+    return lambda row: any(not any(w.startswith(h) for h in heads) for w in words(name, row[name]))
+
+
+def not_ends(name: str, values: list[Any]) -> Holds:
+    ends_of = tuple(asked(name, value) for value in values)
+    return lambda row: any(not any(w.endswith(e) for e in ends_of) for w in words(name, row[name]))
+
+
 def like(name: str, pattern: str | bytes) -> Holds:
     def text(value: str | bytes) -> str:
         return value.decode('latin-1') if isinstance(value, bytes) else value
@@ -201,11 +211,19 @@ def _strings(name: str, suffix: bool = True) -> st.SearchStrategy[Clause]:
     found = [
         st.one_of(values, cut).map(lambda v: Clause('startswith', name, v, starts(name, v))),
         pattern.map(lambda v: Clause('like', name, v, like(name, v))),
+        st.lists(st.one_of(values, cut), max_size=3).map(
+            lambda v: Clause('does_not_startwith', name, v, not_starts(name, v))
+        ),
     ]
     if suffix:
         found.append(
             st.one_of(values, values.map(lambda v: v[len(v) // 2 :])).map(
                 lambda v: Clause('endswith', name, v, ends(name, v))
+            )
+        )
+        found.append(
+            st.lists(values.map(lambda v: v[len(v) // 2 :]), max_size=3).map(
+                lambda v: Clause('does_not_endwith', name, v, not_ends(name, v))
             )
         )
     return st.one_of(found)

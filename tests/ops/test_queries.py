@@ -349,3 +349,45 @@ def test_reading_needs_no_right_to_write(store: Store) -> None:
     finally:
         reader.close()
         store.raw.execute_command('ACL', 'DELUSER', 'reader')
+
+
+SMALL = Bounds(page=2, small=3, budget=2, chunk=1)
+
+
+@pytest.mark.parametrize('bounds', [Bounds(), SMALL])
+def test_ids_and_whether_there_are_any(store: Store, bounds: Bounds) -> None:
+    query = store.query
+    for asked in (
+        query,
+        query.filter(age=20),
+        query.filter(age=(20, 30), flag=True),
+        query.filter(age=30, flag=False),
+        query.startswith(words='d'),
+        query.does_not_startwith(words=['d', 'f']),
+        query.does_not_endwith(words='x').filter(age=(None, 20)),
+        query.filter(words='nothing'),
+        query.order_by('-age'),
+        query.order_by('name'),
+        query.filter(age=(20, None)).order_by('name'),
+    ):
+        for limited in (asked, asked.limit(1, 2), asked.limit(2, 10), asked.limit(0, 0)):
+            wanted = store.ids(limited)
+            assert store.driver.run(queries.ids(limited, bounds)) == wanted
+            assert store.driver.run(queries.exists(limited, bounds)) is bool(wanted)
+
+
+def test_ids_of_rows_that_are_gone_are_left_out(store: Store, raw: redis.Redis) -> None:
+    raw.delete(store.schema.keys.row(3))
+    assert store.driver.run(queries.ids(store.query.filter(age=20))) == [2]
+
+
+def test_cached_ids_come_in_parts(
+    store: Store, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, '_CACHED', 2)
+    key = store.schema.keys.cached(b'x')
+    query = store.query.order_by('-age').limit(1, 1)
+    for _ in range(2):
+        store.driver.run(queries.cache(query, key, 20))
+        assert [int(id) for id in raw.zrange(key, 0, -1)] == store.ids(query.limitless())
+        assert raw.zscore(key, '1') == 1

@@ -140,3 +140,31 @@ def test_what_is_wrong_says_so(method: str, column: str, value: Any, says: str) 
     with pytest.raises(QueryError, match=says) as error:
         getattr(Query(MODEL), method)(**{column: value})
     assert str(error.value).startswith(f'Thing.query.{method}({column}')
+
+
+@pytest.mark.parametrize(
+    ('method', 'column', 'values', 'without'),
+    [
+        ('does_not_startwith', 'label', 'Ab', (b'Ab',)),
+        ('does_not_startwith', 'tag', ['Ab', 'É'], (b'ab', 'é'.encode())),
+        ('does_not_startwith', 'words', [], ()),
+        ('does_not_startwith', 'blob', (b'\xff',), (b'\xff',)),
+        ('does_not_endwith', 'label', {'né'}, ('én'.encode(),)),
+        ('does_not_endwith', 'blob', [b'n\xff'], ('ÿn'.encode(),)),
+    ],
+)
+def test_what_strings_do_not_begin_with(
+    method: str, column: str, values: Any, without: tuple[bytes, ...]
+) -> None:
+    found = asked(method, column, values)
+    assert (found.head, found.pattern, found.without) == (b'', (), without)
+    assert found.key.endswith(b':pre' if method == 'does_not_startwith' else b':suf')
+    assert found.as_map()['plain'] is not bool(without)
+    assert found.as_map().get('without', []) == list(without)
+
+
+@pytest.mark.parametrize('values', [None, 5, ['x', None], [['x']], '\ud800'])
+def test_what_is_no_string_to_leave_out(values: Any) -> None:
+    for method in ('does_not_startwith', 'does_not_endwith'):
+        with pytest.raises(QueryError, match=method):
+            asked(method, 'label', values)

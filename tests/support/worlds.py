@@ -30,7 +30,7 @@ BOTH = (SYNC, ASYNC)
 #: What both sessions have to wait for.
 WAITING = (
     'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
-    'delete', 'take_ids', 'load', 'transfer',
+    'delete', 'take_ids', 'load', 'transfer', 'exists', 'one', 'ids', 'cached_result', 'delete_all',
 )  # fmt: skip
 
 
@@ -51,8 +51,8 @@ class Awaitable:
         found = getattr(self.session, name)
         return _awaitable(found) if name in WAITING else found
 
-    async def stream(self, query: rom.Query[Any]) -> AsyncIterator[Any]:
-        for result in self.session.stream(query):
+    async def stream(self, query: rom.Query[Any], *pagesize: int) -> AsyncIterator[Any]:
+        for result in self.session.stream(query, *pagesize):
             yield result
 
 

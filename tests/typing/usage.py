@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 import rom
+from rom.columns.expressions import Expression
 
 
 class User(rom.Model):
@@ -47,7 +48,28 @@ def reading() -> None:
     assert_type(query.all(), list[User])
     assert_type(query.first(), User | None)
     assert_type(query.count(), int)
+    assert_type(query.exists(), bool)
+    assert_type(query.get(), User)
+    assert_type(query.ids(), list[int])
+    assert_type(query.delete(), int)
+    assert_type(query.cached_result(30), str)
+    assert_type(query.iter_result(), Iterator[User])
+    assert_type(User.does_not_startwith('name', ['a']), Iterator[User])
     assert_type([user.age for user in query], list[int | None])
+
+
+def expressions() -> None:
+    assert_type(User.age >= 18, Expression)
+    assert_type(User.age == 18, Expression)
+    assert_type(User.name != 'Ann', Expression)
+    assert_type(User.age.between(1, 2), Expression)
+    assert_type(User.name.in_(['Ann']), Expression)
+    assert_type(User.name.startswith('A'), Expression)
+    assert_type(~User.age.is_none(), Expression)
+    assert_type((User.age >= 18) & ((User.name == 'Ann') | ~User.name.like('A*')), Expression)
+    assert_type(User.query.where(User.age < 18, User.name == 'Ann').all(), list[User])
+    User.query.where(True)  # type: ignore[arg-type]
+    User.query.where((User.age < 18) & True)  # type: ignore[operator]
 
 
 def sessions() -> None:
@@ -63,5 +85,7 @@ async def async_sessions() -> None:
         assert_type(await s.get(User, [1]), list[User])
         assert_type(await s.all(User.query), list[User])
         assert_type(await s.count(User.query), int)
+        assert_type(await s.one(User.query), User)
+        assert_type(await s.delete_all(User.query), int)
         assert_type(s.stream(User.query), AsyncIterator[User])
         assert_type(await s.commit(), int)

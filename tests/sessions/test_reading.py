@@ -1,0 +1,334 @@
+"""What else a session answers of a query: whether, which one, the ids; kept, and deleted."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom.drivers.aio import AsyncDriver
+from rom.drivers.sync import SyncDriver
+from tests.support.implied import assert_consistent
+from tests.support.servers import Server, dump
+from tests.support.worlds import BOTH, World
+
+
+class ReadTeam(rom.Model):
+    _namespace = '{read}team'
+    name = rom.Text(index=True, keygen=rom.IDENTITY)
+
+
+class ReadUser(rom.Model):
+    _namespace = '{read}user'
+    name = rom.Text(index=True, prefix=True, suffix=True, keygen=rom.IDENTITY_CI)
+    words = rom.Text(index=True, prefix=True, suffix=True, keygen=rom.FULL_TEXT)
+    note = rom.Text(index=True, keygen=rom.IDENTITY)
+    age = rom.Integer(index=True)
+    team = rom.ManyToOne('ReadTeam', 'cascade')
+    lead = rom.ManyToOne('ReadTeam', 'restrict')
+    boss = rom.ManyToOne('ReadUser', 'cascade')
+
+
+MODELS = (ReadTeam, ReadUser)
+
+
+@pytest.fixture(params=BOTH)
+def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
+    settings = client.connection_pool.connection_kwargs
+    kind = {name: settings[name] for name in ('protocol', 'decode_responses')}
+    return World(request.param, server.socket, **kind)
+
+
+def both(story: Callable[..., Any]) -> Callable[..., None]:
+    """Make a test of a coroutine function, in each world; afterwards all is consistent."""
+    wanted = [name for name in inspect.signature(story).parameters if name != 's']
+
+    def run(world: World, raw: redis.Redis, **fixtures: Any) -> None:
+        given = {'world': world, 'raw': raw, **fixtures}
+
+        async def whole() -> None:
+            async with world.session() as s:
+                await story(s, **{name: given[name] for name in wanted})
+
+        world.run(whole())
+        assert_consistent(raw, *MODELS)
+
+    run.__name__, run.__doc__ = story.__name__, story.__doc__
+    names = dict.fromkeys(['world', 'raw', *wanted])
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
+    )
+    run.pytestmark = getattr(story, 'pytestmark', [])  # type: ignore[attr-defined]
+    return run
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What went to the server, a trip each."""
+    seen: list[Any] = []
+    for driver in (SyncDriver, AsyncDriver):
+        perform: Any = driver.perform
+
+        def run(self: Any, request: Any, perform: Any = perform) -> Any:
+            seen.append(request)
+            return perform(self, request)
+
+        monkeypatch.setattr(driver, 'perform', run)
+    return seen
+
+
+async def people(s: Any, count: int = 10) -> None:
+    for n in range(count):
+        ReadUser(name=f'n{n}', age=n % 3, note=f'{n % 4}')
+    await s.commit()
+    s.rollback()
+
+
+# --- exists, one, ids ----------------------------------------------------------------------------
+
+
+@both
+async def test_exists(s: Any, trips: list[Any]) -> None:
+    query = ReadUser.query
+    assert not await s.exists(query)
+    await people(s)
+    trips.clear()
+    assert await s.exists(query)
+    assert len(trips) == 1
+    assert await s.exists(query.filter(age=2))
+    assert await s.exists(query.filter(age=2).filter(name=['n1', 'n2']))
+    assert not await s.exists(query.filter(age=2, name='n1'))
+    assert await s.exists(query.filter(age=2).order_by('age'))
+    assert await s.exists(query.filter(age=2).limit(2, 1))
+    assert not await s.exists(query.filter(age=2).limit(3, 1))
+    assert not await s.exists(query.filter(age=2).limit(0, 0))
+    assert await s.exists(query.startswith(words='').filter(age=2)) is False
+    assert len(trips) <= 9
+    assert not s.known
+
+
+@both
+async def test_one(s: Any, trips: list[Any]) -> None:
+    await people(s)
+    trips.clear()
+    assert (await s.one(ReadUser.query.filter(name='N3'))).id == 4
+    assert len(trips) == 1
+    with pytest.raises(rom.QueryError, match='no entity'):
+        await s.one(ReadUser.query.filter(name='x'))
+    with pytest.raises(rom.QueryError, match='several entities'):
+        await s.one(ReadUser.query)
+    assert (await s.one(ReadUser.query.order_by('-age').limit(0, 1))).age == 2
+    assert await s.one(ReadUser.query.filter(name='n3').select('age')) == {'age': 0}
+    assert len(trips) == 5
+
+
+@both
+async def test_ids(s: Any, trips: list[Any]) -> None:
+    await people(s)
+    trips.clear()
+    assert await s.ids(ReadUser.query) == list(range(1, 11))
+    assert await s.ids(ReadUser.query.order_by('-age').limit(1, 4)) == [6, 3, 8, 5]
+    assert await s.ids(ReadUser.query.filter(age=1).select('name').load('team')) == [2, 5, 8]
+    assert await s.ids(ReadUser.query.filter(name='x')) == []
+    assert len(trips) == 4
+    with pytest.warns(UserWarning):
+        query = ReadUser.query.order_by('note')
+    assert await s.ids(query) == [1, 5, 9, 2, 6, 10, 3, 7, 4, 8]
+    assert not s.known
+
+
+@both
+async def test_many_ids_in_one_trip(s: Any, trips: list[Any]) -> None:
+    await people(s, 3000)
+    trips.clear()
+    assert await s.ids(ReadUser.query) == list(range(1, 3001))
+    assert len(trips) == 1
+
+
+# --- pages, and what does not begin or end so ----------------------------------------------------
+
+
+@both
+async def test_pages(s: Any, trips: list[Any]) -> None:
+    await people(s)
+    for size in (1, 3, 10, 100):
+        trips.clear()
+        assert [user.id async for user in s.stream(ReadUser.query, size)] == list(range(1, 11))
+        assert len(trips) <= 10 / size + 1
+        s.rollback()
+    for size in (0, -1):
+        with pytest.raises(rom.QueryError):
+            [user async for user in s.stream(ReadUser.query, size)]
+
+
+@both
+async def test_what_does_not_begin_or_end_so(s: Any) -> None:
+    for name, words in (
+        ('Oslo', 'fox and dog'), ('ostrava', 'fox'), ('bergen', 'dog'), (None, None), ('Ås', ''),
+        ('o\0s', 'fog'),
+    ):  # fmt: skip
+        ReadUser(name=name, words=words)
+    await s.commit()
+
+    async def found(query: Any) -> set[int]:
+        seen = [user.id async for user in s.stream(query, 2)]
+        assert len(seen) == len(set(seen)) == await s.count(query)
+        assert await s.exists(query) == bool(seen)
+        return set(seen)
+
+    starts, ends = ReadUser.query.does_not_startwith, ReadUser.query.does_not_endwith
+    assert await found(starts(name='os')) == {3, 5, 6}
+    assert await found(starts(name='OS')) == {3, 5, 6}
+    assert await found(starts(name=['osl', 'b'])) == {2, 5, 6}
+    assert await found(starts(name=('o\0', 'å'))) == {1, 2, 3}
+    assert await found(starts(name=[])) == {1, 2, 3, 5, 6}
+    assert await found(starts(name='')) == set()
+    assert await found(starts(name='ostravalongerthanall')) == {1, 2, 3, 5, 6}
+    assert await found(ends(name='s')) == {1, 2, 3}
+    assert await found(ends(name=['LO', 'n'])) == {2, 5, 6}
+    assert await found(starts(words='fo')) == {1, 3}  # `dog` does not begin so
+    assert await found(ends(words='g')) == {1, 2}
+    assert await found(starts(name='os').filter(words='dog')) == {3}
+    assert await found(starts(name='os').endswith(name='n')) == {3}
+    assert await found(starts(name='os').does_not_startwith(name='b')) == {5, 6}
+    assert await s.ids(starts(name='os').order_by('name')) == [3, 6, 5]
+    for wrong in ({'age': 'x'}, {'note': 'x'}, {'nothing': 'x'}, {'name': 5}, {'name': [None]}):
+        with pytest.raises(rom.QueryError, match='does_not_startwith'):
+            starts(**wrong)
+        with pytest.raises(rom.QueryError, match='does_not_endwith'):
+            ends(**wrong)
+
+
+# --- cached_result -------------------------------------------------------------------------------
+
+
+@both
+async def test_cached_result(s: Any, raw: redis.Redis) -> None:
+    await people(s)
+    query = ReadUser.query.order_by('-age')
+    key, other = await s.cached_result(query, 30), await s.cached_result(query.limit(2, 1), 30)
+    assert key != other
+    assert key.startswith('{read}user:')
+    expected = [(b'%d' % id, float(place)) for place, id in enumerate(await s.ids(query))]
+    assert raw.zrange(key, 0, -1, withscores=True) == expected
+    assert raw.zrange(other, 0, -1, withscores=True) == expected
+    assert 25 <= raw.ttl(key) <= 30
+    nothing = await s.cached_result(ReadUser.query.filter(name='x'), 1)
+    assert not raw.exists(nothing)
+    before = dump(raw)
+    for timeout in (0, -1):
+        with pytest.raises(rom.QueryError):
+            await s.cached_result(query, timeout)
+    with pytest.raises(rom.QueryError):
+        await s.cached_result(ReadUser.query.limit(0, 1), 30)
+    assert dump(raw) == before
+    raw.delete(key, other)
+
+
+# --- delete --------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize('size', [1, 3, 100])
+async def test_delete_all(s: Any, size: int) -> None:
+    await people(s)
+    known = await s.get(ReadUser, 2)
+    assert await s.delete_all(ReadUser.query.filter(age=1), size) == 3
+    assert await s.ids(ReadUser.query) == [1, 3, 4, 6, 7, 9, 10]
+    assert await s.get(ReadUser, 2) is None
+    assert known._deleted
+    assert await s.delete_all(ReadUser.query.order_by('-age').limit(1, 3), size) == 3
+    assert await s.ids(ReadUser.query) == [1, 4, 7, 9]
+    assert await s.delete_all(ReadUser.query.filter(name='x'), size) == 0
+    with pytest.warns(UserWarning):
+        query = ReadUser.query.order_by('note').select('name').load('team')
+    assert await s.delete_all(query, size) == 4
+    assert not await s.exists(ReadUser.query)
+    assert not s.known
+    with pytest.raises(rom.QueryError):
+        await s.delete_all(ReadUser.query, 0)
+
+
+@both
+@pytest.mark.parametrize('size', [1, 2, 100])
+async def test_delete_all_obeys_on_delete(s: Any, size: int) -> None:
+    teams = [ReadTeam(name='a'), ReadTeam(name='b'), ReadTeam(name='c')]
+    for team in teams[:2]:
+        ReadUser(team=team)
+    ReadUser(lead=teams[2])
+    await s.commit()
+    assert await s.delete_all(ReadTeam.query.filter(name=['a', 'b']), size) == 2
+    assert await s.ids(ReadUser.query) == [3]
+    with pytest.raises(rom.RestrictError):
+        await s.delete_all(ReadTeam.query, size)
+    assert await s.ids(ReadTeam.query) == [3]
+
+
+@both
+@pytest.mark.parametrize('size', [1, 2, 100])
+async def test_delete_all_of_what_goes_with_others(s: Any, size: int) -> None:
+    first = ReadUser(name='1')
+    for n in range(5):
+        ReadUser(name=f'{n}', boss=first)
+    await s.commit()
+    s.rollback()
+    assert 1 <= await s.delete_all(ReadUser.query, size) <= 6
+    assert not await s.exists(ReadUser.query)
+
+
+@both
+async def test_delete_all_ends_at_the_block_that_is_forbidden(s: Any) -> None:
+    for n in range(4):
+        ReadTeam(name=f'{n}')
+    await s.commit()
+    ReadUser(lead=await s.get(ReadTeam, 3))
+    await s.commit()
+    with pytest.raises(rom.RestrictError):
+        await s.delete_all(ReadTeam.query, 2)
+    assert await s.ids(ReadTeam.query) == [3, 4]
+
+
+# --- short for the current session's -------------------------------------------------------------
+
+
+def test_the_methods_of_queries(client: redis.Redis, raw: redis.Redis) -> None:
+    rom.util.CONNECTION = client
+    for n in range(5):
+        ReadUser(name=f'n{n}', age=n)
+    rom.session.commit()
+    query = ReadUser.query.filter(age=(1, None))
+    assert query.exists()
+    assert query.ids() == [2, 3, 4, 5]
+    assert ReadUser.query.filter(age=1).get().id == 2
+    assert [user.id for user in query.iter_result(timeout=1, pagesize=2)] == [2, 3, 4, 5]
+    assert raw.zcard(query.cached_result(30)) == 4
+    assert [u.id for u in ReadUser.does_not_startwith('name', ['n1', 'N3'], blocksize=2)] == [
+        1,
+        3,
+        5,
+    ]
+    assert [u.id for u in ReadUser.does_not_endwith('name', '1')] == [1, 3, 4, 5]
+    with pytest.raises(rom.QueryError):
+        ReadUser.does_not_startwith('age', 'x')
+    assert query.delete(blocksize=3) == 4
+    assert ReadUser.query.ids() == [1]
+    rom.session.rollback()
+
+
+@pytest.mark.one_server
+def test_inside_an_async_session_they_are_refused(server: Server) -> None:
+    world = World('async', server.socket)
+
+    async def story() -> None:
+        async with world.session():
+            query = ReadUser.query.filter(age=1)
+            for call in (
+                query.exists, query.get, query.ids, query.delete, query.iter_result,
+                lambda: query.cached_result(5), lambda: ReadUser.does_not_startwith('name', 'x'),
+            ):  # fmt: skip
+                with pytest.raises(rom.InvalidOperation, match='event loop'):
+                    call()
+
+    world.run(story())
