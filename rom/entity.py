@@ -74,7 +74,7 @@ class Entity:
 
     def _set(self, name: str, value: Any) -> None:
         self._values[name] = value
-        if not self._changed:
+        if not self._changed or self._deleted:
             # It is known strongly from now on: a change must not be lost with the last reference.
             self._session.add(self)
         self._changed.add(name)
