@@ -13,7 +13,7 @@ from rom.drivers.aio import AsyncDriver
 from rom.drivers.sync import SyncDriver
 from tests.support.implied import assert_consistent, decode_row, rows_of
 from tests.support.proxy import Proxy
-from tests.support.servers import Server, dump
+from tests.support.servers import Server, dump, without_notes
 from tests.support.worlds import BOTH, SYNC, WAITING, World
 
 # --- name by name, signature by signature --------------------------------------------------------
@@ -340,11 +340,6 @@ async def test_full_mends_the_indexes(s: Any, raw: redis.Redis) -> None:
     assert await s.save(user) == 0
     assert await s.save(user, full=True) == 5
     assert without_notes(dump(raw)) == before
-
-
-def without_notes(keyspace: dict[bytes, Any]) -> dict[bytes, Any]:
-    """All keys but those that say for a few minutes which commits were carried out."""
-    return {key: value for key, value in keyspace.items() if b':done:' not in key}
 
 
 @both
