@@ -3,16 +3,16 @@
 -- First everything is looked at: the rows must be as the writer saw them, the unique values free,
 -- and every key of the right type. Only then is anything written, one command a key. A script that
 -- was carried out and is sent again (the client library does that when a connection breaks) finds
--- its own outcome and succeeds again.
+-- its own note and succeeds again.
 --
 -- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets),
 -- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is
 -- done (strings).
 --
--- Request: done      = key under which a commit with inserts is noted
+-- Request: done      = key under which it is noted that this commit was carried out. A row that shows
+--                      the outcome is no proof of it: of two that add 1 to 5, the second must not
+--                      take the first one's 6 for its own
 --          remember  = for so many seconds
---          strict    = an update's row must be as expected, even where it shows the outcome: of two
---                      that add 1 to 5, the second must not take the first one's 6 for its own
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
 --                      the end of its key and of all its members, and as the holder of its unique
 --                      values
@@ -62,21 +62,15 @@ local function new_rows_are_free()
     end
 end
 
--- Which of the fields differ from what was expected; none where all of them already are what
--- they shall become.
-local function differences(fields, found, expected, becomes)
-    local differing, is_done = {}, true
+-- Which of the fields differ from what was expected.
+local function differences(fields, found, expected)
+    local differing = {}
     for position, field in ipairs(fields) do
-        local value, want = found[position], becomes[position]
-        if want == nil then
-            want = expected[position]
-        end
-        if value ~= expected[position] then
+        if found[position] ~= expected[position] then
             differing[#differing + 1] = field
         end
-        is_done = is_done and value == want
     end
-    return is_done and not request.strict and {} or differing
+    return differing
 end
 
 local function is_empty(values)
@@ -91,7 +85,7 @@ end
 -- Old rows are as expected. What happens to one that is gone is the caller's to say.
 local function rows_are_as_expected(rows, when_gone)
     for _, row in ipairs(rows) do
-        local key, fields, expected, becomes = row[1], row[2], row[3], row[4] or {}
+        local key, fields, expected = row[1], row[2], row[3]
         local is_hash, found = pcall(fields_of, key, fields)
         if not is_hash then
             return {'unreadable', key}
@@ -101,7 +95,7 @@ local function rows_are_as_expected(rows, when_gone)
                 return {when_gone, key}
             end
         else
-            local differing = differences(fields, found, expected, becomes)
+            local differing = differences(fields, found, expected)
             if #differing > 0 then
                 return {'race', key, unpack(differing)}
             end

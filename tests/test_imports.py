@@ -23,6 +23,8 @@ LAYERS = [
     ('rom.changes',),
     ('rom.current',),
     ('rom.query',),
+    ('rom.declaring',),
+    ('rom.entity',),
     ('rom.model',),
     ('rom.ops.requests',),
     ('rom.ops',),

@@ -10,7 +10,7 @@ import redis
 import rom
 from rom import util
 from tests.support.implied import assert_consistent, bits
-from tests.support.servers import Server, dump
+from tests.support.servers import Server, dump, without_notes
 
 
 class MendTeam(rom.Model):
@@ -101,9 +101,9 @@ def test_refresh_indices_makes_everything_right(
     assert_consistent(raw, Mend, MendTeam)
     assert all(done <= total for done, total in progress)
     assert progress[-1][0] == progress[-1][1]
-    before = dump(raw)
+    before = without_notes(dump(raw))
     util.show_progress(util.refresh_indices(Mend))
-    assert dump(raw) == before, 'what is right stays as it is'
+    assert without_notes(dump(raw)) == before, 'what is right stays as it is'
 
 
 def test_without_a_scan_rows_are_found_by_the_counter(
@@ -217,10 +217,10 @@ def test_other_models_are_left_alone(connected: redis.Redis, raw: redis.Redis) -
     Item(name='x').save()
     raw.set('shop:unknown:key', 1)
     raw.sadd('shop:gone:x:idx', 1)
-    before = dump(raw)
+    before = without_notes(dump(raw))
     list(util.refresh_indices(Shop))
     list(util.clean_old_index(Shop))
-    assert dump(raw) == before
+    assert without_notes(dump(raw)) == before
 
 
 def test_beside_running_writers(server: Server) -> None:

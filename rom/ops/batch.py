@@ -8,9 +8,9 @@ from typing import Any
 from rom.changes import Write
 from rom.encoding.text import as_bytes
 
-# For how long the server remembers a commit with inserts, in case it is sent again, in seconds. The
-# client library gives up after a minute or so; a program may try again somewhat later.
-REMEMBER = b'300'
+# For how long the server remembers a commit, in case it is sent again, in seconds. The client
+# library gives up after two minutes and a half at most.
+REMEMBER = b'180'
 
 _Lists = defaultdict[bytes, list[bytes]]
 _Column = tuple[list[bytes], list[bytes]]
@@ -91,13 +91,11 @@ class Batch:
             remove = self.sets[0] if score is None else self.zsets[0]
             remove[key].append(stem + id)
 
-    def request(self, done: bytes, noted: bool = False) -> dict[str, Any]:
-        """The map for the script.
-
-        A commit without inserts needs no note that it was done, unless its outcome is of use once
-        only: `noted`.
-        """
-        request: dict[str, Any] = {
+    def request(self, done: bytes) -> dict[str, Any]:
+        """The map for the script, and the key under which it notes that it was carried out."""
+        return {
+            'done': done,
+            'remember': REMEMBER,
             'take': self.take,
             'inserts': self.inserts,
             'updates': self.updates,
@@ -110,9 +108,6 @@ class Batch:
             'died': self.died,
             'dropped': self.dropped,
         }
-        if self.inserts or noted:
-            request |= {'done': done, 'remember': REMEMBER, 'strict': noted}
-        return request
 
 
 def _absent_as_false(raw: bytes | None) -> bytes | bool:

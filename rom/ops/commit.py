@@ -7,6 +7,7 @@ again on the fresh row and tried again; everything else becomes an error.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
+from rom.schema import Schema
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
@@ -59,11 +61,13 @@ class Committed:
     rows: list[dict[str, bytes]]
 
 
+def new_done_key(schema: Schema) -> bytes:
+    """A key for noting that one commit, and no other, was carried out."""
+    return schema.keys.done(secrets.token_hex(8).encode('ascii'))
+
+
 def commit(
-    changes: Sequence[Change],
-    done_key: bytes,
-    guards: Sequence[Guard] = (),
-    noted: bool = False,
+    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard] = ()
 ) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
@@ -72,9 +76,6 @@ def commit(
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
         guards: who may refer to the ids that are deleted.
-        noted: for what adds up. That it was carried out is noted, though nothing is inserted: its
-            outcome may have been overwritten before it is sent again. And a row that shows the
-            outcome already was changed by another.
 
     Raises:
         Referenced: somebody else does.
@@ -82,7 +83,7 @@ def commit(
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards, noted)
+        status, *details = yield _request(writes, done_key, guards)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
@@ -99,13 +100,11 @@ def commit(
     )
 
 
-def _request(
-    writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard], noted: bool
-) -> Script:
+def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
-    request = batch.request(done_key, noted)
+    request = batch.request(done_key)
     request['guards'] = [
         [
             guard.key,

@@ -29,15 +29,14 @@ class Settled:
 
 def settle(change: Change, done_key: bytes) -> Operation[Settled | None]:
     """What became of a change: its outcome, or None if it was not carried out."""
-    if change.kind == 'insert':
-        taken = yield from was_done(done_key)
-        id = change.id or taken
-        if taken is not None and id:
-            return Settled(id, change.outcome)
-        # The note is gone after some minutes; where the id is known, the row still tells.
-    if change.kind == 'delete' or change.id is None:
+    taken = yield from was_done(done_key)
+    id = change.id or taken
+    if not id or change.kind == 'delete':
         return None
-    row = yield from load_one(change.schema, change.id)
+    if taken is not None:
+        return Settled(id, change.outcome)
+    # The note is gone after some minutes; the row may still tell.
+    row = yield from load_one(change.schema, id)
     if row is None or any(row.stored.get(name) != raw for name, raw in change.wanted.items()):
         return None
-    return Settled(change.id, change.outcome)
+    return Settled(id, change.outcome)

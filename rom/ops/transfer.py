@@ -91,7 +91,7 @@ def transfer(
             rows.append((yield from _row_of(party)))
         changes = _changes(parties, rows, amount)
         try:
-            done = yield from commit(changes, done_key, noted=True)
+            done = yield from commit(changes, done_key)
         except DataRaceError:
             continue  # another writer was there: what was read is no longer so
         return done.rows

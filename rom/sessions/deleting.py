@@ -33,7 +33,7 @@ from rom.registry import references_to
 from rom.sessions.known import flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
-from rom.sessions.writing import Writing, by_connection, new_done_key
+from rom.sessions.writing import Writing, by_connection
 
 if TYPE_CHECKING:
     from rom.query import Query
@@ -243,7 +243,8 @@ class Deleting(Writing):
             connection = id(group[0][0]._connection)
             guards = [guard for model, guard in found.guards if id(model._connection) == connection]
             changes = [change for _, change in group]
-            yield On(group[0][0], commits.commit(changes, new_done_key(changes), guards))
+            done_key = commits.new_done_key(changes[0].schema)
+            yield On(group[0][0], commits.commit(changes, done_key, guards))
 
     def _after(self, found: Consequences, told: dict[Place, Model]) -> None:
         """Tell the entities that the session knows what happened to them, then call the hooks."""

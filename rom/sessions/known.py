@@ -60,7 +60,7 @@ class Known:
         previous = entity.__dict__.get('_session')
         if previous is not None and previous is not self:
             previous.forget(entity)
-        entity._session = self  # type: ignore[assignment]
+        entity._session = self
         self._identity.add(entity)
 
     def forget(self, entity: Model) -> None:

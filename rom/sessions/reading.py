@@ -171,7 +171,7 @@ class Reading(Known):
         if known is not None:
             return known  # type: ignore[return-value]
         entity = model._from_row(row.id, row.stored)
-        entity._session = self  # type: ignore[assignment]
+        entity._session = self
         self._identity.add(entity)
         return entity
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
 from rom.model import Model
+from rom.ops.commit import new_done_key
 from rom.ops.rows import Row
 from rom.ops.transfer import NUMBERS, Party, amount_of, transfer
 from rom.sessions.deleting import Deleting
@@ -39,7 +39,7 @@ class Transferring(Deleting):
         _check_saved(entities)
         source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
         note = _party(txn_model, txn_attr, ())
-        done_key = note.schema.keys.done(secrets.token_hex(8).encode('ascii'))
+        done_key = new_done_key(note.schema)
         rows = yield On(type(source), transfer(source_party, target, note, amount, done_key))
         if refresh:
             for entity, stored in zip(entities, rows, strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +117,7 @@ class Writing(Relating):
         if not pairs:
             return 0
         changes = [change for _, change in pairs]
-        done_key = new_done_key(changes)
+        done_key = commits.new_done_key(changes[0].schema)
         for entity, change in pairs:
             entity._attempt = (change, done_key)
         try:
@@ -190,8 +189,3 @@ def _columns_written(change: Change) -> int:
     if change.kind == 'insert' or change.full or change.forced:
         return len(change.schema.columns)
     return len(change.wanted)
-
-
-def new_done_key(changes: Sequence[Change]) -> bytes:
-    """Where it is noted that this very commit was carried out."""
-    return changes[0].schema.keys.done(secrets.token_hex(8).encode('ascii'))

@@ -212,10 +212,14 @@ def test_an_insert_sent_twice_is_known_by_its_token(commit: Commit, raw: redis.R
     assert commit(**WITHOUT_ID | {'done': 'N:id:done:other'}) == [b'ok', b'2']
 
 
+NOTED: dict[str, Any] = {'done': 'N:id:done:t9', 'remember': '300'}
+
+
 def test_updates_and_deletes_sent_twice(commit: Commit, raw: redis.Redis) -> None:
     for id in '12':
         commit(**with_id(id) | {'claims': []})
     parts: dict[str, Any] = {
+        **NOTED,
         'updates': [update('N:1', {'w': 'x', 'v': False}, {'w': 'y', 'v': '1'})],
         'deletes': [delete('N:2', {'w': 'x'})],
         'sets': {'remove': {'N:w:x:idx': ['1', '2']}, 'add': {'N:w:y:idx': ['1']}},
@@ -235,6 +239,7 @@ def test_updates_and_deletes_sent_twice(commit: Commit, raw: redis.Redis) -> Non
         b'N:u:uidx': {b'new': b'1'},
         b'N:id:done:t1': b'',
         b'N:id:done:t2': b'',
+        b'N:id:done:t9': b'',
     }
 
 
@@ -243,6 +248,7 @@ def test_a_swap_sent_twice(commit: Commit, raw: redis.Redis) -> None:
     raw.hset('N:2', mapping={'id': '2', 'u': 'b'})
     raw.hset('N:u:uidx', mapping={'a': '1', 'b': '2'})
     parts: dict[str, Any] = {
+        **NOTED,
         'updates': [update('N:1', {'u': 'a'}, {'u': 'b'}), update('N:2', {'u': 'b'}, {'u': 'a'})],
         'releases': [['N:u:uidx', ['a', 'b'], ['1', '2']]],
         'claims': [['N:u:uidx', ['b', 'a'], ['1', '2'], 'N:']],
@@ -253,6 +259,7 @@ def test_a_swap_sent_twice(commit: Commit, raw: redis.Redis) -> None:
             b'N:1': {b'id': b'1', b'u': b'b'},
             b'N:2': {b'id': b'2', b'u': b'a'},
             b'N:u:uidx': {b'b': b'1', b'a': b'2'},
+            b'N:id:done:t9': b'',
         }
 
 
@@ -318,10 +325,11 @@ def test_race_where_a_part_is_done_already(refused: Commit, raw: redis.Redis) ->
     assert refused(**parts) == [b'race', b'N:1', b'a']
 
 
-def test_what_another_writer_wrote_alike_is_done(commit: Commit, raw: redis.Redis) -> None:
+def test_what_another_writer_wrote_alike_is_a_race(refused: Commit, raw: redis.Redis) -> None:
+    """Of two that add 1 to 1, the second must not take the first one's 2 for its own."""
     raw.hset('N:1', mapping={'id': '1', 'a': '2'})
-    assert commit(updates=[update('N:1', {'a': '1'}, {'a': '2'})]) == [b'ok', b'']
-    assert dump(raw) == {b'N:1': {b'id': b'1', b'a': b'2'}}
+    parts = {'updates': [update('N:1', {'a': '1'}, {'a': '2'})]}
+    assert refused(**parts) == [b'race', b'N:1', b'a']
 
 
 def test_deleted(refused: Commit, raw: redis.Redis) -> None:

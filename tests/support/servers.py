@@ -185,6 +185,11 @@ _READERS: dict[bytes, tuple[Callable[[Any, bytes], Any], Callable[[Any], Any]]] 
 }
 
 
+def without_notes(keyspace: dict[bytes, Any]) -> dict[bytes, Any]:
+    """All keys but those that say for a few minutes which commits were carried out."""
+    return {key: value for key, value in keyspace.items() if b':done:' not in key}
+
+
 def dump(raw: redis.Redis) -> dict[bytes, Any]:
     """Every key of the database: bytes, dict (hash), set, dict member -> score (zset), list.
 

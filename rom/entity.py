@@ -1,0 +1,202 @@
+"""An entity's life: what it knows, what was changed, and what columns and sessions need of it.
+
+An entity has an encoded past and a Python present: `_stored` is what Redis is known to have,
+`_values` what was read or set since, `_changed` the names that were set. What a save writes is
+their difference.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rom.changes import Change
+from rom.columns import Column
+from rom.exceptions import InvalidOperation
+from rom.schema import Schema
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Entity:
+    """All of a model but what programs call."""
+
+    _schema: ClassVar[Schema]
+    _columns: ClassVar[dict[str, Column[Any]]]
+    _namespace: ClassVar[str]
+    _pkey: ClassVar[str]
+    _keep_index_data: ClassVar[bool] = False
+    _is_checked: ClassVar[bool] = False
+
+    _values: dict[str, Any]
+    _stored: dict[str, bytes]
+    _seen: dict[str, bytes]
+    _related: dict[str, list[Any]]  # what a OneToMany listed
+    _batch: Sequence[weakref.ref[Any]] = ()  # those that were loaded with it
+    _changed: set[str]
+    _id: int | None
+    _new: bool
+    _deleted: bool
+    _attempt: tuple[Change, bytes] | None  # whose answer was lost; and the key of its note
+    _session: Any  # the Session or AsyncSession that knows it
+
+    def _begin(self, id: int | None, stored: dict[str, bytes]) -> None:
+        self._values = {}
+        self._stored = stored
+        self._seen = {}
+        self._related = {}
+        self._changed = set()
+        self._id = id
+        self._new = id is None
+        self._deleted = False
+        self._attempt = None
+
+    @classmethod
+    def _from_row(cls, id: int, stored: dict[str, bytes]) -> Self:
+        """An entity that was loaded. Its values are decoded when they are first read."""
+        entity = cls.__new__(cls)
+        entity._begin(id, stored)
+        return entity
+
+    # Hooks, for programs to define. What happens in those before a write may stop it, or change the
+    # entity; what those after it change is not saved yet.
+
+    def _before_insert(self) -> None: ...
+    def _after_insert(self) -> None: ...
+    def _before_update(self) -> None: ...
+    def _after_update(self) -> None: ...
+    def _before_delete(self) -> None: ...
+    def _after_delete(self) -> None: ...
+
+    # What columns and sessions need of an entity.
+
+    def _set(self, name: str, value: Any) -> None:
+        self._values[name] = value
+        if not self._changed or self._deleted:
+            # It is known strongly from now on: a change must not be lost with the last reference.
+            self._session.add(self)
+        self._changed.add(name)
+
+    def _need_id(self) -> int | None:
+        """The id; a new entity's is taken from the server now."""
+        if self._id is None:
+            if self._session.is_async:
+                raise InvalidOperation(
+                    f'a new {type(self).__name__} has no id before it is saved: '
+                    'await s.flush() or s.save(entity) first'
+                )
+            self._session.take_ids(self)
+        return self._id
+
+    def _load_relation(self, name: str) -> None:
+        """Load what a column refers to, for all entities that were loaded with this one."""
+        column: Any = self._columns[name]
+        if self._session.is_async:
+            id = column.decode(self._stored[name])._id
+            target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
+            if target is None:
+                self._no_hidden_io(name)
+            self._values[name] = target
+            return
+        others = (ref() for ref in self._batch)
+        together = [other for other in others if other is not None and other is not self]
+        session = self._session
+        session._run(session._load_reference(self, together, name))
+
+    def _load_related(self, name: str) -> list[Any]:
+        """The entities that refer to this one."""
+        if self._id is None:
+            return []
+        self._no_hidden_io(name)
+        session = self._session
+        found: list[Any] = session._run(session._load_list(self, name))
+        return found
+
+    def _no_hidden_io(self, name: str) -> None:
+        if self._session.is_async:
+            raise InvalidOperation(
+                f'{self._key}.{name} is not loaded, and an attribute cannot wait for it: '
+                f'await s.load(entities, {name!r}) first, or query with .load({name!r})'
+            )
+
+    @property
+    def _key(self) -> str:
+        """For messages: the row's key, whether or not there is an id yet."""
+        return f'{self._namespace}:{"(new)" if self._id is None else self._id}'
+
+    @property
+    def _pk(self) -> str:
+        """The key of the entity's row."""
+        return f'{self._namespace}:{self._need_id()}'
+
+    @property
+    def _modified(self) -> bool:
+        """Something was set, or changed in place, and is not saved."""
+        return (
+            bool(self._changed) or self._new or self._attempt is not None or bool(self._mutated())
+        )
+
+    def _mutated(self) -> list[str]:
+        """The columns whose value changed without being set."""
+        values, found = self._values, []
+        for name in self._schema.mutable:
+            value = values.get(name)
+            if value is not None and self._columns[name].encode(value) != self._seen.get(name):
+                found.append(name)
+        return found
+
+    def _change(self, full: bool, force: bool) -> Change | None:
+        """What is to be written; None if nothing is."""
+        schema = self._schema
+        if self._new:
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
+            return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
+        if full or force:
+            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
+        else:
+            changed = {name for name in self._changed if self._columns[name].is_stored}
+            wanted = self._encoded({*changed, *self._mutated()})
+            stored = self._stored
+            same = [name for name, raw in wanted.items() if raw == stored.get(name)]
+            self._changed.difference_update(same)  # what was set is what was there
+            wanted = {name: raw for name, raw in wanted.items() if name not in same}
+            if not wanted:
+                return None
+        known = {name: self._values[name] for name in wanted if name in self._values}
+        return Change(schema, 'update', self._id, self._stored, wanted, known, full, force)
+
+    def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
+        """Columns as a row stores them. Those that were not read are as they were."""
+        columns, values = self._columns, self._values
+        encoded: dict[str, bytes | None] = {}
+        for name in names:
+            column, raw = columns[name], self._stored.get(name)
+            if raw is not None and name not in self._changed and not column.is_mutable:
+                encoded[name] = raw
+                continue
+            if name not in values:
+                getattr(self, name)  # a column that the row lacks may have a default
+            value = values.get(name)
+            encoded[name] = None if value is None else column.encode(value)
+        return encoded
+
+    def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
+        """A change was carried out, and the row is known to be this now."""
+        primary = self._schema.primary
+        self._id, self._new, self._deleted, self._attempt = id, False, False, None
+        # What was set to what was there is no change; what was set while the server wrote is one.
+        shown = self._encoded(self._changed)
+        for name in list(self._changed):
+            seen = stored if name in change.wanted else self._stored
+            if shown[name] == seen.get(name):
+                self._changed.discard(name)
+        for name in self._values.keys() - change.wanted.keys() - self._changed:
+            if stored.get(name) != self._stored.get(name):
+                del self._values[name]  # another writer's value is known now
+        for name in self._schema.mutable:
+            raw = change.wanted.get(name)
+            if raw is not None:
+                self._seen[name] = raw
+        self._stored = {**stored, primary: b'%d' % id}
