@@ -9,9 +9,9 @@
 -- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is
 -- done (strings).
 --
--- Request: done      = key under which it is noted that this commit was carried out. A row that shows
---                      the outcome is no proof of it: of two that add 1 to 5, the second must not
---                      take the first one's 6 for its own
+-- Request: done      = key under which it is noted that this commit was carried out. A row that
+--                      shows the outcome is no proof of it: of two that add 1 to 5, the second
+--                      must not take the first one's 6 for its own
 --          remember  = for so many seconds
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
 --                      the end of its key and of all its members, and as the holder of its unique
