@@ -24,6 +24,15 @@ Kind: TypeAlias = Literal['insert', 'update', 'delete']
 Raw: TypeAlias = Mapping[str, bytes]
 
 
+def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """A row without the columns that it lacks.
+
+    >>> present({'a': b'1', 'b': None})
+    {'a': b'1'}
+    """
+    return {name: raw for name, raw in row.items() if raw is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a program wants of one row.
@@ -57,8 +66,7 @@ class Change:
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
-        row = {**self.stored, **self.wanted}
-        return {name: raw for name, raw in row.items() if raw is not None}
+        return present({**self.stored, **self.wanted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +93,7 @@ class Write:
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
-        row = {**self.change.stored, **self.becomes}
-        return {name: raw for name, raw in row.items() if raw is not None}
+        return present({**self.change.stored, **self.becomes})
 
 
 class RowValues(Mapping[str, Any]):

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rom.changes import Change, Write, plan
+from rom.changes import Change, Write, plan, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
@@ -123,7 +123,7 @@ def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
     """The change to try instead, on the row as it is now; None where it is an error."""
     if status == b'deleted' and change.forced:
-        return replace(change, kind='insert', stored={}, wanted=_present(change))
+        return replace(change, kind='insert', stored={}, wanted=present(change.wanted))
     if status == b'exists' and change.forced:
         return (yield from _on_fresh_row(replace(change, kind='update')))
     if status != b'race':
@@ -140,7 +140,3 @@ def _on_fresh_row(change: Change) -> Operation[Change]:
     row = yield from load_one(change.schema, change.id)
     # A row that is gone by now is the script's to find out.
     return replace(change, stored=row.stored if row else {})
-
-
-def _present(change: Change) -> dict[str, bytes | None]:
-    return {name: raw for name, raw in change.wanted.items() if raw is not None}
