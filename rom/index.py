@@ -21,7 +21,8 @@ from rom.exceptions import QueryError
 from rom.geo import GeoIndex
 from rom.ops.requests import Command, Operation, Pipeline
 from rom.ops.searching import BOUNDS, Search
-from rom.query.builder import Asked, Query
+from rom.query.asked import Asked
+from rom.query.builder import Query
 from rom.query.patterns import EncodedToken, parse
 from rom.query.plan import All, AnyOf, InRange, InSet, Node, Order, StartsWith
 from rom.registry import MODELS

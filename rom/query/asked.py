@@ -1,0 +1,34 @@
+"""Asked: what a query asks for, frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rom.query.plan import All, Order
+from rom.query.selection import Selection
+
+EVERYTHING = All()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query asks for.
+
+    Attributes:
+        where: all of these hold.
+        orders: what the results are sorted by, the first counts most.
+        offset: so many results are left out.
+        count: at most so many come; None: all.
+        selection: plain data instead of entities.
+        loads: the relations to load as well.
+    """
+
+    where: All = EVERYTHING
+    orders: tuple[Order, ...] = ()
+    offset: int = 0
+    count: int | None = None
+    selection: Selection | None = None
+    loads: tuple[str, ...] = ()
+
+
+NOTHING_SAID = Asked()

@@ -1,0 +1,355 @@
+"""Narrowing: the methods of a query that make another one of it.
+
+Everything wrong is found here, when a clause is added, so that a query that exists can be answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+
+from rom.columns.expressions import Expression
+from rom.exceptions import QueryError
+from rom.query.asked import NOTHING_SAID, Asked
+from rom.query.expressions import planned
+from rom.query.filters import filtered
+from rom.query.near import nearby
+from rom.query.orders import ordered
+from rom.query.plan import All, Node
+from rom.query.selection import Factory, Selection, as_dicts
+from rom.query.strings import alike, ending, not_ending, not_starting, starting
+from rom.schema import Schema
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rom.query.builder import Query
+
+R_co = TypeVar('R_co', covariant=True)
+S = TypeVar('S')
+
+
+class Narrowing(Generic[R_co]):
+    """All of a query but its answers."""
+
+    __slots__ = ('asked', 'model')
+
+    def __init__(self, model: type[Any], asked: Asked = NOTHING_SAID) -> None:
+        self.model = model
+        self.asked = asked
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the model."""
+        schema: Schema = self.model._schema
+        return schema
+
+    @property
+    def selection(self) -> Selection | None:
+        """Which plain data come instead of entities, if any."""
+        return self.asked.selection
+
+    def __repr__(self) -> str:
+        return f'<Query {self.schema.name} {self.asked}>'
+
+    def _with(self, **changes: Any) -> Self:
+        return type(self)(self.model, replace(self.asked, **changes))
+
+    def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
+        found = tuple(means(self.schema, name, value) for name, value in clauses.items())
+        return self._with(where=All((*self.asked.where.nodes, *found)))
+
+    def filter(self, **clauses: Any) -> Self:
+        """Those whose columns have these values, all of them.
+
+        A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that
+        includes both ends, ``None`` being an open one; a list or set means any of its values. Of
+        an index of the words of a text, all words asked must occur. ``**{'col:x': value}`` searches
+        the numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have one.
+
+        Args:
+            **clauses: values by column.
+
+        Returns:
+            Another query.
+
+        Raises:
+            QueryError: an unknown column, one without ``index=True``, or a value that makes no
+                sense there.
+
+        Example::
+
+            User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
+        """
+        return self._where(filtered, clauses)
+
+    def where(self, *expressions: Expression) -> Self:
+        """Those for which expressions hold, all of them: columns compared, and ``& | ~`` of that.
+
+        A column has ``== != < <= > >=``, ``between``, ``in_``, ``startswith``, ``endswith``,
+        ``like`` and ``is_none``; they find what `filter` and the others find. ``~x`` is all that
+        ``x`` does not find, entities without a value included, and ``!=`` is ``~`` of ``==``.
+
+        Args:
+            *expressions: comparisons.
+
+        Returns:
+            Another query.
+
+        Raises:
+            QueryError: no expression, another model's column, one without the index that it takes,
+                or a value that makes no sense there.
+
+        Example::
+
+            User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
+        """
+        found = tuple(planned(self.schema, expression) for expression in expressions)
+        return self._with(where=All((*self.asked.where.nodes, *found)))
+
+    def startswith(self, **clauses: str | bytes) -> Self:
+        """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
+
+        Args:
+            **clauses: beginnings by column; an empty one finds all that have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.startswith(name='Jo')
+        """
+        return self._where(starting, clauses)
+
+    def endswith(self, **clauses: str | bytes) -> Self:
+        """Those whose columns end like this: a word of it, or the whole, as the keygen says.
+
+        Args:
+            **clauses: ends by column; an empty one finds all that have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``suffix=True``, or no string.
+
+        Example::
+
+            User.query.endswith(email='@example.org')
+        """
+        return self._where(ending, clauses)
+
+    def does_not_startwith(self, **clauses: Any) -> Self:
+        """Those that have a value in the index which begins with none of these.
+
+        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
+        that begins otherwise is enough.
+
+        Args:
+            **clauses: by column, one beginning, or a list of them; an empty list finds all that
+                have a value.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.does_not_startwith(phone=['+47', '+46'])
+        """
+        return self._where(not_starting, clauses)
+
+    def does_not_endwith(self, **clauses: Any) -> Self:
+        """Those that have a value in the index which ends with none of these.
+
+        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
+        that ends otherwise is enough.
+
+        Args:
+            **clauses: by column, one end, or a list of them; an empty list finds all that have a
+                value.
+
+        Raises:
+            QueryError: an unknown column, one without ``suffix=True``, or no string.
+
+        Example::
+
+            User.query.does_not_endwith(email='@example.org')
+        """
+        return self._where(not_ending, clauses)
+
+    def like(self, **clauses: str | bytes) -> Self:
+        """Those whose columns match a pattern, from the start; their ends may be left over.
+
+        In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for
+        one or more and ``!`` for exactly one. All else stands for itself.
+
+        Args:
+            **clauses: patterns by column.
+
+        Raises:
+            QueryError: an unknown column, one without ``prefix=True``, or no string.
+
+        Example::
+
+            User.query.like(name='J*n!son')
+        """
+        return self._where(alike, clauses)
+
+    def near(
+        self,
+        name: str,
+        lon: float,
+        lat: float,
+        radius: float,
+        unit: str = 'm',
+        count: int | None = None,
+    ) -> Self:
+        """Those within a distance of a point; the nearest come first, unless `order_by` is called.
+
+        Args:
+            name: of the model's :class:`rom.GeoIndex`.
+            lon: the point's longitude, in degrees.
+            lat: its latitude.
+            radius: how far away they may be.
+            unit: of the radius: ``'m'``, ``'km'``, ``'mi'`` or ``'ft'``.
+            count: take only the nearest so many; other clauses then choose among those.
+
+        Raises:
+            ValueError: an unknown geo index or unit.
+            QueryError: a value that makes no sense there.
+
+        Example::
+
+            Shop.query.near('at', 10.75, 59.91, 5, 'km').limit(0, 10).all()
+        """
+        node = nearby(self.schema, name, lon, lat, radius, unit, count)
+        return self._with(where=All((*self.asked.where.nodes, node)))
+
+    def order_by(self, column: str) -> Self:
+        """Sort the results; the last call counts.
+
+        Entities without a value come at the end, either way round. Equal values are in the order of
+        ids.
+
+        Args:
+            column: its name, ``'-name'`` for the largest first; or ``'name:x'``, the number that a
+                keygen calls ``x``.
+
+        Raises:
+            QueryError: an unknown column, or one without any index.
+
+        Warns:
+            UserWarning: a text column whose index does not sort: all results are read, and sorted
+                by what is stored.
+
+        Example::
+
+            User.query.order_by('-age')
+        """
+        return self._with(orders=(ordered(self.schema, column),))
+
+    def limit(self, offset: int, count: int) -> Self:
+        """Leave out the first results, and stop after so many; the last call counts.
+
+        Args:
+            offset: how many to leave out; one below 0 is 0.
+            count: how many at most; one below 1 means none.
+
+        Raises:
+            TypeError: no ints.
+
+        Example::
+
+            User.query.order_by('-age').limit(20, 10)
+        """
+        for value in (offset, count):
+            if not isinstance(value, int):
+                raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
+        return self._with(offset=max(offset, 0), count=max(count, 0))
+
+    def load(self, *paths: str) -> Self:
+        """Load relations with the results: one more trip for each step.
+
+        Args:
+            *paths: their names, as ``'author'``, or ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            Book.query.load('author.publisher')
+        """
+        for path in paths:
+            first = path.split('.')[0]
+            if first not in (*self.schema.relations, *self.schema.lists):
+                raise QueryError(
+                    f'{self.schema.name}.query.load({path!r}): the model has no relation {first!r}'
+                )
+        return self._with(loads=(*self.asked.loads, *paths))
+
+    def first_only(self) -> Self:
+        """The same, with its first result only."""
+        return self.at_most(1)
+
+    def at_most(self, most: int) -> Self:
+        """The same, with its first so many results only."""
+        count = self.asked.count
+        return self._with(count=most if count is None else min(count, most))
+
+    def entities(self) -> Query[Any]:
+        """The same, with entities as results, and without what they refer to."""
+        return cast('Query[Any]', self._with(selection=None, loads=()))
+
+    def limitless(self) -> Self:
+        """The same, with all its results."""
+        return self._with(offset=0, count=None)
+
+    @overload
+    def select(
+        self, *columns: str, include_pk: bool = False, decode: bool = True, ff: None = None
+    ) -> Query[dict[str, Any]]: ...
+    @overload
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Callable[[tuple[str, ...]], Callable[[list[Any]], S]],
+    ) -> Query[S]: ...
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Factory | None = None,
+    ) -> Query[Any]:
+        """Plain data of some columns instead of entities. The session does not get to know them.
+
+        Args:
+            *columns: their names. A column without a value gives None.
+            include_pk: add the primary key, as the last one.
+            decode: Python values; else the text that is stored.
+            ff: ``ff(columns)`` returns the function that is called with each result's list of
+                values; default: dicts. Others are in :mod:`rom.query.selection`.
+
+        Raises:
+            QueryError: no column, an unknown one, or one twice.
+
+        Example::
+
+            User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
+        """
+        schema = self.schema
+        where = f'{schema.name}.query.select({", ".join(map(repr, columns))})'
+        if not columns:
+            raise QueryError(f'{where}: name one column at least, of {", ".join(schema.columns)}')
+        for name in columns:
+            if name not in schema.columns:
+                raise QueryError(
+                    f'{where}: the model has no column {name!r}; it has {", ".join(schema.columns)}'
+                )
+        names = (*columns, schema.primary) if include_pk else columns
+        if len(set(names)) < len(names):
+            raise QueryError(f'{where}: names a column twice, in {", ".join(names)}')
+        selection = Selection(tuple(names), decode, ff or as_dicts)
+        return cast('Query[Any]', self._with(selection=selection))
