@@ -234,7 +234,8 @@ def _all_matches(asking: Search) -> Operation[Answer]:
     further: list[bytes] = []
     broken: list[bytes] = []
     while not cursor.is_done:
-        answer = yield from asking.ask(cursor, 'ids' if rows else 'rows')
+        is_page = len(rows) >= asking.bounds.page
+        answer = yield from asking.ask(cursor, 'ids' if is_page else 'rows')
         rows += answer.rows
         further += answer.further
         broken += answer.broken

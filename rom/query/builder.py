@@ -7,6 +7,7 @@ several ways. What it holds is in `rom.query.asked`, frozen.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from rom import current
 from rom.query.narrowing import Narrowing, R_co
@@ -157,6 +158,36 @@ class Query(Narrowing[R_co]):
             User.query.filter(active=False).delete()
         """
         return current.session().delete_all(self, blocksize)
+
+    def update(self, /, _blocksize: int | None = None, **values: Any) -> int:
+        """Give columns of the results new values, where they are.
+
+        A value may be calculated from columns of the same row, with ``+ - * / // %``. Where one of
+        them has no value and no default, nothing comes of it either. All is written in one commit,
+        to rows that match the query at that very moment; where another writer was faster, it looks
+        again. The limit and the order count. No hook is called.
+
+        Args:
+            _blocksize: write in blocks of so many at most, each all or nothing: for more than some
+                ten thousand results. An error leaves those before written.
+            **values: new values by column, None to remove one.
+
+        Returns:
+            How many entities the query found and gave the values, whatever they had before.
+
+        Raises:
+            QueryError: no column, an unknown one, or one that cannot be set; a block of less
+                than one.
+            InvalidColumnValue: a value, or what comes of a calculation, is none for its column.
+            UniqueKeyViolation: a value must be unique, and is not.
+            CorruptRowError: a row found, or a value to calculate with, is none of rom's.
+            ServerError: other writers changed the results again and again.
+
+        Example::
+
+            User.query.filter(city='Roma').update(score=User.score + 1, city='Rome')
+        """
+        return current.session().update_all(self, _blocksize, **values)
 
     def __iter__(self) -> Iterator[R_co]:
         """The results one by one, read in pages.

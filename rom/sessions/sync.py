@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -190,6 +190,44 @@ class Session(UnitOfWork):
             session.delete_all(User.query.filter(active=False))
         """
         return self._run(self._delete_all(query, blocksize))
+
+    def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
+        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+
+        Example::
+
+            session.update_all(User.query.filter(city='Roma'), city='Rome')
+        """
+        return self._run(self._update_all(query, _blocksize, values))
+
+    def get_or_create(
+        self, model: type[M], /, defaults: Mapping[str, Any] | None = None, **unique: Any
+    ) -> tuple[M, bool]:
+        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+
+        Example::
+
+            user, created = session.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
+        """
+        work = self._get_or_create(model, defaults, unique)
+        return self._run(work)
+
+    def upsert(
+        self,
+        model: type[M],
+        /,
+        values: Mapping[str, Any],
+        create: Mapping[str, Any] | None = None,
+        **unique: Any,
+    ) -> tuple[M, bool]:
+        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+
+        Example::
+
+            page, created = session.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
+        """
+        work = self._upsert(model, values, create, unique)
+        return self._run(work)
 
     def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
         """A query's results one by one, read in pages.
