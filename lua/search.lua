@@ -9,9 +9,11 @@
 --          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
 --          skip     = how many matches to leave out
 --          need     = how many are wanted; absent: all
---          want     = 'rows', 'ids' or 'count'
+--          want     = 'rows', 'ids', 'count' or 'tally'
 --          fields   = list of the columns to read of a row
---          page     = at most so many rows come; of further matches, the ids
+--          tally    = {field, way, alone}: see lib/tally; `alone`: only what one call finds by
+--                     itself is tallied, for the next ones might find the same ids
+--          page     = at most so many rows come, or are tallied; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
 --          budget   = after so many candidates the script ends, and says where to go on
 --          chunk    = so many candidates are looked at first, more each time; absent: by `need`
@@ -19,7 +21,8 @@
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
 --          list of ids, flat list of their values, list of ids whose key holds no row,
---          list of the ids of further matches; of all, when no rows are wanted
+--          list of the ids of further matches; of all, when no rows are wanted.
+--          Of a tally: no ids and, instead of the values, the tally
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
 --          'wrong type', key   this key holds something else
@@ -33,6 +36,7 @@
 -- @include lib/order
 -- @include lib/sort
 -- @include lib/rows
+-- @include lib/tally
 
 local SPARSE = 16           -- rather gather one id of so many than walk through all
 local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
@@ -67,6 +71,7 @@ local function open_search()
         order = request.order,
         sink = new_sink(request.skip, request.need),
         only_count = request.want == 'count',
+        any_order = request.want == 'count' or request.want == 'tally',
         small = request.small,
         large = request.budget,
         wanted = wanted,
@@ -165,6 +170,9 @@ local function write_position(position)
 end
 
 local function split(ids, page)
+    if #ids <= page then
+        return ids, {}
+    end
     local first, further = {}, {}
     for position, id in ipairs(ids) do
         if position <= page then
@@ -182,6 +190,11 @@ local function reply(status, search, position)
     if request.want == 'rows' then
         ids, further = split(sink.ids, request.page)
         ids, values, unreadable = read_rows(request.head, request.fields, ids)
+    elseif request.want == 'tally' then
+        local is_part = request.tally.alone and (position or request.position)
+        ids, further = split(sink.ids, is_part and 0 or request.page)
+        values, unreadable = tally_ids(request.head, request.tally, ids)
+        ids = {}
     end
     return {
         status, write_position(position), write_id(sink.skipped), write_id(sink.count),

@@ -1,10 +1,10 @@
 -- Walks that find matches in an index's own order, or in that of the ids, some at a time.
 --
--- A search is {model, parts, small, chunk, looked, sink, seen}: `parts` are the filters, of which
--- all must hold. A walk gets the search and a position, looks at some candidates, gives those that
--- match to the sink, and returns where to go on, or nil at the end. A position also serves a later
--- call of the script, when other clients have written in between: it names a member or an id, never
--- a rank alone.
+-- A search is {model, parts, small, chunk, looked, sink, seen, any_order}: `parts` are the filters,
+-- of which all must hold; with `any_order` nobody minds the order. A walk gets the search and a
+-- position, looks at some candidates, gives those that match to the sink, and returns where to go
+-- on, or nil at the end. A position also serves a later call of the script, when other clients have
+-- written in between: it names a member or an id, never a rank alone.
 
 -- @include lib/filters
 -- @include lib/ids
@@ -149,5 +149,5 @@ end
 
 function WALK.gather(search, position)
     local ids = gather(search, position.part)
-    pour(search.sink, search.only_count and ids or sorted_ids(ids), search.only_count)
+    pour(search.sink, search.any_order and ids or sorted_ids(ids), search.only_count)
 end

@@ -27,6 +27,8 @@ R = TypeVar('R')
 
 # Of a row of which only the id is wanted, more may come in one trip.
 IDS_BOUNDS = replace(BOUNDS, page=10_000)
+# Results to look at for the first one whose row exists; then more and more.
+_FIRST = 4
 # Ids in one call that stores them.
 _CACHED = 10_000
 
@@ -68,6 +70,30 @@ def page(
         rows, broken = answer.rows, answer.broken
     found = _unless_broken(query, list(rows), broken)
     return found, None if cursor is None or cursor.is_done else cursor
+
+
+def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
+    """The row of the first result, whatever the limit; None if there is none.
+
+    What an index has of a row that is gone is skipped, and the next results are looked at.
+
+    Raises:
+        CorruptRowError: as for `search`.
+    """
+    skip, some = 0, _FIRST
+    while True:
+        asked = query.limit(skip, some)
+        found = 0
+        cursor: Cursor | None = None
+        while cursor is None or not cursor.is_done:
+            cursor, answer = yield from _go_on(asked, cursor, bounds, None)
+            rows = _unless_broken(query, list(answer.rows), answer.broken)
+            if rows:
+                return rows[0]
+            found += answer.count
+        if found < some:
+            return None
+        skip, some = skip + some, some * _FIRST
 
 
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:

@@ -13,6 +13,7 @@ from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row
 from rom.query.builder import Query
 from rom.query.plan import Order, StartsWith
+from rom.query.tallies import Tally
 from rom.schema import Schema
 
 
@@ -77,6 +78,7 @@ class Answer:
         further: the ids of the others.
         broken: ids whose key holds no row.
         count: how many matched.
+        tally: what the script made of the matches but `further`, where that was wanted.
     """
 
     status: bytes
@@ -84,6 +86,7 @@ class Answer:
     further: Sequence[bytes] = ()
     broken: Sequence[bytes] = ()
     count: int = 0
+    tally: Sequence[Any] = ()
 
 
 class Search:
@@ -93,13 +96,17 @@ class Search:
         query: what is asked.
         bounds: how much one call may do.
         order: what the script sorts by, if it can; None: nothing.
+        tally: what is made of the matches, where that is wanted.
     """
 
-    def __init__(self, query: Query[Any], bounds: Bounds, order: Order | None) -> None:
+    def __init__(
+        self, query: Query[Any], bounds: Bounds, order: Order | None, tally: Tally | None = None
+    ) -> None:
         self.schema: Schema = query.schema
         self.asked = query.asked
         self.bounds = bounds
         self.order = order
+        self.tally = tally
         selection = query.selection
         names = self.schema.names if selection is None else selection.columns
         if order is not None and order.may_need_rows and order.column not in names:
@@ -119,7 +126,7 @@ class Search:
 
         Args:
             cursor: where to go on.
-            want: 'rows', 'ids' or 'count'.
+            want: 'rows', 'ids', 'count' or 'tally'.
 
         Raises:
             CorruptRowError: a key that should be an index is none.
@@ -132,7 +139,8 @@ class Search:
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
         rows = self._rows(self.names, ids, values)
-        answer = Answer(status, rows, further, broken, int(count))
+        tally = values if want == 'tally' else ()
+        answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
             return answer
         if cursor.seen is not None:
@@ -157,6 +165,7 @@ class Search:
             'need': need,
             'want': want,
             'fields': [as_bytes(name) for name in self.names],
+            'tally': self.tally and self.tally.as_map(alone=cursor.seen is not None),
             'page': bounds.page,
             'small': bounds.small,
             'budget': bounds.budget,
@@ -176,24 +185,34 @@ class Search:
         """
         names = names or self.names
         fields = [as_bytes(name) for name in names]
-        head, page = self.schema.keys.head, self.bounds.page
         rows: list[Row] = []
         broken: list[bytes] = []
+        replies = yield from self._in_pages('load', ids, {'fields': fields})
+        for found, values, unreadable_ids in replies:
+            rows += self._rows(names, found, values)
+            broken += unreadable_ids
+        return Answer(b'ok', rows, (), broken, len(rows))
+
+    def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:
+        """What is made of these ids, each once, in pages, many in one trip."""
+        assert self.tally is not None
+        replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
+        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken in replies]
+
+    def _in_pages(
+        self, name: str, ids: Sequence[bytes], request: dict[str, Any]
+    ) -> Operation[list[Any]]:
+        head, page = self.schema.keys.head, self.bounds.page
+        replies: list[Any] = []
         for start in range(0, len(ids), page * _PAGES):
-            pages = [
-                ids[first : first + page]
-                for first in range(start, min(start + page * _PAGES, len(ids)), page)
-            ]
-            replies = yield Pipeline(
+            some = ids[start : start + page * _PAGES]
+            replies += yield Pipeline(
                 tuple(
-                    self._script('load', {'head': head, 'fields': fields, 'ids': some})
-                    for some in pages
+                    self._script(name, {'head': head, 'ids': some[at : at + page], **request})
+                    for at in range(0, len(some), page)
                 )
             )
-            for found, values, unreadable_ids in replies:
-                rows += self._rows(names, found, values)
-                broken += unreadable_ids
-        return Answer(b'ok', rows, (), broken, len(rows))
+        return replies
 
     def _script(self, name: str, request: dict[str, Any]) -> Script:
         return Script(name, self.schema.keys.counter, pack(request))

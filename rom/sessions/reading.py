@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rom.exceptions import (
     CorruptRowError,
@@ -15,7 +16,7 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, queries
+from rom.ops import entities, queries, tallying
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
 from rom.sessions.known import Known, flat
@@ -115,6 +116,19 @@ class Reading(Known):
     def _ids(self, query: Query[Any]) -> Work[list[int]]:
         ids: list[int] = yield On(query.model, queries.ids(query))
         return ids
+
+    def _sum(self, query: Query[Any], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.total(query, column)))
+
+    def _avg(self, query: Query[Any], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.average(query, column)))
+
+    def _extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.extreme(query, method, column)))
+
+    def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
+        counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
+        return counts
 
     def _one(self, query: Query[R]) -> Work[R]:
         found = yield from self._all(query.at_most(2))

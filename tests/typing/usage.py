@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
@@ -51,6 +52,8 @@ def reading() -> None:
     assert_type(query.exists(), bool)
     assert_type(query.get(), User)
     assert_type(query.ids(), list[int])
+    assert_type(query.sum('age'), Any)
+    assert_type(query.facets('age'), Counter[Any])
     assert_type(query.delete(), int)
     assert_type(query.cached_result(30), str)
     assert_type(query.iter_result(), Iterator[User])
@@ -86,6 +89,8 @@ async def async_sessions() -> None:
         assert_type(await s.all(User.query), list[User])
         assert_type(await s.count(User.query), int)
         assert_type(await s.one(User.query), User)
+        assert_type(await s.max(User.query, 'age'), Any)
+        assert_type(await s.facets(User.query, 'age'), Counter[Any])
         assert_type(await s.delete_all(User.query), int)
         assert_type(s.stream(User.query), AsyncIterator[User])
         assert_type(await s.commit(), int)
