@@ -226,6 +226,32 @@ class Order:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands in an order.
+
+    Attributes:
+        score: its number in the order's index; None where it has none.
+        raw: what it holds of the column; None where it holds nothing, or no column says.
+    """
+
+    score: bytes | None
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the results: what follows it is wanted.
+
+    Attributes:
+        id: of the entity that stood there.
+        places: where its row stood in each order.
+    """
+
+    id: int
+    places: tuple[Place, ...] = ()
+
+
 def bounds_of(head: bytes) -> tuple[bytes, bytes]:
     """The lexical range that holds all strings with this beginning.
 

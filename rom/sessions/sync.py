@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -173,6 +174,15 @@ class Session(UnitOfWork):
         """
         return self._run(self._ids(query))
 
+    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            session.page(User.query.order_by('city', '-age'), 20)
+        """
+        return self._run(self._page(query, size, after))
+
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -205,8 +215,8 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = self._run(self._page(query, cursor, pagesize))
-            yield from page
+            block, cursor = self._run(self._block(query, cursor, pagesize))
+            yield from block
             if cursor is None:
                 return
 

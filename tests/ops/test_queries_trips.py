@@ -119,7 +119,7 @@ def test_pages(crowd: Store) -> None:
     ):
         whole = crowd.ids(query)
         for bounds in (Bounds(), Bounds(budget=300, small=10)):
-            pages = crowd.pages(query, 400, bounds)
+            pages = crowd.blocks(query, 400, bounds)
             assert [id for page in pages for id in page] == whole
             assert max(map(len, pages)) <= 400
 
@@ -150,7 +150,7 @@ def test_pages_while_others_write(crowd: Store, ask: Any, small: int) -> None:
     cursor = None
     new = 3000
     while True:
-        rows, cursor = crowd.driver.run(queries.page(query, cursor, 50, bounds))
+        rows, cursor = crowd.driver.run(queries.block(query, cursor, 50, bounds))
         found += [row.id for row in rows]
         if cursor is None:
             break
