@@ -21,7 +21,7 @@ from rom.ops.searching import BOUNDS, Bounds
 from rom.query.builder import Query
 from rom.query.plan import Mark, Near, Place
 
-_START = Mark(0)
+BEGINNING = Mark(0)
 _DIGEST = 4
 
 
@@ -40,10 +40,7 @@ def page(
         CorruptRowError: as for `rom.ops.queries.search`.
     """
     _check(query, size)
-    mark = read_cursor(query, after) if after is not None else None
-    # Without an order, a page needs one all the same: that of the ids, from the lowest on.
-    if mark is None and not query.asked.orders:
-        mark = _START
+    mark = read_cursor(query, after) if after is not None else BEGINNING
     wanted = size + 1
     while True:
         rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds)

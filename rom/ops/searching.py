@@ -153,11 +153,6 @@ class Search:
 
     def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
         keys, bounds, need = self.schema.keys, self.bounds, cursor.need
-        is_sorted = bool(self.orders) and not self.is_for_us
-        orders = [order.as_map() for order in self.orders] if is_sorted else None
-        mark = None
-        if self.asked.mark is not None and (is_sorted or not self.orders):
-            mark = mark_as_map(self.schema, self.orders, self.asked.mark)
         if need is not None and cursor.seen:
             need += len(cursor.seen)
         return {
@@ -166,8 +161,7 @@ class Search:
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
-            'orders': orders,
-            'mark': mark,
+            **self._sorting(),
             'skip': cursor.skip,
             'need': need,
             'want': want,
@@ -177,6 +171,17 @@ class Search:
             'budget': bounds.budget,
             'chunk': bounds.chunk,
             'position': cursor.position or None,
+        }
+
+    def _sorting(self) -> dict[str, Any]:
+        """What the script sorts by, and from where on."""
+        orders, mark = self.orders, self.asked.mark
+        if self.is_for_us:
+            return {'orders': None, 'mark': None}
+        is_begun = mark is not None and len(mark.places) == len(orders)
+        return {
+            'orders': [order.as_map() for order in orders] or None,
+            'mark': mark_as_map(self.schema, orders, mark) if mark and is_begun else None,
         }
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:

@@ -30,7 +30,7 @@ def sort_ids(
     for level in range(len(orders) - 1, -1, -1):
         is_last = level == len(orders) - 1
         entries = _sorted_by(entries, level, orders[level].reverse, is_last)
-    if mark is not None:
+    if mark is not None and mark.places:
         limit = entry_of(mark.id, mark.places)
         entries = [entry for entry in entries if _is_behind(entry, limit, orders)]
     return [b'%d' % id for id, _ in entries]

@@ -245,7 +245,8 @@ class Mark:
 
     Attributes:
         id: of the entity that stood there.
-        places: where its row stood in each order.
+        places: where its row stood in each order; none, where there are orders: it is the
+            beginning, and rows have to tell where they stand.
     """
 
     id: int

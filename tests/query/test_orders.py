@@ -118,3 +118,23 @@ def test_a_filter_of_strings_sorts_as_well() -> None:
     assert orders_for(by_name.startswith(label_pre='x')) == by_name.asked.orders
     [found] = orders_for(by_name.startswith(name='x'))
     assert (found.kind, found.key, found.reverse) == ('text', b'Thing:name:pre', True)
+
+
+def test_several_columns() -> None:
+    found = QUERY.order_by('age', '-name').asked.orders
+    assert [(order.column, order.reverse) for order in found] == [('age', False), ('name', True)]
+    assert orders_for(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').asked.orders
+
+
+@pytest.mark.parametrize(
+    ('asked', 'says'),
+    [
+        ((), 'takes the names of columns'),
+        (('age', 'age'), 'names a column twice'),
+        (('age', '-age'), 'names a column twice'),
+        (('age', 'plain'), 'index=True'),
+    ],
+)
+def test_what_several_columns_cannot_be(asked: tuple[str, ...], says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        QUERY.order_by(*asked)
