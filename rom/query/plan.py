@@ -127,8 +127,8 @@ class All:
         return {'kind': 'and', 'nodes': [node.as_map() for node in nodes]}
 
     def flat(self) -> tuple[Node, ...]:
-        """The nodes, those of nested `All` in the place of these."""
-        parts = (node.flat() if isinstance(node, All) else (node,) for node in self.nodes)
+        """The nodes, those of nested `All` in the place of these; one of one is that one."""
+        parts = (_flat(node) for node in self.nodes)
         return tuple(node for part in parts for node in part)
 
 
@@ -182,6 +182,12 @@ class Near:
             'unit': self.unit,
             'count': self.count,
         }
+
+
+def _flat(node: Node) -> tuple[Node, ...]:
+    while isinstance(node, AnyOf) and len(node.nodes) == 1:
+        node = node.nodes[0]
+    return node.flat() if isinstance(node, All) else (node,)
 
 
 Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not | Near'
