@@ -9,9 +9,11 @@ from typing import Any
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError, QueryError
+from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row
 from rom.query.builder import Query
+from rom.query.orders import is_for_us
 from rom.query.plan import Order, StartsWith
 from rom.query.tallies import Tally
 from rom.schema import Schema
@@ -95,23 +97,34 @@ class Search:
     Args:
         query: what is asked.
         bounds: how much one call may do.
-        order: what the script sorts by, if it can; None: nothing.
+        orders: what the results are sorted by, on the server or here.
         tally: what is made of the matches, where that is wanted.
     """
 
     def __init__(
-        self, query: Query[Any], bounds: Bounds, order: Order | None, tally: Tally | None = None
+        self,
+        query: Query[Any],
+        bounds: Bounds,
+        orders: tuple[Order, ...] = (),
+        tally: Tally | None = None,
     ) -> None:
         self.schema: Schema = query.schema
         self.asked = query.asked
         self.bounds = bounds
-        self.order = order
+        self.orders = orders
         self.tally = tally
+        #: The results are sorted here.
+        self.is_for_us = is_for_us(self.schema, orders)
         selection = query.selection
         names = self.schema.names if selection is None else selection.columns
-        if order is not None and order.may_need_rows and order.column not in names:
-            names = (*names, order.column)
+        if self.asked.mark is not None or any(order.may_need_rows for order in orders):
+            names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
+
+    @property
+    def sorting_names(self) -> tuple[str, ...]:
+        """The columns that tell where a row stands in the results."""
+        return columns_for(self.schema, self.orders)
 
     def begin(self) -> Cursor:
         """A cursor at the beginning."""
@@ -160,7 +173,7 @@ class Search:
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
-            'order': self._order(),
+            **self._sorting(),
             'skip': cursor.skip,
             'need': need,
             'want': want,
@@ -173,8 +186,16 @@ class Search:
             'position': cursor.position or None,
         }
 
-    def _order(self) -> dict[str, Any] | None:
-        return None if self.order is None or self.order.kind == 'stored' else self.order.as_map()
+    def _sorting(self) -> dict[str, Any]:
+        """What the script sorts by, and from where on."""
+        orders, mark = self.orders, self.asked.mark
+        if self.is_for_us:
+            return {'orders': None, 'mark': None}
+        is_begun = mark is not None and len(mark.places) == len(orders)
+        return {
+            'orders': [order.as_map() for order in orders] or None,
+            'mark': mark_as_map(self.schema, orders, mark) if mark and is_begun else None,
+        }
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
         """Read rows by id, in pages, many in one trip.

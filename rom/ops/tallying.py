@@ -83,7 +83,7 @@ def _add_up(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[Totals
 
 def _tally(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[list[Reply]]:
     """The tallies of all matches."""
-    asking = Search(query.limitless(), bounds, None, tally)
+    asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()
     found: list[Answer] = []
     while not cursor.is_done:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rom import current
 from rom.query.narrowing import Narrowing, R_co
+from rom.query.page import Page
 
 
 class Query(Narrowing[R_co]):
@@ -178,6 +179,31 @@ class Query(Narrowing[R_co]):
             User.query.filter(age=(18, None)).facets('city')     # Counter({'Oslo': 3, 'Rome': 1})
         """
         return current.session().facets(self, column)
+
+    def page(self, size: int, after: str | None = None) -> Page[R_co]:
+        """Some of the results, and a cursor for the next ones.
+
+        A cursor says where the last result stood, not how many there were before. So whatever is
+        inserted and deleted between two pages, no other result is left out, and none comes twice.
+        Without `order_by`, results are in the order of their ids.
+
+        A cursor is text that may stand in a URL. It holds the id and the values that the query
+        sorts by, for all to see.
+
+        Args:
+            size: so many at most.
+            after: the `next` of the page before; None: the first page.
+
+        Raises:
+            QueryError: a size below 1; a cursor that is none, or that of another order; a query
+                with a limit, or one of `near` without an order.
+
+        Example::
+
+            page = User.query.order_by('city', '-age').page(20)
+            page = User.query.order_by('city', '-age').page(20, after=page.next)
+        """
+        return current.session().page(self, size, after)
 
     def iter_result(self, timeout: int = 30, pagesize: int = 100) -> Iterator[R_co]:
         """The results one by one, read in pages.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -228,6 +229,15 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._facets(query, column))
 
+    async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            await s.page(User.query.order_by('city', '-age'), 20)
+        """
+        return await self._run(self._page(query, size, after))
+
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -260,8 +270,8 @@ class AsyncSession(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = await self._run(self._page(query, cursor, pagesize))
-            for result in page:
+            block, cursor = await self._run(self._block(query, cursor, pagesize))
+            for result in block:
                 yield result
             if cursor is None:
                 return

@@ -16,9 +16,10 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, queries, tallying
+from rom.ops import entities, paging, queries, tallying
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
+from rom.query.page import Page
 from rom.sessions.known import Known, flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -150,14 +151,19 @@ class Reading(Known):
         yield On(query.model, queries.cache(query, key, int(timeout)))
         return key.decode()
 
-    def _page(
+    def _page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
+        model: type[Any] = query.model
+        rows, following = yield from self._rows(model, paging.page(query, size, after))
+        return Page(tuple((yield from self._results(query, rows))), following)
+
+    def _block(
         self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
     ) -> Work[tuple[list[R], Any]]:
         """Some of a query's entities, and where to go on; None at the end."""
         model: type[Any] = query.model
         if pagesize < 1:
             raise QueryError(f'{query.schema.name}.query: {pagesize!r} at once are too few; take 1')
-        rows, cursor = yield from self._rows(model, queries.page(query, cursor, pagesize))
+        rows, cursor = yield from self._rows(model, queries.block(query, cursor, pagesize))
         return (yield from self._results(query, rows)), cursor
 
     def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:

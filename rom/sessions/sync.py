@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -219,6 +220,15 @@ class Session(UnitOfWork):
         """
         return self._run(self._facets(query, column))
 
+    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            session.page(User.query.order_by('city', '-age'), 20)
+        """
+        return self._run(self._page(query, size, after))
+
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -251,8 +261,8 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = self._run(self._page(query, cursor, pagesize))
-            yield from page
+            block, cursor = self._run(self._block(query, cursor, pagesize))
+            yield from block
             if cursor is None:
                 return
 
