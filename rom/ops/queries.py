@@ -27,8 +27,8 @@ R = TypeVar('R')
 
 # Of a row of which only the id is wanted, more may come in one trip.
 IDS_BOUNDS = replace(BOUNDS, page=10_000)
-# Results to look at for the first one whose row exists; then more and more.
-_FIRST = 4
+# So many times more results are looked at, as long as the rows of those before are gone.
+_MORE = 4
 # Ids in one call that stores them.
 _CACHED = 10_000
 
@@ -88,27 +88,23 @@ def block(
 
 
 def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
-    """The row of the first result, whatever the limit; None if there is none.
+    """The row of the first result; None if there is none.
 
     What an index has of a row that is gone is skipped, and the next results are looked at.
 
     Raises:
         CorruptRowError: as for `search`.
     """
-    skip, some = 0, _FIRST
-    while True:
-        asked = query.limit(skip, some)
-        found = 0
-        cursor: Cursor | None = None
-        while cursor is None or not cursor.is_done:
-            cursor, answer = yield from _go_on(asked, cursor, bounds, None)
-            rows = _unless_broken(query, list(answer.rows), answer.broken)
-            if rows:
-                return rows[0]
-            found += answer.count
-        if found < some:
+    skip, some, most = query.asked.offset, 1, query.asked.count
+    while most is None or most > 0:
+        some = some if most is None else min(some, most)
+        rows, is_all = yield from find(query.limit(skip, some), bounds)
+        if rows:
+            return rows[0]
+        if is_all:
             return None
-        skip, some = skip + some, some * _FIRST
+        skip, some, most = skip + some, some * _MORE, None if most is None else most - some
+    return None
 
 
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:

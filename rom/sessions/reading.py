@@ -103,7 +103,8 @@ class Reading(Known):
         return (yield from self._results(query, rows))
 
     def _first(self, query: Query[R]) -> Work[R | None]:
-        found = yield from self._all(query.first_only())
+        row = yield from self._rows(query.model, queries.first_row(query))
+        found = yield from self._results(query, [] if row is None else [row])
         return found[0] if found else None
 
     def _count(self, query: Query[R]) -> Work[int]:

@@ -391,3 +391,21 @@ def test_cached_ids_come_in_parts(
         store.driver.run(queries.cache(query, key, 20))
         assert [int(id) for id in raw.zrange(key, 0, -1)] == store.ids(query.limitless())
         assert raw.zscore(key, '1') == 1
+
+
+@pytest.mark.one_server
+def test_the_first_is_one_whose_row_is_there(store: Store) -> None:
+    """What an index has of rows that are gone hides nothing."""
+    store.write({id: {'age': id} for id in range(1, 41)})
+    query = store.query.order_by('age')
+    for gone, expected in ((0, 1), (1, 2), (30, 31), (39, 40)):
+        for id in range(1, gone + 1):
+            store.raw.delete(f'Thing:{id}')
+        row = store.driver.run(queries.first_row(query))
+        assert row is not None
+        assert row.id == expected
+    for some in (query.limit(0, 0), query.limit(0, 3), query.limit(40, 3), query.filter(age=99)):
+        assert store.driver.run(queries.first_row(some)) is None
+    found = store.driver.run(queries.first_row(query.limit(38, 2)))
+    assert found is not None
+    assert found.id == 40
