@@ -183,7 +183,7 @@ class Blocks:
         return min(self._size, left)
 
     def _search(self) -> Operation[None]:
-        rows, self._cursor = yield from queries.page(self._query, self._cursor, _ALL, self._bounds)
+        rows, self._cursor = yield from queries.block(self._query, self._cursor, _ALL, self._bounds)
         for row in rows:
             if row.id in self._done or row.id in self._skipped:
                 continue

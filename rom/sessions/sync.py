@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Token
 from types import TracebackType
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -173,6 +175,60 @@ class Session(UnitOfWork):
         """
         return self._run(self._ids(query))
 
+    def sum(self, query: Query[Any], column: str) -> Any:
+        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+
+        Example::
+
+            session.sum(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._sum(query, column))
+
+    def avg(self, query: Query[Any], column: str) -> Any:
+        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+
+        Example::
+
+            session.avg(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._avg(query, column))
+
+    def min(self, query: Query[Any], column: str) -> Any:
+        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+
+        Example::
+
+            session.min(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'min', column))
+
+    def max(self, query: Query[Any], column: str) -> Any:
+        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+
+        Example::
+
+            session.max(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'max', column))
+
+    def facets(self, query: Query[Any], column: str) -> Counter[Any]:
+        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+
+        Example::
+
+            session.facets(User.query.filter(age=(18, None)), 'city')
+        """
+        return self._run(self._facets(query, column))
+
+    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            session.page(User.query.order_by('city', '-age'), 20)
+        """
+        return self._run(self._page(query, size, after))
+
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -243,8 +299,8 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = self._run(self._page(query, cursor, pagesize))
-            yield from page
+            block, cursor = self._run(self._block(query, cursor, pagesize))
+            yield from block
             if cursor is None:
                 return
 

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
@@ -52,6 +53,8 @@ def reading() -> None:
     assert_type(query.exists(), bool)
     assert_type(query.get(), User)
     assert_type(query.ids(), list[int])
+    assert_type(query.sum('age'), Any)
+    assert_type(query.facets('age'), Counter[Any])
     assert_type(query.delete(), int)
     assert_type(query.cached_result(30), str)
     assert_type(query.iter_result(), Iterator[User])
@@ -102,6 +105,8 @@ async def async_sessions() -> None:
         assert_type(await s.all(User.query), list[User])
         assert_type(await s.count(User.query), int)
         assert_type(await s.one(User.query), User)
+        assert_type(await s.max(User.query, 'age'), Any)
+        assert_type(await s.facets(User.query, 'age'), Counter[Any])
         assert_type(await s.delete_all(User.query), int)
         assert_type(await s.update_all(User.query, age=User.age + 1), int)
         assert_type(await s.get_or_create(User, {'age': 1}, name='Ann'), tuple[User, bool])
