@@ -29,6 +29,7 @@
 --                      {[member] = true}}: no other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
 --          dropped   = list of keys to delete, whatever they hold
+--          also      = {checks, steps}: commands of the caller's own, see lib/steps; or none
 --
 -- Reply:   'ok', the id taken or ''
 --          'unreadable', key                 a key holds another type
@@ -37,10 +38,12 @@
 --          'exists', row                     an inserted row is there already
 --          'unique', hash, value, id, holder the value belongs to another
 --          'referenced', key, member         somebody else refers to an id that is to go
+--          'differs', number                 one of the caller's own checks
 
 -- @include lib/chunks
 -- @include lib/counter
 -- @include lib/live
+-- @include lib/steps
 
 local request = cmsgpack.unpack(ARGV[1])
 
@@ -282,6 +285,7 @@ local objection = new_rows_are_free()
     or all_keys_have_their_type()
     or claims_are_free()
     or only_known_references()
+    or (request.also and objection_to(request.also.checks, request.also.steps))
 if objection then
     return objection
 end
@@ -295,6 +299,9 @@ write_rows()
 write_unique_values()
 write_entries()
 write_live_ids()
+if request.also then
+    take_all(request.also.steps)
+end
 if request.done then
     redis.call('SET', request.done, id, 'EX', request.remember)
 end

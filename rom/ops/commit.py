@@ -8,13 +8,15 @@ again on the fresh row and tried again; everything else becomes an error.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rom.changes import Change, Write, plan, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
+from rom.ops import steps
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
@@ -67,7 +69,10 @@ def new_done_key(schema: Schema) -> bytes:
 
 
 def commit(
-    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard] = ()
+    changes: Sequence[Change],
+    done_key: bytes,
+    guards: Sequence[Guard] = (),
+    also: Mapping[str, Any] | None = None,
 ) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
@@ -76,19 +81,23 @@ def commit(
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
         guards: who may refer to the ids that are deleted.
+        also: steps to take with it, as `rom.ops.steps.as_map` has them.
 
     Raises:
         Referenced: somebody else does.
+        Differs: what the steps rest on is not so.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards)
+        status, *details = yield _request(writes, done_key, guards, also)
         if status == b'ok':
             id = int(details[0]) if details[0] else None
             return Committed(id, [write.outcome for write in writes])
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
+        if also and status == b'differs':
+            raise steps.objection_of(status, details[0])
         place = same_row(writes, status, details)
         retried = yield from _retried(writes[place].change, status, details)
         if retried is None:
@@ -100,7 +109,12 @@ def commit(
     )
 
 
-def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) -> Script:
+def _request(
+    writes: Sequence[Write],
+    done_key: bytes,
+    guards: Sequence[Guard],
+    also: Mapping[str, Any] | None,
+) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
@@ -115,6 +129,8 @@ def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) 
         ]
         for guard in guards
     ]
+    if also:
+        request['also'] = also
     if request['take'] and len(writes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
     return Script('commit', done_key, pack(request))

@@ -1,0 +1,71 @@
+-- Commands that a caller names, all or none: first looked at, then carried out.
+--
+-- A check is {{command, key, argument, ...}, {expected, ...}}: a reading command whose reply is a
+-- list, and what that list must be; false stands for what is not there.
+-- A step is {command, key, argument, ...}; or {'EXPIRE', milliseconds, key, ...}, after which all
+-- these keys go at one and the same moment.
+
+-- What a key must hold for a command to work on it.
+local HOLDS = {HSET = 'hash', HDEL = 'hash', HLEN = 'hash', HMGET = 'hash'}
+
+local function holds_another_type(command, key)
+    local wanted = HOLDS[command]
+    if wanted then
+        local kind = redis.call('TYPE', key).ok
+        return kind ~= wanted and kind ~= 'none'
+    end
+end
+
+local function is_as_expected(found, expected)
+    for position, value in ipairs(expected) do
+        if (found[position] or false) ~= value then
+            return false
+        end
+    end
+    return true
+end
+
+-- What forbids the steps: nil; or 'unreadable' and a key; or 'differs' and the number of a check.
+local function objection_to(checks, steps)
+    for position, check in ipairs(checks) do
+        local command, expected = check[1], check[2]
+        if holds_another_type(command[1], command[2]) then
+            return {'unreadable', command[2]}
+        end
+        if not is_as_expected(redis.call(unpack(command)), expected) then
+            return {'differs', tostring(position)}
+        end
+    end
+    for _, step in ipairs(steps) do
+        if holds_another_type(step[1], step[2]) then
+            return {'unreadable', step[2]}
+        end
+    end
+end
+
+-- The clock is read once: of keys that go together, none may outlive another by a millisecond.
+local function expire_together(step)
+    local now = redis.call('TIME')
+    local at = now[1] * 1000 + math.floor(now[2] / 1000) + tonumber(step[2])
+    local moment = string.format('%.0f', at)
+    for position = 3, #step do
+        redis.call('PEXPIREAT', step[position], moment)
+    end
+    return #step - 2
+end
+
+local function take(step)
+    if step[1] == 'EXPIRE' then
+        return expire_together(step)
+    end
+    return redis.call(unpack(step))
+end
+
+-- The replies, one for each step.
+local function take_all(steps)
+    local replies = {}
+    for position, step in ipairs(steps) do
+        replies[position] = take(step)
+    end
+    return replies
+end

@@ -1,0 +1,156 @@
+"""Columns: the rom schema behind a model of the indexed layer.
+
+Each field is a column, which holds the field's primitive. Its kind follows from what the primitive
+is, and from what `metadata` says is to be indexed. The rows have rom's own form, so that its script
+writes them, with all their index entries, and its query engine searches them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+from typing import Any
+
+from schematics import types
+
+from rom.columns import Boolean, Column, Float, Integer, PrimaryKey, Text
+from rom.encoding.keygens import IDENTITY, Keys
+from rom.encoding.text import as_bytes
+from rom.exceptions import ColumnError
+from rom.schema import Schema, build
+from rom.schematics.shapes import Field, Shape
+
+#: The row's number, and when it expires, in seconds since 1970. No field may be called like that.
+ROW_ID, EXPIRES = 'rom_id', 'rom_expires'
+#: What `metadata` may say.
+OPTIONS = ('index', 'unique', 'prefix', 'suffix')
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class Plain(Column[Any]):
+    """A primitive as JSON, of a field that no index can have."""
+
+    def encode(self, value: Any) -> bytes:
+        return as_bytes(json.dumps(value))
+
+    def decode(self, raw: bytes) -> Any:
+        return json.loads(raw)
+
+
+class Numbered(Plain):
+    """A primitive that stands for a number: a date, a decimal, a span of time.
+
+    The number is the nearest double, and may stand for several values: what an index finds by it
+    is compared once more.
+    """
+
+    is_numeric = True
+    kind_of_field: Any
+
+    def default_keys(self, value: Any) -> Keys:
+        return {'': self.score(self.kind_of_field.to_native(value))}
+
+    def score(self, value: Any) -> float:
+        return self.sortable(_number(value), value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, datetime.datetime):
+        zoned = value.replace(tzinfo=datetime.UTC) if value.tzinfo is None else value
+        return (zoned - _EPOCH).total_seconds()
+    if isinstance(value, datetime.date):
+        return float(value.toordinal())
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    return float(value)
+
+
+_NUMBERED = (datetime.datetime, datetime.date, datetime.timedelta, decimal.Decimal)
+_SIMPLE: dict[Any, type[Column[Any]]] = {int: Integer, float: Float, bool: Boolean}
+
+
+def columns_of(shape: Shape) -> dict[str, Column[Any]]:
+    """The columns of a model; made once.
+
+    Raises:
+        ColumnError: a field cannot be indexed as its metadata says, or its name is taken.
+    """
+    found: dict[str, Column[Any]] | None = shape.__dict__.get('columns')
+    if found is None:
+        found = shape.__dict__['columns'] = _columns(shape)
+    return found
+
+
+def _columns(shape: Shape) -> dict[str, Column[Any]]:
+    columns: dict[str, Column[Any]] = {ROW_ID: PrimaryKey(), EXPIRES: Float(index=True)}
+    for field in shape.fields.values():
+        if field.name in columns:
+            raise ColumnError(
+                f'{shape.model.__name__}.{field.name}: rows have something of their own under '
+                'that name; call the field otherwise'
+            )
+        columns[field.name] = _column(shape, field)
+    for name, column in columns.items():
+        column.__set_name__(shape.model, name)
+    return columns
+
+
+def schema_of(shape: Shape, prefix: str) -> Schema:
+    """The rom schema of a model whose keys have this prefix; made once.
+
+    Raises:
+        ColumnError: as for `columns_of`.
+    """
+    known: dict[str, Schema] = shape.__dict__.setdefault('schemas', {})
+    found = known.get(prefix)
+    if found is None:
+        found = build(shape.model.__name__, columns_of(shape), prefix, None, False)
+        known[prefix] = found
+    return found
+
+
+def _column(shape: Shape, field: Field) -> Column[Any]:
+    if field.name == 'pk':
+        return Text(unique=True)
+    asked = {name for name in OPTIONS if field.type.metadata.get(name)}
+    try:
+        return _of_kind(field, asked)
+    except ColumnError as error:
+        raise ColumnError(
+            f'{shape.model.__name__}.{field.name}, a {type(field.type).__name__}, cannot have '
+            f'{", ".join(sorted(asked))} in its metadata: {error}'
+        ) from None
+
+
+def _of_kind(field: Field, asked: set[str]) -> Column[Any]:
+    kind = field.type
+    options = dict.fromkeys(asked, True)
+    if isinstance(kind, types.DateTimeType) or _native(kind) in _NUMBERED:
+        if asked - {'index'}:
+            raise ColumnError('its index is one of numbers; it can have index')
+        numbered = Numbered(index='index' in asked)
+        numbered.kind_of_field = kind
+        return numbered
+    if field.is_text:
+        searched = asked - {'unique'}
+        return Text(**options, keygen=IDENTITY if searched else None)  # type: ignore[arg-type]
+    simple = _SIMPLE.get(kind.primitive_type)
+    if simple is not None:
+        return simple(**options)  # type: ignore[arg-type]
+    if asked:
+        raise ColumnError('only text, numbers, truth values and times can be indexed')
+    return Plain()
+
+
+def _native(kind: Any) -> Any:
+    try:
+        return kind.native_type
+    except AttributeError:
+        return None
+
+
+def sorts(column: Column[Any]) -> bool:
+    """The server sorts by it."""
+    return (column.index and column.is_numeric) or (column.is_string and column.prefix)

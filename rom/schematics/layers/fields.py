@@ -1,0 +1,187 @@
+"""The layers that keep each field by itself, so that one can be read and written alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rom.encoding.text import as_bytes, as_text
+from rom.encoding.wire import pack
+from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.steps import Check, Step, as_map, new_done_key, objection_of, take
+from rom.schematics.homes import Home
+from rom.schematics.layers.base import PAGE, Layer, Raw, Task, chunked
+from rom.schematics.shapes import shape_of
+
+
+def _names(home: Home) -> tuple[str, ...]:
+    """The fields, the primary key first: an object that lacks it is none."""
+    return tuple(shape_of(home.model).stored)
+
+
+def _there(names: Sequence[str], values: Sequence[bytes | None]) -> Raw | None:
+    return dict(zip(names, values, strict=True)) if values[0] is not None else None
+
+
+def _pages(pks: Sequence[str], width: int) -> list[Sequence[str]]:
+    """Primary keys in parts, each of which has no more values than one command should."""
+    size = max(1, 5 * PAGE // max(width, 1))
+    return [pks[start : start + size] for start in range(0, len(pks), size)]
+
+
+def _dropping(keys: Sequence[bytes]) -> list[Step]:
+    return [(b'DEL', *keys[start : start + PAGE]) for start in range(0, len(keys), PAGE)]
+
+
+class FieldLayer(Layer):
+    """A string `Class:pk:field` for each field of each object."""
+
+    def write(self, task: Task) -> list[Step]:
+        assert task.raw is not None
+        home, pk = task.home, task.pk
+        there = [(name, value) for name, value in task.raw.items() if value is not None]
+        pairs = [part for name, value in there for part in (home.key(pk, name), value)]
+        gone = [home.key(pk, name) for name, value in task.raw.items() if value is None]
+        steps: list[Step] = []
+        for start in range(0, len(pairs), PAGE):
+            steps.append((b'MSET', *pairs[start : start + PAGE]))
+        steps += _dropping(gone)
+        # MSET makes keys stay. Those that are not written, of this object, go or stay with them.
+        keys = [home.key(pk, name) for name in _names(home)]
+        if task.expire is not None:
+            steps.append((b'EXPIRE', b'%d' % task.expire, *keys))
+        elif task.is_partial:
+            steps += [(b'PERSIST', key) for key in keys]
+        return steps
+
+    def remove(self, home: Home, pk: str) -> list[Step]:
+        keys = [home.key(pk, name) for name in reversed(_names(home))]
+        return _dropping(keys)
+
+    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+        return [Check((b'MGET', *(home.key(pk, name) for name in raw)), tuple(raw.values()))]
+
+    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+        if not pks:
+            return []
+        names = _names(home)
+        width = len(names)
+        commands = tuple(
+            Command('MGET', *(home.key(pk, name) for pk in some for name in names))
+            for some in _pages(pks, width)
+        )
+        replies = yield Pipeline(commands)
+        values = [value for reply in replies for value in reply]
+        places = range(0, len(values), width)
+        return [_there(names, values[place : place + width]) for place in places]
+
+    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = shape_of(home.model).pk.stored
+        cursor, keys = yield Command(
+            'SCAN', cursor, 'MATCH', home.pattern(marker), 'COUNT', PAGE, 'TYPE', 'string'
+        )
+        pks = [pk for key in keys if (pk := home.pk_of(key, marker)) is not None]
+        loaded = yield from self.load(home, pks)
+        found = zip(pks, loaded, strict=True)
+        # The marker of another model's object may look like one of ours, but holds another key.
+        return {pk: raw for pk, raw in found if raw and raw[marker] == as_bytes(pk)}, cursor
+
+
+class FieldHashLayer(Layer):
+    """A hash `Class:field` for each field, with the value of each object. The hashes expire."""
+
+    def write(self, task: Task) -> list[Step]:
+        assert task.raw is not None
+        home, pk = task.home, as_bytes(task.pk)
+        steps: list[Step] = []
+        for name, value in task.raw.items():
+            there = (b'HSET', home.hash(name), pk, value) if value is not None else None
+            steps.append(there or (b'HDEL', home.hash(name), pk))
+        if task.expire is not None:
+            hashes = (home.hash(name) for name in _names(home))
+            steps.append((b'EXPIRE', b'%d' % task.expire, *hashes))
+        return steps
+
+    def remove(self, home: Home, pk: str) -> list[Step]:
+        names = reversed(_names(home))
+        return [(b'HDEL', home.hash(name), as_bytes(pk)) for name in names]
+
+    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+        field = as_bytes(pk)
+        return [Check((b'HMGET', home.hash(name), field), (value,)) for name, value in raw.items()]
+
+    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+        if not pks:
+            return []
+        names = _names(home)
+        columns: list[list[bytes | None]] = [[] for _ in names]
+        scripts = tuple(self._reading(home, names, some) for some in _pages(pks, 1))
+        for status, details in (yield Pipeline(scripts)):
+            if status != b'ok':
+                raise objection_of(status, details)
+            for column, values in zip(columns, details, strict=True):
+                column += values
+        return [_there(names, values) for values in zip(*columns, strict=True)]
+
+    def _reading(self, home: Home, names: Sequence[str], pks: Sequence[str]) -> Script:
+        """Several hashes at one moment: a script, for a pipeline would let writers in between."""
+        fields = [as_bytes(pk) for pk in pks]
+        steps: list[Step] = [(b'HMGET', home.hash(name), *fields) for name in names]
+        return Script('steps', home.hash(names[0]), pack(as_map(steps, ())))
+
+    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = home.hash(_names(home)[0])
+        cursor, markers = yield Command('HSCAN', marker, cursor, 'COUNT', PAGE)
+        pks = [as_text(pk) for pk in markers]
+        loaded = yield from self.load(home, pks)
+        return {pk: raw for pk, raw in zip(pks, loaded, strict=True) if raw}, cursor
+
+    def clear(self, home: Home) -> Operation[int]:
+        hashes = [home.hash(name) for name in _names(home)]
+        steps: list[Step] = [(b'HLEN', hashes[0]), *((b'DEL', key) for key in hashes)]
+        count, *_ = yield from take(steps, done_key=new_done_key(as_text(home.set_key)))
+        return int(count)
+
+
+class ObjectHashLayer(Layer):
+    """A hash `Class:pk` for each object, with its fields."""
+
+    def write(self, task: Task) -> list[Step]:
+        assert task.raw is not None
+        key = task.home.key(task.pk)
+        there = [(as_bytes(name), value) for name, value in task.raw.items() if value is not None]
+        gone = [as_bytes(name) for name, value in task.raw.items() if value is None]
+        # A whole object leaves nothing behind: no field that the model has no more, no expiry.
+        steps: list[Step] = [] if task.is_partial else [(b'DEL', key)]
+        steps += chunked(b'HSET', key, [part for pair in there for part in pair])
+        if task.is_partial:
+            steps += chunked(b'HDEL', key, gone)
+        if task.expire is not None:
+            steps.append((b'EXPIRE', b'%d' % task.expire, key))
+        elif task.is_partial:
+            steps.append((b'PERSIST', key))
+        return steps
+
+    def remove(self, home: Home, pk: str) -> list[Step]:
+        return [(b'DEL', home.key(pk))]
+
+    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+        return [Check((b'HMGET', home.key(pk), *map(as_bytes, raw)), tuple(raw.values()))]
+
+    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+        if not pks:
+            return []
+        names = _names(home)
+        fields = [as_bytes(name) for name in names]
+        commands = tuple(Command('HMGET', home.key(pk), *fields) for pk in pks)
+        replies = yield Pipeline(commands)
+        return [_there(names, values) for values in replies]
+
+    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = shape_of(home.model).pk.stored
+        cursor, keys = yield Command(
+            'SCAN', cursor, 'MATCH', home.pattern(), 'COUNT', PAGE, 'TYPE', 'hash'
+        )
+        pks = [pk for key in keys if (pk := home.pk_of(key)) is not None]
+        loaded = yield from self.load(home, pks)
+        found = zip(pks, loaded, strict=True)
+        return {pk: raw for pk, raw in found if raw and raw[marker] == as_bytes(pk)}, cursor

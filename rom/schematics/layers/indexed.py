@@ -1,0 +1,335 @@
+"""The layer that is rom itself: a row and its index entries, written by `lua/commit.lua`.
+
+An object is found by the unique value of its primary key. What its fields have in indexes is
+searched by rom's query engine, in one trip; a condition that no index answers, or not exactly, is
+looked at again here. An object that is to expire has the moment in an index of its own: from then
+on it is found no more, and `sweep` removes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from rom.changes import Change
+from rom.encoding.text import as_bytes, as_text
+from rom.exceptions import DataRaceError, EntityDeletedError, UniqueKeyViolation
+from rom.ops import queries
+from rom.ops.commit import commit, new_done_key
+from rom.ops.entities import load_one, load_unique, take_ids
+from rom.ops.requests import Operation
+from rom.ops.rows import Row
+from rom.ops.steps import Check, Step
+from rom.query.asked import Asked
+from rom.query.builder import Query
+from rom.query.orders import all_ordered
+from rom.query.plan import All, InRange, Node, Not
+from rom.schema import Schema
+from rom.schematics.columns import EXPIRES, columns_of, schema_of, sorts
+from rom.schematics.conditions import EQUAL, Condition
+from rom.schematics.homes import Home
+from rom.schematics.layers.base import Layer, Plan, Primitive, Raw, Task, raced
+from rom.schematics.nodes import node_of
+from rom.schematics.shapes import Field, Shape, shape_of
+
+Found = list[tuple[str, Raw]]
+
+
+class Searched:
+    """What rom's queries take for a model."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+
+def schema_for(home: Home) -> Schema:
+    """The rom schema of a model."""
+    return schema_of(shape_of(home.model), home.prefix)
+
+
+class IndexedLayer(Layer):
+    """A row `Class:<number>` for each object, and indexes."""
+
+    has_indexes = True
+
+    # Into bytes, and back.
+
+    def encode(self, shape: Shape, primitive: Primitive) -> dict[str, bytes | None]:
+        columns = columns_of(shape)
+        found: dict[str, bytes | None] = {}
+        for field in shape.fields.values():
+            column, value = columns[field.name], primitive.get(field.stored)
+            found[field.name] = None if value is None else column.encode(column.check(value))
+        return found
+
+    def decode(self, shape: Shape, raw: Raw, key: str) -> Primitive:
+        columns = columns_of(shape)
+        found: Primitive = {}
+        for field in shape.fields.values():
+            part = raw.get(field.name)
+            value = None if part is None else columns[field.name].read_stored(part, key)
+            found[field.stored] = value
+        return found
+
+    def value_of(self, shape: Shape, field: Field, raw: Raw, key: str) -> Any:
+        part = raw.get(field.name)
+        return None if part is None else columns_of(shape)[field.name].read_stored(part, key)
+
+    def part_of(self, shape: Shape, name: str) -> str:
+        return name
+
+    # Writing: rows, and no commands of its own.
+
+    def write(self, task: Task) -> list[Step]:
+        raise NotImplementedError
+
+    def remove(self, home: Home, pk: str) -> list[Step]:
+        raise NotImplementedError
+
+    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+        raise NotImplementedError
+
+    def plan(self, tasks: Sequence[Task], failed: Exception | None) -> Operation[Plan]:
+        if isinstance(failed, UniqueKeyViolation) and failed.columns != ('pk',):
+            yield from self._evict(tasks, failed)
+        plan = Plan()
+        for schema, some in _by_schema(_merged(tasks)).items():
+            pks = [as_bytes(task.pk) for task in some]
+            rows = yield from load_unique(schema, schema.keys.unique(('pk',)), pks)
+            by_pk = {row.stored.get('pk'): row for row in rows}
+            for task, pk in zip(some, pks, strict=True):
+                change = _change(schema, task, by_pk.get(pk))
+                if change is not None:
+                    plan.changes.append((change, task))
+        if len(plan.changes) > 1:
+            plan.changes = yield from _with_ids(plan.changes)
+        return plan
+
+    def _evict(self, tasks: Sequence[Task], failed: UniqueKeyViolation) -> Operation[None]:
+        """An object that has expired gives up its unique values to who wants them."""
+        for schema in _by_schema(tasks):
+            if schema.keys.namespace != failed.namespace:
+                continue
+            holder = None if failed.holder is None else (yield from load_one(schema, failed.holder))
+            if holder is not None and not _is_expired(holder):
+                raise failed
+            if holder is not None:
+                yield from commit([_removal(schema, holder)], new_done_key(schema))
+
+    def may_try_again(self, task: Task | None, error: Exception) -> bool:
+        return isinstance(error, (DataRaceError, EntityDeletedError, UniqueKeyViolation))
+
+    # Reading.
+
+    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+        schema = schema_for(home)
+        values = [as_bytes(pk) for pk in pks]
+        rows = yield from load_unique(schema, schema.keys.unique(('pk',)), values)
+        there = {row.stored.get('pk'): row.stored for row in rows if not _is_expired(row)}
+        return [there.get(value) for value in values]
+
+    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        found = yield from self._search(home, ())
+        return dict(found), 0
+
+    def find(
+        self, home: Home, conditions: Sequence[Condition]
+    ) -> Operation[tuple[Found, Sequence[Condition]] | None]:
+        for condition in conditions:
+            if condition.field.name == 'pk' and condition.sign == 'in':
+                pks = list(dict.fromkeys(str(value) for value in condition.value))
+                loaded = yield from self.load(home, pks)
+                return [(pk, raw) for pk, raw in zip(pks, loaded, strict=True) if raw], conditions
+            if condition.sign == EQUAL and condition.value is not None:
+                found = yield from self._by_unique(home, condition)
+                if found is not None:
+                    return found, conditions
+        schema = schema_for(home)
+        answers = [node_of(schema, condition) for condition in conditions]
+        nodes = [answer.node for answer in answers if answer.node is not None]
+        if not nodes:
+            return None
+        rest = [c for c, a in zip(conditions, answers, strict=True) if not a.is_exact]
+        return (yield from self._search(home, nodes)), rest
+
+    def _by_unique(self, home: Home, condition: Condition) -> Operation[Found | None]:
+        schema, field = schema_for(home), condition.field
+        column = schema.columns[field.name]
+        if not column.unique:
+            return None
+        value = column.encode(column.check(field.type.to_primitive(condition.value)))
+        rows = yield from load_unique(schema, schema.keys.unique((field.name,)), [value])
+        return _objects(rows)
+
+    def in_order(
+        self,
+        home: Home,
+        conditions: Sequence[Condition],
+        orders: Sequence[str],
+        offset: int,
+        limit: int | None,
+    ) -> Operation[Found | None]:
+        """What all conditions hold for, sorted and cut by the server; None: it cannot do that."""
+        schema = schema_for(home)
+        answers = [node_of(schema, condition) for condition in conditions]
+        names = [name.removeprefix('-') for name in orders]
+        if not all(answer.is_exact for answer in answers):
+            return None
+        if not all(sorts(schema.columns[name]) for name in names):
+            return None
+        nodes = [answer.node for answer in answers if answer.node is not None]
+        asked = Asked(orders=all_ordered(schema, tuple(orders)), offset=offset, count=limit)
+        return (yield from self._search(home, nodes, asked))
+
+    def _search(
+        self, home: Home, nodes: Sequence[Node], asked: Asked | None = None
+    ) -> Operation[Found]:
+        schema = schema_for(home)
+        where = All((*nodes, _not_expired(schema)))
+        asked = asked or Asked()
+        query: Query[Any] = Query(
+            Searched(schema),  # type: ignore[arg-type]
+            Asked(where=where, orders=asked.orders, offset=asked.offset, count=asked.count),
+        )
+        rows = yield from queries.search(query)
+        return _objects(rows)
+
+    def sweep(self, home: Home, limit: int | None, batch: int) -> Operation[int]:
+        """Remove what has expired; returns how much that was."""
+        schema, done = schema_for(home), 0
+        while limit is None or done < limit:
+            count = batch if limit is None else min(batch, limit - done)
+            node = _expired(schema)
+            query: Query[Any] = Query(
+                Searched(schema),  # type: ignore[arg-type]
+                Asked(where=All((node,)), count=count),
+            )
+            rows = yield from queries.search(query)
+            if not rows:
+                break
+            done += yield from _remove_expired(schema, rows)
+        return done
+
+
+def _objects(rows: Sequence[Row]) -> Found:
+    found = ((row.stored.get('pk'), row) for row in rows if not _is_expired(row))
+    return [(as_text(pk), row.stored) for pk, row in found if pk is not None]
+
+
+def _remove_expired(schema: Schema, rows: Sequence[Row]) -> Operation[int]:
+    """Remove rows if they still are as they were found: one may have been given more time."""
+    try:
+        yield from commit(
+            [_removal(schema, row, careful=True) for row in rows], new_done_key(schema)
+        )
+    except DataRaceError:
+        if len(rows) == 1:
+            return 0
+        half = len(rows) // 2
+        first = yield from _remove_expired(schema, rows[:half])
+        return first + (yield from _remove_expired(schema, rows[half:]))
+    return len(rows)
+
+
+def _removal(schema: Schema, row: Row, careful: bool = False) -> Change:
+    rests_on = (EXPIRES,) if careful else ()
+    return Change(schema, 'delete', row.id, row.stored, {}, {}, rests_on=rests_on)
+
+
+def _expired(schema: Schema) -> Node:
+    now = repr(time.time()).encode('ascii')
+    return InRange(schema.keys.scores(EXPIRES), b'-inf', now)
+
+
+def _not_expired(schema: Schema) -> Node:
+    return Not(_expired(schema))
+
+
+def _is_expired(row: Row) -> bool:
+    moment = row.stored.get(EXPIRES)
+    return moment is not None and float(moment) <= time.time()
+
+
+def _by_schema(tasks: Sequence[Task]) -> dict[Schema, list[Task]]:
+    found: dict[Schema, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(schema_for(task.home), []).append(task)
+    return found
+
+
+def _merged(tasks: Sequence[Task]) -> list[Task]:
+    """One task an object: what is written last counts, and what the first expects to find."""
+    found: dict[tuple[Any, str, str], Task] = {}
+    for task in tasks:
+        place = (task.home.model, task.home.prefix, task.pk)
+        before = found.get(place)
+        if before is not None:
+            task = _both(before, task)
+        found[place] = task
+    return list(found.values())
+
+
+def _both(first: Task, second: Task) -> Task:
+    raw = second.raw
+    if second.is_partial and raw is not None:
+        if first.raw is None:
+            raise raced(second)
+        raw = {**first.raw, **raw}
+    return Task(
+        second.layer,
+        second.home,
+        second.pk,
+        raw,
+        first.is_partial and second.is_partial,
+        first.is_careful or second.is_careful,
+        first.seen if first.is_careful else second.seen,
+        second.expire,
+    )
+
+
+def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
+    """The change that a task means, on the row as it was found."""
+    there = row if row is not None and not _is_expired(row) else None
+    if task.raw is None:
+        return None if row is None else _removal(schema, row)
+    if task.is_partial and there is None:
+        raise raced(task)
+    if task.is_careful and _has_changed(task, there):
+        raise raced(task)
+    wanted: dict[str, bytes | None] = dict(task.raw)
+    wanted[EXPIRES] = None
+    if task.expire is not None:
+        wanted[EXPIRES] = repr(time.time() + task.expire / 1000).encode('ascii')
+    if row is None:
+        present = {name: value for name, value in wanted.items() if value is not None}
+        return Change(schema, 'insert', None, {}, present, {})
+    differing = {name: value for name, value in wanted.items() if row.stored.get(name) != value}
+    # The whole object is written, even where it is so already: what others write meanwhile must
+    # not be mixed with it.
+    rests_on = () if task.is_partial and not task.is_careful else tuple(task.raw)
+    return Change(schema, 'update', row.id, row.stored, differing, {}, rests_on=rests_on)
+
+
+def _has_changed(task: Task, row: Row | None) -> bool:
+    if task.seen is None or row is None:
+        return (task.seen is None) != (row is None)
+    assert task.raw is not None
+    return any(row.stored.get(name) != task.seen.get(name) for name in task.raw)
+
+
+def _with_ids(changes: list[tuple[Change, Task]]) -> Operation[list[tuple[Change, Task]]]:
+    """Of several changes, those that make a row need to know its number."""
+    counts: dict[Schema, int] = {}
+    for change, _ in changes:
+        if change.kind == 'insert':
+            counts[change.schema] = counts.get(change.schema, 0) + 1
+    if not counts:
+        return changes
+    taken = yield from take_ids(counts)
+    ids = {schema: iter(numbers) for schema, numbers in taken.items()}
+    return [
+        (replace(change, id=next(ids[change.schema])) if change.kind == 'insert' else change, task)
+        for change, task in changes
+    ]

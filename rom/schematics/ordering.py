@@ -1,0 +1,51 @@
+"""Ordering: filtered objects, sorted on the server where it can, else here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rom.ops.requests import Operation
+from rom.schematics.conditions import Condition, unknown_field
+from rom.schematics.homes import Home
+from rom.schematics.layers.indexed import IndexedLayer
+from rom.schematics.reading import made_in_turn, search
+from rom.schematics.shapes import Shape, shape_of
+
+
+def in_order(
+    layer: IndexedLayer,
+    home: Home,
+    conditions: Sequence[Condition],
+    orders: Sequence[str],
+    offset: int,
+    limit: int | None,
+) -> Operation[list[Any]]:
+    """The objects for which all conditions hold, sorted and cut.
+
+    Raises:
+        ValueError: no such field, or none named.
+        StrictPerformanceException: all would have to be read.
+    """
+    _check(shape_of(home.model), orders, offset, limit)
+    found = yield from layer.in_order(home, conditions, orders, offset, limit)
+    if found is not None:
+        return made_in_turn(layer, home, found)
+    objects = yield from search(layer, home, conditions)
+    for order in reversed(orders):
+        name = order.removeprefix('-')
+        there = [one for one in objects if one[name] is not None]
+        there.sort(key=lambda one, name=name: one[name], reverse=order != name)  # type: ignore[misc]
+        objects = there + [one for one in objects if one[name] is None]
+    return objects[offset : None if limit is None else offset + limit]
+
+
+def _check(shape: Shape, orders: Sequence[str], offset: int, limit: int | None) -> None:
+    names = [order.removeprefix('-') for order in orders]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f'{shape.model.__name__}.ordered(): name each field to sort by once')
+    for name in names:
+        if name not in shape.fields:
+            raise ValueError(unknown_field(shape, name, ' to sort by'))
+    if offset < 0 or (limit is not None and limit < 0):
+        raise ValueError(f'{shape.model.__name__}.ordered(): offset and limit are 0 or more')

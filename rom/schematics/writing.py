@@ -1,0 +1,103 @@
+"""Writing: any number of objects, of any layers, all or none. Operations, as in `rom.ops`.
+
+Each layer says how its tasks are carried out, in pure data; one call of a script does it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rom.exceptions import CorruptRowError, ORMError, ServerError
+from rom.ops import steps
+from rom.ops.commit import MOST_TRIES, commit, new_done_key
+from rom.ops.requests import Operation
+from rom.schematics.homes import Home
+from rom.schematics.layers.base import PAGE, Layer, Plan, Task, raced
+from rom.schematics.reading import misplaced, scan
+
+
+def write(tasks: Sequence[Task]) -> Operation[None]:
+    """Carry out tasks, all or none.
+
+    Raises:
+        DataRaceError: an object is not what it was when it was read, and that was asked for.
+        NotFound: fields were to be written of an object that is not there.
+        UniqueKeyViolation, CorruptRowError: nothing was written.
+    """
+    failed: Exception | None = None
+    for _ in range(MOST_TRIES):
+        plan = Plan()
+        try:
+            for layer, some in _by_layer(tasks).items():
+                plan.add((yield from layer.plan(some, failed)))
+            return (yield from _carry_out(plan))
+        except steps.Differs as error:
+            raise raced(plan.checks[error.place][1]) from None
+        except ServerError as error:
+            raise misplaced(error, tasks[0].home, tasks[0].pk) from None
+        except ORMError as error:
+            failed = error
+            task = _subject(error, plan)
+            if task is None or not task.layer.may_try_again(task, error):
+                raise
+    raise ServerError(
+        f'{MOST_TRIES} tries to write {tasks[0].name} each met a new change of it; find out which '
+        'program writes it without pause'
+    )
+
+
+def _by_layer(tasks: Sequence[Task]) -> dict[Layer, list[Task]]:
+    found: dict[Layer, list[Task]] = {}
+    for task in tasks:
+        found.setdefault(task.layer, []).append(task)
+    return found
+
+
+def _carry_out(plan: Plan) -> Operation[None]:
+    checks = [check for check, _ in plan.checks]
+    if not plan.changes:
+        # Written twice, plain commands leave what they left the first time; a check would not
+        # pass again.
+        head = plan.checks[0][1].home.prefix if checks else ''
+        done_key = steps.new_done_key(head) if checks else None
+        yield from steps.take(plan.steps, checks, done_key)
+        return
+    changes = [change for change, _ in plan.changes]
+    also = steps.as_map(plan.steps, checks) if plan.steps or checks else None
+    yield from commit(changes, new_done_key(changes[0].schema), also=also)
+
+
+def _subject(error: ORMError, plan: Plan) -> Task | None:
+    """Which task a commit's objection is about."""
+    place = (getattr(error, 'namespace', None), getattr(error, 'id', None))
+    for change, task in plan.changes:
+        if (change.schema.keys.namespace, change.id) == place:
+            return task
+    return None
+
+
+def remove_all(layer: Layer, home: Home) -> Operation[int]:
+    """Remove all objects of a model; returns how many there were.
+
+    Raises:
+        CorruptRowError: one cannot be read, and may be another program's; the others are gone.
+    """
+    clearing = layer.clear(home)
+    if clearing is not None:
+        return (yield from clearing)
+    found = yield from scan(layer, home)
+    broken: CorruptRowError | None = None
+    count = 0
+    for start in range(0, len(found), PAGE):
+        tasks = []
+        for pk, raw in found[start : start + PAGE]:
+            try:
+                if layer.owns(home, pk, raw):
+                    tasks.append(Task(layer, home, pk))
+            except CorruptRowError as error:
+                broken = error
+        yield from write(tasks)
+        count += len(tasks)
+    if broken is not None:
+        raise broken
+    return count

@@ -1,0 +1,64 @@
+"""The names of keys, without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from schematics import models, types
+
+from rom.schematics import SimpleRedisMixin
+from rom.schematics.homes import Home
+
+
+def home(**body: Any) -> Home:
+    body = {'pk': types.StringType(), **body}
+    kind: Any = type(models.Model)('Ice', (models.Model, SimpleRedisMixin), body)
+    return Home(kind())
+
+
+def test_as_the_contract_has_them() -> None:
+    plain = home()
+    assert plain.key('x') == b'Ice:x'
+    assert plain.key('x', 'field') == b'Ice:x:field'
+    assert plain.hash('field') == b'Ice:field'
+    assert plain.pattern() == b'Ice:*'
+    assert plain.pattern('pk') == b'Ice:*:pk'
+    assert plain.pk_of(b'Ice:a:b') == 'a:b'
+    assert plain.pk_of(b'Ice:a:b:pk', 'pk') == 'a:b'
+
+
+@pytest.mark.parametrize('key', [b'Ice:', b'IceCream:x', b'ice:x', b'Ice:\xff', b'x'])
+def test_keys_of_others(key: bytes) -> None:
+    assert home().pk_of(key) is None
+
+
+def test_a_prefix_is_no_pattern() -> None:
+    assert home(__prefix__='a[b]*?\\').pattern() == b'a\\[b\\]\\*\\?\\\\:*'
+
+
+def test_a_model_may_say_otherwise() -> None:
+    class Turned:
+        @property
+        def key(self) -> str:
+            return f'{self.pk}@{self.__prefix__}'  # type: ignore[attr-defined]
+
+    turned = home(key=Turned.key, __set_key__=property(lambda self: self.shop), shop='s')
+    assert (turned.key('x'), turned.set_key) == (b'x@Ice', b's')
+    assert turned.pattern() == b'*@Ice'
+    assert turned.pk_of(b'x@Ice') == 'x'
+
+
+def test_the_primary_key_must_be_in_the_key() -> None:
+    with pytest.raises(TypeError, match='must hold the primary key'):
+        home(key='always the same')
+
+
+def test_asking_leaves_the_object_as_it_was() -> None:
+    body = {'pk': types.StringType()}
+    kind: Any = type(models.Model)('Ice', (models.Model, SimpleRedisMixin), body)
+    for given in ({}, {'pk': 'x'}):
+        one = kind(given)
+        before = dict(one._data.converted)
+        Home(one)
+        assert dict(one._data.converted) == before
