@@ -6,6 +6,7 @@
 --
 -- Request: head, live, counter = what the rows' keys begin with; keys
 --          where    = a node: see lib/filters
+--          expiry   = index of when entities expire: those that have are left out; or none
 --          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
 --          skip     = how many matches to leave out
 --          need     = how many are wanted; absent: all
@@ -26,6 +27,7 @@
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
 -- @include lib/ask
+-- @include lib/expiry
 -- @include lib/ids
 -- @include lib/trees
 -- @include lib/walks
@@ -52,12 +54,22 @@ local function by_size(parts)
     return sorted
 end
 
+-- A part for what has not expired; none where the index says that all has not, as it usually does.
+local function open_unexpired(model)
+    local expired = {kind = 'range', key = request.expiry, low = '-inf', high = now()}
+    if size_of(model, expired) > 0 then
+        return {kind = 'not', node = expired, size = math.max(model.span - expired.size, 1)}
+    end
+end
+
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
+    model.unexpired = request.expiry and open_unexpired(model)
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local wanted = request.skip + (request.need or math.huge)
     size_of(model, where)
+    parts[#parts + 1] = model.unexpired  -- the last, for a position names a part by its place
     return {
         model = model,
         parts = parts,
@@ -140,16 +152,21 @@ local function begin_sorted(search, strings)
     return {mode = 'sort', part = driver}
 end
 
--- A count that needs no look at single ids.
+-- A count that needs no look at single ids, but for those that have expired.
 local function count_at_once(search)
-    local part = search.parts[1]
-    if not part then
-        return search.model.bytes and search.model.span
+    local model, part = search.model, search.parts[1]
+    local expired = model.unexpired and model.unexpired.node
+    local filters = #search.parts - (expired and 1 or 0)
+    if filters == 0 then
+        return model.bytes and model.span - (expired and expired.size or 0)
     end
     local is_plain = part.kind == 'set'
         or part.kind == 'range' and not part.exact
         or part.kind == 'lex' and part.field and part.plain
-    return #search.parts == 1 and is_plain and part.size
+    if filters > 1 or not is_plain or expired and expired.size > search.small then
+        return false
+    end
+    return part.size - (expired and #keep(model, part, COLLECT.range(model, expired)) or 0)
 end
 
 -- Where a later call goes on: without what only holds now.

@@ -49,6 +49,8 @@ class Change:
         forced: write even though another writer was there, or the old values make no sense.
         stale: entries that were found, and go unless the row implies them.
         freed: unique values that were found to be the row's, and go unless it has them.
+        expired: the row has expired, and is written all the same; it claims no unique value then,
+            for others may have taken it.
     """
 
     schema: Schema
@@ -62,6 +64,7 @@ class Change:
     rests_on: tuple[str, ...] = ()
     stale: Mapping[Entry, bytes | None] = field(default_factory=dict)
     freed: tuple[Entry, ...] = ()
+    expired: bool = False
 
     @property
     def outcome(self) -> dict[str, bytes]:
@@ -171,7 +174,10 @@ def _write(
     change: Change, old: Entries, new: Entries, read: set[str], extra: Mapping[str, bytes | None]
 ) -> Write:
     schema = change.schema
+    read = read.union(change.rests_on)
     released, claimed = _unique_changes(change, read)
+    if change.expired:
+        claimed = ()
     becomes: dict[str, bytes | None] = {**change.wanted, **extra}
     if change.kind == 'insert':
         becomes.pop(schema.primary, None)

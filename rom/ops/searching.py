@@ -153,6 +153,7 @@ class Search:
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
             'order': self._order(),
+            'expiry': None if self._expiry is None else keys.scores(self._expiry),
             'skip': cursor.skip,
             'need': need,
             'want': want,
@@ -163,6 +164,11 @@ class Search:
             'chunk': bounds.chunk,
             'position': cursor.position or None,
         }
+
+    @property
+    def _expiry(self) -> str | None:
+        """The column that leaves entities out."""
+        return None if self.asked.with_expired else self.schema.expiry
 
     def _order(self) -> dict[str, Any] | None:
         return None if self.order is None or self.order.kind == 'stored' else self.order.as_map()
@@ -176,7 +182,10 @@ class Search:
         """
         names = names or self.names
         fields = [as_bytes(name) for name in names]
-        head, page = self.schema.keys.head, self.bounds.page
+        request: dict[str, Any] = {'head': self.schema.keys.head, 'fields': fields}
+        if self._expiry is not None:
+            request['expiry'] = as_bytes(self._expiry)
+        page = self.bounds.page
         rows: list[Row] = []
         broken: list[bytes] = []
         for start in range(0, len(ids), page * _PAGES):
@@ -185,10 +194,7 @@ class Search:
                 for first in range(start, min(start + page * _PAGES, len(ids)), page)
             ]
             replies = yield Pipeline(
-                tuple(
-                    self._script('load', {'head': head, 'fields': fields, 'ids': some})
-                    for some in pages
-                )
+                tuple(self._script('load', {**request, 'ids': some}) for some in pages)
             )
             for found, values, unreadable_ids in replies:
                 rows += self._rows(names, found, values)
@@ -231,7 +237,8 @@ def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
     )
 
 
-def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+def wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+    """The error for a key that should be an index and is none."""
     name = key.decode('utf-8', 'surrogateescape')
     return CorruptRowError(
         f'{name} should be an index of {schema.name}, and holds something of another type; '
@@ -241,6 +248,6 @@ def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
 
 
 _ERRORS: dict[bytes, Callable[[Schema, bytes], Exception]] = {
-    b'wrong type': _wrong_type,
+    b'wrong type': wrong_type,
     b'too many ids': _too_many_ids,
 }

@@ -21,6 +21,7 @@ class Asked:
         count: at most so many come; None: all.
         selection: plain data instead of entities.
         loads: the relations to load as well.
+        with_expired: entities that have expired are found, too.
     """
 
     where: All = EVERYTHING
@@ -29,6 +30,7 @@ class Asked:
     count: int | None = None
     selection: Selection | None = None
     loads: tuple[str, ...] = ()
+    with_expired: bool = False
 
 
 NOTHING_SAID = Asked()

@@ -326,6 +326,22 @@ class AsyncSession(UnitOfWork):
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
 
+    async def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            await s.expire(Login, limit=10_000)
+        """
+        return await self._run(self._expire(model, limit, blocksize, on_delete, hooks))
+
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.
 

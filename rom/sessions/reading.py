@@ -41,14 +41,19 @@ class Reading(Known):
         if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
             return (yield from self._get_many(model, [_as_id(model, id) for id in ids]))
         id = _as_id(model, ids)
-        known = self._identity.find(f'{model._namespace}:{id}')
+        known = self._find(model, id)
         if known is not None:
             return known
         row = yield On(model, entities.load_one(model._schema, id))
         return None if row is None else self._adopt(model, row)
 
+    def _find(self, model: type[Model], id: int) -> Model | None:
+        """The entity that is known, unless only the server knows whether it has expired."""
+        known = self._identity.find(f'{model._namespace}:{id}')
+        return None if known is not None and known._seems_expired else known
+
     def _get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
-        known: dict[int, Any] = {id: self._identity.find(f'{model._namespace}:{id}') for id in ids}
+        known: dict[int, Any] = {id: self._find(model, id) for id in ids}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
             rows = yield from self._rows(model, entities.load(model._schema, missing))
@@ -195,7 +200,7 @@ class Reading(Known):
             row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
             if row is None:
                 raise EntityDeletedError(
-                    f'{entity._key} is gone: another writer deleted it',
+                    f'{entity._key} is gone: another writer deleted it, or it has expired',
                     entity._namespace,
                     entity._id,
                 )

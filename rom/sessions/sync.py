@@ -316,6 +316,22 @@ class Session(UnitOfWork):
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
 
+    def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            session.expire(Login, limit=10_000)
+        """
+        return self._run(self._expire(model, limit, blocksize, on_delete, hooks))
+
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now. Reading ``entity.id`` does that by itself.
 

@@ -20,6 +20,7 @@ class User(rom.Model):
     wakes = rom.Time()
     digest = rom.String()
     notes = rom.Json(default=dict)
+    until = rom.ExpireAt(default=datetime.timedelta(days=1))
 
 
 def columns_and_values(user: User) -> None:
@@ -36,6 +37,9 @@ def columns_and_values(user: User) -> None:
     assert_type(user.wakes, datetime.time | None)
     assert_type(user.digest, bytes | None)
     assert_type(user.notes, Any | None)
+    assert_type(user.until, datetime.datetime | None)
+    user.until = datetime.timedelta(hours=1)
+    user.until = 5  # type: ignore[assignment]
     user.age = 5
     user.age = None
     user.age = 'five'  # type: ignore[assignment]
@@ -52,6 +56,8 @@ def reading() -> None:
     assert_type(query.get(), User)
     assert_type(query.ids(), list[int])
     assert_type(query.delete(), int)
+    assert_type(query.with_expired().all(), list[User])
+    assert_type(rom.util.expire(User, limit=5), int)
     assert_type(query.cached_result(30), str)
     assert_type(query.iter_result(), Iterator[User])
     assert_type(User.does_not_startwith('name', ['a']), Iterator[User])
