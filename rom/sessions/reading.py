@@ -75,12 +75,13 @@ class Reading(Known):
 
     def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
         column: Any = model._columns[name]
-        if isinstance(wanted, tuple) and not column.is_string:
+        if isinstance(wanted, tuple):
             raise QueryError(
                 f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
-                'of values; for a range declare it with index=True too and pass _numeric=True'
+                'of values, and no tuple; for a range of numbers declare it with index=True too, '
+                'and pass _numeric=True'
             )
-        several = isinstance(wanted, (list, tuple, set, frozenset))
+        several = isinstance(wanted, (list, set, frozenset))
         try:
             asked = wanted if several else [wanted]
             if column.is_relation:
