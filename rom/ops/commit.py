@@ -138,5 +138,10 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
 def _on_fresh_row(change: Change) -> Operation[Change]:
     assert change.id is not None
     row = yield from load_one(change.schema, change.id)
-    # A row that is gone by now is the script's to find out.
-    return replace(change, stored=row.stored if row else {})
+    # A row that is gone by now is the script's to find out; and so is what the change rests on,
+    # should that have changed in the meantime.
+    fresh = row.stored if row else {}
+    if not change.forced:
+        kept = (*change.wanted, *change.rests_on)
+        fresh = present({**fresh, **{name: change.stored.get(name) for name in kept}})
+    return replace(change, stored=fresh)
