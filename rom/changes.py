@@ -117,7 +117,9 @@ class RowValues(Mapping[str, Any]):
         if raw is None:
             return None
         try:
-            return column.read_stored(raw, self._schema.keys.namespace)
+            id = self._known.get(self._schema.primary)
+            namespace = self._schema.keys.namespace
+            return column.read_stored(raw, namespace if id is None else f'{namespace}:{id}')
         except CorruptRowError:
             if self._lenient:
                 return None
@@ -196,13 +198,14 @@ def _write(
 def _expected(
     change: Change, becomes: Mapping[str, bytes | None], read: set[str]
 ) -> dict[str, bytes | None]:
-    """The columns to compare: those written, those the outcome depends on, and 1.x's list.
+    """The columns to compare: those written, those the outcome rests on, and 1.x's list.
 
     The list is compared even where there was none, so that one that 1.x has written since is seen.
     """
     if change.kind == 'insert':
         return {}
-    others = sorted((read | {INDEX_DATA}) - becomes.keys() - {change.schema.primary})
+    rests_on = read.union(change.rests_on, [INDEX_DATA])
+    others = sorted(rests_on - becomes.keys() - {change.schema.primary})
     return {name: change.stored.get(name) for name in (*becomes, *others)}
 
 

@@ -149,17 +149,16 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
     is_ours = not differing.isdisjoint({*change.wanted, *change.rests_on})
     if is_ours and not change.forced:
         return None
-    fresh = yield from _on_fresh_row(change)
-    return None if not change.forced and fresh.stored and _is_moved(change, fresh) else fresh
-
-
-def _is_moved(change: Change, fresh: Change) -> bool:
-    """What the change rests on was changed too, between the objection and the look."""
-    return any(fresh.stored.get(name) != change.stored.get(name) for name in change.rests_on)
+    return (yield from _on_fresh_row(change))
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:
     assert change.id is not None
     row = yield from load_one(change.schema, change.id, with_expired=True)
-    # A row that is gone by now is the script's to find out.
-    return replace(change, stored=row.stored if row else {})
+    # A row that is gone by now is the script's to find out; and so is what the change rests on,
+    # should that have changed in the meantime.
+    fresh = row.stored if row else {}
+    if not change.forced:
+        kept = (*change.wanted, *change.rests_on)
+        fresh = present({**fresh, **{name: change.stored.get(name) for name in kept}})
+    return replace(change, stored=fresh)

@@ -16,8 +16,8 @@ from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
 from rom.query.near import nearby
-from rom.query.orders import ordered
-from rom.query.plan import All, Node
+from rom.query.orders import all_ordered
+from rom.query.plan import All, Mark, Node
 from rom.query.selection import Factory, Selection, as_dicts
 from rom.query.strings import alike, ending, not_ending, not_starting, starting
 from rom.schema import Schema
@@ -228,18 +228,19 @@ class Narrowing(Generic[R_co]):
         node = nearby(self.schema, name, lon, lat, radius, unit, count)
         return self._with(where=All((*self.asked.where.nodes, node)))
 
-    def order_by(self, column: str) -> Self:
+    def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.
 
-        Entities without a value come at the end, either way round. Equal values are in the order of
-        ids.
+        What the first column leaves equal is sorted by the second, and so on; in the end by id, in
+        the direction of the last column. Entities without a value come at the end, either way
+        round.
 
         Args:
-            column: its name, ``'-name'`` for the largest first; or ``'name:x'``, the number that a
-                keygen calls ``x``.
+            *columns: their names, ``'-name'`` for the largest first; or ``'name:x'``, the number
+                that a keygen calls ``x``.
 
         Raises:
-            QueryError: an unknown column, or one without any index.
+            QueryError: no column, one twice, an unknown one, or one without any index.
 
         Warns:
             UserWarning: a text column whose index does not sort: all results are read, and sorted
@@ -247,9 +248,9 @@ class Narrowing(Generic[R_co]):
 
         Example::
 
-            User.query.order_by('-age')
+            User.query.order_by('city', '-age')
         """
-        return self._with(orders=(ordered(self.schema, column),))
+        return self._with(orders=all_ordered(self.schema, columns))
 
     def limit(self, offset: int, count: int) -> Self:
         """Leave out the first results, and stop after so many; the last call counts.
@@ -312,6 +313,10 @@ class Narrowing(Generic[R_co]):
         """The same, with its first so many results only."""
         count = self.asked.count
         return self._with(count=most if count is None else min(count, most))
+
+    def marked(self, mark: Mark | None) -> Self:
+        """The same, with what comes after a mark."""
+        return self._with(mark=mark)
 
     def entities(self) -> Query[Any]:
         """The same, with entities as results, and without what they refer to."""

@@ -249,7 +249,7 @@ class Deleting(Writing):
         """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
         query, cursor, total = query.entities(), None, 0
         while True:
-            block, cursor = yield from self._page(query, cursor, blocksize)
+            block, cursor = yield from self._block(query, cursor, blocksize)
             yield from self._delete(block)
             total += len(block)
             if cursor is None:

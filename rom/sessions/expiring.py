@@ -24,14 +24,14 @@ from rom.model import Model
 from rom.ops.expiring import due
 from rom.ops.rows import Row
 from rom.sessions.deleting import Doomed, Manner, Place
-from rom.sessions.transferring import Transferring
+from rom.sessions.updating import Updating
 from rom.sessions.work import On, Work
 
 # What is wrong with one row, and no reason not to remove the others.
 _OF_ONE_ROW = (CorruptRowError, InvalidColumnValue, RestrictError, UniqueKeyViolation)
 
 
-class Expiring(Transferring):
+class Expiring(Updating):
     """Removes what has expired."""
 
     def _expire(

@@ -9,5 +9,5 @@ class UnitOfWork(Expiring):
     """Knows entities, and writes what changed of them, all or nothing.
 
     Each part stands on the one before: known, reading, relating, writing, deleting,
-    transferring, expiring.
+    transferring, updating, expiring.
     """

@@ -143,7 +143,7 @@ def test_everything_of_a_query(raw: redis.Redis, ask: Any, bounds: Bounds) -> No
     assert crowd.ids(query, bounds) == expected
     assert crowd.count(query, bounds) == len(expected)
     assert crowd.count(query.with_expired(), bounds) == len(every)
-    assert [id for page in crowd.pages(query, 70, bounds) for id in page] == expected
+    assert [id for page in crowd.blocks(query, 70, bounds) for id in page] == expected
     assert crowd.ids(query.limit(7, 20), bounds) == expected[7:27]
     assert crowd.driver.run(queries.exists(query, bounds)) == bool(expected)
     assert crowd.driver.run(queries.ids(query)) == expected
@@ -204,7 +204,7 @@ def test_rows_that_expire_between_pages_are_left_out(raw: redis.Redis) -> None:
     pages = []
     cursor = None
     while cursor is not None or not pages:
-        rows, cursor = crowd.driver.run(queries.page(crowd.query, cursor, 500))
+        rows, cursor = crowd.driver.run(queries.block(crowd.query, cursor, 500))
         pages.append([row.id for row in rows])
         raw.hset('Thing:1999', 'until', '5.0')
         raw.zadd('Thing:until:idx', {'1999': 5})
@@ -222,7 +222,7 @@ def test_pages_while_others_expire(raw: redis.Redis, ask: Any) -> None:
     found: list[int] = []
     cursor = None
     while True:
-        rows, cursor = crowd.driver.run(queries.page(ask(crowd.query), cursor, 50, bounds))
+        rows, cursor = crowd.driver.run(queries.block(ask(crowd.query), cursor, 50, bounds))
         found += [row.id for row in rows]
         if cursor is None or not expected:
             break
