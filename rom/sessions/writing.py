@@ -142,8 +142,12 @@ class Writing(Relating):
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
     """Entities that are on one connection, each once, in their order, and a model of theirs."""
     groups: dict[int, list[Model]] = {}
+    of_model: dict[type[Model], list[Model]] = {}
     for entity in {id(entity): entity for entity in chosen}.values():
-        groups.setdefault(id(entity._connection), []).append(entity)
+        model = type(entity)
+        if model not in of_model:
+            of_model[model] = groups.setdefault(id(model._connection), [])
+        of_model[model].append(entity)
     for group in groups.values():
         yield type(group[0]), group
 
@@ -153,6 +157,9 @@ def with_referred(chosen: Iterable[Model]) -> list[Model]:
     ordered: dict[int, Model] = {}
     met: set[int] = set()
     for first in chosen:
+        if not first._schema.relations:
+            ordered[id(first)] = first
+            continue
         waiting = [first] if id(first) not in met else []
         while waiting:  # no recursion: a chain may be longer than Python's stack is deep
             entity = waiting[-1]
