@@ -6,12 +6,17 @@
 --
 -- Request: head, live, counter = what the rows' keys begin with; keys
 --          where    = a node: see lib/filters
---          order    = {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
+--          expiry   = index of when entities expire: those that have are left out; or none
+--          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
+--          mark     = {id, places}: only what comes after that; see lib/groups; or none. With a
+--                     mark and no order, matches come in the order of ids
 --          skip     = how many matches to leave out
 --          need     = how many are wanted; absent: all
---          want     = 'rows', 'ids' or 'count'
+--          want     = 'rows', 'ids', 'count' or 'tally'
 --          fields   = list of the columns to read of a row
---          page     = at most so many rows come; of further matches, the ids
+--          tally    = {field, way, alone}: see lib/tally; `alone`: only what one call finds by
+--                     itself is tallied, for the next ones might find the same ids
+--          page     = at most so many rows come, or are tallied; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
 --          budget   = after so many candidates the script ends, and says where to go on
 --          chunk    = so many candidates are looked at first, more each time; absent: by `need`
@@ -19,13 +24,15 @@
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
 --          list of ids, flat list of their values, list of ids whose key holds no row,
---          list of the ids of further matches; of all, when no rows are wanted
+--          list of the ids of further matches; of all, when no rows are wanted.
+--          Of a tally: no ids and, instead of the values, the tally
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
 --          'wrong type', key   this key holds something else
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
 -- @include lib/ask
+-- @include lib/expiry
 -- @include lib/ids
 -- @include lib/trees
 -- @include lib/walks
@@ -33,6 +40,7 @@
 -- @include lib/order
 -- @include lib/sort
 -- @include lib/rows
+-- @include lib/tally
 
 local SPARSE = 16           -- rather gather one id of so many than walk through all
 local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
@@ -43,36 +51,43 @@ local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
 
-local function by_size(parts)
-    local sorted = {}
-    for index, part in ipairs(parts) do
-        sorted[index] = part
+-- A part for what has not expired; none where the index says that all has not, as it usually does.
+local function open_unexpired(model)
+    local expired = {kind = 'range', key = request.expiry, low = '-inf', high = now()}
+    if size_of(model, expired) > 0 then
+        return {kind = 'not', node = expired, size = math.max(model.span - expired.size, 1)}
     end
-    table.sort(sorted, function(a, b) return a.size < b.size end)
-    return sorted
 end
 
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
+    model.unexpired = request.expiry and open_unexpired(model)
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local wanted = request.skip + (request.need or math.huge)
     size_of(model, where)
+    parts[#parts + 1] = model.unexpired  -- the last, for a position names a part by its place
     return {
         model = model,
         parts = parts,
         by_size = by_size(parts),
         where = where,
         collectable = is_collectable({kind = 'and', nodes = parts}),
-        order = request.order,
+        orders = request.orders or {},
+        level = 1,
+        order = request.orders and request.orders[1],
+        mark = request.mark,
         sink = new_sink(request.skip, request.need),
         only_count = request.want == 'count',
+        any_order = request.want == 'count' or request.want == 'tally',
         small = request.small,
         large = request.budget,
         wanted = wanted,
-        chunk = request.chunk
-            or math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
-        looked = 0,
+        pace = {
+            chunk = request.chunk
+                or math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
+            looked = 0,
+        },
         seen = {},
     }
 end
@@ -108,18 +123,19 @@ end
 local function begin_unsorted(search)
     local driver = search.driver
     local part = driver and search.parts[driver]
+    local along_ids = {mode = 'ids', from = search.mark and search.mark.id}
     if not part then
-        return {mode = 'ids'}
-    elseif part.kind == 'range' or part.kind == 'lex' then
+        return along_ids
+    elseif (part.kind == 'range' or part.kind == 'lex') and not search.mark then
         return {mode = 'index', part = driver}
     end
     local span = search.model.span
     local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
     local is_small = part.size <= search.small or is_sparse
     if not is_small then
-        return {mode = 'ids'}
+        return along_ids
     elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
-        return {mode = 'ids'}, part.size
+        return along_ids, part.size
     end
     return {mode = 'gather', part = driver}
 end
@@ -129,27 +145,32 @@ local function begin_sorted(search, strings)
     local order, driver = search.order, search.driver
     local part = driver and search.parts[driver]
     if not part or order.part and #search.parts == 1 then
-        return {mode = 'order'}
+        return begin_order(search)
     elseif strings and order.part ~= driver then
         return {mode = 'sort', part = driver}
     elseif part.size > search.small then
-        return {mode = 'order'}
+        return begin_order(search)
     elseif length_of_walk(search, order.stop - order.first, order.part) * WALK_COST < part.size then
-        return {mode = 'order'}, 2 * part.size
+        return begin_order(search), 2 * part.size
     end
     return {mode = 'sort', part = driver}
 end
 
--- A count that needs no look at single ids.
+-- A count that needs no look at single ids, but for those that have expired.
 local function count_at_once(search)
-    local part = search.parts[1]
-    if not part then
-        return search.model.bytes and search.model.span
+    local model, part = search.model, search.parts[1]
+    local expired = model.unexpired and model.unexpired.node
+    local filters = #search.parts - (expired and 1 or 0)
+    if filters == 0 then
+        return model.bytes and model.span - (expired and expired.size or 0)
     end
     local is_plain = part.kind == 'set'
         or part.kind == 'range' and not part.exact
         or part.kind == 'lex' and part.field and part.plain
-    return #search.parts == 1 and is_plain and part.size
+    if filters > 1 or not is_plain or expired and expired.size > search.small then
+        return false
+    end
+    return part.size - (expired and #keep(model, part, COLLECT.range(model, expired)) or 0)
 end
 
 -- Where a later call goes on: without what only holds now.
@@ -157,7 +178,10 @@ local function write_position(position)
     if not position then
         return ''
     end
-    position.rank = nil
+    local step = position
+    while step do
+        step.rank, step = nil, step.inner
+    end
     if position.member then
         position.score = ask('ZSCORE', position.key, position.member)
     end
@@ -165,6 +189,9 @@ local function write_position(position)
 end
 
 local function split(ids, page)
+    if #ids <= page then
+        return ids, {}
+    end
     local first, further = {}, {}
     for position, id in ipairs(ids) do
         if position <= page then
@@ -182,6 +209,11 @@ local function reply(status, search, position)
     if request.want == 'rows' then
         ids, further = split(sink.ids, request.page)
         ids, values, unreadable = read_rows(request.head, request.fields, ids)
+    elseif request.want == 'tally' then
+        local is_part = request.tally.alone and (position or request.position)
+        ids, further = split(sink.ids, is_part and 0 or request.page)
+        values, unreadable = tally_ids(request.head, request.tally, ids)
+        ids = {}
     end
     return {
         status, write_position(position), write_id(sink.skipped), write_id(sink.count),
@@ -215,9 +247,9 @@ local function walk(search, position, patience)
     local part = search.parts[position.part]
     local must_finish = part and part.kind == 'lex' and not part.field and request.skip > 0
     while position and not is_full(sink) do
-        if patience and search.looked >= patience then
+        if patience and search.pace.looked >= patience then
             return reply_gathered(search)
-        elseif not patience and search.looked >= request.budget and not must_finish then
+        elseif not patience and search.pace.looked >= request.budget and not must_finish then
             return reply('ok', search, position)
         end
         position = WALK[position.mode](search, position)
@@ -231,12 +263,21 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
-    return begin_near(search) or begin_unsorted(search)
+    return not search.mark and begin_near(search) or begin_unsorted(search)
+end
+
+-- Whether the indexes exist without which the caller had better sort.
+local function has_its_orders()
+    for _, order in ipairs(request.orders or {}) do
+        if order.or_stored and redis.call('EXISTS', order.key) == 0 then
+            return false
+        end
+    end
+    return true
 end
 
 local function story()
-    local order = request.order
-    if order and order.or_stored and redis.call('EXISTS', order.key) == 0 then
+    if not has_its_orders() then
         return {'no order'}
     end
     local search = open_search()
@@ -250,7 +291,7 @@ local function story()
     end
     local strings
     search.driver, strings = choose_driver(search)
-    if order then
+    if search.order then
         bound_order(search)
     end
     local position, patience = begin(search, strings)

@@ -49,6 +49,8 @@ class Change:
         forced: write even though another writer was there, or the old values make no sense.
         stale: entries that were found, and go unless the row implies them.
         freed: unique values that were found to be the row's, and go unless it has them.
+        expired: the row has expired, and is written all the same; it claims no unique value then,
+            for others may have taken it.
     """
 
     schema: Schema
@@ -62,6 +64,7 @@ class Change:
     rests_on: tuple[str, ...] = ()
     stale: Mapping[Entry, bytes | None] = field(default_factory=dict)
     freed: tuple[Entry, ...] = ()
+    expired: bool = False
 
     @property
     def outcome(self) -> dict[str, bytes]:
@@ -114,7 +117,9 @@ class RowValues(Mapping[str, Any]):
         if raw is None:
             return None
         try:
-            return column.read_stored(raw, self._schema.keys.namespace)
+            id = self._known.get(self._schema.primary)
+            namespace = self._schema.keys.namespace
+            return column.read_stored(raw, namespace if id is None else f'{namespace}:{id}')
         except CorruptRowError:
             if self._lenient:
                 return None
@@ -171,7 +176,10 @@ def _write(
     change: Change, old: Entries, new: Entries, read: set[str], extra: Mapping[str, bytes | None]
 ) -> Write:
     schema = change.schema
+    read = read.union(change.rests_on)
     released, claimed = _unique_changes(change, read)
+    if change.expired:
+        claimed = ()
     becomes: dict[str, bytes | None] = {**change.wanted, **extra}
     if change.kind == 'insert':
         becomes.pop(schema.primary, None)
@@ -190,13 +198,14 @@ def _write(
 def _expected(
     change: Change, becomes: Mapping[str, bytes | None], read: set[str]
 ) -> dict[str, bytes | None]:
-    """The columns to compare: those written, those the outcome depends on, and 1.x's list.
+    """The columns to compare: those written, those the outcome rests on, and 1.x's list.
 
     The list is compared even where there was none, so that one that 1.x has written since is seen.
     """
     if change.kind == 'insert':
         return {}
-    others = sorted((read | {INDEX_DATA}) - becomes.keys() - {change.schema.primary})
+    rests_on = read.union(change.rests_on, [INDEX_DATA])
+    others = sorted(rests_on - becomes.keys() - {change.schema.primary})
     return {name: change.stored.get(name) for name in (*becomes, *others)}
 
 

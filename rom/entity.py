@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
-from rom.columns import Column
+from rom.columns import Column, ExpireAt
 from rom.exceptions import InvalidOperation
 from rom.schema import Schema
 
@@ -96,7 +96,7 @@ class Entity:
         if self._session.is_async:
             id = column.decode(self._stored[name])._id
             target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
-            if target is None:
+            if target is None or target._seems_expired:
                 self._no_hidden_io(name)
             self._values[name] = target
             return
@@ -130,6 +130,13 @@ class Entity:
     def _pk(self) -> str:
         """The key of the entity's row."""
         return f'{self._namespace}:{self._need_id()}'
+
+    @property
+    def _seems_expired(self) -> bool:
+        """Past its time by this program's clock, as far as is known: the server should be asked."""
+        name = self._schema.expiry
+        column = None if name is None else self._columns[name]
+        return isinstance(column, ExpireAt) and column.is_past(self._stored.get(column.name))
 
     @property
     def _modified(self) -> bool:

@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NoReturn, TypeAlias
 
 from rom.columns.base import Column
-from rom.encoding.keygens import Traits, traits
+from rom.encoding.keygens import traits
 from rom.encoding.keys import Keys
-from rom.encoding.scores import nearest_double, prefix_score, write_score
+from rom.encoding.scores import (
+    PREFIX_BYTES,
+    nearest_double,
+    write_score,
+    written_prefix_score,
+)
 from rom.encoding.text import NoUTF8, as_bytes, show
 from rom.exceptions import InvalidColumnValue, ORMError
 
 Entry: TypeAlias = tuple[bytes, bytes]
-Entries: TypeAlias = dict[Entry, 'bytes | None']
+Entries = dict[Entry, 'bytes | None']
 
 Word: TypeAlias = 'str | bytes'
 
@@ -58,51 +61,40 @@ def suffix_stem(word: Word) -> bytes:
     return whole_stem(word[::-1])
 
 
-def _score_of(string: Word) -> bytes:
-    return write_score(prefix_score(string))
+def _score_of(raw: bytes) -> bytes:
+    return written_prefix_score(raw[:PREFIX_BYTES])
 
 
-@dataclass(frozen=True, eq=False)
 class ColumnIndex:
-    """The indexes of one column of one model."""
+    """The indexes of one column of one model.
 
-    column: Column[Any]
-    keys: Keys
+    Made once a model, so that what depends on the declaration alone is worked out once.
 
-    @property
-    def depends_on_others(self) -> bool:
-        """The keygen looks at other columns than its own."""
-        return self.column.keygen2 is not None
+    Attributes:
+        column: the column.
+        keys: the names of the model's keys.
+        own: the columns that the entries depend on, whatever the keygen looks at.
+        depends_on_others: the keygen looks at other columns than its own.
+        may_read_any: what the keygen looks at is up to the row.
+    """
 
-    @property
-    def may_read_any(self) -> bool:
-        """What the keygen looks at is up to the row."""
-        return self.depends_on_others and self.column.source == self.column.name
+    __slots__ = (
+        '_head', '_keys_of', '_numbers_key', '_prefixes_key', '_suffixes_key', '_traits',
+        'column', 'depends_on_others', 'keys', 'may_read_any', 'own',
+    )  # fmt: skip
 
-    @property
-    def own(self) -> frozenset[str]:
-        """The columns that the entries depend on, whatever the keygen looks at."""
-        return frozenset((self.column.name,))
-
-    @cached_property
-    def _traits(self) -> Traits:
-        return traits(self.column.keygen)
-
-    @cached_property
-    def _head(self) -> bytes:
-        return self.keys.head + as_bytes(self.column.name) + b':'
-
-    @cached_property
-    def _numbers_key(self) -> bytes:
-        return self.keys.scores(self.column.name)
-
-    @cached_property
-    def _prefixes_key(self) -> bytes:
-        return self.keys.prefixes(self.column.name)
-
-    @cached_property
-    def _suffixes_key(self) -> bytes:
-        return self.keys.suffixes(self.column.name)
+    def __init__(self, column: Column[Any], keys: Keys) -> None:
+        name = column.name
+        self.column, self.keys = column, keys
+        self.own = frozenset((name,))
+        self.depends_on_others = column.keygen2 is not None
+        self.may_read_any = self.depends_on_others and column.source == name
+        self._keys_of = column.keygen or column.default_keys
+        self._traits = traits(column.keygen)
+        self._head = keys.head + as_bytes(name) + b':'
+        self._numbers_key = keys.scores(name)
+        self._prefixes_key = keys.prefixes(name)
+        self._suffixes_key = keys.suffixes(name)
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
         """The entries of a row, given its columns' Python values.
@@ -119,7 +111,7 @@ class ColumnIndex:
         if not found:
             return {}
         try:
-            if isinstance(found, Mapping):
+            if isinstance(found, (dict, Mapping)):
                 return self._from_mapping(found, value)
             return self._from_words(found)
         except NoUTF8 as error:
@@ -150,7 +142,7 @@ class ColumnIndex:
         try:
             if column.keygen2 is not None:
                 return column.keygen2(column.name, values)
-            return column.keygen(value) if column.keygen else column.default_keys(value)
+            return self._keys_of(value)
         except ORMError:
             raise
         except Exception as error:
@@ -167,21 +159,26 @@ class ColumnIndex:
     def _from_words(self, found: Any) -> Entries:
         if not isinstance(found, (list, tuple, set, frozenset)):
             self._refuse(found)
-        entries: Entries = {}
+        column = self.column
+        is_indexed, has_prefixes, has_suffixes = column.index, column.prefix, column.suffix
+        head, entries = self._head, Entries()
         for word in found:
             if not isinstance(word, (str, bytes)):
                 self._refuse(found)
-            if self.column.index:
-                entries[self._word_key(word), b''] = None
-            if self.column.prefix:
-                entries[self._prefixes_key, prefix_stem(word) + b'\0'] = _score_of(word)
-            if self.column.suffix:
-                entries[self._suffixes_key, suffix_stem(word) + b'\0'] = _score_of(word[::-1])
+            raw = as_bytes(word)
+            if is_indexed:
+                entries[head + raw + b':idx', b''] = None
+            if has_prefixes:
+                entries[self._prefixes_key, raw + b'\0'] = _score_of(raw)
+            if has_suffixes:
+                turned = suffix_stem(word)
+                scored = turned if isinstance(word, str) else word[::-1]
+                entries[self._suffixes_key, turned + b'\0'] = _score_of(scored)
         return entries
 
     def _from_mapping(self, found: Mapping[str, Any], value: Any) -> Entries:
         """Numbers by the name of their sub-index; None makes the name a word."""
-        entries: Entries = {}
+        entries = Entries()
         if self.column.index:
             for part, number in found.items():
                 if not isinstance(part, (str, bytes)):
@@ -201,9 +198,10 @@ class ColumnIndex:
         if self._traits.lowers:
             value, backwards = value.lower(), backwards.lower()
         if self.column.prefix:
-            entries[self._prefixes_key, whole_stem(value) + b'\0'] = _score_of(value)
+            entries[self._prefixes_key, whole_stem(value) + b'\0'] = _score_of(as_bytes(value))
         if self.column.suffix:
-            entries[self._suffixes_key, whole_stem(backwards) + b'\0'] = _score_of(backwards)
+            stem = whole_stem(backwards) + b'\0'
+            entries[self._suffixes_key, stem] = _score_of(as_bytes(backwards))
 
     def _word_key(self, word: Word) -> bytes:
         return self._head + as_bytes(word) + b':idx'

@@ -107,13 +107,13 @@ class GeneralIndex:
     def _ids(
         self, filters: Iterable[Any], order_by: str | None, offset: int, count: int | None
     ) -> Operation[list[bytes]]:
-        order = None
+        orders: tuple[Order, ...] = ()
         if order_by:
             name = order_by.removeprefix('-')
-            order = Order(name, name != order_by, 'score', self._keys.scores(name))
+            orders = (Order(name, name != order_by, 'score', self._keys.scores(name)),)
         where = All(tuple(self._node(item) for item in filters))
         asked = Asked(where=where, offset=max(offset, 0), count=count)
-        search = Search(Query(self._model, asked), BOUNDS, order)
+        search = Search(Query(self._model, asked), BOUNDS, orders)
         cursor = search.begin()
         found: list[bytes] = []
         while not cursor.is_done:

@@ -148,6 +148,67 @@ class Model(Entity, metaclass=ModelMeta):
         return current.session().get_by(cls, **value)
 
     @classmethod
+    def get_or_create(
+        cls, /, defaults: Mapping[str, Any] | None = None, **unique: Any
+    ) -> tuple[Self, bool]:
+        """The entity with a unique value; it is made and saved where there is none.
+
+        Of several writers that do so at once, one makes it and the others get the same. Nothing
+        else of the session is saved.
+
+        Args:
+            defaults: the other columns of a new entity.
+            **unique: one unique column and its value, or all columns of one group of
+                ``unique_together``.
+
+        Returns:
+            The entity, and whether it was made.
+
+        Raises:
+            QueryError: no constraint has these columns; a name in defaults that cannot be set.
+            InvalidColumnValue, MissingColumn: a new entity cannot be like that.
+            UniqueKeyViolation: a new entity breaks another constraint. The session forgets it.
+
+        Example::
+
+            user, created = User.get_or_create({'name': 'Ann'}, email='ann@example.org')
+        """
+        return current.session().get_or_create(cls, defaults, **unique)
+
+    @classmethod
+    def upsert(
+        cls, /, values: Mapping[str, Any], create: Mapping[str, Any] | None = None, **unique: Any
+    ) -> tuple[Self, bool]:
+        """Give the entity with a unique value new ones; it is made and saved where there is none.
+
+        An existing one is changed as :meth:`rom.Query.update` does it: values may be calculated,
+        no hook is called, and each of several writers at once counts. In a new one a calculation
+        begins with the column's default; or `create` says what the column is.
+
+        Args:
+            values: new values by column.
+            create: the columns of a new entity that are to be other than `values` says, or that an
+                existing one keeps as they are.
+            **unique: one unique column and its value, or all columns of one group of
+                ``unique_together``.
+
+        Returns:
+            The entity, and whether it was made.
+
+        Raises:
+            QueryError: no values; no constraint has these columns; a name that cannot be set.
+            InvalidColumnValue, MissingColumn: an entity cannot be like that; or a calculation has
+                nothing to begin with in a new one.
+            UniqueKeyViolation: another constraint is broken. Nothing was written.
+            CorruptRowError: the row, or a value to calculate with, is none of rom's.
+
+        Example::
+
+            page, created = Page.upsert({'hits': Page.hits + 1}, create={'hits': 1}, slug='home')
+        """
+        return current.session().upsert(cls, values, create, **unique)
+
+    @classmethod
     def does_not_startwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
         """The entities with an indexed value that begins with none of these, read in pages.
 

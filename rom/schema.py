@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
+from rom.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
 from rom.entries import ColumnIndex
@@ -120,6 +120,16 @@ class Schema:
         )
 
     @cached_property
+    def expiry(self) -> str | None:
+        """The column that says when an entity expires, if there is one."""
+        return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)
+
+    @cached_property
+    def expiry_field(self) -> bytes | None:
+        """The same, as the row's field."""
+        return None if self.expiry is None else as_bytes(self.expiry)
+
+    @cached_property
     def relations(self) -> tuple[str, ...]:
         """The columns that refer to other entities."""
         return tuple(name for name, column in self.columns.items() if column.is_relation)
@@ -159,6 +169,7 @@ def build(
     keys = Keys(_namespace(name, namespace), primary)
     _check_names(name, [*columns, *unsafe])
     _check_sources(name, columns)
+    _check_expiry(name, columns)
     indexes = {
         column: ColumnIndex(declared, keys)
         for column, declared in columns.items()
@@ -223,6 +234,15 @@ def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:
         if source is None or not source.is_stored:
             why = 'is no column of the model' if source is None else 'holds no value itself'
             raise ColumnError(f'{name}.{column} indexes {declared.source!r}, which {why}')
+
+
+def _check_expiry(name: str, columns: Mapping[str, Column[Any]]) -> None:
+    found = [column for column, declared in columns.items() if isinstance(declared, ExpireAt)]
+    if len(found) > 1:
+        raise ColumnError(
+            f'{name} has {len(found)} columns that say when it expires ({", ".join(found)}), bases '
+            'included; keep one, and make a DateTime of the others'
+        )
 
 
 def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:

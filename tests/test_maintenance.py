@@ -319,3 +319,32 @@ def test_what_is_no_model_is_refused(model: Any) -> None:
 def test_a_block_has_a_size(size: Any) -> None:
     with pytest.raises(rom.InvalidOperation, match='block_size'):
         list(util.clean_old_index(Mend, block_size=size))
+
+
+class MendBriefly(rom.Model):
+    name = rom.Text(unique=True, index=True, keygen=rom.IDENTITY)
+    until = rom.ExpireAt()
+
+
+@pytest.mark.parametrize('block_size', [1, 100])
+def test_what_has_expired_is_mended_and_claims_nothing(
+    connected: redis.Redis, raw: redis.Redis, block_size: int
+) -> None:
+    """It is still there, but its unique value may be another's by now."""
+    for number in range(9):
+        MendBriefly(name=f'n{number}', until=5.0)
+    rom.session.commit()
+    for number in range(3):
+        MendBriefly(name=f'n{number}', until=2e10)
+    rom.session.commit()
+    rom.session.rollback()
+    before = dump(raw)
+    raw.sadd('MendBriefly:name:ghost:idx', 1, 5)
+    raw.delete('MendBriefly:until:idx', 'MendBriefly:name:n3:idx')
+    raw.hset('MendBriefly:name:uidx', 'nobody', 4)
+    list(util.refresh_indices(MendBriefly, block_size=block_size))
+    assert without_notes(dump(raw)) == without_notes(before)
+    list(util.clean_old_index(MendBriefly, block_size=block_size))
+    assert without_notes(dump(raw)) == without_notes(before)
+    assert util.expire(MendBriefly) == 9
+    assert_consistent(raw, MendBriefly)

@@ -1,51 +1,35 @@
--- Groups of an order: ids of one number, or of strings with one beginning, and how they are sorted.
--- What an order is, lib/order says.
+-- Ids put in order, by one index after another.
+--
+-- A search has a list of orders; what they are, lib/order says. What the first does not tell apart
+-- is left to the second, and so on; in the end the ids decide, in the direction of the last order.
+-- What has no value for an order comes last, either way round.
+--
+-- Ids may be wanted from a mark on: {id, places}, which is what stood last on the page before. It
+-- has a place for each order: {score, value}, or false where it has no value. Entries are lists of
+-- {id, by}, in ascending order of what they go by.
 
 -- @include lib/lists
 -- @include lib/numbers
 
 local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
 
--- Whether only the ids put a group in order.
-local function is_by_id(order, group)
-    return order.kind == 'score'
-        and (order.tie == 'id' or order.tie == 'integer' and math.abs(group) < INEXACT)
+local function compare_numbers(a, b)
+    return a == b and 0 or a < b and -1 or 1
 end
 
--- What is compared within a group.
-local function tie_of(search, id)
-    local order = search.order
-    local value = value_in_row(search.model, id, order.field)
+-- Whether an order itself tells no two ids of a score apart.
+local function is_by_id(order, score)
+    return order.kind == 'score'
+        and (order.tie == 'id' or order.tie == 'integer' and math.abs(score) < INEXACT)
+end
+
+-- What is compared within one score, of what a row holds.
+local function tie_of(order, value)
     if order.tie == 'integer' then
         return value or '0'
     end
     value = value or ''
     return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
-end
-
--- The ids from `first` to `last`, which are one group.
-local function sorted_group(search, found, first, last)
-    if is_by_id(search.order, found.groups[first]) then
-        return sorted_ids(slice(found.ids, first, last))
-    end
-    local compare = COMPARE[search.order.kind == 'text' and 'text' or search.order.tie]
-    local entries, ids = {}, {}
-    for position = first, last do
-        local id = found.ids[position]
-        local tie = found.values and found.values[position] or tie_of(search, id)
-        entries[#entries + 1] = {id = id, tie = tie}
-    end
-    table.sort(entries, function(a, b)
-        local by_tie = compare(a.tie, b.tie)
-        if by_tie == 0 then
-            by_tie = compare_integers(a.id, b.id)
-        end
-        return by_tie < 0
-    end)
-    for position, entry in ipairs(entries) do
-        ids[position] = entry.id
-    end
-    return ids
 end
 
 local function reversed(list)
@@ -56,19 +40,172 @@ local function reversed(list)
     return turned
 end
 
--- Sorted ids, in the order that was asked for. `found` has three lists, in the order of groups:
--- ids, groups and, of kind 'text', values.
-local function sorted_by_groups(search, found)
-    local ids, groups, sorted, first = found.ids, found.groups, {}, 1
-    for position, id in ipairs(ids) do
-        if groups[position + 1] ~= groups[position] then
-            if first == position then
-                sorted[#sorted + 1] = id
-            else
-                append(sorted, sorted_group(search, found, first, position))
+-- Ids by nothing but themselves.
+local function by_id(ids, reverse, mark)
+    local sorted = sorted_ids(ids)
+    if mark then
+        sorted = those(sorted, function(id)
+            return compare_integers(id, mark.id) * (reverse and -1 or 1) > 0
+        end)
+    end
+    return reverse and reversed(sorted) or sorted
+end
+
+local function sort_entries(entries, compare)
+    table.sort(entries, function(a, b) return compare(a.by, b.by) < 0 end)
+    return entries
+end
+
+local SORT = {
+    score = function(entries)
+        table.sort(entries, function(a, b) return a.by < b.by end)
+    end,
+    text = function(entries)
+        sort_entries(entries, compare_bytes)
+    end,
+}
+
+-- The ids of entries, with each run of them that go by the same put in order by `sort_run`. What
+-- comes before `from` is left out; `sort_run` is told whether its run is the one of `from`.
+local function in_runs(entries, reverse, compare, from, sort_run)
+    local sorted, run, by = {}, {}, nil
+    local function finish_run()
+        if #run == 0 then
+            return
+        end
+        local side = from == nil and 1 or compare(by, from) * (reverse and -1 or 1)
+        if side > 0 and #run == 1 then
+            sorted[#sorted + 1] = run[1]
+        elseif side >= 0 then
+            append(sorted, sort_run(run, side == 0, by))
+        end
+        run = {}
+    end
+    for step = 1, #entries do
+        local entry = entries[reverse and #entries - step + 1 or step]
+        if by ~= nil and entry.by ~= by then
+            finish_run()
+        end
+        by = entry.by
+        run[#run + 1] = entry.id
+    end
+    finish_run()
+    return sorted
+end
+
+-- Of entries that go by numbers, those of `from`, and those whose run reaches into the first
+-- `wanted` beyond it.
+local function cut(entries, wanted, reverse, from)
+    local near, beyond, numbers = {}, entries, {}
+    if from then
+        near = those(entries, function(entry) return entry.by == from end)
+        beyond = those(entries, function(entry)
+            return entry.by ~= from and (entry.by < from) == reverse
+        end)
+    end
+    if wanted < #beyond then
+        for position, entry in ipairs(beyond) do
+            numbers[position] = entry.by
+        end
+        table.sort(numbers)
+        local limit = reverse and numbers[#numbers - wanted + 1] or numbers[wanted]
+        beyond = those(beyond, function(entry)
+            if reverse then
+                return entry.by >= limit
             end
-            first = position + 1
+            return entry.by <= limit
+        end)
+    end
+    append(near, beyond)
+    return near
+end
+
+-- Ids by an order: entries, not sorted yet, and the ids that have no value for it.
+local ENTRIES_OF = {}
+
+function ENTRIES_OF.score(_, order, ids)
+    local entries, without = {}, {}
+    local scores = ask_each('ZMSCORE', order.key, ids)
+    for position, id in ipairs(ids) do
+        if scores[position] then
+            entries[#entries + 1] = {id = id, by = to_score(scores[position])}
+        else
+            without[#without + 1] = id
         end
     end
-    return search.order.reverse and reversed(sorted) or sorted
+    return entries, without
+end
+
+function ENTRIES_OF.text(search, order, ids)
+    local entries, without = {}, {}
+    for _, id in ipairs(ids) do
+        local value = value_in_row(search.model, id, order.field)
+        if value and value ~= '' then
+            entries[#entries + 1] = {id = id, by = value}
+        else
+            without[#without + 1] = id
+        end
+    end
+    return entries, without
+end
+
+local sorted_from
+
+-- Ids that an order does not tell apart.
+local function sorted_beyond(search, level, ids, mark, reverse)
+    if search.orders[level + 1] then
+        return sorted_from(search, level + 1, ids, mark)
+    end
+    return by_id(ids, reverse, mark)
+end
+
+-- Ids of one score.
+local function sorted_by_tie(search, level, ids, mark, score)
+    local order = search.orders[level]
+    if is_by_id(order, score) then
+        return sorted_beyond(search, level, ids, mark, order.reverse)
+    end
+    local entries, compare = {}, COMPARE[order.tie]
+    for position, id in ipairs(ids) do
+        local value = value_in_row(search.model, id, order.field)
+        entries[position] = {id = id, by = tie_of(order, value)}
+    end
+    local from = mark and tie_of(order, mark.places[level].value)
+    return in_runs(sort_entries(entries, compare), order.reverse, compare, from or nil,
+        function(run, is_at_mark)
+            return sorted_beyond(search, level, run, is_at_mark and mark, order.reverse)
+        end)
+end
+
+-- Entries that are sorted by one order, with the others' part done.
+local function sorted_entries(search, level, entries, mark)
+    local order = search.orders[level]
+    local place = mark and mark.places[level]
+    if order.kind == 'text' then
+        return in_runs(entries, order.reverse, compare_bytes, place and place.value or nil,
+            function(run, is_at_mark)
+                return sorted_beyond(search, level, run, is_at_mark and mark, order.reverse)
+            end)
+    end
+    return in_runs(entries, order.reverse, compare_numbers, place and to_score(place.score) or nil,
+        function(run, is_at_mark, score)
+            return sorted_by_tie(search, level, run, is_at_mark and mark, score)
+        end)
+end
+
+-- Ids by one order and those after it; at least the first `wanted` of them, if that is given.
+function sorted_from(search, level, ids, mark, wanted)
+    local order = search.orders[level]
+    local place = mark and mark.places[level]
+    local entries, without = ENTRIES_OF[order.kind](search, order, ids)
+    local sorted = {}
+    if place or not mark then
+        if wanted then
+            entries = cut(entries, wanted, order.reverse, place and to_score(place.score))
+        end
+        SORT[order.kind](entries)
+        sorted = sorted_entries(search, level, entries, mark)
+    end
+    append(sorted, sorted_beyond(search, level, without, not place and mark, false))
+    return sorted
 end

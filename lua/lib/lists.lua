@@ -21,14 +21,6 @@ local function those(ids, passes)
     return kept
 end
 
-local function slice(list, first, last)
-    local part = {}
-    for position = first, last do
-        part[#part + 1] = list[position]
-    end
-    return part
-end
-
 -- The value of a column in a row; nil where there is none. A key that holds no row has no values:
 -- whoever reads it is told.
 local function value_in_row(model, id, field)

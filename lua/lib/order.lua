@@ -1,11 +1,14 @@
--- Matches sorted by a column: by walking the column's index, or by sorting what matches.
+-- Matches sorted by columns: by walking the first column's index, or by sorting what matches.
 --
 -- An order is {key, kind, reverse, tie, field}. Of kind 'score' the index has a number for each id;
 -- of kind 'text' it has whole strings (value, NUL, id). Ids of one number make a group, which the
--- row's `field` or the ids themselves put in order. In an index of strings a group is what has the
--- same bytes before the first NUL: up to there the order of the index is that of the values.
+-- row's `field`, the next order or the ids put in order. In an index of strings a group is what has
+-- the same bytes before the first NUL: up to there the order of the index is that of the values.
 --
--- What has no value in the index comes last, either way round, in the order of ids.
+-- What has no value in the index comes last, either way round.
+--
+-- A search's `level` says which order is walked: the first, or a later one within a large group of
+-- the one before. Such a walk is a search of its own, with one filter more.
 
 -- @include lib/groups
 -- @include lib/walks
@@ -14,7 +17,7 @@
 local function bound_order(search)
     local order = search.order
     order.first, order.stop = 0, ask('ZCARD', order.key)
-    order.size = order.stop
+    order.size, order.part = order.stop, nil
     for index, part in ipairs(search.parts) do
         if part.key == order.key and (part.kind == 'range' or part.kind == 'lex') then
             order.part, order.first, order.stop = index, part.first, part.first + part.size
@@ -62,7 +65,7 @@ end
 -- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
 local function is_too_large(search, first, stop, group)
     local size = stop - first
-    if size < search.chunk or not is_by_id(search.order, to_score(group)) then
+    if size < search.pace.chunk or not is_by_id(search.order, to_score(group)) then
         return false
     end
     local sink, span = search.sink, search.model.span
@@ -100,12 +103,12 @@ local function next_members(search, rank)
     return members, group_stop
 end
 
--- The members that match, as three lists: ids, groups, and values. A filter on the same index is
--- not asked again, but for what its bounds do not say.
+-- The members that match, as entries. A filter on the same index is not asked again, but for what
+-- its bounds do not say.
 local MATCHING = {}
 
 function MATCHING.score(search, members)
-    local order, ids, groups, at = search.order, {}, {}, 1
+    local order, ids, entries, at = search.order, {}, {}, 1
     for position = 1, #members, 2 do
         ids[#ids + 1] = members[position]
     end
@@ -115,28 +118,28 @@ function MATCHING.score(search, members)
         while members[at] ~= id do
             at = at + 2
         end
-        groups[position] = to_score(members[at + 1])
+        entries[position] = {id = id, by = to_score(members[at + 1])}
     end
-    return {ids = ids, groups = groups}
+    return entries
 end
 
+-- Members with one head are in the order of the index, which is not that of values with a NUL.
 function MATCHING.text(search, members)
-    local order, ids, member_of = search.order, {}, {}
+    local order, ids, value_of, has_nul = search.order, {}, {}, false
     local bound = order.part and search.parts[order.part]
     for _, member in ipairs(members) do
         local value, id = value_and_id(member)
         if id and (not bound or is_value_within(bound, value)) then
             ids[#ids + 1] = id
-            member_of[id] = member
+            value_of[id] = value
+            has_nul = has_nul or string.find(value, '%z')
         end
     end
-    local groups, values = {}, {}
-    ids = keep_all(search, ids, bound and {[bound] = true})
-    for position, id in ipairs(ids) do
-        local member = member_of[id]
-        groups[position], values[position] = head_of(member), value_and_id(member)
+    local entries = {}
+    for position, id in ipairs(keep_all(search, ids, bound and {[bound] = true})) do
+        entries[position] = {id = id, by = value_of[id]}
     end
-    return {ids = ids, groups = groups, values = values}
+    return has_nul and sort_entries(entries, compare_bytes) or entries
 end
 
 -- Whether there may be matches that the order's index lacks.
@@ -165,47 +168,88 @@ local function rank_past(order, group)
     return order.reverse and first or stop
 end
 
+-- The walk's first position: at the mark, or at the beginning.
+local function begin_order(search)
+    local place = search.mark and search.mark.places[search.level]
+    if not search.mark then
+        return {mode = 'order'}
+    elseif not place then
+        return {mode = 'tail'}
+    end
+    local group = search.order.kind == 'text' and head_of(place.value) or place.score
+    return {mode = 'order', from = group}
+end
+
+local function rank_at(order, group)
+    local first, stop = ranks_of_group(order, group)
+    return order.reverse and stop or first
+end
+
 -- Along the order's index.
 function WALK.order(search, position)
     local order = search.order
     local rank = position.rank
         or position.past and rank_past(order, position.past)
+        or position.from and rank_at(order, position.from)
         or (order.reverse and order.stop or order.first)
     local members, upto, group = next_members(search, rank)
     if group then
         return {mode = 'group', group = group}
     end
-    search.looked = search.looked + math.abs(upto - rank)
-    pour(search.sink, sorted_by_groups(search, MATCHING[order.kind](search, members)))
+    note_looked(search, math.abs(upto - rank))
+    local entries = MATCHING[order.kind](search, members)
+    pour(search.sink, sorted_entries(search, search.level, entries, search.mark))
     return after_group(search, upto, name_of_group(order, members, order.reverse))
 end
 
--- Along all ids, for those of one large group.
+-- A search for what an order leaves undecided: with one part more, by the next order or by id.
+local function inner_search(search, part, has_mark)
+    local inner = setmetatable({parts = {}}, {__index = search})
+    append(inner.parts, search.parts)
+    append(inner.parts, {part})
+    size_of(inner.model, part)
+    inner.by_size = by_size(inner.parts)
+    inner.level = search.level + 1
+    inner.order = search.orders[inner.level] or false
+    inner.mark = has_mark and search.mark or false
+    if inner.order then
+        bound_order(inner)
+    end
+    return inner
+end
+
+local function begin_inner(inner, reverse)
+    if inner.order then
+        return begin_order(inner)
+    end
+    return {mode = 'ids', reverse = reverse, from = inner.mark and inner.mark.id or nil}
+end
+
+-- Along the next order, or the ids, for those of one large group.
 function WALK.group(search, position)
     local order, group = search.order, position.group
-    local from = position.from and tonumber(position.from)
-    local ids, looked
-    if order.reverse then
-        ids, looked = ids_below(search.model, from, next_chunk(search))
-    else
-        ids, looked = ids_above(search.model, from or 0, next_chunk(search))
-    end
-    search.looked = search.looked + #ids + 1
-    local scores, wanted = ask_each('ZMSCORE', order.key, ids), to_score(group)
-    ids = those(ids, function(_, at) return scores[at] and to_score(scores[at]) == wanted end)
-    pour(search.sink, keep_all(search, ids))
-    if looked then
-        return {mode = 'group', group = group, from = write_id(looked)}
+    local place = search.mark and search.mark.places[search.level]
+    local has_mark = place and to_score(place.score) == to_score(group)
+    local part = {kind = 'range', key = order.key, low = group, high = group}
+    local inner = inner_search(search, part, has_mark)
+    local step = position.inner or begin_inner(inner, order.reverse)
+    local following = WALK[step.mode](inner, step)
+    if following then
+        return {mode = 'group', group = group, inner = following}
     end
     return after_group(search, rank_past(order, group), group)
 end
 
--- The ids that the order's index lacks.
-local function those_without(search, ids)
-    local order = search.order
+-- The kind `lacking` of lib/filters: the ids that an order's index lacks.
+function SIZE.lacking(model)
+    return model.span
+end
+
+function KEEP.lacking(model, node, ids)
+    local order = node.order
     if order.kind == 'text' then
         return those(ids, function(id)
-            local value = value_in_row(search.model, id, order.field)
+            local value = value_in_row(model, id, order.field)
             return not value or value == ''
         end)
     end
@@ -213,14 +257,18 @@ local function those_without(search, ids)
     return those(ids, function(_, position) return not scores[position] end)
 end
 
--- Along the ids of what matches and has no value in the order's index.
+-- Along the next order, or the ids, for what matches and has no value in the order's index.
 function WALK.tail(search, position)
     local driver = search.driver
-    if driver and not position.after and search.parts[driver].size <= search.small then
-        pour(search.sink, sorted_ids(those_without(search, gather(search, driver))))
+    local has_mark = search.mark and not search.mark.places[search.level]
+    local part = {kind = 'lacking', order = search.order}
+    local inner = inner_search(search, part, has_mark)
+    if driver and not position.inner and search.parts[driver].size <= search.small then
+        local ids = KEEP.lacking(search.model, part, gather(search, driver))
+        pour(search.sink, sorted_beyond(search, search.level, ids, inner.mark, false))
         return nil
     end
-    local ids, looked = next_ids(search, position)
-    pour(search.sink, those_without(search, keep_existing(search, keep_all(search, ids))))
-    return looked and {mode = 'tail', after = write_id(looked)}
+    local step = position.inner or begin_inner(inner, false)
+    local following = WALK[step.mode](inner, step)
+    return following and {mode = 'tail', inner = following}
 end

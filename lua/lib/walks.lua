@@ -1,21 +1,27 @@
 -- Walks that find matches in an index's own order, or in that of the ids, some at a time.
 --
--- A search is {model, parts, small, chunk, looked, sink, seen}: `parts` are the filters, of which
--- all must hold. A walk gets the search and a position, looks at some candidates, gives those that
--- match to the sink, and returns where to go on, or nil at the end. A position also serves a later
--- call of the script, when other clients have written in between: it names a member or an id, never
--- a rank alone.
+-- A search is {model, parts, small, pace, sink, seen, mark, any_order}: `parts` are the filters, of
+-- which all must hold; of `pace`, `chunk` is how many candidates are looked at next, and `looked`
+-- how many were; with `any_order` nobody minds the order. A walk gets the search and a position,
+-- looks at some candidates, gives those that match to the sink, and returns where to go on, or nil
+-- at the end. A position also serves a later call of the script, when other clients have written in
+-- between: it names a member or an id, never a rank alone. What the mark is, lib/groups says.
 
 -- @include lib/filters
+-- @include lib/groups
 -- @include lib/ids
 
 local LARGEST_CHUNK = 2000
 
 -- Candidates to look at next: more each time.
 local function next_chunk(search)
-    local chunk = search.chunk
-    search.chunk = math.min(chunk * 2, LARGEST_CHUNK)
+    local chunk = search.pace.chunk
+    search.pace.chunk = math.min(chunk * 2, LARGEST_CHUNK)
     return chunk
+end
+
+local function note_looked(search, count)
+    search.pace.looked = search.pace.looked + count
 end
 
 -- The sink leaves out the first `skip` ids, takes up to `need`, and then is full.
@@ -41,6 +47,15 @@ local function pour(sink, ids, only_count)
             end
         end
     end
+end
+
+local function by_size(parts)
+    local sorted = {}
+    for index, part in ipairs(parts) do
+        sorted[index] = part
+    end
+    table.sort(sorted, function(a, b) return a.size < b.size end)
+    return sorted
 end
 
 -- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
@@ -88,19 +103,18 @@ end
 
 local WALK = {}
 
--- The next of all ids, ascending, and up to where was looked.
-local function next_ids(search, position)
-    local after = tonumber(position.after or '0')
-    local ids, looked = ids_above(search.model, after, next_chunk(search))
-    search.looked = search.looked + #ids + 1
-    return ids, looked
-end
-
--- Along the ids, ascending.
+-- Along the ids, ascending or descending.
 function WALK.ids(search, position)
-    local ids, looked = next_ids(search, position)
+    local from, chunk = position.from and tonumber(position.from), next_chunk(search)
+    local ids, looked
+    if position.reverse then
+        ids, looked = ids_below(search.model, from, chunk)
+    else
+        ids, looked = ids_above(search.model, from or 0, chunk)
+    end
+    note_looked(search, #ids + 1)
     pour(search.sink, keep_existing(search, keep_all(search, ids)), search.only_count)
-    return looked and {mode = 'ids', after = write_id(looked)}
+    return looked and {mode = 'ids', reverse = position.reverse, from = write_id(looked)}
 end
 
 -- Along one part's range of an index.
@@ -112,7 +126,7 @@ function WALK.index(search, position)
         or part.first
     local upto = math.min(rank + next_chunk(search), stop)
     local ids, member = ids_between(search.model, part, rank, upto)
-    search.looked = search.looked + upto - rank
+    note_looked(search, upto - rank)
     if part.kind == 'lex' and not part.field then
         ids = not_seen(search, ids)
     end
@@ -149,5 +163,8 @@ end
 
 function WALK.gather(search, position)
     local ids = gather(search, position.part)
-    pour(search.sink, search.only_count and ids or sorted_ids(ids), search.only_count)
+    if not search.any_order then
+        ids = by_id(ids, false, search.mark)
+    end
+    pour(search.sink, ids, search.only_count)
 end

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
+from rom.columns.arithmetic import Computable
 from rom.columns.expressions import Comparable
 from rom.encoding.keygens import Keygen, Keys, traits
 from rom.encoding.text import show
@@ -37,7 +38,7 @@ KEYGEN_NAMES = (
 )
 
 
-class Column(Comparable, Generic[T]):
+class Column(Comparable, Computable, Generic[T]):
     """The base of all columns.
 
     Args:

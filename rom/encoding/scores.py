@@ -9,13 +9,21 @@ The same numbers must come out here, or old and new entries would not sort toget
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from operator import getitem
 
 from rom.encoding.text import as_bytes
 
-_BYTES = 7
+#: So many bytes of a string its score tells.
+PREFIX_BYTES = 7
 _BASE = 258
 _MANTISSA = 2**52
 _LOWEST_EXPONENT = -1074
+# What a byte counts at each of the places, by byte.
+_VALUES = tuple(
+    tuple((byte + 1) * _BASE ** (PREFIX_BYTES - place) for byte in range(256))
+    for place in range(1, PREFIX_BYTES + 1)
+)
 
 
 def prefix_score(value: str | bytes, after: bool = False) -> float:
@@ -34,13 +42,20 @@ def prefix_score(value: str | bytes, after: bool = False) -> float:
     >>> prefix_score('az') < prefix_score('a', after=True) <= prefix_score('b')
     True
     """
-    head = as_bytes(value)[:_BYTES]
-    number = 0
-    for byte in head:
-        number = number * _BASE + byte + 1
-    number = (number + after) * _BASE ** (_BYTES - len(head))
+    head = as_bytes(value)[:PREFIX_BYTES]
+    number = sum(map(getitem, _VALUES, head)) + after * _BASE ** (PREFIX_BYTES - len(head))
     exponent, mantissa = divmod(number, _MANTISSA)
     return float((_MANTISSA + mantissa) * 2.0 ** (exponent + _LOWEST_EXPONENT))
+
+
+@lru_cache(maxsize=65_536)
+def written_prefix_score(head: bytes) -> bytes:
+    """The score of a string's first seven bytes, as Redis reads it back; many strings share them.
+
+    >>> written_prefix_score(b'abcdefg') == write_score(prefix_score('abcdefgh'))
+    True
+    """
+    return write_score(prefix_score(head))
 
 
 def nearest_double(number: int) -> float:

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgpack
 
+from rom.encoding.text import as_text
+
 
 def pack(request: Mapping[str, Any]) -> bytes:
     """A request as a script takes it.
@@ -21,3 +23,21 @@ def pack(request: Mapping[str, Any]) -> bytes:
     """
     packed: bytes = msgpack.packb(request, use_bin_type=False)
     return packed
+
+
+def unpack(packed: bytes) -> Any:
+    """What was packed; text comes as bytes, but for the keys of maps.
+
+    Raises:
+        ValueError: it is not what `pack` makes.
+
+    >>> unpack(pack({'a': [b'x', None]}))
+    {'a': [b'x', None]}
+    """
+    try:
+        found = msgpack.unpackb(packed, raw=True, strict_map_key=True)
+    except (msgpack.UnpackException, ValueError) as error:
+        raise ValueError(f'not packed: {error}') from None
+    if not isinstance(found, dict):
+        raise ValueError('not packed: no map')
+    return {as_text(name): value for name, value in found.items()}

@@ -55,10 +55,12 @@ class Committed:
     Attributes:
         id: of the one insert that had none; else None.
         rows: what is known to be stored now, for each change in turn.
+        gone: the places of the deletes that found no row, if that was asked for.
     """
 
     id: int | None
     rows: list[dict[str, bytes]]
+    gone: frozenset[int] = frozenset()
 
 
 def new_done_key(schema: Schema) -> bytes:
@@ -67,7 +69,10 @@ def new_done_key(schema: Schema) -> bytes:
 
 
 def commit(
-    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard] = ()
+    changes: Sequence[Change],
+    done_key: bytes,
+    guards: Sequence[Guard] = (),
+    tell_gone: bool = False,
 ) -> Operation[Committed]:
     """Carry out changes, all or nothing.
 
@@ -76,6 +81,7 @@ def commit(
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
         guards: who may refer to the ids that are deleted.
+        tell_gone: tell of which deletes somebody else was first. Not with an insert without an id.
 
     Raises:
         Referenced: somebody else does.
@@ -83,10 +89,12 @@ def commit(
     """
     writes = [plan(change) for change in changes]
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards)
+        status, *details = yield _request(writes, done_key, guards, tell_gone)
         if status == b'ok':
-            id = int(details[0]) if details[0] else None
-            return Committed(id, [write.outcome for write in writes])
+            outcomes = [write.outcome for write in writes]
+            if tell_gone:
+                return Committed(None, outcomes, _gone(writes, details[0]))
+            return Committed(int(details[0]) if details[0] else None, outcomes)
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         place = same_row(writes, status, details)
@@ -100,7 +108,14 @@ def commit(
     )
 
 
-def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) -> Script:
+def _gone(writes: Sequence[Write], found: bytes) -> frozenset[int]:
+    deletes = [place for place, write in enumerate(writes) if write.change.kind == 'delete']
+    return frozenset(place for place, was in zip(deletes, found, strict=True) if was == ord('0'))
+
+
+def _request(
+    writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard], tell_gone: bool
+) -> Script:
     batch = Batch()
     for write in writes:
         batch.add(write)
@@ -115,6 +130,8 @@ def _request(writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard]) 
         ]
         for guard in guards
     ]
+    if tell_gone:
+        request['tell'] = True
     if request['take'] and len(writes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
     return Script('commit', done_key, pack(request))
@@ -137,6 +154,11 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
 
 def _on_fresh_row(change: Change) -> Operation[Change]:
     assert change.id is not None
-    row = yield from load_one(change.schema, change.id)
-    # A row that is gone by now is the script's to find out.
-    return replace(change, stored=row.stored if row else {})
+    row = yield from load_one(change.schema, change.id, with_expired=True)
+    # A row that is gone by now is the script's to find out; and so is what the change rests on,
+    # should that have changed in the meantime.
+    fresh = row.stored if row else {}
+    if not change.forced:
+        kept = (*change.wanted, *change.rests_on)
+        fresh = present({**fresh, **{name: change.stored.get(name) for name in kept}})
+    return replace(change, stored=fresh)

@@ -20,13 +20,15 @@ from rom.ops.rows import Row, unreadable
 from rom.ops.searching import BOUNDS, Answer, Bounds, Cursor, Search
 from rom.ops.sorting import sort_ids
 from rom.query.builder import Query
-from rom.query.orders import order_for
+from rom.query.orders import orders_for
 from rom.query.plan import Order
 
 R = TypeVar('R')
 
 # Of a row of which only the id is wanted, more may come in one trip.
 IDS_BOUNDS = replace(BOUNDS, page=10_000)
+# So many times more results are looked at, as long as the rows of those before are gone.
+_MORE = 4
 # Ids in one call that stores them.
 _CACHED = 10_000
 
@@ -37,6 +39,19 @@ def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
     Raises:
         CorruptRowError: a key holds no row, or no index; `entities` has the rows of the others.
     """
+    rows, _ = yield from find(query, bounds)
+    return rows
+
+
+def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row], bool]]:
+    """The rows of all results, in order; and whether there are no more of them.
+
+    Of as many results as the limit allows, some may be gone before they are read: then there are
+    fewer rows than that, and more results all the same.
+
+    Raises:
+        CorruptRowError: as for `search`.
+    """
     rows: list[Row] = []
     broken: list[bytes] = []
     cursor: Cursor | None = None
@@ -44,13 +59,15 @@ def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
         cursor, answer = yield from _go_on(query, cursor, bounds, None)
         rows += answer.rows
         broken += answer.broken
-    return _unless_broken(query, rows, broken)
+    return _unless_broken(query, rows, broken), cursor.need != 0
 
 
-def page(
+def block(
     query: Query[Any], cursor: Cursor | None, size: int, bounds: Bounds = BOUNDS
 ) -> Operation[tuple[list[Row], Cursor | None]]:
     """Some results, and the cursor for the next ones; None when there are no more.
+
+    The cursor is for this process alone; that of `rom.ops.paging` is for another day.
 
     Args:
         query: what is asked.
@@ -70,13 +87,33 @@ def page(
     return found, None if cursor is None or cursor.is_done else cursor
 
 
+def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
+    """The row of the first result; None if there is none.
+
+    What an index has of a row that is gone is skipped, and the next results are looked at.
+
+    Raises:
+        CorruptRowError: as for `search`.
+    """
+    skip, some, most = query.asked.offset, 1, query.asked.count
+    while most is None or most > 0:
+        some = some if most is None else min(some, most)
+        rows, is_all = yield from find(query.limit(skip, some), bounds)
+        if rows:
+            return rows[0]
+        if is_all:
+            return None
+        skip, some, most = skip + some, some * _MORE, None if most is None else most - some
+    return None
+
+
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
     """How many entities there are; the limit and the order do not count.
 
     Raises:
         CorruptRowError: a key that should be an index is none.
     """
-    asking = Search(query, bounds, None)
+    asking = Search(query, bounds)
     cursor = asking.begin()
     cursor.skip, cursor.need = 0, None
     total = 0
@@ -92,7 +129,7 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
     Raises:
         CorruptRowError: a key that should be an index is none.
     """
-    asking = Search(query.first_only(), bounds, None)
+    asking = Search(query.first_only(), bounds)
     cursor = asking.begin()
     is_plain = not cursor.skip and cursor.seen is None
     while not cursor.is_done:
@@ -171,26 +208,27 @@ def _go_on(
     query: Query[Any], cursor: Cursor | None, bounds: Bounds, size: int | None
 ) -> Operation[tuple[Cursor, Answer]]:
     """The next rows of a search: at most `size`, or as many as are known to come."""
-    order = order_for(query)
-    asking = Search(query, bounds, order)
+    asking = Search(query, bounds, orders_for(query))
     if cursor is None:
         cursor = asking.begin()
         if cursor.need == 0:
             return cursor, Answer(b'ok')
-        if order is not None and order.kind == 'stored':
-            return cursor, (yield from _sort_here(asking, order, cursor, None, size))
+        if asking.is_for_us:
+            return cursor, (yield from _sort_here(asking, cursor, None, size))
     if cursor.ids:
         return cursor, (yield from _load_next(asking, cursor, size))
     answer = yield from asking.ask(cursor, 'rows')
     if answer.status == b'ok':
         cursor.ids = list(answer.further)
         return cursor, answer
-    assert order is not None
-    if answer.status == b'unsorted':
-        return cursor, (yield from _sort_here(asking, order, cursor, answer, size))
-    order = replace(order, kind='stored')
-    asking = Search(query, bounds, order)
-    return cursor, (yield from _sort_here(asking, order, cursor, None, size))
+    matches = answer if answer.status == b'unsorted' else None
+    if answer.status == b'no order':
+        asking = Search(query, bounds, tuple(_without_index(order) for order in asking.orders))
+    return cursor, (yield from _sort_here(asking, cursor, matches, size))
+
+
+def _without_index(order: Order) -> Order:
+    return replace(order, kind='stored') if order.or_stored else order
 
 
 def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
@@ -208,19 +246,23 @@ def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[An
 
 
 def _sort_here(
-    asking: Search, order: Order, cursor: Cursor, matches: Answer | None, size: int | None
+    asking: Search, cursor: Cursor, matches: Answer | None, size: int | None
 ) -> Operation[Answer]:
     """Sort all matches by what their rows hold; the first rows, the cursor having the other ids.
 
     Args:
         matches: all of them, if they were found already.
     """
+    asking.is_for_us = True
     if matches is None:
         matches = yield from _all_matches(asking)
-    others = yield from asking.load(matches.further, (order.column,))
-    ids = sort_ids(asking.schema, order, [*matches.rows, *others.rows])
+    others = yield from asking.load(matches.further, asking.sorting_names)
+    rows = [*matches.rows, *others.rows]
+    ids = sort_ids(asking.schema, asking.orders, rows, asking.asked.mark)
     stop = None if cursor.need is None else cursor.skip + cursor.need
     cursor.ids, cursor.position = ids[cursor.skip : stop], None
+    if cursor.need is not None:
+        cursor.need -= len(cursor.ids)
     cursor.known = {b'%d' % row.id: row for row in matches.rows}
     first = yield from _load_next(asking, cursor, size)
     return replace(first, broken=[*matches.broken, *others.broken, *first.broken])
@@ -234,7 +276,8 @@ def _all_matches(asking: Search) -> Operation[Answer]:
     further: list[bytes] = []
     broken: list[bytes] = []
     while not cursor.is_done:
-        answer = yield from asking.ask(cursor, 'ids' if rows else 'rows')
+        is_page = len(rows) >= asking.bounds.page
+        answer = yield from asking.ask(cursor, 'ids' if is_page else 'rows')
         rows += answer.rows
         further += answer.further
         broken += answer.broken

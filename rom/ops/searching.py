@@ -9,10 +9,13 @@ from typing import Any
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError, QueryError
+from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row
 from rom.query.builder import Query
+from rom.query.orders import is_for_us
 from rom.query.plan import Order, StartsWith
+from rom.query.tallies import Tally
 from rom.schema import Schema
 
 
@@ -77,6 +80,7 @@ class Answer:
         further: the ids of the others.
         broken: ids whose key holds no row.
         count: how many matched.
+        tally: what the script made of the matches but `further`, where that was wanted.
     """
 
     status: bytes
@@ -84,6 +88,7 @@ class Answer:
     further: Sequence[bytes] = ()
     broken: Sequence[bytes] = ()
     count: int = 0
+    tally: Sequence[Any] = ()
 
 
 class Search:
@@ -92,19 +97,34 @@ class Search:
     Args:
         query: what is asked.
         bounds: how much one call may do.
-        order: what the script sorts by, if it can; None: nothing.
+        orders: what the results are sorted by, on the server or here.
+        tally: what is made of the matches, where that is wanted.
     """
 
-    def __init__(self, query: Query[Any], bounds: Bounds, order: Order | None) -> None:
+    def __init__(
+        self,
+        query: Query[Any],
+        bounds: Bounds,
+        orders: tuple[Order, ...] = (),
+        tally: Tally | None = None,
+    ) -> None:
         self.schema: Schema = query.schema
         self.asked = query.asked
         self.bounds = bounds
-        self.order = order
+        self.orders = orders
+        self.tally = tally
+        #: The results are sorted here.
+        self.is_for_us = is_for_us(self.schema, orders)
         selection = query.selection
         names = self.schema.names if selection is None else selection.columns
-        if order is not None and order.may_need_rows and order.column not in names:
-            names = (*names, order.column)
+        if self.asked.mark is not None or any(order.may_need_rows for order in orders):
+            names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
+
+    @property
+    def sorting_names(self) -> tuple[str, ...]:
+        """The columns that tell where a row stands in the results."""
+        return columns_for(self.schema, self.orders)
 
     def begin(self) -> Cursor:
         """A cursor at the beginning."""
@@ -119,7 +139,7 @@ class Search:
 
         Args:
             cursor: where to go on.
-            want: 'rows', 'ids' or 'count'.
+            want: 'rows', 'ids', 'count' or 'tally'.
 
         Raises:
             CorruptRowError: a key that should be an index is none.
@@ -132,7 +152,8 @@ class Search:
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
         rows = self._rows(self.names, ids, values)
-        answer = Answer(status, rows, further, broken, int(count))
+        tally = values if want == 'tally' else ()
+        answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
             return answer
         if cursor.seen is not None:
@@ -152,11 +173,13 @@ class Search:
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
-            'order': self._order(),
+            'expiry': None if self._expiry is None else keys.scores(self._expiry),
+            **self._sorting(),
             'skip': cursor.skip,
             'need': need,
             'want': want,
             'fields': [as_bytes(name) for name in self.names],
+            'tally': self.tally and self.tally.as_map(alone=cursor.seen is not None),
             'page': bounds.page,
             'small': bounds.small,
             'budget': bounds.budget,
@@ -164,8 +187,21 @@ class Search:
             'position': cursor.position or None,
         }
 
-    def _order(self) -> dict[str, Any] | None:
-        return None if self.order is None or self.order.kind == 'stored' else self.order.as_map()
+    @property
+    def _expiry(self) -> str | None:
+        """The column that leaves entities out."""
+        return None if self.asked.with_expired else self.schema.expiry
+
+    def _sorting(self) -> dict[str, Any]:
+        """What the script sorts by, and from where on."""
+        orders, mark = self.orders, self.asked.mark
+        if self.is_for_us:
+            return {'orders': None, 'mark': None}
+        is_begun = mark is not None and len(mark.places) == len(orders)
+        return {
+            'orders': [order.as_map() for order in orders] or None,
+            'mark': mark_as_map(self.schema, orders, mark) if mark and is_begun else None,
+        }
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
         """Read rows by id, in pages, many in one trip.
@@ -176,24 +212,37 @@ class Search:
         """
         names = names or self.names
         fields = [as_bytes(name) for name in names]
-        head, page = self.schema.keys.head, self.bounds.page
+        request: dict[str, Any] = {'fields': fields}
+        if self._expiry is not None:
+            request['expiry'] = as_bytes(self._expiry)
         rows: list[Row] = []
         broken: list[bytes] = []
+        replies = yield from self._in_pages('load', ids, request)
+        for found, values, unreadable_ids in replies:
+            rows += self._rows(names, found, values)
+            broken += unreadable_ids
+        return Answer(b'ok', rows, (), broken, len(rows))
+
+    def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:
+        """What is made of these ids, each once, in pages, many in one trip."""
+        assert self.tally is not None
+        replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
+        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken in replies]
+
+    def _in_pages(
+        self, name: str, ids: Sequence[bytes], request: dict[str, Any]
+    ) -> Operation[list[Any]]:
+        head, page = self.schema.keys.head, self.bounds.page
+        replies: list[Any] = []
         for start in range(0, len(ids), page * _PAGES):
-            pages = [
-                ids[first : first + page]
-                for first in range(start, min(start + page * _PAGES, len(ids)), page)
-            ]
-            replies = yield Pipeline(
+            some = ids[start : start + page * _PAGES]
+            replies += yield Pipeline(
                 tuple(
-                    self._script('load', {'head': head, 'fields': fields, 'ids': some})
-                    for some in pages
+                    self._script(name, {'head': head, 'ids': some[at : at + page], **request})
+                    for at in range(0, len(some), page)
                 )
             )
-            for found, values, unreadable_ids in replies:
-                rows += self._rows(names, found, values)
-                broken += unreadable_ids
-        return Answer(b'ok', rows, (), broken, len(rows))
+        return replies
 
     def _script(self, name: str, request: dict[str, Any]) -> Script:
         return Script(name, self.schema.keys.counter, pack(request))
@@ -231,7 +280,8 @@ def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
     )
 
 
-def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+def wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+    """The error for a key that should be an index and is none."""
     name = key.decode('utf-8', 'surrogateescape')
     return CorruptRowError(
         f'{name} should be an index of {schema.name}, and holds something of another type; '
@@ -241,6 +291,6 @@ def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
 
 
 _ERRORS: dict[bytes, Callable[[Schema, bytes], Exception]] = {
-    b'wrong type': _wrong_type,
+    b'wrong type': wrong_type,
     b'too many ids': _too_many_ids,
 }

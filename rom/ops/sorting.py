@@ -2,53 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-from rom.columns import Column
+from rom.ops.places import place_of, standing
 from rom.ops.rows import Row
-from rom.query.plan import Order
-from rom.query.strings import index_string
+from rom.query.plan import Mark, Order, Place
 from rom.schema import Schema
 
-
-def sort_ids(schema: Schema, order: Order, rows: Iterable[Row]) -> list[bytes]:
-    """The ids of rows, sorted as `order_by` says: equal ones by id, those without a value last."""
-    place = _place_of(schema.columns[order.column], order)
-    present: list[tuple[Any, int]] = []
-    missing: list[int] = []
-    for row in rows:
-        key = place(row.stored.get(order.column))
-        if key is None:
-            missing.append(row.id)
-        else:
-            present.append((key, row.id))
-    present.sort(reverse=order.reverse)
-    return [b'%d' % id for id in (*(id for _, id in present), *sorted(missing))]
+#: A row's id, and what it is compared by in each order.
+_Entry: TypeAlias = tuple[int, tuple[Any, ...]]
 
 
-def _place_of(column: Column[Any], order: Order) -> Callable[[bytes | None], Any]:
-    """What a stored value is sorted by; None for one that has no place."""
-    if order.kind == 'text':
+def sort_ids(
+    schema: Schema, orders: Sequence[Order], rows: Iterable[Row], mark: Mark | None = None
+) -> list[bytes]:
+    """The ids of rows, sorted as `order_by` says; those behind the mark, if there is one."""
+    places = {row.id: tuple(place_of(schema, order, row) for order in orders) for row in rows}
+    chosen = [_chosen(order, level, places.values()) for level, order in enumerate(orders)]
+    standings = [standing(schema, order) for order in chosen]
 
-        def as_indexed(raw: bytes | None) -> Any:
-            return index_string(column, column.decode(raw)) if raw else None
+    def entry_of(id: int, those: Sequence[Place]) -> _Entry:
+        return id, tuple(told(place) for told, place in zip(standings, those, strict=True))
 
-        return _or_none(as_indexed)
-    if column.is_string:
-        return lambda raw: raw or None
-    if column.is_numeric:
-        return _or_none(lambda raw: None if raw is None else column.decode(raw))
-    return lambda raw: raw
+    entries = [entry_of(id, those) for id, those in sorted(places.items())]
+    for level in range(len(orders) - 1, -1, -1):
+        is_last = level == len(orders) - 1
+        entries = _sorted_by(entries, level, orders[level].reverse, is_last)
+    if mark is not None and mark.places:
+        limit = entry_of(mark.id, mark.places)
+        entries = [entry for entry in entries if _is_behind(entry, limit, orders)]
+    return [b'%d' % id for id, _ in entries]
 
 
-def _or_none(place: Callable[[bytes | None], Any]) -> Callable[[bytes | None], Any]:
-    """What does not decode has no place; who reads the value is told what is wrong with it."""
+def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Order:
+    """Where no row has a number in an index that need not exist, what is stored counts."""
+    if order.or_stored and all(those[level].score is None for those in places):
+        return replace(order, kind='stored')
+    return order
 
-    def tried(raw: bytes | None) -> Any:
-        try:
-            return place(raw)
-        except Exception:
-            return None
 
-    return tried
+def _sorted_by(entries: list[_Entry], level: int, reverse: bool, is_last: bool) -> list[_Entry]:
+    """Sorted by one order; what it leaves equal stays as it is, or goes by id in its direction."""
+    present = [entry for entry in entries if entry[1][level] is not None]
+    missing = [entry for entry in entries if entry[1][level] is None]
+    if is_last and reverse:
+        present.reverse()
+    present.sort(key=lambda entry: entry[1][level], reverse=reverse)
+    return [*present, *missing]
+
+
+def _is_behind(entry: _Entry, limit: _Entry, orders: Sequence[Order]) -> bool:
+    for own, other, order in zip(entry[1], limit[1], orders, strict=True):
+        if own is None or other is None:
+            if own is not other:
+                return own is None
+        elif own != other:
+            return bool((own > other) != order.reverse)
+    is_reverse = bool(orders) and orders[-1].reverse and entry[1][-1] is not None
+    return (entry[0] > limit[0]) != is_reverse if entry[0] != limit[0] else False

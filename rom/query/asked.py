@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rom.query.plan import All, Order
+from rom.query.plan import All, Mark, Order
 from rom.query.selection import Selection
 
 EVERYTHING = All()
@@ -21,6 +21,8 @@ class Asked:
         count: at most so many come; None: all.
         selection: plain data instead of entities.
         loads: the relations to load as well.
+        with_expired: entities that have expired are found, too.
+        mark: only what comes after it; without an order, in the order of ids.
     """
 
     where: All = EVERYTHING
@@ -29,6 +31,8 @@ class Asked:
     count: int | None = None
     selection: Selection | None = None
     loads: tuple[str, ...] = ()
+    with_expired: bool = False
+    mark: Mark | None = None
 
 
 NOTHING_SAID = Asked()

@@ -6,10 +6,13 @@ several ways. What it holds is in `rom.query.asked`, frozen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from rom import current
 from rom.query.narrowing import Narrowing, R_co
+from rom.query.page import Page
 
 
 class Query(Narrowing[R_co]):
@@ -96,6 +99,112 @@ class Query(Narrowing[R_co]):
         """
         return current.session().ids(self)
 
+    def sum(self, column: str) -> Any:
+        """The sum of an Integer, Float or Decimal column, added up on the server; no index needed.
+
+        It is exact: an int of any size, a Decimal with all its digits, a float as ``math.fsum``
+        gives it (past the largest one, an infinity). Entities without a value are left out. The
+        limit does not count.
+
+        Returns:
+            An int, float or Decimal, as the column has; 0 if there is nothing to add.
+
+        Raises:
+            QueryError: another kind of column; or decimals so far apart (1E+999999 and 0.1) that
+                no sum of theirs is exact.
+            CorruptRowError: a stored value is no number.
+
+        Example::
+
+            Order.query.filter(paid=False).sum('amount')
+        """
+        return current.session().sum(self, column)
+
+    def avg(self, column: str) -> Any:
+        """The mean of an Integer, Float or Decimal column, worked out as :meth:`sum` is.
+
+        Returns:
+            A float, the nearest one; of a Decimal column a Decimal, rounded as the program's
+            decimal context says. None if no entity has a value.
+
+        Raises:
+            QueryError, CorruptRowError: as for :meth:`sum`.
+
+        Example::
+
+            User.query.filter(city='Oslo').avg('age')
+        """
+        return current.session().avg(self, column)
+
+    def min(self, column: str) -> Any:
+        """The smallest value of a column, as ``order_by`` sorts it; of a relation, the id.
+
+        The limit does not count.
+
+        Raises:
+            QueryError: no index sorts the column by its value; says which to declare.
+            CorruptRowError: the stored value does not decode.
+
+        Returns:
+            The value; None if no entity has one. An empty string counts as none.
+
+        Example::
+
+            User.query.filter(city='Oslo').min('created_at')
+        """
+        return current.session().min(self, column)
+
+    def max(self, column: str) -> Any:
+        """The largest value of a column; otherwise as :meth:`min`.
+
+        Example::
+
+            User.query.filter(city='Oslo').max('created_at')
+        """
+        return current.session().max(self, column)
+
+    def facets(self, column: str) -> Counter[Any]:
+        """How many entities have each value of a column, counted on the server; no index needed.
+
+        Returns:
+            Value to count, the most frequent first. Entities without a value count under None;
+            a relation's values are ids. The limit does not count.
+
+        Raises:
+            QueryError: the values are no keys of a dict (Json), or in no row (IndexOnly).
+            CorruptRowError: a stored value does not decode.
+
+        Example::
+
+            User.query.filter(age=(18, None)).facets('city')     # Counter({'Oslo': 3, 'Rome': 1})
+        """
+        return current.session().facets(self, column)
+
+    def page(self, size: int, after: str | None = None) -> Page[R_co]:
+        """Some of the results, and a cursor for the next ones.
+
+        A cursor says where the last result stood, not how many there were before. So whatever is
+        inserted and deleted between two pages, no other result is left out, and none comes twice.
+        Without `order_by`, results are in the order of their ids.
+
+        A cursor is text that may stand in a URL. It holds the id and the values that the query
+        sorts by, for all to see.
+
+        Args:
+            size: so many at most.
+            after: the `next` of the page before; None: the first page.
+
+        Raises:
+            QueryError: a size below 1; a cursor that is none, or that of another order; a query
+                with a limit, or one of `near` without an order.
+
+        Example::
+
+            page = User.query.order_by('city', '-age').page(20)
+            page = User.query.order_by('city', '-age').page(20, after=page.next)
+        """
+        return current.session().page(self, size, after)
+
     def iter_result(self, timeout: int = 30, pagesize: int = 100) -> Iterator[R_co]:
         """The results one by one, read in pages.
 
@@ -157,6 +266,36 @@ class Query(Narrowing[R_co]):
             User.query.filter(active=False).delete()
         """
         return current.session().delete_all(self, blocksize)
+
+    def update(self, /, _blocksize: int | None = None, **values: Any) -> int:
+        """Give columns of the results new values, where they are.
+
+        A value may be calculated from columns of the same row, with ``+ - * / // %``. Where one of
+        them has no value and no default, nothing comes of it either. All is written in one commit,
+        to rows that match the query at that very moment; where another writer was faster, it looks
+        again. The limit and the order count. No hook is called.
+
+        Args:
+            _blocksize: write in blocks of so many at most, each all or nothing: for more than some
+                ten thousand results. An error leaves those before written.
+            **values: new values by column, None to remove one.
+
+        Returns:
+            How many entities the query found and gave the values, whatever they had before.
+
+        Raises:
+            QueryError: no column, an unknown one, or one that cannot be set; a block of less
+                than one.
+            InvalidColumnValue: a value, or what comes of a calculation, is none for its column.
+            UniqueKeyViolation: a value must be unique, and is not.
+            CorruptRowError: a row found, or a value to calculate with, is none of rom's.
+            ServerError: other writers changed the results again and again.
+
+        Example::
+
+            User.query.filter(city='Roma').update(score=User.score + 1, city='Rome')
+        """
+        return current.session().update_all(self, _blocksize, **values)
 
     def __iter__(self) -> Iterator[R_co]:
         """The results one by one, read in pages.

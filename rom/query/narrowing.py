@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 from rom.columns.expressions import Expression
 from rom.exceptions import QueryError
 from rom.query.asked import NOTHING_SAID, Asked
+from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
 from rom.query.near import nearby
-from rom.query.orders import ordered
-from rom.query.plan import All, Node
+from rom.query.orders import all_ordered
+from rom.query.plan import All, Mark, Node
 from rom.query.selection import Factory, Selection, as_dicts
 from rom.query.strings import alike, ending, not_ending, not_starting, starting
 from rom.schema import Schema
@@ -57,8 +58,12 @@ class Narrowing(Generic[R_co]):
         return type(self)(self.model, replace(self.asked, **changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
-        found = tuple(means(self.schema, name, value) for name, value in clauses.items())
-        return self._with(where=All((*self.asked.where.nodes, *found)))
+        return self._also(tuple(means(self.schema, name, value) for name, value in clauses.items()))
+
+    def _also(self, nodes: tuple[Node, ...]) -> Self:
+        if not self.asked.with_expired:
+            warn_of_expired(self.schema, nodes)
+        return self._with(where=All((*self.asked.where.nodes, *nodes)))
 
     def filter(self, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
@@ -105,8 +110,7 @@ class Narrowing(Generic[R_co]):
 
             User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
         """
-        found = tuple(planned(self.schema, expression) for expression in expressions)
-        return self._with(where=All((*self.asked.where.nodes, *found)))
+        return self._also(tuple(planned(self.schema, expression) for expression in expressions))
 
     def startswith(self, **clauses: str | bytes) -> Self:
         """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
@@ -224,18 +228,19 @@ class Narrowing(Generic[R_co]):
         node = nearby(self.schema, name, lon, lat, radius, unit, count)
         return self._with(where=All((*self.asked.where.nodes, node)))
 
-    def order_by(self, column: str) -> Self:
+    def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.
 
-        Entities without a value come at the end, either way round. Equal values are in the order of
-        ids.
+        What the first column leaves equal is sorted by the second, and so on; in the end by id, in
+        the direction of the last column. Entities without a value come at the end, either way
+        round.
 
         Args:
-            column: its name, ``'-name'`` for the largest first; or ``'name:x'``, the number that a
-                keygen calls ``x``.
+            *columns: their names, ``'-name'`` for the largest first; or ``'name:x'``, the number
+                that a keygen calls ``x``.
 
         Raises:
-            QueryError: an unknown column, or one without any index.
+            QueryError: no column, one twice, an unknown one, or one without any index.
 
         Warns:
             UserWarning: a text column whose index does not sort: all results are read, and sorted
@@ -243,9 +248,9 @@ class Narrowing(Generic[R_co]):
 
         Example::
 
-            User.query.order_by('-age')
+            User.query.order_by('city', '-age')
         """
-        return self._with(orders=(ordered(self.schema, column),))
+        return self._with(orders=all_ordered(self.schema, columns))
 
     def limit(self, offset: int, count: int) -> Self:
         """Leave out the first results, and stop after so many; the last call counts.
@@ -287,6 +292,19 @@ class Narrowing(Generic[R_co]):
                 )
         return self._with(loads=(*self.asked.loads, *paths))
 
+    def with_expired(self) -> Self:
+        """Find entities that have expired as well, as long as `util.expire` has not removed them.
+
+        It is called before a filter by times that are past, which else warns. Of a model without
+        :class:`rom.ExpireAt`, it makes no difference. What is loaded with the results has not
+        expired.
+
+        Example::
+
+            Login.query.with_expired().filter(user=ann).all()
+        """
+        return self._with(with_expired=True)
+
     def first_only(self) -> Self:
         """The same, with its first result only."""
         return self.at_most(1)
@@ -295,6 +313,10 @@ class Narrowing(Generic[R_co]):
         """The same, with its first so many results only."""
         count = self.asked.count
         return self._with(count=most if count is None else min(count, most))
+
+    def marked(self, mark: Mark | None) -> Self:
+        """The same, with what comes after a mark."""
+        return self._with(mark=mark)
 
     def entities(self) -> Query[Any]:
         """The same, with entities as results, and without what they refer to."""

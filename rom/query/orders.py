@@ -7,7 +7,7 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rom.columns import Boolean, Column, PrimaryKey
+from rom.columns import Boolean, Column, PrimaryKey, String
 from rom.encoding.keygens import TRAITS
 from rom.encoding.text import as_bytes
 from rom.exceptions import QueryError
@@ -18,6 +18,24 @@ from rom.schema import Schema
 
 if TYPE_CHECKING:
     from rom.query.builder import Query
+
+
+def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
+    """The orders for `order_by(*asked)`.
+
+    Raises:
+        QueryError: none, one column twice; no such column, or no index of it.
+
+    Warns:
+        UserWarning: a text column whose index does not sort.
+    """
+    found = tuple(ordered(schema, name) for name in asked)
+    names = [order.column for order in found]
+    if not names or len(set(names)) < len(names):
+        shown = ', '.join(map(repr, asked))
+        what = 'names a column twice' if names else "takes the names of columns, as in 'age'"
+        raise QueryError(f'{schema.name}.query.order_by({shown}): {what}')
+    return found
 
 
 def ordered(schema: Schema, asked: object) -> Order:
@@ -57,21 +75,38 @@ def ordered(schema: Schema, asked: object) -> Order:
     return Order(name, reverse, 'stored', field=field)
 
 
-def order_for(query: Query[Any]) -> Order | None:
-    """What to sort a query's results by, given its filters; None: nothing.
+def orders_for(query: Query[Any]) -> tuple[Order, ...]:
+    """What to sort a query's results by, given its filters.
 
     A column may have an index of numbers that sort and one of strings. Where a filter looks for
     strings, walking along that index finds them sorted already.
     """
-    if not query.asked.orders:
-        return None
-    order = query.asked.orders[0]
-    column, keys = query.schema.columns.get(order.column), query.schema.keys
-    if order.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
-        strings = keys.prefixes(order.column)
+    orders = query.asked.orders
+    if not orders:
+        return ()
+    first = orders[0]
+    column, keys = query.schema.columns.get(first.column), query.schema.keys
+    if first.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
+        strings = keys.prefixes(first.column)
         if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
-            return replace(order, kind='text', key=strings, tie='id')
-    return order
+            first = replace(first, kind='text', key=strings, tie='id')
+    return (first, *orders[1:])
+
+
+def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:
+    """The server cannot sort by these: an index is missing, or only Python knows its strings.
+
+    Strings that sort what an earlier order leaves are those of the rows. In the index they are
+    lower-cased, or bytes, as the column says.
+    """
+    return any(order.kind == 'stored' for order in orders) or any(
+        order.kind == 'text' and _differs_in_index(schema.columns[order.column])
+        for order in orders[1:]
+    )
+
+
+def _differs_in_index(column: Column[object]) -> bool:
+    return column.traits.lowers or isinstance(column, String)
 
 
 def _has_numbers(column: Column[object]) -> bool:
@@ -93,11 +128,11 @@ def _warn(clause: Clause) -> None:
         'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
         'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
         UserWarning,
-        stacklevel=_outside(),
+        stacklevel=outside(),
     )
 
 
-def _outside() -> int:
+def outside() -> int:
     """The warning's stack level of the code that calls rom."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get('__name__', '').startswith('rom.'):

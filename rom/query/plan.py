@@ -127,8 +127,8 @@ class All:
         return {'kind': 'and', 'nodes': [node.as_map() for node in nodes]}
 
     def flat(self) -> tuple[Node, ...]:
-        """The nodes, those of nested `All` in the place of these."""
-        parts = (node.flat() if isinstance(node, All) else (node,) for node in self.nodes)
+        """The nodes, those of nested `All` in the place of these; one of one is that one."""
+        parts = (_flat(node) for node in self.nodes)
         return tuple(node for part in parts for node in part)
 
 
@@ -184,6 +184,12 @@ class Near:
         }
 
 
+def _flat(node: Node) -> tuple[Node, ...]:
+    while isinstance(node, AnyOf) and len(node.nodes) == 1:
+        node = node.nodes[0]
+    return node.flat() if isinstance(node, All) else (node,)
+
+
 Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not | Near'
 
 
@@ -224,6 +230,33 @@ class Order:
             'field': self.field,
             'or_stored': self.or_stored,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row stands in an order.
+
+    Attributes:
+        score: its number in the order's index; None where it has none.
+        raw: what it holds of the column; None where it holds nothing, or no column says.
+    """
+
+    score: bytes | None
+    raw: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the results: what follows it is wanted.
+
+    Attributes:
+        id: of the entity that stood there.
+        places: where its row stood in each order; none, where there are orders: it is the
+            beginning, and rows have to tell where they stand.
+    """
+
+    id: int
+    places: tuple[Place, ...] = ()
 
 
 def bounds_of(head: bytes) -> tuple[bytes, bytes]:

@@ -7,9 +7,11 @@ strings reversed, and a pattern leaves to the server what follows the text that 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rom.columns import Column
+from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
 from rom.entries import Word, prefix_stem, suffix_stem, whole_stem
 from rom.exceptions import InvalidColumnValue
@@ -19,20 +21,30 @@ from rom.query.plan import Node, StartsWith, Whole
 from rom.schema import Schema
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the two indexes of strings.
+
+    Attributes:
+        option: what a column is declared with to have it.
+        key: of the index of a column.
+        stem: how a column's string stands in it.
+        turned: it has strings reversed.
+    """
+
+    option: str
+    key: Callable[[Keys, str], bytes]
+    stem: Callable[[Column[Any]], Callable[[Word], bytes]]
+    turned: bool
+
+
 def starting(schema: Schema, name: str, value: Any) -> Node:
     """The node for `startswith(name=value)`.
 
     Raises:
         QueryError: no such column, no prefix index, or no string.
     """
-    clause = Clause(schema, 'startswith', name)
-    clause.need_index('prefix')
-    stem = _stem_of(clause.column)
-    return StartsWith(
-        schema.keys.prefixes(name),
-        _encoded(clause, stem, value, asked_word(clause, value)),
-        whole=_whole(clause.column),
-    )
+    return _begins(Clause(schema, 'startswith', name), _PREFIX, value)
 
 
 def ending(schema: Schema, name: str, value: Any) -> Node:
@@ -41,13 +53,7 @@ def ending(schema: Schema, name: str, value: Any) -> Node:
     Raises:
         QueryError: no such column, no suffix index, or no string.
     """
-    clause = Clause(schema, 'endswith', name)
-    clause.need_index('suffix')
-    return StartsWith(
-        schema.keys.suffixes(name),
-        _encoded(clause, suffix_stem, value, asked_word(clause, value)),
-        whole=_whole(clause.column, turned=True),
-    )
+    return _begins(Clause(schema, 'endswith', name), _SUFFIX, value)
 
 
 def not_starting(schema: Schema, name: str, values: Any) -> Node:
@@ -56,14 +62,7 @@ def not_starting(schema: Schema, name: str, values: Any) -> Node:
     Raises:
         QueryError: no such column, no prefix index, or no strings.
     """
-    clause = Clause(schema, 'does_not_startwith', name)
-    clause.need_index('prefix')
-    return StartsWith(
-        schema.keys.prefixes(name),
-        b'',
-        whole=_whole(clause.column),
-        without=_heads(clause, _stem_of(clause.column), values),
-    )
+    return _begins_otherwise(Clause(schema, 'does_not_startwith', name), _PREFIX, values)
 
 
 def not_ending(schema: Schema, name: str, values: Any) -> Node:
@@ -72,20 +71,7 @@ def not_ending(schema: Schema, name: str, values: Any) -> Node:
     Raises:
         QueryError: no such column, no suffix index, or no strings.
     """
-    clause = Clause(schema, 'does_not_endwith', name)
-    clause.need_index('suffix')
-    return StartsWith(
-        schema.keys.suffixes(name),
-        b'',
-        whole=_whole(clause.column, turned=True),
-        without=_heads(clause, suffix_stem, values),
-    )
-
-
-def _heads(clause: Clause, stem: Callable[[Word], bytes], values: Any) -> tuple[bytes, ...]:
-    """One string, or any number of them, as they stand in the index."""
-    several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
-    return tuple(_encoded(clause, stem, value, asked_word(clause, value)) for value in several)
+    return _begins_otherwise(Clause(schema, 'does_not_endwith', name), _SUFFIX, values)
 
 
 def alike(schema: Schema, name: str, value: Any) -> Node:
@@ -104,13 +90,33 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
         return _encoded(clause, stem, value, text.encode('latin-1') if is_bytes else text)
 
     head, tokens = parse(word.decode('latin-1') if isinstance(word, bytes) else word)
-    return StartsWith(
-        schema.keys.prefixes(name),
-        encoded(head),
-        tuple(EncodedToken(token.least, token.most, encoded(token.text)) for token in tokens),
+    return replace(
+        _node(clause, _PREFIX, encoded(head)),
+        pattern=tuple(EncodedToken(t.least, t.most, encoded(t.text)) for t in tokens),
         raw=is_bytes and stem is prefix_stem,
-        whole=_whole(clause.column),
     )
+
+
+def _begins(clause: Clause, side: _Side, value: Any) -> Node:
+    clause.need_index(side.option)
+    return _node(clause, side, _as_indexed(clause, side, value))
+
+
+def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
+    """With none of these: one string, or any number of them."""
+    clause.need_index(side.option)
+    several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
+    without = tuple(_as_indexed(clause, side, value) for value in several)
+    return replace(_node(clause, side, b''), without=without)
+
+
+def _node(clause: Clause, side: _Side, head: bytes) -> StartsWith:
+    key = side.key(clause.schema.keys, clause.name)
+    return StartsWith(key, head, whole=_whole(clause.column, side.turned))
+
+
+def _as_indexed(clause: Clause, side: _Side, value: Any) -> bytes:
+    return _encoded(clause, side.stem(clause.column), value, asked_word(clause, value))
 
 
 def _encoded(clause: Clause, stem: Callable[[Word], bytes], value: Any, word: Word) -> bytes:
@@ -134,7 +140,11 @@ def has_many(column: Column[Any]) -> bool:
     return column.keygen2 is not None or column.traits.splits or not column.is_string
 
 
-def _whole(column: Column[Any], turned: bool = False) -> Whole | None:
+def _whole(column: Column[Any], turned: bool) -> Whole | None:
     if has_many(column):
         return None
     return Whole(as_bytes(column.name), column.traits.lowers, turned)
+
+
+_PREFIX = _Side('prefix', Keys.prefixes, _stem_of, turned=False)
+_SUFFIX = _Side('suffix', Keys.suffixes, lambda column: suffix_stem, turned=True)

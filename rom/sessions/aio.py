@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -182,6 +184,60 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._ids(query))
 
+    async def sum(self, query: Query[Any], column: str) -> Any:
+        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+
+        Example::
+
+            await s.sum(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._sum(query, column))
+
+    async def avg(self, query: Query[Any], column: str) -> Any:
+        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+
+        Example::
+
+            await s.avg(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._avg(query, column))
+
+    async def min(self, query: Query[Any], column: str) -> Any:
+        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+
+        Example::
+
+            await s.min(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._extreme(query, 'min', column))
+
+    async def max(self, query: Query[Any], column: str) -> Any:
+        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+
+        Example::
+
+            await s.max(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._extreme(query, 'max', column))
+
+    async def facets(self, query: Query[Any], column: str) -> Counter[Any]:
+        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+
+        Example::
+
+            await s.facets(User.query.filter(age=(18, None)), 'city')
+        """
+        return await self._run(self._facets(query, column))
+
+    async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            await s.page(User.query.order_by('city', '-age'), 20)
+        """
+        return await self._run(self._page(query, size, after))
+
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -200,6 +256,46 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._delete_all(query, blocksize))
 
+    async def update_all(
+        self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
+    ) -> int:
+        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+
+        Example::
+
+            await s.update_all(User.query.filter(city='Roma'), city='Rome')
+        """
+        return await self._run(self._update_all(query, _blocksize, values))
+
+    async def get_or_create(
+        self, model: type[M], /, defaults: Mapping[str, Any] | None = None, **unique: Any
+    ) -> tuple[M, bool]:
+        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+
+        Example::
+
+            user, created = await s.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
+        """
+        work = self._get_or_create(model, defaults, unique)
+        return await self._run(work)
+
+    async def upsert(
+        self,
+        model: type[M],
+        /,
+        values: Mapping[str, Any],
+        create: Mapping[str, Any] | None = None,
+        **unique: Any,
+    ) -> tuple[M, bool]:
+        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+
+        Example::
+
+            page, created = await s.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
+        """
+        work = self._upsert(model, values, create, unique)
+        return await self._run(work)
+
     async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
         """A query's results one by one, read in pages.
 
@@ -214,8 +310,8 @@ class AsyncSession(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = await self._run(self._page(query, cursor, pagesize))
-            for result in page:
+            block, cursor = await self._run(self._block(query, cursor, pagesize))
+            for result in block:
                 yield result
             if cursor is None:
                 return
@@ -325,6 +421,22 @@ class AsyncSession(UnitOfWork):
         await self._run(
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
+
+    async def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            await s.expire(Login, limit=10_000)
+        """
+        return await self._run(self._expire(model, limit, blocksize, on_delete, hooks))
 
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.

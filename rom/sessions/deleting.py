@@ -8,13 +8,16 @@ the look begins again.
 The hooks before a delete are called once for each entity, those of the entities given before the
 first look: a hook may itself delete what stands in the way. After hooks that may have changed
 something, the look begins again too.
+
+What has expired and refers to a deleted entity is no obstacle: where it would forbid the delete, it
+is deleted as well. Only the server knows whether it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom.changes import Change
 from rom.exceptions import (
@@ -26,7 +29,7 @@ from rom.exceptions import (
 )
 from rom.model import Model
 from rom.ops import commit as commits
-from rom.ops import queries
+from rom.ops import entities, queries
 from rom.ops.commit import Guard, Referenced
 from rom.ops.rows import Row
 from rom.registry import references_to
@@ -45,20 +48,50 @@ MOST_LOOKS = 50
 PAGE = 200
 
 
+class Doomed(NamedTuple):
+    """A row to delete.
+
+    Attributes:
+        stored: what is known of it.
+        rests_on: the columns that the decision rests on.
+    """
+
+    stored: dict[str, bytes]
+    rests_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to delete.
+
+    Attributes:
+        on_delete: do to what refers to a deleted entity what its relation says.
+        hooks: call them, also those of what goes with it.
+        is_shared: others are at the same work: a row is for one of them alone, who found it, to
+            tell of.
+    """
+
+    on_delete: bool = True
+    hooks: bool = True
+    is_shared: bool = False
+
+
 @dataclass(slots=True)
 class Consequences:
     """What a delete comes to.
 
     Attributes:
         defaults: what references are set to, by column, once it was asked for.
-        doomed: the rows to delete, with the columns that the decision rests on.
+        doomed: the rows to delete.
+        expired: of the rows that refer to a deleted one, those that have expired.
         changed: the rows that lose a reference, with what they get instead.
         forbidden: the rows that forbid it, with the column and the id.
         guards: who may refer to the deleted ids.
     """
 
     defaults: dict[tuple[type[Model], str], Any]
-    doomed: dict[Place, tuple[dict[str, bytes], tuple[str, ...]]] = field(default_factory=dict)
+    doomed: dict[Place, Doomed] = field(default_factory=dict)
+    expired: set[Place] = field(default_factory=set)
     changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = field(default_factory=dict)
     forbidden: list[tuple[Place, str, int]] = field(default_factory=list)
     guards: list[tuple[type[Model], Guard]] = field(default_factory=list)
@@ -69,10 +102,14 @@ class Consequences:
         if place in self.doomed:
             return None
         on_delete = _on_delete(model, name)
+        may_forbid = on_delete == 'restrict' or model._columns[name].required
+        if place in self.expired and may_forbid:
+            self.doomed[place] = Doomed(row.stored, (name, *_expiry(model)))
+            return place
         if on_delete == 'restrict':
             self.forbidden.append((place, name, id))
         elif on_delete == 'cascade':
-            self.doomed[place] = (row.stored, (name,))
+            self.doomed[place] = Doomed(row.stored, (name,))
             return place
         else:
             _, wanted = self.changed.setdefault(place, (row.stored, {}))
@@ -124,7 +161,10 @@ class Consequences:
                 name: None if value is None else model._columns[name].encode(value)
                 for name, value in values.items()
             }
-            updates.append((model, Change(model._schema, 'update', id, stored, wanted, values)))
+            change = Change(model._schema, 'update', id, stored, wanted, values)
+            if (model, id) in self.expired:
+                change = replace(change, expired=True, rests_on=_expiry(model))
+            updates.append((model, change))
         return [*deletes, *updates]
 
 
@@ -132,6 +172,11 @@ def _on_delete(model: type[Model], name: str) -> str:
     column: Any = model._columns[name]
     on_delete: str = column.on_delete
     return on_delete
+
+
+def _expiry(model: type[Model]) -> tuple[str, ...]:
+    name = model._schema.expiry
+    return () if name is None else (name,)
 
 
 class Deleting(Writing):
@@ -152,40 +197,66 @@ class Deleting(Writing):
         for entity in chosen:
             told[type(entity), _id_of(entity)] = entity
             entity._before_delete()
-        chosen = [entity for entity in chosen if not entity._deleted]  # a hook may have done so
+        # A hook may have deleted one.
+        doomed = {
+            (type(entity), _id_of(entity)): Doomed(entity._stored)
+            for entity in chosen
+            if not entity._deleted
+        }
+        yield from self._remove(doomed, told, Manner())
+
+    def _remove(
+        self, chosen: Mapping[Place, Doomed], told: dict[Place, Model], manner: Manner
+    ) -> Work[set[Place]]:
+        """Delete rows; returns which of them, without those that another writer deleted first.
+
+        Args:
+            chosen: the rows; those that are no longer as the decision needs them stay.
+            told: the entities whose hook before a delete was called.
+            manner: how.
+
+        Raises:
+            RestrictError: something refers to them, and forbids it; nothing was deleted.
+        """
+        chosen = dict(chosen)
         defaults: dict[tuple[type[Model], str], Any] = {}
-        for _ in range(MOST_LOOKS if chosen else 0):
-            found = yield from self._look(chosen, Consequences(defaults))
-            found.check()
-            if self._tell(found, told):
+        for _ in range(MOST_LOOKS):
+            if not chosen:
+                return set()
+            found = Consequences(defaults, dict(chosen))
+            if manner.on_delete:
+                yield from self._look(found)
+                found.check()
+            if manner.hooks and self._tell(found, told):
                 continue
             unsaved = [e for e in defaults.values() if e is not None and e._new]
             yield from self._write(unsaved, False, False)
             try:
-                yield from self._carry_out(found)
-            except (DataRaceError, EntityDeletedError, Referenced):
+                gone = yield from self._carry_out(found)
+            except DataRaceError as error:
+                _leave_out(chosen, error)
+                continue
+            except (EntityDeletedError, Referenced):
                 continue  # another writer was there: what was found is no longer so
-            self._after(found, told)
-            return
-        if chosen:
-            raise ServerError(
-                f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
-                'them; find out which program adds those without pause'
-            )
+            self._after(found, told, manner, gone)
+            return chosen.keys() - gone
+        raise ServerError(
+            f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
+            'them; find out which program adds those without pause'
+        )
 
     def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
         """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
         query, cursor, total = query.entities(), None, 0
         while True:
-            block, cursor = yield from self._page(query, cursor, blocksize)
+            block, cursor = yield from self._block(query, cursor, blocksize)
             yield from self._delete(block)
             total += len(block)
             if cursor is None:
                 return total
 
-    def _look(self, chosen: Iterable[Model], found: Consequences) -> Work[Consequences]:
-        for entity in chosen:
-            found.doomed[type(entity), _id_of(entity)] = (entity._stored, ())
+    def _look(self, found: Consequences) -> Work[None]:
+        """Add to what is doomed what comes of it."""
         fresh = list(found.doomed)
         while fresh:
             by_model: dict[type[Model], list[int]] = {}
@@ -195,7 +266,6 @@ class Deleting(Writing):
             for model, ids in by_model.items():
                 for start in range(0, len(ids), PAGE):
                     fresh += yield from self._look_at(model, ids[start : start + PAGE], found)
-        return found
 
     def _look_at(
         self, model: type[Model], ids: list[int], found: Consequences
@@ -205,8 +275,10 @@ class Deleting(Writing):
         for referring, name in references_to(model):
             if _on_delete(referring, name) == 'no action':
                 continue
-            query = referring.query.filter(**{name: ids})
+            query = referring.query.with_expired().filter(**{name: ids})
             rows: list[Row] = yield On(referring, queries.search(query))
+            if _on_delete(referring, name) != 'cascade':  # which takes all alike
+                found.expired |= yield from self._expired(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
             for row in rows:
                 id = row.refers(name)
@@ -223,6 +295,14 @@ class Deleting(Writing):
             ]
         return fresh
 
+    def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[Place]]:
+        """Which of these rows have expired; asks the server only about those that ever do."""
+        ids = [row.id for row in rows if row.stored.keys() & _expiry(model)]
+        if not ids:
+            return set()
+        living = yield On(model, entities.load(model._schema, ids))
+        return {(model, id) for id in ids} - {(model, row.id) for row in living}
+
     def _tell(self, found: Consequences, told: dict[Place, Model]) -> bool:
         """Call the hooks of those that go too; one that raises stops it all.
 
@@ -235,7 +315,8 @@ class Deleting(Writing):
             entity._before_delete()
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
-    def _carry_out(self, found: Consequences) -> Work[None]:
+    def _carry_out(self, found: Consequences) -> Work[set[Place]]:
+        gone: set[Place] = set()
         groups: dict[int, list[tuple[type[Model], Change]]] = {}
         for model, change in reversed(found.changes()):
             groups.setdefault(id(model._connection), []).append((model, change))
@@ -244,22 +325,27 @@ class Deleting(Writing):
             guards = [guard for model, guard in found.guards if id(model._connection) == connection]
             changes = [change for _, change in group]
             done_key = commits.new_done_key(changes[0].schema)
-            yield On(group[0][0], commits.commit(changes, done_key, guards))
+            done = yield On(group[0][0], commits.commit(changes, done_key, guards, tell_gone=True))
+            gone.update((group[at][0], _known_id(changes[at].id)) for at in done.gone)
+        return gone
 
-    def _after(self, found: Consequences, told: dict[Place, Model]) -> None:
+    def _after(
+        self, found: Consequences, told: dict[Place, Model], manner: Manner, gone: set[Place]
+    ) -> None:
         """Tell the entities that the session knows what happened to them, then call the hooks."""
-        gone = []
+        to_tell = []
         for model, id in found.doomed:
             entity = told.get((model, id)) or self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 entity._deleted = True
                 self._identity.forget(entity)
-                gone.append(entity)
+                if manner.hooks and not (manner.is_shared and (model, id) in gone):
+                    to_tell.append(entity)
         for (model, id), (_, values) in found.changed.items():
             entity = self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 _set_references(entity, values)
-        for entity in gone:
+        for entity in to_tell:
             entity._after_delete()
 
 
@@ -281,6 +367,17 @@ def _has_hook(model: type[Model]) -> bool:
     )
 
 
+def _leave_out(chosen: dict[Place, Doomed], error: DataRaceError) -> None:
+    """Take out the chosen row that is no longer as the decision needs it, if it is one of those."""
+    for (model, id), doomed in list(chosen.items()):
+        if doomed.rests_on and (model._namespace, id) == (error.namespace, error.id):
+            del chosen[model, id]
+
+
 def _id_of(entity: Model) -> int:
-    assert entity._id is not None
-    return entity._id
+    return _known_id(entity._id)
+
+
+def _known_id(id: int | None) -> int:
+    assert id is not None
+    return id

@@ -63,6 +63,21 @@ class Known:
         entity._session = self
         self._identity.add(entity)
 
+    def add_all(self, entities: Iterable[Any]) -> None:
+        """Have the session know several entities: a list of them, or anything else to iterate over.
+
+        Raises:
+            ORMError: one of them is no entity, or this is nothing to iterate over. None is added.
+
+        Example::
+
+            session.add_all([ann, bob])
+        """
+        if not isinstance(entities, Iterable):
+            raise ORMError(f'add_all takes a list of entities, not {entities!r}; see add')
+        for entity in list(flat(entities)):
+            self.add(entity)
+
     def forget(self, entity: Model) -> None:
         """Know an entity no longer: the next commit leaves it out.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import uuid
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rom.exceptions import (
     CorruptRowError,
@@ -15,9 +16,10 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, queries
+from rom.ops import entities, paging, queries, tallying
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
+from rom.query.page import Page
 from rom.sessions.known import Known, flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -41,14 +43,19 @@ class Reading(Known):
         if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
             return (yield from self._get_many(model, [_as_id(model, id) for id in ids]))
         id = _as_id(model, ids)
-        known = self._identity.find(f'{model._namespace}:{id}')
+        known = self._find(model, id)
         if known is not None:
             return known
         row = yield On(model, entities.load_one(model._schema, id))
         return None if row is None else self._adopt(model, row)
 
+    def _find(self, model: type[Model], id: int) -> Model | None:
+        """The entity that is known, unless only the server knows whether it has expired."""
+        known = self._identity.find(f'{model._namespace}:{id}')
+        return None if known is not None and known._seems_expired else known
+
     def _get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
-        known: dict[int, Any] = {id: self._identity.find(f'{model._namespace}:{id}') for id in ids}
+        known: dict[int, Any] = {id: self._find(model, id) for id in ids}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
             rows = yield from self._rows(model, entities.load(model._schema, missing))
@@ -75,12 +82,13 @@ class Reading(Known):
 
     def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
         column: Any = model._columns[name]
-        if isinstance(wanted, tuple) and not column.is_string:
+        if isinstance(wanted, tuple):
             raise QueryError(
                 f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
-                'of values; for a range declare it with index=True too and pass _numeric=True'
+                'of values, and no tuple; for a range of numbers declare it with index=True too, '
+                'and pass _numeric=True'
             )
-        several = isinstance(wanted, (list, tuple, set, frozenset))
+        several = isinstance(wanted, (list, set, frozenset))
         try:
             asked = wanted if several else [wanted]
             if column.is_relation:
@@ -101,7 +109,8 @@ class Reading(Known):
         return (yield from self._results(query, rows))
 
     def _first(self, query: Query[R]) -> Work[R | None]:
-        found = yield from self._all(query.first_only())
+        row = yield from self._rows(query.model, queries.first_row(query))
+        found = yield from self._results(query, [] if row is None else [row])
         return found[0] if found else None
 
     def _count(self, query: Query[R]) -> Work[int]:
@@ -115,6 +124,19 @@ class Reading(Known):
     def _ids(self, query: Query[Any]) -> Work[list[int]]:
         ids: list[int] = yield On(query.model, queries.ids(query))
         return ids
+
+    def _sum(self, query: Query[Any], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.total(query, column)))
+
+    def _avg(self, query: Query[Any], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.average(query, column)))
+
+    def _extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
+        return (yield On(query.model, tallying.extreme(query, method, column)))
+
+    def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
+        counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
+        return counts
 
     def _one(self, query: Query[R]) -> Work[R]:
         found = yield from self._all(query.at_most(2))
@@ -136,14 +158,19 @@ class Reading(Known):
         yield On(query.model, queries.cache(query, key, int(timeout)))
         return key.decode()
 
-    def _page(
+    def _page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
+        model: type[Any] = query.model
+        rows, following = yield from self._rows(model, paging.page(query, size, after))
+        return Page(tuple((yield from self._results(query, rows))), following)
+
+    def _block(
         self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
     ) -> Work[tuple[list[R], Any]]:
         """Some of a query's entities, and where to go on; None at the end."""
         model: type[Any] = query.model
         if pagesize < 1:
             raise QueryError(f'{query.schema.name}.query: {pagesize!r} at once are too few; take 1')
-        rows, cursor = yield from self._rows(model, queries.page(query, cursor, pagesize))
+        rows, cursor = yield from self._rows(model, queries.block(query, cursor, pagesize))
         return (yield from self._results(query, rows)), cursor
 
     def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:
@@ -195,7 +222,7 @@ class Reading(Known):
             row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
             if row is None:
                 raise EntityDeletedError(
-                    f'{entity._key} is gone: another writer deleted it',
+                    f'{entity._key} is gone: another writer deleted it, or it has expired',
                     entity._namespace,
                     entity._id,
                 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -173,6 +175,60 @@ class Session(UnitOfWork):
         """
         return self._run(self._ids(query))
 
+    def sum(self, query: Query[Any], column: str) -> Any:
+        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+
+        Example::
+
+            session.sum(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._sum(query, column))
+
+    def avg(self, query: Query[Any], column: str) -> Any:
+        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+
+        Example::
+
+            session.avg(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._avg(query, column))
+
+    def min(self, query: Query[Any], column: str) -> Any:
+        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+
+        Example::
+
+            session.min(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'min', column))
+
+    def max(self, query: Query[Any], column: str) -> Any:
+        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+
+        Example::
+
+            session.max(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'max', column))
+
+    def facets(self, query: Query[Any], column: str) -> Counter[Any]:
+        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+
+        Example::
+
+            session.facets(User.query.filter(age=(18, None)), 'city')
+        """
+        return self._run(self._facets(query, column))
+
+    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            session.page(User.query.order_by('city', '-age'), 20)
+        """
+        return self._run(self._page(query, size, after))
+
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -191,6 +247,44 @@ class Session(UnitOfWork):
         """
         return self._run(self._delete_all(query, blocksize))
 
+    def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
+        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+
+        Example::
+
+            session.update_all(User.query.filter(city='Roma'), city='Rome')
+        """
+        return self._run(self._update_all(query, _blocksize, values))
+
+    def get_or_create(
+        self, model: type[M], /, defaults: Mapping[str, Any] | None = None, **unique: Any
+    ) -> tuple[M, bool]:
+        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+
+        Example::
+
+            user, created = session.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
+        """
+        work = self._get_or_create(model, defaults, unique)
+        return self._run(work)
+
+    def upsert(
+        self,
+        model: type[M],
+        /,
+        values: Mapping[str, Any],
+        create: Mapping[str, Any] | None = None,
+        **unique: Any,
+    ) -> tuple[M, bool]:
+        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+
+        Example::
+
+            page, created = session.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
+        """
+        work = self._upsert(model, values, create, unique)
+        return self._run(work)
+
     def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
         """A query's results one by one, read in pages.
 
@@ -205,8 +299,8 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            page, cursor = self._run(self._page(query, cursor, pagesize))
-            yield from page
+            block, cursor = self._run(self._block(query, cursor, pagesize))
+            yield from block
             if cursor is None:
                 return
 
@@ -315,6 +409,22 @@ class Session(UnitOfWork):
         self._run(
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
+
+    def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            session.expire(Login, limit=10_000)
+        """
+        return self._run(self._expire(model, limit, blocksize, on_delete, hooks))
 
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now. Reading ``entity.id`` does that by itself.

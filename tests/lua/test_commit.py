@@ -732,6 +732,112 @@ def test_a_death_past_what_redis_allows(commit: Commit, raw: redis.Redis) -> Non
     assert bits(raw.get('N:id:live')) == {1}
 
 
+# --- guards: who else refers to an id that is to go ----------------------------------------------
+
+
+def guarded(*known: str, id: str = '1') -> dict[str, Any]:
+    """A delete of M:1, to which only these rows of N may refer, by their column r."""
+    return {
+        'deletes': [['M:1', ['id'], ['1']]],
+        'guards': [['N:r:idx', id, 'N:', 'r', dict.fromkeys(known, True)]],
+    }
+
+
+def refer(raw: redis.Redis, member: str, id: str = '1') -> None:
+    raw.hset(f'N:{member}', 'r', id)
+    raw.zadd('N:r:idx', {member: id})
+
+
+@pytest.fixture
+def referred(raw: redis.Redis) -> None:
+    raw.hset('M:1', 'id', 1)
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guard_that_finds_nobody(commit: Commit, raw: redis.Redis) -> None:
+    refer(raw, '5', '2')
+    assert commit(**guarded()) == [b'ok', b'']
+    assert raw.exists('M:1') == 0
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guard_without_an_index(commit: Commit, raw: redis.Redis) -> None:
+    assert commit(**guarded('7')) == [b'ok', b'']
+    assert dump(raw) == {}
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guard_that_finds_those_who_are_known(commit: Commit, raw: redis.Redis) -> None:
+    refer(raw, '5')
+    refer(raw, '6')
+    assert commit(**guarded('5', '6', '7')) == [b'ok', b'']
+    assert raw.exists('M:1') == 0
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guard_that_finds_somebody_else(refused: Commit, raw: redis.Redis) -> None:
+    refer(raw, '5')
+    refer(raw, '6')
+    assert refused(**guarded('5')) == [b'referenced', b'N:r:idx', b'6']
+    assert refused(**guarded()) == [b'referenced', b'N:r:idx', b'5']
+    everything = with_id('3') | guarded('5')
+    assert refused(**everything) == [b'referenced', b'N:r:idx', b'6']
+
+
+@pytest.mark.usefixtures('referred')
+def test_every_guard_is_asked(refused: Commit, raw: redis.Redis) -> None:
+    refer(raw, '5')
+    raw.hset('O:8', 's', '1')
+    raw.zadd('O:s:idx', {'8': 1})
+    first = guarded('5')
+    second = [['O:s:idx', '1', 'O:', 's', {}]]
+    parts = first | {'guards': [*first['guards'], *second]}
+    assert refused(**parts) == [b'referenced', b'O:s:idx', b'8']
+
+
+@pytest.mark.usefixtures('referred')
+@pytest.mark.parametrize('row', [None, {'x': 'y'}, {'r': '2'}, {'r': '1.0'}, 'text'])
+def test_an_entry_that_the_row_does_not_bear_out(
+    commit: Commit, raw: redis.Redis, row: dict[str, str] | str | None
+) -> None:
+    """The row is gone, or refers to nobody or another, or is no row at all."""
+    raw.zadd('N:r:idx', {'5': 1})
+    if isinstance(row, str):
+        raw.set('N:5', row)
+    elif row is not None:
+        raw.hset('N:5', mapping=row)
+    assert commit(**guarded()) == [b'ok', b'']
+    assert raw.exists('M:1') == 0
+
+
+@pytest.mark.usefixtures('referred')
+def test_guards_of_ids_with_one_score(commit: Commit, refused: Commit, raw: redis.Redis) -> None:
+    refer(raw, '5', str(2**53))
+    refer(raw, '6', str(2**53 + 1))
+    assert raw.zscore('N:r:idx', '5') == raw.zscore('N:r:idx', '6')
+    found = refused(**guarded('5', id=str(2**53 + 1)))
+    assert found == [b'referenced', b'N:r:idx', b'6']
+    assert commit(**guarded('5', id=str(2**53))) == [b'ok', b'']
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guard_on_a_key_of_another_type(commit: Commit, raw: redis.Redis) -> None:
+    raw.sadd('N:r:idx', '5')
+    before = dump(raw)
+    with pytest.raises(redis.ResponseError, match='WRONGTYPE'):
+        commit(**guarded())
+    assert dump(raw) == before
+
+
+@pytest.mark.usefixtures('referred')
+def test_a_guarded_delete_that_is_sent_twice(commit: Commit, raw: redis.Redis) -> None:
+    """It was carried out: who has come to refer to the id since does not matter."""
+    parts = guarded() | {'done': 'N:id:done:t', 'remember': '300'}
+    assert commit(**parts) == [b'ok', b'']
+    refer(raw, '5')
+    assert commit(**parts) == [b'ok', b'']
+
+
 # --- servers that do not let us write -----------------------------------------------------------
 
 
@@ -825,3 +931,70 @@ def test_a_replica(server: Server, raw: redis.Redis, name: str) -> None:
             with pytest.raises(redis.ResponseError, match='read only replica'):
                 send(replica, request_of(**with_id('3') | {'claims': []}))
             assert dump(replica) == before
+
+
+# --- what has expired ----------------------------------------------------------------------------
+
+
+def seconds(raw: redis.Redis, more: float = 0) -> str:
+    whole, micros = raw.time()
+    return repr(whole + micros / 1e6 + more)
+
+
+def test_an_update_of_what_has_expired(refused: Commit, commit: Commit, raw: redis.Redis) -> None:
+    for at in (seconds(raw), '5', '-7.5e2'):
+        raw.hset('N:1', mapping={'id': '1', 'a': '1', 'at': at})
+        parts = update('N:1', {'a': '1'}, {'a': '2'})
+        assert refused(updates=[[*parts, 'at']]) == [b'expired', b'N:1']
+        # That comes first: no later time makes it right, nor does another race.
+        later = update('N:1', {'a': 'other', 'at': '6'}, {'a': '2', 'at': seconds(raw, 60)})
+        assert refused(updates=[[*later, 'at']]) == [b'expired', b'N:1']
+        assert commit(updates=[parts]) == [b'ok', b'']
+    for at in (seconds(raw, 60), 'soon', ''):
+        raw.hset('N:1', mapping={'a': '1', 'at': at})
+        assert commit(updates=[[*parts, 'at']]) == [b'ok', b'']
+    raw.hset('N:1', 'a', '1')
+    raw.hdel('N:1', 'at')
+    assert commit(updates=[[*parts, 'at']]) == [b'ok', b'']
+    raw.delete('N:1')
+    assert refused(updates=[[*parts, 'at']]) == [b'deleted', b'N:1']
+    raw.set('N:1', 'x')
+    assert refused(updates=[[*parts, 'at']]) == [b'unreadable', b'N:1']
+
+
+def test_an_update_of_what_expired_after_it_was_done(commit: Commit, raw: redis.Redis) -> None:
+    raw.hset('N:1', mapping={'id': '1', 'a': '1', 'at': seconds(raw, 60)})
+    parts = {**NOTED, 'updates': [[*update('N:1', {'a': '1'}, {'a': '2'}), 'at']]}
+    assert commit(**parts) == [b'ok', b'']
+    raw.hset('N:1', 'at', '5')
+    assert commit(**parts) == [b'ok', b'']
+
+
+def test_the_value_of_a_holder_that_has_expired(
+    refused: Commit, commit: Commit, raw: redis.Redis
+) -> None:
+    raw.hset('N:1', mapping={'id': '1', 'at': seconds(raw, 60)})
+    raw.hset('N:u:uidx', 'v', '1')
+    parts: dict[str, Any] = {'inserts': [insert('2')], 'claims': [[*claim('2', 'v'), 'at']]}
+    assert refused(**parts) == [b'unique', b'N:u:uidx', b'v', b'2', b'1']
+    raw.hset('N:1', 'at', seconds(raw))
+    assert refused(**{**parts, 'claims': [claim('2', 'v')]})[0] == b'unique'
+    assert commit(**parts) == [b'ok', b'']
+    assert raw.hgetall('N:u:uidx') == {b'v': b'2'}
+    # The one that had it goes, and leaves it to its new owner.
+    gone = {'deletes': [delete('N:1', {'id': '1'})], 'releases': [['N:u:uidx', ['v'], ['1']]]}
+    assert commit(**gone) == [b'ok', b'']
+    assert raw.hgetall('N:u:uidx') == {b'v': b'2'}
+
+
+def test_which_deletes_found_a_row(commit: Commit, raw: redis.Redis) -> None:
+    for id in '13':
+        raw.hset(f'N:{id}', 'id', id)
+    parts: dict[str, Any] = {
+        **NOTED,
+        'tell': True,
+        'deletes': [delete(f'N:{id}', {'id': id}) for id in '1234'],
+    }
+    assert commit(**parts) == [b'ok', b'1010']
+    assert commit(**parts) == [b'ok', b'1010']  # sent again: what it did, not what it would do
+    assert commit(**parts | {'done': None}) == [b'ok', b'0000']

@@ -87,25 +87,25 @@ def test_filters(data: None, search: Search) -> None:
 
 
 def test_orders(data: None, search: Search) -> None:
-    assert ids(search(order=BY_AGE)) == [3, 6, 9, 1, 4, 7, 2, 5, 8]
-    assert ids(search(order={**BY_AGE, 'reverse': True})) == [8, 5, 2, 7, 4, 1, 9, 6, 3]
-    assert ids(search(WORD, order=BY_AGE)) == [4, 8]
-    assert ids(search(WORD, order=BY_AGE, small=0)) == [4, 8]
-    assert ids(search(order={**BY_AGE, 'key': 'N:none:idx'})) == list(range(1, 10))
+    assert ids(search(orders=[BY_AGE])) == [3, 6, 9, 1, 4, 7, 2, 5, 8]
+    assert ids(search(orders=[{**BY_AGE, 'reverse': True}])) == [8, 5, 2, 7, 4, 1, 9, 6, 3]
+    assert ids(search(WORD, orders=[BY_AGE])) == [4, 8]
+    assert ids(search(WORD, orders=[BY_AGE], small=0)) == [4, 8]
+    assert ids(search(orders=[{**BY_AGE, 'key': 'N:none:idx'}])) == list(range(1, 10))
 
 
 def test_an_order_that_is_not_there(data: None, search: Search) -> None:
     order = {**BY_AGE, 'key': 'N:none:idx', 'or_stored': True}
-    assert search(order=order) == [b'no order']
-    assert ids(search(order={**BY_AGE, 'or_stored': True})) == [3, 6, 9, 1, 4, 7, 2, 5, 8]
+    assert search(orders=[order]) == [b'no order']
+    assert ids(search(orders=[{**BY_AGE, 'or_stored': True}])) == [3, 6, 9, 1, 4, 7, 2, 5, 8]
 
 
 def test_few_strings_are_for_the_caller_to_sort(data: None, search: Search) -> None:
     order = {'kind': 'text', 'key': 'N:w:pre', 'reverse': False, 'tie': 'id', 'field': 'w'}
-    reply = search(WORD, order=order, need=1)
+    reply = search(WORD, orders=[order], need=1)
     assert reply[0] == b'unsorted'
     assert sorted(reply[7]) == [b'4', b'8']
-    assert ids(search(order=order, need=3)) == [2, 4, 6]
+    assert ids(search(orders=[order], need=3)) == [2, 4, 6]
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_few_strings_are_for_the_caller_to_sort(data: None, search: Search) -> N
         {},
         {'where': AGES},
         {'where': {'kind': 'not', 'node': WORD}},
-        {'order': BY_AGE},
-        {'order': {**BY_AGE, 'reverse': True}},
+        {'orders': [BY_AGE]},
+        {'orders': [{**BY_AGE, 'reverse': True}]},
         {'where': begins('-', '+')},
-        {'where': {'kind': 'or', 'nodes': [WORD, AGES]}, 'small': 0, 'order': BY_AGE},
+        {'where': {'kind': 'or', 'nodes': [WORD, AGES]}, 'small': 0, 'orders': [BY_AGE]},
         {'where': {'kind': 'and', 'nodes': [AGES, begins('-', '+')]}},
     ],
 )
@@ -141,7 +141,7 @@ def test_what_lacks_a_value_is_found_once(raw: redis.Redis, data: None, search: 
     """A walk that began by way of the ids goes on so, though a filter became small meanwhile."""
     raw.zrem('N:age:idx', *range(1, 9))
     raw.sadd('N:w:x:idx', *range(1, 10))
-    parts: dict[str, Any] = {'where': WORD, 'order': BY_AGE, 'budget': 2, 'chunk': 1}
+    parts: dict[str, Any] = {'where': WORD, 'orders': [BY_AGE], 'budget': 2, 'chunk': 1}
     reply = search(**parts, small=0)
     found = ids(reply)
     assert found[0] == 9
@@ -190,7 +190,7 @@ def test_a_bitmap_with_gaps(raw: redis.Redis, search: Search) -> None:
     for reverse in (False, True):
         order = {**BY_AGE, 'reverse': reverse}
         # Many of one number, and few wanted: by way of the ids.
-        found = ids(search(order=order, need=3, chunk=1, position=pack_group('1')))
+        found = ids(search(orders=[order], need=3, chunk=1, position=pack_group('1')))
         assert found == (expected[:-4:-1] if reverse else expected[:3])
 
 
@@ -208,11 +208,11 @@ def test_large_groups_are_walked_by_id(raw: redis.Redis, search: Search) -> None
     for reverse in (False, True):
         order = {**BY_AGE, 'reverse': reverse}
         expected = sorted(range(1, 501), key=lambda id: (id % 2, id), reverse=reverse)
-        assert ids(search(order=order, need=5)) == expected[:5]
-        assert ids(search(order=order, skip=240, need=20)) == expected[240:260]
+        assert ids(search(orders=[order], need=5)) == expected[:5]
+        assert ids(search(orders=[order], skip=240, need=20)) == expected[240:260]
         found, position = [], None
         while position != b'':
-            reply = search(order=order, budget=50, position=position)
+            reply = search(orders=[order], budget=50, position=position)
             found += ids(reply)
             position = reply[1]
         assert found == expected
@@ -220,7 +220,7 @@ def test_large_groups_are_walked_by_id(raw: redis.Redis, search: Search) -> None
 
 def test_it_writes_nothing(raw: redis.Redis, data: None, search: Search) -> None:
     before = dump(raw)
-    search({'kind': 'and', 'nodes': [WORD, AGES]}, order=BY_AGE, want='rows', fields=['id'])
+    search({'kind': 'and', 'nodes': [WORD, AGES]}, orders=[BY_AGE], want='rows', fields=['id'])
     search({'kind': 'not', 'node': WORD}, want='count')
     assert dump(raw) == before
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -279,10 +280,20 @@ ORDERS: dict[str, Callable[[Values], Any]] = {
 }
 
 
-def in_order(order: str, found: Mapping[int, Values]) -> list[int]:
-    """The ids as `order_by(order)` should give them."""
-    place = ORDERS[order.removeprefix('-')]
-    present = sorted((place(row), id) for id, row in found.items() if place(row) is not None)
-    if order.startswith('-'):
-        present.reverse()
-    return [id for _, id in present] + sorted(id for id, row in found.items() if place(row) is None)
+def in_order(orders: Sequence[str], found: Mapping[int, Values]) -> list[int]:
+    """The ids as `order_by(*orders)` should give them; without any, by id."""
+
+    def compare(one: int, other: int) -> int:
+        sign = 1
+        for order in orders:
+            place = ORDERS[order.removeprefix('-')]
+            a, b, sign = place(found[one]), place(found[other]), -1 if order[0] == '-' else 1
+            if a is None or b is None:
+                sign = 1
+                if a is not b:
+                    return 1 if a is None else -1
+            elif a != b:
+                return sign if a > b else -sign
+        return sign if one > other else -sign
+
+    return sorted(found, key=functools.cmp_to_key(compare))

@@ -10,7 +10,7 @@ import redis
 from rom.changes import entries_of
 from rom.columns import Column, PrimaryKey
 from rom.drivers.sync import SyncDriver
-from rom.ops import queries
+from rom.ops import paging, queries
 from rom.ops.rows import Row
 from rom.ops.searching import BOUNDS, Bounds
 from rom.query import Query
@@ -82,10 +82,18 @@ class Store:
     def count(self, query: Query[Any], bounds: Bounds = BOUNDS) -> int:
         return self.driver.run(queries.count(query, bounds))
 
+    def blocks(self, query: Query[Any], size: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
+        found, cursor = [], None
+        while True:
+            rows, cursor = self.driver.run(queries.block(query, cursor, size, bounds))
+            found.append([row.id for row in rows])
+            if cursor is None:
+                return found
+
     def pages(self, query: Query[Any], size: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
         found, cursor = [], None
         while True:
-            rows, cursor = self.driver.run(queries.page(query, cursor, size, bounds))
+            rows, cursor = self.driver.run(paging.page(query, size, cursor, bounds))
             found.append([row.id for row in rows])
             if cursor is None:
                 return found

@@ -68,7 +68,7 @@ def test_nothing(client: redis.Redis, raw: redis.Redis) -> None:
     for query in (store.query, store.query.filter(age=5), store.query.order_by('age')):
         assert store.ids(query) == []
         assert store.count(query) == 0
-        assert store.pages(query, 5) == [[]]
+        assert store.blocks(query, 5) == [[]]
     assert dump(raw) == {}
 
 
@@ -178,7 +178,7 @@ def test_limits(store: Store) -> None:
     assert store.ids(store.query.limit(6, 10)) == []
     assert store.ids(store.query.limit(0, 0)) == []
     assert store.count(store.query.limit(1, 2)) == 6
-    assert store.pages(store.query.limit(1, 3), 2) == [[2, 3], [4]]
+    assert store.blocks(store.query.limit(1, 3), 2) == [[2, 3], [4]]
 
 
 def test_sets_by_id_and_ranges_by_score(store: Store) -> None:
@@ -244,7 +244,7 @@ def test_entries_without_a_row_are_skipped(store: Store) -> None:
     assert store.ids(store.query.filter(words='fox')) == []
     assert store.ids(store.query.order_by('age')) == [2, 10, 4, 5]
     assert store.ids(store.query) == [2, 4, 5, 10]
-    assert store.pages(store.query, 2) == [[2], [4], [5, 10]]
+    assert store.blocks(store.query, 2) == [[2], [4], [5, 10]]
 
 
 def test_a_row_of_another_type(store: Store) -> None:
@@ -328,7 +328,7 @@ def test_reading_writes_nothing(store: Store) -> None:
     ):
         store.rows(query)
         store.count(query)
-        store.pages(query, 2)
+        store.blocks(query, 2)
     assert dump(store.raw) == before
 
 
@@ -391,3 +391,21 @@ def test_cached_ids_come_in_parts(
         store.driver.run(queries.cache(query, key, 20))
         assert [int(id) for id in raw.zrange(key, 0, -1)] == store.ids(query.limitless())
         assert raw.zscore(key, '1') == 1
+
+
+@pytest.mark.one_server
+def test_the_first_is_one_whose_row_is_there(store: Store) -> None:
+    """What an index has of rows that are gone hides nothing."""
+    store.write({id: {'age': id} for id in range(1, 41)})
+    query = store.query.order_by('age')
+    for gone, expected in ((0, 1), (1, 2), (30, 31), (39, 40)):
+        for id in range(1, gone + 1):
+            store.raw.delete(f'Thing:{id}')
+        row = store.driver.run(queries.first_row(query))
+        assert row is not None
+        assert row.id == expected
+    for some in (query.limit(0, 0), query.limit(0, 3), query.limit(40, 3), query.filter(age=99)):
+        assert store.driver.run(queries.first_row(some)) is None
+    found = store.driver.run(queries.first_row(query.limit(38, 2)))
+    assert found is not None
+    assert found.id == 40

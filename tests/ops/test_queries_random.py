@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import redis
@@ -29,20 +29,22 @@ BOUNDS = st.builds(
     budget=st.sampled_from([1, 10, 20_000]),
     chunk=st.sampled_from([None, 1, 3]),
 )
-ORDER = st.none() | st.builds(
+_SIGNED = st.builds(
     lambda sign, name: sign + name, st.sampled_from(['', '-']), st.sampled_from(sorted(ORDERS))
 )
+Orders: TypeAlias = list[str]
+ORDER = st.lists(_SIGNED, max_size=3, unique_by=lambda order: order.removeprefix('-'))
 LIMIT = st.none() | st.tuples(st.integers(0, 12), st.integers(0, 12))
 
 
-def asked(clauses: list[Clause], order: str | None, limit: tuple[int, int] | None) -> Query[Any]:
+def asked(clauses: list[Clause], order: Orders, limit: tuple[int, int] | None) -> Query[Any]:
     query = Query(MODEL)
     for clause in clauses:
         query = getattr(query, clause.method)(**{clause.name: clause.value})
-    if order is not None:
+    if order:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', UserWarning)
-            query = query.order_by(order)
+            query = query.order_by(*order)
     return query if limit is None else query.limit(*limit)
 
 
@@ -51,7 +53,7 @@ def check(
     query: Query[Any],
     rows: dict[int, Values],
     holds: Holds,
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:
@@ -59,7 +61,7 @@ def check(
     assert store.count(query, bounds) == len(found)
     offset, count = limit or (0, len(rows))
     ids = store.ids(query, bounds)
-    if order is not None:
+    if order:
         assert ids == in_order(order, found)[offset : offset + count]
     elif limit is None:
         assert sorted(ids) == sorted(found)
@@ -67,9 +69,13 @@ def check(
         everything = store.ids(query.limit(0, len(rows)), bounds)
         assert sorted(everything) == sorted(found)
         assert ids == everything[offset : offset + count]
-    pages = store.pages(query, 3, bounds)
-    assert all(len(page) <= 3 for page in pages)
-    assert [id for page in pages for id in page] == ids
+    blocks = store.blocks(query, 3, bounds)
+    assert all(len(block) <= 3 for block in blocks)
+    assert [id for block in blocks for id in block] == ids
+    if limit is None:
+        pages = store.pages(query, 3, bounds)
+        assert all(len(page) == 3 for page in pages[:-1])
+        assert [id for page in pages for id in page] == in_order(order, found)
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_clauses(
     rows: dict[int, Values],
     live: bool,
     clauses: list[Clause],
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:
@@ -108,7 +114,7 @@ Tree = tuple[Node, Holds]
 
 
 def leaf(clause: Clause) -> Tree:
-    return asked([clause], None, None).asked.where.nodes[0], clause.holds
+    return asked([clause], [], None).asked.where.nodes[0], clause.holds
 
 
 def both(parts: list[Tree]) -> Tree:
@@ -149,7 +155,7 @@ def test_trees(
     rows: dict[int, Values],
     live: bool,
     trees: list[Tree],
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:
@@ -178,7 +184,7 @@ def test_huge_ids(
     store: Store,
     ids: list[int],
     ages: list[int | None],
-    order: str | None,
+    order: Orders,
     bounds: Bounds,
 ) -> None:
     """Filters find them and orders sort them. (They have no place in a bitmap.)"""

@@ -80,6 +80,8 @@ def test_one_trip_for_what_fits_a_page(crowd: Store) -> None:
         crowd.query.startswith(city='city 1').order_by('city').limit(0, 20),
         crowd.query.startswith(words='w').limit(0, 20),
         crowd.query.filter(age=3).order_by('-name').limit(0, 20),
+        crowd.query.order_by('name', '-age').limit(0, 20),
+        crowd.query.filter(flag=True).order_by('age', '-name').limit(100, 20),
     ):
         assert crowd.rows(query)
         assert trips(crowd) == ['search']
@@ -93,6 +95,20 @@ def test_more_rows_come_in_pages(crowd: Store) -> None:
     assert trips(crowd) == ['search', 'load+load']
     assert len(crowd.ids(crowd.query.filter(flag=True))) == 1250
     assert trips(crowd) == ['search', 'load']
+
+
+@pytest.mark.one_server
+def test_a_page_takes_one_trip_wherever_it_is(crowd: Store) -> None:
+    for query in (
+        crowd.query,
+        crowd.query.filter(flag=True),
+        crowd.query.order_by('-age'),
+        crowd.query.order_by('age', 'name'),
+        crowd.query.filter(age=(3, 5)).order_by('name', '-age'),
+    ):
+        pages = crowd.pages(query, 50)
+        assert len(pages) > 10
+        assert trips(crowd) == ['search'] * len(pages)
 
 
 @pytest.mark.one_server
@@ -119,7 +135,7 @@ def test_pages(crowd: Store) -> None:
     ):
         whole = crowd.ids(query)
         for bounds in (Bounds(), Bounds(budget=300, small=10)):
-            pages = crowd.pages(query, 400, bounds)
+            pages = crowd.blocks(query, 400, bounds)
             assert [id for page in pages for id in page] == whole
             assert max(map(len, pages)) <= 400
 
@@ -150,7 +166,7 @@ def test_pages_while_others_write(crowd: Store, ask: Any, small: int) -> None:
     cursor = None
     new = 3000
     while True:
-        rows, cursor = crowd.driver.run(queries.page(query, cursor, 50, bounds))
+        rows, cursor = crowd.driver.run(queries.block(query, cursor, 50, bounds))
         found += [row.id for row in rows]
         if cursor is None:
             break

@@ -68,14 +68,14 @@ def test_one_request() -> None:
         b'Thing:', b'Thing:id:live', b'Thing:id:',
     )  # fmt: skip
     assert sent['where'][b'kind'] == b'range'
-    assert sent['order'][b'reverse'] is True
+    assert sent['orders'][0][b'reverse'] is True
     assert sent['position'] is None
     assert sent['fields'] == list(MODEL._schema.fields)
     assert ids(finish(operation, reply(7, 8))) == [7, 8]
 
 
 def test_no_request_for_nothing() -> None:
-    for operation in (queries.search(QUERY.limit(0, 0)), queries.page(QUERY.limit(0, 0), None, 5)):
+    for operation in (queries.search(QUERY.limit(0, 0)), queries.block(QUERY.limit(0, 0), None, 5)):
         with pytest.raises(StopIteration):
             next(operation)
 
@@ -119,7 +119,7 @@ def test_what_was_found_before_is_left_out() -> None:
 def test_counts_add_up() -> None:
     operation = queries.count(QUERY.filter(age=5).order_by('age').limit(5, 5))
     sent = asked(next(operation))
-    assert (sent['want'], sent['need'], sent['skip'], sent['order']) == (b'count', None, 0, None)
+    assert (sent['want'], sent['need'], sent['skip'], sent['orders']) == (b'count', None, 0, None)
     operation.send([b'ok', b'here', b'0', b'7', [], [], [], []])
     assert finish(operation, [b'ok', b'', b'0', b'3', [], [], [], []]) == 10
 
@@ -153,16 +153,16 @@ def test_many_strings_are_sorted_by_their_column_alone() -> None:
 
 
 def test_pages() -> None:
-    operation = queries.page(QUERY.limit(0, 4), None, 2)
+    operation = queries.block(QUERY.limit(0, 4), None, 2)
     assert asked(next(operation))['page'] == 2
     rows, cursor = finish(operation, reply(1, 2, further=(3,), position=b'here'))
     assert ids(rows) == [1, 2]
-    operation = queries.page(QUERY.limit(0, 4), cursor, 2)
+    operation = queries.block(QUERY.limit(0, 4), cursor, 2)
     [script] = next(operation).requests
     assert asked(script)['ids'] == [b'3']
     rows, cursor = finish(operation, [loaded(3)])
     assert ids(rows) == [3]
-    operation = queries.page(QUERY.limit(0, 4), cursor, 2)
+    operation = queries.block(QUERY.limit(0, 4), cursor, 2)
     sent = asked(next(operation))
     assert (sent['position'], sent['need']) == (b'here', 1)
     assert finish(operation, reply(4)) == (rows.__class__(finish_row(4)), None)
@@ -175,7 +175,7 @@ def finish_row(id: int) -> Any:
 
 
 def test_a_page_is_not_empty_before_the_end() -> None:
-    operation = queries.page(QUERY, None, 2)
+    operation = queries.block(QUERY, None, 2)
     next(operation)
     operation.send(reply(position=b'here'))
     operation.send(reply(position=b'there'))
@@ -199,7 +199,7 @@ def test_broken_rows_come_last_with_the_others() -> None:
     ],
 )
 def test_what_the_script_refuses(answer: Any, kind: type[Exception], says: str) -> None:
-    for operation in (queries.search(QUERY), queries.count(QUERY), queries.page(QUERY, None, 1)):
+    for operation in (queries.search(QUERY), queries.count(QUERY), queries.block(QUERY, None, 1)):
         next(operation)
         with pytest.raises(kind, match=says):
             operation.send(answer)

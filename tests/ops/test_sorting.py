@@ -53,11 +53,11 @@ def test_sorted(column: str, kind: Any, values: dict[int, Any], expected: list[i
     present = [id for id in expected if values[id] not in (None, '')]
     missing = expected[len(present) :]
     for reverse in (False, True):
-        found = sort_ids(SCHEMA, Order(column, reverse, kind), rows(column, values))
+        found = sort_ids(SCHEMA, [Order(column, reverse, kind)], rows(column, values))
         assert found == [b'%d' % id for id in (present[::-1] if reverse else present) + missing]
 
 
 def test_what_does_not_decode_comes_last() -> None:
     found = [Row(1, {'age': b'many'}), Row(2, {'age': b'5'}), Row(3, {'tag': b'\xff'})]
-    assert sort_ids(SCHEMA, Order('age', False, 'stored'), found) == [b'2', b'1', b'3']
-    assert sort_ids(SCHEMA, Order('tag', False, 'text'), found) == [b'1', b'2', b'3']
+    assert sort_ids(SCHEMA, [Order('age', False, 'stored')], found) == [b'2', b'1', b'3']
+    assert sort_ids(SCHEMA, [Order('tag', False, 'text')], found) == [b'1', b'2', b'3']

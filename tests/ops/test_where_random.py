@@ -26,7 +26,7 @@ from tests.ops.oracle import (
     words,
 )
 from tests.ops.search_support import Store
-from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, asked, check
+from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, Orders, asked, check
 from tests.support.servers import Server
 
 COLUMNS: dict[str, Any] = MODEL._schema.columns
@@ -146,7 +146,7 @@ def test_where(
     live: bool,
     clauses: list[Clause],
     trees: list[Tree],
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:

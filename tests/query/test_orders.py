@@ -11,7 +11,7 @@ from rom.columns import Boolean, DateTime, Float, Integer, Json, PrimaryKey, Str
 from rom.encoding import keygens as kg
 from rom.exceptions import QueryError
 from rom.query import Query
-from rom.query.orders import order_for
+from rom.query.orders import orders_for
 from rom.query.plan import Order
 from tests.ops.search_support import model_of
 
@@ -113,9 +113,28 @@ def test_what_is_wrong_says_so(asked: Any, says: str) -> None:
 
 def test_a_filter_of_strings_sorts_as_well() -> None:
     by_name = QUERY.order_by('-name')
-    assert order_for(QUERY) is None
-    assert order_for(by_name) == by_name.asked.orders[0]
-    assert order_for(by_name.startswith(label_pre='x')) == by_name.asked.orders[0]
-    found = order_for(by_name.startswith(name='x'))
-    assert found is not None
+    assert orders_for(QUERY) == ()
+    assert orders_for(by_name) == by_name.asked.orders
+    assert orders_for(by_name.startswith(label_pre='x')) == by_name.asked.orders
+    [found] = orders_for(by_name.startswith(name='x'))
     assert (found.kind, found.key, found.reverse) == ('text', b'Thing:name:pre', True)
+
+
+def test_several_columns() -> None:
+    found = QUERY.order_by('age', '-name').asked.orders
+    assert [(order.column, order.reverse) for order in found] == [('age', False), ('name', True)]
+    assert orders_for(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').asked.orders
+
+
+@pytest.mark.parametrize(
+    ('asked', 'says'),
+    [
+        ((), 'takes the names of columns'),
+        (('age', 'age'), 'names a column twice'),
+        (('age', '-age'), 'names a column twice'),
+        (('age', 'plain'), 'index=True'),
+    ],
+)
+def test_what_several_columns_cannot_be(asked: tuple[str, ...], says: str) -> None:
+    with pytest.raises(QueryError, match=says):
+        QUERY.order_by(*asked)

@@ -96,3 +96,10 @@ def test_bounds_hold_what_begins_like_it(head: bytes, value: bytes) -> None:
     below = high == b'+' or member < high[1:]
     assert (above and below) == value.startswith(begins)
     assert b'\0' not in low + high
+
+
+def test_one_of_one_is_that_one() -> None:
+    """Whether an entity may be found twice is seen from what is flat."""
+    one, other = InSet(b'a'), InSet(b'b')
+    nested = All((AnyOf((All((one, AnyOf((other,)))),)), AnyOf((one, other))))
+    assert nested.flat() == (one, other, AnyOf((one, other)))

@@ -86,6 +86,60 @@ async def people(s: Any, count: int = 10) -> None:
     s.rollback()
 
 
+# --- pages ---------------------------------------------------------------------------------------
+
+
+@both
+async def test_pages_by_cursor(s: Any, trips: list[Any]) -> None:
+    await people(s)
+    query = ReadUser.query.order_by('-age', 'name')
+    trips.clear()
+    first = await s.page(query, 4)
+    assert [user.name for user in first] == ['n2', 'n5', 'n8', 'n1']
+    assert len(trips) == 1
+    assert first[0] is await s.get(ReadUser, first[0].id)  # the session knows them
+    await s.delete([first[0], first[3]])
+    await s.save(ReadUser(name='a', age=2), ReadUser(name='n5', age=1))
+    second = await s.page(query, 4, first.next)
+    assert [user.name for user in second] == ['n4', 'n5', 'n7', 'n0']
+    third = await s.page(query, 4, second.next)
+    assert ([user.name for user in third], third.next) == (['n3', 'n6', 'n9'], None)
+
+
+@both
+async def test_pages_of_plain_data(s: Any) -> None:
+    """What is selected need not be what is sorted by."""
+    await people(s, 3)
+    query = ReadUser.query.order_by('age').select('name')
+    first = await s.page(query, 2)
+    assert (list(first), len(s.known)) == ([{'name': 'n0'}, {'name': 'n1'}], 0)
+    assert list(await s.page(query, 2, first.next)) == [{'name': 'n2'}]
+    assert list(await s.page(ReadUser.query.select('age'), 2)) == [{'age': 0}, {'age': 1}]
+
+
+@both
+async def test_pages_with_relations(s: Any, trips: list[Any]) -> None:
+    team = ReadTeam(name='t')
+    await s.save(ReadUser(name='a', team=team), ReadUser(name='b', team=team))
+    s.rollback()
+    trips.clear()
+    page = await s.page(ReadUser.query.load('team'), 1)
+    assert (page[0].team.name, len(trips)) == ('t', 2)
+
+
+@both
+async def test_a_page_with_a_corrupt_row(s: Any, raw: redis.Redis) -> None:
+    await people(s, 3)
+    raw.delete('{read}user:2')
+    raw.set('{read}user:2', 'x')
+    with pytest.raises(rom.CorruptRowError, match='user:2') as error:
+        await s.page(ReadUser.query.order_by('name'), 5)
+    assert [user.name for user in error.value.entities] == ['n0', 'n2']
+    raw.delete('{read}user:2')
+    await s.delete_all(ReadUser.query)
+    raw.flushall()
+
+
 # --- exists, one, ids ----------------------------------------------------------------------------
 
 

@@ -2,10 +2,12 @@
 
 import datetime
 import decimal
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 import rom
+from rom.columns.arithmetic import Arithmetic
 from rom.columns.expressions import Expression
 
 
@@ -20,6 +22,7 @@ class User(rom.Model):
     wakes = rom.Time()
     digest = rom.String()
     notes = rom.Json(default=dict)
+    until = rom.ExpireAt(default=datetime.timedelta(days=1))
 
 
 def columns_and_values(user: User) -> None:
@@ -36,6 +39,9 @@ def columns_and_values(user: User) -> None:
     assert_type(user.wakes, datetime.time | None)
     assert_type(user.digest, bytes | None)
     assert_type(user.notes, Any | None)
+    assert_type(user.until, datetime.datetime | None)
+    user.until = datetime.timedelta(hours=1)
+    user.until = 5  # type: ignore[assignment]
     user.age = 5
     user.age = None
     user.age = 'five'  # type: ignore[assignment]
@@ -51,7 +57,11 @@ def reading() -> None:
     assert_type(query.exists(), bool)
     assert_type(query.get(), User)
     assert_type(query.ids(), list[int])
+    assert_type(query.sum('age'), Any)
+    assert_type(query.facets('age'), Counter[Any])
     assert_type(query.delete(), int)
+    assert_type(query.with_expired().all(), list[User])
+    assert_type(rom.util.expire(User, limit=5), int)
     assert_type(query.cached_result(30), str)
     assert_type(query.iter_result(), Iterator[User])
     assert_type(User.does_not_startwith('name', ['a']), Iterator[User])
@@ -72,6 +82,21 @@ def expressions() -> None:
     User.query.where((User.age < 18) & True)  # type: ignore[operator]
 
 
+def changes_in_place() -> None:
+    assert_type(User.age + 1, Arithmetic)
+    assert_type(1 - User.age * User.score, Arithmetic)
+    assert_type(User.born + datetime.timedelta(days=1), Arithmetic)
+    assert_type(User.query.update(age=User.age + 1, name='Ann'), int)
+    assert_type(User.query.update(_blocksize=1000, age=None), int)
+    assert_type(User.get_or_create({'age': 1}, name='Ann'), tuple[User, bool])
+    assert_type(
+        User.upsert({'age': User.age + 1}, create={'age': 1}, name='Ann'), tuple[User, bool]
+    )
+    assert_type(rom.session.get_or_create(User, name='Ann')[0], User)
+    rom.session.add_all([User(name='Ann')])
+    rom.session.add_all(5)  # type: ignore[arg-type]
+
+
 def sessions() -> None:
     assert_type(rom.session.get(User, 1), User | None)
     assert_type(rom.session.all(User.query), list[User])
@@ -86,6 +111,11 @@ async def async_sessions() -> None:
         assert_type(await s.all(User.query), list[User])
         assert_type(await s.count(User.query), int)
         assert_type(await s.one(User.query), User)
+        assert_type(await s.max(User.query, 'age'), Any)
+        assert_type(await s.facets(User.query, 'age'), Counter[Any])
         assert_type(await s.delete_all(User.query), int)
+        assert_type(await s.update_all(User.query, age=User.age + 1), int)
+        assert_type(await s.get_or_create(User, {'age': 1}, name='Ann'), tuple[User, bool])
+        assert_type(await s.upsert(User, {'age': 1}, name='Ann'), tuple[User, bool])
         assert_type(s.stream(User.query), AsyncIterator[User])
         assert_type(await s.commit(), int)

@@ -1,0 +1,194 @@
+-- Tallies: what the rows of a list of ids hold in one column, counted by value or added up. Nothing
+-- is lost: what a double cannot hold is kept in several, and what Lua cannot add is handed back.
+--
+-- A tally is {field, way, alone}; `alone` is for search.lua. Of each way there is a list of three:
+--
+-- way      how many                 list of what was found          list of id, value
+-- values   rows without the column  value, how many, one id; ...    none
+-- float    values                   numbers, whose sum it is        those that are not added here
+-- integer  values                   scale, place, carried, sum; ... the same
+-- decimal  values                   the same                        the same
+--
+-- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); of decimals, that is
+-- divided by 10^scale.
+
+-- @include lib/numbers
+
+local CARRY = 4503599627370496         -- 2^52: with a limb's value it is still exact
+local LARGEST_SUMMAND = 2 ^ 990        -- so many of them stay far from the largest double
+
+-- What is done for each of thousands of ids had better be at hand.
+local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, type, tonumber
+
+-- Call `see(id, value)` for each id; the value is false where the row has none, or is gone. Returns
+-- the ids whose key holds no row.
+local function read_column(head, field, ids, see)
+    local unreadable = {}
+    for _, id in ipairs(ids) do
+        local value = read('HGET', head .. id, field)
+        if type(value) ~= 'table' then
+            see(id, value)
+        elseif find(value.err, 'WRONGTYPE', 1, true) then
+            unreadable[#unreadable + 1] = id
+        else
+            error(value.err)
+        end
+    end
+    return unreadable
+end
+
+-- Add to one limb of an integer: what is too much for a double is carried.
+local function add_limb(limbs, place, number)
+    local limb = limbs[place]
+    if not limb then
+        limb = {sum = 0, carried = 0}
+        limbs[place] = limb
+    end
+    local sum = limb.sum + number
+    if sum >= CARRY then
+        sum, limb.carried = sum - CARRY, limb.carried + 1
+    elseif sum <= -CARRY then
+        sum, limb.carried = sum + CARRY, limb.carried - 1
+    end
+    limb.sum = sum
+end
+
+-- Add an integer of any length.
+local function add_digits(limbs, is_negative, digits)
+    local place, last = 1, #digits
+    while last > 0 do
+        local first = last > EXACT_DIGITS and last - EXACT_DIGITS + 1 or 1
+        local number = tonumber(sub(digits, first, last))
+        add_limb(limbs, place, is_negative and -number or number)
+        place, last = place + 1, first - 1
+    end
+end
+
+local function write_limbs(scales)
+    local parts = {}
+    for scale, limbs in pairs(scales) do
+        for place, limb in ipairs(limbs) do
+            for _, number in ipairs({scale, place, limb.carried, limb.sum}) do
+                parts[#parts + 1] = string.format('%.0f', number)
+            end
+        end
+    end
+    return parts
+end
+
+-- Doubles whose sum is exactly that of all added so far: each rounding error is kept as one more.
+local function add_exactly(parts, number)
+    local kept = 0
+    for position = 1, #parts do
+        local other = parts[position]
+        local sum = number + other
+        local more = sum - number
+        local lost = (number - (sum - more)) + (other - more)
+        if lost ~= 0 then
+            kept = kept + 1
+            parts[kept] = lost
+        end
+        number = sum
+    end
+    for position = #parts, kept + 2, -1 do
+        parts[position] = nil
+    end
+    parts[kept + 1] = number
+end
+
+-- For each way: a function that adds a value, and is false where it cannot; and one that says what
+-- came out.
+local ADD = {}
+
+function ADD.integer()
+    local limbs = {}
+    return function(value)
+        local is_short = #value <= EXACT_DIGITS
+        if is_short and find(value, '^%-?%d+$') then
+            add_limb(limbs, 1, tonumber(value))
+            return true
+        end
+        local sign, digits = string.match(value, '^(%-?)(%d+)$')
+        if digits then
+            add_digits(limbs, sign == '-', digits)
+        end
+        return digits
+    end, function() return write_limbs({[0] = limbs}) end
+end
+
+function ADD.decimal()
+    local scales = {}
+    return function(value)
+        local sign, whole, part = string.match(value, '^(%-?)(%d+)%.?(%d*)$')
+        if whole then
+            local limbs = scales[#part] or {}
+            scales[#part] = limbs
+            add_digits(limbs, sign == '-', whole .. part)
+        end
+        return whole
+    end, function() return write_limbs(scales) end
+end
+
+-- Lua reads hexadecimal numbers as well; rom does not.
+local function to_summand(value)
+    local number = tonumber(value)
+    local is_plain = number and number < LARGEST_SUMMAND and number > -LARGEST_SUMMAND
+    return is_plain and not find(value, 'x', 1, true) and not find(value, 'X', 1, true) and number
+end
+
+function ADD.float()
+    local sums = {}
+    return function(value)
+        local number = to_summand(value)
+        if not number then
+            return false
+        end
+        add_exactly(sums, number)
+        return true
+    end, function()
+        local parts = {}
+        for position, number in ipairs(sums) do
+            parts[position] = string.format('%.17g', number)
+        end
+        return parts
+    end
+end
+
+local function add_up(head, tally, ids)
+    local count, rest = 0, {}
+    local add, result = ADD[tally.way]()
+    local unreadable = read_column(head, tally.field, ids, function(id, value)
+        if value then
+            count = count + 1
+            if not add(value) then
+                rest[#rest + 1] = id
+                rest[#rest + 1] = value
+            end
+        end
+    end)
+    return {string.format('%.0f', count), result(), rest}, unreadable
+end
+
+local function count_values(head, tally, ids)
+    local without, counts, holder, parts = 0, {}, {}, {}
+    local unreadable = read_column(head, tally.field, ids, function(id, value)
+        if value then
+            counts[value] = (counts[value] or 0) + 1
+            holder[value] = id
+        elseif redis.call('EXISTS', head .. id) == 1 then
+            without = without + 1
+        end
+    end)
+    for value, count in pairs(counts) do
+        parts[#parts + 1] = value
+        parts[#parts + 1] = string.format('%.0f', count)
+        parts[#parts + 1] = holder[value]
+    end
+    return {string.format('%.0f', without), parts, {}}, unreadable
+end
+
+-- The tally of these ids, and those whose key holds no row.
+local function tally_ids(head, tally, ids)
+    local work = tally.way == 'values' and count_values or add_up
+    return work(head, tally, ids)
+end

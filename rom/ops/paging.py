@@ -1,0 +1,113 @@
+"""Paging: a page of results, and a text that says where the next one begins.
+
+The text, a cursor, holds where the last row of the page stood in the orders of the query, and its
+id. The next page is what comes behind that place, whatever was inserted and deleted meanwhile, that
+row included. It comes back from the outside, so nothing in it is trusted: its form is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, NoReturn
+
+from rom.encoding.wire import pack, unpack
+from rom.exceptions import QueryError
+from rom.ops.places import mark_of
+from rom.ops.queries import find
+from rom.ops.requests import Operation
+from rom.ops.rows import Row
+from rom.ops.searching import BOUNDS, Bounds
+from rom.query.builder import Query
+from rom.query.plan import Mark, Near, Place
+
+BEGINNING = Mark(0)
+_DIGEST = 4
+
+
+def page(
+    query: Query[Any], size: int, after: str | None, bounds: Bounds = BOUNDS
+) -> Operation[tuple[list[Row], str | None]]:
+    """The rows of a page, and the cursor of the next one; None when there is none.
+
+    Args:
+        query: what is asked.
+        size: at most so many rows come.
+        after: the cursor of this page; None: the first.
+
+    Raises:
+        QueryError: a query or a size that makes no sense here, or no cursor of this query.
+        CorruptRowError: as for `rom.ops.queries.search`.
+    """
+    _check(query, size)
+    mark = read_cursor(query, after) if after is not None else BEGINNING
+    wanted = size + 1
+    while True:
+        rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds)
+        if len(rows) > size:
+            return rows[:size], write_cursor(query, rows[size - 1])
+        if is_all:
+            return rows, None
+        wanted *= 2  # rows that were found went before they were read, or had gone before
+
+
+def write_cursor(query: Query[Any], row: Row) -> str:
+    """The place behind a row, as text that may stand in a URL."""
+    mark = mark_of(query.schema, query.asked.orders, row)
+    places = [[place.score, place.raw] for place in mark.places]
+    packed = pack({'id': b'%d' % mark.id, 'places': places})
+    return urlsafe_b64encode(_digest(query) + packed).decode('ascii').rstrip('=')
+
+
+def read_cursor(query: Query[Any], text: object) -> Mark:
+    """The mark that a cursor says.
+
+    Raises:
+        QueryError: it is none, or that of a query with another order.
+    """
+    if not isinstance(text, str) or not text.isascii():
+        _refuse(query, text, 'it is a text that an earlier page gave as its `next`')
+    try:
+        raw = urlsafe_b64decode(text + '=' * (-len(text) % 4))
+        digest, packed = raw[:_DIGEST], raw[_DIGEST:]
+        found = unpack(packed)
+        mark = Mark(int(found['id']), tuple(Place(*place) for place in found['places']))
+        is_good = all(_is_good(place) for place in mark.places)
+    except (ValueError, TypeError, KeyError):
+        is_good = False
+    if not is_good or len(digest) < _DIGEST:
+        _refuse(query, text, 'it is damaged; begin again at the first page')
+    if digest != _digest(query) or len(mark.places) != len(query.asked.orders):
+        _refuse(query, text, 'it is that of another model or another order_by')
+    return mark
+
+
+def _is_good(place: Place) -> bool:
+    if place.score is not None:
+        float(place.score)
+    return all(value is None or isinstance(value, bytes) for value in (place.score, place.raw))
+
+
+def _digest(query: Query[Any]) -> bytes:
+    """What a cursor is good for: a model's rows in one order, whatever the filters."""
+    orders = [(order.column, order.reverse) for order in query.asked.orders]
+    said = repr((query.schema.keys.namespace, orders)).encode('utf-8', 'surrogatepass')
+    return hashlib.blake2b(said, digest_size=_DIGEST).digest()
+
+
+def _check(query: Query[Any], size: object) -> None:
+    where = f'{query.schema.name}.query.page({size!r})'
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise QueryError(f'{where}: a page has a size of 1 or more')
+    if query.asked.offset or query.asked.count is not None:
+        raise QueryError(f'{where}: a page has its own size and place; leave limit() out')
+    if not query.asked.orders and any(isinstance(n, Near) for n in query.asked.where.flat()):
+        raise QueryError(
+            f'{where}: no cursor says a distance; page with limit(offset, count), or sort by a '
+            'column with order_by()'
+        )
+
+
+def _refuse(query: Query[Any], text: object, why: str) -> NoReturn:
+    shown = repr(text)[:60]
+    raise QueryError(f'{query.schema.name}.query.page(after={shown}): no such cursor: {why}')

@@ -1,0 +1,107 @@
+"""Places: where rows stand in the orders of a query.
+
+A mark keeps the places of the row that was last on a page. The script gets them as it finds them in
+indexes and rows; where results are sorted here, they are compared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from rom.changes import entries_in
+from rom.columns import Column
+from rom.exceptions import InvalidColumnValue
+from rom.ops.rows import Row
+from rom.query.plan import Mark, Order, Place
+from rom.query.strings import index_string
+from rom.schema import Schema
+
+#: What places are compared by; None: no value, which comes last.
+Standing: TypeAlias = Callable[[Place], Any]
+
+
+def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
+    """The columns that tell where a row stands."""
+    names: dict[str, None] = {}
+    for order in orders:
+        column = _column(schema, order)
+        own = schema.stored if column.keygen2 is not None else (column.source,)
+        names |= dict.fromkeys(own)
+    return tuple(names)
+
+
+def place_of(schema: Schema, order: Order, row: Row) -> Place:
+    """Where a row stands in an order."""
+    column = _column(schema, order)
+    raw = None if ':' in order.column else row.stored.get(column.source)
+    if column.name == schema.primary:
+        raw = b'%d' % row.id
+    if order.kind != 'score':
+        return Place(None, raw)
+    index = schema.indexes[column.name]
+    try:
+        score = entries_in(schema, index, row.id, row.stored).get((order.key, b''))
+    except InvalidColumnValue:
+        score = None
+    return Place(score, raw)
+
+
+def mark_of(schema: Schema, orders: Sequence[Order], row: Row) -> Mark:
+    """The mark behind a row."""
+    return Mark(row.id, tuple(place_of(schema, order, row) for order in orders))
+
+
+def mark_as_map(schema: Schema, orders: Sequence[Order], mark: Mark) -> dict[str, Any]:
+    """The mark that the script reads."""
+    pairs = zip(orders, mark.places, strict=True)
+    return {
+        'id': b'%d' % mark.id,
+        'places': [_place_as_map(schema, order, place) for order, place in pairs],
+    }
+
+
+def _place_as_map(schema: Schema, order: Order, place: Place) -> dict[str, bytes] | bool:
+    if order.kind == 'text':
+        value = standing(schema, order)(place)
+        return {'value': value} if value else False
+    if place.score is None:
+        return False
+    return {'score': place.score, 'value': place.raw or b''}
+
+
+def standing(schema: Schema, order: Order) -> Standing:
+    """What the places of an order are compared by. What does not decode has no place."""
+    column = _column(schema, order)
+    if order.kind == 'text' or (order.kind == 'score' and column.traits.sorts):
+        return _or_none(lambda place: index_string(column, column.decode(place.raw)))
+    if order.kind == 'stored' and column.is_string:
+        return lambda place: place.raw or None
+    if order.kind == 'score' and not _is_plain(column, order):
+        return lambda place: None if place.score is None else float(place.score)
+    if column.is_numeric:
+        return _or_none(lambda place: column.decode(place.raw))
+    return lambda place: place.raw
+
+
+def _is_plain(column: Column[Any], order: Order) -> bool:
+    """The numbers in the index are the column's own."""
+    return ':' not in order.column and column.keygen is None and column.keygen2 is None
+
+
+def _column(schema: Schema, order: Order) -> Column[Any]:
+    return schema.columns[order.column.partition(':')[0]]
+
+
+def _or_none(compared: Callable[[Any], Any]) -> Standing:
+    """Who reads a value that does not decode is told what is wrong with it."""
+
+    def tried(place: Place) -> Any:
+        if not place.raw:
+            return None
+        try:
+            return compared(place)
+        except Exception:
+            return None
+
+    return tried

@@ -1,0 +1,38 @@
+"""Page: some of a query's results, and where the next ones begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar, overload
+
+R_co = TypeVar('R_co', covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Sequence[R_co]):
+    """Results, as a sequence; and the cursor of those that follow.
+
+    Attributes:
+        items: the results.
+        next: what `Query.page` takes as `after` for the next page; None: this is the last one.
+
+    Example::
+
+        page = User.query.order_by('name').page(20)
+        while page.next is not None:
+            page = User.query.order_by('name').page(20, after=page.next)
+    """
+
+    items: tuple[R_co, ...]
+    next: str | None
+
+    @overload
+    def __getitem__(self, place: int) -> R_co: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[R_co]: ...
+    def __getitem__(self, place: int | slice) -> R_co | Sequence[R_co]:
+        return self.items[place]
+
+    def __len__(self) -> int:
+        return len(self.items)

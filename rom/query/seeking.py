@@ -1,0 +1,56 @@
+"""Seeking: the constraint by which one entity is looked up, or made where there is none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rom.exceptions import QueryError
+from rom.query.assigning import check_name, checked
+from rom.schema import Schema, Unique
+
+
+def sought(schema: Schema, where: str, values: Mapping[str, Any]) -> tuple[Unique, bytes]:
+    """The constraint that these columns are, and their value in its hash.
+
+    Args:
+        schema: the model's.
+        where: what errors begin with, as ``User.upsert()``.
+        values: by column: exactly one unique column, or exactly one group of `unique_together`.
+
+    Raises:
+        QueryError: no constraint has these columns; or one of them has no value, so that the
+            constraint is silent.
+        InvalidColumnValue: a value that the column does not take.
+    """
+    constraints = [unique for unique in schema.uniques if unique.made_by is None]
+    found = next((unique for unique in constraints if {*unique.columns} == {*values}), None)
+    if found is None:
+        names = '; '.join(', '.join(unique.columns) for unique in constraints)
+        raise QueryError(
+            f'{where}: {", ".join(values) or "nothing"} is not what makes a {schema.name} unique; '
+            + (f'name all columns of one of: {names}' if names else 'the model has no constraint')
+        )
+    encoded = {}
+    for name in found.columns:
+        value = checked(schema, name, values[name]) if values[name] is not None else None
+        if value is not None:
+            encoded[name] = schema.columns[name].encode(value)
+    sought = found.value(encoded)
+    if sought is None:
+        shown = ', '.join(f'{name}={values[name]!r}' for name in found.columns)
+        raise QueryError(
+            f'{where}: {shown} can belong to several entities: where there is no value, nothing '
+            'is unique; give each of these columns one'
+        )
+    return found, sought
+
+
+def check_others(
+    schema: Schema, where: str, kind: str, values: Mapping[str, Any], unique: Unique
+) -> None:
+    """Raise QueryError for what cannot be set beside the columns that are looked up."""
+    for name in values:
+        check_name(schema, where, name)
+        if name in unique.columns:
+            raise QueryError(f'{where}: {name} is what is looked up; leave it out of {kind}')
