@@ -69,7 +69,9 @@ class SyncDriver:
         try:
             return self._call(*command_of(request))
         except redis.exceptions.NoScriptError:
-            return self._call('EVAL', loaded(request.name).source, 1, request.key, request.request)
+            return self._call(
+                'EVAL', loaded(request.name, request.parts).source, 1, request.key, request.request
+            )
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
         replies = self._send(pipeline.requests)
