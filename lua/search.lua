@@ -21,6 +21,8 @@
 --          budget   = after so many candidates the script ends, and says where to go on
 --          chunk    = so many candidates are looked at first, more each time; absent: by `need`
 --          position = where to go on: what an earlier reply said; absent: at the beginning
+--          tell     = 'plan': what would be done, instead of doing it, see lib/plan; 'report': also
+--                     what was done, see lib/report; or none
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
 --          list of ids, flat list of their values, list of ids whose key holds no row,
@@ -53,6 +55,9 @@ local SMALLEST_CHUNK = 64
 local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
+
+-- What is told instead of the plain answer, by what `tell` says.
+local STORY = {}
 
 -- A part for what has not expired; none where the index says that all has not, as it usually does.
 local function open_unexpired(model)
@@ -121,15 +126,20 @@ local function choose_driver(search)
     return strings or best, strings
 end
 
--- How many of so many candidates have to be looked at until there are enough matches.
-local function length_of_walk(search, candidates, known)
+-- Which share of all ids the filters have, `known` aside, if each were independent of the others.
+local function share_of(search, known)
     local share = 1
     for index, part in ipairs(search.parts) do
         if index ~= known then
             share = share * math.min(1, part.size / math.max(search.model.span, 1))
         end
     end
-    return math.min(candidates, search.wanted / share)
+    return share
+end
+
+-- How many of so many candidates have to be looked at until there are enough matches.
+local function length_of_walk(search, candidates, known)
+    return math.min(candidates, search.wanted / share_of(search, known))
 end
 
 -- Where to begin without an order; and how far to walk before gathering all matches after all.
@@ -289,29 +299,42 @@ local function has_its_orders()
     return true
 end
 
-local function story()
-    if not has_its_orders() then
-        return {'no order'}
-    end
-    local search = open_search()
+-- How many match, where that is known without a look at any id.
+local function known_at_once(search)
     if search.smallest == 0 then
-        return reply('ok', search, nil)
+        return 0
     end
-    local known = search.only_count and not request.position and count_at_once(search)
-    if known then
-        search.sink.count = known
-        return reply('ok', search, nil)
-    end
+    return search.only_count and not request.position and count_at_once(search)
+end
+
+-- Where to begin, and with what patience.
+local function decide(search)
     local strings
     search.driver, strings = choose_driver(search)
     if search.order then
         bound_order(search)
     end
-    local position, patience = begin(search, strings)
+    return begin(search, strings)
+end
+
+local function story()
+    if not has_its_orders() then
+        return {'no order'}
+    end
+    local search = open_search()
+    local known = known_at_once(search)
+    if known then
+        search.sink.count = known
+        return reply('ok', search, nil)
+    end
+    local position, patience = decide(search)
     if position.mode == 'sort' or position.mode == 'gather' then
         return reply_gathered(search)
     end
     return walk(search, position, patience)
 end
 
-return tell(story)
+-- @include lib/plan if plan
+-- @include lib/report if report
+
+return tell(STORY[request.tell] or story)

@@ -60,5 +60,6 @@ end
 -- All matches, in the order of their distance.
 function WALK.near(search, position)
     local part = search.parts[position.part]
+    note_looked(search, part.size)
     pour(search.sink, keep_all(search, part.ids, {[part] = true}), search.only_count)
 end

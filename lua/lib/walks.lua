@@ -163,6 +163,7 @@ end
 -- All matches at once, by way of one part; each once, in any order.
 local function gather(search, driver)
     local part = search.parts[driver]
+    note_looked(search, part.size)
     if part.kind == 'set' then
         return gather_sets(search)
     end

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rom.encoding.text import as_bytes
-from rom.encoding.wire import pack
+from rom.encoding.wire import pack, unpack
 from rom.exceptions import CorruptRowError, QueryError
 from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
@@ -146,11 +146,7 @@ class Search:
             QueryError: the ids are too many to be listed.
         """
         request = self._request(cursor, want)
-        status, *rest = yield Script(
-            'search', self.schema.keys.counter, pack(request), self._parts(want)
-        )
-        if status in _ERRORS:
-            raise _ERRORS[status](self.schema, rest[0])
+        status, *rest = yield from self._call(request, self._parts(want))
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
@@ -165,6 +161,22 @@ class Search:
         cursor.skip -= int(skipped)
         cursor.need = None if cursor.need is None else cursor.need - answer.count
         return answer
+
+    def plan(self, cursor: Cursor, want: str) -> Operation[dict[str, Any] | None]:
+        """What `ask` would do, as lua/lib/plan tells it; None: there is no index to sort by.
+
+        Raises:
+            CorruptRowError: a key that should be an index is none.
+        """
+        request = {**self._request(cursor, want), 'tell': 'plan'}
+        status, *rest = yield from self._call(request, self._parts(want) | {'plan'})
+        return None if status == b'no order' else unpack(rest[0])
+
+    def _call(self, request: dict[str, Any], parts: frozenset[str]) -> Operation[list[Any]]:
+        reply: list[Any] = yield Script('search', self.schema.keys.counter, pack(request), parts)
+        if reply[0] in _ERRORS:
+            raise _ERRORS[reply[0]](self.schema, reply[1])
+        return reply
 
     def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
         keys, bounds, need = self.schema.keys, self.bounds, cursor.need

@@ -2,15 +2,16 @@
 
 A plan is made by `rom.query.builder` and carried out by `lua/search.lua`, which finds out how large
 each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map
-that the script reads.
+that the script reads. What a node was `said` to be is for people, and makes no two of them differ.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from rom.query.patterns import EncodedToken
+from rom.query.said import Said
 
 # Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -24,6 +25,7 @@ class InSet:
     """The ids that have a word; or, where the key is that of a numeric sub-index, all ids in it."""
 
     key: bytes
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'set', 'key': self.key}
@@ -56,6 +58,7 @@ class InRange:
     low: bytes
     high: bytes
     exact: Exact | None = None
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         found = {'kind': 'range', 'key': self.key, 'low': self.low, 'high': self.high}
@@ -104,6 +107,7 @@ class StartsWith:
     raw: bool = False
     whole: Whole | None = None
     without: tuple[bytes, ...] = ()
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
@@ -200,6 +204,7 @@ class Near:
     radius: bytes
     unit: str
     count: int | None = None
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         return {

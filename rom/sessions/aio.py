@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.explained import Explanation, Of
     from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
@@ -237,6 +238,15 @@ class AsyncSession(UnitOfWork):
             await s.page(User.query.order_by('city', '-age'), 20)
         """
         return await self._run(self._page(query, size, after))
+
+    async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
+        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+
+        Example::
+
+            print(await session.explain(User.query.filter(city='Oslo')))
+        """
+        return await self._run(self._explain(query, run, of))
 
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.

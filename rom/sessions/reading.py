@@ -16,7 +16,7 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, paging, queries, tallying
+from rom.ops import entities, explaining, paging, queries, tallying
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
 from rom.query.page import Page
@@ -26,6 +26,7 @@ from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
     from rom.query import Query
+    from rom.query.explained import Explanation, Of
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -137,6 +138,10 @@ class Reading(Known):
     def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
         counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
         return counts
+
+    def _explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
+        found: Explanation = yield from self._rows(query.model, explaining.explain(query, run, of))
+        return found
 
     def _one(self, query: Query[R]) -> Work[R]:
         found = yield from self._all(query.at_most(2))

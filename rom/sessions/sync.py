@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.explained import Explanation, Of
     from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
@@ -228,6 +229,15 @@ class Session(UnitOfWork):
             session.page(User.query.order_by('city', '-age'), 20)
         """
         return self._run(self._page(query, size, after))
+
+    def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
+        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+
+        Example::
+
+            print(session.explain(User.query.filter(city='Oslo')))
+        """
+        return self._run(self._explain(query, run, of))
 
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
