@@ -16,7 +16,8 @@
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
 --                      the end of its key and of all its members, and as the holder of its unique
 --                      values
---          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
+--          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}; the
+--                      field is false where the row says itself what its id is
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
 --                      others are only compared
@@ -29,8 +30,11 @@
 --                      {[member] = true}}: no other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
 --          dropped   = list of keys to delete, whatever they hold
+--          strings   = {[key] = value}, or none
+--          tell      = reply what was there of the rows to delete, and of the keys to drop behind
+--                      them, instead of the id taken
 --
--- Reply:   'ok', the id taken or ''
+-- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
 --          'race', row, field, ...           these fields are not as expected
@@ -129,6 +133,7 @@ local function all_keys_have_their_type()
         or keys_have_type(request.died, 'string')
         or keys_have_type(hashes(request.releases), 'hash')
         or keys_have_type(hashes(request.claims), 'hash')
+        or keys_have_type(request.strings or {}, 'string')
 end
 
 -- Unique values that this very commit gives up: hash, then value, to the id that had it.
@@ -200,8 +205,10 @@ end
 local function write_rows()
     for _, insert in ipairs(request.inserts) do
         local head, id, primary, row = insert[1], insert[2], insert[3], insert[4]
-        row[#row + 1] = primary
-        row[#row + 1] = id
+        if primary then
+            row[#row + 1] = primary
+            row[#row + 1] = id
+        end
         in_chunks('HSET', head .. id, row)
     end
     for _, update in ipairs(request.updates) do
@@ -218,11 +225,23 @@ local function write_rows()
         in_chunks('HSET', key, set)
         in_chunks('HDEL', key, unset)
     end
+end
+
+-- For each row, and for each key behind them, whether it was there.
+local function delete_rows()
+    local found = {}
     for _, delete in ipairs(request.deletes) do
-        redis.call('DEL', delete[1])
+        found[#found + 1] = redis.call('DEL', delete[1])
     end
     for _, key in ipairs(request.dropped) do
-        redis.call('UNLINK', key)
+        found[#found + 1] = redis.call('UNLINK', key)
+    end
+    return table.concat(found)
+end
+
+local function write_strings()
+    for key, value in pairs(request.strings or {}) do
+        redis.call('SET', key, value)
     end
 end
 
@@ -292,6 +311,11 @@ if request.take then
     complete(id)
 end
 write_rows()
+local found = delete_rows()
+if request.tell then
+    id = found
+end
+write_strings()
 write_unique_values()
 write_entries()
 write_live_ids()
