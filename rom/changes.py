@@ -96,6 +96,8 @@ class Write:
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
+        if self.change.kind == 'insert':
+            return present(self.becomes)
         return present({**self.change.stored, **self.becomes})
 
 
