@@ -34,13 +34,16 @@
 -- @include lib/ask
 -- @include lib/expiry
 -- @include lib/ids
--- @include lib/trees
--- @include lib/walks
--- @include lib/near
--- @include lib/order
--- @include lib/sort
 -- @include lib/rows
--- @include lib/tally
+-- @include lib/walks
+
+-- Most searches need little of what follows, and the server runs through all of a script each time
+-- it is called: so only the parts come that the caller names.
+-- @include lib/trees if trees
+-- @include lib/strings if strings
+-- @include lib/near if near
+-- @include lib/order if orders
+-- @include lib/tally if tally
 
 local SPARSE = 16           -- rather gather one id of so many than walk through all
 local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
@@ -59,20 +62,34 @@ local function open_unexpired(model)
     end
 end
 
+-- Where nothing is probed, all that is looked at is wanted.
+local function first_chunk(parts, wanted)
+    if parts == 0 then
+        return math.min(wanted, LARGEST_FIRST_CHUNK)
+    end
+    return math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK))
+end
+
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
     model.unexpired = request.expiry and open_unexpired(model)
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local wanted = request.skip + (request.need or math.huge)
-    size_of(model, where)
+    local smallest = math.huge
+    local is_one_collectable = false
+    for _, part in ipairs(parts) do
+        part.collectable = is_collectable(part)
+        is_one_collectable = is_one_collectable or part.collectable
+        smallest = math.min(smallest, size_of(model, part))
+    end
     parts[#parts + 1] = model.unexpired  -- the last, for a position names a part by its place
     return {
         model = model,
         parts = parts,
         by_size = by_size(parts),
-        where = where,
-        collectable = is_collectable({kind = 'and', nodes = parts}),
+        smallest = smallest,
+        collectable = is_one_collectable,
         orders = request.orders or {},
         level = 1,
         order = request.orders and request.orders[1],
@@ -83,11 +100,7 @@ local function open_search()
         small = request.small,
         large = request.budget,
         wanted = wanted,
-        pace = {
-            chunk = request.chunk
-                or math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
-            looked = 0,
-        },
+        pace = {chunk = request.chunk or first_chunk(#parts, wanted), looked = 0},
         seen = {},
     }
 end
@@ -263,7 +276,7 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
-    return not search.mark and begin_near(search) or begin_unsorted(search)
+    return BEGIN.near and not search.mark and BEGIN.near(search) or begin_unsorted(search)
 end
 
 -- Whether the indexes exist without which the caller had better sort.
@@ -281,7 +294,7 @@ local function story()
         return {'no order'}
     end
     local search = open_search()
-    if search.where.size == 0 then
+    if search.smallest == 0 then
         return reply('ok', search, nil)
     end
     local known = search.only_count and not request.position and count_at_once(search)

@@ -6,7 +6,7 @@ namespace is here and not in the columns, for subclasses share those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -105,6 +105,33 @@ class Schema:
     def stored(self) -> tuple[str, ...]:
         """The columns whose values are in the row."""
         return tuple(name for name, column in self.columns.items() if column.is_stored)
+
+    @cached_property
+    def settable(self) -> tuple[tuple[str, Column[Any]], ...]:
+        """The columns that a new entity is given: all but the primary key."""
+        return tuple(item for item in self.columns.items() if item[0] != self.primary)
+
+    @cached_property
+    def encoders(self) -> tuple[tuple[str, Callable[[Any], bytes]], ...]:
+        """What encodes the columns of a new row: all but the primary key."""
+        return tuple((name, column.encode) for name, column in self.settable if column.is_stored)
+
+    @cached_property
+    def in_rows(self) -> frozenset[str]:
+        """The same, as a set."""
+        return frozenset(self.stored)
+
+    @cached_property
+    def field_of(self) -> Mapping[str, bytes]:
+        """The names of columns as rows have them."""
+        return {name: as_bytes(name) for name in self.names}
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """The columns whose row holds the id of what their value is."""
+        return frozenset(
+            name for name, column in self.columns.items() if column.is_relation or column.is_foreign
+        )
 
     @cached_property
     def every_index(self) -> tuple[Index, ...]:

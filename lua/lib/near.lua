@@ -49,7 +49,7 @@ function COLLECT.near(_, node)
 end
 
 -- Where to begin without an order, if there is such a filter: the nearest come first.
-local function begin_near(search)
+function BEGIN.near(search)
     for index, part in ipairs(search.parts) do
         if part.kind == 'near' then
             return {mode = 'near', part = index}

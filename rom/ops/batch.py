@@ -55,9 +55,10 @@ class Batch:
         if not id:
             self.take = [keys.counter, live]
         row: list[bytes] = []
+        field_of = schema.field_of
         for name, raw in write.becomes.items():
             if raw is not None:
-                row += (as_bytes(name), raw)
+                row += (field_of[name], raw)
         self.inserts.append([keys.head, id, as_bytes(keys.primary), row])
         if live:
             self.born[live].append(id)

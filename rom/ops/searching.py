@@ -145,7 +145,10 @@ class Search:
             CorruptRowError: a key that should be an index is none.
             QueryError: the ids are too many to be listed.
         """
-        status, *rest = yield self._script('search', self._request(cursor, want))
+        request = self._request(cursor, want)
+        status, *rest = yield Script(
+            'search', self.schema.keys.counter, pack(request), self._parts(want)
+        )
         if status in _ERRORS:
             raise _ERRORS[status](self.schema, rest[0])
         if status == b'no order':
@@ -191,6 +194,15 @@ class Search:
     def _expiry(self) -> str | None:
         """The column that leaves entities out."""
         return None if self.asked.with_expired else self.schema.expiry
+
+    def _parts(self, want: str) -> frozenset[str]:
+        """The parts of the script that this takes."""
+        parts = self.asked.where.needs
+        if self.orders and not self.is_for_us:
+            parts |= {'orders'}
+        if self._expiry is not None:
+            parts |= {'trees'}
+        return parts | {'tally'} if want == 'tally' else parts
 
     def _sorting(self) -> dict[str, Any]:
         """What the script sorts by, and from where on."""

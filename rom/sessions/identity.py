@@ -68,9 +68,11 @@ class IdentityMap:
             return
         if entity._id is None:
             self.unsaved[id(entity)] = entity
-        else:
+            return
+        key = f'{entity._namespace}:{entity._id}'
+        if self.known.get(key) is not entity:
             self.unsaved.pop(id(entity), None)
-            self.known[entity._pk] = self.wknown[entity._pk] = entity
+            self.known[key] = self.wknown[key] = entity
 
     @property
     def is_null(self) -> bool:
