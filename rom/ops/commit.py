@@ -119,8 +119,8 @@ def _check_size(size: int, most: int, what: str) -> None:
     if size > most:
         raise InvalidOperation(
             f'a commit of {size:,} {what} is too large to be atomic: it would hold the server up '
-            f'for seconds, and {most:,} are the most; nothing was written. In batches, each atomic: '
-            'session.commit(batch=1000), query.delete(blocksize=1000), '
+            f'for seconds, and {most:,} are the most; nothing was written. In batches, each '
+            'atomic: session.commit(batch=1000), query.delete(blocksize=1000), '
             'query.update(_blocksize=1000)'
         )
 
