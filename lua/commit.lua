@@ -20,10 +20,12 @@
 --                      field is false where the row says itself what its id is
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
---                      others are only compared
+--                      others are only compared; then the column that says when the row
+--                      expires, if one that has expired may not be written
 --          deletes   = list of {key, {field, ...}, {expected value or false, ...}}
 --          releases  = list of {hash, {value, ...}, {id, ...}}
---          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
+--          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
+--                      says when a row expires, if there is one}
 --          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
 --          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
 --          guards    = list of {sorted set, id, head of the rows' keys, field,
@@ -37,6 +39,7 @@
 -- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
+--          'expired', row                    an updated row has expired
 --          'race', row, field, ...           these fields are not as expected
 --          'exists', row                     an inserted row is there already
 --          'unique', hash, value, id, holder the value belongs to another
@@ -44,6 +47,7 @@
 
 -- @include lib/chunks
 -- @include lib/counter
+-- @include lib/expiry
 -- @include lib/live
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -107,6 +111,16 @@ local function rows_are_as_expected(rows, when_gone)
     end
 end
 
+-- What has expired is updated no more: others may have taken its unique values.
+local function updated_rows_have_not_expired()
+    for _, update in ipairs(request.updates) do
+        local key, expiry = update[1], update[5]
+        if expiry and has_expired(key, expiry) then
+            return {'expired', key}
+        end
+    end
+end
+
 local function keys_have_type(keys, wanted)
     for key in pairs(keys) do
         local kind = redis.call('TYPE', key).ok
@@ -149,16 +163,21 @@ local function given_up()
     return all
 end
 
--- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone.
+local function lives(row, expiry)
+    return redis.call('EXISTS', row) == 1 and not (expiry and has_expired(row, expiry))
+end
+
+-- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone or has
+-- expired.
 local function claims_are_free()
     local released = given_up()
     for _, claim in ipairs(request.claims) do
-        local hash, values, ids, head = claim[1], claim[2], claim[3], claim[4]
+        local hash, values, ids, head, expiry = unpack(claim, 1, 5)
         local holders, leaving, taken = fields_of(hash, values), released[hash] or {}, {}
         for position, value in ipairs(values) do
             local id, holder = ids[position], holders[position]
             if holder and holder ~= id and leaving[value] ~= holder
-                and redis.call('EXISTS', head .. holder) == 1 then
+                and lives(head .. holder, expiry) then
                 return {'unique', hash, value, id, holder}
             end
             if taken[value] and taken[value] ~= id then
@@ -296,6 +315,7 @@ if id then
 end
 
 local objection = new_rows_are_free()
+    or updated_rows_have_not_expired()
     or rows_are_as_expected(request.updates, 'deleted')
     or rows_are_as_expected(request.deletes, nil)
     or all_keys_have_their_type()

@@ -8,9 +8,13 @@ that the script reads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from rom.query.patterns import EncodedToken
+
+# Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
+NOTHING: Final[frozenset[str]] = frozenset()
+TREES: Final = frozenset(('trees',))
 
 Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
 
@@ -23,6 +27,11 @@ class InSet:
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'set', 'key': self.key}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The parts of the script that it takes, as every node says."""
+        return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,10 @@ class InRange:
         bounds = (('low', self.exact.low), ('high', self.exact.high))
         exact = {name: bound for name, bound in bounds if bound is not None}
         return {**found, 'exact': {'field': self.exact.field, **exact}}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,10 @@ class StartsWith:
             found |= {'field': whole.field, 'lowers': whole.lowers, 'turned': whole.turned}
         return found
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('strings', 'patterns')) if self.pattern else frozenset(('strings',))
+
 
 @dataclass(frozen=True, slots=True)
 class All:
@@ -125,6 +142,10 @@ class All:
         if len(nodes) == 1:
             return nodes[0].as_map()
         return {'kind': 'and', 'nodes': [node.as_map() for node in nodes]}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return NOTHING.union(*(node.needs for node in self.flat()))
 
     def flat(self) -> tuple[Node, ...]:
         """The nodes, those of nested `All` in the place of these; one of one is that one."""
@@ -143,6 +164,10 @@ class AnyOf:
             return self.nodes[0].as_map()
         return {'kind': 'or', 'nodes': [node.as_map() for node in self.nodes]}
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return TREES.union(*(node.needs for node in self.nodes))
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
@@ -152,6 +177,10 @@ class Not:
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'not', 'node': self.node.as_map()}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return TREES | self.node.needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +211,10 @@ class Near:
             'unit': self.unit,
             'count': self.count,
         }
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('near',))
 
 
 def _flat(node: Node) -> tuple[Node, ...]:

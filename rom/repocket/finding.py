@@ -97,7 +97,7 @@ def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
     position: bytes | None = None
     while position != b'':
         asked = {**request, 'position': position}
-        status, *rest = yield Script('search', keys.counter, pack(asked))
+        status, *rest = yield Script('search', keys.counter, pack(asked), All(nodes).needs)
         if status != b'ok':
             raise no_index(layout, rest[0])
         position, _, _, ids, values, broken, more = rest
