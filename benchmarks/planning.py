@@ -135,7 +135,7 @@ def cost(connection: redis.Redis, case: Case) -> float:
     def seconds(times: int) -> float:
         before = spent(connection)
         for _ in range(times):
-            connection.execute_command('EVALSHA', digest, 1, key, request)
+            connection.execute_command('EVALSHA', digest, 1, key, request)  # type: ignore[no-untyped-call]
         return (spent(connection) - before) / times
 
     times = max(3, min(2000, int(SECONDS / max(seconds(3), 1e-5))))

@@ -16,7 +16,8 @@
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
 --                      the end of its key and of all its members, and as the holder of its unique
 --                      values
---          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
+--          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}; the
+--                      field is false where the row says itself what its id is
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
 --                      others are only compared; then the column that says when the row
@@ -31,9 +32,11 @@
 --                      {[member] = true}}: no other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
 --          dropped   = list of keys to delete, whatever they hold
---          tell      = reply which of the deletes found a row, instead of the id taken
+--          strings   = {[key] = value}, or none
+--          tell      = reply what was there of the rows to delete, and of the keys to drop behind
+--                      them, instead of the id taken
 --
--- Reply:   'ok', the id taken or ''; or a 1 for each delete that found a row, a 0 for the others
+-- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
 --          'expired', row                    an updated row has expired
@@ -144,6 +147,7 @@ local function all_keys_have_their_type()
         or keys_have_type(request.died, 'string')
         or keys_have_type(hashes(request.releases), 'hash')
         or keys_have_type(hashes(request.claims), 'hash')
+        or keys_have_type(request.strings or {}, 'string')
 end
 
 -- Unique values that this very commit gives up: hash, then value, to the id that had it.
@@ -220,8 +224,10 @@ end
 local function write_rows()
     for _, insert in ipairs(request.inserts) do
         local head, id, primary, row = insert[1], insert[2], insert[3], insert[4]
-        row[#row + 1] = primary
-        row[#row + 1] = id
+        if primary then
+            row[#row + 1] = primary
+            row[#row + 1] = id
+        end
         in_chunks('HSET', head .. id, row)
     end
     for _, update in ipairs(request.updates) do
@@ -238,18 +244,24 @@ local function write_rows()
         in_chunks('HSET', key, set)
         in_chunks('HDEL', key, unset)
     end
-    for _, key in ipairs(request.dropped) do
-        redis.call('UNLINK', key)
-    end
 end
 
--- For each row, whether it was there.
+-- For each row, and for each key behind them, whether it was there.
 local function delete_rows()
     local found = {}
-    for position, delete in ipairs(request.deletes) do
-        found[position] = redis.call('DEL', delete[1])
+    for _, delete in ipairs(request.deletes) do
+        found[#found + 1] = redis.call('DEL', delete[1])
+    end
+    for _, key in ipairs(request.dropped) do
+        found[#found + 1] = redis.call('UNLINK', key)
     end
     return table.concat(found)
+end
+
+local function write_strings()
+    for key, value in pairs(request.strings or {}) do
+        redis.call('SET', key, value)
+    end
 end
 
 local function write_unique_values()
@@ -323,6 +335,7 @@ local found = delete_rows()
 if request.tell then
     id = found
 end
+write_strings()
 write_unique_values()
 write_entries()
 write_live_ids()

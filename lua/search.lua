@@ -18,6 +18,8 @@
 --                     itself is tallied, for the next ones might find the same ids
 --          page     = at most so many rows come, or are tallied; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
+--          unnumbered = the ids are no numbers: there is nothing to walk along, and sets of any
+--                     size are gathered
 --          budget   = after so many candidates the script ends, and says where to go on
 --          chunk    = so many candidates are looked at first, more each time; absent: by `need`
 --          position = where to go on: what an earlier reply said; absent: at the beginning
@@ -151,6 +153,8 @@ local function begin_unsorted(search)
         return along_ids
     elseif (part.kind == 'range' or part.kind == 'lex') and not search.mark then
         return {mode = 'index', part = driver}
+    elseif request.unnumbered then
+        return {mode = 'gather', part = driver}
     end
     local span = search.model.span
     local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
@@ -22,6 +23,9 @@ from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 Kind: TypeAlias = Literal['insert', 'update', 'delete']
 Raw: TypeAlias = Mapping[str, bytes]
+
+
+NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
 
 
 def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -96,24 +100,34 @@ class Write:
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
+        if self.change.kind == 'insert':
+            return present(self.becomes)
         return present({**self.change.stored, **self.becomes})
 
 
 class RowValues(Mapping[str, Any]):
     """A row's Python values: those already at hand, the others decoded when they are asked for."""
 
-    def __init__(self, schema: Schema, raw: Raw, known: Mapping[str, Any], lenient: bool) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        raw: Raw,
+        known: Mapping[str, Any],
+        lenient: bool,
+        written: Mapping[str, bytes | None] = NOTHING,
+    ) -> None:
         self._schema = schema
         self._raw = raw
         self._known = known
         self._lenient = lenient
+        self._written = written  # instead of what is in `raw`
 
     def __getitem__(self, name: str) -> Any:
         # A relation is its id, old or new, loaded or gone: all that entries may depend on.
         if name in self._known and name not in self._schema.references:
             return self._known[name]
         column = self._schema.columns[name]
-        raw = self._raw.get(name)
+        raw = self._written[name] if name in self._written else self._raw.get(name)
         if raw is None:
             return None
         try:
@@ -306,7 +320,7 @@ def _values_before(change: Change) -> Mapping[str, Any]:
 
 def _values_after(change: Change) -> Mapping[str, Any]:
     known = {**change.values, **_id_of(change)}
-    return RowValues(change.schema, change.outcome, known, change.forced)
+    return RowValues(change.schema, change.stored, known, change.forced, change.wanted)
 
 
 def _id_of(change: Change) -> dict[str, int]:
@@ -316,10 +330,13 @@ def _id_of(change: Change) -> dict[str, int]:
 def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
     """The unique values given up and claimed; notes the columns that they depend on."""
     released, claimed = [], []
-    outcome = change.outcome if change.kind != 'delete' else {}
-    for unique in change.schema.uniques:
-        if change.kind == 'update' and not (change.full or _is_written(change, unique, read)):
-            continue
+    concerned = [
+        unique
+        for unique in change.schema.uniques
+        if change.kind != 'update' or change.full or _is_written(change, unique, read)
+    ]
+    outcome = change.outcome if concerned and change.kind != 'delete' else {}
+    for unique in concerned:
         if unique.made_by is None:
             read.update(unique.columns)
             before, after = unique.value(change.stored), unique.value(outcome)

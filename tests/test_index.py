@@ -34,6 +34,10 @@ OURS = {
 }  # fmt: skip
 
 EXPORTS = {
+    'rom.aio': """
+        EntityLock Lock clean_old_index clean_unsafe_cols refresh_all_indexes refresh_indices
+        show_progress
+        """,
     'rom.columns': """
         Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json
         ManyToOne OneToMany OneToOne PrimaryKey SaferDateTime String Text Time UnsafeColumn

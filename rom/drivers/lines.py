@@ -124,6 +124,8 @@ def _line(client: redis.Redis) -> Line | None:
     pool = getattr(client, 'connection_pool', None)
     if type(pool) is not redis.ConnectionPool or client.connection is not None:
         return None
+    if getattr(pool, 'cache', None) is not None:
+        return None  # its connections look into it
     if type(client).execute_command is not _EXECUTE or _collects_metrics():
         return None
     retry = client.get_retry()

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rom.changes import Change, Write, plan, present
+from rom.changes import Change, plan, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
@@ -23,6 +23,10 @@ from rom.schema import Schema
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
+#: Changes in one commit, and bytes of its request. The server is busy with so much for some two
+#: seconds; the client library waits for five.
+MOST_CHANGES = 100_000
+MOST_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,38 +91,56 @@ def commit(
         Referenced: somebody else does.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
-    writes = [plan(change) for change in changes]
+    changes = list(changes)
+    _check_size(len(changes), MOST_CHANGES, 'changes')
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards, tell_gone)
+        script, outcomes = _request(changes, done_key, guards, tell_gone)
+        status, *details = yield script
         if status == b'ok':
-            outcomes = [write.outcome for write in writes]
             if tell_gone:
-                return Committed(None, outcomes, _gone(writes, details[0]))
+                return Committed(None, outcomes, _gone(changes, details[0]))
             return Committed(int(details[0]) if details[0] else None, outcomes)
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
+        # What all changes come to is needed only now: to keep it would double the time of a commit.
+        writes = [plan(change) for change in changes]
         place = same_row(writes, status, details)
-        retried = yield from _retried(writes[place].change, status, details)
+        retried = yield from _retried(changes[place], status, details)
         if retried is None:
             raise error_of(writes[place], status, details)
-        writes[place] = plan(retried)
+        changes[place] = retried
     raise ServerError(
         f'{MOST_TRIES} tries to write {as_text(details[0])} each met a new change of that row; '
         'find out which program writes it without pause'
     )
 
 
-def _gone(writes: Sequence[Write], found: bytes) -> frozenset[int]:
-    deletes = [place for place, write in enumerate(writes) if write.change.kind == 'delete']
-    return frozenset(place for place, was in zip(deletes, found, strict=True) if was == ord('0'))
+def _check_size(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise InvalidOperation(
+            f'a commit of {size:,} {what} is too large to be atomic: it would hold the server up '
+            f'for seconds, and {most:,} are the most; nothing was written. In batches, each '
+            'atomic: session.commit(batch=1000), query.delete(blocksize=1000), '
+            'query.update(_blocksize=1000)'
+        )
+
+
+def _gone(changes: Sequence[Change], found: bytes) -> frozenset[int]:
+    deletes = [place for place, change in enumerate(changes) if change.kind == 'delete']
+    return frozenset(
+        place for place, was in zip(deletes, found[: len(deletes)], strict=True) if was == ord('0')
+    )
 
 
 def _request(
-    writes: Sequence[Write], done_key: bytes, guards: Sequence[Guard], tell_gone: bool
-) -> Script:
-    batch = Batch()
-    for write in writes:
+    changes: Sequence[Change], done_key: bytes, guards: Sequence[Guard], tell_gone: bool
+) -> tuple[Script, list[dict[str, bytes]]]:
+    """The call of the script; and what the rows hold if it says yes."""
+    batch, outcomes = Batch(), []
+    for change in changes:
+        write = plan(change)
         batch.add(write)
+        outcomes.append(write.outcome)
     request = batch.request(done_key)
     request['guards'] = [
         [
@@ -132,9 +154,11 @@ def _request(
     ]
     if tell_gone:
         request['tell'] = True
-    if request['take'] and len(writes) > 1:
+    if request['take'] and len(changes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
-    return Script('commit', done_key, pack(request))
+    packed = pack(request)
+    _check_size(len(packed), MOST_BYTES, 'bytes')
+    return Script('commit', done_key, packed), outcomes
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:

@@ -11,7 +11,7 @@ from rom.encoding.wire import pack, unpack
 from rom.exceptions import CorruptRowError, QueryError
 from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
-from rom.ops.rows import Row
+from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
 from rom.query.plan import Order, StartsWith
@@ -150,7 +150,7 @@ class Search:
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
-        rows = self._rows(self.names, ids, values)
+        rows = list(rows_of(self.names, ids, values))
         tally = values if want == 'tally' else ()
         answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
@@ -243,7 +243,7 @@ class Search:
         broken: list[bytes] = []
         replies = yield from self._in_pages('load', ids, request)
         for found, values, unreadable_ids in replies:
-            rows += self._rows(names, found, values)
+            rows += rows_of(names, found, values)
             broken += unreadable_ids
         return Answer(b'ok', rows, (), broken, len(rows))
 
@@ -270,17 +270,6 @@ class Search:
 
     def _script(self, name: str, request: dict[str, Any]) -> Script:
         return Script(name, self.schema.keys.counter, pack(request))
-
-    @staticmethod
-    def _rows(
-        names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
-    ) -> list[Row]:
-        width = len(names)
-        rows = []
-        for at, id in enumerate(ids):
-            pairs = zip(names, values[at * width : (at + 1) * width], strict=True)
-            rows.append(Row(int(id), {name: raw for name, raw in pairs if raw is not None}))
-        return rows
 
 
 def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:

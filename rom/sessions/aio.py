@@ -360,34 +360,42 @@ class AsyncSession(UnitOfWork):
         """
         await self._run(self._refresh_all(force))
 
-    async def flush(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+    async def flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
         """Write what changed, all or nothing of each connection.
 
         Args:
             full: write every column of the entities written.
             all: write those that did not change, too.
             force: overwrite what other writers did.
+            batch: write so many entities at once, each batch all or nothing: for more than one
+                atomic commit holds, which is 100,000 changes or 256 MiB.
 
         Returns:
             How many columns were written.
 
         Raises:
-            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
+                those before the one it is about were.
+            InvalidOperation: too much for one commit; nothing was written.
 
         Example::
 
             await s.flush()
         """
-        return await self._run(self._flush(full, all, force))
+        return await self._run(self._flush(full, all, force, batch))
 
-    async def commit(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+    async def commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
         """Flush, then hold entities only weakly.
 
         Example::
 
             await s.commit()
         """
-        return await self._run(self._commit(full, all, force))
+        return await self._run(self._commit(full, all, force, batch))
 
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False

@@ -16,15 +16,14 @@ is deleted as well. Only the server knows whether it has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
 from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
     InvalidOperation,
-    RestrictError,
     ServerError,
 )
 from rom.model import Model
@@ -33,6 +32,13 @@ from rom.ops import entities, queries
 from rom.ops.commit import Guard, Referenced
 from rom.ops.rows import Row
 from rom.registry import references_to
+from rom.sessions.consequences import (
+    Consequences,
+    Doomed,
+    Place,
+    expiry_of,
+    on_delete_of,
+)
 from rom.sessions.known import flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -41,23 +47,9 @@ from rom.sessions.writing import Writing, by_connection
 if TYPE_CHECKING:
     from rom.query import Query
 
-Place = tuple[type[Model], int]
-
 MOST_LOOKS = 50
 # Ids in one search for references.
 PAGE = 200
-
-
-class Doomed(NamedTuple):
-    """A row to delete.
-
-    Attributes:
-        stored: what is known of it.
-        rests_on: the columns that the decision rests on.
-    """
-
-    stored: dict[str, bytes]
-    rests_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,109 +66,6 @@ class Manner:
     on_delete: bool = True
     hooks: bool = True
     is_shared: bool = False
-
-
-@dataclass(slots=True)
-class Consequences:
-    """What a delete comes to.
-
-    Attributes:
-        defaults: what references are set to, by column, once it was asked for.
-        doomed: the rows to delete.
-        expired: of the rows that refer to a deleted one, those that have expired.
-        changed: the rows that lose a reference, with what they get instead.
-        forbidden: the rows that forbid it, with the column and the id.
-        guards: who may refer to the deleted ids.
-    """
-
-    defaults: dict[tuple[type[Model], str], Any]
-    doomed: dict[Place, Doomed] = field(default_factory=dict)
-    expired: set[Place] = field(default_factory=set)
-    changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = field(default_factory=dict)
-    forbidden: list[tuple[Place, str, int]] = field(default_factory=list)
-    guards: list[tuple[type[Model], Guard]] = field(default_factory=list)
-
-    def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
-        """Note that this row refers to a deleted one; returns it if it is now doomed itself."""
-        place = (model, row.id)
-        if place in self.doomed:
-            return None
-        on_delete = _on_delete(model, name)
-        may_forbid = on_delete == 'restrict' or model._columns[name].required
-        if place in self.expired and may_forbid:
-            self.doomed[place] = Doomed(row.stored, (name, *_expiry(model)))
-            return place
-        if on_delete == 'restrict':
-            self.forbidden.append((place, name, id))
-        elif on_delete == 'cascade':
-            self.doomed[place] = Doomed(row.stored, (name,))
-            return place
-        else:
-            _, wanted = self.changed.setdefault(place, (row.stored, {}))
-            wanted[name] = self._default(model, name) if on_delete == 'set default' else None
-        return None
-
-    def _default(self, model: type[Model], name: str) -> Any:
-        """The same for all rows and looks: a function may make a new entity each time."""
-        if (model, name) not in self.defaults:
-            column: Any = model._columns[name]
-            self.defaults[model, name] = column.plain_default()
-        return self.defaults[model, name]
-
-    def check(self) -> None:
-        """Drop what concerns rows that go themselves.
-
-        Raises:
-            RestrictError: a row that stays forbids it.
-        """
-        for place in self.changed.keys() & self.doomed.keys():
-            del self.changed[place]
-        for place, (stored, wanted) in self.changed.items():
-            for name, default in wanted.items():
-                if default is not None and self._goes(default):
-                    wanted[name] = None
-                if wanted[name] is None and place[0]._columns[name].required:
-                    self.forbidden.append((place, name, int(stored[name])))
-        staying = [item for item in self.forbidden if item[0] not in self.doomed]
-        if staying:
-            (model, id), name, target = staying[0]
-            raise RestrictError(
-                f'{model._namespace}:{id} refers to {target} in its column {name!r}, whose '
-                f'on_delete is {_on_delete(model, name)!r}; {len(staying)} such references, '
-                'nothing was deleted. Delete those, or let them refer to another, first'
-            )
-
-    def _goes(self, default: Model) -> bool:
-        return default._deleted or (type(default), default._id) in self.doomed
-
-    def changes(self) -> list[tuple[type[Model], Change]]:
-        """The changes to commit."""
-        deletes = [
-            (model, Change(model._schema, 'delete', id, stored, {}, {}, rests_on=columns))
-            for (model, id), (stored, columns) in self.doomed.items()
-        ]
-        updates = []
-        for (model, id), (stored, values) in self.changed.items():
-            wanted = {
-                name: None if value is None else model._columns[name].encode(value)
-                for name, value in values.items()
-            }
-            change = Change(model._schema, 'update', id, stored, wanted, values)
-            if (model, id) in self.expired:
-                change = replace(change, expired=True, rests_on=_expiry(model))
-            updates.append((model, change))
-        return [*deletes, *updates]
-
-
-def _on_delete(model: type[Model], name: str) -> str:
-    column: Any = model._columns[name]
-    on_delete: str = column.on_delete
-    return on_delete
-
-
-def _expiry(model: type[Model]) -> tuple[str, ...]:
-    name = model._schema.expiry
-    return () if name is None else (name,)
 
 
 class Deleting(Writing):
@@ -273,11 +162,11 @@ class Deleting(Writing):
         """Who refers to these ids; returns those that are doomed by it."""
         fresh = []
         for referring, name in references_to(model):
-            if _on_delete(referring, name) == 'no action':
+            if on_delete_of(referring, name) == 'no action':
                 continue
             query = referring.query.with_expired().filter(**{name: ids})
             rows: list[Row] = yield On(referring, queries.search(query))
-            if _on_delete(referring, name) != 'cascade':  # which takes all alike
+            if on_delete_of(referring, name) != 'cascade':  # which takes all alike
                 found.expired |= yield from self._expired(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
             for row in rows:
@@ -297,7 +186,7 @@ class Deleting(Writing):
 
     def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[Place]]:
         """Which of these rows have expired; asks the server only about those that ever do."""
-        ids = [row.id for row in rows if row.stored.keys() & _expiry(model)]
+        ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
         if not ids:
             return set()
         living = yield On(model, entities.load(model._schema, ids))

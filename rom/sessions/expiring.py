@@ -23,7 +23,8 @@ from rom.exceptions import (
 from rom.model import Model
 from rom.ops.expiring import due
 from rom.ops.rows import Row
-from rom.sessions.deleting import Doomed, Manner, Place
+from rom.sessions.consequences import Doomed, Place
+from rom.sessions.deleting import Manner
 from rom.sessions.updating import Updating
 from rom.sessions.work import On, Work
 

@@ -74,6 +74,11 @@ class IdentityMap:
             self.unsaved.pop(id(entity), None)
             self.known[key] = self.wknown[key] = entity
 
+    def add_loaded(self, key: str, entity: Model) -> None:
+        """Know an entity that was loaded just now, and that nobody knows, by its row's key."""
+        if not self.is_null:
+            self.known[key] = self.wknown[key] = entity
+
     @property
     def is_null(self) -> bool:
         """Nothing more is to be known."""

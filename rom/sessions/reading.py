@@ -199,12 +199,13 @@ class Reading(Known):
 
     def _adopt(self, model: type[M], row: Row) -> M:
         """The entity of a row: the one that is known, or a new object."""
-        known = self._identity.find(f'{model._namespace}:{row.id}')
+        key = f'{model._namespace}:{row.id}'
+        known = self._identity.find(key)
         if known is not None:
             return known  # type: ignore[return-value]
         entity = model._from_row(row.id, row.stored)
         entity._session = self
-        self._identity.add(entity)
+        self._identity.add_loaded(key, entity)
         return entity
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:

@@ -141,6 +141,14 @@ def test_a_client_without_retries_repeats_nothing(server: Server) -> None:
         assert proxy.requests['GET'] == 2
 
 
+def test_a_client_with_a_cache_is_left_alone(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lines._line(client) is not None
+    monkeypatch.setattr(client.connection_pool, 'cache', object())
+    assert lines._line(client) is None
+
+
 def test_metrics_are_counted_by_the_client_library(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 import rom
+import rom.aio
 from rom.columns.arithmetic import Arithmetic
 from rom.columns.expressions import Expression
 
@@ -119,3 +120,8 @@ async def async_sessions() -> None:
         assert_type(await s.upsert(User, {'age': 1}, name='Ann'), tuple[User, bool])
         assert_type(s.stream(User.query), AsyncIterator[User])
         assert_type(await s.commit(), int)
+        async with rom.aio.Lock(User, 'x', 1, 1) as lock:
+            assert_type(lock, rom.aio.Lock)
+            assert_type(await lock.refresh(), bool)
+        assert_type(rom.aio.refresh_indices(User), AsyncIterator[tuple[int, int]])
+        assert_type(await rom.aio.clean_unsafe_cols(User), tuple[int, int])
