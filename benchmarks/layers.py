@@ -259,7 +259,7 @@ def plot(found: dict[str, dict[str, float]]) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     for place, (mixin, colour) in enumerate(zip(MIXINS, marks, strict=True)):
-        at = 20 + place * 120
+        at: float = 20 + place * 120
         parts.append(f'<circle cx="{at}" cy="20" r="6" fill="{colour}"/>')
         parts.append(f'<text x="{at + 10}" y="24">{mixin.removesuffix("RedisMixin")}</text>')
     for power in range(math.ceil(low), math.floor(high) + 1):

@@ -16,24 +16,31 @@
 --          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
 --                      the end of its key and of all its members, and as the holder of its unique
 --                      values
---          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}
+--          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}; the
+--                      field is false where the row says itself what its id is
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
 --                      {new value or false, ...}}; the new values go with the first fields, the
---                      others are only compared
+--                      others are only compared; then the column that says when the row
+--                      expires, if one that has expired may not be written
 --          deletes   = list of {key, {field, ...}, {expected value or false, ...}}
 --          releases  = list of {hash, {value, ...}, {id, ...}}
---          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys}
+--          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
+--                      says when a row expires, if there is one}
 --          sets      = {remove = {[key] = {member, ...}}, add = {[key] = {member, ...}}}
 --          zsets     = {remove = {[key] = {member, ...}}, add = {[key] = {score, member, ...}}}
 --          guards    = list of {sorted set, id, head of the rows' keys, field,
 --                      {[member] = true}}: no other row holds that id in that field
 --          born, died = {[bitmap] = {id, ...}}
 --          dropped   = list of keys to delete, whatever they hold
+--          strings   = {[key] = value}, or none
+--          tell      = reply what was there of the rows to delete, and of the keys to drop behind
+--                      them, instead of the id taken
 --          also      = {checks, steps}: commands of the caller's own, see lib/steps; or none
 --
--- Reply:   'ok', the id taken or ''
+-- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
+--          'expired', row                    an updated row has expired
 --          'race', row, field, ...           these fields are not as expected
 --          'exists', row                     an inserted row is there already
 --          'unique', hash, value, id, holder the value belongs to another
@@ -42,8 +49,9 @@
 
 -- @include lib/chunks
 -- @include lib/counter
+-- @include lib/expiry
 -- @include lib/live
--- @include lib/steps
+-- @include lib/steps if also
 
 local request = cmsgpack.unpack(ARGV[1])
 
@@ -106,6 +114,16 @@ local function rows_are_as_expected(rows, when_gone)
     end
 end
 
+-- What has expired is updated no more: others may have taken its unique values.
+local function updated_rows_have_not_expired()
+    for _, update in ipairs(request.updates) do
+        local key, expiry = update[1], update[5]
+        if expiry and has_expired(key, expiry) then
+            return {'expired', key}
+        end
+    end
+end
+
 local function keys_have_type(keys, wanted)
     for key in pairs(keys) do
         local kind = redis.call('TYPE', key).ok
@@ -132,6 +150,7 @@ local function all_keys_have_their_type()
         or keys_have_type(request.died, 'string')
         or keys_have_type(hashes(request.releases), 'hash')
         or keys_have_type(hashes(request.claims), 'hash')
+        or keys_have_type(request.strings or {}, 'string')
 end
 
 -- Unique values that this very commit gives up: hash, then value, to the id that had it.
@@ -147,16 +166,21 @@ local function given_up()
     return all
 end
 
--- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone.
+local function lives(row, expiry)
+    return redis.call('EXISTS', row) == 1 and not (expiry and has_expired(row, expiry))
+end
+
+-- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone or has
+-- expired.
 local function claims_are_free()
     local released = given_up()
     for _, claim in ipairs(request.claims) do
-        local hash, values, ids, head = claim[1], claim[2], claim[3], claim[4]
+        local hash, values, ids, head, expiry = unpack(claim, 1, 5)
         local holders, leaving, taken = fields_of(hash, values), released[hash] or {}, {}
         for position, value in ipairs(values) do
             local id, holder = ids[position], holders[position]
             if holder and holder ~= id and leaving[value] ~= holder
-                and redis.call('EXISTS', head .. holder) == 1 then
+                and lives(head .. holder, expiry) then
                 return {'unique', hash, value, id, holder}
             end
             if taken[value] and taken[value] ~= id then
@@ -203,8 +227,10 @@ end
 local function write_rows()
     for _, insert in ipairs(request.inserts) do
         local head, id, primary, row = insert[1], insert[2], insert[3], insert[4]
-        row[#row + 1] = primary
-        row[#row + 1] = id
+        if primary then
+            row[#row + 1] = primary
+            row[#row + 1] = id
+        end
         in_chunks('HSET', head .. id, row)
     end
     for _, update in ipairs(request.updates) do
@@ -221,11 +247,23 @@ local function write_rows()
         in_chunks('HSET', key, set)
         in_chunks('HDEL', key, unset)
     end
+end
+
+-- For each row, and for each key behind them, whether it was there.
+local function delete_rows()
+    local found = {}
     for _, delete in ipairs(request.deletes) do
-        redis.call('DEL', delete[1])
+        found[#found + 1] = redis.call('DEL', delete[1])
     end
     for _, key in ipairs(request.dropped) do
-        redis.call('UNLINK', key)
+        found[#found + 1] = redis.call('UNLINK', key)
+    end
+    return table.concat(found)
+end
+
+local function write_strings()
+    for key, value in pairs(request.strings or {}) do
+        redis.call('SET', key, value)
     end
 end
 
@@ -280,6 +318,7 @@ if id then
 end
 
 local objection = new_rows_are_free()
+    or updated_rows_have_not_expired()
     or rows_are_as_expected(request.updates, 'deleted')
     or rows_are_as_expected(request.deletes, nil)
     or all_keys_have_their_type()
@@ -296,6 +335,11 @@ if request.take then
     complete(id)
 end
 write_rows()
+local found = delete_rows()
+if request.tell then
+    id = found
+end
+write_strings()
 write_unique_values()
 write_entries()
 write_live_ids()

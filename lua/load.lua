@@ -6,12 +6,14 @@
 --          fields = list of the columns wanted
 --          ids    = list of ids; or
 --          unique = key of a hash, values = list of its fields
+--          expiry = column that says when an entity expires: one that has is left out; or none
 --
 -- Reply:   list of the ids that exist, in the order asked, repeated ones too;
 --          flat list of their values, as many an id as there are fields;
 --          list of the ids whose key holds no row.
 
 -- @include lib/chunks
+-- @include lib/expiry
 -- @include lib/rows
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -29,7 +31,19 @@ local function ids_of_unique_values()
     return ids
 end
 
-local found, values, unreadable = read_rows(
-    request.head, request.fields, request.ids or ids_of_unique_values()
-)
+local function those_not_expired(ids)
+    local kept = {}
+    for _, id in ipairs(ids) do
+        if not has_expired(request.head .. id, request.expiry) then
+            kept[#kept + 1] = id
+        end
+    end
+    return kept
+end
+
+local ids = request.ids or ids_of_unique_values()
+if request.expiry then
+    ids = those_not_expired(ids)
+end
+local found, values, unreadable = read_rows(request.head, request.fields, ids)
 return {found, values, unreadable}

@@ -6,6 +6,7 @@
 --
 -- Request: head, live, counter = what the rows' keys begin with; keys
 --          where    = a node: see lib/filters
+--          expiry   = index of when entities expire: those that have are left out; or none
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
 --          mark     = {id, places}: only what comes after that; see lib/groups; or none. With a
 --                     mark and no order, matches come in the order of ids
@@ -17,9 +18,13 @@
 --                     itself is tallied, for the next ones might find the same ids
 --          page     = at most so many rows come, or are tallied; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
+--          unnumbered = the ids are no numbers: there is nothing to walk along, and sets of any
+--                     size are gathered
 --          budget   = after so many candidates the script ends, and says where to go on
 --          chunk    = so many candidates are looked at first, more each time; absent: by `need`
 --          position = where to go on: what an earlier reply said; absent: at the beginning
+--          tell     = 'plan': what would be done, instead of doing it, see lib/plan; 'report': also
+--                     what was done, see lib/report; or none
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
 --          list of ids, flat list of their values, list of ids whose key holds no row,
@@ -31,14 +36,18 @@
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
 -- @include lib/ask
+-- @include lib/expiry
 -- @include lib/ids
--- @include lib/trees
--- @include lib/walks
--- @include lib/near
--- @include lib/order
--- @include lib/sort
 -- @include lib/rows
--- @include lib/tally
+-- @include lib/walks
+
+-- Most searches need little of what follows, and the server runs through all of a script each time
+-- it is called: so only the parts come that the caller names.
+-- @include lib/trees if trees
+-- @include lib/strings if strings
+-- @include lib/near if near
+-- @include lib/order if orders
+-- @include lib/tally if tally
 
 local SPARSE = 16           -- rather gather one id of so many than walk through all
 local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
@@ -49,18 +58,45 @@ local LARGEST_FIRST_CHUNK = 1000
 
 local request = cmsgpack.unpack(ARGV[1])
 
+-- What is told instead of the plain answer, by what `tell` says.
+local STORY = {}
+
+-- A part for what has not expired; none where the index says that all has not, as it usually does.
+local function open_unexpired(model)
+    local expired = {kind = 'range', key = request.expiry, low = '-inf', high = now()}
+    if size_of(model, expired) > 0 then
+        return {kind = 'not', node = expired, size = math.max(model.span - expired.size, 1)}
+    end
+end
+
+-- Where nothing is probed, all that is looked at is wanted.
+local function first_chunk(parts, wanted)
+    if parts == 0 then
+        return math.min(wanted, LARGEST_FIRST_CHUNK)
+    end
+    return math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK))
+end
+
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
+    model.unexpired = request.expiry and open_unexpired(model)
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local wanted = request.skip + (request.need or math.huge)
-    size_of(model, where)
+    local smallest = math.huge
+    local is_one_collectable = false
+    for _, part in ipairs(parts) do
+        part.collectable = is_collectable(part)
+        is_one_collectable = is_one_collectable or part.collectable
+        smallest = math.min(smallest, size_of(model, part))
+    end
+    parts[#parts + 1] = model.unexpired  -- the last, for a position names a part by its place
     return {
         model = model,
         parts = parts,
         by_size = by_size(parts),
-        where = where,
-        collectable = is_collectable({kind = 'and', nodes = parts}),
+        smallest = smallest,
+        collectable = is_one_collectable,
         orders = request.orders or {},
         level = 1,
         order = request.orders and request.orders[1],
@@ -71,11 +107,7 @@ local function open_search()
         small = request.small,
         large = request.budget,
         wanted = wanted,
-        pace = {
-            chunk = request.chunk
-                or math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK)),
-            looked = 0,
-        },
+        pace = {chunk = request.chunk or first_chunk(#parts, wanted), looked = 0},
         seen = {},
     }
 end
@@ -96,15 +128,20 @@ local function choose_driver(search)
     return strings or best, strings
 end
 
--- How many of so many candidates have to be looked at until there are enough matches.
-local function length_of_walk(search, candidates, known)
+-- Which share of all ids the filters have, `known` aside, if each were independent of the others.
+local function share_of(search, known)
     local share = 1
     for index, part in ipairs(search.parts) do
         if index ~= known then
             share = share * math.min(1, part.size / math.max(search.model.span, 1))
         end
     end
-    return math.min(candidates, search.wanted / share)
+    return share
+end
+
+-- How many of so many candidates have to be looked at until there are enough matches.
+local function length_of_walk(search, candidates, known)
+    return math.min(candidates, search.wanted / share_of(search, known))
 end
 
 -- Where to begin without an order; and how far to walk before gathering all matches after all.
@@ -116,6 +153,8 @@ local function begin_unsorted(search)
         return along_ids
     elseif (part.kind == 'range' or part.kind == 'lex') and not search.mark then
         return {mode = 'index', part = driver}
+    elseif request.unnumbered then
+        return {mode = 'gather', part = driver}
     end
     local span = search.model.span
     local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
@@ -144,16 +183,21 @@ local function begin_sorted(search, strings)
     return {mode = 'sort', part = driver}
 end
 
--- A count that needs no look at single ids.
+-- A count that needs no look at single ids, but for those that have expired.
 local function count_at_once(search)
-    local part = search.parts[1]
-    if not part then
-        return search.model.bytes and search.model.span
+    local model, part = search.model, search.parts[1]
+    local expired = model.unexpired and model.unexpired.node
+    local filters = #search.parts - (expired and 1 or 0)
+    if filters == 0 then
+        return model.bytes and model.span - (expired and expired.size or 0)
     end
     local is_plain = part.kind == 'set'
         or part.kind == 'range' and not part.exact
         or part.kind == 'lex' and part.field and part.plain
-    return #search.parts == 1 and is_plain and part.size
+    if filters > 1 or not is_plain or expired and expired.size > search.small then
+        return false
+    end
+    return part.size - (expired and #keep(model, part, COLLECT.range(model, expired)) or 0)
 end
 
 -- Where a later call goes on: without what only holds now.
@@ -246,7 +290,7 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
-    return not search.mark and begin_near(search) or begin_unsorted(search)
+    return BEGIN.near and not search.mark and BEGIN.near(search) or begin_unsorted(search)
 end
 
 -- Whether the indexes exist without which the caller had better sort.
@@ -259,29 +303,42 @@ local function has_its_orders()
     return true
 end
 
-local function story()
-    if not has_its_orders() then
-        return {'no order'}
+-- How many match, where that is known without a look at any id.
+local function known_at_once(search)
+    if search.smallest == 0 then
+        return 0
     end
-    local search = open_search()
-    if search.where.size == 0 then
-        return reply('ok', search, nil)
-    end
-    local known = search.only_count and not request.position and count_at_once(search)
-    if known then
-        search.sink.count = known
-        return reply('ok', search, nil)
-    end
+    return search.only_count and not request.position and count_at_once(search)
+end
+
+-- Where to begin, and with what patience.
+local function decide(search)
     local strings
     search.driver, strings = choose_driver(search)
     if search.order then
         bound_order(search)
     end
-    local position, patience = begin(search, strings)
+    return begin(search, strings)
+end
+
+local function story()
+    if not has_its_orders() then
+        return {'no order'}
+    end
+    local search = open_search()
+    local known = known_at_once(search)
+    if known then
+        search.sink.count = known
+        return reply('ok', search, nil)
+    end
+    local position, patience = decide(search)
     if position.mode == 'sort' or position.mode == 'gather' then
         return reply_gathered(search)
     end
     return walk(search, position, patience)
 end
 
-return tell(story)
+-- @include lib/plan if plan
+-- @include lib/report if report
+
+return tell(STORY[request.tell] or story)

@@ -37,6 +37,7 @@ from rom.columns import (
     Time,
     UnsafeColumn,
 )
+from rom.columns import ExpireAt as ExpireAt
 from rom.columns.kinds import COLUMN_TYPES, NUMERIC_TYPES
 from rom.drivers.connection import connect as connect
 from rom.encoding.keygens import (

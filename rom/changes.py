@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
@@ -22,6 +23,9 @@ from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 Kind: TypeAlias = Literal['insert', 'update', 'delete']
 Raw: TypeAlias = Mapping[str, bytes]
+
+
+NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
 
 
 def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -49,6 +53,8 @@ class Change:
         forced: write even though another writer was there, or the old values make no sense.
         stale: entries that were found, and go unless the row implies them.
         freed: unique values that were found to be the row's, and go unless it has them.
+        expired: the row has expired, and is written all the same; it claims no unique value then,
+            for others may have taken it.
     """
 
     schema: Schema
@@ -62,6 +68,7 @@ class Change:
     rests_on: tuple[str, ...] = ()
     stale: Mapping[Entry, bytes | None] = field(default_factory=dict)
     freed: tuple[Entry, ...] = ()
+    expired: bool = False
 
     @property
     def outcome(self) -> dict[str, bytes]:
@@ -93,24 +100,34 @@ class Write:
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
+        if self.change.kind == 'insert':
+            return present(self.becomes)
         return present({**self.change.stored, **self.becomes})
 
 
 class RowValues(Mapping[str, Any]):
     """A row's Python values: those already at hand, the others decoded when they are asked for."""
 
-    def __init__(self, schema: Schema, raw: Raw, known: Mapping[str, Any], lenient: bool) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        raw: Raw,
+        known: Mapping[str, Any],
+        lenient: bool,
+        written: Mapping[str, bytes | None] = NOTHING,
+    ) -> None:
         self._schema = schema
         self._raw = raw
         self._known = known
         self._lenient = lenient
+        self._written = written  # instead of what is in `raw`
 
     def __getitem__(self, name: str) -> Any:
-        column = self._schema.columns[name]
         # A relation is its id, old or new, loaded or gone: all that entries may depend on.
-        if name in self._known and not (column.is_relation or column.is_foreign):
+        if name in self._known and name not in self._schema.references:
             return self._known[name]
-        raw = self._raw.get(name)
+        column = self._schema.columns[name]
+        raw = self._written[name] if name in self._written else self._raw.get(name)
         if raw is None:
             return None
         try:
@@ -138,8 +155,35 @@ def plan(change: Change) -> Write:
     """
     if change.schema.keep_index_data or INDEX_DATA in change.stored:
         return _plan_with_list(change)
+    if change.kind == 'insert':
+        return _plan_insert(change)
     old, new, read = _entry_changes(change)
     return _write(change, old, new, read, {})
+
+
+def _plan_insert(change: Change) -> Write:
+    """The write for a row that is not there: nothing is compared, and nothing old goes."""
+    schema, outcome = change.schema, change.outcome
+    known = {**change.values, **_id_of(change)}
+    after: Mapping[str, Any] = known
+    if schema.references or len(known) <= len(schema.settable):
+        after = RowValues(schema, outcome, known, change.forced)
+    added = _all_entries(schema, after)
+    claimed = []
+    for unique in () if change.expired else schema.uniques:
+        value = _unique_value(unique, outcome, after)
+        if value is not None:
+            claimed.append((unique.key, value))
+    becomes: dict[str, bytes | None] = {**outcome}
+    becomes.pop(schema.primary, None)
+    removed = {entry: score for entry, score in change.stale.items() if entry not in added}
+    released = tuple(value for value in change.freed if value not in claimed)
+    return Write(change, {}, becomes, removed, added, released, tuple(claimed))
+
+
+def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:
+    made_by = unique.made_by
+    return unique.value(row) if made_by is None else made_by.unique_word(NotingMapping(values))
 
 
 def _plan_with_list(change: Change) -> Write:
@@ -174,6 +218,8 @@ def _write(
 ) -> Write:
     schema = change.schema
     released, claimed = _unique_changes(change, read)
+    if change.expired:
+        claimed = ()
     becomes: dict[str, bytes | None] = {**change.wanted, **extra}
     if change.kind == 'insert':
         becomes.pop(schema.primary, None)
@@ -209,24 +255,35 @@ def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
     new: Entries = {}
     read: set[str] = set()
     before, after = _values_before(change), _values_after(change)
+    is_part = change.kind == 'update' and not change.full
     for index in change.schema.every_index:
-        if change.kind == 'update' and not change.full:
-            looked_at = index.own
-            if index.depends_on_others:
-                # Which columns a keygen reads may itself depend on values: were those others by
-                # now, it might be concerned after all. So they are compared in any case.
-                looked_at = looked_at | _looked_at(change, index.entries)
-                read |= looked_at
-            if looked_at.isdisjoint(change.wanted):
+        seen_before, seen_after = before, after
+        if index.depends_on_others:
+            if is_part and not _is_concerned(change, index, read):
                 continue
-        seen_before, seen_after = NotingMapping(before), NotingMapping(after)
+            seen_before, seen_after = NotingMapping(before), NotingMapping(after)
+        elif is_part and index.own.isdisjoint(change.wanted):
+            continue
         if change.kind != 'insert':
             old.update(_old_entries(index, seen_before))
         if change.kind != 'delete':
             new.update(index.entries(seen_after))
-        read |= index.own | seen_before.read | seen_after.read
+        read |= index.own
+        if isinstance(seen_before, NotingMapping) and isinstance(seen_after, NotingMapping):
+            read |= seen_before.read | seen_after.read
     # A keygen may ask for what is no column; a field of that name is nobody's business here.
-    return old, new, read & set(change.schema.stored)
+    return old, new, read & change.schema.in_rows
+
+
+def _is_concerned(change: Change, index: Index, read: set[str]) -> bool:
+    """An update writes something that a keygen looks at; notes what tells that.
+
+    Which columns a keygen reads may itself depend on values: were those others by now, it might be
+    concerned after all. So they are compared in any case.
+    """
+    looked_at = index.own | _looked_at(change, index.entries)
+    read |= looked_at
+    return not looked_at.isdisjoint(change.wanted)
 
 
 def _looked_at(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> set[str]:
@@ -252,7 +309,7 @@ def _old_entries(index: Index, values: Mapping[str, Any]) -> Entries:
 def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:
     found: Entries = {}
     for index in schema.every_index:
-        found.update(index.entries(values))
+        found.update(index.entries(NotingMapping(values) if index.depends_on_others else values))
     return found
 
 
@@ -263,7 +320,7 @@ def _values_before(change: Change) -> Mapping[str, Any]:
 
 def _values_after(change: Change) -> Mapping[str, Any]:
     known = {**change.values, **_id_of(change)}
-    return RowValues(change.schema, change.outcome, known, change.forced)
+    return RowValues(change.schema, change.stored, known, change.forced, change.wanted)
 
 
 def _id_of(change: Change) -> dict[str, int]:
@@ -273,10 +330,13 @@ def _id_of(change: Change) -> dict[str, int]:
 def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
     """The unique values given up and claimed; notes the columns that they depend on."""
     released, claimed = [], []
-    outcome = change.outcome if change.kind != 'delete' else {}
-    for unique in change.schema.uniques:
-        if change.kind == 'update' and not (change.full or _is_written(change, unique, read)):
-            continue
+    concerned = [
+        unique
+        for unique in change.schema.uniques
+        if change.kind != 'update' or change.full or _is_written(change, unique, read)
+    ]
+    outcome = change.outcome if concerned and change.kind != 'delete' else {}
+    for unique in concerned:
         if unique.made_by is None:
             read.update(unique.columns)
             before, after = unique.value(change.stored), unique.value(outcome)
@@ -310,7 +370,7 @@ def _made_values(
             old = index.unique_word(before)
     if change.kind != 'delete':
         new = index.unique_word(after)
-    read.update((before.read | after.read) & set(change.schema.stored))
+    read.update((before.read | after.read) & change.schema.in_rows)
     return old, new
 
 
@@ -322,8 +382,7 @@ def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
     """
     values = RowValues(schema, stored, {}, lenient=False)
     for unique in schema.uniques:
-        made_by = unique.made_by
-        value = unique.value(stored) if made_by is None else made_by.unique_word(values)
+        value = _unique_value(unique, stored, values)
         if value is not None:
             yield unique.key, value
 

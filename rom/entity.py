@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
-from rom.columns import Column
+from rom.columns import Column, ExpireAt
 from rom.exceptions import InvalidOperation
 from rom.schema import Schema
 
@@ -96,7 +96,7 @@ class Entity:
         if self._session.is_async:
             id = column.decode(self._stored[name])._id
             target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
-            if target is None:
+            if target is None or target._seems_expired:
                 self._no_hidden_io(name)
             self._values[name] = target
             return
@@ -132,6 +132,13 @@ class Entity:
         return f'{self._namespace}:{self._need_id()}'
 
     @property
+    def _seems_expired(self) -> bool:
+        """Past its time by this program's clock, as far as is known: the server should be asked."""
+        name = self._schema.expiry
+        column = None if name is None else self._columns[name]
+        return isinstance(column, ExpireAt) and column.is_past(self._stored.get(column.name))
+
+    @property
     def _modified(self) -> bool:
         """Something was set, or changed in place, and is not saved."""
         return (
@@ -149,23 +156,38 @@ class Entity:
 
     def _change(self, full: bool, force: bool) -> Change | None:
         """What is to be written; None if nothing is."""
-        schema = self._schema
+        schema, values = self._schema, self._values
+        wanted: dict[str, bytes | None]
         if self._new:
-            wanted = self._encoded(name for name in schema.stored if name != schema.primary)
-            return Change(schema, 'insert', self._id, {}, wanted, dict(self._values))
+            wanted = {
+                name: encode(value)
+                for name, encode in schema.encoders
+                if (value := values.get(name)) is not None
+            }
+            return Change(schema, 'insert', self._id, {}, wanted, dict(values))
         if full or force:
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         else:
-            changed = {name for name in self._changed if self._columns[name].is_stored}
-            wanted = self._encoded({*changed, *self._mutated()})
-            stored = self._stored
-            same = [name for name, raw in wanted.items() if raw == stored.get(name)]
-            self._changed.difference_update(same)  # what was set is what was there
-            wanted = {name: raw for name, raw in wanted.items() if name not in same}
+            wanted = self._newly_encoded()
             if not wanted:
                 return None
-        known = {name: self._values[name] for name in wanted if name in self._values}
+        known = {name: values[name] for name in wanted if name in values}
         return Change(schema, 'update', self._id, self._stored, wanted, known, full, force)
+
+    def _newly_encoded(self) -> dict[str, bytes | None]:
+        """What is not as it was, encoded. What was set to what was there is no change."""
+        columns, values, stored = self._columns, self._values, self._stored
+        wanted: dict[str, bytes | None] = {}
+        for name in [*self._changed, *self._mutated()]:
+            column, value = columns[name], values.get(name)
+            if not column.is_stored:
+                continue
+            raw = None if value is None else column.encode(value)
+            if raw == stored.get(name):
+                self._changed.discard(name)
+            else:
+                wanted[name] = raw
+        return wanted
 
     def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
         """Columns as a row stores them. Those that were not read are as they were."""
@@ -186,12 +208,7 @@ class Entity:
         """A change was carried out, and the row is known to be this now."""
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._attempt = id, False, False, None
-        # What was set to what was there is no change; what was set while the server wrote is one.
-        shown = self._encoded(self._changed)
-        for name in list(self._changed):
-            seen = stored if name in change.wanted else self._stored
-            if shown[name] == seen.get(name):
-                self._changed.discard(name)
+        self._forget_saved(change, stored)
         for name in self._values.keys() - change.wanted.keys() - self._changed:
             if stored.get(name) != self._stored.get(name):
                 del self._values[name]  # another writer's value is known now
@@ -200,3 +217,19 @@ class Entity:
             if raw is not None:
                 self._seen[name] = raw
         self._stored = {**stored, primary: b'%d' % id}
+
+    def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
+        """What was written is no change any more; what was set while the server wrote is one."""
+        values, written = self._values, change.values
+        names = {
+            name
+            for name in self._changed
+            if self._columns[name].is_mutable
+            or name not in written
+            or values.get(name) is not written[name]
+        }
+        shown = self._encoded(names)
+        for name, raw in shown.items():
+            if raw == (stored if name in change.wanted else self._stored).get(name):
+                names.discard(name)
+        self._changed = names

@@ -79,8 +79,19 @@ class ColumnIndex:
     """
 
     __slots__ = (
-        '_head', '_keys_of', '_numbers_key', '_prefixes_key', '_suffixes_key', '_traits',
-        'column', 'depends_on_others', 'keys', 'may_read_any', 'own',
+        '_head',
+        '_is_stored',
+        '_keys_of',
+        '_numbers_key',
+        '_prefixes_key',
+        '_source',
+        '_suffixes_key',
+        '_traits',
+        'column',
+        'depends_on_others',
+        'keys',
+        'may_read_any',
+        'own',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -89,6 +100,7 @@ class ColumnIndex:
         self.own = frozenset((name,))
         self.depends_on_others = column.keygen2 is not None
         self.may_read_any = self.depends_on_others and column.source == name
+        self._source, self._is_stored = column.source, column.is_stored
         self._keys_of = column.keygen or column.default_keys
         self._traits = traits(column.keygen)
         self._head = keys.head + as_bytes(name) + b':'
@@ -102,10 +114,9 @@ class ColumnIndex:
         Raises:
             InvalidColumnValue: the keygen failed, or gave what no index can hold.
         """
-        column = self.column
-        value = values[column.source]
+        value = values[self._source]
         # As in rom 1.x, a keygen2 too is asked only about a value that is there.
-        if value is None and column.is_stored:
+        if value is None and self._is_stored:
             return {}
         found = self._found(value, values)
         if not found:
@@ -213,6 +224,8 @@ class ColumnIndex:
         )
 
     def _score(self, number: Any) -> bytes:
+        if type(number) is float and not math.isnan(number):
+            return repr(number).encode('ascii')
         try:
             score = nearest_double(number) if isinstance(number, int) else float(number)
         except (TypeError, ValueError, OverflowError):

@@ -125,9 +125,9 @@ class DataRaceError(_WriteConflict, InvalidOperation):
 
 
 class EntityDeletedError(_WriteConflict, InvalidOperation):
-    """Another writer deleted the entity since it was loaded. Nothing was written.
+    """Another writer deleted the entity since it was loaded, or it has expired.
 
-    ``save(force=True)`` writes it again.
+    Nothing was written. ``save(force=True)`` writes it again.
     """
 
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import redis
+import redis.asyncio
 
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
-from rom.encoding.text import as_bytes
-from rom.exceptions import DataRaceError, InvalidOperation
+from rom.exceptions import InvalidOperation
 from rom.model import Model
-from rom.ops.locks import lock_step
+from rom.ops.locks import Claim
 
 if TYPE_CHECKING:
     from typing import Self
 
-# Between two tries to get a lock, in seconds.
-_PAUSE = 0.005
-_LONGEST_PAUSE = 0.1
 
-
-class Lock:
+class Lock(Claim):
     """A lock that one holder has at a time, and loses when it does not refresh it in time.
 
     Args:
@@ -48,17 +43,10 @@ class Lock:
     def __init__(
         self, conn: Any, lockname: str | bytes, acquire_timeout: float, lock_timeout: float
     ) -> None:
-        if not acquire_timeout >= 0 or not 0 < lock_timeout < 1e9:
-            raise InvalidOperation(
-                'a lock waits for 0 seconds or more and is held for more than 0, not '
-                f'acquire_timeout={acquire_timeout!r}, lock_timeout={lock_timeout!r}'
-            )
+        super().__init__(lockname, acquire_timeout, lock_timeout)
+        if isinstance(conn, redis.asyncio.Redis):
+            raise InvalidOperation('a Lock takes a client that blocks; for asyncio, rom.aio.Lock')
         self.conn: redis.Redis = conn if hasattr(conn, 'execute_command') else connection_of(conn)
-        self.lockname = lockname
-        self.acquire_timeout = acquire_timeout
-        self.lock_timeout = lock_timeout
-        self._key = b'lock:' + as_bytes(lockname)
-        self._token = secrets.token_hex(16).encode('ascii')
 
     def acquire(self) -> bool:
         """Take the lock, waiting for it if need be; False if another keeps it all that time.
@@ -70,14 +58,12 @@ class Lock:
             if lock.acquire():
                 ...
         """
-        give_up = time.monotonic() + self.acquire_timeout
-        pause = _PAUSE
+        pauses = self._pauses()
         while not self._step('acquire'):
-            left = give_up - time.monotonic()
-            if left <= 0:
+            pause = next(pauses, None)
+            if pause is None:
                 return False
-            time.sleep(min(pause, left))
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            time.sleep(pause)
         return True
 
     def refresh(self) -> bool:
@@ -99,15 +85,11 @@ class Lock:
         return self._step('release')
 
     def _step(self, what: str) -> bool:
-        operation = lock_step(what, self._key, self._token, self.lock_timeout)
-        return SyncDriver(self.conn).run(operation)
+        return SyncDriver(self.conn).run(self._operation(what))
 
     def __enter__(self) -> Self:
         if not self.acquire():
-            raise DataRaceError(
-                f'the lock {self.lockname!r} is held by another, who did not give it back within '
-                f'{self.acquire_timeout} s; wait longer, or try again later'
-            )
+            raise self._refusal()
         return self
 
     def __exit__(
@@ -134,6 +116,16 @@ class EntityLock(Lock):
     """
 
     def __init__(self, entity: Model, acquire_timeout: float, lock_timeout: float) -> None:
-        if not isinstance(entity, Model):
-            raise InvalidOperation(f'an EntityLock takes an entity, not {entity!r}')
+        checked_entity(entity)
         super().__init__(entity, entity._pk, acquire_timeout, lock_timeout)
+
+
+def checked_entity(entity: Any) -> Model:
+    """What an EntityLock takes.
+
+    Raises:
+        InvalidOperation: it is no entity.
+    """
+    if not isinstance(entity, Model):
+        raise InvalidOperation(f'an EntityLock takes an entity, not {entity!r}')
+    return entity

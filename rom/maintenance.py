@@ -7,18 +7,17 @@ may be stopped at any time and begun again.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.model import Model
 from rom.ops.maintenance import jobs
-from rom.ops.maintenance.progress import Job, Progress
+from rom.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom.registry import MODELS
-
-T = TypeVar('T')
+from rom.schema import Schema
 
 
 def refresh_indices(
@@ -52,7 +51,7 @@ def refresh_indices(
         for done, total in rom.util.refresh_indices(User):
             print(f'{done} of {total}')
     """
-    schema = _checked(model, block_size)._schema
+    schema = checked(model, block_size)
     return _carried_out(model, jobs.refresh(schema, block_size, bool(scan)))
 
 
@@ -78,7 +77,7 @@ def clean_old_index(
 
         rom.util.show_progress(rom.util.clean_old_index(User))
     """
-    schema = _checked(model, block_size)._schema
+    schema = checked(model, block_size)
     return _carried_out(model, jobs.clean(schema, block_size))
 
 
@@ -89,10 +88,9 @@ def refresh_all_indexes() -> None:
 
         rom.util.refresh_all_indexes()
     """
-    for model in dict.fromkeys(MODELS.values()):
-        if model is not Model:
-            print('updating', model.__name__)
-            show_progress(refresh_indices(model))
+    for model in every_model():
+        print('updating', model.__name__)
+        show_progress(refresh_indices(model))
 
 
 def show_progress(job: Iterable[tuple[int, int]]) -> None:
@@ -102,24 +100,10 @@ def show_progress(job: Iterable[tuple[int, int]]) -> None:
 
         rom.util.show_progress(rom.util.refresh_indices(User))
     """
-    begun = shown = time.monotonic()
-    done = total = 0
+    meter = Meter()
     for done, total in job:
-        now = time.monotonic()
-        if now - shown >= 1 and done < total:
-            shown = now
-            _show(done, total, now - begun)
-    _show(total, total, time.monotonic() - begun)
-
-
-def _show(done: int, total: int, elapsed: float) -> None:
-    share = done / total if total else 1.0
-    remaining = elapsed * (1 - share) / share if share else 0.0
-    print(
-        f'{share * 100:.1f}% complete, {elapsed:.1f} seconds elapsed, '
-        f'{remaining:.1f} seconds remaining',
-        flush=True,
-    )
+        meter.note(done, total)
+    meter.end()
 
 
 def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int, int]:
@@ -137,50 +121,73 @@ def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int
         examined, deleted = rom.util.clean_unsafe_cols(Player)
     """
     examined = deleted = 0
-    for model in models or [m for m in dict.fromkeys(MODELS.values()) if m is not Model]:
-        schema = _checked(model, block_size)._schema
-        if schema.unsafe:
-            found, removed = _result(_carried_out(model, jobs.clean_unsafe(schema, block_size)))
-            examined += found
-            deleted += removed
+    for model, job in unsafe_jobs(models, block_size):
+        found, removed = SyncDriver(connection_of(model)).run(quietly(job))
+        examined += found
+        deleted += removed
     return examined, deleted
 
 
-def _checked(model: Any, block_size: int) -> type[Model]:
+def _carried_out(model: type[Model], job: Job[None]) -> Iterator[tuple[int, int]]:
+    driver = SyncDriver(connection_of(model))
+    while isinstance(step := driver.run(advance(job)), Progress):
+        yield step.done, step.total
+
+
+# What the front for asyncio needs, too.
+
+
+def checked(model: Any, block_size: Any) -> Schema:
+    """The schema of a model to work on.
+
+    Raises:
+        InvalidOperation: it is no model, or the size is none.
+    """
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
         raise InvalidOperation(f'maintenance takes a model, not {model!r}')
     if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
         raise InvalidOperation(f'block_size must be a number from 1 on, not {block_size!r}')
-    found: type[Model] = model
-    return found
+    return model._schema
 
 
-def _carried_out(model: type[Model], job: Job[T]) -> Generator[tuple[int, int], None, T]:
-    """Carry out a job; yields its progress, returns its result."""
-    driver = SyncDriver(connection_of(model))
-    try:
-        step = next(job)
-        while True:
-            if isinstance(step, Progress):
-                yield step.done, step.total
-                step = next(job)
-                continue
-            try:
-                reply = driver.perform(step)
-            except Exception as error:
-                step = job.throw(error)
-            else:
-                step = job.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+def every_model() -> list[type[Model]]:
+    """All models that there are; each is registered under several names."""
+    return [model for model in dict.fromkeys(MODELS.values()) if model is not Model]
 
 
-def _result(work: Generator[Any, None, T]) -> T:
-    """Run a generator to its end."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+def unsafe_jobs(
+    models: Iterable[type[Model]], block_size: int
+) -> list[tuple[type[Model], Job[tuple[int, int]]]]:
+    """What :func:`clean_unsafe_cols` has to do; no model means all."""
+    schemas = [(model, checked(model, block_size)) for model in list(models) or every_model()]
+    return [(m, jobs.clean_unsafe(schema, block_size)) for m, schema in schemas if schema.unsafe]
+
+
+class Meter:
+    """Prints how far a job has got, whenever it has got on, at most once a second."""
+
+    def __init__(self) -> None:
+        self._begun = self._shown = time.monotonic()
+        self._total = 0
+
+    def note(self, done: int, total: int) -> None:
+        """So much of all is done."""
+        self._total = total
+        now = time.monotonic()
+        if now - self._shown >= 1 and done < total:
+            self._shown = now
+            self._show(done, now)
+
+    def end(self) -> None:
+        """All of it is."""
+        self._show(self._total, time.monotonic())
+
+    def _show(self, done: int, now: float) -> None:
+        elapsed = now - self._begun
+        share = done / self._total if self._total else 1.0
+        remaining = elapsed * (1 - share) / share if share else 0.0
+        print(
+            f'{share * 100:.1f}% complete, {elapsed:.1f} seconds elapsed, '
+            f'{remaining:.1f} seconds remaining',
+            flush=True,
+        )

@@ -77,13 +77,16 @@ class Model(Entity, metaclass=ModelMeta):
             )
         self._begin(None, {})
         values = self._values
-        for name, column in schema.columns.items():
-            if name != schema.primary:
+        for name, column in schema.settable:
+            given = columns.get(name)
+            if given is None:
                 value = values[name] = column.initial(self, columns)
-                if value is not None:
-                    self._changed.add(name)
             else:
-                column.initial(self, columns)
+                value = values[name] = column.accept(self, given)
+            if value is not None:
+                self._changed.add(name)
+        if schema.primary in columns:
+            schema.columns[schema.primary].initial(self, columns)
         self._session = current.home()
         self._session.add(self)
 

@@ -6,13 +6,13 @@ namespace is here and not in the columns, for subclasses share those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
+from rom.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.keys import Keys
 from rom.encoding.text import as_bytes
 from rom.entries import ColumnIndex
@@ -107,6 +107,33 @@ class Schema:
         return tuple(name for name, column in self.columns.items() if column.is_stored)
 
     @cached_property
+    def settable(self) -> tuple[tuple[str, Column[Any]], ...]:
+        """The columns that a new entity is given: all but the primary key."""
+        return tuple(item for item in self.columns.items() if item[0] != self.primary)
+
+    @cached_property
+    def encoders(self) -> tuple[tuple[str, Callable[[Any], bytes]], ...]:
+        """What encodes the columns of a new row: all but the primary key."""
+        return tuple((name, column.encode) for name, column in self.settable if column.is_stored)
+
+    @cached_property
+    def in_rows(self) -> frozenset[str]:
+        """The same, as a set."""
+        return frozenset(self.stored)
+
+    @cached_property
+    def field_of(self) -> Mapping[str, bytes]:
+        """The names of columns as rows have them."""
+        return {name: as_bytes(name) for name in self.names}
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """The columns whose row holds the id of what their value is."""
+        return frozenset(
+            name for name, column in self.columns.items() if column.is_relation or column.is_foreign
+        )
+
+    @cached_property
     def every_index(self) -> tuple[Index, ...]:
         """Whatever makes entries of a row."""
         return (*self.indexes.values(), *self.places.values())
@@ -118,6 +145,16 @@ class Schema:
         return bool(self.places) or any(
             index.column.source == self.primary or index.may_read_any for index in makers
         )
+
+    @cached_property
+    def expiry(self) -> str | None:
+        """The column that says when an entity expires, if there is one."""
+        return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)
+
+    @cached_property
+    def expiry_field(self) -> bytes | None:
+        """The same, as the row's field."""
+        return None if self.expiry is None else as_bytes(self.expiry)
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
@@ -159,6 +196,7 @@ def build(
     keys = Keys(_namespace(name, namespace), primary)
     _check_names(name, [*columns, *unsafe])
     _check_sources(name, columns)
+    _check_expiry(name, columns)
     indexes = {
         column: ColumnIndex(declared, keys)
         for column, declared in columns.items()
@@ -223,6 +261,15 @@ def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:
         if source is None or not source.is_stored:
             why = 'is no column of the model' if source is None else 'holds no value itself'
             raise ColumnError(f'{name}.{column} indexes {declared.source!r}, which {why}')
+
+
+def _check_expiry(name: str, columns: Mapping[str, Column[Any]]) -> None:
+    found = [column for column, declared in columns.items() if isinstance(declared, ExpireAt)]
+    if len(found) > 1:
+        raise ColumnError(
+            f'{name} has {len(found)} columns that say when it expires ({", ".join(found)}), bases '
+            'included; keep one, and make a DateTime of the others'
+        )
 
 
 def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:

@@ -1,4 +1,4 @@
-"""The names that programs written for rom 1.x import from `rom.util`, and nothing else."""
+"""The names that programs written for rom 1.x import from `rom.util`, and `expire`, a new one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import redis
 
+from rom import current
 from rom.classproperty import ClassProperty
 from rom.drivers import connection as _connection
 from rom.drivers.connection import set_connection_settings
@@ -30,6 +31,7 @@ from rom.maintenance import (
     refresh_indices,
     show_progress,
 )
+from rom.model import Model
 from rom.schema import group_value
 from rom.scripting import LoadedScript
 from rom.sessions import Session, session
@@ -51,6 +53,7 @@ __all__ = [
     'Session',
     'clean_old_index',
     'clean_unsafe_cols',
+    'expire',
     'get_connection',
     'refresh_all_indexes',
     'refresh_indices',
@@ -73,6 +76,43 @@ def get_connection() -> redis.Redis:
         rom.util.get_connection().ping()
     """
     return CONNECTION if CONNECTION is not None else _connection.default()
+
+
+def expire(
+    model: type[Model],
+    limit: int | None = None,
+    blocksize: int = 1000,
+    on_delete: bool = False,
+    hooks: bool = False,
+) -> int:
+    """Remove entities of a model that have expired: those that expired first go first.
+
+    They are removed in blocks, each of which is atomic and takes two trips. It may run beside
+    anything, also several times at once: an entity whose time was moved meanwhile stays. What
+    expires after the beginning is left for the next time.
+
+    Args:
+        model: one with an :class:`rom.ExpireAt`.
+        limit: at most so many; None: all.
+        blocksize: so many in one block. During each, the server does nothing else, for some 15
+            microseconds an entity.
+        on_delete: do to what refers to them what its ``on_delete`` says, as `delete` does. It takes
+            more trips. Without it, what refers to them reads as None.
+        hooks: call ``_before_delete`` and ``_after_delete``. An entity whose ``_before_delete``
+            raises stays.
+
+    Returns:
+        How many were removed here, without those that others brought with them.
+
+    Raises:
+        InvalidOperation: no model with an ExpireAt, or no number from 1 on.
+        BulkError: at the end: some could not be removed; its `errors` say why. All others were.
+
+    Example::
+
+        rom.util.expire(Login, limit=10_000)
+    """
+    return current.session().expire(model, limit, blocksize, on_delete, hooks)
 
 
 def _connect(obj: Any) -> redis.Redis:

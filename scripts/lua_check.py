@@ -19,7 +19,7 @@ from rom.drivers import scripts
 
 ROOT = Path(__file__).resolve().parent.parent
 LUA = ROOT / 'lua'
-INCLUDE = re.compile(r'-- @include (\S+)$')
+INCLUDE = re.compile(r'-- @include (\S+)(?: if \S+)?$')
 FOUND = re.compile(r'(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<text>\((?P<code>\w+)\).*)')
 
 

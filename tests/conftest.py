@@ -1,4 +1,4 @@
-"""Fixtures for all tests: real servers, clients of every kind, and clean registries.
+"""Fixtures for all tests: real servers and clients of every kind. (Registries: ../conftest.py.)
 
 A test that takes `server` runs once on each server that is available here (the ids are those of
 tests/support/servers.py); one that takes `client` runs once for each kind of client: four kinds on
@@ -15,9 +15,8 @@ import hypothesis
 import pytest
 import redis
 
-import rom
-from rom import registry
 from tests.support import servers as support
+from tests.support.worlds import BOTH, Front
 
 # A shared machine has slow moments, and a fixture that empties the database does so once a test,
 # not once an example: a test that draws examples empties it itself (`server.flush()`).
@@ -90,27 +89,8 @@ def raw(server: support.Server) -> Iterator[redis.Redis]:
         yield connected
 
 
-# The dicts of rom.registry that a model's definition adds to.
-REGISTRIES = ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE')
-
-
-@pytest.fixture(autouse=True)
-def fresh_registry() -> Iterator[None]:
-    """A test may define models of any name: afterwards the registries are as they were before.
-
-    Models at the top of a test file are defined while the tests are collected, once and for all:
-    their names must not occur twice in tests/.
-    """
-    found = {name: getattr(registry, name) for name in REGISTRIES}
-    before = {name: {key: _copy(value) for key, value in d.items()} for name, d in found.items()}
-    yield
-    rom.session.rollback()
-    rom.util.CONNECTION = None
-    for name, kept in before.items():
-        found[name].clear()
-        found[name].update(kept)
-
-
-def _copy(value: object) -> object:
-    """Lists, sets and dicts in a registry grow in place; what is in them is left alone."""
-    return value.copy() if isinstance(value, list | set | dict) else value
+@pytest.fixture(params=BOTH)
+def front(request: pytest.FixtureRequest) -> Iterator[Front]:
+    """Locks and maintenance, in each world: what blocks, and what is awaited."""
+    with Front(request.param) as front:
+        yield front

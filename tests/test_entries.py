@@ -1,9 +1,7 @@
 """Entries: those of rom 1.x, member by member and score by score, then what is ours."""
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,16 +22,16 @@ from rom.entries import (
     whole_stem,
 )
 from rom.exceptions import InvalidColumnValue
+from tests.support.golden import golden
 
 KEYS = Keys('N', 'id')
 OPTIONS = ('index', 'prefix', 'suffix')
-GOLDEN = json.loads((Path(__file__).parent / 'golden' / 'rom1.json').read_text())
-STRINGS = [case for case in GOLDEN if case['what'] == 'string index']
-CUSTOM = [case for case in GOLDEN if case['what'] == 'custom keygen']
+STRINGS = golden('string index')
+CUSTOM = golden('custom keygen')
 SCALARS = [
     case
-    for case in GOLDEN
-    if case['what'] == 'column' and case['column'] in ('Integer', 'Float', 'Decimal', 'Boolean')
+    for case in golden('column')
+    if case['column'] in ('Integer', 'Float', 'Decimal', 'Boolean')
 ]
 MAKE: dict[str, Callable[[Any], Any]] = {
     'str': str,

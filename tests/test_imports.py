@@ -31,7 +31,7 @@ LAYERS = [
     ('rom.drivers',),
     ('rom.sessions',),
     ('rom.locks', 'rom.maintenance', 'rom.scripting'),
-    ('rom.util', 'rom.index'),
+    ('rom.util', 'rom.index', 'rom.aio'),
     ('rom',),
     ('rom.repocket', 'rom.schematics', 'rom.contrib', 'rom.testing'),
     ('rom.cli',),

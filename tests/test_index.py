@@ -28,12 +28,19 @@ PENDING = set(PENDING_NAMES.split())
 # Modules that `__all__` has beside the contract's names.
 MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
-OURS = {'AsyncSession', 'Session', 'connect', 'CorruptRowError', 'ServerError', 'ServerUnavailable'}
+OURS = {
+    'AsyncSession', 'CorruptRowError', 'ExpireAt', 'ServerError', 'ServerUnavailable', 'Session',
+    'connect',
+}  # fmt: skip
 
 EXPORTS = {
+    'rom.aio': """
+        EntityLock Lock clean_old_index clean_unsafe_cols refresh_all_indexes refresh_indices
+        show_progress
+        """,
     'rom.columns': """
-        Boolean Column Date DateTime Decimal Float ForeignModel IndexOnly Integer Json ManyToOne
-        OneToMany OneToOne PrimaryKey SaferDateTime String Text Time UnsafeColumn
+        Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json
+        ManyToOne OneToMany OneToOne PrimaryKey SaferDateTime String Text Time UnsafeColumn
         """,
     'rom.drivers': '',
     'rom.encoding': '',

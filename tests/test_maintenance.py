@@ -1,4 +1,7 @@
-"""Maintenance: contract, section 7, and section 8 on index data in the older hash `N::`."""
+"""Maintenance: contract, section 7, and section 8 on index data in the older hash `N::`.
+
+Both fronts, told once.
+"""
 
 import json
 import threading
@@ -11,6 +14,7 @@ import rom
 from rom import util
 from tests.support.implied import assert_consistent, bits
 from tests.support.servers import Server, dump, without_notes
+from tests.support.worlds import Front
 
 
 class MendTeam(rom.Model):
@@ -80,11 +84,11 @@ def lose(raw: redis.Redis) -> None:
 
 @pytest.mark.parametrize('block_size', [1, 7, 100])
 def test_clean_old_index_removes_all_that_no_row_implies(
-    connected: redis.Redis, raw: redis.Redis, block_size: int
+    front: Front, connected: redis.Redis, raw: redis.Redis, block_size: int
 ) -> None:
     make()
     spoil(raw)
-    progress = list(util.clean_old_index(Mend, block_size=block_size))
+    progress = list(front.clean_old_index(Mend, block_size=block_size))
     assert_consistent(raw, Mend, MendTeam)
     assert progress == sorted(progress)
     assert progress[-1][0] == progress[-1][1] > 0
@@ -92,67 +96,73 @@ def test_clean_old_index_removes_all_that_no_row_implies(
 
 @pytest.mark.parametrize('block_size', [1, 7, 100])
 def test_refresh_indices_makes_everything_right(
-    connected: redis.Redis, raw: redis.Redis, block_size: int
+    front: Front, connected: redis.Redis, raw: redis.Redis, block_size: int
 ) -> None:
     make()
     spoil(raw)
     lose(raw)
-    progress = list(util.refresh_indices(Mend, block_size=block_size))
+    progress = list(front.refresh_indices(Mend, block_size=block_size))
     assert_consistent(raw, Mend, MendTeam)
     assert all(done <= total for done, total in progress)
     assert progress[-1][0] == progress[-1][1]
     before = without_notes(dump(raw))
-    util.show_progress(util.refresh_indices(Mend))
+    front.show_progress(front.refresh_indices(Mend))
     assert without_notes(dump(raw)) == before, 'what is right stays as it is'
 
 
 def test_without_a_scan_rows_are_found_by_the_counter(
-    connected: redis.Redis, raw: redis.Redis
+    front: Front, connected: redis.Redis, raw: redis.Redis
 ) -> None:
     make()
     lose(raw)
-    done, total = list(util.refresh_indices(Mend, block_size=20, scan=False))[-1]
+    done, total = list(front.refresh_indices(Mend, block_size=20, scan=False))[-1]
     assert done == total > 50
     assert_consistent(raw, Mend, MendTeam)
 
 
 @pytest.mark.one_server
-def test_a_model_without_rows(connected: redis.Redis, raw: redis.Redis) -> None:
-    assert list(util.refresh_indices(Mend))[-1] == (0, 0)
-    done, total = list(util.refresh_indices(Mend, scan=False))[-1]
+def test_a_model_without_rows(front: Front, connected: redis.Redis, raw: redis.Redis) -> None:
+    assert list(front.refresh_indices(Mend))[-1] == (0, 0)
+    done, total = list(front.refresh_indices(Mend, scan=False))[-1]
     assert done == total
-    assert list(util.clean_old_index(Mend))[-1] == (0, 0)
+    assert list(front.clean_old_index(Mend))[-1] == (0, 0)
     assert Mend.query.count() == 0
     Mend(code='x').save()
     assert_consistent(raw, Mend)
 
 
-def test_the_bitmap_of_live_ids_is_made(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_the_bitmap_of_live_ids_is_made(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     made = make()
     rom.session.delete(made[:5])
     raw.delete(f'{HEAD}id:live')
     Mend(code='new').save()
     assert not raw.exists(f'{HEAD}id:live', f'{HEAD}id:live:draft')
-    list(util.refresh_indices(Mend))
+    list(front.refresh_indices(Mend))
     assert bits(raw.get(f'{HEAD}id:live')) == set(range(6, 52))
     assert not raw.exists(f'{HEAD}id:live:draft', f'{HEAD}id:live:by')
     assert_consistent(raw, Mend, MendTeam)
 
 
 @pytest.mark.one_server
-def test_rows_above_the_counter_are_found(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_rows_above_the_counter_are_found(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     make(5)
     raw.hset(f'{HEAD}70', mapping={'id': 70, 'code': 'far', 'number': 3})
-    list(util.refresh_indices(Mend))
+    list(front.refresh_indices(Mend))
     assert Mend.get_by(code='far').id == 70
     assert bits(raw.get(f'{HEAD}id:live')) == {1, 2, 3, 4, 5, 70}
 
 
 @pytest.mark.one_server
-def test_no_bitmap_where_ids_are_far_apart(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_no_bitmap_where_ids_are_far_apart(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     raw.set(f'{HEAD}id:', 10**12)
     Mend(code='far').save()
-    list(util.refresh_indices(Mend))
+    list(front.refresh_indices(Mend))
     assert not raw.exists(f'{HEAD}id:live', f'{HEAD}id:live:draft')
     assert Mend.get_by(code='far').id == 10**12 + 1
 
@@ -169,7 +179,9 @@ def test_a_draft_is_kept_up_to_date_by_writers(connected: redis.Redis, raw: redi
 
 
 @pytest.mark.one_server
-def test_a_model_that_1x_writes_too_has_no_bitmap(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_a_model_that_1x_writes_too_has_no_bitmap(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     class Both(rom.Model):
         _keep_index_data = True
         n = rom.Integer(index=True)
@@ -178,7 +190,7 @@ def test_a_model_that_1x_writes_too_has_no_bitmap(connected: redis.Redis, raw: r
     assert Both.query.count() == 0
     for n in range(5):
         Both(n=n).save()
-    list(util.refresh_indices(Both))
+    list(front.refresh_indices(Both))
     assert not raw.exists('Both:id:live', 'Both:id:live:draft')
     assert Both.query.count() == 5
     assert json.loads(raw.hget('Both:1', '-index-data-'))[1] == ['n']
@@ -186,7 +198,7 @@ def test_a_model_that_1x_writes_too_has_no_bitmap(connected: redis.Redis, raw: r
 
 @pytest.mark.one_server
 def test_what_cannot_be_mended_is_named_at_the_end(
-    connected: redis.Redis, raw: redis.Redis
+    front: Front, connected: redis.Redis, raw: redis.Redis
 ) -> None:
     make(20)
     raw.hset(f'{HEAD}3', 'number', 'five')
@@ -195,16 +207,18 @@ def test_what_cannot_be_mended_is_named_at_the_end(
     raw.set(f'{HEAD}5', 'no row')
     lose(raw)
     with pytest.raises(rom.BulkError) as error:
-        list(util.refresh_indices(Mend, block_size=6))
+        list(front.refresh_indices(Mend, block_size=6))
     kinds = sorted({type(e).__name__ for e in error.value.errors})
     assert kinds == ['CorruptRowError', 'UniqueKeyViolation']
     raw.delete(f'{HEAD}3', f'{HEAD}4', f'{HEAD}5')
-    list(util.refresh_indices(Mend, block_size=6))
+    list(front.refresh_indices(Mend, block_size=6))
     assert_consistent(raw, Mend, MendTeam)
 
 
 @pytest.mark.one_server
-def test_other_models_are_left_alone(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_other_models_are_left_alone(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     class Shop(rom.Model):
         _namespace = 'shop'
         item = rom.Text(index=True, keygen=rom.IDENTITY)
@@ -218,12 +232,12 @@ def test_other_models_are_left_alone(connected: redis.Redis, raw: redis.Redis) -
     raw.set('shop:unknown:key', 1)
     raw.sadd('shop:gone:x:idx', 1)
     before = without_notes(dump(raw))
-    list(util.refresh_indices(Shop))
-    list(util.clean_old_index(Shop))
+    list(front.refresh_indices(Shop))
+    list(front.clean_old_index(Shop))
     assert without_notes(dump(raw)) == before
 
 
-def test_beside_running_writers(server: Server) -> None:
+def test_beside_running_writers(front: Front, server: Server) -> None:
     """Nothing that writers do meanwhile is lost, or left."""
     with server.connect() as client:
         rom.util.CONNECTION = client
@@ -262,8 +276,8 @@ def test_beside_running_writers(server: Server) -> None:
             writer.start()
         try:
             for _ in range(3):
-                list(util.refresh_indices(Mend, block_size=10))
-                list(util.clean_old_index(Mend, block_size=10))
+                list(front.refresh_indices(Mend, block_size=10))
+                list(front.clean_old_index(Mend, block_size=10))
         finally:
             stop.set()
             for writer in writers:
@@ -274,7 +288,7 @@ def test_beside_running_writers(server: Server) -> None:
 
 @pytest.mark.one_server
 def test_all_models_at_once(
-    connected: redis.Redis, raw: redis.Redis, capsys: pytest.CaptureFixture[str]
+    front: Front, connected: redis.Redis, raw: redis.Redis, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rom.MODELS.clear()
 
@@ -283,7 +297,7 @@ def test_all_models_at_once(
 
     One(n=1).save()
     raw.delete('One:n:idx')
-    assert util.refresh_all_indexes() is None
+    assert front.refresh_all_indexes() is None
     assert_consistent(raw, One)
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == 'updating One'
@@ -291,7 +305,9 @@ def test_all_models_at_once(
 
 
 @pytest.mark.one_server
-def test_unsafe_columns_of_entities_that_are_gone(connected: redis.Redis, raw: redis.Redis) -> None:
+def test_unsafe_columns_of_entities_that_are_gone(
+    front: Front, connected: redis.Redis, raw: redis.Redis
+) -> None:
     class Player(rom.Model):
         items = rom.UnsafeColumn()
         name = rom.Text()
@@ -303,19 +319,48 @@ def test_unsafe_columns_of_entities_that_are_gone(connected: redis.Redis, raw: r
     raw.rpush('Player:77:items', 'lost')
     raw.set('Player:78:other', 1)
     raw.delete('Player:2')
-    assert util.clean_unsafe_cols(Player, block_size=2) == (6, 2)
+    assert front.clean_unsafe_cols(Player, block_size=2) == (6, 2)
     assert sorted(raw.keys('Player:*:items')) == [b'Player:%d:items' % n for n in (1, 3, 4, 5)]
     assert raw.exists('Player:78:other')
-    assert util.clean_unsafe_cols(Player) == (4, 0)
+    assert front.clean_unsafe_cols(Player) == (4, 0)
 
 
 @pytest.mark.parametrize('model', [None, 5, rom.Model, 'Mend'])
-def test_what_is_no_model_is_refused(model: Any) -> None:
+def test_what_is_no_model_is_refused(front: Front, model: Any) -> None:
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
-        list(util.refresh_indices(model))
+        list(front.refresh_indices(model))
 
 
 @pytest.mark.parametrize('size', [0, -1, 'x', None, True])
-def test_a_block_has_a_size(size: Any) -> None:
+def test_a_block_has_a_size(front: Front, size: Any) -> None:
     with pytest.raises(rom.InvalidOperation, match='block_size'):
-        list(util.clean_old_index(Mend, block_size=size))
+        list(front.clean_old_index(Mend, block_size=size))
+
+
+class MendBriefly(rom.Model):
+    name = rom.Text(unique=True, index=True, keygen=rom.IDENTITY)
+    until = rom.ExpireAt()
+
+
+@pytest.mark.parametrize('block_size', [1, 100])
+def test_what_has_expired_is_mended_and_claims_nothing(
+    front: Front, connected: redis.Redis, raw: redis.Redis, block_size: int
+) -> None:
+    """It is still there, but its unique value may be another's by now."""
+    for number in range(9):
+        MendBriefly(name=f'n{number}', until=5.0)
+    rom.session.commit()
+    for number in range(3):
+        MendBriefly(name=f'n{number}', until=2e10)
+    rom.session.commit()
+    rom.session.rollback()
+    before = dump(raw)
+    raw.sadd('MendBriefly:name:ghost:idx', 1, 5)
+    raw.delete('MendBriefly:until:idx', 'MendBriefly:name:n3:idx')
+    raw.hset('MendBriefly:name:uidx', 'nobody', 4)
+    list(front.refresh_indices(MendBriefly, block_size=block_size))
+    assert without_notes(dump(raw)) == without_notes(before)
+    list(front.clean_old_index(MendBriefly, block_size=block_size))
+    assert without_notes(dump(raw)) == without_notes(before)
+    assert util.expire(MendBriefly) == 9
+    assert_consistent(raw, MendBriefly)

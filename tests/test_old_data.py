@@ -285,3 +285,37 @@ def test_microseconds_that_1x_loses(old: Callable[..., Any], raw: redis.Redis) -
     rom.session.save(OldThing.query.all(), full=True)
     clean(OldThing)
     assert_consistent(raw, OldThing, OldTeam, live=False)
+
+
+def test_what_1x_kept_until_a_cleanup_job_came(
+    old: Callable[..., Any], raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DateTime with an index becomes an ExpireAt, and nothing else changes."""
+    written = old('write', model='OldThing', count=300, seed=11)
+    for name in ('OldThing', 'old.thing'):
+        monkeypatch.delitem(rom.MODELS, name)
+
+    class OldExpiring(OldThing):
+        _namespace = 'old.thing'
+        moment = rom.ExpireAt()
+
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    rows = {id: values['moment'] for id, values in written.items()}
+    gone = {id for id, moment in rows.items() if moment is not None and moment <= now}
+    assert 20 < len(gone) < 280
+    stays = rows.keys() - gone
+    assert set(OldExpiring.query.ids()) == stays
+    assert OldExpiring.query.count() == len(stays)
+    assert {entity.id for entity in OldExpiring.get(list(rows))} == stays
+    everything = OldExpiring.query.with_expired()
+    assert set(everything.filter(moment=(None, now)).ids()) == gone
+    assert {entity.id: entity.moment for entity in everything.all()} == rows
+    rom.session.rollback()
+    taken = old_models.values(random.Random(12), 1000)
+    holder = min(gone)
+    OldExpiring(**{**taken, 'serial': written[holder]['serial'], 'moment': None}).save()
+    assert rom.util.expire(OldExpiring, blocksize=70) == len(gone)
+    assert OldExpiring.get_by(serial=written[holder]['serial']).id == 301
+    clean(OldExpiring)
+    assert_consistent(raw, OldExpiring, OldTeam, live=False)
+    assert {entity.id for entity in OldExpiring.query.all()} == stays | {301}

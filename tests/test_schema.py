@@ -3,9 +3,7 @@
 import dataclasses
 import datetime as dt
 import decimal
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +28,7 @@ from rom.encoding.keygens import IDENTITY
 from rom.encoding.keys import Keys
 from rom.exceptions import ColumnError, ORMError
 from rom.schema import INDEX_DATA, Schema, Unique, build
+from tests.support.golden import golden
 
 KINDS: dict[str, Callable[..., Column[Any]]] = {
     kind.__name__: kind
@@ -46,9 +45,8 @@ MAKE: dict[str, Callable[[Any], Any]] = {
     'date': dt.date.fromisoformat,
     'time': dt.time.fromisoformat,
 }
-GOLDEN = json.loads((Path(__file__).parent / 'golden' / 'rom1.json').read_text())
-UNIQUE = [case for case in GOLDEN if case['what'] == 'unique']
-TOGETHER = [case for case in GOLDEN if case['what'] == 'unique together']
+UNIQUE = golden('unique')
+TOGETHER = golden('unique together')
 
 
 def made(typed: dict[str, Any]) -> Any:

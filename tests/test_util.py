@@ -1,7 +1,5 @@
 """`rom.util`: the names of 1.x. Contract, sections 1, 2, 7; expected values as 1.1.2 gives them."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +7,9 @@ import redis
 
 import rom
 from rom import util
+from tests.support.golden import golden
 
-GOLDEN = json.loads((Path(__file__).parent / 'golden' / 'rom1.json').read_text())
-SCORES = [case for case in GOLDEN if case['what'] == 'prefix score']
+SCORES = golden('prefix score')
 
 
 NAMES = """

@@ -8,11 +8,7 @@
 -- set     key                                            members of a set; of a sorted set as well
 -- range   key, low, high, exact = {field, low, high}     scores between two, both included; where
 --                                                        `exact` bounds are met, the row decides
--- lex     key, low, high, head, pattern, raw, plain,     members between two strings, whose value
---         without, field, lowers, turned                 has a head and matches a pattern, and has
---                                                        none of the heads `without`; `plain`:
---                                                        all of them do; `field`: an id has one,
---                                                        and the row tells which
+-- lex     see lib/strings
 -- and     nodes                                          in all of the nodes
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node
@@ -22,9 +18,20 @@
 -- @include lib/ask
 -- @include lib/lists
 -- @include lib/numbers
--- @include lib/patterns
 
 local SIZE, KEEP, COLLECT = {}, {}, {}
+
+-- Of those made of other filters: whether all ids can be collected without walking through all
+-- there are.
+local COLLECTABLE = {}
+
+local function is_collectable(node)
+    local look = COLLECTABLE[node.kind]
+    if look then
+        return look(node)
+    end
+    return COLLECT[node.kind] ~= nil
+end
 
 local function size_of(model, node)
     node.size = SIZE[node.kind](model, node)
@@ -41,12 +48,14 @@ end
 -- Sets. The index of a named number has the same form of key, and holds the ids that have one.
 
 function SIZE.set(model, node)
-    local kind = ask('TYPE', node.key).ok
-    if kind == 'zset' then
-        node.kind, node.low, node.high = 'range', '-inf', '+inf'
-        return size_of(model, node)
+    local size = redis.pcall('SCARD', node.key)
+    if type(size) == 'number' then
+        return size
+    elseif ask('TYPE', node.key).ok ~= 'zset' then
+        return ask('SCARD', node.key)
     end
-    return ask('SCARD', node.key)
+    node.kind, node.low, node.high = 'range', '-inf', '+inf'
+    return size_of(model, node)
 end
 
 function KEEP.set(_, node, ids)
@@ -97,38 +106,6 @@ function KEEP.range(model, node, ids)
     end)
 end
 
--- Ranges of strings. A member is a value, a NUL and an id.
-
-local function value_and_id(member)
-    return string.match(member, '^(.*)%z(.*)$')
-end
-
-local function has_one_of(value, heads)
-    for _, head in ipairs(heads or {}) do
-        if string.sub(value, 1, #head) == head then
-            return true
-        end
-    end
-    return false
-end
-
--- Whether a node means this value, which need not be from the node's range.
-local function is_meant(node, value)
-    return string.sub(value, 1, #node.head) == node.head
-        and matches(value, #node.head, node.pattern, node.raw)
-        and not has_one_of(value, node.without)
-end
-
-local function is_value_within(node, value)
-    return node.plain or is_meant(node, value)
-end
-
-function SIZE.lex(_, node)
-    local before = node.low == '-' and '-' or '(' .. string.sub(node.low, 2)
-    node.first = before == '-' and 0 or ask('ZLEXCOUNT', node.key, '-', before)
-    return ask('ZLEXCOUNT', node.key, node.low, node.high)
-end
-
 -- All ids of a node, as the keys of a table, collected once.
 local function ids_known(model, node)
     if not node.known then
@@ -140,45 +117,9 @@ local function ids_known(model, node)
     return node.known
 end
 
--- What the index has of a value that a row has; nil if only Python knows.
-local function as_indexed(node, stored)
-    if string.find(stored, '[\128-\255]') then
-        return nil
-    end
-    local value = node.lowers and string.lower(stored) or stored
-    return node.turned and string.reverse(value) or value
-end
-
--- No id says what its strings are. A row may say it; all ids of the range together always do.
-function KEEP.lex(model, node, ids)
-    if not node.field or node.known or #ids > node.size then
-        local known = ids_known(model, node)
-        return those(ids, function(id) return known[id] end)
-    end
-    return those(ids, function(id)
-        local stored = value_in_row(model, id, node.field) or ''
-        local value = as_indexed(node, stored)
-        if value then
-            return value ~= '' and is_meant(node, value)
-        end
-        return ids_known(model, node)[id]
-    end)
-end
-
 -- Both kinds of range stand between two ranks of a sorted set. A function for each kind gives the
 -- ids of some members that are there.
 local IDS_OF = {}
-
-function IDS_OF.lex(_, node, members)
-    local ids = {}
-    for _, member in ipairs(members) do
-        local value, id = value_and_id(member)
-        if id and is_value_within(node, value) then
-            ids[#ids + 1] = id
-        end
-    end
-    return ids
-end
 
 function IDS_OF.range(model, node, members)
     return node.exact and KEEP.range(model, node, members) or members
@@ -198,4 +139,4 @@ local function collect_range(model, node)
     return ids
 end
 
-COLLECT.range, COLLECT.lex = collect_range, collect_range
+COLLECT.range = collect_range

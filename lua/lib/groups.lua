@@ -32,25 +32,6 @@ local function tie_of(order, value)
     return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
 end
 
-local function reversed(list)
-    local turned = {}
-    for position = #list, 1, -1 do
-        turned[#turned + 1] = list[position]
-    end
-    return turned
-end
-
--- Ids by nothing but themselves.
-local function by_id(ids, reverse, mark)
-    local sorted = sorted_ids(ids)
-    if mark then
-        sorted = those(sorted, function(id)
-            return compare_integers(id, mark.id) * (reverse and -1 or 1) > 0
-        end)
-    end
-    return reverse and reversed(sorted) or sorted
-end
-
 local function sort_entries(entries, compare)
     table.sort(entries, function(a, b) return compare(a.by, b.by) < 0 end)
     return entries

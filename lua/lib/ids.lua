@@ -24,17 +24,26 @@ local BITS = setmetatable({}, {
     end,
 })
 
+-- How many ids there are is counted when it is first asked for: many a search never asks.
+local COUNTED = {
+    __index = function(model, name)
+        if name == 'span' then
+            model.span = ask('BITCOUNT', model.live)
+            return model.span
+        end
+    end,
+}
+
 -- What is known of a model's ids: `span` is how many there are, or may be.
 local function open_model(head, live, counter)
     local model = {head = head, live = live}
     local bytes = ask('STRLEN', live)
     if bytes > 0 then
         model.bytes = bytes
-        model.span = ask('BITCOUNT', live)
-    else
-        model.last = tonumber(ask('GET', counter) or '0') or 0
-        model.span = model.last
+        return setmetatable(model, COUNTED)
     end
+    model.last = tonumber(ask('GET', counter) or '0') or 0
+    model.span = model.last
     return model
 end
 

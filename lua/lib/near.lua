@@ -6,7 +6,7 @@
 -- @include lib/filters
 -- @include lib/walks
 
--- The ids of the nearest places; a place whose entity is gone is none.
+-- The ids of the nearest places; a place whose entity is gone, or has expired, is none.
 local function nearest(model, node, count)
     local found
     if count then
@@ -19,7 +19,7 @@ local function nearest(model, node, count)
     local there = those(found, function(id)
         return redis.call('EXISTS', model.head .. id) == 1
     end)
-    return there, #found
+    return model.unexpired and keep(model, model.unexpired, there) or there, #found
 end
 
 -- No index says how many there are: they are found here, once.
@@ -49,7 +49,7 @@ function COLLECT.near(_, node)
 end
 
 -- Where to begin without an order, if there is such a filter: the nearest come first.
-local function begin_near(search)
+function BEGIN.near(search)
     for index, part in ipairs(search.parts) do
         if part.kind == 'near' then
             return {mode = 'near', part = index}
@@ -60,5 +60,6 @@ end
 -- All matches, in the order of their distance.
 function WALK.near(search, position)
     local part = search.parts[position.part]
+    note_looked(search, part.size)
     pour(search.sink, keep_all(search, part.ids, {[part] = true}), search.only_count)
 end

@@ -1,6 +1,8 @@
 -- Numbers and strings that Lua itself does not compare right: integers past 2^53, ids among them,
 -- and bytes, which Lua's `<` compares by the server's locale.
 
+-- @include lib/lists
+
 local INFINITE = {inf = math.huge, ['-inf'] = -math.huge, ['+inf'] = math.huge}
 local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for several integers
 local EXACT_DIGITS = 15           -- so many digits always fit into a double
@@ -69,4 +71,15 @@ local function sorted_ids(ids)
         end
     end
     return single
+end
+
+-- Ids by nothing but themselves.
+local function by_id(ids, reverse, mark)
+    local sorted = sorted_ids(ids)
+    if mark then
+        sorted = those(sorted, function(id)
+            return compare_integers(id, mark.id) * (reverse and -1 or 1) > 0
+        end)
+    end
+    return reverse and reversed(sorted) or sorted
 end

@@ -4,6 +4,12 @@ local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
 
 -- The values of a row, false where there is none; or nil for a key that holds no row.
 local function read_row(key, fields)
+    if #fields <= MOST_FIELDS then
+        local row = redis.pcall('HMGET', key, unpack(fields))
+        if not row.err then
+            return row
+        end
+    end
     local values = {}
     for first = 1, #fields, MOST_FIELDS do
         local last = math.min(first + MOST_FIELDS - 1, #fields)
@@ -13,8 +19,6 @@ local function read_row(key, fields)
                 error(some.err)
             end
             return nil
-        elseif last == #fields and first == 1 then
-            return some
         end
         for position = 1, #some do
             values[first + position - 1] = some[position]
@@ -27,25 +31,27 @@ end
 -- there are fields; and the ids whose key holds something other than a row.
 local function read_rows(head, fields, ids)
     local found, values, unreadable = {}, {}, {}
-    local width = #fields
+    local count, width = 0, #fields
     for _, id in ipairs(ids) do
         local key = head .. id
         local row = read_row(key, fields)
         if not row then
             unreadable[#unreadable + 1] = id
         else
-            local is_there = false
+            local before, is_there = count * width, false
             for position = 1, width do
-                is_there = is_there or row[position]
+                local value = row[position]
+                values[before + position] = value
+                is_there = is_there or value
             end
             if is_there or redis.call('EXISTS', key) == 1 then
-                local before = #found * width
-                found[#found + 1] = id
-                for position = 1, width do
-                    values[before + position] = row[position]
-                end
+                count = count + 1
+                found[count] = id
             end
         end
+    end
+    for position = #values, count * width + 1, -1 do
+        values[position] = nil  -- those of a row that is not there
     end
     return found, values, unreadable
 end

@@ -45,11 +45,11 @@ end
 
 -- The clock is read once: of keys that go together, none may outlive another by a millisecond.
 local function expire_together(step)
-    local now = redis.call('TIME')
-    local at = now[1] * 1000 + math.floor(now[2] / 1000) + tonumber(step[2])
-    local moment = string.format('%.0f', at)
+    local time = redis.call('TIME')
+    local at = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(step[2])
+    local due = string.format('%.0f', at)
     for position = 3, #step do
-        redis.call('PEXPIREAT', step[position], moment)
+        redis.call('PEXPIREAT', step[position], due)
     end
     return #step - 2
 end

@@ -1,4 +1,4 @@
--- Filters made of other filters: the kinds `and`, `or`, `not` and `all` of lib/filters.
+-- Filters made of other filters: the kinds `and`, `or` and `not` of lib/filters.
 
 -- @include lib/filters
 
@@ -78,28 +78,21 @@ KEEP['not'] = function(model, node, ids)
     return those(ids, function(id) return not is_in[id] end)
 end
 
-function SIZE.all(model)
-    return model.span
+local function look_at_parts(node)
+    local are_all, is_one = true, false
+    for _, part in ipairs(node.nodes) do
+        part.collectable = is_collectable(part)
+        are_all = are_all and part.collectable
+        is_one = is_one or part.collectable
+    end
+    return are_all, is_one
 end
 
--- Whether all ids of a node can be collected without walking through all there are.
-local function is_collectable(node)
-    if node.kind == 'and' or node.kind == 'or' then
-        local are_all, is_one = true, false
-        for _, part in ipairs(node.nodes) do
-            part.collectable = is_collectable(part)
-            are_all = are_all and part.collectable
-            is_one = is_one or part.collectable
-        end
-        return node.kind == 'and' and is_one or node.kind == 'or' and are_all
-    end
-    return COLLECT[node.kind] ~= nil
+COLLECTABLE['or'] = function(node)
+    return (look_at_parts(node))
 end
 
--- Ids that are walked through are those of the bitmap; without one, it is the row that tells.
-function KEEP.all(model, _, ids)
-    if model.bytes then
-        return ids
-    end
-    return those(ids, function(id) return redis.call('EXISTS', model.head .. id) == 1 end)
+COLLECTABLE['and'] = function(node)
+    local _, is_one = look_at_parts(node)
+    return is_one
 end

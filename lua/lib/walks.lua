@@ -8,7 +8,6 @@
 -- between: it names a member or an id, never a rank alone. What the mark is, lib/groups says.
 
 -- @include lib/filters
--- @include lib/groups
 -- @include lib/ids
 
 local LARGEST_CHUNK = 2000
@@ -69,6 +68,18 @@ local function keep_all(search, ids, known)
     return ids
 end
 
+function SIZE.all(model)
+    return model.span
+end
+
+-- Ids that are walked through are those of the bitmap; without one, it is the row that tells.
+function KEEP.all(model, _, ids)
+    if model.bytes then
+        return ids
+    end
+    return those(ids, function(id) return redis.call('EXISTS', model.head .. id) == 1 end)
+end
+
 -- In data without a bitmap, numbers are walked that may be no ids: the row tells, where no filter
 -- did.
 local function keep_existing(search, ids)
@@ -101,7 +112,8 @@ local function not_seen(search, ids)
     end)
 end
 
-local WALK = {}
+-- Walks, by mode; and where a search of some kind begins.
+local WALK, BEGIN = {}, {}
 
 -- Along the ids, ascending or descending.
 function WALK.ids(search, position)
@@ -151,6 +163,7 @@ end
 -- All matches at once, by way of one part; each once, in any order.
 local function gather(search, driver)
     local part = search.parts[driver]
+    note_looked(search, part.size)
     if part.kind == 'set' then
         return gather_sets(search)
     end

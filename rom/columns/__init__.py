@@ -1,6 +1,7 @@
 """The columns that a model is made of."""
 
 from rom.columns.base import Column
+from rom.columns.expiry import ExpireAt
 from rom.columns.foreign import ForeignModel
 from rom.columns.index_only import IndexOnly
 from rom.columns.relations import ManyToOne, OneToMany, OneToOne
@@ -15,6 +16,7 @@ __all__ = [
     'Date',
     'DateTime',
     'Decimal',
+    'ExpireAt',
     'Float',
     'ForeignModel',
     'IndexOnly',

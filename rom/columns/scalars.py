@@ -31,6 +31,8 @@ class Integer(Column[int]):
     can_be_unique = True
 
     def check(self, value: Any) -> int:
+        if type(value) is int:
+            return value  # as most are
         if isinstance(value, (str, bytes)) or (isinstance(value, float) and value.is_integer()):
             try:
                 return int(value) if isinstance(value, float) else _number(as_bytes(value))
@@ -83,6 +85,8 @@ class Float(Column[float]):
     is_numeric = True
 
     def check(self, value: Any) -> float:
+        if type(value) is float and not math.isnan(value):
+            return value  # as most are
         try:
             given = float(value) if isinstance(value, (str, bytes)) else super().check(value)
             double = float(given)

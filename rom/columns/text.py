@@ -23,6 +23,8 @@ class Text(Column[str]):
     can_be_unique = True
 
     def check(self, value: Any) -> str:
+        if type(value) is str and value.isascii():
+            return value  # as most are
         if isinstance(value, bytes):
             try:
                 return value.decode('utf-8')
@@ -36,7 +38,7 @@ class Text(Column[str]):
         return text
 
     def encode(self, value: str) -> bytes:
-        return as_bytes(value)
+        return value.encode('utf-8')
 
     def decode(self, raw: bytes) -> str:
         return raw.decode('utf-8')

@@ -56,7 +56,7 @@ class AsyncDriver:
         try:
             return await self._call(*command_of(request))
         except redis.exceptions.NoScriptError:
-            source = loaded(request.name).source
+            source = loaded(request.name, request.parts).source
             return await self._call('EVAL', source, 1, request.key, request.request)
 
     async def _pipeline(self, pipeline: Pipeline) -> list[Any]:

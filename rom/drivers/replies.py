@@ -17,7 +17,7 @@ def command_of(request: Command | Script) -> tuple[Any, ...]:
     """A request as the arguments of `execute_command`."""
     if isinstance(request, Command):
         return request.args
-    return ('EVALSHA', loaded(request.name).digest, 1, request.key, request.request)
+    return ('EVALSHA', loaded(request.name, request.parts).digest, 1, request.key, request.request)
 
 
 def is_unknown_script(reply: object) -> bool:

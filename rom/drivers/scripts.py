@@ -1,8 +1,9 @@
 """The Lua scripts: found, put together, and known by their digest.
 
 A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, once in a script, however often
-it is asked for. Redis knows a script by its SHA1 digest; a server that has forgotten it, or never
-knew it, says NOSCRIPT, and the driver loads it and repeats just that call.
+it is asked for; `-- @include lib/x if y` does so where the caller asks for the part `y`. Redis
+knows a script by its SHA1 digest; a server that has forgotten it, or never knew it, says NOSCRIPT,
+and the driver loads it and repeats just that call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-_INCLUDE = re.compile(r'^-- @include (\S+)$', re.MULTILINE)
+_INCLUDE = re.compile(r'^-- @include (\S+)(?: if (\S+))?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,13 @@ def names() -> list[str]:
     )
 
 
-def source(name: str) -> str:
-    """A script's whole text, with what it includes in place."""
+def source(name: str, parts: frozenset[str] | None = None) -> str:
+    """A script's whole text, with what it includes in place.
+
+    Args:
+        name: the script's.
+        parts: of what it includes on condition, only this; None: all.
+    """
     included: set[str] = set()
 
     def text_of(path: str) -> str:
@@ -62,8 +68,8 @@ def source(name: str) -> str:
         return _INCLUDE.sub(include, place.read_text('utf-8'))
 
     def include(line: re.Match[str]) -> str:
-        path = line[1]
-        if path in included:
+        path, part = line[1], line[2]
+        if path in included or (part and parts is not None and part not in parts):
             return ''
         included.add(path)
         return text_of(path)
@@ -72,7 +78,7 @@ def source(name: str) -> str:
 
 
 @cache
-def loaded(name: str) -> Loaded:
-    """A script ready to be called; read once in a process."""
-    text = source(name)
+def loaded(name: str, parts: frozenset[str] | None = None) -> Loaded:
+    """A script, with these parts, ready to be called; read once in a process."""
+    text = source(name, parts)
     return Loaded(text, hashlib.sha1(text.encode('utf-8'), usedforsecurity=False).hexdigest())

@@ -6,11 +6,15 @@ from typing import Any, TypeVar
 
 import redis
 
+from rom.drivers import lines
 from rom.drivers.replies import command_of, is_unknown_script, own_errors, raise_first_error
 from rom.drivers.scripts import loaded
 from rom.ops.requests import Command, Operation, Pipeline, Request, Script
 
 T = TypeVar('T')
+
+# Commands whose replies the client library hands over as they are.
+_PLAIN = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 
 
 class SyncDriver:
@@ -56,6 +60,8 @@ class SyncDriver:
             return self._call(*request.args)
 
     def _call(self, *args: Any) -> Any:
+        if args[0] in _PLAIN:
+            return lines.call(self.connection, args)
         execute: Any = self.connection.execute_command
         return execute(*args, NEVER_DECODE=True)
 
@@ -63,7 +69,9 @@ class SyncDriver:
         try:
             return self._call(*command_of(request))
         except redis.exceptions.NoScriptError:
-            return self._call('EVAL', loaded(request.name).source, 1, request.key, request.request)
+            return self._call(
+                'EVAL', loaded(request.name, request.parts).source, 1, request.key, request.request
+            )
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
         replies = self._send(pipeline.requests)

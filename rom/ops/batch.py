@@ -7,6 +7,7 @@ from typing import Any
 
 from rom.changes import Write
 from rom.encoding.text import as_bytes
+from rom.schema import Schema
 
 # For how long the server remembers a commit, in case it is sent again, in seconds. The client
 # library gives up after two minutes and a half at most.
@@ -25,7 +26,7 @@ class Batch:
         self.updates: list[list[Any]] = []
         self.deletes: list[list[Any]] = []
         self.released: dict[bytes, _Column] = {}
-        self.claimed: dict[bytes, tuple[bytes, _Column]] = {}
+        self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
         self.sets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
         self.zsets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
         self.born: _Lists = defaultdict(list)
@@ -38,13 +39,12 @@ class Batch:
         id = b'' if change.id is None else b'%d' % change.id
         getattr(self, f'_{change.kind}')(write, id)
         self._entries(write, id)
-        head = change.schema.keys.head
         for key, value in write.released:
             values, ids = self.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(id)
         for key, value in write.claimed:
-            _, (values, ids) = self.claimed.setdefault(key, (head, ([], [])))
+            _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))
             values.append(value)
             ids.append(id)
 
@@ -55,9 +55,10 @@ class Batch:
         if not id:
             self.take = [keys.counter, live]
         row: list[bytes] = []
+        field_of = schema.field_of
         for name, raw in write.becomes.items():
             if raw is not None:
-                row += (as_bytes(name), raw)
+                row += (field_of[name], raw)
         self.inserts.append([keys.head, id, as_bytes(keys.primary), row])
         if live:
             self.born[live].append(id)
@@ -66,7 +67,9 @@ class Batch:
 
     def _update(self, write: Write, id: bytes) -> None:
         becomes = [_absent_as_false(raw) for raw in write.becomes.values()]
-        self.updates.append([*self._expectation(write, id), becomes])
+        change = write.change
+        expiry = None if change.forced or change.expired else change.schema.expiry_field
+        self.updates.append([*self._expectation(write, id), becomes, *([expiry] if expiry else [])])
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.deletes.append(self._expectation(write, id))
@@ -101,13 +104,18 @@ class Batch:
             'updates': self.updates,
             'deletes': self.deletes,
             'releases': [[key, *columns] for key, columns in self.released.items()],
-            'claims': [[key, *columns, head] for key, (head, columns) in self.claimed.items()],
+            'claims': [_claim(key, *claim) for key, claim in self.claimed.items()],
             'sets': {'remove': self.sets[0], 'add': self.sets[1]},
             'zsets': {'remove': self.zsets[0], 'add': self.zsets[1]},
             'born': self.born,
             'died': self.died,
             'dropped': self.dropped,
         }
+
+
+def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
+    expiry = [schema.expiry_field] if schema.expiry_field else []
+    return [key, *columns, schema.keys.head, *expiry]
 
 
 def _absent_as_false(raw: bytes | None) -> bytes | bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rom.changes import Change, Write, plan, present
+from rom.changes import Change, plan, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
@@ -25,6 +25,14 @@ from rom.schema import Schema
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
+#: Changes in one commit, and bytes of its request. The server is busy with so much for some two
+#: seconds; the client library waits for five.
+MOST_CHANGES = 100_000
+MOST_BYTES = 256 * 1024 * 1024
+
+# Parts of the script.
+_ROWS_ALONE: frozenset[str] = frozenset()
+_ALSO = frozenset(('also',))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,12 @@ class Committed:
     Attributes:
         id: of the one insert that had none; else None.
         rows: what is known to be stored now, for each change in turn.
+        gone: the places of the deletes that found no row, if that was asked for.
     """
 
     id: int | None
     rows: list[dict[str, bytes]]
+    gone: frozenset[int] = frozenset()
 
 
 def new_done_key(schema: Schema) -> bytes:
@@ -72,6 +82,7 @@ def commit(
     changes: Sequence[Change],
     done_key: bytes,
     guards: Sequence[Guard] = (),
+    tell_gone: bool = False,
     also: Mapping[str, Any] | None = None,
 ) -> Operation[Committed]:
     """Carry out changes, all or nothing.
@@ -81,6 +92,7 @@ def commit(
         done_key: where the server notes that this very commit was carried out, in case the
             client library sends it twice.
         guards: who may refer to the ids that are deleted.
+        tell_gone: tell of which deletes somebody else was first. Not with an insert without an id.
         also: steps to take with it, as `rom.ops.steps.as_map` has them.
 
     Raises:
@@ -88,36 +100,62 @@ def commit(
         Differs: what the steps rest on is not so.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
-    writes = [plan(change) for change in changes]
+    changes = list(changes)
+    _check_size(len(changes), MOST_CHANGES, 'changes')
     for _ in range(MOST_TRIES):
-        status, *details = yield _request(writes, done_key, guards, also)
+        script, outcomes = _request(changes, done_key, guards, tell_gone, also)
+        status, *details = yield script
         if status == b'ok':
-            id = int(details[0]) if details[0] else None
-            return Committed(id, [write.outcome for write in writes])
+            if tell_gone:
+                return Committed(None, outcomes, _gone(changes, details[0]))
+            return Committed(int(details[0]) if details[0] else None, outcomes)
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         if also and status == b'differs':
             raise steps.objection_of(status, details[0])
+        # What all changes come to is needed only now: to keep it would double the time of a commit.
+        writes = [plan(change) for change in changes]
         place = same_row(writes, status, details)
-        retried = yield from _retried(writes[place].change, status, details)
+        retried = yield from _retried(changes[place], status, details)
         if retried is None:
             raise error_of(writes[place], status, details)
-        writes[place] = plan(retried)
+        changes[place] = retried
     raise ServerError(
         f'{MOST_TRIES} tries to write {as_text(details[0])} each met a new change of that row; '
         'find out which program writes it without pause'
     )
 
 
+def _check_size(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise InvalidOperation(
+            f'a commit of {size:,} {what} is too large to be atomic: it would hold the server up '
+            f'for seconds, and {most:,} are the most; nothing was written. In batches, each '
+            'atomic: session.commit(batch=1000), query.delete(blocksize=1000), '
+            'query.update(_blocksize=1000)'
+        )
+
+
+def _gone(changes: Sequence[Change], found: bytes) -> frozenset[int]:
+    deletes = [place for place, change in enumerate(changes) if change.kind == 'delete']
+    return frozenset(
+        place for place, was in zip(deletes, found[: len(deletes)], strict=True) if was == ord('0')
+    )
+
+
 def _request(
-    writes: Sequence[Write],
+    changes: Sequence[Change],
     done_key: bytes,
     guards: Sequence[Guard],
+    tell_gone: bool,
     also: Mapping[str, Any] | None,
-) -> Script:
-    batch = Batch()
-    for write in writes:
+) -> tuple[Script, list[dict[str, bytes]]]:
+    """The call of the script; and what the rows hold if it says yes."""
+    batch, outcomes = Batch(), []
+    for change in changes:
+        write = plan(change)
         batch.add(write)
+        outcomes.append(write.outcome)
     request = batch.request(done_key)
     request['guards'] = [
         [
@@ -131,9 +169,13 @@ def _request(
     ]
     if also:
         request['also'] = also
-    if request['take'] and len(writes) > 1:
+    if tell_gone:
+        request['tell'] = True
+    if request['take'] and len(changes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
-    return Script('commit', done_key, pack(request))
+    packed = pack(request)
+    _check_size(len(packed), MOST_BYTES, 'bytes')
+    return Script('commit', done_key, packed, _ALSO if also else _ROWS_ALONE), outcomes
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
@@ -153,7 +195,7 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
 
 def _on_fresh_row(change: Change) -> Operation[Change]:
     assert change.id is not None
-    row = yield from load_one(change.schema, change.id)
+    row = yield from load_one(change.schema, change.id, with_expired=True)
     # A row that is gone by now is the script's to find out; and so is what the change rests on,
     # should that have changed in the meantime.
     fresh = row.stored if row else {}

@@ -14,12 +14,20 @@ from rom.schema import Schema
 PAGE = 1000
 
 
-def load_one(schema: Schema, id: int) -> Operation[Row | None]:
-    """An entity's row, or None. One trip, no script.
+def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[Row | None]:
+    """An entity's row, or None. One trip; no script, unless it may have expired.
+
+    Args:
+        schema: the model's.
+        id: the entity's.
+        with_expired: a row that has expired is one too.
 
     Raises:
         CorruptRowError: the key holds something other than a row.
     """
+    if schema.expiry is not None and not with_expired:
+        found = yield from load(schema, [id])
+        return found[0] if found else None
     try:
         values = yield Command('HMGET', schema.keys.row(id), *schema.fields)
     except ServerError as error:
@@ -30,14 +38,20 @@ def load_one(schema: Schema, id: int) -> Operation[Row | None]:
     return rows[0] if rows else None
 
 
-def load(schema: Schema, ids: Sequence[int]) -> Operation[list[Row]]:
-    """The rows that exist of these ids, in the order asked; in pages of PAGE, in one trip."""
+def load(schema: Schema, ids: Sequence[int], with_expired: bool = False) -> Operation[list[Row]]:
+    """The rows that exist of these ids, in the order asked; in pages of PAGE, in one trip.
+
+    Args:
+        schema: the model's.
+        ids: the entities'.
+        with_expired: rows that have expired come, too.
+    """
     asked = [b'%d' % id for id in ids]
     return (
         yield from _load(
             schema,
             tuple(
-                _script(schema, {'ids': asked[start : start + PAGE]})
+                _script(schema, {'ids': asked[start : start + PAGE]}, with_expired)
                 for start in range(0, len(asked), PAGE)
             ),
         )
@@ -45,14 +59,20 @@ def load(schema: Schema, ids: Sequence[int]) -> Operation[list[Row]]:
 
 
 def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
-    """The rows that have these unique values, in the order asked. One trip, or none for none."""
+    """The rows that have these unique values, in the order asked. One trip, or none for none.
+
+    One that has expired has none.
+    """
     if not values:
         return []
-    return (yield from _load(schema, (_script(schema, {'unique': key, 'values': values}),)))
+    script = _script(schema, {'unique': key, 'values': values}, False)
+    return (yield from _load(schema, (script,)))
 
 
-def _script(schema: Schema, what: Mapping[str, object]) -> Script:
+def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:
     request = {'head': schema.keys.head, 'fields': schema.fields, **what}
+    if schema.expiry_field and not with_expired:
+        request['expiry'] = schema.expiry_field
     return Script('load', schema.keys.counter, pack(request))
 
 

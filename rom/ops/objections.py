@@ -103,6 +103,17 @@ def _deleted(write: Write, details: Details) -> ORMError:
     )
 
 
+def _expired(write: Write, details: Details) -> ORMError:
+    schema = write.change.schema
+    return EntityDeletedError(
+        f'{_entity(write)}: it has expired, so others may have its unique values; nothing was '
+        f'written. Set {schema.expiry} to a later time, and save(force=True) writes it again',
+        schema.keys.namespace,
+        write.change.id,
+        [schema.expiry] if schema.expiry else [],
+    )
+
+
 def _unreadable(write: Write, details: Details) -> ORMError:
     key = as_text(details[0])
     return CorruptRowError(
@@ -117,5 +128,6 @@ _ERRORS: dict[bytes, Callable[[Write, Details], ORMError]] = {
     b'race': _race,
     b'exists': _exists,
     b'deleted': _deleted,
+    b'expired': _expired,
     b'unreadable': _unreadable,
 }

@@ -223,11 +223,12 @@ def _go_on(
         return cursor, answer
     matches = answer if answer.status == b'unsorted' else None
     if answer.status == b'no order':
-        asking = Search(query, bounds, tuple(_without_index(order) for order in asking.orders))
+        asking = Search(query, bounds, tuple(without_index(order) for order in asking.orders))
     return cursor, (yield from _sort_here(asking, cursor, matches, size))
 
 
-def _without_index(order: Order) -> Order:
+def without_index(order: Order) -> Order:
+    """What sorts the results, as there is no index to sort by."""
     return replace(order, kind='stored') if order.or_stored else order
 
 

@@ -32,11 +32,13 @@ class Script:
         name: the file's name without `.lua`.
         key: a key of the slot in which the script works; a cluster needs it.
         request: the packed map that the script reads.
+        parts: of what the script includes on condition, only this is needed; None: all.
     """
 
     name: str
     key: bytes
     request: bytes
+    parts: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rom.exceptions import CorruptRowError
@@ -24,15 +24,23 @@ class Row:
 
 def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]) -> list[Row]:
     """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""
-    names = schema.names
+    return [row for row in rows_of(schema.names, ids, values) if row.stored]
+
+
+def rows_of(
+    names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
+) -> Iterator[Row]:
+    """Pair ids with their values, one for each of the names."""
     width = len(names)
-    rows = []
     for position, id in enumerate(ids):
-        found = zip(names, values[position * width : (position + 1) * width], strict=True)
-        stored = {name: raw for name, raw in found if raw is not None}
-        if stored:
-            rows.append(Row(int(id), stored))
-    return rows
+        found = values[position * width : (position + 1) * width]
+        stored = dict(zip(names, found, strict=True))
+        # What rom 1.x added is last, and seldom there.
+        if None in found[:-1]:
+            stored = {name: raw for name, raw in stored.items() if raw is not None}
+        elif found[-1] is None:
+            del stored[names[-1]]
+        yield Row(int(id), stored)  # type: ignore[arg-type]
 
 
 def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:

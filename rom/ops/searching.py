@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rom.encoding.text import as_bytes
-from rom.encoding.wire import pack
+from rom.encoding.wire import pack, unpack
 from rom.exceptions import CorruptRowError, QueryError
 from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
-from rom.ops.rows import Row
+from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
 from rom.query.plan import Order, StartsWith
@@ -145,13 +145,12 @@ class Search:
             CorruptRowError: a key that should be an index is none.
             QueryError: the ids are too many to be listed.
         """
-        status, *rest = yield self._script('search', self._request(cursor, want))
-        if status in _ERRORS:
-            raise _ERRORS[status](self.schema, rest[0])
+        request = self._request(cursor, want)
+        status, *rest = yield from self._call(request, self._parts(want))
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
-        rows = self._rows(self.names, ids, values)
+        rows = list(rows_of(self.names, ids, values))
         tally = values if want == 'tally' else ()
         answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
@@ -163,6 +162,22 @@ class Search:
         cursor.need = None if cursor.need is None else cursor.need - answer.count
         return answer
 
+    def plan(self, cursor: Cursor, want: str) -> Operation[dict[str, Any] | None]:
+        """What `ask` would do, as lua/lib/plan tells it; None: there is no index to sort by.
+
+        Raises:
+            CorruptRowError: a key that should be an index is none.
+        """
+        request = {**self._request(cursor, want), 'tell': 'plan'}
+        status, *rest = yield from self._call(request, self._parts(want) | {'plan'})
+        return None if status == b'no order' else unpack(rest[0])
+
+    def _call(self, request: dict[str, Any], parts: frozenset[str]) -> Operation[list[Any]]:
+        reply: list[Any] = yield Script('search', self.schema.keys.counter, pack(request), parts)
+        if reply[0] in _ERRORS:
+            raise _ERRORS[reply[0]](self.schema, reply[1])
+        return reply
+
     def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
         keys, bounds, need = self.schema.keys, self.bounds, cursor.need
         if need is not None and cursor.seen:
@@ -173,6 +188,7 @@ class Search:
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.asked.where.as_map(),
+            'expiry': None if self._expiry is None else keys.scores(self._expiry),
             **self._sorting(),
             'skip': cursor.skip,
             'need': need,
@@ -185,6 +201,20 @@ class Search:
             'chunk': bounds.chunk,
             'position': cursor.position or None,
         }
+
+    @property
+    def _expiry(self) -> str | None:
+        """The column that leaves entities out."""
+        return None if self.asked.with_expired else self.schema.expiry
+
+    def _parts(self, want: str) -> frozenset[str]:
+        """The parts of the script that this takes."""
+        parts = self.asked.where.needs
+        if self.orders and not self.is_for_us:
+            parts |= {'orders'}
+        if self._expiry is not None:
+            parts |= {'trees'}
+        return parts | {'tally'} if want == 'tally' else parts
 
     def _sorting(self) -> dict[str, Any]:
         """What the script sorts by, and from where on."""
@@ -206,11 +236,14 @@ class Search:
         """
         names = names or self.names
         fields = [as_bytes(name) for name in names]
+        request: dict[str, Any] = {'fields': fields}
+        if self._expiry is not None:
+            request['expiry'] = as_bytes(self._expiry)
         rows: list[Row] = []
         broken: list[bytes] = []
-        replies = yield from self._in_pages('load', ids, {'fields': fields})
+        replies = yield from self._in_pages('load', ids, request)
         for found, values, unreadable_ids in replies:
-            rows += self._rows(names, found, values)
+            rows += rows_of(names, found, values)
             broken += unreadable_ids
         return Answer(b'ok', rows, (), broken, len(rows))
 
@@ -238,17 +271,6 @@ class Search:
     def _script(self, name: str, request: dict[str, Any]) -> Script:
         return Script(name, self.schema.keys.counter, pack(request))
 
-    @staticmethod
-    def _rows(
-        names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
-    ) -> list[Row]:
-        width = len(names)
-        rows = []
-        for at, id in enumerate(ids):
-            pairs = zip(names, values[at * width : (at + 1) * width], strict=True)
-            rows.append(Row(int(id), {name: raw for name, raw in pairs if raw is not None}))
-        return rows
-
 
 def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
     """An answer without what earlier ones had, and without what is more than enough."""
@@ -271,7 +293,8 @@ def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
     )
 
 
-def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+def wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+    """The error for a key that should be an index and is none."""
     name = key.decode('utf-8', 'surrogateescape')
     return CorruptRowError(
         f'{name} should be an index of {schema.name}, and holds something of another type; '
@@ -281,6 +304,6 @@ def _wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
 
 
 _ERRORS: dict[bytes, Callable[[Schema, bytes], Exception]] = {
-    b'wrong type': _wrong_type,
+    b'wrong type': wrong_type,
     b'too many ids': _too_many_ids,
 }

@@ -36,7 +36,7 @@ def settle(change: Change, done_key: bytes) -> Operation[Settled | None]:
     if taken is not None:
         return Settled(id, change.outcome)
     # The note is gone after some minutes; the row may still tell.
-    row = yield from load_one(change.schema, id)
+    row = yield from load_one(change.schema, id, with_expired=True)
     if row is None or any(row.stored.get(name) != raw for name, raw in change.wanted.items()):
         return None
     return Settled(id, change.outcome)

@@ -82,7 +82,7 @@ def transfer(
 
     Raises:
         ValueError: there is not enough, it was done already, or the outcome fits into no column.
-        EntityDeletedError: one of the rows is gone.
+        EntityDeletedError: one of the rows is gone, or has expired.
     """
     parties = (source, target, note)
     for _ in range(MOST_TRIES):
@@ -105,8 +105,8 @@ def _row_of(party: Party) -> Operation[Row]:
     row = yield from load_one(party.schema, party.id)
     if row is None:
         raise EntityDeletedError(
-            f'{party.schema.name} {party.id} is gone: another writer deleted it; nothing was '
-            'transferred',
+            f'{party.schema.name} {party.id} is gone: another writer deleted it, or it has '
+            'expired; nothing was transferred',
             party.schema.keys.namespace,
             party.id,
         )

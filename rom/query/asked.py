@@ -21,6 +21,7 @@ class Asked:
         count: at most so many come; None: all.
         selection: plain data instead of entities.
         loads: the relations to load as well.
+        with_expired: entities that have expired are found, too.
         mark: only what comes after it; without an order, in the order of ids.
     """
 
@@ -30,6 +31,7 @@ class Asked:
     count: int | None = None
     selection: Selection | None = None
     loads: tuple[str, ...] = ()
+    with_expired: bool = False
     mark: Mark | None = None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rom import current
+from rom.query.explained import Explanation, Of
 from rom.query.narrowing import Narrowing, R_co
 from rom.query.page import Page
 
@@ -204,6 +205,28 @@ class Query(Narrowing[R_co]):
             page = User.query.order_by('city', '-age').page(20, after=page.next)
         """
         return current.session().page(self, size, after)
+
+    def explain(self, run: bool = False, of: Of = 'all') -> Explanation:
+        """How the server answers: how many each filter has, which one drives, what is walked.
+
+        ``print`` it for a tree of plain words; its attributes and ``as_dict()`` have the same as
+        data. Nothing is searched, unless *run* says so.
+
+        Args:
+            run: answer the query, too, and tell what happened, with times in milliseconds. The
+                session does not get to know the entities, and nothing that they refer to loads.
+            of: the method that is explained: ``'all'`` or ``'count'``; for `first`, explain
+                ``limit(0, 1)``.
+
+        Raises:
+            QueryError: another method; or all entities cannot be listed.
+            CorruptRowError: a key that should be an index is none, or one of a row holds no row.
+
+        Example::
+
+            print(User.query.filter(city='Oslo').order_by('-age').limit(0, 20).explain(run=True))
+        """
+        return current.session().explain(self, run, of)
 
     def iter_result(self, timeout: int = 30, pagesize: int = 100) -> Iterator[R_co]:
         """The results one by one, read in pages.

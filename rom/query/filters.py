@@ -21,6 +21,7 @@ from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue
 from rom.query.clause import Clause, asked_word
 from rom.query.plan import All, AnyOf, Exact, InRange, InSet, Node
+from rom.query.said import Said, Sign
 from rom.schema import Schema
 
 # From here on, a double stands for several integers.
@@ -68,7 +69,7 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
         clause.wrong(f'{sign}: its index holds no numbers; it has ==, != and .in_([...])', value)
     try:
         if sign in ('<', '>'):
-            return _beyond(clause, sign, value)
+            return _beyond(clause, '<' if sign == '<' else '>', value)
         return _numbers(clause, {'<=': (None, value), '>=': (value, None)}.get(sign, value))
     except _NO_VALUE as error:
         clause.wrong(str(error), value)
@@ -91,20 +92,29 @@ def _words(clause: Clause, value: Any) -> Node:
         )
     asked = asked_word(clause, value) if column.is_string else column.check(value)
     found = column.keygen(asked) if column.keygen else None
-    nodes = tuple(InSet(clause.schema.keys.word(clause.name, word)) for word in found or ())
+    words = tuple(found or ())
+    is_whole = len(words) == 1 and not column.traits.splits
+    nodes = tuple(
+        InSet(
+            clause.schema.keys.word(clause.name, word),
+            Said(clause.name, '=', value) if is_whole else Said(clause.name, 'word', word),
+        )
+        for word in words
+    )
     return All(nodes) if nodes else AnyOf()
 
 
 def _truth(clause: Clause, value: Any) -> Node:
     if value is None or isinstance(value, tuple):
         clause.wrong('a Boolean is True or False', value)
-    return InSet(clause.schema.keys.word(clause.name, str(bool(value))))
+    truth = bool(value)
+    return InSet(clause.schema.keys.word(clause.name, str(truth)), Said(clause.name, '=', truth))
 
 
 def _anything(clause: Clause, value: Any) -> Node:
     if isinstance(value, (str, bytes)):
         word = asked_word(clause, value)
-        return InSet(clause.schema.keys.word(clause.name, word))
+        return InSet(clause.schema.keys.word(clause.name, word), Said(clause.name, '=', value))
     return _numbers(clause, value)
 
 
@@ -117,7 +127,8 @@ def _numbers(clause: Clause, value: Any) -> Node:
         if value is None:
             clause.wrong('None is no value; (None, None) finds all that have one', None)
         score, exact = _number(clause, value)
-        return _range(clause, (score, score), (exact, exact))
+        said = Said(clause.name, '=', _as_said(clause, value))
+        return _range(clause, (score, score), (exact, exact), said)
     if len(value) != 2:
         clause.wrong(
             f'a range is a tuple of 2 endpoints, (low, high), None being an open end; '
@@ -129,12 +140,24 @@ def _numbers(clause: Clause, value: Any) -> Node:
         _EVERYTHING[0] if low is None else low[0],
         _EVERYTHING[1] if high is None else high[0],
     )
-    return _range(clause, scores, (low and low[1], high and high[1]))
+    said = Said(clause.name, 'between', _as_said(clause, value))
+    return _range(clause, scores, (low and low[1], high and high[1]), said)
 
 
-def _beyond(clause: Clause, sign: str, value: Any) -> Node:
+def _as_said(clause: Clause, value: Any) -> Any:
+    """An entity's id stands for it: a query keeps none alive."""
+    column: Any = clause.column
+    if clause.part or not _has_ids(column):
+        return value
+    if isinstance(value, tuple):
+        return tuple(None if bound is None else column.id_of(bound) for bound in value)
+    return column.id_of(value)
+
+
+def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
     """A range without its bound: up to the next integer, or the next double, before it."""
     score, digits = _number(clause, value)
+    said = Said(clause.name, sign, value)
     step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
     if digits is not None:
         score, digits = _number(clause, _DIGITS.check(value) + step)
@@ -143,17 +166,20 @@ def _beyond(clause: Clause, sign: str, value: Any) -> Node:
     else:
         score = write_score(math.nextafter(float(score), end))
     if sign == '<':
-        return _range(clause, (_EVERYTHING[0], score), (None, digits))
-    return _range(clause, (score, _EVERYTHING[1]), (digits, None))
+        return _range(clause, (_EVERYTHING[0], score), (None, digits), said)
+    return _range(clause, (score, _EVERYTHING[1]), (digits, None), said)
 
 
 def _range(
-    clause: Clause, scores: tuple[bytes, bytes], exact: tuple[bytes | None, bytes | None]
+    clause: Clause,
+    scores: tuple[bytes, bytes],
+    exact: tuple[bytes | None, bytes | None],
+    said: Said,
 ) -> InRange:
     if exact == (None, None):
-        return InRange(clause.numbers_key, *scores)
+        return InRange(clause.numbers_key, *scores, None, said)
     field = b'' if isinstance(clause.column, PrimaryKey) else as_bytes(clause.column.name)
-    return InRange(clause.numbers_key, *scores, Exact(field, *exact))
+    return InRange(clause.numbers_key, *scores, Exact(field, *exact), said)
 
 
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:

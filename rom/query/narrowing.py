@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 from rom.columns.expressions import Expression
 from rom.exceptions import QueryError
 from rom.query.asked import NOTHING_SAID, Asked
+from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
 from rom.query.near import nearby
@@ -57,8 +58,12 @@ class Narrowing(Generic[R_co]):
         return type(self)(self.model, replace(self.asked, **changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
-        found = tuple(means(self.schema, name, value) for name, value in clauses.items())
-        return self._with(where=All((*self.asked.where.nodes, *found)))
+        return self._also(tuple(means(self.schema, name, value) for name, value in clauses.items()))
+
+    def _also(self, nodes: tuple[Node, ...]) -> Self:
+        if not self.asked.with_expired:
+            warn_of_expired(self.schema, nodes)
+        return self._with(where=All((*self.asked.where.nodes, *nodes)))
 
     def filter(self, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
@@ -105,8 +110,7 @@ class Narrowing(Generic[R_co]):
 
             User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
         """
-        found = tuple(planned(self.schema, expression) for expression in expressions)
-        return self._with(where=All((*self.asked.where.nodes, *found)))
+        return self._also(tuple(planned(self.schema, expression) for expression in expressions))
 
     def startswith(self, **clauses: str | bytes) -> Self:
         """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
@@ -287,6 +291,19 @@ class Narrowing(Generic[R_co]):
                     f'{self.schema.name}.query.load({path!r}): the model has no relation {first!r}'
                 )
         return self._with(loads=(*self.asked.loads, *paths))
+
+    def with_expired(self) -> Self:
+        """Find entities that have expired as well, as long as `util.expire` has not removed them.
+
+        It is called before a filter by times that are past, which else warns. Of a model without
+        :class:`rom.ExpireAt`, it makes no difference. What is loaded with the results has not
+        expired.
+
+        Example::
+
+            Login.query.with_expired().filter(user=ann).all()
+        """
+        return self._with(with_expired=True)
 
     def first_only(self) -> Self:
         """The same, with its first result only."""

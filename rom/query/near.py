@@ -8,6 +8,7 @@ from typing import Any
 from rom.encoding.geohash import LATITUDES, LONGITUDES
 from rom.exceptions import QueryError
 from rom.query.plan import Near
+from rom.query.said import Said
 from rom.schema import Schema
 
 UNITS = ('m', 'km', 'mi', 'ft')
@@ -38,6 +39,7 @@ def nearby(
         _within(where, 'radius', radius, (0, math.inf)),
         unit,
         count,
+        Said(name, 'near', (lon, lat, radius, unit, count)),
     )
 
 

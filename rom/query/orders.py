@@ -128,11 +128,11 @@ def _warn(clause: Clause) -> None:
         'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
         'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
         UserWarning,
-        stacklevel=_outside(),
+        stacklevel=outside(),
     )
 
 
-def _outside() -> int:
+def outside() -> int:
     """The warning's stack level of the code that calls rom."""
     level, frame = 2, sys._getframe(2)
     while frame.f_back is not None and frame.f_globals.get('__name__', '').startswith('rom.'):

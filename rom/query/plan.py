@@ -2,15 +2,20 @@
 
 A plan is made by `rom.query.builder` and carried out by `lua/search.lua`, which finds out how large
 each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map
-that the script reads.
+that the script reads. What a node was `said` to be is for people, and makes no two of them differ.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
 
 from rom.query.patterns import EncodedToken
+from rom.query.said import Said
+
+# Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
+NOTHING: Final[frozenset[str]] = frozenset()
+TREES: Final = frozenset(('trees',))
 
 Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
 
@@ -20,9 +25,15 @@ class InSet:
     """The ids that have a word; or, where the key is that of a numeric sub-index, all ids in it."""
 
     key: bytes
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'set', 'key': self.key}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The parts of the script that it takes, as every node says."""
+        return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class InRange:
     low: bytes
     high: bytes
     exact: Exact | None = None
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         found = {'kind': 'range', 'key': self.key, 'low': self.low, 'high': self.high}
@@ -55,6 +67,10 @@ class InRange:
         bounds = (('low', self.exact.low), ('high', self.exact.high))
         exact = {name: bound for name, bound in bounds if bound is not None}
         return {**found, 'exact': {'field': self.exact.field, **exact}}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +107,7 @@ class StartsWith:
     raw: bool = False
     whole: Whole | None = None
     without: tuple[bytes, ...] = ()
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
@@ -111,6 +128,10 @@ class StartsWith:
             found |= {'field': whole.field, 'lowers': whole.lowers, 'turned': whole.turned}
         return found
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('strings', 'patterns')) if self.pattern else frozenset(('strings',))
+
 
 @dataclass(frozen=True, slots=True)
 class All:
@@ -125,6 +146,10 @@ class All:
         if len(nodes) == 1:
             return nodes[0].as_map()
         return {'kind': 'and', 'nodes': [node.as_map() for node in nodes]}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return NOTHING.union(*(node.needs for node in self.flat()))
 
     def flat(self) -> tuple[Node, ...]:
         """The nodes, those of nested `All` in the place of these; one of one is that one."""
@@ -143,6 +168,10 @@ class AnyOf:
             return self.nodes[0].as_map()
         return {'kind': 'or', 'nodes': [node.as_map() for node in self.nodes]}
 
+    @property
+    def needs(self) -> frozenset[str]:
+        return TREES.union(*(node.needs for node in self.nodes))
+
 
 @dataclass(frozen=True, slots=True)
 class Not:
@@ -152,6 +181,10 @@ class Not:
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'not', 'node': self.node.as_map()}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return TREES | self.node.needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +204,7 @@ class Near:
     radius: bytes
     unit: str
     count: int | None = None
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_map(self) -> dict[str, Any]:
         return {
@@ -182,6 +216,10 @@ class Near:
             'unit': self.unit,
             'count': self.count,
         }
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('near',))
 
 
 def _flat(node: Node) -> tuple[Node, ...]:

@@ -18,6 +18,7 @@ from rom.exceptions import InvalidColumnValue
 from rom.query.clause import Clause, as_kept, asked_word
 from rom.query.patterns import EncodedToken, parse
 from rom.query.plan import Node, StartsWith, Whole
+from rom.query.said import Said, Sign
 from rom.schema import Schema
 
 
@@ -30,12 +31,15 @@ class _Side:
         key: of the index of a column.
         stem: how a column's string stands in it.
         turned: it has strings reversed.
+        begins, differs: what a filter says of it.
     """
 
     option: str
     key: Callable[[Keys, str], bytes]
     stem: Callable[[Column[Any]], Callable[[Word], bytes]]
     turned: bool
+    begins: Sign
+    differs: Sign
 
 
 def starting(schema: Schema, name: str, value: Any) -> Node:
@@ -91,7 +95,7 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
 
     head, tokens = parse(word.decode('latin-1') if isinstance(word, bytes) else word)
     return replace(
-        _node(clause, _PREFIX, encoded(head)),
+        _node(clause, _PREFIX, encoded(head), Said(clause.name, 'like', value)),
         pattern=tuple(EncodedToken(t.least, t.most, encoded(t.text)) for t in tokens),
         raw=is_bytes and stem is prefix_stem,
     )
@@ -99,7 +103,8 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
 
 def _begins(clause: Clause, side: _Side, value: Any) -> Node:
     clause.need_index(side.option)
-    return _node(clause, side, _as_indexed(clause, side, value))
+    said = Said(clause.name, side.begins, value)
+    return _node(clause, side, _as_indexed(clause, side, value), said)
 
 
 def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
@@ -107,12 +112,13 @@ def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
     clause.need_index(side.option)
     several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
     without = tuple(_as_indexed(clause, side, value) for value in several)
-    return replace(_node(clause, side, b''), without=without)
+    said = Said(clause.name, side.differs, tuple(several))
+    return replace(_node(clause, side, b'', said), without=without)
 
 
-def _node(clause: Clause, side: _Side, head: bytes) -> StartsWith:
+def _node(clause: Clause, side: _Side, head: bytes, said: Said) -> StartsWith:
     key = side.key(clause.schema.keys, clause.name)
-    return StartsWith(key, head, whole=_whole(clause.column, side.turned))
+    return StartsWith(key, head, whole=_whole(clause.column, side.turned), said=said)
 
 
 def _as_indexed(clause: Clause, side: _Side, value: Any) -> bytes:
@@ -146,5 +152,7 @@ def _whole(column: Column[Any], turned: bool) -> Whole | None:
     return Whole(as_bytes(column.name), column.traits.lowers, turned)
 
 
-_PREFIX = _Side('prefix', Keys.prefixes, _stem_of, turned=False)
-_SUFFIX = _Side('suffix', Keys.suffixes, lambda column: suffix_stem, turned=True)
+_PREFIX = _Side('prefix', Keys.prefixes, _stem_of, False, 'starts with', 'does not start with')
+_SUFFIX = _Side(
+    'suffix', Keys.suffixes, lambda column: suffix_stem, True, 'ends with', 'does not end with'
+)

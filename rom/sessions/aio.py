@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.query import Query
+    from rom.query.explained import Explanation, Of
     from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
@@ -238,6 +239,15 @@ class AsyncSession(UnitOfWork):
         """
         return await self._run(self._page(query, size, after))
 
+    async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
+        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+
+        Example::
+
+            print(await session.explain(User.query.filter(city='Oslo')))
+        """
+        return await self._run(self._explain(query, run, of))
+
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
@@ -350,34 +360,42 @@ class AsyncSession(UnitOfWork):
         """
         await self._run(self._refresh_all(force))
 
-    async def flush(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+    async def flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
         """Write what changed, all or nothing of each connection.
 
         Args:
             full: write every column of the entities written.
             all: write those that did not change, too.
             force: overwrite what other writers did.
+            batch: write so many entities at once, each batch all or nothing: for more than one
+                atomic commit holds, which is 100,000 changes or 256 MiB.
 
         Returns:
             How many columns were written.
 
         Raises:
-            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
+                those before the one it is about were.
+            InvalidOperation: too much for one commit; nothing was written.
 
         Example::
 
             await s.flush()
         """
-        return await self._run(self._flush(full, all, force))
+        return await self._run(self._flush(full, all, force, batch))
 
-    async def commit(self, full: bool = False, all: bool = False, force: bool = False) -> int:
+    async def commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
         """Flush, then hold entities only weakly.
 
         Example::
 
             await s.commit()
         """
-        return await self._run(self._commit(full, all, force))
+        return await self._run(self._commit(full, all, force, batch))
 
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
@@ -421,6 +439,22 @@ class AsyncSession(UnitOfWork):
         await self._run(
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
+
+    async def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            await s.expire(Login, limit=10_000)
+        """
+        return await self._run(self._expire(model, limit, blocksize, on_delete, hooks))
 
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.

@@ -8,12 +8,15 @@ the look begins again.
 The hooks before a delete are called once for each entity, those of the entities given before the
 first look: a hook may itself delete what stands in the way. After hooks that may have changed
 something, the look begins again too.
+
+What has expired and refers to a deleted entity is no obstacle: where it would forbid the delete, it
+is deleted as well. Only the server knows whether it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
@@ -21,15 +24,21 @@ from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
     InvalidOperation,
-    RestrictError,
     ServerError,
 )
 from rom.model import Model
 from rom.ops import commit as commits
-from rom.ops import queries
+from rom.ops import entities, queries
 from rom.ops.commit import Guard, Referenced
 from rom.ops.rows import Row
 from rom.registry import references_to
+from rom.sessions.consequences import (
+    Consequences,
+    Doomed,
+    Place,
+    expiry_of,
+    on_delete_of,
+)
 from rom.sessions.known import flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -38,100 +47,25 @@ from rom.sessions.writing import Writing, by_connection
 if TYPE_CHECKING:
     from rom.query import Query
 
-Place = tuple[type[Model], int]
-
 MOST_LOOKS = 50
 # Ids in one search for references.
 PAGE = 200
 
 
-@dataclass(slots=True)
-class Consequences:
-    """What a delete comes to.
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to delete.
 
     Attributes:
-        defaults: what references are set to, by column, once it was asked for.
-        doomed: the rows to delete, with the columns that the decision rests on.
-        changed: the rows that lose a reference, with what they get instead.
-        forbidden: the rows that forbid it, with the column and the id.
-        guards: who may refer to the deleted ids.
+        on_delete: do to what refers to a deleted entity what its relation says.
+        hooks: call them, also those of what goes with it.
+        is_shared: others are at the same work: a row is for one of them alone, who found it, to
+            tell of.
     """
 
-    defaults: dict[tuple[type[Model], str], Any]
-    doomed: dict[Place, tuple[dict[str, bytes], tuple[str, ...]]] = field(default_factory=dict)
-    changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = field(default_factory=dict)
-    forbidden: list[tuple[Place, str, int]] = field(default_factory=list)
-    guards: list[tuple[type[Model], Guard]] = field(default_factory=list)
-
-    def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
-        """Note that this row refers to a deleted one; returns it if it is now doomed itself."""
-        place = (model, row.id)
-        if place in self.doomed:
-            return None
-        on_delete = _on_delete(model, name)
-        if on_delete == 'restrict':
-            self.forbidden.append((place, name, id))
-        elif on_delete == 'cascade':
-            self.doomed[place] = (row.stored, (name,))
-            return place
-        else:
-            _, wanted = self.changed.setdefault(place, (row.stored, {}))
-            wanted[name] = self._default(model, name) if on_delete == 'set default' else None
-        return None
-
-    def _default(self, model: type[Model], name: str) -> Any:
-        """The same for all rows and looks: a function may make a new entity each time."""
-        if (model, name) not in self.defaults:
-            column: Any = model._columns[name]
-            self.defaults[model, name] = column.plain_default()
-        return self.defaults[model, name]
-
-    def check(self) -> None:
-        """Drop what concerns rows that go themselves.
-
-        Raises:
-            RestrictError: a row that stays forbids it.
-        """
-        for place in self.changed.keys() & self.doomed.keys():
-            del self.changed[place]
-        for place, (stored, wanted) in self.changed.items():
-            for name, default in wanted.items():
-                if default is not None and self._goes(default):
-                    wanted[name] = None
-                if wanted[name] is None and place[0]._columns[name].required:
-                    self.forbidden.append((place, name, int(stored[name])))
-        staying = [item for item in self.forbidden if item[0] not in self.doomed]
-        if staying:
-            (model, id), name, target = staying[0]
-            raise RestrictError(
-                f'{model._namespace}:{id} refers to {target} in its column {name!r}, whose '
-                f'on_delete is {_on_delete(model, name)!r}; {len(staying)} such references, '
-                'nothing was deleted. Delete those, or let them refer to another, first'
-            )
-
-    def _goes(self, default: Model) -> bool:
-        return default._deleted or (type(default), default._id) in self.doomed
-
-    def changes(self) -> list[tuple[type[Model], Change]]:
-        """The changes to commit."""
-        deletes = [
-            (model, Change(model._schema, 'delete', id, stored, {}, {}, rests_on=columns))
-            for (model, id), (stored, columns) in self.doomed.items()
-        ]
-        updates = []
-        for (model, id), (stored, values) in self.changed.items():
-            wanted = {
-                name: None if value is None else model._columns[name].encode(value)
-                for name, value in values.items()
-            }
-            updates.append((model, Change(model._schema, 'update', id, stored, wanted, values)))
-        return [*deletes, *updates]
-
-
-def _on_delete(model: type[Model], name: str) -> str:
-    column: Any = model._columns[name]
-    on_delete: str = column.on_delete
-    return on_delete
+    on_delete: bool = True
+    hooks: bool = True
+    is_shared: bool = False
 
 
 class Deleting(Writing):
@@ -152,26 +86,53 @@ class Deleting(Writing):
         for entity in chosen:
             told[type(entity), _id_of(entity)] = entity
             entity._before_delete()
-        chosen = [entity for entity in chosen if not entity._deleted]  # a hook may have done so
+        # A hook may have deleted one.
+        doomed = {
+            (type(entity), _id_of(entity)): Doomed(entity._stored)
+            for entity in chosen
+            if not entity._deleted
+        }
+        yield from self._remove(doomed, told, Manner())
+
+    def _remove(
+        self, chosen: Mapping[Place, Doomed], told: dict[Place, Model], manner: Manner
+    ) -> Work[set[Place]]:
+        """Delete rows; returns which of them, without those that another writer deleted first.
+
+        Args:
+            chosen: the rows; those that are no longer as the decision needs them stay.
+            told: the entities whose hook before a delete was called.
+            manner: how.
+
+        Raises:
+            RestrictError: something refers to them, and forbids it; nothing was deleted.
+        """
+        chosen = dict(chosen)
         defaults: dict[tuple[type[Model], str], Any] = {}
-        for _ in range(MOST_LOOKS if chosen else 0):
-            found = yield from self._look(chosen, Consequences(defaults))
-            found.check()
-            if self._tell(found, told):
+        for _ in range(MOST_LOOKS):
+            if not chosen:
+                return set()
+            found = Consequences(defaults, dict(chosen))
+            if manner.on_delete:
+                yield from self._look(found)
+                found.check()
+            if manner.hooks and self._tell(found, told):
                 continue
             unsaved = [e for e in defaults.values() if e is not None and e._new]
             yield from self._write(unsaved, False, False)
             try:
-                yield from self._carry_out(found)
-            except (DataRaceError, EntityDeletedError, Referenced):
+                gone = yield from self._carry_out(found)
+            except DataRaceError as error:
+                _leave_out(chosen, error)
+                continue
+            except (EntityDeletedError, Referenced):
                 continue  # another writer was there: what was found is no longer so
-            self._after(found, told)
-            return
-        if chosen:
-            raise ServerError(
-                f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
-                'them; find out which program adds those without pause'
-            )
+            self._after(found, told, manner, gone)
+            return chosen.keys() - gone
+        raise ServerError(
+            f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
+            'them; find out which program adds those without pause'
+        )
 
     def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
         """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
@@ -183,9 +144,8 @@ class Deleting(Writing):
             if cursor is None:
                 return total
 
-    def _look(self, chosen: Iterable[Model], found: Consequences) -> Work[Consequences]:
-        for entity in chosen:
-            found.doomed[type(entity), _id_of(entity)] = (entity._stored, ())
+    def _look(self, found: Consequences) -> Work[None]:
+        """Add to what is doomed what comes of it."""
         fresh = list(found.doomed)
         while fresh:
             by_model: dict[type[Model], list[int]] = {}
@@ -195,7 +155,6 @@ class Deleting(Writing):
             for model, ids in by_model.items():
                 for start in range(0, len(ids), PAGE):
                     fresh += yield from self._look_at(model, ids[start : start + PAGE], found)
-        return found
 
     def _look_at(
         self, model: type[Model], ids: list[int], found: Consequences
@@ -203,10 +162,12 @@ class Deleting(Writing):
         """Who refers to these ids; returns those that are doomed by it."""
         fresh = []
         for referring, name in references_to(model):
-            if _on_delete(referring, name) == 'no action':
+            if on_delete_of(referring, name) == 'no action':
                 continue
-            query = referring.query.filter(**{name: ids})
+            query = referring.query.with_expired().filter(**{name: ids})
             rows: list[Row] = yield On(referring, queries.search(query))
+            if on_delete_of(referring, name) != 'cascade':  # which takes all alike
+                found.expired |= yield from self._expired(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
             for row in rows:
                 id = row.refers(name)
@@ -223,6 +184,14 @@ class Deleting(Writing):
             ]
         return fresh
 
+    def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[Place]]:
+        """Which of these rows have expired; asks the server only about those that ever do."""
+        ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
+        if not ids:
+            return set()
+        living = yield On(model, entities.load(model._schema, ids))
+        return {(model, id) for id in ids} - {(model, row.id) for row in living}
+
     def _tell(self, found: Consequences, told: dict[Place, Model]) -> bool:
         """Call the hooks of those that go too; one that raises stops it all.
 
@@ -235,7 +204,8 @@ class Deleting(Writing):
             entity._before_delete()
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
-    def _carry_out(self, found: Consequences) -> Work[None]:
+    def _carry_out(self, found: Consequences) -> Work[set[Place]]:
+        gone: set[Place] = set()
         groups: dict[int, list[tuple[type[Model], Change]]] = {}
         for model, change in reversed(found.changes()):
             groups.setdefault(id(model._connection), []).append((model, change))
@@ -244,22 +214,27 @@ class Deleting(Writing):
             guards = [guard for model, guard in found.guards if id(model._connection) == connection]
             changes = [change for _, change in group]
             done_key = commits.new_done_key(changes[0].schema)
-            yield On(group[0][0], commits.commit(changes, done_key, guards))
+            done = yield On(group[0][0], commits.commit(changes, done_key, guards, tell_gone=True))
+            gone.update((group[at][0], _known_id(changes[at].id)) for at in done.gone)
+        return gone
 
-    def _after(self, found: Consequences, told: dict[Place, Model]) -> None:
+    def _after(
+        self, found: Consequences, told: dict[Place, Model], manner: Manner, gone: set[Place]
+    ) -> None:
         """Tell the entities that the session knows what happened to them, then call the hooks."""
-        gone = []
+        to_tell = []
         for model, id in found.doomed:
             entity = told.get((model, id)) or self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 entity._deleted = True
                 self._identity.forget(entity)
-                gone.append(entity)
+                if manner.hooks and not (manner.is_shared and (model, id) in gone):
+                    to_tell.append(entity)
         for (model, id), (_, values) in found.changed.items():
             entity = self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 _set_references(entity, values)
-        for entity in gone:
+        for entity in to_tell:
             entity._after_delete()
 
 
@@ -281,6 +256,17 @@ def _has_hook(model: type[Model]) -> bool:
     )
 
 
+def _leave_out(chosen: dict[Place, Doomed], error: DataRaceError) -> None:
+    """Take out the chosen row that is no longer as the decision needs it, if it is one of those."""
+    for (model, id), doomed in list(chosen.items()):
+        if doomed.rests_on and (model._namespace, id) == (error.namespace, error.id):
+            del chosen[model, id]
+
+
 def _id_of(entity: Model) -> int:
-    assert entity._id is not None
-    return entity._id
+    return _known_id(entity._id)
+
+
+def _known_id(id: int | None) -> int:
+    assert id is not None
+    return id

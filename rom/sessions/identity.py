@@ -68,9 +68,16 @@ class IdentityMap:
             return
         if entity._id is None:
             self.unsaved[id(entity)] = entity
-        else:
+            return
+        key = f'{entity._namespace}:{entity._id}'
+        if self.known.get(key) is not entity:
             self.unsaved.pop(id(entity), None)
-            self.known[entity._pk] = self.wknown[entity._pk] = entity
+            self.known[key] = self.wknown[key] = entity
+
+    def add_loaded(self, key: str, entity: Model) -> None:
+        """Know an entity that was loaded just now, and that nobody knows, by its row's key."""
+        if not self.is_null:
+            self.known[key] = self.wknown[key] = entity
 
     @property
     def is_null(self) -> bool:

@@ -16,7 +16,7 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, paging, queries, tallying
+from rom.ops import entities, explaining, paging, queries, tallying
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
 from rom.query.page import Page
@@ -26,6 +26,7 @@ from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
     from rom.query import Query
+    from rom.query.explained import Explanation, Of
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -43,14 +44,19 @@ class Reading(Known):
         if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
             return (yield from self._get_many(model, [_as_id(model, id) for id in ids]))
         id = _as_id(model, ids)
-        known = self._identity.find(f'{model._namespace}:{id}')
+        known = self._find(model, id)
         if known is not None:
             return known
         row = yield On(model, entities.load_one(model._schema, id))
         return None if row is None else self._adopt(model, row)
 
+    def _find(self, model: type[Model], id: int) -> Model | None:
+        """The entity that is known, unless only the server knows whether it has expired."""
+        known = self._identity.find(f'{model._namespace}:{id}')
+        return None if known is not None and known._seems_expired else known
+
     def _get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
-        known: dict[int, Any] = {id: self._identity.find(f'{model._namespace}:{id}') for id in ids}
+        known: dict[int, Any] = {id: self._find(model, id) for id in ids}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
             rows = yield from self._rows(model, entities.load(model._schema, missing))
@@ -77,12 +83,13 @@ class Reading(Known):
 
     def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
         column: Any = model._columns[name]
-        if isinstance(wanted, tuple) and not column.is_string:
+        if isinstance(wanted, tuple):
             raise QueryError(
                 f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
-                'of values; for a range declare it with index=True too and pass _numeric=True'
+                'of values, and no tuple; for a range of numbers declare it with index=True too, '
+                'and pass _numeric=True'
             )
-        several = isinstance(wanted, (list, tuple, set, frozenset))
+        several = isinstance(wanted, (list, set, frozenset))
         try:
             asked = wanted if several else [wanted]
             if column.is_relation:
@@ -131,6 +138,10 @@ class Reading(Known):
     def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
         counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
         return counts
+
+    def _explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
+        found: Explanation = yield from self._rows(query.model, explaining.explain(query, run, of))
+        return found
 
     def _one(self, query: Query[R]) -> Work[R]:
         found = yield from self._all(query.at_most(2))
@@ -188,12 +199,13 @@ class Reading(Known):
 
     def _adopt(self, model: type[M], row: Row) -> M:
         """The entity of a row: the one that is known, or a new object."""
-        known = self._identity.find(f'{model._namespace}:{row.id}')
+        key = f'{model._namespace}:{row.id}'
+        known = self._identity.find(key)
         if known is not None:
             return known  # type: ignore[return-value]
         entity = model._from_row(row.id, row.stored)
         entity._session = self
-        self._identity.add(entity)
+        self._identity.add_loaded(key, entity)
         return entity
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
@@ -216,7 +228,7 @@ class Reading(Known):
             row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
             if row is None:
                 raise EntityDeletedError(
-                    f'{entity._key} is gone: another writer deleted it',
+                    f'{entity._key} is gone: another writer deleted it, or it has expired',
                     entity._namespace,
                     entity._id,
                 )

@@ -71,7 +71,7 @@ class Relating(Reading):
                 found = yield from self._get_many(target, wanted)
             except CorruptRowError as error:
                 failure = error
-                known = (self._identity.find(f'{target._namespace}:{id}') for id in wanted)
+                known = (self._find(target, id) for id in wanted)
                 found = [one for one in known if one is not None]
             by_id = {one._id: one for one in found}
         for entity in group:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rom.sessions.updating import Updating
+from rom.sessions.expiring import Expiring
 
 
-class UnitOfWork(Updating):
+class UnitOfWork(Expiring):
     """Knows entities, and writes what changed of them, all or nothing.
 
     Each part stands on the one before: known, reading, relating, writing, deleting,
-    transferring, updating.
+    transferring, updating, expiring.
     """

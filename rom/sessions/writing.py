@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
-from rom.exceptions import EntityDeletedError, ORMError
+from rom.exceptions import EntityDeletedError, InvalidOperation, ORMError
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
@@ -22,12 +22,26 @@ if TYPE_CHECKING:
 class Writing(Relating):
     """Saves and commits."""
 
-    def _flush(self, full: bool = False, all: bool = False, force: bool = False) -> Work[int]:
+    def _flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> Work[int]:
         chosen = [entity for entity in self._identity if all or entity._modified]
-        return (yield from self._write(chosen, full, force))
+        if batch is None:
+            return (yield from self._write(chosen, full, force))
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise InvalidOperation(f'commit(batch={batch!r}): a batch has 1 entity or more')
+        written = 0
+        for start in range(0, len(chosen), batch):
+            block = chosen[start : start + batch]
+            # What an earlier batch refers to was written with it.
+            block = [entity for entity in block if all or entity._modified]
+            written += yield from self._write(block, full, force)
+        return written
 
-    def _commit(self, full: bool = False, all: bool = False, force: bool = False) -> Work[int]:
-        written = yield from self._flush(full, all, force)
+    def _commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> Work[int]:
+        written = yield from self._flush(full, all, force, batch)
         self._identity.release()
         return written
 
@@ -142,8 +156,12 @@ class Writing(Relating):
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
     """Entities that are on one connection, each once, in their order, and a model of theirs."""
     groups: dict[int, list[Model]] = {}
+    of_model: dict[type[Model], list[Model]] = {}
     for entity in {id(entity): entity for entity in chosen}.values():
-        groups.setdefault(id(entity._connection), []).append(entity)
+        model = type(entity)
+        if model not in of_model:
+            of_model[model] = groups.setdefault(id(model._connection), [])
+        of_model[model].append(entity)
     for group in groups.values():
         yield type(group[0]), group
 
@@ -153,6 +171,9 @@ def with_referred(chosen: Iterable[Model]) -> list[Model]:
     ordered: dict[int, Model] = {}
     met: set[int] = set()
     for first in chosen:
+        if not first._schema.relations:
+            ordered[id(first)] = first
+            continue
         waiting = [first] if id(first) not in met else []
         while waiting:  # no recursion: a chain may be longer than Python's stack is deep
             entity = waiting[-1]

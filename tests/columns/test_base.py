@@ -2,9 +2,7 @@
 
 import datetime as dt
 import decimal
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +32,7 @@ from rom.exceptions import (
     InvalidOperation,
     MissingColumn,
 )
+from tests.support.golden import golden
 
 KINDS: dict[str, type[Column[Any]]] = {
     kind.__name__: kind
@@ -56,8 +55,7 @@ MAKE: dict[str, Callable[[Any], Any]] = {
     'list': list,
     'tuple': tuple,
 }
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'rom1.json'
-CASES = [case for case in json.loads(GOLDEN.read_text()) if case['what'] == 'column']
+CASES = golden('column')
 
 
 def made(typed: dict[str, Any]) -> Any:

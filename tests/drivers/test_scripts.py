@@ -22,3 +22,13 @@ def test_digest() -> None:
     loaded = scripts.loaded('commit')
     assert loaded.source == scripts.source('commit')
     assert loaded.digest == hashlib.sha1(loaded.source.encode()).hexdigest()
+
+
+def test_only_the_parts_asked_for() -> None:
+    whole, bare = scripts.source('search'), scripts.source('search', frozenset())
+    assert 'function KEEP.near' in whole
+    assert 'function KEEP.near' not in bare
+    near = scripts.source('search', frozenset(('near',)))
+    assert len(bare) < len(near) < len(whole)
+    assert scripts.loaded('search', frozenset(('near',))).source == near
+    assert scripts.loaded('search').digest != scripts.loaded('search', frozenset()).digest

@@ -1,7 +1,5 @@
 """Keygens: what rom 1.x's return, then what is ours."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from rom.encoding.keygens import (
     traits,
 )
 from rom.encoding.scores import prefix_score
+from tests.support.golden import golden
 
 ALL = {
     'FULL_TEXT': FULL_TEXT,
@@ -39,8 +38,7 @@ MAKE: dict[str, Any] = {
     'list': lambda items: [made(item) for item in items],
     'dict': dict,
 }
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'rom1.json'
-CASES = [case for case in json.loads(GOLDEN.read_text()) if case['what'] == 'keygen']
+CASES = golden('keygen')
 TEXT = st.text(st.characters(codec='utf-8'))
 
 

@@ -1,7 +1,6 @@
 """`-index-data-`: what a list of rom 1.x names, and the list that we write for it."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,14 +9,10 @@ from hypothesis import strategies as st
 
 from rom.encoding.keys import Keys
 from rom.encoding.legacy import list_entries, listed_entries
+from tests.support.golden import golden
 
 KEYS = Keys('N', 'id')
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'rom1.json'
-LISTS = {
-    json.dumps(lists)
-    for case in json.loads(GOLDEN.read_text())
-    for lists in case.get('index_data', {}).values()
-}
+LISTS = {json.dumps(lists) for case in golden() for lists in case.get('index_data', {}).values()}
 TEXT = st.text(st.characters(codec='utf-8'), max_size=6)
 NAMES = st.sampled_from(['c', 'd', 'ü'])
 

@@ -1,8 +1,6 @@
 """Scores: the numbers of rom 1.x, bit for bit, and that they sort as strings do."""
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +9,9 @@ from hypothesis import strategies as st
 
 from rom.encoding.scores import nearest_double, prefix_score, write_score
 from rom.exceptions import InvalidColumnValue
+from tests.support.golden import golden
 
-GOLDEN = Path(__file__).parents[1] / 'golden' / 'rom1.json'
-CASES = [case for case in json.loads(GOLDEN.read_text()) if case['what'] == 'prefix score']
+CASES = golden('prefix score')
 
 
 def string(typed: dict[str, str]) -> str | bytes:

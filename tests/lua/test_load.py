@@ -74,3 +74,18 @@ def test_many_ids_values_and_fields(raw: redis.Redis, load: Load) -> None:
     raw.hset('N:wide', mapping={field: field for field in fields})
     raw.set('N:x', 'x')
     assert load(ids=[b'wide', b'none', b'x'], fields=fields) == [[b'wide'], fields, [b'x']]
+
+
+def test_what_has_expired(raw: redis.Redis, load: Load) -> None:
+    seconds, micros = raw.time()
+    now = seconds + micros / 1e6
+    for id, at in enumerate((repr(now), '5', repr(now + 60), '', 'soon', '-1e300', 'inf'), 1):
+        raw.hset(f'N:{id}', mapping={'a': 'x', 'at': at})
+    raw.hset('N:8', 'a', 'x')
+    raw.set('N:9', 'x')
+    ids = [b'%d' % id for id in range(1, 11)]
+    assert load(ids=ids, expiry=b'at')[0] == [b'3', b'4', b'5', b'7', b'8']
+    assert load(ids=ids, expiry=b'at')[2] == [b'9']
+    assert load(ids=ids)[0] == ids[:8]
+    raw.hset('N:a:uidx', mapping={'x': 1, 'y': 3})
+    assert load(unique=b'N:a:uidx', values=[b'x', b'y'], expiry=b'at')[0] == [b'3']

@@ -1,5 +1,6 @@
 """A commit that is tried again on the fresh row: by an operation that is sent its replies."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -7,8 +8,11 @@ import pytest
 
 import rom
 from rom.changes import Change
+from rom.columns import ExpireAt, Text
+from rom.encoding.keygens import IDENTITY
 from rom.ops.commit import commit
 from rom.ops.requests import Command, Script
+from tests.ops.search_support import model_of
 
 
 class RetriedBox(rom.Model):
@@ -75,3 +79,41 @@ def test_a_forced_change_takes_the_row_as_it_is() -> None:
     operation.send([b'race', b'retried:1', b'size'])
     again = operation.send(row(id=b'1', size=b'7', flag=b'b', label=b'x'))
     assert expected(again)[b'size'] == b'7'
+
+
+# --- deletes -------------------------------------------------------------------------------------
+
+SCHEMA = model_of(until=ExpireAt(), name=Text(index=True, keygen=IDENTITY))._schema
+STORED = {'id': b'1', 'until': b'5.0', 'name': b'old'}
+
+
+def delete(**more: Any) -> Change:
+    return Change(SCHEMA, 'delete', 1, STORED, {}, {}, **more)
+
+
+def after(change: Change, fresh: dict[str, bytes]) -> Callable[[list[bytes]], Any]:
+    """The commit's next step, once the name had changed and the row was found to be `fresh`."""
+    running = commit([change], b'done', tell_gone=True)
+    assert isinstance(next(running), Script)
+    asked = running.send([b'race', b'Thing:1', b'name'])
+    assert isinstance(asked, Command)
+    assert asked.args[0] == 'HMGET'
+    assert isinstance(running.send([fresh.get(name) for name in SCHEMA.names]), Script)
+    return running.send
+
+
+def test_a_delete_is_tried_again_on_the_fresh_row() -> None:
+    for change in (delete(), delete(rests_on=('until',))):
+        with pytest.raises(StopIteration) as done:
+            after(change, {**STORED, 'name': b'new'})([b'ok', b'0'])
+        assert done.value.value.gone == {0}
+
+
+def test_not_if_what_it_rests_on_changed_meanwhile() -> None:
+    moved = {**STORED, 'until': b'9e9', 'name': b'new'}
+    with pytest.raises(rom.DataRaceError):
+        after(delete(rests_on=('until',)), moved)([b'race', b'Thing:1', b'until'])
+    with pytest.raises(StopIteration):
+        after(delete(), moved)([b'ok', b'1'])
+    with pytest.raises(StopIteration):  # what is gone is the script's to find
+        after(delete(rests_on=('until',)), {})([b'ok', b'0'])

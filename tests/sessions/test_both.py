@@ -1,19 +1,17 @@
 """The two sessions: the same names and signatures, and the same behaviour, told once for both."""
 
-import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
 import rom
-from rom.drivers.aio import AsyncDriver
-from rom.drivers.sync import SyncDriver
 from tests.support.implied import assert_consistent, decode_row, rows_of
 from tests.support.proxy import Proxy
 from tests.support.servers import Server, dump, without_notes
+from tests.support.stories import both
 from tests.support.worlds import BOTH, SYNC, WAITING, World
 
 # --- name by name, signature by signature --------------------------------------------------------
@@ -110,41 +108,9 @@ class BothBox(rom.Model):
 
 
 MODELS = (BothUser, BothTeam, BothBox)
-Story = Callable[..., Any]
 
 
-@pytest.fixture(params=BOTH)
-def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
-    """Either session, with a client of the kind that `client` is."""
-    settings = client.connection_pool.connection_kwargs
-    kind = {name: settings[name] for name in ('protocol', 'decode_responses')}
-    return World(request.param, server.socket, **kind)
-
-
-def both(story: Story) -> Callable[..., None]:
-    """Make a test of a coroutine function: once a world, with a session of it as `s`.
-
-    Afterwards, everything in the database is what the rows imply.
-    """
-    wanted = [name for name in inspect.signature(story).parameters if name != 's']
-
-    def run(world: World, raw: redis.Redis, **fixtures: Any) -> None:
-        given = {'world': world, 'raw': raw, **fixtures}
-
-        async def whole() -> None:
-            async with world.session() as s:
-                await story(s, **{name: given[name] for name in wanted})
-
-        world.run(whole())
-        assert_consistent(raw, *MODELS)
-
-    run.__name__, run.__doc__ = story.__name__, story.__doc__
-    names = dict.fromkeys(['world', 'raw', *wanted])
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
-    )
-    run.pytestmark = getattr(story, 'pytestmark', [])  # type: ignore[attr-defined]
-    return run
+told = both(*MODELS)
 
 
 def stored(raw: redis.Redis, model: type[rom.Model]) -> dict[int, dict[str, Any]]:
@@ -170,7 +136,7 @@ async def another_deletes(world: World, id: int) -> None:
 # --- get, get_by ---------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_get(s: Any) -> None:
     assert await s.get(BothUser, 1) is None
     made = [BothUser(name=name, tags={'n': name}) for name in 'abc']
@@ -188,14 +154,14 @@ async def test_get(s: Any) -> None:
     assert await s.get('{both}user:99') is None
 
 
-@both
+@told
 async def test_get_of_what_is_no_id(s: Any) -> None:
     for id in (None, 'x', -1, True, 1.5j, {}, '{both}user:1'):
         with pytest.raises(rom.InvalidOperation):
             await s.get(BothUser, id)
 
 
-@both
+@told
 async def test_get_of_more_than_a_page(s: Any) -> None:
     for number in range(2500):
         BothTeam(size=number)
@@ -205,7 +171,7 @@ async def test_get_of_more_than_a_page(s: Any) -> None:
     assert [team.size for team in await s.get(BothTeam, ids)] == [*range(2499, -1, -1), 0]
 
 
-@both
+@told
 async def test_get_by_a_unique_column(s: Any) -> None:
     for name in ('Ä', 'b\0', 'c'):
         BothUser(name=name)
@@ -222,7 +188,7 @@ async def test_get_by_a_unique_column(s: Any) -> None:
     assert (await s.get_by(BothTeam, label=b'\xff\0')).id == 1
 
 
-@both
+@told
 async def test_get_by_errors(s: Any) -> None:
     for wrong in ({}, {'name': 'a', 'age': 1}, {'none': 1}, {'size': 1}, {'name': 5}):
         with pytest.raises(rom.QueryError):
@@ -231,7 +197,7 @@ async def test_get_by_errors(s: Any) -> None:
         await s.get_by(BothTeam, size=1)
 
 
-@both
+@told
 async def test_a_unique_value_whose_holder_is_gone(s: Any, raw: redis.Redis) -> None:
     raw.hset('{both}user:name:uidx', 'ghost', '17')
     assert await s.get_by(BothUser, name='ghost') is None
@@ -241,7 +207,7 @@ async def test_a_unique_value_whose_holder_is_gone(s: Any, raw: redis.Redis) -> 
     assert (await s.get_by(BothUser, name='ghost')).id == 1
 
 
-@both
+@told
 async def test_what_is_no_row(s: Any, raw: redis.Redis) -> None:
     BothUser(name='a')
     await s.commit()
@@ -259,7 +225,7 @@ async def test_what_is_no_row(s: Any, raw: redis.Redis) -> None:
 # --- save, flush, commit -------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_save_counts_columns(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
     assert await s.save(user) == 5  # all of them, the primary key too
@@ -285,7 +251,7 @@ async def test_save_counts_columns(s: Any, raw: redis.Redis) -> None:
     }
 
 
-@both
+@told
 async def test_save_of_several(s: Any, raw: redis.Redis) -> None:
     users = [BothUser(name=name) for name in 'abc']
     team = BothTeam(size=1)
@@ -298,7 +264,7 @@ async def test_save_of_several(s: Any, raw: redis.Redis) -> None:
     assert await s.save(users, full=True) == 15
 
 
-@both
+@told
 async def test_flush_and_commit(s: Any, raw: redis.Redis) -> None:
     users = [BothUser(name=name) for name in 'ab']
     assert await s.flush() == 10
@@ -316,7 +282,7 @@ async def test_flush_and_commit(s: Any, raw: redis.Redis) -> None:
     assert stored(raw, BothUser)[2]['age'] == 1
 
 
-@both
+@told
 async def test_a_row_of_every_kind_of_value(s: Any, raw: redis.Redis) -> None:
     for age in (0, -1, 2**53 + 1, 10**400, None):
         BothUser(name=f'{age}', age=age, city='\0é \U0001f600', tags=[1, {'a': None}])
@@ -329,7 +295,7 @@ async def test_a_row_of_every_kind_of_value(s: Any, raw: redis.Redis) -> None:
     assert (team.label, team.size) == (bytes(range(256)), -(2**70))
 
 
-@both
+@told
 async def test_full_mends_the_indexes(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x y')
     await s.commit()
@@ -342,7 +308,7 @@ async def test_full_mends_the_indexes(s: Any, raw: redis.Redis) -> None:
     assert without_notes(dump(raw)) == before
 
 
-@both
+@told
 async def test_only_what_changed_is_touched(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x')
     await s.commit()
@@ -358,7 +324,7 @@ async def test_only_what_changed_is_touched(s: Any, raw: redis.Redis) -> None:
 # --- delete, refresh -----------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_delete(s: Any, raw: redis.Redis) -> None:
     users = [BothUser(name=name, age=1, city=name) for name in 'abc']
     team = BothTeam(label=b'x')
@@ -377,7 +343,7 @@ async def test_delete(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 0
 
 
-@both
+@told
 async def test_delete_of_what_is_new(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
     await s.save(user)
@@ -386,7 +352,7 @@ async def test_delete_of_what_is_new(s: Any, raw: redis.Redis) -> None:
     assert list(stored(raw, BothUser)) == [1]
 
 
-@both
+@told
 async def test_delete_of_what_another_writer_changed(
     s: Any, world: World, raw: redis.Redis
 ) -> None:
@@ -399,7 +365,7 @@ async def test_delete_of_what_another_writer_changed(
     assert stored(raw, BothUser) == {}
 
 
-@both
+@told
 async def test_refresh(s: Any, world: World) -> None:
     user, other = BothUser(name='a', age=1), BothUser(name='b', age=1)
     with pytest.raises(rom.InvalidOperation):
@@ -426,7 +392,7 @@ async def test_refresh(s: Any, world: World) -> None:
     assert raised.value.args[1:] == ('{both}user', 1)
 
 
-@both
+@told
 async def test_refresh_all(s: Any, world: World) -> None:
     users = [BothUser(name=name, age=1) for name in 'ab']
     await s.commit()
@@ -442,7 +408,7 @@ async def test_refresh_all(s: Any, world: World) -> None:
     assert await s.commit() == 5
 
 
-@both
+@told
 async def test_forget_and_rollback(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
     await s.commit()
@@ -463,7 +429,7 @@ async def test_forget_and_rollback(s: Any, raw: redis.Redis) -> None:
 # --- races ---------------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_data_race(s: Any, world: World, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x')
     await s.commit()
@@ -488,7 +454,7 @@ async def test_data_race(s: Any, world: World, raw: redis.Redis) -> None:
     assert await s.commit() == 0
 
 
-@both
+@told
 async def test_refresh_after_a_race(s: Any, world: World, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1)
     await s.commit()
@@ -502,7 +468,7 @@ async def test_refresh_after_a_race(s: Any, world: World, raw: redis.Redis) -> N
     assert stored(raw, BothUser)[1]['age'] == 3
 
 
-@both
+@told
 async def test_no_race_in_other_columns(s: Any, world: World, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x')
     await s.commit()
@@ -514,7 +480,7 @@ async def test_no_race_in_other_columns(s: Any, world: World, raw: redis.Redis) 
     assert user.city == 'y'
 
 
-@both
+@told
 async def test_what_a_keygen_reads_depends_on_values(
     s: Any, world: World, raw: redis.Redis
 ) -> None:
@@ -531,7 +497,7 @@ async def test_what_a_keygen_reads_depends_on_values(
     assert not raw.exists('{both}box:label:a:idx', '{both}box:label:a 1:idx')
 
 
-@both
+@told
 async def test_what_was_set_to_what_it_was(s: Any, world: World, raw: redis.Redis) -> None:
     """That is no change: another writer's value, which came meanwhile, is not overwritten later."""
     user = BothUser(name='a', age=1, city='x')
@@ -545,7 +511,7 @@ async def test_what_was_set_to_what_it_was(s: Any, world: World, raw: redis.Redi
     assert stored(raw, BothUser)[1]['city'] == 'y'
 
 
-@both
+@told
 async def test_a_race_where_both_wrote_the_same(s: Any, world: World, raw: redis.Redis) -> None:
     """Both added 1 to 1: were the second taken for done, one of them would be lost."""
     user = BothUser(name='a', age=1)
@@ -560,7 +526,7 @@ async def test_a_race_where_both_wrote_the_same(s: Any, world: World, raw: redis
     assert stored(raw, BothUser)[1]['age'] == 3
 
 
-@both
+@told
 async def test_entity_deleted(s: Any, world: World, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1)
     await s.commit()
@@ -581,7 +547,7 @@ async def test_entity_deleted(s: Any, world: World, raw: redis.Redis) -> None:
     }
 
 
-@both
+@told
 async def test_save_after_ones_own_delete(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x')
     await s.commit()
@@ -600,7 +566,7 @@ async def test_save_after_ones_own_delete(s: Any, raw: redis.Redis) -> None:
 # --- unique values -------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_unique_key_violation(s: Any, raw: redis.Redis) -> None:
     holder = BothUser(name='a')
     await s.commit()
@@ -627,7 +593,7 @@ async def test_unique_key_violation(s: Any, raw: redis.Redis) -> None:
     assert {row['name'] for row in stored(raw, BothUser).values()} == {'a', 'c'}
 
 
-@both
+@told
 async def test_unique_together(s: Any, raw: redis.Redis) -> None:
     BothUser(name='a', age=1, city='x')
     BothUser(name='b', age=1, city=None)
@@ -647,7 +613,7 @@ async def test_unique_together(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 2
 
 
-@both
+@told
 async def test_unique_values_within_a_commit(s: Any, raw: redis.Redis) -> None:
     BothUser(name='a')
     second = BothUser(name='a')
@@ -658,7 +624,7 @@ async def test_unique_values_within_a_commit(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 10
 
 
-@both
+@told
 async def test_swapping_unique_values(s: Any, raw: redis.Redis) -> None:
     one, other = BothUser(name='a', age=1, city='x'), BothUser(name='b', age=2, city='x')
     await s.commit()
@@ -669,7 +635,7 @@ async def test_swapping_unique_values(s: Any, raw: redis.Redis) -> None:
     assert (await s.get_by(BothUser, name='b')) is one
 
 
-@both
+@told
 async def test_a_unique_value_is_free_after_a_delete(s: Any) -> None:
     first = BothUser(name='a')
     await s.commit()
@@ -683,7 +649,7 @@ async def test_a_unique_value_is_free_after_a_delete(s: Any) -> None:
 # --- all or nothing ------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_several_models_all_or_nothing(s: Any, world: World, raw: redis.Redis) -> None:
     old, team = BothUser(name='old', age=1), BothTeam(label=b'x', size=1)
     await s.commit()
@@ -708,7 +674,7 @@ async def test_several_models_all_or_nothing(s: Any, world: World, raw: redis.Re
     assert len(stored(raw, BothUser)) == len(stored(raw, BothTeam)) == 2
 
 
-@both
+@told
 async def test_a_wrong_value_stops_the_whole_commit(s: Any, raw: redis.Redis) -> None:
     BothTeam(size=1)
     user = BothUser(name='a')
@@ -721,7 +687,7 @@ async def test_a_wrong_value_stops_the_whole_commit(s: Any, raw: redis.Redis) ->
     assert await s.commit() == 3 + 5
 
 
-@both
+@told
 async def test_a_key_of_a_wrong_type(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
     team = BothTeam(size=1)
@@ -737,7 +703,7 @@ async def test_a_key_of_a_wrong_type(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 2
 
 
-@both
+@told
 async def test_a_counter_behind_the_data(s: Any, raw: redis.Redis) -> None:
     BothUser(name='a')
     await s.commit()
@@ -761,25 +727,7 @@ def stored_keys(raw: redis.Redis) -> dict[bytes, Any]:
 # --- round trips ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What went to the server, a trip each."""
-    seen: list[Any] = []
-
-    def noted(perform: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(perform)
-        def run(driver: Any, request: Any) -> Any:
-            seen.append(request)
-            return perform(driver, request)
-
-        return run
-
-    for driver in (SyncDriver, AsyncDriver):
-        monkeypatch.setattr(driver, 'perform', noted(driver.perform))
-    return seen
-
-
-@both
+@told
 async def test_round_trips(s: Any, trips: list[Any]) -> None:
     async def cost(of: Any) -> int:
         trips.clear()
@@ -849,7 +797,7 @@ def test_what_goes_over_the_wire(kind: str, server: Server, raw: redis.Redis) ->
     assert_consistent(raw, *MODELS)
 
 
-@both
+@told
 async def test_a_server_that_has_forgotten_the_scripts(
     s: Any, raw: redis.Redis, world: World
 ) -> None:
@@ -890,7 +838,7 @@ def test_no_server(kind: str) -> None:
     world.run(story())
 
 
-@both
+@told
 async def test_a_server_that_is_full(s: Any, raw: redis.Redis, world: World) -> None:
     user = BothUser(name='a')
     await s.commit()

@@ -1,18 +1,14 @@
 """What else a session answers of a query: whether, which one, the ids; kept, and deleted."""
 
-import inspect
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import redis
 
 import rom
-from rom.drivers.aio import AsyncDriver
-from rom.drivers.sync import SyncDriver
-from tests.support.implied import assert_consistent
 from tests.support.servers import Server, dump
-from tests.support.worlds import BOTH, World
+from tests.support.stories import both
+from tests.support.worlds import World
 
 
 class ReadTeam(rom.Model):
@@ -34,49 +30,7 @@ class ReadUser(rom.Model):
 MODELS = (ReadTeam, ReadUser)
 
 
-@pytest.fixture(params=BOTH)
-def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
-    settings = client.connection_pool.connection_kwargs
-    kind = {name: settings[name] for name in ('protocol', 'decode_responses')}
-    return World(request.param, server.socket, **kind)
-
-
-def both(story: Callable[..., Any]) -> Callable[..., None]:
-    """Make a test of a coroutine function, in each world; afterwards all is consistent."""
-    wanted = [name for name in inspect.signature(story).parameters if name != 's']
-
-    def run(world: World, raw: redis.Redis, **fixtures: Any) -> None:
-        given = {'world': world, 'raw': raw, **fixtures}
-
-        async def whole() -> None:
-            async with world.session() as s:
-                await story(s, **{name: given[name] for name in wanted})
-
-        world.run(whole())
-        assert_consistent(raw, *MODELS)
-
-    run.__name__, run.__doc__ = story.__name__, story.__doc__
-    names = dict.fromkeys(['world', 'raw', *wanted])
-    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
-    )
-    run.pytestmark = getattr(story, 'pytestmark', [])  # type: ignore[attr-defined]
-    return run
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What went to the server, a trip each."""
-    seen: list[Any] = []
-    for driver in (SyncDriver, AsyncDriver):
-        perform: Any = driver.perform
-
-        def run(self: Any, request: Any, perform: Any = perform) -> Any:
-            seen.append(request)
-            return perform(self, request)
-
-        monkeypatch.setattr(driver, 'perform', run)
-    return seen
+told = both(*MODELS)
 
 
 async def people(s: Any, count: int = 10) -> None:
@@ -89,7 +43,7 @@ async def people(s: Any, count: int = 10) -> None:
 # --- pages ---------------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_pages_by_cursor(s: Any, trips: list[Any]) -> None:
     await people(s)
     query = ReadUser.query.order_by('-age', 'name')
@@ -106,7 +60,7 @@ async def test_pages_by_cursor(s: Any, trips: list[Any]) -> None:
     assert ([user.name for user in third], third.next) == (['n3', 'n6', 'n9'], None)
 
 
-@both
+@told
 async def test_pages_of_plain_data(s: Any) -> None:
     """What is selected need not be what is sorted by."""
     await people(s, 3)
@@ -117,7 +71,7 @@ async def test_pages_of_plain_data(s: Any) -> None:
     assert list(await s.page(ReadUser.query.select('age'), 2)) == [{'age': 0}, {'age': 1}]
 
 
-@both
+@told
 async def test_pages_with_relations(s: Any, trips: list[Any]) -> None:
     team = ReadTeam(name='t')
     await s.save(ReadUser(name='a', team=team), ReadUser(name='b', team=team))
@@ -127,7 +81,7 @@ async def test_pages_with_relations(s: Any, trips: list[Any]) -> None:
     assert (page[0].team.name, len(trips)) == ('t', 2)
 
 
-@both
+@told
 async def test_a_page_with_a_corrupt_row(s: Any, raw: redis.Redis) -> None:
     await people(s, 3)
     raw.delete('{read}user:2')
@@ -143,7 +97,7 @@ async def test_a_page_with_a_corrupt_row(s: Any, raw: redis.Redis) -> None:
 # --- exists, one, ids ----------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_exists(s: Any, trips: list[Any]) -> None:
     query = ReadUser.query
     assert not await s.exists(query)
@@ -163,7 +117,7 @@ async def test_exists(s: Any, trips: list[Any]) -> None:
     assert not s.known
 
 
-@both
+@told
 async def test_one(s: Any, trips: list[Any]) -> None:
     await people(s)
     trips.clear()
@@ -178,7 +132,7 @@ async def test_one(s: Any, trips: list[Any]) -> None:
     assert len(trips) == 5
 
 
-@both
+@told
 async def test_ids(s: Any, trips: list[Any]) -> None:
     await people(s)
     trips.clear()
@@ -193,7 +147,7 @@ async def test_ids(s: Any, trips: list[Any]) -> None:
     assert not s.known
 
 
-@both
+@told
 async def test_many_ids_in_one_trip(s: Any, trips: list[Any]) -> None:
     await people(s, 3000)
     trips.clear()
@@ -204,7 +158,7 @@ async def test_many_ids_in_one_trip(s: Any, trips: list[Any]) -> None:
 # --- pages, and what does not begin or end so ----------------------------------------------------
 
 
-@both
+@told
 async def test_pages(s: Any, trips: list[Any]) -> None:
     await people(s)
     for size in (1, 3, 10, 100):
@@ -217,7 +171,7 @@ async def test_pages(s: Any, trips: list[Any]) -> None:
             [user async for user in s.stream(ReadUser.query, size)]
 
 
-@both
+@told
 async def test_what_does_not_begin_or_end_so(s: Any) -> None:
     for name, words in (
         ('Oslo', 'fox and dog'), ('ostrava', 'fox'), ('bergen', 'dog'), (None, None), ('Ås', ''),
@@ -258,7 +212,7 @@ async def test_what_does_not_begin_or_end_so(s: Any) -> None:
 # --- cached_result -------------------------------------------------------------------------------
 
 
-@both
+@told
 async def test_cached_result(s: Any, raw: redis.Redis) -> None:
     await people(s)
     query = ReadUser.query.order_by('-age')
@@ -284,7 +238,7 @@ async def test_cached_result(s: Any, raw: redis.Redis) -> None:
 # --- delete --------------------------------------------------------------------------------------
 
 
-@both
+@told
 @pytest.mark.parametrize('size', [1, 3, 100])
 async def test_delete_all(s: Any, size: int) -> None:
     await people(s)
@@ -305,7 +259,7 @@ async def test_delete_all(s: Any, size: int) -> None:
         await s.delete_all(ReadUser.query, 0)
 
 
-@both
+@told
 @pytest.mark.parametrize('size', [1, 2, 100])
 async def test_delete_all_obeys_on_delete(s: Any, size: int) -> None:
     teams = [ReadTeam(name='a'), ReadTeam(name='b'), ReadTeam(name='c')]
@@ -320,7 +274,7 @@ async def test_delete_all_obeys_on_delete(s: Any, size: int) -> None:
     assert await s.ids(ReadTeam.query) == [3]
 
 
-@both
+@told
 @pytest.mark.parametrize('size', [1, 2, 100])
 async def test_delete_all_of_what_goes_with_others(s: Any, size: int) -> None:
     first = ReadUser(name='1')
@@ -332,7 +286,7 @@ async def test_delete_all_of_what_goes_with_others(s: Any, size: int) -> None:
     assert not await s.exists(ReadUser.query)
 
 
-@both
+@told
 async def test_delete_all_ends_at_the_block_that_is_forbidden(s: Any) -> None:
     for n in range(4):
         ReadTeam(name=f'{n}')

@@ -11,8 +11,7 @@ import pytest
 import redis
 
 import rom
-from tests.support.servers import Server
-from tests.support.worlds import BOTH, World
+from tests.support.worlds import World
 
 D = decimal.Decimal
 
@@ -37,14 +36,6 @@ USERS: list[dict[str, Any]] = [
     {'city': 'Zürich', 'age': 18, 'big': -(10**30), 'score': 0.7, 'price': D('2.205')},
     {'born': dt.date(1990, 5, 17), 'active': False, 'digest': b'\xff\0'},
 ]
-
-
-@pytest.fixture(params=BOTH)
-def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
-    """Either session, with a client of the kind that `client` is."""
-    settings = client.connection_pool.connection_kwargs
-    kind = {name: settings[name] for name in ('protocol', 'decode_responses')}
-    return World(request.param, server.socket, **kind)
 
 
 async def fill(s: Any) -> None:

@@ -1,9 +1,16 @@
 """What a write leaves behind in an entity, in both sessions."""
 
+from typing import Any
+
+import msgpack
 import pytest
 import redis
 
 import rom
+from rom.drivers.aio import AsyncDriver
+from rom.drivers.sync import SyncDriver
+from rom.ops import commit as commit_module
+from rom.ops.requests import Script
 from rom.sessions.writing import with_referred
 from tests.support.implied import assert_consistent
 from tests.support.servers import Server
@@ -19,6 +26,23 @@ class WrittenThing(rom.Model):
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, server: Server) -> World:
     return World(request.param, server.socket)
+
+
+@pytest.fixture
+def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each commit wrote."""
+    found: list[int] = []
+    for driver in (SyncDriver, AsyncDriver):
+        perform: Any = driver.perform
+
+        def noting(self: Any, request: Any, perform: Any = perform) -> Any:
+            if isinstance(request, Script) and request.name == 'commit':
+                asked = msgpack.unpackb(request.request, raw=True)
+                found.append(len(asked[b'inserts']) + len(asked[b'updates']))
+            return perform(self, request)
+
+        monkeypatch.setattr(driver, 'perform', noting)
+    return found
 
 
 def test_what_was_set_back_is_not_modified(world: World, raw: redis.Redis) -> None:
@@ -65,3 +89,81 @@ def test_referred_ones_come_first() -> None:
     assert {id(e) for e in with_referred([b])} == {id(a), id(b), id(c)}
     assert len(with_referred([a, b, c, a])) == 3
     assert with_referred([]) == []
+
+
+# --- batches, and how much a commit holds --------------------------------------------------------
+
+
+def test_a_commit_in_batches(world: World, raw: redis.Redis, commits: list[int]) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            for number in range(10):
+                WrittenThing(number=number)
+            assert await s.commit(batch=4) == 10 * len(WrittenThing._columns)
+            assert commits == [4, 4, 2]
+            things = await s.all(WrittenThing.query)
+            for thing in things[:5]:
+                thing.number += 100
+            commits.clear()
+            assert await s.flush(batch=3) == 5
+            assert commits == [3, 2]
+            commits.clear()
+            assert await s.commit(batch=3) == 0
+            assert commits == []
+
+    world.run(story())
+    assert_consistent(raw, WrittenThing)
+
+
+def test_a_batch_that_fails_leaves_those_before_it(world: World, raw: redis.Redis) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            await s.save(WrittenThing(name='taken'))
+            names = ['a', 'b', 'c', 'taken', 'd', 'e']
+            made = [WrittenThing(name=name) for name in names]
+            with pytest.raises(rom.UniqueKeyViolation):
+                await s.commit(batch=2)
+            assert [thing._new for thing in made] == [False, False, True, True, True, True]
+            made[3].name = 'free'
+            await s.commit(batch=2)
+            assert [thing.name for thing in await s.all(WrittenThing.query)] == [
+                'taken', 'a', 'b', 'c', 'free', 'd', 'e',
+            ]  # fmt: skip
+
+    world.run(story())
+    assert_consistent(raw, WrittenThing)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('batch', [0, -1, 1.5, True, '5'])
+def test_what_is_no_batch(world: World, batch: Any) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            with pytest.raises(rom.InvalidOperation, match='1 entity or more'):
+                await s.commit(batch=batch)
+
+    world.run(story())
+
+
+@pytest.mark.one_server
+def test_a_commit_has_a_size(
+    world: World, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            made = [WrittenThing(number=number) for number in range(6)]
+            monkeypatch.setattr(commit_module, 'MOST_CHANGES', 5)
+            with pytest.raises(
+                rom.InvalidOperation, match=r'6 changes.*5 are the most.*batch=1000'
+            ):
+                await s.commit()
+            monkeypatch.setattr(commit_module, 'MOST_BYTES', 100)
+            with pytest.raises(rom.InvalidOperation, match=r'bytes is too large.*100 are the most'):
+                await s.commit(batch=3)
+            assert raw.keys('WrittenThing:*idx') == []
+            monkeypatch.setattr(commit_module, 'MOST_BYTES', 10_000)
+            await s.commit(batch=3)
+            assert not any(thing._new for thing in made)
+
+    world.run(story())
+    assert_consistent(raw, WrittenThing)

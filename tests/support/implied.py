@@ -55,6 +55,7 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.Decimal: lambda raw: decimal.Decimal(raw.decode()),
     rom.DateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
     rom.SaferDateTime: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
+    rom.ExpireAt: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
     rom.Date: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).date(),
     rom.Time: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).time(),
     rom.ManyToOne: lambda raw: Id(raw),

@@ -9,12 +9,16 @@ blocking ones behind a facade whose methods are coroutines that never wait.
             await s.commit()
 
     world.run(story())
+
+A `Front` is the other way round, for locks and maintenance: either front, behind names that block.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import redis
 import redis.asyncio
@@ -23,6 +27,7 @@ import redis.retry
 from redis.backoff import NoBackoff
 
 import rom
+import rom.aio
 
 SYNC, ASYNC = 'sync', 'async'
 BOTH = (SYNC, ASYNC)
@@ -31,7 +36,8 @@ BOTH = (SYNC, ASYNC)
 WAITING = (
     'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
     'delete', 'take_ids', 'load', 'transfer', 'exists', 'one', 'ids', 'cached_result', 'delete_all',
-    'sum', 'avg', 'min', 'max', 'facets', 'page', 'update_all', 'get_or_create', 'upsert',
+    'sum', 'avg', 'min', 'max', 'facets', 'page', 'update_all', 'get_or_create', 'upsert', 'expire',
+    'explain',
 )  # fmt: skip
 
 
@@ -113,3 +119,78 @@ class World:
                 yield session
         finally:
             await self.close(client)
+
+
+class Front:
+    """`rom.util`, or `rom.aio` on an event loop of its own, with the names of `rom.util`."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.runner.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if self.kind == SYNC:
+            return getattr(rom.util, name)
+        found = getattr(rom.aio, name)
+        if isinstance(found, type):
+            return lambda *args: BlockingLock(self.runner, found(*args))
+        if inspect.iscoroutinefunction(found):
+            return lambda *args, **kwargs: self.runner.run(found(*map(_job, args), **kwargs))
+        return lambda *args, **kwargs: Steps(self.runner, found(*args, **kwargs))
+
+
+class Steps:
+    """What an asynchronous iterator yields."""
+
+    def __init__(self, runner: asyncio.Runner, job: AsyncIterator[Any]) -> None:
+        self.runner, self.job = runner, job
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        step = self.runner.run(self._next())
+        if step is None:
+            raise StopIteration
+        return step
+
+    async def _next(self) -> Any:
+        return await anext(self.job, None)
+
+
+def _job(argument: Any) -> Any:
+    return argument.job if isinstance(argument, Steps) else argument
+
+
+class BlockingLock:
+    """A `rom.aio.Lock` whose methods block."""
+
+    def __init__(self, runner: asyncio.Runner, lock: rom.aio.Lock) -> None:
+        self.lock, self.runner = lock, runner
+
+    def acquire(self) -> bool:
+        return self.runner.run(self.lock.acquire())
+
+    def refresh(self) -> bool:
+        return self.runner.run(self.lock.refresh())
+
+    def release(self) -> bool:
+        return self.runner.run(self.lock.release())
+
+    def __enter__(self) -> Self:
+        assert self.runner.run(self.lock.__aenter__()) is self.lock
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.runner.run(self.lock.__aexit__(kind, error, trace))

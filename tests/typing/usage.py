@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 import rom
+import rom.aio
 from rom.columns.arithmetic import Arithmetic
 from rom.columns.expressions import Expression
 
@@ -22,6 +23,7 @@ class User(rom.Model):
     wakes = rom.Time()
     digest = rom.String()
     notes = rom.Json(default=dict)
+    until = rom.ExpireAt(default=datetime.timedelta(days=1))
 
 
 def columns_and_values(user: User) -> None:
@@ -38,6 +40,9 @@ def columns_and_values(user: User) -> None:
     assert_type(user.wakes, datetime.time | None)
     assert_type(user.digest, bytes | None)
     assert_type(user.notes, Any | None)
+    assert_type(user.until, datetime.datetime | None)
+    user.until = datetime.timedelta(hours=1)
+    user.until = 5  # type: ignore[assignment]
     user.age = 5
     user.age = None
     user.age = 'five'  # type: ignore[assignment]
@@ -56,6 +61,8 @@ def reading() -> None:
     assert_type(query.sum('age'), Any)
     assert_type(query.facets('age'), Counter[Any])
     assert_type(query.delete(), int)
+    assert_type(query.with_expired().all(), list[User])
+    assert_type(rom.util.expire(User, limit=5), int)
     assert_type(query.cached_result(30), str)
     assert_type(query.iter_result(), Iterator[User])
     assert_type(User.does_not_startwith('name', ['a']), Iterator[User])
@@ -113,3 +120,8 @@ async def async_sessions() -> None:
         assert_type(await s.upsert(User, {'age': 1}, name='Ann'), tuple[User, bool])
         assert_type(s.stream(User.query), AsyncIterator[User])
         assert_type(await s.commit(), int)
+        async with rom.aio.Lock(User, 'x', 1, 1) as lock:
+            assert_type(lock, rom.aio.Lock)
+            assert_type(await lock.refresh(), bool)
+        assert_type(rom.aio.refresh_indices(User), AsyncIterator[tuple[int, int]])
+        assert_type(await rom.aio.clean_unsafe_cols(User), tuple[int, int])

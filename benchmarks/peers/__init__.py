@@ -1,0 +1,97 @@
+"""The peers: who is measured, and what each needs to be installed.
+
+A peer's module is imported in its own environment only: see :mod:`benchmarks.worker`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.operations import SMALL_SET
+
+# The same client library for all, so that the differences are not its own.
+CLIENT = ('redis==8.1.0', 'hiredis==3.5.0')
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of those who are measured.
+
+    Attributes:
+        name: of its module here, and of its environment.
+        title: for the report.
+        requires: what pip installs.
+        most: the largest set of users that it is given; what takes hours with a million tells
+            enough with a hundred thousand.
+        most_at_once: the most users that it writes and reads together. Where each costs a trip or
+            several, whether one or ten thousand, a thousand of them are enough.
+        note: what the report says of how it is used.
+    """
+
+    name: str
+    title: str
+    requires: tuple[str, ...]
+    most: int
+    most_at_once: int
+    note: str
+
+
+OURS = 'ours'
+HANDWRITTEN = 'handwritten'
+ROM1 = 'rom1'
+
+PEERS = (
+    Member(
+        OURS,
+        'rom (this)',
+        (*CLIENT, 'msgpack', 'six'),
+        1_000_000,
+        SMALL_SET,
+        'The checkout as it is; all checks on.',
+    ),
+    Member(
+        HANDWRITTEN,
+        'hand-written',
+        CLIENT,
+        1_000_000,
+        SMALL_SET,
+        'redis-py pipelines of a thousand entities, without transactions, that write the very keys '
+        'of rom and check nothing. Getting by id is the pipelined HGETALLs alone: the fields stay '
+        'bytes. Each query is what one would write by hand on these keys, in the trips it takes.',
+    ),
+    Member(
+        ROM1,
+        'rom 1.1.2',
+        (*CLIENT, 'rom==1.1.2'),
+        1_000_000,
+        SMALL_SET,
+        'As its documents say.',
+    ),
+    Member(
+        'walrus',
+        'walrus',
+        (*CLIENT, 'walrus==0.9.8'),
+        100_000,
+        1000,
+        'Sorts with SORT, reads each hit in two trips; has no unique columns (the address is an '
+        'index), and no limit (the rest of the results is not read).',
+    ),
+    Member(
+        'redis_om',
+        'redis-om',
+        (*CLIENT, 'redis-om==1.2.0'),
+        SMALL_SET,
+        SMALL_SET,
+        'HashModel, written in pipelines with add(). It keeps no index of its own: queries and '
+        'look-ups need a server module.',
+    ),
+    Member(
+        'redis_schematics',
+        'redis-schematics',
+        (*CLIENT, 'redis-schematics==0.3.1', 'schematics==2.1.1'),
+        SMALL_SET,
+        1000,
+        'SimpleRedisMixin. It keeps no index: a filter reads everything.',
+    ),
+)
+BY_NAME = {member.name: member for member in PEERS}

@@ -1,0 +1,15 @@
+"""This project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import rom
+from benchmarks.peers.program import Program
+
+ROOT = Path(__file__).resolve().parents[2]
+assert Path(rom.__file__).is_relative_to(ROOT), f'{rom.__file__} is not the rom of this checkout'
+
+
+class Implementation(Program):
+    """rom, as its documents say."""

@@ -1,0 +1,113 @@
+"""One program for two versions of rom: what ran with rom 1.1.2 runs with this project.
+
+Which of them `import rom` finds is up to the environment; `ours` and `rom1` make sure of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import rom
+from benchmarks.data import User
+from benchmarks.peers.base import Clock, Peer, batches, connect
+
+
+class Person(rom.Model):
+    """What every peer declares, in its own way."""
+
+    _namespace = 'user'
+
+    email = rom.Text(required=True, unique=True, prefix=True, suffix=True, keygen=rom.IDENTITY)
+    name = rom.Text(index=True, keygen=rom.FULL_TEXT)
+    city = rom.Text(index=True, keygen=rom.IDENTITY)
+    age = rom.Integer(index=True)
+    score = rom.Float(index=True)
+    created_at = rom.Float(index=True)
+
+
+class Program(Peer):
+    """rom, as its documents say."""
+
+    def use(self, socket: str, db: int) -> None:
+        self.forget()
+        rom.util.CONNECTION = connect(socket, db)
+
+    def forget(self) -> None:
+        rom.session.rollback()
+
+    def number(self, entity: Person) -> int:
+        id: Any = entity.id
+        return int(id) - 1
+
+    def values(self, entity: Person) -> list[Any]:
+        return [getattr(entity, name) for name in User._fields[1:]]
+
+    def load(self, users: Iterable[User]) -> None:
+        for batch in batches(users):
+            for user in batch:
+                Person(**user.columns())
+            rom.session.commit()
+
+    def create(self, users: Sequence[User], clock: Clock) -> None:
+        columns = [user.columns() for user in users]
+        with clock:
+            for values in columns:
+                Person(**values)
+            rom.session.commit()
+
+    def change(self, users: Sequence[User], clock: Clock) -> None:
+        people = Person.get([user.number + 1 for user in users])
+        with clock:
+            for person, user in zip(people, users, strict=True):
+                person.score = user.score
+            rom.session.commit()
+
+    def save_one(self, user: User, clock: Clock) -> None:
+        columns = user.columns()
+        with clock:
+            Person(**columns).save()
+
+    def get_many(self, numbers: Sequence[int], clock: Clock) -> Sequence[Person]:
+        ids = [number + 1 for number in numbers]
+        with clock:
+            return Person.get(ids)
+
+    def read_many(self, numbers: Sequence[int], clock: Clock) -> Sequence[Person]:
+        ids = [number + 1 for number in numbers]
+        with clock:
+            people = Person.get(ids)
+            for person in people:
+                person.email, person.name, person.city, person.age  # noqa: B018
+                person.score, person.created_at  # noqa: B018
+        return people
+
+    def get_one(self, number: int, clock: Clock) -> Any:
+        with clock:
+            return Person.get(number + 1)
+
+    def get_by(self, email: str, clock: Clock) -> Any:
+        with clock:
+            return Person.get_by(email=email)
+
+    def city_and_age(self, city: str, low: int, high: int) -> Sequence[Person]:
+        found = Person.query.filter(city=city, age=(low, high)).order_by('score')
+        return found.limit(0, 20).all()
+
+    def created_range(self, low: float, high: float) -> Sequence[Person]:
+        return Person.query.filter(created_at=(low, high)).all()
+
+    def prefix(self, prefix: str) -> Sequence[Person]:
+        return Person.query.startswith(email=prefix).all()
+
+    def suffix(self, suffix: str) -> Sequence[Person]:
+        return Person.query.endswith(email=suffix).limit(0, 20).all()
+
+    def words(self, first: str, second: str) -> Sequence[Person]:
+        return Person.query.filter(name=first).filter(name=second).all()
+
+    def wide(self, low: int, high: int) -> Sequence[Person]:
+        return Person.query.filter(age=(low, high)).order_by('-score').limit(0, 20).all()
+
+    def latest(self) -> Sequence[Person]:
+        return Person.query.order_by('-created_at').limit(0, 20).all()

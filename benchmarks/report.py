@@ -1,0 +1,323 @@
+"""The page docs/benchmarks.rst, made from results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from textwrap import fill
+
+from benchmarks.operations import OPERATIONS, Operation
+from benchmarks.peers import OURS, PEERS, Member
+from benchmarks.results import Case, Results
+from benchmarks.targets import MILLION, TARGETS, Target
+
+DASH = '–'
+
+_UNITS = ((1e9, 's'), (1e6, 'ms'), (1e3, 'µs'), (1, 'ns'))
+
+
+def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
+    """Write the page.
+
+    Args:
+        results: of a run.
+        page: the file to write.
+        plots: the pictures to show on it.
+    """
+    parts = [
+        _head(results),
+        _warning(results),
+        _targets(results),
+        _bulks(results),
+        _calls(results),
+        _queries(results),
+        _server_side(results),
+        _memory(results),
+        _plots(page, plots),
+        _peers(results),
+    ]
+    page.write_text('\n\n'.join(part for part in parts if part) + '\n', 'utf-8')
+
+
+def _head(results: Results) -> str:
+    facts, versions = results.facts, results.facts['versions']
+    sizes = ', '.join(f'{size:,}' for size in results.sizes)
+    run = fill(
+        f'This run: {facts["date"]}, commit ``{facts["commit"]}``, {facts["server"]}, '
+        f'Python {facts["python"]}, redis-py {versions["redis"]} with hiredis '
+        f'{versions["hiredis"]}, {facts["system"]}, {facts["cores"]} cores; sets of {sizes} '
+        'entities. The samples are in ``docs/benchmarks/samples.json``; '
+        '``scripts/bench --report`` makes this page of them.',
+        100,
+    )
+    return f"""\
+Benchmarks
+==========
+
+Made by ``scripts/bench``; to be made again rather than edited. Absolute times mean nothing: the
+machine may have been doing other things as well. But all peers took turns in one run, so their
+**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds.
+
+{run}
+
+The model: email (unique, prefix, suffix), name (two or three words, full text), city (one of 50,
+identity), age (0 to 99), score and created_at (floats), all indexed. All peers get the same data,
+and their answers are compared with what the data say before anything is timed."""
+
+
+def _warning(results: Results) -> str:
+    """What to say of a run that is not the whole."""
+    if results.sizes[-1] >= MILLION:
+        return ''
+    return """\
+**A quick run:** no set of a million, and few rounds. It shows that all works and roughly where
+things stand; the table of what must be reached is that of a whole run."""
+
+
+# The goals.
+
+
+def _targets(results: Results) -> str:
+    rows = [_target_row(results, target) for target in TARGETS]
+    reached = sum(row[3] == 'reached' for row in rows)
+    missed = sum(row[3].startswith('**missed**') for row in rows)
+    rest = len(rows) - reached - missed
+    lead = f'{reached} reached, {missed} missed, {rest} not measured in this run.'
+    return _section(
+        'What must be reached',
+        lead,
+        _table(('what', 'goal', 'measured', ''), rows, '46 14 26 14'),
+    )
+
+
+def _target_row(results: Results, target: Target) -> list[str]:
+    goal = f'{"at least" if target.at_least else "at most"} {_short(target.goal)}{target.unit}'
+    found = target.measure(results)
+    if found is None:
+        return [target.what, goal, DASH, 'not measured']
+    value = f'{_short(found.value)}{target.unit}' + (f' ({found.where})' if found.where else '')
+    if target.is_reached(found):
+        return [target.what, goal, value, 'reached']
+    return [target.what, goal, value, f'**missed** by {_short(target.missed_by(found))}×']
+
+
+# Times.
+
+
+def _bulks(results: Results) -> str:
+    members = _present(results)
+    rows = []
+    for operation in _measured(results, 'bulk'):
+        for count in operation.counts:
+            case = Case(operation.name, count)
+            if results.time(OURS, case) is not None:
+                rows.append(
+                    [f'{operation.title}: {count:,}', *_cells(results, members, case, count)]
+                )
+    lead = (
+        'Time an entity, of so many at once; in brackets, how many times as long as rom takes. '
+        'Peers that take a trip or more for each entity were given a thousand at most.'
+    )
+    return _section('Many at once', lead, _times_table(members, rows))
+
+
+def _calls(results: Results) -> str:
+    members = _present(results)
+    rows = [
+        [operation.title, *_cells(results, members, Case(operation.name, operation.counts[0]))]
+        for operation in _measured(results, 'calls')
+    ]
+    lead = 'Time of a call, with 10,000 entities there (or 1,000: see above).'
+    return _section('One at a time', lead, _times_table(members, rows))
+
+
+def _queries(results: Results) -> str:
+    members = [m for m in _present(results) if any(
+        results.time(m.name, Case(operation.name, size)) is not None
+        for operation in OPERATIONS if operation.kind == 'query'
+        for size in results.sizes
+    )]  # fmt: skip
+    rows = [
+        [f'{operation.title}: {size:,}', *_cells(results, members, Case(operation.name, size))]
+        for operation in _measured(results, 'query')
+        for size in results.sizes
+    ]
+    lead = 'Time of a query that returns entities, with so many there.'
+    return _section('Queries', lead, _times_table(members, rows))
+
+
+def _measured(results: Results, kind: str) -> Iterator[Operation]:
+    names = {case.operation for case in results.samples.get(OURS, {})}
+    for operation in OPERATIONS:
+        if operation.kind == kind and operation.name in names:
+            yield operation
+
+
+def _present(results: Results) -> list[Member]:
+    """Those who are in the results; who was not installed has a column of dashes."""
+    return [member for member in PEERS if member.name in results.dashes]
+
+
+def _cells(
+    results: Results, members: Iterable[Member], case: Case, count: int = 1
+) -> Iterator[str]:
+    for member in members:
+        time = results.time(member.name, case)
+        if time is None:
+            yield DASH
+            continue
+        ratio = results.ratio(member.name, OURS, case)
+        beside = '' if member.name == OURS or ratio is None else f' ({_short(ratio)}×)'
+        yield duration(time / count) + beside
+
+
+def _times_table(members: Sequence[Member], rows: Sequence[Sequence[str]]) -> str:
+    first = 34
+    others = (100 - first) // max(len(members), 1)
+    widths = ' '.join([str(first), *[str(others)] * len(members)])
+    return _table(['', *(member.title for member in members)], rows, widths)
+
+
+# What is exact, or nearly so.
+
+
+def _server_side(results: Results) -> str:
+    rows = []
+    checks = results.checks
+    members = _present(results)
+    for operation in OPERATIONS:
+        cases = [case for case in checks.get(OURS, {}) if case.operation == operation.name]
+        if cases:
+            case = max(cases, key=lambda case: case.size)
+            title = (
+                f'{operation.title}: {case.size:,}'
+                if operation.kind != 'calls'
+                else operation.title
+            )
+            rows.append([title, *(_check(checks.get(m.name, {}).get(case)) for m in members)])
+    lead = (
+        'Trips; changes to the data, if a query makes any; and the longest time that one command '
+        'held the server. (The last is a time, and the longest of a few; the others are exact.)'
+    )
+    return _section('Trips, writes and the server', lead, _times_table(members, rows))
+
+
+def _check(found: dict[str, int | None] | None) -> str:
+    if found is None:
+        return DASH
+    trips, writes, longest = found['trips'], found['writes'], found['longest'] or 0
+    parts = [] if trips is None else [f'{trips:,} trip' + 's' * (trips != 1)]
+    if writes:
+        parts.append(f'**{writes:,} writes**')
+    parts.append(_held(longest))
+    return ', '.join(parts)
+
+
+def _held(longest: int) -> str:
+    """Microseconds of the longest command; 0: none was long enough to be noted."""
+    if longest >= 100:
+        return f'{longest / 1000:.1f} ms'
+    return '< 0.1 ms' if longest else '< 1 ms'
+
+
+def _memory(results: Results) -> str:
+    members = _present(results)
+    rows = [
+        [f'bytes an entity, of {size:,}', *_bytes(results, members, size)] for size in results.sizes
+    ]
+    rows += [
+        [f'time an entity to load {size:,}', *_loads(results, members, size)]
+        for size in results.sizes
+    ]
+    lead = "The server's memory, and the first load, which is timed once."
+    imports = ''
+    ratio = results.import_ratio('rom', 'redis')
+    if ratio is not None:
+        imports = f'Importing rom takes {_short(ratio)} times as long as importing redis.'
+    return '\n\n'.join(
+        part
+        for part in (_section('Memory and loading', lead, _times_table(members, rows)), imports)
+        if part
+    )
+
+
+def _bytes(results: Results, members: Iterable[Member], size: int) -> Iterator[str]:
+    ours = results.memory.get(OURS, {}).get(size)
+    for member in members:
+        found = results.memory.get(member.name, {}).get(size)
+        if found is None:
+            yield DASH
+        elif member.name == OURS or not ours:
+            yield f'{found:,.0f}'
+        else:
+            yield f'{found:,.0f} ({_short(found / ours)}×)'
+
+
+def _loads(results: Results, members: Iterable[Member], size: int) -> Iterator[str]:
+    for member in members:
+        found = results.loads.get(member.name, {}).get(size)
+        yield DASH if found is None else duration(found)
+
+
+def _plots(page: Path, plots: Sequence[Path]) -> str:
+    images = '\n\n'.join(
+        f'.. image:: {plot.relative_to(page.parent).as_posix()}\n   :alt: {plot.stem}'
+        for plot in plots
+    )
+    return _section('Cost against size', 'Both axes are logarithmic.', images) if plots else ''
+
+
+def _peers(results: Results) -> str:
+    lines = []
+    for member in _present(results):
+        lines.append(f'{member.title}\n{_indented(member.note)}')
+        reasons: dict[str, list[str]] = {}
+        for operation, reason in results.dashes[member.name].items():
+            reasons.setdefault(reason, []).append(operation)
+        for reason, operations in reasons.items():
+            names = ', '.join(f'``{name}``' for name in operations if name)
+            lines.append(_indented(f'{DASH} {names + ": " if names else ""}{reason}.'))
+    lead = 'And what a dash means.'
+    return _section('The peers', lead, '\n\n'.join(lines))
+
+
+# Words and tables.
+
+
+def duration(ns: float) -> str:
+    """A time, with three digits.
+
+    >>> duration(1234), duration(45_600_000), duration(12)
+    ('1.23 µs', '45.6 ms', '12 ns')
+    """
+    for size, unit in _UNITS:
+        if ns >= size:
+            return f'{_short(ns / size)} {unit}'
+    return '0'
+
+
+def _short(number: float) -> str:
+    """Three digits, no exponent.
+
+    >>> _short(1234.5), _short(12.34), _short(0.6543), _short(8.0)
+    ('1,234', '12.3', '0.654', '8')
+    """
+    if number >= 100 or number == int(number):
+        return f'{number:,.0f}'
+    return f'{number:.3g}'
+
+
+def _indented(text: str) -> str:
+    return fill(text, 100, initial_indent='    ', subsequent_indent='    ')
+
+
+def _section(title: str, lead: str, body: str) -> str:
+    return f'{title}\n{"-" * len(title)}\n\n{fill(lead, 100)}\n\n{body}'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: str) -> str:
+    lines = ['.. list-table::', '   :header-rows: 1', f'   :widths: {widths}', '']
+    for row in [head, *rows]:
+        for number, cell in enumerate(row):
+            lines.append(f'   {"*" if number == 0 else " "} - {cell}'.rstrip())
+    return '\n'.join(lines)

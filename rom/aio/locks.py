@@ -1,0 +1,153 @@
+"""Locks that programs on several machines share, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rom.aio.clients import Client, client_of, driver_on
+from rom.aio.finishing import finished, patiently, start
+from rom.exceptions import ORMError
+from rom.locks import checked_entity
+from rom.model import Model
+from rom.ops.locks import Claim
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Lock(Claim):
+    """A lock that one holder has at a time, and loses when it does not refresh it in time.
+
+    The same as :class:`rom.util.Lock`, and each keeps the other out. A lock is one holder: tasks
+    that shall keep each other out make one each.
+
+    A task that is cancelled gives the lock back, also one that was about to get it; it waits at
+    most a second for the server to say so, and goes on trying after that.
+
+    Args:
+        conn: an asyncio client; or a model or an entity, whose client it is; or a sync client,
+            whose server it is.
+        lockname: what is locked; the key is ``lock:`` and this name.
+        acquire_timeout: how long to wait for it, in seconds; 0: one try.
+        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+
+    Raises:
+        DataRaceError: (``async with``) another has it, and did not give it back in time.
+        InvalidOperation: the times make no sense.
+
+    Example::
+
+        async with rom.aio.Lock(User, 'nightly-report', acquire_timeout=1, lock_timeout=60) as lock:
+            async for user in s.stream(User.query):
+                await report(user)
+                await lock.refresh()
+    """
+
+    def __init__(
+        self, conn: Any, lockname: str | bytes, acquire_timeout: float, lock_timeout: float
+    ) -> None:
+        super().__init__(lockname, acquire_timeout, lock_timeout)
+        self.conn: Client = conn if hasattr(conn, 'execute_command') else client_of(conn)
+        self._is_held = False
+
+    async def acquire(self) -> bool:
+        """Take the lock, waiting for it if need be; False if another keeps it all that time.
+
+        Who has it already holds it from now on for the whole time again.
+
+        Example::
+
+            if await lock.acquire():
+                ...
+        """
+        pauses = self._pauses()
+        while not await self._try():
+            pause = next(pauses, None)
+            if pause is None:
+                return False
+            await asyncio.sleep(pause)
+        return True
+
+    async def refresh(self) -> bool:
+        """Hold the lock for the whole time again, from now on; False if it is ours no more.
+
+        Example::
+
+            await lock.refresh()
+        """
+        self._is_held = await self._step('refresh')
+        return self._is_held
+
+    async def release(self) -> bool:
+        """Give the lock back; False if it was ours no more.
+
+        Example::
+
+            await lock.release()
+        """
+        self._is_held = False
+        return await finished(self._step('release'))
+
+    async def _try(self) -> bool:
+        step = start(self._step('acquire'))
+        try:
+            self._is_held = await asyncio.shield(step)
+        except asyncio.CancelledError:
+            # Who had it before this try goes on having it.
+            if not self._is_held:
+                await patiently(start(self._give_back(step)))
+            raise
+        return self._is_held
+
+    async def _give_back(self, step: asyncio.Task[bool]) -> None:
+        """Release what a try to acquire may have brought, once it is known."""
+        await asyncio.wait([step])
+        if step.cancelled() or step.exception() is not None or step.result():
+            with contextlib.suppress(ORMError):
+                await self._step('release')
+
+    async def _step(self, what: str) -> bool:
+        driver = await driver_on(self.conn)
+        return await driver.run(self._operation(what))
+
+    async def __aenter__(self) -> Self:
+        if not await self.acquire():
+            raise self._refusal()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.release()
+
+
+class EntityLock(Lock):
+    """A lock on one entity. It keeps out others that take the same lock, not those that save.
+
+    Args:
+        entity: what is locked; a new one gets its id when the lock is acquired.
+        acquire_timeout: how long to wait for it, in seconds; 0: one try.
+        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+
+    Example::
+
+        async with rom.aio.EntityLock(user, 1, 10):
+            ...
+    """
+
+    def __init__(self, entity: Model, acquire_timeout: float, lock_timeout: float) -> None:
+        self._entity = checked_entity(entity)
+        super().__init__(entity, entity._key, acquire_timeout, lock_timeout)
+
+    async def _step(self, what: str) -> bool:
+        entity = self._entity
+        if entity._id is None and entity._session.is_async:
+            await entity._session.take_ids(entity)
+        self._name(entity._pk)
+        return await super()._step(what)

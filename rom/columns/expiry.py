@@ -1,0 +1,73 @@
+"""The column that says when an entity expires."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rom.columns.temporal import DateTime
+
+if TYPE_CHECKING:
+    from rom.columns.holder import Holder
+
+Moment = dt.datetime | dt.timedelta
+
+
+class ExpireAt(DateTime):
+    """When an entity expires: a `DateTime` with an index, at most one in a model.
+
+    From that moment on, by the server's clock, reads and queries no longer find the entity, its
+    unique values can be taken by others, and it is written only with ``save(force=True)``. Its row
+    stays until :func:`rom.util.expire` removes it. An entity without a value never expires.
+
+    A `datetime.timedelta` that is set means so long from now, by this program's clock.
+
+    Args:
+        required: a value must be there when an entity is made or saved.
+        default: the value of a new entity that is given none: a datetime, a timedelta, or a
+            function without arguments that makes one.
+
+    Raises:
+        ColumnError: a model has two of them.
+
+    Example::
+
+        class Login(rom.Model):
+            token = rom.Text(required=True, unique=True)
+            expire_at = rom.ExpireAt(default=datetime.timedelta(days=7))
+    """
+
+    kind = 'a datetime or a timedelta'
+
+    def __init__(
+        self,
+        required: bool = False,
+        default: Moment | Callable[[], Moment] | None = None,
+    ) -> None:
+        super().__init__(required, default, index=True)  # type: ignore[arg-type]
+
+    def check(self, value: Any) -> dt.datetime:
+        if not isinstance(value, dt.timedelta):
+            return super().check(value)
+        try:
+            return dt.datetime.now(dt.UTC).replace(tzinfo=None) + value
+        except OverflowError:
+            self.refuse(value, 'is out of range: from now on, it ends beyond the years 1 to 9999')
+
+    def is_past(self, raw: bytes | None) -> bool:
+        """Whether a stored value is past by this program's clock. The server's clock decides."""
+        try:
+            return raw is not None and float(raw) <= time.time()
+        except ValueError:
+            return False
+
+    def _read(self, entity: Holder) -> dt.datetime | None:
+        # The default is for new entities: one that is stored without a value never expires.
+        if self.name in entity._stored:
+            return super()._read(entity)
+        return entity._values.setdefault(self.name, None)
+
+    def __set__(self, entity: Holder, value: Moment | None) -> None:
+        entity._set(self.name, self.prepare(entity, value))

@@ -1,0 +1,151 @@
+"""Lines: a connection that a thread keeps, for calls that are one command and its reply.
+
+The client library takes a connection from its pool for each command, looks whether it is well,
+counts, and gives it back: that takes several times as long as a small command itself. A thread that
+keeps one saves all that. Where a kept connection turns out to be broken, the client library does
+the command again in its own way, with its retries; whatever rom sends may be sent twice.
+
+A line is kept only where nobody could miss it or the client's own way: on a plain pool that has
+plenty of connections, of a client that repeats commands, whose `execute_command` is its own, with
+no metrics collected.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import redis
+
+#: Of a pool's connections, threads may keep one in so many.
+SHARE: Final = 4
+
+_EXECUTE: Final = redis.Redis.execute_command
+_BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
+
+
+def _collects_metrics() -> bool:
+    """The program has the client library count and time its commands."""
+    manager = _observer().get_provider_manager()
+    return manager is not None and bool(manager.config.enabled_telemetry)
+
+
+try:
+    from redis.observability.providers import get_observability_instance as _observer
+except ImportError:  # the client library is older than its metrics
+
+    def _collects_metrics() -> bool:
+        return False
+
+
+def _give_back(pool: weakref.ref[Any], connection: Any) -> None:
+    found = pool()
+    if found is not None:
+        found.release(connection)
+
+
+class Line:
+    """One connection, kept by one thread.
+
+    Args:
+        pool: where it is taken from, and goes back to when its thread ends.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pid = os.getpid()
+        self._is_busy = False
+        self._connection: Any = pool.get_connection()
+        # The pool is not held: it lives as long as its client does.
+        self._end: Callable[[], object] = weakref.finalize(
+            self, _give_back, weakref.ref(pool), self._connection
+        )
+
+    @property
+    def is_free(self) -> bool:
+        """It can be used: no signal handler interrupts a command, no fork has doubled it."""
+        return not self._is_busy and self._pid == os.getpid()
+
+    def call(self, args: tuple[Any, ...]) -> Any:
+        """Send a command and read its reply, as bytes.
+
+        Raises:
+            redis.exceptions.RedisError: no connection, or the server's error.
+        """
+        connection, self._is_busy = self._connection, True
+        try:
+            connection.send_command(*args)
+            return connection.read_response(disable_decoding=True)
+        finally:
+            self._is_busy = False
+            if connection.should_reconnect():
+                connection.disconnect()
+
+    def drop(self) -> None:
+        """Give the connection up."""
+        with suppress(*_BROKEN):
+            self._connection.disconnect()
+        self._end()
+
+
+class _Kept(threading.local):
+    """The lines of one thread, by pool."""
+
+    def __init__(self) -> None:
+        self.lines: weakref.WeakKeyDictionary[Any, Line] = weakref.WeakKeyDictionary()
+
+
+_kept = _Kept()
+
+
+def call(client: redis.Redis, args: tuple[Any, ...]) -> Any:
+    """What the client answers to a command, whose reply needs no conversion, as bytes.
+
+    Raises:
+        redis.exceptions.RedisError: no connection after all retries, or the server's error.
+    """
+    line = _line(client)
+    if line is not None:
+        try:
+            return line.call(args)
+        except _BROKEN:
+            # It may have been idle for too long, or the server was restarted.
+            _kept.lines.pop(client.connection_pool, None)
+            line.drop()
+    execute: Any = client.execute_command
+    return execute(*args, NEVER_DECODE=True)
+
+
+def _line(client: redis.Redis) -> Line | None:
+    """The thread's line to a client's server, if it may have one."""
+    pool = getattr(client, 'connection_pool', None)
+    if type(pool) is not redis.ConnectionPool or client.connection is not None:
+        return None
+    if getattr(pool, 'cache', None) is not None:
+        return None  # its connections look into it
+    if type(client).execute_command is not _EXECUTE or _collects_metrics():
+        return None
+    retry = client.get_retry()
+    if retry is None or not retry.get_retries():
+        return None  # whoever wants no command repeated gets none repeated
+    line = _kept.lines.get(pool)
+    if line is None:
+        return _new_line(pool)
+    if line.is_free:
+        return line
+    if line._pid != os.getpid():
+        del _kept.lines[pool]  # the parent's; that connection is its own
+    return None
+
+
+def _new_line(pool: Any) -> Line | None:
+    if len(getattr(pool, '_in_use_connections', ())) * SHARE >= pool.max_connections:
+        return None
+    try:
+        line = _kept.lines[pool] = Line(pool)
+    except _BROKEN:
+        return None
+    return line

@@ -1,0 +1,17 @@
+"""Small active records, as repocket had them, on the data that it stored.
+
+>>> from rom.repocket import ActiveRecord, attributes
+>>> class Project(ActiveRecord):
+...     name = attributes.Unicode()
+>>> project = Project.create(name='rom')
+>>> Project.objects.get(id=project.id).name
+'rom'
+"""
+
+from rom.repocket import attributes, errors
+from rom.repocket.connecting import configure
+from rom.repocket.record import ActiveRecord
+from rom.repocket.registry import MODELS
+from rom.repocket.resultset import ResultSet
+
+__all__ = ['ActiveRecord', 'MODELS', 'ResultSet', 'attributes', 'configure', 'errors']

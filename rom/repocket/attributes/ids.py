@@ -1,0 +1,44 @@
+"""Ids."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from rom import columns
+from rom.encoding.keygens import IDENTITY
+from rom.repocket.attributes.base import Attribute, text_from
+
+
+class UUID(Attribute):
+    """A UUID."""
+
+    base_type = uuid.UUID
+    empty = None
+    has_null_words = True
+
+    def _cast(self, value: Any) -> uuid.UUID:
+        if isinstance(value, uuid.UUID):
+            return value
+        if isinstance(value, (str, bytes)):
+            return uuid.UUID(text_from(value))
+        self.refuse(value, 'a UUID, or one written out')
+
+    def _write(self, value: uuid.UUID) -> bytes:
+        return str(value).encode('ascii')
+
+    def _read(self, text: bytes) -> uuid.UUID:
+        return uuid.UUID(text_from(text))
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Text(index=True, keygen=IDENTITY)
+
+    def indexed(self, value: Any) -> Any:
+        return str(value)
+
+
+class AutoUUID(UUID):
+    """The id of a record: a new one has a UUID of its own at once, by ``uuid.uuid1``."""
+
+    def missing(self) -> Any:
+        return uuid.uuid1() if self.default is None else super().missing()

@@ -1,0 +1,95 @@
+"""Numbers."""
+
+from __future__ import annotations
+
+import decimal
+from typing import Any
+
+from rom import columns
+from rom.repocket.attributes.base import Attribute, text_from
+
+
+class Integer(Attribute):
+    """A whole number of any size."""
+
+    base_type = int
+    empty = 0
+    is_ordered = True
+
+    def _cast(self, value: Any) -> int:
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, (str, bytes)):
+            return int(value)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        self.refuse(value, 'a whole number')
+
+    def _write(self, value: int) -> bytes:
+        return b'%d' % value
+
+    def _read(self, text: bytes) -> int:
+        return int(text.rstrip(b'L'))
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Integer(index=True)
+
+
+class Float(Attribute):
+    """A number with a fraction."""
+
+    base_type = float
+    empty = 0.0
+    is_ordered = True
+
+    def _cast(self, value: Any) -> float:
+        if isinstance(value, (int, float, str, bytes)):
+            return float(value)
+        self.refuse(value, 'a number')
+
+    def _write(self, value: float) -> bytes:
+        return repr(value).encode('ascii')
+
+    def _read(self, text: bytes) -> float:
+        return float(text)
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Float(index=True)
+
+    def identity(self, value: float) -> bytes:
+        return self._write(value + 0.0)  # -0.0 is equal to 0.0
+
+
+class Decimal(Attribute):
+    """A decimal number, with all its digits. No float is taken: it seldom is what it says."""
+
+    base_type = decimal.Decimal
+    empty = decimal.Decimal('0')
+    is_ordered = True
+
+    def _cast(self, value: Any) -> decimal.Decimal:
+        if isinstance(value, (decimal.Decimal, int)):
+            return decimal.Decimal(value)
+        if isinstance(value, (str, bytes)):
+            return decimal.Decimal(text_from(value))
+        self.refuse(value, 'a Decimal, an int, or text of digits; write a float as text')
+
+    def _write(self, value: decimal.Decimal) -> bytes:
+        return str(value).encode('ascii')
+
+    def _read(self, text: bytes) -> decimal.Decimal:
+        return decimal.Decimal(text_from(text))
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Decimal(index=True)
+
+    def identity(self, value: decimal.Decimal) -> bytes:
+        if not value.is_finite():
+            return self._write(value)
+        sign, digits, exponent = value.as_tuple()
+        assert isinstance(exponent, int)
+        digits_only = ''.join(map(str, digits)).lstrip('0')
+        bare = digits_only.rstrip('0')
+        if not bare:
+            return b'0'
+        return f'{"-" * sign}{bare}E{exponent + len(digits_only) - len(bare)}'.encode('ascii')

@@ -1,0 +1,104 @@
+"""Pointers to other records."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from rom import columns
+from rom.encoding.keygens import IDENTITY
+from rom.encoding.text import as_bytes
+from rom.repocket.attributes.base import Attribute, text_from
+from rom.repocket.errors import RepocketActiveRecordDefinitionError
+from rom.repocket.keys import PREFIX, Reference, name_of
+from rom.repocket.registry import MODELS
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rom.repocket.record import ActiveRecord
+
+
+class Pointer(Attribute):
+    """A record of another model. Its key is stored, and the record is read when it is asked for.
+
+    The methods of the attribute itself (``cast`` and the others) know the reference and nothing of
+    a server: they take a record, a key, or an id, and return a :class:`Reference`.
+
+    Args:
+        to_model: the other model.
+        null: None is a value of it.
+
+    Example::
+
+        project = attributes.Pointer(Project)
+    """
+
+    empty = None
+    has_null_words = True
+
+    def __init__(
+        self,
+        to_model: type[ActiveRecord],
+        null: bool = False,
+        *,
+        index: bool = False,
+        unique: bool = False,
+    ) -> None:
+        super().__init__(null, index=index, unique=unique)
+        if not hasattr(to_model, '_layout'):
+            raise RepocketActiveRecordDefinitionError(
+                f'Pointer({to_model!r}): it points to a model, a subclass of ActiveRecord'
+            )
+        self.to_model = to_model
+        self.base_type = to_model  # type: ignore[misc]
+
+    @classmethod
+    def plain(cls) -> Self:
+        pointer = cls.__new__(cls)
+        Attribute.__init__(pointer)
+        pointer.to_model = None  # type: ignore[assignment]
+        return pointer
+
+    def _cast(self, value: Any) -> Reference:
+        reference = self._reference(value)
+        model = MODELS.get(reference.name)
+        if (
+            model is not None
+            and self.to_model is not None
+            and not _is_kind_of(model, self.to_model)
+        ):
+            self.refuse(value, f'a {self.to_model.__name__}')
+        return reference
+
+    def _reference(self, value: Any) -> Reference:
+        if isinstance(value, Reference):
+            return value
+        if hasattr(type(value), '_layout'):
+            return Reference(name_of(type(value)), value._id)
+        if isinstance(value, (str, bytes)) and text_from(value).startswith(PREFIX + ':'):
+            return Reference.parse(text_from(value))
+        if isinstance(value, (str, bytes, uuid.UUID)) and self.to_model is not None:
+            id = value if isinstance(value, uuid.UUID) else uuid.UUID(text_from(value))
+            return Reference(name_of(self.to_model), id)
+        self.refuse(value, f'a {self.to_model.__name__ if self.to_model else "record"}')
+
+    def _write(self, value: Reference) -> bytes:
+        return as_bytes(value.key)
+
+    def _read(self, text: bytes) -> Reference:
+        return Reference.parse(text.decode('utf-8'))
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Text(index=True, keygen=IDENTITY)
+
+    def comparable(self, value: Reference) -> str:
+        return value.key
+
+    def indexed(self, value: Any) -> Any:
+        return value.key
+
+
+def _is_kind_of(model: type, wanted: type) -> bool:
+    """Whether it is one, or was one before its class was declared again, as in a shell."""
+    return issubclass(model, wanted) or name_of(model) == name_of(wanted)  # type: ignore[arg-type]

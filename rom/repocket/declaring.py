@@ -1,0 +1,123 @@
+"""The metaclass: a class body, checked, becomes a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rom.exceptions import InvalidColumnValue
+from rom.repocket.attributes import Attribute, AutoUUID
+from rom.repocket.errors import RepocketActiveRecordDefinitionError
+from rom.repocket.keys import name_of
+from rom.repocket.layout import Layout, is_id
+from rom.repocket.objects import Objects
+from rom.repocket.registry import MODELS
+
+if TYPE_CHECKING:
+    from rom.repocket.record import ActiveRecord
+
+
+class ModelType(type):
+    """Makes models of classes.
+
+    Raises:
+        RepocketActiveRecordDefinitionError: see the functions below.
+    """
+
+    _layout: Layout
+    objects: Objects[Any]
+
+    def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> None:
+        super().__init__(name, bases, body)
+        base = next((base for base in cls.__mro__[1:] if isinstance(base, ModelType)), None)
+        if base is None:
+            return
+        attributes = _inherited(cls)
+        _check_names(name, attributes, _root(cls))
+        primary = _primary(cls, attributes)
+        attributes = {primary: attributes[primary], **attributes}
+        cls._layout = Layout(name, name_of(cls), attributes, primary)  # type: ignore[arg-type]
+        _check_defaults(cls._layout)
+        cls.objects = Objects(cls)
+        for stream in cls._layout.streams:
+            _add_append(cls, stream)
+        MODELS[cls._layout.name] = cls  # type: ignore[assignment]
+
+
+def _root(cls: type) -> type:
+    return next(base for base in reversed(cls.__mro__) if isinstance(base, ModelType))
+
+
+def _inherited(cls: type) -> dict[str, Attribute]:
+    """The attributes, bases first. What a subclass calls by another's name takes its place."""
+    found: dict[str, Attribute] = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, Attribute):
+                found[name] = value
+            else:
+                found.pop(name, None)
+    return found
+
+
+def _check_names(model: str, attributes: dict[str, Attribute], root: type) -> None:
+    for name in attributes:
+        if name.startswith('_') or hasattr(root, name) or name == 'objects':
+            raise RepocketActiveRecordDefinitionError(
+                f'{model}.{name}: records have something of that name already; choose another'
+            )
+
+
+def _check_defaults(layout: Layout) -> None:
+    for name, attribute in layout.attributes.items():
+        if not callable(attribute.default):
+            try:
+                layout.missing(name)
+            except InvalidColumnValue as error:
+                raise RepocketActiveRecordDefinitionError(str(error)) from None
+
+
+def _primary(cls: type, attributes: dict[str, Attribute]) -> str:
+    """The name of the id; where there is none, one is made.
+
+    Raises:
+        RepocketActiveRecordDefinitionError: there are several; or `id` is something else.
+    """
+    found = [name for name, attribute in attributes.items() if is_id(attribute)]
+    if len(found) > 1:
+        raise RepocketActiveRecordDefinitionError(
+            f'{cls.__name__} has {len(found)} AutoUUIDs ({", ".join(found)}); keep one'
+        )
+    if found:
+        return found[0]
+    if 'id' in attributes:
+        raise RepocketActiveRecordDefinitionError(
+            f'{cls.__name__}.id is no AutoUUID, and a record needs one: declare '
+            'id = attributes.AutoUUID(), and call the other attribute something else'
+        )
+    made = AutoUUID()
+    made.__set_name__(cls, 'id')
+    cls.id = made  # type: ignore[attr-defined]
+    attributes['id'] = made
+    return 'id'
+
+
+def _add_append(cls: type, stream: str) -> None:
+    """The method that appends to a stream, unless the program wrote one itself."""
+    name = f'append_{stream}'
+    existing = getattr(cls, name, None)
+    if isinstance(existing, Attribute):
+        raise RepocketActiveRecordDefinitionError(
+            f'{cls.__name__}.{name}: that is what appends to {stream}; choose another name'
+        )
+    if existing is None:
+        setattr(cls, name, _append_to(stream, name))
+
+
+def _append_to(stream: str, name: str) -> Callable[[ActiveRecord, Any], str]:
+    def append(self: ActiveRecord, data: Any) -> str:
+        return self._append(stream, data)
+
+    append.__name__ = name
+    append.__doc__ = f'Append bytes to ``{stream}``, at once; returns its key.'
+    return append

@@ -1,0 +1,153 @@
+"""Reading records: by id, by a unique value, all of a model; and their streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rom.encoding.text import as_text
+from rom.encoding.wire import pack
+from rom.exceptions import CorruptRowError
+from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.repocket.keys import as_id, pattern_of
+from rom.repocket.layout import Layout
+
+# Rows in one call of the script, and such calls in one trip.
+PAGE = 1000
+_PAGES = 20
+# Keys that the server looks at in one step of a scan: a millisecond or two.
+_SCANNED = 5000
+
+
+@dataclass(slots=True)
+class Found:
+    """Records that were read.
+
+    Attributes:
+        rows: ids, and hashes.
+        broken: ids whose key holds no hash.
+    """
+
+    rows: list[tuple[bytes, dict[str, bytes]]] = field(default_factory=list)
+    broken: list[bytes] = field(default_factory=list)
+
+    def take(self, layout: Layout, reply: Sequence[Any]) -> None:
+        """Add what a script brought."""
+        ids, values, broken = reply
+        names = tuple(layout.fields)
+        width = len(names)
+        for at, id in enumerate(ids):
+            pairs = zip(names, values[at * width : (at + 1) * width], strict=True)
+            self.rows.append((id, {name: raw for name, raw in pairs if raw is not None}))
+        self.broken += broken
+
+
+def unreadable(layout: Layout, id: bytes) -> CorruptRowError:
+    """The error for a record's key that holds something other than a hash."""
+    return _not(layout, as_text(layout.key(id)), 'a hash, the record')
+
+
+def no_string(layout: Layout, key: bytes) -> CorruptRowError:
+    """The error for a stream's key that holds something other than a string."""
+    return _not(layout, as_text(key), 'a string, the stream')
+
+
+def no_index(layout: Layout, raw: bytes) -> CorruptRowError:
+    """The error for an index's key that holds something of another type."""
+    key = as_text(raw)
+    return CorruptRowError(
+        f'{key} should be an index of {layout.model}, and holds something of another type; look at '
+        f'it with TYPE {key}, delete or rename it, and call {layout.model}.objects.reindex()',
+        key=key,
+    )
+
+
+def _not(layout: Layout, key: str, what: str) -> CorruptRowError:
+    return CorruptRowError(
+        f'{key} should hold {what} of a {layout.model}, and holds something else; '
+        f'look at it with TYPE {key}, and delete or rename it',
+        key=key,
+    )
+
+
+def load(layout: Layout, ids: Sequence[bytes]) -> Operation[Found]:
+    """The records that exist of these ids, in the order asked; many pages in one trip."""
+    found = Found()
+    for start in range(0, len(ids), PAGE * _PAGES):
+        some = ids[start : start + PAGE * _PAGES]
+        for reply in (yield Pipeline(tuple(pages(layout, some)))):
+            found.take(layout, reply)
+    return found
+
+
+def load_models(wanted: Mapping[Layout, Sequence[bytes]]) -> Operation[dict[Layout, Found]]:
+    """Records of several models, in one trip."""
+    asked = [(layout, page) for layout, ids in wanted.items() for page in pages(layout, ids)]
+    found = {layout: Found() for layout in wanted}
+    replies = yield Pipeline(tuple(page for _, page in asked))
+    for (layout, _), reply in zip(asked, replies, strict=True):
+        found[layout].take(layout, reply)
+    return found
+
+
+def load_unique(layout: Layout, name: str, identity: bytes) -> Operation[Found]:
+    """The record that has a unique value. One trip."""
+    key = layout.schema.keys.unique((name,))
+    found = Found()
+    found.take(layout, (yield _script(layout, {'unique': key, 'values': [identity]})))
+    return found
+
+
+def scan(layout: Layout) -> Operation[Found]:
+    """All records of a model, in no order.
+
+    While the server looks for further keys, it reads the records of those found before, so there
+    are as many trips as there are steps of the scan.
+    """
+    found = Found()
+    known: set[bytes] = set()
+    new: list[bytes] = []
+    cursor: int | None = 0
+    while cursor is not None or new:
+        step = () if cursor is None else (_scanning(layout, cursor),)
+        replies = yield Pipeline((*step, *pages(layout, new)))
+        for reply in replies[len(step) :]:
+            found.take(layout, reply)
+        new = []
+        if step:
+            after, keys = replies[0]
+            cursor = int(after) or None
+            # SCAN may name a key twice.
+            for id in dict.fromkeys(as_id(key[len(layout.head) :]) for key in keys):
+                if id is not None and id not in known:
+                    known.add(id)
+                    new.append(id)
+    return found
+
+
+def _scanning(layout: Layout, cursor: int) -> Command:
+    return Command('SCAN', cursor, 'MATCH', pattern_of(layout.name), 'COUNT', _SCANNED)
+
+
+def pages(layout: Layout, ids: Sequence[bytes]) -> Iterator[Script]:
+    """The calls that read these ids."""
+    for start in range(0, len(ids), PAGE):
+        yield _script(layout, {'ids': list(ids[start : start + PAGE])})
+
+
+def _script(layout: Layout, what: Mapping[str, object]) -> Script:
+    request = {'head': layout.head, 'fields': layout.wire_fields, **what}
+    return Script('load', layout.head, pack(request))
+
+
+def read_streams(layout: Layout, name: str, ids: Sequence[bytes]) -> Operation[list[bytes | None]]:
+    """What the streams of that name of these records hold, in one trip; None for what is none."""
+    keys = [layout.stream(id, name) for id in ids]
+    values, *kinds = yield Pipeline(
+        (Command('MGET', *keys), *(Command('TYPE', key) for key in keys))
+    )
+    return [
+        b'' if value is None and as_text(kind) in ('none', 'string') else value
+        for value, kind in zip(values, kinds, strict=True)
+    ]

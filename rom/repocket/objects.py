@@ -1,0 +1,212 @@
+"""The manager: ``Model.objects``, where records are made and found."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rom.encoding.text import as_bytes
+from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
+from rom.repocket import finding, loading, saving
+from rom.repocket.connecting import run
+from rom.repocket.criteria import criteria_of
+from rom.repocket.resultset import ResultSet
+
+if TYPE_CHECKING:
+    from rom.repocket.layout import Layout
+    from rom.repocket.record import ActiveRecord
+
+R = TypeVar('R', bound='ActiveRecord')
+
+# So many records are looked at without a word.
+_WITHOUT_WARNING = 1000
+
+
+class Objects(Generic[R]):
+    """The records of one model.
+
+    Attributes:
+        model: the model.
+
+    Example::
+
+        User.objects.filter(name='Ann').order_by('-age')
+    """
+
+    def __init__(self, model: type[R]) -> None:
+        self.model = model
+
+    @property
+    def _layout(self) -> Layout:
+        return self.model._layout
+
+    def create(self, **values: Any) -> R:
+        """Make a record and save it.
+
+        Raises:
+            RepocketUnknownField: no such attribute.
+            InvalidColumnValue: a value that is none of its attribute.
+            UniqueKeyViolation: a value must be unique, and is not.
+            RepocketReferenceError: a pointer to a record that was not saved.
+
+        Example::
+
+            User.objects.create(name='Ann')
+        """
+        record = self.model(**values)
+        record.save()
+        return record
+
+    def get(self, id: str | bytes | uuid.UUID | None = None, **more: Any) -> R | None:
+        """The record with this id, or None.
+
+        Raises:
+            QueryError: this is no id, or something else is asked: see `get_by` and `filter`.
+            CorruptRowError: the key holds something other than a record.
+
+        Example::
+
+            User.objects.get(id='7d4a5be6-9d4b-11ee-b962-0242ac120002')
+        """
+        layout = self._layout
+        wanted = more.pop(layout.primary, None) if id is None else id
+        if more or wanted is None:
+            raise QueryError(
+                f'{layout.model}.objects.get takes {layout.primary}=... and nothing else; '
+                'get_by and filter find records by other attributes'
+            )
+        try:
+            raw = as_bytes(str(layout.attributes[layout.primary].cast(wanted)))
+        except InvalidColumnValue as error:
+            raise QueryError(f'{layout.model}.objects.get: {error}') from None
+        found = run(loading.load(layout, [raw]))
+        if found.broken:
+            raise loading.unreadable(layout, raw)
+        records = self._records(found.rows)
+        return records[0] if records else None
+
+    def get_by(self, **value: Any) -> Any:
+        """Records by one attribute that has an index. One trip.
+
+        Returns:
+            Of a unique attribute, the record or None. Of another one, a ResultSet.
+
+        Raises:
+            QueryError: more or fewer than one attribute, or one without an index.
+            CorruptRowError: as for `filter`.
+
+        Example::
+
+            User.objects.get_by(email='ann@example.org')
+        """
+        layout = self._layout
+        if len(value) != 1:
+            raise QueryError(f'{layout.model}.objects.get_by takes one attribute, not {len(value)}')
+        [name] = value
+        attribute = layout.attribute(name)
+        if name == layout.primary:
+            return self.get(value[name])
+        if not (attribute.unique or attribute.index):
+            raise QueryError(
+                f'{layout.model}.objects.get_by({name}=...): it has no index; declare it with '
+                'unique=True or index=True, or use filter'
+            )
+        if not attribute.unique:
+            return self._found(value)
+        [criterion] = criteria_of(layout, value)
+        matches = run(finding.find_unique(layout, criterion))
+        records = self._results(matches.rows, matches.errors)
+        return records[0] if records else None
+
+    def all(self) -> ResultSet[R]:
+        """All records, in no order, read in pages.
+
+        Raises:
+            CorruptRowError: a key holds something other than a record; its ``entities`` are the
+                records.
+
+        Example::
+
+            User.objects.all()
+        """
+        layout = self._layout
+        found = run(loading.scan(layout))
+        errors = [loading.unreadable(layout, id) for id in found.broken]
+        return self._results(found.rows, errors)
+
+    def filter(self, **criteria: Any) -> ResultSet[R]:
+        """The records that meet all criteria, in no order.
+
+        ``name='Ann'`` means equal; ``age__gte=18`` compares, as do ``gt``, ``lt`` and ``lte``. None
+        is found by None only. An attribute with an index answers in one trip, and looks at nothing
+        else. Without one, all records are looked at.
+
+        Raises:
+            RepocketUnknownField: no such attribute.
+            QueryError: a comparison that makes no sense.
+            CorruptRowError: what some records hold cannot be read; its ``entities`` are the others
+                that were found.
+
+        Warns:
+            UserWarning: more than 1,000 records had to be looked at for want of an index.
+
+        Example::
+
+            User.objects.filter(city='Oslo', age__gte=18)
+        """
+        return self._found(criteria)
+
+    def reindex(self) -> int:
+        """Write the index entries of all records, in batches of some hundred.
+
+        For records that were written before their model had the index, or by a program that knows
+        nothing of it. What is right already stays right meanwhile.
+
+        Returns:
+            How many records there are.
+
+        Raises:
+            UniqueKeyViolation: two records have one unique value.
+            CorruptRowError: when all else is done, a key that holds no record.
+
+        Example::
+
+            User.objects.reindex()
+        """
+        return run(saving.reindex(self._layout))
+
+    def _found(self, asked: dict[str, Any]) -> ResultSet[R]:
+        layout = self._layout
+        criteria = criteria_of(layout, asked)
+        if not criteria:
+            return self.all()
+        for criterion in criteria:
+            if criterion.name in layout.streams:
+                raise QueryError(
+                    f'{layout.model}.{criterion.name}: records cannot be found by a ByteStream'
+                )
+        matches = run(finding.find(layout, criteria))
+        if matches.scanned > _WITHOUT_WARNING:
+            warnings.warn(
+                f'{layout.model}.objects.filter({", ".join(asked)}): {matches.scanned} records '
+                'were looked at, for none of these has an index; declare one with index=True',
+                UserWarning,
+                stacklevel=3,
+            )
+        return self._results(matches.rows, matches.errors)
+
+    def _results(
+        self,
+        rows: Iterable[tuple[bytes, dict[str, bytes]]],
+        errors: list[CorruptRowError],
+    ) -> ResultSet[R]:
+        records = self._records(rows)
+        if errors:
+            errors[0].entities = list(records)
+            raise errors[0]
+        return records
+
+    def _records(self, rows: Iterable[tuple[bytes, dict[str, bytes]]]) -> ResultSet[R]:
+        return ResultSet(self.model._loaded(rows))

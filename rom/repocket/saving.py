@@ -1,0 +1,295 @@
+"""Writing records: hash, streams and indexes, in one call of `lua/commit.lua`.
+
+Only the fields that differ are written, and the last writer of a field wins, as with repocket. The
+script compares them with what was known all the same, for the index entries to remove follow from
+the old values: where another writer was there, they are worked out again.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+from rom.encoding.text import as_bytes, as_text
+from rom.encoding.wire import pack
+from rom.exceptions import (
+    EntityDeletedError,
+    InvalidOperation,
+    ServerError,
+    UniqueKeyViolation,
+)
+from rom.ops.batch import REMEMBER, Batch
+from rom.ops.requests import Operation, Script
+from rom.repocket.layout import Layout, Stored
+from rom.repocket.loading import load, no_index, no_string, scan, unreadable
+
+# As for rom's own commits: each further try takes another writer.
+MOST_TRIES = 50
+# Records whose entries are written in one call of the script.
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What is to be written of one record.
+
+    Attributes:
+        id: the record's.
+        stored: its hash as it was last seen; None: it is new.
+        wanted: the fields to write.
+        streams: what streams are to hold, by name.
+        tried: what its streams were to hold in a first save of which no answer came, and which may
+            have been carried out; None: there was none.
+        again: write every index entry, not only those that change.
+    """
+
+    layout: Layout
+    id: uuid.UUID
+    stored: Stored | None
+    wanted: Stored
+    streams: Mapping[str, bytes] = field(default_factory=dict)
+    tried: Mapping[str, bytes] | None = None
+    again: bool = False
+
+    @property
+    def raw_id(self) -> bytes:
+        return as_bytes(str(self.id))
+
+    @property
+    def outcome(self) -> dict[str, bytes]:
+        """The hash afterwards, as far as it is known."""
+        return {**(self.stored or {}), **self.wanted}
+
+
+class _Batch(Batch):
+    """One of records, whose rows' keys do not begin as those of their indexes do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.own_claims: dict[bytes, tuple[list[bytes], list[bytes]]] = {}
+
+
+def new_done_key(layout: Layout) -> bytes:
+    """A key for noting that something was carried out."""
+    return layout.schema.keys.done(secrets.token_hex(8).encode('ascii'))
+
+
+def save(saving: Saving) -> Operation[dict[str, bytes]]:
+    """Write a record; its hash afterwards.
+
+    Raises:
+        UniqueKeyViolation, EntityDeletedError, CorruptRowError, InvalidOperation: nothing was
+            written.
+    """
+    done = new_done_key(saving.layout)
+    for _ in range(MOST_TRIES):
+        status, *details = yield _script(saving.layout, _batch_of(saving), saving, done)
+        if status == b'ok':
+            return saving.outcome
+        if status == b'race':
+            saving = replace(saving, stored=(yield from _fresh(saving)))
+        elif status == b'exists' and saving.tried is not None:
+            # It was carried out, and others may have appended to what it wrote.
+            tried, streams = saving.tried, saving.streams.items()
+            left = {name: data for name, data in streams if tried.get(name) != data}
+            saving = replace(saving, stored=(yield from _fresh(saving)), streams=left)
+        else:
+            _refuse(saving, status, details)
+    raise _too_many_tries(saving.layout, saving.raw_id)
+
+
+def delete(layout: Layout, id: uuid.UUID, stored: Stored) -> Operation[int]:
+    """Delete a record with its streams and index entries; how many keys went.
+
+    Args:
+        layout: the model's.
+        id: the record's.
+        stored: its hash as it was last seen.
+    """
+    saving = Saving(layout, id, stored, {})
+    done = new_done_key(layout)
+    for _ in range(MOST_TRIES):
+        batch = _Batch()
+        batch.deletes.append([layout.key(id), *_expectation(saving, is_all=True)])
+        batch.dropped += [layout.stream(id, name) for name in layout.streams]
+        _write_entries(batch, saving, {})
+        status, *details = yield _script(layout, batch, saving, done, tell=True)
+        if status == b'ok':
+            told: bytes = details[0]
+            return told.count(b'1')
+        if status != b'race':
+            _refuse(saving, status, details)
+        saving = replace(saving, stored=(yield from _fresh(saving)))
+    raise _too_many_tries(layout, saving.raw_id)
+
+
+def append(layout: Layout, id: uuid.UUID, name: str, data: bytes) -> Operation[int]:
+    """Append to a stream, once; how long it is then.
+
+    Raises:
+        EntityDeletedError: there is no such record.
+        CorruptRowError: the key holds no string.
+    """
+    done = new_done_key(layout)
+    request = {'row': layout.key(id), 'data': data, 'done': done, 'remember': REMEMBER}
+    status, detail = yield Script('append', layout.stream(id, name), pack(request))
+    if status == b'ok':
+        return int(detail)
+    _refuse(Saving(layout, id, {}, {}), status, [detail])
+
+
+def reindex(layout: Layout) -> Operation[int]:
+    """Write the index entries of all records; how many there are.
+
+    Raises:
+        UniqueKeyViolation: two records have one unique value; those before have their entries.
+        CorruptRowError: after all others were written, a key that holds no record.
+    """
+    found = yield from scan(layout)
+    if not layout.is_indexed:
+        return len(found.rows)
+    for start in range(0, len(found.rows), _AT_ONCE):
+        savings = [
+            Saving(layout, uuid.UUID(as_text(id)), stored, {}, again=True)
+            for id, stored in found.rows[start : start + _AT_ONCE]
+        ]
+        done = new_done_key(layout)
+        status, *_ = yield _script(layout, _batch_of(*savings), savings[0], done)
+        if status != b'ok':
+            # One of them was changed or deleted, or its value is taken: each by itself, then.
+            for saving in savings:
+                try:
+                    yield from save(saving)
+                except EntityDeletedError:
+                    continue
+    if found.broken:
+        raise unreadable(layout, found.broken[0])
+    return len(found.rows)
+
+
+def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
+    """The hash as it is now. One that is gone is the script's to find out."""
+    found = yield from load(saving.layout, [saving.raw_id])
+    if found.broken:
+        raise unreadable(saving.layout, saving.raw_id)
+    return found.rows[0][1] if found.rows else {}
+
+
+def _script(
+    layout: Layout, batch: _Batch, saving: Saving, done: bytes, tell: bool = False
+) -> Script:
+    request: dict[str, Any] = batch.request(done)
+    request['guards'] = []
+    request['strings'] = {
+        layout.stream(saving.id, name): data for name, data in saving.streams.items()
+    }
+    request['tell'] = tell
+    request['claims'] = [[key, *columns, layout.head] for key, columns in batch.own_claims.items()]
+    return Script('commit', done, pack(request))
+
+
+def _batch_of(*savings: Saving) -> _Batch:
+    batch = _Batch()
+    for saving in savings:
+        _add(batch, saving)
+    return batch
+
+
+def _add(batch: _Batch, saving: Saving) -> None:
+    layout = saving.layout
+    if saving.stored is None:
+        row = [part for name, raw in saving.wanted.items() for part in (as_bytes(name), raw)]
+        batch.inserts.append([layout.head, saving.raw_id, False, row])
+    else:
+        becomes = list(saving.wanted.values())
+        batch.updates.append([layout.key(saving.id), *_expectation(saving, saving.again), becomes])
+    _write_entries(batch, saving, saving.outcome)
+
+
+def _expectation(saving: Saving, is_all: bool) -> list[list[Any]]:
+    """Fields, and what they hold: those written, or all that are indexed.
+
+    The id is among them, for there must be one to ask for.
+    """
+    layout, stored = saving.layout, saving.stored or {}
+    indexed = (*layout.schema.indexes, *layout.uniques) if is_all else ()
+    compared = [*dict.fromkeys((*saving.wanted, *indexed, layout.primary))]
+    return [[as_bytes(name) for name in compared], [stored.get(name, False) for name in compared]]
+
+
+def _write_entries(batch: _Batch, saving: Saving, outcome: Stored) -> None:
+    """The index entries and unique values that go and come. An empty outcome has none."""
+    layout = saving.layout
+    if not layout.is_indexed:
+        return
+    old, new = _implied(layout, saving.stored or {}), _implied(layout, outcome)
+    for (key, stem), score in old[0].items():
+        if (key, stem) not in new[0]:
+            (batch.sets[0] if score is None else batch.zsets[0])[key].append(stem + saving.raw_id)
+    for (key, stem), score in new[0].items():
+        if not saving.again and old[0].get((key, stem), b'') == score:
+            continue
+        if score is None:
+            batch.sets[1][key].append(stem + saving.raw_id)
+        else:
+            batch.zsets[1][key] += (score, stem + saving.raw_id)
+    for key, value in old[1].items():
+        if new[1].get(key) != value:
+            values, ids = batch.released.setdefault(key, ([], []))
+            values.append(value)
+            ids.append(saving.raw_id)
+    for key, value in new[1].items():
+        if saving.again or old[1].get(key) != value:
+            values, ids = batch.own_claims.setdefault(key, ([], []))
+            values.append(value)
+            ids.append(saving.raw_id)
+
+
+def _implied(layout: Layout, stored: Stored) -> tuple[Mapping[Any, Any], Mapping[bytes, bytes]]:
+    return (layout.entries(stored), layout.unique_values(stored)) if stored else ({}, {})
+
+
+def _refuse(saving: Saving, status: bytes, details: Sequence[bytes]) -> NoReturn:
+    layout, key = saving.layout, as_text(saving.layout.key(saving.id))
+    namespace = as_text(layout.head).rstrip(':')
+    given: Any = saving.id
+    if status == b'unique':
+        hash, value, _, holder = details
+        name = next(n for n in layout.uniques if layout.schema.keys.unique((n,)) == hash)
+        raise UniqueKeyViolation(
+            f'{layout.model}: {name}={as_text(value)!r} belongs to {namespace}:{as_text(holder)} '
+            f'already, and {name} must be unique; nothing was written of {key}',
+            namespace,
+            given,
+            [name],
+            value=as_text(value),
+            holder=uuid.UUID(as_text(holder)),  # type: ignore[arg-type]
+        )
+    if status == b'deleted':
+        raise EntityDeletedError(
+            f'{key}: another program deleted it since it was loaded; nothing was written. '
+            f'{layout.model}.create(...) makes a new one',
+            namespace,
+            given,
+        )
+    if status == b'exists':
+        raise InvalidOperation(
+            f'{key} is there already, though the record is new; nothing was written. '
+            f'{layout.model}.objects.get(...) loads the one that is there'
+        )
+    assert status == b'unreadable', status
+    if details[0] in {layout.stream(saving.id, name) for name in layout.streams}:
+        raise no_string(layout, details[0])
+    if details[0] == layout.key(saving.id):
+        raise unreadable(layout, saving.raw_id)
+    raise no_index(layout, details[0])
+
+
+def _too_many_tries(layout: Layout, id: bytes) -> ServerError:
+    return ServerError(
+        f'{MOST_TRIES} tries to write {as_text(layout.key(id))} each met a new change of it; '
+        'find out which program writes it without pause'
+    )

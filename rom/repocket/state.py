@@ -1,0 +1,123 @@
+"""State: what a record knows of itself, and how it gets to know more.
+
+It keeps `_stored`, the JSON that its hash is known to have, and `_values`, the Python values that
+were read or set. A field is decoded when it is first read, so that a broken one stands in nobody's
+way.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rom.encoding.text import as_text
+from rom.exceptions import InvalidOperation
+from rom.repocket import saving
+from rom.repocket.attributes import Pointer
+from rom.repocket.connecting import run
+from rom.repocket.keys import Reference
+from rom.repocket.layout import Layout
+from rom.repocket.mates import Mates, load_pointers, load_streams
+
+
+class State:
+    """The part of a record that no program sees."""
+
+    _layout: ClassVar[Layout]
+    _mates: Mates
+
+    def _begin(self, stored: Mapping[str, bytes], is_saved: bool) -> None:
+        self._stored: dict[str, bytes] = dict(stored)
+        self._values: dict[str, Any] = {}
+        #: What pointers were found to point to; and records that were assigned to them.
+        self._resolved: dict[str, Any] = {}
+        #: What streams hold, where that is known; and what they shall hold after the next save.
+        self._contents: dict[str, bytes] = {}
+        self._new_contents: dict[str, bytes] = {}
+        self._is_saved = is_saved
+        self._was_deleted = False
+        #: What streams were to hold in a first save of which no answer came.
+        self._tried: Mapping[str, bytes] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy, or what comes out of a pickle, was loaded together with nobody.
+        return {name: value for name, value in self.__dict__.items() if name != '_mates'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._mates = Mates([self])
+
+    @property
+    def _id(self) -> uuid.UUID:
+        id: uuid.UUID = self._values[self._layout.primary]
+        return id
+
+    def _get(self, name: str) -> Any:
+        layout = self._layout
+        if name in layout.streams:
+            return self._content(name)
+        value = self._value(name)
+        if isinstance(layout.fields[name], Pointer) and value is not None:
+            if name not in self._resolved:
+                load_pointers(self, name)
+            target = self._resolved[name]
+            return None if target is not None and target._was_deleted else target
+        return value
+
+    def _value(self, name: str) -> Any:
+        """A field's value, a pointer as a reference."""
+        if name in self._values:
+            return self._values[name]
+        value = self._layout.value(self._id, name, self._stored)
+        if name in self._stored or self._layout.fields[name].default is not None:
+            self._values[name] = value
+        return value
+
+    def _comparable(self, name: str) -> Any:
+        """What the record is sorted by."""
+        attribute = self._layout.attribute(name)
+        value = self._content(name) if attribute.is_stream else self._value(name)
+        return None if value is None else attribute.comparable(value)
+
+    def _pending(self, name: str) -> Reference | None:
+        """Where a pointer points to, if that was not read yet and makes sense."""
+        if name in self._resolved:
+            return None
+        try:
+            reference = self._value(name)
+        except Exception:  # broken: whoever reads it of this record is told
+            return None
+        return reference if isinstance(reference, Reference) else None
+
+    def _set(self, name: str, value: Any) -> None:
+        layout = self._layout
+        cast = layout.cast(name, value)
+        if name == layout.primary and self._is_saved and cast != self._id:
+            raise InvalidOperation(
+                f'{layout.model}.{name}: a saved record keeps its id; make a new one'
+            )
+        if name in layout.streams:
+            self._new_contents[name] = cast
+            return
+        self._values[name] = cast
+        self._resolved.pop(name, None)
+        if isinstance(value, State):
+            self._resolved[name] = value
+
+    def _content(self, name: str) -> bytes:
+        if name in self._new_contents:
+            return self._new_contents[name]
+        if name not in self._contents and self._is_saved:
+            load_streams(self, name)
+        return self._contents.get(name, b'')
+
+    def _append(self, name: str, data: Any) -> str:
+        layout = self._layout
+        cast: bytes = layout.cast(name, data)
+        if name in self._new_contents or not self._is_saved:
+            self._new_contents[name] = self._content(name) + cast
+        else:
+            run(saving.append(layout, self._id, name, cast))
+            self._contents.pop(name, None)
+        return as_text(layout.stream(self._id, name))

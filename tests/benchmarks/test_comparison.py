@@ -1,0 +1,111 @@
+"""The comparison is fair: the same data, the same keys, and everybody's answers are right.
+
+Nothing is timed here. Peers that are not installed are left out; `scripts/bench` installs them.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import data, environments
+from benchmarks.operations import OPERATIONS, QUERIES
+from benchmarks.peers import HANDWRITTEN, OURS, PEERS, ROM1, Member
+from benchmarks.questions import Questions
+from benchmarks.team import PeerFailed, Worker
+from tests.support import rom1
+from tests.support.servers import Server, dump
+
+SIZE = data.PLANTED
+SMALL = [operation for operation in OPERATIONS if operation.kind != 'query']
+
+pytestmark = [pytest.mark.one_server, pytest.mark.slow]
+
+
+def worker_of(member: Member) -> Worker:
+    if member.name in (OURS, HANDWRITTEN):
+        return Worker(member.name, Path(sys.executable))
+    if member.name == ROM1:
+        try:
+            return Worker(member.name, Path(sys.executable), str(rom1.install()))
+        except rom1.Unavailable as reason:
+            pytest.skip(str(reason))
+    python = environments.existing(member.name, member.requires)
+    if python is None:
+        pytest.skip(f'scripts/bench has not installed {member.title} yet')
+    return Worker(member.name, python)
+
+
+@pytest.fixture(params=PEERS, ids=lambda member: member.name)
+def worker(request: pytest.FixtureRequest, server: Server) -> Iterator[Worker]:
+    """Each peer in turn, on an empty database."""
+    with closing(worker_of(request.param)) as found:
+        found.order('use', socket=server.socket, db=0)
+        yield found
+
+
+@pytest.fixture(scope='module')
+def questions() -> Questions:
+    return Questions(SIZE)
+
+
+def test_every_query_is_answered_right(worker: Worker, questions: Questions) -> None:
+    worker.order('load', size=SIZE)
+    for operation in QUERIES:
+        if operation.name in worker.cannot:
+            continue
+        asked = questions.ask(operation.name)
+        done = worker.order('query', name=operation.name, questions=asked, most=10, seconds=60)
+        assert len(done['answers']) == len(done['ns']) == 10
+        for question, answer in zip(asked, done['answers'], strict=True):
+            assert questions.objection(operation.name, question, answer) is None
+
+
+def test_what_is_written_is_read(worker: Worker) -> None:
+    """The worker compares what it reads with the data, and complains."""
+    for operation in SMALL:
+        if operation.name not in worker.cannot:
+            count = 300 if operation.name in ('create', 'change') else 30
+            done = worker.order(operation.name, count=count, check=True)
+            assert all(ns > 0 for ns in done['ns'])
+
+
+def test_a_wrong_value_is_found(server: Server, raw: Any) -> None:
+    with closing(Worker(HANDWRITTEN, Path(sys.executable))) as worker:
+        worker.order('use', socket=server.socket, db=0)
+        worker.order('create', count=100)
+        worker.order('get_many', count=100, check=True)
+        raw.hset('user:1', 'age', 1000)
+        with pytest.raises(PeerFailed, match='WrongAnswer'):
+            worker.order('get_many', count=100, check=True)
+
+
+def test_our_trips(server: Server) -> None:
+    with closing(Worker(OURS, Path(sys.executable))) as worker:
+        worker.order('use', socket=server.socket, db=0)
+        worker.order('create', count=20)
+        trips = {
+            name: worker.order(name, count=20, check=True)['trips']
+            for name in ('get_many', 'get_by', 'get_one', 'save_one')
+        }
+    assert set(trips.values()) == {1}
+
+
+def test_hand_written_keys_are_ours(server: Server, raw: Any) -> None:
+    found = []
+    for name in (OURS, HANDWRITTEN):
+        raw.flushdb()
+        with closing(Worker(name, Path(sys.executable))) as worker:
+            worker.order('use', socket=server.socket, db=0)
+            worker.order('create', count=200)
+            worker.order('change', count=100)
+            worker.order('save_one', count=3)
+        found.append(
+            {key: held for key, held in dump(raw).items() if not key.startswith(b'user:id:done:')}
+        )
+    ours, theirs = found
+    assert ours.keys() == theirs.keys()
+    assert ours == theirs

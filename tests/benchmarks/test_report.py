@@ -1,0 +1,99 @@
+"""Medians, ratios, goals, and the page that shows them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import report
+from benchmarks.operations import OPERATIONS
+from benchmarks.peers import PEERS
+from benchmarks.results import Case, Results
+from benchmarks.targets import TARGETS, Measured
+
+SIZES = [10_000, 100_000, 1_000_000]
+
+
+@pytest.fixture
+def results() -> Results:
+    """As if ours took a microsecond for everything, and the next peer two, and so on."""
+    made = Results(
+        facts={
+            'date': '2026-01-01', 'commit': 'abc', 'server': 'Valkey 9', 'python': '3.11',
+            'system': 'Linux', 'sizes': SIZES, 'rounds': 3, 'cores': 2,
+            'versions': {'redis': '8', 'hiredis': '3'},
+        }
+    )  # fmt: skip
+    for place, member in enumerate(PEERS, 1):
+        made.dashes[member.name] = {}
+        for operation in OPERATIONS:
+            for size in operation.counts or SIZES:
+                for slowness in (1, 5, 1):
+                    made.add(member.name, Case(operation.name, size), [place * 1000 * slowness])
+                check = {'trips': place, 'writes': 0, 'longest': 1000 * place}
+                made.checks.setdefault(member.name, {})[Case(operation.name, size)] = check
+        made.memory[member.name] = dict.fromkeys(SIZES, 100.0 * place)
+        made.loads[member.name] = dict.fromkeys(SIZES, 100.0)
+    made.imports = {'rom': [3.0, 40.0, 3.0], 'redis': [2.0, 20.0, 2.0]}
+    return made
+
+
+def test_ratios_are_of_rounds(results: Results) -> None:
+    case = Case('latest', 10_000)
+    assert results.time('ours', case) == 1000
+    assert results.ratio('rom1', 'ours', case) == 3
+    assert results.growth('ours', 'latest', 10_000, 1_000_000) == 1
+    assert results.import_ratio('rom', 'redis') == 1.5
+    assert results.ratio('nobody', 'ours', case) is None
+
+
+def test_what_is_kept_is_read_again(results: Results, tmp_path: Path) -> None:
+    path = tmp_path / 'folder' / 'samples.json'
+    results.save(path)
+    assert Results.read(path) == results
+
+
+def test_every_goal_has_a_measure(results: Results) -> None:
+    found = {target.what: target.measure(results) for target in TARGETS}
+    assert None not in found.values()
+    assert found['get_by a unique column'] == Measured(3)
+    assert found['any query, against the fastest object mapper'].value == 3
+    assert found['any query, against hand-written commands'].value == 2
+    assert found['memory of an entity, against rom 1.1.2'].value == pytest.approx(1 / 3)
+    assert found['longest that one command holds the server, any query'].value == 1
+
+
+def test_reached_and_missed() -> None:
+    more = next(target for target in TARGETS if target.what == 'get_by a unique column')
+    assert more.is_reached(Measured(1.7))
+    assert not more.is_reached(Measured(0.85))
+    assert more.missed_by(Measured(0.85)) == 2
+    less = next(target for target in TARGETS if target.what.startswith('importing'))
+    assert less.is_reached(Measured(1.3))
+    assert not less.is_reached(Measured(2.6))
+    assert less.missed_by(Measured(2.6)) == 2
+
+
+def test_the_page(results: Results, tmp_path: Path) -> None:
+    page = tmp_path / 'benchmarks.rst'
+    report.write(results, page, [tmp_path / 'benchmarks' / 'queries.png'])
+    text = page.read_text()
+    assert '3 µs (3×)' in text
+    assert '**missed** by' in text
+    assert '.. image:: benchmarks/queries.png' in text
+    assert 'A quick run' not in text
+    assert all(member.title in text for member in PEERS)
+
+
+def test_the_page_of_a_small_run(results: Results, tmp_path: Path) -> None:
+    """What was not measured is a dash, and no error."""
+    del results.samples['rom1'], results.memory['rom1']
+    results.facts['sizes'] = [10_000]
+    results.dashes['rom1'] = {'': 'could not be installed: no network'}
+    results.imports.clear()
+    page = tmp_path / 'benchmarks.rst'
+    report.write(results, page, [])
+    text = page.read_text()
+    assert 'not measured' in text
+    assert 'could not be installed: no network' in text
+    assert 'A quick run' in text
+    assert 'image' not in text

@@ -1,0 +1,259 @@
+"""Connections that threads keep."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import weakref
+from typing import Any
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from rom.drivers import lines
+from rom.drivers.sync import SyncDriver
+from rom.exceptions import ServerUnavailable
+from rom.ops.requests import Command
+from tests.support.proxy import Proxy
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.one_server
+
+
+def ask(client: redis.Redis, key: str = 'a') -> Any:
+    return SyncDriver(client).perform(Command('GET', key))
+
+
+def in_use(client: redis.Redis) -> int:
+    return len(client.connection_pool._in_use_connections)
+
+
+def in_thread(work: Any) -> Any:
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def connections(raw: redis.Redis) -> int:
+    return int(raw.info('clients')['connected_clients'])
+
+
+def test_a_thread_keeps_one(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    assert ask(client) == b'x'
+    assert in_use(client) == 1
+    before = connections(raw)
+    assert [ask(client) for _ in range(5)] == [b'x'] * 5
+    assert connections(raw) == before
+    assert client.get('a') == b'x'  # the pool has others
+
+
+def test_another_thread_has_its_own_and_gives_it_back(client: redis.Redis) -> None:
+    ask(client)
+    assert in_thread(lambda: (ask(client), in_use(client)))[1] == 2
+    gc.collect()
+    assert in_use(client) == 1
+
+
+def test_a_small_pool_is_left_alone(server: Server) -> None:
+    pool = redis.ConnectionPool(
+        connection_class=redis.UnixDomainSocketConnection,
+        path=server.socket,
+        max_connections=2,
+        retry=Retry(NoBackoff(), 3),
+    )
+    with redis.Redis(connection_pool=pool) as client:
+        ask(client)
+        assert in_use(client) == 1
+        assert in_thread(lambda: (ask(client), in_use(client)))[1] == 1
+    waiting = redis.BlockingConnectionPool(
+        connection_class=redis.UnixDomainSocketConnection, path=server.socket, max_connections=1
+    )
+    with redis.Redis(connection_pool=waiting) as client:
+        ask(client)
+        assert client.ping()  # it would wait for ever
+
+
+def test_many_threads_leave_most_of_a_pool(client: redis.Redis) -> None:
+    most = client.connection_pool.max_connections
+    barrier = threading.Barrier(most // 2)
+
+    def work() -> None:
+        barrier.wait()
+        ask(client)
+        barrier.wait()
+        assert in_use(client) <= most // lines.SHARE + 1
+        barrier.wait()
+
+    threads = [threading.Thread(target=work) for _ in range(most // 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_client_with_its_own_way_goes_it(server: Server) -> None:
+    class Traced(redis.Redis):
+        seen: list[Any]
+
+        def execute_command(self, *args: Any, **options: Any) -> Any:
+            self.seen.append(args[0])
+            return super().execute_command(*args, **options)
+
+    with Traced(unix_socket_path=server.socket) as client:
+        client.seen = []
+        ask(client)
+        assert client.seen == ['GET']
+
+
+def test_a_patched_client_library_is_used(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As programs that trace do it."""
+    seen = []
+    execute: Any = redis.Redis.execute_command
+
+    def traced(self: Any, *args: Any, **options: Any) -> Any:
+        seen.append(args[0])
+        return execute(self, *args, **options)
+
+    ask(client)
+    monkeypatch.setattr(redis.Redis, 'execute_command', traced)
+    ask(client)
+    assert seen == ['GET']
+
+
+def test_a_client_without_retries_repeats_nothing(server: Server) -> None:
+    with (
+        Proxy(server.socket) as proxy,
+        redis.Redis(unix_socket_path=proxy.socket, retry=Retry(NoBackoff(), 0)) as client,
+    ):
+        ask(client)
+        assert in_use(client) == 0
+        proxy.cut_after_request(Proxy.named('GET'))
+        with pytest.raises(ServerUnavailable):
+            ask(client)
+        assert proxy.requests['GET'] == 2
+
+
+def test_a_client_with_a_cache_is_left_alone(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lines._line(client) is not None
+    monkeypatch.setattr(client.connection_pool, 'cache', object())
+    assert lines._line(client) is None
+
+
+def test_metrics_are_counted_by_the_client_library(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, '_collects_metrics', lambda: True)
+    ask(client)
+    assert in_use(client) == 0
+
+
+def test_a_broken_line_is_replaced(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    ask(client)
+    raw.execute_command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    assert ask(client) == b'x'
+    assert ask(client) == b'x'
+    assert in_use(client) == 1
+
+
+def test_a_lost_reply_is_asked_for_again(server: Server, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    with Proxy(server.socket) as proxy, redis.Redis(unix_socket_path=proxy.socket) as client:
+        ask(client)
+        proxy.cut_after_request(Proxy.named('GET'), times=3)
+        assert ask(client) == b'x'
+        assert proxy.requests['GET'] == 5
+
+
+def test_an_error_of_the_server_leaves_the_line(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.lpush('list', 'x')
+    for _ in range(2):
+        with pytest.raises(Exception, match='WRONGTYPE'):
+            ask(client, 'list')
+    raw.set('a', 'x')
+    assert ask(client) == b'x'
+    assert in_use(client) == 1
+
+
+def test_an_interrupted_command_leaves_no_reply_behind(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one must not get the reply of that one."""
+    raw.mset({'a': 'x', 'b': 'y'})
+    ask(client)
+    [connection] = client.connection_pool._in_use_connections
+    read = connection._parser.read_response
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(connection._parser, 'read_response', read)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(connection._parser, 'read_response', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask(client)
+    assert ask(client, 'b') == b'y'
+
+
+def test_a_signal_handler_may_ask_as_well(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the midst of a command: it goes by another connection."""
+    raw.mset({'a': 'x', 'b': 'y'})
+    ask(client)
+    [connection] = client.connection_pool._in_use_connections
+    read, found = connection._parser.read_response, []
+
+    def disturbed(*args: Any, **options: Any) -> Any:
+        monkeypatch.setattr(connection._parser, 'read_response', read)
+        found.append(ask(client, 'b'))
+        return read(*args, **options)
+
+    monkeypatch.setattr(connection._parser, 'read_response', disturbed)
+    assert ask(client) == b'x'
+    assert found == [b'y']
+
+
+def test_a_fork_has_lines_of_its_own(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.mset({'a': 'x', 'b': 'y'})
+    ask(client)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, ask(client, 'b') + ask(client, 'b'))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, 'rb') as file:
+        assert file.read() == b'yy'
+    assert ask(client) == b'x'
+
+
+def test_a_pool_goes_with_its_client(server: Server) -> None:
+    client = redis.Redis(unix_socket_path=server.socket)
+    ask(client)
+    pool = weakref.ref(client.connection_pool)
+    client.close()
+    del client
+    gc.collect()
+    assert pool() is None
+
+
+def test_a_closed_client_can_be_used_again(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    ask(client)
+    client.close()
+    assert ask(client) == b'x'
+    client.connection_pool.reset()
+    assert ask(client) == b'x'

@@ -1,0 +1,90 @@
+"""Requests of lua/commit.lua as its head describes them, for the tests of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import redis
+
+from rom.drivers.scripts import loaded
+from rom.encoding.wire import pack
+
+Reply = list[bytes]
+Commit = Callable[..., Reply]
+
+
+def request_of(**parts: Any) -> dict[str, Any]:
+    """A whole request; what is not given is empty."""
+    for kind in ('sets', 'zsets'):
+        parts[kind] = {'remove': {}, 'add': {}} | parts.get(kind, {})
+    lists: dict[str, Any] = {
+        kind: [] for kind in ('inserts', 'updates', 'deletes', 'releases', 'claims', 'guards')
+    }
+    return {'take': None, **lists, 'born': {}, 'died': {}, 'dropped': []} | parts
+
+
+def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
+    reply = raw.execute_command('EVAL', loaded('commit').source, 1, 'N:id:', pack(request))
+    assert isinstance(reply, list)
+    return reply
+
+
+# A model N with a word index w, a numeric index n, prefixes p, unique values u.
+
+
+def insert(id: str, *pairs: str | bytes) -> list[Any]:
+    return ['N:', id, 'id', list(pairs)]
+
+
+def update(key: str, expected: dict[str, Any], becomes: dict[str, Any]) -> list[Any]:
+    """`becomes` in the order of its columns, the others behind them, as the request wants it."""
+    fields = [*becomes, *(name for name in expected if name not in becomes)]
+    known = [expected.get(name, False) for name in fields]
+    return [key, fields, known, list(becomes.values())]
+
+
+def claim(id: str, *values: str, key: str = 'N:u:uidx') -> list[Any]:
+    return [key, list(values), [id] * len(values), 'N:']
+
+
+def delete(key: str, expected: dict[str, Any]) -> list[Any]:
+    return [key, list(expected), list(expected.values())]
+
+
+ENTITY: dict[str, Any] = {
+    'sets': {'add': {'N:w:x:idx': ['']}},
+    'zsets': {'add': {'N:n:idx': ['1.5', ''], 'N:p:pre': ['7.0', b'x\0']}},
+    'claims': [['N:u:uidx', ['v'], [''], 'N:']],
+    'born': {'N:id:live': ['']},
+}
+WITHOUT_ID = ENTITY | {
+    'done': 'N:id:done:t',
+    'remember': '300',
+    'take': ['N:id:', 'N:id:live'],
+    'inserts': [insert('', 'w', 'x')],
+}
+# Of a request that takes no id.
+NOTED: dict[str, Any] = {'done': 'N:id:done:t9', 'remember': '300'}
+
+
+def with_id(id: str) -> dict[str, Any]:
+    return {
+        'done': 'N:id:done:t' + id,
+        'remember': '300',
+        'inserts': [insert(id, 'w', 'x')],
+        'sets': {'add': {'N:w:x:idx': [id]}},
+        'zsets': {'add': {'N:n:idx': ['1.5', id], 'N:p:pre': ['7.0', b'x\0' + id.encode()]}},
+        'claims': [['N:u:uidx', ['v'], [id], 'N:']],
+        'born': {'N:id:live': [id]},
+    }
+
+
+def stored(id: str) -> dict[bytes, Any]:
+    """What either leaves behind, but for the counter and the note that it was done."""
+    raw = id.encode()
+    return {
+        b'N:' + raw: {b'id': raw, b'w': b'x'},
+        b'N:w:x:idx': {raw},
+        b'N:n:idx': {raw: 1.5},
+        b'N:p:pre': {b'x\0' + raw: 7.0},
+        b'N:u:uidx': {b'v': raw},
+    }

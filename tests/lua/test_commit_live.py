@@ -1,0 +1,55 @@
+"""lua/commit.lua by itself: the bitmap of live ids."""
+
+import pytest
+import redis
+
+from tests.lua.commit_support import Commit, delete, insert
+from tests.support.implied import bits
+from tests.support.servers import dump
+
+GAP = 2**26
+MOST = 2**32
+
+
+def test_the_bitmap_begins_with_the_first_id_only(commit: Commit, raw: redis.Redis) -> None:
+    commit(inserts=[insert('1')], born={'N:id:live': ['1']})
+    assert not raw.exists('N:id:live')
+    commit(inserts=[insert('2')], deletes=[delete('N:1', {})], died={'N:id:live': ['1']})
+    assert not raw.exists('N:id:live')
+
+
+def test_the_bitmap_follows(commit: Commit, raw: redis.Redis) -> None:
+    live = {'N:id:live': ['']}
+    for number in range(1, 20):
+        commit(take=['N:id:', 'N:id:live'], inserts=[insert('')], born=live)
+        assert bits(raw.get('N:id:live')) == set(range(1, number + 1))
+    commit(deletes=[delete('N:5', {'a': False})], died={'N:id:live': ['5', '5000']})
+    assert bits(raw.get('N:id:live')) == set(range(1, 20)) - {5}
+    assert raw.strlen('N:id:live') == 3  # a death far off makes it no longer
+
+
+def test_the_bitmap_is_given_up_for_an_id_far_off(commit: Commit, raw: redis.Redis) -> None:
+    raw.setbit('N:id:live', 0, 0)
+    near = 8 + GAP
+    commit(inserts=[insert(str(near))], born={'N:id:live': [str(near)]})
+    assert raw.bitcount('N:id:live') == 1
+    far = raw.strlen('N:id:live') * 8 + GAP + 1
+    commit(inserts=[insert(str(far))], born={'N:id:live': ['9', str(far), '10']})
+    assert dump(raw) == {b'N:%d' % id: {b'id': b'%d' % id} for id in (near, far)}
+    commit(inserts=[insert('11')], born={'N:id:live': ['11']})
+    assert not raw.exists('N:id:live')
+
+
+@pytest.mark.parametrize('id', [MOST, MOST + 1, 10**14, 2**53 + 1, 2**63 - 1])
+def test_the_bitmap_is_given_up_past_what_redis_allows(
+    commit: Commit, raw: redis.Redis, id: int
+) -> None:
+    raw.setbit('N:id:live', 0, 0)
+    assert commit(inserts=[insert(str(id))], born={'N:id:live': [str(id)]}) == [b'ok', b'']
+    assert dump(raw) == {b'N:%d' % id: {b'id': b'%d' % id}}
+
+
+def test_a_death_past_what_redis_allows(commit: Commit, raw: redis.Redis) -> None:
+    raw.setbit('N:id:live', 1, 1)
+    assert commit(died={'N:id:live': [str(2**53 + 1)]}) == [b'ok', b'']
+    assert bits(raw.get('N:id:live')) == {1}
