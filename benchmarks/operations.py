@@ -25,6 +25,8 @@ class Operation:
             `counts[0]` different users; or 'query', timed one by one, on each of the large sets.
         counts: of how many users.
         note: more for the report.
+        of: the only peers that are asked, the one that the others are compared with first; empty:
+            all are, and compared with rom.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Operation:
     kind: Literal['bulk', 'calls', 'query']
     counts: tuple[int, ...] = ()
     note: str = ''
+    of: tuple[str, ...] = ()
 
 
 # In this order: what writes the small set comes before what needs it.
@@ -50,6 +53,12 @@ OPERATIONS = (
     Operation('words', 'two words, 3 hits', 'query'),
     Operation('wide', 'age in 80%, order by -score, first 20', 'query'),
     Operation('latest', 'latest 20, no filter', 'query'),
+    Operation(
+        'filter_models',
+        'filter of schematics models, age = x, 1% at most',
+        'query',
+        of=('ours_schematics', 'redis_schematics'),
+    ),
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 QUERIES = tuple(operation for operation in OPERATIONS if operation.kind == 'query')

@@ -46,6 +46,13 @@ class Questions:
         return found
 
     @cached_property
+    def _by_age(self) -> dict[int, list[int]]:
+        found = defaultdict(list)
+        for user in self.users:
+            found[user.age].append(user.number)
+        return found
+
+    @cached_property
     def _domains(self) -> Counter[str]:
         return Counter(user.email.partition('@')[2] for user in self.users)
 
@@ -98,6 +105,11 @@ class Questions:
     def _ask_latest(self, rng: random.Random, number: int) -> Question:
         return {}
 
+    def _ask_filter_models(self, rng: random.Random, number: int) -> Question:
+        # The server sends up to 1,000 rows in a trip, so no more than 1% of 100,000.
+        rare = [age for age, found in self._by_age.items() if len(found) * 100 <= self.size]
+        return {'age': rng.choice(sorted(rare))}
+
     # How answers are checked.
 
     def _city_and_age(self, question: Question, answer: list[int]) -> str | None:
@@ -144,6 +156,14 @@ class Questions:
     def _latest(self, question: Question, answer: list[int]) -> str | None:
         return _in_order(answer, list(range(self.size - 1, self.size - 1 - FIRST_OF_MANY, -1)))
 
+    def _filter_models(self, question: Question, answer: list[int]) -> str | None:
+        """So many that they are counted, not shown."""
+        right = self._by_age[question['age']]
+        if sorted(answer) == right:
+            return None
+        missing, wrong = len(set(right) - set(answer)), len(set(answer) - set(right))
+        return f'{len(answer)} users, not {len(right)}: {missing} are missing, {wrong} do not match'
+
 
 def _in_order(answer: list[int], right: list[int]) -> str | None:
     return None if answer == right else f'{answer} instead of {right}'
@@ -165,4 +185,5 @@ QUERIES: dict[str, tuple[_Asker, _Checker]] = {
     'words': (Questions._ask_words, Questions._words),
     'wide': (Questions._ask_wide, Questions._wide),
     'latest': (Questions._ask_latest, Questions._latest),
+    'filter_models': (Questions._ask_filter_models, Questions._filter_models),
 }

@@ -31,6 +31,7 @@ def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
         _bulks(results),
         _calls(results),
         _queries(results),
+        _models(results),
         _server_side(results),
         _memory(results),
         _plots(page, plots),
@@ -132,25 +133,54 @@ def _calls(results: Results) -> str:
 
 
 def _queries(results: Results) -> str:
-    members = [m for m in _present(results) if any(
-        results.time(m.name, Case(operation.name, size)) is not None
-        for operation in OPERATIONS if operation.kind == 'query'
-        for size in results.sizes
-    )]  # fmt: skip
-    rows = [
-        [f'{operation.title}: {size:,}', *_cells(results, members, Case(operation.name, size))]
-        for operation in _measured(results, 'query')
-        for size in results.sizes
-    ]
     lead = 'Time of a query that returns entities, with so many there.'
-    return _section('Queries', lead, _times_table(members, rows))
+    operations = [one for one in _measured(results, 'query') if not one.of]
+    return _section('Queries', lead, _queries_table(results, operations)) if operations else ''
+
+
+def _models(results: Results) -> str:
+    operations = [one for one in _measured(results, 'query') if one.of]
+    lead = (
+        'The same of models of the schematics library; in brackets, how many times as long as '
+        'rom.schematics takes.'
+    )
+    table = _queries_table(results, operations)
+    return _section('Models of schematics', lead, table) if operations else ''
+
+
+def _queries_table(results: Results, operations: Sequence[Operation]) -> str:
+    """Of those who answer any of these, with the sizes that one of them was given."""
+    cases = [
+        (operation, Case(operation.name, size))
+        for operation in operations
+        for size in results.sizes
+        if results.time(_base(operation), Case(operation.name, size)) is not None
+    ]
+    members = [
+        member
+        for member in _present(results)
+        if any(results.time(member.name, case) is not None for _, case in cases)
+    ]
+    rows = [
+        [
+            f'{operation.title}: {case.size:,}',
+            *_cells(results, members, case, base=_base(operation)),
+        ]
+        for operation, case in cases
+    ]
+    return _times_table(members, rows)
 
 
 def _measured(results: Results, kind: str) -> Iterator[Operation]:
-    names = {case.operation for case in results.samples.get(OURS, {})}
     for operation in OPERATIONS:
+        names = {case.operation for case in results.samples.get(_base(operation), {})}
         if operation.kind == kind and operation.name in names:
             yield operation
+
+
+def _base(operation: Operation) -> str:
+    """The peer that the others are compared with."""
+    return operation.of[0] if operation.of else OURS
 
 
 def _present(results: Results) -> list[Member]:
@@ -159,15 +189,15 @@ def _present(results: Results) -> list[Member]:
 
 
 def _cells(
-    results: Results, members: Iterable[Member], case: Case, count: int = 1
+    results: Results, members: Iterable[Member], case: Case, count: int = 1, base: str = OURS
 ) -> Iterator[str]:
     for member in members:
         time = results.time(member.name, case)
         if time is None:
             yield DASH
             continue
-        ratio = results.ratio(member.name, OURS, case)
-        beside = '' if member.name == OURS or ratio is None else f' ({_short(ratio)}×)'
+        ratio = results.ratio(member.name, base, case)
+        beside = '' if member.name == base or ratio is None else f' ({_short(ratio)}×)'
         yield duration(time / count) + beside
 
 
@@ -186,7 +216,8 @@ def _server_side(results: Results) -> str:
     checks = results.checks
     members = _present(results)
     for operation in OPERATIONS:
-        cases = [case for case in checks.get(OURS, {}) if case.operation == operation.name]
+        of_base = checks.get(_base(operation), {})
+        cases = [case for case in of_base if case.operation == operation.name]
         if cases:
             case = max(cases, key=lambda case: case.size)
             title = (

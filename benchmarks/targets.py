@@ -6,16 +6,26 @@ of the size that a goal is about (`--quick`), the nearest smaller one stands in;
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.operations import QUERIES, SMALL_SET
-from benchmarks.peers import HANDWRITTEN, OURS, PEERS, ROM1
+from benchmarks.peers import (
+    HANDWRITTEN,
+    OURS,
+    OURS_SCHEMATICS,
+    PEERS,
+    REDIS_SCHEMATICS,
+    ROM1,
+)
 from benchmarks.results import Case, Results
 
 HUNDRED_THOUSAND = 100_000
 MILLION = 1_000_000
-MAPPERS = tuple(member.name for member in PEERS if member.name not in (OURS, HANDWRITTEN))
+MAPPERS = tuple(
+    member.name for member in PEERS if member.name not in (OURS, OURS_SCHEMATICS, HANDWRITTEN)
+)
+FILTER = 'filter_models'
 GROWING = ('created_range', 'prefix', 'suffix', 'wide', 'latest')
 
 
@@ -89,6 +99,36 @@ def _query(
         return None if ratio is None else Measured(ratio, where)
 
     return measure
+
+
+def _filter_of_models(results: Results) -> Measured | None:
+    """How many times as fast as that of redis-schematics a filter of models is."""
+    for case, where in _filters(results):
+        ratio = results.ratio(REDIS_SCHEMATICS, OURS_SCHEMATICS, case)
+        if ratio is not None:
+            return Measured(ratio, where)
+    return None
+
+
+def _trips_of_filter(results: Results) -> Measured | None:
+    """The trips of that filter: the more it finds, the more they may be, so with the same set."""
+    checks = results.checks.get(OURS_SCHEMATICS, {})
+    for case, where in _filters(results):
+        trips = checks[case]['trips'] if case in checks else None
+        if trips is not None:
+            return Measured(trips, where)
+    return None
+
+
+def _filters(results: Results) -> Iterator[tuple[Case, str]]:
+    """The cases that may stand for the filter, the largest first, and what to say of each.
+
+    A quick run gives those who are slow its smallest set only.
+    """
+    for size in sorted(results.sizes, reverse=True):
+        if size <= HUNDRED_THOUSAND:
+            where = '' if size == HUNDRED_THOUSAND else f'with {size:,} models'
+            yield Case(FILTER, size), where
 
 
 def _trips(*operations: str) -> Callable[[Results], Measured | None]:
@@ -211,6 +251,12 @@ TARGETS = (
         if query.name in GROWING
     ),
     Target('longest that one command holds the server, any query', 25, False, ' ms', _longest),
+    _times(
+        'a filter of schematics models that finds about 1% of 100,000, against redis-schematics',
+        100,
+        _filter_of_models,
+    ),
+    Target('trips of that filter', 1, False, '', _trips_of_filter),
     Target('memory of an entity, against rom 1.1.2', 0.65, False, '×', _memory),
     Target('importing rom, against importing redis', 1.3, False, '×', _imports),
 )

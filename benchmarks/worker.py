@@ -28,7 +28,7 @@ if __name__ == '__main__':
 import redis
 
 from benchmarks import data
-from benchmarks.operations import SMALL_SET
+from benchmarks.operations import OPERATIONS, SMALL_SET
 from benchmarks.peers.base import Clock, Peer
 
 CHECKED = 100  # entities of a bulk that are compared with the data
@@ -238,6 +238,16 @@ def counted_trips(wanted: bool) -> Iterator[Callable[[], int | None]]:
         connection.send_packed_command, connection.connect = send, connect
 
 
+def lacking(name: str, peer: Peer) -> dict[str, str]:
+    """Operations that a peer lacks, or that are of others only, and why."""
+    others = {
+        operation.name: 'stores no models of schematics'
+        for operation in OPERATIONS
+        if operation.of and name not in operation.of
+    }
+    return {**peer.cannot, **others}
+
+
 def main() -> None:
     """Serve orders until there are no more."""
     # What a library prints must not come between the answers.
@@ -245,7 +255,7 @@ def main() -> None:
     os.dup2(2, 1)
     module = importlib.import_module(f'benchmarks.peers.{sys.argv[1]}')
     worker = Worker(module.Implementation())
-    print(json.dumps({'cannot': worker.peer.cannot}), file=answers)
+    print(json.dumps({'cannot': lacking(sys.argv[1], worker.peer)}), file=answers)
     for line in sys.stdin:
         try:
             reply = {'done': worker.perform(json.loads(line))}

@@ -11,6 +11,7 @@ from benchmarks.operations import SMALL_SET
 
 # The same client library for all, so that the differences are not its own.
 CLIENT = ('redis==8.1.0', 'hiredis==3.5.0')
+SCHEMATICS = 'schematics==2.1.1'
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Member:
 OURS = 'ours'
 HANDWRITTEN = 'handwritten'
 ROM1 = 'rom1'
+OURS_SCHEMATICS = 'ours_schematics'
+REDIS_SCHEMATICS = 'redis_schematics'
 
 PEERS = (
     Member(
@@ -86,12 +89,21 @@ PEERS = (
         'look-ups need a server module.',
     ),
     Member(
-        'redis_schematics',
+        REDIS_SCHEMATICS,
         'redis-schematics',
-        (*CLIENT, 'redis-schematics==0.3.1', 'schematics==2.1.1'),
-        SMALL_SET,
+        (*CLIENT, 'redis-schematics==0.3.1', SCHEMATICS),
+        100_000,
         1000,
         'SimpleRedisMixin. It keeps no index: a filter reads everything.',
+    ),
+    Member(
+        OURS_SCHEMATICS,
+        'rom.schematics',
+        (*CLIENT, 'msgpack', 'six', SCHEMATICS),
+        100_000,
+        1000,
+        'IndexedRedisMixin of the checkout, with the same fields as redis-schematics. Writes of '
+        'many are transactions of a thousand.',
     ),
 )
 BY_NAME = {member.name: member for member in PEERS}

@@ -126,6 +126,10 @@ class Peer:
         """The 20 who were created last, the last one first."""
         raise NotImplementedError
 
+    def filter_models(self, age: int) -> Sequence[Any]:
+        """All those of an age, in any order. Of those who store models of schematics."""
+        raise NotImplementedError
+
 
 def settings(socket: str, db: int) -> dict[str, Any]:
     """What every client is given: no time-out, and no repetition of what is slow."""

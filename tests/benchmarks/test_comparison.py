@@ -13,25 +13,36 @@ import pytest
 
 from benchmarks import data, environments
 from benchmarks.operations import OPERATIONS, QUERIES
-from benchmarks.peers import HANDWRITTEN, OURS, PEERS, ROM1, Member
+from benchmarks.peers import (
+    HANDWRITTEN,
+    OURS,
+    OURS_SCHEMATICS,
+    PEERS,
+    REDIS_SCHEMATICS,
+    ROM1,
+    Member,
+)
 from benchmarks.questions import Questions
 from benchmarks.team import PeerFailed, Worker
-from tests.support import rom1
+from tests.support import redis_schematics, rom1
 from tests.support.servers import Server, dump
 
 SIZE = data.PLANTED
+# Those that other tests need as well, and how to have them.
+INSTALLED: dict[str, Any] = {ROM1: rom1, REDIS_SCHEMATICS: redis_schematics}
 SMALL = [operation for operation in OPERATIONS if operation.kind != 'query']
 
 pytestmark = [pytest.mark.one_server, pytest.mark.slow]
 
 
 def worker_of(member: Member) -> Worker:
-    if member.name in (OURS, HANDWRITTEN):
+    if member.name in (OURS, OURS_SCHEMATICS, HANDWRITTEN):
         return Worker(member.name, Path(sys.executable))
-    if member.name == ROM1:
+    if member.name in INSTALLED:
+        old = INSTALLED[member.name]
         try:
-            return Worker(member.name, Path(sys.executable), str(rom1.install()))
-        except rom1.Unavailable as reason:
+            return Worker(member.name, Path(sys.executable), str(old.install()))
+        except old.Unavailable as reason:
             pytest.skip(str(reason))
     python = environments.existing(member.name, member.requires)
     if python is None:
@@ -92,6 +103,26 @@ def test_our_trips(server: Server) -> None:
             for name in ('get_many', 'get_by', 'get_one', 'save_one')
         }
     assert set(trips.values()) == {1}
+
+
+def test_a_filter_of_models_is_one_trip_and_writes_nothing(
+    server: Server, raw: Any, questions: Questions
+) -> None:
+    with closing(Worker(OURS_SCHEMATICS, Path(sys.executable))) as worker:
+        worker.order('use', socket=server.socket, db=0)
+        worker.order('load', size=SIZE)
+        asked = questions.ask('filter_models')
+        before = dump(raw)
+        done = worker.order(
+            'query', name='filter_models', questions=asked, most=1, seconds=60, check=True
+        )
+        assert done['trips'] == 1
+        assert dump(raw) == before
+
+
+def test_only_those_who_store_models_filter_them(worker: Worker) -> None:
+    is_asked = worker.name in (OURS_SCHEMATICS, REDIS_SCHEMATICS)
+    assert is_asked == ('filter_models' not in worker.cannot)
 
 
 def test_hand_written_keys_are_ours(server: Server, raw: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks import data
 from benchmarks.operations import OPERATIONS, QUERIES
+from benchmarks.peers import BY_NAME as MEMBERS
 from benchmarks.peers.base import Peer
 from benchmarks.questions import QUERIES as ASKED
 from benchmarks.questions import Questions
@@ -64,6 +65,18 @@ def test_hits_do_not_depend_on_the_size(size: int) -> None:
         assert questions.objection('created_range', asked, right) is None
 
 
+@pytest.mark.parametrize('size', [1000, 5000, 20_000])
+def test_models_that_a_filter_finds_fit_into_one_trip(size: int) -> None:
+    questions, many = Questions(size), list(data.users(0, size))
+    for asked in questions.ask('filter_models'):
+        right = [user.number for user in many if user.age == asked['age']]
+        assert 0 < len(right) <= size // 100
+        assert questions.objection('filter_models', asked, right[::-1]) is None
+        problem = questions.objection('filter_models', asked, [*right[1:], right[0] + 1])
+        assert problem is not None
+        assert '1 are missing, 1 do not match' in problem
+
+
 @pytest.mark.parametrize('name', list(ASKED))
 def test_a_wrong_answer_is_found(name: str) -> None:
     questions = Questions(1000)
@@ -82,3 +95,8 @@ def test_every_operation_is_a_method_of_a_peer() -> None:
     for operation in OPERATIONS:
         assert callable(getattr(Peer, operation.name))
     assert [operation.name for operation in QUERIES] == list(ASKED)
+
+
+def test_those_who_alone_are_asked_are_peers() -> None:
+    for operation in OPERATIONS:
+        assert set(operation.of) <= MEMBERS.keys()

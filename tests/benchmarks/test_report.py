@@ -59,7 +59,40 @@ def test_every_goal_has_a_measure(results: Results) -> None:
     assert found['any query, against the fastest object mapper'].value == 3
     assert found['any query, against hand-written commands'].value == 2
     assert found['memory of an entity, against rom 1.1.2'].value == pytest.approx(1 / 3)
+    assert found['trips of that filter'] == Measured(7)
     assert found['longest that one command holds the server, any query'].value == 1
+
+
+def test_a_filter_of_models_names_the_size_that_stands_in(results: Results) -> None:
+    target = next(one for one in TARGETS if 'filter of schematics models' in one.what)
+    both = results.samples['ours_schematics'], results.samples['redis_schematics']
+    for size in SIZES:
+        both[0][Case('filter_models', size)] = [1.0]
+        both[1][Case('filter_models', size)] = [size / 100]
+    assert target.measure(results) == Measured(1000)
+    del both[1][Case('filter_models', 100_000)]
+    assert target.measure(results) == Measured(100, 'with 10,000 models')
+    assert target.is_reached(Measured(100))
+    trips = next(one for one in TARGETS if one.what == 'trips of that filter')
+    del results.checks['ours_schematics'][Case('filter_models', 100_000)]
+    assert trips.measure(results) == Measured(7, 'with 10,000 models')
+    del both[1][Case('filter_models', 10_000)]
+    assert target.measure(results) is None
+
+
+def test_models_are_compared_with_ours(results: Results, tmp_path: Path) -> None:
+    for member in PEERS:
+        if member.name not in ('ours_schematics', 'redis_schematics'):
+            for size in SIZES:
+                del results.samples[member.name][Case('filter_models', size)]
+                del results.checks[member.name][Case('filter_models', size)]
+    page = tmp_path / 'benchmarks.rst'
+    report.write(results, page, [])
+    _, _, rest = page.read_text().partition('Models of schematics')
+    table, _, rest = rest.partition('Trips, writes')
+    assert 'rom (this)' not in table
+    assert table.count('- 6 µs (0.857×)\n     - 7 µs\n') == len(SIZES)
+    assert 'age = x, 1% at most: 1,000,000' in rest
 
 
 def test_reached_and_missed() -> None:
