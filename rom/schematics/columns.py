@@ -14,14 +14,14 @@ from typing import Any
 
 from schematics import types
 
-from rom.columns import Boolean, Column, Float, Integer, PrimaryKey, Text
+from rom.columns import Boolean, Column, ExpireAt, Float, Integer, PrimaryKey, Text
 from rom.encoding.keygens import IDENTITY, Keys
 from rom.encoding.text import as_bytes
 from rom.exceptions import ColumnError
 from rom.schema import Schema, build
 from rom.schematics.shapes import Field, Shape
 
-#: The row's number, and when it expires, in seconds since 1970. No field may be called like that.
+#: The row's number, and when it expires. No field may be called like that.
 ROW_ID, EXPIRES = 'rom_id', 'rom_expires'
 #: What `metadata` may say.
 OPTIONS = ('index', 'unique', 'prefix', 'suffix')
@@ -84,8 +84,9 @@ def columns_of(shape: Shape) -> dict[str, Column[Any]]:
 
 
 def _columns(shape: Shape) -> dict[str, Column[Any]]:
-    columns: dict[str, Column[Any]] = {ROW_ID: PrimaryKey(), EXPIRES: Float(index=True)}
-    for field in shape.fields.values():
+    columns: dict[str, Column[Any]] = {ROW_ID: PrimaryKey(), EXPIRES: ExpireAt()}
+    # The primary key first: of two writers that create one object, the second is to hear of that.
+    for field in sorted(shape.fields.values(), key=lambda field: field.name != 'pk'):
         if field.name in columns:
             raise ColumnError(
                 f'{shape.model.__name__}.{field.name}: rows have something of their own under '

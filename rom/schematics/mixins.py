@@ -140,8 +140,14 @@ class IndexedRedisMixin(BaseRedisMixin):
     def sweep(cls, limit: int | None = None) -> int:
         """Remove what has expired; returns how many objects that was.
 
+        It may run beside programs that write, and in several places at once.
+
         Args:
             limit: at most so many; None: all.
+
+        Raises:
+            CorruptRowError: of what has expired, a key holds something else than an object; the
+                others are gone.
 
         Example::
 

@@ -24,19 +24,17 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
         NotFound: fields were to be written of an object that is not there.
         UniqueKeyViolation, CorruptRowError: nothing was written.
     """
-    failed: Exception | None = None
     for _ in range(MOST_TRIES):
         plan = Plan()
         try:
             for layer, some in _by_layer(tasks).items():
-                plan.add((yield from layer.plan(some, failed)))
+                plan.add((yield from layer.plan(some)))
             return (yield from _carry_out(plan))
         except steps.Differs as error:
             raise raced(plan.checks[error.place][1]) from None
         except ServerError as error:
             raise misplaced(error, tasks[0].home, tasks[0].pk) from None
         except ORMError as error:
-            failed = error
             task = _subject(error, plan)
             if task is None or not task.layer.may_try_again(task, error):
                 raise

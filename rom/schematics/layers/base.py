@@ -139,12 +139,11 @@ class Layer(ABC):
         """The parts of an object that is not there."""
         return dict.fromkeys(self.encode(shape, {}))
 
-    def plan(self, tasks: Sequence[Task], failed: Exception | None) -> Operation[Plan]:
+    def plan(self, tasks: Sequence[Task]) -> Operation[Plan]:
         """How tasks of this layer are carried out.
 
         Args:
             tasks: in order; one object may occur several times.
-            failed: what became of the plan before, if it is to be tried again.
         """
         plan = Plan()
         for task in tasks:

@@ -2,8 +2,8 @@
 
 An object is found by the unique value of its primary key. What its fields have in indexes is
 searched by rom's query engine, in one trip; a condition that no index answers, or not exactly, is
-looked at again here. An object that is to expire has the moment in an index of its own: from then
-on it is found no more, and `sweep` removes it.
+looked at again here. An object that is to expire has an `ExpireAt`: from then on rom leaves it out,
+by the server's clock. Whoever stores it again makes a new row, and `sweep` removes the old one.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 
 from rom.changes import Change
 from rom.encoding.text import as_bytes, as_text
-from rom.exceptions import DataRaceError, EntityDeletedError, UniqueKeyViolation
+from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
 from rom.ops import queries
 from rom.ops.commit import commit, new_done_key
-from rom.ops.entities import load_one, load_unique, take_ids
+from rom.ops.entities import load_unique, take_ids
+from rom.ops.expiring import due
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
 from rom.ops.steps import Check, Step
 from rom.query.asked import Asked
 from rom.query.builder import Query
 from rom.query.orders import all_ordered
-from rom.query.plan import All, InRange, Node, Not
+from rom.query.plan import All, Node
 from rom.schema import Schema
 from rom.schematics.columns import EXPIRES, columns_of, schema_of, sorts
 from rom.schematics.conditions import EQUAL, Condition
@@ -91,9 +92,7 @@ class IndexedLayer(Layer):
     def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
         raise NotImplementedError
 
-    def plan(self, tasks: Sequence[Task], failed: Exception | None) -> Operation[Plan]:
-        if isinstance(failed, UniqueKeyViolation) and failed.columns != ('pk',):
-            yield from self._evict(tasks, failed)
+    def plan(self, tasks: Sequence[Task]) -> Operation[Plan]:
         plan = Plan()
         for schema, some in _by_schema(_merged(tasks)).items():
             pks = [as_bytes(task.pk) for task in some]
@@ -107,19 +106,10 @@ class IndexedLayer(Layer):
             plan.changes = yield from _with_ids(plan.changes)
         return plan
 
-    def _evict(self, tasks: Sequence[Task], failed: UniqueKeyViolation) -> Operation[None]:
-        """An object that has expired gives up its unique values to who wants them."""
-        for schema in _by_schema(tasks):
-            if schema.keys.namespace != failed.namespace:
-                continue
-            holder = None if failed.holder is None else (yield from load_one(schema, failed.holder))
-            if holder is not None and not _is_expired(holder):
-                raise failed
-            if holder is not None:
-                yield from commit([_removal(schema, holder)], new_done_key(schema))
-
     def may_try_again(self, task: Task | None, error: Exception) -> bool:
-        return isinstance(error, (DataRaceError, EntityDeletedError, UniqueKeyViolation))
+        if isinstance(error, UniqueKeyViolation):
+            return error.columns == ('pk',)  # somebody else has made the object meanwhile
+        return isinstance(error, (DataRaceError, EntityDeletedError))
 
     # Reading.
 
@@ -127,7 +117,7 @@ class IndexedLayer(Layer):
         schema = schema_for(home)
         values = [as_bytes(pk) for pk in pks]
         rows = yield from load_unique(schema, schema.keys.unique(('pk',)), values)
-        there = {row.stored.get('pk'): row.stored for row in rows if not _is_expired(row)}
+        there = {row.stored.get('pk'): row.stored for row in rows}
         return [there.get(value) for value in values]
 
     def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
@@ -187,69 +177,54 @@ class IndexedLayer(Layer):
         self, home: Home, nodes: Sequence[Node], asked: Asked | None = None
     ) -> Operation[Found]:
         schema = schema_for(home)
-        where = All((*nodes, _not_expired(schema)))
-        asked = asked or Asked()
         query: Query[Any] = Query(
             Searched(schema),  # type: ignore[arg-type]
-            Asked(where=where, orders=asked.orders, offset=asked.offset, count=asked.count),
+            replace(asked or Asked(), where=All(tuple(nodes))),
         )
         rows = yield from queries.search(query)
         return _objects(rows)
 
     def sweep(self, home: Home, limit: int | None, batch: int) -> Operation[int]:
-        """Remove what has expired; returns how much that was."""
-        schema, done = schema_for(home), 0
+        """Remove what has expired; returns how much that was.
+
+        Raises:
+            CorruptRowError: what has expired is no row; the others are gone.
+        """
+        schema, done, position = schema_for(home), 0, None
+        broken: list[CorruptRowError] = []
         while limit is None or done < limit:
             count = batch if limit is None else min(batch, limit - done)
-            node = _expired(schema)
-            query: Query[Any] = Query(
-                Searched(schema),  # type: ignore[arg-type]
-                Asked(where=All((node,)), count=count),
-            )
-            rows = yield from queries.search(query)
-            if not rows:
+            found = yield from due(schema, count, position)
+            broken += found.broken
+            done += yield from _remove_expired(schema, found.rows)
+            position = found.position
+            if position is None:
                 break
-            done += yield from _remove_expired(schema, rows)
+        if broken:
+            raise broken[0]
         return done
 
 
 def _objects(rows: Sequence[Row]) -> Found:
-    found = ((row.stored.get('pk'), row) for row in rows if not _is_expired(row))
+    found = ((row.stored.get('pk'), row) for row in rows)
     return [(as_text(pk), row.stored) for pk, row in found if pk is not None]
 
 
 def _remove_expired(schema: Schema, rows: Sequence[Row]) -> Operation[int]:
     """Remove rows if they still are as they were found: one may have been given more time."""
-    try:
-        yield from commit(
-            [_removal(schema, row, careful=True) for row in rows], new_done_key(schema)
-        )
-    except DataRaceError:
-        if len(rows) == 1:
-            return 0
-        half = len(rows) // 2
-        first = yield from _remove_expired(schema, rows[:half])
-        return first + (yield from _remove_expired(schema, rows[half:]))
-    return len(rows)
+    while rows:
+        changes = [_removal(schema, row, (EXPIRES,)) for row in rows]
+        try:
+            committed = yield from commit(changes, new_done_key(schema), tell_gone=True)
+        except DataRaceError as error:
+            rows = [row for row in rows if row.id != error.id]
+        else:
+            return len(rows) - len(committed.gone)
+    return 0
 
 
-def _removal(schema: Schema, row: Row, careful: bool = False) -> Change:
-    rests_on = (EXPIRES,) if careful else ()
+def _removal(schema: Schema, row: Row, rests_on: tuple[str, ...] = ()) -> Change:
     return Change(schema, 'delete', row.id, row.stored, {}, {}, rests_on=rests_on)
-
-
-def _expired(schema: Schema) -> Node:
-    now = repr(time.time()).encode('ascii')
-    return InRange(schema.keys.scores(EXPIRES), b'-inf', now)
-
-
-def _not_expired(schema: Schema) -> Node:
-    return Not(_expired(schema))
-
-
-def _is_expired(row: Row) -> bool:
-    moment = row.stored.get(EXPIRES)
-    return moment is not None and float(moment) <= time.time()
 
 
 def _by_schema(tasks: Sequence[Task]) -> dict[Schema, list[Task]]:
@@ -291,17 +266,17 @@ def _both(first: Task, second: Task) -> Task:
 
 def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
     """The change that a task means, on the row as it was found."""
-    there = row if row is not None and not _is_expired(row) else None
     if task.raw is None:
         return None if row is None else _removal(schema, row)
-    if task.is_partial and there is None:
+    if task.is_partial and row is None:
         raise raced(task)
-    if task.is_careful and _has_changed(task, there):
+    if task.is_careful and _has_changed(task, row):
         raise raced(task)
     wanted: dict[str, bytes | None] = dict(task.raw)
     wanted[EXPIRES] = None
     if task.expire is not None:
-        wanted[EXPIRES] = repr(time.time() + task.expire / 1000).encode('ascii')
+        column = schema.columns[EXPIRES]
+        wanted[EXPIRES] = column.encode(column.check(time.time() + task.expire / 1000))
     if row is None:
         present = {name: value for name, value in wanted.items() if value is not None}
         return Change(schema, 'insert', None, {}, present, {})

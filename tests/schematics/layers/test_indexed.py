@@ -5,13 +5,23 @@ from __future__ import annotations
 import datetime
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import redis
-from schematics import types
+from schematics import models, types
 
-from rom.exceptions import ColumnError, DataRaceError, InvalidColumnValue, UniqueKeyViolation
+from rom.drivers.sync import SyncDriver
+from rom.exceptions import (
+    ColumnError,
+    CorruptRowError,
+    DataRaceError,
+    InvalidColumnValue,
+    UniqueKeyViolation,
+)
+from rom.ops.requests import Script
 from rom.schematics import IndexedRedisMixin, StrictPerformanceException, transaction
 from tests.schematics.support import SOON, fill, model, pks, trips, vanilla
 from tests.support.servers import Server, dump, without_notes
@@ -22,6 +32,23 @@ pytestmark = pytest.mark.one_server
 @pytest.fixture
 def kind(raw: redis.Redis) -> Any:
     return model(IndexedRedisMixin, raw)
+
+
+@contextmanager
+def expiry_of_row(
+    raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, number: int, moment: str
+) -> Iterator[None]:
+    """Just before the first commit, another writer says when a row expires."""
+    perform, done = SyncDriver.perform, []
+
+    def late(self: SyncDriver, request: Any) -> Any:
+        if isinstance(request, Script) and request.name == 'commit' and not done:
+            done.append(raw.hset(f'IceCream:{number}', 'rom_expires', moment))
+        return perform(self, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SyncDriver, 'perform', late)
+        yield
 
 
 def test_what_is_stored(raw: redis.Redis, kind: Any) -> None:
@@ -156,7 +183,19 @@ class TestUnique:
         time.sleep(0.1)
         vanilla(unique, id='other').set()
         assert pks(unique.all()) == ['other']
+        assert unique.sweep() == 1
         assert dump(raw)[b'IceCream:pk:uidx'] == {b'other': b'2'}
+        assert dump(raw)[b'IceCream:flavour:uidx'] == {'Sweet é'.encode(): b'2'}
+
+    def test_in_one_trip_that_reads_and_one_that_writes(
+        self, unique: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        unique.__expire__ = 0.05
+        vanilla(unique).set()
+        time.sleep(0.1)
+        with trips(monkeypatch) as sent:
+            vanilla(unique, id='other').set()
+        assert sent == ['load', 'commit']
 
 
 class TestExpiry:
@@ -175,18 +214,111 @@ class TestExpiry:
         assert pks(kind.all()) == ['3', 'stays']
         assert len(dump(raw)[b'IceCream:pk:uidx']) == 2
 
-    def test_an_object_that_is_set_again_lives_on(self, kind: Any) -> None:
+    def test_an_object_that_is_set_in_time_lives_on(self, raw: redis.Redis, kind: Any) -> None:
+        kind.__expire__ = 1000
+        one = vanilla(kind)
+        one.set()
+        for seconds in (2000, None):
+            kind.__expire__ = seconds
+            one.set()
+            assert kind.sweep() == 0
+            assert kind.match(id='vanilla') == one
+        assert b'rom_expires' not in dump(raw)[b'IceCream:1']
+        assert b'IceCream:rom_expires:idx' not in dump(raw)
+
+    def test_one_that_has_expired_is_a_new_one_when_it_is_set(
+        self, raw: redis.Redis, kind: Any
+    ) -> None:
         kind.__expire__ = 0.05
         one = vanilla(kind)
         one.set()
         time.sleep(0.1)
-        kind.__expire__ = 1000
-        one.set()
-        assert kind.sweep() == 0
-        assert kind.match(id='vanilla') == one
         kind.__expire__ = None
         one.set()
+        both = dump(raw)
+        assert both[b'IceCream:pk:uidx'] == {b'vanilla': b'2'}
+        assert b'IceCream:1' in both
+        assert kind.all() == kind.filter(amount_kg=42) == [one]
+        assert kind.sweep() == 1
         assert kind.match(id='vanilla') == one
+        swept = dump(raw)
+        assert b'IceCream:1' not in swept
+        assert swept[b'IceCream:pk:uidx'] == {b'vanilla': b'2'}
+        assert swept[b'IceCream:amount_kg:idx'] == {b'2': 42.0}
+
+    def test_one_that_expires_while_it_is_written(
+        self, raw: redis.Redis, kind: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The commit refuses the row that was found, and a new one is made."""
+        kind.__expire__ = 1000
+        one = vanilla(kind)
+        one.set()
+        with trips(monkeypatch) as sent, expiry_of_row(raw, monkeypatch, 1, '1000.0'):
+            one.set()
+        assert sent == ['load', 'commit', 'load', 'commit']
+        assert dump(raw)[b'IceCream:pk:uidx'] == {b'vanilla': b'2'}
+        assert kind.all() == [one]
+
+    def test_it_is_the_servers_clock_that_counts(
+        self, kind: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kind.__expire__ = 1000
+        one = vanilla(kind)
+        one.set()
+        later = time.time() + 5000
+        monkeypatch.setattr(time, 'time', lambda: later)
+        assert kind.match(id='vanilla') == one
+        assert kind.all() == [one]
+        assert kind.sweep() == 0
+
+    def test_what_was_given_more_time_meanwhile_stays(
+        self, raw: redis.Redis, kind: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kind.__expire__ = 0.05
+        for number in range(3):
+            kind({'id': number}).set()
+        time.sleep(0.1)
+        with expiry_of_row(raw, monkeypatch, 2, '9000000000.0'):
+            assert kind.sweep() == 2
+        found = dump(raw)
+        assert found[b'IceCream:2'][b'rom_expires'] == b'9000000000.0'
+        assert found[b'IceCream:pk:uidx'] == {b'1': b'2'}
+
+    def test_two_that_sweep_count_each_once(self, server: Server, kind: Any) -> None:
+        kind.__expire__ = 0.05
+        with transaction():
+            for number in range(200):
+                kind({'id': number}).set()
+        time.sleep(0.1)
+        counts: list[int] = []
+
+        def sweep() -> None:
+            with server.connect() as connection:
+                counts.append(model(IndexedRedisMixin, connection).sweep())
+
+        threads = [threading.Thread(target=sweep) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sum(counts) == 200
+
+    def test_what_is_no_row_does_not_keep_the_others(self, raw: redis.Redis, kind: Any) -> None:
+        kind.__expire__ = 0.05
+        for number in range(3):
+            kind({'id': number}).set()
+        raw.delete('IceCream:2')
+        raw.set('IceCream:2', 'no row')
+        time.sleep(0.1)
+        with pytest.raises(CorruptRowError, match='IceCream:2'):
+            kind.sweep()
+        assert dump(raw)[b'IceCream:rom_expires:idx'].keys() == {b'2'}
+
+    def test_a_time_that_never_comes(self, raw: redis.Redis, kind: Any) -> None:
+        kind.__expire__ = 1e13
+        with pytest.raises(InvalidColumnValue, match=r'rom_expires.*out of range'):
+            vanilla(kind).set()
+        assert dump(raw) == {}
 
 
 class TestWriters:
@@ -206,6 +338,30 @@ class TestWriters:
             found = model(IndexedRedisMixin, connection).all()
         assert pks(found) == sorted(map(str, range(20)))
         assert all(one.flavour == f'f{one.amount_kg}' for one in found)
+
+    def test_so_they_may_with_a_unique_field_before_the_key(self, server: Server) -> None:
+        def write() -> None:
+            with server.connect() as connection:
+
+                class Cone(models.Model, IndexedRedisMixin):
+                    __redis_client__ = connection
+                    label = types.StringType(metadata={'unique': True})
+                    pk = types.StringType()
+
+                for round in range(20):
+                    barrier.wait()
+                    try:
+                        Cone({'pk': str(round), 'label': f'l{round}'}).set()
+                    except UniqueKeyViolation as error:
+                        failed.append(error)
+
+        barrier, failed = threading.Barrier(3), list[Exception]()
+        threads = [threading.Thread(target=write) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
 
     def test_one_of_them_wins_if_unchanged(self, server: Server, kind: Any) -> None:
         kind({'id': 'count', 'amount_kg': 0}).set()
