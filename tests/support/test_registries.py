@@ -1,10 +1,10 @@
-"""The conftest.py at the root: each document has registries of its own."""
+"""Each document has registries of its own."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 DOCUMENT = """
     >>> import rom
@@ -32,6 +32,6 @@ def test_documents_may_use_one_name(tmp_path: Path) -> None:
         (tmp_path / name).write_text(DOCUMENT)
     (tmp_path / 'test_after.py').write_text(TEST)
     files = [tmp_path / name for name in ('one.rst', 'two.rst', 'test_after.py')]
-    command = [sys.executable, '-m', 'pytest', '-q', '-c', 'pyproject.toml', '-p', 'conftest']
+    command = [sys.executable, '-m', 'pytest', '-q', '-c', 'pyproject.toml']
     done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True)
     assert '3 passed' in done.stdout, done.stdout + done.stderr
