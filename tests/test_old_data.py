@@ -17,6 +17,7 @@ import redis
 
 import rom
 from tests.support import old_models, rom1
+from tests.support.fetched import Unavailable
 from tests.support.implied import assert_consistent
 from tests.support.old_models import OldKept, OldTeam, OldThing
 from tests.support.servers import Server, dump, ttls, without_notes
@@ -31,7 +32,7 @@ LISTED = b'-index-data-'
 def folder() -> Path:
     try:
         return rom1.install()
-    except rom1.Unavailable as error:
+    except Unavailable as error:
         pytest.skip(f'needs rom 1.1.2 (once, with a network): {error}')
 
 

@@ -25,6 +25,7 @@ from benchmarks.peers import (
 from benchmarks.questions import Questions
 from benchmarks.team import PeerFailed, Worker
 from tests.support import redis_schematics, rom1
+from tests.support.fetched import Unavailable
 from tests.support.servers import Server, dump
 
 SIZE = data.PLANTED
@@ -42,7 +43,7 @@ def worker_of(member: Member) -> Worker:
         old = INSTALLED[member.name]
         try:
             return Worker(member.name, Path(sys.executable), str(old.install()))
-        except old.Unavailable as reason:
+        except Unavailable as reason:
             pytest.skip(str(reason))
     python = environments.existing(member.name, member.requires)
     if python is None:

@@ -20,7 +20,7 @@ from rom.ops.searching import Bounds
 from rom.query import Query
 from tests.ops.oracle import CLAUSES, MODEL, ROWS, Clause, Values
 from tests.ops.search_support import Store, model_of
-from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, asked, check
+from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, Orders, asked, check
 from tests.ops.test_queries_trips import Trips, trips
 from tests.support.servers import Server
 
@@ -66,7 +66,7 @@ def test_clauses(
     until: list[Any],
     live: bool,
     clauses: list[Clause],
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:

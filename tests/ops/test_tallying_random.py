@@ -21,7 +21,7 @@ from rom.query import Query
 from rom.query.plan import All
 from tests.ops.oracle import CLAUSES, COLUMNS, MODEL, ORDERS, ROWS, Clause, Holds, Values
 from tests.ops.search_support import Store, model_of
-from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, TREES, Tree, asked
+from tests.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, TREES, Orders, Tree, asked
 from tests.support.servers import Server
 
 ADDED = ('age', 'big', 'price')
@@ -120,7 +120,7 @@ def test_clauses(
     rows: dict[int, Values],
     live: bool,
     clauses: list[Clause],
-    order: str | None,
+    order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
 ) -> None:

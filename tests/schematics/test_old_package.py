@@ -13,6 +13,7 @@ from schematics import models, types
 from rom.schematics import HashRedisMixin, SimpleRedisMixin
 from tests.schematics.support import pks
 from tests.support import redis_schematics
+from tests.support.fetched import Unavailable
 from tests.support.servers import Server, dump, ttls
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_server, pytest.mark.timeout(300)]
@@ -39,7 +40,7 @@ PKS = ['bare', 'choc', 'own key', 'vanilla', 'with:colon']
 def folder() -> Path:
     try:
         return redis_schematics.install()
-    except redis_schematics.Unavailable as error:
+    except Unavailable as error:
         pytest.skip(f'needs redis-schematics 0.3.1 (once, with a network): {error}')
 
 
