@@ -250,37 +250,37 @@ def _expected(
 
 
 def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
-    """Old and new entries of the columns concerned, and the columns that they depend on."""
+    """Old and new entries of the columns concerned, and the columns that they depend on.
+
+    Of a row that is there: what an insert comes to, `_plan_insert` says.
+    """
     old: Entries = {}
     new: Entries = {}
     read: set[str] = set()
     before, after = _values_before(change), _values_after(change)
     is_part = change.kind == 'update' and not change.full
     for index in change.schema.every_index:
-        seen_before, seen_after = before, after
-        if index.depends_on_others:
-            if is_part and not _is_concerned(change, index, read):
-                continue
-            seen_before, seen_after = NotingMapping(before), NotingMapping(after)
-        elif is_part and index.own.isdisjoint(change.wanted):
+        if is_part and not _is_concerned(change, index, read):
             continue
-        if change.kind != 'insert':
-            old.update(_old_entries(index, seen_before))
+        # What any other index looks at is its own column alone.
+        noting = [NotingMapping(before), NotingMapping(after)] if index.depends_on_others else []
+        seen_before, seen_after = noting or (before, after)
+        old.update(_old_entries(index, seen_before))
         if change.kind != 'delete':
             new.update(index.entries(seen_after))
-        read |= index.own
-        if isinstance(seen_before, NotingMapping) and isinstance(seen_after, NotingMapping):
-            read |= seen_before.read | seen_after.read
+        read = read.union(index.own, *(seen.read for seen in noting))
     # A keygen may ask for what is no column; a field of that name is nobody's business here.
     return old, new, read & change.schema.in_rows
 
 
 def _is_concerned(change: Change, index: Index, read: set[str]) -> bool:
-    """An update writes something that a keygen looks at; notes what tells that.
+    """An update writes something that entries depend on; notes what tells that of a keygen.
 
     Which columns a keygen reads may itself depend on values: were those others by now, it might be
     concerned after all. So they are compared in any case.
     """
+    if not index.depends_on_others:
+        return not index.own.isdisjoint(change.wanted)
     looked_at = index.own | _looked_at(change, index.entries)
     read |= looked_at
     return not looked_at.isdisjoint(change.wanted)

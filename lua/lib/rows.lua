@@ -2,22 +2,24 @@
 
 local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
 
--- The values of a row, false where there is none; or nil for a key that holds no row.
+-- The values of some fields of a row, false where there is none; nil for a key that holds no row.
+local function read_some(key, fields, first, last)
+    local some = redis.pcall('HMGET', key, unpack(fields, first, last))
+    if not some.err then
+        return some
+    elseif not string.find(some.err, 'WRONGTYPE', 1, true) then
+        error(some.err)
+    end
+end
+
 local function read_row(key, fields)
     if #fields <= MOST_FIELDS then
-        local row = redis.pcall('HMGET', key, unpack(fields))
-        if not row.err then
-            return row
-        end
+        return read_some(key, fields, 1, #fields)
     end
     local values = {}
     for first = 1, #fields, MOST_FIELDS do
-        local last = math.min(first + MOST_FIELDS - 1, #fields)
-        local some = redis.pcall('HMGET', key, unpack(fields, first, last))
-        if some.err then
-            if not string.find(some.err, 'WRONGTYPE', 1, true) then
-                error(some.err)
-            end
+        local some = read_some(key, fields, first, math.min(first + MOST_FIELDS - 1, #fields))
+        if not some then
             return nil
         end
         for position = 1, #some do

@@ -65,9 +65,14 @@ class Line:
         )
 
     @property
+    def is_ours(self) -> bool:
+        """It belongs to this process, and not to the one that this was forked from."""
+        return self._pid == os.getpid()
+
+    @property
     def is_free(self) -> bool:
-        """It can be used: no signal handler interrupts a command, no fork has doubled it."""
-        return not self._is_busy and self._pid == os.getpid()
+        """No command is under way, which a signal handler has interrupted."""
+        return not self._is_busy
 
     def call(self, args: tuple[Any, ...]) -> Any:
         """Send a command and read its reply, as bytes.
@@ -132,13 +137,9 @@ def _line(client: redis.Redis) -> Line | None:
     if retry is None or not retry.get_retries():
         return None  # whoever wants no command repeated gets none repeated
     line = _kept.lines.get(pool)
-    if line is None:
+    if line is None or not line.is_ours:
         return _new_line(pool)
-    if line.is_free:
-        return line
-    if line._pid != os.getpid():
-        del _kept.lines[pool]  # the parent's; that connection is its own
-    return None
+    return line if line.is_free else None
 
 
 def _new_line(pool: Any) -> Line | None:

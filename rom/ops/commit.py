@@ -30,8 +30,8 @@ MOST_TRIES = 50
 MOST_CHANGES = 100_000
 MOST_BYTES = 256 * 1024 * 1024
 
-# Parts of the script.
-_ROWS_ALONE: frozenset[str] = frozenset()
+#: Parts of the script: none, without steps of a front end's own.
+ROWS_ALONE: frozenset[str] = frozenset()
 _ALSO = frozenset(('also',))
 
 
@@ -175,7 +175,7 @@ def _request(
         raise InvalidOperation('an insert without an id must be a commit of its own')
     packed = pack(request)
     _check_size(len(packed), MOST_BYTES, 'bytes')
-    return Script('commit', done_key, packed, _ALSO if also else _ROWS_ALONE), outcomes
+    return Script('commit', done_key, packed, _ALSO if also else ROWS_ALONE), outcomes
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:

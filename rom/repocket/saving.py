@@ -22,12 +22,11 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 from rom.ops.batch import REMEMBER, Batch
+from rom.ops.commit import MOST_TRIES, ROWS_ALONE
 from rom.ops.requests import Operation, Script
 from rom.repocket.layout import Layout, Stored
 from rom.repocket.loading import load, no_index, no_string, scan, unreadable
 
-# As for rom's own commits: each further try takes another writer.
-MOST_TRIES = 50
 # Records whose entries are written in one call of the script.
 _AT_ONCE = 500
 
@@ -188,7 +187,7 @@ def _script(
     }
     request['tell'] = tell
     request['claims'] = [[key, *columns, layout.head] for key, columns in batch.own_claims.items()]
-    return Script('commit', done, pack(request))
+    return Script('commit', done, pack(request), ROWS_ALONE)
 
 
 def _batch_of(*savings: Saving) -> _Batch:
