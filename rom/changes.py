@@ -10,15 +10,17 @@ another writer changed and that has no part in this write is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from rom.encoding.legacy import list_entries, listed_entries
-from rom.entries import ColumnIndex, Entries, Entry, NotingMapping
+from rom.entries import ColumnIndex, NotingMapping
 from rom.exceptions import CorruptRowError, InvalidColumnValue
+from rom.members import Entries, Entry, Members, differences
 from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 Kind: TypeAlias = Literal['insert', 'update', 'delete']
@@ -26,6 +28,7 @@ Raw: TypeAlias = Mapping[str, bytes]
 
 
 NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
+NO_ENTRIES: Mapping[Entry, bytes | None] = MappingProxyType({})
 
 
 def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -37,9 +40,11 @@ def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
     return {name: raw for name, raw in row.items() if raw is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What a program wants of one row.
+
+    A named tuple, and so is `Write`: one of each is made for every entity of a commit, and a frozen
+    dataclass takes ten times as long to make.
 
     Attributes:
         schema: the model's.
@@ -66,7 +71,7 @@ class Change:
     full: bool = False
     forced: bool = False
     rests_on: tuple[str, ...] = ()
-    stale: Mapping[Entry, bytes | None] = field(default_factory=dict)
+    stale: Mapping[Entry, bytes | None] = NO_ENTRIES
     freed: tuple[Entry, ...] = ()
     expired: bool = False
 
@@ -76,8 +81,7 @@ class Change:
         return present({**self.stored, **self.wanted})
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """How a change is carried out, in the terms of Redis.
 
     Attributes:
@@ -85,17 +89,43 @@ class Write:
         expected: the values that the row must still have; None for a column that it must lack.
             The columns of `becomes` come first, in the same order.
         becomes: the columns to write; None removes one.
-        removed, added: index entries.
+        gone, come: index entries that were worked out for this row alone.
         released, claimed: unique values, as (key, value).
+        indexes: those whose entries depend on one column alone. They are worked out for all rows
+            of a commit at once, from `before` and `after`.
+        before: the row's values as they were; None where no entry was.
+        after: as they shall be; None if there are no such indexes.
     """
 
     change: Change
     expected: Mapping[str, bytes | None]
     becomes: Mapping[str, bytes | None]
-    removed: Entries
-    added: Entries
-    released: tuple[Entry, ...]
-    claimed: tuple[Entry, ...]
+    gone: Mapping[Entry, bytes | None]
+    come: Mapping[Entry, bytes | None]
+    released: Sequence[Entry]
+    claimed: Sequence[Entry]
+    indexes: tuple[ColumnIndex, ...] = ()
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+    @property
+    def removed(self) -> Entries:
+        """All entries that go."""
+        return {**self.gone, **self._together[0].entries()}
+
+    @property
+    def added(self) -> Entries:
+        """All entries that come, or come again with another score."""
+        return {**self.come, **self._together[1].entries()}
+
+    @property
+    def _together(self) -> tuple[Members, Members]:
+        """What goes and what comes, of a row without an id, by the indexes of one column."""
+        gone, come = Members(), Members()
+        if self.after is not None:
+            befores = None if self.before is None else [self.before]
+            pour(self.indexes, [b''], befores, [self.after], gone, come)
+        return gone, come
 
     @property
     def outcome(self) -> dict[str, bytes]:
@@ -157,28 +187,133 @@ def plan(change: Change) -> Write:
         return _plan_with_list(change)
     if change.kind == 'insert':
         return _plan_insert(change)
-    old, new, read = _entry_changes(change)
+    if change.kind == 'update' and not (change.full or change.forced or change.stale):
+        return _plan_update(change)
+    old, new, read = _entry_changes(change, change.schema.every_index)
     return _write(change, old, new, read, {})
+
+
+def pour(
+    indexes: Sequence[ColumnIndex],
+    ids: Sequence[bytes],
+    befores: Sequence[Mapping[str, Any]] | None,
+    afters: Sequence[Mapping[str, Any]],
+    gone: Members,
+    come: Members,
+) -> None:
+    """Add the entries of many rows in the indexes of single columns, an index at a time.
+
+    Args:
+        indexes: whose entries depend on one column alone.
+        ids: the rows' ids, as their members end.
+        befores: the rows' values as they were; None where no row was.
+        afters: as they shall be.
+        gone: gets what goes.
+        come: gets what comes, or comes again with another score.
+
+    Raises:
+        CorruptRowError: an old value does not decode.
+        InvalidColumnValue: a keygen failed.
+    """
+    for index in indexes:
+        source = index.source
+        values = [row[source] for row in afters]
+        if befores is None:
+            index.pour(ids, values, come)
+            continue
+        old, new = _old_members(index, ids, [row[source] for row in befores]), Members()
+        index.pour(ids, values, new)
+        come.take_over(old, new, gone)
+
+
+def _old_members(index: ColumnIndex, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
+    """The entries of old values. Where the keygen of today fails on one, there are none of it."""
+    try:
+        old = Members()
+        index.pour(ids, values, old)
+    except InvalidColumnValue:
+        old = Members()
+        for id, value in zip(ids, values, strict=True):
+            with suppress(InvalidColumnValue):
+                index.pour((id,), (value,), old)
+    return old
 
 
 def _plan_insert(change: Change) -> Write:
     """The write for a row that is not there: nothing is compared, and nothing old goes."""
-    schema, outcome = change.schema, change.outcome
-    known = {**change.values, **_id_of(change)}
-    after: Mapping[str, Any] = known
-    if schema.references or len(known) <= len(schema.settable):
-        after = RowValues(schema, outcome, known, change.forced)
-    added = _all_entries(schema, after)
-    claimed = []
-    for unique in () if change.expired else schema.uniques:
-        value = _unique_value(unique, outcome, after)
-        if value is not None:
-            claimed.append((unique.key, value))
-    becomes: dict[str, bytes | None] = {**outcome}
-    becomes.pop(schema.primary, None)
-    removed = {entry: score for entry, score in change.stale.items() if entry not in added}
-    released = tuple(value for value in change.freed if value not in claimed)
-    return Write(change, {}, becomes, removed, added, released, tuple(claimed))
+    schema, values = change.schema, change.values
+    row = present({**change.stored, **change.wanted})
+    after = values if change.id is None else {**values, schema.primary: change.id}
+    if schema.references or len(after) <= len(schema.settable):
+        after = RowValues(schema, row, after, change.forced)
+    # What is stale goes unless the row implies it, so its entries must be told apart.
+    alone = schema.every_index if change.stale else schema.dependent_indexes
+    come = _entries_in(alone, after) if alone else NO_ENTRIES
+    claimed = [
+        (unique.key, value)
+        for unique in (() if change.expired else schema.uniques)
+        if (value := _unique_value(unique, row, after)) is not None
+    ]
+    row.pop(schema.primary, None)
+    return Write(
+        change,
+        expected=NOTHING,
+        becomes=row,
+        gone={e: s for e, s in change.stale.items() if e not in come} if alone else NO_ENTRIES,
+        come=come,
+        released=tuple(value for value in change.freed if value not in claimed),
+        claimed=claimed,
+        indexes=() if change.stale else schema.single_indexes,
+        after=after,
+    )
+
+
+def _plan_update(change: Change) -> Write:
+    """The write for a row that is there, of the columns that were set."""
+    schema, wanted, stored = change.schema, change.wanted, change.stored
+    concern = _concern(schema, tuple(wanted))
+    old, new, read = _entry_changes(change, schema.dependent_indexes)
+    released, claimed = _unique_changes(change, read) if concern.has_uniques else ((), ())
+    if read or change.rests_on:
+        expected = _expected(change, wanted, read.union(concern.compared))
+    else:
+        expected = {name: stored.get(name) for name in concern.compared}
+    return Write(
+        change,
+        expected,
+        wanted,
+        *differences(old, new),
+        released,
+        () if change.expired else claimed,
+        concern.indexes,
+        _values_before(change) if concern.indexes else None,
+        _values_after(change) if concern.indexes else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Concern:
+    """What an update of certain columns is about, as far as the model alone tells.
+
+    Attributes:
+        indexes: those of single columns, of which one is written.
+        has_uniques: a unique value may depend on what is written.
+        compared: the fields to compare: those written, then those that entries rest on, then
+            rom 1.x's list of entries, even where there was none.
+    """
+
+    indexes: tuple[ColumnIndex, ...]
+    has_uniques: bool
+    compared: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
+    names = frozenset(written)
+    indexes = tuple(index for index in schema.single_indexes if not index.own.isdisjoint(names))
+    has_uniques = any(u.made_by or not names.isdisjoint(u.columns) for u in schema.uniques)
+    rest = frozenset([INDEX_DATA]).union(*(index.own for index in indexes))
+    return _Concern(indexes, has_uniques, (*written, *sorted(rest - names - {schema.primary})))
 
 
 def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:
@@ -204,13 +339,13 @@ def _plan_with_list(change: Change) -> Write:
     if INDEX_DATA in change.stored:
         listed = listed_entries(schema.keys, change.stored[INDEX_DATA])
         old.update((entry, score) for entry, score in listed.items() if entry not in old)
-    new = _all_entries(schema, after) if change.kind != 'delete' else {}
+    new = _entries_in(schema.every_index, after) if change.kind != 'delete' else {}
     kept = list_entries(schema.keys, new) if schema.keep_index_data else None
     becomes: dict[str, bytes | None] = {}
     if change.kind != 'delete' and kept != change.stored.get(INDEX_DATA):
         becomes[INDEX_DATA] = kept
     # What 1.x wrote is not to be trusted: every entry is written again.
-    return _write(replace(change, full=True), old, new, set(schema.stored), becomes)
+    return _write(change._replace(full=True), old, new, set(schema.stored), becomes)
 
 
 def _write(
@@ -222,17 +357,12 @@ def _write(
         claimed = ()
     becomes: dict[str, bytes | None] = {**change.wanted, **extra}
     if change.kind == 'insert':
+        becomes = {**present(becomes)}
         becomes.pop(schema.primary, None)
-    again = change.full or change.forced
-    return Write(
-        change=change,
-        expected=_expected(change, becomes, read),
-        becomes=becomes,
-        removed={e: s for e, s in {**change.stale, **old}.items() if e not in new},
-        added=new if again else {e: s for e, s in new.items() if old.get(e, b'') != s},
-        released=released,
-        claimed=claimed,
-    )
+    gone, come = differences({**change.stale, **old}, new)
+    if change.full or change.forced:
+        come = new
+    return Write(change, _expected(change, becomes, read), becomes, gone, come, released, claimed)
 
 
 def _expected(
@@ -249,17 +379,19 @@ def _expected(
     return {name: change.stored.get(name) for name in (*becomes, *others)}
 
 
-def _entry_changes(change: Change) -> tuple[Entries, Entries, set[str]]:
-    """Old and new entries of the columns concerned, and the columns that they depend on.
+def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, Entries, set[str]]:
+    """Old and new entries of a row that is there, in those of these indexes that are concerned.
 
-    Of a row that is there: what an insert comes to, `_plan_insert` says.
+    And the columns that they depend on.
     """
     old: Entries = {}
     new: Entries = {}
     read: set[str] = set()
+    if not indexes:
+        return old, new, read
     before, after = _values_before(change), _values_after(change)
     is_part = change.kind == 'update' and not change.full
-    for index in change.schema.every_index:
+    for index in indexes:
         if is_part and not _is_concerned(change, index, read):
             continue
         # What any other index looks at is its own column alone.
@@ -306,9 +438,9 @@ def _old_entries(index: Index, values: Mapping[str, Any]) -> Entries:
         return {}
 
 
-def _all_entries(schema: Schema, values: Mapping[str, Any]) -> Entries:
+def _entries_in(indexes: Sequence[Index], values: Mapping[str, Any]) -> Entries:
     found: Entries = {}
-    for index in schema.every_index:
+    for index in indexes:
         found.update(index.entries(NotingMapping(values) if index.depends_on_others else values))
     return found
 
@@ -402,4 +534,4 @@ def entries_of(schema: Schema, stored: Raw) -> Entries:
     Raises:
         CorruptRowError: a value does not decode.
     """
-    return _all_entries(schema, RowValues(schema, stored, {}, lenient=False))
+    return _entries_in(schema.every_index, RowValues(schema, stored, {}, lenient=False))

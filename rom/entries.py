@@ -1,17 +1,16 @@
 """Entries: what a value implies in the indexes. Pure functions of the row.
 
 All index keys have one form of member: something, then the id. A set of a word holds the bare id, a
-numeric index the bare id with a score, a prefix index the value, a NUL and the id, with a score. So
-an entry is (key, stem): the member is the stem and the id put together. Its score is None in a set.
+numeric index the bare id with a score, a prefix index the value, a NUL and the id, with a score.
 
 As entries are worked out from values alone, nothing about them needs to be kept: the old ones
-follow from the old values, and what a save must remove and add is a difference of two dicts.
+follow from the old values, and what a save must remove and add is the difference of the two.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias
 
 from rom.columns.base import Column
@@ -25,9 +24,7 @@ from rom.encoding.scores import (
 )
 from rom.encoding.text import NoUTF8, as_bytes, show
 from rom.exceptions import InvalidColumnValue, ORMError
-
-Entry: TypeAlias = tuple[bytes, bytes]
-Entries = dict[Entry, 'bytes | None']
+from rom.members import Entries, Members
 
 Word: TypeAlias = 'str | bytes'
 
@@ -74,6 +71,7 @@ class ColumnIndex:
         column: the column.
         keys: the names of the model's keys.
         own: the columns that the entries depend on, whatever the keygen looks at.
+        source: the column whose value is indexed.
         depends_on_others: the keygen looks at other columns than its own.
         may_read_any: what the keygen looks at is up to the row.
     """
@@ -84,7 +82,6 @@ class ColumnIndex:
         '_keys_of',
         '_numbers_key',
         '_prefixes_key',
-        '_source',
         '_suffixes_key',
         '_traits',
         'column',
@@ -92,6 +89,7 @@ class ColumnIndex:
         'keys',
         'may_read_any',
         'own',
+        'source',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -100,7 +98,7 @@ class ColumnIndex:
         self.own = frozenset((name,))
         self.depends_on_others = column.keygen2 is not None
         self.may_read_any = self.depends_on_others and column.source == name
-        self._source, self._is_stored = column.source, column.is_stored
+        self.source, self._is_stored = column.source, column.is_stored
         self._keys_of = column.keygen or column.default_keys
         self._traits = traits(column.keygen)
         self._head = keys.head + as_bytes(name) + b':'
@@ -108,25 +106,46 @@ class ColumnIndex:
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)
 
-    def entries(self, values: Mapping[str, Any]) -> Entries:
-        """The entries of a row, given its columns' Python values.
+    def pour(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
+        """Add the entries of many rows.
+
+        Args:
+            ids: the rows' ids, as their members end.
+            values: what each has in the column that is indexed.
+            into: gets them.
 
         Raises:
             InvalidColumnValue: the keygen failed, or gave what no index can hold.
         """
-        value = values[self._source]
-        # As in rom 1.x, a keygen2 too is asked only about a value that is there.
+        keys_of, is_stored = self._keys_of, self._is_stored
+        for id, value in zip(ids, values, strict=True):
+            # As in rom 1.x, a keygen2 too is asked only about a value that is there.
+            if value is None and is_stored:
+                continue
+            try:
+                found = keys_of(value)
+            except ORMError:
+                raise
+            except Exception as error:
+                raise self._failed(value, error) from error
+            if found:
+                self._add(id, found, value, into)
+
+    def entries(self, values: Mapping[str, Any]) -> Entries:
+        """The entries of one row, given its columns' Python values.
+
+        Raises:
+            InvalidColumnValue: the keygen failed, or gave what no index can hold.
+        """
+        value = values[self.source]
         if value is None and self._is_stored:
             return {}
         found = self._found(value, values)
         if not found:
             return {}
-        try:
-            if isinstance(found, (dict, Mapping)):
-                return self._from_mapping(found, value)
-            return self._from_words(found)
-        except NoUTF8 as error:
-            raise self._unwritable(error) from None
+        alone = Members()
+        self._add(b'', found, value, alone)
+        return alone.entries()
 
     def unique_word(self, values: Mapping[str, Any]) -> bytes | None:
         """The unique value of a column that holds none: the first word that its keygen gives.
@@ -157,62 +176,71 @@ class ColumnIndex:
         except ORMError:
             raise
         except Exception as error:
-            raise InvalidColumnValue(
-                f'{self.keys.namespace}.{column.name}: the keygen failed on {show(value)}: '
-                f'{error!r}'
-            ) from error
+            raise self._failed(value, error) from error
+
+    def _failed(self, value: Any, error: Exception) -> InvalidColumnValue:
+        return InvalidColumnValue(
+            f'{self.keys.namespace}.{self.column.name}: the keygen failed on {show(value)}: '
+            f'{error!r}'
+        )
 
     def _unwritable(self, error: NoUTF8) -> InvalidColumnValue:
         return InvalidColumnValue(
             f'{self.keys.namespace}.{self.column.name}: its keygen made a word of which {error}'
         )
 
-    def _from_words(self, found: Any) -> Entries:
+    def _add(self, id: bytes, found: Any, value: Any, into: Members) -> None:
+        """Add what a keygen gave of a value."""
+        try:
+            if isinstance(found, (dict, Mapping)):
+                self._add_mapping(id, found, value, into)
+            else:
+                self._add_words(id, found, into)
+        except NoUTF8 as error:
+            raise self._unwritable(error) from None
+
+    def _add_words(self, id: bytes, found: Any, into: Members) -> None:
         if not isinstance(found, (list, tuple, set, frozenset)):
             self._refuse(found)
-        column = self.column
-        is_indexed, has_prefixes, has_suffixes = column.index, column.prefix, column.suffix
-        head, entries = self._head, Entries()
+        column, head = self.column, self._head
         for word in found:
             if not isinstance(word, (str, bytes)):
                 self._refuse(found)
             raw = as_bytes(word)
-            if is_indexed:
-                entries[head + raw + b':idx', b''] = None
-            if has_prefixes:
-                entries[self._prefixes_key, raw + b'\0'] = _score_of(raw)
-            if has_suffixes:
+            if column.index:
+                into.sets[head + raw + b':idx'].append(id)
+            if column.prefix:
+                into.zsets[self._prefixes_key] += (_score_of(raw), raw + b'\0' + id)
+            if column.suffix:
                 turned = suffix_stem(word)
                 scored = turned if isinstance(word, str) else word[::-1]
-                entries[self._suffixes_key, turned + b'\0'] = _score_of(scored)
-        return entries
+                into.zsets[self._suffixes_key] += (_score_of(scored), turned + b'\0' + id)
 
-    def _from_mapping(self, found: Mapping[str, Any], value: Any) -> Entries:
+    def _add_mapping(self, id: bytes, found: Mapping[str, Any], value: Any, into: Members) -> None:
         """Numbers by the name of their sub-index; None makes the name a word."""
-        entries = Entries()
         if self.column.index:
             for part, number in found.items():
                 if not isinstance(part, (str, bytes)):
                     self._refuse(found)
                 if number is None:
-                    entries[self._word_key(part), b''] = None
+                    into.sets[self._word_key(part)].append(id)
                 else:
                     key = self._word_key(part) if part else self._numbers_key
-                    entries[key, b''] = self._score(number)
+                    into.zsets[key] += (self._score(number), id)
         if self._traits.sorts:
-            self._add_whole(entries, value)
-        return entries
+            self._add_whole(id, value, into)
 
-    def _add_whole(self, entries: Entries, value: Word) -> None:
+    def _add_whole(self, id: bytes, value: Word, into: Members) -> None:
         """The strings of a sorting keygen: the whole value, reversed before it is lower-cased."""
         backwards = value[::-1]
         if self._traits.lowers:
             value, backwards = value.lower(), backwards.lower()
         if self.column.prefix:
-            entries[self._prefixes_key, whole_stem(value) + b'\0'] = _score_of(as_bytes(value))
+            stem, score = whole_stem(value), _score_of(as_bytes(value))
+            into.zsets[self._prefixes_key] += (score, stem + b'\0' + id)
         if self.column.suffix:
-            stem = whole_stem(backwards) + b'\0'
-            entries[self._suffixes_key, stem] = _score_of(as_bytes(backwards))
+            stem, score = whole_stem(backwards), _score_of(as_bytes(backwards))
+            into.zsets[self._suffixes_key] += (score, stem + b'\0' + id)
 
     def _word_key(self, word: Word) -> bytes:
         return self._head + as_bytes(word) + b':idx'

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 from rom.encoding.geohash import LATITUDES, LONGITUDES, geo_score
 from rom.encoding.keys import Keys
 from rom.encoding.text import show
-from rom.entries import Entries
 from rom.exceptions import InvalidColumnValue, ORMError
+from rom.members import Entries
 
 Point: TypeAlias = Mapping[str, Any]
 

@@ -51,12 +51,12 @@ class Unique:
         >>> Unique(('a', 'b'), b'k').value({'a': b'x', 'b': b'1'})
         b'\\x00\\x00x\\x00\\x00\\x001'
         """
+        if len(self.columns) == 1:
+            # As in rom 1.x, an empty string takes nothing: several entities may have it.
+            return encoded.get(self.columns[0]) or None
         parts = [encoded.get(name) for name in self.columns]
         if None in parts:
             return None
-        if len(self.columns) == 1:
-            # As in rom 1.x, an empty string takes nothing: several entities may have it.
-            return parts[0] or None
         return group_value([part for part in parts if part is not None])
 
 
@@ -122,11 +122,6 @@ class Schema:
         return frozenset(self.stored)
 
     @cached_property
-    def field_of(self) -> Mapping[str, bytes]:
-        """The names of columns as rows have them."""
-        return {name: as_bytes(name) for name in self.names}
-
-    @cached_property
     def references(self) -> frozenset[str]:
         """The columns whose row holds the id of what their value is."""
         return frozenset(
@@ -137,6 +132,16 @@ class Schema:
     def every_index(self) -> tuple[Index, ...]:
         """Whatever makes entries of a row."""
         return (*self.indexes.values(), *self.places.values())
+
+    @cached_property
+    def single_indexes(self) -> tuple[ColumnIndex, ...]:
+        """Those whose entries depend on one column alone."""
+        return tuple(index for index in self.indexes.values() if not index.depends_on_others)
+
+    @cached_property
+    def dependent_indexes(self) -> tuple[Index, ...]:
+        """The others: what their entries depend on is known once their keygen has run."""
+        return tuple(index for index in self.every_index if index.depends_on_others)
 
     @cached_property
     def needs_id_first(self) -> bool:

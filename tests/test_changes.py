@@ -1,6 +1,5 @@
 """Changes: what a plan removes and adds is exactly what makes the old entries the new ones."""
 
-import dataclasses
 import datetime as dt
 import decimal
 import json
@@ -175,7 +174,7 @@ def test_columns_that_are_wanted_as_they_are_cost_no_entry(row: Row) -> None:
     everything = {name: row[name] for name in row}
     same = change('update', row, row)
     raw = encoded(MANY, row)
-    write = plan(dataclasses.replace(same, wanted={n: raw.get(n) for n in row}, values=everything))
+    write = plan(same._replace(wanted={n: raw.get(n) for n in row}, values=everything))
     assert not (write.removed or write.added or write.released or write.claimed)
 
 
@@ -300,8 +299,9 @@ def corrupt(kind: Kind, raw: Row, wanted: Row, schema: Schema, **options: bool) 
 
 
 def test_a_corrupt_old_value_that_is_overwritten_is_an_error() -> None:
+    write = plan(corrupt('update', {'a': b'x'}, {'a': 5}, SMALL))
     with pytest.raises(CorruptRowError) as caught:
-        plan(corrupt('update', {'a': b'x'}, {'a': 5}, SMALL))
+        assert write.removed  # worked out with those of all other rows, before anything is sent
     assert caught.value.column == 'a'
     assert 'force=True' in str(caught.value)
 
@@ -355,8 +355,9 @@ def test_a_value_that_a_keygen_fails_on_can_be_overwritten_by_force(
 
 @pytest.mark.parametrize('kind', ['insert', 'update'])
 def test_a_keygen_that_fails_on_a_new_value_stops_the_write(kind: Kind) -> None:
+    write = plan(change(kind, {'a': 'x'} if kind == 'update' else {}, {'a': 'old'}, RAISING))
     with pytest.raises(InvalidColumnValue, match=r"^N\.a: the keygen failed on 'old'"):
-        plan(change(kind, {'a': 'x'} if kind == 'update' else {}, {'a': 'old'}, RAISING))
+        assert write.added
 
 
 # The list of rom 1.x.
@@ -370,7 +371,7 @@ KEEPING = schema_of(
 def with_list(kind: Kind, old: Row, new: Row, schema: Schema, listed: Any) -> Change:
     made = change(kind, old, new, schema)
     raw = listed if isinstance(listed, bytes) else json.dumps(listed).encode()
-    return dataclasses.replace(made, stored={**made.stored, INDEX_DATA: raw})
+    return made._replace(stored={**made.stored, INDEX_DATA: raw})
 
 
 def test_a_row_with_a_list_loses_it_and_what_it_names() -> None:
@@ -480,9 +481,9 @@ def test_what_is_known_counts_more_than_what_is_stored() -> None:
 
 def test_changes_and_writes_are_frozen() -> None:
     made = change('insert', {}, {'a': 1}, SMALL)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         made.id = None  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         plan(made).expected = {}  # type: ignore[misc]
 
 

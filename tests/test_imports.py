@@ -17,6 +17,7 @@ LAYERS = [
     ('rom.encoding',),
     ('rom.registry',),
     ('rom.columns',),
+    ('rom.members',),
     ('rom.entries',),
     ('rom.geo',),
     ('rom.schema',),

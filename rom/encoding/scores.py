@@ -9,6 +9,7 @@ The same numbers must come out here, or old and new entries would not sort toget
 from __future__ import annotations
 
 import math
+import struct
 from functools import lru_cache
 from operator import getitem
 
@@ -17,8 +18,9 @@ from rom.encoding.text import as_bytes
 #: So many bytes of a string its score tells.
 PREFIX_BYTES = 7
 _BASE = 258
-_MANTISSA = 2**52
-_LOWEST_EXPONENT = -1074
+# The numbers begin where the normal doubles do: their bits, read as an integer.
+_FIRST_NORMAL = 2**52
+_bits, _double = struct.Struct('<Q').pack, struct.Struct('<d').unpack
 # What a byte counts at each of the places, by byte.
 _VALUES = tuple(
     tuple((byte + 1) * _BASE ** (PREFIX_BYTES - place) for byte in range(256))
@@ -44,18 +46,20 @@ def prefix_score(value: str | bytes, after: bool = False) -> float:
     """
     head = as_bytes(value)[:PREFIX_BYTES]
     number = sum(map(getitem, _VALUES, head)) + after * _BASE ** (PREFIX_BYTES - len(head))
-    exponent, mantissa = divmod(number, _MANTISSA)
-    return float((_MANTISSA + mantissa) * 2.0 ** (exponent + _LOWEST_EXPONENT))
+    score: float = _double(_bits(number + _FIRST_NORMAL))[0]
+    return score
 
 
 @lru_cache(maxsize=65_536)
 def written_prefix_score(head: bytes) -> bytes:
     """The score of a string's first seven bytes, as Redis reads it back; many strings share them.
 
-    >>> written_prefix_score(b'abcdefg') == write_score(prefix_score('abcdefgh'))
+    Seventeen digits tell every double, and take half the time that finding the fewest does.
+
+    >>> float(written_prefix_score(b'abcdefg')) == prefix_score('abcdefgh')
     True
     """
-    return write_score(prefix_score(head))
+    return b'%.17g' % prefix_score(head)
 
 
 def nearest_double(number: int) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, TypeAlias
 
-from rom.changes import Write
-from rom.encoding.text import as_bytes
+from rom.changes import Write, pour
+from rom.entries import ColumnIndex
+from rom.members import Members
 from rom.schema import Schema
 
 # For how long the server remembers a commit, in case it is sent again, in seconds. The client
@@ -15,6 +18,9 @@ REMEMBER = b'180'
 
 _Lists = defaultdict[bytes, list[bytes]]
 _Column = tuple[list[bytes], list[bytes]]
+#: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
+_Group: TypeAlias = tuple[tuple[ColumnIndex, ...], bool]
+_Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str, Any]]]
 
 
 class Batch:
@@ -27,8 +33,9 @@ class Batch:
         self.deletes: list[list[Any]] = []
         self.released: dict[bytes, _Column] = {}
         self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
-        self.sets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
-        self.zsets: tuple[_Lists, _Lists] = (defaultdict(list), defaultdict(list))
+        self.gone = Members()
+        self.come = Members()
+        self.groups: dict[_Group, _Rows] = {}
         self.born: _Lists = defaultdict(list)
         self.died: _Lists = defaultdict(list)
         self.dropped: list[bytes] = []
@@ -54,12 +61,8 @@ class Batch:
         live = None if schema.keep_index_data else keys.live
         if not id:
             self.take = [keys.counter, live]
-        row: list[bytes] = []
-        field_of = schema.field_of
-        for name, raw in write.becomes.items():
-            if raw is not None:
-                row += (field_of[name], raw)
-        self.inserts.append([keys.head, id, as_bytes(keys.primary), row])
+        row = [*chain.from_iterable(write.becomes.items())]
+        self.inserts.append([keys.head, id, keys.primary, row])
         if live:
             self.born[live].append(id)
         elif self.dropped[-1:] != [keys.live]:
@@ -79,23 +82,38 @@ class Batch:
 
     @staticmethod
     def _expectation(write: Write, id: bytes) -> list[Any]:
-        fields = [as_bytes(name) for name in write.expected]
         expected = [_absent_as_false(raw) for raw in write.expected.values()]
-        return [write.change.schema.keys.row(id), fields, expected]
+        return [write.change.schema.keys.row(id), [*write.expected], expected]
 
     def _entries(self, write: Write, id: bytes) -> None:
-        sets_add, zsets_add = self.sets[1], self.zsets[1]
-        for (key, stem), score in write.added.items():
-            if score is None:
-                sets_add[key].append(id)
-            else:
-                zsets_add[key] += (score, stem + id)
-        for (key, stem), score in write.removed.items():
-            remove = self.sets[0] if score is None else self.zsets[0]
-            remove[key].append(stem + id)
+        if write.after is not None:
+            group = write.indexes, write.before is not None
+            ids, befores, afters = self.groups.setdefault(group, ([], [], []))
+            ids.append(id)
+            afters.append(write.after)
+            if write.before is not None:
+                befores.append(write.before)
+        self.gone.add(write.gone, id)
+        self.come.add(write.come, id)
+
+    def _pour(self) -> None:
+        """Work out the entries of rows that have the same indexes to write, all at once."""
+        for (indexes, has_old), (ids, befores, afters) in self.groups.items():
+            pour(indexes, ids, befores if has_old else None, afters, self.gone, self.come)
+        self.groups.clear()
 
     def request(self, done: bytes) -> dict[str, Any]:
-        """The map for the script, and the key under which it notes that it was carried out."""
+        """The map for the script.
+
+        Args:
+            done: the key under which it notes that it was carried out.
+
+        Raises:
+            CorruptRowError: an old value does not decode.
+            InvalidColumnValue: a keygen failed.
+        """
+        self._pour()
+        gone = {key: pairs[1::2] for key, pairs in self.gone.zsets.items()}
         return {
             'done': done,
             'remember': REMEMBER,
@@ -105,8 +123,8 @@ class Batch:
             'deletes': self.deletes,
             'releases': [[key, *columns] for key, columns in self.released.items()],
             'claims': [_claim(key, *claim) for key, claim in self.claimed.items()],
-            'sets': {'remove': self.sets[0], 'add': self.sets[1]},
-            'zsets': {'remove': self.zsets[0], 'add': self.zsets[1]},
+            'sets': {'remove': self.gone.sets, 'add': self.come.sets},
+            'zsets': {'remove': gone, 'add': self.come.zsets},
             'born': self.born,
             'died': self.died,
             'dropped': self.dropped,

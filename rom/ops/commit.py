@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rom.changes import Change, plan, present
@@ -181,9 +181,9 @@ def _request(
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
     """The change to try instead, on the row as it is now; None where it is an error."""
     if status == b'deleted' and change.forced:
-        return replace(change, kind='insert', stored={}, wanted=present(change.wanted))
+        return change._replace(kind='insert', stored={}, wanted=present(change.wanted))
     if status == b'exists' and change.forced:
-        return (yield from _on_fresh_row(replace(change, kind='update')))
+        return (yield from _on_fresh_row(change._replace(kind='update')))
     if status != b'race':
         return None
     differing = {as_text(field) for field in details[1:]}
@@ -202,4 +202,4 @@ def _on_fresh_row(change: Change) -> Operation[Change]:
     if not change.forced:
         kept = (*change.wanted, *change.rests_on)
         fresh = present({**fresh, **{name: change.stored.get(name) for name in kept}})
-    return replace(change, stored=fresh)
+    return change._replace(stored=fresh)

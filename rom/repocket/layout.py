@@ -10,8 +10,8 @@ from typing import Any
 
 from rom.columns import Column, PrimaryKey
 from rom.encoding.text import as_bytes, as_text
-from rom.entries import Entries
 from rom.exceptions import CorruptRowError, InvalidColumnValue
+from rom.members import Entries
 from rom.repocket.attributes import Attribute, AutoUUID
 from rom.repocket.errors import RepocketUnknownField
 from rom.repocket.keys import head_of, index_namespace, stream_key

@@ -21,6 +21,7 @@ from rom.exceptions import (
     ServerError,
     UniqueKeyViolation,
 )
+from rom.members import differences
 from rom.ops.batch import REMEMBER, Batch
 from rom.ops.commit import MOST_TRIES, ROWS_ALONE
 from rom.ops.requests import Operation, Script
@@ -225,16 +226,9 @@ def _write_entries(batch: _Batch, saving: Saving, outcome: Stored) -> None:
     if not layout.is_indexed:
         return
     old, new = _implied(layout, saving.stored or {}), _implied(layout, outcome)
-    for (key, stem), score in old[0].items():
-        if (key, stem) not in new[0]:
-            (batch.sets[0] if score is None else batch.zsets[0])[key].append(stem + saving.raw_id)
-    for (key, stem), score in new[0].items():
-        if not saving.again and old[0].get((key, stem), b'') == score:
-            continue
-        if score is None:
-            batch.sets[1][key].append(stem + saving.raw_id)
-        else:
-            batch.zsets[1][key] += (score, stem + saving.raw_id)
+    gone, come = differences(old[0], new[0])
+    batch.gone.add(gone, saving.raw_id)
+    batch.come.add(new[0] if saving.again else come, saving.raw_id)
     for key, value in old[1].items():
         if new[1].get(key) != value:
             values, ids = batch.released.setdefault(key, ([], []))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from rom.changes import Change
@@ -114,7 +114,7 @@ class Consequences:
             }
             change = Change(model._schema, 'update', id, stored, wanted, values)
             if (model, id) in self.expired:
-                change = replace(change, expired=True, rests_on=expiry_of(model))
+                change = change._replace(expired=True, rests_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
 

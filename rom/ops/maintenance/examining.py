@@ -9,8 +9,8 @@ from typing import Any
 from rom.changes import entries_in, unique_values
 from rom.encoding.legacy import listed_entries
 from rom.encoding.wire import pack
-from rom.entries import Entries
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
+from rom.members import Entries
 from rom.ops.maintenance.finding import Maker
 from rom.ops.maintenance.mending import Surplus, mend, mend_ids, sweep
 from rom.ops.maintenance.progress import Job, Progress

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from rom.changes import Change
 from rom.columns import ExpireAt
 from rom.encoding.wire import pack
-from rom.entries import Entries, Entry
 from rom.exceptions import (
     CorruptRowError,
     EntityDeletedError,
@@ -20,6 +19,7 @@ from rom.exceptions import (
     ORMError,
     UniqueKeyViolation,
 )
+from rom.members import Entries, Entry
 from rom.ops.commit import commit, new_done_key
 from rom.ops.entities import load
 from rom.ops.requests import Operation, Script

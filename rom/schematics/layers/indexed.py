@@ -305,6 +305,6 @@ def _with_ids(changes: list[tuple[Change, Task]]) -> Operation[list[tuple[Change
     taken = yield from take_ids(counts)
     ids = {schema: iter(numbers) for schema, numbers in taken.items()}
     return [
-        (replace(change, id=next(ids[change.schema])) if change.kind == 'insert' else change, task)
+        (change._replace(id=next(ids[change.schema])) if change.kind == 'insert' else change, task)
         for change, task in changes
     ]
