@@ -209,9 +209,10 @@ class Entity:
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._attempt = id, False, False, None
         self._forget_saved(change, stored)
-        for name in self._values.keys() - change.wanted.keys() - self._changed:
-            if stored.get(name) != self._stored.get(name):
-                del self._values[name]  # another writer's value is known now
+        if change.kind != 'insert':
+            for name in self._values.keys() - change.wanted.keys() - self._changed:
+                if stored.get(name) != self._stored.get(name):
+                    del self._values[name]  # another writer's value is known now
         for name in self._schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
@@ -228,8 +229,7 @@ class Entity:
             or name not in written
             or values.get(name) is not written[name]
         }
-        shown = self._encoded(names)
-        for name, raw in shown.items():
+        for name, raw in self._encoded(names).items() if names else ():
             if raw == (stored if name in change.wanted else self._stored).get(name):
                 names.discard(name)
         self._changed = names

@@ -10,7 +10,7 @@ follow from the old values, and what a save must remove and add is the differenc
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NoReturn, TypeAlias
 
 from rom.columns.base import Column
@@ -80,6 +80,7 @@ class ColumnIndex:
         '_head',
         '_is_stored',
         '_keys_of',
+        '_number_of',
         '_numbers_key',
         '_prefixes_key',
         '_suffixes_key',
@@ -100,6 +101,8 @@ class ColumnIndex:
         self.may_read_any = self.depends_on_others and column.source == name
         self.source, self._is_stored = column.source, column.is_stored
         self._keys_of = column.keygen or column.default_keys
+        is_number = column.is_numeric and column.keygen is None
+        self._number_of = column.number if is_number else None
         self._traits = traits(column.keygen)
         self._head = keys.head + as_bytes(name) + b':'
         self._numbers_key = keys.scores(name)
@@ -117,6 +120,9 @@ class ColumnIndex:
         Raises:
             InvalidColumnValue: the keygen failed, or gave what no index can hold.
         """
+        if self._number_of is not None:
+            self._pour_numbers(self._number_of, ids, values, into)
+            return
         keys_of, is_stored = self._keys_of, self._is_stored
         for id, value in zip(ids, values, strict=True):
             # As in rom 1.x, a keygen2 too is asked only about a value that is there.
@@ -130,6 +136,27 @@ class ColumnIndex:
                 raise self._failed(value, error) from error
             if found:
                 self._add(id, found, value, into)
+
+    def _pour_numbers(
+        self,
+        number_of: Callable[[Any], float],
+        ids: Iterable[bytes],
+        values: Iterable[Any],
+        into: Members,
+    ) -> None:
+        """The same, of a column whose values stand for one number each."""
+        pairs: list[bytes] = []
+        for id, value in zip(ids, values, strict=True):
+            if value is not None:
+                try:
+                    number = number_of(value)
+                except ORMError:
+                    raise
+                except Exception as error:
+                    raise self._failed(value, error) from error
+                pairs += (self._score(number), id)
+        if pairs:
+            into.zsets[self._numbers_key] += pairs
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
         """The entries of one row, given its columns' Python values.
@@ -192,16 +219,16 @@ class ColumnIndex:
     def _add(self, id: bytes, found: Any, value: Any, into: Members) -> None:
         """Add what a keygen gave of a value."""
         try:
-            if isinstance(found, (dict, Mapping)):
+            if isinstance(found, (list, tuple, set, frozenset)):
+                self._add_words(id, found, into)
+            elif isinstance(found, (dict, Mapping)):
                 self._add_mapping(id, found, value, into)
             else:
-                self._add_words(id, found, into)
+                self._refuse(found)
         except NoUTF8 as error:
             raise self._unwritable(error) from None
 
-    def _add_words(self, id: bytes, found: Any, into: Members) -> None:
-        if not isinstance(found, (list, tuple, set, frozenset)):
-            self._refuse(found)
+    def _add_words(self, id: bytes, found: Collection[Any], into: Members) -> None:
         column, head = self.column, self._head
         for word in found:
             if not isinstance(word, (str, bytes)):

@@ -12,7 +12,7 @@ from rom.columns import Boolean, Column, Decimal, Float, Integer, Json, PrimaryK
 from rom.encoding import keygens
 from rom.encoding.keygens import FULL_TEXT, IDENTITY, IDENTITY_CI, IDENTITY_STRING, SIMPLE
 from rom.encoding.keys import Keys
-from rom.encoding.scores import prefix_score, write_score
+from rom.encoding.scores import write_score, written_prefix_score
 from rom.entries import (
     ColumnIndex,
     Entries,
@@ -174,8 +174,8 @@ def test_every_form() -> None:
     column = Text(index=True, prefix=True, suffix=True, keygen=FULL_TEXT)
     assert entries(column, 'né') == {
         (b'N:c:n\xc3\xa9:idx', b''): None,
-        (b'N:c:pre', b'n\xc3\xa9\0'): write_score(prefix_score('né')),
-        (b'N:c:suf', b'\xc3\xa9n\0'): write_score(prefix_score('én')),
+        (b'N:c:pre', b'n\xc3\xa9\0'): written_prefix_score('né'.encode()),
+        (b'N:c:suf', b'\xc3\xa9n\0'): written_prefix_score('én'.encode()),
     }
     assert entries(Integer(index=True), 5) == {(b'N:c:idx', b''): b'5.0'}
 
@@ -203,8 +203,8 @@ def test_bytes_that_are_no_utf_8_are_indexed_as_they_are(raw: bytes) -> None:
     reversed_text = raw[::-1].decode('latin-1').encode()
     assert entries(column, raw) == {
         (b'N:c:' + raw + b':idx', b''): None,
-        (b'N:c:pre', raw + b'\0'): write_score(prefix_score(raw)),
-        (b'N:c:suf', reversed_text + b'\0'): write_score(prefix_score(raw[::-1])),
+        (b'N:c:pre', raw + b'\0'): written_prefix_score(raw),
+        (b'N:c:suf', reversed_text + b'\0'): written_prefix_score(raw[::-1]),
     }
 
 

@@ -132,7 +132,7 @@ class Column(Comparable, Computable, Generic[T]):
     @property
     def has_default_keys(self) -> bool:
         """An index works without a keygen."""
-        return type(self).default_keys is not Column.default_keys
+        return self.is_numeric or type(self).default_keys is not Column.default_keys
 
     @property
     def searched(self) -> bool:
@@ -175,7 +175,11 @@ class Column(Comparable, Computable, Generic[T]):
         raise NotImplementedError
 
     def default_keys(self, value: T) -> Keys:
-        """What an index without a keygen holds for the value."""
+        """What an index without a keygen holds for the value: of numbers, the number."""
+        return {'': self.number(value)}
+
+    def number(self, value: T) -> float:
+        """The number that the value stands for in the index, where the column `is_numeric`."""
         raise NotImplementedError
 
     def score(self, value: Any) -> float:

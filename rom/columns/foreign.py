@@ -7,7 +7,6 @@ from typing import Any
 from rom.columns.base import Column
 from rom.columns.holder import Holder
 from rom.columns.relations import Reference
-from rom.encoding.keygens import Keys
 from rom.encoding.scores import nearest_double
 
 
@@ -70,8 +69,8 @@ class ForeignModel(Column[Any]):
     def decode(self, raw: bytes) -> Any:
         return Reference(int(raw))
 
-    def default_keys(self, value: Any) -> Keys:
-        return {'': nearest_double(self.id_of(value))}
+    def number(self, value: Any) -> float:
+        return nearest_double(self.id_of(value))
 
     def score(self, value: Any) -> float:
         return value if isinstance(value, float) else nearest_double(self.id_of(value))

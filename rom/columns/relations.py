@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom.columns.base import Column
 from rom.columns.holder import Holder
-from rom.encoding.keygens import Keys
 from rom.encoding.scores import nearest_double
 from rom.exceptions import ColumnError, InvalidOperation, ORMError
 from rom.registry import MODELS
@@ -134,8 +133,8 @@ class _Relation(Column[Any]):
             raise ValueError('an id is a number')
         return Reference(int(raw))
 
-    def default_keys(self, value: Any) -> Keys:
-        return {'': nearest_double(value._id)}
+    def number(self, value: Any) -> float:
+        return nearest_double(value._id)
 
     def id_of(self, value: Any) -> int:
         """The id that a query's value means: an entity's, or a number.

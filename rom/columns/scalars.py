@@ -46,8 +46,8 @@ class Integer(Column[int]):
     def decode(self, raw: bytes) -> int:
         return _number(raw)
 
-    def default_keys(self, value: int) -> Keys:
-        return {'': nearest_double(value)}
+    def number(self, value: int) -> float:
+        return nearest_double(value)
 
     def score(self, value: Any) -> float:
         number = value if isinstance(value, float) else nearest_double(self.check(value))
@@ -104,8 +104,8 @@ class Float(Column[float]):
     def decode(self, raw: bytes) -> float:
         return float(raw)
 
-    def default_keys(self, value: float) -> Keys:
-        return {'': value}
+    def number(self, value: float) -> float:
+        return value
 
     def score(self, value: Any) -> float:
         return self.sortable(float(self.check(value)), value)
@@ -144,8 +144,8 @@ class Decimal(Column[decimal.Decimal]):
         except decimal.InvalidOperation:
             raise ValueError('not a decimal number') from None
 
-    def default_keys(self, value: decimal.Decimal) -> Keys:
-        return {'': float(value)}
+    def number(self, value: decimal.Decimal) -> float:
+        return float(value)
 
     def score(self, value: Any) -> float:
         number = value if isinstance(value, float) else _double(self.check(value))

@@ -7,7 +7,6 @@ import decimal
 from typing import Any, TypeVar
 
 from rom.columns.base import Column
-from rom.encoding.keygens import Keys
 
 T = TypeVar('T')
 
@@ -61,8 +60,8 @@ class _Seconds(Column[T]):
     def encode(self, value: T) -> bytes:
         return _write_seconds(self.span(value))
 
-    def default_keys(self, value: T) -> Keys:
-        return {'': self.seconds(value)}
+    def number(self, value: T) -> float:
+        return self.seconds(value)
 
     def score(self, value: Any) -> float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):

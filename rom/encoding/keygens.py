@@ -32,7 +32,8 @@ def FULL_TEXT(value: str | bytes | None) -> list[str] | None:
         return None
     text = value.decode('latin-1') if isinstance(value, bytes) else str(value)
     words = {word.strip(string.punctuation) for word in text.lower().split()}
-    return sorted(words - {''})
+    words.discard('')
+    return sorted(words)
 
 
 def IDENTITY(value: str | bytes | None) -> list[str | bytes] | None:

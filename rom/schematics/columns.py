@@ -15,7 +15,7 @@ from typing import Any
 from schematics import types
 
 from rom.columns import Boolean, Column, ExpireAt, Float, Integer, PrimaryKey, Text
-from rom.encoding.keygens import IDENTITY, Keys
+from rom.encoding.keygens import IDENTITY
 from rom.encoding.text import as_bytes
 from rom.exceptions import ColumnError
 from rom.schema import Schema, build
@@ -49,8 +49,8 @@ class Numbered(Plain):
     is_numeric = True
     kind_of_field: Any
 
-    def default_keys(self, value: Any) -> Keys:
-        return {'': self.score(self.kind_of_field.to_native(value))}
+    def number(self, value: Any) -> float:
+        return self.score(self.kind_of_field.to_native(value))
 
     def score(self, value: Any) -> float:
         return self.sortable(_number(value), value)

@@ -155,6 +155,10 @@ class Writing(Relating):
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
     """Entities that are on one connection, each once, in their order, and a model of theirs."""
+    chosen = list(chosen)
+    if len(chosen) == 1:  # as a request of a web program has it
+        yield type(chosen[0]), chosen
+        return
     groups: dict[int, list[Model]] = {}
     of_model: dict[type[Model], list[Model]] = {}
     for entity in {id(entity): entity for entity in chosen}.values():
