@@ -13,7 +13,9 @@
 its time does not expect; what is new is reached as ``rom.AsyncSession``.
 """
 
-from rom import columns, exceptions, index, model, query, util
+from typing import TYPE_CHECKING
+
+from rom import columns, exceptions, model, query, util
 from rom._version import VERSION
 from rom.classproperty import ClassProperty
 from rom.columns import (
@@ -67,14 +69,28 @@ from rom.exceptions import (
 from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
-from rom.index import GeneralIndex, GeoIndex, Pattern, Prefix, Suffix
+from rom.geo import GeoIndex
+from rom.lazily import lazily
 from rom.model import Model
 from rom.query import Query
 from rom.query.filters import NOT_NULL
 from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
-from rom.sessions import AsyncSession as AsyncSession
 from rom.sessions import Session as Session
 from rom.sessions import session
+
+if TYPE_CHECKING:
+    from rom import index
+    from rom.index import GeneralIndex, Pattern, Prefix, Suffix
+    from rom.sessions import AsyncSession as AsyncSession
+else:
+    __getattr__ = lazily(
+        __name__,
+        {
+            'index': 'rom.index',
+            **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
+            'AsyncSession': 'rom.sessions.aio',
+        },
+    )
 
 __all__ = [
     'Boolean',

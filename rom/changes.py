@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from rom.encoding.legacy import list_entries, listed_entries
 from rom.entries import ColumnIndex, NotingMapping
@@ -131,7 +131,7 @@ class Write(NamedTuple):
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
         if self.change.kind == 'insert':
-            return present(self.becomes)
+            return cast('dict[str, bytes]', self.becomes)  # it removes nothing
         return present({**self.change.stored, **self.becomes})
 
 
@@ -241,10 +241,11 @@ def _old_members(index: ColumnIndex, ids: Sequence[bytes], values: Sequence[Any]
 
 def _plan_insert(change: Change) -> Write:
     """The write for a row that is not there: nothing is compared, and nothing old goes."""
-    schema, values = change.schema, change.values
+    schema, after = change.schema, change.values
     row = present({**change.stored, **change.wanted})
-    after = values if change.id is None else {**values, schema.primary: change.id}
-    if schema.references or len(after) <= len(schema.settable):
+    if schema.reads_id and change.id is not None:
+        after = {**after, schema.primary: change.id}
+    if schema.references or len(after) < len(schema.settable) + schema.reads_id:
         after = RowValues(schema, row, after, change.forced)
     # What is stale goes unless the row implies it, so its entries must be told apart.
     alone = schema.every_index if change.stale else schema.dependent_indexes

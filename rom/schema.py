@@ -144,6 +144,13 @@ class Schema:
         return tuple(index for index in self.every_index if index.depends_on_others)
 
     @cached_property
+    def reads_id(self) -> bool:
+        """Entries or unique values may depend on the id."""
+        sources = {index.source for index in self.indexes.values()}
+        made = any(unique.made_by for unique in self.uniques)
+        return bool(self.dependent_indexes) or made or self.primary in sources
+
+    @cached_property
     def needs_id_first(self) -> bool:
         """An entry may depend on the id, so that it must be known before the row is written."""
         makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 
@@ -23,19 +23,37 @@ from rom.encoding.keygens import (
 )
 from rom.encoding.scores import prefix_score, write_score
 from rom.encoding.text import as_bytes
-from rom.locks import EntityLock, Lock
-from rom.maintenance import (
-    clean_old_index,
-    clean_unsafe_cols,
-    refresh_all_indexes,
-    refresh_indices,
-    show_progress,
-)
+from rom.lazily import lazily
 from rom.model import Model
 from rom.schema import group_value
-from rom.scripting import LoadedScript
 from rom.sessions import Session, session
 from rom.sessions.identity import use_null_session, use_rom_session
+
+if TYPE_CHECKING:
+    from rom.locks import EntityLock, Lock
+    from rom.maintenance import (
+        clean_old_index,
+        clean_unsafe_cols,
+        refresh_all_indexes,
+        refresh_indices,
+        show_progress,
+    )
+    from rom.scripting import LoadedScript
+else:
+    _MAINTENANCE = (
+        'clean_old_index',
+        'clean_unsafe_cols',
+        'refresh_all_indexes',
+        'refresh_indices',
+        'show_progress',
+    )
+    __getattr__ = lazily(
+        __name__,
+        {
+            **dict.fromkeys(('EntityLock', 'Lock'), 'rom.locks'),
+            **dict.fromkeys(_MAINTENANCE, 'rom.maintenance'),
+        },
+    )
 
 __all__ = [
     'CASE_INSENSITIVE',
@@ -122,6 +140,8 @@ def _connect(obj: Any) -> redis.Redis:
 
 def _script_load(script: str) -> LoadedScript:
     """A Lua script of the program's own, as something to call."""
+    from rom.scripting import LoadedScript
+
     return LoadedScript(script)
 
 

@@ -12,7 +12,7 @@ from rom.columns import Boolean, Column, Decimal, Float, Integer, Json, PrimaryK
 from rom.encoding import keygens
 from rom.encoding.keygens import FULL_TEXT, IDENTITY, IDENTITY_CI, IDENTITY_STRING, SIMPLE
 from rom.encoding.keys import Keys
-from rom.encoding.scores import write_score, written_prefix_score
+from rom.encoding.scores import written_prefix_score
 from rom.entries import (
     ColumnIndex,
     Entries,

@@ -7,16 +7,15 @@ again on the fresh row and tried again; everything else becomes an error.
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from rom.changes import Change, plan, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
-from rom.ops import steps
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
@@ -58,8 +57,7 @@ class Referenced(ORMError):
     """Somebody else refers to an id by now. For the session's own ears."""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What a commit came to.
 
     Attributes:
@@ -75,7 +73,7 @@ class Committed:
 
 def new_done_key(schema: Schema) -> bytes:
     """A key for noting that one commit, and no other, was carried out."""
-    return schema.keys.done(secrets.token_hex(8).encode('ascii'))
+    return schema.keys.done(os.urandom(8).hex().encode('ascii'))
 
 
 def commit(
@@ -112,6 +110,8 @@ def commit(
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         if also and status == b'differs':
+            from rom.ops import steps
+
             raise steps.objection_of(status, details[0])
         # What all changes come to is needed only now: to keep it would double the time of a commit.
         writes = [plan(change) for change in changes]

@@ -188,7 +188,7 @@ def _with_report(request: Request) -> Request:
     if not isinstance(request, Script) or not _is_search(request):
         return request
     told = pack({**unpack(request.request), 'tell': 'report'})
-    return replace(request, request=told, parts=(request.parts or frozenset()) | {'report'})
+    return request._replace(request=told, parts=(request.parts or frozenset()) | {'report'})
 
 
 def _without_report(request: Request, reply: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What an operation may ask of a server: frozen values, which the drivers carry out.
+"""What an operation may ask of a server: values that do not change, which the drivers carry out.
 
 An operation is a generator: it yields one of these, and is sent the reply. It says what is to be
 done and never how, so that it is written once for both worlds, and can be tested by sending it
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
 
@@ -24,8 +24,7 @@ class Command:
         object.__setattr__(self, 'args', args)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A call of a script of `lua/`.
 
     Attributes:
@@ -41,8 +40,7 @@ class Script:
     parts: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """Several requests in one trip. The reply is the list of their replies.
 
     No transaction: what must be atomic is one script. The first error is raised, after all ran.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack, unpack
@@ -15,8 +15,10 @@ from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
 from rom.query.plan import Order, StartsWith
-from rom.query.tallies import Tally
 from rom.schema import Schema
+
+if TYPE_CHECKING:
+    from rom.query.tallies import Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom import current
-from rom.query.explained import Explanation, Of
 from rom.query.narrowing import Narrowing, R_co
-from rom.query.page import Page
+
+if TYPE_CHECKING:
+    from rom.query.explained import Explanation, Of
+    from rom.query.page import Page
 
 
 class Query(Narrowing[R_co]):

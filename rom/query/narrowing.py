@@ -15,7 +15,6 @@ from rom.query.asked import NOTHING_SAID, Asked
 from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
-from rom.query.near import nearby
 from rom.query.orders import all_ordered
 from rom.query.plan import All, Mark, Node
 from rom.query.selection import Factory, Selection, as_dicts
@@ -225,6 +224,8 @@ class Narrowing(Generic[R_co]):
 
             Shop.query.near('at', 10.75, 59.91, 5, 'km').limit(0, 10).all()
         """
+        from rom.query.near import nearby
+
         node = nearby(self.schema, name, lon, lat, radius, unit, count)
         return self._with(where=All((*self.asked.where.nodes, node)))
 

@@ -8,10 +8,12 @@ that the script reads. What a node was `said` to be is for people, and makes no 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from rom.query.patterns import EncodedToken
 from rom.query.said import Said
+
+if TYPE_CHECKING:
+    from rom.query.patterns import EncodedToken
 
 # Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
 NOTHING: Final[frozenset[str]] = frozenset()

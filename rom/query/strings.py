@@ -16,7 +16,6 @@ from rom.encoding.text import as_bytes
 from rom.entries import Word, prefix_stem, suffix_stem, whole_stem
 from rom.exceptions import InvalidColumnValue
 from rom.query.clause import Clause, as_kept, asked_word
-from rom.query.patterns import EncodedToken, parse
 from rom.query.plan import Node, StartsWith, Whole
 from rom.query.said import Said, Sign
 from rom.schema import Schema
@@ -84,6 +83,8 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
     Raises:
         QueryError: no such column, no prefix index, or no string.
     """
+    from rom.query.patterns import EncodedToken, parse
+
     clause = Clause(schema, 'like', name)
     clause.need_index('prefix')
     word = asked_word(clause, value)

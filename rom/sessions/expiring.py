@@ -21,7 +21,6 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 from rom.model import Model
-from rom.ops.expiring import due
 from rom.ops.rows import Row
 from rom.sessions.consequences import Doomed, Place
 from rom.sessions.deleting import Manner
@@ -38,6 +37,8 @@ class Expiring(Updating):
     def _expire(
         self, model: type[Model], limit: int | None, blocksize: int, on_delete: bool, hooks: bool
     ) -> Work[int]:
+        from rom.ops.expiring import due
+
         _check(model, limit, blocksize)
         manner = Manner(bool(on_delete), bool(hooks), is_shared=True)
         removed, position = 0, None

@@ -1,4 +1,7 @@
-"""The reading half of a session: from rows to entities."""
+"""The reading half of a session: from rows to entities.
+
+What few programs ask for is imported where it is asked for, so that importing rom takes less time.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,9 @@ from rom.exceptions import (
     QueryError,
 )
 from rom.model import Model
-from rom.ops import entities, explaining, paging, queries, tallying
+from rom.ops import entities, queries
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
-from rom.query.page import Page
 from rom.sessions.known import Known, flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -27,6 +29,7 @@ from rom.sessions.work import On, Work
 if TYPE_CHECKING:
     from rom.query import Query
     from rom.query.explained import Explanation, Of
+    from rom.query.page import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -127,19 +130,29 @@ class Reading(Known):
         return ids
 
     def _sum(self, query: Query[Any], column: str) -> Work[Any]:
+        from rom.ops import tallying
+
         return (yield On(query.model, tallying.total(query, column)))
 
     def _avg(self, query: Query[Any], column: str) -> Work[Any]:
+        from rom.ops import tallying
+
         return (yield On(query.model, tallying.average(query, column)))
 
     def _extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
+        from rom.ops import tallying
+
         return (yield On(query.model, tallying.extreme(query, method, column)))
 
     def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
+        from rom.ops import tallying
+
         counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
         return counts
 
     def _explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
+        from rom.ops import explaining
+
         found: Explanation = yield from self._rows(query.model, explaining.explain(query, run, of))
         return found
 
@@ -164,6 +177,9 @@ class Reading(Known):
         return key.decode()
 
     def _page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
+        from rom.ops import paging
+        from rom.query.page import Page
+
         model: type[Any] = query.model
         rows, following = yield from self._rows(model, paging.page(query, size, after))
         return Page(tuple((yield from self._results(query, rows))), following)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom.model import Model
 from rom.ops.commit import new_done_key
 from rom.ops.rows import Row
-from rom.ops.transfer import NUMBERS, Party, amount_of, transfer
 from rom.sessions.deleting import Deleting
 from rom.sessions.known import check_entity
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
+
+if TYPE_CHECKING:
+    from rom.ops.transfer import Party
 
 
 class Transferring(Deleting):
@@ -29,6 +31,8 @@ class Transferring(Deleting):
         decimal_places: int,
         refresh: bool,
     ) -> Work[None]:
+        from rom.ops.transfer import NUMBERS, amount_of, transfer
+
         entities = (source, other, txn_model)
         for entity in entities:
             check_entity(entity)
@@ -64,6 +68,8 @@ def _check_saved(entities: Sequence[Model]) -> None:
 
 
 def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
+    from rom.ops.transfer import Party
+
     column = entity._columns.get(name)
     if column is None or not column.is_stored or (kinds and not isinstance(column, kinds)):
         raise ValueError(

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 from rom.model import Model
-from rom.ops import entities, updating
+from rom.ops import entities
 from rom.ops.rows import Row
-from rom.query.assigning import Assignments, assigned
-from rom.query.seeking import check_others, sought
 from rom.schema import INDEX_DATA, Unique
 from rom.sessions.settling import settle_all
 from rom.sessions.transferring import Transferring
@@ -23,6 +21,7 @@ from rom.sessions.work import Work
 
 if TYPE_CHECKING:
     from rom.query import Query
+    from rom.query.assigning import Assignments
 
 M = TypeVar('M', bound=Model)
 
@@ -36,6 +35,9 @@ class Updating(Transferring):
     def _update_all(
         self, query: Query[Any], blocksize: int | None, values: Mapping[str, Any]
     ) -> Work[int]:
+        from rom.ops import updating
+        from rom.query.assigning import assigned
+
         where = f'{query.schema.name}.query.update()'
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
@@ -58,6 +60,8 @@ class Updating(Transferring):
     def _get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None, values: Mapping[str, Any]
     ) -> Work[tuple[M, bool]]:
+        from rom.query.seeking import check_others, sought
+
         schema, where = model._schema, f'{model.__name__}.get_or_create()'
         unique, value = sought(schema, where, values)
         check_others(schema, where, 'defaults', defaults or {}, unique)
@@ -77,6 +81,10 @@ class Updating(Transferring):
         create: Mapping[str, Any] | None,
         by: Mapping[str, Any],
     ) -> Work[tuple[M, bool]]:
+        from rom.ops import updating
+        from rom.query.assigning import assigned
+        from rom.query.seeking import check_others, sought
+
         schema, where = model._schema, f'{model.__name__}.upsert()'
         unique, value = sought(schema, where, by)
         assignments = assigned(schema, where, values)

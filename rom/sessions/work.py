@@ -7,8 +7,7 @@ session does so at once, the other one awaits it.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rom.model import Model
 from rom.ops.requests import Operation
@@ -16,8 +15,7 @@ from rom.ops.requests import Operation
 T = TypeVar('T')
 
 
-@dataclass(frozen=True, slots=True)
-class On:
+class On(NamedTuple):
     """An operation, and the model on whose connection it runs."""
 
     model: type[Model]
