@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from rom.exceptions import CorruptRowError
 from rom.schema import Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entity's row: the columns that it has, encoded."""
 
     id: int
@@ -29,18 +28,17 @@ def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | No
 
 def rows_of(
     names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
-) -> Iterator[Row]:
+) -> list[Row]:
     """Pair ids with their values, one for each of the names."""
-    width = len(names)
-    for position, id in enumerate(ids):
-        found = values[position * width : (position + 1) * width]
-        stored = dict(zip(names, found, strict=True))
+    width, missing = len(names), values.count(None)
+    if missing and missing == len(ids) == values[width - 1 :: width].count(None):
         # What rom 1.x added is last, and seldom there.
-        if None in found[:-1]:
-            stored = {name: raw for name, raw in stored.items() if raw is not None}
-        elif found[-1] is None:
-            del stored[names[-1]]
-        yield Row(int(id), stored)  # type: ignore[arg-type]
+        names, missing = names[:-1], 0
+    each: Iterator[tuple[Any, ...]] = zip(*[iter(values)] * width, strict=True)
+    rows = [dict(zip(names, row, strict=False)) for row in each]
+    if missing:
+        rows = [{name: raw for name, raw in row.items() if raw is not None} for row in rows]
+    return [Row(int(id), row) for id, row in zip(ids, rows, strict=True)]
 
 
 def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:

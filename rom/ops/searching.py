@@ -150,8 +150,7 @@ class Search:
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, values, broken, further = rest
-        rows = list(rows_of(self.names, ids, values))
-        tally = values if want == 'tally' else ()
+        rows, tally = ([], values) if want == 'tally' else (rows_of(self.names, ids, values), ())
         answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
             return answer
