@@ -1,10 +1,11 @@
-"""Rows as scripts return them: ids, and one flat list of the values of all their columns."""
+"""Rows as scripts return them: ids, and the values of their columns, packed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from rom.encoding.wire import unpack_list
 from rom.exceptions import CorruptRowError
 from rom.schema import Schema
 
@@ -21,24 +22,19 @@ class Row(NamedTuple):
         return int(raw) if raw.isdigit() else None
 
 
-def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]) -> list[Row]:
-    """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""
-    return [row for row in rows_of(schema.names, ids, values) if row.stored]
+def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]:
+    """Pair ids with their rows, of `schema.fields` each; a row without any value is left out."""
+    return [row for row in rows_of(schema.names, ids, packed) if row.stored]
 
 
-def rows_of(
-    names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
-) -> list[Row]:
-    """Pair ids with their values, one for each of the names."""
-    width, missing = len(names), values.count(None)
-    if missing and missing == len(ids) == values[width - 1 :: width].count(None):
-        # What rom 1.x added is last, and seldom there.
-        names, missing = names[:-1], 0
-    each: Iterator[tuple[Any, ...]] = zip(*[iter(values)] * width, strict=True)
-    rows = [dict(zip(names, row, strict=False)) for row in each]
-    if missing:
-        rows = [{name: raw for name, raw in row.items() if raw is not None} for row in rows]
-    return [Row(int(id), row) for id, row in zip(ids, rows, strict=True)]
+def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
+    """Pair ids with their rows, packed as `lua/lib/rows.lua` does it, of these columns each."""
+    has_gaps, rows = unpack_list(packed)
+    # Each lacks its last value, where there is none.
+    found = [dict(zip(names, values, strict=False)) for values in rows]
+    if has_gaps:
+        found = [{name: raw for name, raw in row.items() if raw is not False} for row in found]
+    return [Row(int(id), row) for id, row in zip(ids, found, strict=True)]
 
 
 def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:
