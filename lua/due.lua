@@ -9,7 +9,7 @@
 --          position = where to go on: what an earlier reply said; absent: at the beginning
 --
 -- Reply:   'ok', where to go on ('' when that is all), the moment by which they have expired (that
---          of the first call), list of ids, list of the ids that exist, flat list of their values,
+--          of the first call), list of ids, list of the ids that exist, their rows, see lib/rows,
 --          list of the ids whose key holds no row
 --          'wrong type', key     the index is none
 
@@ -34,10 +34,10 @@ local function story()
     for place = 1, #members, 2 do
         ids[#ids + 1] = members[place]
     end
-    local found, values, unreadable = read_rows(request.head, request.fields, ids)
+    local found, rows, unreadable = read_rows(request.head, request.fields, ids)
     position.member, position.score = members[#members - 1], members[#members]
     local further = #ids == count and cmsgpack.pack(position) or ''
-    return {'ok', further, position.moment, ids, found, values, unreadable}
+    return {'ok', further, position.moment, ids, found, rows, unreadable}
 end
 
 return tell(story)

@@ -8,9 +8,8 @@
 --          unique = key of a hash, values = list of its fields
 --          expiry = column that says when an entity expires: one that has is left out; or none
 --
--- Reply:   list of the ids that exist, in the order asked, repeated ones too;
---          flat list of their values, as many an id as there are fields;
---          list of the ids whose key holds no row.
+-- Reply:   list of the ids that exist, in the order asked, repeated ones too; their rows, see
+--          lib/rows; list of the ids whose key holds no row.
 
 -- @include lib/chunks
 -- @include lib/expiry
@@ -45,5 +44,4 @@ local ids = request.ids or ids_of_unique_values()
 if request.expiry then
     ids = those_not_expired(ids)
 end
-local found, values, unreadable = read_rows(request.head, request.fields, ids)
-return {found, values, unreadable}
+return {read_rows(request.head, request.fields, ids)}

@@ -27,9 +27,9 @@
 --                     what was done, see lib/report; or none
 --
 -- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
---          list of ids, flat list of their values, list of ids whose key holds no row,
+--          list of ids, their rows, see lib/rows, list of ids whose key holds no row,
 --          list of the ids of further matches; of all, when no rows are wanted.
---          Of a tally: no ids and, instead of the values, the tally
+--          Of a tally: no ids and, instead of the rows, the tally
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
 --          'wrong type', key   this key holds something else
@@ -53,8 +53,9 @@ local SPARSE = 16           -- rather gather one id of so many than walk through
 local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
 local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
 local GATHER_GAIN = 2       -- the same, against gathering sets
-local SMALLEST_CHUNK = 64
+local SMALLEST_CHUNK = 16
 local LARGEST_FIRST_CHUNK = 1000
+local MARGIN = 1.25         -- of the candidates that should be enough, so many are looked at first
 
 local request = cmsgpack.unpack(ARGV[1])
 
@@ -67,14 +68,6 @@ local function open_unexpired(model)
     if size_of(model, expired) > 0 then
         return {kind = 'not', node = expired, size = math.max(model.span - expired.size, 1)}
     end
-end
-
--- Where nothing is probed, all that is looked at is wanted.
-local function first_chunk(parts, wanted)
-    if parts == 0 then
-        return math.min(wanted, LARGEST_FIRST_CHUNK)
-    end
-    return math.max(SMALLEST_CHUNK, math.min(2 * wanted, LARGEST_FIRST_CHUNK))
 end
 
 local function open_search()
@@ -107,7 +100,7 @@ local function open_search()
         small = request.small,
         large = request.budget,
         wanted = wanted,
-        pace = {chunk = request.chunk or first_chunk(#parts, wanted), looked = 0},
+        pace = {looked = 0},
         seen = {},
     }
 end
@@ -142,6 +135,30 @@ end
 -- How many of so many candidates have to be looked at until there are enough matches.
 local function length_of_walk(search, candidates, known)
     return math.min(candidates, search.wanted / share_of(search, known))
+end
+
+-- The same of a walk from this position: along the order's index, a filter's, or all ids. Also says
+-- which filter holds for all candidates.
+local function estimate(search, position)
+    local order, part = search.order, position.mode == 'index' and search.parts[position.part]
+    if order then
+        return length_of_walk(search, order.stop - order.first, order.part), order.part
+    elseif part then
+        return length_of_walk(search, part.size, position.part), position.part
+    end
+    return length_of_walk(search, search.model.span)
+end
+
+-- How many candidates to look at first. Where nothing is probed, all that is looked at is wanted.
+local function first_chunk(search, position)
+    local chunk = search.wanted
+    if #search.parts > 0 then
+        local length, known = estimate(search, position)
+        if not known or #search.parts > 1 then
+            chunk = math.max(SMALLEST_CHUNK, math.min(2 * chunk, math.ceil(MARGIN * length)))
+        end
+    end
+    return math.min(chunk, LARGEST_FIRST_CHUNK)
 end
 
 -- Where to begin without an order; and how far to walk before gathering all matches after all.
@@ -232,19 +249,19 @@ end
 
 local function reply(status, search, position)
     local sink = search.sink
-    local ids, values, unreadable, further = {}, {}, {}, sink.ids
+    local ids, rows, unreadable, further = {}, '', {}, sink.ids
     if request.want == 'rows' then
         ids, further = split(sink.ids, request.page)
-        ids, values, unreadable = read_rows(request.head, request.fields, ids)
+        ids, rows, unreadable = read_rows(request.head, request.fields, ids)
     elseif request.want == 'tally' then
         local is_part = request.tally.alone and (position or request.position)
         ids, further = split(sink.ids, is_part and 0 or request.page)
-        values, unreadable = tally_ids(request.head, request.tally, ids)
+        rows, unreadable = tally_ids(request.head, request.tally, ids)
         ids = {}
     end
     return {
         status, write_position(position), write_id(sink.skipped), write_id(sink.count),
-        ids, values, unreadable, further,
+        ids, rows, unreadable, further,
     }
 end
 
@@ -272,6 +289,7 @@ end
 local function walk(search, position, patience)
     local sink = search.sink
     local part = search.parts[position.part]
+    search.pace.chunk = request.chunk or first_chunk(search, position)
     local must_finish = part and part.kind == 'lex' and not part.field and request.skip > 0
     while position and not is_full(sink) do
         if patience and search.pace.looked >= patience then

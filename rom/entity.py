@@ -95,7 +95,8 @@ class Entity:
         column: Any = self._columns[name]
         if self._session.is_async:
             id = column.decode(self._stored[name])._id
-            target = self._session.wknown.get(f'{column.get_related_model()._namespace}:{id}')
+            known = self._session._identity
+            target = known.find(f'{column.get_related_model()._namespace}:{id}')
             if target is None or target._seems_expired:
                 self._no_hidden_io(name)
             self._values[name] = target

@@ -30,22 +30,11 @@ local function add_sizes(sizes, node)
     end
 end
 
--- What a walk would look at: the order's index, a filter's, or all ids.
-local function estimate(search, position)
-    local order, part = search.order, search.parts[position.part]
-    if order then
-        return length_of_walk(search, order.stop - order.first, order.part)
-    elseif position.mode == 'index' then
-        return length_of_walk(search, part.size, position.part)
-    end
-    return length_of_walk(search, search.model.span)
-end
-
 local function add_way(plan, search)
     local position, patience = decide(search)
     local order, driver = search.order, search.parts[search.driver]
     plan.mode, plan.part, plan.driver = position.mode, position.part, search.driver
-    plan.walk = rounded(estimate(search, position))
+    plan.walk = rounded((estimate(search, position)))
     plan.gather = driver and driver.size
     plan.patience = patience
     plan.order = order and {

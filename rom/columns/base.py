@@ -213,15 +213,13 @@ class Column(Comparable, Computable, Generic[T]):
     def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | T | None:
         if entity is None:
             return self
-        try:
-            return entity._values[self.name]  # type: ignore[no-any-return]
-        except KeyError:
-            return self._read(entity)
+        values, name = entity._values, self.name
+        return values[name] if name in values else self._read(entity)
 
     def _read(self, entity: Holder) -> T | None:
         raw = entity._stored.get(self.name)
         # A row from before the column was declared, too, has the default.
-        value = self.make_default(entity) if raw is None else self.read_stored(raw, entity._key)
+        value = self.make_default(entity) if raw is None else self.read_stored(raw, entity)
         if value is not None and self.is_mutable:
             entity._seen[self.name] = self.encode(value)
         entity._values[self.name] = value
@@ -235,8 +233,12 @@ class Column(Comparable, Computable, Generic[T]):
             default = deepcopy(self.default) if self.is_mutable else self.default
         return None if default is None else self.accept(entity, default)
 
-    def read_stored(self, raw: bytes, key: str) -> T:
+    def read_stored(self, raw: bytes, where: str | Holder) -> T:
         """Decode what a row holds.
+
+        Args:
+            raw: what it holds.
+            where: the key of the row, or the entity.
 
         Raises:
             CorruptRowError: it does not decode; names the key and the column.
@@ -244,6 +246,7 @@ class Column(Comparable, Computable, Generic[T]):
         try:
             return self.decode(raw)
         except Exception as error:
+            key = where if isinstance(where, str) else where._key
             raise CorruptRowError(
                 f'{key}, column {self.name!r}: the stored {raw[:80]!r} is no '
                 f'{type(self).__name__} ({error}); set the column to a good value and save with '

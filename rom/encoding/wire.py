@@ -1,4 +1,4 @@
-"""What goes to a script: one map, packed.
+"""What goes to a script, one map, packed; and what comes back so.
 
 msgpack keeps bytes apart from numbers and has a real nothing, where JSON has neither. The server's
 library knows no 'bin' type, so text and bytes both go as raw strings, and what must not lose digits
@@ -41,3 +41,13 @@ def unpack(packed: bytes) -> Any:
     if not isinstance(found, dict):
         raise ValueError('not packed: no map')
     return {as_text(name): value for name, value in found.items()}
+
+
+def unpack_list(packed: bytes) -> list[Any]:
+    """What a script packed as a list; text comes as bytes.
+
+    >>> unpack_list(pack({'a': [b'x', None]})[3:])
+    [b'x', None]
+    """
+    found: list[Any] = msgpack.unpackb(packed, raw=True)
+    return found

@@ -34,8 +34,9 @@ def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[R
         if 'WRONGTYPE' in str(error):
             raise unreadable(schema, id) from None
         raise
-    rows = parse_rows(schema, [b'%d' % id], values)
-    return rows[0] if rows else None
+    pairs = zip(schema.names, values, strict=True)
+    stored = {name: raw for name, raw in pairs if raw is not None}
+    return Row(id, stored) if stored else None
 
 
 def load(schema: Schema, ids: Sequence[int], with_expired: bool = False) -> Operation[list[Row]]:
@@ -83,8 +84,8 @@ def _load(schema: Schema, scripts: tuple[Script, ...]) -> Operation[list[Row]]:
         replies = yield Pipeline(scripts)
     rows: list[Row] = []
     broken: list[bytes] = []
-    for ids, values, unreadable_ids in replies:
-        rows += parse_rows(schema, ids, values)
+    for found, packed, unreadable_ids in replies:
+        rows += parse_rows(schema, found, packed)
         broken += unreadable_ids
     if broken:
         error = unreadable(schema, broken[0])

@@ -53,9 +53,9 @@ def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
     status, *rest = yield Script('due', schema.keys.counter, pack(request))
     if status == b'wrong type':
         raise wrong_type(schema, rest[0])
-    further, moment, ids, there, values, broken_ids = rest
+    further, moment, ids, there, packed, broken_ids = rest
     found = Due([], further or None, [unreadable(schema, id) for id in broken_ids])
-    for row in parse_rows(schema, there, values):
+    for row in parse_rows(schema, there, packed):
         try:
             if _is_due(schema, row, float(moment)):
                 found.rows.append(row)

@@ -1,16 +1,16 @@
-"""Rows as scripts return them: ids, and one flat list of the values of all their columns."""
+"""Rows as scripts return them: ids, and the values of their columns, packed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from rom.encoding.wire import unpack_list
 from rom.exceptions import CorruptRowError
 from rom.schema import Schema
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entity's row: the columns that it has, encoded."""
 
     id: int
@@ -22,25 +22,19 @@ class Row:
         return int(raw) if raw.isdigit() else None
 
 
-def parse_rows(schema: Schema, ids: Sequence[bytes], values: Sequence[bytes | None]) -> list[Row]:
-    """Pair ids with their values, `len(schema.fields)` each; a row that is gone is left out."""
-    return [row for row in rows_of(schema.names, ids, values) if row.stored]
+def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]:
+    """Pair ids with their rows, of `schema.fields` each; a row without any value is left out."""
+    return [row for row in rows_of(schema.names, ids, packed) if row.stored]
 
 
-def rows_of(
-    names: Sequence[str], ids: Sequence[bytes], values: Sequence[bytes | None]
-) -> Iterator[Row]:
-    """Pair ids with their values, one for each of the names."""
-    width = len(names)
-    for position, id in enumerate(ids):
-        found = values[position * width : (position + 1) * width]
-        stored = dict(zip(names, found, strict=True))
-        # What rom 1.x added is last, and seldom there.
-        if None in found[:-1]:
-            stored = {name: raw for name, raw in stored.items() if raw is not None}
-        elif found[-1] is None:
-            del stored[names[-1]]
-        yield Row(int(id), stored)  # type: ignore[arg-type]
+def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
+    """Pair ids with their rows, packed as `lua/lib/rows.lua` does it, of these columns each."""
+    has_gaps, rows = unpack_list(packed)
+    # Each lacks its last value, where there is none.
+    found = [dict(zip(names, values, strict=False)) for values in rows]
+    if has_gaps:
+        found = [{name: raw for name, raw in row.items() if raw is not False} for row in found]
+    return [Row(int(id), row) for id, row in zip(ids, found, strict=True)]
 
 
 def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:

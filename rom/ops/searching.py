@@ -151,9 +151,9 @@ class Search:
         status, *rest = yield from self._call(request, self._parts(want))
         if status == b'no order':
             return Answer(status)
-        position, skipped, count, ids, values, broken, further = rest
-        rows = list(rows_of(self.names, ids, values))
-        tally = values if want == 'tally' else ()
+        position, skipped, count, ids, found, broken, further = rest
+        rows = rows_of(self.names, ids, found) if want == 'rows' else []
+        tally = found if want == 'tally' else ()
         answer = Answer(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
             return answer
@@ -244,8 +244,8 @@ class Search:
         rows: list[Row] = []
         broken: list[bytes] = []
         replies = yield from self._in_pages('load', ids, request)
-        for found, values, unreadable_ids in replies:
-            rows += rows_of(names, found, values)
+        for found, packed, unreadable_ids in replies:
+            rows += rows_of(names, found, packed)
             broken += unreadable_ids
         return Answer(b'ok', rows, (), broken, len(rows))
 

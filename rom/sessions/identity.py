@@ -4,6 +4,9 @@ Entities are held strongly until the next commit, and weakly from then on, so th
 program still has is found again, and one that it has dropped goes. New entities without an id have
 no key yet, and are held in the order they were made.
 
+A weak reference costs as much as all else that is done to know an entity, and many are forgotten
+before they are ever held weakly: so each gets its own when it is let go of.
+
 A null session knows nothing more: each read makes a new object, and what changed must be saved by
 itself. What it knew before stays known, and is still found.
 """
@@ -51,7 +54,6 @@ class IdentityMap:
 
     Attributes:
         known: those held strongly, by the key of their row.
-        wknown: all that are known, held weakly.
         unsaved: new ones without an id, in the order of their creation.
         null: it knows nothing more; None: as is the default.
     """
@@ -59,7 +61,7 @@ class IdentityMap:
     def __init__(self) -> None:
         self.null: bool | None = None
         self.known: dict[str, Model] = {}
-        self.wknown: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
+        self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
         self.unsaved: dict[int, Model] = {}
 
     def add(self, entity: Model) -> None:
@@ -72,12 +74,18 @@ class IdentityMap:
         key = f'{entity._namespace}:{entity._id}'
         if self.known.get(key) is not entity:
             self.unsaved.pop(id(entity), None)
-            self.known[key] = self.wknown[key] = entity
+            self.known[key] = entity
 
     def add_loaded(self, key: str, entity: Model) -> None:
         """Know an entity that was loaded just now, and that nobody knows, by its row's key."""
         if not self.is_null:
-            self.known[key] = self.wknown[key] = entity
+            self.known[key] = entity
+
+    @property
+    def wknown(self) -> weakref.WeakValueDictionary[str, Model]:
+        """All that are known by now, held weakly, by the key of their row."""
+        self._released.update(self.known)
+        return self._released
 
     @property
     def is_null(self) -> bool:
@@ -87,32 +95,36 @@ class IdentityMap:
     def _knows(self, entity: Model) -> bool:
         if id(entity) in self.unsaved:
             return True
-        return entity._id is not None and self.wknown.get(entity._pk) is entity
+        return entity._id is not None and self.find(entity._pk) is entity
 
     def forget(self, entity: Model) -> None:
         """Know it no longer."""
         self.unsaved.pop(id(entity), None)
         if entity._id is not None:
-            for known in (self.known, self.wknown):
+            for known in (self.known, self._released):
                 if known.get(entity._pk) is entity:
                     del known[entity._pk]
 
     def forget_all(self) -> None:
         """Know nothing."""
         self.known.clear()
-        self.wknown.clear()
+        self._released.clear()
         self.unsaved.clear()
 
     def release(self) -> None:
         """Hold nothing strongly that is written. What a hook changed after that is not."""
+        self._released.update(self.known)
         for key in [key for key, entity in self.known.items() if not entity._modified]:
             del self.known[key]
 
     def find(self, key: str) -> Model | None:
         """The entity of a row, or None."""
-        return self.wknown.get(key)
+        entity = self.known.get(key)
+        if entity is None and self._released:
+            return self._released.get(key)
+        return entity
 
     def __iter__(self) -> Iterator[Model]:
         """All that are known, the new ones last; a copy."""
-        yield from list(self.wknown.values())
+        yield from (dict(self._released) | self.known).values()
         yield from list(self.unsaved.values())

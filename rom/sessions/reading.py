@@ -64,6 +64,8 @@ class Reading(Known):
         if missing:
             rows = yield from self._rows(model, entities.load(model._schema, missing))
             adopted = self._adopt_all(model, rows)
+            if len(adopted) == len(ids):
+                return adopted  # each was asked for once, and none was known
             known |= {row.id: entity for row, entity in zip(rows, adopted, strict=True)}
         return [entity for id in ids if (entity := known[id]) is not None]
 
@@ -216,13 +218,12 @@ class Reading(Known):
     def _adopt(self, model: type[M], row: Row) -> M:
         """The entity of a row: the one that is known, or a new object."""
         key = f'{model._namespace}:{row.id}'
-        known = self._identity.find(key)
-        if known is not None:
-            return known  # type: ignore[return-value]
-        entity = model._from_row(row.id, row.stored)
-        entity._session = self
-        self._identity.add_loaded(key, entity)
-        return entity
+        entity: Any = self._identity.find(key)
+        if entity is None:
+            entity = model._from_row(row.id, row.stored)
+            entity._session = self
+            self._identity.add_loaded(key, entity)
+        return entity  # type: ignore[no-any-return]
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
         found = [self._adopt(model, row) for row in rows]

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom.encoding.wire import pack, unpack_list
 
 Due = Callable[..., list[Any]]
 
@@ -20,7 +20,7 @@ def due(raw: redis.Redis) -> Due:
         packed = pack({**request, 'position': position or None})
         reply = raw.execute_command('EVAL', loaded('due').source, 1, 'N:id:', packed)
         assert isinstance(reply, list)
-        return reply
+        return [*reply[:5], *map(unpack_list, reply[5:6]), *reply[6:]]
 
     return run
 
@@ -33,7 +33,7 @@ def expires(raw: redis.Redis, *ids: int, at: float = 5.0) -> None:
 
 def test_nothing(raw: redis.Redis, due: Due) -> None:
     status, position, moment, *lists = due()
-    assert (status, position, lists) == (b'ok', b'', [[], [], [], []])
+    assert (status, position, lists) == (b'ok', b'', [[], [], [False, []], []])
     assert abs(float(moment) - time.time()) < 60
     expires(raw, 1, at=float(moment) + 3600)
     assert due()[3] == []
@@ -48,7 +48,7 @@ def test_those_that_expired_first_come_first(raw: redis.Redis, due: Due) -> None
     assert due()[3:] == [
         [b'2', b'4', b'1', b'5'],
         [b'2', b'1'],
-        [b'-3.0', b'7.5'],
+        [False, [[b'-3.0'], [b'7.5']]],
         [b'5'],
     ]
 
