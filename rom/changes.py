@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
@@ -292,8 +291,7 @@ def _plan_update(change: Change) -> Write:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Concern:
+class _Concern(NamedTuple):
     """What an update of certain columns is about, as far as the model alone tells.
 
     Attributes:

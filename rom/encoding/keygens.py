@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from types import FunctionType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rom.encoding.scores import prefix_score
 
@@ -100,8 +99,7 @@ def SIMPLE_CI(value: str | bytes | None) -> dict[str, str] | None:
 CASE_INSENSITIVE = SIMPLE_CI
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
+class Traits(NamedTuple):
     """What is known of a keygen.
 
     Attributes:

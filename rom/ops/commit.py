@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rom.changes import Change, plan, present
@@ -34,8 +33,7 @@ ROWS_ALONE: frozenset[str] = frozenset()
 _ALSO = frozenset(('also',))
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """Nobody may refer to an id but those that are known to.
 
     Attributes:

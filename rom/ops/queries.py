@@ -229,7 +229,7 @@ def _go_on(
 
 def without_index(order: Order) -> Order:
     """What sorts the results, as there is no index to sort by."""
-    return replace(order, kind='stored') if order.or_stored else order
+    return order._replace(kind='stored') if order.or_stored else order
 
 
 def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:

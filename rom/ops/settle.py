@@ -7,15 +7,14 @@ about.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rom.changes import Change
 from rom.ops.entities import load_one, was_done
 from rom.ops.requests import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """The change was carried out.
 
     Attributes:

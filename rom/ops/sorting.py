@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from rom.ops.places import place_of, standing
@@ -39,7 +38,7 @@ def sort_ids(
 def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Order:
     """Where no row has a number in an index that need not exist, what is stored counts."""
     if order.or_stored and all(those[level].score is None for those in places):
-        return replace(order, kind='stored')
+        return order._replace(kind='stored')
     return order
 
 

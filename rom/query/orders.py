@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rom.columns import Boolean, Column, PrimaryKey, String
@@ -89,7 +88,7 @@ def orders_for(query: Query[Any]) -> tuple[Order, ...]:
     if first.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
         strings = keys.prefixes(first.column)
         if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
-            first = replace(first, kind='text', key=strings, tie='id')
+            first = first._replace(kind='text', key=strings, tie='id')
     return (first, *orders[1:])
 
 

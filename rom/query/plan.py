@@ -7,8 +7,8 @@ that the script reads. What a node was `said` to be is for people, and makes no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+import operator
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from rom.query.said import Said
 
@@ -20,14 +20,42 @@ NOTHING: Final[frozenset[str]] = frozenset()
 TREES: Final = frozenset(('trees',))
 
 Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
+N = TypeVar('N', bound=tuple[Any, ...])
 
 
-@dataclass(frozen=True, slots=True)
-class InSet:
+def _node(kind: type[N]) -> type[N]:
+    """A kind of node: two are equal that ask for the same, whatever they were said to be.
+
+    Named tuples, for every query makes some: a frozen dataclass takes ten times as long.
+    """
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'said'))
+
+    def equal(node: Any, other: object) -> bool:
+        return type(other) is kind and asked(node) == asked(other)
+
+    def unequal(node: Any, other: object) -> bool:
+        return not equal(node, other)
+
+    def digest(node: Any) -> int:
+        return hash((kind, asked(node)))
+
+    def shown(node: Any) -> str:
+        pairs = (f'{name}={value!r}' for name, value in node._asdict().items() if name != 'said')
+        return f'{kind.__name__}({", ".join(pairs)})'
+
+    kind.__repr__ = shown  # type: ignore[method-assign]
+    kind.__eq__, kind.__ne__ = equal, unequal  # type: ignore[method-assign]
+    kind.__hash__ = digest  # type: ignore[assignment]
+    return kind
+
+
+@_node
+class InSet(NamedTuple):
     """The ids that have a word; or, where the key is that of a numeric sub-index, all ids in it."""
 
     key: bytes
-    said: Said | None = field(default=None, compare=False, repr=False)
+    said: Said | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'set', 'key': self.key}
@@ -38,8 +66,7 @@ class InSet:
         return NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Exact:
+class Exact(NamedTuple):
     """The integers that bound a range, where doubles cannot tell them from their neighbours.
 
     Attributes:
@@ -52,15 +79,15 @@ class Exact:
     high: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class InRange:
+@_node
+class InRange(NamedTuple):
     """The ids whose number lies between two, both included."""
 
     key: bytes
     low: bytes
     high: bytes
     exact: Exact | None = None
-    said: Said | None = field(default=None, compare=False, repr=False)
+    said: Said | None = None
 
     def as_map(self) -> dict[str, Any]:
         found = {'kind': 'range', 'key': self.key, 'low': self.low, 'high': self.high}
@@ -75,8 +102,7 @@ class InRange:
         return NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """An index has an entity's whole value, so that its row tells what is in the index.
 
     Attributes:
@@ -90,8 +116,8 @@ class Whole:
     turned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class StartsWith:
+@_node
+class StartsWith(NamedTuple):
     """The ids whose string, in a prefix or suffix index, begins in some way.
 
     Attributes:
@@ -109,7 +135,7 @@ class StartsWith:
     raw: bool = False
     whole: Whole | None = None
     without: tuple[bytes, ...] = ()
-    said: Said | None = field(default=None, compare=False, repr=False)
+    said: Said | None = None
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
@@ -135,8 +161,8 @@ class StartsWith:
         return frozenset(('strings', 'patterns')) if self.pattern else frozenset(('strings',))
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+@_node
+class All(NamedTuple):
     """Every node holds; without nodes: every entity."""
 
     nodes: tuple[Node, ...] = ()
@@ -159,8 +185,8 @@ class All:
         return tuple(node for part in parts for node in part)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf:
+@_node
+class AnyOf(NamedTuple):
     """One of the nodes holds; without nodes: no entity."""
 
     nodes: tuple[Node, ...] = ()
@@ -175,8 +201,8 @@ class AnyOf:
         return TREES.union(*(node.needs for node in self.nodes))
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+@_node
+class Not(NamedTuple):
     """The node does not hold."""
 
     node: Node
@@ -189,8 +215,8 @@ class Not:
         return TREES | self.node.needs
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
+@_node
+class Near(NamedTuple):
     """The ids of the places within a radius; the nearest first, where nothing else is asked for.
 
     Attributes:
@@ -205,8 +231,8 @@ class Near:
     lat: bytes
     radius: bytes
     unit: str
-    count: int | None = None
-    said: Said | None = field(default=None, compare=False, repr=False)
+    count: int | None = None  # type: ignore[assignment]
+    said: Said | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {
@@ -233,8 +259,7 @@ def _flat(node: Node) -> tuple[Node, ...]:
 Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not | Near'
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What results are sorted by.
 
     Attributes:
@@ -272,8 +297,7 @@ class Order:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a row stands in an order.
 
     Attributes:
@@ -285,8 +309,7 @@ class Place:
     raw: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in the results: what follows it is wanted.
 
     Attributes:

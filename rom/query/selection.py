@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Factory: TypeAlias = Callable[[tuple[str, ...]], Callable[[list[Any]], Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which columns of each result, and what is made of them.
 
     Attributes:

@@ -7,8 +7,7 @@ strings reversed, and a pattern leaves to the server what follows the text that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rom.columns import Column
 from rom.encoding.keys import Keys
@@ -21,8 +20,7 @@ from rom.query.said import Said, Sign
 from rom.schema import Schema
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
+class _Side(NamedTuple):
     """One of the two indexes of strings.
 
     Attributes:
@@ -95,8 +93,8 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
         return _encoded(clause, stem, value, text.encode('latin-1') if is_bytes else text)
 
     head, tokens = parse(word.decode('latin-1') if isinstance(word, bytes) else word)
-    return replace(
-        _node(clause, _PREFIX, encoded(head), Said(clause.name, 'like', value)),
+    node = _node(clause, _PREFIX, encoded(head), Said(clause.name, 'like', value))
+    return node._replace(
         pattern=tuple(EncodedToken(t.least, t.most, encoded(t.text)) for t in tokens),
         raw=is_bytes and stem is prefix_stem,
     )
@@ -114,7 +112,7 @@ def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
     several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
     without = tuple(_as_indexed(clause, side, value) for value in several)
     said = Said(clause.name, side.differs, tuple(several))
-    return replace(_node(clause, side, b'', said), without=without)
+    return _node(clause, side, b'', said)._replace(without=without)
 
 
 def _node(clause: Clause, side: _Side, head: bytes, said: Said) -> StartsWith:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rom.exceptions import InvalidColumnValue, QueryError
@@ -62,7 +62,7 @@ class Criterion:
         asked = (low, high) if attribute.is_ordered else value
         node = filtered(self.layout.schema, self.name, asked)
         # Where doubles do not tell numbers apart, the record does, once it is here.
-        return replace(node, exact=None) if isinstance(node, InRange) else node
+        return node._replace(exact=None) if isinstance(node, InRange) else node
 
     def identity(self) -> bytes | None:
         """The unique value that is asked for; None where it takes none."""

@@ -16,8 +16,7 @@ is deleted as well. Only the server knows whether it has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom.changes import Change
 from rom.exceptions import (
@@ -52,8 +51,7 @@ MOST_LOOKS = 50
 PAGE = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How to delete.
 
     Attributes:
