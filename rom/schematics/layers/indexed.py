@@ -179,7 +179,7 @@ class IndexedLayer(Layer):
         schema = schema_for(home)
         query: Query[Any] = Query(
             Searched(schema),  # type: ignore[arg-type]
-            replace(asked or Asked(), where=All(tuple(nodes))),
+            (asked or Asked())._replace(where=All(tuple(nodes))),
         )
         rows = yield from queries.search(query)
         return _objects(rows)
