@@ -220,10 +220,14 @@ class Search:
         """The parts of the script that this takes."""
         parts = self.where.needs
         if self.orders and not self.is_for_us:
-            parts |= {'orders'}
+            parts |= {'orders', 'strings'} if self._is_by_strings else {'orders'}
         if self._expiry is not None:
-            parts |= {'trees'}
+            parts |= {'expiry', 'trees'}
         return parts | {'tally'} if want == 'tally' else parts
+
+    @property
+    def _is_by_strings(self) -> bool:
+        return any(order.kind == 'text' for order in self.orders)
 
     def _sorting(self) -> dict[str, Any]:
         """What the script sorts by, and from where on."""
