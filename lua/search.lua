@@ -36,7 +36,7 @@
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
 -- @include lib/ask
--- @include lib/expiry
+-- @include lib/expiry if expiry
 -- @include lib/ids
 -- @include lib/rows
 -- @include lib/walks
@@ -72,7 +72,7 @@ end
 
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
-    model.unexpired = request.expiry and open_unexpired(model)
+    model.unexpired = request.expiry and open_unexpired(model) or false
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local wanted = request.skip + (request.need or math.huge)
@@ -83,7 +83,7 @@ local function open_search()
         is_one_collectable = is_one_collectable or part.collectable
         smallest = math.min(smallest, size_of(model, part))
     end
-    parts[#parts + 1] = model.unexpired  -- the last, for a position names a part by its place
+    parts[#parts + 1] = model.unexpired or nil  -- the last: a position names parts by their place
     return {
         model = model,
         parts = parts,
@@ -173,10 +173,13 @@ local function begin_unsorted(search)
     elseif request.unnumbered then
         return {mode = 'gather', part = driver}
     end
+    local is_small = part.size <= search.small
+    if is_small and part.size <= search.wanted * GATHER_GAIN then
+        return {mode = 'gather', part = driver}  -- a walk looks at as many as are wanted, at least
+    end
     local span = search.model.span
     local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
-    local is_small = part.size <= search.small or is_sparse
-    if not is_small then
+    if not is_small and not is_sparse then
         return along_ids
     elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
         return along_ids, part.size

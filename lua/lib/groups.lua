@@ -46,31 +46,32 @@ local SORT = {
     end,
 }
 
+local function ids_of_run(entries, first, after, step)
+    local ids = {}
+    for place = first, after - step, step do
+        ids[#ids + 1] = entries[place].id
+    end
+    return ids
+end
+
 -- The ids of entries, with each run of them that go by the same put in order by `sort_run`. What
 -- comes before `from` is left out; `sort_run` is told whether its run is the one of `from`.
 local function in_runs(entries, reverse, compare, from, sort_run)
-    local sorted, run, by = {}, {}, nil
-    local function finish_run()
-        if #run == 0 then
-            return
+    local sorted, step = {}, reverse and -1 or 1
+    local at = reverse and #entries or 1
+    while entries[at] do
+        local by, after = entries[at].by, at + step
+        while entries[after] and entries[after].by == by do
+            after = after + step
         end
-        local side = from == nil and 1 or compare(by, from) * (reverse and -1 or 1)
-        if side > 0 and #run == 1 then
-            sorted[#sorted + 1] = run[1]
+        local side = from == nil and 1 or compare(by, from) * step
+        if side > 0 and after == at + step then
+            sorted[#sorted + 1] = entries[at].id
         elseif side >= 0 then
-            append(sorted, sort_run(run, side == 0, by))
+            append(sorted, sort_run(ids_of_run(entries, at, after, step), side == 0, by))
         end
-        run = {}
+        at = after
     end
-    for step = 1, #entries do
-        local entry = entries[reverse and #entries - step + 1 or step]
-        if by ~= nil and entry.by ~= by then
-            finish_run()
-        end
-        by = entry.by
-        run[#run + 1] = entry.id
-    end
-    finish_run()
     return sorted
 end
 

@@ -24,27 +24,34 @@ local BITS = setmetatable({}, {
     end,
 })
 
--- How many ids there are is counted when it is first asked for: many a search never asks.
-local COUNTED = {
+-- What is known of a model's ids: `bytes` is the size of the bitmap; `last` the counter, if there
+-- is no bitmap; `span` how many ids there are, or may be.
+local KNOWN = {}
+
+function KNOWN.bytes(model)
+    local bytes = ask('STRLEN', model.live)
+    return bytes > 0 and bytes
+end
+
+function KNOWN.last(model)
+    return not model.bytes and (tonumber(ask('GET', model.counter) or '0') or 0)
+end
+
+function KNOWN.span(model)
+    return model.last or ask('BITCOUNT', model.live)
+end
+
+-- It is found out when it is first asked for: many a search never asks.
+local WHEN_ASKED = {
     __index = function(model, name)
-        if name == 'span' then
-            model.span = ask('BITCOUNT', model.live)
-            return model.span
-        end
+        local find = KNOWN[name]
+        model[name] = find and find(model)
+        return model[name]
     end,
 }
 
--- What is known of a model's ids: `span` is how many there are, or may be.
 local function open_model(head, live, counter)
-    local model = {head = head, live = live}
-    local bytes = ask('STRLEN', live)
-    if bytes > 0 then
-        model.bytes = bytes
-        return setmetatable(model, COUNTED)
-    end
-    model.last = tonumber(ask('GET', counter) or '0') or 0
-    model.span = model.last
-    return model
+    return setmetatable({head = head, live = live, counter = counter}, WHEN_ASKED)
 end
 
 local function write_id(number)

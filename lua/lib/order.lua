@@ -11,7 +11,6 @@
 -- the one before. Such a walk is a search of its own, with one filter more.
 
 -- @include lib/groups
--- @include lib/strings
 -- @include lib/walks
 
 -- The ranks between which the order's index is walked: all, or those of a filter on the same index.

@@ -51,7 +51,7 @@ function STORY.plan()
     local plan = {
         filters = {},
         entities = model.span,
-        expired = model.unexpired and model.unexpired.node.size,
+        expired = model.unexpired and model.unexpired.node.size or nil,
         mode = 'known',
         count = known or nil,
         matches = known or rounded(model.span * share_of(search)),

@@ -33,19 +33,17 @@ local function is_full(sink)
 end
 
 local function pour(sink, ids, only_count)
-    for _, id in ipairs(ids) do
-        if is_full(sink) then
-            return
-        end
-        if sink.skipped < sink.skip then
-            sink.skipped = sink.skipped + 1
-        else
-            sink.count = sink.count + 1
-            if not only_count then
-                sink.ids[sink.count] = id
-            end
+    if is_full(sink) then
+        return
+    end
+    local left_out = math.min(sink.skip - sink.skipped, #ids)
+    local taken = math.min(sink.need - sink.count, #ids - left_out)
+    if not only_count then
+        for place = 1, taken do
+            sink.ids[sink.count + place] = ids[left_out + place]
         end
     end
+    sink.skipped, sink.count = sink.skipped + left_out, sink.count + taken
 end
 
 local function by_size(parts)

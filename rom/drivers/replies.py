@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 import redis.exceptions
@@ -33,31 +32,56 @@ def raise_first_error(replies: list[Any]) -> list[Any]:
     return replies
 
 
-@contextmanager
-def own_errors(connection: Any) -> Iterator[None]:
+class _OwnErrors:
+    """A class, and no generator: each command goes through it."""
+
+    __slots__ = ('_connection',)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            _raise_own(error, self._connection)
+
+
+def own_errors(connection: Any) -> _OwnErrors:
     """Turn the client library's errors into ours.
 
     Raises:
         ServerUnavailable: no connection, or it broke, or timed out.
         ServerError: the server answered with an error.
     """
-    try:
-        yield
-    except (
-        redis.exceptions.ConnectionError,
-        redis.exceptions.TimeoutError,
-        ConnectionError,
-        TimeoutError,
-    ) as error:
-        if isinstance(error, redis.exceptions.AuthenticationError):
-            raise ServerError(f'{_where(connection)} refused to let us in: {error}') from None
+    return _OwnErrors(connection)
+
+
+_NO_ANSWER = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    ConnectionError,
+    TimeoutError,
+)
+
+
+def _raise_own(error: BaseException, connection: Any) -> None:
+    """Raise our error for one of the client library's; none for any other."""
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        raise ServerError(f'{_where(connection)} refused to let us in: {error}') from None
+    if isinstance(error, _NO_ANSWER):
         raise ServerUnavailable(
             f'no answer from Redis at {_where(connection)}: {str(error).rstrip(".")}. '
             'Start a server there, or name another with rom.util.set_connection_settings(...) '
             'or ROM_REDIS_URI; '
             "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom[embedded]')"
         ) from None
-    except redis.exceptions.RedisError as error:
+    if isinstance(error, redis.exceptions.RedisError):
         raise ServerError(f'Redis at {_where(connection)}: {error}') from None
 
 

@@ -14,7 +14,7 @@ from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
-from rom.query.plan import Order, StartsWith
+from rom.query.plan import All, Order, StartsWith
 from rom.schema import Schema
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class Search:
     ) -> None:
         self.schema: Schema = query.schema
         self.asked = query.asked
+        self.where = All(query.asked.where.flat())
         self.bounds = bounds
         self.orders = orders
         self.tally = tally
@@ -124,6 +125,14 @@ class Search:
         self.names = names
 
     @property
+    def _fields(self) -> Sequence[bytes]:
+        """The names as rows have them."""
+        schema = self.schema
+        if self.names is schema.names:
+            return schema.fields
+        return [as_bytes(name) for name in self.names]
+
+    @property
     def sorting_names(self) -> tuple[str, ...]:
         """The columns that tell where a row stands in the results."""
         return columns_for(self.schema, self.orders)
@@ -132,7 +141,7 @@ class Search:
         """A cursor at the beginning."""
         asked = self.asked
         repeats = any(
-            isinstance(node, StartsWith) and node.whole is None for node in asked.where.flat()
+            isinstance(node, StartsWith) and node.whole is None for node in self.where.nodes
         )
         return Cursor(skip=asked.offset, need=asked.count, seen=set() if repeats else None)
 
@@ -189,13 +198,13 @@ class Search:
             # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
             'live': keys.live_draft if self.schema.keep_index_data else keys.live,
             'counter': keys.counter,
-            'where': self.asked.where.as_map(),
+            'where': self.where.as_map(),
             'expiry': None if self._expiry is None else keys.scores(self._expiry),
             **self._sorting(),
             'skip': cursor.skip,
             'need': need,
             'want': want,
-            'fields': [as_bytes(name) for name in self.names],
+            'fields': self._fields,
             'tally': self.tally and self.tally.as_map(alone=cursor.seen is not None),
             'page': bounds.page,
             'small': bounds.small,
@@ -211,12 +220,16 @@ class Search:
 
     def _parts(self, want: str) -> frozenset[str]:
         """The parts of the script that this takes."""
-        parts = self.asked.where.needs
+        parts = self.where.needs
         if self.orders and not self.is_for_us:
-            parts |= {'orders'}
+            parts |= {'orders', 'strings'} if self._is_by_strings else {'orders'}
         if self._expiry is not None:
-            parts |= {'trees'}
+            parts |= {'expiry', 'trees'}
         return parts | {'tally'} if want == 'tally' else parts
+
+    @property
+    def _is_by_strings(self) -> bool:
+        return any(order.kind == 'text' for order in self.orders)
 
     def _sorting(self) -> dict[str, Any]:
         """What the script sorts by, and from where on."""

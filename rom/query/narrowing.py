@@ -6,7 +6,6 @@ Everything wrong is found here, when a clause is added, so that a query that exi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from rom.columns.expressions import Expression
@@ -54,7 +53,7 @@ class Narrowing(Generic[R_co]):
         return f'<Query {self.schema.name} {self.asked}>'
 
     def _with(self, **changes: Any) -> Self:
-        return type(self)(self.model, replace(self.asked, **changes))
+        return type(self)(self.model, self.asked._replace(**changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
         return self._also(tuple(means(self.schema, name, value) for name, value in clauses.items()))

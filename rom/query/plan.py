@@ -181,6 +181,8 @@ class All(NamedTuple):
 
     def flat(self) -> tuple[Node, ...]:
         """The nodes, those of nested `All` in the place of these; one of one is that one."""
+        if not any(map(_is_nested, self.nodes)):
+            return self.nodes
         parts = (_flat(node) for node in self.nodes)
         return tuple(node for part in parts for node in part)
 
@@ -248,6 +250,10 @@ class Near(NamedTuple):
     @property
     def needs(self) -> frozenset[str]:
         return frozenset(('near',))
+
+
+def _is_nested(node: Node) -> bool:
+    return isinstance(node, (All, AnyOf))
 
 
 def _flat(node: Node) -> tuple[Node, ...]:

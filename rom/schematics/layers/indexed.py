@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from rom.changes import Change
@@ -179,7 +178,7 @@ class IndexedLayer(Layer):
         schema = schema_for(home)
         query: Query[Any] = Query(
             Searched(schema),  # type: ignore[arg-type]
-            replace(asked or Asked(), where=All(tuple(nodes))),
+            (asked or Asked())._replace(where=All(tuple(nodes))),
         )
         rows = yield from queries.search(query)
         return _objects(rows)
