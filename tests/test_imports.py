@@ -25,6 +25,7 @@ LAYERS = [
     ('rom.query',),
     ('rom.declaring',),
     ('rom.entity',),
+    ('rom.pydantic',),
     ('rom.model',),
     ('rom.ops.requests',),
     ('rom.ops',),
