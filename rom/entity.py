@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
 from rom.columns import Column, ExpireAt
+from rom.columns.relations import GivenId
 from rom.exceptions import InvalidOperation
 from rom.schema import Schema
 
@@ -74,7 +75,7 @@ class Entity:
 
     def _set(self, name: str, value: Any) -> None:
         self._values[name] = value
-        if not self._changed or self._deleted:
+        if not (self._changed or self._new) or self._deleted:
             # It is known strongly from now on: a change must not be lost with the last reference.
             self._session.add(self)
         self._changed.add(name)
@@ -105,6 +106,28 @@ class Entity:
         together = [other for other in others if other is not None and other is not self]
         session = self._session
         session._run(session._load_reference(self, together, name))
+
+    def _keep_given_ids(self) -> None:
+        """Put ids that a new entity was given where a loaded one has them: nothing reads them yet.
+
+        The session looks them up before it writes, and refuses those of nobody.
+        """
+        for name in self._schema.relations:
+            value = self._values[name]
+            if isinstance(value, GivenId):
+                self._stored[name] = str(value.id).encode('ascii')
+                del self._values[name]
+                self._changed.discard(name)
+
+    @property
+    def _unseen(self) -> list[str]:
+        """The relations of a new entity that are ids, and of whom is not known."""
+        if not self._new:
+            return []
+        known = self._values
+        return [
+            name for name in self._stored if known.get(name) is None and name not in self._changed
+        ]
 
     def _load_related(self, name: str) -> list[Any]:
         """The entities that refer to this one."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     import redis
+    from pydantic import BaseModel, GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 
 M = TypeVar('M', bound='Model')
@@ -85,6 +87,8 @@ class Model(Entity, metaclass=ModelMeta):
                 value = values[name] = column.accept(self, given)
             if value is not None:
                 self._changed.add(name)
+        if schema.relations:
+            self._keep_given_ids()
         if schema.primary in columns:
             schema.columns[schema.primary].initial(self, columns)
         self._session = current.home()
@@ -254,6 +258,51 @@ class Model(Entity, metaclass=ModelMeta):
                 print(user.email)
         """
         return cls.query.does_not_endwith(**{attr: values}).iter_result(pagesize=blocksize)
+
+    @classmethod
+    def pydantic(
+        cls,
+        *,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] = (),
+        partial: bool = False,
+        name: str | None = None,
+    ) -> type[BaseModel]:
+        """A pydantic class with this model's columns as its fields: types, defaults, formats.
+
+        It is made once, and then the same for the same fields. It may be subclassed, is filled from
+        an entity by ``model_validate(user)``, and is a type for FastAPI, as the model itself is.
+        Relations are the ids. Needs ``rom[pydantic]``.
+
+        Args:
+            include: the names of the fields; without it, all columns that hold a value. Those of a
+                OneToMany must be named: they are lists of ids.
+            exclude: columns to leave out, such as the primary key of what is to be made.
+            partial: for changes. Nothing is required or has a default, and the primary key is left
+                out unless it is included. ``body.model_dump(exclude_unset=True)`` is what was sent.
+            name: the class's; without it, one is made of the model's and the fields'.
+
+        Raises:
+            ColumnError: a name that is no column, or holds no value; none is left.
+            InvalidOperation: `Model` itself, which has no columns.
+            ModuleNotFoundError: pydantic is not installed.
+
+        Example::
+
+            NewUser = User.pydantic(exclude='id')
+            user = User(**NewUser(name='Ann').model_dump(exclude_unset=True))
+            user.update(User.pydantic(partial=True)(age=43).model_dump(exclude_unset=True))
+            User.pydantic().model_validate(user).model_dump_json()
+        """
+        from rom.pydantic.classes import class_of
+
+        return class_of(cls, include, exclude, partial, name)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from rom.pydantic.entities import core_schema_of
+
+        return core_schema_of(cls, handler)
 
     def save(self, full: bool = False, force: bool = False) -> int:
         """Write what changed.

@@ -26,6 +26,7 @@ LAYERS = [
     ('rom.query',),
     ('rom.declaring',),
     ('rom.entity',),
+    ('rom.pydantic',),
     ('rom.model',),
     ('rom.ops.requests',),
     ('rom.ops',),

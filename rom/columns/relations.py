@@ -52,6 +52,12 @@ class Reference:
         return self._id
 
 
+class GivenId(Reference):
+    """An id that a new entity is given for a relation: who has it is looked up when it is saved."""
+
+    __slots__ = ()
+
+
 class _Relation(Column[Any]):
     """A column that holds the id of another entity."""
 
@@ -102,6 +108,8 @@ class _Relation(Column[Any]):
         return value
 
     def accept(self, entity: Holder, value: Any) -> Any:
+        if isinstance(value, GivenId):
+            return value
         value = super().accept(entity, value)
         if value._deleted:
             self.refuse(value, 'was deleted; save it again with force=True first')

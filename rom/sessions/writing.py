@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
-from rom.exceptions import EntityDeletedError, InvalidOperation, ORMError
+from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation, ORMError
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
@@ -98,6 +98,7 @@ class Writing(Relating):
                 ready[id(entity)] = entity
                 if entity._session is not self:
                     self.add(entity)
+            yield from self._look_up(fresh)
             for model, group in by_connection(fresh):
                 yield from settle_all(model, group)
                 if self.is_async:  # a hook may read the id, and cannot wait for one
@@ -108,6 +109,27 @@ class Writing(Relating):
                     entity._before_insert()
                 elif full or force or entity._modified:
                     entity._before_update()
+
+    def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
+        """Load what new entities refer to by an id alone.
+
+        Raises:
+            InvalidColumnValue: the id is nobody's.
+        """
+        groups: dict[tuple[type[Model], str], list[Model]] = {}
+        for entity in chosen:
+            for name in entity._unseen:
+                entity._values.pop(name, None)  # it may have been read, and was not there
+                groups.setdefault((type(entity), name), []).append(entity)
+        for (model, name), group in groups.items():
+            yield from self._load_references(group, name)
+            for entity in group:
+                if entity._values[name] is None:
+                    id = int(entity._stored[name])
+                    raise InvalidColumnValue(
+                        f'{model.__name__}.{name}: {id}: no {model._columns[name].ftable} has this '  # type: ignore[attr-defined]
+                        'id; set another, or None'
+                    )
 
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
         """One new entity, older than all others without an id: the script may give it its own."""

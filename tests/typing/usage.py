@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
+import pydantic
+
 import rom
 import rom.aio
 from rom.columns.arithmetic import Arithmetic
@@ -96,6 +98,18 @@ def changes_in_place() -> None:
     assert_type(rom.session.get_or_create(User, name='Ann')[0], User)
     rom.session.add_all([User(name='Ann')])
     rom.session.add_all(5)  # type: ignore[arg-type]
+
+
+def types_that_travel(user: User) -> None:
+    assert_type(User.pydantic(), type[pydantic.BaseModel])
+    new_user = User.pydantic(include=['name', 'age'], exclude='age', name='NewUser')
+    assert_type(new_user(name='Ann'), pydantic.BaseModel)
+    assert_type(User(**new_user(name='Ann').model_dump(exclude_unset=True)), User)
+    assert_type(user.update(User.pydantic(partial=True)(age=5).model_dump()), User)
+    assert_type(pydantic.TypeAdapter(User).validate_python({'name': 'Ann'}), User)
+    assert_type(pydantic.TypeAdapter(list[User]).validate_json('[]'), list[User])
+    User.pydantic(include=5)  # type: ignore[arg-type]
+    User.pydantic('name')  # type: ignore[call-arg]
 
 
 def sessions() -> None:

@@ -1,0 +1,112 @@
+"""Classes: pydantic classes made of models, each once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model, model_validator
+
+from rom.entity import Entity
+from rom.exceptions import InvalidOperation
+from rom.pydantic.fields import BY_ID, Names, Purpose, chosen, fields_of
+from rom.pydantic.shown import Seen
+from rom.schema import Schema
+
+
+class Travelling(BaseModel):
+    """The base of classes that are made of models: they are filled from entities as well."""
+
+    model_config = ConfigDict(
+        from_attributes=True, protected_namespaces=(), ser_json_inf_nan='strings'
+    )
+
+    @model_validator(mode='before')
+    @classmethod
+    def _of_entity(cls, value: Any) -> Any:
+        if not isinstance(value, Entity):
+            return value
+        return Seen(
+            value,
+            {name for name, field in cls.model_fields.items() if BY_ID in field.metadata},
+        )
+
+
+class Given(Travelling):
+    """The base of classes that an entity is made from: what it has no column for is an error."""
+
+    model_config = ConfigDict(extra='forbid')
+
+
+def class_of(
+    model: Any, include: Names | None, exclude: Names, partial: bool, name: str | None
+) -> type[BaseModel]:
+    """The pydantic class of a model with these fields: see :meth:`rom.Model.pydantic`."""
+    schema = schema_of(model)
+    purpose: Purpose = 'changes' if partial else 'row'
+    names = chosen(schema, include, exclude, purpose)
+    name = name or _name(schema, names, purpose)
+    made: dict[Any, type[BaseModel]] = _made_of(model)
+    key = (name, purpose, *names)
+    if key not in made:
+        fields = fields_of(schema, names, purpose)
+        # Of two threads that make one at once, both take the first.
+        made.setdefault(key, make(model, name, Travelling, fields))
+    return made[key]
+
+
+def schema_of(model: Any) -> Schema:
+    """The model's schema.
+
+    Raises:
+        InvalidOperation: it is the base of all models, which has none.
+    """
+    schema: Schema | None = getattr(model, '_schema', None)
+    if schema is None:
+        raise InvalidOperation(
+            f'{model.__name__} has no columns, so it is no type for pydantic: name a model that '
+            'declares some'
+        )
+    return schema
+
+
+def make(
+    model: Any, name: str, base: type[BaseModel], fields: Mapping[str, Any]
+) -> type[BaseModel]:
+    """A new class, which passes for one that was written beside the model."""
+    options: dict[str, Any] = {
+        '__base__': base,
+        '__module__': model.__module__,
+        '__doc__': vars(model).get('__doc__'),
+        **fields,
+    }
+    made: type[BaseModel]
+    if not any(hasattr(base, field) for field in fields):
+        made = create_model(name, **options)
+        return made
+    with warnings.catch_warnings():
+        # Columns may be called `json` or `schema`, as old methods of pydantic are.
+        warnings.filterwarnings('ignore', r'Field name .* shadows an attribute', UserWarning)
+        made = create_model(name, **options)
+    return made
+
+
+def _made_of(model: Any) -> dict[Any, type[BaseModel]]:
+    """The classes that were made of a model. Kept with it, so that they go when it goes."""
+    if '_pydantic_classes' not in vars(model):
+        model._pydantic_classes = {}
+    classes: dict[Any, type[BaseModel]] = vars(model)['_pydantic_classes']
+    return classes
+
+
+def _name(schema: Schema, names: Sequence[str], purpose: Purpose) -> str:
+    """User, UserWithoutId, UserNameAge, PartialUser: the same fields have the same name."""
+    usual = [n for n in schema.stored if purpose == 'row' or n != schema.primary]
+    start = schema.name if purpose == 'row' else f'Partial{schema.name}'
+    if list(names) == usual:
+        return start
+    left_out = [name for name in usual if name not in names]
+    is_short = len(left_out) < len(names) and set(names) <= set(usual)
+    shown, word = (left_out, 'Without') if is_short else (names, '')
+    return start + word + ''.join(part.capitalize() for n in shown for part in n.split('_'))

@@ -1,0 +1,117 @@
+"""Entities: a model itself as a pydantic type.
+
+What comes in makes a new entity, by its own constructor, and the session does not know it: to
+validate is to look, and must not have a commit write what was only looked at. Half a list may be in
+order, or the wrong member of a union; a request may be refused after it was read. Whoever wants the
+entity saves it, or has the session know it.
+
+What goes out is the row: every column, and ids for relations. Nothing is read for that.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, GetCoreSchemaHandler, WrapValidator
+from pydantic_core import CoreSchema, core_schema
+
+from rom.columns.relations import GivenId
+from rom.exceptions import ColumnError, InvalidOperation
+from rom.pydantic.classes import Given, class_of, make, schema_of
+from rom.pydantic.fields import fields_of
+from rom.pydantic.kinds import KINDS, checked, is_id, kind_of, refusal
+from rom.pydantic.shown import shown
+from rom.schema import Schema
+
+
+def core_schema_of(model: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    """What pydantic has to know of a model: how entities come in, and how they go out."""
+    schema = schema_of(model)
+    row = class_of(model, None, (), False, None)
+    given = _given(model, schema)
+
+    def validate(value: Any, build: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        return value if isinstance(value, model) else _draft(model, build(value))
+
+    def serialize(entity: Any, info: core_schema.SerializationInfo) -> BaseModel:
+        values = {name: shown(entity, name) for name in _asked(schema, info)}
+        with_value = {name for name, value in values.items() if value is not None}
+        return _filled(row, values, with_value)
+
+    return core_schema.no_info_wrap_validator_function(
+        validate,
+        handler.generate_schema(given),
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            serialize, info_arg=True, return_schema=handler.generate_schema(row)
+        ),
+    )
+
+
+def _given(model: Any, schema: Schema) -> type[BaseModel]:
+    """The class that says what a new entity may be given: all but the primary key."""
+    names = [name for name in schema.stored if name != schema.primary]
+    instead = {
+        name: _reference_to(column)
+        for name, column in schema.columns.items()
+        if column.is_relation or column.is_foreign
+    }
+    return make(model, schema.name, Given, fields_of(schema, names, 'entity', instead))
+
+
+def _reference_to(column: Any) -> Any:
+    """What a relation may be given: an entity, or an id, which is looked up when it is saved.
+
+    What the id of a ForeignModel stands for, only its class can tell, and is asked at once.
+    """
+
+    def take(value: Any, as_id: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        if not is_id(value):
+            return checked(column, value)
+        id = as_id(value)
+        return GivenId(id) if column.is_relation else checked(column, id)
+
+    kind = KINDS[kind_of(column)]
+    return Annotated[kind, WrapValidator(take)]
+
+
+def _draft(model: Any, given: BaseModel) -> Any:
+    """A new entity that the session does not know."""
+    try:
+        entity = model(**{name: getattr(given, name) for name in given.model_fields_set})
+    except ColumnError as error:
+        raise refusal(error) from None
+    entity._session.forget(entity)
+    return entity
+
+
+def _asked(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
+    """What is to be shown: whole columns.
+
+    Raises:
+        InvalidOperation: a part of a column's value is asked for, or is to be left out.
+    """
+    options: dict[str, Any] = {'include': info.include, 'exclude': info.exclude}
+    for option, given in options.items():
+        for name, part in given.items() if isinstance(given, dict) else ():
+            if part is not True and part is not ...:
+                raise InvalidOperation(
+                    f'{option}={{{name!r}: {part!r}}}: of a {schema.name} whole columns are shown '
+                    f'or left out; {schema.name}.pydantic().model_validate(entity) has an answer '
+                    'for their parts'
+                )
+    wanted, unwanted = info.include, info.exclude or ()
+    return [
+        name
+        for name in schema.stored
+        if (wanted is None or name in wanted) and name not in unwanted
+    ]
+
+
+def _filled(cls: type[BaseModel], values: dict[str, Any], with_value: set[str]) -> BaseModel:
+    """An instance with these fields and no others. What is in a row need not be checked again."""
+    instance = cls.__new__(cls)  # model_construct would make defaults for the others
+    object.__setattr__(instance, '__dict__', values)
+    object.__setattr__(instance, '__pydantic_fields_set__', with_value)
+    object.__setattr__(instance, '__pydantic_extra__', None)
+    object.__setattr__(instance, '__pydantic_private__', None)
+    return instance

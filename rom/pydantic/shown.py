@@ -1,0 +1,45 @@
+"""What an entity shows of itself. A relation is the id at hand: nothing is loaded for it."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any
+
+from rom.pydantic.kinds import id_of
+
+
+def shown(entity: Any, name: str) -> Any:
+    """A column's value: the id, where it refers to something; of a OneToMany, the list of ids.
+
+    Raises:
+        CorruptRowError: the row holds something else.
+        InvalidOperation: under an AsyncSession: the id of a new entity, a list that is not loaded.
+    """
+    schema = entity._schema
+    if name in schema.lists:
+        return [one._need_id() for one in getattr(entity, name)]
+    column = schema.columns.get(name)
+    if column is None or not (column.is_relation or column.is_foreign):
+        return getattr(entity, name)
+    if name not in entity._values:
+        raw = entity._stored.get(name)
+        if raw is not None:
+            return column.read_stored(raw, entity._key).id
+    value = getattr(entity, name)
+    return None if value is None else id_of(column, value)
+
+
+class Seen:
+    """An entity as pydantic is to see it: some attributes are ids, the others as they are."""
+
+    __slots__ = ('_entity', '_ids')
+
+    def __init__(self, entity: Any, ids: Container[str]) -> None:
+        self._entity = entity
+        self._ids = ids
+
+    def __getattr__(self, name: str) -> Any:
+        return shown(self._entity, name) if name in self._ids else getattr(self._entity, name)
+
+    def __repr__(self) -> str:
+        return repr(self._entity)  # what an error shows

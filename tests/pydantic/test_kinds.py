@@ -1,0 +1,210 @@
+"""What a value is to pydantic, and in JSON: there and back again, for every kind of column."""
+
+import datetime as dt
+import decimal
+import json
+import math
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rom
+
+TEXT = st.text(st.characters(exclude_categories=['Cs']))
+INSIDE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | TEXT | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+).filter(lambda value: 'inf' not in repr(value))
+
+COLUMNS: dict[str, tuple[Any, Any]] = {
+    'Integer': (rom.Integer(), st.integers(-(10**40), 10**40)),
+    'Float': (rom.Float(), st.floats()),
+    'Decimal': (rom.Decimal(), st.decimals(allow_nan=False)),
+    'Boolean': (rom.Boolean(), st.booleans()),
+    'String': (rom.String(), st.binary()),
+    'Text': (rom.Text(), TEXT),
+    'Json': (rom.Json(), st.lists(INSIDE) | st.dictionaries(TEXT, INSIDE)),
+    'DateTime': (rom.DateTime(), st.datetimes()),
+    'SaferDateTime': (rom.SaferDateTime(), st.datetimes()),
+    'ExpireAt': (rom.ExpireAt(), st.datetimes()),
+    'Date': (rom.Date(), st.dates()),
+    'Time': (rom.Time(), st.times()),
+}
+
+
+def classes_of(column: Any) -> tuple[Any, Any, Any]:
+    """A model with this column, its pydantic class, and the model itself as a type."""
+    model: Any = type(rom.Model)('Kind', (rom.Model,), {'__module__': __name__, 'value': column})
+    return model, model.pydantic(exclude='id'), pydantic.TypeAdapter(model)
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and math.isnan(one):
+        return isinstance(other, float) and math.isnan(other)
+    return type(one) is type(other) and bool(one == other)
+
+
+@pytest.mark.parametrize('kind', COLUMNS)
+def test_through_json_and_back(kind: str) -> None:
+    column, values = COLUMNS[kind]
+    model, cls, adapter = classes_of(column)
+
+    @given(values)
+    def check(value: Any) -> None:
+        entity = model(value=value)
+        rom.session.rollback()
+        one = cls.model_validate(entity)
+        assert same(one.value, entity.value)
+        text = one.model_dump_json()
+        assert json.loads(adapter.dump_json(entity, exclude={'id'})) == json.loads(text)
+        assert same(cls.model_validate_json(text).value, entity.value)
+        assert same(adapter.validate_json(text).value, entity.value)
+        # As FastAPI does it: JSON is read first, and validated as Python's objects.
+        assert same(cls.model_validate(json.loads(text)).value, entity.value)
+        assert same(model(**one.model_dump()).value, entity.value)
+        rom.session.rollback()
+
+    check()
+
+
+@pytest.mark.parametrize('kind', COLUMNS)
+def test_none_travels_too(kind: str) -> None:
+    model, cls, adapter = classes_of(COLUMNS[kind][0])
+    assert cls.model_validate(model()).model_dump_json() == '{"value":null}'
+    assert cls.model_validate_json('{"value":null}').value is None
+    assert adapter.validate_json('{"value":null}').value is None
+
+
+@pytest.mark.parametrize(
+    ('column', 'given', 'kept'),
+    [
+        (rom.Integer(), '5', 5),
+        (rom.Integer(), 5.0, 5),
+        (rom.Float(), 5, 5.0),
+        (rom.Decimal(), 1.1, decimal.Decimal('1.1')),
+        (rom.Decimal(), 'NaN', None),
+        (rom.Text(), b'\xc3\xa9', 'é'),
+        (rom.String(), '/wA=', b'\xff\x00'),
+        (rom.String(), b'/wA=', b'/wA='),
+        (rom.Json(), (1, 2), [1, 2]),
+        (rom.Json(), {1: 'x'}, {'1': 'x'}),
+        (rom.DateTime(), '2024-05-06T07:08:09+02:00', dt.datetime(2024, 5, 6, 5, 8, 9)),
+        (rom.DateTime(), '2024-05-06T07:08:09', dt.datetime(2024, 5, 6, 7, 8, 9)),
+        (rom.DateTime(), 100_000_000_000, dt.datetime(5138, 11, 16, 9, 46, 40)),
+        (rom.Date(), 86400, dt.date(1970, 1, 2)),
+        (rom.Date(), dt.datetime(2024, 5, 6, 23, tzinfo=dt.timezone(-dt.timedelta(hours=2))),
+         dt.date(2024, 5, 7)),
+        (rom.Time(), 61.5, dt.time(0, 1, 1, 500000)),
+    ],
+)  # fmt: skip
+def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
+    _, cls, adapter = classes_of(column)
+    for value in (cls(value=given).value, adapter.validate_python({'value': given}).value):
+        if kept is None:
+            assert value.is_nan()
+        else:
+            assert same(value, kept)
+
+
+@pytest.mark.parametrize(
+    ('column', 'given', 'says'),
+    [
+        (rom.Integer(), True, 'value: True: it takes an int, not bool'),
+        (rom.Integer(), 'five', 'valid integer'),
+        (rom.Float(), False, 'not bool'),
+        (rom.Float(index=True), 'NaN', 'NaN has no place in an index'),
+        (rom.Decimal(), True, 'not bool'),
+        (rom.Boolean(), 'perhaps', 'valid boolean'),
+        (rom.Text(), 5, 'valid string'),
+        (rom.Text(), 'a\ud800', 'lone surrogate'),
+        (rom.String(), 'é', 'base64'),
+        (rom.String(), '/wA', 'base64'),
+        (rom.Json(), 'text', 'a dict, list or tuple, not str'),
+        (rom.Json(), [object()], 'nothing that JSON can say'),
+        (rom.DateTime(), 'soon', 'valid datetime'),
+        (rom.DateTime(), 1e30, 'out of range'),
+        (rom.DateTime(), '0001-01-01T00:00:00+05:00', 'no UTC equivalent'),
+        (rom.SaferDateTime(), 5, 'value: 5: it takes a datetime, not int'),
+        (rom.Date(), '2024-02-30', 'valid date'),
+        (rom.Time(), '12:00:00Z', 'a time without a zone'),
+        (rom.ManyToOne('Kind', 'no action'), True, 'takes an entity'),
+        (rom.ManyToOne('Kind', 'no action'), 0, 'greater than or equal to 1'),
+        (rom.ManyToOne('Kind', 'no action'), 'x', 'valid integer'),
+        (rom.ManyToOne('Kind', 'no action'), object(), 'takes an entity of Kind, not object'),
+    ],
+)
+def test_what_is_refused(column: Any, given: Any, says: str) -> None:
+    """With the place, and by the class and the model alike."""
+    _, cls, adapter = classes_of(column)
+    for validate in (cls.model_validate, adapter.validate_python):
+        with pytest.raises(pydantic.ValidationError) as caught:
+            validate({'value': given})
+        [error] = caught.value.errors()
+        assert error['loc'][0] == 'value'
+        assert says in error['msg']
+
+
+def test_a_timedelta_is_so_long_from_now() -> None:
+    _, cls, _ = classes_of(rom.ExpireAt())
+    left = cls(value=dt.timedelta(hours=1)).value - dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    assert dt.timedelta(minutes=59) < left <= dt.timedelta(hours=1)
+
+
+def test_a_column_of_ones_own() -> None:
+    class Email(rom.Text):
+        def check(self, value: Any) -> str:
+            text = super().check(value)
+            return text if '@' in text else self.refuse(value, 'has no @ in it: {0}')
+
+    _, cls, adapter = classes_of(Email())
+    assert cls.model_json_schema()['properties']['value']['anyOf'][0] == {'type': 'string'}
+    assert adapter.validate_python({'value': 'a@b'}).value == 'a@b'
+    with pytest.raises(pydantic.ValidationError, match=r'has no @ in it: \{0\}'):
+        cls(value='ab')
+
+
+def test_a_column_of_no_kind() -> None:
+    class Anything(rom.Column[Any]):
+        def encode(self, value: Any) -> bytes:
+            return repr(value).encode()
+
+    _, cls, adapter = classes_of(Anything())
+    assert cls(value=1j).value == adapter.validate_python({'value': 1j}).value == 1j
+
+
+def test_formats(every: Any) -> None:
+    def kinds(schema: Any) -> dict[str, Any]:
+        found = {name: field.get('anyOf', [field]) for name, field in schema['properties'].items()}
+        assert all({'type': 'null'} in kinds for name, kinds in found.items() if name != 'id')
+        return {
+            name: [kind for kind in kinds if kind != {'type': 'null'}]
+            for name, kinds in found.items()
+        }
+
+    coming = kinds(every.pydantic().model_json_schema())
+    going = kinds(every.pydantic().model_json_schema(mode='serialization'))
+    assert [kind['type'] for kind in coming.pop('exact')] == ['number', 'string']
+    assert [kind['type'] for kind in going.pop('exact')] == ['string']
+    moment = [{'type': 'string', 'format': 'date-time'}]
+    assert going == coming
+    assert coming == {
+        'number': [{'type': 'integer'}],
+        'real': [{'type': 'number'}],
+        'flag': [{'type': 'boolean'}],
+        'raw': [{'type': 'string', 'contentEncoding': 'base64'}],
+        'text': [{'type': 'string'}],
+        'data': [{'type': 'object', 'additionalProperties': True}, {'type': 'array'}],
+        'moment': moment,
+        'strict': moment,
+        'until': moment,
+        'day': [{'type': 'string', 'format': 'date'}],
+        'time': [{'type': 'string', 'format': 'time'}],
+        'of': [{'type': 'integer', 'minimum': 1}],
+        'one': [{'type': 'integer', 'minimum': 1}],
+        'customer': [{'type': 'integer'}],
+        'id': [{'type': 'integer', 'title': 'Id', 'readOnly': True}],
+    }
