@@ -118,7 +118,7 @@ class Writing(Relating):
         """
         groups: dict[tuple[type[Model], str], list[Model]] = {}
         for entity in chosen:
-            for name in entity._unseen:
+            for name in entity._unseen if entity._schema.relations else ():
                 entity._values.pop(name, None)  # it may have been read, and was not there
                 groups.setdefault((type(entity), name), []).append(entity)
         for (model, name), group in groups.items():
