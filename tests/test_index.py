@@ -101,7 +101,9 @@ def test_every_package_is_pinned() -> None:
 
     root = Path(rom.__file__).parent
     packages = {f'rom.{path.parent.name}' for path in root.glob('*/__init__.py')}
-    front_ends = {'rom.cli', 'rom.contrib', 'rom.lua', 'rom.repocket', 'rom.schematics'}
+    front_ends = {
+        'rom.cli', 'rom.contrib', 'rom.lua', 'rom.pydantic', 'rom.repocket', 'rom.schematics',
+    }  # fmt: skip
     assert packages - front_ends == set(EXPORTS)
 
 
