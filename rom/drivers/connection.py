@@ -135,6 +135,12 @@ async def async_connection(client: redis.Redis) -> redis.asyncio.Redis:
 
 def _twin(client: redis.Redis) -> redis.asyncio.Redis:
     pool = client.connection_pool
+    if hasattr(pool, 'sentinel_manager'):
+        raise ORMError(
+            'the default connection asks sentinels where the server is: make an asyncio client '
+            'that does so with redis.asyncio.sentinel.Sentinel(...).master_for(...), and pass it '
+            'as AsyncSession(connection=...)'
+        )
     options = {
         name: value
         for name, value in pool.connection_kwargs.items()

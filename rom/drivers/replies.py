@@ -87,8 +87,10 @@ def _raise_own(error: BaseException, connection: Any) -> None:
 
 def _where(connection: Any) -> str:
     """A connection's address, without its password."""
-    pool = getattr(connection, 'connection_pool', None)
+    pool: Any = getattr(connection, 'connection_pool', None)
     options = getattr(pool, 'connection_kwargs', {})
+    if hasattr(pool, 'sentinel_manager'):
+        return f'the address that the sentinels have of {pool.service_name!r}'
     if options.get('path'):
         return f'unix:{options["path"]}'
     host, port = options.get('host', 'localhost'), options.get('port', 6379)

@@ -258,7 +258,7 @@ class Query(Narrowing[R_co]):
             timeout: seconds until the key goes, 1 at least.
 
         Returns:
-            The name of the key: a new one each time.
+            The name of the key, a new one each time.
 
         Raises:
             QueryError: a shorter timeout, or a query without any filter and order.

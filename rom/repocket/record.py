@@ -79,7 +79,7 @@ class ActiveRecord(State, metaclass=ModelType):
 
     @classmethod
     def create(cls, **values: Any) -> Self:
-        """Make a record and save it: see :meth:`Objects.create`.
+        """Make a record and save it: see :meth:`rom.repocket.objects.Objects.create`.
 
         Example::
 

@@ -95,7 +95,7 @@ class BaseRedisMixin:
 
     @property
     def key(self) -> str:
-        """The key of this object: ``Class:pk``."""
+        """The key of this object, ``Class:pk``."""
         found: str = self.__key_pattern__(self.__primary_key__)
         return found
 

@@ -114,7 +114,7 @@ class IndexedRedisMixin(BaseRedisMixin):
     def ordered(
         cls, *fields: str, offset: int = 0, limit: int | None = None, **clauses: Any
     ) -> list[Self]:
-        """What :meth:`filter` finds, sorted; objects without a value at the end.
+        """What ``filter`` finds, sorted; objects without a value at the end.
 
         The server sorts and cuts, where indexes answer all that is asked; else it is done here.
 

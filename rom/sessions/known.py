@@ -30,7 +30,7 @@ class Known:
 
     @property
     def null_session(self) -> bool:
-        """No further entities become known: each read makes new objects, `commit` finds nothing.
+        """No further entities become known; each read makes new objects, `commit` finds nothing.
 
         Setting it is for this session alone; deleting it goes back to the default, which
         `rom.util.use_null_session` and `use_rom_session` set.

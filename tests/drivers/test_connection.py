@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import redis
+from redis.sentinel import Sentinel
 
 import rom
 from rom.drivers import connection
@@ -153,3 +154,18 @@ def test_asyncio_client_never_checks_less() -> None:
 
     with pytest.raises(rom.ORMError, match=r'ssl_validate_ocsp_stapled.*AsyncSession\('):
         asyncio.run(shared())
+
+
+def test_a_client_that_asks_sentinels_has_no_twin() -> None:
+    """It has no address of its own: the twin would look on localhost."""
+    watching = Sentinel([('localhost', 1)]).master_for('shop')
+
+    class Watched(rom.Model):
+        _conn = watching
+
+    async def count() -> int:
+        async with rom.AsyncSession() as session:
+            return await session.count(Watched.query)
+
+    with pytest.raises(rom.ORMError, match=r'sentinels.*AsyncSession\(connection=\.\.\.\)'):
+        asyncio.run(count())

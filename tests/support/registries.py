@@ -23,12 +23,14 @@ def fresh_registry(request: pytest.FixtureRequest) -> Iterator[None]:
     their names must not occur twice in tests/. Documents do not find them.
     """
     found = {name: getattr(registry, name) for name in REGISTRIES}
+    get_connection = rom.util.get_connection
     before = {name: {key: _copy(value) for key, value in d.items()} for name, d in found.items()}
     if isinstance(request.node, pytest.DoctestItem):
         _forget_models(found)
     yield
     rom.session.rollback()
     rom.util.CONNECTION = None
+    rom.util.get_connection = get_connection
     for name, kept in before.items():
         found[name].clear()
         found[name].update(kept)

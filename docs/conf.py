@@ -1,0 +1,74 @@
+"""How Sphinx makes HTML of these pages: see `scripts/docs`. It fetches nothing from the network."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from rom import VERSION, Column  # noqa: E402
+
+project = 'rom'
+author = 'the rom developers'
+project_copyright = author
+version = release = VERSION
+
+extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon']
+exclude_patterns = ['_build']
+# Docstrings say `this` where they name something of Python.
+default_role = 'code'
+
+autodoc_member_order = 'bysource'
+autodoc_typehints_format = 'short'
+# A TypeVar or an alias of ours, by its own name rather than by what it stands for.
+autodoc_type_aliases = {name: name for name in ('Keygen', 'Keys', 'Point', 'Of')}
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+
+# Every reference must lead somewhere, but for what is documented elsewhere (no inventory of other
+# projects is fetched), and for names that only type checkers care about.
+nitpicky = True
+nitpick_ignore_regex = [
+    (r'py:.*', r'(asyncio|collections|contextvars|datetime|decimal|enum|types|uuid)\..*'),
+    (
+        r'py:.*',
+        r'(_pytest|django|fastapi|flask|pydantic|pytest|redis|schematics|starlette|typer)\..*',
+    ),
+    (r'py:mod', r'rom\..*'),
+    (r'py:.*', r'(os|pathlib|subprocess)\..*'),
+    (r'py:class', r'(rom\.[a-z.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
+    (r'py:class', r'(rom\.[a-z.]+\.)?(Keygen|Keys|Of|Point|TypeAliasForwardRef)'),
+    (r'py:class', r'rom\.[a-z.]+\.(_WriteConflict|Transaction|Task)'),
+]
+
+pygments_dark_style = 'github-dark'
+html_theme = 'furo'
+html_title = f'rom {VERSION}'
+html_static_path = ['_static']
+html_css_files = ['rom.css']
+html_copy_source = False
+html_show_sphinx = False
+
+
+def shorter(
+    app: object,
+    what: str,
+    name: str,
+    found: Any,
+    options: object,
+    signature: str | None,
+    *rest: str,
+) -> tuple[str | None, str | None] | None:
+    """Signatures as a reader needs them: aliases by their name, what columns share only once."""
+    if signature is None:
+        return None
+    own = getattr(found, '__init__', None) is not Column.__init__ or found is Column
+    signature = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r'\1', signature)
+    return (signature if own else '(**options)'), *rest
+
+
+def setup(app: Any) -> None:
+    app.connect('autodoc-process-signature', shorter)
