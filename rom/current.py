@@ -4,6 +4,10 @@ Kept in a context variable. A task starts with a copy of its parent's context, a
 function sent to another thread; therefore the variable holds whose session it is, and one that
 belongs to another is as good as none.
 
+What a web framework does for one request may run in several threads and tasks, one after the other.
+They have the request's sessions, which another variable holds: all that is begun inside `shared`
+finds them there, until they are over.
+
 The models and queries call sessions, and the sessions import models: this file stands below both,
 and `rom.sessions` tells it how a session is made.
 """
@@ -13,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from rom.exceptions import InvalidOperation
 
@@ -27,7 +32,16 @@ if TYPE_CHECKING:
 AnySession: TypeAlias = 'Session | AsyncSession'
 _Slot: TypeAlias = 'tuple[Callable[[], Any], AnySession]'
 
+
+class Shared(Protocol):
+    """Sessions for all threads and tasks of one piece of work."""
+
+    def session_of(self, is_task: bool) -> AnySession | None:
+        """The session of a task, or of a thread; None when the work is over."""
+
+
 _slot: ContextVar[_Slot | None] = ContextVar('rom_session', default=None)
+_shared: ContextVar[Shared | None] = ContextVar('rom_shared_sessions', default=None)
 _make: Callable[[], Session] | None = None
 _connection_of: Callable[[Any], redis.Redis] | None = None
 
@@ -57,6 +71,11 @@ def home() -> AnySession:
     owner = _owner()
     if slot is not None and slot[0]() is owner():
         return slot[1]
+    common = _shared.get()
+    if common is not None:
+        found = common.session_of(not isinstance(owner(), threading.Thread))
+        if found is not None:
+            return found
     assert _make is not None, 'rom.sessions is not imported'
     session = _make()
     _slot.set((owner, session))
@@ -91,3 +110,17 @@ def leave(token: Token[Any]) -> None:
         # Entered in another context, as by a framework that ends a generator elsewhere. The one
         # before is not ours to bring back there.
         _slot.set(None)
+
+
+@contextmanager
+def shared(sessions: Shared) -> Iterator[None]:
+    """Have all that runs in here, and all threads and tasks begun in here, use these sessions.
+
+    What is entered inside comes first, as ever. What was entered outside waits.
+    """
+    tokens = _shared.set(sessions), _slot.set(None)
+    try:
+        yield
+    finally:
+        _shared.reset(tokens[0])
+        _slot.reset(tokens[1])

@@ -349,3 +349,32 @@ def test_one_program_and_several_loops() -> None:
 
     assert [asyncio.run(story()) for _ in range(3)] == [3, 3, 3]
     assert len(CurrentUser.get([1, 2, 3])) == 3
+
+
+# --- what several threads and tasks share --------------------------------------------------------
+
+
+class Common:
+    def __init__(self) -> None:
+        self.sessions: tuple[Any, Any] | None = (rom.Session(), rom.AsyncSession())
+
+    def session_of(self, is_task: bool) -> Any:
+        return None if self.sessions is None else self.sessions[is_task]
+
+
+def test_threads_and_tasks_may_share_sessions_until_they_are_over() -> None:
+    async def story() -> list[object]:
+        return [await in_task(current.home), await asyncio.to_thread(current.home)]
+
+    mine, common = current.home(), Common()
+    assert common.sessions is not None
+    blocking, awaited = common.sessions
+    with current.shared(common):
+        assert current.session() is blocking
+        assert asyncio.run(story()) == [awaited, blocking]
+        assert in_thread(current.home) not in (blocking, awaited)  # it has no part of the context
+        with rom.Session() as entered:
+            assert current.home() is entered
+        common.sessions = None
+        assert current.home() not in (mine, blocking, awaited)
+    assert current.home() is mine

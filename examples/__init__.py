@@ -1,0 +1,1 @@
+"""Small real applications. See README.rst."""

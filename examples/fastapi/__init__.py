@@ -1,0 +1,1 @@
+"""The URL shortener with FastAPI."""

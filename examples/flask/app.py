@@ -1,0 +1,88 @@
+"""The URL shortener with Flask. Every request has a session; none of these views commits."""
+
+from __future__ import annotations
+
+import flask
+
+import rom
+from examples.shortener import pages
+from examples.shortener.forms import Form
+from examples.shortener.links import PAGE, Link, found, latest, only
+from rom.contrib.flask import Rom
+
+Answer = flask.typing.ResponseReturnValue
+
+app = flask.Flask(__name__, static_folder=None)
+Rom(app)
+
+
+@app.get('/')
+def index() -> Answer:
+    return _index(Form())
+
+
+@app.post('/')
+def create() -> Answer:
+    form = Form.read(flask.request.form)
+    if form.errors:
+        return _index(form), 422
+    rom.session.expire(Link, limit=100)
+    link = Link(**form.columns)
+    return flask.redirect(f'/links/{link.slug}', 303)
+
+
+@app.get('/search')
+def search() -> Answer:
+    text = flask.request.args.get('q', '').strip()
+    try:
+        results = found(text).page(PAGE, after=flask.request.args.get('after') or None)
+    except rom.QueryError:  # a cursor that is none of ours
+        return flask.redirect(flask.url_for('search', q=text))
+    return pages.page('search', text=text, results=results, home=flask.request.url_root)
+
+
+@app.get('/links/<slug>')
+def show(slug: str) -> Answer:
+    return pages.page('link', link=_link(slug), home=flask.request.url_root)
+
+
+@app.post('/links/<slug>/delete')
+def delete(slug: str) -> Answer:
+    _link(slug).delete()
+    return flask.redirect('/', 303)
+
+
+@app.get('/<slug>')
+def follow(slug: str) -> Answer:
+    link = _link(slug)
+    # On the server, so that visitors who come at once all count.
+    only(link).update(hits=Link.hits + 1)
+    return flask.redirect(str(link.url))
+
+
+@app.errorhandler(404)
+def missing(error: Exception) -> Answer:
+    return pages.missing(), 404
+
+
+@app.errorhandler(rom.UniqueKeyViolation)
+def taken(error: rom.UniqueKeyViolation) -> Answer:
+    return pages.taken(error.value), 409
+
+
+@app.errorhandler(rom.DataRaceError)
+@app.errorhandler(rom.EntityDeletedError)
+def meanwhile(error: rom.ORMError) -> Answer:
+    return pages.meanwhile(), 409
+
+
+def _index(form: Form) -> str:
+    links = latest().limit(0, PAGE).all()
+    return pages.page('index', form=form, links=links, home=flask.request.url_root)
+
+
+def _link(slug: str) -> Link:
+    link = Link.get_by(slug=slug.lower())
+    if not isinstance(link, Link):
+        flask.abort(404)
+    return link

@@ -1,0 +1,69 @@
+"""The pages, from templates that escape whatever they are given."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from examples.shortener.forms import LIFETIMES
+from examples.shortener.links import now
+
+_STEPS = ((86400, 'day'), (3600, 'hour'), (60, 'minute'), (1, 'second'))
+
+
+def distance(moment: dt.datetime) -> str:
+    """How far a moment is from now, as in '3 days'; a week that has just begun has 7 of them."""
+    seconds = abs((moment - now()).total_seconds())
+    for length, name in _STEPS:
+        if seconds > length - min(30, length / 60):
+            count = round(seconds / length)
+            return f'{count} {name}{"" if count == 1 else "s"}'
+    return 'a moment'
+
+
+_pages = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / 'templates'),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_pages.filters['distance'] = distance
+_pages.globals['lifetimes'] = list(LIFETIMES)
+
+
+def page(template: str, **values: object) -> str:
+    """A page, as HTML."""
+    return _pages.get_template(f'{template}.html').render(values)
+
+
+def missing() -> str:
+    """The page for what is not there."""
+    return page(
+        'problem',
+        status=404,
+        title='Nothing here',
+        reason='There is no such link. It may have expired, or somebody has removed it.',
+    )
+
+
+def taken(slug: object) -> str:
+    """The page for a name that another link has."""
+    return page(
+        'problem',
+        status=409,
+        title='Somebody was faster',
+        reason=f'The name “{slug}” belongs to another link. Go back and choose another one.',
+    )
+
+
+def meanwhile() -> str:
+    """The page for other conflicts."""
+    return page(
+        'problem',
+        status=409,
+        title='Somebody was faster',
+        reason='This link was changed or removed meanwhile. Look at it again.',
+    )

@@ -1,0 +1,75 @@
+"""Conflicts: errors that mean that a request was right, but another one was there before it.
+
+What is said of them to a client is about the entity that the request was writing. Whose value is in
+the way is not its business.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rom.exceptions import (
+    DataRaceError,
+    EntityDeletedError,
+    ORMError,
+    RestrictError,
+    UniqueKeyViolation,
+)
+from rom.registry import MODELS
+
+STATUS = 409
+REASON = 'Conflict'
+
+_WHAT = {
+    UniqueKeyViolation: ('unique', '{columns} must be unique, and the value is taken'),
+    DataRaceError: ('race', 'it was changed meanwhile; load it again'),
+    EntityDeletedError: ('gone', 'it was deleted meanwhile, or has expired'),
+    RestrictError: ('restrict', 'others refer to it, so it cannot be deleted'),
+}
+#: The errors that are conflicts.
+CONFLICTS: tuple[type[ORMError], ...] = tuple(_WHAT)
+
+
+def described(error: ORMError) -> dict[str, Any]:
+    """What a client is told of a conflict, as data for JSON.
+
+    ``what`` is ``unique``, ``race``, ``gone`` or ``restrict``; ``model``, ``id``, ``columns`` and
+    ``value`` say of what, where it is known (None, or an empty list, where not); ``detail`` is the
+    same in words.
+
+    Example::
+
+        {'error': 'conflict', 'what': 'unique', 'model': 'User', 'id': None,
+         'columns': ['email'], 'value': 'ann@example.org',
+         'detail': 'email must be unique, and the value is taken'}
+    """
+    what, detail = next(said for kind, said in _WHAT.items() if isinstance(error, kind))
+    columns = list(getattr(error, 'columns', ()))
+    return {
+        'error': 'conflict',
+        'what': what,
+        'model': _model(getattr(error, 'namespace', None)),
+        'id': getattr(error, 'id', None),
+        'columns': columns,
+        'value': _shown(getattr(error, 'value', None)) if len(columns) == 1 else None,
+        'detail': detail.format(columns=' and '.join(columns)),
+    }
+
+
+def body_of(error: ORMError) -> bytes:
+    """The body of a response that tells a client of a conflict: JSON, in UTF-8."""
+    return json.dumps(described(error)).encode()
+
+
+def _model(namespace: str | None) -> str | None:
+    if namespace is None:
+        return None
+    model = MODELS.get(namespace)
+    return namespace if model is None else str(model.__name__)
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return value.decode('utf-8', 'replace') if isinstance(value, bytes) else str(value)

@@ -1,0 +1,124 @@
+"""A session for each request of a Django project.
+
+In the settings::
+
+    MIDDLEWARE = ['rom.contrib.django.RomMiddleware', ...]
+    ROM = {'URL': 'redis://localhost'}
+
+In a view, `rom.session` is the request's own session; in an ``async def`` view it is
+``request.rom_session``, an :class:`rom.AsyncSession`. It is committed before the response leaves,
+if that is a success, and forgotten if it is none; see ``docs/howto/web-frameworks.rst``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
+from rom.contrib.missing import not_installed
+from rom.contrib.settings import Settings
+from rom.contrib.unit import Stream, Unit, stream
+from rom.exceptions import ORMError
+
+try:
+    from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+    from django import conf
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase
+except ModuleNotFoundError:
+    raise not_installed(__name__, 'Django', "'rom[django]'") from None
+
+
+class RomMiddleware:
+    """The middleware, for views of both kinds, under WSGI and ASGI.
+
+    ``settings.ROM`` is a dict of what :class:`rom.contrib.settings.Settings` takes, in capitals:
+    ``URL``, ``COMMIT``, ``COMMIT_ON``, ``CONFLICTS``. Put it first in ``MIDDLEWARE``, so that other
+    middleware belongs to the request too.
+
+    Raises:
+        ORMError: a setting that makes no sense.
+
+    Example::
+
+        MIDDLEWARE = ['rom.contrib.django.RomMiddleware', ...]
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._settings = Settings.of(getattr(conf.settings, 'ROM', {}), 'settings.ROM')
+        self._settings.connect()
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        unit = Unit(self._settings)
+        request.rom_session, request._rom_unit = unit.awaited, unit
+        return self._awaited(unit, request) if self._is_async else self._blocking(unit, request)
+
+    def conflict(self, request: HttpRequest, error: ORMError) -> HttpResponse | None:
+        """The response to a conflict, for a subclass to give it another form; None to raise it.
+
+        Args:
+            request: what was asked.
+            error: one of :data:`rom.contrib.conflicts.CONFLICTS`. Nothing was written.
+
+        Example::
+
+            class Conflicts(RomMiddleware):
+                def conflict(self, request, error):
+                    return render(request, 'taken.html', {'error': error}, status=409)
+        """
+        if self._settings.conflicts != STATUS:
+            return None
+        return HttpResponse(body_of(error), status=STATUS, content_type='application/json')
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """What Django calls when a view has raised."""
+        if not isinstance(error, CONFLICTS):
+            return None
+        unit: Unit = request._rom_unit
+        unit.fail()
+        return self.conflict(request, error)
+
+    def _blocking(self, unit: Unit, request: HttpRequest) -> HttpResponseBase:
+        try:
+            with unit.active():
+                response = cast(HttpResponseBase, self._get_response(request))
+                unit.respond(response.status_code)
+        except BaseException as error:
+            return self._failed(unit, request, error)
+        return _kept(unit, response)
+
+    async def _awaited(self, unit: Unit, request: HttpRequest) -> HttpResponseBase:
+        try:
+            with unit.active():
+                response = cast(HttpResponseBase, await self._get_response(request))
+                await unit.arespond(response.status_code)
+        except BaseException as error:
+            return self._failed(unit, request, error)
+        return _kept(unit, response)
+
+    def _failed(self, unit: Unit, request: HttpRequest, error: BaseException) -> HttpResponse:
+        unit.end()
+        response = self.conflict(request, error) if isinstance(error, CONFLICTS) else None
+        if response is None:
+            raise error
+        return response
+
+
+def _kept(unit: Unit, response: Any) -> HttpResponseBase:
+    """A response; if it is a stream, the request goes on until that has ended."""
+    if not response.streaming or getattr(response, 'file_to_stream', None) is not None:
+        unit.end()
+    elif response.is_async:
+        response.streaming_content = stream(unit, response.streaming_content)
+    else:
+        # Django closes what a view streams by itself, at the end, when the request would be over.
+        closers, response._resource_closers = response._resource_closers, []
+        response.streaming_content = Stream(unit, response.streaming_content, closers)
+    return cast(HttpResponseBase, response)
