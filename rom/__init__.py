@@ -67,6 +67,7 @@ from rom.exceptions import (
     UnsafeError,
 )
 from rom.exceptions import CorruptRowError as CorruptRowError
+from rom.exceptions import LineError as LineError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
 from rom.geo import GeoIndex

@@ -152,8 +152,25 @@ class BulkError(ORMError):
 
     Attributes:
         errors: the errors, in the order of the entities.
+        done: of `rom.util.expire`: how many were removed all the same.
     """
 
-    def __init__(self, message: str, errors: Sequence[Exception] = ()) -> None:
+    def __init__(self, message: str, errors: Sequence[Exception] = (), done: int = 0) -> None:
         super().__init__(message)
         self.errors = list(errors)
+        self.done = done
+
+
+class LineError(ORMError):
+    """A line of a file cannot be loaded: it makes no sense, or the server refuses its row.
+
+    Attributes:
+        number: of the line, from 1 on.
+    """
+
+    def __init__(self, message: str, number: int = 0) -> None:
+        super().__init__(message, number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -33,6 +33,7 @@ LAYERS = [
     ('rom.drivers',),
     ('rom.sessions',),
     ('rom.locks', 'rom.maintenance', 'rom.scripting'),
+    ('rom.lines', 'rom.surveying'),
     ('rom.util', 'rom.index', 'rom.aio'),
     ('rom',),
     ('rom.repocket', 'rom.schematics', 'rom.contrib', 'rom.testing'),

@@ -29,8 +29,8 @@ PENDING = set(PENDING_NAMES.split())
 MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
-    'AsyncSession', 'CorruptRowError', 'ExpireAt', 'ServerError', 'ServerUnavailable', 'Session',
-    'connect',
+    'AsyncSession', 'CorruptRowError', 'ExpireAt', 'LineError', 'ServerError', 'ServerUnavailable',
+    'Session', 'connect',
 }  # fmt: skip
 
 EXPORTS = {
@@ -44,6 +44,7 @@ EXPORTS = {
         """,
     'rom.drivers': '',
     'rom.encoding': '',
+    'rom.lines': 'Block Loaded dump highest load reserve resume',
     'rom.ops': '',
     'rom.query': """
         Query _dict_data_factory _list_data_factory _namedtuple_data_factory _tuple_data_factory

@@ -8,8 +8,23 @@ import typer
 
 from rom._version import VERSION
 from rom.cli.demo import demo
+from rom.cli.dump import dump
+from rom.cli.expire import expire
+from rom.cli.explain import explain
+from rom.cli.load import load
+from rom.cli.models import models
+from rom.cli.shell import shell
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# In the order in which `rom --help` lists them.
+COMMANDS = (models, explain, expire, dump, load, shell, demo)
+
+# Help and errors of usage as plain text: boxes are of no use in a pipe, a log or a narrow window.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -30,4 +45,5 @@ def rom(
     """Python objects on Redis and Valkey."""
 
 
-app.command()(demo)
+for command in COMMANDS:
+    app.command()(command)

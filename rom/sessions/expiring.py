@@ -57,6 +57,7 @@ class Expiring(Updating):
                 f'{len(errors)} entities of {model.__name__} have expired and could not be '
                 f'removed, {removed} others were; the first of them: {errors[0]}. `errors` has all',
                 errors,
+                removed,
             )
         return removed
 

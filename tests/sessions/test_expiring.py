@@ -673,6 +673,7 @@ def test_hooks(world: World, raw: redis.Redis) -> None:
             ) as raised:
                 await s.expire(ExpLogin, hooks=True)
             assert [str(error) for error in raised.value.errors] == ['t2']
+            assert raised.value.done == 3
             assert ids(raw) == {3}
             expected = [
                 *(f'before {id}' for id in range(1, 5)),

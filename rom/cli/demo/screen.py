@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from rom.cli.questions import Answer
+from rom.cli import output
+from rom.cli.demo.questions import Answer
 
 
 class Screen(Protocol):
@@ -33,13 +32,10 @@ class Screen(Protocol):
 
 def screen() -> Screen:
     """Rich on a terminal, plain lines anywhere else."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A character that the output's encoding lacks is no reason to stop.
-        sys.stdout.reconfigure(errors='backslashreplace')
-    if sys.stdout.isatty() and os.environ.get('TERM') not in (None, '', 'dumb'):
-        from rom.cli.pretty import Pretty
+    if output.is_terminal(sys.stdout):
+        from rom.cli.demo.pretty import Pretty
 
         return Pretty()
-    from rom.cli.plain import Plain
+    from rom.cli.demo.plain import Plain
 
     return Plain()

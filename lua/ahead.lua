@@ -1,0 +1,30 @@
+-- Put a counter of ids ahead of ids that come from elsewhere, so that none is given out again.
+--
+-- Keys: the counter, a string; the bitmap of live ids, which begins with the first id.
+--
+-- Request: counter = key
+--          live    = key of the bitmap; absent: none is kept
+--          id      = the highest of the ids, as a string
+--
+-- Reply:   OK. A counter that is there already stays, so it may be repeated.
+
+-- @include lib/counter
+
+local request = cmsgpack.unpack(ARGV[1])
+local counter, live, id = request.counter, request.live, request.id
+
+-- Both are digits without zeros in front; a Lua number would lose some of them.
+local function is_less(one, other)
+    if #one ~= #other then
+        return #one < #other
+    end
+    return one < other
+end
+
+local last = redis.call('GET', counter) or '0'
+if last == '0' then
+    take_ids(counter, live, id)  -- the first, and with it all that begins with the first
+elseif is_less(last, id) then
+    redis.call('SET', counter, id)
+end
+return 'OK'

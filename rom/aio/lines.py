@@ -1,0 +1,80 @@
+"""Lines under asyncio: models as lines of JSON, out of one server and into another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+from rom.aio.clients import client_of, driver_on
+from rom.lines import dumping, loading, reserving
+from rom.lines.dumping import Block
+from rom.lines.loading import Loaded
+from rom.model import Model
+from rom.ops.ahead import put_ahead
+from rom.ops.arriving import Arrived, OnConflict
+
+
+async def dump(
+    *models: type[Model],
+    after: tuple[type[Model], int] | None = None,
+    with_expired: bool = False,
+    block_size: int = 500,
+) -> AsyncIterator[Block]:
+    """Give the rows of models as lines of JSON.
+
+    Arguments, what it yields and what it raises are those of :func:`rom.lines.dump`.
+
+    Example::
+
+        async for block in rom.aio.lines.dump(User):
+            file.write(block.text)
+    """
+    for model, first in dumping.whole(models, after, block_size):
+        driver = await driver_on(client_of(model))
+        last, is_end = first, False
+        while not is_end:
+            found = await driver.run(dumping.some(model, last, with_expired, block_size))
+            last, is_end = found.last, found.is_end
+            yield dumping.block_of(model, found)
+
+
+async def load(
+    lines: Iterable[bytes],
+    *models: type[Model],
+    on_conflict: OnConflict = 'update',
+    from_line: int = 1,
+    batch_size: int = 500,
+) -> AsyncIterator[Loaded]:
+    """Write rows from lines of JSON, with the ids they have.
+
+    Arguments, what it yields and what it raises are those of :func:`rom.lines.load`.
+
+    Example::
+
+        async for done in rom.aio.lines.load(file, User):
+            print(done.line)
+    """
+    loading.check(models, on_conflict, from_line, batch_size)
+    done = Loaded(from_line - 1)
+    for batch in loading.batches(lines, models, from_line, batch_size):
+        rows = Arrived()
+        if batch.lines:
+            driver = await driver_on(client_of(batch.lines[0].model))
+            rows = await driver.run(batch.write(on_conflict))
+        done = loading.after(done, batch, rows)
+        yield done
+
+
+async def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], int]:
+    """Put the counters of ids ahead of all that are in lines, which are to be loaded later.
+
+    Arguments and what it returns are those of :func:`rom.lines.reserve`.
+
+    Example::
+
+        await rom.aio.lines.reserve(file, User)
+    """
+    highest = reserving.highest_in(lines, models)
+    for model, id in highest.items():
+        driver = await driver_on(client_of(model))
+        await driver.run(put_ahead({model._schema: id}))
+    return highest

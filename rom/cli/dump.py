@@ -1,0 +1,179 @@
+"""`rom dump`: models as lines of JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from rom import lines
+from rom.cli import output
+from rom.cli.exits import Code, MisuseError
+from rom.cli.opening import opened
+from rom.cli.options import Debug, Models, Url
+from rom.cli.progress import bar
+from rom.cli.reporting import reported
+from rom.cli.stopping import Stopping
+from rom.exceptions import InvalidOperation, ORMError
+from rom.model import Model
+
+After = tuple[type[Model], int] | None
+
+STDOUT = Path('-')
+
+# Rows that cannot be read are told of one by one, up to so many.
+_MOST_ERRORS = 20
+
+
+def dump(
+    names: Models,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar='FILE', help='Write to a new file. Without it: to stdout.'),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            '--resume',
+            help='Go on with the file of a dump of the same models that was broken off, behind '
+            'its last whole line.',
+        ),
+    ] = False,
+    with_expired: Annotated[
+        bool,
+        typer.Option('--with-expired', help='Also what has expired, and is not removed yet.'),
+    ] = False,
+    url: Url = None,
+    debug: Debug = False,
+) -> None:
+    """Write models as lines of JSON, in the order of their ids.
+
+    It runs beside programs that write: each row is as it was at some moment meanwhile. What
+    UnsafeColumns hold is left out. `rom load` takes the lines.
+    """
+    to = None if to == STDOUT else to
+    dumping = Dumping(to)
+    with reported(debug, dumping.stopped):
+        if resume and to is None:
+            raise MisuseError('--resume goes on with a file: name it with --to FILE')
+        models = opened(names, url)
+        _tell_of_unsafe(models)
+        with Stopping() as stopping, _file(to, resume, models) as (file, after):
+            for model in models if after is None else models[models.index(after[0]) :]:
+                with dumping.explained():
+                    dumping.run(model, file, after, with_expired, stopping)
+                after = None
+            if to is not None:
+                os.fsync(file.fileno())
+        dumping.end()
+        if dumping.broken:
+            raise typer.Exit(Code.FAILED)
+
+
+def _tell_of_unsafe(models: Sequence[type[Model]]) -> None:
+    for model in models:
+        if model._schema.unsafe:
+            columns = ', '.join(model._schema.unsafe)
+            output.note(f'{model.__name__}: what its UnsafeColumns hold ({columns}) is left out.')
+
+
+@contextmanager
+def _file(
+    to: Path | None, resume: bool, models: Sequence[type[Model]]
+) -> Iterator[tuple[BinaryIO, After]]:
+    """Where the lines go, and behind which row to go on."""
+    if to is None:
+        yield sys.stdout.buffer, None
+        return
+    after: After = None
+    if resume:
+        try:
+            file, after = lines.resume(to, *models)
+        except InvalidOperation as error:
+            raise MisuseError(str(error)) from None
+    else:
+        try:
+            file = open(to, 'xb')  # noqa: SIM115 - closed by the block below
+        except FileExistsError:
+            raise MisuseError(
+                f'{to} is there already: --resume goes on with it; or remove it, or name another'
+            ) from None
+    with file:
+        yield file, after
+
+
+@dataclass
+class Dumping:
+    """A dump, and how far it is.
+
+    Attributes:
+        to: the file; None: stdout.
+        rows: how many were written, by this run.
+        place: the last of them, in words.
+        broken: how many could not be read.
+    """
+
+    to: Path | None
+    rows: int = 0
+    place: str = ''
+    broken: int = 0
+
+    def run(
+        self,
+        model: type[Model],
+        file: BinaryIO,
+        after: After,
+        with_expired: bool,
+        stopping: Stopping,
+    ) -> None:
+        """Dump a model. Stops between two blocks, with whole lines written."""
+        with bar(f'Dumping {model.__name__}', lines.highest(model), 'ids') as progress:
+            for block in lines.dump(model, after=after, with_expired=with_expired):
+                file.write(block.text)
+                file.flush()
+                self._count(block)
+                progress.to(block.last)
+                stopping.here()
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Of an error, as of a full disk or a server that went away, how far it had got."""
+        try:
+            yield
+        except BrokenPipeError:
+            raise
+        except (ORMError, OSError):
+            if self.place:
+                output.note(self.stopped())
+            raise
+
+    def _count(self, block: lines.Block) -> None:
+        self.rows += block.rows
+        if block.rows:
+            self.place = f'{block.model.__name__} {block.last}'
+        for error in block.broken:
+            self.broken += 1
+            if self.broken <= _MOST_ERRORS:
+                output.note(f'Left out: {error}')
+
+    def end(self) -> None:
+        """Say what was done."""
+        left_out = f'; {self.broken:,} could not be read, and are left out' if self.broken else ''
+        output.note(f'Dumped {_counted(self.rows)}{left_out}.')
+
+    def stopped(self) -> str:
+        """After a signal: what was done, and how to go on."""
+        if not self.place:
+            return 'Stopped; nothing was written.'
+        then = '' if self.to is None else ' The same command with --resume goes on behind it.'
+        return f'Stopped after {_counted(self.rows)}, the last one {self.place}.{then}'
+
+
+def _counted(rows: int) -> str:
+    return f'{rows:,} row' if rows == 1 else f'{rows:,} rows'

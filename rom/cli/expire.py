@@ -1,0 +1,171 @@
+"""`rom expire`: removes what has expired, once or again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+import rom
+from rom.cli import output
+from rom.cli.durations import seconds_of
+from rom.cli.exits import Code, MisuseError, Terminated
+from rom.cli.opening import opened
+from rom.cli.options import Debug, Models, Url
+from rom.cli.reporting import reported
+from rom.cli.stopping import Stopping
+from rom.model import Model
+
+# Of what cannot be removed, so many are told of.
+_MOST_ERRORS = 20
+
+
+def expire(
+    names: Models,
+    url: Url = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar='TIME',
+            help='Go on until stopped, with a sweep each 10s, 5m, 1h, 1h30m ... Ctrl-C and SIGTERM '
+            'end it behind a batch. A server that is away is waited for.',
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar='N', min=1, help='At most N entities of a model a sweep.')
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(metavar='N', min=1, help='Entities in one atomic batch.')
+    ] = 1000,
+    on_delete: Annotated[
+        bool,
+        typer.Option('--on-delete', help='Obey the on_delete of what refers to them.'),
+    ] = False,
+    hooks: Annotated[
+        bool, typer.Option('--hooks', help='Call _before_delete and _after_delete.')
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Remove what has expired, of models with an ExpireAt."""
+    sweeper = Sweeper(limit, batch, on_delete, hooks)
+    with reported(debug, sweeper.stopped):
+        pause = None if every is None else seconds_of(every)
+        sweeper.models = _expiring(names, opened(names, url))
+        with Stopping() as stopping:
+            if pause is None:
+                sweeper.sweep(stopping.here)
+            else:
+                _work(sweeper, pause, stopping)
+        if sweeper.failed:
+            raise typer.Exit(Code.FAILED)
+
+
+def _expiring(names: list[str], models: list[type[Model]]) -> list[type[Model]]:
+    """Those that ever expire."""
+    found = [model for model in models if model._schema.expiry is not None]
+    said = {name.partition(':')[2] for name in names if ':' in name}
+    never = [model.__name__ for model in models if model not in found and model.__name__ in said]
+    if never or not found:
+        which = ', '.join(never or (model.__name__ for model in models))
+        raise MisuseError(
+            f'{which}: nothing of it ever expires; declare when, with a column such as '
+            'expire_at = rom.ExpireAt()'
+        )
+    return found
+
+
+def _work(sweeper: Sweeper, pause: float, stopping: Stopping) -> None:
+    """Sweep until stopped; SIGTERM is how a worker ends."""
+    is_away = has_worked = False
+    try:
+        while True:
+            try:
+                sweeper.sweep(stopping.here)
+            except (rom.ServerUnavailable, rom.ServerError) as error:
+                # A wrong password stays wrong; a replica that is not yet the master soon is.
+                if isinstance(error, rom.ServerError) and not has_worked:
+                    raise
+                if not is_away:
+                    output.note(f'{_first_sentence(error)}. Trying again every {pause:g} s.')
+                is_away = True
+            else:
+                if is_away:
+                    output.note('The server answers again.')
+                is_away, has_worked = False, True
+            stopping.wait(pause)
+    except Terminated:
+        output.note(sweeper.stopped())
+        raise typer.Exit(Code.FINE) from None
+
+
+def _first_sentence(error: Exception) -> str:
+    """Without the advice, which is for somebody who begins."""
+    return str(error).partition('. ')[0]
+
+
+@dataclass
+class Sweeper:
+    """Removes what has expired of some models, and counts.
+
+    Attributes:
+        models: whose entities.
+        removed: how many are, of all sweeps.
+        failed: some could not be, in the last sweep.
+    """
+
+    limit: int | None
+    batch: int
+    on_delete: bool
+    hooks: bool
+    models: list[type[Model]] = field(default_factory=list)
+    removed: int = 0
+    failed: bool = False
+
+    def sweep(self, between: Callable[[], None]) -> None:
+        """Remove what has expired by now, and say how much.
+
+        Args:
+            between: called where nothing is half done.
+        """
+        self.failed = False
+        for model in self.models:
+            count = 0
+            try:
+                for removed in self._rounds(model):
+                    count += removed
+                    self.removed += removed
+                    between()
+            finally:
+                if count:
+                    output.line('expired', model.__name__, count)
+
+    def _rounds(self, model: type[Model]) -> Iterator[int]:
+        """Remove a batch at a time; gives how many each was."""
+        left, errors = self.limit, list[Exception]()
+        while left is None or left > 0:
+            count = self.batch if left is None else min(self.batch, left)
+            try:
+                removed, errors = self._remove(model, count), []
+            except rom.BulkError as error:
+                # Those that cannot be removed are met again in each round, and told of once.
+                removed, errors = error.done, error.errors
+            if self.hooks:
+                rom.session.commit()  # what hooks made, and so that nothing piles up
+            yield removed
+            if removed < count:
+                break
+            left = None if left is None else left - removed
+        self.failed = self.failed or bool(errors)
+        for failure in errors[:_MOST_ERRORS]:
+            output.note(f'{model.__name__}: {failure}')
+        if len(errors) > _MOST_ERRORS:
+            output.note(f'{model.__name__}: and {len(errors) - _MOST_ERRORS:,} more')
+
+    def _remove(self, model: type[Model], count: int) -> int:
+        return rom.util.expire(model, count, count, self.on_delete, self.hooks)
+
+    def stopped(self) -> str:
+        """After a signal: what was done."""
+        return f'Stopped after {self.removed:,} removed; nothing is half done.'

@@ -1,0 +1,84 @@
+"""`rom explain`: how the server answers a query."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+import rom
+from rom.cli import output
+from rom.cli.exits import MisuseError
+from rom.cli.opening import opened
+from rom.cli.options import AsJson, Debug, Models, Url
+from rom.cli.reporting import reported
+from rom.cli.scope import scope_of
+
+
+def explain(
+    expression: Annotated[
+        str,
+        typer.Argument(
+            metavar='QUERY',
+            show_default=False,
+            help="Python, as in 'User.query.filter(age=(18, None))'; knows the models by their "
+            'names, rom, datetime and decimal.',
+        ),
+    ],
+    names: Models,
+    url: Url = None,
+    run: Annotated[
+        bool, typer.Option('--run', help='Answer it, too, and tell what happened, with times.')
+    ] = False,
+    count: Annotated[
+        bool, typer.Option('--count', help='Explain count() of it, and not all().')
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show how the server answers a query, as a tree."""
+    with reported(debug):
+        scope = scope_of(opened(names, url))
+        explained = query_of(expression, scope).explain(run=run, of='count' if count else 'all')
+        if as_json:
+            output.as_json(explained.as_dict())
+        else:
+            output.text(str(explained))
+
+
+def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
+    """What the expression says.
+
+    Raises:
+        MisuseError: nothing, or no query.
+    """
+    try:
+        code = compile(expression.strip(), '<QUERY>', 'eval')
+    except (SyntaxError, ValueError) as error:
+        said = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise MisuseError(f'{expression!r} is no Python expression: {said}') from error
+    try:
+        found = eval(code, dict(scope))
+    except rom.ServerUnavailable:
+        raise
+    except Exception as error:
+        what = f'{type(error).__name__}: {error}{_meant(error, scope)}'
+        raise MisuseError(f'{expression}: {what}') from error
+    if isinstance(found, type) and issubclass(found, rom.Model):
+        raise MisuseError(f'{expression} is a model; write {expression}.query')
+    if not isinstance(found, rom.Query):
+        raise MisuseError(
+            f'{expression} is no query, but {"an" if type(found).__name__[0] in "aeiou" else "a"} '
+            f'{type(found).__name__}; leave out .all(), .first(), .count() and the like'
+        )
+    return found
+
+
+def _meant(error: Exception, scope: Mapping[str, Any]) -> str:
+    if not isinstance(error, NameError):
+        return ''
+    close = difflib.get_close_matches(error.name or '', scope, 1)
+    known = [name for name in scope if not name.startswith('_')]
+    return f'; did you mean {close[0]}?' if close else f'; there are {", ".join(known)}'

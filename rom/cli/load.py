@@ -1,0 +1,169 @@
+"""`rom load`: rows from lines of JSON."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from rom import lines
+from rom.cli import output
+from rom.cli.exits import Code, MisuseError
+from rom.cli.opening import opened
+from rom.cli.options import AsJson, Debug, Models, Url
+from rom.cli.progress import Bar, bar
+from rom.cli.reporting import reported
+from rom.cli.stopping import Stopping
+from rom.exceptions import BulkError, ORMError
+from rom.model import Model
+
+STDIN = Path('-')
+
+# Progress is shown each so many lines.
+_TOLD_EACH = 1000
+
+
+class OnConflict(Enum):
+    """What becomes of a row that is there already."""
+
+    update = 'update'
+    replace = 'replace'
+    skip = 'skip'
+    fail = 'fail'
+
+
+def load(
+    names: Models,
+    source: Annotated[
+        Path | None,
+        typer.Option('--from', metavar='FILE', help='Read from a file. Without it: from stdin.'),
+    ] = None,
+    on_conflict: Annotated[
+        OnConflict,
+        typer.Option(
+            help='What becomes of a row with the same id: write the columns that the line has; '
+            'also remove the others; leave it as it is; refuse the line.'
+        ),
+    ] = OnConflict.update,
+    from_line: Annotated[
+        int, typer.Option(metavar='N', min=1, help='Leave out the lines before this one.')
+    ] = 1,
+    batch: Annotated[
+        int, typer.Option(metavar='N', min=1, max=10_000, help='Lines in one atomic batch.')
+    ] = 500,
+    url: Url = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Write rows from lines of JSON.
+
+    `rom dump` gives such lines; rows keep their ids. In atomic batches; loading lines again changes
+    nothing. A line that makes no sense ends it, with
+    nothing of its batch written. From a file, programs may make new entities meanwhile: its ids are
+    reserved first.
+    """
+    loading = Loading(from_line)
+    with reported(debug, loading.stopped):
+        models = opened(names, url)
+        with _input(source) as (file, size):
+            if size is not None:
+                _reserve(file, models, size)
+            steps = lines.load(
+                file,
+                *models,
+                on_conflict=on_conflict.value,
+                from_line=from_line,
+                batch_size=batch,
+            )
+            title = f'Loading {source.name}' if source else 'Loading'
+            with Stopping() as stopping, bar(title, size, 'bytes') as progress:
+                for done in loading.watched(steps):
+                    progress.to(done.bytes)
+                    stopping.here()
+        loading.show(as_json)
+
+
+def _reserve(file: BinaryIO, models: list[type[Model]], size: int) -> None:
+    """Go through the file once for its ids, which no program shall be given from now on."""
+    with bar('Reading ids', size, 'bytes') as progress:
+        lines.reserve(_told(file, progress), *models)
+    file.seek(0)
+
+
+def _told(file: BinaryIO, progress: Bar) -> Iterator[bytes]:
+    for number, text in enumerate(file):
+        if number % _TOLD_EACH == 0:
+            progress.to(file.tell())
+        yield text
+
+
+@contextmanager
+def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Where the lines come from, and how many bytes they are, where that is known."""
+    if source is None or source == STDIN:
+        if sys.stdin.isatty():
+            raise MisuseError('there are no lines: name a file with --from FILE, or pipe them in')
+        yield sys.stdin.buffer, None
+        return
+    try:
+        file = open(source, 'rb')  # noqa: SIM115 - closed by the block below
+    except OSError as error:
+        raise MisuseError(f'{source} cannot be read: {error.strerror}') from None
+    with file:
+        about = os.fstat(file.fileno())
+        yield file, about.st_size if stat.S_ISREG(about.st_mode) else None
+
+
+class Loading:
+    """A load, and how far it is."""
+
+    def __init__(self, from_line: int) -> None:
+        self._first = from_line
+        self.done = lines.Loaded(from_line - 1)
+
+    def watched(self, steps: Iterator[lines.Loaded]) -> Iterator[lines.Loaded]:
+        """Each step; of an error, what it means for the lines."""
+        try:
+            for self.done in steps:
+                yield self.done
+        except BulkError as error:
+            for line in error.errors:
+                output.note(str(line))
+            output.note(f'Nothing of their batch was written. {self._how_far()}')
+            raise typer.Exit(Code.FAILED) from None
+        except ORMError:
+            output.note(self._how_far())
+            raise
+
+    def show(self, as_json: bool) -> None:
+        """Say what was done."""
+        rows = self.done.rows
+        facts = {
+            'inserted': rows.inserted,
+            'updated': rows.updated,
+            'unchanged': rows.unchanged,
+            'skipped': rows.skipped,
+        }
+        if as_json:
+            output.as_json({'line': self.done.line, **facts})
+        else:
+            output.facts(facts)
+
+    def stopped(self) -> str:
+        """After a signal: what was done, and how to go on."""
+        return f'Stopped; nothing is half done. {self._how_far()}'
+
+    def _how_far(self) -> str:
+        if self.done.line < self._first:
+            return 'No line is in yet.' if self._first == 1 else 'No further line is in.'
+        return (
+            f'All lines up to {self.done.line} are in; --from-line {self.done.line + 1} goes on '
+            'behind them.'
+        )

@@ -1,0 +1,177 @@
+"""`rom models`: what models are made of, how many entities they have, and what memory they take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+import typer
+
+from rom.cli import output
+from rom.cli.opening import opened
+from rom.cli.options import AsJson, Debug, Models, Url
+from rom.cli.output import Size
+from rom.cli.progress import bar
+from rom.cli.reporting import reported
+from rom.columns import Column
+from rom.model import Model
+from rom.ops.surveying import Gauge, Kind, Survey
+from rom.schema import Schema
+from rom.surveying import surveyed
+
+COLUMNS = ('column', 'type', 'options')
+KINDS = get_args(Kind)
+INDEXES = ('index', 'of', '>keys', '>entries', '>memory')
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a model."""
+
+    model: type[Model]
+    count: int
+    gauges: Survey | None
+
+
+def models(
+    names: Models,
+    url: Url = None,
+    sample: Annotated[
+        int,
+        typer.Option(
+            metavar='N',
+            min=1,
+            help='Look at N keys of each index, and take the others to be like them.',
+        ),
+    ] = 100,
+    quick: Annotated[
+        bool, typer.Option('--quick', help='Only count: do not go through the keys for memory.')
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Show columns, indexes, counts and memory.
+
+    Numbers with a ~ are estimates, of a sample. Finding the keys takes a walk through all keys of
+    the server, a thousand at a time, beside whatever else it does; --quick goes without.
+    """
+    with reported(debug):
+        known = opened(names, url)
+        surveys = {} if quick else _surveys(known, sample)
+        facts = [Facts(model, model.query.count(), surveys.get(model)) for model in known]
+        if as_json:
+            output.as_json([_data(fact) for fact in facts])
+            return
+        for place, fact in enumerate(facts):
+            _show(fact, is_first=place == 0)
+
+
+def _surveys(known: list[type[Model]], sample: int) -> dict[type[Model], Survey]:
+    found: dict[type[Model], Survey] = {}
+    with bar('Counting keys', unit='keys') as progress:
+        for step in surveyed(known, sample):
+            if isinstance(step, dict):
+                found |= step
+            else:
+                progress.to(*step)
+    return found
+
+
+def _show(fact: Facts, is_first: bool) -> None:
+    schema = fact.model._schema
+    name, namespace = schema.name, schema.keys.namespace
+    rows = (fact.gauges or {}).get(('rows', ''))
+    total = _total(fact.gauges)
+    weighed = [] if total is None else [f'about {output.shown(Size(total))} of memory']
+    counted = 'entity' if fact.count == 1 else 'entities'
+    about = [f'{fact.count:,} {counted}', *weighed, f'keys {namespace}:*', fact.model.__module__]
+    output.heading(f'{"" if is_first else chr(10)}{name}  ({", ".join(about)})')
+    output.row(
+        'model',
+        name,
+        namespace,
+        fact.model.__module__,
+        fact.count,
+        rows and rows.memory,
+        total,
+    )
+    columns = [(column, said['type'], _words(said)) for column, said in _columns(schema)]
+    output.table('column', COLUMNS, columns, [name])
+    output.gap()
+    gauges = sorted(
+        (fact.gauges or {}).values(), key=lambda gauge: (KINDS.index(gauge.kind), gauge.name)
+    )
+    output.table('index', INDEXES, [_cells(gauge) for gauge in gauges], [name])
+
+
+def _total(gauges: Survey | None) -> int | None:
+    return None if gauges is None else sum(gauge.memory or 0 for gauge in gauges.values())
+
+
+def _cells(gauge: Gauge) -> tuple[Any, ...]:
+    is_whole = gauge.sampled >= gauge.keys
+    size = None if gauge.memory is None else Size(gauge.memory)
+    estimated = [value if is_whole else output.About(value) for value in (gauge.entries, size)]
+    return gauge.kind, gauge.name, gauge.keys, *estimated
+
+
+def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
+    found = [(name, _said(column)) for name, column in schema.columns.items()]
+    found += [(name, {'type': 'OneToMany'}) for name in schema.lists]
+    found += [(name, {'type': 'UnsafeColumn'}) for name in schema.unsafe]
+    for name in schema.places:
+        found.append((name, {'type': 'GeoIndex'}))
+    for unique in schema.uniques:
+        if len(unique.columns) > 1:
+            found.append((' '.join(unique.columns), {'type': 'unique together'}))
+    return found
+
+
+def _said(column: Column[Any]) -> dict[str, Any]:
+    """What a column was declared with, where that is not as with any."""
+    said: dict[str, Any] = {'type': type(column).__name__}
+    for option in ('required', 'unique', 'index', 'prefix', 'suffix'):
+        if getattr(column, option):
+            said[option] = True
+    if column.is_relation:
+        said |= {'to': getattr(column, 'ftable', ''), 'on_delete': getattr(column, 'on_delete', '')}
+    makes = column.keygen or column.keygen2
+    if makes is not None:
+        said['keygen'] = getattr(makes, '__name__', type(makes).__name__)
+    return said
+
+
+def _words(said: dict[str, Any]) -> str:
+    """The same in a line."""
+    words = [
+        name if value is True else f'{name}={value}'
+        for name, value in said.items()
+        if name != 'type'
+    ]
+    return ', '.join(words)
+
+
+def _data(fact: Facts) -> dict[str, Any]:
+    """The same for programs."""
+    schema = fact.model._schema
+    gauges = None if fact.gauges is None else list(fact.gauges.values())
+    return {
+        'model': schema.name,
+        'module': fact.model.__module__,
+        'namespace': schema.keys.namespace,
+        'entities': fact.count,
+        'bytes': _total(fact.gauges),
+        'columns': [{'name': name, **said} for name, said in _columns(schema)],
+        'indexes': gauges
+        and [
+            {
+                'kind': gauge.kind,
+                'of': gauge.name,
+                'keys': gauge.keys,
+                'entries': gauge.entries,
+                'bytes': gauge.memory,
+                'sampled': gauge.sampled,
+            }
+            for gauge in gauges
+        ],
+    }

@@ -1,0 +1,107 @@
+"""`rom shell`: Python, with models and a session at hand."""
+
+from __future__ import annotations
+
+import code
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+import rom
+from rom.cli.exits import Code
+from rom.cli.opening import opened
+from rom.cli.options import Debug, OptionalModels, Url
+from rom.cli.reporting import reported
+from rom.cli.scope import scope_of
+from rom.model import Model
+
+
+def shell(
+    names: OptionalModels = None,
+    url: Url = None,
+    program: Annotated[
+        str | None, typer.Option('-c', metavar='CODE', help='Run this, and end.')
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option('--plain', help='Python itself, also where IPython is installed.')
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Start Python with models and a session.
+
+    Or run -c CODE, or what is piped in. What is changed is written by session.commit() alone.
+    """
+    with reported(debug, lambda: 'Stopped; what was committed is written, and nothing else.'):
+        models = opened(names or [], url)
+        scope = {**scope_of(models), 'session': rom.session}
+        if program is not None:
+            _run(program, '<CODE>', scope)
+        elif not sys.stdin.isatty():
+            _run(sys.stdin.read(), '<stdin>', scope)
+        else:
+            _talk(scope, banner(models), plain)
+
+
+def banner(models: Sequence[type[Model]]) -> str:
+    """What there is, in some lines."""
+    there = ', '.join(model.__name__ for model in models) or 'none; name their module to have them'
+    return (
+        f'rom {rom.VERSION} on Python {sys.version.split()[0]}, {_server()}\n'
+        f'  models   {there}\n'
+        '  names    rom, session, datetime, decimal\n'
+        '  writing  session.commit() writes what was changed, session.rollback() forgets it'
+    )
+
+
+def _server() -> str:
+    """Which server it is; without asking it anything, and without its password."""
+    options = rom.util.get_connection().connection_pool.connection_kwargs
+    if options.get('path'):
+        return f'unix:{options["path"]}'
+    host, port = options.get('host', 'localhost'), options.get('port', 6379)
+    return f'{host}:{port}/{options.get("db") or 0}'
+
+
+def _run(program: str, where: str, scope: dict[str, Any]) -> None:
+    """Run a program. Its errors are shown as Python shows them: they are its own."""
+    names = {'__name__': '__main__', '__builtins__': __builtins__, **scope}
+    try:
+        exec(compile(program, where, 'exec'), names)
+    except (BrokenPipeError, rom.ServerUnavailable):
+        raise
+    except Exception as error:
+        # From their first line on: that we called them is of no interest.
+        trace = error.__traceback__
+        traceback.print_exception(error.with_traceback(trace and trace.tb_next))
+        raise typer.Exit(Code.FAILED) from None
+
+
+def _talk(scope: dict[str, Any], said: str, plain: bool) -> None:
+    # A shell shows what its lines raise, and goes on; SIGTERM is meant to end it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if not plain:
+        try:
+            from IPython.terminal.embed import InteractiveShellEmbed
+        except ImportError:
+            pass
+        else:
+            start: Any = InteractiveShellEmbed
+            start(banner1=f'{said}\n', user_ns=scope)()
+            return
+    _complete(scope)
+    code.interact(banner=said, local={'__name__': '__console__', **scope}, exitmsg='')
+
+
+def _complete(scope: dict[str, Any]) -> None:
+    """Have the Tab key complete names, where Python was built with that."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:
+        return
+    readline.set_completer(rlcompleter.Completer(scope).complete)
+    readline.parse_and_bind('tab: complete')

@@ -1,0 +1,149 @@
+"""Line: a row as one line of JSON. Pure.
+
+    {"model": "User", "id": 5, "columns": {"name": "Ann", "born": "1990-05-17", "team": 3}}
+
+Every column that a row can have is named; null says that the row has none of it. What indexes hold
+follows from that, and what an UnsafeColumn holds is a key of its own: neither is in a line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from rom.exceptions import InvalidColumnValue, LineError
+from rom.lines.values import read, written
+from rom.model import Model
+from rom.ops.arriving import Arrival
+from rom.ops.rows import Row
+from rom.schema import Schema
+
+# What the counter of ids can count to.
+_MOST_ID = 2**63 - 1
+
+_FORM = '{"model": ..., "id": ..., "columns": {...}}'
+_PARTS = {'model', 'id', 'columns'}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that makes sense.
+
+    Attributes:
+        number: of the line, from 1 on.
+        model: whose row it is.
+        arrival: the row.
+    """
+
+    number: int
+    model: type[Model]
+    arrival: Arrival
+
+
+def line_of(schema: Schema, row: Row) -> bytes:
+    """A row as a line, with its end.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+    """
+    key = f'{schema.keys.namespace}:{row.id}'
+    columns = {
+        name: None if (raw := row.stored.get(name)) is None else written(column, raw, key)
+        for name, column in schema.columns.items()
+        if column.is_stored and name != schema.primary
+    }
+    data = {'model': schema.name, 'id': row.id, 'columns': columns}
+    try:
+        text = json.dumps(data, ensure_ascii=False).encode('utf-8')
+    except UnicodeEncodeError:
+        # Half a character that a Json column holds: JSON has a way to say it, UTF-8 has none.
+        text = json.dumps(data).encode('ascii')
+    return text + b'\n'
+
+
+class Reader:
+    """Makes sense of lines.
+
+    Args:
+        models: whose lines there are; by name and by namespace.
+    """
+
+    def __init__(self, models: Iterable[type[Model]]) -> None:
+        self._models: dict[str, type[Model]] = {}
+        for model in models:
+            self._models[model._namespace] = self._models[model.__name__] = model
+
+    def read(self, number: int, text: bytes) -> Line:
+        """One line.
+
+        Raises:
+            LineError: it makes none.
+        """
+        data = _parsed(number, text)
+        model = self._model(number, data['model'])
+        id = data['id']
+        if not isinstance(id, int) or isinstance(id, bool) or not 1 <= id <= _MOST_ID:
+            _wrong(number, f'the id {_shown(id)} is none: a number from 1 to {_MOST_ID} is')
+        columns = data['columns']
+        if not isinstance(columns, dict):
+            _wrong(number, f'"columns" is {_shown(columns)}; it must be an object, by column')
+        wanted = _wanted(number, model._schema, columns)
+        return Line(number, model, Arrival(model._schema, id, wanted))
+
+    def _model(self, number: int, name: Any) -> type[Model]:
+        model = self._models.get(name) if isinstance(name, str) else None
+        if model is None:
+            there = ', '.join(dict.fromkeys(m.__name__ for m in self._models.values()))
+            _wrong(number, f'the model {_shown(name)} is none of those to load ({there}); name it')
+        return model
+
+
+def _parsed(number: int, text: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f' at character {error.pos + 1}' if isinstance(error, json.JSONDecodeError) else ''
+        _wrong(number, f'this is no JSON{where}: {_shown_text(text)}; a line is {_FORM}')
+    if not isinstance(data, dict) or data.keys() != _PARTS:
+        _wrong(number, f'{_shown_text(text)} has another form than {_FORM}')
+    return data
+
+
+def _wanted(number: int, schema: Schema, columns: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+    wanted: dict[str, bytes | None] = {}
+    names = [name for name in schema.stored if name != schema.primary]
+    for name, said in columns.items():
+        if name not in names:
+            _wrong(number, _no_column(schema, name, names))
+        column = schema.columns[name]
+        if said is None and column.required:
+            _wrong(number, f'{schema.name}.{name} is required, and null here; give it a value')
+        try:
+            wanted[name] = read(column, said)
+        except InvalidColumnValue as error:
+            _wrong(number, f'{schema.name}.{error}')
+    return wanted
+
+
+def _no_column(schema: Schema, name: str, names: Sequence[str]) -> str:
+    if name in schema.columns or name in schema.unsafe or name in schema.lists:
+        return f'{schema.name}.{name} is not stored in the row; leave it out of the line'
+    close = difflib.get_close_matches(name, names, 1)
+    meant = f'did you mean {close[0]!r}?' if close else 'leave it out, or declare it'
+    return f'{schema.name} has no column {name!r}; {meant}'
+
+
+def _wrong(number: int, what: str) -> NoReturn:
+    raise LineError(f'line {number}: {what}', number) from None
+
+
+def _shown(value: Any) -> str:
+    return _shown_text(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
+
+
+def _shown_text(text: bytes) -> str:
+    shown = text.decode('utf-8', 'replace').strip()
+    return shown if len(shown) <= 60 else f'{shown[:60]} ...'

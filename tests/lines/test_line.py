@@ -1,0 +1,102 @@
+"""Lines: what one says, and every way in which one makes no sense."""
+
+import json
+from typing import Any
+
+import pytest
+
+import rom
+from rom.exceptions import LineError
+from rom.lines.line import Reader, line_of
+from rom.ops.rows import Row
+
+
+class LineTeam(rom.Model):
+    name = rom.Text()
+
+
+class LineUser(rom.Model):
+    _namespace = 'line-users'
+    number = rom.PrimaryKey()
+    name = rom.Text(required=True)
+    nick = rom.Text()
+    age = rom.Integer()
+    team = rom.ManyToOne('LineTeam', on_delete='no action')
+    settings = rom.Json()
+    log = rom.UnsafeColumn()
+    low = rom.IndexOnly('name', keygen=rom.IDENTITY_CI, index=True)
+    others = rom.OneToMany('LineOther')
+
+
+class LineOther(rom.Model):
+    user = rom.ManyToOne('LineUser', on_delete='no action')
+
+
+READER = Reader([LineUser, LineTeam])
+
+
+def text(**changes: Any) -> bytes:
+    said = {'model': 'LineUser', 'id': 5, 'columns': {'name': 'Ann'}, **changes}
+    return json.dumps({name: part for name, part in said.items() if part is not ...}).encode()
+
+
+def test_a_row_as_a_line() -> None:
+    row = Row(5, {'number': b'5', 'name': 'né'.encode(), 'team': b'3', '-index-data-': b'[]'})
+    line = line_of(LineUser._schema, row)
+    assert (
+        line
+        == (
+            '{"model": "LineUser", "id": 5, "columns": {"name": "né", "nick": null, "age": null, '
+            '"team": 3, "settings": null}}\n'
+        ).encode()
+    )
+    found = READER.read(7, line)
+    assert (found.number, found.model, found.arrival.id) == (7, LineUser, 5)
+    assert found.arrival.wanted == {
+        'name': 'né'.encode(), 'nick': None, 'age': None, 'team': b'3', 'settings': None,
+    }  # fmt: skip
+
+
+def test_half_a_character_in_json() -> None:
+    raw = json.dumps({'x': '\ud800'}).encode()
+    line = line_of(LineUser._schema, Row(5, {'name': b'x', 'settings': raw}))
+    assert READER.read(1, line).arrival.wanted['settings'] == raw
+
+
+def test_a_model_goes_by_its_namespace_too() -> None:
+    assert READER.read(1, text(model='line-users')).model is LineUser
+
+
+@pytest.mark.parametrize(
+    ('line', 'what'),
+    [
+        (b'{"model": "LineU', 'this is no JSON at character'),
+        (b'\xff\xfe', 'this is no JSON'),
+        (b'[' * 100_000, 'this is no JSON'),
+        (b'[1]', 'has another form than {"model": ..., "id": ..., "columns": {...}}'),
+        (text(id=...), 'has another form than'),
+        (text(more=1), 'has another form than'),
+        (text(model='LineOther'), 'the model "LineOther" is none of those to load (LineUser, Line'),
+        (text(model=5), 'the model 5 is none of those to load'),
+        (text(id=0), 'the id 0 is none: a number from 1 to 9223372036854775807 is'),
+        (text(id='5'), 'the id "5" is none'),
+        (text(id=True), 'the id true is none'),
+        (text(id=2**63), 'is none'),
+        (text(columns=[]), '"columns" is []; it must be an object'),
+        (text(columns={'nmae': 'x'}), "LineUser has no column 'nmae'; did you mean 'name'?"),
+        (text(columns={'zzz': 'x'}), "has no column 'zzz'; leave it out, or declare it"),
+        (text(columns={'number': 5}), 'LineUser.number is not stored in the row; leave it out'),
+        (text(columns={'log': 'x'}), 'LineUser.log is not stored in the row'),
+        (text(columns={'low': 'x'}), 'LineUser.low is not stored in the row'),
+        (text(columns={'others': []}), 'LineUser.others is not stored in the row'),
+        (text(columns={'name': None}), 'LineUser.name is required, and null here; give it a value'),
+        (text(columns={'age': 'x'}), 'LineUser.age: "x": it must be a whole number, or null'),
+    ],
+)
+def test_what_makes_no_sense(line: bytes, what: str) -> None:
+    with pytest.raises(LineError) as caught:
+        READER.read(7, line)
+    assert str(caught.value).startswith('line 7: ')
+    assert what in str(caught.value)
+    assert caught.value.number == 7
+    assert len(str(caught.value)) < 300

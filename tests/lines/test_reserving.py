@@ -1,0 +1,62 @@
+"""Reserving: the highest ids of lines, whatever form they have, and sense or none."""
+
+import asyncio
+import json
+
+import pytest
+import redis
+
+import rom
+import rom.aio.lines
+from rom import lines
+
+pytestmark = pytest.mark.one_server
+
+
+class ReserveUser(rom.Model):
+    _namespace = 'reserve'
+
+
+class ReserveTeam(rom.Model):
+    pass
+
+
+TEXT = [
+    b'{"model": "ReserveUser", "id": 7, "columns": {}}\n',
+    b'{"model": "reserve", "id": 5, "columns": {}}\n',
+    json.dumps({'id': 2**62, 'columns': {}, 'model': 'ReserveTeam'}).encode(),
+    b'{"model": "Other", "id": 99, "columns": {}}\n',
+    b'{"model": "ReserveUser", "id": 99999999999999999999, "columns": {}}\n',
+    b'{"model": "ReserveUser", "id": "x", "columns": {}}\n',
+    b'{"model": "ReserveUser", "id": true, "columns": {}}\n',
+    b'nonsense\n',
+    b'[1]\n',
+    b'\n',
+]
+
+
+def test_the_highest_ids(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    raw.set('reserve:id:', 3)
+    found = lines.reserve(TEXT, ReserveUser, ReserveTeam)
+    assert found == {ReserveUser: 7, ReserveTeam: 2**62}
+    assert raw.get('reserve:id:') == b'7'
+    assert raw.get('ReserveTeam:id:') == b'%d' % 2**62
+    user = ReserveUser()
+    user.save()
+    assert user.id == 8
+    assert lines.reserve(TEXT, ReserveUser) == {ReserveUser: 7}
+    assert raw.get('reserve:id:') == b'8'
+
+
+def test_nothing_to_reserve(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    assert lines.reserve([], ReserveUser) == {}
+    assert raw.dbsize() == 0
+
+
+def test_with_asyncio(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    found = asyncio.run(rom.aio.lines.reserve(TEXT, ReserveUser, ReserveTeam))
+    assert found == {ReserveUser: 7, ReserveTeam: 2**62}
+    assert raw.get('reserve:id:') == b'7'

@@ -1,0 +1,60 @@
+"""lua/ahead.lua by itself: a counter is never put back, and counts past what a double holds."""
+
+from collections.abc import Callable
+
+import pytest
+import redis
+
+from rom.drivers.scripts import loaded
+from rom.encoding.wire import pack
+from tests.support.servers import dump
+
+Ahead = Callable[..., None]
+
+
+@pytest.fixture
+def ahead(raw: redis.Redis) -> Ahead:
+    def run(id: int, live: str | None = 'N:id:live') -> None:
+        request = pack({'counter': 'N:id:', 'live': live, 'id': b'%d' % id})
+        reply = raw.execute_command('EVAL', loaded('ahead').source, 1, 'N:id:', request)
+        assert reply == b'OK'
+
+    return run
+
+
+def test_the_first_id_begins_the_bitmap(ahead: Ahead, raw: redis.Redis) -> None:
+    ahead(41)
+    assert dump(raw) == {b'N:id:': b'41', b'N:id:live': b'\x00'}
+    ahead(41)
+    assert dump(raw) == {b'N:id:': b'41', b'N:id:live': b'\x00'}
+
+
+@pytest.mark.parametrize(
+    ('last', 'id', 'then'),
+    [
+        (41, 5, 41),
+        (9, 10, 10),
+        (10, 9, 10),
+        (99, 100, 100),
+        (2**53 + 1, 2**53 + 2, 2**53 + 2),
+        (2**53 + 2, 2**53 + 1, 2**53 + 2),
+        (1, 2**63 - 1, 2**63 - 1),
+    ],
+)
+def test_the_higher_one_stays(
+    ahead: Ahead, raw: redis.Redis, last: int, id: int, then: int
+) -> None:
+    raw.set('N:id:', last)
+    ahead(id)
+    assert raw.get('N:id:') == b'%d' % then
+
+
+def test_older_data_does_without_the_bitmap(ahead: Ahead, raw: redis.Redis) -> None:
+    raw.set('N:id:', 7)
+    ahead(8)
+    assert dump(raw) == {b'N:id:': b'8'}
+
+
+def test_a_model_without_a_bitmap(ahead: Ahead, raw: redis.Redis) -> None:
+    ahead(8, live=None)
+    assert dump(raw) == {b'N:id:': b'8'}
