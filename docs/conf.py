@@ -39,8 +39,8 @@ nitpick_ignore_regex = [
     ),
     (r'py:mod', r'rom\..*'),
     (r'py:.*', r'(os|pathlib|subprocess)\..*'),
-    (r'py:class', r'(rom\.[a-z.]+\.)?([A-Z](_co)?|Asked|BaseModel|Expression|Factory|Reference|Said)'),
-    (r'py:class', r'(rom\.[a-z.]+\.)?(Keygen|Keys|Of|Point|TypeAliasForwardRef)'),
+    (r'py:class', r'(rom\.[a-z.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
+    (r'py:class', r'(rom\.[a-z.]+\.)?(BaseModel|Keygen|Keys|Of|Point|TypeAliasForwardRef)'),
     (r'py:class', r'rom\.[a-z.]+\.(_WriteConflict|Transaction|Task)'),
 ]
 
