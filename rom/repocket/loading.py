@@ -10,6 +10,7 @@ from rom.encoding.text import as_text
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError
 from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.rows import unpack_rows
 from rom.repocket.keys import as_id, pattern_of
 from rom.repocket.layout import Layout
 
@@ -34,12 +35,8 @@ class Found:
 
     def take(self, layout: Layout, reply: Sequence[Any]) -> None:
         """Add what a script brought."""
-        ids, values, broken = reply
-        names = tuple(layout.fields)
-        width = len(names)
-        for at, id in enumerate(ids):
-            pairs = zip(names, values[at * width : (at + 1) * width], strict=True)
-            self.rows.append((id, {name: raw for name, raw in pairs if raw is not None}))
+        ids, packed, broken = reply
+        self.rows += zip(ids, unpack_rows(tuple(layout.fields), packed), strict=True)
         self.broken += broken
 
 
