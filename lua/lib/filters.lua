@@ -98,12 +98,16 @@ function SIZE.range(_, node)
 end
 
 function KEEP.range(model, node, ids)
-    local scores = ask_each('ZMSCORE', node.key, ids)
-    return those(ids, function(id, position)
+    local scores, kept = ask_each('ZMSCORE', node.key, ids), {}
+    local lowest, highest = node.lowest, node.highest
+    for position, id in ipairs(ids) do
         local score = scores[position] and to_score(scores[position])
-        return score and score >= node.lowest and score <= node.highest
-            and (not node.exact or is_exactly_within(model, node, id, score))
-    end)
+        if score and score >= lowest and score <= highest
+            and (not node.exact or is_exactly_within(model, node, id, score)) then
+            kept[#kept + 1] = id
+        end
+    end
+    return kept
 end
 
 -- All ids of a node, as the keys of a table, collected once.

@@ -29,17 +29,16 @@ def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]
 
 def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
     """Pair ids with their rows, of these columns each."""
-    found = stored_of(names, packed)
-    return [Row(int(id), stored) for id, stored in zip(ids, found, strict=True)]
+    return [Row(int(id), row) for id, row in zip(ids, unpack_rows(names, packed), strict=True)]
 
 
-def stored_of(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
-    """Rows, packed as `lua/lib/rows.lua` does it, of these columns each."""
+def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
+    """The columns that rows have, of these, as `lua/lib/rows.lua` packs them."""
     has_gaps, rows = unpack_list(packed)
     # Each lacks its last value, where there is none.
     found = [dict(zip(names, values, strict=False)) for values in rows]
     if has_gaps:
-        found = [{name: raw for name, raw in row.items() if raw is not False} for row in found]
+        return [{name: raw for name, raw in row.items() if raw is not False} for row in found]
     return found
 
 

@@ -100,8 +100,8 @@ def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
         status, *rest = yield Script('search', keys.counter, pack(asked), All(nodes).needs)
         if status != b'ok':
             raise no_index(layout, rest[0])
-        position, _, _, ids, rows, broken, more = rest
-        found.take(layout, (ids, rows, broken))
+        position, _, _, ids, packed, broken, more = rest
+        found.take(layout, (ids, packed, broken))
         further += more
     rest_of = yield from load(layout, further)
     return Found(found.rows + rest_of.rows, found.broken + rest_of.broken)

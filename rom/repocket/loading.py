@@ -10,7 +10,7 @@ from rom.encoding.text import as_text
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError
 from rom.ops.requests import Command, Operation, Pipeline, Script
-from rom.ops.rows import stored_of
+from rom.ops.rows import unpack_rows
 from rom.repocket.keys import as_id, pattern_of
 from rom.repocket.layout import Layout
 
@@ -36,7 +36,7 @@ class Found:
     def take(self, layout: Layout, reply: Sequence[Any]) -> None:
         """Add what a script brought."""
         ids, packed, broken = reply
-        self.rows += zip(ids, stored_of(tuple(layout.fields), packed), strict=True)
+        self.rows += zip(ids, unpack_rows(tuple(layout.fields), packed), strict=True)
         self.broken += broken
 
 

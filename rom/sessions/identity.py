@@ -75,6 +75,8 @@ class IdentityMap:
         if self.known.get(key) is not entity:
             self.unsaved.pop(id(entity), None)
             self.known[key] = entity
+            if self._released:
+                self._released[key] = entity  # there may be another one of this row
 
     def add_loaded(self, key: str, entity: Model) -> None:
         """Know an entity that was loaded just now, and that nobody knows, by its row's key."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rom.drivers.scripts import folder, loaded
 from rom.encoding.wire import pack
 from rom.query.patterns import EncodedToken, parse
+from tests.support.packed import packed_rows
 from tests.support.servers import dump
 
 Search = Callable[..., list[Any]]
@@ -60,11 +61,6 @@ def data(raw: redis.Redis) -> None:
     raw.sadd('N:w:x:idx', 4, 8)
 
 
-def pack_rows(has_gaps: bool, rows: list[list[bytes]]) -> bytes:
-    packed: bytes = msgpack.packb([has_gaps, rows], use_bin_type=False)
-    return packed
-
-
 def ids(reply: list[Any]) -> list[int]:
     assert reply[0] == b'ok'
     return [int(id) for id in reply[7]]
@@ -72,7 +68,7 @@ def ids(reply: list[Any]) -> list[int]:
 
 def test_the_reply(data: None, search: Search) -> None:
     assert search(want='rows', fields=['id', 'none'], page=2, skip=1, need=4) == [
-        b'ok', b'', b'1', b'4', [b'2', b'3'], pack_rows(False, [[b'2'], [b'3']]), [], [b'4', b'5'],
+        b'ok', b'', b'1', b'4', [b'2', b'3'], packed_rows([[b'2'], [b'3']]), [], [b'4', b'5'],
     ]  # fmt: skip
     assert search(WORD) == [b'ok', b'', b'0', b'2', [], b'', [], [b'4', b'8']]
     assert search(WORD, want='count') == [b'ok', b'', b'0', b'2', [], b'', [], []]

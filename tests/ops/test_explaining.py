@@ -198,6 +198,25 @@ def test_the_estimates(crowd: Store) -> None:
 
 
 @pytest.mark.one_server
+def test_no_more_is_looked_at_than_should_be_enough(crowd: Store) -> None:
+    def looked(query: Any) -> int:
+        run = told(crowd, query).run
+        assert run is not None
+        return run.looked
+
+    key = MODEL._schema.keys.word('note', 'most')
+    crowd.raw.sadd(key, *(id for id in range(1, SIZE + 1) if id % 10 < 9))
+    # A quarter more than should be enough, and twice as many as are wanted, at most. Groups of one
+    # score, of 20, are whole.
+    most = crowd.query.filter(note='most')
+    assert looked(most.order_by('age').limit(0, 60)) == 100
+    assert looked(most.order_by('age').limit(0, 1)) == 20
+    assert looked(crowd.query.filter(flag=True, age=(0, 19)).limit(0, 20)) == 40
+    assert looked(crowd.query.filter(age=(0, 19)).limit(0, 20)) == 20
+    assert looked(crowd.query.order_by('-age').limit(0, 20)) == 20
+
+
+@pytest.mark.one_server
 def test_a_walk_that_is_given_up(crowd: Store) -> None:
     """All with the word come last, which no size says."""
     key = MODEL._schema.keys.word('note', 'old')

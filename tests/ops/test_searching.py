@@ -16,6 +16,7 @@ from rom.ops.requests import Pipeline, Script
 from rom.ops.searching import Bounds
 from rom.query import Query
 from tests.ops.search_support import model_of
+from tests.support.packed import packed_rows
 
 MODEL = model_of(
     age=Integer(index=True),
@@ -43,12 +44,8 @@ def reply(
 
 
 def loaded(*ids: int, broken: tuple[int, ...] = ()) -> list[Any]:
-    packed = pack_rows(*([b'%d' % (id % 10), *[False] * (FIELDS - 2)] for id in ids))
+    packed = packed_rows([b'%d' % (id % 10), *[False] * (FIELDS - 2)] for id in ids)
     return [[b'%d' % id for id in ids], packed, [b'%d' % id for id in broken]]
-
-
-def pack_rows(*rows: list[Any]) -> Any:
-    return msgpack.packb([True, rows], use_bin_type=False)
 
 
 def finish(operation: Generator[Any, Any, Any], answer: Any) -> Any:
@@ -139,7 +136,7 @@ def test_few_strings_are_sorted_here() -> None:
     operation = queries.search(QUERY.filter(age=(0, 9)).order_by('tag').limit(1, 2).select('age'))
     sent = asked(next(operation))
     assert sent['fields'] == [b'age', b'tag']
-    rows = pack_rows([b'1', b'c'], [b'2', b'B'], [b'3'], [b'4', b'a'])
+    rows = packed_rows([[b'1', b'c'], [b'2', b'B'], [b'3'], [b'4', b'a']])
     answer = [b'unsorted', b'', b'0', b'4', [b'1', b'2', b'3', b'4'], rows, [], []]
     assert ids(finish(operation, answer)) == [2, 1]
 
@@ -151,7 +148,9 @@ def test_many_strings_are_sorted_by_their_column_alone() -> None:
     next(operation)
     request = operation.send(reply(1, further=(2, 3), status=b'unsorted'))
     assert [asked(one)['fields'] for one in request.requests] == [[b'tag']] * 2
-    request = operation.send([[[b'2'], pack_rows([b'a']), []], [[b'3'], pack_rows([b'b']), []]])
+    request = operation.send(
+        [[[b'2'], packed_rows([[b'a']]), []], [[b'3'], packed_rows([[b'b']]), []]]
+    )
     assert [asked(one)['ids'] for one in request.requests] == [[b'3'], [b'2']]
     assert ids(finish(operation, [loaded(3), loaded(2)])) == [3, 2]
 

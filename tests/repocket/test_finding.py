@@ -9,7 +9,7 @@ from rom.exceptions import CorruptRowError
 from rom.ops.requests import Pipeline, Script
 from rom.repocket import ActiveRecord, attributes, finding
 from rom.repocket.criteria import criteria_of
-from tests.support.rows import pack_rows
+from tests.support.packed import packed_rows
 
 
 class SoughtThing(ActiveRecord):
@@ -31,14 +31,23 @@ def test_it_goes_on_where_the_script_ended() -> None:
     asked = unpack(first.request)
     assert asked['position'] is None and asked['unnumbered'] is True
     # The script includes the bound; the records do not.
-    answer = [b'ok', b'here', b'0', b'2', IDS[:2], pack_rows(values(5), values(6)), [], IDS[2:3]]
+    answer = [
+        b'ok',
+        b'here',
+        b'0',
+        b'2',
+        IDS[:2],
+        packed_rows([values(5), values(6)]),
+        [],
+        IDS[2:3],
+    ]
     second = operation.send(answer)
     assert isinstance(second, Script)
     assert unpack(second.request)['position'] == b'here'
-    third = operation.send([b'ok', b'', b'0', b'0', [], pack_rows(), [], []])
+    third = operation.send([b'ok', b'', b'0', b'0', [], packed_rows([]), [], []])
     assert isinstance(third, Pipeline)
     with pytest.raises(StopIteration) as end:
-        operation.send([[IDS[2:3], pack_rows(values(7)), []]])
+        operation.send([[IDS[2:3], packed_rows([values(7)]), []]])
     matches: Any = end.value.value
     assert [id for id, _ in matches.rows] == IDS[1:3]
     assert matches.scanned == 0 and matches.errors == []

@@ -7,7 +7,7 @@ import pytest
 from rom.encoding.wire import unpack
 from rom.ops.requests import Command, Pipeline, Script
 from rom.repocket import ActiveRecord, attributes, loading
-from tests.support.rows import pack_rows
+from tests.support.packed import packed_rows
 
 
 class LoadedThing(ActiveRecord):
@@ -27,14 +27,16 @@ def shown(request: Any) -> list[Any]:
 
 
 def reply(ids: list[bytes]) -> list[Any]:
-    return [ids, pack_rows(*([b'{}', False] for _ in ids)), []]
+    return [ids, packed_rows([b'{}'] for _ in ids), []]
 
 
 def test_many_pages_are_one_trip() -> None:
     operation = loading.load(LAYOUT, IDS)
     assert shown(next(operation)) == [1000, 1000, 500]
     with pytest.raises(StopIteration) as end:
-        operation.send([reply(IDS[:1000]), reply(IDS[1000:2000]), [[], pack_rows(), IDS[2000:]]])
+        operation.send(
+            [reply(IDS[:1000]), reply(IDS[1000:2000]), [[], packed_rows(()), IDS[2000:]]]
+        )
     found = end.value.value
     assert [id for id, _ in found.rows] == IDS[:2000]
     assert found.rows[0][1] == {'id': b'{}'}

@@ -102,6 +102,27 @@ def test_known_and_wknown(s: rom.Session) -> None:
     assert dict(s.wknown) == {'known:1': user}
 
 
+def test_another_one_of_the_same_row(s: rom.Session, ann: KnownUser) -> None:
+    with rom.Session(s._connection) as other:
+        twin = other.get(KnownUser, ann.id)
+        assert twin is not None
+        s.add(twin)
+    assert s.get(KnownUser, ann.id) is s.wknown[twin._pk] is twin
+    s.forget(twin)
+    assert s.get('known:1') is None
+    assert (dict(s.known), dict(s.wknown)) == ({}, {})
+
+
+def test_one_that_counts_as_false(
+    s: rom.Session, ann: KnownUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KnownUser, '__bool__', lambda user: False, raising=False)
+    assert s.get(KnownUser, ann.id) is ann
+    ann.age = 2
+    s.flush()
+    assert s.get(KnownUser, ann.id) is ann
+
+
 def test_what_was_loaded_is_held_until_the_commit(s: rom.Session, ann: KnownUser) -> None:
     s.rollback()
     seen = weakref.ref(s.get(KnownUser, ann.id))
