@@ -67,6 +67,7 @@ from rom.exceptions import (
 from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.exceptions import StaleIndexWarning as StaleIndexWarning
 from rom.index import GeneralIndex, GeoIndex, Pattern, Prefix, Suffix
 from rom.model import Model
 from rom.query import Query

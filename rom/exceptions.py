@@ -157,3 +157,11 @@ class BulkError(ORMError):
     def __init__(self, message: str, errors: Sequence[Exception] = ()) -> None:
         super().__init__(message)
         self.errors = list(errors)
+
+
+class StaleIndexWarning(UserWarning):
+    """A model's indexes in Redis are not those that it declares, so queries may miss entities.
+
+    Told once for each model by each program. ``rom reindex``, or :func:`rom.maintenance.reindex`,
+    makes them right.
+    """

@@ -7,9 +7,21 @@ from typing import Annotated
 import typer
 
 from rom._version import VERSION
+from rom.cli.check import check
 from rom.cli.demo import demo
+from rom.cli.reindex import reindex
+from rom.cli.status import status
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# In the order in which `rom --help` lists them.
+COMMANDS = (status, check, reindex, demo)
+
+# Help and errors of usage as plain text: boxes are of no use in a pipe, a log or a narrow window.
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 
 
 def _print_version(wanted: bool) -> None:
@@ -30,4 +42,5 @@ def rom(
     """Python objects on Redis and Valkey."""
 
 
-app.command()(demo)
+for command in COMMANDS:
+    app.command()(command)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import re
 import weakref
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -71,10 +72,29 @@ def open_url(url: str) -> redis.Redis:
     try:
         return redis.Redis.from_url(url)
     except ValueError as error:
+        # What is wrong may well be in the password, and the error then quotes some of it.
+        shown = without_password(url)
+        why = f' ({error})' if shown == url else ''
         raise ORMError(
-            f'{url!r} is no URL of a server ({error}); write redis://HOST:PORT/DB, rediss://..., '
-            'unix://PATH, embedded: or embedded:PATH'
+            f'{shown!r} is no URL of a server{why}; write redis://HOST:PORT/DB, rediss://..., '
+            'unix://PATH, embedded: or embedded:PATH; a password with other characters than '
+            'letters and digits needs them as %XX'
         ) from None
+
+
+# Behind the user's name, up to the last @, whatever is in it; or among the options.
+_SECRET = re.compile(r'(?<=[?&]password=)[^&]+|(?<=://)(?P<user>[^:/?#@]*):.+(?=@)')
+
+
+def without_password(url: str) -> str:
+    """A URL that may be shown.
+
+    >>> without_password('redis://ann:secret@localhost:6379/0')
+    'redis://ann:PASSWORD@localhost:6379/0'
+    """
+    return _SECRET.sub(
+        lambda found: 'PASSWORD' if found['user'] is None else f'{found["user"]}:PASSWORD', url
+    )
 
 
 def default() -> redis.Redis:

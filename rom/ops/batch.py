@@ -7,6 +7,7 @@ from typing import Any
 
 from rom.changes import Write
 from rom.encoding.text import as_bytes
+from rom.ops.stamps import to_begin
 from rom.schema import Schema
 
 # For how long the server remembers a commit, in case it is sent again, in seconds. The client
@@ -21,7 +22,7 @@ class Batch:
     """Collects writes; `request` gives the map that the script reads."""
 
     def __init__(self) -> None:
-        self.take: list[bytes | None] | None = None
+        self.take: list[Any] | None = None
         self.inserts: list[list[Any]] = []
         self.updates: list[list[Any]] = []
         self.deletes: list[list[Any]] = []
@@ -53,7 +54,7 @@ class Batch:
         keys = schema.keys
         live = None if schema.keep_index_data else keys.live
         if not id:
-            self.take = [keys.counter, live]
+            self.take = [keys.counter, live, to_begin(schema)]
         row: list[bytes] = []
         field_of = schema.field_of
         for name, raw in write.becomes.items():

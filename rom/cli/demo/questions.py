@@ -12,7 +12,7 @@ from typing import Any
 
 import rom
 
-PREPARATION = 'from rom.cli.characters import Character', 'chars = Character.query'
+PREPARATION = 'from rom.cli.demo.characters import Character', 'chars = Character.query'
 
 
 @dataclass(frozen=True, slots=True)

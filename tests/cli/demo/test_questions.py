@@ -11,11 +11,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 import rom
-from rom.cli.answers import line_of, rows_of
-from rom.cli.characters import Character, code_points
-from rom.cli.loading import already_there, load
-from rom.cli.pretty import Pretty
-from rom.cli.questions import QUESTIONS, Answer, ask, prepared
+from rom.cli.demo.answers import line_of, rows_of
+from rom.cli.demo.characters import Character, code_points
+from rom.cli.demo.loading import already_there, load
+from rom.cli.demo.pretty import Pretty
+from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared
 from tests.support.servers import Server
 
 SLICE = 6000

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rom.cli.reporting import Debug, reported
+from rom.cli.options import Debug
+from rom.cli.reporting import reported
 
 # With fewer, the questions about particular characters would have no answer.
 LEAST = 3000
@@ -49,8 +50,8 @@ def demo(
     if keep is not None and not keep.strip():
         raise typer.BadParameter('--keep needs the path of a folder')
     # Not before it is needed: the model would take its name from the models of other programs.
-    from rom.cli.screen import screen
-    from rom.cli.tour import Place, Tour
+    from rom.cli.demo.screen import screen
+    from rom.cli.demo.tour import Place, Tour
 
     if url is not None:
         place = Place(url, kept=True)

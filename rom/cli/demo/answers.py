@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from rom.cli.characters import Character
-from rom.cli.glyphs import shown
-from rom.cli.questions import Answer
+from rom.cli.demo.characters import Character
+from rom.cli.demo.glyphs import shown
+from rom.cli.demo.questions import Answer
 
 # What a float is rounded to when it is shown: fractions in Unicode have small denominators.
 LARGEST_DENOMINATOR = 1000

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from rom.cli.questions import PREPARATION
+from rom.cli.demo.questions import PREPARATION
 
 SUGGESTED_FOLDER = 'unicode-data'
 

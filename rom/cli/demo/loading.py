@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import rom
-from rom.cli.characters import Character, create, is_a_character, without_those_there
+from rom.cli.demo.characters import Character, create, is_a_character, without_those_there
 
 # Measured: 250 to 2000 are within 5% of each other.
 BATCH = 500

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from rom.cli.answers import line_of, loading_line, measure_of, rows_of
-from rom.cli.questions import Answer
+from rom.cli.demo.answers import line_of, loading_line, measure_of, rows_of
+from rom.cli.demo.questions import Answer
 
 INDENT = (0, 0, 0, 4)
 CODE = 'cyan'

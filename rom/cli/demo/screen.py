@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from rom.cli.questions import Answer
+from rom.cli.demo.questions import Answer
 
 
 class Screen(Protocol):
@@ -37,9 +37,9 @@ def screen() -> Screen:
         # A character that the output's encoding lacks is no reason to stop.
         sys.stdout.reconfigure(errors='backslashreplace')
     if sys.stdout.isatty() and os.environ.get('TERM') not in (None, '', 'dumb'):
-        from rom.cli.pretty import Pretty
+        from rom.cli.demo.pretty import Pretty
 
         return Pretty()
-    from rom.cli.plain import Plain
+    from rom.cli.demo.plain import Plain
 
     return Plain()

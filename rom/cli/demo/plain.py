@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from rich.cells import cell_len
 
-from rom.cli.answers import line_of, loading_line, measure_of, rows_of
-from rom.cli.questions import Answer
+from rom.cli.demo.answers import line_of, loading_line, measure_of, rows_of
+from rom.cli.demo.questions import Answer
 
 INDENT = '    '
 GAP = '  '

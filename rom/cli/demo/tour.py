@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 
-import rom
-from rom.cli import closing
-from rom.cli.characters import code_points, declaration
-from rom.cli.loading import already_there, load
-from rom.cli.questions import PREPARATION, QUESTIONS, ask, prepared
-from rom.cli.screen import Screen
+from rom.cli.demo import closing
+from rom.cli.demo.characters import code_points, declaration
+from rom.cli.demo.loading import already_there, load
+from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared
+from rom.cli.demo.screen import Screen
+from rom.cli.opening import use
+from rom.drivers.connection import without_password
 
 INTRODUCTION = (
     'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '
     'whole names, beginnings, ends and numbers indexed.'
 )
-
-# After the user's name, or among the options.
-_SECRET = re.compile(r'(?<=:)(?<!://)[^/:]+(?=@)|(?<=[?&]password=)[^&]+|(?<=://:)[^/]+(?=@)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Place:
     @property
     def shown(self) -> str:
         """The URL without its password."""
-        return _SECRET.sub('PASSWORD', self.url)
+        return without_password(self.url)
 
 
 class Tour:
@@ -57,7 +54,7 @@ class Tour:
 
     def run(self) -> None:
         """All of it, from the start to the end."""
-        rom.connect(self.place.url)
+        use(self.place.url)
         there = already_there(self.place.shown)
         self.screen.say(INTRODUCTION)
         self.screen.head('The model')

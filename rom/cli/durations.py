@@ -1,0 +1,28 @@
+"""Durations as they are written on the command line: 10s, 5m, 1h, 1h30m."""
+
+from __future__ import annotations
+
+import re
+
+from rom.cli.exits import MisuseError
+
+_SECONDS = {'d': 86400, 'h': 3600, 'm': 60, 's': 1}
+_PART = re.compile(r'(\d+(?:\.\d+)?)([dhms])')
+
+
+def seconds_of(text: str) -> float:
+    """A duration in seconds.
+
+    Raises:
+        MisuseError: it is none, or no time at all.
+
+    >>> seconds_of('10s'), seconds_of('1h30m'), seconds_of('0.5s')
+    (10.0, 5400.0, 0.5)
+    """
+    parts = _PART.findall(text)
+    if ''.join(number + unit for number, unit in parts) != text or not parts:
+        raise MisuseError(f'{text!r} is no duration: write 10s, 5m, 1h, or 1h30m')
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not seconds:
+        raise MisuseError(f'{text!r} is no time at all: write 10s, 5m, 1h, or 1h30m')
+    return seconds

@@ -1,0 +1,46 @@
+"""The options and arguments that subcommands have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import typer
+
+Debug: TypeAlias = Annotated[bool, typer.Option('--debug', help='Show the traceback of an error.')]
+
+Url: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        '--url',
+        metavar='URL',
+        help='The server: redis://HOST:PORT/DB, rediss://..., unix://PATH, or embedded:PATH. '
+        'Without it: what the models themselves set up, else the environment variable '
+        'ROM_REDIS_URI, else redis://localhost:6379/0.',
+    ),
+]
+
+AsJson: TypeAlias = Annotated[bool, typer.Option('--json', help='Print JSON, for scripts.')]
+
+_NAMES = (
+    'package.module (all models in it) or package.module:Model; imported with the current folder '
+    'on the path. Without any: those that the environment variable ROM_MODELS names, with spaces '
+    'in between.'
+)
+
+Models: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar='MODEL', envvar='ROM_MODELS', show_envvar=False, show_default=False, help=_NAMES
+    ),
+]
+
+OptionalModels: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar='MODEL',
+        envvar='ROM_MODELS',
+        show_envvar=False,
+        show_default=False,
+        help=_NAMES,
+    ),
+]

@@ -1,0 +1,176 @@
+"""What subcommands print: tables on a terminal; elsewhere one line a row, tab separated, or JSON.
+
+Results go to stdout. Everything that is about the run (progress, notes, errors) goes to stderr, so
+that a pipe gets results and nothing else.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+HEADING = 'bold'
+FAINT = 'dim'
+GAP = (0, 2, 0, 0)
+INDENT = (0, 0, 0, 2)
+
+_ESCAPES = str.maketrans({'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'})
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Somebody looks at it, on something that can place and colour what is printed."""
+    return stream.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
+
+
+@functools.cache
+def console(to_stderr: bool = False) -> Console:
+    """Rich, as all subcommands use it: what is printed is text, and no markup."""
+    return Console(stderr=to_stderr, highlight=False, emoji=False, markup=False)
+
+
+def lenient() -> None:
+    """A character that the output's encoding lacks is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')
+
+
+def heading(text: str) -> None:
+    """Print what follows is about, where somebody looks at it; lines for programs have none."""
+    if is_terminal(sys.stdout):
+        console().print(Text(text, HEADING))
+
+
+def gap() -> None:
+    """Print an empty line, where somebody looks at it."""
+    if is_terminal(sys.stdout):
+        console().print()
+
+
+def row(*cells: Any) -> None:
+    """Print a line for programs, of what a heading says to people."""
+    if not is_terminal(sys.stdout):
+        print('\t'.join(map(cell, cells)))
+
+
+def table(
+    kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], about: Sequence[str] = ()
+) -> None:
+    """Print rows: a table on a terminal; else a line each, its cells separated by tabs.
+
+    Args:
+        kind: what each row is, in one word: the first cell of each line that is for programs.
+        columns: the titles on a terminal. One that begins with '>' is of numbers.
+        rows: of strings, numbers, and None for what is not known or not there.
+        about: further cells behind the kind, where a heading says the same to people.
+    """
+    if not is_terminal(sys.stdout):
+        for row in rows:
+            print('\t'.join(map(cell, [kind, *about, *row])))
+        return
+    if not rows:
+        return
+    made = Table(box=None, pad_edge=False, header_style=FAINT, padding=GAP)
+    for title in columns:
+        is_number = title.startswith('>')
+        made.add_column(
+            title.removeprefix('>'),
+            justify='right' if is_number else 'left',
+            no_wrap=is_number,
+            overflow='fold',
+        )
+    for row in rows:
+        made.add_row(*(Text(shown(value)) for value in row))
+    console().print(Padding(made, INDENT))
+
+
+def line(*cells: Any) -> None:
+    """Print one line, which says the same to everybody."""
+    if is_terminal(sys.stdout):
+        text('  '.join(map(shown, cells)))
+    else:
+        row(*cells)
+
+
+def facts(known: Mapping[str, Any]) -> None:
+    """Print what is known by its name, a line each."""
+    width = max(map(len, known))
+    for name, value in known.items():
+        line(name.ljust(width) if is_terminal(sys.stdout) else name, value)
+
+
+def text(text: str) -> None:
+    """Print lines as they are, however long."""
+    if is_terminal(sys.stdout):
+        console().print(Text(text), soft_wrap=True)
+    else:
+        print(text)
+
+
+def as_json(data: Any) -> None:
+    """Print data for programs, in one piece."""
+    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def note(text: str) -> None:
+    """Say something about the run, on stderr."""
+    on = console(to_stderr=True)
+    on.print(Text(text), soft_wrap=not on.is_terminal)
+
+
+class Size(int):
+    """So many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A value that is an estimate."""
+
+    value: Any
+
+
+def cell(value: Any) -> str:
+    """A value for programs: no thousands separators; tabs, line ends and backslashes escaped.
+
+    >>> cell(12345), cell('a\\tb'), cell(None)
+    ('12345', 'a\\\\tb', '')
+    """
+    if isinstance(value, About):
+        return cell(value.value)
+    if isinstance(value, Size):
+        value = int(value)
+    return '' if value is None else str(value).translate(_ESCAPES)
+
+
+def shown(value: Any) -> str:
+    """A value for people.
+
+    >>> shown(12345), shown(Size(12345)), shown(About(5)), shown(None)
+    ('12,345', '12.3 kB', '~5', '')
+    """
+    if isinstance(value, About):
+        return '' if value.value is None else f'~{shown(value.value)}'
+    if isinstance(value, Size):
+        return _size(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f'{value:,}'
+    return cell(value)
+
+
+def _size(value: int) -> str:
+    for unit, one in (('GB', 10**9), ('MB', 10**6), ('kB', 10**3)):
+        if value >= one:
+            return f'{value / one:,.1f} {unit}'
+    return f'{value} B'
