@@ -1,10 +1,11 @@
 -- Put a counter of ids ahead of ids that come from elsewhere, so that none is given out again.
 --
--- Keys: the counter, a string; the bitmap of live ids, which begins with the first id.
+-- Keys: the counter, a string; the bitmap of live ids and the stamp, which begin with the first id.
 --
 -- Request: counter = key
 --          live    = key of the bitmap; absent: none is kept
 --          id      = the highest of the ids, as a string
+--          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
 --
 -- Reply:   OK. A counter that is there already stays, so it may be repeated.
 
@@ -23,7 +24,7 @@ end
 
 local last = redis.call('GET', counter) or '0'
 if last == '0' then
-    take_ids(counter, live, id)  -- the first, and with it all that begins with the first
+    take_ids(counter, live, id, request.stamp)  -- the first, and with it all that begins with the first
 elseif is_less(last, id) then
     redis.call('SET', counter, id)
 end

@@ -13,9 +13,9 @@
 --                      shows the outcome is no proof of it: of two that add 1 to 5, the second
 --                      must not take the first one's 6 for its own
 --          remember  = for so many seconds
---          take      = {counter, live}: the only insert gets its id here. Until then it is '' at
---                      the end of its key and of all its members, and as the holder of its unique
---                      values
+--          take      = {counter, live, stamp}: the only insert gets its id here. Until then it is
+--                      '' at the end of its key and of all its members, and as the holder of its
+--                      unique values. stamp is {key, what it says}, for the first id ever; or none
 --          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}; the
 --                      field is false where the row says itself what its id is
 --          updates   = list of {key, {field, ...}, {expected value or false, ...},
@@ -331,7 +331,7 @@ end
 
 id = ''
 if request.take then
-    id = take_ids(request.take[1], request.take[2], '1')
+    id = take_ids(request.take[1], request.take[2], '1', request.take[3])
     complete(id)
 end
 write_rows()

@@ -1,10 +1,12 @@
 -- Take ids for entities that will be written later.
 --
--- Keys: the counter, a string; the bitmap of live ids, which begins with the first id.
+-- Keys: the counter, a string; the bitmap of live ids and the stamp, a string: both begin with the
+-- first id.
 --
 -- Request: counter = key
 --          live    = key of the bitmap; absent: none is kept
 --          count   = how many, as a string
+--          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
 --
 -- Reply:   the last id taken; the others are those just below it.
 --
@@ -13,4 +15,4 @@
 -- @include lib/counter
 
 local request = cmsgpack.unpack(ARGV[1])
-return take_ids(request.counter, request.live, request.count)
+return take_ids(request.counter, request.live, request.count, request.stamp)

@@ -70,6 +70,7 @@ from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import LineError as LineError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.exceptions import StaleIndexWarning as StaleIndexWarning
 from rom.geo import GeoIndex
 from rom.lazily import lazily
 from rom.model import Model

@@ -174,3 +174,11 @@ class LineError(ORMError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class StaleIndexWarning(UserWarning):
+    """A model's indexes in Redis are not those that it declares, so queries may miss entities.
+
+    Told once for each model by each program. ``rom reindex``, or :func:`rom.maintenance.reindex`,
+    makes them right.
+    """

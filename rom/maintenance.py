@@ -6,18 +6,39 @@ may be stopped at any time and begun again.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.model import Model
-from rom.ops.maintenance import jobs
+from rom.ops.maintenance import checking, jobs, reindexing
+from rom.ops.maintenance.findings import Finding, Tally
 from rom.ops.maintenance.progress import Job, Progress, advance, quietly
+from rom.ops.maintenance.reindexing import Pace, Reindexed, Status
 from rom.registry import MODELS
 from rom.schema import Schema
+
+__all__ = [
+    'Check',
+    'Finding',
+    'Report',
+    'Status',
+    'check',
+    'clean_old_index',
+    'clean_unsafe_cols',
+    'refresh_all_indexes',
+    'refresh_indices',
+    'reindex',
+    'show_progress',
+    'status',
+]
+
+#: What is told how far a job has got: (done, total).
+Report: TypeAlias = Callable[[int, int], object]
 
 
 def refresh_indices(
@@ -29,8 +50,9 @@ def refresh_indices(
     `-index-data-` (unless `_keep_index_data` says so), nothing that no row implies is left in the
     indexes, and the bitmap of live ids is there, so that ``count()`` takes no time.
 
-    Indexes of a column that the model no longer has are found only where rows list them, as those
-    of rom 1.x do.
+    Indexes of a column that the model no longer has are found where the data itself tells that it
+    had them, or rows list them, as those of rom 1.x do. (:func:`rom.maintenance.reindex` does the same, and can be
+    stopped and gone on with.)
 
     Args:
         model: whose indexes.
@@ -128,6 +150,134 @@ def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int
     return examined, deleted
 
 
+class Check(Tally, Iterator[Finding]):
+    """A check that is going on: an iterator of what it finds, which counts along.
+
+    Attributes:
+        done: how far it has got; an index and a row count for one each.
+        total: how much there is in all.
+        counts: how many findings there are of each kind.
+        left: how many of them are not mended.
+    """
+
+    def __init__(self, model: type[Model], job: Job[None], progress: Report | None) -> None:
+        super().__init__()
+        self._steps = self._run(SyncDriver(connection_of(model)), job, progress)
+
+    def __next__(self) -> Finding:
+        return next(self._steps)
+
+    def _run(
+        self, driver: SyncDriver, job: Job[None], progress: Report | None
+    ) -> Iterator[Finding]:
+        while isinstance(step := driver.run(advance(job)), Progress):
+            yield from self.note(step)
+            if progress is not None:
+                progress(step.done, step.total)
+
+
+def check(
+    model: type[Model], repair: bool = False, batch: int = 100, progress: Report | None = None
+) -> Check:
+    """Compare every index of a model with every row, and mend the indexes if that is wanted.
+
+    It may run beside programs that write: what looks wrong is looked at again, at one moment,
+    before it is told. It reads in batches, and writes nothing unless it repairs; and then indexes
+    only, never a row. What no repair can decide it tells with the remedy.
+
+    The declaration of this program is what counts. For data of rom 1.x, and after a change of
+    indexes, use :func:`rom.maintenance.reindex` first, or it finds as much as there are entries.
+
+    Args:
+        model: whose indexes.
+        repair: mend them.
+        batch: rows, or entries of an index, in one look.
+        progress: called with (done, total) after each; rows and indexes count for one each.
+
+    Returns:
+        An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
+        ``mended``. It has the numbers, too: ``counts`` by kind, and
+        ``left``, which are not mended.
+
+    Raises:
+        InvalidOperation: no model, or no number from 1 on.
+
+    Example::
+
+        found = rom.maintenance.check(User, repair=True)
+        for finding in found:
+            print(finding)
+        print(found.counts, found.left)
+    """
+    schema = checked(model, batch, 'batch')
+    return Check(model, checking.check(schema, bool(repair), batch), progress)
+
+
+def reindex(
+    model: type[Model], rate: float | None = None, batch: int = 100, restart: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Make a model's indexes those that it declares: after a change of them, and for old data.
+
+    All entries are written again, what no row implies goes, and so do the indexes that are declared
+    no more. It may run beside programs that write, if they have the same declaration.
+
+    How far it has got is kept in Redis. One that was stopped, however hard, goes on where it was
+    when it is called again; unless the declaration has changed since, or `restart` is given.
+
+    Args:
+        model: whose indexes.
+        rate: so many entities a second at most; None: as fast as it goes.
+        batch: rows, or entries of an index, in one step.
+        restart: begin at the beginning, even if one was stopped half way.
+
+    Yields:
+        ``(done, total)`` after each step; rows and indexes count for one each.
+
+    Raises:
+        InvalidOperation: no model, or no number from 1 on; a rate that is not above 0.
+        BulkError: at the end: some rows could not be indexed. All others are.
+
+    Example::
+
+        rom.util.show_progress(rom.maintenance.reindex(User, rate=2000))
+    """
+    schema = checked(model, batch, 'batch')
+    size = checked_rate(rate, batch)
+    return _paced(model, reindexing.reindex(schema, size, bool(restart)), Pace(rate))
+
+
+def status(*models: type[Model]) -> list[Status]:
+    """Compare the indexes that models declare with those that their data has; a trip each.
+
+    Args:
+        *models: default: all models that there are.
+
+    Returns:
+        For each model a ``Status``: ``model``, its name; ``state``: 'right', 'stale', 'unknown'
+        (there is data, of which nothing is known, as that of rom 1.x) or 'empty'; ``changes``, what
+        differs, a line each; ``stopped_at``, the id at which a reindex stopped half way, else None;
+        and ``is_due``: a reindex is needed.
+
+    Example::
+
+        for status in rom.maintenance.status():
+            if status.is_due:
+                print(status.model, status.state, status.changes)
+    """
+    return [
+        SyncDriver(connection_of(model)).run(reindexing.status(checked(model, 1)))
+        for model in models or every_model()
+    ]
+
+
+def _paced(model: type[Model], job: Job[None], pace: Pace) -> Iterator[tuple[int, int]]:
+    driver = SyncDriver(connection_of(model))
+    while isinstance(step := driver.run(advance(job)), Progress):
+        yield step.done, step.total
+        if isinstance(step, Reindexed):
+            time.sleep(pace.wait(step.rows, time.monotonic()))
+
+
 def _carried_out(model: type[Model], job: Job[None]) -> Iterator[tuple[int, int]]:
     driver = SyncDriver(connection_of(model))
     while isinstance(step := driver.run(advance(job)), Progress):
@@ -137,7 +287,7 @@ def _carried_out(model: type[Model], job: Job[None]) -> Iterator[tuple[int, int]
 # What the front for asyncio needs, too.
 
 
-def checked(model: Any, block_size: Any) -> Schema:
+def checked(model: Any, block_size: Any, name: str = 'block_size') -> Schema:
     """The schema of a model to work on.
 
     Raises:
@@ -146,8 +296,22 @@ def checked(model: Any, block_size: Any) -> Schema:
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
         raise InvalidOperation(f'maintenance takes a model, not {model!r}')
     if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
-        raise InvalidOperation(f'block_size must be a number from 1 on, not {block_size!r}')
+        raise InvalidOperation(f'{name} must be a number from 1 on, not {block_size!r}')
     return model._schema
+
+
+def checked_rate(rate: Any, batch: int) -> int:
+    """The size of a batch that takes no longer than a second at this rate.
+
+    Raises:
+        InvalidOperation: the rate is no number above 0.
+    """
+    if rate is None:
+        return batch
+    is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
+    if not is_number or not 0 < rate < math.inf:
+        raise InvalidOperation(f'rate must be a number of entities a second above 0, not {rate!r}')
+    return max(1, min(batch, int(rate)))
 
 
 def every_model() -> list[type[Model]]:

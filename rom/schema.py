@@ -74,6 +74,7 @@ class Schema:
         lists: the OneToMany by name; they are no columns, for nothing of them is stored.
         unsafe: the names of the UnsafeColumns, which are no columns either.
         places: the geo indexes by name.
+        is_stamped: the data says which indexes it has; see `rom.ops.stamps`.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Schema:
     lists: Mapping[str, OneToMany]
     unsafe: tuple[str, ...] = ()
     places: Mapping[str, Places] = field(default_factory=dict)
+    is_stamped: bool = True
 
     @property
     def primary(self) -> str:

@@ -49,7 +49,10 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
 ALL = [
     error
     for error in vars(exceptions).values()
-    if inspect.isclass(error) and issubclass(error, Exception) and error.__name__[0] != '_'
+    if inspect.isclass(error)
+    and issubclass(error, Exception)
+    and not issubclass(error, Warning)
+    and error.__name__[0] != '_'
 ]
 CONFLICTS: list[Any] = [UniqueKeyViolation, DataRaceError, EntityDeletedError]
 EXAMPLES: list[Any] = [

@@ -30,13 +30,13 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'AsyncSession', 'CorruptRowError', 'ExpireAt', 'LineError', 'ServerError', 'ServerUnavailable',
-    'Session', 'connect',
+    'Session', 'StaleIndexWarning', 'connect',
 }  # fmt: skip
 
 EXPORTS = {
     'rom.aio': """
-        EntityLock Lock clean_old_index clean_unsafe_cols refresh_all_indexes refresh_indices
-        show_progress
+        EntityLock Lock check clean_old_index clean_unsafe_cols refresh_all_indexes refresh_indices
+        reindex show_progress status
         """,
     'rom.columns': """
         Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json

@@ -1,4 +1,6 @@
-"""Locks and maintenance for asyncio: the names of `rom.util`, awaited. ``import rom.aio`` first.
+"""Locks and maintenance for asyncio: the names of `rom.util` and `rom.maintenance`, awaited.
+
+It is imported by those who need it: ``import rom.aio``.
 
 They use the connection of the :class:`rom.AsyncSession` that they are called in; else, as a
 session does, a client of their own for the model's server and the running event loop.
@@ -15,19 +17,25 @@ Example::
 
 from rom.aio.locks import EntityLock, Lock
 from rom.aio.maintenance import (
+    check,
     clean_old_index,
     clean_unsafe_cols,
     refresh_all_indexes,
     refresh_indices,
+    reindex,
     show_progress,
+    status,
 )
 
 __all__ = [
     'EntityLock',
     'Lock',
+    'check',
     'clean_old_index',
     'clean_unsafe_cols',
     'refresh_all_indexes',
     'refresh_indices',
+    'reindex',
     'show_progress',
+    'status',
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from rom.aio.clients import Client, client_of, driver_on
-from rom.maintenance import Meter, checked, every_model, unsafe_jobs
+from rom.maintenance import Meter, Report, checked, checked_rate, every_model, unsafe_jobs
 from rom.model import Model
-from rom.ops.maintenance import jobs
+from rom.ops.maintenance import checking, jobs, reindexing
+from rom.ops.maintenance.findings import Finding, Tally
 from rom.ops.maintenance.progress import Job, Progress, advance, quietly
+from rom.ops.maintenance.reindexing import Pace, Reindexed, Status
 
 
 def refresh_indices(
@@ -89,6 +93,85 @@ async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tup
         examined += found
         deleted += removed
     return examined, deleted
+
+
+class Check(Tally, AsyncIterator[Finding]):
+    """A check that is going on: what :class:`rom.maintenance.Check` is, for ``async for``."""
+
+    def __init__(self, client: Client, job: Job[None], progress: Report | None) -> None:
+        super().__init__()
+        self._steps = self._run(client, job, progress)
+
+    async def __anext__(self) -> Finding:
+        return await anext(self._steps)
+
+    async def _run(
+        self, client: Client, job: Job[None], progress: Report | None
+    ) -> AsyncIterator[Finding]:
+        driver = await driver_on(client)
+        while isinstance(step := await driver.run(advance(job)), Progress):
+            for finding in self.note(step):
+                yield finding
+            if progress is not None:
+                progress(step.done, step.total)
+
+
+def check(
+    model: type[Model], repair: bool = False, batch: int = 100, progress: Report | None = None
+) -> Check:
+    """Compare every index of a model with every row, and mend the indexes if that is wanted.
+
+    Arguments, what it yields and what it raises are those of :func:`rom.maintenance.check`.
+
+    Example::
+
+        found = rom.aio.check(User, repair=True)
+        async for finding in found:
+            print(finding)
+        print(found.counts, found.left)
+    """
+    schema = checked(model, batch, 'batch')
+    return Check(client_of(model), checking.check(schema, bool(repair), batch), progress)
+
+
+def reindex(
+    model: type[Model], rate: float | None = None, batch: int = 100, restart: bool = False
+) -> AsyncIterator[tuple[int, int]]:
+    """Make a model's indexes those that it declares: after a change of them, and for old data.
+
+    Arguments, what it yields and what it raises are those of :func:`rom.maintenance.reindex`.
+
+    Example::
+
+        await rom.aio.show_progress(rom.aio.reindex(User, rate=2000))
+    """
+    schema = checked(model, batch, 'batch')
+    size = checked_rate(rate, batch)
+    return _paced(client_of(model), reindexing.reindex(schema, size, bool(restart)), Pace(rate))
+
+
+async def status(*models: type[Model]) -> list[Status]:
+    """Compare the indexes that models declare with those that their data has; a trip each.
+
+    Arguments and result are those of :func:`rom.maintenance.status`.
+
+    Example::
+
+        due = [status.model for status in await rom.aio.status() if status.is_due]
+    """
+    found = []
+    for model in models or every_model():
+        driver = await driver_on(client_of(model))
+        found.append(await driver.run(reindexing.status(checked(model, 1))))
+    return found
+
+
+async def _paced(client: Client, job: Job[None], pace: Pace) -> AsyncIterator[tuple[int, int]]:
+    driver = await driver_on(client)
+    while isinstance(step := await driver.run(advance(job)), Progress):
+        yield step.done, step.total
+        if isinstance(step, Reindexed):
+            await asyncio.sleep(pace.wait(step.rows, time.monotonic()))
 
 
 async def _carried_out(client: Client, job: Job[None]) -> AsyncIterator[tuple[int, int]]:

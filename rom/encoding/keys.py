@@ -42,6 +42,16 @@ class Keys:
         return self.live + b':draft'
 
     @cached_property
+    def indexes(self) -> bytes:
+        """String: which indexes the data has, as its model declared them."""
+        return self.counter + b'indexes'
+
+    @cached_property
+    def reindexing(self) -> bytes:
+        """String: where a reindex has got to; it goes when that is done."""
+        return self.counter + b'reindex'
+
+    @cached_property
     def listed(self) -> bytes:
         """Hash: what early versions of rom 1.x kept instead of a list in each row, by id."""
         return self.head + b':'

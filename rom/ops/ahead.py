@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from rom.encoding.wire import pack
 from rom.ops.requests import Operation, Pipeline, Script
+from rom.ops.stamps import to_begin
 from rom.schema import Schema
 
 
@@ -25,5 +26,10 @@ def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
 
 def _ahead(schema: Schema, id: int) -> Script:
     live = None if schema.keep_index_data else schema.keys.live
-    request = {'counter': schema.keys.counter, 'live': live, 'id': b'%d' % id}
+    request = {
+        'counter': schema.keys.counter,
+        'live': live,
+        'id': b'%d' % id,
+        'stamp': to_begin(schema),
+    }
     return Script('ahead', schema.keys.counter, pack(request))

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from rom.changes import Write, pour
 from rom.entries import ColumnIndex
 from rom.members import Members
+from rom.ops.stamps import to_begin
 from rom.schema import Schema
 
 # For how long the server remembers a commit, in case it is sent again, in seconds. The client
@@ -27,7 +28,7 @@ class Batch:
     """Collects writes; `request` gives the map that the script reads."""
 
     def __init__(self) -> None:
-        self.take: list[bytes | None] | None = None
+        self.take: list[Any] | None = None
         self.inserts: list[list[Any]] = []
         self.updates: list[list[Any]] = []
         self.deletes: list[list[Any]] = []
@@ -60,7 +61,7 @@ class Batch:
         keys = schema.keys
         live = None if schema.keep_index_data else keys.live
         if not id:
-            self.take = [keys.counter, live]
+            self.take = [keys.counter, live, to_begin(schema)]
         row = [*chain.from_iterable(write.becomes.items())]
         self.inserts.append([keys.head, id, keys.primary, row])
         if live:

@@ -8,6 +8,7 @@ from rom.encoding.wire import pack
 from rom.exceptions import ServerError
 from rom.ops.requests import Command, Operation, Pipeline, Script
 from rom.ops.rows import Row, parse_rows, unreadable
+from rom.ops.stamps import to_begin
 from rom.schema import Schema
 
 # Rows in one call of the script: some milliseconds of the server's time.
@@ -106,6 +107,7 @@ def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
                     'counter': schema.keys.counter,
                     'live': None if schema.keep_index_data else schema.keys.live,
                     'count': b'%d' % counts[schema],
+                    'stamp': to_begin(schema),
                 }
             ),
         )

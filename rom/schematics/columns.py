@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+from dataclasses import replace
 from typing import Any
 
 from schematics import types
@@ -107,7 +108,9 @@ def schema_of(shape: Shape, prefix: str) -> Schema:
     known: dict[str, Schema] = shape.__dict__.setdefault('schemas', {})
     found = known.get(prefix)
     if found is None:
-        found = build(shape.model.__name__, columns_of(shape), prefix, None, False)
+        built = build(shape.model.__name__, columns_of(shape), prefix, None, False)
+        # What is about the indexes of rom's models is no business of these.
+        found = replace(built, is_stamped=False)
         known[prefix] = found
     return found
 

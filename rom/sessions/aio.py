@@ -17,6 +17,7 @@ from rom.drivers.connection import async_connection, connection_of
 from rom.drivers.replies import own_errors
 from rom.model import Model
 from rom.sessions.reading import STREAM_PAGE
+from rom.sessions.stamps import watched
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
 
@@ -76,7 +77,7 @@ class AsyncSession(UnitOfWork):
             while True:
                 try:
                     driver = await self._driver(step.model)
-                    reply = await driver.run(step.operation)
+                    reply = await driver.run(watched(step.model, step.operation))
                 except BaseException as error:
                     step = work.throw(error)
                 else:

@@ -16,6 +16,7 @@ from rom.drivers.replies import own_errors
 from rom.drivers.sync import SyncDriver
 from rom.model import Model
 from rom.sessions.reading import STREAM_PAGE
+from rom.sessions.stamps import watched
 from rom.sessions.unit import UnitOfWork
 from rom.sessions.work import Work
 
@@ -71,7 +72,8 @@ class Session(UnitOfWork):
             step = next(work)
             while True:
                 try:
-                    reply = self._driver(step.model).run(step.operation)
+                    operation = watched(step.model, step.operation)
+                    reply = self._driver(step.model).run(operation)
                 except BaseException as error:
                     step = work.throw(error)
                 else:

@@ -9,10 +9,13 @@ import pytest
 
 import rom
 import rom.aio
+from rom import maintenance
 from tests.contract.support import python
 
 LOCKS = {'Lock', 'EntityLock'}
-STEPS = {'refresh_indices', 'clean_old_index'}
+STEPS = {'refresh_indices', 'clean_old_index', 'check', 'reindex'}
+#: What rom 1.x did not have is in `rom.maintenance`; `rom.util` has the names of 1.x.
+NEW = {'check', 'reindex', 'status'}
 NAMES = sorted(rom.aio.__all__)
 
 
@@ -23,7 +26,8 @@ def parameters(call: Callable[..., Any]) -> list[inspect.Parameter]:
 def pairs() -> Iterator[tuple[str, Any, Any]]:
     """What is called, by name: functions, and the methods of locks."""
     for name in NAMES:
-        sync, other = getattr(rom.util, name), getattr(rom.aio, name)
+        sync = getattr(maintenance if name in NEW else rom.util, name)
+        other = getattr(rom.aio, name)
         yield name, sync, other
         if name in LOCKS:
             for method in ('__init__', 'acquire', 'refresh', 'release'):
@@ -36,7 +40,8 @@ PAIRS = {name: (sync, other) for name, sync, other in pairs()}
 def test_the_names_are_the_same() -> None:
     found = {name: getattr(rom.util, name) for name in rom.util.__all__}
     fronts = ('rom.locks', 'rom.maintenance')
-    assert sorted(n for n, it in found.items() if getattr(it, '__module__', '') in fronts) == NAMES
+    old = {n for n, it in found.items() if getattr(it, '__module__', '') in fronts}
+    assert sorted(old | NEW) == NAMES
     for name in LOCKS:
         sync, other = getattr(rom.util, name), getattr(rom.aio, name)
         assert {n for n in vars(sync) if n[0] != '_'} == {n for n in vars(other) if n[0] != '_'}

@@ -77,7 +77,7 @@ class TestSaving:
 def test_delete(N: Any, connection: redis.Redis) -> None:
     """'`e.delete()`': the row and its entries go."""
     saved(N(a='x', b=1, u='y')).delete()
-    assert without_notes(dump(connection)).keys() == {b'N:id:', b'N:id:live'}
+    assert without_notes(dump(connection)).keys() == {b'N:id:', b'N:id:live', b'N:id:indexes'}
     assert (N.get(1), N.get_by(u='y'), N.query.count()) == (None, None, 0)
 
 

@@ -17,8 +17,8 @@ Take = Callable[..., bytes]
 def take(raw: redis.Redis) -> Take:
     """Runs the script; returns the last id."""
 
-    def run(count: int, live: str | None = 'N:id:live') -> bytes:
-        request = pack({'counter': 'N:id:', 'live': live, 'count': b'%d' % count})
+    def run(count: int, live: str | None = 'N:id:live', **more: object) -> bytes:
+        request = pack({'counter': 'N:id:', 'live': live, 'count': b'%d' % count, **more})
         reply = raw.execute_command('EVAL', loaded('take_ids').source, 1, 'N:id:', request)
         assert isinstance(reply, bytes)
         return reply
@@ -96,3 +96,22 @@ def test_a_full_server(take: Take, raw: redis.Redis) -> None:
         raw.config_set('maxmemory', 0)
     assert dump(raw) == before
     assert take(1) == b'2'
+
+
+def test_the_first_ids_begin_the_stamp(take: Take, raw: redis.Redis) -> None:
+    take(3, stamp=['N:id:indexes', '{}'])
+    assert raw.get('N:id:indexes') == b'{}'
+    take(3, stamp=['N:id:indexes', 'other'])
+    assert raw.get('N:id:indexes') == b'{}'
+
+
+def test_older_data_does_without_the_stamp(take: Take, raw: redis.Redis) -> None:
+    raw.set('N:id:', 41)
+    take(1, stamp=['N:id:indexes', '{}'])
+    assert not raw.exists('N:id:indexes')
+
+
+def test_a_stamp_that_is_there_is_left_alone(take: Take, raw: redis.Redis) -> None:
+    raw.set('N:id:indexes', 'x')
+    take(1, stamp=['N:id:indexes', '{}'])
+    assert raw.get('N:id:indexes') == b'x'

@@ -122,7 +122,7 @@ class World:
 
 
 class Front:
-    """`rom.util`, or `rom.aio` on an event loop of its own, with the names of `rom.util`."""
+    """`rom.util` and `rom.maintenance`, or `rom.aio` on an event loop of its own, as they block."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -136,7 +136,7 @@ class Front:
 
     def __getattr__(self, name: str) -> Any:
         if self.kind == SYNC:
-            return getattr(rom.util, name)
+            return getattr(rom.util if hasattr(rom.util, name) else rom.maintenance, name)
         found = getattr(rom.aio, name)
         if isinstance(found, type):
             return lambda *args: BlockingLock(self.runner, found(*args))
@@ -159,6 +159,9 @@ class Steps:
         if step is None:
             raise StopIteration
         return step
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.job, name)
 
     async def _next(self) -> Any:
         return await anext(self.job, None)

@@ -10,6 +10,7 @@ import pydantic
 
 import rom
 import rom.aio
+from rom import maintenance
 from rom.columns.arithmetic import Arithmetic
 from rom.columns.expressions import Expression
 
@@ -139,3 +140,14 @@ async def async_sessions() -> None:
             assert_type(await lock.refresh(), bool)
         assert_type(rom.aio.refresh_indices(User), AsyncIterator[tuple[int, int]])
         assert_type(await rom.aio.clean_unsafe_cols(User), tuple[int, int])
+        assert_type([one async for one in rom.aio.check(User)], list[maintenance.Finding])
+        assert_type(rom.aio.reindex(User, rate=5.5), AsyncIterator[tuple[int, int]])
+        assert_type(await rom.aio.status(), list[maintenance.Status])
+
+
+def upkeep() -> None:
+    check = maintenance.check(User, repair=True, progress=print)
+    assert_type(list(check), list[maintenance.Finding])
+    assert_type(check.left, int)
+    assert_type(maintenance.reindex(User, rate=5), Iterator[tuple[int, int]])
+    assert_type(maintenance.status(User)[0].changes, tuple[str, ...])

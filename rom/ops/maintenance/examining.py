@@ -16,11 +16,13 @@ from rom.ops.maintenance.mending import Surplus, mend, mend_ids, sweep
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command, Operation, Script
 from rom.ops.rows import Row
-from rom.schema import Schema, Unique
+from rom.schema import Index, Schema, Unique
 
 # Indexes looked at in one trip, a block of entries each.
-_KEYS = 10
-_END = b'0'
+KEYS = 10
+END = b'0'
+# Rows of which it is remembered what they imply.
+_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
@@ -51,17 +53,18 @@ def examine(
         total: of that count.
     """
     failures: list[ORMError] = []
+    implications = Implications(schema)
     waiting = list(indexes)
     open_keys: dict[bytes, bytes] = {}
     while waiting or open_keys:
-        while waiting and len(open_keys) < _KEYS:
-            open_keys[waiting.pop()] = _END
+        while waiting and len(open_keys) < KEYS:
+            open_keys[waiting.pop()] = END
         findings = Findings()
-        replies = yield _script(schema, open_keys, block_size)
+        replies = yield looking(schema, open_keys, block_size)
         for key, reply in zip(list(open_keys), replies, strict=True):
-            _judge(schema, key, indexes[key], reply, findings)
+            _judge(schema, key, indexes[key], reply, findings, implications)
             open_keys[key] = reply[1]
-            if reply[1] == _END:
+            if reply[1] == END:
                 del open_keys[key]
                 done += 1
         yield from sweep(schema, findings.gone)
@@ -70,7 +73,8 @@ def examine(
     return failures
 
 
-def _script(schema: Schema, positions: Mapping[bytes, bytes], count: int) -> Script:
+def looking(schema: Schema, positions: Mapping[bytes, bytes], count: int) -> Script:
+    """Look at some entries of several indexes, and at their rows."""
     request = {
         'head': schema.keys.head,
         'fields': schema.fields,
@@ -83,7 +87,12 @@ def _script(schema: Schema, positions: Mapping[bytes, bytes], count: int) -> Scr
 
 
 def _judge(
-    schema: Schema, key: bytes, maker: Maker, reply: Sequence[Any], findings: Findings
+    schema: Schema,
+    key: bytes,
+    maker: Maker,
+    reply: Sequence[Any],
+    findings: Findings,
+    implications: Implications,
 ) -> None:
     """Compare what the server has in an index with what the rows imply."""
     kind, _, members, scores, ids, there, values = reply
@@ -97,13 +106,13 @@ def _judge(
         pairs = zip(schema.names, values[place * width : (place + 1) * width], strict=True)
         row = Row(int(id), {name: raw for name, raw in pairs if raw is not None})
         if kind == b'hash':
-            if (key, member) not in _unique_of(schema, maker, row):
+            if (key, member) not in implications.claims(maker, row):
                 findings.rows[row.id] = row
                 findings.surplus.setdefault(row.id, Surplus()).unique.append((key, member))
             continue
         entry = (key, member[: len(member) - len(id)])
         score = scores[place] if kind == b'zset' else None
-        implied = _entries_of(schema, maker, row)
+        implied = implications.entries(maker, row)
         if entry not in implied:
             findings.rows[row.id] = row
             findings.surplus.setdefault(row.id, Surplus()).entries[entry] = score
@@ -117,22 +126,51 @@ def _are_equal(implied: bytes | None, found: bytes | None) -> bool:
     return float(implied) == float(found)
 
 
-def _entries_of(schema: Schema, maker: Maker, row: Row) -> Entries:
-    if maker is None or isinstance(maker, Unique):
-        return {}
-    try:
-        return entries_in(schema, maker, row.id, row.stored)
-    except InvalidColumnValue:
-        return {}  # mending the row will say so
+class Implications:
+    """What rows imply, worked out once for as long as they stay the same: a row has many entries.
 
+    Of what is wrong with a row, it implies nothing; mending or looking at the row will say so.
+    """
 
-def _unique_of(schema: Schema, maker: Maker, row: Row) -> set[tuple[bytes, bytes]]:
-    if maker is None:
-        return set()
-    try:
-        return set(unique_values(schema, row.stored))
-    except (CorruptRowError, InvalidColumnValue):
-        return set()
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._entries: dict[tuple[int, int], tuple[Mapping[str, bytes], Entries]] = {}
+        self._claims: dict[int, tuple[Mapping[str, bytes], set[tuple[bytes, bytes]]]] = {}
+
+    def entries(self, maker: Maker, row: Row) -> Entries:
+        """The entries of a row in one index."""
+        if maker is None or isinstance(maker, Unique):
+            return {}
+        place = (id(maker), row.id)
+        known = self._entries.get(place)
+        if known is None or known[0] != row.stored:
+            if len(self._entries) >= _REMEMBERED:
+                self._entries.clear()
+            known = self._entries[place] = (row.stored, self._make_entries(maker, row))
+        return known[1]
+
+    def _make_entries(self, maker: Index, row: Row) -> Entries:
+        try:
+            return entries_in(self._schema, maker, row.id, row.stored)
+        except InvalidColumnValue:
+            return {}
+
+    def claims(self, maker: Maker, row: Row) -> set[tuple[bytes, bytes]]:
+        """The unique values of a row; none in an index that nothing makes any more."""
+        if maker is None:
+            return set()
+        known = self._claims.get(row.id)
+        if known is None or known[0] != row.stored:
+            if len(self._claims) >= _REMEMBERED:
+                self._claims.clear()
+            known = self._claims[row.id] = (row.stored, self._make_claims(row))
+        return known[1]
+
+    def _make_claims(self, row: Row) -> set[tuple[bytes, bytes]]:
+        try:
+            return set(unique_values(self._schema, row.stored))
+        except (CorruptRowError, InvalidColumnValue):
+            return set()
 
 
 def examine_lists(schema: Schema, block_size: int) -> Operation[list[ORMError]]:

@@ -2,7 +2,8 @@
 
 Indexes of words have a key a word, which nothing lists; so the server is asked for all keys that
 begin as the model's do. A model whose namespace begins as this one's does has keys among them:
-those of models that the program knows are left alone, and so is whatever has no form of ours.
+those of models that the program knows are left alone; so are those of others, which are known by
+their id counters; and so is whatever has no form of ours.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from rom.entries import ColumnIndex
 from rom.ops.requests import Command, Operation
+from rom.ops.stamps import GEO, UNIQUE, Declared
 from rom.registry import MODELS
 from rom.schema import Index, Schema, Unique
 
@@ -30,16 +33,23 @@ class Found:
         ids: of the rows.
         indexes: key to what makes its entries.
         unsafe: keys of UnsafeColumns, to the id that they belong to.
+        others: what the keys of other models begin with, that this program does not know.
     """
 
     ids: set[int] = field(default_factory=set)
     indexes: dict[bytes, Maker] = field(default_factory=dict)
     unsafe: dict[bytes, bytes] = field(default_factory=dict)
+    others: set[bytes] = field(default_factory=set)
 
 
-def find(schema: Schema) -> Operation[Found]:
-    """Look at all keys of the server that begin as the model's do."""
-    found = Found()
+def find(schema: Schema, before: Declared | None = None) -> Operation[Found]:
+    """Look at all keys of the server that begin as the model's do.
+
+    Args:
+        schema: the model's.
+        before: what the data's stamp says, for indexes of columns that the model no longer has.
+    """
+    found, former = Found(), _Former.of(before or {})
     head = schema.keys.head
     pattern = _literally(head) + b'*'
     others = tuple(_longer_heads(head))
@@ -48,10 +58,10 @@ def find(schema: Schema) -> Operation[Found]:
         position, keys = yield Command('SCAN', cursor, 'MATCH', pattern, 'COUNT', _SCAN)
         for key in keys:
             if not key.startswith(others):
-                _note(schema, key, found)
+                _note(schema, former, key, found)
         cursor = int(position)
         if cursor == 0:
-            return found
+            return _without(found, tuple(found.others))
 
 
 def named(schema: Schema) -> dict[bytes, Maker]:
@@ -61,6 +71,13 @@ def named(schema: Schema) -> dict[bytes, Maker]:
     found |= {place.key: place for place in schema.places.values()}
     for name, index in schema.indexes.items():
         found |= dict.fromkeys((keys.scores(name), keys.prefixes(name), keys.suffixes(name)), index)
+    return found
+
+
+def _without(found: Found, heads: tuple[bytes, ...]) -> Found:
+    if heads:
+        found.indexes = {k: m for k, m in found.indexes.items() if not k.startswith(heads)}
+        found.unsafe = {k: id for k, id in found.unsafe.items() if not k.startswith(heads)}
     return found
 
 
@@ -77,34 +94,40 @@ def _longer_heads(head: bytes) -> Iterator[bytes]:
             yield schema.keys.head
 
 
-def _note(schema: Schema, key: bytes, found: Found) -> None:
+def _note(schema: Schema, former: _Former, key: bytes, found: Found) -> None:
     body = key[len(schema.keys.head) :]
     if body.isdigit():
         if b'%d' % int(body) == body:
             found.ids.add(int(body))
         return
+    if body.endswith(b':') and body.count(b':') > 1:
+        # A counter, and not ours: namespace, primary key column, nothing.
+        found.others.add(key[: key.rindex(b':', 0, -1) + 1])
+        return
     id, colon, name = body.partition(b':')
     if colon and id.isdigit() and _name(name) in schema.unsafe:
         found.unsafe[key] = id
         return
-    is_index, maker = _maker(schema, key, body)
+    is_index, maker = _maker(schema, former, key, body)
     if is_index:
         found.indexes[key] = maker
 
 
-def _maker(schema: Schema, key: bytes, body: bytes) -> tuple[bool, Maker]:
+def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bool, Maker]:
     """Whether a key is an index of the model's columns, and what makes its entries."""
     rest, _, kind = body.rpartition(b':')
     if kind == b'geo':
         place = next((place for place in schema.places.values() if place.key == key), None)
-        return place is not None, place
+        return place is not None or _name(rest) in former.places, place
     parts = [_name(part) for part in rest.split(b':')]
+    is_ours = parts[0] in schema.columns or parts[0] in former.columns
     if kind == b'uidx':
         unique = next((unique for unique in schema.uniques if unique.key == key), None)
-        return unique is not None or _all_in(parts, schema.columns), unique
+        is_group = _all_in(parts, schema.columns) or _name(rest) in former.uniques
+        return unique is not None or is_group, unique
     if kind in (b'pre', b'suf'):
-        return len(parts) == 1 and parts[0] in schema.columns, schema.indexes.get(parts[0])
-    return kind == b'idx' and parts[0] in schema.columns, schema.indexes.get(parts[0])
+        return len(parts) == 1 and is_ours, schema.indexes.get(parts[0])
+    return kind == b'idx' and is_ours, schema.indexes.get(parts[0])
 
 
 def _all_in(names: list[str], known: Collection[str]) -> bool:
@@ -113,3 +136,39 @@ def _all_in(names: list[str], known: Collection[str]) -> bool:
 
 def _name(raw: bytes) -> str:
     return raw.decode('utf-8', 'surrogateescape')
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The names in a stamp: of columns, of groups of unique columns, of places."""
+
+    columns: frozenset[str]
+    uniques: frozenset[str]
+    places: frozenset[str]
+
+    @classmethod
+    def of(cls, before: Declared) -> _Former:
+        uniques = {name.removeprefix(UNIQUE) for name in before if name.startswith(UNIQUE)}
+        places = {name.removeprefix(GEO) for name in before if name.startswith(GEO)}
+        columns = {name for name in before if ' ' not in name}
+        return cls(frozenset(columns), frozenset(uniques), frozenset(places))
+
+
+_OPTIONS = {b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix'}
+
+
+def is_declared(maker: Maker, key: bytes) -> bool:
+    """Whether the model declares the index with this key, which may be of a kind that it lacks."""
+    if not isinstance(maker, ColumnIndex):
+        return maker is not None
+    return bool(getattr(maker.column, _OPTIONS[key.rpartition(b':')[2]]))
+
+
+def was_declared(before: Declared, schema: Schema, key: bytes) -> bool:
+    """Whether the data's stamp knows the index with this key."""
+    body = _name(key[len(schema.keys.head) :])
+    rest, _, kind = body.rpartition(':')
+    if kind in ('uidx', 'geo'):
+        return (UNIQUE if kind == 'uidx' else GEO) + rest in before
+    how = before.get(rest.partition(':')[0])
+    return how is not None and _OPTIONS[kind.encode('ascii')] in how

@@ -13,6 +13,7 @@ from rom.ops.maintenance.living import relive
 from rom.ops.maintenance.mending import mend_ids, sweep
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command
+from rom.ops.stamps import look_up, read_stamp, stamp_of
 from rom.schema import Schema
 
 T = TypeVar('T')
@@ -25,11 +26,12 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
         BulkError: at the end: some rows could not be mended. All others are.
     """
     counted = int((yield Command('GET', schema.keys.counter)) or 0)
+    stamped = yield from look_up(schema)
     failures = yield from examine_lists(schema, block_size)
     ids: Iterable[int] = range(1, counted + 1)
     indexes, rows = named(schema), counted
     if scan:
-        found = yield from find(schema)
+        found = yield from find(schema, read_stamp(stamped.raw))
         ids, rows = sorted(found.ids), len(found.ids)
         counted = max(counted, max(found.ids, default=0))
         indexes = found.indexes
@@ -41,6 +43,8 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
         done += len(block)
         yield Progress(done, total)
     yield from relive(schema, rows, counted, done, total)
+    if scan and counted:
+        yield Command('SET', schema.keys.indexes, stamp_of(schema))
     yield Progress(total, total)
     _raise(schema, failures)
 

@@ -1,0 +1,140 @@
+"""`rom check`: every index against every row."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from rom import maintenance
+from rom.cli import output
+from rom.cli.exits import Code
+from rom.cli.opening import opened
+from rom.cli.options import Debug, Models, Url
+from rom.cli.progress import bar
+from rom.cli.reporting import reported
+from rom.cli.status import named
+from rom.cli.stopping import Stopping
+from rom.model import Model
+from rom.ops.maintenance.findings import KINDS, Finding, Kind
+
+
+def check(
+    names: Models,
+    url: Url = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            '--repair', help='Mend the indexes. No row is touched; what no repair can decide stays.'
+        ),
+    ] = False,
+    batch: Annotated[
+        int, typer.Option(metavar='N', min=1, help='Rows, or entries of an index, in one look.')
+    ] = 100,
+    quiet: Annotated[
+        bool, typer.Option('--quiet', '-q', help='Print how much was found, and not what.')
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Compare every index with every row; exit 1 if anything is wrong, mended or not.
+
+    It runs beside programs that write. In a pipe, what is found is a line each, tab separated:
+    'finding', model, kind, key, id, what is wrong, and 'mended' or 'left'. Then the sums: 'found',
+    model, kind, how many, how many of them are left.
+    """
+    checking = Checking(repair, batch, quiet)
+    with reported(debug, checking.stopped):
+        checking.left = opened(names, url)
+        with Stopping('Stopping after this batch; once more: at once.') as stopping:
+            while checking.left:
+                checking.run(checking.left[0], stopping)
+                checking.left.pop(0)
+        if checking.found:
+            raise typer.Exit(Code.FOUND)
+
+
+@dataclass
+class Checking:
+    """Checks models, and counts.
+
+    Attributes:
+        left: the models that are not done; the first one is being checked.
+        found, mended: how much was found, and mended, in all models.
+        done, total: how far the model is that is being checked.
+    """
+
+    repair: bool
+    batch: int
+    quiet: bool
+    left: list[type[Model]] = field(default_factory=list)
+    found: int = 0
+    mended: int = 0
+    done: int = 0
+    total: int = 0
+
+    def run(self, model: type[Model], stopping: Stopping) -> None:
+        """Check a model. Stops between two batches."""
+        self._say_what_is_due(model)
+        name, left = model.__name__, Counter[Kind]()
+        title = 'Repairing' if self.repair else 'Checking'
+        with bar(f'{title} {name}') as progress:
+
+            def told(done: int, total: int) -> None:
+                self.done, self.total = done, total
+                progress.to(done, total)
+                stopping.here()
+
+            check = maintenance.check(model, self.repair, self.batch, told)
+            for finding in check:
+                self.found += 1
+                self.mended += finding.mended
+                left[finding.kind] += not finding.mended
+                if not self.quiet:
+                    _show(finding)
+        if not check.counts:
+            output.line('right', name)
+        for kind, count in sorted(check.counts.items()):
+            if output.is_terminal(sys.stdout):
+                output.text(f'{name}: {_sum(kind, count, left[kind], self.repair)}')
+            else:
+                output.row('found', name, kind, count, left[kind])
+
+    def _say_what_is_due(self, model: type[Model]) -> None:
+        [status] = maintenance.status(model)
+        if status.is_due:
+            why = '; '.join(status.changes) or 'nothing says which indexes the data has'
+            if status.stopped_at is not None:
+                why = 'a reindex stopped half way'
+            output.note(
+                f'{model.__name__} needs rom reindex {named([model])} ({why}), which may be why '
+                'something is found.'
+            )
+
+    def stopped(self) -> str:
+        """After a signal: what was done, and how to go on."""
+        if not self.left:
+            return 'Stopped; nothing was written.'
+        model = self.left[0]
+        where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} looked at'
+        mended = f', {self.mended:,} mended' if self.repair else ''
+        option = ' --repair' if self.repair else ''
+        return (
+            f'{where}; {self.found:,} found{mended}, and nothing is half done. A check begins '
+            f'again: rom check{option} {named(self.left)}'
+        )
+
+
+def _show(finding: Finding) -> None:
+    if output.is_terminal(sys.stdout):
+        output.text(str(finding))
+        return
+    state = 'mended' if finding.mended else 'left'
+    output.row('finding', finding.model, finding.kind, finding.key, finding.id, finding.what, state)
+
+
+def _sum(kind: Kind, count: int, left: int, is_repair: bool) -> str:
+    mended = f', {count - left:,} mended' if is_repair else ''
+    return f'{count:,} {kind}{mended} ({KINDS[kind]})'

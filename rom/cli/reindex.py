@@ -1,0 +1,119 @@
+"""`rom reindex`: makes the indexes those that the models declare."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from rom import maintenance
+from rom.cli import output
+from rom.cli.exits import Code, MisuseError
+from rom.cli.opening import opened
+from rom.cli.options import Debug, Models, Url
+from rom.cli.progress import bar
+from rom.cli.reporting import reported
+from rom.cli.status import named
+from rom.cli.stopping import Stopping
+from rom.exceptions import BulkError
+from rom.model import Model
+
+# Of rows that cannot be indexed, so many are told of.
+_MOST_ERRORS = 20
+
+
+def reindex(
+    names: Models,
+    url: Url = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar='N', help='N entities a second at most, to leave time for others.'),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(metavar='N', min=1, help='Rows, or entries of an index, in one step.')
+    ] = 100,
+    restart: Annotated[
+        bool,
+        typer.Option('--restart', help='Begin again, and not where one stopped half way.'),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Make indexes those that the models declare: after a change of them, and for old data.
+
+    It runs beside programs that write, if they have the same models. How far it has got is kept in
+    Redis: one that was stopped, or killed, goes on there.
+    """
+    reindexing = Reindexing(rate, batch, restart)
+    with reported(debug, reindexing.stopped):
+        if rate is not None and not 0 < rate < math.inf:
+            raise MisuseError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
+        reindexing.left = opened(names, url)
+        # A step takes a second at most, also at a low rate.
+        with Stopping('Stopping after this step; once more: at once.') as stopping:
+            while reindexing.left:
+                reindexing.run(reindexing.left[0], stopping)
+                reindexing.left.pop(0)
+        if reindexing.failed:
+            raise typer.Exit(Code.FAILED)
+
+
+@dataclass
+class Reindexing:
+    """Reindexes models.
+
+    Attributes:
+        left: the models that are not done; the first one is being done.
+        failed: how many rows could not be indexed.
+        done, total: how far the model is that is being done.
+    """
+
+    rate: float | None
+    batch: int
+    restart: bool
+    left: list[type[Model]] = field(default_factory=list)
+    failed: int = 0
+    done: int = 0
+    total: int = 0
+
+    def run(self, model: type[Model], stopping: Stopping) -> None:
+        """Reindex a model. Stops between two steps."""
+        name = model.__name__
+        self.done = self.total = 0
+        [status] = maintenance.status(model)
+        if status.stopped_at is not None and not self.restart:
+            output.note(
+                f'{name}: one stopped at id {status.stopped_at}; going on there, if it was '
+                'for the same indexes.'
+            )
+        try:
+            with bar(f'Reindexing {name}') as progress:
+                for done, total in maintenance.reindex(model, self.rate, self.batch, self.restart):
+                    self.done, self.total = done, total
+                    progress.to(done, total)
+                    stopping.here()
+        except BulkError as error:
+            self._tell_of(name, error)
+        else:
+            output.line('reindexed', name)
+
+    def _tell_of(self, name: str, error: BulkError) -> None:
+        self.failed += len(error.errors)
+        for failure in error.errors[:_MOST_ERRORS]:
+            output.note(f'{name}: {failure}')
+        if len(error.errors) > _MOST_ERRORS:
+            output.note(f'{name}: and {len(error.errors) - _MOST_ERRORS:,} more')
+        output.note(
+            f'{name}: {len(error.errors):,} rows could not be indexed, all others are; mend or '
+            'delete those, and run rom check --repair'
+        )
+
+    def stopped(self) -> str:
+        """After a signal: what was done, and how to go on."""
+        if not self.left:
+            return 'Stopped; nothing was written.'
+        where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} done'
+        return (
+            f'{where}, and nothing is half done. It goes on there: rom reindex {named(self.left)}'
+        )

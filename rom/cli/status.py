@@ -1,0 +1,61 @@
+"""`rom status`: whether the data has the indexes that the models declare."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import typer
+
+from rom import maintenance
+from rom.cli import output
+from rom.cli.exits import Code
+from rom.cli.opening import opened
+from rom.cli.options import AsJson, Debug, Models, Url
+from rom.cli.reporting import reported
+from rom.model import Model
+from rom.ops.maintenance.reindexing import Status
+
+_SAID = {
+    'right': 'the indexes are those that it declares',
+    'stale': 'the indexes are not those that it declares',
+    'unknown': 'nothing says which indexes the data has, as with data of rom 1.x',
+    'empty': 'there is no data yet',
+}
+
+
+def status(names: Models, url: Url = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Say which models need `rom reindex`; exit 1 if any does.
+
+    It compares what the models declare with what is kept beside the data. A keygen is known by its
+    name alone: when what it does has changed, run `rom reindex` all the same.
+    """
+    with reported(debug):
+        models = opened(names, url)
+        found = maintenance.status(*models)
+        if as_json:
+            output.as_json([{**asdict(one), 'is_due': one.is_due} for one in found])
+        else:
+            for one in found:
+                _show(one)
+        due = [model for model, one in zip(models, found, strict=True) if one.is_due]
+        if due:
+            output.note(f'To make them right: rom reindex {named(due)}')
+            raise typer.Exit(Code.FOUND)
+
+
+def _show(status: Status) -> None:
+    changes = '; '.join(status.changes)
+    stopped_at = None
+    if status.stopped_at is not None:
+        stopped_at = f'a reindex stopped at id {status.stopped_at}'
+    if not output.is_terminal(sys.stdout):
+        output.row('status', status.model, status.state, changes, status.stopped_at)
+        return
+    about = '; '.join(part for part in (_SAID[status.state], changes, stopped_at) if part)
+    output.text(f'{status.model}  {status.state}: {about}')
+
+
+def named(models: list[type[Model]]) -> str:
+    """Models as the command line names them."""
+    return ' '.join(f'{model.__module__}:{model.__name__}' for model in models)

@@ -1,0 +1,58 @@
+"""Repairing: entries and unique values put right, and no row touched.
+
+A repair goes through the script of all commits, as an update that writes no column. So the row must
+be as it was when the repair was worked out, and unique values that are claimed must be free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rom.changes import Change, Write
+from rom.encoding.wire import pack
+from rom.ops.batch import Batch
+from rom.ops.commit import ROWS_ALONE, new_done_key
+from rom.ops.maintenance.judging import Fix
+from rom.ops.requests import Operation, Script
+from rom.schema import Schema
+
+
+def repair(schema: Schema, fixes: Sequence[Sequence[Fix]]) -> Operation[list[Sequence[bytes]]]:
+    """Carry out fixes, each group of them all or nothing.
+
+    Returns:
+        For each group what the script says: 'ok', or its objection.
+    """
+    if not fixes:
+        return []
+    together = yield _script(schema, [fix for group in fixes for fix in group])
+    if together[0] == b'ok' or len(fixes) == 1:
+        return [together] * len(fixes)
+    replies: list[Sequence[bytes]] = []
+    for group in fixes:
+        replies.append((yield _script(schema, group)))
+    return replies
+
+
+def _script(schema: Schema, fixes: Sequence[Fix]) -> Script:
+    batch = Batch()
+    for fix in fixes:
+        batch.add(_write(schema, fix))
+    done_key = new_done_key(schema)
+    request = {**batch.request(done_key), 'guards': []}
+    return Script('commit', done_key, pack(request), ROWS_ALONE)
+
+
+def _write(schema: Schema, fix: Fix) -> Write:
+    row = fix.row
+    # Whether it has expired was asked with the rest; to write its entries, it need not be alive.
+    change = Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=True)
+    return Write(
+        change,
+        expected={name: row.stored.get(name) for name in schema.names},
+        becomes={},
+        gone=fix.removed,
+        come=fix.added,
+        released=tuple(fix.released),
+        claimed=tuple(fix.claimed),
+    )

@@ -1,0 +1,164 @@
+"""Stamps: which indexes a model's data has, kept beside the data.
+
+The stamp is a plain telling of the declared indexes (JSON under `N:P:indexes`), so that a program
+can see whether the indexes it declares are those that the data has, and which went out of use. It
+begins with the first id that is ever taken, as the bitmap of live ids does: what is written from
+then on is indexed as declared. After a change of the declaration only a reindex, or a check that
+left nothing unmended, makes a new one. Data that is older than stamps has none, and nothing is
+known of it.
+
+What a keygen or a callback does is not in it, only its name: bytecode is another with each Python.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from rom.columns import Column
+from rom.exceptions import ServerError
+from rom.ops.requests import Command, Operation, Pipeline
+from rom.schema import Schema
+
+#: What is indexed, to how: 'age' to 'Integer: index', 'unique a:b', 'geo home'.
+Declared = Mapping[str, str]
+
+UNIQUE, GEO = 'unique ', 'geo '
+
+
+def declared_by(schema: Schema) -> dict[str, str]:
+    """The indexes that a model declares."""
+    found = {name: _how(index.column) for name, index in schema.indexes.items()}
+    for unique in schema.uniques:
+        made_by = unique.made_by
+        how = '' if made_by is None else _how(made_by.column)
+        found[UNIQUE + ':'.join(sorted(unique.columns))] = how
+    for name, place in schema.places.items():
+        found[GEO + name] = f'by {_name(place.declared.callback)}'
+    return found
+
+
+def _how(column: Column[Any]) -> str:
+    kinds = [kind for kind in ('index', 'prefix', 'suffix') if getattr(column, kind)]
+    by = column.keygen or column.keygen2
+    source = f' of {column.source}' if column.source != column.name else ''
+    made = f' by {_name(by)}' if by is not None else ''
+    return f'{type(column).__name__}{source}: {", ".join(kinds)}{made}'
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, '__name__', type(function).__name__))
+
+
+_stamps: WeakKeyDictionary[Schema, bytes] = WeakKeyDictionary()
+
+
+def stamp_of(schema: Schema) -> bytes:
+    """The stamp of data whose indexes are as the model declares."""
+    stamp = _stamps.get(schema)
+    if stamp is None:
+        stamp = json.dumps(declared_by(schema), sort_keys=True).encode('ascii')
+        _stamps[schema] = stamp
+    return stamp
+
+
+def to_begin(schema: Schema) -> list[bytes] | None:
+    """The stamp for the first id that is ever taken, as scripts have it: key, and what it says."""
+    return [schema.keys.indexes, stamp_of(schema)] if schema.is_stamped else None
+
+
+def read_stamp(raw: bytes | None) -> dict[str, str] | None:
+    """What a stamp says; None without one, or if it says nothing that we know.
+
+    >>> read_stamp(b'{"age": "Integer: index"}'), read_stamp(b'?')
+    ({'age': 'Integer: index'}, None)
+    """
+    try:
+        found = json.loads(raw or b'')
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not all(isinstance(how, str) for how in found.values()):
+        return None
+    return found
+
+
+def changes(before: Declared, after: Declared) -> tuple[str, ...]:
+    """What differs between two declarations, a line each.
+
+    >>> changes({'a': 'Text: index', 'b': 'x'}, {'a': 'Text: prefix', 'unique c': ''})
+    ('a was Text: index, and is Text: prefix', 'b is gone', 'unique c is new')
+    """
+    return tuple(_lines(before, after))
+
+
+def _lines(before: Declared, after: Declared) -> Iterator[str]:
+    for what in sorted({*before, *after}):
+        if what not in after:
+            yield f'{what} is gone'
+        elif what not in before:
+            yield f'{what} is new'
+        elif before[what] != after[what]:
+            yield f'{what} was {before[what]}, and is {after[what]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """What is known of a model's data.
+
+    Attributes:
+        raw: the stamp, if there is one.
+        has_data: some id was taken.
+        position: where a reindex stopped, if one did.
+    """
+
+    raw: bytes | None
+    has_data: bool
+    position: bytes | None
+
+
+def look_up(schema: Schema) -> Operation[Stamped]:
+    """Ask the server; one trip."""
+    keys = schema.keys
+    stamp, is_there, position = yield Pipeline(
+        (
+            Command('GET', keys.indexes),
+            Command('EXISTS', keys.counter),
+            Command('GET', keys.reindexing),
+        )
+    )
+    return Stamped(stamp, bool(is_there), position)
+
+
+def alongside(
+    operation: Operation[Any], schema: Schema, tell: Callable[[bytes | None], None]
+) -> Operation[Any]:
+    """An operation whose first trip asks for the stamp as well.
+
+    A server that gives none is no reason to fail: the request is made again by itself, as the
+    client library might repeat it.
+    """
+    asked = Command('GET', schema.keys.indexes)
+    try:
+        request = next(operation)
+        requests = request.requests if isinstance(request, Pipeline) else (request,)
+        try:
+            *replies, stamp = yield Pipeline((*requests, asked))
+        except ServerError:
+            pass
+        except BaseException as error:
+            request = operation.throw(error)
+        else:
+            tell(stamp)
+            request = operation.send(replies if isinstance(request, Pipeline) else replies[0])
+        while True:
+            try:
+                reply = yield request
+            except BaseException as error:
+                request = operation.throw(error)
+            else:
+                request = operation.send(reply)
+    except StopIteration as end:
+        return end.value

@@ -1,0 +1,65 @@
+"""`rom status`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from rom.cli import output
+from tests.cli.maintaining import Place, placed
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.one_server
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, server: Server, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Place]:
+    yield from placed(tmp_path, server, raw, monkeypatch)
+
+
+def test_all_is_right(place: Place) -> None:
+    lines = ['status\tUser\tright\t\t', 'status\tTeam\tright\t\t']
+    assert place.run('status', 'shop') == (0, lines, '')
+
+
+def test_what_needs_a_reindex(place: Place) -> None:
+    place.declare('unique=True')
+    place.raw.delete('cliteam:id:indexes')
+    code, lines, said = place.run('status', 'shop')
+    assert (code, said) == (1, 'To make them right: rom reindex shop:User shop:Team\n')
+    assert lines == [
+        'status\tUser\tstale\tage is gone; unique age is new\t',
+        'status\tTeam\tunknown\t\t',
+    ]
+    code, lines, _ = place.run('status', 'shop:User', '--json')
+    assert code == 1
+    assert json.loads('\n'.join(lines)) == [
+        {
+            'model': 'User',
+            'state': 'stale',
+            'changes': ['age is gone', 'unique age is new'],
+            'stopped_at': None,
+            'is_due': True,
+        }
+    ]
+
+
+def test_in_a_terminal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.declare('unique=True')
+    place.raw.set('cli:id:reindex', '{"declared": {}, "after": "7"}')
+    monkeypatch.setattr(output, 'is_terminal', lambda stream: True)
+    _, lines, _ = place.run('status', 'shop')
+    assert lines == [
+        'User  stale: the indexes are not those that it declares; age is gone; unique age is new; '
+        'a reindex stopped at id 7',
+        'Team  right: the indexes are those that it declares',
+    ]
+
+
+def test_no_data(place: Place) -> None:
+    place.raw.flushdb()
+    assert place.run('status', 'shop:Team') == (0, ['status\tTeam\tempty\t\t'], '')
