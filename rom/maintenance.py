@@ -51,8 +51,8 @@ def refresh_indices(
     indexes, and the bitmap of live ids is there, so that ``count()`` takes no time.
 
     Indexes of a column that the model no longer has are found where the data itself tells that it
-    had them, or rows list them, as those of rom 1.x do. (:func:`rom.maintenance.reindex` does the same, and can be
-    stopped and gone on with.)
+    had them, or rows list them, as those of rom 1.x do. (:func:`rom.maintenance.reindex` does the
+    same, and can be stopped and gone on with.)
 
     Args:
         model: whose indexes.
