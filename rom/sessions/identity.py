@@ -75,8 +75,6 @@ class IdentityMap:
         if self.known.get(key) is not entity:
             self.unsaved.pop(id(entity), None)
             self.known[key] = entity
-            if self._released:
-                self._released[key] = entity  # there may be another one of this row
 
     def add_loaded(self, key: str, entity: Model) -> None:
         """Know an entity that was loaded just now, and that nobody knows, by its row's key."""
@@ -102,10 +100,10 @@ class IdentityMap:
     def forget(self, entity: Model) -> None:
         """Know it no longer."""
         self.unsaved.pop(id(entity), None)
-        if entity._id is not None:
-            for known in (self.known, self._released):
-                if known.get(entity._pk) is entity:
-                    del known[entity._pk]
+        if entity._id is not None and self.find(entity._pk) is entity:
+            # Of the same row, another one may have been known before.
+            self.known.pop(entity._pk, None)
+            self._released.pop(entity._pk, None)
 
     def forget_all(self) -> None:
         """Know nothing."""
