@@ -24,7 +24,8 @@ end
 
 local last = redis.call('GET', counter) or '0'
 if last == '0' then
-    take_ids(counter, live, id, request.stamp)  -- the first, and with it all that begins with the first
+    -- the first, and with it all that begins with the first
+    take_ids(counter, live, id, request.stamp)
 elseif is_less(last, id) then
     redis.call('SET', counter, id)
 end
