@@ -233,6 +233,7 @@ def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterato
     # A keygen failed, and does not know for whom.
     for place, change in changes:
         try:
-            plan(change)
+            write = plan(change)
+            _ = write.removed, write.added  # worked out when they are asked for
         except ORMError:
             yield place
