@@ -57,7 +57,8 @@ Benchmarks
 
 Made by ``scripts/bench``; to be made again rather than edited. Absolute times mean nothing: the
 machine may have been doing other things as well. But all peers took turns in one run, so their
-**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds.
+**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds. Clients and
+servers share one core, so that waking up another one is no part of it.
 
 {run}
 
