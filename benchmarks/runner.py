@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,14 @@ def run(plan: Plan) -> Results:
         PeerFailed: our own engine failed, or gave a wrong answer.
     """
     results = Results()
-    _share_one_core()
     with ExitStack() as stack:
-        workers = dict(_workers(plan, results, stack))
+        with _on_core(1):
+            workers = dict(_workers(plan, results, stack))
         members = [member for member in plan.members if member.name in workers]
-        servers = {size: stack.enter_context(closing(Server(list(workers)))) for size in plan.sizes}
+        with _on_core(0):
+            servers = {
+                size: stack.enter_context(closing(Server(list(workers)))) for size in plan.sizes
+            }
         results.facts = _facts(plan, servers[plan.sizes[0]])
         say(results.facts['server'])
         session = _Session(plan, members, workers, servers, results)
@@ -79,15 +82,24 @@ def run(plan: Plan) -> Results:
     return results
 
 
-def _share_one_core() -> None:
-    """Have this, the servers and the peers run on one core.
+@contextmanager
+def _on_core(place: int) -> Iterator[None]:
+    """What is started meanwhile runs on this core, if there are several.
 
-    A single call wakes the server, and the answer wakes the client. On one core that takes ten
-    microseconds. On two that sleep it takes a hundred, and which of the two a peer meets in a round
-    is up to the scheduler: that would be most of what is measured.
+    The servers have one, the peers another. A single call then always wakes a core up, as it would
+    wake another machine, which takes longer than the call itself; left to the scheduler, some peers
+    would meet their server on their own core in some rounds, and most of what is measured would be
+    chance.
     """
-    if hasattr(os, 'sched_setaffinity'):  # Linux
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else []
+    if len(cores) < 2:  # or not on Linux
+        yield
+        return
+    os.sched_setaffinity(0, {cores[place]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _workers(plan: Plan, results: Results, stack: ExitStack) -> Iterator[tuple[str, Worker]]:
