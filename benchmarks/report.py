@@ -57,8 +57,8 @@ Benchmarks
 
 Made by ``scripts/bench``; to be made again rather than edited. Absolute times mean nothing: the
 machine may have been doing other things as well. But all peers took turns in one run, so their
-**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds. The peers run
-on one core and the servers on another, so that every call has to wake its server up.
+**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds. The peers
+run on one core and the servers on another, so that every call has to wake its server up.
 
 {run}
 
