@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from textwrap import fill
 
+from benchmarks.obstacles import OBSTACLES
 from benchmarks.operations import OPERATIONS, Operation
 from benchmarks.peers import OURS, PEERS, Member
 from benchmarks.results import Case, Results
@@ -85,11 +86,25 @@ def _targets(results: Results) -> str:
     missed = sum(row[3].startswith('**missed**') for row in rows)
     rest = len(rows) - reached - missed
     lead = f'{reached} reached, {missed} missed, {rest} not measured in this run.'
-    return _section(
-        'What must be reached',
-        lead,
-        _table(('what', 'goal', 'measured', ''), rows, '46 14 26 14'),
-    )
+    table = _table(('what', 'goal', 'measured', ''), rows, '46 14 26 14')
+    missing = [row[0] for row in rows if row[3].startswith('**missed**')]
+    return _section('What must be reached', lead, table) + _obstacles(missing)
+
+
+def _obstacles(missing: list[str]) -> str:
+    """What stands in the way of the goals that were missed."""
+    reasons: dict[str, list[str]] = {}
+    for what in missing:
+        if what in OBSTACLES:
+            reasons.setdefault(OBSTACLES[what], []).append(what)
+    if not reasons:
+        return ''
+    items = []
+    for reason, goals in reasons.items():
+        text = fill(reason, 100, initial_indent='    ', subsequent_indent='    ')
+        items.append(f'*{"*; *".join(goals)}*\n{text}')
+    lead = 'Found by profiling; the figures are those of ``benchmarks/obstacles.py``.'
+    return '\n\n' + _section('What stands in the way', lead, '\n\n'.join(items))
 
 
 def _target_row(results: Results, target: Target) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
+from benchmarks.obstacles import OBSTACLES
 from benchmarks.operations import OPERATIONS
 from benchmarks.peers import PEERS
 from benchmarks.results import Case, Results
@@ -106,12 +107,17 @@ def test_reached_and_missed() -> None:
     assert less.missed_by(Measured(2.6)) == 2
 
 
+def test_every_obstacle_is_to_a_goal() -> None:
+    assert OBSTACLES.keys() <= {target.what for target in TARGETS}
+
+
 def test_the_page(results: Results, tmp_path: Path) -> None:
     page = tmp_path / 'benchmarks.rst'
     report.write(results, page, [tmp_path / 'benchmarks' / 'queries.png'])
     text = page.read_text()
     assert '3 µs (3×)' in text
     assert '**missed** by' in text
+    assert 'What stands in the way' in text
     assert '.. image:: benchmarks/queries.png' in text
     assert 'A quick run' not in text
     assert all(member.title in text for member in PEERS)
