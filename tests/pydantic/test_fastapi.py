@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 pytestmark = pytest.mark.one_server
 
 
-class Author(rom.Model):
+class Novelist(rom.Model):
     """Who writes."""
 
     _namespace = 'travel-author'
@@ -31,12 +31,12 @@ class Story(rom.Model):
     at = rom.DateTime()
     cover = rom.String()
     tags = rom.Json(default=list)
-    author = rom.ManyToOne('Author', 'no action')
+    author = rom.ManyToOne('Novelist', 'no action')
 
 
-NewAuthor = Author.pydantic(exclude='id')
-ChangedAuthor = Author.pydantic(partial=True)
-PublicAuthor = Author.pydantic(exclude='secret')
+NewNovelist = Novelist.pydantic(exclude='id')
+ChangedNovelist = Novelist.pydantic(partial=True)
+PublicNovelist = Novelist.pydantic(exclude='secret')
 
 
 @pytest.fixture
@@ -67,23 +67,23 @@ def web(server: Server) -> Iterator[Any]:
     def one(id: int) -> Any:
         return Story.get(id)
 
-    @app.post('/authors', response_model=PublicAuthor)
-    def new(body: NewAuthor) -> Any:
-        author = Author(**body.model_dump(exclude_unset=True))
+    @app.post('/authors', response_model=PublicNovelist)
+    def new(body: NewNovelist) -> Any:
+        author = Novelist(**body.model_dump(exclude_unset=True))
         author.save()
         return author
 
-    @app.patch('/authors/{id}', response_model=PublicAuthor)
-    def change(id: int, body: ChangedAuthor) -> Any:
-        author = Author.get(id)
+    @app.patch('/authors/{id}', response_model=PublicNovelist)
+    def change(id: int, body: ChangedNovelist) -> Any:
+        author = Novelist.get(id)
         assert author is not None
         author.update(body.model_dump(exclude_unset=True)).save()
         return author
 
-    @app.get('/async/{id}', response_model=Author)
+    @app.get('/async/{id}', response_model=Novelist)
     async def awaited(id: int) -> Any:
         async with server.connect_async() as client, rom.AsyncSession(client) as s:
-            return await s.get(Author, id)
+            return await s.get(Novelist, id)
 
     with server.connect() as client:
         rom.util.CONNECTION = client
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_422(web: Any, raw: Any, sent: Any, loc: Any, says: str
 def test_relations_are_ids(web: Any) -> None:
     web.post('/authors', json={'name': 'Ann'})
     assert web.post('/stories', json={'title': 'x', 'author': 1}).json()['author'] == 1
-    with pytest.raises(rom.InvalidColumnValue, match='9: no Author has this id'):
+    with pytest.raises(rom.InvalidColumnValue, match='9: no Novelist has this id'):
         web.post('/stories', json={'title': 'x', 'author': 9})
 
 
@@ -166,24 +166,24 @@ def test_openapi(web: Any) -> None:
     api = web.get('/openapi.json').json()
     schemas = api['components']['schemas']
     assert set(schemas) == {
-        'Story-Input', 'Story-Output', 'AuthorWithoutId', 'PartialAuthor', 'AuthorWithoutSecret',
-        'Author', 'HTTPValidationError', 'ValidationError',
+        'Story-Input', 'Story-Output', 'NovelistWithoutId', 'PartialNovelist', 'NovelistWithoutSecret',
+        'Novelist', 'HTTPValidationError', 'ValidationError',
     }  # fmt: skip
     assert schemas['Story-Input']['required'] == ['title']
     assert schemas['Story-Output']['required'] == ['title', 'id']
     assert schemas['Story-Output']['properties']['id']['readOnly'] is True
     assert schemas['Story-Input']['properties']['words']['default'] == 0
     assert schemas['Story-Input']['properties']['at']['anyOf'][0]['format'] == 'date-time'
-    assert schemas['AuthorWithoutId']['required'] == ['name']
-    assert schemas['AuthorWithoutId']['description'] == 'Who writes.'
-    assert 'required' not in schemas['PartialAuthor']
-    assert set(schemas['AuthorWithoutSecret']['properties']) == {'name', 'born', 'id'}
+    assert schemas['NovelistWithoutId']['required'] == ['name']
+    assert schemas['NovelistWithoutId']['description'] == 'Who writes.'
+    assert 'required' not in schemas['PartialNovelist']
+    assert set(schemas['NovelistWithoutSecret']['properties']) == {'name', 'born', 'id'}
 
     def body(path: str, method: str) -> Any:
         return api['paths'][path][method]['requestBody']['content']['application/json']['schema']
 
     assert body('/stories', 'post') == {'$ref': '#/components/schemas/Story-Input'}
     assert body('/many', 'post')['items'] == {'$ref': '#/components/schemas/Story-Input'}
-    assert body('/authors/{id}', 'patch') == {'$ref': '#/components/schemas/PartialAuthor'}
+    assert body('/authors/{id}', 'patch') == {'$ref': '#/components/schemas/PartialNovelist'}
     found = api['paths']['/stories']['get']['responses']['200']['content']['application/json']
     assert found['schema']['items'] == {'$ref': '#/components/schemas/Story-Output'}
