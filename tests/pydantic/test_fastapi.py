@@ -166,8 +166,8 @@ def test_openapi(web: Any) -> None:
     api = web.get('/openapi.json').json()
     schemas = api['components']['schemas']
     assert set(schemas) == {
-        'Story-Input', 'Story-Output', 'NovelistWithoutId', 'PartialNovelist', 'NovelistWithoutSecret',
-        'Novelist', 'HTTPValidationError', 'ValidationError',
+        'Story-Input', 'Story-Output', 'NovelistWithoutId', 'PartialNovelist',
+        'NovelistWithoutSecret', 'Novelist', 'HTTPValidationError', 'ValidationError',
     }  # fmt: skip
     assert schemas['Story-Input']['required'] == ['title']
     assert schemas['Story-Output']['required'] == ['title', 'id']
