@@ -155,11 +155,11 @@ def test_threads_get_the_same(every: Any) -> None:
 
 def test_a_class_goes_with_its_model() -> None:
     def make() -> Any:
-        class Passing(rom.Model):
+        class Fleeting(rom.Model):
             name = rom.Text()
 
-        made = weakref.ref(Passing.pydantic())
-        rom.MODELS.pop('Passing')
+        made = weakref.ref(Fleeting.pydantic())
+        rom.MODELS.pop('Fleeting')
         return made
 
     made = make()
