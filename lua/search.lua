@@ -268,9 +268,10 @@ local function reply(status, search, position)
     }
 end
 
--- All matches, in any order, for a caller that sorts strings by what the rows hold.
+-- All matches, in any order, for a caller that sorts strings by what the rows hold, and leaves out
+-- what comes before the mark.
 local function reply_unsorted(search)
-    search.sink = new_sink(0, nil)
+    search.sink, search.mark = new_sink(0, nil), false
     WALK.gather(search, {part = search.driver})
     return reply('unsorted', search, nil)
 end

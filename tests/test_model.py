@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import rom
 from rom import ColumnError, InvalidColumnValue, InvalidOperation, MissingColumn, ORMError
-from rom.changes import plan
+from rom.planning import plan
 
 
 def forbidden(*args: Any, **kwargs: Any) -> Any:

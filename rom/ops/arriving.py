@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from rom.changes import Change, plan
+from rom.changes import Change
 from rom.columns import ExpireAt
 from rom.exceptions import DataRaceError, MissingColumn, ORMError
 from rom.ops.ahead import highest_of, put_ahead
 from rom.ops.commit import commit, new_done_key
 from rom.ops.entities import load
 from rom.ops.requests import Operation
+from rom.planning import plan
 from rom.schema import Schema
 
 #: What becomes of a row that is there already: 'update' writes what the newcomer says and leaves

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any, TypeAlias
 
-from rom.changes import Write, pour
+from rom.changes import Write
 from rom.entries import ColumnIndex
 from rom.members import Members
 from rom.ops.stamps import to_begin
+from rom.pouring import pour
 from rom.schema import Schema
 
 # For how long the server remembers a commit, in case it is sent again, in seconds. The client

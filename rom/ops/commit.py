@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rom.changes import Change, plan, present
+from rom.changes import Change, present
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
@@ -19,6 +19,7 @@ from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
+from rom.planning import plan
 from rom.schema import Schema
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.

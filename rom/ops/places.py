@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from rom.changes import entries_in
 from rom.columns import Column
 from rom.exceptions import InvalidColumnValue
 from rom.ops.rows import Row
+from rom.planning import entries_in
 from rom.query.plan import Mark, Order, Place
 from rom.query.strings import index_string
 from rom.schema import Schema

@@ -7,12 +7,12 @@ from typing import Any
 
 import redis
 
-from rom.changes import entries_of
 from rom.columns import Column, PrimaryKey
 from rom.drivers.sync import SyncDriver
 from rom.ops import paging, queries
 from rom.ops.rows import Row
 from rom.ops.searching import BOUNDS, Bounds
+from rom.planning import entries_of
 from rom.query import Query
 from rom.schema import Schema, build
 

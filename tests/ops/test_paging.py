@@ -131,6 +131,22 @@ def test_a_large_group_is_walked_by_the_next_order(store: Store) -> None:
         assert found == expected
 
 
+@pytest.mark.one_server
+def test_few_matches_that_are_sorted_by_strings(store: Store) -> None:
+    """They are sorted here, and some whose id is below the mark's come after it."""
+    rows: dict[int, Values] = {
+        8: {'words': 'A'},
+        9: {'words': 'A', 'price': 0.0},
+        10: {'words': 'A', 'price': 0.0},
+        11: {'words': 'A', 'blob': b'x'},
+    }
+    store.write(rows | {id: {} for id in range(1, 8)}, live=False)
+    query = store.query.startswith(words='A').order_by('blob', 'price')
+    for size in (1, 2, 3):
+        found = [id for page in store.pages(query, size) for id in page]
+        assert found == [11, 9, 10, 8]
+
+
 # --- cursors -------------------------------------------------------------------------------------
 
 QUERY = asked([], ['age', '-name'], None)

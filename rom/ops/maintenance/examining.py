@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rom.changes import entries_in, unique_values
 from rom.encoding.legacy import listed_entries
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
@@ -16,6 +15,7 @@ from rom.ops.maintenance.mending import Surplus, mend, mend_ids, sweep
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command, Operation, Script
 from rom.ops.rows import Row
+from rom.planning import entries_in, unique_values
 from rom.schema import Index, Schema, Unique
 
 # Indexes looked at in one trip, a block of entries each.

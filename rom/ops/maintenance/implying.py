@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rom.changes import RowValues
 from rom.encoding.text import as_text
 from rom.entries import NotingMapping
 from rom.exceptions import CorruptRowError, InvalidColumnValue
 from rom.members import Entries
 from rom.ops.maintenance.finding import Maker
 from rom.ops.rows import Row
+from rom.rowvalues import RowValues
 from rom.schema import Schema, Unique
 
 #: A unique value: the key of its hash, and itself.

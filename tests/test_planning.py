@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rom.changes import Change, Kind, RowValues, Write, entries_of, plan
+from rom.changes import Change, Kind, Write
 from rom.columns import (
     Boolean,
     Column,
@@ -26,6 +26,8 @@ from rom.columns import (
 from rom.encoding.keygens import FULL_TEXT, IDENTITY, IDENTITY_STRING, SIMPLE_CI
 from rom.encoding.legacy import list_entries
 from rom.exceptions import CorruptRowError, InvalidColumnValue
+from rom.planning import entries_of, plan
+from rom.rowvalues import RowValues
 from rom.schema import INDEX_DATA, Schema, build
 
 

@@ -1,0 +1,57 @@
+"""Pouring: the entries of many rows at once, an index at a time, and what changes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from rom.entries import ColumnIndex
+from rom.exceptions import InvalidColumnValue
+from rom.members import Members
+
+
+def pour(
+    indexes: Sequence[ColumnIndex],
+    ids: Sequence[bytes],
+    befores: Sequence[Mapping[str, Any]] | None,
+    afters: Sequence[Mapping[str, Any]],
+    gone: Members,
+    come: Members,
+) -> None:
+    """Add the entries of many rows in the indexes of single columns, an index at a time.
+
+    Args:
+        indexes: whose entries depend on one column alone.
+        ids: the rows' ids, as their members end.
+        befores: the rows' values as they were; None where no row was.
+        afters: as they shall be.
+        gone: gets what goes.
+        come: gets what comes, or comes again with another score.
+
+    Raises:
+        CorruptRowError: an old value does not decode.
+        InvalidColumnValue: a keygen failed.
+    """
+    for index in indexes:
+        source = index.source
+        values = [row[source] for row in afters]
+        if befores is None:
+            index.pour(ids, values, come)
+            continue
+        old, new = _old_members(index, ids, [row[source] for row in befores]), Members()
+        index.pour(ids, values, new)
+        come.take_over(old, new, gone)
+
+
+def _old_members(index: ColumnIndex, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
+    """The entries of old values. Where the keygen of today fails on one, there are none of it."""
+    try:
+        old = Members()
+        index.pour(ids, values, old)
+    except InvalidColumnValue:
+        old = Members()
+        for id, value in zip(ids, values, strict=True):
+            with suppress(InvalidColumnValue):
+                index.pour((id,), (value,), old)
+    return old

@@ -1,0 +1,51 @@
+"""Row values: a row as Python values, each decoded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rom.changes import NOTHING, Raw
+from rom.exceptions import CorruptRowError
+from rom.schema import Schema
+
+
+class RowValues(Mapping[str, Any]):
+    """A row's Python values: those already at hand, the others decoded when they are asked for."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        raw: Raw,
+        known: Mapping[str, Any],
+        lenient: bool,
+        written: Mapping[str, bytes | None] = NOTHING,
+    ) -> None:
+        self._schema = schema
+        self._raw = raw
+        self._known = known
+        self._lenient = lenient
+        self._written = written  # instead of what is in `raw`
+
+    def __getitem__(self, name: str) -> Any:
+        # A relation is its id, old or new, loaded or gone: all that entries may depend on.
+        if name in self._known and name not in self._schema.references:
+            return self._known[name]
+        column = self._schema.columns[name]
+        raw = self._written[name] if name in self._written else self._raw.get(name)
+        if raw is None:
+            return None
+        try:
+            id = self._known.get(self._schema.primary)
+            namespace = self._schema.keys.namespace
+            return column.read_stored(raw, namespace if id is None else f'{namespace}:{id}')
+        except CorruptRowError:
+            if self._lenient:
+                return None
+            raise
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schema.columns)
+
+    def __len__(self) -> int:
+        return len(self._schema.columns)
