@@ -6,23 +6,21 @@
 
 local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
 
--- The values of some fields of a row, false where there is none; nil for a key that holds no row.
-local function read_some(key, fields, first, last)
-    local some = redis.pcall('HMGET', key, unpack(fields, first, last))
-    if not some.err then
-        return some
-    elseif not string.find(some.err, 'WRONGTYPE', 1, true) then
-        error(some.err)
+-- What HMGET said of a row's key, if it holds one.
+local function unless_unreadable(reply)
+    if not reply.err then
+        return reply
+    elseif not string.find(reply.err, 'WRONGTYPE', 1, true) then
+        error(reply.err)
     end
 end
 
-local function read_row(key, fields)
-    if #fields <= MOST_FIELDS then
-        return read_some(key, fields, 1, #fields)
-    end
+-- Of more fields than one command takes.
+local function read_wide_row(key, fields)
     local values = {}
     for first = 1, #fields, MOST_FIELDS do
-        local some = read_some(key, fields, first, math.min(first + MOST_FIELDS - 1, #fields))
+        local last = math.min(first + MOST_FIELDS - 1, #fields)
+        local some = unless_unreadable(redis.pcall('HMGET', key, unpack(fields, first, last)))
         if not some then
             return nil
         end
@@ -33,35 +31,48 @@ local function read_row(key, fields)
     return values
 end
 
--- Whether there are any values in a row, and whether they have a gap.
-local function look_at_row(row, width)
-    local count = 0
-    for position = 1, width do
+-- The values of some fields of a row, false where there is none; nil for a key that holds no row.
+local function read_row(key, fields)
+    if #fields > MOST_FIELDS then
+        return read_wide_row(key, fields)
+    end
+    return unless_unreadable(redis.pcall('HMGET', key, unpack(fields)))
+end
+
+local function has_any(row)
+    for position = 1, #row do
         if row[position] then
-            count = count + 1
+            return true
         end
     end
-    if not row[width] then
-        row[width] = nil
+    return false
+end
+
+local function has_gap(row)
+    for position = 1, #row do
+        if not row[position] then
+            return true
+        end
     end
-    return count > 0, count < #row
+    return false
 end
 
 -- Read rows: the list of the ids that exist, in the order given; the rows, packed; and the list of
 -- the ids whose key holds something other than a row.
 local function read_rows(head, fields, ids)
     local found, rows, unreadable, has_gaps = {}, {}, {}, false
+    local count, width = 0, #fields
     for _, id in ipairs(ids) do
         local key = head .. id
         local row = read_row(key, fields)
         if not row then
             unreadable[#unreadable + 1] = id
         else
-            local has_values, has_gap = look_at_row(row, #fields)
-            if has_values or redis.call('EXISTS', key) == 1 then
-                found[#found + 1] = id
-                rows[#found] = row
-                has_gaps = has_gaps or has_gap
+            row[width] = row[width] or nil  -- false, where there is no value
+            if row[1] or has_any(row) or redis.call('EXISTS', key) == 1 then
+                count = count + 1
+                found[count], rows[count] = id, row
+                has_gaps = has_gaps or has_gap(row)
             end
         end
     end

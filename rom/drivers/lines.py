@@ -1,4 +1,4 @@
-"""Lines: a connection that a thread keeps, for calls that are one command and its reply.
+"""Lines: a connection that a thread keeps, for calls that are one command and its reply, or a few.
 
 The client library takes a connection from its pool for each command, looks whether it is well,
 counts, and gives it back: that takes several times as long as a small command itself. A thread that
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -23,6 +23,11 @@ import redis
 
 #: Of a pool's connections, threads may keep one in so many.
 SHARE: Final = 4
+#: So many commands are sent before the first of them is answered. More would fill the socket, and
+#: we would wait for the server to read on, where we could work on its replies.
+AHEAD: Final = 8
+#: So many bytes a server reads at once (``PROTO_IOBUF_LEN`` in its source).
+READ: Final = 16 * 1024
 
 _EXECUTE: Final = redis.Redis.execute_command
 _BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
@@ -89,11 +94,40 @@ class Line:
             if connection.should_reconnect():
                 connection.disconnect()
 
+    def stream(self, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """Send commands, and read their replies one by one, errors of the server among them.
+
+        Raises:
+            redis.exceptions.RedisError: no connection.
+        """
+        connection, self._is_busy = self._connection, True
+        left, due = [*commands], 0
+        try:
+            while left or due:
+                more, left = left[: AHEAD - due], left[AHEAD - due :]
+                if more:
+                    connection.send_packed_command(connection.pack_commands(more))
+                reply = _reply_or_error(connection)
+                due += len(more) - 1
+                yield reply
+        finally:
+            self._is_busy = False
+            # Who stops listening must not meet the rest when they call the next time.
+            if left or due or connection.should_reconnect():
+                connection.disconnect()
+
     def drop(self) -> None:
         """Give the connection up."""
         with suppress(*_BROKEN):
             self._connection.disconnect()
         self._end()
+
+
+def _reply_or_error(connection: Any) -> Any:
+    try:
+        return connection.read_response(disable_decoding=True)
+    except redis.exceptions.ResponseError as error:
+        return error
 
 
 class _Kept(threading.local):
@@ -118,10 +152,45 @@ def call(client: redis.Redis, args: tuple[Any, ...]) -> Any:
             return line.call(args)
         except _BROKEN:
             # It may have been idle for too long, or the server was restarted.
-            _kept.lines.pop(client.connection_pool, None)
-            line.drop()
+            _give_up(client, line)
     execute: Any = client.execute_command
     return execute(*args, NEVER_DECODE=True)
+
+
+def stream(client: redis.Redis, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+    """What the server answers to commands that are sent at once, as bytes, one by one.
+
+    Errors of the server come in their places. It ends early where there is no line, or it breaks;
+    the rest is for the client to ask again.
+
+    Args:
+        client: whose line is used.
+        commands: whose replies need no conversion, and which change nothing.
+    """
+    line = _line(client)
+    if line is None:
+        return
+    try:
+        yield from line.stream([*_set_apart(commands)])
+    except _BROKEN:
+        _give_up(client, line)
+
+
+def _set_apart(commands: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Calls of scripts, each of which the server answers before it looks at the next.
+
+    It reads so many bytes at once, carries out what they hold, and only then sends the replies. So
+    each call is filled up with what the script does not look at.
+    """
+    *others, last = commands
+    for args in others:
+        yield (*args, b' ' * (READ - len(args[-1]))) if args[0] == 'EVALSHA' else args
+    yield last
+
+
+def _give_up(client: redis.Redis, line: Line) -> None:
+    _kept.lines.pop(client.connection_pool, None)
+    line.drop()
 
 
 def _line(client: redis.Redis) -> Line | None:

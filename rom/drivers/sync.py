@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import redis
@@ -54,7 +55,7 @@ class SyncDriver:
         """Carry out one request; the reply, bytes whatever the client would decode."""
         with own_errors(self.connection):
             if isinstance(request, Pipeline):
-                return self._pipeline(request)
+                return (self._stream if request.one_by_one else self._pipeline)(request)
             if isinstance(request, Script):
                 return self._script(request)
             return self._call(*request.args)
@@ -81,6 +82,25 @@ class SyncDriver:
             assert isinstance(script, Script)
             replies[place] = self._script(script)
         return raise_first_error(replies)
+
+    def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
+        """The replies to what changes nothing, each as soon as it is there."""
+        replies = self._one_by_one(pipeline.requests)
+        for request in pipeline.requests:
+            with own_errors(self.connection):
+                reply = next(replies)
+                if isinstance(request, Script) and is_unknown_script(reply):
+                    reply = self._script(request)
+                raise_first_error([reply])
+            yield reply
+
+    def _one_by_one(self, requests: tuple[Command | Script, ...]) -> Iterator[Any]:
+        told = 0
+        for reply in lines.stream(self.connection, [command_of(request) for request in requests]):
+            told += 1
+            yield reply
+        if told < len(requests):
+            yield from self._send(requests[told:])
 
     def _send(self, requests: tuple[Command | Script, ...]) -> list[Any]:
         with self.connection.pipeline(transaction=False) as pipe:

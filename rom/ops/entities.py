@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from rom.encoding.wire import pack
 from rom.exceptions import ServerError
@@ -11,8 +12,11 @@ from rom.ops.rows import Row, parse_rows, unreadable
 from rom.ops.stamps import to_begin
 from rom.schema import Schema
 
-# Rows in one call of the script: some milliseconds of the server's time.
-PAGE = 1000
+# Rows in one call of the script: a millisecond of the server's time, and some at most. More calls
+# of fewer rows would let us work on the first rows sooner, and take longer in all.
+SMALLEST_PAGE = 250
+LARGEST_PAGE = 1000
+PAGES = 8
 
 
 def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[Row | None]:
@@ -40,24 +44,30 @@ def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[R
     return Row(id, stored) if stored else None
 
 
-def load(schema: Schema, ids: Sequence[int], with_expired: bool = False) -> Operation[list[Row]]:
-    """The rows that exist of these ids, in the order asked; in pages of PAGE, in one trip.
+def load(
+    schema: Schema,
+    ids: Sequence[int],
+    with_expired: bool = False,
+    make: Callable[[list[Row]], list[Any]] = list,
+) -> Operation[list[Any]]:
+    """The rows that exist of these ids, in the order asked; in pages, in one trip.
 
     Args:
         schema: the model's.
         ids: the entities'.
         with_expired: rows that have expired come, too.
+        make: what becomes of the rows of a page, while the server reads the next.
+
+    Raises:
+        CorruptRowError: a key holds something other than a row; it carries what became of others.
     """
     asked = [b'%d' % id for id in ids]
-    return (
-        yield from _load(
-            schema,
-            tuple(
-                _script(schema, {'ids': asked[start : start + PAGE]}, with_expired)
-                for start in range(0, len(asked), PAGE)
-            ),
-        )
+    page = min(max(len(asked) // PAGES, SMALLEST_PAGE), LARGEST_PAGE)
+    scripts = tuple(
+        _script(schema, {'ids': asked[start : start + page]}, with_expired)
+        for start in range(0, len(asked), page)
     )
+    return (yield from _load(schema, scripts, make))
 
 
 def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
@@ -68,7 +78,7 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     if not values:
         return []
     script = _script(schema, {'unique': key, 'values': values}, False)
-    return (yield from _load(schema, (script,)))
+    return (yield from _load(schema, (script,), list))
 
 
 def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:
@@ -78,21 +88,23 @@ def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> S
     return Script('load', schema.keys.counter, pack(request))
 
 
-def _load(schema: Schema, scripts: tuple[Script, ...]) -> Operation[list[Row]]:
+def _load(
+    schema: Schema, scripts: tuple[Script, ...], make: Callable[[list[Row]], list[Any]]
+) -> Operation[list[Any]]:
     if len(scripts) == 1:
         replies = [(yield scripts[0])]
     else:
-        replies = yield Pipeline(scripts)
-    rows: list[Row] = []
+        replies = yield Pipeline(scripts, one_by_one=True)
+    made: list[Any] = []
     broken: list[bytes] = []
     for found, packed, unreadable_ids in replies:
-        rows += parse_rows(schema, found, packed)
+        made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
     if broken:
         error = unreadable(schema, broken[0])
-        error.entities = list(rows)
+        error.entities = made
         raise error
-    return rows
+    return made
 
 
 def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:

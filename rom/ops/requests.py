@@ -44,9 +44,16 @@ class Pipeline(NamedTuple):
     """Several requests in one trip. The reply is the list of their replies.
 
     No transaction: what must be atomic is one script. The first error is raised, after all ran.
+
+    Attributes:
+        requests: in the order in which they are carried out.
+        one_by_one: the replies may come as an iterator, each as soon as the server has it, so that
+            one can be worked on while the server is at the next. An error then comes in its place.
+            For what changes nothing.
     """
 
     requests: tuple[Command | Script, ...]
+    one_by_one: bool = False
 
 
 Request: TypeAlias = Command | Script | Pipeline

@@ -9,6 +9,7 @@ import uuid
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rom.exceptions import (
@@ -62,11 +63,12 @@ class Reading(Known):
         known: dict[int, Any] = {id: self._find(model, id) for id in ids}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
-            rows = yield from self._rows(model, entities.load(model._schema, missing))
-            adopted = self._adopt_all(model, rows)
+            make = partial(self._adopt_each, model)
+            adopted: list[M] = yield On(model, entities.load(model._schema, missing, make=make))
+            _put_together(adopted)
             if len(adopted) == len(ids):
                 return adopted  # each was asked for once, and none was known
-            known |= {row.id: entity for row, entity in zip(rows, adopted, strict=True)}
+            known |= {id: entity for entity in adopted if (id := entity.id) is not None}
         return [entity for id in ids if (entity := known[id]) is not None]
 
     def _get_by(self, model: type[M], /, **value: Any) -> Work[Any]:
@@ -225,12 +227,12 @@ class Reading(Known):
             self._identity.add_loaded(key, entity)
         return entity  # type: ignore[no-any-return]
 
+    def _adopt_each(self, model: type[M], rows: Iterable[Row]) -> list[M]:
+        return [self._adopt(model, row) for row in rows]
+
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
-        found = [self._adopt(model, row) for row in rows]
-        if model._schema.relations and len(found) > 1:
-            batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
-            for entity in found:
-                entity._batch = batch
+        found = self._adopt_each(model, rows)
+        _put_together(found)
         return found
 
     def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
@@ -254,6 +256,14 @@ class Reading(Known):
 
     def _refresh_all(self, force: bool = False) -> Work[None]:
         yield from self._refresh(*(e for e in self._identity if not e._new), force=force)
+
+
+def _put_together(found: Sequence[Model]) -> None:
+    """Entities that were found together load their relations together."""
+    if len(found) > 1 and found[0]._schema.relations:
+        batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
+        for entity in found:
+            entity._batch = batch
 
 
 def _as_id(model: type[Model], id: Any) -> int:

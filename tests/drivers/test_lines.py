@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 import weakref
 from typing import Any
 
@@ -15,8 +16,8 @@ from redis.retry import Retry
 
 from rom.drivers import lines
 from rom.drivers.sync import SyncDriver
-from rom.exceptions import ServerUnavailable
-from rom.ops.requests import Command
+from rom.exceptions import ServerError, ServerUnavailable
+from rom.ops.requests import Command, Pipeline
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
 
@@ -257,3 +258,93 @@ def test_a_closed_client_can_be_used_again(client: redis.Redis, raw: redis.Redis
     assert ask(client) == b'x'
     client.connection_pool.reset()
     assert ask(client) == b'x'
+
+
+# Several replies, one by one.
+
+
+def streamed(client: redis.Redis, *keys: str) -> Any:
+    pipeline = Pipeline(tuple(Command('GET', key) for key in keys), one_by_one=True)
+    return SyncDriver(client).perform(pipeline)
+
+
+def test_replies_come_one_by_one(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.mset({'a': 'x', 'c': 'z'})
+    assert [*streamed(client, 'a', 'b', 'c')] == [b'x', None, b'z']
+    assert in_use(client) == 1
+    assert ask(client) == b'x'
+
+
+def test_the_server_answers_one_call_before_it_looks_at_the_next(
+    client: redis.Redis, raw: redis.Redis
+) -> None:
+    """Or the first reply would come when the last is ready, and nothing could be done meanwhile."""
+    begun_then_slow = client.script_load(
+        "local begun = redis.call('TIME') "
+        'local n = 0 for i = 1, 3000000 do n = n + i end '
+        'return begun[1] * 1000000 + begun[2]'
+    )
+    ask(client)
+
+    def comes_before_the_last_begins() -> bool:
+        calls = [('EVALSHA', begun_then_slow, 1, 'a', b'request')] * lines.AHEAD
+        replies = lines.stream(client, calls)
+        next(replies)
+        first_came = time.time() * 1_000_000  # this machine's clock, as is the server's
+        *_, last_begun = replies
+        return bool(first_came < last_begun)
+
+    # A busy machine may keep us from looking; but if the server does not do so, it never comes.
+    assert any(comes_before_the_last_begins() for _ in range(5))
+
+
+def test_of_many_commands_few_are_sent_ahead(client: redis.Redis, raw: redis.Redis) -> None:
+    keys = [f'key-{number}' for number in range(5 * lines.AHEAD + 3)]
+    raw.mset({key: key for key in keys})
+    assert [*streamed(client, *keys)] == [key.encode() for key in keys]
+    assert in_use(client) == 1
+
+
+def test_who_stops_listening_does_not_meet_the_rest(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.mset({'a': 'x', 'b': 'y'})
+    replies = streamed(client, 'a', 'a', 'a')
+    assert next(replies) == b'x'
+    assert ask(client, 'b') == b'y'  # by another connection
+    del replies
+    gc.collect()
+    assert ask(client, 'b') == b'y'
+    assert [*streamed(client, 'b', 'a')] == [b'y', b'x']
+
+
+def test_an_error_comes_in_its_place(client: redis.Redis, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    raw.lpush('list', 'x')
+    replies = streamed(client, 'a', 'list', 'a')
+    assert next(replies) == b'x'
+    with pytest.raises(ServerError, match='WRONGTYPE'):
+        next(replies)
+    assert ask(client) == b'x'
+
+
+def test_where_the_line_breaks_the_rest_is_asked_for_again(
+    server: Server, raw: redis.Redis
+) -> None:
+    raw.mset({'a': 'x', 'b': 'y', 'c': 'z'})
+    with Proxy(server.socket) as proxy, redis.Redis(unix_socket_path=proxy.socket) as client:
+        ask(client)
+        seen = []
+
+        def is_second(command: tuple[bytes, ...]) -> bool:
+            seen.append(command)
+            return len(seen) == 2
+
+        proxy.cut_after_request(is_second)
+        assert [*streamed(client, 'a', 'b', 'c')] == [b'x', b'y', b'z']
+        assert proxy.cuts['after'] == 1
+
+
+def test_a_client_without_a_line_sends_them_in_its_own_way(server: Server) -> None:
+    with redis.Redis(unix_socket_path=server.socket, retry=Retry(NoBackoff(), 0)) as client:
+        client.mset({'a': 'x', 'b': 'y'})
+        assert [*streamed(client, 'a', 'b')] == [b'x', b'y']
+        assert in_use(client) == 0

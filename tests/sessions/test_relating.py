@@ -9,6 +9,7 @@ import redis
 import rom
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.sync import SyncDriver
+from rom.ops.entities import SMALLEST_PAGE
 from tests.support.implied import assert_consistent, rows_of
 from tests.support.proxy import Proxy
 from tests.support.servers import Server, dump
@@ -122,13 +123,13 @@ def test_one_trip_as_the_server_counts_it(server: Server) -> None:
 
         async def story() -> None:
             async with world.session() as s:
-                await library(s, books=1000, authors=1000)
+                await library(s, books=SMALLEST_PAGE, authors=SMALLEST_PAGE)
                 books = await s.all(RelatedBook.query)
                 books[0].author.name  # the script is known to the server from now on
                 s.rollback()
                 books = await s.all(RelatedBook.query)
                 before = proxy.requests.copy()
-                assert len({book.author.name for book in books}) == 1000
+                assert len({book.author.name for book in books}) == SMALLEST_PAGE
                 assert dict(proxy.requests - before) == {'EVALSHA': 1}
 
         world.run(story())
