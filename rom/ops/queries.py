@@ -11,7 +11,6 @@ sorted, by what their rows hold.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from rom.encoding.wire import pack
@@ -26,7 +25,7 @@ from rom.query.plan import Order
 R = TypeVar('R')
 
 # Of a row of which only the id is wanted, more may come in one trip.
-IDS_BOUNDS = replace(BOUNDS, page=10_000)
+IDS_BOUNDS = BOUNDS._replace(page=10_000)
 # So many times more results are looked at, as long as the rows of those before are gone.
 _MORE = 4
 # Ids in one call that stores them.
@@ -54,9 +53,10 @@ def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row
     """
     rows: list[Row] = []
     broken: list[bytes] = []
-    cursor: Cursor | None = None
-    while cursor is None or not cursor.is_done:
-        cursor, answer = yield from _go_on(query, cursor, bounds, None)
+    asking = Search(query, bounds, orders_for(query))
+    cursor = asking.begin()
+    while not cursor.is_done:
+        answer = yield from _go_on(asking, cursor, None)
         rows += answer.rows
         broken += answer.broken
     return _unless_broken(query, rows, broken), cursor.need != 0
@@ -77,14 +77,15 @@ def block(
     Raises:
         CorruptRowError: as for `search`.
     """
-    bounds = replace(bounds, page=size)
+    asking = Search(query, bounds._replace(page=size), orders_for(query))
+    cursor = cursor or asking.begin()
     rows: Sequence[Row] = ()
     broken: Sequence[bytes] = ()
-    while not rows and not broken and not (cursor is not None and cursor.is_done):
-        cursor, answer = yield from _go_on(query, cursor, bounds, size)
+    while not rows and not broken and not cursor.is_done:
+        answer = yield from _go_on(asking, cursor, size)
         rows, broken = answer.rows, answer.broken
     found = _unless_broken(query, list(rows), broken)
-    return found, None if cursor is None or cursor.is_done else cursor
+    return found, None if cursor.is_done else cursor
 
 
 def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
@@ -204,27 +205,21 @@ def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) 
     return rows
 
 
-def _go_on(
-    query: Query[Any], cursor: Cursor | None, bounds: Bounds, size: int | None
-) -> Operation[tuple[Cursor, Answer]]:
+def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
     """The next rows of a search: at most `size`, or as many as are known to come."""
-    asking = Search(query, bounds, orders_for(query))
-    if cursor is None:
-        cursor = asking.begin()
-        if cursor.need == 0:
-            return cursor, Answer(b'ok')
-        if asking.is_for_us:
-            return cursor, (yield from _sort_here(asking, cursor, None, size))
     if cursor.ids:
-        return cursor, (yield from _load_next(asking, cursor, size))
+        return (yield from _load_next(asking, cursor, size))
+    if asking.is_for_us:
+        return (yield from _sort_here(asking, cursor, None, size))
     answer = yield from asking.ask(cursor, 'rows')
     if answer.status == b'ok':
         cursor.ids = list(answer.further)
-        return cursor, answer
-    matches = answer if answer.status == b'unsorted' else None
-    if answer.status == b'no order':
-        asking = Search(query, bounds, tuple(without_index(order) for order in asking.orders))
-    return cursor, (yield from _sort_here(asking, cursor, matches, size))
+        return answer
+    if answer.status == b'unsorted':
+        return (yield from _sort_here(asking, cursor, answer, size))
+    orders = tuple(without_index(order) for order in asking.orders)
+    asking = Search(asking.query, asking.bounds, orders)
+    return (yield from _sort_here(asking, cursor, None, size))
 
 
 def without_index(order: Order) -> Order:
@@ -266,7 +261,7 @@ def _sort_here(
         cursor.need -= len(cursor.ids)
     cursor.known = {b'%d' % row.id: row for row in matches.rows}
     first = yield from _load_next(asking, cursor, size)
-    return replace(first, broken=[*matches.broken, *others.broken, *first.broken])
+    return first._replace(broken=[*matches.broken, *others.broken, *first.broken])
 
 
 def _all_matches(asking: Search) -> Operation[Answer]:

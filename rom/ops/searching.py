@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack, unpack
@@ -14,15 +13,14 @@ from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
-from rom.query.plan import All, Order, StartsWith
+from rom.query.plan import All, Order
 from rom.schema import Schema
 
 if TYPE_CHECKING:
     from rom.query.tallies import Tally
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """How much one call of a script may do.
 
     Attributes:
@@ -43,8 +41,13 @@ BOUNDS = Bounds()
 # Pages of rows in one trip.
 _PAGES = 20
 
+# The parts of `lua/search.lua` that are not those of filters.
+_ORDERS = frozenset(('orders',))
+_STRING_ORDERS = frozenset(('orders', 'strings'))
+_EXPIRY = frozenset(('expiry', 'trees'))
+_TALLY = frozenset(('tally',))
 
-@dataclass(slots=True)
+
 class Cursor:
     """Where a search has got to.
 
@@ -58,12 +61,15 @@ class Cursor:
         seen: the ids of all matches so far, where one may be found twice; else None.
     """
 
-    position: bytes | None = b''
-    skip: int = 0
-    need: int | None = None
-    ids: list[bytes] = field(default_factory=list)
-    known: dict[bytes, Row] = field(default_factory=dict)
-    seen: set[bytes] | None = None
+    __slots__ = ('ids', 'known', 'need', 'position', 'seen', 'skip')
+
+    def __init__(self, skip: int, need: int | None, may_repeat: bool) -> None:
+        self.position: bytes | None = b''
+        self.skip = skip
+        self.need = need
+        self.ids: list[bytes] = []
+        self.known: dict[bytes, Row] = {}
+        self.seen: set[bytes] | None = set() if may_repeat else None
 
     @property
     def is_done(self) -> bool:
@@ -71,8 +77,7 @@ class Cursor:
         return not self.ids and (self.position is None or self.need == 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a call brought.
 
     Attributes:
@@ -89,7 +94,7 @@ class Answer:
     rows: Sequence[Row] = ()
     further: Sequence[bytes] = ()
     broken: Sequence[bytes] = ()
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # and no method of tuples
     tally: Sequence[Any] = ()
 
 
@@ -110,17 +115,20 @@ class Search:
         orders: tuple[Order, ...] = (),
         tally: Tally | None = None,
     ) -> None:
-        self.schema: Schema = query.schema
-        self.asked = query.asked
-        self.where = All(query.asked.where.flat())
+        schema, asked = query.schema, query.asked
+        self.query = query
+        self.schema = schema
+        self.asked = asked
+        self.where = All(asked.where.flat())
         self.bounds = bounds
         self.orders = orders
         self.tally = tally
         #: The results are sorted here.
-        self.is_for_us = is_for_us(self.schema, orders)
-        selection = query.selection
-        names = self.schema.names if selection is None else selection.columns
-        if self.asked.mark is not None or any(order.may_need_rows for order in orders):
+        self.is_for_us = is_for_us(schema, orders)
+        #: The column that leaves entities out.
+        self.expiry = None if asked.with_expired else schema.expiry
+        names = schema.names if asked.selection is None else asked.selection.columns
+        if asked.mark is not None or any(order.may_need_rows for order in orders):
             names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
 
@@ -139,11 +147,7 @@ class Search:
 
     def begin(self) -> Cursor:
         """A cursor at the beginning."""
-        asked = self.asked
-        repeats = any(
-            isinstance(node, StartsWith) and node.whole is None for node in self.where.nodes
-        )
-        return Cursor(skip=asked.offset, need=asked.count, seen=set() if repeats else None)
+        return Cursor(self.asked.offset, self.asked.count, self.where.may_repeat)
 
     def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
         """Go on with a search; moves the cursor.
@@ -156,8 +160,8 @@ class Search:
             CorruptRowError: a key that should be an index is none.
             QueryError: the ids are too many to be listed.
         """
-        request = self._request(cursor, want)
-        status, *rest = yield from self._call(request, self._parts(want))
+        script = self._script('search', self._request(cursor, want), self._parts(want))
+        status, *rest = self._checked((yield script))
         if status == b'no order':
             return Answer(status)
         position, skipped, count, ids, found, broken, further = rest
@@ -180,67 +184,64 @@ class Search:
             CorruptRowError: a key that should be an index is none.
         """
         request = {**self._request(cursor, want), 'tell': 'plan'}
-        status, *rest = yield from self._call(request, self._parts(want) | {'plan'})
+        script = self._script('search', request, self._parts(want) | {'plan'})
+        status, *rest = self._checked((yield script))
         return None if status == b'no order' else unpack(rest[0])
 
-    def _call(self, request: dict[str, Any], parts: frozenset[str]) -> Operation[list[Any]]:
-        reply: list[Any] = yield Script('search', self.schema.keys.counter, pack(request), parts)
+    def _checked(self, reply: list[Any]) -> list[Any]:
         if reply[0] in _ERRORS:
             raise _ERRORS[reply[0]](self.schema, reply[1])
         return reply
 
     def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
-        keys, bounds, need = self.schema.keys, self.bounds, cursor.need
-        if need is not None and cursor.seen:
-            need += len(cursor.seen)
-        return {
+        """The script's map. What is not said there costs nothing, on either side."""
+        schema, bounds = self.schema, self.bounds
+        keys = schema.keys
+        request = {
             'head': keys.head,
             # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
-            'live': keys.live_draft if self.schema.keep_index_data else keys.live,
+            'live': keys.live_draft if schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.where.as_map(),
-            'expiry': None if self._expiry is None else keys.scores(self._expiry),
-            **self._sorting(),
             'skip': cursor.skip,
-            'need': need,
             'want': want,
-            'fields': self._fields,
-            'tally': self.tally and self.tally.as_map(alone=cursor.seen is not None),
             'page': bounds.page,
             'small': bounds.small,
             'budget': bounds.budget,
-            'chunk': bounds.chunk,
-            'position': cursor.position or None,
         }
+        if want == 'rows':
+            request['fields'] = self._fields
+        elif want == 'tally' and self.tally is not None:
+            request['tally'] = self.tally.as_map(alone=cursor.seen is not None)
+        if self.expiry is not None:
+            request['expiry'] = keys.scores(self.expiry)
+        if not self.is_for_us:
+            self._add_sorting(request)
+        if cursor.need is not None:
+            request['need'] = cursor.need + len(cursor.seen or ())
+        if bounds.chunk is not None:
+            request['chunk'] = bounds.chunk
+        if cursor.position:
+            request['position'] = cursor.position
+        return request
 
-    @property
-    def _expiry(self) -> str | None:
-        """The column that leaves entities out."""
-        return None if self.asked.with_expired else self.schema.expiry
+    def _add_sorting(self, request: dict[str, Any]) -> None:
+        """What the script sorts by, and from where on."""
+        orders, mark = self.orders, self.asked.mark
+        if orders:
+            request['orders'] = [order.as_map() for order in orders]
+        if mark is not None and len(mark.places) == len(orders):
+            request['mark'] = mark_as_map(self.schema, orders, mark)
 
     def _parts(self, want: str) -> frozenset[str]:
         """The parts of the script that this takes."""
         parts = self.where.needs
         if self.orders and not self.is_for_us:
-            parts |= {'orders', 'strings'} if self._is_by_strings else {'orders'}
-        if self._expiry is not None:
-            parts |= {'expiry', 'trees'}
-        return parts | {'tally'} if want == 'tally' else parts
-
-    @property
-    def _is_by_strings(self) -> bool:
-        return any(order.kind == 'text' for order in self.orders)
-
-    def _sorting(self) -> dict[str, Any]:
-        """What the script sorts by, and from where on."""
-        orders, mark = self.orders, self.asked.mark
-        if self.is_for_us:
-            return {'orders': None, 'mark': None}
-        is_begun = mark is not None and len(mark.places) == len(orders)
-        return {
-            'orders': [order.as_map() for order in orders] or None,
-            'mark': mark_as_map(self.schema, orders, mark) if mark and is_begun else None,
-        }
+            is_by_strings = 'text' in [order.kind for order in self.orders]
+            parts |= _STRING_ORDERS if is_by_strings else _ORDERS
+        if self.expiry is not None:
+            parts |= _EXPIRY
+        return parts | _TALLY if want == 'tally' else parts
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
         """Read rows by id, in pages, many in one trip.
@@ -252,8 +253,8 @@ class Search:
         names = names or self.names
         fields = [as_bytes(name) for name in names]
         request: dict[str, Any] = {'fields': fields}
-        if self._expiry is not None:
-            request['expiry'] = as_bytes(self._expiry)
+        if self.expiry is not None:
+            request['expiry'] = as_bytes(self.expiry)
         rows: list[Row] = []
         broken: list[bytes] = []
         replies = yield from self._in_pages('load', ids, request)
@@ -283,8 +284,10 @@ class Search:
             )
         return replies
 
-    def _script(self, name: str, request: dict[str, Any]) -> Script:
-        return Script(name, self.schema.keys.counter, pack(request))
+    def _script(
+        self, name: str, request: dict[str, Any], parts: frozenset[str] | None = None
+    ) -> Script:
+        return Script(name, self.schema.keys.counter, pack(request), parts)
 
 
 def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
@@ -298,7 +301,7 @@ def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
     rows, further = rows[:kept], further[: max(kept - len(rows), 0)]
     seen.update(b'%d' % row.id for row in rows)
     seen.update(further)
-    return replace(answer, rows=rows, further=further, count=count - surplus)
+    return answer._replace(rows=rows, further=further, count=count - surplus)
 
 
 def _too_many_ids(schema: Schema, last: bytes) -> QueryError:

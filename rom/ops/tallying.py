@@ -8,7 +8,6 @@ several calls might find an id again, only ids come, and are tallied when they a
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any, Literal
 
 from rom.ops.queries import first_row
@@ -20,7 +19,7 @@ from rom.query.builder import Query
 from rom.query.tallies import Tally, adding, by_extreme, counting
 
 # A value takes the server one or two microseconds; a call looks at candidates, too.
-TALLY_BOUNDS = replace(BOUNDS, page=5500, small=20_000, budget=5000)
+TALLY_BOUNDS = BOUNDS._replace(page=5500, small=20_000, budget=5000)
 
 
 def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:

@@ -9,7 +9,6 @@ writer was faster, nothing is written, and all begins again with a new search.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Final
 
 from rom.changes import Change
@@ -39,10 +38,10 @@ def seen_rows(query: Query[Any], bounds: Bounds) -> Bounds:
 
     Of many rows fewer may be looked at in a call, for each that matches is read as well.
     """
-    bounds = replace(bounds, page=_ALL)
+    bounds = bounds._replace(page=_ALL)
     if query.asked.count is not None and query.asked.count <= _FEW:
         return bounds
-    return replace(bounds, small=min(bounds.small, 5 * _FEW), budget=min(bounds.budget, 2 * _FEW))
+    return bounds._replace(small=min(bounds.small, 5 * _FEW), budget=min(bounds.budget, 2 * _FEW))
 
 
 def change_of(assignments: Assignments, row: Row) -> Change:

@@ -98,10 +98,12 @@ def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:
     Strings that sort what an earlier order leaves are those of the rows. In the index they are
     lower-cased, or bytes, as the column says.
     """
-    return any(order.kind == 'stored' for order in orders) or any(
-        order.kind == 'text' and _differs_in_index(schema.columns[order.column])
-        for order in orders[1:]
-    )
+    for place, order in enumerate(orders):
+        if order.kind == 'stored':
+            return True
+        if place and order.kind == 'text' and _differs_in_index(schema.columns[order.column]):
+            return True
+    return False
 
 
 def _differs_in_index(column: Column[object]) -> bool:

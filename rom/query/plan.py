@@ -177,11 +177,16 @@ class All(NamedTuple):
 
     @property
     def needs(self) -> frozenset[str]:
-        return NOTHING.union(*(node.needs for node in self.flat()))
+        return NOTHING.union(*[node.needs for node in self.flat()])
+
+    @property
+    def may_repeat(self) -> bool:
+        """One entity may be found several times, by each of its strings."""
+        return None in [node.whole for node in self.flat() if isinstance(node, StartsWith)]
 
     def flat(self) -> tuple[Node, ...]:
         """The nodes, those of nested `All` in the place of these; one of one is that one."""
-        if not any(map(_is_nested, self.nodes)):
+        if _NESTED.isdisjoint(map(type, self.nodes)):
             return self.nodes
         parts = (_flat(node) for node in self.nodes)
         return tuple(node for part in parts for node in part)
@@ -252,8 +257,7 @@ class Near(NamedTuple):
         return frozenset(('near',))
 
 
-def _is_nested(node: Node) -> bool:
-    return isinstance(node, (All, AnyOf))
+_NESTED: Final[frozenset[type]] = frozenset((All, AnyOf))
 
 
 def _flat(node: Node) -> tuple[Node, ...]:

@@ -14,11 +14,12 @@ itself. What it knew before stays known, and is still found.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rom.model import Model
+    from rom.ops.rows import Row
 
 
 _null_by_default = False
@@ -76,10 +77,27 @@ class IdentityMap:
             self.unsaved.pop(id(entity), None)
             self.known[key] = entity
 
-    def add_loaded(self, key: str, entity: Model) -> None:
-        """Know an entity that was loaded just now, and that nobody knows, by its row's key."""
-        if not self.is_null:
-            self.known[key] = entity
+    def adopt(self, model: type[Model], rows: Iterable[Row], session: object) -> list[Model]:
+        """The entities of rows that were loaded: those that are known, or new objects.
+
+        Args:
+            model: whose rows they are.
+            rows: in the order wanted.
+            session: the one that gets to know the new ones, unless this is a null session.
+        """
+        known, namespace, make = self.known, model._namespace, model._from_row
+        find = self.find if self._released else known.get
+        is_null = self.is_null
+        found = []
+        for id, stored in rows:
+            key = f'{namespace}:{id}'
+            entity = find(key)
+            if entity is None:
+                entity = make(id, stored, session)
+                if not is_null:
+                    known[key] = entity
+            found.append(entity)
+        return found
 
     @property
     def wknown(self) -> weakref.WeakValueDictionary[str, Model]:

@@ -202,7 +202,8 @@ class Reading(Known):
         if query.selection is not None:
             return queries.selected(query, rows)
         found: list[Any] = self._adopt_all(query.model, rows)
-        yield from self._follow(found, query.asked.loads)
+        if query.asked.loads:
+            yield from self._follow(found, query.asked.loads)
         return found
 
     def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
@@ -219,16 +220,12 @@ class Reading(Known):
 
     def _adopt(self, model: type[M], row: Row) -> M:
         """The entity of a row: the one that is known, or a new object."""
-        key = f'{model._namespace}:{row.id}'
-        entity: Any = self._identity.find(key)
-        if entity is None:
-            entity = model._from_row(row.id, row.stored)
-            entity._session = self
-            self._identity.add_loaded(key, entity)
-        return entity  # type: ignore[no-any-return]
+        [entity] = self._adopt_each(model, (row,))
+        return entity
 
     def _adopt_each(self, model: type[M], rows: Iterable[Row]) -> list[M]:
-        return [self._adopt(model, row) for row in rows]
+        found: list[Any] = self._identity.adopt(model, rows, self)
+        return found
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
         found = self._adopt_each(model, rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pytest
@@ -202,5 +201,5 @@ def test_huge_ids(
         clause.holds,
         order,
         None,
-        replace(bounds, small=50_000),
+        bounds._replace(small=50_000),
     )

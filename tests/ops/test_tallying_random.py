@@ -5,7 +5,6 @@ from __future__ import annotations
 import decimal
 import math
 from collections import Counter
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -215,7 +214,7 @@ def test_numbers(
     store.write(rows)
 
     def ask(operation: Any, name: str) -> Any:
-        return store.driver.run(operation(store.query, name, replace(bounds, page=3)))
+        return store.driver.run(operation(store.query, name, bounds._replace(page=3)))
 
     assert ask(tallying.total, 'whole') == sum(whole)
     if whole:
