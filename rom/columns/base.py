@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
 
 from rom.columns.arithmetic import Computable
@@ -144,7 +145,7 @@ class Column(Comparable, Computable, Generic[T]):
         """The column whose value is indexed."""
         return self.name
 
-    @property
+    @cached_property
     def traits(self) -> Any:
         """What is known of the column's keygen."""
         return traits(self.keygen)

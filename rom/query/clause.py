@@ -44,9 +44,11 @@ class Clause:
 
     def need_index(self, *options: str) -> None:
         """Raise unless the column has one of these kinds of index."""
-        if not any(getattr(self.column, option) for option in options):
-            wanted = ' or '.join(f'{option}=True' for option in options)
-            self.wrong(f'the column has no such index; declare it with {wanted}')
+        for option in options:
+            if getattr(self.column, option):
+                return
+        wanted = ' or '.join(f'{option}=True' for option in options)
+        self.wrong(f'the column has no such index; declare it with {wanted}')
 
     @property
     def numbers_key(self) -> bytes:

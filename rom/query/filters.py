@@ -18,6 +18,7 @@ from rom.columns import Boolean, Integer, PrimaryKey
 from rom.encoding.keygens import TRAITS
 from rom.encoding.scores import nearest_double, write_score
 from rom.encoding.text import as_bytes
+from rom.entries import Word
 from rom.exceptions import InvalidColumnValue
 from rom.query.clause import Clause, asked_word
 from rom.query.plan import All, AnyOf, Exact, InRange, InSet, Node
@@ -93,28 +94,27 @@ def _words(clause: Clause, value: Any) -> Node:
     asked = asked_word(clause, value) if column.is_string else column.check(value)
     found = column.keygen(asked) if column.keygen else None
     words = tuple(found or ())
-    is_whole = len(words) == 1 and not column.traits.splits
-    nodes = tuple(
-        InSet(
-            clause.schema.keys.word(clause.name, word),
-            Said(clause.name, '=', value) if is_whole else Said(clause.name, 'word', word),
-        )
-        for word in words
-    )
-    return All(nodes) if nodes else AnyOf()
+    if len(words) == 1 and not column.traits.splits:
+        return _has_word(clause, words[0], Said(clause.name, '=', value))
+    nodes = [_has_word(clause, word, Said(clause.name, 'word', word)) for word in words]
+    return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
+
+
+def _has_word(clause: Clause, word: Word, said: Said) -> InSet:
+    return InSet(clause.schema.keys.word(clause.name, word), said)
 
 
 def _truth(clause: Clause, value: Any) -> Node:
     if value is None or isinstance(value, tuple):
         clause.wrong('a Boolean is True or False', value)
     truth = bool(value)
-    return InSet(clause.schema.keys.word(clause.name, str(truth)), Said(clause.name, '=', truth))
+    return _has_word(clause, str(truth), Said(clause.name, '=', truth))
 
 
 def _anything(clause: Clause, value: Any) -> Node:
     if isinstance(value, (str, bytes)):
         word = asked_word(clause, value)
-        return InSet(clause.schema.keys.word(clause.name, word), Said(clause.name, '=', value))
+        return _has_word(clause, word, Said(clause.name, '=', value))
     return _numbers(clause, value)
 
 

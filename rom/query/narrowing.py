@@ -5,7 +5,7 @@ Everything wrong is found here, when a clause is added, so that a query that exi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from rom.columns.expressions import Expression
@@ -56,9 +56,10 @@ class Narrowing(Generic[R_co]):
         return type(self)(self.model, self.asked._replace(**changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
-        return self._also(tuple(means(self.schema, name, value) for name, value in clauses.items()))
+        schema = self.schema
+        return self._also([means(schema, name, value) for name, value in clauses.items()])
 
-    def _also(self, nodes: tuple[Node, ...]) -> Self:
+    def _also(self, nodes: Sequence[Node]) -> Self:
         if not self.asked.with_expired:
             warn_of_expired(self.schema, nodes)
         return self._with(where=All((*self.asked.where.nodes, *nodes)))
@@ -108,7 +109,7 @@ class Narrowing(Generic[R_co]):
 
             User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
         """
-        return self._also(tuple(planned(self.schema, expression) for expression in expressions))
+        return self._also([planned(self.schema, expression) for expression in expressions])
 
     def startswith(self, **clauses: str | bytes) -> Self:
         """Those whose columns begin like this: a word of it, or the whole, as the keygen says.

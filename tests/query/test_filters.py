@@ -69,8 +69,9 @@ def word(column: str, text: str | bytes) -> InSet:
     return InSet(MODEL._schema.keys.word(column, text))
 
 
-def words(column: str, *texts: str | bytes) -> All:
-    return All(tuple(word(column, text) for text in texts))
+def words(column: str, *texts: str | bytes) -> Node:
+    nodes = tuple(word(column, text) for text in texts)
+    return All(nodes) if len(nodes) > 1 else nodes[0]
 
 
 def between(column: str, low: float | None, high: float | None) -> InRange:

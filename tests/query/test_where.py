@@ -92,7 +92,7 @@ OPEN = float('inf')
         (C['moment'] >= dt.datetime(1970, 1, 2), number('moment', 86400, OPEN)),
         (C['own'] > 1, number('own', math.nextafter(1, 2), OPEN)),
         (C['own'] == 'word', InSet(b'Thing:own:word:idx')),
-        (LABEL == 'a', All((InSet(b'Thing:label:a:idx'),))),
+        (LABEL == 'a', InSet(b'Thing:label:a:idx')),
         (C['flag'] == False, InSet(b'Thing:flag:False:idx')),  # noqa: E712
         (C['words'] == 'a b', All((InSet(b'Thing:words:a:idx'), InSet(b'Thing:words:b:idx')))),
         (AGE.is_none(), Not(number('age', -INF, OPEN))),
@@ -121,7 +121,7 @@ def test_strings_are_those_of_the_methods(method: str) -> None:
 
 
 def test_they_are_put_together_and_mixed_with_filters() -> None:
-    a, b = number('age', 1, 1), All((InSet(b'Thing:label:x:idx'),))
+    a, b = number('age', 1, 1), InSet(b'Thing:label:x:idx')
     assert node((AGE == 1) & (LABEL == 'x')) == All((a, b))
     assert node((AGE == 1) | ~(LABEL == 'x')) == AnyOf((a, Not(b)))
     assert QUERY.filter(label='x').where(AGE == 1, LABEL == 'x').asked.where == All((b, a, b))
