@@ -55,11 +55,10 @@ class Entity:
         self._attempt = None
 
     @classmethod
-    def _from_row(cls, id: int, stored: dict[str, bytes], session: Any = None) -> Self:
+    def _from_row(cls, id: int, stored: dict[str, bytes]) -> Self:
         """An entity that was loaded. Its values are decoded when they are first read."""
         entity = cls.__new__(cls)
         entity._begin(id, stored)
-        entity._session = session
         return entity
 
     # Hooks, for programs to define. What happens in those before a write may stop it, or change the

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from rom.query.plan import All, Mark, Order
+from rom.query.plan import All, Mark, Node, Order
 from rom.query.selection import Selection
 
 EVERYTHING = All()
@@ -32,6 +33,10 @@ class Asked(NamedTuple):
     loads: tuple[str, ...] = ()
     with_expired: bool = False
     mark: Mark | None = None
+
+    def also(self, nodes: Iterable[Node]) -> Asked:
+        """The same, of which these hold as well."""
+        return Asked(All((*self.where.nodes, *nodes)), *self[1:])
 
 
 NOTHING_SAID = Asked()

@@ -135,13 +135,11 @@ def _numbers(clause: Clause, value: Any) -> Node:
             f'this one has {len(value)}. For any of several values, pass a list',
             value,
         )
-    low, high = (None if bound is None else _number(clause, bound) for bound in value)
-    scores = (
-        _EVERYTHING[0] if low is None else low[0],
-        _EVERYTHING[1] if high is None else high[0],
-    )
+    low, high = value
+    (lowest, first) = (_EVERYTHING[0], None) if low is None else _number(clause, low)
+    (highest, last) = (_EVERYTHING[1], None) if high is None else _number(clause, high)
     said = Said(clause.name, 'between', _as_said(clause, value))
-    return _range(clause, scores, (low and low[1], high and high[1]), said)
+    return _range(clause, (lowest, highest), (first, last), said)
 
 
 def _as_said(clause: Clause, value: Any) -> Any:

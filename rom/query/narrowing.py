@@ -15,7 +15,7 @@ from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
 from rom.query.orders import all_ordered
-from rom.query.plan import All, Mark, Node
+from rom.query.plan import Mark, Node
 from rom.query.selection import Factory, Selection, as_dicts
 from rom.query.strings import alike, ending, not_ending, not_starting, starting
 from rom.schema import Schema
@@ -62,7 +62,7 @@ class Narrowing(Generic[R_co]):
     def _also(self, nodes: Sequence[Node]) -> Self:
         if not self.asked.with_expired:
             warn_of_expired(self.schema, nodes)
-        return self._with(where=All((*self.asked.where.nodes, *nodes)))
+        return type(self)(self.model, self.asked.also(nodes))
 
     def filter(self, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
@@ -227,7 +227,7 @@ class Narrowing(Generic[R_co]):
         from rom.query.near import nearby
 
         node = nearby(self.schema, name, lon, lat, radius, unit, count)
-        return self._with(where=All((*self.asked.where.nodes, node)))
+        return type(self)(self.model, self.asked.also((node,)))
 
     def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.

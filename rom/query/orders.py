@@ -28,13 +28,13 @@ def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
     Warns:
         UserWarning: a text column whose index does not sort.
     """
-    found = tuple(ordered(schema, name) for name in asked)
+    found = [ordered(schema, name) for name in asked]
     names = [order.column for order in found]
     if not names or len(set(names)) < len(names):
         shown = ', '.join(map(repr, asked))
         what = 'names a column twice' if names else "takes the names of columns, as in 'age'"
         raise QueryError(f'{schema.name}.query.order_by({shown}): {what}')
-    return found
+    return tuple(found)
 
 
 def ordered(schema: Schema, asked: object) -> Order:

@@ -93,7 +93,8 @@ class IdentityMap:
             key = f'{namespace}:{id}'
             entity = find(key)
             if entity is None:
-                entity = make(id, stored, session)
+                entity = make(id, stored)
+                entity._session = session
                 if not is_null:
                     known[key] = entity
             found.append(entity)

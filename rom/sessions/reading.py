@@ -113,7 +113,7 @@ class Reading(Known):
 
     def _all(self, query: Query[R]) -> Work[list[R]]:
         model: type[Any] = query.model
-        rows = yield from self._rows(model, queries.search(query))
+        rows, _ = yield from self._rows(model, queries.find(query))
         return (yield from self._results(query, rows))
 
     def _first(self, query: Query[R]) -> Work[R | None]:
