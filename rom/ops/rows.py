@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from rom.encoding.wire import unpack_list
@@ -29,14 +30,14 @@ def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]
 
 def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
     """Pair ids with their rows, of these columns each."""
-    return [Row(int(id), row) for id, row in zip(ids, unpack_rows(names, packed), strict=True)]
+    return list(map(Row, map(int, ids), unpack_rows(names, packed)))
 
 
 def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
     """The columns that rows have, of these, as `lua/lib/rows.lua` packs them."""
     has_gaps, rows = unpack_list(packed)
     # Each lacks its last value, where there is none.
-    found = [dict(zip(names, values, strict=False)) for values in rows]
+    found = [dict(pairs) for pairs in map(zip, repeat(names), rows)]
     if has_gaps:
         return [{name: raw for name, raw in row.items() if raw is not False} for row in found]
     return found
