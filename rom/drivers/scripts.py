@@ -1,22 +1,25 @@
 """The Lua scripts: found, put together, and known by their digest.
 
 A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, once in a script, however often
-it is asked for; `-- @include lib/x if y` does so where the caller asks for the part `y`. Redis
-knows a script by its SHA1 digest; a server that has forgotten it, or never knew it, says NOSCRIPT,
-and the driver loads it and repeats just that call.
+it is asked for; `-- @include lib/x if y` does so where the caller asks for the part `y`. Such a
+line may be indented: then what it brings in is part of the function around it, made when that is
+called, and known only there; so another function may bring it in again. Redis knows a script by
+its SHA1 digest; a server that has forgotten it, or never knew it, says NOSCRIPT, and the driver
+loads it and repeats just that call.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple
 
-_INCLUDE = re.compile(r'^-- @include (\S+)(?: if (\S+))?$', re.MULTILINE)
+_INCLUDE = re.compile(r'( *)-- @include (\S+)(?: if (\S+))?$')
 
 
 class Loaded(NamedTuple):
@@ -58,22 +61,36 @@ def source(name: str, parts: frozenset[str] | None = None) -> str:
         name: the script's.
         parts: of what it includes on condition, only this; None: all.
     """
-    included: set[str] = set()
+    return ''.join(_lines(name, parts, set()))
 
-    def text_of(path: str) -> str:
-        place = folder()
-        for part in f'{path}.lua'.split('/'):
-            place = place / part
-        return _INCLUDE.sub(include, place.read_text('utf-8'))
 
-    def include(line: re.Match[str]) -> str:
-        path, part = line[1], line[2]
-        if path in included or (part and parts is not None and part not in parts):
-            return ''
-        included.add(path)
-        return text_of(path)
+def _lines(path: str, parts: frozenset[str] | None, known: set[str]) -> Iterator[str]:
+    """A file's lines; `known` is what was brought in before, in the same place or around it."""
+    room: set[str] | None = None
+    for line in _read(path).splitlines(keepends=True):
+        include = _INCLUDE.match(line)
+        if include is None:
+            yield line
+            if line[0] not in ' \n':
+                room = None
+            continue
+        indent, path, part = include.groups()
+        if indent and room is None:
+            room = set(known)
+        place = room if indent and room is not None else known
+        if path in place or (part and parts is not None and part not in parts):
+            continue
+        place.add(path)
+        for inner in _lines(path, parts, place):
+            yield inner if inner == '\n' else indent + inner
 
-    return text_of(name)
+
+@cache
+def _read(path: str) -> str:
+    place = folder()
+    for part in f'{path}.lua'.split('/'):
+        place = place / part
+    return place.read_text('utf-8')
 
 
 @cache
