@@ -6,23 +6,14 @@
 
 local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
 
--- What HMGET said of a row's key, if it holds one.
-local function unless_unreadable(reply)
-    if not reply.err then
-        return reply
-    elseif not string.find(reply.err, 'WRONGTYPE', 1, true) then
-        error(reply.err)
-    end
-end
-
--- Of more fields than one command takes.
+-- The values of so many fields that it takes several commands; or the error of one.
 local function read_wide_row(key, fields)
     local values = {}
     for first = 1, #fields, MOST_FIELDS do
         local last = math.min(first + MOST_FIELDS - 1, #fields)
-        local some = unless_unreadable(redis.pcall('HMGET', key, unpack(fields, first, last)))
-        if not some then
-            return nil
+        local some = redis.pcall('HMGET', key, unpack(fields, first, last))
+        if some.err then
+            return some
         end
         for position = 1, #some do
             values[first + position - 1] = some[position]
@@ -33,10 +24,13 @@ end
 
 -- The values of some fields of a row, false where there is none; nil for a key that holds no row.
 local function read_row(key, fields)
-    if #fields > MOST_FIELDS then
-        return read_wide_row(key, fields)
+    local row = #fields > MOST_FIELDS and read_wide_row(key, fields)
+        or redis.pcall('HMGET', key, unpack(fields))
+    if not row.err then
+        return row
+    elseif not string.find(row.err, 'WRONGTYPE', 1, true) then
+        error(row.err)
     end
-    return unless_unreadable(redis.pcall('HMGET', key, unpack(fields)))
 end
 
 local function has_any(row)
