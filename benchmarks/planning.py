@@ -43,7 +43,7 @@ BY_THE_LARGEST: Changes = {
 }
 BY_THE_SET: Changes = {'return strings or best, strings': 'return best or strings, strings'}
 LOOKED_AT: Changes = {
-    'search.only_count and not request.position and count_at_once(search)': 'false'
+    "request.want == 'count' and not request.position and count_at_once(search)": 'false'
 }
 
 

@@ -15,8 +15,8 @@
 
 -- @include lib/ask
 -- @include lib/expiry
+-- @include lib/ranks
 -- @include lib/rows
--- @include lib/walks
 
 local request = cmsgpack.unpack(ARGV[1])
 

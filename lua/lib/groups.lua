@@ -10,6 +10,7 @@
 
 -- @include lib/lists
 -- @include lib/numbers
+-- @include lib/scores
 
 local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
 

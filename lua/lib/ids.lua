@@ -1,9 +1,7 @@
--- All ids of a model, in order, some at a time.
---
--- Where there is a bitmap of the live ids, it is walked. Data that rom 1.x wrote has none: there,
--- every number up to the counter may be an id, and `model.last` is set instead of `model.bytes`.
+-- All ids of a model, in order, some at a time: those of the bitmap; or, where there is none, every
+-- number up to the counter, which may be an id.
 
--- @include lib/ask
+-- @include lib/model
 
 local MOST_IDS = 4294967296   -- of which a bitmap can keep account; to try more takes for ever
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
@@ -23,40 +21,6 @@ local BITS = setmetatable({}, {
         return set
     end,
 })
-
--- What is known of a model's ids: `bytes` is the size of the bitmap; `last` the counter, if there
--- is no bitmap; `span` how many ids there are, or may be.
-local KNOWN = {}
-
-function KNOWN.bytes(model)
-    local bytes = ask('STRLEN', model.live)
-    return bytes > 0 and bytes
-end
-
-function KNOWN.last(model)
-    return not model.bytes and (tonumber(ask('GET', model.counter) or '0') or 0)
-end
-
-function KNOWN.span(model)
-    return model.last or ask('BITCOUNT', model.live)
-end
-
--- It is found out when it is first asked for: many a search never asks.
-local WHEN_ASKED = {
-    __index = function(model, name)
-        local find = KNOWN[name]
-        model[name] = find and find(model)
-        return model[name]
-    end,
-}
-
-local function open_model(head, live, counter)
-    return setmetatable({head = head, live = live, counter = counter}, WHEN_ASKED)
-end
-
-local function write_id(number)
-    return string.format('%.0f', number)
-end
 
 local function refuse_too_many(model)
     if model.last > MOST_IDS then

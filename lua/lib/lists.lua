@@ -44,11 +44,3 @@ local function ask_each(command, key, ids)
     end
     return answers
 end
-
-local function reversed(list)
-    local turned = {}
-    for position = #list, 1, -1 do
-        turned[#turned + 1] = list[position]
-    end
-    return turned
-end

@@ -4,7 +4,8 @@
 -- near    key, lon, lat, radius, unit, count             of the places, at most `count`
 
 -- @include lib/filters
--- @include lib/walks
+-- @include lib/lists
+-- @include lib/planner
 
 -- The ids of the nearest places; a place whose entity is gone, or has expired, is none.
 local function nearest(model, node, count)
@@ -21,6 +22,8 @@ local function nearest(model, node, count)
     end)
     return model.unexpired and keep(model, model.unexpired, there) or there, #found
 end
+
+COLLECTABLE.near = true
 
 -- No index says how many there are: they are found here, once.
 function SIZE.near(model, node)
@@ -55,11 +58,4 @@ function BEGIN.near(search)
             return {mode = 'near', part = index}
         end
     end
-end
-
--- All matches, in the order of their distance.
-function WALK.near(search, position)
-    local part = search.parts[position.part]
-    note_looked(search, part.size)
-    pour(search.sink, keep_all(search, part.ids, {[part] = true}), search.only_count)
 end

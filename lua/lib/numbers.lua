@@ -1,16 +1,9 @@
 -- Numbers and strings that Lua itself does not compare right: integers past 2^53, ids among them,
 -- and bytes, which Lua's `<` compares by the server's locale.
 
--- @include lib/lists
-
-local INFINITE = {inf = math.huge, ['-inf'] = -math.huge, ['+inf'] = math.huge}
 local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for several integers
 local EXACT_DIGITS = 15           -- so many digits always fit into a double
 local BLOCK = 64
-
-local function to_score(text)
-    return INFINITE[text] or tonumber(text)
-end
 
 -- -1, 0 or 1, as strings of bytes compare.
 local function compare_bytes(a, b)
@@ -42,44 +35,61 @@ local function compare_integers(a, b)
     return a_is_negative and -order or order
 end
 
--- Sort ids as numbers, and leave out repeated ones.
-local function sorted_ids(ids)
-    local numbers, sorted = {}, {}
+-- Sort ids as numbers, and leave out repeated ones: of any length.
+local function sorted_as_digits(ids)
+    local sorted, single = {}, {}
     for position, id in ipairs(ids) do
-        numbers[position] = #id <= EXACT_DIGITS and tonumber(id) or nil
-        if not numbers[position] then
-            numbers = nil
-            break
-        end
+        sorted[position] = id
     end
-    if numbers then
-        table.sort(numbers)
-        for _, number in ipairs(numbers) do
-            sorted[#sorted + 1] = string.format('%.0f', number)
-        end
-    else
-        for position, id in ipairs(ids) do
-            sorted[position] = id
-        end
-        table.sort(sorted, function(a, b) return compare_integers(a, b) < 0 end)
-    end
-    local single, last = {}, nil
+    table.sort(sorted, function(a, b) return compare_integers(a, b) < 0 end)
     for _, id in ipairs(sorted) do
-        if id ~= last then
+        if id ~= single[#single] then
             single[#single + 1] = id
-            last = id
         end
     end
     return single
 end
 
--- Ids by nothing but themselves.
-local function by_id(ids, reverse, mark)
-    local sorted = sorted_ids(ids)
-    if mark then
-        sorted = those(sorted, function(id)
-            return compare_integers(id, mark.id) * (reverse and -1 or 1) > 0
-        end)
+-- The same, for as long as doubles can tell the ids apart. Often they are sorted already.
+local function sorted_ids(ids)
+    local numbers, last, is_sorted = {}, -math.huge, true
+    for position, id in ipairs(ids) do
+        local number = #id <= EXACT_DIGITS and tonumber(id)
+        if not number then
+            return sorted_as_digits(ids)
+        end
+        is_sorted = is_sorted and number > last
+        numbers[position], last = number, number
     end
-    return reverse and reversed(sorted) or sorted
+    if is_sorted then
+        return ids
+    end
+    table.sort(numbers)
+    local single = {}
+    last = nil
+    for _, number in ipairs(numbers) do
+        if number ~= last then
+            single[#single + 1] = string.format('%.0f', number)
+            last = number
+        end
+    end
+    return single
+end
+
+-- Ids by nothing but themselves; those after the mark, if there is one.
+local function by_id(ids, reverse, mark)
+    local sorted, chosen = sorted_ids(ids), {}
+    if not (reverse or mark) then
+        return sorted
+    end
+    local first, last, step = 1, #sorted, 1
+    if reverse then
+        first, last, step = last, first, -1
+    end
+    for place = first, last, step do
+        if not mark or compare_integers(sorted[place], mark.id) * step > 0 then
+            chosen[#chosen + 1] = sorted[place]
+        end
+    end
+    return chosen
 end

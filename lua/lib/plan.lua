@@ -43,7 +43,7 @@ local function add_way(plan, search)
 end
 
 function STORY.plan()
-    if not has_its_orders() then
+    if request.orders and not exist(request.orders) then
         return {'no order'}
     end
     local search = open_search()

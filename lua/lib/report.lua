@@ -22,25 +22,18 @@ local function add_step(steps, mode, looked)
     if steps[#steps - 1] == mode then
         steps[#steps] = steps[#steps] + looked
     else
-        append(steps, {mode, looked})
+        steps[#steps + 1] = mode
+        steps[#steps + 1] = looked
     end
 end
 
 -- Walks begin others, for large groups: only the outermost is a step.
 local function watch(steps)
-    local is_within = false
-    for mode, go in pairs(WALK) do
-        WALK[mode] = function(search, position)
-            if is_within then
-                return go(search, position)
-            end
-            is_within = true
-            local before = search.pace.looked
-            local following = go(search, position)
-            add_step(steps, mode, search.pace.looked - before)
-            is_within = false
-            return following
-        end
+    take_step = function(step, search, position)
+        local mode, before = position.mode, search.pace.looked
+        local following = step(search, position)
+        add_step(steps, mode, search.pace.looked - before)
+        return following
     end
 end
 

@@ -1,0 +1,32 @@
+-- All matches gathered at once.
+
+-- @include lib/matches
+-- @include lib/seen
+
+local MOST_SETS = 1000  -- in one command
+
+-- What several sets have in common is for the server to find.
+local function gather_sets(search)
+    local keys, known = {}, {}
+    for _, part in ipairs(search.parts) do
+        if part.kind == 'set' and #keys < MOST_SETS then
+            keys[#keys + 1] = part.key
+            known[part] = true
+        end
+    end
+    return keep_all(search, ask('SINTER', unpack(keys)), known)
+end
+
+-- All matches at once, by way of one part; each once, in any order.
+local function gather(search, driver)
+    local part = search.parts[driver]
+    note_looked(search, part.size)
+    if part.kind == 'set' then
+        return gather_sets(search)
+    end
+    local ids = COLLECT[part.kind](search.model, part)
+    if part.kind ~= 'range' then
+        ids = not_seen(search, ids)
+    end
+    return keep_all(search, ids, {[part] = true})
+end

@@ -1,0 +1,59 @@
+-- What a search is, what it looks for and where its matches go.
+--
+-- A search is {model, parts, pace, sink, seen, ...}, and what the request says: `parts` are the
+-- filters, of which all must hold; of `pace`, `chunk` is how many candidates are looked at next,
+-- and `looked` how many were. What the mark is, lib/groups says.
+
+-- @include lib/filters
+
+-- The sink leaves out the first `skip` ids, takes up to `need`, and then is full.
+local function new_sink(asked)
+    return {
+        skip = asked.skip,
+        need = asked.need or math.huge,
+        only_counts = asked.want == 'count',
+        skipped = 0,
+        count = 0,
+        ids = {},
+    }
+end
+
+local function is_full(sink)
+    return sink.count >= sink.need
+end
+
+local function pour(sink, ids)
+    if is_full(sink) then
+        return
+    end
+    local left_out = math.min(sink.skip - sink.skipped, #ids)
+    local taken = math.min(sink.need - sink.count, #ids - left_out)
+    if not sink.only_counts then
+        for place = 1, taken do
+            sink.ids[sink.count + place] = ids[left_out + place]
+        end
+    end
+    sink.skipped, sink.count = sink.skipped + left_out, sink.count + taken
+end
+
+local function note_looked(search, count)
+    search.pace.looked = search.pace.looked + count
+end
+
+-- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
+-- anyway.
+local function keep_all(search, ids, known)
+    local unknown = {}
+    for _, part in ipairs(search.parts) do
+        if not (known and known[part]) then
+            unknown[#unknown + 1] = part
+        end
+    end
+    if #unknown > 1 then
+        table.sort(unknown, function(a, b) return a.size < b.size end)
+    end
+    for _, part in ipairs(unknown) do
+        ids = keep(search.model, part, ids)
+    end
+    return ids
+end

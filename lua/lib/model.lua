@@ -1,0 +1,28 @@
+-- A model: what its rows' keys begin with, and what is known of its ids.
+--
+-- Where there is a bitmap of the live ids, `bytes` is its size. Data that rom 1.x wrote has none:
+-- there, every number up to the counter may be an id, and that is `last`. `span` is how many ids
+-- there are, or may be.
+
+-- @include lib/ask
+
+-- It is found out when it is first asked for: many a search never asks.
+local function find_out(model, name)
+    if name == 'span' then
+        model.span = model.last or ask('BITCOUNT', model.live)
+    else
+        local bytes = ask('STRLEN', model.live)
+        model.bytes = bytes > 0 and bytes
+        model.last = not model.bytes and (tonumber(ask('GET', model.counter) or '0') or 0)
+    end
+    return rawget(model, name)
+end
+
+local function open_model(head, live, counter)
+    local model = {head = head, live = live, counter = counter}
+    return setmetatable(model, {__index = find_out})
+end
+
+local function write_id(number)
+    return string.format('%.0f', number)
+end

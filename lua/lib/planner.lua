@@ -1,0 +1,82 @@
+-- How a search goes about it: by which filter it finds candidates, and whether it walks or gathers.
+--
+-- All of it goes by the sizes of the filters, as if each were independent of the others.
+
+-- @include lib/matches
+
+local SPARSE = 16           -- rather gather one id of so many than walk through all
+local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
+local GATHER_GAIN = 2       -- looking at an id in a walk, against gathering sets
+
+-- Where a search of some kind begins.
+local BEGIN = {}
+
+-- The part to find candidates by: the smallest. But what strings an id has, no row may tell, and
+-- then all ids of a range of strings are gathered anyway; so such a range goes first.
+local function choose_driver(search)
+    local strings, best
+    for index, part in ipairs(search.parts) do
+        if part.kind == 'lex' and not part.field then
+            if not strings or part.size > search.parts[strings].size then
+                strings = index
+            end
+        elseif part.collectable and not (best and search.parts[best].size <= part.size) then
+            best = index
+        end
+    end
+    return strings or best, strings
+end
+
+-- Which share of all ids the filters have, `known` aside, if each were independent of the others.
+local function share_of(search, known)
+    local share = 1
+    for index, part in ipairs(search.parts) do
+        if index ~= known then
+            share = share * math.min(1, part.size / math.max(search.model.span, 1))
+        end
+    end
+    return share
+end
+
+-- How many of so many candidates have to be looked at until there are enough matches.
+local function length_of_walk(search, candidates, known)
+    return math.min(candidates, search.wanted / share_of(search, known))
+end
+
+-- The same of a walk from this position: along the order's index, a filter's, or all ids. Also says
+-- which filter holds for all candidates.
+local function estimate(search, position)
+    local order, part = search.order, position.mode == 'index' and search.parts[position.part]
+    if order then
+        return length_of_walk(search, order.stop - order.first, order.part), order.part
+    elseif part then
+        return length_of_walk(search, part.size, position.part), position.part
+    end
+    return length_of_walk(search, search.model.span)
+end
+
+-- Where to begin without an order; and how far to walk before gathering all matches after all.
+local function begin_unsorted(search)
+    local driver = search.driver
+    local part = driver and search.parts[driver]
+    local along_ids = {mode = 'ids', from = search.mark and search.mark.id}
+    if not part then
+        return along_ids
+    elseif (part.kind == 'range' or part.kind == 'lex') and not search.mark then
+        return {mode = 'index', part = driver}
+    elseif search.unnumbered then
+        return {mode = 'gather', part = driver}
+    end
+    local is_small = part.size <= search.small
+    if is_small and part.size <= search.wanted * GATHER_GAIN then
+        return {mode = 'gather', part = driver}  -- a walk looks at as many as are wanted, at least
+    end
+    local span = search.model.span
+    local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
+    if not is_small and not is_sparse then
+        return along_ids
+    elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
+        return along_ids, part.size
+    end
+    return {mode = 'gather', part = driver}
+end

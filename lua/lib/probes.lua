@@ -1,0 +1,36 @@
+-- Probing: of a list of ids, those that a filter has. The table KEEP of lib/filters.
+
+-- @include lib/lists
+-- @include lib/scores
+
+function KEEP.set(_, node, ids)
+    local is_member = ask_each('SMISMEMBER', node.key, ids)
+    return those(ids, function(_, position) return is_member[position] == 1 end)
+end
+
+local function open_exact()
+    -- @include lib/exact
+    return is_exactly_within
+end
+
+function KEEP.range(model, node, ids)
+    local scores, kept = ask_each('ZMSCORE', node.key, ids), {}
+    local lowest, highest = node.lowest, node.highest
+    local is_exactly_within = node.exact and open_exact()
+    for position, id in ipairs(ids) do
+        local score = scores[position] and to_score(scores[position])
+        if score and score >= lowest and score <= highest
+            and (not is_exactly_within or is_exactly_within(model, node, id, score)) then
+            kept[#kept + 1] = id
+        end
+    end
+    return kept
+end
+
+-- Ids that are walked through are those of the bitmap; without one, it is the row that tells.
+function KEEP.all(model, _, ids)
+    if model.bytes then
+        return ids
+    end
+    return those(ids, function(id) return redis.call('EXISTS', model.head .. id) == 1 end)
+end

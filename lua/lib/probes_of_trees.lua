@@ -1,0 +1,35 @@
+-- Probing filters made of other filters: see lib/trees.
+
+-- @include lib/lists
+-- @include lib/known
+
+KEEP['and'] = function(model, node, ids)
+    for _, part in ipairs(node.nodes) do
+        ids = keep(model, part, ids)
+    end
+    return ids
+end
+
+-- Of few ids each part is asked; of many, it is less work to collect all ids of the parts.
+KEEP['or'] = function(model, node, ids)
+    if node.known or node.collectable and node.size < #ids * #node.nodes then
+        local known = ids_known(model, node)
+        return those(ids, function(id) return known[id] end)
+    end
+    local is_in, rest = {}, ids
+    for _, part in ipairs(node.nodes) do
+        for _, id in ipairs(keep(model, part, rest)) do
+            is_in[id] = true
+        end
+        rest = those(rest, function(id) return not is_in[id] end)
+    end
+    return those(ids, function(id) return is_in[id] end)
+end
+
+KEEP['not'] = function(model, node, ids)
+    local is_in = {}
+    for _, id in ipairs(keep(model, node.node, ids)) do
+        is_in[id] = true
+    end
+    return those(ids, function(id) return not is_in[id] end)
+end

@@ -1,0 +1,18 @@
+-- Both kinds of range stand between two ranks of a sorted set.
+
+-- @include lib/ask
+
+-- The ids of some members that are there, by kind.
+local IDS_OF = {}
+
+function IDS_OF.range(model, node, members)
+    return node.exact and keep(model, node, members) or members
+end
+
+-- @include lib/ids_of_strings if strings
+
+-- The ids between two ranks, and the last member looked at.
+local function ids_between(model, node, first, stop)
+    local members = ask('ZRANGE', node.key, first, stop - 1)
+    return IDS_OF[node.kind](model, node, members), members[#members]
+end

@@ -1,0 +1,7 @@
+-- Scores, as Redis writes them.
+
+local INFINITE = {inf = math.huge, ['-inf'] = -math.huge, ['+inf'] = math.huge}
+
+local function to_score(text)
+    return INFINITE[text] or tonumber(text)
+end

@@ -1,0 +1,126 @@
+-- The walk along the index of an order: see lib/sorting.
+
+-- @include lib/groups
+-- @include lib/lists
+-- @include lib/members if strings
+
+-- The name of the group of the first or the last member. Members of kind 'score' come with scores.
+local function name_of_group(order, members, is_first)
+    if #members == 0 then
+        return nil
+    elseif order.kind == 'text' then
+        return head_of(members[is_first and 1 or #members])
+    end
+    return members[is_first and 2 or #members]
+end
+
+local function read_members(order, first, stop)
+    if first >= stop then
+        return {}
+    elseif order.kind == 'text' then
+        return ask('ZRANGE', order.key, first, stop - 1)
+    end
+    return ask('ZRANGE', order.key, first, stop - 1, 'WITHSCORES')
+end
+
+-- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
+local function is_too_large(search, first, stop, group)
+    local size = stop - first
+    if size < search.pace.chunk or not is_by_id(search.order, to_score(group)) then
+        return false
+    end
+    local sink, span = search.sink, search.model.span
+    local wanted = sink.need - sink.count + sink.skip - sink.skipped
+    local walk = math.min(1, wanted / size) * span
+    return walk < 2 * size or size >= search.budget and walk < 4 * size
+end
+
+-- The members of the next groups, all of them whole, and the rank that follows in the order asked
+-- for; or the name of one group that is too large.
+local function next_members(search, rank)
+    local order, chunk = search.order, next_chunk(search)
+    local reverse = order.reverse
+    local first = reverse and math.max(rank - chunk, order.first) or rank
+    local stop = reverse and rank or math.min(rank + chunk, order.stop)
+    if first >= stop then
+        return {}, rank
+    end
+    local members = read_members(order, first, stop)
+    local group = name_of_group(order, members, reverse)
+    local group_first, group_stop = ranks_of_group(order, group)
+    if is_too_large(search, group_first, group_stop, group) then
+        if reverse and group_stop >= rank or not reverse and group_first <= rank then
+            return nil, nil, group
+        elseif reverse then
+            return read_members(order, group_stop, rank), group_stop
+        end
+        return read_members(order, rank, group_first), group_first
+    elseif reverse then
+        local all = read_members(order, group_first, first)
+        append(all, members)
+        return all, group_first
+    end
+    append(members, read_members(order, stop, group_stop))
+    return members, group_stop
+end
+
+-- The members that match, as entries. A filter on the same index is not asked again, but for what
+-- its bounds do not say.
+local MATCHING = {}
+
+function MATCHING.score(search, members)
+    local order, ids, entries, at = search.order, {}, {}, 1
+    for position = 1, #members, 2 do
+        ids[#ids + 1] = members[position]
+    end
+    local bound = order.part and search.parts[order.part]
+    ids = keep_all(search, ids, bound and not bound.exact and {[bound] = true})
+    for position, id in ipairs(ids) do
+        while members[at] ~= id do
+            at = at + 2
+        end
+        entries[position] = {id = id, by = to_score(members[at + 1])}
+    end
+    return entries
+end
+
+-- Members with one head are in the order of the index, which is not that of values with a NUL.
+function MATCHING.text(search, members)
+    local order, ids, value_of, has_nul = search.order, {}, {}, false
+    local bound = order.part and search.parts[order.part]
+    for _, member in ipairs(members) do
+        local value, id = value_and_id(member)
+        if id and (not bound or is_value_within(bound, value)) then
+            ids[#ids + 1] = id
+            value_of[id] = value
+            has_nul = has_nul or string.find(value, '%z')
+        end
+    end
+    local entries = {}
+    for position, id in ipairs(keep_all(search, ids, bound and {[bound] = true})) do
+        entries[position] = {id = id, by = value_of[id]}
+    end
+    return has_nul and sort_entries(entries, compare_bytes) or entries
+end
+
+local function rank_at(order, group)
+    local first, stop = ranks_of_group(order, group)
+    return order.reverse and stop or first
+end
+
+-- Along the order's index.
+local function walk_order(search, position)
+    local order = search.order
+    local rank = position.rank
+        or position.past and rank_past(order, position.past)
+        or position.from and rank_at(order, position.from)
+        or (order.reverse and order.stop or order.first)
+    local members, upto, group = next_members(search, rank)
+    if group then
+        return {mode = 'group', group = group}
+    end
+    note_looked(search, math.abs(upto - rank))
+    local entries = MATCHING[order.kind](search, members)
+    pour(search.sink, sorted_entries(search, search.level, entries, search.mark))
+    return after_group(search, upto, name_of_group(order, members, order.reverse))
+end

@@ -1,0 +1,39 @@
+-- The walk through what an order's index lacks.
+
+-- @include lib/gathering
+-- @include lib/groups
+-- @include lib/inner
+-- @include lib/lists
+
+-- The kind `lacking` of lib/filters: the ids that an order's index lacks.
+function SIZE.lacking(model)
+    return model.span
+end
+
+function KEEP.lacking(model, node, ids)
+    local order = node.order
+    if order.kind == 'text' then
+        return those(ids, function(id)
+            local value = value_in_row(model, id, order.field)
+            return not value or value == ''
+        end)
+    end
+    local scores = ask_each('ZMSCORE', order.key, ids)
+    return those(ids, function(_, position) return not scores[position] end)
+end
+
+-- Along the next order, or the ids, for what matches and has no value in the order's index.
+local function walk_tail(search, position)
+    local driver = search.driver
+    local has_mark = search.mark and not search.mark.places[search.level]
+    local part = {kind = 'lacking', order = search.order}
+    local inner = inner_search(search, part, has_mark)
+    if driver and not position.inner and search.parts[driver].size <= search.small then
+        local ids = KEEP.lacking(search.model, part, gather(search, driver))
+        pour(search.sink, sorted_beyond(search, search.level, ids, inner.mark, false))
+        return nil
+    end
+    local step = position.inner or begin_inner(inner, false)
+    local following = WALK[step.mode](inner, step)
+    return following and {mode = 'tail', inner = following}
+end
