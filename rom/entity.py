@@ -8,7 +8,9 @@ their difference.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
@@ -19,6 +21,11 @@ from rom.schema import Schema
 
 if TYPE_CHECKING:
     from typing import Self
+
+# What most entities have: nothing of the kind. They share it, for Python's collector of garbage
+# counts every dict and every set that is made, and walks over all there are when they are many.
+_NONE: Mapping[str, Any] = MappingProxyType({})
+_UNCHANGED: frozenset[str] = frozenset()
 
 
 class Entity:
@@ -32,30 +39,31 @@ class Entity:
     _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]
-    _stored: dict[str, bytes]
-    _seen: dict[str, bytes]
-    _related: dict[str, list[Any]]  # what a OneToMany listed
+    # These are replaced, and never changed: entities may share them.
+    _stored: Mapping[str, bytes]
+    _seen: Mapping[str, bytes]
+    _related: Mapping[str, list[Any]]  # what a OneToMany listed
+    _changed: frozenset[str]
+
     _batch: Sequence[weakref.ref[Any]] = ()  # those that were loaded with it
-    _changed: set[str]
     _id: int | None
     _new: bool
     _deleted: bool
     _attempt: tuple[Change, bytes] | None  # whose answer was lost; and the key of its note
-    _session: Any  # the Session or AsyncSession that knows it
+    _session: Any = None  # the Session or AsyncSession that knows it
 
-    def _begin(self, id: int | None, stored: dict[str, bytes]) -> None:
+    def _begin(self, id: int | None, stored: Mapping[str, bytes] = _NONE) -> None:
         self._values = {}
         self._stored = stored
-        self._seen = {}
-        self._related = {}
-        self._changed = set()
+        self._seen = self._related = _NONE
+        self._changed = _UNCHANGED
         self._id = id
         self._new = id is None
         self._deleted = False
         self._attempt = None
 
     @classmethod
-    def _from_row(cls, id: int, stored: dict[str, bytes]) -> Self:
+    def _from_row(cls, id: int, stored: Mapping[str, bytes]) -> Self:
         """An entity that was loaded. Its values are decoded when they are first read."""
         entity = cls.__new__(cls)
         entity._begin(id, stored)
@@ -78,7 +86,8 @@ class Entity:
         if not (self._changed or self._new) or self._deleted:
             # It is known strongly from now on: a change must not be lost with the last reference.
             self._session.add(self)
-        self._changed.add(name)
+        if name not in self._changed:
+            self._changed = _with(self._changed, name)
 
     def _need_id(self) -> int | None:
         """The id; a new entity's is taken from the server now."""
@@ -115,9 +124,9 @@ class Entity:
         for name in self._schema.relations:
             value = self._values[name]
             if isinstance(value, GivenId):
-                self._stored[name] = str(value.id).encode('ascii')
+                self._stored = {**self._stored, name: str(value.id).encode('ascii')}
                 del self._values[name]
-                self._changed.discard(name)
+                self._changed -= {name}
 
     @property
     def _unseen(self) -> list[str]:
@@ -208,7 +217,7 @@ class Entity:
                 continue
             raw = None if value is None else column.encode(value)
             if raw == stored.get(name):
-                self._changed.discard(name)
+                self._changed -= {name}
             else:
                 wanted[name] = raw
         return wanted
@@ -240,7 +249,7 @@ class Entity:
         for name in self._schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
-                self._seen[name] = raw
+                self._seen = {**self._seen, name: raw}
         self._stored = {**stored, primary: b'%d' % id}
 
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
@@ -256,4 +265,10 @@ class Entity:
         for name, raw in self._encoded(names).items() if names else ():
             if raw == (stored if name in change.wanted else self._stored).get(name):
                 names.discard(name)
-        self._changed = names
+        self._changed = frozenset(names)
+
+
+@lru_cache(maxsize=1024)
+def _with(names: frozenset[str], name: str) -> frozenset[str]:
+    """These names and one more. Of many entities the same columns are set: they share the set."""
+    return names | {name}

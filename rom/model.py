@@ -71,22 +71,24 @@ class Model(Entity, metaclass=ModelMeta):
         if not self._is_checked:
             self._check_relations()
         schema = self._schema
-        unknown = columns.keys() - schema.columns
-        if unknown and not _extra_ok:
+        if not (_extra_ok or columns.keys() <= schema.columns.keys()):
+            unknown = columns.keys() - schema.columns
             raise InvalidColumnValue(
                 f'{schema.name} has no column {", ".join(sorted(map(repr, unknown)))}; it has '
                 f'{", ".join(schema.columns)}. _extra_ok=True ignores what is unknown'
             )
-        self._begin(None, {})
-        values = self._values
+        self._begin(None)
+        values, absent = self._values, []
         for name, column in schema.settable:
             given = columns.get(name)
-            if given is None:
-                value = values[name] = column.initial(self, columns)
-            else:
-                value = values[name] = column.accept(self, given)
-            if value is not None:
-                self._changed.add(name)
+            if given is not None:
+                values[name] = column.accept(self, given)
+                continue
+            value = values[name] = column.initial(self, columns)
+            if value is None:
+                absent.append(name)
+        given_names = schema.settable_names  # entities that have them all share this set
+        self._changed = given_names.difference(absent) if absent else given_names
         if schema.relations:
             self._keep_given_ids()
         if schema.primary in columns:

@@ -114,6 +114,11 @@ class Schema:
         return tuple(item for item in self.columns.items() if item[0] != self.primary)
 
     @cached_property
+    def settable_names(self) -> frozenset[str]:
+        """The same, without the columns."""
+        return frozenset(name for name, _ in self.settable)
+
+    @cached_property
     def encoders(self) -> tuple[tuple[str, Callable[[Any], bytes]], ...]:
         """What encodes the columns of a new row: all but the primary key."""
         return tuple((name, column.encode) for name, column in self.settable if column.is_stored)

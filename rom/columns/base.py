@@ -222,7 +222,7 @@ class Column(Comparable, Computable, Generic[T]):
         # A row from before the column was declared, too, has the default.
         value = self.make_default(entity) if raw is None else self.read_stored(raw, entity)
         if value is not None and self.is_mutable:
-            entity._seen[self.name] = self.encode(value)
+            entity._seen = {**entity._seen, self.name: self.encode(value)}
         entity._values[self.name] = value
         return value
 

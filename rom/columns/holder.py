@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 
@@ -9,9 +10,9 @@ class Holder(Protocol):
     """An entity, as its columns see it."""
 
     _values: dict[str, Any]
-    _stored: dict[str, bytes]
-    _seen: dict[str, bytes]
-    _related: dict[str, list[Any]]
+    _stored: Mapping[str, bytes]
+    _seen: Mapping[str, bytes]
+    _related: Mapping[str, list[Any]]
     _deleted: bool
     _session: Any
 

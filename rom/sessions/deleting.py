@@ -238,13 +238,15 @@ class Deleting(Writing):
 
 def _set_references(entity: Model, values: dict[str, Any]) -> None:
     """An entity's references were changed in its row. What a program has set since stays."""
+    past = dict(entity._stored)
     for name, value in values.items():
         if value is None:
-            entity._stored.pop(name, None)
+            past.pop(name, None)
         else:
-            entity._stored[name] = entity._columns[name].encode(value)
+            past[name] = entity._columns[name].encode(value)
         if name not in entity._changed:
             entity._values[name] = value
+    entity._stored = past
 
 
 def _has_hook(model: type[Model]) -> bool:

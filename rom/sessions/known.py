@@ -57,7 +57,7 @@ class Known:
             session.add(user)
         """
         check_entity(entity)
-        previous = entity.__dict__.get('_session')
+        previous = entity._session
         if previous is not None and previous is not self:
             previous.forget(entity)
         entity._session = self

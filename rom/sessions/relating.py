@@ -100,10 +100,13 @@ class Relating(Reading):
             for entity, row in zip(found, rows, strict=True):
                 lists[row.refers(column)].append(entity)
         for entity in group:
-            entity._related[name] = lists.get(entity._id, [])
+            entity._related = {**entity._related, name: lists.get(entity._id, [])}
         return found
 
     def _load_list(self, entity: Model, name: str) -> Work[list[Any]]:
         """The entities that refer to this one, asked anew."""
         yield from self._load_lists(type(entity), [entity], name)
-        return entity._related.pop(name)
+        related = dict(entity._related)
+        found = related.pop(name)
+        entity._related = related
+        return found

@@ -166,7 +166,7 @@ class Updating(Transferring):
 def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, bytes]) -> None:
     """Columns have new values in the row. What the program has set stays, with its past."""
     own = {*entity._changed, *entity._mutated()}
-    past = dict(entity._stored)
+    past, seen = dict(entity._stored), dict(entity._seen)
     for name in (*values, INDEX_DATA):
         if name in own:
             continue
@@ -174,10 +174,10 @@ def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, by
         if name in stored:
             past[name] = stored[name]
         entity._values.pop(name, None)
-        entity._seen.pop(name, None)
+        seen.pop(name, None)
         if isinstance(values.get(name), Model):
             entity._values[name] = values[name]
-    entity._stored = past
+    entity._stored, entity._seen = past, seen
 
 
 def _is_about(error: BaseException, entity: Model, unique: Unique, value: bytes) -> bool:
