@@ -33,6 +33,16 @@ def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
     return {name: raw for name, raw in row.items() if raw is not None}
 
 
+def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """A row as it is when these columns have been written, or removed.
+
+    >>> changed({'a': b'1', 'b': b'2'}, {'b': None, 'c': b'3'})
+    {'a': b'1', 'c': b'3'}
+    """
+    outcome = {**row, **wanted}
+    return present(outcome) if None in wanted.values() else cast('dict[str, bytes]', outcome)
+
+
 class Change(NamedTuple):
     """What a program wants of one row.
 
@@ -71,7 +81,7 @@ class Change(NamedTuple):
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row afterwards, as far as it is known."""
-        return present({**self.stored, **self.wanted})
+        return changed(self.stored, self.wanted)
 
 
 class Write(NamedTuple):
@@ -125,4 +135,4 @@ class Write(NamedTuple):
         """The row afterwards, as far as it is known."""
         if self.change.kind == 'insert':
             return cast('dict[str, bytes]', self.becomes)  # it removes nothing
-        return present({**self.change.stored, **self.becomes})
+        return changed(self.change.stored, self.becomes)

@@ -49,7 +49,8 @@ class Entity:
     _id: int | None
     _new: bool
     _deleted: bool
-    _attempt: tuple[Change, bytes] | None  # whose answer was lost; and the key of its note
+    _attempt: Change | None  # whose answer was lost
+    _done_key: bytes  # of the note of the last attempt
     _session: Any = None  # the Session or AsyncSession that knows it
 
     def _begin(self, id: int | None, stored: Mapping[str, bytes] = _NONE) -> None:
@@ -175,7 +176,10 @@ class Entity:
     def _modified(self) -> bool:
         """Something was set, or changed in place, and is not saved."""
         return (
-            bool(self._changed) or self._new or self._attempt is not None or bool(self._mutated())
+            bool(self._changed)
+            or self._new
+            or self._attempt is not None
+            or (bool(self._schema.mutable) and bool(self._mutated()))
         )
 
     def _mutated(self) -> list[str]:
@@ -197,7 +201,7 @@ class Entity:
                 for name, encode in schema.encoders
                 if (value := values.get(name)) is not None
             }
-            return Change(schema, 'insert', self._id, {}, wanted, dict(values))
+            return Change(schema, 'insert', self._id, _NONE, wanted, dict(values))
         if full or force:
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         else:
@@ -238,29 +242,28 @@ class Entity:
         return encoded
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
-        """A change was carried out, and the row is known to be this now."""
+        """A change was carried out, and the row is known to be this now; the entity keeps it."""
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._attempt = id, False, False, None
         self._forget_saved(change, stored)
         if change.kind != 'insert':
-            for name in self._values.keys() - change.wanted.keys() - self._changed:
-                if stored.get(name) != self._stored.get(name):
+            for name in self._values.keys() - change.wanted.keys():
+                if name not in self._changed and stored.get(name) != self._stored.get(name):
                     del self._values[name]  # another writer's value is known now
         for name in self._schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
                 self._seen = {**self._seen, name: raw}
-        self._stored = {**stored, primary: b'%d' % id}
+        stored[primary] = b'%d' % id
+        self._stored = stored
 
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
         """What was written is no change any more; what was set while the server wrote is one."""
-        values, written = self._values, change.values
+        values, written, mutable = self._values, change.values, self._schema.mutable
         names = {
             name
             for name in self._changed
-            if self._columns[name].is_mutable
-            or name not in written
-            or values.get(name) is not written[name]
+            if name not in written or values.get(name) is not written[name] or name in mutable
         }
         for name, raw in self._encoded(names).items() if names else ():
             if raw == (stored if name in change.wanted else self._stored).get(name):

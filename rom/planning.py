@@ -40,7 +40,7 @@ def plan(change: Change) -> Write:
 def _plan_insert(change: Change) -> Write:
     """The write for a row that is not there: nothing is compared, and nothing old goes."""
     schema, after = change.schema, change.values
-    row = present({**change.stored, **change.wanted})
+    row = change.outcome
     if schema.reads_id and change.id is not None:
         after = {**after, schema.primary: change.id}
     if schema.references or len(after) < len(schema.settable) + schema.reads_id:
@@ -71,7 +71,10 @@ def _plan_update(change: Change) -> Write:
     """The write for a row that is there, of the columns that were set."""
     schema, wanted, stored = change.schema, change.wanted, change.stored
     concern = _concern(schema, tuple(wanted))
-    old, new, read = _entry_changes(change, schema.dependent_indexes)
+    gone, come, read = NO_ENTRIES, NO_ENTRIES, set[str]()
+    if schema.dependent_indexes:
+        old, new, read = _entry_changes(change, schema.dependent_indexes)
+        gone, come = differences(old, new)
     released, claimed = _unique_changes(change, read) if concern.has_uniques else ((), ())
     if read or change.rests_on:
         expected = _expected(change, wanted, read.union(concern.compared))
@@ -81,13 +84,19 @@ def _plan_update(change: Change) -> Write:
         change,
         expected,
         wanted,
-        *differences(old, new),
+        gone,
+        come,
         released,
         () if change.expired else claimed,
         concern.indexes,
-        _values_before(change) if concern.indexes else None,
-        _values_after(change) if concern.indexes else None,
+        _only(concern.sources, _values_before(change)) if concern.indexes else None,
+        _only(concern.sources, _values_after(change)) if concern.indexes else None,
     )
+
+
+def _only(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Some values of a row, decoded now: of all rows of a commit nothing else is kept."""
+    return {name: values[name] for name in names}
 
 
 class _Concern(NamedTuple):
@@ -95,12 +104,14 @@ class _Concern(NamedTuple):
 
     Attributes:
         indexes: those of single columns, of which one is written.
+        sources: the columns whose values they index.
         has_uniques: a unique value may depend on what is written.
         compared: the fields to compare: those written, then those that entries rest on, then
             rom 1.x's list of entries, even where there was none.
     """
 
     indexes: tuple[ColumnIndex, ...]
+    sources: tuple[str, ...]
     has_uniques: bool
     compared: tuple[str, ...]
 
@@ -111,7 +122,8 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
     indexes = tuple(index for index in schema.single_indexes if not index.own.isdisjoint(names))
     has_uniques = any(u.made_by or not names.isdisjoint(u.columns) for u in schema.uniques)
     rest = frozenset([INDEX_DATA]).union(*(index.own for index in indexes))
-    return _Concern(indexes, has_uniques, (*written, *sorted(rest - names - {schema.primary})))
+    compared = (*written, *sorted(rest - names - {schema.primary}))
+    return _Concern(indexes, tuple(index.source for index in indexes), has_uniques, compared)
 
 
 def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:

@@ -13,6 +13,8 @@ from rom.schema import Schema
 class RowValues(Mapping[str, Any]):
     """A row's Python values: those already at hand, the others decoded when they are asked for."""
 
+    __slots__ = ('_known', '_lenient', '_raw', '_schema', '_written')
+
     def __init__(
         self,
         schema: Schema,
@@ -36,13 +38,18 @@ class RowValues(Mapping[str, Any]):
         if raw is None:
             return None
         try:
-            id = self._known.get(self._schema.primary)
-            namespace = self._schema.keys.namespace
-            return column.read_stored(raw, namespace if id is None else f'{namespace}:{id}')
+            return column.read_stored(raw, self)
         except CorruptRowError:
             if self._lenient:
                 return None
             raise
+
+    @property
+    def _key(self) -> str:
+        """The row's key, for messages; without an id, the namespace."""
+        id = self._known.get(self._schema.primary)
+        namespace = self._schema.keys.namespace
+        return namespace if id is None else f'{namespace}:{id}'
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._schema.columns)

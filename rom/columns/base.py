@@ -30,7 +30,7 @@ from rom.exceptions import (
 if TYPE_CHECKING:
     from typing import Self
 
-    from rom.columns.holder import Holder
+    from rom.columns.holder import Holder, Keyed
 
 T = TypeVar('T')
 
@@ -234,12 +234,12 @@ class Column(Comparable, Computable, Generic[T]):
             default = deepcopy(self.default) if self.is_mutable else self.default
         return None if default is None else self.accept(entity, default)
 
-    def read_stored(self, raw: bytes, where: str | Holder) -> T:
+    def read_stored(self, raw: bytes, where: str | Keyed) -> T:
         """Decode what a row holds.
 
         Args:
             raw: what it holds.
-            where: the key of the row, or the entity.
+            where: the key of the row, or what knows it, as the entity does.
 
         Raises:
             CorruptRowError: it does not decode; names the key and the column.

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
-class Holder(Protocol):
+class Keyed(Protocol):
+    """What a message names by its key."""
+
+    @property
+    def _key(self) -> str: ...
+
+
+class Holder(Keyed, Protocol):
     """An entity, as its columns see it."""
 
     _values: dict[str, Any]
@@ -15,9 +22,6 @@ class Holder(Protocol):
     _related: Mapping[str, list[Any]]
     _deleted: bool
     _session: Any
-
-    @property
-    def _key(self) -> str: ...
 
     def _set(self, name: str, value: Any) -> None: ...
 

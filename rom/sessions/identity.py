@@ -71,11 +71,19 @@ class IdentityMap:
             return
         if entity._id is None:
             self.unsaved[id(entity)] = entity
-            return
-        key = f'{entity._namespace}:{entity._id}'
-        if self.known.get(key) is not entity:
-            self.unsaved.pop(id(entity), None)
-            self.known[key] = entity
+        else:
+            self.add_numbered((entity,))
+
+    def add_numbered(self, entities: Iterable[Model]) -> None:
+        """The same, of many entities that have ids."""
+        if self.is_null:
+            entities = [entity for entity in entities if self._knows(entity)]
+        known, unsaved = self.known, self.unsaved
+        for entity in entities:
+            key = f'{entity._namespace}:{entity._id}'
+            if known.get(key) is not entity:
+                unsaved.pop(id(entity), None)
+                known[key] = entity
 
     def adopt(self, model: type[Model], rows: Iterable[Row], session: object) -> list[Model]:
         """The entities of rows that were loaded: those that are known, or new objects.
@@ -133,8 +141,9 @@ class IdentityMap:
     def release(self) -> None:
         """Hold nothing strongly that is written. What a hook changed after that is not."""
         self._released.update(self.known)
-        for key in [key for key, entity in self.known.items() if not entity._modified]:
-            del self.known[key]
+        modified = {key: entity for key, entity in self.known.items() if entity._modified}
+        self.known.clear()
+        self.known.update(modified)
 
     def find(self, key: str) -> Model | None:
         """The entity of a row, or None."""

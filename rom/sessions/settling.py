@@ -14,8 +14,8 @@ def settle_all(model: type[Model], group: Iterable[Model]) -> Work[None]:
     for entity in group:
         if entity._attempt is None:
             continue
-        change, done_key = entity._attempt
-        settled = yield On(model, settle(change, done_key))
+        change = entity._attempt
+        settled = yield On(model, settle(change, entity._done_key))
         entity._attempt = None
         if settled is not None:
             entity._saved(change, settled.id, settled.stored)

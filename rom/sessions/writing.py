@@ -68,9 +68,10 @@ class Writing(Relating):
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
         taken = yield On(model, entities.take_ids(counts))
         for schema, ids in taken.items():
-            for entity, new_id in zip(reversed(waiting[schema]), ids, strict=True):
+            numbered = waiting[schema][::-1]
+            for entity, new_id in zip(numbered, ids, strict=True):
                 entity._id = new_id
-                self._identity.add(entity)
+            self._identity.add_numbered(numbered)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
         chosen = yield from self._prepared(chosen, full, force)
@@ -144,30 +145,30 @@ class Writing(Relating):
     def _write_group(
         self, model: type[Model], group: Sequence[Model], full: bool, force: bool
     ) -> Work[int]:
-        pairs = []
+        concerned, changes = [], []
         for entity in group:
             _check_is_there(entity, force)  # a hook may have deleted it
             change = entity._change(full, force)
             if change is not None:
-                pairs.append((entity, change))
-        if not pairs:
+                concerned.append(entity)
+                changes.append(change)
+        if not changes:
             return 0
-        changes = [change for _, change in pairs]
         done_key = commits.new_done_key(changes[0].schema)
-        for entity, change in pairs:
-            entity._attempt = (change, done_key)
+        for entity, change in zip(concerned, changes, strict=True):
+            entity._attempt, entity._done_key = change, done_key
         try:
             done = yield On(model, commits.commit(changes, done_key))
         except ORMError as error:
             if not isinstance(error, ConnectionError):
-                for entity, _ in pairs:
+                for entity in concerned:
                     entity._attempt = None
             raise
-        for (entity, change), stored in zip(pairs, done.rows, strict=True):
+        for entity, change, stored in zip(concerned, changes, done.rows, strict=True):
             known_id = entity._id if entity._id is not None else done.id
             entity._saved(change, known_id, stored)
-            self._identity.add(entity)
-        for entity, change in pairs:
+        self._identity.add_numbered(concerned)
+        for entity, change in zip(concerned, changes, strict=True):
             if change.kind == 'insert':
                 entity._after_insert()
             else:
