@@ -4,10 +4,17 @@ import math
 from typing import Any
 
 import pytest
+import redis
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rom.encoding.scores import nearest_double, prefix_score, write_score
+from rom.encoding.scores import (
+    PREFIX_BYTES,
+    nearest_double,
+    prefix_score,
+    write_score,
+    written_prefix_score,
+)
 from rom.exceptions import InvalidColumnValue
 from tests.support.golden import golden
 
@@ -46,6 +53,28 @@ def test_text_has_the_score_of_its_utf_8(text: str) -> None:
 @given(st.binary(max_size=9))
 def test_prefix_scores_are_positive_finite_and_no_denormals(value: bytes) -> None:
     assert 2.0**-1022 <= prefix_score(value) < math.inf
+
+
+@given(st.binary(max_size=PREFIX_BYTES))
+@example(b'')
+@example(b'\0' * PREFIX_BYTES)
+@example(b'\xff' * PREFIX_BYTES)
+def test_written_prefix_scores_are_read_back_bit_for_bit(head: bytes) -> None:
+    assert float(written_prefix_score(head)).hex() == prefix_score(head).hex()
+
+
+def test_so_are_those_of_every_first_byte_and_so_of_every_exponent() -> None:
+    for first in range(256):
+        for rest in (b'', b'\0' * 6, b'\x7f' * 6, b'\xff' * 6):
+            head = bytes([first]) + rest
+            assert float(written_prefix_score(head)).hex() == prefix_score(head).hex()
+
+
+def test_a_server_reads_them_back_bit_for_bit(raw: redis.Redis) -> None:
+    heads = [bytes([first]) + rest for first in range(256) for rest in (b'', b'mnopqr', b'\xff' * 6)]
+    for head in heads:
+        raw.execute_command('ZADD', 'z', written_prefix_score(head), head)
+    assert dict(raw.zrange('z', 0, -1, withscores=True)) == {h: prefix_score(h) for h in heads}
 
 
 def test_the_score_of_a_lone_surrogate_is_refused() -> None:
