@@ -31,7 +31,7 @@ _DIGITS = 18
 
 
 def _worth(exponent: int) -> tuple[int, bytes]:
-    """What one in the mantissa is worth to the doubles of an exponent, in the decimal digits wanted.
+    """What one in the mantissa of a double with this exponent is worth, in decimal digits.
 
     As an integer with 64 binary places, and the form to write the digits in.
     """
@@ -78,7 +78,8 @@ def written_prefix_score(head: bytes) -> bytes:
     bits = sum(map(getitem, _VALUES, head)) + _FIRST_NORMAL
     worth, form = _WORTHS[bits // _FIRST_NORMAL]
     mantissa = bits % _FIRST_NORMAL + _FIRST_NORMAL
-    return form % (mantissa * worth >> 64)
+    written: bytes = form % (mantissa * worth >> 64)
+    return written
 
 
 def nearest_double(number: int) -> float:

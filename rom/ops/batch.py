@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -26,13 +26,16 @@ _Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str,
 
 
 class Batch:
-    """Collects writes; `request` gives the map that the script reads."""
+    """Collects writes; `request` gives the map that the script reads.
+
+    What it keeps of a row is tuples of bytes, which Python's collector of garbage passes over.
+    """
 
     def __init__(self) -> None:
         self.take: list[Any] | None = None
-        self.inserts: list[list[Any]] = []
-        self.updates: list[list[Any]] = []
-        self.deletes: list[list[Any]] = []
+        self.inserts: list[Sequence[Any]] = []
+        self.updates: list[Sequence[Any]] = []
+        self.deletes: list[Sequence[Any]] = []
         self.released: dict[bytes, _Column] = {}
         self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
         self.gone = Members()
@@ -63,18 +66,19 @@ class Batch:
         live = None if schema.keep_index_data else keys.live
         if not id:
             self.take = [keys.counter, live, to_begin(schema)]
-        row = [*chain.from_iterable(write.becomes.items())]
-        self.inserts.append([keys.head, id, keys.primary, row])
+        row = tuple(chain.from_iterable(write.becomes.items()))
+        self.inserts.append((keys.head, id, keys.primary, row))
         if live:
             self.born[live].append(id)
         elif self.dropped[-1:] != [keys.live]:
             self.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
 
     def _update(self, write: Write, id: bytes) -> None:
-        becomes = [_absent_as_false(raw) for raw in write.becomes.values()]
+        becomes = _absent_as_false(write.becomes)
         change = write.change
         expiry = None if change.forced or change.expired else change.schema.expiry_field
-        self.updates.append([*self._expectation(write, id), becomes, *([expiry] if expiry else [])])
+        update = (*self._expectation(write, id), becomes)
+        self.updates.append((*update, expiry) if expiry else update)
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.deletes.append(self._expectation(write, id))
@@ -83,9 +87,9 @@ class Batch:
         self.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
     @staticmethod
-    def _expectation(write: Write, id: bytes) -> list[Any]:
-        expected = [_absent_as_false(raw) for raw in write.expected.values()]
-        return [write.change.schema.keys.row(id), [*write.expected], expected]
+    def _expectation(write: Write, id: bytes) -> tuple[Any, ...]:
+        row = write.change.schema.keys.row(id)
+        return row, tuple(write.expected), _absent_as_false(write.expected)
 
     def _entries(self, write: Write, id: bytes) -> None:
         if write.after is not None:
@@ -95,8 +99,9 @@ class Batch:
             afters.append(write.after)
             if write.before is not None:
                 befores.append(write.before)
-        self.gone.add(write.gone, id)
-        self.come.add(write.come, id)
+        if write.gone or write.come:
+            self.gone.add(write.gone, id)
+            self.come.add(write.come, id)
 
     def _pour(self) -> None:
         """Work out the entries of rows that have the same indexes to write, all at once."""
@@ -138,6 +143,6 @@ def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
     return [key, *columns, schema.keys.head, *expiry]
 
 
-def _absent_as_false(raw: bytes | None) -> bytes | bool:
-    """A field's value as the script's HMGET gives it: false for one that is not there."""
-    return False if raw is None else raw
+def _absent_as_false(row: Mapping[str, bytes | None]) -> tuple[bytes | bool, ...]:
+    """Fields' values as the script's HMGET gives them: false for one that is not there."""
+    return tuple([False if raw is None else raw for raw in row.values()])

@@ -71,7 +71,8 @@ def test_so_are_those_of_every_first_byte_and_so_of_every_exponent() -> None:
 
 
 def test_a_server_reads_them_back_bit_for_bit(raw: redis.Redis) -> None:
-    heads = [bytes([first]) + rest for first in range(256) for rest in (b'', b'mnopqr', b'\xff' * 6)]
+    rests = (b'', b'mnopqr', b'\xff' * 6)
+    heads = [bytes([first]) + rest for first in range(256) for rest in rests]
     for head in heads:
         raw.execute_command('ZADD', 'z', written_prefix_score(head), head)
     assert dict(raw.zrange('z', 0, -1, withscores=True)) == {h: prefix_score(h) for h in heads}
