@@ -39,7 +39,7 @@ def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
     >>> changed({'a': b'1', 'b': b'2'}, {'b': None, 'c': b'3'})
     {'a': b'1', 'c': b'3'}
     """
-    outcome = {**row, **wanted}
+    outcome = {**row, **wanted} if row else dict(wanted)
     return present(outcome) if None in wanted.values() else cast('dict[str, bytes]', outcome)
 
 

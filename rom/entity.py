@@ -215,7 +215,8 @@ class Entity:
         """What is not as it was, encoded. What was set to what was there is no change."""
         columns, values, stored = self._columns, self._values, self._stored
         wanted: dict[str, bytes | None] = {}
-        for name in [*self._changed, *self._mutated()]:
+        mutated = self._mutated() if self._schema.mutable else ()
+        for name in (*self._changed, *mutated):
             column, value = columns[name], values.get(name)
             if not column.is_stored:
                 continue

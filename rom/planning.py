@@ -6,7 +6,7 @@ another writer changed and that has no part in this write is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -71,7 +71,8 @@ def _plan_update(change: Change) -> Write:
     """The write for a row that is there, of the columns that were set."""
     schema, wanted, stored = change.schema, change.wanted, change.stored
     concern = _concern(schema, tuple(wanted))
-    gone, come, read = NO_ENTRIES, NO_ENTRIES, set[str]()
+    gone, come = NO_ENTRIES, NO_ENTRIES
+    read: set[str] = set()
     if schema.dependent_indexes:
         old, new, read = _entry_changes(change, schema.dependent_indexes)
         gone, come = differences(old, new)
@@ -90,13 +91,19 @@ def _plan_update(change: Change) -> Write:
         () if change.expired else claimed,
         concern.indexes,
         _only(concern.sources, _values_before(change)) if concern.indexes else None,
-        _only(concern.sources, _values_after(change)) if concern.indexes else None,
+        _indexed_after(change, concern) if concern.indexes else None,
     )
 
 
-def _only(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Any]:
+def _only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
     """Some values of a row, decoded now: of all rows of a commit nothing else is kept."""
     return {name: values[name] for name in names}
+
+
+def _indexed_after(change: Change, concern: _Concern) -> Mapping[str, Any]:
+    if concern.are_plain and change.values.keys() >= concern.sources:
+        return change.values
+    return _only(concern.sources, _values_after(change))
 
 
 class _Concern(NamedTuple):
@@ -105,13 +112,15 @@ class _Concern(NamedTuple):
     Attributes:
         indexes: those of single columns, of which one is written.
         sources: the columns whose values they index.
+        are_plain: none of these is a relation, whose entries depend on the id alone.
         has_uniques: a unique value may depend on what is written.
         compared: the fields to compare: those written, then those that entries rest on, then
             rom 1.x's list of entries, even where there was none.
     """
 
     indexes: tuple[ColumnIndex, ...]
-    sources: tuple[str, ...]
+    sources: frozenset[str]
+    are_plain: bool
     has_uniques: bool
     compared: tuple[str, ...]
 
@@ -123,7 +132,9 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
     has_uniques = any(u.made_by or not names.isdisjoint(u.columns) for u in schema.uniques)
     rest = frozenset([INDEX_DATA]).union(*(index.own for index in indexes))
     compared = (*written, *sorted(rest - names - {schema.primary}))
-    return _Concern(indexes, tuple(index.source for index in indexes), has_uniques, compared)
+    sources = frozenset(index.source for index in indexes)
+    are_plain = sources.isdisjoint(schema.references)
+    return _Concern(indexes, sources, are_plain, has_uniques, compared)
 
 
 def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:
