@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 # What most entities have: nothing of the kind. They share it, for Python's collector of garbage
 # counts every dict and every set that is made, and walks over all there are when they are many.
-_NONE: Mapping[str, Any] = MappingProxyType({})
+_NONE: Mapping[str, Any] = {}
 _UNCHANGED: frozenset[str] = frozenset()
 
 
