@@ -8,7 +8,6 @@ again, and the race check covers it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 
@@ -89,12 +88,13 @@ class _Present(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-@dataclass(frozen=True)
-class Places:
-    """One geo index of one model."""
-
+class _Declared(NamedTuple):
     declared: GeoIndex
     keys: Keys
+
+
+class Places(_Declared):
+    """One geo index of one model."""
 
     #: Which columns these entries depend on is known once the callback has run.
     depends_on_others: ClassVar[bool] = True

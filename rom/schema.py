@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rom.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.keys import Keys
@@ -33,8 +33,7 @@ def group_value(parts: Iterable[bytes]) -> bytes:
     return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
 
 
-@dataclass(frozen=True)
-class Unique:
+class Unique(NamedTuple):
     """A constraint: no two entities have the same values in these columns.
 
     The value of an IndexOnly is in no row: `made_by` makes it, of the row's Python values.

@@ -69,17 +69,20 @@ class Compare(Expression):
 
 
 @dataclass(frozen=True, slots=True)
-class And(Expression):
+class _Joined(Expression):
+    parts: tuple[Expression, ...]
+
+
+class And(_Joined):
     """All of the parts hold."""
 
-    parts: tuple[Expression, ...]
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Or(Expression):
+class Or(_Joined):
     """One of the parts holds."""
 
-    parts: tuple[Expression, ...]
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from rom.encoding.text import as_bytes
 
 
-@dataclass(frozen=True)
-class Keys:
+class _Names(NamedTuple):
+    namespace: str
+    primary: str
+
+
+class Keys(_Names):
     """The keys of one model.
 
     >>> keys = Keys('users', 'id')
     >>> keys.row(5), keys.counter, keys.word('name', 'cat')
     (b'users:5', b'users:id:', b'users:name:cat:idx')
     """
-
-    namespace: str
-    primary: str
 
     @cached_property
     def head(self) -> bytes:

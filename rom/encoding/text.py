@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import six
-
 from rom.exceptions import InvalidColumnValue
 
 _SHOWN = 200
@@ -22,14 +20,21 @@ def as_bytes(value: str | bytes) -> bytes:
     >>> as_bytes('é'), as_bytes(b'\\xff')
     (b'\\xc3\\xa9', b'\\xff')
     """
+    if type(value) is bytes:
+        return value
     try:
-        # Nearly all are text; asking six each time would cost a third of a save.
-        return value.encode('utf-8') if type(value) is str else six.ensure_binary(value, 'utf-8')
+        return value.encode('utf-8') if type(value) is str else _binary(value)
     except UnicodeEncodeError as error:
         raise NoUTF8(
             f'{value!r} holds a lone surrogate at position {error.start}, '
             'which UTF-8 cannot store; replace or remove it'
         ) from None
+
+
+def _binary(value: str | bytes) -> bytes:
+    import six  # few programs have text or bytes of a class of their own
+
+    return six.ensure_binary(value, 'utf-8')
 
 
 def show(value: object) -> str:
@@ -54,4 +59,10 @@ def as_text(value: str | bytes) -> str:
     >>> as_text(b'caf\\xc3\\xa9'), as_text('x')
     ('café', 'x')
     """
+    if type(value) is str:
+        return value
+    if type(value) is bytes:
+        return value.decode('utf-8', 'surrogateescape')
+    import six
+
     return six.ensure_text(value, 'utf-8', 'surrogateescape')

@@ -8,20 +8,22 @@ replies.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command, such as ``Command(b'HGETALL', b'users:5')``. The reply is bytes, always."""
-
+class _Arguments(NamedTuple):
     args: tuple[bytes | str | int, ...]
 
-    def __init__(self, *args: bytes | str | int) -> None:
-        object.__setattr__(self, 'args', args)
+
+class Command(_Arguments):
+    """One command, such as ``Command(b'HGETALL', b'users:5')``. The reply is bytes, always."""
+
+    __slots__ = ()
+
+    def __new__(cls, *args: bytes | str | int) -> Command:
+        return super().__new__(cls, args)
 
 
 class Script(NamedTuple):

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from rom.columns import Column
@@ -104,8 +103,7 @@ def _lines(before: Declared, after: Declared) -> Iterator[str]:
             yield f'{what} was {before[what]}, and is {after[what]}'
 
 
-@dataclass(frozen=True, slots=True)
-class Stamped:
+class Stamped(NamedTuple):
     """What is known of a model's data.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 from rom.changes import Change
@@ -27,7 +26,6 @@ class Doomed(NamedTuple):
     rests_on: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
 class Consequences:
     """What a delete comes to.
 
@@ -40,12 +38,15 @@ class Consequences:
         guards: who may refer to the deleted ids.
     """
 
-    defaults: dict[tuple[type[Model], str], Any]
-    doomed: dict[Place, Doomed] = field(default_factory=dict)
-    expired: set[Place] = field(default_factory=set)
-    changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = field(default_factory=dict)
-    forbidden: list[tuple[Place, str, int]] = field(default_factory=list)
-    guards: list[tuple[type[Model], Guard]] = field(default_factory=list)
+    def __init__(
+        self, defaults: dict[tuple[type[Model], str], Any], doomed: dict[Place, Doomed]
+    ) -> None:
+        self.defaults = defaults
+        self.doomed = doomed
+        self.expired: set[Place] = set()
+        self.changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = {}
+        self.forbidden: list[tuple[Place, str, int]] = []
+        self.guards: list[tuple[type[Model], Guard]] = []
 
     def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
         """Note that this row refers to a deleted one; returns it if it is now doomed itself."""
