@@ -15,4 +15,5 @@
 -- @include lib/counter
 
 local request = cmsgpack.unpack(ARGV[1])
-return take_ids(request.counter, request.live, request.count, request.stamp)
+take_ids(request.counter, request.live, request.count, request.stamp)
+return redis.call('GET', request.counter)

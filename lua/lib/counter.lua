@@ -16,7 +16,7 @@ local function next_id(counter)
     return id_after(redis.call('GET', counter) or '0')
 end
 
--- Take ids; returns the last of them. `stamp` is {key, what it says}, or absent.
+-- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}, or absent.
 local function take_ids(counter, live, count, stamp)
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)
@@ -26,5 +26,4 @@ local function take_ids(counter, live, count, stamp)
     if stamp and is_first then
         redis.call('SETNX', stamp[1], stamp[2])
     end
-    return redis.call('GET', counter)
 end

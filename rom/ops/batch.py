@@ -1,15 +1,18 @@
-"""Batch: many writes as one request of `lua/commit.lua`, which names each key once."""
+"""Batch: many writes as one call of `lua/commit.lua`, which names each key once."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any, TypeAlias
 
 from rom.changes import Write
+from rom.encoding.wire import pack
 from rom.entries import ColumnIndex
 from rom.members import Members
+from rom.ops.requests import Script
 from rom.ops.stamps import to_begin
 from rom.pouring import pour
 from rom.schema import Schema
@@ -18,6 +21,14 @@ from rom.schema import Schema
 # library gives up after two minutes and a half at most.
 REMEMBER = b'180'
 
+# The parts of the script: without rows that are there, and without steps of a front end's own, it
+# needs half of its functions.
+_PARTS = {
+    (old, also): frozenset(name for name, is_there in (('old', old), ('also', also)) if is_there)
+    for old in (False, True)
+    for also in (False, True)
+}
+
 _Lists = defaultdict[bytes, list[bytes]]
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
@@ -25,8 +36,35 @@ _Group: TypeAlias = tuple[tuple[ColumnIndex, ...], bool]
 _Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str, Any]]]
 
 
+class Old:
+    """What writes do to rows that are there, and to what these leave."""
+
+    def __init__(self) -> None:
+        self.updates: list[Sequence[Any]] = []
+        self.deletes: list[Sequence[Any]] = []
+        self.released: dict[bytes, _Column] = {}
+        self.gone = Members()
+        self.died: _Lists = defaultdict(list)
+        self.dropped: list[bytes] = []
+
+    def request(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        """The map for `lua/lib/old.lua`; `more` is put there too."""
+        return _filled(
+            {
+                'updates': self.updates,
+                'deletes': self.deletes,
+                'releases': [[key, *columns] for key, columns in self.released.items()],
+                'srem': self.gone.sets,
+                'zrem': {key: pairs[1::2] for key, pairs in self.gone.zsets.items()},
+                'died': self.died,
+                'dropped': self.dropped,
+                **more,
+            }
+        )
+
+
 class Batch:
-    """Collects writes; `request` gives the map that the script reads.
+    """Collects writes; `call` gives the call of the script.
 
     What it keeps of a row is tuples of bytes, which Python's collector of garbage passes over.
     """
@@ -34,16 +72,15 @@ class Batch:
     def __init__(self) -> None:
         self.take: list[Any] | None = None
         self.inserts: list[Sequence[Any]] = []
-        self.updates: list[Sequence[Any]] = []
-        self.deletes: list[Sequence[Any]] = []
-        self.released: dict[bytes, _Column] = {}
         self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
-        self.gone = Members()
         self.come = Members()
         self.groups: dict[_Group, _Rows] = {}
         self.born: _Lists = defaultdict(list)
-        self.died: _Lists = defaultdict(list)
-        self.dropped: list[bytes] = []
+
+    @cached_property
+    def old(self) -> Old:
+        """There is none in a commit of new rows alone."""
+        return Old()
 
     def add(self, write: Write) -> None:
         """Add a write. One without an id leaves its place free: the script appends the id."""
@@ -52,7 +89,7 @@ class Batch:
         getattr(self, f'_{change.kind}')(write, id)
         self._entries(write, id)
         for key, value in write.released:
-            values, ids = self.released.setdefault(key, ([], []))
+            values, ids = self.old.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(id)
         for key, value in write.claimed:
@@ -70,21 +107,21 @@ class Batch:
         self.inserts.append((keys.head, id, keys.primary, row))
         if live:
             self.born[live].append(id)
-        elif self.dropped[-1:] != [keys.live]:
-            self.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
+        elif self.old.dropped[-1:] != [keys.live]:
+            self.old.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
 
     def _update(self, write: Write, id: bytes) -> None:
         becomes = _absent_as_false(write.becomes)
         change = write.change
         expiry = None if change.forced or change.expired else change.schema.expiry_field
         update = (*self._expectation(write, id), becomes)
-        self.updates.append((*update, expiry) if expiry else update)
+        self.old.updates.append((*update, expiry) if expiry else update)
 
     def _delete(self, write: Write, id: bytes) -> None:
-        self.deletes.append(self._expectation(write, id))
+        self.old.deletes.append(self._expectation(write, id))
         schema = write.change.schema
-        self.died[schema.keys.live].append(id)
-        self.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
+        self.old.died[schema.keys.live].append(id)
+        self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
     @staticmethod
     def _expectation(write: Write, id: bytes) -> tuple[Any, ...]:
@@ -99,43 +136,55 @@ class Batch:
             afters.append(write.after)
             if write.before is not None:
                 befores.append(write.before)
-        if write.gone or write.come:
-            self.gone.add(write.gone, id)
+        if write.gone:
+            self.old.gone.add(write.gone, id)
+        if write.come:
             self.come.add(write.come, id)
 
     def _pour(self) -> None:
         """Work out the entries of rows that have the same indexes to write, all at once."""
         for (indexes, has_old), (ids, befores, afters) in self.groups.items():
-            pour(indexes, ids, befores if has_old else None, afters, self.gone, self.come)
+            if has_old:
+                pour(indexes, ids, befores, afters, self.old.gone, self.come)
+            else:
+                pour(indexes, ids, None, afters, Members(), self.come)
         self.groups.clear()
 
-    def request(self, done: bytes) -> dict[str, Any]:
-        """The map for the script.
+    def call(self, done: bytes, also: Mapping[str, Any] | None = None, **more: Any) -> Script:
+        """The call of the script.
 
         Args:
             done: the key under which it notes that it was carried out.
+            also: steps to take with it, as `rom.ops.steps.as_map` has them.
+            **more: what else concerns rows that are there, as `lua/lib/old.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.
             InvalidColumnValue: a keygen failed.
         """
         self._pour()
-        gone = {key: pairs[1::2] for key, pairs in self.gone.zsets.items()}
-        return {
-            'done': done,
+        old = self.old.request(more) if 'old' in self.__dict__ or any(more.values()) else None
+        request = {
             'remember': REMEMBER,
             'take': self.take,
             'inserts': self.inserts,
-            'updates': self.updates,
-            'deletes': self.deletes,
-            'releases': [[key, *columns] for key, columns in self.released.items()],
-            'claims': [_claim(key, *claim) for key, claim in self.claimed.items()],
-            'sets': {'remove': self.gone.sets, 'add': self.come.sets},
-            'zsets': {'remove': gone, 'add': self.come.zsets},
+            'claims': self._claims(),
+            'sadd': self.come.sets,
+            'zadd': self.come.zsets,
             'born': self.born,
-            'died': self.died,
-            'dropped': self.dropped,
+            'old': old,
+            'also': also,
         }
+        packed = pack(_filled(request))
+        return Script('commit', done, packed, _PARTS[bool(old), bool(also)])
+
+    def _claims(self) -> list[list[Any]]:
+        return [_claim(key, *claim) for key, claim in self.claimed.items()]
+
+
+def _filled(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What is empty is not sent: the server takes as long to read a name as to read an id."""
+    return {name: value for name, value in request.items() if value}
 
 
 def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:

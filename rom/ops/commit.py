@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from rom.changes import Change, present
 from rom.encoding.text import as_bytes, as_text
-from rom.encoding.wire import pack
 from rom.exceptions import InvalidOperation, ORMError, ServerError
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
@@ -28,10 +27,6 @@ MOST_TRIES = 50
 #: seconds; the client library waits for five.
 MOST_CHANGES = 100_000
 MOST_BYTES = 256 * 1024 * 1024
-
-#: Parts of the script: none, without steps of a front end's own.
-ROWS_ALONE: frozenset[str] = frozenset()
-_ALSO = frozenset(('also',))
 
 
 class Guard(NamedTuple):
@@ -155,26 +150,19 @@ def _request(
         write = plan(change)
         batch.add(write)
         outcomes.append(write.outcome)
-    request = batch.request(done_key)
-    request['guards'] = [
-        [
-            guard.key,
-            b'%d' % guard.id,
-            guard.head,
-            as_bytes(guard.column),
-            {b'%d' % member: True for member in guard.members},
-        ]
-        for guard in guards
-    ]
-    if also:
-        request['also'] = also
-    if tell_gone:
-        request['tell'] = True
-    if request['take'] and len(changes) > 1:
+    if batch.take and len(changes) > 1:
         raise InvalidOperation('an insert without an id must be a commit of its own')
-    packed = pack(request)
-    _check_size(len(packed), MOST_BYTES, 'bytes')
-    return Script('commit', done_key, packed, _ALSO if also else ROWS_ALONE), outcomes
+    script = batch.call(
+        done_key, also, guards=[_as_list(guard) for guard in guards], tell=tell_gone
+    )
+    _check_size(len(script.request), MOST_BYTES, 'bytes')
+    return script, outcomes
+
+
+def _as_list(guard: Guard) -> list[Any]:
+    """A guard as the script has it."""
+    known = {b'%d' % member: True for member in guard.members}
+    return [guard.key, b'%d' % guard.id, guard.head, as_bytes(guard.column), known]
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:

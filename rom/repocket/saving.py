@@ -23,7 +23,7 @@ from rom.exceptions import (
 )
 from rom.members import differences
 from rom.ops.batch import REMEMBER, Batch
-from rom.ops.commit import MOST_TRIES, ROWS_ALONE
+from rom.ops.commit import MOST_TRIES
 from rom.ops.requests import Operation, Script
 from rom.repocket.layout import Layout, Stored
 from rom.repocket.loading import load, no_index, no_string, scan, unreadable
@@ -67,9 +67,13 @@ class Saving:
 class _Batch(Batch):
     """One of records, whose rows' keys do not begin as those of their indexes do."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
         super().__init__()
+        self.head = layout.head
         self.own_claims: dict[bytes, tuple[list[bytes], list[bytes]]] = {}
+
+    def _claims(self) -> list[list[Any]]:
+        return [[key, *columns, self.head] for key, columns in self.own_claims.items()]
 
 
 def new_done_key(layout: Layout) -> bytes:
@@ -112,7 +116,7 @@ def delete(layout: Layout, id: uuid.UUID, stored: Stored) -> Operation[int]:
     saving = Saving(layout, id, stored, {})
     done = new_done_key(layout)
     for _ in range(MOST_TRIES):
-        batch = _Batch()
+        batch = _Batch(layout)
         batch.deletes.append([layout.key(id), *_expectation(saving, is_all=True)])
         batch.dropped += [layout.stream(id, name) for name in layout.streams]
         _write_entries(batch, saving, {})
@@ -181,18 +185,12 @@ def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
 def _script(
     layout: Layout, batch: _Batch, saving: Saving, done: bytes, tell: bool = False
 ) -> Script:
-    request: dict[str, Any] = batch.request(done)
-    request['guards'] = []
-    request['strings'] = {
-        layout.stream(saving.id, name): data for name, data in saving.streams.items()
-    }
-    request['tell'] = tell
-    request['claims'] = [[key, *columns, layout.head] for key, columns in batch.own_claims.items()]
-    return Script('commit', done, pack(request), ROWS_ALONE)
+    strings = {layout.stream(saving.id, name): data for name, data in saving.streams.items()}
+    return batch.call(done, strings=strings, tell=tell)
 
 
 def _batch_of(*savings: Saving) -> _Batch:
-    batch = _Batch()
+    batch = _Batch(savings[0].layout)
     for saving in savings:
         _add(batch, saving)
     return batch

@@ -48,7 +48,7 @@ class Writing(Relating):
     def _save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
-        return (yield from self._write(list(flat(objects)), full, force))
+        return self._write(list(flat(objects)), full, force)
 
     def take_ids_work(self, entity: Model) -> Work[None]:
         """Give ids to a new entity, and to the older new ones of its model."""
@@ -90,6 +90,7 @@ class Writing(Relating):
         A hook may refer to new entities, which are then written too, and have hooks of their own.
         """
         ready: dict[int, Model] = {}
+        may_refer = False
         while True:
             chosen = with_referred(chosen)
             fresh = [entity for entity in chosen if id(entity) not in ready]
@@ -99,17 +100,19 @@ class Writing(Relating):
                 ready[id(entity)] = entity
                 if entity._session is not self:
                     self.add(entity)
-            yield from self._look_up(fresh)
-            for model, group in by_connection(fresh):
+                if entity._schema.relations:
+                    may_refer = True
+            if may_refer:
+                yield from self._look_up(fresh)
+            lost = [entity for entity in fresh if entity._attempt is not None]
+            for model, group in by_connection(lost) if lost else ():
                 yield from settle_all(model, group)
-                if self.is_async:  # a hook may read the id, and cannot wait for one
-                    yield from self._take_ids(model, [e for e in group if _has_insert_hook(e)])
-            for entity in fresh:
-                _check_is_there(entity, force)
-                if entity._new:
-                    entity._before_insert()
-                elif full or force or entity._modified:
-                    entity._before_update()
+            if self.is_async:  # a hook may read the id, and cannot wait for one
+                for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
+                    yield from self._take_ids(model, group)
+            _call_hooks(fresh, full, force)
+            if not may_refer:
+                return chosen
 
     def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
         """Load what new entities refer to by an id alone.
@@ -222,6 +225,16 @@ def _unsaved_targets(entity: Model) -> Iterator[Model]:
 
 def _has_insert_hook(entity: Model) -> bool:
     return entity._new and type(entity)._before_insert is not Model._before_insert
+
+
+def _call_hooks(group: Iterable[Model], full: bool, force: bool) -> None:
+    """Those that come before a write."""
+    for entity in group:
+        _check_is_there(entity, force)
+        if entity._new:
+            entity._before_insert()
+        elif full or force or entity._modified:
+            entity._before_update()
 
 
 def _check_is_there(entity: Model, force: bool) -> None:

@@ -12,18 +12,29 @@ Reply = list[bytes]
 Commit = Callable[..., Reply]
 
 
+# What is asked of rows that are there is one level down.
+OLD = ('updates', 'deletes', 'releases', 'guards', 'died', 'dropped', 'strings', 'tell')
+
+
 def request_of(**parts: Any) -> dict[str, Any]:
-    """A whole request; what is not given is empty."""
-    for kind in ('sets', 'zsets'):
-        parts[kind] = {'remove': {}, 'add': {}} | parts.get(kind, {})
-    lists: dict[str, Any] = {
-        kind: [] for kind in ('inserts', 'updates', 'deletes', 'releases', 'claims', 'guards')
-    }
-    return {'take': None, **lists, 'born': {}, 'died': {}, 'dropped': []} | parts
+    """A request, of parts without levels, where sets and zsets say what to add and to remove."""
+    old = {name: parts.pop(name) for name in OLD if name in parts}
+    for kind, adding, removing in (('sets', 'sadd', 'srem'), ('zsets', 'zadd', 'zrem')):
+        given = parts.pop(kind, {})
+        if 'add' in given:
+            parts[adding] = given['add']
+        if 'remove' in given:
+            old[removing] = given['remove']
+    if parts.get('done') is None:
+        parts.pop('remember', None)
+    return {**parts, 'old': old} if old else parts
 
 
 def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
-    reply = raw.execute_command('EVAL', loaded('commit').source, 1, 'N:id:', pack(request))
+    """Call the script, of which only those parts are there that the request needs."""
+    key = request.pop('done', None) or 'N:id:'
+    script = loaded('commit', frozenset({'old', 'also'} & request.keys())).source
+    reply = raw.execute_command('EVAL', script, 1, key, pack(request))
     assert isinstance(reply, list)
     return reply
 

@@ -5,18 +5,12 @@ from typing import Any
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from tests.lua.commit_support import Reply, request_of, send
 from tests.support.servers import dump
 
-PARTS = ('inserts', 'updates', 'deletes', 'releases', 'claims', 'guards', 'dropped')
 
-
-def commit(raw: redis.Redis, **parts: Any) -> Any:
-    lists: dict[str, Any] = {name: [] for name in PARTS}
-    entries: dict[str, Any] = {'remove': {}, 'add': {}}
-    request = {**lists, 'sets': entries, 'zsets': entries, 'born': {}, 'died': {}, **parts}
-    return raw.execute_command('EVAL', loaded('commit').source, 1, 'key', pack(request))
+def commit(raw: redis.Redis, **parts: Any) -> Reply:
+    return send(raw, request_of(**parts))
 
 
 def test_a_row_that_says_itself_what_its_id_is(raw: redis.Redis) -> None:

@@ -36,7 +36,7 @@ def started(**more: Any) -> tuple[Any, Any]:
 
 
 def expected(script: Script) -> dict[bytes, Any]:
-    [[_, fields, found, _]] = msgpack.unpackb(script.request, raw=True)[b'updates']
+    [[_, fields, found, _]] = msgpack.unpackb(script.request, raw=True)[b'old'][b'updates']
     return dict(zip(fields, found, strict=True))
 
 

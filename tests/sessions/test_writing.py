@@ -38,7 +38,8 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def noting(self: Any, request: Any, perform: Any = perform) -> Any:
             if isinstance(request, Script) and request.name == 'commit':
                 asked = msgpack.unpackb(request.request, raw=True)
-                found.append(len(asked[b'inserts']) + len(asked[b'updates']))
+                old = asked.get(b'old', {})
+                found.append(len(asked.get(b'inserts', ())) + len(old.get(b'updates', ())))
             return perform(self, request)
 
         monkeypatch.setattr(driver, 'perform', noting)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rom.changes import Change, Write
-from rom.encoding.wire import pack
 from rom.ops.batch import Batch
-from rom.ops.commit import ROWS_ALONE, new_done_key
+from rom.ops.commit import new_done_key
 from rom.ops.maintenance.judging import Fix
 from rom.ops.requests import Operation, Script
 from rom.schema import Schema
@@ -38,9 +37,7 @@ def _script(schema: Schema, fixes: Sequence[Fix]) -> Script:
     batch = Batch()
     for fix in fixes:
         batch.add(_write(schema, fix))
-    done_key = new_done_key(schema)
-    request = {**batch.request(done_key), 'guards': []}
-    return Script('commit', done_key, pack(request), ROWS_ALONE)
+    return batch.call(new_done_key(schema))
 
 
 def _write(schema: Schema, fix: Fix) -> Write:
