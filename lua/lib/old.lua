@@ -71,12 +71,12 @@ local function updated_rows_have_not_expired(updates)
     end
 end
 
-local function hashes(rows)
-    local keys = {}
-    for _, row in ipairs(rows) do
-        keys[row[1]] = true
+local function unique_values_are_readable(releases)
+    for _, release in ipairs(releases) do
+        if not pcall(fields_of, release[1], {release[2][1]}) then
+            return {'unreadable', release[1]}
+        end
     end
-    return keys
 end
 
 local function objection_to_old(old)
@@ -87,7 +87,7 @@ local function objection_to_old(old)
         or keys_answer('ZCARD', old.zrem or NONE)
         or keys_answer('STRLEN', old.died or NONE)
         or keys_answer('STRLEN', old.strings or NONE)
-        or keys_answer('HLEN', hashes(old.releases or NONE))
+        or unique_values_are_readable(old.releases or NONE)
 end
 
 -- Unique values that this very commit gives up: hash, then value, to the id that had it.

@@ -117,8 +117,8 @@ def delete(layout: Layout, id: uuid.UUID, stored: Stored) -> Operation[int]:
     done = new_done_key(layout)
     for _ in range(MOST_TRIES):
         batch = _Batch(layout)
-        batch.deletes.append([layout.key(id), *_expectation(saving, is_all=True)])
-        batch.dropped += [layout.stream(id, name) for name in layout.streams]
+        batch.old.deletes.append([layout.key(id), *_expectation(saving, is_all=True)])
+        batch.old.dropped += [layout.stream(id, name) for name in layout.streams]
         _write_entries(batch, saving, {})
         status, *details = yield _script(layout, batch, saving, done, tell=True)
         if status == b'ok':
@@ -203,7 +203,9 @@ def _add(batch: _Batch, saving: Saving) -> None:
         batch.inserts.append([layout.head, saving.raw_id, False, row])
     else:
         becomes = list(saving.wanted.values())
-        batch.updates.append([layout.key(saving.id), *_expectation(saving, saving.again), becomes])
+        batch.old.updates.append(
+            [layout.key(saving.id), *_expectation(saving, saving.again), becomes]
+        )
     _write_entries(batch, saving, saving.outcome)
 
 
@@ -225,11 +227,11 @@ def _write_entries(batch: _Batch, saving: Saving, outcome: Stored) -> None:
         return
     old, new = _implied(layout, saving.stored or {}), _implied(layout, outcome)
     gone, come = differences(old[0], new[0])
-    batch.gone.add(gone, saving.raw_id)
+    batch.old.gone.add(gone, saving.raw_id)
     batch.come.add(new[0] if saving.again else come, saving.raw_id)
     for key, value in old[1].items():
         if new[1].get(key) != value:
-            values, ids = batch.released.setdefault(key, ([], []))
+            values, ids = batch.old.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(saving.raw_id)
     for key, value in new[1].items():
