@@ -58,11 +58,21 @@ local function new_rows_are_free()
     end
 end
 
+-- A key is of another type, if that is what the error says. It is a table since Redis 7.
+local function unreadable(key, problem)
+    local said = type(problem) == 'table' and problem.err or problem
+    if not string.find(said, 'WRONGTYPE', 1, true) then
+        error(said)
+    end
+    return {'unreadable', key}
+end
+
 -- Keys must be of the type that is about to be written: `read` is a command for that type.
 local function keys_answer(read, keys)
     for key in pairs(keys) do
-        if type(redis.pcall(read, key)) ~= 'number' then
-            return {'unreadable', key}
+        local answer = redis.pcall(read, key)
+        if type(answer) ~= 'number' then
+            return unreadable(key, answer)
         end
     end
 end
@@ -78,7 +88,7 @@ local function claims_are_free(given_up)
         local hash, values, ids, head, expiry = unpack(claim, 1, 5)
         local is_hash, holders = pcall(fields_of, hash, values)
         if not is_hash then
-            return {'unreadable', hash}
+            return unreadable(hash, holders)
         end
         local leaving, taken = given_up[hash] or NONE, {}
         for position, value in ipairs(values) do

@@ -46,7 +46,7 @@ local function rows_are_as_expected(rows, when_gone)
         local key, fields, expected = row[1], row[2], row[3]
         local is_hash, found = pcall(fields_of, key, fields)
         if not is_hash then
-            return {'unreadable', key}
+            return unreadable(key, found)
         end
         if is_empty(found) and redis.call('EXISTS', key) == 0 then
             if when_gone then
@@ -73,8 +73,9 @@ end
 
 local function unique_values_are_readable(releases)
     for _, release in ipairs(releases) do
-        if not pcall(fields_of, release[1], {release[2][1]}) then
-            return {'unreadable', release[1]}
+        local is_hash, found = pcall(fields_of, release[1], {release[2][1]})
+        if not is_hash then
+            return unreadable(release[1], found)
         end
     end
 end

@@ -14,7 +14,10 @@ MOST = 2**32
 def test_the_bitmap_begins_with_the_first_id_only(commit: Commit, raw: redis.Redis) -> None:
     commit(inserts=[insert('1')], born={'N:id:live': ['1']})
     assert not raw.exists('N:id:live')
-    commit(inserts=[insert('2')], deletes=[delete('N:1', {})], died={'N:id:live': ['1']})
+    reply = commit(
+        inserts=[insert('2')], deletes=[delete('N:1', {'a': False})], died={'N:id:live': ['1']}
+    )
+    assert reply[0] == b'ok'
     assert not raw.exists('N:id:live')
 
 

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lua.commit_support import WITHOUT_ID, Commit, claim, delete, insert, update
+from tests.lua.commit_support import (
+    WITHOUT_ID,
+    Commit,
+    claim,
+    delete,
+    insert,
+    request_of,
+    send,
+    update,
+)
 from tests.support.servers import dump
 
 WRONG = {
@@ -46,6 +55,20 @@ def test_unreadable(refused: Commit, raw: redis.Redis, where: str, wrong: str) -
     for name, value in parts.items():
         together[name] = [*together.get(name, []), *value] if isinstance(value, list) else value
     assert refused(**together) == [b'unreadable', b'KEY']
+
+
+@pytest.mark.parametrize('lacking', ['scard', 'zcard', 'strlen', 'hmget'])
+def test_who_may_not_look_is_told_so(raw: redis.Redis, lacking: str) -> None:
+    """And not that a key is of another type."""
+    command = ('ACL', 'SETUSER', 'limited', 'reset', 'on', 'nopass', '~*', '+@all', f'-{lacking}')
+    raw.execute_command(*command)
+    path = raw.connection_pool.connection_kwargs['path']
+    limited = redis.Redis(unix_socket_path=path, username='limited', password='any')
+    before = dump(raw)
+    with limited, pytest.raises(redis.ResponseError, match="permission|can't run this command"):
+        send(limited, request_of(**WITHOUT_ID))
+    assert dump(raw) == before
+    raw.execute_command('ACL', 'DELUSER', 'limited')
 
 
 @pytest.mark.parametrize('wrong', [kind for kind in WRONG if kind != 'string'])
