@@ -17,17 +17,19 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
+from math import inf
+from time import perf_counter
 from typing import Any, Final
 
 import redis
 
 #: Of a pool's connections, threads may keep one in so many.
 SHARE: Final = 4
-#: So many commands are sent before the first of them is answered. More would fill the socket, and
-#: we would wait for the server to read on, where we could work on its replies.
-AHEAD: Final = 8
-#: So many bytes a server reads at once (``PROTO_IOBUF_LEN`` in its source).
-READ: Final = 16 * 1024
+#: A server that has ever answered within so many seconds is near.
+NEAR: Final = 0.001
+#: Of several commands, a near server gets so many before it has answered the first.
+AHEAD: Final = 2
 
 _EXECUTE: Final = redis.Redis.execute_command
 _BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
@@ -58,9 +60,13 @@ class Line:
 
     Args:
         pool: where it is taken from, and goes back to when its thread ends.
+
+    Attributes:
+        shortest: seconds that the shortest call took so far.
     """
 
     def __init__(self, pool: Any) -> None:
+        self.shortest = inf
         self._pid = os.getpid()
         self._is_busy = False
         self._connection: Any = pool.get_connection()
@@ -86,35 +92,44 @@ class Line:
             redis.exceptions.RedisError: no connection, or the server's error.
         """
         connection, self._is_busy = self._connection, True
+        begun = perf_counter()
         try:
             connection.send_command(*args)
             return connection.read_response(disable_decoding=True)
         finally:
             self._is_busy = False
+            self.shortest = min(self.shortest, perf_counter() - begun)
             if connection.should_reconnect():
                 connection.disconnect()
 
     def stream(self, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Send commands, and read their replies one by one, errors of the server among them.
 
+        A server carries out all that it has read before it replies. So a near one gets the next
+        command while it is at the one before; to a far one all go at once, in one trip.
+
         Raises:
             redis.exceptions.RedisError: no connection.
         """
         connection, self._is_busy = self._connection, True
-        left, due = [*commands], 0
+        left, due = iter(commands), 0
+        ahead = AHEAD if self.shortest < NEAR else len(commands)
         try:
-            while left or due:
-                more, left = left[: AHEAD - due], left[AHEAD - due :]
-                if more:
-                    connection.send_packed_command(connection.pack_commands(more))
+            due += self._send([*islice(left, ahead)])
+            while due:
                 reply = _reply_or_error(connection)
-                due += len(more) - 1
+                due += self._send([*islice(left, 1)]) - 1
                 yield reply
         finally:
             self._is_busy = False
             # Who stops listening must not meet the rest when they call the next time.
-            if left or due or connection.should_reconnect():
+            if due or connection.should_reconnect():
                 connection.disconnect()
+
+    def _send(self, commands: Sequence[tuple[Any, ...]]) -> int:
+        if commands:
+            self._connection.send_packed_command(self._connection.pack_commands(commands))
+        return len(commands)
 
     def drop(self) -> None:
         """Give the connection up."""
@@ -158,7 +173,7 @@ def call(client: redis.Redis, args: tuple[Any, ...]) -> Any:
 
 
 def stream(client: redis.Redis, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-    """What the server answers to commands that are sent at once, as bytes, one by one.
+    """What the server answers to commands, as bytes, one by one; they do not wait for each other.
 
     Errors of the server come in their places. It ends early where there is no line, or it breaks;
     the rest is for the client to ask again.
@@ -171,21 +186,9 @@ def stream(client: redis.Redis, commands: Sequence[tuple[Any, ...]]) -> Iterator
     if line is None:
         return
     try:
-        yield from line.stream([*_set_apart(commands)])
+        yield from line.stream(commands)
     except _BROKEN:
         _give_up(client, line)
-
-
-def _set_apart(commands: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Calls of scripts, each of which the server answers before it looks at the next.
-
-    It reads so many bytes at once, carries out what they hold, and only then sends the replies. So
-    each call is filled up with what the script does not look at.
-    """
-    *others, last = commands
-    for args in others:
-        yield (*args, b' ' * (READ - len(args[-1]))) if args[0] == 'EVALSHA' else args
-    yield last
 
 
 def _give_up(client: redis.Redis, line: Line) -> None:

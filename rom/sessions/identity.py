@@ -115,6 +115,11 @@ class IdentityMap:
         return self._released
 
     @property
+    def is_empty(self) -> bool:
+        """It knows no entity that has an id."""
+        return not (self.known or self._released)
+
+    @property
     def is_null(self) -> bool:
         """Nothing more is to be known."""
         return _null_by_default if self.null is None else self.null

@@ -46,7 +46,8 @@ class Reading(Known):
         if isinstance(model, (str, bytes)):
             return self._identity.find(str(model))
         if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
-            return (yield from self._get_many(model, [_as_id(model, id) for id in ids]))
+            asked = [id if type(id) is int and id >= 0 else _as_id(model, id) for id in ids]
+            return (yield from self._get_many(model, asked))
         id = _as_id(model, ids)
         known = self._find(model, id)
         if known is not None:
@@ -60,7 +61,9 @@ class Reading(Known):
         return None if known is not None and known._seems_expired else known
 
     def _get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
-        known: dict[int, Any] = {id: self._find(model, id) for id in ids}
+        known: dict[int, Any] = dict.fromkeys(ids)
+        if not self._identity.is_empty:
+            known = {id: self._find(model, id) for id in known}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
             make = partial(self._adopt_each, model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import threading
 import time
@@ -275,8 +276,8 @@ def test_replies_come_one_by_one(client: redis.Redis, raw: redis.Redis) -> None:
     assert ask(client) == b'x'
 
 
-def test_the_server_answers_one_call_before_it_looks_at_the_next(
-    client: redis.Redis, raw: redis.Redis
+def test_a_near_server_answers_one_call_before_it_gets_the_next(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the first reply would come when the last is ready, and nothing could be done meanwhile."""
     begun_then_slow = client.script_load(
@@ -287,7 +288,7 @@ def test_the_server_answers_one_call_before_it_looks_at_the_next(
     ask(client)
 
     def comes_before_the_last_begins() -> bool:
-        calls = [('EVALSHA', begun_then_slow, 1, 'a', b'request')] * lines.AHEAD
+        calls = [('EVALSHA', begun_then_slow, 1, 'a', b'request')] * 8
         replies = lines.stream(client, calls)
         next(replies)
         first_came = time.time() * 1_000_000  # this machine's clock, as is the server's
@@ -296,13 +297,25 @@ def test_the_server_answers_one_call_before_it_looks_at_the_next(
 
     # A busy machine may keep us from looking; but if the server does not do so, it never comes.
     assert any(comes_before_the_last_begins() for _ in range(5))
+    monkeypatch.setattr(lines, 'NEAR', 0)
+    assert not comes_before_the_last_begins()
 
 
-def test_of_many_commands_few_are_sent_ahead(client: redis.Redis, raw: redis.Redis) -> None:
-    keys = [f'key-{number}' for number in range(5 * lines.AHEAD + 3)]
+@pytest.mark.parametrize('near', [math.inf, 0])
+def test_a_near_server_gets_them_as_it_goes_and_a_far_one_all_at_once(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, near: float
+) -> None:
+    monkeypatch.setattr(lines, 'NEAR', near)
+    keys = [f'key-{number}' for number in range(23)]
     raw.mset({key: key for key in keys})
+    ask(client)
+    [connection] = client.connection_pool._in_use_connections
+    send, sent = connection.send_packed_command, []
+    monkeypatch.setattr(
+        connection, 'send_packed_command', lambda packed: sent.append(1) or send(packed)
+    )
     assert [*streamed(client, *keys)] == [key.encode() for key in keys]
-    assert in_use(client) == 1
+    assert len(sent) == (len(keys) - lines.AHEAD + 1 if near else 1)
 
 
 def test_who_stops_listening_does_not_meet_the_rest(client: redis.Redis, raw: redis.Redis) -> None:

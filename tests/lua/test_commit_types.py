@@ -65,7 +65,7 @@ def test_who_may_not_look_is_told_so(raw: redis.Redis, lacking: str) -> None:
     path = raw.connection_pool.connection_kwargs['path']
     limited = redis.Redis(unix_socket_path=path, username='limited', password='any')
     before = dump(raw)
-    with limited, pytest.raises(redis.ResponseError, match="permission|can't run this command"):
+    with limited, pytest.raises(redis.ResponseError, match=r"permission|can't run this command"):
         send(limited, request_of(**WITHOUT_ID))
     assert dump(raw) == before
     raw.execute_command('ACL', 'DELUSER', 'limited')
