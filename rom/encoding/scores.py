@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import struct
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import count
 from operator import getitem
 
 from rom.encoding.text import as_bytes
@@ -30,17 +31,16 @@ _VALUES = tuple(
 _DIGITS = 18
 
 
+@cache
 def _worth(exponent: int) -> tuple[int, bytes]:
     """What one in the mantissa of a double with this exponent is worth, in decimal digits.
 
-    As an integer with 64 binary places, and the form to write the digits in.
+    As an integer with 64 binary places, and the form to write the digits in. There are 18
+    exponents: seven bytes of 255 have the last.
     """
-    places = 1075 - exponent
-    power = next(n for n in range(350) if 10**n * _FIRST_NORMAL >> places >= 10 ** (_DIGITS - 1))
+    places, enough = 1075 - exponent, 10 ** (_DIGITS - 1)
+    power = next(n for n in count(300) if 10**n * _FIRST_NORMAL >> places >= enough)
     return (10**power << 64) >> places, b'%de-' + b'%d' % power
-
-
-_WORTHS = tuple(map(_worth, range(18)))  # seven bytes of 255 have the exponent 17
 
 
 def prefix_score(value: str | bytes, after: bool = False) -> float:
@@ -76,7 +76,7 @@ def written_prefix_score(head: bytes) -> bytes:
     True
     """
     bits = sum(map(getitem, _VALUES, head)) + _FIRST_NORMAL
-    worth, form = _WORTHS[bits // _FIRST_NORMAL]
+    worth, form = _worth(bits // _FIRST_NORMAL)
     mantissa = bits % _FIRST_NORMAL + _FIRST_NORMAL
     written: bytes = form % (mantissa * worth >> 64)
     return written
