@@ -49,11 +49,25 @@ local sadd, zadd, born = request.sadd or NONE, request.zadd or NONE, request.bor
 
 -- Looking.
 
+local function count_existing(keys)
+    local count = 0
+    for first = 1, #keys, CHUNK do
+        local last = math.min(first + CHUNK - 1, #keys)
+        count = count + redis.call('EXISTS', unpack(keys, first, last))
+    end
+    return count
+end
+
 local function new_rows_are_free()
-    for _, insert in ipairs(inserts) do
-        local row = insert[1] .. insert[2]
-        if redis.call('EXISTS', row) == 1 then
-            return {'exists', row}
+    local rows = {}
+    for position, insert in ipairs(inserts) do
+        rows[position] = insert[1] .. insert[2]
+    end
+    if count_existing(rows) > 0 then
+        for _, row in ipairs(rows) do
+            if count_existing({row}) > 0 then
+                return {'exists', row}
+            end
         end
     end
 end

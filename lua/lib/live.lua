@@ -16,19 +16,43 @@ local function bitmap_to_mark(live)
     return live .. ':draft', redis.call('STRLEN', live .. ':draft') * 8
 end
 
+-- Set the bits of these ids and of those between them: whole bytes at once.
+local function set_bits(bitmap, first, last)
+    local from, past = math.ceil(first / 8), math.floor((last + 1) / 8)
+    if from < past then
+        redis.call('SETRANGE', bitmap, from, string.rep('\255', past - from))
+        set_bits(bitmap, first, from * 8 - 1)
+        set_bits(bitmap, past * 8, last)
+        return
+    end
+    for id = first, last do
+        redis.call('SETBIT', bitmap, id, 1)
+    end
+end
+
 local function mark_live(live, ids)
     local bitmap, bits = bitmap_to_mark(live)
     if bits == 0 then
         return
     end
+    local first, last  -- of a run of ids that follow each other, as new ones do
     for _, id in ipairs(ids) do
         local number = tonumber(id)
         if number >= MOST_BITS or number > bits + LARGEST_GAP then
             redis.call('DEL', bitmap)
             return
+        elseif number - 1 == last then
+            last = number
+        else
+            if first then
+                set_bits(bitmap, first, last)
+            end
+            first, last = number, number
         end
-        redis.call('SETBIT', bitmap, id, 1)
         bits = math.max(bits, number)
+    end
+    if first then
+        set_bits(bitmap, first, last)
     end
 end
 

@@ -1,5 +1,7 @@
 """lua/commit.lua by itself: the bitmap of live ids."""
 
+import random
+
 import pytest
 import redis
 
@@ -29,6 +31,24 @@ def test_the_bitmap_follows(commit: Commit, raw: redis.Redis) -> None:
     commit(deletes=[delete('N:5', {'a': False})], died={'N:id:live': ['5', '5000']})
     assert bits(raw.get('N:id:live')) == set(range(1, 20)) - {5}
     assert raw.strlen('N:id:live') == 3  # a death far off makes it no longer
+
+
+def test_runs_of_ids(commit: Commit, raw: redis.Redis) -> None:
+    """Whole bytes of the bitmap are written at once."""
+    raw.setbit('N:id:live', 0, 0)
+    rng, all = random.Random(1), set[int]()
+    for _ in range(50):
+        runs = [(first := rng.randrange(3000), first + rng.randrange(40)) for _ in range(3)]
+        ids = [id for first, past in runs for id in range(first, past)]
+        commit(born={'N:id:live': [str(id) for id in ids]})
+        all.update(ids)
+        assert bits(raw.get('N:id:live')) == all
+
+
+def test_one_of_many_rows_is_there(refused: Commit, raw: redis.Redis) -> None:
+    raw.hset('N:4321', mapping={'id': '4321'})
+    rows = [insert(str(number)) for number in range(1, 9001)]
+    assert refused(inserts=rows) == [b'exists', b'N:4321']
 
 
 def test_the_bitmap_is_given_up_for_an_id_far_off(commit: Commit, raw: redis.Redis) -> None:
