@@ -15,8 +15,8 @@
 --          take      = {counter, live, stamp}: the only insert gets its id here. Until then it is
 --                      '' at the end of its key and of all its members, and as the holder of its
 --                      unique values. stamp is {key, what it says}, for the first id ever; or none
---          inserts   = list of {head of the key, id, primary key field, {field, value, ...}}; the
---                      field is false where the row says itself what its id is
+--          inserts   = list of {head of the key, id, primary key field, field, value, ...}; the
+--                      primary key's is false where the row says itself what its id is
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
 --                      says when a row expires, if there is one}
 --          sadd      = {[set] = {member, ...}}
@@ -140,12 +140,9 @@ end
 
 local function write_new_rows()
     for _, insert in ipairs(inserts) do
-        local head, id, primary, row = insert[1], insert[2], insert[3], insert[4]
-        if primary then
-            row[#row + 1] = primary
-            row[#row + 1] = id
-        end
-        in_chunks('HSET', head .. id, row)
+        local head, id, primary = insert[1], insert[2], insert[3]
+        insert[2], insert[3] = primary, id
+        in_chunks('HSET', head .. id, insert, primary and 2 or 4)
     end
 end
 

@@ -2,18 +2,12 @@
 
 local CHUNK = 4000  -- even, so that pairs stay together
 
--- Call `command key ...` with all the arguments, a chunk at a time.
-local function in_chunks(command, key, arguments)
+-- Call `command key ...` with all the arguments from the first on, a chunk at a time.
+local function in_chunks(command, key, arguments, first)
     local count = #arguments
-    if count <= CHUNK then
-        if count > 0 then
-            redis.call(command, key, unpack(arguments))
-        end
-        return
-    end
-    for first = 1, count, CHUNK do
-        local last = math.min(first + CHUNK - 1, count)
-        redis.call(command, key, unpack(arguments, first, last))
+    for from = first or 1, count, CHUNK do
+        local last = math.min(from + CHUNK - 1, count)
+        redis.call(command, key, unpack(arguments, from, last))
     end
 end
 

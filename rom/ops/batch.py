@@ -103,8 +103,8 @@ class Batch:
         live = None if schema.keep_index_data else keys.live
         if not id:
             self.take = [keys.counter, live, to_begin(schema)]
-        row = tuple(chain.from_iterable(write.becomes.items()))
-        self.inserts.append((keys.head, id, keys.primary, row))
+        row = chain.from_iterable(write.becomes.items())
+        self.inserts.append((keys.head, id, keys.primary, *row))
         if live:
             self.born[live].append(id)
         elif self.old.dropped[-1:] != [keys.live]:

@@ -200,7 +200,7 @@ def _add(batch: _Batch, saving: Saving) -> None:
     layout = saving.layout
     if saving.stored is None:
         row = [part for name, raw in saving.wanted.items() for part in (as_bytes(name), raw)]
-        batch.inserts.append([layout.head, saving.raw_id, False, row])
+        batch.inserts.append([layout.head, saving.raw_id, False, *row])
     else:
         becomes = list(saving.wanted.values())
         batch.old.updates.append(

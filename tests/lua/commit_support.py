@@ -43,7 +43,7 @@ def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
 
 
 def insert(id: str, *pairs: str | bytes) -> list[Any]:
-    return ['N:', id, 'id', list(pairs)]
+    return ['N:', id, 'id', *pairs]
 
 
 def update(key: str, expected: dict[str, Any], becomes: dict[str, Any]) -> list[Any]:

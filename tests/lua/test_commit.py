@@ -227,7 +227,7 @@ def test_delete_of_what_is_gone(commit: Commit, raw: redis.Redis) -> None:
 
 def of_two_models() -> dict[str, Any]:
     return {
-        'inserts': [insert('2', 'a', '1'), ['{M}:', '5', 'key', ['b', '2']]],
+        'inserts': [insert('2', 'a', '1'), ['{M}:', '5', 'key', 'b', '2']],
         'updates': [update('N:1', {'a': '1'}, {'a': '2'})],
         'deletes': [delete('{M}:4', {'b': '1'})],
         'claims': [claim('2', 'v'), ['{M}:u:uidx', ['v'], ['5'], '{M}:']],

@@ -14,7 +14,7 @@ def commit(raw: redis.Redis, **parts: Any) -> Reply:
 
 
 def test_a_row_that_says_itself_what_its_id_is(raw: redis.Redis) -> None:
-    assert commit(raw, inserts=[['N:', 'an-id', False, ['a', 'b']]]) == [b'ok', b'']
+    assert commit(raw, inserts=[['N:', 'an-id', False, 'a', 'b']]) == [b'ok', b'']
     assert dump(raw) == {b'N:an-id': {b'a': b'b'}}
 
 
@@ -27,7 +27,7 @@ def test_strings(raw: redis.Redis) -> None:
 def test_a_key_that_is_no_string(raw: redis.Redis) -> None:
     raw.rpush('list', 'x')
     before = dump(raw)
-    reply = commit(raw, strings={'list': 'y'}, inserts=[['N:', '1', False, ['a', 'b']]])
+    reply = commit(raw, strings={'list': 'y'}, inserts=[['N:', '1', False, 'a', 'b']])
     assert reply == [b'unreadable', b'list']
     assert dump(raw) == before
 
