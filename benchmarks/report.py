@@ -133,7 +133,8 @@ def _bulks(results: Results) -> str:
                 )
     lead = (
         'Time an entity, of so many at once; in brackets, how many times as long as rom takes. '
-        'Peers that take a trip or more for each entity were given a thousand at most.'
+        'Peers that take a trip or more for each entity were given a thousand at most. Writes are '
+        'timed once in a round, and reads five times.'
     )
     return _section('Many at once', lead, _times_table(members, rows))
 
