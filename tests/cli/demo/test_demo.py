@@ -195,7 +195,7 @@ def test_the_place_of_other_data_is_left_alone() -> None:
 
 def test_ctrl_c_then_go_on(folder: Path) -> None:
     demo = subprocess.Popen(
-        command('--limit', '20000', '--keep', str(folder)),
+        command('--limit', '60000', '--keep', str(folder)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -205,18 +205,18 @@ def test_ctrl_c_then_go_on(folder: Path) -> None:
     _, errors = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert re.fullmatch(
-        r'Stopped after [\d,]+ of 20,000 characters\. A batch is written whole or not at all: '
+        r'Stopped after [\d,]+ of 60,000 characters\. A batch is written whole or not at all: '
         r'nothing is half done; the same command goes on from there\.\n',
         errors,
     )
     rows, points, names = stored(folder)
     assert rows == points == names
-    assert 0 < rows < 20000
+    assert 0 < rows < 60000
 
-    lines = succeeded(run('--limit', '20000', '--keep', str(folder)))
+    lines = succeeded(run('--limit', '60000', '--keep', str(folder)))
     assert f'{rows:,} characters are there already: looking for what is missing.' in lines
-    assert any(line.startswith(f'Loaded the {20000 - rows:,} characters that') for line in lines)
-    assert stored(folder) == (20000, 20000, 20000)
+    assert any(line.startswith(f'Loaded the {60000 - rows:,} characters that') for line in lines)
+    assert stored(folder) == (60000, 60000, 60000)
 
 
 def wait_for_rows(folder: Path, demo: subprocess.Popen[str]) -> None:
