@@ -11,6 +11,7 @@ from rom.cli.demo.loading import already_there, load
 from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared
 from rom.cli.demo.screen import Screen
 from rom.cli.opening import use
+from rom.cli.stopping import Stopping
 from rom.drivers.connection import without_password
 
 INTRODUCTION = (
@@ -75,11 +76,12 @@ class Tour:
         if there:
             self.screen.say(f'{there:,} characters are there already: looking for what is missing.')
         begin = time.monotonic()
-        with self.screen.loading(self.total) as show:
+        with Stopping(said='') as stopping, self.screen.loading(self.total) as show:
 
             def advance(count: int) -> None:
                 self.done += count
                 show(count)
+                stopping.here()
 
             added = load(points, there, advance)
         seconds = time.monotonic() - begin
