@@ -75,24 +75,24 @@ class SyncDriver:
             )
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
-        replies = self._send(pipeline.requests)
-        unknown = [place for place, reply in enumerate(replies) if is_unknown_script(reply)]
-        for place in unknown:
-            script = pipeline.requests[place]
-            assert isinstance(script, Script)
-            replies[place] = self._script(script)
-        return raise_first_error(replies)
+        requests = pipeline.requests
+        replies = zip(requests, self._send(requests), strict=True)
+        return raise_first_error([self._known(request, reply) for request, reply in replies])
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
         """The replies to what changes nothing, each as soon as it is there."""
         replies = self._one_by_one(pipeline.requests)
         for request in pipeline.requests:
             with own_errors(self.connection):
-                reply = next(replies)
-                if isinstance(request, Script) and is_unknown_script(reply):
-                    reply = self._script(request)
-                raise_first_error([reply])
+                [reply] = raise_first_error([self._known(request, next(replies))])
             yield reply
+
+    def _known(self, request: Command | Script, reply: Any) -> Any:
+        """A reply; of a script that the server did not know, that of its repetition."""
+        if not is_unknown_script(reply):
+            return reply
+        assert isinstance(request, Script)
+        return self._script(request)
 
     def _one_by_one(self, requests: tuple[Command | Script, ...]) -> Iterator[Any]:
         told = 0

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from rom.changes import Write
 from rom.encoding.wire import pack
 from rom.entries import ColumnIndex
-from rom.members import Members
+from rom.members import Lists, Members
 from rom.ops.requests import Script
 from rom.ops.stamps import to_begin
 from rom.pouring import pour
@@ -29,7 +29,6 @@ _PARTS = {
     for also in (False, True)
 }
 
-_Lists = defaultdict[bytes, list[bytes]]
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
 _Group: TypeAlias = tuple[tuple[ColumnIndex, ...], bool]
@@ -44,7 +43,7 @@ class Old:
         self.deletes: list[Sequence[Any]] = []
         self.released: dict[bytes, _Column] = {}
         self.gone = Members()
-        self.died: _Lists = defaultdict(list)
+        self.died: Lists = defaultdict(list)
         self.dropped: list[bytes] = []
 
     def request(self, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,7 +74,7 @@ class Batch:
         self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
         self.come = Members()
         self.groups: dict[_Group, _Rows] = {}
-        self.born: _Lists = defaultdict(list)
+        self.born: Lists = defaultdict(list)
 
     @cached_property
     def old(self) -> Old:
@@ -144,10 +143,8 @@ class Batch:
     def _pour(self) -> None:
         """Work out the entries of rows that have the same indexes to write, all at once."""
         for (indexes, has_old), (ids, befores, afters) in self.groups.items():
-            if has_old:
-                pour(indexes, ids, befores, afters, self.old.gone, self.come)
-            else:
-                pour(indexes, ids, None, afters, Members(), self.come)
+            gone = self.old.gone if has_old else Members()
+            pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
         self.groups.clear()
 
     def call(self, done: bytes, also: Mapping[str, Any] | None = None, **more: Any) -> Script:
