@@ -238,12 +238,9 @@ class ColumnIndex:
                 into.sets[head + raw + b':idx'].append(id)
             if column.prefix:
                 into.zsets[self._prefixes_key] += (_score_of(raw), raw + b'\0' + id)
-            if column.suffix and raw.isascii():  # as most are
-                turned = raw[::-1]
-                into.zsets[self._suffixes_key] += (_score_of(turned), turned + b'\0' + id)
-            elif column.suffix:
-                turned = suffix_stem(word)
-                scored = turned if isinstance(word, str) else word[::-1]
+            if column.suffix:
+                turned = raw[::-1] if raw.isascii() else suffix_stem(word)  # most are
+                scored = turned if isinstance(word, str) else raw[::-1]
                 into.zsets[self._suffixes_key] += (_score_of(scored), turned + b'\0' + id)
 
     def _add_mapping(self, id: bytes, found: Mapping[str, Any], value: Any, into: Members) -> None:

@@ -74,14 +74,14 @@ def _lines(path: str, parts: frozenset[str] | None, known: set[str]) -> Iterator
             if line[0] not in ' \n':
                 room = None
             continue
-        indent, path, part = include.groups()
+        indent, lib, part = include.groups()
         if indent and room is None:
             room = set(known)
         place = room if indent and room is not None else known
-        if path in place or (part and parts is not None and part not in parts):
+        if lib in place or (part and parts is not None and part not in parts):
             continue
-        place.add(path)
-        for inner in _lines(path, parts, place):
+        place.add(lib)
+        for inner in _lines(lib, parts, place):
             yield inner if inner == '\n' else indent + inner
 
 
