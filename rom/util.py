@@ -1,4 +1,7 @@
-"""The names that programs written for rom 1.x import from `rom.util`, and `expire`, a new one."""
+"""The names that programs written for rom 1.x import from `rom.util`.
+
+`expire` and `wait_awake` are new.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from rom import current
 from rom.classproperty import ClassProperty
 from rom.drivers import connection as _connection
 from rom.drivers.connection import set_connection_settings
+from rom.drivers.waiting import wait_awake
 from rom.encoding.keygens import (
     CASE_INSENSITIVE,
     FULL_TEXT,
@@ -80,6 +84,7 @@ __all__ = [
     'show_progress',
     'use_null_session',
     'use_rom_session',
+    'wait_awake',
 ]
 
 #: A program may put a client here; it then serves every model that has none of its own.

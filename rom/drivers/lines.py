@@ -24,6 +24,8 @@ from typing import Any, Final
 
 import redis
 
+from rom.drivers import waiting
+
 #: Of a pool's connections, threads may keep one in so many.
 SHARE: Final = 4
 #: A server that has ever answered within so many seconds is near.
@@ -69,6 +71,7 @@ class Line:
         self.shortest = inf
         self._pid = os.getpid()
         self._is_busy = False
+        self._watch = waiting.Watch()
         self._connection: Any = pool.get_connection()
         # The pool is not held: it lives as long as its client does.
         self._end: Callable[[], object] = weakref.finalize(
@@ -91,16 +94,22 @@ class Line:
         Raises:
             redis.exceptions.RedisError: no connection, or the server's error.
         """
-        connection, self._is_busy = self._connection, True
+        connection, self._is_busy, is_due = self._connection, True, True
         begun = perf_counter()
         try:
             connection.send_command(*args)
-            return connection.read_response(disable_decoding=True)
+            if self.shortest < waiting.limit():
+                self._watch.wait(connection._sock)
+            reply = connection.read_response(disable_decoding=True)
+            is_due = False
+            return reply
+        except redis.exceptions.ResponseError:
+            is_due = False
+            raise
         finally:
             self._is_busy = False
             self.shortest = min(self.shortest, perf_counter() - begun)
-            if connection.should_reconnect():
-                connection.disconnect()
+            self._leave(is_due)
 
     def stream(self, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
         """Send commands, and read their replies one by one, errors of the server among them.
@@ -122,14 +131,17 @@ class Line:
                 yield reply
         finally:
             self._is_busy = False
-            # Who stops listening must not meet the rest when they call the next time.
-            if due or connection.should_reconnect():
-                connection.disconnect()
+            self._leave(due > 0)
 
     def _send(self, commands: Sequence[tuple[Any, ...]]) -> int:
         if commands:
             self._connection.send_packed_command(self._connection.pack_commands(commands))
         return len(commands)
+
+    def _leave(self, is_due: bool) -> None:
+        """Who stopped listening must not meet the rest of the replies at their next call."""
+        if is_due or self._connection.should_reconnect():
+            self._connection.disconnect()
 
     def drop(self) -> None:
         """Give the connection up."""

@@ -1,0 +1,113 @@
+"""Waiting for a reply awake: a thread that sleeps has to be woken up, and that takes time.
+
+A server on the same machine answers many a call in 20 to 150 microseconds, and to put a thread to
+sleep and wake it up takes some 40. So a thread that asks such a server looks for the reply again
+and again. Each time, it lends the core, and the interpreter's lock, to whoever wants them. When
+somebody does, or the reply takes long, it sleeps as threads do: during this call and the next ones,
+of which there are four times as many when that happens again soon.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+from time import perf_counter
+from typing import Any, Final
+
+#: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
+#: long as it takes to be woken up.
+USUAL: Final = 250e-6
+#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody.
+LAP: Final = 15e-6
+#: At least and at most so many calls sleep after one that was not worth staying awake for.
+LEAST: Final = 2
+MOST: Final = 2048
+
+# Neither is everywhere, and libraries of greenlets put a `poll` of their own there.
+_IS_POSSIBLE: Final = (
+    hasattr(os, 'sched_yield')
+    and getattr(getattr(select, 'poll', None), '__module__', '') == 'select'
+)
+
+_limit = USUAL if _IS_POSSIBLE else 0.0
+
+
+def limit() -> float:
+    """Seconds that a thread waits awake for one reply; 0: it never does."""
+    return _limit
+
+
+def wait_awake(seconds: float = USUAL) -> None:
+    """Say how long threads wait for a near server's reply without going to sleep.
+
+    By default 250 microseconds, and only for a server that has ever answered within that time, for
+    as long as no other thread or process wants the core. A single call of a server on the same
+    machine takes a third less time, and a sixth more of the processor's. Where the processor's time
+    is what a program pays for, let it wait asleep.
+
+    It is for all connections of the process, but not for asyncio, where nobody waits for one reply
+    alone. Where the system cannot do it (it takes Linux or its like, and a connection without TLS),
+    threads always sleep.
+
+    Args:
+        seconds: at most so many for one reply; 0: go to sleep at once.
+
+    Raises:
+        ValueError: a negative number, or an endless one.
+
+    Example::
+
+        rom.util.wait_awake(0)
+    """
+    if not 0 <= seconds < math.inf:
+        raise ValueError(
+            f'wait_awake({seconds!r}): a number of seconds from 0 on is needed; 0: never'
+        )
+    global _limit
+    _limit = seconds if _IS_POSSIBLE else 0.0
+
+
+class Watch:
+    """Waits awake for the replies of one connection, as long as that is worth it.
+
+    Attributes:
+        asleep: so many of the next calls are to be waited for asleep.
+    """
+
+    def __init__(self) -> None:
+        self.asleep = 0
+        self._next_time = LEAST
+        self._socket: Any = None
+        self._poll: Any = None
+
+    def wait(self, sock: Any) -> None:
+        """Come back when a socket has something to read, or is to be waited for asleep."""
+        if self.asleep:
+            self.asleep -= 1
+        elif type(sock).__module__ == 'socket':  # neither encrypted nor of greenlets
+            self._learn(self._look(sock))
+
+    def _look(self, sock: Any) -> bool:
+        """It has something to read now, and nobody else wanted the core meanwhile."""
+        if sock is not self._socket:
+            self._socket, self._poll = sock, select.poll()
+            self._poll.register(sock, select.POLLIN)
+        look, lend = self._poll.poll, os.sched_yield
+        now = perf_counter()
+        end = now + _limit
+        while now < end:
+            if look(0):
+                return True
+            lend()
+            before, now = now, perf_counter()
+            if now - before > LAP:
+                return False
+        return False
+
+    def _learn(self, was_worth_it: bool) -> None:
+        if was_worth_it:
+            self._next_time = max(LEAST, self._next_time // 2)
+        else:
+            self.asleep = self._next_time
+            self._next_time = min(MOST, self._next_time * 4)

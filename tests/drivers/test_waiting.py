@@ -1,0 +1,245 @@
+"""Waiting for replies awake, and asleep where that does not pay."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom.drivers import waiting
+from rom.drivers.sync import SyncDriver
+from rom.drivers.waiting import LEAST, MOST, USUAL, Watch
+from rom.ops.requests import Command
+
+pytestmark = [
+    pytest.mark.one_server,
+    pytest.mark.skipif(not waiting.limit(), reason='threads of this system always sleep'),
+]
+
+
+@pytest.fixture(autouse=True)
+def _usual() -> Iterator[None]:
+    yield
+    rom.util.wait_awake()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def ask(client: redis.Redis, key: str) -> Any:
+    return SyncDriver(client).perform(Command('GET', key))
+
+
+class Looks:
+    """Counts the looks at sockets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        ours = SimpleNamespace(POLLIN=select.POLLIN, poll=lambda: _Counted(self, select.poll()))
+        monkeypatch.setattr(waiting, 'select', ours)
+
+
+class _Counted:
+    def __init__(self, looks: Looks, poll: Any) -> None:
+        self._looks, self._poll = looks, poll
+        self.register = poll.register
+
+    def poll(self, milliseconds: int) -> Any:
+        self._looks.count += 1
+        return self._poll.poll(milliseconds)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    return Looks(monkeypatch)
+
+
+def test_what_is_there_is_seen_at_the_first_look(pair: Any, looks: Looks) -> None:
+    ours, theirs = pair
+    theirs.send(b'x')
+    watch = Watch()
+    for count in (1, 2, 3):
+        watch.wait(ours)
+        assert (looks.count, watch.asleep) == (count, 0)
+    assert ours.recv(9) == b'x'  # it was only looked at
+
+
+def test_a_closed_one_is_left_to_who_reads_it(pair: Any) -> None:
+    ours, theirs = pair
+    theirs.close()
+    watch = Watch()
+    watch.wait(ours)
+    assert watch.asleep == 0
+    assert ours.recv(9) == b''
+
+
+def test_what_comes_late_is_waited_for_asleep_ever_more_often(pair: Any, looks: Looks) -> None:
+    ours, theirs = pair
+    watch, slept = Watch(), []
+    for _ in range(8):
+        begun = time.perf_counter()
+        watch.wait(ours)
+        assert time.perf_counter() - begun < 1  # not for ever
+        slept.append(watch.asleep)
+        before = looks.count
+        for _ in range(slept[-1]):
+            watch.wait(ours)
+        assert looks.count == before
+        assert watch.asleep == 0
+    assert slept == [2, 8, 32, 128, 512, 2048, 2048, 2048]
+    assert (slept[0], slept[-1]) == (LEAST, MOST)
+    theirs.send(b'x')
+    for _ in range(20):  # it was worth it again
+        watch.wait(ours)
+    assert ours.recv(9) == b'x'
+    watch.wait(ours)
+    assert watch.asleep == LEAST
+
+
+def test_who_lent_the_core_sleeps(pair: Any, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As soon as it took long, not at the end of the time."""
+    rom.util.wait_awake(60)
+    monkeypatch.setattr(os, 'sched_yield', lambda: time.sleep(0.001))
+    watch = Watch()
+    begun = time.perf_counter()
+    watch.wait(pair[0])
+    assert time.perf_counter() - begun < 30
+    assert (looks.count, watch.asleep) == (1, LEAST)
+
+
+def test_another_thread_gets_the_interpreter(pair: Any) -> None:
+    """The thread that answers is not kept from it by the one that waits."""
+    ours, theirs = pair
+    rom.util.wait_awake(60)
+
+    def answer() -> None:
+        sum(range(100_000))
+        theirs.send(b'x')
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    begun = time.perf_counter()
+    Watch().wait(ours)
+    assert ours.recv(9) == b'x'
+    assert time.perf_counter() - begun < 30
+    thread.join()
+
+
+def test_a_new_socket_is_looked_at_in_place_of_the_old(pair: Any) -> None:
+    watch = Watch()
+    pair[1].send(b'x')
+    watch.wait(pair[0])
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        watch.wait(ours)
+        assert watch.asleep == LEAST  # nothing came there
+
+
+def test_greenlets_and_tls_always_sleep(looks: Looks) -> None:
+    class Other(socket.socket):
+        """Of another module, as those of gevent and ssl are."""
+
+    with Other() as sock:
+        watch = Watch()
+        watch.wait(sock)
+        assert (looks.count, watch.asleep) == (0, 0)
+
+
+def test_calls_of_a_near_server_look(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
+    raw.mset({'a': 'x', 'b': 'y'})
+    rom.util.wait_awake(60)
+    assert ask(client, 'a') == b'x'
+    assert looks.count == 0  # whether it is near is not known yet
+    assert [ask(client, key) for key in 'ba'] == [b'y', b'x']
+    assert looks.count >= 1
+
+
+def test_calls_of_a_far_server_sleep(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
+    """It has never answered within the time, here a nanosecond."""
+    raw.set('a', 'x')
+    rom.util.wait_awake(1e-9)
+    assert [ask(client, 'a') for _ in range(5)] == [b'x'] * 5
+    assert looks.count == 0
+
+
+def test_it_is_turned_off(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
+    raw.set('a', 'x')
+    rom.util.wait_awake(0)
+    assert [ask(client, 'a') for _ in range(5)] == [b'x'] * 5
+    assert looks.count == 0
+    assert waiting.limit() == 0
+    rom.util.wait_awake()
+    assert waiting.limit() == USUAL
+
+
+@pytest.mark.parametrize('seconds', [-1, -0.001, math.inf, math.nan])
+def test_no_time_at_all_is_refused(seconds: float) -> None:
+    with pytest.raises(ValueError, match=r'wait_awake\(.*\): a number of seconds from 0 on'):
+        rom.util.wait_awake(seconds)
+    assert waiting.limit() == USUAL
+
+
+def test_who_is_interrupted_meets_no_reply_of_before(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while it looks: the reply has been asked for, and nobody reads it."""
+    raw.mset({'a': 'x', 'b': 'y'})
+    rom.util.wait_awake(60)
+    ask(client, 'a')
+
+    def interrupt() -> None:
+        monkeypatch.undo()
+        signal.raise_signal(signal.SIGUSR1)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, 'sched_yield', interrupt)
+    monkeypatch.setattr(Watch, '_look', _unseen(Watch._look))
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(client, 'a')
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert [ask(client, 'b') for _ in range(3)] == [b'y'] * 3
+
+
+def _unseen(look: Any) -> Any:
+    """Its first look comes before the reply does, however fast the server is."""
+
+    def looking(watch: Watch, sock: Any) -> Any:
+        os.sched_yield()
+        return look(watch, sock)
+
+    return looking
+
+
+def test_a_system_that_cannot_sleeps() -> None:
+    """Windows has neither, and some libraries of greenlets take `poll` away."""
+    for missing in ('del select.poll', 'del os.sched_yield'):
+        code = (
+            f'import os, select; {missing}\n'
+            'from rom.drivers import waiting\n'
+            'waiting.wait_awake(1)\n'
+            'print(waiting.limit())'
+        )
+        done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)
+        assert done.stdout.split() == [b'0.0']
