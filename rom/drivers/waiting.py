@@ -3,8 +3,8 @@
 A server on the same machine answers many a call in 20 to 150 microseconds, and to put a thread to
 sleep and wake it up takes some 40. So a thread that asks such a server looks for the reply again
 and again. Each time, it lends the core, and the interpreter's lock, to whoever wants them. When
-somebody does, or the reply takes long, it sleeps as threads do: during this call and the next ones,
-of which there are four times as many when that happens again soon.
+somebody does, it sleeps as threads do: during this call and the next ones, of which there are four
+times as many when that happens again soon. When the reply takes long, it sleeps, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any, Final
 USUAL: Final = 250e-6
 #: Who takes so many seconds from one look to the next has lent the core or the lock to somebody.
 LAP: Final = 15e-6
-#: At least and at most so many calls sleep after one that was not worth staying awake for.
+#: So many calls sleep after one that lent the core, at least and at most; after one whose reply
+#: took long, the least.
 LEAST: Final = 2
 MOST: Final = 2048
 
@@ -43,7 +44,7 @@ def wait_awake(seconds: float = USUAL) -> None:
 
     By default 250 microseconds, and only for a server that has ever answered within that time, for
     as long as no other thread or process wants the core. A single call of a server on the same
-    machine takes a third less time, and a sixth more of the processor's. Where the processor's time
+    machine takes a third less time, and a tenth more of the processor's. Where the processor's time
     is what a program pays for, let it wait asleep.
 
     It is for all connections of the process, but not for asyncio, where nobody waits for one reply
@@ -77,7 +78,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.asleep = 0
-        self._next_time = LEAST
+        self._next_time = LEAST  # so many, if the core is lent again
         self._socket: Any = None
         self._poll: Any = None
 
@@ -86,10 +87,9 @@ class Watch:
         if self.asleep:
             self.asleep -= 1
         elif type(sock).__module__ == 'socket':  # neither encrypted nor of greenlets
-            self._learn(self._look(sock))
+            self._look(sock)
 
-    def _look(self, sock: Any) -> bool:
-        """It has something to read now, and nobody else wanted the core meanwhile."""
+    def _look(self, sock: Any) -> None:
         if sock is not self._socket:
             self._socket, self._poll = sock, select.poll()
             self._poll.register(sock, select.POLLIN)
@@ -98,16 +98,12 @@ class Watch:
         end = now + _limit
         while now < end:
             if look(0):
-                return True
+                self._next_time = max(LEAST, self._next_time // 2)
+                return
             lend()
             before, now = now, perf_counter()
             if now - before > LAP:
-                return False
-        return False
-
-    def _learn(self, was_worth_it: bool) -> None:
-        if was_worth_it:
-            self._next_time = max(LEAST, self._next_time // 2)
-        else:
-            self.asleep = self._next_time
-            self._next_time = min(MOST, self._next_time * 4)
+                self.asleep = self._next_time
+                self._next_time = min(MOST, self._next_time * 4)
+                return
+        self.asleep = LEAST

@@ -90,38 +90,48 @@ def test_a_closed_one_is_left_to_who_reads_it(pair: Any) -> None:
     assert ours.recv(9) == b''
 
 
-def test_what_comes_late_is_waited_for_asleep_ever_more_often(pair: Any, looks: Looks) -> None:
+def test_what_comes_late_is_waited_for_asleep(pair: Any, looks: Looks) -> None:
+    """The next two are as well, each time."""
+    watch = Watch()
+    for _ in range(4):
+        watch.wait(pair[0])
+        assert watch.asleep == LEAST
+        assert slept(watch, pair[0], looks) == LEAST
+
+
+def test_who_lent_the_core_sleeps_ever_longer(
+    pair: Any, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And as soon as it took long, not at the end of the time."""
     ours, theirs = pair
-    watch, slept = Watch(), []
+    rom.util.wait_awake(60)
+    monkeypatch.setattr(os, 'sched_yield', lambda: time.sleep(0.001))
+    watch, times = Watch(), []
+    begun = time.perf_counter()
     for _ in range(8):
-        begun = time.perf_counter()
-        watch.wait(ours)
-        assert time.perf_counter() - begun < 1  # not for ever
-        slept.append(watch.asleep)
         before = looks.count
-        for _ in range(slept[-1]):
-            watch.wait(ours)
-        assert looks.count == before
-        assert watch.asleep == 0
-    assert slept == [2, 8, 32, 128, 512, 2048, 2048, 2048]
-    assert (slept[0], slept[-1]) == (LEAST, MOST)
+        watch.wait(ours)
+        assert looks.count == before + 1
+        times.append(slept(watch, ours, looks))
+    assert time.perf_counter() - begun < 30
+    assert times == [2, 8, 32, 128, 512, 2048, 2048, 2048]
+    assert (times[0], times[-1]) == (LEAST, MOST)
     theirs.send(b'x')
-    for _ in range(20):  # it was worth it again
+    for _ in range(20):  # now nobody wants it
         watch.wait(ours)
     assert ours.recv(9) == b'x'
     watch.wait(ours)
     assert watch.asleep == LEAST
 
 
-def test_who_lent_the_core_sleeps(pair: Any, looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As soon as it took long, not at the end of the time."""
-    rom.util.wait_awake(60)
-    monkeypatch.setattr(os, 'sched_yield', lambda: time.sleep(0.001))
-    watch = Watch()
-    begun = time.perf_counter()
-    watch.wait(pair[0])
-    assert time.perf_counter() - begun < 30
-    assert (looks.count, watch.asleep) == (1, LEAST)
+def slept(watch: Watch, sock: socket.socket, looks: Looks) -> int:
+    """How many waits there are without a look, until it would look again."""
+    before, count = looks.count, 0
+    while watch.asleep:
+        watch.wait(sock)
+        count += 1
+    assert looks.count == before
+    return count
 
 
 def test_another_thread_gets_the_interpreter(pair: Any) -> None:
