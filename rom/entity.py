@@ -268,7 +268,7 @@ class Entity:
         for name, raw in self._encoded(names).items() if names else ():
             if raw == (stored if name in change.wanted else self._stored).get(name):
                 names.discard(name)
-        self._changed = frozenset(names)
+        self._changed = frozenset(names) if names else _UNCHANGED
 
 
 @lru_cache(maxsize=1024)

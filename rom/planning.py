@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rom.changes import NO_ENTRIES, NOTHING, Change, Raw, Write, present
 from rom.encoding.legacy import list_entries, listed_entries
@@ -39,8 +39,7 @@ def plan(change: Change) -> Write:
 
 def _plan_insert(change: Change) -> Write:
     """The write for a row that is not there: nothing is compared, and nothing old goes."""
-    schema, after = change.schema, change.values
-    row = change.outcome
+    schema, after, row = change.schema, change.values, _new_row(change)
     if schema.reads_id and change.id is not None:
         after = {**after, schema.primary: change.id}
     if schema.references or len(after) < len(schema.settable) + schema.reads_id:
@@ -53,7 +52,6 @@ def _plan_insert(change: Change) -> Write:
         for unique in (() if change.expired else schema.uniques)
         if (value := _unique_value(unique, row, after)) is not None
     ]
-    row.pop(schema.primary, None)
     return Write(
         change,
         expected=NOTHING,
@@ -65,6 +63,21 @@ def _plan_insert(change: Change) -> Write:
         indexes=() if change.stale else schema.single_indexes,
         after=after,
     )
+
+
+def _new_row(change: Change) -> Raw:
+    """What an insert writes: mostly what is wanted, as it is.
+
+    Of a large commit there is no copy of each row then, for the collector of garbage to count.
+    """
+    wanted = change.wanted
+    if change.schema.primary in wanted or None in wanted.values():
+        return {
+            name: raw
+            for name, raw in wanted.items()
+            if raw is not None and name != change.schema.primary
+        }
+    return cast('Raw', wanted)
 
 
 def _plan_update(change: Change) -> Write:

@@ -45,6 +45,12 @@ class Old:
         self.gone = Members()
         self.died: Lists = defaultdict(list)
         self.dropped: list[bytes] = []
+        self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of a row's fields. Many rows have the same, and share them."""
+        names = tuple(row)
+        return self._fields.setdefault(names, names)
 
     def request(self, more: Mapping[str, Any]) -> dict[str, Any]:
         """The map for `lua/lib/old.lua`; `more` is put there too."""
@@ -122,10 +128,9 @@ class Batch:
         self.old.died[schema.keys.live].append(id)
         self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
-    @staticmethod
-    def _expectation(write: Write, id: bytes) -> tuple[Any, ...]:
-        row = write.change.schema.keys.row(id)
-        return row, tuple(write.expected), _absent_as_false(write.expected)
+    def _expectation(self, write: Write, id: bytes) -> tuple[Any, ...]:
+        row, expected = write.change.schema.keys.row(id), write.expected
+        return row, self.old.fields(expected), _absent_as_false(expected)
 
     def _entries(self, write: Write, id: bytes) -> None:
         if write.after is not None:
