@@ -277,16 +277,20 @@ class _Session:
         # Once for the connection and the scripts, which come before the first call only.
         self._query_order(operation, size, peer, most=1, seconds=0)
         server = self.servers[size]
-        writes = server.writes()
-        server.watch(0)
         asked = self.questions[size].ask(operation.name)
-        done = self._query_order(operation, size, peer, most=len(asked), seconds=2.0, check=True)
-        longest = server.longest()
+        writes, longest = server.writes(), []
+        # Twice, for the machine may be at something else: what a command takes, it takes again.
+        for _ in range(2):
+            server.watch(0)
+            done = self._query_order(
+                operation, size, peer, most=len(asked), seconds=2.0, check=True
+            )
+            longest.append(server.longest())
         for question, answer in zip(asked, done['answers'], strict=False):
             problem = self.questions[size].objection(operation.name, question, answer)
             if problem:
                 raise PeerFailed(f'{peer} gave a wrong answer: {problem}')
-        return {'trips': done['trips'], 'writes': server.writes() - writes, 'longest': longest}
+        return {'trips': done['trips'], 'writes': server.writes() - writes, 'longest': min(longest)}
 
     def time(self, number: int) -> None:
         """One round."""
