@@ -245,8 +245,8 @@ def _server_side(results: Results) -> str:
             rows.append([title, *(_check(checks.get(m.name, {}).get(case)) for m in members)])
     lead = (
         'Trips; changes to the data, if a query makes any; and the longest time that one command '
-        'held the server. (The last is a time: of two goes, the one whose longest was shorter counts. '
-        'The others are exact.)'
+        'held the server. (The last is a time: of two goes, the one whose longest was shorter. The '
+        'others are exact.)'
     )
     return _section('Trips, writes and the server', lead, _times_table(members, rows))
 
