@@ -15,6 +15,8 @@ import select
 from time import perf_counter
 from typing import Any, Final
 
+from rom.exceptions import InvalidOperation
+
 #: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
 #: long as it takes to be woken up.
 USUAL: Final = 250e-6
@@ -55,17 +57,17 @@ def wait_awake(seconds: float = USUAL) -> None:
         seconds: at most so many for one reply; 0: go to sleep at once.
 
     Raises:
-        ValueError: a negative number, or an endless one.
+        InvalidOperation: no number from 0 on, or an endless one.
 
     Example::
 
         rom.util.wait_awake(0)
     """
-    if not 0 <= seconds < math.inf:
-        raise ValueError(
+    global _limit
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        raise InvalidOperation(
             f'wait_awake({seconds!r}): a number of seconds from 0 on is needed; 0: never'
         )
-    global _limit
     _limit = seconds if _IS_POSSIBLE else 0.0
 
 

@@ -22,6 +22,7 @@ import rom
 from rom.drivers import waiting
 from rom.drivers.sync import SyncDriver
 from rom.drivers.waiting import LEAST, MOST, USUAL, Watch
+from rom.exceptions import InvalidOperation
 from rom.ops.requests import Command
 
 pytestmark = [
@@ -199,9 +200,9 @@ def test_it_is_turned_off(client: redis.Redis, raw: redis.Redis, looks: Looks) -
     assert waiting.limit() == USUAL
 
 
-@pytest.mark.parametrize('seconds', [-1, -0.001, math.inf, math.nan])
-def test_no_time_at_all_is_refused(seconds: float) -> None:
-    with pytest.raises(ValueError, match=r'wait_awake\(.*\): a number of seconds from 0 on'):
+@pytest.mark.parametrize('seconds', [-1, -0.001, math.inf, math.nan, '1', None])
+def test_no_time_at_all_is_refused(seconds: Any) -> None:
+    with pytest.raises(InvalidOperation, match=r'wait_awake\(.*\): a number of seconds from 0 on'):
         rom.util.wait_awake(seconds)
     assert waiting.limit() == USUAL
 
