@@ -93,8 +93,11 @@ class Watch:
 
     def _look(self, sock: Any) -> None:
         if sock is not self._socket:
+            number = sock.fileno()
+            if number < 0:
+                return  # another thread has closed it: whoever reads it will hear of that
             self._socket, self._poll = sock, select.poll()
-            self._poll.register(sock, select.POLLIN)
+            self._poll.register(number, select.POLLIN)
         look, lend = self._poll.poll, os.sched_yield
         now = perf_counter()
         end = now + _limit

@@ -91,6 +91,20 @@ def test_a_closed_one_is_left_to_who_reads_it(pair: Any) -> None:
     assert ours.recv(9) == b''
 
 
+def test_one_that_was_closed_here_is_left_as_well(pair: Any, looks: Looks) -> None:
+    """By another thread, which disconnects all that a pool has."""
+    ours, theirs = pair
+    ours.close()
+    watch = Watch()
+    watch.wait(ours)
+    assert (looks.count, watch.asleep) == (0, 0)
+    again, other = socket.socketpair()
+    with again, other:
+        other.send(b'x')
+        watch.wait(again)
+        assert (looks.count, watch.asleep) == (1, 0)
+
+
 def test_what_comes_late_is_waited_for_asleep(pair: Any, looks: Looks) -> None:
     """The next two are as well, each time."""
     watch = Watch()
