@@ -93,7 +93,7 @@ def test_a_closed_one_is_left_to_who_reads_it(pair: Any) -> None:
 
 def test_one_that_was_closed_here_is_left_as_well(pair: Any, looks: Looks) -> None:
     """By another thread, which disconnects all that a pool has."""
-    ours, theirs = pair
+    ours, _ = pair
     ours.close()
     watch = Watch()
     watch.wait(ours)
