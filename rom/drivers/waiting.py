@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import select
+import socket
 from time import perf_counter
 from typing import Any, Final
 
@@ -33,6 +35,8 @@ _IS_POSSIBLE: Final = (
     and getattr(getattr(select, 'poll', None), '__module__', '') == 'select'
 )
 
+_LOOPBACK: Final = re.compile(r'127\.|::1$|::ffff:127\.')
+
 _limit = USUAL if _IS_POSSIBLE else 0.0
 
 
@@ -44,10 +48,10 @@ def limit() -> float:
 def wait_awake(seconds: float = USUAL) -> None:
     """Say how long threads wait for a near server's reply without going to sleep.
 
-    By default 250 microseconds, and only for a server that has ever answered within that time, for
-    as long as no other thread or process wants the core. A single call of a server on the same
-    machine takes a third less time, and a tenth more of the processor's. Where the processor's time
-    is what a program pays for, let it wait asleep.
+    By default 250 microseconds, for as long as no other thread or process wants the core. A server
+    is near that is on the same machine, by its address, and has ever answered within that time. A
+    single call takes a third less time then, and a tenth more of the processor's. Where the
+    processor's time is what a program pays for, let it wait asleep.
 
     It is for all connections of the process, but not for asyncio, where nobody waits for one reply
     alone. Where the system cannot do it (it takes Linux or its like, and a connection without TLS),
@@ -88,16 +92,13 @@ class Watch:
         """Come back when a socket has something to read, or is to be waited for asleep."""
         if self.asleep:
             self.asleep -= 1
-        elif type(sock).__module__ == 'socket':  # neither encrypted nor of greenlets
-            self._look(sock)
-
-    def _look(self, sock: Any) -> None:
+            return
         if sock is not self._socket:
-            number = sock.fileno()
-            if number < 0:
-                return  # another thread has closed it: whoever reads it will hear of that
-            self._socket, self._poll = sock, select.poll()
-            self._poll.register(number, select.POLLIN)
+            self._socket, self._poll = sock, _poll_of(sock)
+        if self._poll is not None:
+            self._look()
+
+    def _look(self) -> None:
         look, lend = self._poll.poll, os.sched_yield
         now = perf_counter()
         end = now + _limit
@@ -112,3 +113,22 @@ class Watch:
                 self._next_time = min(MOST, self._next_time * 4)
                 return
         self.asleep = LEAST
+
+
+def _poll_of(sock: Any) -> Any:
+    """What tells when a socket has something to read; None if that is not worth waiting for awake.
+
+    The server is on another machine, or what tells it is another library's: TLS, greenlets.
+    """
+    if type(sock).__module__ != 'socket':
+        return None
+    number = sock.fileno()
+    try:
+        peer = sock.getpeername()
+    except OSError:  # it is closed by now: whoever reads it will hear of that
+        return None
+    if sock.family != socket.AF_UNIX and not _LOOPBACK.match(peer[0]):
+        return None
+    poll = select.poll()
+    poll.register(number, select.POLLIN)
+    return poll

@@ -177,14 +177,56 @@ def test_a_new_socket_is_looked_at_in_place_of_the_old(pair: Any) -> None:
         assert watch.asleep == LEAST  # nothing came there
 
 
-def test_greenlets_and_tls_always_sleep(looks: Looks) -> None:
+def test_greenlets_and_tls_always_sleep(pair: Any, looks: Looks) -> None:
     class Other(socket.socket):
         """Of another module, as those of gevent and ssl are."""
 
-    with Other() as sock:
+    with Other(fileno=pair[0].detach()) as sock:
         watch = Watch()
         watch.wait(sock)
         assert (looks.count, watch.asleep) == (0, 0)
+
+
+def test_servers_of_this_machine_are_looked_at_by_tcp_too(looks: Looks) -> None:
+    with (
+        socket.create_server(('127.0.0.1', 0)) as listening,
+        socket.create_connection(listening.getsockname()) as sock,
+    ):
+        Watch().wait(sock)
+    assert looks.count >= 1
+
+
+@pytest.mark.parametrize(
+    ('address', 'is_here'),
+    [
+        ('127.0.0.1', True),
+        ('127.8.9.10', True),
+        ('::1', True),
+        ('::ffff:127.0.0.1', True),
+        ('10.0.0.127', False),
+        ('172.17.0.2', False),
+        ('::12', False),
+        ('fe80::1', False),
+        ('::ffff:10.0.0.1', False),
+    ],
+)
+def test_which_addresses_are_of_this_machine(
+    address: str, is_here: bool, looks: Looks, pair: Any
+) -> None:
+    """Calls of others sleep: they would be awake for the way as well."""
+
+    class There(socket.socket):
+        """Says that it leads elsewhere; there is no other machine in a test."""
+
+        family = property(lambda self: socket.AF_INET)  # type: ignore[assignment]
+
+        def getpeername(self) -> Any:
+            return address, 6379
+
+    There.__module__ = 'socket'
+    with There(fileno=pair[0].detach()) as sock:
+        Watch().wait(sock)
+    assert (looks.count > 0) == is_here
 
 
 def test_calls_of_a_near_server_look(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
@@ -250,9 +292,9 @@ def test_who_is_interrupted_meets_no_reply_of_before(
 def _unseen(look: Any) -> Any:
     """Its first look comes before the reply does, however fast the server is."""
 
-    def looking(watch: Watch, sock: Any) -> Any:
+    def looking(watch: Watch) -> Any:
         os.sched_yield()
-        return look(watch, sock)
+        return look(watch)
 
     return looking
 
