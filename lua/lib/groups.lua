@@ -5,12 +5,14 @@
 -- What has no value for an order comes last, either way round.
 --
 -- Ids may be wanted from a mark on: {id, places}, which is what stood last on the page before. It
--- has a place for each order: {score, value}, or false where it has no value. Entries are lists of
--- {id, by}, in ascending order of what they go by.
+-- has a place for each order: {score, value}, or false where it has no value. Entries are {ids, by}:
+-- a list of ids, and one of what they go by, in ascending order of that.
 
 -- @include lib/lists
 -- @include lib/numbers
 -- @include lib/scores
+
+local LEAST_SORTED = 64  -- so many numbers at least are sorted at once
 
 local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
 
@@ -33,103 +35,138 @@ local function tie_of(order, value)
     return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
 end
 
+-- Entries put in order, by a function that says of two places whether the first comes first.
+local function in_order(entries, comes_first)
+    local places, sorted = {}, {ids = {}, by = {}}
+    for place = 1, #entries.ids do
+        places[place] = place
+    end
+    table.sort(places, comes_first)
+    for position, place in ipairs(places) do
+        sorted.ids[position], sorted.by[position] = entries.ids[place], entries.by[place]
+    end
+    return sorted
+end
+
 local function sort_entries(entries, compare)
-    table.sort(entries, function(a, b) return compare(a.by, b.by) < 0 end)
-    return entries
+    local by = entries.by
+    return in_order(entries, function(a, b) return compare(by[a], by[b]) < 0 end)
 end
 
 local SORT = {
     score = function(entries)
-        table.sort(entries, function(a, b) return a.by < b.by end)
+        local by = entries.by
+        return in_order(entries, function(a, b) return by[a] < by[b] end)
     end,
     text = function(entries)
-        sort_entries(entries, compare_bytes)
+        return sort_entries(entries, compare_bytes)
     end,
 }
 
-local function ids_of_run(entries, first, after, step)
-    local ids = {}
+local function ids_of_run(ids, first, after, step)
+    local run = {}
     for place = first, after - step, step do
-        ids[#ids + 1] = entries[place].id
+        run[#run + 1] = ids[place]
     end
-    return ids
+    return run
 end
 
 -- The ids of entries, with each run of them that go by the same put in order by `sort_run`. What
 -- comes before `from` is left out; `sort_run` is told whether its run is the one of `from`.
 local function in_runs(entries, reverse, compare, from, sort_run)
-    local sorted, step = {}, reverse and -1 or 1
-    local at = reverse and #entries or 1
-    while entries[at] do
-        local by, after = entries[at].by, at + step
-        while entries[after] and entries[after].by == by do
+    local ids, by, sorted, step = entries.ids, entries.by, {}, reverse and -1 or 1
+    local at = reverse and #ids or 1
+    local value = by[at]
+    while value do
+        local after = at + step
+        while by[after] == value do
             after = after + step
         end
-        local side = from == nil and 1 or compare(by, from) * step
+        local side = from == nil and 1 or compare(value, from) * step
         if side > 0 and after == at + step then
-            sorted[#sorted + 1] = entries[at].id
+            sorted[#sorted + 1] = ids[at]
         elseif side >= 0 then
-            append(sorted, sort_run(ids_of_run(entries, at, after, step), side == 0, by))
+            append(sorted, sort_run(ids_of_run(ids, at, after, step), side == 0, value))
         end
-        at = after
+        at, value = after, by[after]
     end
     return sorted
+end
+
+-- Of the numbers past `edge` the `wanted`-th in ascending order; infinite, if there are fewer. Most
+-- are only compared with the limit so far.
+local function limit_of(numbers, wanted, edge)
+    local best, limit = {}, math.huge
+    local most = math.max(2 * wanted, LEAST_SORTED)
+    local function sort_best()
+        if #best < wanted then
+            return
+        end
+        table.sort(best)
+        limit = best[wanted] or limit
+        for place = #best, wanted + 1, -1 do
+            best[place] = nil
+        end
+    end
+    for _, number in ipairs(numbers) do
+        if number < limit and (not edge or number > edge) then
+            best[#best + 1] = number
+            if #best == most then
+                sort_best()
+            end
+        end
+    end
+    sort_best()
+    return limit
 end
 
 -- Of entries that go by numbers, those of `from`, and those whose run reaches into the first
 -- `wanted` beyond it.
 local function cut(entries, wanted, reverse, from)
-    local near, beyond, numbers = {}, entries, {}
-    if from then
-        near = those(entries, function(entry) return entry.by == from end)
-        beyond = those(entries, function(entry)
-            return entry.by ~= from and (entry.by < from) == reverse
-        end)
+    local step, numbers, near = reverse and -1 or 1, {}, {ids = {}, by = {}}
+    for place, score in ipairs(entries.by) do
+        numbers[place] = score * step
     end
-    if wanted < #beyond then
-        for position, entry in ipairs(beyond) do
-            numbers[position] = entry.by
+    local edge = from and from * step
+    local limit = limit_of(numbers, wanted, edge)
+    for place, number in ipairs(numbers) do
+        if number <= limit and (not edge or number >= edge) then
+            near.ids[#near.ids + 1] = entries.ids[place]
+            near.by[#near.by + 1] = entries.by[place]
         end
-        table.sort(numbers)
-        local limit = reverse and numbers[#numbers - wanted + 1] or numbers[wanted]
-        beyond = those(beyond, function(entry)
-            if reverse then
-                return entry.by >= limit
-            end
-            return entry.by <= limit
-        end)
     end
-    append(near, beyond)
     return near
+end
+
+-- Entries, not sorted yet, of the ids that have a value; and the other ids.
+local function split_by_value(ids, value_of)
+    local having, by, without = {}, {}, {}
+    for position, id in ipairs(ids) do
+        local value = value_of(position, id)
+        if value then
+            having[#having + 1], by[#by + 1] = id, value
+        else
+            without[#without + 1] = id
+        end
+    end
+    return {ids = having, by = by}, without
 end
 
 -- Ids by an order: entries, not sorted yet, and the ids that have no value for it.
 local ENTRIES_OF = {}
 
 function ENTRIES_OF.score(_, order, ids)
-    local entries, without = {}, {}
     local scores = ask_each('ZMSCORE', order.key, ids)
-    for position, id in ipairs(ids) do
-        if scores[position] then
-            entries[#entries + 1] = {id = id, by = to_score(scores[position])}
-        else
-            without[#without + 1] = id
-        end
-    end
-    return entries, without
+    return split_by_value(ids, function(position)
+        return scores[position] and to_score(scores[position])
+    end)
 end
 
 function ENTRIES_OF.text(search, order, ids)
-    local entries, without = {}, {}
-    for _, id in ipairs(ids) do
+    return split_by_value(ids, function(_, id)
         local value = value_in_row(search.model, id, order.field)
-        if value and value ~= '' then
-            entries[#entries + 1] = {id = id, by = value}
-        else
-            without[#without + 1] = id
-        end
-    end
-    return entries, without
+        return value ~= '' and value
+    end)
 end
 
 local sorted_from
@@ -148,13 +185,13 @@ local function sorted_by_tie(search, level, ids, mark, score)
     if is_by_id(order, score) then
         return sorted_beyond(search, level, ids, mark, order.reverse)
     end
-    local entries, compare = {}, COMPARE[order.tie]
+    local ties, compare = {}, COMPARE[order.tie]
     for position, id in ipairs(ids) do
-        local value = value_in_row(search.model, id, order.field)
-        entries[position] = {id = id, by = tie_of(order, value)}
+        ties[position] = tie_of(order, value_in_row(search.model, id, order.field))
     end
+    local entries = sort_entries({ids = ids, by = ties}, compare)
     local from = mark and tie_of(order, mark.places[level].value)
-    return in_runs(sort_entries(entries, compare), order.reverse, compare, from or nil,
+    return in_runs(entries, order.reverse, compare, from or nil,
         function(run, is_at_mark)
             return sorted_beyond(search, level, run, is_at_mark and mark, order.reverse)
         end)
@@ -186,8 +223,7 @@ function sorted_from(search, level, ids, mark, wanted)
         if wanted then
             entries = cut(entries, wanted, order.reverse, place and to_score(place.score))
         end
-        SORT[order.kind](entries)
-        sorted = sorted_entries(search, level, entries, mark)
+        sorted = sorted_entries(search, level, SORT[order.kind](entries), mark)
     end
     append(sorted, sorted_beyond(search, level, without, not place and mark, false))
     return sorted

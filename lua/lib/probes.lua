@@ -14,14 +14,15 @@ local function open_exact()
 end
 
 function KEEP.range(model, node, ids)
-    local scores, kept = ask_each('ZMSCORE', node.key, ids), {}
+    local scores, kept, count = ask_each('ZMSCORE', node.key, ids), {}, 0
     local lowest, highest = node.lowest, node.highest
     local is_exactly_within = node.exact and open_exact()
     for position, id in ipairs(ids) do
         local score = scores[position] and to_score(scores[position])
         if score and score >= lowest and score <= highest
             and (not is_exactly_within or is_exactly_within(model, node, id, score)) then
-            kept[#kept + 1] = id
+            count = count + 1
+            kept[count] = id
         end
     end
     return kept

@@ -3,5 +3,5 @@
 local INFINITE = {inf = math.huge, ['-inf'] = -math.huge, ['+inf'] = math.huge}
 
 local function to_score(text)
-    return INFINITE[text] or tonumber(text)
+    return tonumber(text) or INFINITE[text]
 end

@@ -69,7 +69,7 @@ end
 local MATCHING = {}
 
 function MATCHING.score(search, members)
-    local order, ids, entries, at = search.order, {}, {}, 1
+    local order, ids, by, at = search.order, {}, {}, 1
     for position = 1, #members, 2 do
         ids[#ids + 1] = members[position]
     end
@@ -79,9 +79,9 @@ function MATCHING.score(search, members)
         while members[at] ~= id do
             at = at + 2
         end
-        entries[position] = {id = id, by = to_score(members[at + 1])}
+        by[position] = to_score(members[at + 1])
     end
-    return entries
+    return {ids = ids, by = by}
 end
 
 -- Members with one head are in the order of the index, which is not that of values with a NUL.
@@ -96,9 +96,9 @@ function MATCHING.text(search, members)
             has_nul = has_nul or string.find(value, '%z')
         end
     end
-    local entries = {}
-    for position, id in ipairs(keep_all(search, ids, bound and {[bound] = true})) do
-        entries[position] = {id = id, by = value_of[id]}
+    local entries = {ids = keep_all(search, ids, bound and {[bound] = true}), by = {}}
+    for position, id in ipairs(entries.ids) do
+        entries.by[position] = value_of[id]
     end
     return has_nul and sort_entries(entries, compare_bytes) or entries
 end

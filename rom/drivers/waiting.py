@@ -22,8 +22,9 @@ from rom.exceptions import InvalidOperation
 #: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
 #: long as it takes to be woken up.
 USUAL: Final = 250e-6
-#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody.
-LAP: Final = 15e-6
+#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody: the
+#: system's own work takes less.
+LAP: Final = 60e-6
 #: So many calls sleep after one that lent the core, at least and at most; after one whose reply
 #: took long, the least.
 LEAST: Final = 2
