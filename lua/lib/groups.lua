@@ -5,8 +5,8 @@
 -- What has no value for an order comes last, either way round.
 --
 -- Ids may be wanted from a mark on: {id, places}, which is what stood last on the page before. It
--- has a place for each order: {score, value}, or false where it has no value. Entries are {ids, by}:
--- a list of ids, and one of what they go by, in ascending order of that.
+-- has a place for each order: {score, value}, or false where it has no value. Entries are
+-- {ids, by}: a list of ids, and one of what they go by, in ascending order of that.
 
 -- @include lib/lists
 -- @include lib/numbers
@@ -35,32 +35,38 @@ local function tie_of(order, value)
     return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
 end
 
--- Entries put in order, by a function that says of two places whether the first comes first.
-local function in_order(entries, comes_first)
-    local places, sorted = {}, {ids = {}, by = {}}
-    for place = 1, #entries.ids do
+-- Entries put in order, by what says of two values which comes first.
+local function sort_entries(entries, compare)
+    local by, places, sorted = entries.by, {}, {ids = {}, by = {}}
+    for place = 1, #by do
         places[place] = place
     end
-    table.sort(places, comes_first)
+    table.sort(places, function(a, b) return compare(by[a], by[b]) < 0 end)
     for position, place in ipairs(places) do
-        sorted.ids[position], sorted.by[position] = entries.ids[place], entries.by[place]
+        sorted.ids[position], sorted.by[position] = entries.ids[place], by[place]
     end
     return sorted
 end
 
-local function sort_entries(entries, compare)
-    local by = entries.by
-    return in_order(entries, function(a, b) return compare(by[a], by[b]) < 0 end)
+-- The same of numbers, which Lua sorts in a third of the time without a function that compares.
+-- Of places with one number, each names the next.
+local function sort_by_numbers(entries)
+    local place_of, next_place, numbers, ids = {}, {}, {}, {}
+    for place, number in ipairs(entries.by) do
+        next_place[place], place_of[number] = place_of[number] or false, place
+        numbers[place] = number
+    end
+    table.sort(numbers)
+    for position, number in ipairs(numbers) do
+        local place = place_of[number]
+        ids[position], place_of[number] = entries.ids[place], next_place[place]
+    end
+    return {ids = ids, by = numbers}
 end
 
 local SORT = {
-    score = function(entries)
-        local by = entries.by
-        return in_order(entries, function(a, b) return by[a] < by[b] end)
-    end,
-    text = function(entries)
-        return sort_entries(entries, compare_bytes)
-    end,
+    score = sort_by_numbers,
+    text = function(entries) return sort_entries(entries, compare_bytes) end,
 }
 
 local function ids_of_run(ids, first, after, step)

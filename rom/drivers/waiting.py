@@ -21,9 +21,9 @@ from rom.exceptions import InvalidOperation
 
 #: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
 #: long as it takes to be woken up.
-USUAL: Final = 250e-6
-#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody: the
-#: system's own work takes less.
+USUAL: Final = 400e-6
+#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody.
+#: (The system's own work takes less.)
 LAP: Final = 60e-6
 #: So many calls sleep after one that lent the core, at least and at most; after one whose reply
 #: took long, the least.
@@ -49,7 +49,7 @@ def limit() -> float:
 def wait_awake(seconds: float = USUAL) -> None:
     """Say how long threads wait for a near server's reply without going to sleep.
 
-    By default 250 microseconds, for as long as no other thread or process wants the core. A server
+    By default 400 microseconds, for as long as no other thread or process wants the core. A server
     is near that is on the same machine, by its address, and has ever answered within that time. A
     single call takes a third less time then, and a tenth more of the processor's. Where the
     processor's time is what a program pays for, let it wait asleep.

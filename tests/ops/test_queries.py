@@ -157,6 +157,22 @@ def test_orders(store: Store, order: str, found: list[int]) -> None:
     assert store.ids(query.filter(age=(None, None))) == [id for id in found if id in {1, 2, 3, 10}]
 
 
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('several', [97, 10_007], ids=['ties', 'none equal'])
+def test_the_first_of_many_that_are_sorted(store: Store, reverse: bool, several: int) -> None:
+    scores = {id: id * 7919 % several / 2 - 20 for id in range(100, 500)}
+    store.write({id: {'words': 'wanted', 'score': score} for id, score in scores.items()})
+    store.write({id: {'words': 'wanting'} for id in range(500, 510)})
+    order = sorted(scores, key=lambda id: (scores[id], id), reverse=reverse)
+    order += range(500, 510)
+    query = store.query.startswith(words='want').order_by('-score' if reverse else 'score')
+    assert store.ids(query) == order
+    assert store.ids(query.limit(0, 5)) == order[:5]
+    assert store.ids(query.limit(30, 15)) == order[30:45]
+    pages = store.pages(query, 45)
+    assert [id for page in pages for id in page] == order
+
+
 def test_an_order_by_what_is_stored(store: Store) -> None:
     with pytest.warns(UserWarning, match='order_by'):
         query = store.query.order_by('words')
