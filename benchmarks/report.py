@@ -137,7 +137,7 @@ def _bulks(results: Results) -> str:
     lead = (
         'Time an entity, of so many at once; in brackets, how many times as long as rom takes. '
         'Peers that take a trip or more for each entity were given a thousand at most. Writes are '
-        'timed once in a round, and reads five times.'
+        'timed once in a round, and reads up to five times.'
     )
     return _section('Many at once', lead, _times_table(members, rows))
 
