@@ -106,10 +106,8 @@ class Worker:
                 entities = read(numbers, Clock())
             self._compare(numbers, entities)
             return {'ns': [], 'trips': trips()}
-        times: list[int] = []
-        while len(times) < READINGS and sum(times) < READING_SECONDS * 1e9:
-            times.append(self._time_of(read, numbers))
-        return {'ns': times, 'trips': None}
+        readings = _in_time(range(READINGS), READING_SECONDS)
+        return {'ns': [self._time_of(read, numbers) for _ in readings], 'trips': None}
 
     def _time_of(self, read: Callable[..., Any], numbers: list[int]) -> int:
         """The nanoseconds of one reading by a peer that knows nothing of those before."""
@@ -155,8 +153,7 @@ class Worker:
         first_trips = None
         if check:
             self._compare(of[:1], [call(0, Clock())])
-        deadline = time.monotonic() + seconds
-        for at in range(len(of)):
+        for at in _in_time(range(len(of)), seconds):
             self.peer.forget()
             clock = Clock()
             with counted_trips(check and at == 0) as trips:
@@ -166,8 +163,6 @@ class Worker:
             if check:
                 self._compare([of[at]], [entity])
             del entity
-            if time.monotonic() > deadline:
-                break
         return {'ns': times, 'trips': first_trips}
 
     def do_query(
@@ -183,8 +178,7 @@ class Worker:
         times: list[int] = []
         answers: list[list[int]] = []
         first_trips = None
-        deadline = time.monotonic() + seconds
-        for at in range(most):
+        for at in _in_time(range(most), seconds):
             self.peer.forget()
             clock = Clock()
             with counted_trips(check and at == 0) as trips, clock:
@@ -194,8 +188,6 @@ class Worker:
             if at < len(questions):
                 answers.append([self.peer.number(entity) for entity in found])
             del found
-            if time.monotonic() > deadline:
-                break
         return {'ns': times, 'trips': first_trips, 'answers': answers}
 
     # Checks.
@@ -216,6 +208,15 @@ class Worker:
             right = right._replace(score=self._scores.get(number, right.score))
             if row != tuple(right):
                 raise WrongAnswer(f'{row} instead of {right}')
+
+
+def _in_time(numbers: range, seconds: float) -> Iterator[int]:
+    """Numbers, as long as there is time; one at least."""
+    deadline = time.monotonic() + seconds
+    for number in numbers:
+        yield number
+        if time.monotonic() > deadline:
+            return
 
 
 @contextmanager

@@ -109,7 +109,7 @@ local function limit_of(numbers, wanted, edge)
             return
         end
         table.sort(best)
-        limit = best[wanted] or limit
+        limit = best[wanted]
         for place = #best, wanted + 1, -1 do
             best[place] = nil
         end
@@ -226,7 +226,7 @@ function sorted_from(search, level, ids, mark, wanted)
     local entries, without = ENTRIES_OF[order.kind](search, order, ids)
     local sorted = {}
     if place or not mark then
-        if wanted then
+        if wanted and wanted < #entries.ids then
             entries = cut(entries, wanted, order.reverse, place and to_score(place.score))
         end
         sorted = sorted_entries(search, level, SORT[order.kind](entries), mark)
