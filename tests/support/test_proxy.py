@@ -101,6 +101,69 @@ def test_the_exec_of_a_transaction(proxy: Proxy, raw: redis.Redis) -> None:
         assert raw.get('n') == b'2'
 
 
+def test_a_request_that_comes_late(proxy: Proxy, raw: redis.Redis) -> None:
+    proxy.hold_request(proxy.named('INCRBY'))
+    with connect(proxy) as client:
+        with pytest.raises(redis.ConnectionError):
+            client.incr('n')
+        assert client.get('n') is None
+        client.incr('n', 10)
+        assert raw.get('n') == b'10'
+        assert proxy.deliver() == [11]
+        assert proxy.deliver() == []
+    assert raw.get('n') == b'11'
+    assert not proxy.cuts
+    assert proxy.faults == {'hold': 1}
+
+
+def test_a_request_that_comes_behind_the_question(server: Server, raw: redis.Redis) -> None:
+    with Proxy(server.socket, tag=lambda command: command[1]) as proxy, connect(proxy) as client:
+        proxy.random(seed=1, only=proxy.named('INCRBY'), hold=1.0)
+        with pytest.raises(redis.ConnectionError):
+            client.incr('n')
+        proxy.heal()
+        client.get('other')
+        assert raw.get('n') is None
+        assert client.get('n') is None  # the question; what was held comes behind it
+        for _ in range(20):
+            client.get('other')
+        assert raw.get('n') == b'1'
+
+
+@pytest.mark.parametrize('protocol', [2, 3])
+def test_an_error_for_an_answer(proxy: Proxy, raw: redis.Redis, protocol: int) -> None:
+    proxy.answer_error(proxy.named('INCRBY'), 'OOM no room')
+    with connect(proxy, protocol=protocol) as client:
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            client.incr('n')
+        assert client.get('n') == b'1'  # carried out; and the connection is good
+        proxy.answer_error(proxy.named('INCRBY'), times=2)
+        pipe = client.pipeline(transaction=False)
+        pipe.set('a', 'x' * 100_000).incr('n').get('a').incr('n').get('n')
+        first, error, text, other, last = pipe.execute(raise_on_error=False)
+        assert (first, text, last) == (True, b'x' * 100_000, b'3')
+        assert [type(one) for one in (error, other)] == [redis.ResponseError] * 2
+    assert proxy.faults == {'answer': 3}
+
+
+def test_a_delay(proxy: Proxy, raw: redis.Redis) -> None:
+    proxy.delay_request(proxy.named('SET'), 0.05)
+    with connect(proxy) as client:
+        begun = time.monotonic()
+        assert client.pipeline(transaction=False).get('a').set('a', 1).get('a').execute() == [
+            None,
+            True,
+            b'1',
+        ]
+        assert time.monotonic() - begun >= 0.05
+    assert proxy.faults == {'delay': 1}
+
+
+def test_an_unknown_fault(proxy: Proxy) -> None:
+    with pytest.raises(ValueError, match='faults are before'):
+        proxy.random(seed=1, befor=0.5)
+
+
 @pytest.mark.one_server
 def test_random_cuts_repeat_with_their_seed(server: Server, raw: redis.Redis) -> None:
     def story() -> tuple[list[bool], dict[str, int], int]:
