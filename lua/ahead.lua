@@ -6,6 +6,7 @@
 --          live    = key of the bitmap; absent: none is kept
 --          id      = the highest of the ids, as a string
 --          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
+--          epochs  = key, see lib/counter; absent: none are kept
 --
 -- Reply:   OK. A counter that is there already stays, so it may be repeated.
 
@@ -25,7 +26,7 @@ end
 local last = redis.call('GET', counter) or '0'
 if last == '0' then
     -- the first, and with it all that begins with the first
-    take_ids(counter, live, id, request.stamp)
+    take_ids(counter, live, id, request.stamp, request.epochs)
 elseif is_less(last, id) then
     redis.call('SET', counter, id)
 end

@@ -1,33 +1,51 @@
 -- Append bytes to a string that belongs to a row, once.
 --
 -- The server appends whole or not at all, one after the other, so that writers do not tear each
--- other's bytes apart. Only a repetition (the client library sends a command again when a
--- connection breaks) would write them twice; it finds its note instead.
+-- other's bytes apart. Only a copy of the request would write them twice; it finds a note instead.
 --
--- Keys: KEYS[1], the string; the row (a hash); the note (a string).
+-- Keys: KEYS[1], the attempt's; the row (a hash); the string.
 --
--- Request: row      = key of the row, without which there is nothing to append to
---          data     = what comes at the end
---          done     = key under which it is noted that these bytes were appended
---          remember = for so many seconds
+-- Request: at     = when the request was made, see lib/attempt
+--          row    = key of the row, without which there is nothing to append to
+--          string = key
+--          data   = what comes at the end
 --
 -- Reply:   'ok', how long the string is then
---          'deleted', row      there is no such row
---          'unreadable', key   the key holds no string
+--          'void'; 'late', time   see lib/attempt
+--          'deleted', row         there is no such row
+--          'unreadable', key      the key holds no string, or no row
+
+-- @include lib/attempt
 
 local request = cmsgpack.unpack(ARGV[1])
 
-local before = redis.call('GET', request.done)
-if before then
-    return {'ok', before}
+local function holds_another(key, wanted)
+    local kind = redis.call('TYPE', key).ok
+    return kind ~= wanted and kind ~= 'none'
 end
-if redis.call('EXISTS', request.row) == 0 then
-    return {'deleted', request.row}
+
+local function objection()
+    if redis.call('EXISTS', request.row) == 0 then
+        return {'deleted', request.row}
+    end
+    if holds_another(request.row, 'hash') then
+        return {'unreadable', request.row}
+    end
+    if holds_another(request.string, 'string') then
+        return {'unreadable', request.string}
+    end
 end
-local kind = redis.call('TYPE', KEYS[1]).ok
-if kind ~= 'string' and kind ~= 'none' then
-    return {'unreadable', KEYS[1]}
+
+-- The story.
+
+local answer = earlier_answer(request.at)
+if answer then
+    return answer
 end
-local length = tostring(redis.call('APPEND', KEYS[1], request.data))
-redis.call('SET', request.done, length, 'EX', request.remember)
+local problem = objection()
+if problem then
+    return refuse(problem)
+end
+local length = tostring(redis.call('APPEND', request.string, request.data))
+note(length)
 return {'ok', length}

@@ -1,20 +1,19 @@
 -- Write any number of entities, all or nothing.
 --
 -- First everything is looked at: the rows must be as the writer saw them, the unique values free,
--- and every key of the right type. Only then is anything written, one command a key. A script that
--- was carried out and is sent again (the client library does that when a connection breaks) finds
--- its own note and succeeds again.
+-- and every key of the right type. Only then is anything written, one command a key. A request that
+-- arrives again (the client library repeats it when a connection breaks) finds a note of the first
+-- answer. A row that shows the outcome would be no proof: of two that add 1 to 5, the second must
+-- not take the first one's 6 for its own.
 --
 -- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets),
--- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and a note of what is
--- done (strings).
+-- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and the epochs of
+-- counters (strings); KEYS[1], the attempt's.
 --
--- Request: remember  = for so many seconds it is noted under KEYS[1] that this commit was carried
---                      out. A row that shows the outcome is no proof of it: of two that add 1 to
---                      5, the second must not take the first one's 6 for its own. Absent: no note
---          take      = {counter, live, stamp}: the only insert gets its id here. Until then it is
---                      '' at the end of its key and of all its members, and as the holder of its
---                      unique values. stamp is {key, what it says}, for the first id ever; or none
+-- Request: at        = when the request was made, see lib/attempt; absent: it may be repeated
+--          take      = {counter, live, stamp, epochs}: the only insert gets its id here. Until
+--                      then it is '' at the end of its key and of all its members, and as the
+--                      holder of its unique values. See lib/counter
 --          inserts   = list of {head of the key, id, primary key field, field, value, ...}; the
 --                      primary key's is false where the row says itself what its id is
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
@@ -28,15 +27,18 @@
 -- What is empty may be left out of the request.
 --
 -- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
+--          'void'; 'late', time              see lib/attempt
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
 --          'expired', row                    an updated row has expired
 --          'race', row, field, ...           these fields are not as expected
+--          'lost', row                       the row that was read is lost, and this is another
 --          'exists', row                     an inserted row is there already
 --          'unique', hash, value, id, holder the value belongs to another
 --          'referenced', key, member         somebody else refers to an id that is to go
 --          'differs', number                 one of the caller's own checks
 
+-- @include lib/attempt
 -- @include lib/chunks
 -- @include lib/counter
 -- @include lib/expiry
@@ -56,6 +58,15 @@ local function count_existing(keys)
         count = count + redis.call('EXISTS', unpack(keys, first, last))
     end
     return count
+end
+
+-- The only insert has its id from here on, though it is taken later.
+local function id_is_to_be_had()
+    local id = next_id(taking[1])
+    if not id then
+        return {'unreadable', taking[1]}
+    end
+    inserts[1][2] = id
 end
 
 local function new_rows_are_free()
@@ -87,6 +98,20 @@ local function keys_answer(read, keys)
         local answer = redis.pcall(read, key)
         if type(answer) ~= 'number' then
             return unreadable(key, answer)
+        end
+    end
+end
+
+-- Where there is no bitmap of live ids, there may be a draft of one: see lib/live.
+local function bitmaps_answer(bitmaps)
+    for live in pairs(bitmaps) do
+        local bytes = redis.pcall('STRLEN', live)
+        if bytes == 0 then
+            live = live .. ':draft'
+            bytes = redis.pcall('STRLEN', live)
+        end
+        if type(bytes) ~= 'number' then
+            return unreadable(live, bytes)
         end
     end
 end
@@ -168,30 +193,29 @@ end
 
 -- The story.
 
-local told = request.remember and redis.call('GET', KEYS[1])
-if told then
-    return {'ok', told}
+local at = request.at
+local answer = at and earlier_answer(at)
+if answer then
+    return answer
 end
 
-if taking then
-    inserts[1][2] = next_id(taking[1])
-end
 local old, also = request.old, request.also
-local objection = new_rows_are_free()
+local objection = (taking and id_is_to_be_had())
+    or new_rows_are_free()
     or (old and objection_to_old(old))
     or keys_answer('SCARD', sadd)
     or keys_answer('ZCARD', zadd)
-    or keys_answer('STRLEN', born)
+    or bitmaps_answer(born)
     or claims_are_free(old and given_up(old) or NONE)
     or (old and only_known_references(old))
     or (also and objection_to(also.checks, also.steps))
 if objection then
-    return objection
+    return at and refuse(objection) or objection
 end
 
-told = ''
+local told = ''
 if taking then
-    take_ids(taking[1], taking[2], '1', taking[3])
+    take_ids(taking[1], taking[2], '1', taking[3], taking[4])
     told = inserts[1][2]
     complete(told)
 end
@@ -209,7 +233,7 @@ end
 if also then
     take_all(also.steps)
 end
-if request.remember then
-    redis.call('SET', KEYS[1], told, 'EX', request.remember)
+if at then
+    note(told)
 end
 return {'ok', told}

@@ -1,12 +1,13 @@
 -- Take ids for entities that will be written later.
 --
 -- Keys: the counter, a string; the bitmap of live ids and the stamp, a string: both begin with the
--- first id.
+-- first id; the epochs of the counter, a string.
 --
 -- Request: counter = key
 --          live    = key of the bitmap; absent: none is kept
 --          count   = how many, as a string
 --          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
+--          epochs  = key, see lib/counter; absent: none are kept
 --
 -- Reply:   the last id taken; the others are those just below it.
 --
@@ -15,5 +16,5 @@
 -- @include lib/counter
 
 local request = cmsgpack.unpack(ARGV[1])
-take_ids(request.counter, request.live, request.count, request.stamp)
+take_ids(request.counter, request.live, request.count, request.stamp, request.epochs)
 return redis.call('GET', request.counter)

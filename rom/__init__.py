@@ -67,9 +67,11 @@ from rom.exceptions import (
     UnsafeError,
 )
 from rom.exceptions import CorruptRowError as CorruptRowError
+from rom.exceptions import InDoubtError as InDoubtError
 from rom.exceptions import LineError as LineError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
+from rom.exceptions import StaleEntityError as StaleEntityError
 from rom.exceptions import StaleIndexWarning as StaleIndexWarning
 from rom.geo import GeoIndex
 from rom.lazily import lazily

@@ -63,6 +63,7 @@ class Change(NamedTuple):
         freed: unique values that were found to be the row's, and go unless it has them.
         expired: the row has expired, and is written all the same; it claims no unique value then,
             for others may have taken it.
+        seen_at: when the row was read, as `rom.clock.elapsed` has it; None: just now.
     """
 
     schema: Schema
@@ -77,6 +78,7 @@ class Change(NamedTuple):
     stale: Mapping[Entry, bytes | None] = NO_ENTRIES
     freed: tuple[Entry, ...] = ()
     expired: bool = False
+    seen_at: float | None = None
 
     @property
     def outcome(self) -> dict[str, bytes]:

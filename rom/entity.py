@@ -13,13 +13,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
+from rom.clock import elapsed
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, ORMError
 from rom.schema import Schema
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from rom.ops.attempts import Attempt
 
 # What most entities have: nothing of the kind. They share it, for Python's collector of garbage
 # counts every dict and every set that is made, and walks over all there are when they are many.
@@ -48,11 +51,14 @@ class Entity:
     _id: int | None
     _new: bool
     _deleted: bool
-    _attempt: Change | None  # whose answer was lost
-    _done_key: bytes  # of the note of the last attempt
+    _attempt: Attempt | None  # to write it, which has not been noted here yet
+    _place: int  # of its change, among those of the attempt
+    _seen_at: float | None  # when the row was read or written, by `rom.clock.elapsed`
     _session: Any = None  # the Session or AsyncSession that knows it
 
-    def _begin(self, id: int | None, stored: Mapping[str, bytes] = _NONE) -> None:
+    def _begin(
+        self, id: int | None, stored: Mapping[str, bytes] = _NONE, seen_at: float | None = None
+    ) -> None:
         self._values = {}
         self._stored = stored
         self._seen = self._related = _NONE
@@ -61,12 +67,13 @@ class Entity:
         self._new = id is None
         self._deleted = False
         self._attempt = None
+        self._seen_at = seen_at
 
     @classmethod
-    def _from_row(cls, id: int, stored: Mapping[str, bytes]) -> Self:
+    def _from_row(cls, id: int, stored: Mapping[str, bytes], seen_at: float | None = None) -> Self:
         """An entity that was loaded. Its values are decoded when they are first read."""
         entity = cls.__new__(cls)
-        entity._begin(id, stored)
+        entity._begin(id, stored, seen_at)
         return entity
 
     # Hooks, for programs to define. What happens in those before a write may stop it, or change the
@@ -208,7 +215,10 @@ class Entity:
             if not wanted:
                 return None
         known = {name: values[name] for name in wanted if name in values}
-        return Change(schema, 'update', self._id, self._stored, wanted, known, full, force)
+        return Change(
+            schema, 'update', self._id, self._stored, wanted, known, full, force,
+            seen_at=self._seen_at,
+        )  # fmt: skip
 
     def _newly_encoded(self) -> dict[str, bytes | None]:
         """What is not as it was, encoded. What was set to what was there is no change."""
@@ -242,9 +252,13 @@ class Entity:
         return encoded
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
-        """A change was carried out, and the row is known to be this now; the entity keeps it."""
+        """A change was carried out, and the row is known to be this now; the entity keeps it.
+
+        An interrupt may come between any two steps: then all of this is done once more, as long as
+        the entity has its attempt.
+        """
         primary = self._schema.primary
-        self._id, self._new, self._deleted, self._attempt = id, False, False, None
+        self._id, self._new, self._deleted, self._seen_at = id, False, False, elapsed()
         self._forget_saved(change, stored)
         if change.kind != 'insert':
             for name in self._values.keys() - change.wanted.keys():
@@ -265,10 +279,21 @@ class Entity:
             for name in self._changed
             if name not in written or values.get(name) is not written[name] or name in mutable
         }
-        for name, raw in self._encoded(names).items() if names else ():
-            if raw == (stored if name in change.wanted else self._stored).get(name):
+        for name in list(names):
+            before = (stored if name in change.wanted else self._stored).get(name)
+            if self._is_encoded_as(name, before):
                 names.discard(name)
         self._changed = frozenset(names) if names else _UNCHANGED
+
+    def _is_encoded_as(self, name: str, raw: bytes | None) -> bool:
+        """A value is what a row has; one that cannot be encoded, or not yet, is not."""
+        value = self._values.get(name)
+        if isinstance(value, Entity) and value._id is None:
+            return False
+        try:
+            return self._encoded((name,))[name] == raw
+        except ORMError:
+            return False
 
 
 @lru_cache(maxsize=1024)

@@ -27,6 +27,15 @@ class ServerError(ORMError):
     """The server answered with an error that is none of ours (full, read-only, not allowed...)."""
 
 
+class InDoubtError(ORMError):
+    """A write got no answer, and it is too long ago to find out whether it was carried out.
+
+    The server notes each write for three minutes. ``entity.refresh(force=True)`` takes what is
+    stored; ``save(force=True)`` writes it, or writes it again; ``session.forget(entity)`` gives up
+    a new entity.
+    """
+
+
 class CorruptRowError(ORMError):
     """Something in Redis is not what rom or any rom program would have written there.
 
@@ -128,6 +137,15 @@ class EntityDeletedError(_WriteConflict, InvalidOperation):
     """Another writer deleted the entity since it was loaded, or it has expired.
 
     Nothing was written. ``save(force=True)`` writes it again.
+    """
+
+
+class StaleEntityError(EntityDeletedError):
+    """The row that the entity was read from is lost, and its id belongs to another entity now.
+
+    The database was emptied, restored from an older copy, or failed over to a replica that was
+    behind. Nothing was written. ``session.forget(entity)`` gives it up; ``entity.copy().save()``
+    writes it as a new one.
     """
 
 

@@ -15,6 +15,7 @@ import hypothesis
 import pytest
 import redis
 
+from rom.ops.attempts import forget_doubts
 from tests.support import servers as support
 from tests.support.worlds import BOTH, Front
 
@@ -57,6 +58,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @functools.cache
 def _names() -> list[str]:
     return list(support.available())
+
+
+@pytest.fixture(autouse=True)
+def no_doubts() -> None:
+    """What a test before this one left in doubt was on a server that is gone, or empty."""
+    forget_doubts()
 
 
 @pytest.fixture(scope='session')

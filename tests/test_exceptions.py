@@ -15,6 +15,7 @@ from rom.exceptions import (
     CorruptRowError,
     DataRaceError,
     EntityDeletedError,
+    InDoubtError,
     InvalidColumnValue,
     InvalidOperation,
     LineError,
@@ -24,6 +25,7 @@ from rom.exceptions import (
     RestrictError,
     ServerError,
     ServerUnavailable,
+    StaleEntityError,
     UniqueKeyViolation,
     UnsafeError,
 )
@@ -38,6 +40,8 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     RestrictError: (InvalidOperation,),
     DataRaceError: (InvalidOperation,),
     EntityDeletedError: (InvalidOperation,),
+    InDoubtError: (ORMError,),
+    StaleEntityError: (EntityDeletedError,),
     MissingColumn: (ColumnError,),
     InvalidColumnValue: (ColumnError,),
     UnsafeError: (ColumnError,),
@@ -54,7 +58,9 @@ ALL = [
     and not issubclass(error, Warning)
     and error.__name__[0] != '_'
 ]
-CONFLICTS: list[Any] = [UniqueKeyViolation, DataRaceError, EntityDeletedError]
+CONFLICTS: list[Any] = [
+    UniqueKeyViolation, DataRaceError, EntityDeletedError, StaleEntityError
+]  # fmt: skip
 EXAMPLES: list[Any] = [
     *[error('m', 'users', 5, ('a', 'b')) for error in CONFLICTS],
     UniqueKeyViolation('m', 'users', None, ('a',), value='x', holder=7),

@@ -29,8 +29,8 @@ PENDING = set(PENDING_NAMES.split())
 MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
-    'AsyncSession', 'CorruptRowError', 'ExpireAt', 'LineError', 'ServerError', 'ServerUnavailable',
-    'Session', 'StaleIndexWarning', 'connect',
+    'AsyncSession', 'CorruptRowError', 'ExpireAt', 'InDoubtError', 'LineError', 'ServerError',
+    'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning', 'connect',
 }  # fmt: skip
 
 EXPORTS = {

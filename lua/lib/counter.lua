@@ -1,23 +1,47 @@
 -- Ids come from a counter. With the first one, the bitmap of live ids begins; data that is older
 -- than the bitmap goes without, for half a bitmap would be worse than none. So does the stamp,
 -- which says which indexes the data has: it is true of data that has had them from the beginning.
+--
+-- A database that is emptied, restored or promoted may be behind: ids above its counter were given
+-- before, and are given again. So an epoch of the counter begins with the first id that a server
+-- process gives. The epochs are kept as 'PROCESS|moment:last moment:last ...', the newest first: in
+-- microseconds when each began, and the last id that was given by then, as far as the data know.
 
--- The id after this one. Both are strings, for a Lua number would lose digits.
+local PROCESS = tostring(redis) .. '|'  -- the address of a table: another in each process
+local LONGEST = 2000                    -- bytes of epochs; older ones are forgotten
+
+-- The id after this one; nil if it is none. Both are strings, for a Lua number would lose digits.
 local function id_after(last)
     local head, digit, nines = last:match('^(%d-)([0-8]?)(9*)$')
-    if digit == '' then
+    if not head then
+        return
+    elseif digit == '' then
         digit = '0'
     end
     return head .. (digit + 1) .. nines:gsub('9', '0')
 end
 
--- The id that the counter will give next.
+-- The id that the counter will give next; nil if the counter is none.
 local function next_id(counter)
-    return id_after(redis.call('GET', counter) or '0')
+    local last = redis.pcall('GET', counter)
+    return type(last) ~= 'table' and id_after(last or '0')
 end
 
--- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}, or absent.
-local function take_ids(counter, live, count, stamp)
+local function begin_epoch(epochs, counter, known)
+    local older = type(known) == 'string' and known:match('|(.*)') or ''
+    local time, last = redis.call('TIME'), redis.call('GET', counter) or '0'
+    local moment = string.format('%s%06d', time[1], time[2])
+    local all = PROCESS .. moment .. ':' .. last .. ' ' .. older
+    redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
+end
+
+-- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}; it and
+-- `epochs`, a key, may be absent.
+local function take_ids(counter, live, count, stamp, epochs)
+    local known = epochs and redis.pcall('GET', epochs)
+    if epochs and (type(known) ~= 'string' or known:sub(1, #PROCESS) ~= PROCESS) then
+        begin_epoch(epochs, counter, known)
+    end
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)
     if live and is_first and redis.call('EXISTS', live) == 0 then

@@ -30,17 +30,13 @@ local function set_bits(bitmap, first, last)
     end
 end
 
-local function mark_live(live, ids)
-    local bitmap, bits = bitmap_to_mark(live)
-    if bits == 0 then
-        return
-    end
+-- Set the bits of ids; false if they are too large, or too far apart.
+local function set_all(bitmap, bits, ids)
     local first, last  -- of a run of ids that follow each other, as new ones do
     for _, id in ipairs(ids) do
         local number = tonumber(id)
         if number >= MOST_BITS or number > bits + LARGEST_GAP then
-            redis.call('DEL', bitmap)
-            return
+            return false
         elseif number - 1 == last then
             last = number
         else
@@ -53,6 +49,19 @@ local function mark_live(live, ids)
     end
     if first then
         set_bits(bitmap, first, last)
+    end
+    return true
+end
+
+local function mark_live(live, ids)
+    local bitmap, bits = bitmap_to_mark(live)
+    if bits == 0 then
+        return
+    end
+    -- The server may allow no string of that length: an error is no reason to stop half way.
+    local is_run, is_set = pcall(set_all, bitmap, bits, ids)
+    if not (is_run and is_set) then
+        redis.call('DEL', bitmap)
     end
 end
 

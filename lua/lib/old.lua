@@ -13,6 +13,9 @@
 --          died     = {[bitmap] = {id, ...}}
 --          dropped  = list of keys to delete, whatever they hold
 --          strings  = {[key] = value}
+--          seen     = list of {epochs of a counter, head of the rows' keys, {id, ...},
+--                     {microseconds, ...}}: so long before the request was made these rows were
+--                     read, which are to be updated or deleted
 --          tell     = reply what was there of the rows to delete, and of the keys to drop behind
 --                     them, instead of the id taken
 --
@@ -80,13 +83,45 @@ local function unique_values_are_readable(releases)
     end
 end
 
+-- Whether an id may have been given to another row since a moment: see lib/counter.
+local function was_given_again(epochs, id, since)
+    for begun, last in epochs:gmatch('(%d+):(%d+) ') do
+        if tonumber(begun) <= since then
+            return false
+        elseif tonumber(id) > tonumber(last) then
+            return true
+        end
+    end
+    return false
+end
+
+-- Data that were lost may have been followed by others under the same ids.
+local function rows_are_those_that_were_read(seen)
+    for _, rows in ipairs(seen) do
+        local key, head, ids, ages = unpack(rows)
+        local epochs, time = redis.pcall('GET', key), redis.call('TIME')
+        if type(epochs) == 'string' then
+            local current = time[1] * 1000000 + time[2]
+            local newest = tonumber(epochs:match('(%d+):%d+ ')) or 0
+            for position, age in ipairs(ages) do
+                if current - age < newest
+                    and was_given_again(epochs, ids[position], current - age)
+                    and redis.call('EXISTS', head .. ids[position]) == 1 then
+                    return {'lost', head .. ids[position]}
+                end
+            end
+        end
+    end
+end
+
 local function objection_to_old(old)
-    return updated_rows_have_not_expired(old.updates or NONE)
+    return rows_are_those_that_were_read(old.seen or NONE)
+        or updated_rows_have_not_expired(old.updates or NONE)
         or rows_are_as_expected(old.updates or NONE, 'deleted')
         or rows_are_as_expected(old.deletes or NONE, nil)
         or keys_answer('SCARD', old.srem or NONE)
         or keys_answer('ZCARD', old.zrem or NONE)
-        or keys_answer('STRLEN', old.died or NONE)
+        or bitmaps_answer(old.died or NONE)
         or keys_answer('STRLEN', old.strings or NONE)
         or unique_values_are_readable(old.releases or NONE)
 end

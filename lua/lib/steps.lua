@@ -58,7 +58,8 @@ local function take(step)
     if step[1] == 'EXPIRE' then
         return expire_together(step)
     end
-    return redis.call(unpack(step))
+    local reply = redis.call(unpack(step))
+    return type(reply) == 'table' and reply.ok or reply
 end
 
 -- The replies, one for each step.

@@ -57,9 +57,15 @@ class Keys(_Names):
         """Hash: what early versions of rom 1.x kept instead of a list in each row, by id."""
         return self.head + b':'
 
-    def done(self, token: bytes) -> bytes:
-        """String that lives a few minutes: the commit with this token has been carried out."""
-        return self.counter + b'done:' + token
+    @cached_property
+    def epochs(self) -> bytes:
+        """String: which server processes gave ids, from when on, and from which id on."""
+        return self.counter + b'epochs'
+
+    @cached_property
+    def attempts(self) -> bytes:
+        """The head of strings that live a few minutes: what became of attempts to write."""
+        return self.counter + b'done:'
 
     def cached(self, token: bytes) -> bytes:
         """Sorted set that expires: the ids that a query found, by their place in its order."""

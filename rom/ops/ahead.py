@@ -31,5 +31,6 @@ def _ahead(schema: Schema, id: int) -> Script:
         'live': live,
         'id': b'%d' % id,
         'stamp': to_begin(schema),
+        'epochs': schema.keys.epochs,
     }
     return Script('ahead', schema.keys.counter, pack(request))

@@ -17,7 +17,7 @@ from rom.changes import Change
 from rom.columns import ExpireAt
 from rom.exceptions import DataRaceError, MissingColumn, ORMError
 from rom.ops.ahead import highest_of, put_ahead
-from rom.ops.commit import commit, new_done_key
+from rom.ops.commit import commit
 from rom.ops.entities import load
 from rom.ops.requests import Operation
 from rom.planning import plan
@@ -123,9 +123,8 @@ def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> O
 def _committed(changes: Sequence[tuple[int, Change]]) -> Operation[None]:
     if not changes:
         return
-    done_key = new_done_key(changes[0][1].schema)
     try:
-        yield from commit([change for _, change in changes], done_key)
+        yield from commit([change for _, change in changes])
     except DataRaceError:
         raise
     except ORMError as error:

@@ -8,18 +8,16 @@ from functools import cached_property
 from itertools import chain
 from typing import Any, TypeAlias
 
-from rom.changes import Write
+from rom.changes import Change, Write
+from rom.clock import elapsed
 from rom.encoding.wire import pack
 from rom.entries import ColumnIndex
 from rom.members import Lists, Members
+from rom.ops.attempts import Attempt
 from rom.ops.requests import Script
 from rom.ops.stamps import to_begin
 from rom.pouring import pour
 from rom.schema import Schema
-
-# For how long the server remembers a commit, in case it is sent again, in seconds. The client
-# library gives up after two minutes and a half at most.
-REMEMBER = b'180'
 
 # The parts of the script: without rows that are there, and without steps of a front end's own, it
 # needs half of its functions.
@@ -45,12 +43,21 @@ class Old:
         self.gone = Members()
         self.died: Lists = defaultdict(list)
         self.dropped: list[bytes] = []
+        self.seen: dict[Schema, tuple[list[bytes], list[int]]] = {}
+        self._now = elapsed()
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The names of a row's fields. Many rows have the same, and share them."""
         names = tuple(row)
         return self._fields.setdefault(names, names)
+
+    def note_seen(self, change: Change, id: bytes) -> None:
+        """Note how long ago a row was read that is to be written, in microseconds."""
+        if change.seen_at is not None:
+            ids, ages = self.seen.setdefault(change.schema, ([], []))
+            ids.append(id)
+            ages.append(int((self._now - change.seen_at) * 1_000_000))
 
     def request(self, more: Mapping[str, Any]) -> dict[str, Any]:
         """The map for `lua/lib/old.lua`; `more` is put there too."""
@@ -63,6 +70,7 @@ class Old:
                 'zrem': {key: pairs[1::2] for key, pairs in self.gone.zsets.items()},
                 'died': self.died,
                 'dropped': self.dropped,
+                'seen': [[s.keys.epochs, s.keys.head, *rows] for s, rows in self.seen.items()],
                 **more,
             }
         )
@@ -107,7 +115,7 @@ class Batch:
         keys = schema.keys
         live = None if schema.keep_index_data else keys.live
         if not id:
-            self.take = [keys.counter, live, to_begin(schema)]
+            self.take = [keys.counter, live, to_begin(schema), keys.epochs]
         row = chain.from_iterable(write.becomes.items())
         self.inserts.append((keys.head, id, keys.primary, *row))
         if live:
@@ -121,9 +129,11 @@ class Batch:
         expiry = None if change.forced or change.expired else change.schema.expiry_field
         update = (*self._expectation(write, id), becomes)
         self.old.updates.append((*update, expiry) if expiry else update)
+        self.old.note_seen(change, id)
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.old.deletes.append(self._expectation(write, id))
+        self.old.note_seen(write.change, id)
         schema = write.change.schema
         self.old.died[schema.keys.live].append(id)
         self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
@@ -152,11 +162,11 @@ class Batch:
             pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
         self.groups.clear()
 
-    def call(self, done: bytes, also: Mapping[str, Any] | None = None, **more: Any) -> Script:
+    def call(self, attempt: Attempt, also: Mapping[str, Any] | None = None, **more: Any) -> Script:
         """The call of the script.
 
         Args:
-            done: the key under which it notes that it was carried out.
+            attempt: to write all this.
             also: steps to take with it, as `rom.ops.steps.as_map` has them.
             **more: what else concerns rows that are there, as `lua/lib/old.lua` reads it.
 
@@ -167,7 +177,7 @@ class Batch:
         self._pour()
         old = self.old.request(more) if 'old' in self.__dict__ or any(more.values()) else None
         request = {
-            'remember': REMEMBER,
+            'at': attempt.at,
             'take': self.take,
             'inserts': self.inserts,
             'claims': self._claims(),
@@ -178,7 +188,7 @@ class Batch:
             'also': also,
         }
         packed = pack(_filled(request))
-        return Script('commit', done, packed, _PARTS[bool(old), bool(also)])
+        return Script('commit', attempt.key, packed, _PARTS[bool(old), bool(also)])
 
     def _claims(self) -> list[list[Any]]:
         return [_claim(key, *claim) for key, claim in self.claimed.items()]

@@ -7,19 +7,18 @@ again on the fresh row and tried again; everything else becomes an error.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rom.changes import Change, present
 from rom.encoding.text import as_bytes, as_text
 from rom.exceptions import InvalidOperation, ORMError, ServerError
+from rom.ops.attempts import Attempt
 from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
 from rom.planning import plan
-from rom.schema import Schema
 
 # Between two tries another writer must have changed the row again; so often, something is wrong.
 MOST_TRIES = 50
@@ -65,14 +64,16 @@ class Committed(NamedTuple):
     gone: frozenset[int] = frozenset()
 
 
-def new_done_key(schema: Schema) -> bytes:
-    """A key for noting that one commit, and no other, was carried out."""
-    return schema.keys.done(os.urandom(8).hex().encode('ascii'))
+def attempt_of(changes: Sequence[Change], purpose: object = None) -> Attempt:
+    """Return a new attempt to carry out changes."""
+    attempt = Attempt(changes[0].schema.keys.attempts, purpose)
+    attempt.changes = list(changes)
+    return attempt
 
 
 def commit(
     changes: Sequence[Change],
-    done_key: bytes,
+    attempt: Attempt | None = None,
     guards: Sequence[Guard] = (),
     tell_gone: bool = False,
     also: Mapping[str, Any] | None = None,
@@ -81,8 +82,7 @@ def commit(
 
     Args:
         changes: of different rows. An insert without an id must be the only change.
-        done_key: where the server notes that this very commit was carried out, in case the
-            client library sends it twice.
+        attempt: of these changes, for those who settle it should its answer be lost.
         guards: who may refer to the ids that are deleted.
         tell_gone: tell of which deletes somebody else was first. Not with an insert without an id.
         also: steps to take with it, as `rom.ops.steps.as_map` has them.
@@ -92,15 +92,16 @@ def commit(
         Differs: what the steps rest on is not so.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
-    changes = list(changes)
     _check_size(len(changes), MOST_CHANGES, 'changes')
+    attempt = attempt or attempt_of(changes)
+    changes = attempt.changes
+    request = _Request(changes, guards, tell_gone, also)
     for _ in range(MOST_TRIES):
-        script, outcomes = _request(changes, done_key, guards, tell_gone, also)
-        status, *details = yield script
+        status, *details = yield from attempt.carry_out(request)
         if status == b'ok':
             if tell_gone:
-                return Committed(None, outcomes, _gone(changes, details[0]))
-            return Committed(int(details[0]) if details[0] else None, outcomes)
+                return Committed(None, request.outcomes, _gone(changes, details[0]))
+            return Committed(int(details[0]) if details[0] else None, request.outcomes)
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
         if also and status == b'differs':
@@ -137,26 +138,37 @@ def _gone(changes: Sequence[Change], found: bytes) -> frozenset[int]:
     )
 
 
-def _request(
-    changes: Sequence[Change],
-    done_key: bytes,
-    guards: Sequence[Guard],
-    tell_gone: bool,
-    also: Mapping[str, Any] | None,
-) -> tuple[Script, list[dict[str, bytes]]]:
-    """The call of the script; and what the rows hold if it says yes."""
-    batch, outcomes = Batch(), []
-    for change in changes:
-        write = plan(change)
-        batch.add(write)
-        outcomes.append(write.outcome)
-    if batch.take and len(changes) > 1:
-        raise InvalidOperation('an insert without an id must be a commit of its own')
-    script = batch.call(
-        done_key, also, guards=[_as_list(guard) for guard in guards], tell=tell_gone
-    )
-    _check_size(len(script.request), MOST_BYTES, 'bytes')
-    return script, outcomes
+class _Request:
+    """Makes the call of the script, of the changes as they are then.
+
+    Attributes:
+        outcomes: what the rows hold if the script says yes.
+    """
+
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        guards: Sequence[Guard],
+        tell_gone: bool,
+        also: Mapping[str, Any] | None,
+    ) -> None:
+        self.outcomes: list[dict[str, bytes]] = []
+        self._changes = changes
+        self._also = also
+        self._more = {'guards': [_as_list(guard) for guard in guards], 'tell': tell_gone}
+
+    def __call__(self, attempt: Attempt) -> Script:
+        batch, outcomes = Batch(), []
+        for change in self._changes:
+            write = plan(change)
+            batch.add(write)
+            outcomes.append(write.outcome)
+        if batch.take and len(outcomes) > 1:
+            raise InvalidOperation('an insert without an id must be a commit of its own')
+        script = batch.call(attempt, self._also, **self._more)
+        _check_size(len(script.request), MOST_BYTES, 'bytes')
+        self.outcomes = outcomes
+        return script
 
 
 def _as_list(guard: Guard) -> list[Any]:

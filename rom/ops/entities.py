@@ -129,6 +129,7 @@ def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
                     'live': None if schema.keep_index_data else schema.keys.live,
                     'count': b'%d' % counts[schema],
                     'stamp': to_begin(schema),
+                    'epochs': schema.keys.epochs,
                 }
             ),
         )
@@ -139,9 +140,3 @@ def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
         schema: range(int(last) - counts[schema] + 1, int(last) + 1)
         for schema, last in zip(schemas, replies, strict=True)
     }
-
-
-def was_done(done_key: bytes) -> Operation[int | None]:
-    """The id that a commit took (0: none), or None if it was not carried out."""
-    found = yield Command('GET', done_key)
-    return None if found is None else int(found or 0)

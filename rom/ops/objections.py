@@ -12,6 +12,7 @@ from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
     ORMError,
+    StaleEntityError,
     UniqueKeyViolation,
 )
 from rom.schema import Unique
@@ -103,6 +104,17 @@ def _deleted(write: Write, details: Details) -> ORMError:
     )
 
 
+def _lost(write: Write, details: Details) -> ORMError:
+    return StaleEntityError(
+        f'{_entity(write)}: the row that it was read from is lost, and another has its id now '
+        '(the database was emptied, restored from an older copy, or failed over to a replica that '
+        'was behind); nothing was written. session.forget(entity) gives it up; '
+        'entity.copy().save() writes it as a new one',
+        write.change.schema.keys.namespace,
+        write.change.id,
+    )
+
+
 def _expired(write: Write, details: Details) -> ORMError:
     schema = write.change.schema
     return EntityDeletedError(
@@ -129,5 +141,6 @@ _ERRORS: dict[bytes, Callable[[Write, Details], ORMError]] = {
     b'exists': _exists,
     b'deleted': _deleted,
     b'expired': _expired,
+    b'lost': _lost,
     b'unreadable': _unreadable,
 }

@@ -5,15 +5,14 @@ For front ends with keys of their own, which know what to write and need no inde
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rom.encoding.text import as_text
-from rom.encoding.wire import pack
+from rom.encoding.wire import pack, unpack_list
 from rom.exceptions import CorruptRowError, ORMError
-from rom.ops.batch import REMEMBER
+from rom.ops.attempts import Attempt
 from rom.ops.requests import Command, Operation, Script
 
 Step: TypeAlias = tuple[bytes, ...]
@@ -48,20 +47,15 @@ class Differs(ORMError):
         self.place = place
 
 
-def new_done_key(head: str) -> bytes:
-    """A key for noting that these steps, and no others, were taken; in the slot of `head`."""
-    return f'rom:done:{head}:{secrets.token_hex(8)}'.encode('utf-8', 'surrogateescape')
-
-
 def take(
-    steps: Sequence[Step], checks: Sequence[Check] = (), done_key: bytes | None = None
+    steps: Sequence[Step], checks: Sequence[Check] = (), once: str | None = None
 ) -> Operation[list[Any]]:
     """Take steps, all or none; returns their replies.
 
     Args:
-        steps: commands. One alone, without checks and without a key, goes as it is.
+        steps: commands. One alone, without checks and not as an attempt, goes as it is.
         checks: what must be stored for that.
-        done_key: where it is noted that this was done, when to do it twice would matter.
+        once: take them as an attempt, for to do it twice would matter; in the slot of this key.
 
     Raises:
         Differs: a check found something else; nothing was written.
@@ -69,14 +63,20 @@ def take(
     """
     if not steps:
         return []
-    if len(steps) == 1 and not checks and done_key is None and steps[0][0] != b'EXPIRE':
+    if len(steps) == 1 and not checks and once is None and steps[0][0] != b'EXPIRE':
         return [(yield Command(*steps[0]))]
-    request = {**as_map(steps, checks), 'done': done_key, 'remember': REMEMBER}
-    status, details = yield Script('steps', done_key or steps[0][1], pack(request))
+    request = as_map(steps, checks)
+    if once is None:
+        status, details = yield Script('steps', steps[0][1], pack(request))
+    else:
+        attempt = Attempt(f'rom:done:{once}:'.encode('utf-8', 'surrogateescape'))
+        status, details = yield from attempt.carry_out(
+            lambda attempt: Script('steps', attempt.key, pack({**request, 'at': attempt.at}))
+        )
     if status != b'ok':
         raise objection_of(status, details)
-    replies: list[Any] = details
-    return replies
+    replies: list[Any] = details if once is None else unpack_list(details)
+    return [None if reply is False else reply for reply in replies]
 
 
 def as_map(steps: Sequence[Step], checks: Sequence[Check]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from rom.exceptions import (
     InvalidColumnValue,
     ServerError,
 )
+from rom.ops.attempts import Attempt
 from rom.ops.commit import MOST_TRIES, commit
 from rom.ops.entities import load_one
 from rom.ops.requests import Operation
@@ -76,7 +77,7 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
 
 
 def transfer(
-    source: Party, target: Party, note: Party, amount: decimal.Decimal, done_key: bytes
+    source: Party, target: Party, note: Party, amount: decimal.Decimal, attempt: Attempt
 ) -> Operation[list[dict[str, bytes]]]:
     """Move an amount; returns what the three rows hold then.
 
@@ -89,9 +90,9 @@ def transfer(
         rows = []
         for party in parties:
             rows.append((yield from _row_of(party)))
-        changes = _changes(parties, rows, amount)
+        attempt.changes = _changes(parties, rows, amount)
         try:
-            done = yield from commit(changes, done_key)
+            done = yield from commit(attempt.changes, attempt)
         except DataRaceError:
             continue  # another writer was there: what was read is no longer so
         return done.rows

@@ -14,7 +14,7 @@ from typing import Any, Final
 from rom.changes import Change
 from rom.exceptions import DataRaceError, EntityDeletedError, ServerError
 from rom.ops import queries
-from rom.ops.commit import commit, new_done_key
+from rom.ops.commit import commit
 from rom.ops.entities import load_unique
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
@@ -103,7 +103,7 @@ def _written(assignments: Assignments, rows: Iterable[Row]) -> Operation[list[Ro
     changes = [change_of(assignments, row) for row in once.values()]
     if not changes:
         return []
-    done = yield from commit(changes, new_done_key(assignments.schema))
+    done = yield from commit(changes)
     return [Row(id, stored) for id, stored in zip(once, done.rows, strict=True)]
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.encoding.text import as_bytes, as_text
-from rom.exceptions import InvalidColumnValue, InvalidOperation, ServerUnavailable
+from rom.exceptions import InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime
-from rom.repocket.connecting import run
 from rom.repocket.criteria import criteria_of
 from rom.repocket.declaring import ModelType
 from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
@@ -151,6 +150,7 @@ class ActiveRecord(State, metaclass=ModelType):
             user.save()
         """
         layout = self._layout
+        self._settle()
         wanted = self._wanted()
         if not self._is_saved:
             wanted = {**self._stored, **wanted}
@@ -160,18 +160,11 @@ class ActiveRecord(State, metaclass=ModelType):
             self._stored if self._is_saved else None,
             wanted,
             dict(self._new_contents),
-            tried=self._tried,
         )
         if wanted or self._new_contents or not self._is_saved:
-            try:
-                self._stored = run(saving.save(task))
-            except ServerUnavailable:
-                if not self._is_saved:
-                    self._tried = task.streams
-                raise
-        self._is_saved, self._tried, self._was_deleted = True, None, False
-        self._contents.update(self._new_contents)
-        self._new_contents.clear()
+            attempt = saving.attempt_to(layout, 'save')
+            stored = self._carry_out(attempt, saving.save(task, attempt))
+            self._note_saved(stored, task.streams)
         return {
             'hash': as_text(layout.key(self._id)),
             'strings': {name: as_text(layout.stream(self._id, name)) for name in layout.streams},
@@ -190,11 +183,15 @@ class ActiveRecord(State, metaclass=ModelType):
 
             user.delete()
         """
-        if not self._is_saved and self._tried is None:
+        earlier = self._settle()
+        if earlier is not None and earlier.purpose == 'delete':
+            return saving.keys_gone(earlier)
+        if not self._is_saved:
             return 0
-        gone = run(saving.delete(self._layout, self._id, self._stored))
-        self._is_saved, self._tried, self._was_deleted = False, None, True
-        self._contents.clear()
+        attempt = saving.attempt_to(self._layout, 'delete')
+        operation = saving.delete(self._layout, self._id, self._stored, attempt)
+        gone = self._carry_out(attempt, operation)
+        self._note_deleted()
         return gone
 
     def _wanted(self) -> dict[str, bytes]:

@@ -7,10 +7,10 @@ the old values: where another writer was there, they are worked out again.
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NoReturn
 
 from rom.encoding.text import as_bytes, as_text
@@ -22,7 +22,8 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 from rom.members import differences
-from rom.ops.batch import REMEMBER, Batch
+from rom.ops.attempts import Attempt
+from rom.ops.batch import Batch
 from rom.ops.commit import MOST_TRIES
 from rom.ops.requests import Operation, Script
 from rom.repocket.layout import Layout, Stored
@@ -41,8 +42,6 @@ class Saving:
         stored: its hash as it was last seen; None: it is new.
         wanted: the fields to write.
         streams: what streams are to hold, by name.
-        tried: what its streams were to hold in a first save of which no answer came, and which may
-            have been carried out; None: there was none.
         again: write every index entry, not only those that change.
     """
 
@@ -51,7 +50,6 @@ class Saving:
     stored: Stored | None
     wanted: Stored
     streams: Mapping[str, bytes] = field(default_factory=dict)
-    tried: Mapping[str, bytes] | None = None
     again: bool = False
 
     @property
@@ -76,70 +74,77 @@ class _Batch(Batch):
         return [[key, *columns, self.head] for key, columns in self.own_claims.items()]
 
 
-def new_done_key(layout: Layout) -> bytes:
-    """A key for noting that something was carried out."""
-    return layout.schema.keys.done(secrets.token_hex(8).encode('ascii'))
+def attempt_to(layout: Layout, purpose: object) -> Attempt:
+    """Return a new attempt to write a record."""
+    return Attempt(layout.schema.keys.attempts, purpose)
 
 
-def save(saving: Saving) -> Operation[dict[str, bytes]]:
+def save(saving: Saving, attempt: Attempt) -> Operation[dict[str, bytes]]:
     """Write a record; its hash afterwards.
+
+    Args:
+        saving: what is to be written.
+        attempt: to do so; its one change is what was last sent.
 
     Raises:
         UniqueKeyViolation, EntityDeletedError, CorruptRowError, InvalidOperation: nothing was
             written.
     """
-    done = new_done_key(saving.layout)
     for _ in range(MOST_TRIES):
-        status, *details = yield _script(saving.layout, _batch_of(saving), saving, done)
+        attempt.changes = [saving]
+        batch = _batch_of(saving)
+        status, *details = yield from attempt.carry_out(partial(_script, batch, saving))
         if status == b'ok':
             return saving.outcome
-        if status == b'race':
-            saving = replace(saving, stored=(yield from _fresh(saving)))
-        elif status == b'exists' and saving.tried is not None:
-            # It was carried out, and others may have appended to what it wrote.
-            tried, streams = saving.tried, saving.streams.items()
-            left = {name: data for name, data in streams if tried.get(name) != data}
-            saving = replace(saving, stored=(yield from _fresh(saving)), streams=left)
-        else:
+        if status != b'race':
             _refuse(saving, status, details)
+        saving = replace(saving, stored=(yield from _fresh(saving)))
     raise _too_many_tries(saving.layout, saving.raw_id)
 
 
-def delete(layout: Layout, id: uuid.UUID, stored: Stored) -> Operation[int]:
+def delete(layout: Layout, id: uuid.UUID, stored: Stored, attempt: Attempt) -> Operation[int]:
     """Delete a record with its streams and index entries; how many keys went.
 
     Args:
         layout: the model's.
         id: the record's.
         stored: its hash as it was last seen.
+        attempt: to do so.
     """
     saving = Saving(layout, id, stored, {})
-    done = new_done_key(layout)
     for _ in range(MOST_TRIES):
         batch = _Batch(layout)
         batch.old.deletes.append([layout.key(id), *_expectation(saving, is_all=True)])
         batch.old.dropped += [layout.stream(id, name) for name in layout.streams]
         _write_entries(batch, saving, {})
-        status, *details = yield _script(layout, batch, saving, done, tell=True)
+        request = partial(_script, batch, saving, tell=True)
+        status, *details = yield from attempt.carry_out(request)
         if status == b'ok':
-            told: bytes = details[0]
-            return told.count(b'1')
+            return keys_gone(attempt)
         if status != b'race':
             _refuse(saving, status, details)
         saving = replace(saving, stored=(yield from _fresh(saving)))
     raise _too_many_tries(layout, saving.raw_id)
 
 
-def append(layout: Layout, id: uuid.UUID, name: str, data: bytes) -> Operation[int]:
+def keys_gone(attempt: Attempt) -> int:
+    """Return how many keys a delete that was carried out has removed."""
+    return (attempt.told or b'').count(b'1')
+
+
+def append(
+    layout: Layout, id: uuid.UUID, name: str, data: bytes, attempt: Attempt
+) -> Operation[int]:
     """Append to a stream, once; how long it is then.
 
     Raises:
         EntityDeletedError: there is no such record.
         CorruptRowError: the key holds no string.
     """
-    done = new_done_key(layout)
-    request = {'row': layout.key(id), 'data': data, 'done': done, 'remember': REMEMBER}
-    status, detail = yield Script('append', layout.stream(id, name), pack(request))
+    request = {'row': layout.key(id), 'string': layout.stream(id, name), 'data': data}
+    status, detail = yield from attempt.carry_out(
+        lambda attempt: Script('append', attempt.key, pack({**request, 'at': attempt.at}))
+    )
     if status == b'ok':
         return int(detail)
     _refuse(Saving(layout, id, {}, {}), status, [detail])
@@ -160,13 +165,13 @@ def reindex(layout: Layout) -> Operation[int]:
             Saving(layout, uuid.UUID(as_text(id)), stored, {}, again=True)
             for id, stored in found.rows[start : start + _AT_ONCE]
         ]
-        done = new_done_key(layout)
-        status, *_ = yield _script(layout, _batch_of(*savings), savings[0], done)
+        request = partial(_script, _batch_of(*savings), savings[0])
+        status, *_ = yield from attempt_to(layout, 'reindex').carry_out(request)
         if status != b'ok':
             # One of them was changed or deleted, or its value is taken: each by itself, then.
             for saving in savings:
                 try:
-                    yield from save(saving)
+                    yield from save(saving, attempt_to(layout, 'reindex'))
                 except EntityDeletedError:
                     continue
     if found.broken:
@@ -182,11 +187,10 @@ def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
     return found.rows[0][1] if found.rows else {}
 
 
-def _script(
-    layout: Layout, batch: _Batch, saving: Saving, done: bytes, tell: bool = False
-) -> Script:
-    strings = {layout.stream(saving.id, name): data for name, data in saving.streams.items()}
-    return batch.call(done, strings=strings, tell=tell)
+def _script(batch: _Batch, saving: Saving, attempt: Attempt, tell: bool = False) -> Script:
+    streams = saving.streams.items()
+    strings = {saving.layout.stream(saving.id, name): data for name, data in streams}
+    return batch.call(attempt, strings=strings, tell=tell)
 
 
 def _batch_of(*savings: Saving) -> _Batch:

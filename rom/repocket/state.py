@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from rom.encoding.text import as_text
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InDoubtError, InvalidOperation
+from rom.ops.attempts import Attempt
+from rom.ops.requests import Operation
 from rom.repocket import saving
 from rom.repocket.attributes import Pointer
 from rom.repocket.connecting import run
 from rom.repocket.keys import Reference
 from rom.repocket.layout import Layout
 from rom.repocket.mates import Mates, load_pointers, load_streams
+
+T = TypeVar('T')
 
 
 class State:
@@ -37,12 +41,13 @@ class State:
         self._new_contents: dict[str, bytes] = {}
         self._is_saved = is_saved
         self._was_deleted = False
-        #: What streams were to hold in a first save of which no answer came.
-        self._tried: Mapping[str, bytes] | None = None
+        #: To write the record, until its outcome is noted here.
+        self._attempt: Attempt | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy, or what comes out of a pickle, was loaded together with nobody.
-        return {name: value for name, value in self.__dict__.items() if name != '_mates'}
+        # A copy, or what comes out of a pickle, was loaded together with nobody; and the attempt to
+        # write a record is the business of that one alone.
+        return {**self.__dict__, '_mates': None, '_attempt': None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -105,7 +110,50 @@ class State:
         if isinstance(value, State):
             self._resolved[name] = value
 
+    # Writing: an attempt whose answer was lost is settled before anything else is done.
+
+    def _carry_out(self, attempt: Attempt, operation: Operation[T]) -> T:
+        """Carry out an attempt to write the record, which keeps it as long as it is in doubt."""
+        self._attempt = attempt
+        try:
+            return run(operation)
+        finally:
+            if attempt.is_over:
+                self._attempt = None
+
+    def _settle(self) -> Attempt | None:
+        """Note what became of an attempt; returns it if it was carried out."""
+        attempt = self._attempt
+        if attempt is None:
+            return None
+        try:
+            is_done = run(attempt.settle())
+        except InDoubtError:
+            is_done = False  # what is done twice here leaves what it left the first time
+        if is_done and attempt.purpose == 'save':
+            [task] = attempt.changes
+            self._note_saved(task.outcome, task.streams)
+        elif is_done and attempt.purpose == 'delete':
+            self._note_deleted()
+        self._attempt = None
+        return attempt if is_done else None
+
+    def _note_saved(self, stored: Mapping[str, bytes], streams: Mapping[str, bytes]) -> None:
+        self._stored = dict(stored)
+        self._is_saved, self._was_deleted = True, False
+        for name, data in streams.items():
+            if self._new_contents.get(name) == data:
+                self._contents[name] = data
+                del self._new_contents[name]
+        self._attempt = None
+
+    def _note_deleted(self) -> None:
+        self._is_saved, self._was_deleted = False, True
+        self._contents.clear()
+        self._attempt = None
+
     def _content(self, name: str) -> bytes:
+        self._settle()
         if name in self._new_contents:
             return self._new_contents[name]
         if name not in self._contents and self._is_saved:
@@ -115,9 +163,15 @@ class State:
     def _append(self, name: str, data: Any) -> str:
         layout = self._layout
         cast: bytes = layout.cast(name, data)
+        purpose = ('append', name, cast)
+        earlier = self._settle()
+        if earlier is not None and earlier.purpose == purpose:
+            return as_text(layout.stream(self._id, name))  # tried before, and carried out
         if name in self._new_contents or not self._is_saved:
             self._new_contents[name] = self._content(name) + cast
         else:
-            run(saving.append(layout, self._id, name, cast))
+            attempt = saving.attempt_to(layout, purpose)
+            self._carry_out(attempt, saving.append(layout, self._id, name, cast, attempt))
             self._contents.pop(name, None)
+            self._attempt = None
         return as_text(layout.stream(self._id, name))

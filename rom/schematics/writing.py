@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rom.exceptions import CorruptRowError, ORMError, ServerError
 from rom.ops import steps
-from rom.ops.commit import MOST_TRIES, commit, new_done_key
+from rom.ops.commit import MOST_TRIES, commit
 from rom.ops.requests import Operation
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Plan, Task, raced
@@ -56,13 +56,12 @@ def _carry_out(plan: Plan) -> Operation[None]:
     if not plan.changes:
         # Written twice, plain commands leave what they left the first time; a check would not
         # pass again.
-        head = plan.checks[0][1].home.prefix if checks else ''
-        done_key = steps.new_done_key(head) if checks else None
-        yield from steps.take(plan.steps, checks, done_key)
+        head = plan.checks[0][1].home.prefix if checks else None
+        yield from steps.take(plan.steps, checks, head)
         return
     changes = [change for change, _ in plan.changes]
     also = steps.as_map(plan.steps, checks) if plan.steps or checks else None
-    yield from commit(changes, new_done_key(changes[0].schema), also=also)
+    yield from commit(changes, also=also)
 
 
 def _subject(error: ORMError, plan: Plan) -> Task | None:

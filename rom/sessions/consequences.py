@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from rom.changes import Change
@@ -9,6 +10,7 @@ from rom.exceptions import RestrictError
 from rom.model import Model
 from rom.ops.commit import Guard
 from rom.ops.rows import Row
+from rom.schema import Schema
 
 #: A row, by its model and id.
 Place: TypeAlias = tuple[type[Model], int]
@@ -20,10 +22,12 @@ class Doomed(NamedTuple):
     Attributes:
         stored: what is known of it.
         rests_on: the columns that the decision rests on.
+        seen_at: when it was read, if that was not just now.
     """
 
-    stored: dict[str, bytes]
+    stored: Mapping[str, bytes]
     rests_on: tuple[str, ...] = ()
+    seen_at: float | None = None
 
 
 class Consequences:
@@ -104,8 +108,8 @@ class Consequences:
     def changes(self) -> list[tuple[type[Model], Change]]:
         """The changes to commit."""
         deletes = [
-            (model, Change(model._schema, 'delete', id, stored, {}, {}, rests_on=columns))
-            for (model, id), (stored, columns) in self.doomed.items()
+            (model, _deletion(model._schema, id, doomed))
+            for (model, id), doomed in self.doomed.items()
         ]
         updates = []
         for (model, id), (stored, values) in self.changed.items():
@@ -118,6 +122,11 @@ class Consequences:
                 change = change._replace(expired=True, rests_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
+
+
+def _deletion(schema: Schema, id: int, doomed: Doomed) -> Change:
+    stored, columns, seen_at = doomed
+    return Change(schema, 'delete', id, stored, {}, {}, rests_on=columns, seen_at=seen_at)
 
 
 def on_delete_of(model: type[Model], name: str) -> str:

@@ -24,6 +24,7 @@ from rom.exceptions import (
     EntityDeletedError,
     InvalidOperation,
     ServerError,
+    StaleEntityError,
 )
 from rom.model import Model
 from rom.ops import commit as commits
@@ -41,9 +42,10 @@ from rom.sessions.consequences import (
 from rom.sessions.known import flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
-from rom.sessions.writing import Writing, by_connection
+from rom.sessions.writing import Writing
 
 if TYPE_CHECKING:
+    from rom.ops.attempts import Attempt
     from rom.query import Query
 
 MOST_LOOKS = 50
@@ -71,9 +73,8 @@ class Deleting(Writing):
 
     def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
         once = {id(entity): entity for entity in flat(objects)}
+        yield from settle_all(once.values(), force)
         chosen = [entity for entity in once.values() if not entity._deleted]
-        for model, group in by_connection(chosen):
-            yield from settle_all(model, group)
         for entity in chosen:
             if entity._new:
                 raise InvalidOperation(
@@ -86,7 +87,7 @@ class Deleting(Writing):
             entity._before_delete()
         # A hook may have deleted one.
         doomed = {
-            (type(entity), _id_of(entity)): Doomed(entity._stored)
+            (type(entity), _id_of(entity)): Doomed(entity._stored, (), entity._seen_at)
             for entity in chosen
             if not entity._deleted
         }
@@ -119,7 +120,9 @@ class Deleting(Writing):
             unsaved = [e for e in defaults.values() if e is not None and e._new]
             yield from self._write(unsaved, False, False)
             try:
-                gone = yield from self._carry_out(found)
+                gone = yield from self._carry_out(found, told, manner)
+            except StaleEntityError:
+                raise
             except DataRaceError as error:
                 _leave_out(chosen, error)
                 continue
@@ -197,12 +200,14 @@ class Deleting(Writing):
         """
         fresh = [place for place in found.doomed if place not in told and _has_hook(place[0])]
         for model, id in fresh:
-            stored, _ = found.doomed[model, id]
+            stored = dict(found.doomed[model, id].stored)
             entity = told[model, id] = self._adopt(model, Row(id, stored))
             entity._before_delete()
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
-    def _carry_out(self, found: Consequences) -> Work[set[Place]]:
+    def _carry_out(
+        self, found: Consequences, told: Mapping[Place, Model], manner: Manner
+    ) -> Work[set[Place]]:
         gone: set[Place] = set()
         groups: dict[int, list[tuple[type[Model], Change]]] = {}
         for model, change in reversed(found.changes()):
@@ -211,10 +216,35 @@ class Deleting(Writing):
             connection = id(group[0][0]._connection)
             guards = [guard for model, guard in found.guards if id(model._connection) == connection]
             changes = [change for _, change in group]
-            done_key = commits.new_done_key(changes[0].schema)
-            done = yield On(group[0][0], commits.commit(changes, done_key, guards, tell_gone=True))
+            attempt = commits.attempt_of(changes, 'delete' if manner.hooks else 'expire')
+            concerned = self._held(group, told, attempt)
+            try:
+                done = yield On(
+                    group[0][0], commits.commit(changes, attempt, guards, tell_gone=True)
+                )
+            except BaseException:
+                if attempt.is_over:
+                    for entity in concerned:
+                        entity._attempt = None
+                raise
             gone.update((group[at][0], _known_id(changes[at].id)) for at in done.gone)
         return gone
+
+    def _held(
+        self, group: list[tuple[type[Model], Change]], told: Mapping[Place, Model], attempt: Attempt
+    ) -> list[Model]:
+        """Have the entities that the session knows keep an attempt until its outcome is noted."""
+        held = []
+        for place, (model, change) in enumerate(group):
+            entity = self._known_at((model, _known_id(change.id)), told)
+            if entity is not None and entity._attempt is None:
+                entity._attempt, entity._place = attempt, place
+                held.append(entity)
+        return held
+
+    def _known_at(self, place: Place, told: Mapping[Place, Model]) -> Model | None:
+        model, id = place
+        return told.get(place) or self._identity.find(f'{model._namespace}:{id}')
 
     def _after(
         self, found: Consequences, told: dict[Place, Model], manner: Manner, gone: set[Place]
@@ -222,16 +252,18 @@ class Deleting(Writing):
         """Tell the entities that the session knows what happened to them, then call the hooks."""
         to_tell = []
         for model, id in found.doomed:
-            entity = told.get((model, id)) or self._identity.find(f'{model._namespace}:{id}')
+            entity = self._known_at((model, id), told)
             if entity is not None:
                 entity._deleted = True
                 self._identity.forget(entity)
+                entity._attempt = None
                 if manner.hooks and not (manner.is_shared and (model, id) in gone):
                     to_tell.append(entity)
         for (model, id), (_, values) in found.changed.items():
             entity = self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 _set_references(entity, values)
+                entity._attempt = None
         for entity in to_tell:
             entity._after_delete()
 

@@ -17,6 +17,8 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from rom.clock import elapsed
+
 if TYPE_CHECKING:
     from rom.model import Model
     from rom.ops.rows import Row
@@ -95,13 +97,13 @@ class IdentityMap:
         """
         known, namespace, make = self.known, model._namespace, model._from_row
         find = self.find if self._released else known.get
-        is_null = self.is_null
+        is_null, seen_at = self.is_null, elapsed()
         found = []
         for id, stored in rows:
             key = f'{namespace}:{id}'
             entity = find(key)
             if entity is None:
-                entity = make(id, stored)
+                entity = make(id, stored, seen_at)
                 entity._session = session
                 if not is_null:
                     known[key] = entity

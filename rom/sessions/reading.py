@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from rom.clock import elapsed
 from rom.exceptions import (
     CorruptRowError,
     EntityDeletedError,
@@ -237,7 +238,7 @@ class Reading(Known):
 
     def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
         for entity in flat(objects):
-            yield from settle_all(type(entity), [entity])
+            yield from settle_all([entity], force)
             if entity._new or (entity._modified and not force):
                 raise InvalidOperation(
                     f'{entity._key} {"is new" if entity._new else "has changes that are not saved"}'
@@ -251,7 +252,7 @@ class Reading(Known):
                     entity._namespace,
                     entity._id,
                 )
-            entity._begin(row.id, row.stored)
+            entity._begin(row.id, row.stored, elapsed())
             self._identity.add(entity)
 
     def _refresh_all(self, force: bool = False) -> Work[None]:

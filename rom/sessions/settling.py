@@ -1,22 +1,91 @@
-"""Settling: what became of commits whose answer was lost, before anything else is done."""
+"""Settling: what became of writes whose answer was lost, before anything else is done.
+
+An entity keeps the attempt to write it until the outcome is noted in it: an answer may be lost, and
+a program may be interrupted at any moment, or a task cancelled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rom.changes import Change
+from rom.exceptions import InDoubtError
 from rom.model import Model
-from rom.ops.settle import settle
+from rom.ops.attempts import Attempt
+from rom.planning import plan
 from rom.sessions.work import On, Work
 
 
-def settle_all(model: type[Model], group: Iterable[Model]) -> Work[None]:
-    """Bring the entities' past up to date; asks the server only about those with a lost answer."""
+def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
+    """Find out what became of attempts to write these entities, and note it in them.
+
+    The server is asked once for each commit in doubt. Hooks that come after a write are called.
+
+    Args:
+        group: the entities; most have no attempt.
+        forced: take what nobody can tell any more for not carried out.
+
+    Returns:
+        How many columns were written by attempts that were carried out.
+
+    Raises:
+        InDoubtError: nobody can tell any more.
+        ServerUnavailable, ServerError: no answer; the entities keep their attempts.
+    """
+    written = 0
     for entity in group:
-        if entity._attempt is None:
+        attempt = entity._attempt
+        if attempt is None:
             continue
-        change = entity._attempt
-        settled = yield On(model, settle(change, entity._done_key))
+        change: Change = attempt.changes[entity._place]
+        try:
+            is_done = yield On(type(entity), attempt.settle())
+        except InDoubtError as error:
+            if not forced and change.kind != 'delete':  # which may be done twice
+                raise InDoubtError(
+                    f'{entity._key}: {error}. refresh(force=True) takes it, and save(force=True) '
+                    'writes the entity, or writes it again'
+                ) from None
+            is_done = False
+        if entity._attempt is not attempt:
+            continue  # whoever made it has noted the outcome meanwhile
+        if is_done:
+            written += _note_done(entity, attempt, change)
         entity._attempt = None
-        if settled is not None:
-            entity._saved(change, settled.id, settled.stored)
-            entity._session.add(entity)
+        # What a delete or a transfer does to others calls no hooks of theirs.
+        if is_done and attempt.purpose in (None, change.kind):
+            call_hook_after(entity, change)
+    return written
+
+
+def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
+    if change.kind == 'delete':
+        note_deleted(entity)
+        return 0
+    assert attempt.told is not None
+    entity._saved(change, change.id or int(attempt.told), plan(change).outcome)
+    if attempt.purpose is not None:
+        # Not the program has set these values: they are read again.
+        for name in change.wanted.keys() - entity._changed:
+            entity._values.pop(name, None)
+    entity._session.add(entity)
+    return columns_written(change)
+
+
+def note_deleted(entity: Model) -> None:
+    """Note in an entity, and in its session, that its row was deleted."""
+    entity._deleted = True
+    if entity._session is not None:
+        entity._session.forget(entity)
+
+
+def call_hook_after(entity: Model, change: Change) -> None:
+    """Call the hook that comes after what was done."""
+    getattr(entity, f'_after_{change.kind}')()
+
+
+def columns_written(change: Change) -> int:
+    """Return how many columns a change counts as."""
+    if change.kind == 'insert' or change.full or change.forced:
+        return len(change.schema.columns)
+    return len(change.wanted)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from rom.clock import elapsed
 from rom.model import Model
-from rom.ops.commit import new_done_key
-from rom.ops.rows import Row
+from rom.ops.attempts import Attempt
 from rom.sessions.deleting import Deleting
 from rom.sessions.known import check_entity
 from rom.sessions.settling import settle_all
@@ -38,18 +38,28 @@ class Transferring(Deleting):
             check_entity(entity)
         amount = amount_of(value, decimal_places)
         _check_connections(entities)
-        for entity in entities:
-            yield from settle_all(type(entity), [entity])
+        purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
+        earlier = txn_model._attempt
+        yield from settle_all(entities)
+        if earlier is not None and earlier.told is not None and earlier.purpose == purpose:
+            return  # this very transfer was tried before, and was carried out
         _check_saved(entities)
         source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
         note = _party(txn_model, txn_attr, ())
-        done_key = new_done_key(note.schema)
-        rows = yield On(type(source), transfer(source_party, target, note, amount, done_key))
-        if refresh:
-            for entity, stored in zip(entities, rows, strict=True):
-                assert entity._id is not None
-                row = Row(entity._id, stored)
-                entity._begin(row.id, row.stored)
+        attempt = Attempt(note.schema.keys.attempts, purpose)
+        for place, entity in enumerate(entities):
+            entity._attempt, entity._place = attempt, place
+        try:
+            rows = yield On(type(source), transfer(source_party, target, note, amount, attempt))
+        except BaseException:
+            if attempt.is_over:
+                for entity in entities:
+                    entity._attempt = None
+            raise
+        for entity, stored in zip(entities, rows, strict=True):
+            if refresh:
+                entity._begin(entity._id, stored, elapsed())
+            entity._attempt = None
 
 
 def _check_connections(entities: Sequence[Model]) -> None:

@@ -151,7 +151,7 @@ class Updating(Transferring):
     def _settle_known(self, model: type[Model]) -> Work[None]:
         """What became of lost commits must be known, before there is yet another past."""
         lost = [e for e in self._identity if type(e) is model and e._attempt is not None]
-        yield from settle_all(model, lost)
+        yield from settle_all(lost)
 
     def _tell_known(
         self, model: type[Model], assignments: Assignments, rows: Iterable[Row]

@@ -6,16 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
-from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation, ORMError
+from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
 from rom.sessions.known import flat
 from rom.sessions.relating import Relating
-from rom.sessions.settling import settle_all
+from rom.sessions.settling import call_hook_after, columns_written, settle_all
 from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
+    from rom.ops.attempts import Attempt
+    from rom.ops.commit import Committed
     from rom.schema import Schema
 
 
@@ -74,28 +76,30 @@ class Writing(Relating):
             self._identity.add_numbered(numbered)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
-        chosen = yield from self._prepared(chosen, full, force)
+        chosen, written = yield from self._prepared(chosen, full, force)
         groups = list(by_connection(chosen))
         if not self._is_lone_insert(chosen):
             for model, group in groups:
                 yield from self._take_ids(model, group)
-        written = 0
         for model, group in groups:
             written += yield from self._write_group(model, group, full, force)
         return written
 
-    def _prepared(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[list[Model]]:
+    def _prepared(
+        self, chosen: Sequence[Model], full: bool, force: bool
+    ) -> Work[tuple[list[Model], int]]:
         """All that is to be written, each before what refers to it; their hooks have been called.
 
         A hook may refer to new entities, which are then written too, and have hooks of their own.
+        With them comes how many columns were written by earlier attempts whose answer was lost.
         """
         ready: dict[int, Model] = {}
-        may_refer = False
+        may_refer, written = False, 0
         while True:
             chosen = with_referred(chosen)
             fresh = [entity for entity in chosen if id(entity) not in ready]
             if not fresh:
-                return chosen
+                return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
                 if entity._session is not self:
@@ -105,14 +109,17 @@ class Writing(Relating):
             if may_refer:
                 yield from self._look_up(fresh)
             lost = [entity for entity in fresh if entity._attempt is not None]
-            for model, group in by_connection(lost) if lost else ():
-                yield from settle_all(model, group)
+            if lost:
+                written += yield from settle_all(lost, force)
+                gone = {id(entity) for entity in lost if entity._deleted and not entity._changed}
+                fresh = [entity for entity in fresh if id(entity) not in gone]
+                chosen = [entity for entity in chosen if id(entity) not in gone]
             if self.is_async:  # a hook may read the id, and cannot wait for one
                 for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
                     yield from self._take_ids(model, group)
             _call_hooks(fresh, full, force)
             if not may_refer:
-                return chosen
+                return chosen, written
 
     def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
         """Load what new entities refer to by an id alone.
@@ -157,26 +164,35 @@ class Writing(Relating):
                 changes.append(change)
         if not changes:
             return 0
-        done_key = commits.new_done_key(changes[0].schema)
-        for entity, change in zip(concerned, changes, strict=True):
-            entity._attempt, entity._done_key = change, done_key
+        attempt = commits.attempt_of(changes)
+        for place, entity in enumerate(concerned):
+            entity._attempt, entity._place = attempt, place
         try:
-            done = yield On(model, commits.commit(changes, done_key))
-        except ORMError as error:
-            if not isinstance(error, ConnectionError):
+            done = yield On(model, commits.commit(changes, attempt))
+        except BaseException:
+            if attempt.is_over:
                 for entity in concerned:
                     entity._attempt = None
             raise
-        for entity, change, stored in zip(concerned, changes, done.rows, strict=True):
-            known_id = entity._id if entity._id is not None else done.id
-            entity._saved(change, known_id, stored)
-        self._identity.add_numbered(concerned)
-        for entity, change in zip(concerned, changes, strict=True):
-            if change.kind == 'insert':
-                entity._after_insert()
-            else:
-                entity._after_update()
-        return sum(_columns_written(change) for change in changes)
+        self._note_saved(concerned, changes, attempt, done)
+        return sum(columns_written(change) for change in changes)
+
+    def _note_saved(
+        self, saved: list[Model], changes: list[Change], attempt: Attempt, done: Committed
+    ) -> None:
+        """Note in entities that they were saved; who is interrupted finds their attempt again."""
+        noted = []
+        for entity, change, stored in zip(saved, changes, done.rows, strict=True):
+            if entity._attempt is attempt:  # else another task was faster to note it
+                known_id = entity._id or done.id
+                assert known_id is not None
+                entity._saved(change, known_id, stored)
+                noted.append((entity, change))
+        self._identity.add_numbered(saved)
+        for entity, _ in noted:
+            entity._attempt = None
+        for entity, change in noted:
+            call_hook_after(entity, change)
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
@@ -244,9 +260,3 @@ def _check_is_there(entity: Model, force: bool) -> None:
             entity._namespace,
             entity._id,
         )
-
-
-def _columns_written(change: Change) -> int:
-    if change.kind == 'insert' or change.full or change.forced:
-        return len(change.schema.columns)
-    return len(change.wanted)

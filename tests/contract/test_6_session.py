@@ -12,7 +12,7 @@ import redis
 
 import rom
 from tests.contract.support import fresh, ids, model, saved
-from tests.support.servers import dump
+from tests.support.servers import data
 
 pytestmark = pytest.mark.one_server
 
@@ -235,10 +235,10 @@ class TestRaces:
         entity, other = saved(N(a=1, b=1)), saved(N(a=1))
         connection.hset('N:1', 'a', '9')
         entity.a, entity.b, other.a = 2, 2, 2
-        before = dump(connection)
+        before = data(connection)
         with pytest.raises(rom.DataRaceError):
             rom.session.commit()
-        assert dump(connection) == before
+        assert data(connection) == before
         assert entity._modified
 
     def test_in_another_column(self, N: Any, connection: redis.Redis) -> None:
@@ -254,7 +254,7 @@ class TestRaces:
         entity = saved(N(a=1))
         connection.delete('N:1')
         entity.a = 2
-        before = dump(connection)
+        before = data(connection)
         with pytest.raises(rom.EntityDeletedError):
             rom.session.commit()
-        assert dump(connection) == before
+        assert data(connection) == before

@@ -9,7 +9,7 @@ import redis
 
 import rom
 from tests.contract.support import fresh, ids, model, saved
-from tests.support.servers import dump
+from tests.support.servers import data, dump
 
 pytestmark = pytest.mark.one_server
 
@@ -40,10 +40,10 @@ def test_1_all_or_nothing(connection: redis.Redis, write: Any) -> None:
     taken, changed, gone = saved(N(u='x')), saved(M(a=1)), saved(M(a=2))
     changed.a = 5
     new, second = M(a=3), N(u='x')
-    before = dump(connection)
+    before = data(connection)
     with pytest.raises(rom.UniqueKeyViolation):
         write()
-    after = dump(connection)
+    after = data(connection)
     for counter in (b'N:id:', b'M:id:'):  # an id that was taken is not given back
         before.pop(counter), after.pop(counter)
     assert after == before

@@ -1,5 +1,6 @@
 """Requests of lua/commit.lua as its head describes them, for the tests of it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import redis
 
 from rom.drivers.scripts import loaded
 from rom.encoding.wire import pack
+from tests.support.servers import dump
 
 Reply = list[bytes]
 Commit = Callable[..., Reply]
@@ -25,8 +27,8 @@ def request_of(**parts: Any) -> dict[str, Any]:
             parts[adding] = given['add']
         if 'remove' in given:
             old[removing] = given['remove']
-    if parts.get('done') is None:
-        parts.pop('remember', None)
+    if parts.get('done') is not None:
+        parts.setdefault('at', int(time.time()))
     return {**parts, 'old': old} if old else parts
 
 
@@ -37,6 +39,11 @@ def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
     reply = raw.execute_command('EVAL', script, 1, key, pack(request))
     assert isinstance(reply, list)
     return reply
+
+
+def data(raw: redis.Redis) -> dict[bytes, Any]:
+    """The keyspace, without the notes of attempts that were refused."""
+    return {key: value for key, value in dump(raw).items() if value != b'refused'}
 
 
 # A model N with a word index w, a numeric index n, prefixes p, unique values u.
@@ -69,18 +76,16 @@ ENTITY: dict[str, Any] = {
 }
 WITHOUT_ID = ENTITY | {
     'done': 'N:id:done:t',
-    'remember': '300',
     'take': ['N:id:', 'N:id:live'],
     'inserts': [insert('', 'w', 'x')],
 }
 # Of a request that takes no id.
-NOTED: dict[str, Any] = {'done': 'N:id:done:t9', 'remember': '300'}
+NOTED: dict[str, Any] = {'done': 'N:id:done:t9'}
 
 
 def with_id(id: str) -> dict[str, Any]:
     return {
         'done': 'N:id:done:t' + id,
-        'remember': '300',
         'inserts': [insert(id, 'w', 'x')],
         'sets': {'add': {'N:w:x:idx': [id]}},
         'zsets': {'add': {'N:n:idx': ['1.5', id], 'N:p:pre': ['7.0', b'x\0' + id.encode()]}},

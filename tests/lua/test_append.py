@@ -1,5 +1,6 @@
 """lua/append.lua by itself."""
 
+import time
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ from tests.support.servers import dump, ttls
 
 
 def append(raw: redis.Redis, data: bytes, done: str = 'done') -> Any:
-    request = pack({'row': 'row', 'data': data, 'done': done, 'remember': b'180'})
-    return raw.execute_command('EVAL', loaded('append').source, 1, 'text', request)
+    request = pack({'row': 'row', 'string': 'text', 'data': data, 'at': int(time.time())})
+    return raw.execute_command('EVAL', loaded('append').source, 1, done, request)
 
 
 def test_it_appends_and_leaves_a_note(raw: redis.Redis) -> None:
@@ -29,12 +30,18 @@ def test_twice_is_once(raw: redis.Redis) -> None:
     assert raw.get('text') == b'ab'
 
 
-@pytest.mark.parametrize('key', ['row', 'text'])
-def test_objections(raw: redis.Redis, key: str) -> None:
-    if key == 'text':
-        raw.hset('row', 'a', 'b')
-        raw.rpush('text', 'x')
+@pytest.mark.parametrize(
+    ('stored', 'objection'),
+    [
+        ({}, [b'deleted', b'row']),
+        ({'row': 'x'}, [b'unreadable', b'row']),
+        ({'row': {'a': 'b'}, 'text': {'a': 'b'}}, [b'unreadable', b'text']),
+    ],
+)
+def test_objections(raw: redis.Redis, stored: Any, objection: Any) -> None:
+    for key, value in stored.items():
+        raw.hset(key, mapping=value) if isinstance(value, dict) else raw.set(key, value)
     before = dump(raw)
-    expected = {'row': [b'deleted', b'row'], 'text': [b'unreadable', b'text']}
-    assert append(raw, b'ab') == expected[key]
-    assert dump(raw) == before
+    assert append(raw, b'ab') == objection
+    assert dump(raw) == {**before, b'done': b'refused'}
+    assert append(raw, b'ab') == [b'void']

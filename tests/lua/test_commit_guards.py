@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lua.commit_support import Commit, with_id
-from tests.support.servers import dump
+from tests.lua.commit_support import Commit, data, with_id
 
 
 def guarded(*known: str, id: str = '1') -> dict[str, Any]:
@@ -37,7 +36,7 @@ def test_a_guard_that_finds_nobody(commit: Commit, raw: redis.Redis) -> None:
 @pytest.mark.usefixtures('referred')
 def test_a_guard_without_an_index(commit: Commit, raw: redis.Redis) -> None:
     assert commit(**guarded('7')) == [b'ok', b'']
-    assert dump(raw) == {}
+    assert data(raw) == {}
 
 
 @pytest.mark.usefixtures('referred')
@@ -97,16 +96,16 @@ def test_guards_of_ids_with_one_score(commit: Commit, refused: Commit, raw: redi
 @pytest.mark.usefixtures('referred')
 def test_a_guard_on_a_key_of_another_type(commit: Commit, raw: redis.Redis) -> None:
     raw.sadd('N:r:idx', '5')
-    before = dump(raw)
+    before = data(raw)
     with pytest.raises(redis.ResponseError, match='WRONGTYPE'):
         commit(**guarded())
-    assert dump(raw) == before
+    assert data(raw) == before
 
 
 @pytest.mark.usefixtures('referred')
 def test_a_guarded_delete_that_is_sent_twice(commit: Commit, raw: redis.Redis) -> None:
     """It was carried out: who has come to refer to the id since does not matter."""
-    parts = guarded() | {'done': 'N:id:done:t', 'remember': '300'}
+    parts = guarded() | {'done': 'N:id:done:t'}
     assert commit(**parts) == [b'ok', b'']
     refer(raw, '5')
     assert commit(**parts) == [b'ok', b'']

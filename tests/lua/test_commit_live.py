@@ -5,9 +5,8 @@ import random
 import pytest
 import redis
 
-from tests.lua.commit_support import Commit, delete, insert
+from tests.lua.commit_support import Commit, data, delete, insert
 from tests.support.implied import bits
-from tests.support.servers import dump
 
 GAP = 2**26
 MOST = 2**32
@@ -58,7 +57,7 @@ def test_the_bitmap_is_given_up_for_an_id_far_off(commit: Commit, raw: redis.Red
     assert raw.bitcount('N:id:live') == 1
     far = raw.strlen('N:id:live') * 8 + GAP + 1
     commit(inserts=[insert(str(far))], born={'N:id:live': ['9', str(far), '10']})
-    assert dump(raw) == {b'N:%d' % id: {b'id': b'%d' % id} for id in (near, far)}
+    assert data(raw) == {b'N:%d' % id: {b'id': b'%d' % id} for id in (near, far)}
     commit(inserts=[insert('11')], born={'N:id:live': ['11']})
     assert not raw.exists('N:id:live')
 
@@ -69,7 +68,7 @@ def test_the_bitmap_is_given_up_past_what_redis_allows(
 ) -> None:
     raw.setbit('N:id:live', 0, 0)
     assert commit(inserts=[insert(str(id))], born={'N:id:live': [str(id)]}) == [b'ok', b'']
-    assert dump(raw) == {b'N:%d' % id: {b'id': b'%d' % id}}
+    assert data(raw) == {b'N:%d' % id: {b'id': b'%d' % id}}
 
 
 def test_a_death_past_what_redis_allows(commit: Commit, raw: redis.Redis) -> None:

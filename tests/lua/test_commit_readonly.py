@@ -11,6 +11,7 @@ from tests.lua.commit_support import (
     WITHOUT_ID,
     Commit,
     claim,
+    data,
     delete,
     insert,
     request_of,
@@ -18,7 +19,7 @@ from tests.lua.commit_support import (
     update,
     with_id,
 )
-from tests.support.servers import Server, available, dump, find
+from tests.support.servers import Server, available, find
 
 
 @contextlib.contextmanager
@@ -58,11 +59,11 @@ def test_a_full_server(commit: Commit, raw: redis.Redis, write: str) -> None:
     raw.set('N:id:', 1)
     raw.hset('N:u:uidx', 'v', '1')
     raw.sadd('N:w:x:idx', '1')
-    before = dump(raw)
+    before = data(raw)
     with full(raw):
         with pytest.raises(redis.ResponseError, match='maxmemory'):
             commit(**WRITES[write])
-    assert dump(raw) == before
+    assert data(raw) == before
     assert commit(**WRITES[write])[0] == b'ok'
 
 
@@ -88,13 +89,13 @@ def test_what_frees_memory_on_a_full_server(commit: Commit, raw: redis.Redis, wr
     raw.hset('N:u:uidx', 'v', '1')
     raw.sadd('N:w:x:idx', '1')
     raw.setbit('N:id:live', 1, 1)
-    before = dump(raw)
+    before = data(raw)
     with full(raw):
         with contextlib.suppress(redis.ResponseError):
             commit(**UNSETTING[write])
-    after = dump(raw)
+    after = data(raw)
     commit(**UNSETTING[write])
-    assert after in (before, dump(raw))
+    assert after in (before, data(raw))
 
 
 @pytest.mark.parametrize('name', available())
@@ -105,9 +106,9 @@ def test_a_replica(server: Server, raw: redis.Redis, name: str) -> None:
     with open_server('', binary=str(find(name))) as other:
         with redis.Redis(unix_socket_path=str(other.socket), protocol=2) as replica:
             send(replica, request_of(**WITHOUT_ID))
-            before = dump(replica)
+            before = data(replica)
             # Nobody is there; a replica without its master refuses writes all the same.
             replica.execute_command('REPLICAOF', '127.0.0.1', '1')
             with pytest.raises(redis.ResponseError, match='read only replica'):
                 send(replica, request_of(**with_id('3') | {'claims': []}))
-            assert dump(replica) == before
+            assert data(replica) == before

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lua.commit_support import Reply, request_of, send
-from tests.support.servers import dump
+from tests.lua.commit_support import Reply, data, request_of, send
 
 
 def commit(raw: redis.Redis, **parts: Any) -> Reply:
@@ -15,21 +14,21 @@ def commit(raw: redis.Redis, **parts: Any) -> Reply:
 
 def test_a_row_that_says_itself_what_its_id_is(raw: redis.Redis) -> None:
     assert commit(raw, inserts=[['N:', 'an-id', False, 'a', 'b']]) == [b'ok', b'']
-    assert dump(raw) == {b'N:an-id': {b'a': b'b'}}
+    assert data(raw) == {b'N:an-id': {b'a': b'b'}}
 
 
 def test_strings(raw: redis.Redis) -> None:
     raw.set('old', 'x')
     assert commit(raw, strings={'old': b'\xff', 'new': ''}) == [b'ok', b'']
-    assert dump(raw) == {b'old': b'\xff', b'new': b''}
+    assert data(raw) == {b'old': b'\xff', b'new': b''}
 
 
 def test_a_key_that_is_no_string(raw: redis.Redis) -> None:
     raw.rpush('list', 'x')
-    before = dump(raw)
+    before = data(raw)
     reply = commit(raw, strings={'list': 'y'}, inserts=[['N:', '1', False, 'a', 'b']])
     assert reply == [b'unreadable', b'list']
-    assert dump(raw) == before
+    assert data(raw) == before
 
 
 @pytest.mark.parametrize('times', [1, 2])
@@ -37,7 +36,7 @@ def test_which_keys_went(raw: redis.Redis, times: int) -> None:
     raw.hset('N:1', 'a', 'b')
     raw.set('N:1:x', 'y')
     request: dict[str, Any] = {'deletes': [['N:1', ['a'], ['b']]], 'dropped': ['N:1:x', 'N:1:z']}
-    noted = {'done': 'note', 'remember': b'180', 'tell': True}
+    noted = {'done': 'note', 'tell': True}
     for _ in range(times):
         assert commit(raw, **request, **noted) == [b'ok', b'110']
     assert commit(raw, **request, tell=True) == [b'ok', b'000']

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lua.commit_support import WITHOUT_ID, Commit, delete, insert, stored, update
+from tests.lua.commit_support import WITHOUT_ID, Commit, data, delete, insert, stored, update
 from tests.support.implied import bits
-from tests.support.servers import dump
 
 MANY = 9000
 
@@ -23,7 +22,7 @@ def test_long_lists(commit: Commit, raw: redis.Redis) -> None:
         born={'N:id:live': ids},
     )
     assert reply == [b'ok', b'']
-    after = dump(raw)
+    after = data(raw)
     assert bits(after.pop(b'N:id:live')) == set(range(1, MANY + 1))
     assert after == {
         **{b'N:%d' % id: {b'id': b'%d' % id, b'w': b'x'} for id in range(1, MANY + 1)},
@@ -39,7 +38,7 @@ def test_long_lists(commit: Commit, raw: redis.Redis) -> None:
         died={'N:id:live': ids},
     )
     assert reply == [b'ok', b'']
-    after = dump(raw)
+    after = data(raw)
     assert bits(after.pop(b'N:id:live')) == set()
     assert after == {}
 
@@ -61,7 +60,7 @@ def test_wide_rows(commit: Commit, raw: redis.Redis, width: int) -> None:
     assert commit(updates=[update('N:1', columns, changed)]) == [b'ok', b'']
     gone = dict.fromkeys(columns, False)
     assert commit(updates=[update('N:1', changed, gone)]) == [b'ok', b'']
-    assert dump(raw) == {b'N:1': {b'id': b'1'}}
+    assert data(raw) == {b'N:1': {b'id': b'1'}}
 
 
 @pytest.mark.parametrize('last', [10**14, 2**53 - 1, 2**53, 2**62])
@@ -70,6 +69,6 @@ def test_large_ids(commit: Commit, raw: redis.Redis, last: int) -> None:
     id = str(last + 1)
     assert commit(**WITHOUT_ID) == [b'ok', id.encode()]
     expected = stored(id) | {b'N:id:': id.encode(), b'N:id:done:t': id.encode()}
-    assert dump(raw) == expected
+    assert data(raw) == expected
     assert commit(**WITHOUT_ID) == [b'ok', id.encode()]
-    assert dump(raw) == expected
+    assert data(raw) == expected

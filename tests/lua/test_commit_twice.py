@@ -5,26 +5,25 @@ from typing import Any
 import pytest
 import redis
 
-from tests.lua.commit_support import NOTED, WITHOUT_ID, Commit, delete, update, with_id
-from tests.support.servers import dump
+from tests.lua.commit_support import NOTED, WITHOUT_ID, Commit, data, delete, update, with_id
 
 
 @pytest.mark.parametrize('parts', [WITHOUT_ID, with_id('3')], ids=['without id', 'with id'])
 def test_an_insert_sent_twice(commit: Commit, raw: redis.Redis, parts: dict[str, Any]) -> None:
     first = commit(**parts)
-    after = dump(raw)
+    after = data(raw)
     assert first[0] == b'ok'
     assert commit(**parts) == first
-    assert dump(raw) == after
+    assert data(raw) == after
 
 
 def test_an_insert_sent_twice_is_known_by_its_token(commit: Commit, raw: redis.Redis) -> None:
     commit(**WITHOUT_ID)
     # In between, the entity was deleted: it must not come back.
     raw.delete('N:1', 'N:w:x:idx', 'N:n:idx', 'N:p:pre', 'N:u:uidx')
-    after = dump(raw)
+    after = data(raw)
     assert commit(**WITHOUT_ID) == [b'ok', b'1']
-    assert dump(raw) == after
+    assert data(raw) == after
     assert commit(**WITHOUT_ID | {'done': 'N:id:done:other'}) == [b'ok', b'2']
 
 
@@ -41,9 +40,9 @@ def test_updates_and_deletes_sent_twice(commit: Commit, raw: redis.Redis) -> Non
         'died': {'N:id:live': ['2']},
     }
     assert commit(**parts) == [b'ok', b'']
-    after = dump(raw)
+    after = data(raw)
     assert commit(**parts) == [b'ok', b'']
-    assert dump(raw) == after
+    assert data(raw) == after
     assert after == {
         b'N:1': {b'id': b'1', b'w': b'y', b'v': b'1'},
         b'N:w:y:idx': {b'1'},
@@ -68,7 +67,7 @@ def test_a_swap_sent_twice(commit: Commit, raw: redis.Redis) -> None:
     }
     for _ in range(2):
         assert commit(**parts) == [b'ok', b'']
-        assert dump(raw) == {
+        assert data(raw) == {
             b'N:1': {b'id': b'1', b'u': b'b'},
             b'N:2': {b'id': b'2', b'u': b'a'},
             b'N:u:uidx': {b'b': b'1', b'a': b'2'},

@@ -10,13 +10,13 @@ from tests.lua.commit_support import (
     WITHOUT_ID,
     Commit,
     claim,
+    data,
     delete,
     insert,
     request_of,
     send,
     update,
 )
-from tests.support.servers import dump
 
 WRONG = {
     'string': lambda raw, key: raw.set(key, 'x'),
@@ -64,10 +64,10 @@ def test_who_may_not_look_is_told_so(raw: redis.Redis, lacking: str) -> None:
     raw.execute_command(*command)
     path = raw.connection_pool.connection_kwargs['path']
     limited = redis.Redis(unix_socket_path=path, username='limited', password='any')
-    before = dump(raw)
+    before = data(raw)
     with limited, pytest.raises(redis.ResponseError, match=r"permission|can't run this command"):
         send(limited, request_of(**WITHOUT_ID))
-    assert dump(raw) == before
+    assert data(raw) == before
     raw.execute_command('ACL', 'DELUSER', 'limited')
 
 
@@ -77,18 +77,25 @@ def test_a_wrong_type_where_an_id_is_taken(
     commit: Commit, raw: redis.Redis, key: str, wrong: str
 ) -> None:
     WRONG[wrong](raw, key)
-    before = dump(raw)
+    before = data(raw)
     with contextlib.suppress(redis.ResponseError):
         assert commit(**WITHOUT_ID) == [b'unreadable', key.encode()]
-    assert dump(raw) == before
+    assert data(raw) == before
 
 
-@pytest.mark.parametrize('counter', ['text', '1.5', '', str(2**63 - 1), str(2**63)])
-def test_a_counter_that_does_not_count(commit: Commit, raw: redis.Redis, counter: str) -> None:
+@pytest.mark.parametrize('counter', ['text', '1.5', '-1', ' 1'])
+def test_a_counter_that_is_none(commit: Commit, raw: redis.Redis, counter: str) -> None:
+    raw.set('N:id:', counter)
+    assert commit(**WITHOUT_ID) == [b'unreadable', b'N:id:']
+    assert data(raw) == {b'N:id:': counter.encode()}
+
+
+@pytest.mark.parametrize('counter', ['', '01', str(2**63 - 1), str(2**63)])
+def test_a_counter_that_counts_no_further(commit: Commit, raw: redis.Redis, counter: str) -> None:
     raw.set('N:id:', counter)
     with pytest.raises(redis.ResponseError):
         commit(**WITHOUT_ID)
-    assert dump(raw) == {b'N:id:': counter.encode()}
+    assert data(raw) == {b'N:id:': counter.encode()}
 
 
 @pytest.mark.parametrize('wrong', [kind for kind in WRONG if kind != 'hash'])

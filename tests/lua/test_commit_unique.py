@@ -4,8 +4,7 @@ from typing import Any
 
 import redis
 
-from tests.lua.commit_support import WITHOUT_ID, Commit, claim, delete, insert, update
-from tests.support.servers import dump
+from tests.lua.commit_support import WITHOUT_ID, Commit, claim, data, delete, insert, update
 
 
 def test_unique(refused: Commit, raw: redis.Redis) -> None:
@@ -26,7 +25,7 @@ def test_unique_is_the_holder_even_of_another_type(refused: Commit, raw: redis.R
 def test_a_holder_whose_row_is_gone(commit: Commit, raw: redis.Redis) -> None:
     raw.hset('N:u:uidx', mapping={'v': '1', 'w': '1'})
     assert commit(inserts=[insert('2')], claims=[claim('2', 'v')]) == [b'ok', b'']
-    assert dump(raw) == {b'N:2': {b'id': b'2'}, b'N:u:uidx': {b'v': b'2', b'w': b'1'}}
+    assert data(raw) == {b'N:2': {b'id': b'2'}, b'N:u:uidx': {b'v': b'2', b'w': b'1'}}
 
 
 def test_one_value_claimed_twice_in_a_commit(refused: Commit) -> None:
@@ -52,9 +51,9 @@ def test_one_value_claimed_twice_that_is_given_up(refused: Commit, raw: redis.Re
 def test_a_claim_of_what_one_has(commit: Commit, raw: redis.Redis) -> None:
     raw.hset('N:1', 'id', '1')
     raw.hset('N:u:uidx', 'v', '1')
-    before = dump(raw)
+    before = data(raw)
     assert commit(claims=[claim('1', 'v')]) == [b'ok', b'']
-    assert dump(raw) == before
+    assert data(raw) == before
 
 
 def test_a_value_that_a_delete_gives_up(commit: Commit, raw: redis.Redis) -> None:
@@ -67,7 +66,7 @@ def test_a_value_that_a_delete_gives_up(commit: Commit, raw: redis.Redis) -> Non
         claims=[claim('2', 'v')],
     )
     assert reply == [b'ok', b'']
-    assert dump(raw) == {b'N:2': {b'id': b'2', b'u': b'v'}, b'N:u:uidx': {b'v': b'2'}}
+    assert data(raw) == {b'N:2': {b'id': b'2', b'u': b'v'}, b'N:u:uidx': {b'v': b'2'}}
 
 
 def test_a_value_that_one_gives_up_who_has_it_not(refused: Commit, raw: redis.Redis) -> None:
@@ -92,7 +91,7 @@ def test_a_ring_of_three(commit: Commit, raw: redis.Redis) -> None:
         claims=[['N:u:uidx', ['b', 'c', 'a'], ['1', '2', '3'], 'N:']],
     )
     assert reply == [b'ok', b'']
-    assert dump(raw)[b'N:u:uidx'] == {b'b': b'1', b'c': b'2', b'a': b'3'}
+    assert data(raw)[b'N:u:uidx'] == {b'b': b'1', b'c': b'2', b'a': b'3'}
 
 
 def test_holders_past_what_a_lua_number_holds(

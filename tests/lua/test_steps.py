@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 import redis
 
 from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom.encoding.wire import pack, unpack_list
 from tests.support.servers import dump, ttls
 
 
 def call(raw: redis.Redis, steps: Any, checks: Any = (), done: bytes | None = None) -> Any:
-    request = {'steps': steps, 'checks': checks, 'done': done, 'remember': b'180'}
-    return raw.execute_command('EVAL', loaded('steps').source, 1, 'k', pack(request))
+    request = {'steps': steps, 'checks': checks, 'at': int(time.time()) if done else None}
+    reply = raw.execute_command('EVAL', loaded('steps').source, 1, done or 'k', pack(request))
+    if done and reply[0] == b'ok':
+        return [b'ok', [None if one is False else one for one in unpack_list(reply[1])]]
+    return reply
 
 
 def test_the_steps_are_taken_in_order(raw: redis.Redis) -> None:

@@ -1,6 +1,6 @@
 """A commit that is tried again on the fresh row: by an operation that is sent its replies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgpack
@@ -10,6 +10,7 @@ import rom
 from rom.changes import Change
 from rom.columns import ExpireAt, Text
 from rom.encoding.keygens import IDENTITY
+from rom.ops.attempts import forget_doubts
 from rom.ops.commit import commit
 from rom.ops.requests import Command, Script
 from tests.ops.search_support import model_of
@@ -26,12 +27,24 @@ def row(**stored: bytes) -> list[bytes | None]:
     return [stored.get(name) for name in RetriedBox._schema.names]
 
 
+@pytest.fixture(autouse=True)
+def kept() -> Iterator[None]:
+    """Operations that a test leaves in the middle end with it, and not within the next one."""
+    yield
+    OPERATIONS.clear()
+    forget_doubts()
+
+
+OPERATIONS: list[Any] = []
+
+
 def started(**more: Any) -> tuple[Any, Any]:
     stored = {'id': b'1', 'size': b'5', 'flag': b'a', 'label': b'x'}
     wanted = {'label': b'y', 'size': b'6'}
     values = {'label': 'y', 'size': 6}
     change = Change(RetriedBox._schema, 'update', 1, stored, wanted, values, **more)
-    operation = commit([change], b'done')
+    operation = commit([change])
+    OPERATIONS.append(operation)
     return operation, next(operation)
 
 
@@ -93,7 +106,7 @@ def delete(**more: Any) -> Change:
 
 def after(change: Change, fresh: dict[str, bytes]) -> Callable[[list[bytes]], Any]:
     """The commit's next step, once the name had changed and the row was found to be `fresh`."""
-    running = commit([change], b'done', tell_gone=True)
+    running = commit([change], tell_gone=True)
     assert isinstance(next(running), Script)
     asked = running.send([b'race', b'Thing:1', b'name'])
     assert isinstance(asked, Command)

@@ -9,7 +9,7 @@ import pytest
 from rom.encoding.wire import unpack
 from rom.exceptions import CorruptRowError
 from rom.ops.requests import Command, Script
-from rom.ops.steps import Check, Differs, new_done_key, take
+from rom.ops.steps import Check, Differs, take
 
 
 def run(operation: Any, reply: Any) -> tuple[Any, Any]:
@@ -30,23 +30,24 @@ def test_one_alone_is_a_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ('steps', 'checks', 'done'),
+    ('steps', 'checks', 'once'),
     [
         ([(b'SET', b'k', b'v'), (b'DEL', b'x')], [], None),
-        ([(b'SET', b'k', b'v')], [Check((b'MGET', b'k'), (b'1', None))], b'done'),
+        ([(b'SET', b'k', b'v')], [Check((b'MGET', b'k'), (b'1', None))], '{k}'),
         ([(b'EXPIRE', b'100', b'k')], [], None),
-        ([(b'SET', b'k', b'v')], [], b'done'),
+        ([(b'SET', b'k', b'v')], [], '{k}'),
     ],
 )
-def test_else_it_is_a_script(steps: Any, checks: Any, done: bytes | None) -> None:
-    request, replies = run(take(steps, checks, done), [b'ok', [1]])
+def test_else_it_is_a_script(steps: Any, checks: Any, once: str | None) -> None:
+    request, replies = run(take(steps, checks, once), [b'ok', b'\x91\x01' if once else [1]])
     assert replies == [1]
     assert isinstance(request, Script)
-    assert (request.name, request.key) == ('steps', done or steps[0][1])
+    assert request.name == 'steps'
+    assert request.key.startswith(b'rom:done:{k}:') if once else request.key == steps[0][1]
     sent = unpack(request.request)
     assert sent['steps'] == [list(step) for step in steps]
     assert sent['checks'] == [[list(c.command), [b'1', False]] for c in checks]
-    assert sent['done'] == done
+    assert ('at' in sent) == (once is not None)
 
 
 def test_objections() -> None:
@@ -63,7 +64,7 @@ def test_objections() -> None:
     assert corrupt.value.key == 'k'
 
 
-def test_each_note_is_another() -> None:
-    one, other = new_done_key('{x}'), new_done_key('{x}')
-    assert one != other
-    assert one.startswith(b'rom:done:{x}:')
+def test_each_attempt_has_a_key_of_its_own() -> None:
+    steps = [(b'SET', b'k', b'v')]
+    one, other = take(steps, once='{k}'), take(steps, once='{k}')
+    assert next(one).key != next(other).key  # type: ignore[union-attr]

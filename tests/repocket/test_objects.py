@@ -4,18 +4,18 @@ import datetime as dt
 import decimal
 import uuid
 import warnings
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
 
 from rom.exceptions import CorruptRowError, QueryError, UniqueKeyViolation
-from rom.ops.requests import Pipeline
 from rom.repocket import ActiveRecord, attributes
 from rom.repocket.connecting import run
 from rom.repocket.errors import RepocketUnknownField
-from rom.repocket.saving import Saving, _batch_of, _script, new_done_key
-from tests.support.servers import dump
+from rom.repocket.saving import Saving, _batch_of, _script, attempt_to
+from tests.support.servers import data, dump
 
 
 class FoundTeam(ActiveRecord):
@@ -223,14 +223,14 @@ def test_two_writers_of_one_indexed_field(store: redis.Redis, raw: redis.Redis) 
 
 
 def test_unique_values(people: list[FoundUser], raw: redis.Redis) -> None:
-    before = dump(raw)
+    before = data(raw)
     with pytest.raises(UniqueKeyViolation, match=r'email=.a@example\.org. belongs to') as error:
         FoundUser.create(name='x', email='a@example.org')
     assert error.value.holder == people[0].id  # type: ignore[attr-defined]
     people[1].code = people[0].code
     with pytest.raises(UniqueKeyViolation, match='code must be unique'):
         people[1].save()
-    assert dump(raw) == before
+    assert data(raw) == before
     people[0].delete()
     people[1].save()
     assert FoundUser.objects.get_by(code=2**70) == people[1]
@@ -303,12 +303,8 @@ def crowd() -> None:
         for n in range(start, start + 500):
             record = FoundMany(n=n, group=n % 1000, team=team)
             savings.append(Saving(layout, record._id, None, record._wanted()))
-        script = _script(layout, _batch_of(*savings), savings[0], new_done_key(layout))
-
-        def write(script: Any = script) -> Any:
-            return (yield Pipeline((script,)))
-
-        assert run(write())[0][0] == b'ok'
+        request = partial(_script, _batch_of(*savings), savings[0])
+        assert run(attempt_to(layout, 'crowd').carry_out(request))[0] == b'ok'
 
 
 @pytest.mark.one_server

@@ -104,6 +104,55 @@ def test_a_save_that_is_repeated_leaves_what_others_appended(
         assert SavedThing.objects.get_by(name='a').log == b'01'
 
 
+HELD = ['cut_before_request', 'cut_after_request', 'hold_request']
+
+
+@pytest.mark.parametrize('how', HELD)
+def test_an_append_that_is_repeated(proxy: Proxy, raw: redis.Redis, how: str) -> None:
+    """It is there once, whether the first request is carried out, lost, or arrives later."""
+    with through(proxy, 0):
+        made = SavedThing.create(name='a')
+        for data in (b'1', b'2'):
+            getattr(proxy, how)(WRITES)
+            with pytest.raises(ServerUnavailable):
+                made.append_log(data)  # type: ignore[attr-defined]
+            made.append_log(data)  # type: ignore[attr-defined]
+            made.append_log(data)  # type: ignore[attr-defined]
+            proxy.deliver()
+        assert made.log == b'1122'
+
+
+@pytest.mark.parametrize('how', HELD)
+def test_an_append_after_a_look(proxy: Proxy, raw: redis.Redis, how: str) -> None:
+    """From a look on, an append whose answer was lost is there or will never be."""
+    with through(proxy, 0):
+        made = SavedThing.create(name='a')
+        getattr(proxy, how)(WRITES)
+        with pytest.raises(ServerUnavailable):
+            made.append_log(b'1')  # type: ignore[attr-defined]
+        seen = made.log
+        assert seen == (b'1' if how == 'cut_after_request' else b'')
+        proxy.deliver()
+        made.append_log(b'1')  # type: ignore[attr-defined]
+        assert made.log == seen + b'1'
+
+
+@pytest.mark.parametrize('what', ['save', 'delete'])
+def test_a_request_that_comes_late(proxy: Proxy, raw: redis.Redis, what: str) -> None:
+    with through(proxy, 0):
+        made = SavedThing.create(name='a', size=1)
+        if what == 'save':
+            made.size = 2
+        proxy.hold_request(WRITES)
+        with pytest.raises(ServerUnavailable):
+            getattr(made, what)()
+        made.size = 1
+        made.save()
+        proxy.deliver()
+        assert [thing.size for thing in SavedThing.objects.filter(size=1)] == [1]
+        assert SavedThing.objects.filter(size=2) == []
+
+
 @pytest.mark.one_server
 def test_random_faults(proxy: Proxy, raw: redis.Redis) -> None:
     with through(proxy, 100):

@@ -12,7 +12,7 @@ from rom.drivers.sync import SyncDriver
 from rom.ops.requests import Script
 from tests.support.implied import assert_consistent, rows_of
 from tests.support.proxy import Proxy
-from tests.support.servers import Server, dump
+from tests.support.servers import Server, data, dump
 from tests.support.worlds import BOTH, SYNC, World
 
 NOBODY: list[Any] = []
@@ -282,10 +282,10 @@ def test_it_is_one_commit(world: World, raw: redis.Redis, server: Server) -> Non
             DelPair(b=default)
             await s.commit()
             NOBODY.append(default)
-            before = dump(raw)
+            before = data(raw)
             with pytest.raises(rom.UniqueKeyViolation):
                 await s.delete(target)
-            assert dump(raw) == before
+            assert data(raw) == before
 
     world.run(story())
 

@@ -570,7 +570,7 @@ def test_the_search_for_the_outcome_breaks_too(
             await s.save(old)
             old.title = 'older'
             await broken(s.commit)
-            proxy.cut_after_request(Proxy.named('GET', 'HMGET'), times=3)
+            proxy.cut_after_request(WRITES, times=3)
             for _ in range(3):
                 with pytest.raises(rom.ServerUnavailable):
                     await s.commit()

@@ -10,7 +10,7 @@ import redis
 
 import rom
 from tests.support.implied import assert_consistent, decode_row, rows_of
-from tests.support.servers import Server, dump, without_notes
+from tests.support.servers import Server, data, dump, without_notes
 from tests.support.worlds import BOTH, World
 
 
@@ -211,10 +211,10 @@ def test_unique_values_move_along(run: Any, raw: redis.Redis) -> None:
 def test_a_unique_value_that_is_taken(run: Any, raw: redis.Redis, values: Any) -> None:
     async def story(s: Any) -> None:
         users = await crowd(s)
-        before = dump(raw)
+        before = data(raw)
         with pytest.raises(rom.UniqueKeyViolation):
             await s.update_all(User.query.filter(city='Roma'), score=5, **values)
-        assert dump(raw) == before
+        assert data(raw) == before
         assert [user.score for user in users] == list(range(6))
 
     run(story)

@@ -186,8 +186,9 @@ _READERS: dict[bytes, tuple[Callable[[Any, bytes], Any], Callable[[Any], Any]]] 
 
 
 def without_notes(keyspace: dict[bytes, Any]) -> dict[bytes, Any]:
-    """All keys but those that say for a few minutes which commits were carried out."""
-    return {key: value for key, value in keyspace.items() if b':done:' not in key}
+    """A keyspace without what commits keep for themselves: notes, and epochs of counters."""
+    own = re.compile(rb':done:|:epochs$')
+    return {key: value for key, value in keyspace.items() if not own.search(key)}
 
 
 def dump(raw: redis.Redis) -> dict[bytes, Any]:
@@ -206,6 +207,11 @@ def dump(raw: redis.Redis) -> dict[bytes, Any]:
     return {
         key: plain(reply) for key, (_, plain), reply in zip(keys, readers, replies, strict=True)
     }
+
+
+def data(raw: redis.Redis) -> dict[bytes, Any]:
+    """The same without what commits keep for themselves."""
+    return without_notes(dump(raw))
 
 
 def ttls(raw: redis.Redis) -> dict[bytes, int]:

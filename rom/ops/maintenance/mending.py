@@ -20,7 +20,7 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 from rom.members import Entries, Entry
-from rom.ops.commit import commit, new_done_key
+from rom.ops.commit import commit
 from rom.ops.entities import load
 from rom.ops.requests import Operation, Script
 from rom.ops.rows import Row
@@ -46,14 +46,14 @@ def mend(
     if not changes:
         return []
     try:
-        yield from commit(changes, new_done_key(schema))
+        yield from commit(changes)
         return []
     except _OF_ONE_ROW:
         pass  # one of them spoils the batch: each by itself
     failures: list[ORMError] = []
     for change in changes:
         try:
-            yield from commit([change], new_done_key(schema))
+            yield from commit([change])
         except EntityDeletedError:
             yield from sweep(schema, _left_over(change))
         except _OF_ONE_ROW as error:

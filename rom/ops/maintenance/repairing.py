@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rom.changes import Change, Write
+from rom.ops.attempts import Attempt
 from rom.ops.batch import Batch
-from rom.ops.commit import new_done_key
 from rom.ops.maintenance.judging import Fix
-from rom.ops.requests import Operation, Script
+from rom.ops.requests import Operation
 from rom.schema import Schema
 
 
@@ -24,20 +24,20 @@ def repair(schema: Schema, fixes: Sequence[Sequence[Fix]]) -> Operation[list[Seq
     """
     if not fixes:
         return []
-    together = yield _script(schema, [fix for group in fixes for fix in group])
+    together = yield from _written(schema, [fix for group in fixes for fix in group])
     if together[0] == b'ok' or len(fixes) == 1:
         return [together] * len(fixes)
     replies: list[Sequence[bytes]] = []
     for group in fixes:
-        replies.append((yield _script(schema, group)))
+        replies.append((yield from _written(schema, group)))
     return replies
 
 
-def _script(schema: Schema, fixes: Sequence[Fix]) -> Script:
+def _written(schema: Schema, fixes: Sequence[Fix]) -> Operation[Sequence[bytes]]:
     batch = Batch()
     for fix in fixes:
         batch.add(_write(schema, fix))
-    return batch.call(new_done_key(schema))
+    return (yield from Attempt(schema.keys.attempts).carry_out(batch.call))
 
 
 def _write(schema: Schema, fix: Fix) -> Write:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rom.encoding.text import as_bytes, as_text
 from rom.encoding.wire import pack
 from rom.ops.requests import Command, Operation, Pipeline, Script
-from rom.ops.steps import Check, Step, as_map, new_done_key, objection_of, take
+from rom.ops.steps import Check, Step, as_map, objection_of, take
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Raw, Task, chunked
 from rom.schematics.shapes import shape_of
@@ -138,7 +138,7 @@ class FieldHashLayer(Layer):
     def clear(self, home: Home) -> Operation[int]:
         hashes = [home.hash(name) for name in _names(home)]
         steps: list[Step] = [(b'HLEN', hashes[0]), *((b'DEL', key) for key in hashes)]
-        count, *_ = yield from take(steps, done_key=new_done_key(as_text(home.set_key)))
+        count, *_ = yield from take(steps, once=as_text(home.set_key))
         return int(count)
 
 

@@ -16,7 +16,7 @@ from rom.changes import Change
 from rom.encoding.text import as_bytes, as_text
 from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
 from rom.ops import queries
-from rom.ops.commit import commit, new_done_key
+from rom.ops.commit import commit
 from rom.ops.entities import load_unique, take_ids
 from rom.ops.expiring import due
 from rom.ops.requests import Operation
@@ -214,7 +214,7 @@ def _remove_expired(schema: Schema, rows: Sequence[Row]) -> Operation[int]:
     while rows:
         changes = [_removal(schema, row, (EXPIRES,)) for row in rows]
         try:
-            committed = yield from commit(changes, new_done_key(schema), tell_gone=True)
+            committed = yield from commit(changes, tell_gone=True)
         except DataRaceError as error:
             rows = [row for row in rows if row.id != error.id]
         else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rom.encoding.text import as_bytes, as_text
 from rom.ops.requests import Command, Operation
-from rom.ops.steps import Check, Step, new_done_key, take
+from rom.ops.steps import Check, Step, take
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Primitive, Raw, Task, is_own
 from rom.schematics.shapes import Shape, corrupt, shape_of
@@ -103,5 +103,5 @@ class HashLayer(WholeLayer):
 
     def clear(self, home: Home) -> Operation[int]:
         steps: list[Step] = [(b'HLEN', home.set_key), (b'DEL', home.set_key)]
-        count, _ = yield from take(steps, done_key=new_done_key(as_text(home.set_key)))
+        count, _ = yield from take(steps, once=as_text(home.set_key))
         return int(count)
