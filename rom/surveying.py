@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from rom.drivers.connection import connection_of
+from rom.drivers.destination import server_of
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.maintenance import checked
@@ -39,10 +40,10 @@ def surveyed(
     """
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
         raise InvalidOperation(f'a sample has 1 key or more, not {sample!r}')
-    on_each: dict[int, list[type[Model]]] = {}
+    on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
         checked(model, sample)
-        on_each.setdefault(id(connection_of(model)), []).append(model)
+        on_each.setdefault(server_of(connection_of(model)), []).append(model)
     for group in on_each.values():
         driver = SyncDriver(connection_of(group[0]))
         job = survey([model._schema for model in group], sample)

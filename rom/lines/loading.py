@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
 from rom.drivers.connection import connection_of
+from rom.drivers.destination import server_of
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import BulkError, InvalidOperation, LineError
 from rom.lines.line import Line, Reader
@@ -157,7 +158,8 @@ def batches(
         BulkError: there are lines in a batch that make no sense.
     """
     reader = Reader(models)
-    batch, connection = Batch(last=first - 1), None
+    batch, server = Batch(last=first - 1), None
+    servers: dict[type[Model], Hashable] = {}
     taken: set[tuple[type[Model], int]] = set()
     for number, text in enumerate(lines, 1):
         if number < first or not text.strip():
@@ -169,20 +171,23 @@ def batches(
         except LineError as error:
             batch.errors.append(error)
         if line is not None:
-            row, its = (line.model, line.arrival.id), connection_of(line.model)
-            is_apart = row in taken or (connection is not None and its is not connection)
+            row = line.model, line.arrival.id
+            if line.model not in servers:
+                servers[line.model] = server_of(connection_of(line.model))
+            its = servers[line.model]
+            is_apart = row in taken or (server is not None and its != server)
             if is_apart:
                 batch.check()
                 yield batch
                 batch, taken = Batch(last=batch.last), set()
             taken.add(row)
-            connection = its
+            server = its
             batch.lines.append(line)
         batch.last, batch.bytes = number, batch.bytes + len(text)
         if len(batch.lines) >= size or len(batch.errors) >= _MOST_ERRORS:
             batch.check()
             yield batch
-            batch, taken, connection = Batch(last=number), set(), None
+            batch, taken, server = Batch(last=number), set(), None
     batch.check()
     if batch.bytes:
         yield batch

@@ -9,6 +9,7 @@ from typing import Any
 
 import redis
 
+from rom.drivers.destination import server_of
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.schematics.layers.base import Task
@@ -32,14 +33,16 @@ class Transaction:
             afterwards: called when it was done.
 
         Raises:
-            InvalidOperation: the object is on another connection than those before.
+            InvalidOperation: the object is on another connection than those before: another
+                server, database or user.
         """
-        if self._client is not None and self._client is not client:
+        if self._client is None:
+            self._client = client
+        elif self._client is not client and server_of(self._client) != server_of(client):
             raise InvalidOperation(
                 f'{task.name} is on another connection than what was written before in this '
                 'transaction; one transaction is on one server: begin another for it'
             )
-        self._client = client
         self._tasks.append(task)
         self._afterwards.append(afterwards)
 

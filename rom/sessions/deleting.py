@@ -15,7 +15,7 @@ is deleted as well. Only the server knows whether it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom.changes import Change
@@ -40,6 +40,7 @@ from rom.sessions.consequences import (
     on_delete_of,
 )
 from rom.sessions.known import flat
+from rom.sessions.servers import servers_of
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 from rom.sessions.writing import Writing
@@ -209,12 +210,14 @@ class Deleting(Writing):
         self, found: Consequences, told: Mapping[Place, Model], manner: Manner
     ) -> Work[set[Place]]:
         gone: set[Place] = set()
-        groups: dict[int, list[tuple[type[Model], Change]]] = {}
-        for model, change in reversed(found.changes()):
-            groups.setdefault(id(model._connection), []).append((model, change))
-        for group in groups.values():
-            connection = id(group[0][0]._connection)
-            guards = [guard for model, guard in found.guards if id(model._connection) == connection]
+        groups: dict[Hashable, list[tuple[type[Model], Change]]] = {}
+        all_changes = found.changes()[::-1]
+        concerned = [model for model, _ in (*all_changes, *found.guards)]
+        servers = servers_of(concerned, self._connection)  # type: ignore[attr-defined]
+        for model, change in all_changes:
+            groups.setdefault(servers[model], []).append((model, change))
+        for server, group in groups.items():
+            guards = [guard for model, guard in found.guards if servers[model] == server]
             changes = [change for _, change in group]
             attempt = commits.attempt_of(changes, 'delete' if manner.hooks else 'expire')
             concerned = self._held(group, told, attempt)

@@ -10,6 +10,7 @@ from rom.model import Model
 from rom.ops.attempts import Attempt
 from rom.sessions.deleting import Deleting
 from rom.sessions.known import check_entity
+from rom.sessions.servers import servers_of
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
 
@@ -63,8 +64,12 @@ class Transferring(Deleting):
 
 
 def _check_connections(entities: Sequence[Model]) -> None:
-    if len({id(entity._connection) for entity in entities}) > 1:
-        raise ValueError('the three entities of a transfer must have the same connection')
+    servers = servers_of(map(type, entities), entities[0]._session._connection)
+    if len(set(servers.values())) > 1:
+        raise ValueError(
+            'the three entities of a transfer must have the same connection: one server, database '
+            'and user, because one script writes all three'
+        )
 
 
 def _check_saved(entities: Sequence[Model]) -> None:

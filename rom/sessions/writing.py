@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
@@ -12,6 +12,7 @@ from rom.ops import commit as commits
 from rom.ops import entities
 from rom.sessions.known import flat
 from rom.sessions.relating import Relating
+from rom.sessions.servers import servers_of
 from rom.sessions.settling import call_hook_after, columns_written, settle_all
 from rom.sessions.work import On, Work
 
@@ -196,18 +197,19 @@ class Writing(Relating):
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
-    """Entities that are on one connection, each once, in their order, and a model of theirs."""
+    """Entities that are on one server, each once, in their order, and a model of theirs."""
     chosen = list(chosen)
     if len(chosen) == 1:  # as a request of a web program has it
         yield type(chosen[0]), chosen
         return
-    groups: dict[int, list[Model]] = {}
-    of_model: dict[type[Model], list[Model]] = {}
-    for entity in {id(entity): entity for entity in chosen}.values():
-        model = type(entity)
-        if model not in of_model:
-            of_model[model] = groups.setdefault(id(model._connection), [])
-        of_model[model].append(entity)
+    if not chosen:
+        return
+    once = {id(entity): entity for entity in chosen}.values()
+    servers = servers_of(map(type, once), chosen[0]._session._connection)
+    groups: dict[Hashable, list[Model]] = {server: [] for server in servers.values()}
+    of_model = {model: groups[server] for model, server in servers.items()}
+    for entity in once:
+        of_model[type(entity)].append(entity)
     for group in groups.values():
         yield type(group[0]), group
 

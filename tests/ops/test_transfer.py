@@ -182,7 +182,7 @@ def test_every_value_error(parties: Any, raw: redis.Redis, server: Server) -> No
 @pytest.mark.one_server
 def test_three_connections_are_no_transfer(parties: Any, server: Server) -> None:
     one, two, _ = parties
-    with server.connect() as other:
+    with server.connect(db=3) as other:
 
         class Far(rom.Model):
             _conn = other

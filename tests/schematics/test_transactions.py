@@ -130,12 +130,16 @@ def test_one_within_another_belongs_to_it(raw: redis.Redis) -> None:
     assert dump(raw) == {}
 
 
-def test_one_connection(raw: redis.Redis, server: Server) -> None:
-    with server.connect() as other:
+def test_one_server(raw: redis.Redis, server: Server) -> None:
+    with server.connect(db=3) as other:
         with pytest.raises(InvalidOperation, match='another connection'), transaction():
             vanilla(model(SimpleRedisMixin, raw)).set()
             vanilla(model(SimpleRedisMixin, other)).set()
     assert dump(raw) == {}
+    with server.connect() as another_client, transaction():
+        vanilla(model(SimpleRedisMixin, raw)).set()
+        vanilla(model(SimpleRedisMixin, another_client), id='other').set()
+    assert len(dump(raw)) > 1
 
 
 def test_what_works_in_steps_is_no_part_of_one(raw: redis.Redis) -> None:

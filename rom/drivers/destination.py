@@ -1,0 +1,96 @@
+"""Where a client leads: what tells two servers apart, whichever objects are on the way there.
+
+A program may make a client for each call, on one pool or on a new one each time. What is to be
+written at once must not fall apart because of that, so clients are told apart by what they were
+told: address, database and user. Names are not looked up: ``localhost`` and ``127.0.0.1`` count as
+two servers, because what a name stands for may change.
+
+* **Two databases are two destinations**, because a script writes to one.
+* **Two users are two destinations**, because their rights may differ: a commit is carried out with
+  the rights of one user, so each user writes what is theirs.
+* **Options are none**: how replies are decoded, timeouts, retries, pools. The commit of several
+  models goes by the client of the first of them.
+* **What is unknown leads to itself**: a connection class or an ``execute_command`` that is not the
+  client library's may go anywhere. Then the pool, or else the client, is the destination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any, Final
+
+import redis
+
+#: Packages whose classes go where their options say.
+_LIBRARIES: Final = frozenset(('redis', 'valkey'))
+
+
+def server_of(client: Any) -> Hashable:
+    """Return what is equal for two clients that lead to one database of one server as one user.
+
+    It holds no password. It is good as a key, and for nothing else.
+
+    >>> first, second = redis.Redis(db=1), redis.Redis.from_url('redis://localhost/1?protocol=3')
+    >>> server_of(first) == server_of(second)
+    True
+    >>> server_of(first) == server_of(redis.Redis(db=2))
+    False
+    """
+    if not _is_usual(type(client)):
+        return _itself(client)
+    nodes = getattr(client, 'nodes_manager', None)
+    if nodes is not None:
+        return 'cluster', frozenset(nodes.startup_nodes), _user(nodes.connection_kwargs)
+    pool = getattr(client, 'connection_pool', None)
+    return _itself(client) if pool is None else _end_of(pool)
+
+
+def _end_of(pool: Any) -> Hashable:
+    options = pool.connection_kwargs
+    rest = str(options.get('db') or 0), _user(options)
+    watch = getattr(pool, 'sentinel_manager', None)
+    if watch is not None:
+        return 'sentinel', _addresses(watch.sentinels), pool.service_name, pool.is_master, *rest
+    if pool.connection_class.__module__.partition('.')[0] not in _LIBRARIES:
+        return _itself(pool)
+    if options.get('path'):
+        return 'unix', str(options['path']), *rest
+    host, port = options.get('host') or 'localhost', options.get('port') or 6379
+    return 'tcp', str(host).lower(), str(port), *rest
+
+
+def _is_usual(kind: type) -> bool:
+    """The client goes where its pool does: whatever a program derives from it, commands do."""
+    home = next((base for base in kind.__mro__ if 'execute_command' in vars(base)), None)
+    return home is not None and home.__module__.partition('.')[0] in _LIBRARIES
+
+
+def _user(options: Any) -> Hashable:
+    provider = options.get('credential_provider')
+    if provider is None:
+        return options.get('username') or 'default'
+    if type(provider) is redis.UsernamePasswordCredentialProvider:
+        return provider.username or 'default'
+    return _itself(provider)  # only it knows which user it speaks for
+
+
+def _addresses(clients: Iterable[Any]) -> frozenset[Hashable]:
+    return frozenset(server_of(client) for client in clients)
+
+
+class _Itself:
+    """An object, as a key: equal to nothing but itself, and alive as long as the key is."""
+
+    __slots__ = ('thing',)
+
+    def __init__(self, thing: object) -> None:
+        self.thing = thing
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.thing is other.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+
+_itself = _Itself
