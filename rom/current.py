@@ -6,7 +6,8 @@ belongs to another is as good as none.
 
 What a web framework does for one request may run in several threads and tasks, one after the other.
 They have the request's sessions, which another variable holds: all that is begun inside `shared`
-finds them there, until they are over.
+finds them there, until they are over. A third one holds the client of the application whose request
+it is.
 
 The models and queries call sessions, and the sessions import models: this file stands below both,
 and `rom.sessions` tells it how a session is made.
@@ -42,6 +43,7 @@ class Shared(Protocol):
 
 _slot: ContextVar[_Slot | None] = ContextVar('rom_session', default=None)
 _shared: ContextVar[Shared | None] = ContextVar('rom_shared_sessions', default=None)
+_connection: ContextVar[redis.Redis | None] = ContextVar('rom_connection', default=None)
 _make: Callable[[], Session] | None = None
 _connection_of: Callable[[Any], redis.Redis] | None = None
 
@@ -56,6 +58,29 @@ def connection_of(model: Any) -> redis.Redis:
     """The client of a model."""
     assert _connection_of is not None, 'rom.sessions is not imported'
     return _connection_of(model)
+
+
+def connection() -> redis.Redis | None:
+    """Return the client of the piece of work that this belongs to; None: it has none of its own."""
+    return _connection.get()
+
+
+@contextmanager
+def connected(client: redis.Redis | None) -> Iterator[None]:
+    """Have all that runs in here, and all threads and tasks begun in here, use a client.
+
+    It serves the models without a client of their own, where the program has not put another one in
+    `rom.util`. Unlike a session, it is not over when the piece of work is: what outlives that works
+    on the same server. None: what was said outside stays.
+    """
+    if client is None:
+        yield
+        return
+    token = _connection.set(client)
+    try:
+        yield
+    finally:
+        _connection.reset(token)
 
 
 def _owner() -> Callable[[], Any]:

@@ -1,30 +1,44 @@
 """Connections: which server a model's data is on.
 
-In order: the model's own `_conn` (or `CONN`), then the program's default, which comes from
+In order: the model's own `_conn` (or `CONN`); what a program has put in the place of
+`rom.util.get_connection`, or of `rom.util.CONNECTION`; while a request is served, the connection of
+the application that serves it; then the program's default, which comes from `rom.connect` or
 `set_connection_settings`, else from the environment variable ROM_REDIS_URI, else from
 redis://localhost:6379/0. A client connects when it is first used, not before.
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
-import re
-import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import redis
-import redis.asyncio
 
-from rom.exceptions import ORMError
+from rom import current
+from rom.drivers.twins import async_connection
+from rom.drivers.urls import open_url, without_password
+
+__all__ = [
+    'DEFAULT',
+    'VARIABLE',
+    'async_connection',
+    'connect',
+    'connection_of',
+    'default',
+    'open_url',
+    'provide_with',
+    'set_connection_settings',
+    'use',
+    'use_what',
+    'without_password',
+]
 
 VARIABLE = 'ROM_REDIS_URI'
 DEFAULT = 'redis://localhost:6379/0'
-EMBEDDED = 'embedded:'
 
-_settings: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+_settings: Callable[[], redis.Redis] | None = None
 _default: redis.Redis | None = None
 _provider: Callable[[], redis.Redis] | None = None
 
@@ -34,8 +48,7 @@ def set_connection_settings(*args: Any, **kwargs: Any) -> None:
 
     >>> set_connection_settings(host='localhost', port=6379, db=0)  # doctest: +SKIP
     """
-    global _settings, _default
-    _settings, _default = (args, kwargs), None
+    use_what(partial(redis.Redis, *args, **kwargs))
 
 
 def connect(url: str) -> redis.Redis:
@@ -43,8 +56,7 @@ def connect(url: str) -> redis.Redis:
 
     Args:
         url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own
-        with
-            temporary data, `embedded:PATH` for one that keeps its data in that folder.
+            with temporary data, `embedded:PATH` for one that keeps its data in that folder.
 
     Raises:
         ORMError: no such kind of URL.
@@ -54,58 +66,36 @@ def connect(url: str) -> redis.Redis:
 
         rom.connect('embedded:')
     """
+    client = open_url(url)
+    use(client)
+    return client
+
+
+def use(client: redis.Redis) -> None:
+    """Make a client the default."""
     global _settings, _default
-    _settings, _default = None, open_url(url)
-    return _default
+    _settings, _default = None, client
 
 
-def open_url(url: str) -> redis.Redis:
-    """A client for a URL, as :func:`connect` takes it."""
-    if url.startswith(EMBEDDED):
-        from rom.drivers.embedded import open_server
-
-        server = open_server(url.removeprefix(EMBEDDED))
-        client = redis.Redis(unix_socket_path=str(server.socket))
-        # The server lives as long as the client that speaks to it.
-        weakref.finalize(client, server.close)
-        return client
-    try:
-        return redis.Redis.from_url(url)
-    except ValueError as error:
-        # What is wrong may well be in the password, and the error then quotes some of it.
-        shown = without_password(url)
-        why = f' ({error})' if shown == url else ''
-        raise ORMError(
-            f'{shown!r} is no URL of a server{why}; write redis://HOST:PORT/DB, rediss://..., '
-            'unix://PATH, embedded: or embedded:PATH; a password with other characters than '
-            'letters and digits needs them as %XX'
-        ) from None
-
-
-# Behind the user's name, up to the last @, whatever is in it; or among the options.
-_SECRET = re.compile(r'(?<=[?&]password=)[^&]+|(?<=://)(?P<user>[^:/?#@]*):.+(?=@)')
-
-
-def without_password(url: str) -> str:
-    """A URL that may be shown.
-
-    >>> without_password('redis://ann:secret@localhost:6379/0')
-    'redis://ann:PASSWORD@localhost:6379/0'
-    """
-    return _SECRET.sub(
-        lambda found: 'PASSWORD' if found['user'] is None else f'{found["user"]}:PASSWORD', url
-    )
+def use_what(make: Callable[[], redis.Redis]) -> None:
+    """Make what a function gives the default. It is called when a client is first needed."""
+    global _settings, _default
+    _settings, _default = make, None
 
 
 def default() -> redis.Redis:
-    """The default client; made once."""
+    """Return the default client: of the application whose request this is, else the program's."""
+    found = current.connection()
+    return found if found is not None else _of_program()
+
+
+def _of_program() -> redis.Redis:
     global _default
     if _default is None:
         if _settings is not None:
-            args, kwargs = _settings
-            _default = redis.Redis(*args, **kwargs)
+            _default = _settings()
         else:
-            _default = open_url(os.environ.get(VARIABLE) or DEFAULT)
+            _default = open_url(os.environ.get(VARIABLE) or DEFAULT, VARIABLE)
     return _default
 
 
@@ -122,66 +112,3 @@ def connection_of(model: Any) -> redis.Redis:
         found: redis.Redis = own
         return found
     return _provider() if _provider is not None else default()
-
-
-# For asyncio: one client for each event loop and each sync client whose server it shares.
-
-_Loops = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, Any]]
-_clients: _Loops = weakref.WeakKeyDictionary()
-
-_SHARED = {
-    'host', 'port', 'db', 'username', 'password', 'path', 'protocol', 'client_name',
-    'decode_responses', 'encoding', 'encoding_errors', 'socket_timeout', 'socket_connect_timeout',
-    'socket_keepalive', 'health_check_interval', 'credential_provider',
-}  # fmt: skip
-
-
-async def async_connection(client: redis.Redis) -> redis.asyncio.Redis:
-    """The asyncio client, of the running loop, for the server of a sync one.
-
-    It is closed with the loop, by whatever closes the loop's asynchronous generators, as
-    `asyncio.run`.
-    """
-    of_loop = _clients.setdefault(asyncio.get_running_loop(), {})
-    if id(client) not in of_loop:
-        twin = _twin(client)
-        closer = _closing(twin)
-        await anext(closer)
-        # The sync client is kept too, so that no other can have its id.
-        of_loop[id(client)] = (twin, closer, client)
-    found: redis.asyncio.Redis = of_loop[id(client)][0]
-    return found
-
-
-def _twin(client: redis.Redis) -> redis.asyncio.Redis:
-    pool = client.connection_pool
-    if hasattr(pool, 'sentinel_manager'):
-        raise ORMError(
-            'the default connection asks sentinels where the server is: make an asyncio client '
-            'that does so with redis.asyncio.sentinel.Sentinel(...).master_for(...), and pass it '
-            'as AsyncSession(connection=...)'
-        )
-    options = {
-        name: value
-        for name, value in pool.connection_kwargs.items()
-        if name in _SHARED or name.startswith('ssl_')
-    }
-    if 'path' in options:
-        options['unix_socket_path'] = options.pop('path')
-    if issubclass(pool.connection_class, redis.SSLConnection):
-        options['ssl'] = True
-    known = inspect.signature(redis.asyncio.Redis.__init__).parameters
-    lost = [name for name in options.keys() - known.keys() if options[name]]
-    if lost:
-        raise ORMError(
-            f'redis.asyncio has no option {", ".join(sorted(lost))}, which the default connection '
-            'has: make an asyncio client yourself, and pass it as AsyncSession(connection=...)'
-        )
-    return redis.asyncio.Redis(**{name: options[name] for name in options.keys() & known.keys()})
-
-
-async def _closing(client: redis.asyncio.Redis) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await client.aclose()

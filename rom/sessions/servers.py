@@ -10,14 +10,16 @@ from rom.model import Model
 
 
 def servers_of(models: Iterable[type[Model]], own: Any) -> dict[type[Model], Hashable]:
-    """Return the server of each model, asking for each model's client once.
+    """Return what is equal for models on one server, asking for each model's client once.
 
     Args:
         models: one or more times each.
         own: the session's own client, which serves all models; None: each model has its own.
     """
-    found: dict[type[Model], Hashable] = {}
-    for model in models:
-        if model not in found:
-            found[model] = server_of(own if own is not None else model._connection)
-    return found
+    each = dict.fromkeys(models, own)
+    if own is not None:
+        return each
+    clients = {model: model._connection for model in each}
+    if len({id(client) for client in clients.values()}) < 2:
+        return each  # one object: as most programs have it, and there is nothing to tell apart
+    return {model: server_of(client) for model, client in clients.items()}

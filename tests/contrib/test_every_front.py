@@ -5,13 +5,11 @@ from typing import Any
 
 import pytest
 import redis
-import redis.asyncio.retry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import rom
 from rom import current
-from rom.drivers import connection
 from tests.contrib.conftest import names
 from tests.contrib.fronts import FRONTS, Front
 from tests.contrib.views import MET, Boom, thing
@@ -171,20 +169,6 @@ def test_a_stream_that_ends_in_a_conflict_does_not_end_well(front: Front) -> Non
     assert names() == ['a']
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clients for asyncio give up at once."""
-    twin = connection._twin
-
-    def made(client: redis.Redis) -> redis.asyncio.Redis:
-        of_loop = twin(client)
-        of_loop.set_retry(redis.asyncio.retry.Retry(NoBackoff(), 0))
-        return of_loop
-
-    monkeypatch.setattr(connection, '_twin', made)
-
-
-@pytest.mark.usefixtures('impatient')
 @pytest.mark.parametrize('where', ['before', 'after'])
 def test_a_server_that_is_gone(front: Front, server: Server, where: str) -> None:
     with Proxy(server.socket) as proxy:

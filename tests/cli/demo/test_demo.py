@@ -296,8 +296,9 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
         ('redis://host:1/0', 'redis://host:1/0'),
         ('redis://:se@cret@host:1/0', 'redis://:PASSWORD@host:1/0'),
         ('redis://me:secret@host:1/0', 'redis://me:PASSWORD@host:1/0'),
-        ('redis://me@host:1', 'redis://me@host:1'),
-        ('unix:///s?db=1&password=secret&x=1', 'unix:///s?db=1&password=PASSWORD&x=1'),
+        ('redis://token@host:1', 'redis://PASSWORD@host:1'),
+        ('unix:///s?db=1&password=secret', 'unix:///s?db=1&password=PASSWORD'),
+        ('rediss://host?ssl_password=secret&db=1', 'rediss://host?ssl_password=PASSWORD&db=1'),
     ],
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:

@@ -1,0 +1,155 @@
+"""What an asyncio client is made of, so that it does what a client that blocks does."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+
+from rom.exceptions import ORMError
+
+#: Connections, where the client that blocks has no limit.
+MOST: Final = 100
+_UNLIMITED: Final = 2**31
+
+
+class WaitingPool(redis.asyncio.BlockingConnectionPool):
+    """A pool that is waited for, where a turn that nobody takes is passed on.
+
+    A task that was woken because a connection is free, and is cancelled before it runs, would take
+    the waking along, and the next one in the queue would sleep beside the free connection.
+    """
+
+    async def get_connection(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a connection, when there is one."""
+        try:
+            return await super().get_connection(*args, **kwargs)  # type: ignore[no-untyped-call]
+        except BaseException:
+            async with self._condition:
+                self._condition.notify()
+            raise
+
+
+class Recipe(NamedTuple):
+    """What an asyncio client is made of.
+
+    Attributes:
+        options: as `redis.asyncio.Redis` takes them.
+        more: for its connections alone.
+        most: connections at once.
+        timeout: seconds to wait for one; None: as long as it takes.
+    """
+
+    options: dict[str, Any]
+    more: dict[str, Any]
+    most: int
+    timeout: float | None
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for clients that are made alike."""
+        options = {**self.options, **self.more}
+        alike = frozenset((name, _as_key(value)) for name, value in options.items())
+        return alike, self.most, self.timeout
+
+    def make(self) -> redis.asyncio.Redis:
+        """Make the client, with its pool."""
+        plain = redis.asyncio.Redis(**self.options).connection_pool
+        options = {k: v for k, v in plain.connection_kwargs.items() if k not in _OF_THE_POOL}
+        pool = WaitingPool(
+            connection_class=plain.connection_class,
+            max_connections=self.most,
+            timeout=self.timeout,
+            **{**options, **self.more},
+        )
+        return redis.asyncio.Redis.from_pool(pool)
+
+
+#: What the client library puts among a connection's options by itself.
+_OF_THE_POOL: Final = frozenset(
+    ('himport_registry', 'maint_notifications_config', 'maint_notifications_pool_handler',
+     'oss_cluster_maint_notifications_handler', 'orig_host_address', 'orig_socket_timeout',
+     'orig_socket_connect_timeout', 'event_dispatcher')
+)  # fmt: skip
+#: What is about how the client that blocks works, and not about what it does.
+_OF_ITS_OWN: Final = _OF_THE_POOL | {'parser_class', 'command_packer', 'cache', 'cache_config'}
+
+
+def recipe_of(client: Any) -> Recipe:
+    """Return what the asyncio client for the server of one that blocks is made of.
+
+    Raises:
+        ORMError: it has an option that has no like in asyncio, or no address of its own.
+    """
+    pool = getattr(client, 'connection_pool', None)
+    if pool is None or hasattr(pool, 'sentinel_manager'):
+        what = 'is one of a cluster' if pool is None else 'asks sentinels where the server is'
+        raise ORMError(
+            f'the connection {what}: make an asyncio client that does so as well '
+            '(redis.asyncio.sentinel.Sentinel(...).master_for(...), redis.asyncio.RedisCluster), '
+            'and pass it as AsyncSession(connection=...), or as async_client=... where a web '
+            'framework is set up'
+        )
+    given = {k: v for k, v in pool.connection_kwargs.items() if k not in _OF_ITS_OWN}
+    retry = given.get('retry')
+    if retry is not None:
+        given['retry'] = _retry_like(retry)
+    is_secure = issubclass(pool.connection_class, redis.SSLConnection)
+    of_client, of_connection = _known_options(is_secure, 'path' in given)
+    options = {name: given.pop(name) for name in of_client & given.keys()}
+    if 'path' in given:
+        options['unix_socket_path'] = given.pop('path')
+    if is_secure:
+        options['ssl'] = True
+    lost = [name for name in given.keys() - of_connection if given[name]]
+    if lost:
+        raise ORMError(
+            f'redis.asyncio has no option {", ".join(sorted(lost))}, which the connection has: '
+            'make an asyncio client yourself, and pass it as AsyncSession(connection=...), or as '
+            'async_client=... where a web framework is set up'
+        )
+    more = {name: value for name, value in given.items() if name in of_connection}
+    most = pool.max_connections if pool.max_connections < _UNLIMITED else MOST
+    return Recipe(options, more, most, getattr(pool, 'timeout', None))
+
+
+@cache
+def _known_options(is_secure: bool, is_unix: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """The options of an asyncio client, and of its connections."""
+    kind: type = redis.asyncio.UnixDomainSocketConnection if is_unix else redis.asyncio.Connection
+    if is_secure:
+        kind = redis.asyncio.SSLConnection
+    # A function for new connections that blocks cannot be awaited.
+    others = {'redis_connect_func', 'self', 'args', 'kwargs'}
+    of_connection = {name for base in kind.__mro__ for name in _taken_by(base)}
+    return frozenset(_taken_by(redis.asyncio.Redis) - others), frozenset(of_connection - others)
+
+
+def _taken_by(kind: Any) -> set[str]:
+    return set(inspect.signature(kind.__init__).parameters)
+
+
+def _retry_like(retry: Any) -> redis.asyncio.retry.Retry:
+    """How often, how long apart and after which errors a command is repeated: the same, awaited."""
+    return redis.asyncio.retry.Retry(
+        copy.deepcopy(retry._backoff), retry._retries, tuple(retry._supported_errors)
+    )
+
+
+def _as_key(value: Any) -> Hashable:
+    if isinstance(value, redis.asyncio.retry.Retry):
+        backoff = value._backoff
+        return type(backoff), repr(vars(backoff)), value._retries, *value._supported_errors
+    if type(value) is redis.UsernamePasswordCredentialProvider:
+        return value.username, value.password
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)  # a list or a dict of plain values
+    return value  # type: ignore[no-any-return]
