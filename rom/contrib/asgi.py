@@ -23,6 +23,7 @@ import inspect
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rom import current
 from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
 from rom.contrib.settings import Settings
@@ -40,7 +41,7 @@ _KEY = 'rom.unit'
 
 
 class RomMiddleware:
-    """The middleware. Websockets and the lifespan pass through it untouched.
+    """The middleware. Websockets and the lifespan have its connection, and no session.
 
     Args:
         app: the application.
@@ -61,7 +62,8 @@ class RomMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] != 'http':
-            await self.app(scope, receive, send)
+            with current.connected(self._settings.own):
+                await self.app(scope, receive, send)
             return
         unit = scope[_KEY] = Unit(self._settings)
         scope.setdefault('state', {})['rom_session'] = unit.awaited

@@ -12,7 +12,7 @@ if that is a success, and forgotten if it is none; see ``docs/howto/web-framewor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
@@ -25,6 +25,7 @@ try:
     from asgiref.sync import iscoroutinefunction, markcoroutinefunction
     from django import conf
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
+    from django.utils.module_loading import import_string
 except ModuleNotFoundError:
     raise not_installed(__name__, 'Django', "'rom[django]'") from None
 
@@ -33,8 +34,9 @@ class RomMiddleware:
     """The middleware, for views of both kinds, under WSGI and ASGI.
 
     ``settings.ROM`` is a dict of what :class:`rom.contrib.settings.Settings` takes, in capitals:
-    ``URL``, ``COMMIT``, ``COMMIT_ON``, ``CONFLICTS``. Put it first in ``MIDDLEWARE``, so that other
-    middleware belongs to the request too.
+    ``URL``, ``CLIENT``, ``ASYNC_CLIENT``, ``COMMIT``, ``COMMIT_ON``, ``CONFLICTS``. The two clients
+    may be dotted names, like ``'shop.redis.connect'``. Put it first in ``MIDDLEWARE``, so that
+    other middleware belongs to the request too.
 
     Raises:
         ORMError: a setting that makes no sense.
@@ -49,7 +51,7 @@ class RomMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
-        self._settings = Settings.of(getattr(conf.settings, 'ROM', {}), 'settings.ROM')
+        self._settings = Settings.of(_imported(getattr(conf.settings, 'ROM', {})), 'settings.ROM')
         self._settings.connect()
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
@@ -109,6 +111,28 @@ class RomMiddleware:
         if response is None:
             raise error
         return response
+
+
+def _imported(given: Any) -> Any:
+    """The settings, with what has a dotted name in its place."""
+    if not isinstance(given, Mapping):
+        return given
+    return {
+        name: _by_name(name, value)
+        if isinstance(value, str) and str(name).lower() in ('client', 'async_client')
+        else value
+        for name, value in given.items()
+    }
+
+
+def _by_name(setting: str, name: str) -> Any:
+    if '.' in name and all(part.isidentifier() for part in name.split('.')):
+        return import_string(name)
+    # It may be a URL with a password, which Django's own error would quote.
+    raise ORMError(
+        f'settings.ROM[{setting!r}] is no dotted name of a client or a function, like '
+        "'shop.redis.connect'; a URL is for 'URL'"
+    )
 
 
 def _kept(unit: Unit, response: Any) -> HttpResponseBase:

@@ -36,8 +36,8 @@ _KEY = 'rom.unit'
 class Rom:
     """The extension.
 
-    The keys ``ROM_URL``, ``ROM_COMMIT``, ``ROM_COMMIT_ON``, ``ROM_CONFLICTS`` of ``app.config``
-    come before what is given here.
+    The keys ``ROM_URL``, ``ROM_CLIENT``, ``ROM_ASYNC_CLIENT``, ``ROM_COMMIT``, ``ROM_COMMIT_ON``,
+    ``ROM_CONFLICTS`` of ``app.config`` come before what is given here.
 
     Args:
         app: the application; None to name it later, with :meth:`init_app`.

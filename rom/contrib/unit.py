@@ -2,7 +2,8 @@
 
 A request has sessions of its own, one that blocks and one to await: plain code finds the first as
 `rom.session`, new entities of a coroutine belong to the other. All threads and tasks that work for
-the request find the same two, and nobody else does.
+the request find the same two, and nobody else does. They use the connection of the application that
+serves the request.
 
 What was changed is written in parts, each all or nothing:
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -54,13 +55,18 @@ class Unit:
         self.awaited = AsyncSession()
         self._settings = settings
         self._blocks = blocks
+        own = settings.own
+        # One within another, as a part of an application, has what the other one has.
+        self._connection = own if own is not None else current.connection()
         self._writes = False
         self._has_failed = False
         self._is_over = False
 
-    def active(self) -> AbstractContextManager[None]:
-        """Have all that runs inside use these sessions."""
-        return current.shared(self)
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Have all that runs inside use these sessions, and the application's connection."""
+        with current.connected(self._connection), current.shared(self):
+            yield
 
     def session_of(self, is_task: bool) -> AnySession | None:
         """What `rom.current` asks."""

@@ -5,10 +5,13 @@ from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
 
 import rom
 from rom.contrib.settings import Settings
 from rom.drivers import connection
+from tests.drivers.test_urls import all_that_is_said
 from tests.support.servers import Server
 
 
@@ -37,19 +40,22 @@ def test_statuses_of_any_kind() -> None:
     [
         {'url': 6379}, {'url': ''}, {'commit': 'no'}, {'commit': 1}, {'commit_on': 200},
         {'commit_on': '200'}, {'commit_on': [2]}, {'commit_on': ['200']}, {'conflicts': 'ignore'},
-        {'conflicts': 400}, {'conflicts': None}, {'conflicts': 409.0},
+        {'conflicts': 400}, {'conflicts': None}, {'conflicts': 409.0}, {'client': 'redis://x'},
+        {'client': redis.asyncio.Redis()}, {'async_client': redis.Redis()}, {'async_client': 1},
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named(wrong: dict[str, Any]) -> None:
     [(name, value)] = wrong.items()
-    with pytest.raises(rom.ORMError, match=re.escape(f'{name} of rom is {value!r}: it takes')):
+    is_secret = name in ('url', 'client', 'async_client')
+    shown = f'a {type(value).__name__}' if is_secret else repr(value)
+    with pytest.raises(rom.ORMError, match=re.escape(f'{name} of rom is {shown}: it takes')):
         Settings(**wrong)
 
 
 def test_a_wrong_name_is_named_with_the_right_ones() -> None:
     with pytest.raises(rom.ORMError, match=r"settings\.ROM has no 'COMIT'; there is URL, COMMIT, "):
         Settings.of({'COMIT': True}, 'settings.ROM')
-    with pytest.raises(rom.ORMError, match=r'settings\.ROM is True: it takes a dict'):
+    with pytest.raises(rom.ORMError, match=r'settings\.ROM is a bool: it takes a dict'):
         Settings.of(True, 'settings.ROM')  # type: ignore[arg-type]
 
 
@@ -67,15 +73,50 @@ def test_the_server_is_connected_to_once(server: Server, monkeypatch: pytest.Mon
     Settings(url=url).connect()
     assert connection.default() is first
     # Somebody has said something else since.
-    rom.connect(url)
+    other = rom.connect(url)
+    assert connection.default() is other is not first
     Settings(url=url).connect()
-    assert connection.default() is not first
-    last = connection.default()
+    assert connection.default() is first
     Settings().connect()
-    assert connection.default() is last
+    assert connection.default() is first
     first.close()
 
 
 def test_a_url_of_no_kind() -> None:
-    with pytest.raises(rom.ORMError, match="'gopher://x' is no URL of a server"):
+    with pytest.raises(rom.ORMError, match='does not begin with one of redis://'):
         Settings(url='gopher://x').connect()
+
+
+SECRET = 'zq9vjx7kwy'
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        {'url': f'redis://:{SECRET}@x'.encode()},
+        {'url': [f'redis://:{SECRET}@x']},
+        {'url': f'redis://:{SECRET}@x', 'commit': 'no'},
+        {'url': f'redis://:{SECRET}@x', 'what': 1},
+        {'client': f'redis://:{SECRET}@x'},
+        {'client': redis.asyncio.Redis(password=SECRET)},
+        {'async_client': redis.Redis(password=SECRET)},
+        {'client': redis.Redis(password=SECRET), 'url': f'redis://:{SECRET}@x'},
+        f'redis://:{SECRET}@localhost',
+    ],
+)
+def test_no_password_is_said(given: Any) -> None:
+    with pytest.raises(rom.ORMError) as caught:
+        Settings.of(given, 'settings.ROM')
+    assert SECRET not in all_that_is_said(caught.value)
+
+
+def test_settings_show_no_password() -> None:
+    shown = repr(Settings(url=f'redis://:{SECRET}@x')), repr(Settings(client=lambda: SECRET))
+    assert SECRET not in str(shown)
+
+
+def test_functions_that_make_no_client() -> None:
+    for made in (f'redis://:{SECRET}@x', redis.asyncio.Redis(password=SECRET), None):
+        with pytest.raises(rom.ORMError, match='the setting client of rom made a ') as caught:
+            assert Settings(client=lambda found=made: found).own
+        assert SECRET not in all_that_is_said(caught.value)
