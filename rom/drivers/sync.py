@@ -10,7 +10,7 @@ import redis
 from rom.drivers import lines
 from rom.drivers.replies import command_of, is_unknown_script, own_errors, raise_first_error
 from rom.drivers.scripts import loaded
-from rom.ops.requests import Command, Operation, Pipeline, Request, Script
+from rom.ops.requests import Command, Operation, Pipeline, Request, Script, destination
 
 T = TypeVar('T')
 
@@ -38,6 +38,8 @@ class SyncDriver:
         Raises:
             ORMError: what the operation raises, or what went wrong with the server.
         """
+        before = destination.get()
+        destination.set(self.connection)
         try:
             request = next(operation)
             while True:
@@ -50,6 +52,8 @@ class SyncDriver:
         except StopIteration as end:
             result: T = end.value
             return result
+        finally:
+            destination.set(before)
 
     def perform(self, request: Request) -> Any:
         """Carry out one request; the reply, bytes whatever the client would decode."""

@@ -19,12 +19,13 @@ carried out whose note could be gone; and a question that is too late has no ans
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rom.clock import elapsed, learn_server_time, server_time
 from rom.exceptions import InDoubtError, ORMError, ServerError, ServerUnavailable
-from rom.ops.requests import Operation, Pipeline, Script
+from rom.ops.requests import Operation, Pipeline, Script, destination
 
 #: Seconds that a note lives. `lua/lib/attempt.lua` has it too.
 LIFE: Final = 180
@@ -86,8 +87,9 @@ class Attempt:
                 doubt.
             ServerUnavailable, or any other: the attempt is in doubt.
         """
+        where = destination.get()
         if self._head in _doubtful:
-            yield from _settle_doubtful(self._head)
+            yield from _settle_doubtful(self._head, where)
         for _ in range(_MOST_COPIES):
             self._begin()
             script = make(self)
@@ -96,7 +98,7 @@ class Attempt:
                 reply = yield from self._answer(script)
             except BaseException:
                 if self.is_in_doubt:
-                    _doubtful.setdefault(self._head, []).append(self)
+                    _doubtful.setdefault(self._head, []).append((_pool_of(where), self))
                 raise
             if reply[0] not in (b'late', b'void'):
                 return reply
@@ -172,7 +174,20 @@ class Attempt:
 
 
 # Attempts that were given up while in doubt, by head: whoever made them may have forgotten them.
-_doubtful: dict[bytes, list[Attempt]] = {}
+# Only their own server knows what became of them.
+_Pool: TypeAlias = weakref.ref[Any]
+_doubtful: dict[bytes, list[tuple[_Pool, Attempt]]] = {}
+
+
+def _pool_of(client: Any) -> _Pool:
+    return weakref.ref(getattr(client, 'connection_pool', client) or _NOWHERE)
+
+
+class _Nowhere:
+    """Where requests go that no driver carries out."""
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 def forget_doubts() -> None:
@@ -180,18 +195,20 @@ def forget_doubts() -> None:
     _doubtful.clear()
 
 
-def _settle_doubtful(head: bytes) -> Operation[None]:
-    """Settle the attempts of a head that were given up, in one trip.
+def _settle_doubtful(head: bytes, where: Any) -> Operation[None]:
+    """Settle the attempts of a head that were given up on this client's server, in one trip.
 
     Of one that is too old to be settled, no request would be carried out any more.
     """
-    left = [attempt for attempt in _doubtful.pop(head, ()) if attempt.is_in_doubt]
+    pool = _pool_of(where)
+    pending = [item for item in _doubtful.pop(head, ()) if item[0]() and item[1].is_in_doubt]
+    here = [attempt for its_pool, attempt in pending if its_pool == pool]
     try:
-        if left:
-            replies = yield Pipeline(tuple(attempt._question for attempt in left))
-            for attempt, reply in zip(left, replies, strict=True):
+        if here:
+            replies = yield Pipeline(tuple(attempt._question for attempt in here))
+            for attempt, reply in zip(here, replies, strict=True):
                 attempt._note_outcome(reply)
-            left = []
+            pending = [item for item in pending if item[1] not in here]
     finally:
-        if left:
-            _doubtful.setdefault(head, []).extend(left)
+        if pending:
+            _doubtful.setdefault(head, []).extend(pending)

@@ -8,9 +8,13 @@ replies.
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
+
+#: The client to which an operation's requests go, while a driver carries it out.
+destination: ContextVar[Any] = ContextVar('rom_destination', default=None)
 
 
 class _Arguments(NamedTuple):

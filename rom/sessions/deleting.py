@@ -29,7 +29,7 @@ from rom.exceptions import (
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities, queries
-from rom.ops.commit import Guard, Referenced
+from rom.ops.commit import Committed, Guard, Referenced
 from rom.ops.rows import Row
 from rom.registry import references_to
 from rom.sessions.consequences import (
@@ -209,29 +209,37 @@ class Deleting(Writing):
     def _carry_out(
         self, found: Consequences, told: Mapping[Place, Model], manner: Manner
     ) -> Work[set[Place]]:
+        """Commit what a delete comes to, server by server; returns which rows were gone already."""
         gone: set[Place] = set()
         groups: dict[Hashable, list[tuple[type[Model], Change]]] = {}
         all_changes = found.changes()[::-1]
-        concerned = [model for model, _ in (*all_changes, *found.guards)]
-        servers = servers_of(concerned, self._connection)  # type: ignore[attr-defined]
+        models = [model for model, _ in (*all_changes, *found.guards)]
+        servers = servers_of(models, self._connection)  # type: ignore[attr-defined]
         for model, change in all_changes:
             groups.setdefault(servers[model], []).append((model, change))
         for server, group in groups.items():
             guards = [guard for model, guard in found.guards if servers[model] == server]
-            changes = [change for _, change in group]
-            attempt = commits.attempt_of(changes, 'delete' if manner.hooks else 'expire')
-            concerned = self._held(group, told, attempt)
-            try:
-                done = yield On(
-                    group[0][0], commits.commit(changes, attempt, guards, tell_gone=True)
-                )
-            except BaseException:
-                if attempt.is_over:
-                    for entity in concerned:
-                        entity._attempt = None
-                raise
-            gone.update((group[at][0], _known_id(changes[at].id)) for at in done.gone)
+            attempt = commits.attempt_of(
+                [change for _, change in group], 'delete' if manner.hooks else 'expire'
+            )
+            held = self._held(group, told, attempt)
+            done = yield from self._committed(group[0][0], attempt, guards, held)
+            gone.update((group[at][0], _known_id(group[at][1].id)) for at in done.gone)
         return gone
+
+    def _committed(
+        self, model: type[Model], attempt: Attempt, guards: list[Guard], held: list[Model]
+    ) -> Work[Committed]:
+        """Carry out an attempt; the entities that hold it let go of it if nothing was written."""
+        try:
+            operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
+            done: Committed = yield On(model, operation)
+        except BaseException:
+            if attempt.is_over:
+                for entity in held:
+                    entity._attempt = None
+            raise
+        return done
 
     def _held(
         self, group: list[tuple[type[Model], Change]], told: Mapping[Place, Model], attempt: Attempt
