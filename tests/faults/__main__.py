@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def main() -> int:
         return 2
     settings = campaign.Settings(binary, arguments.commits, seed, arguments.only, arguments.seconds)
     print(f'{binary}, --commits {settings.commits} --seed {seed}', file=sys.stderr)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # cleans up as Ctrl-C does
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also in a shell's background
     try:
         tallies = campaign.run(settings, say=lambda line: print(line, file=sys.stderr))
     except KeyboardInterrupt:

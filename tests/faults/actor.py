@@ -21,7 +21,7 @@ Call = Callable[[], Awaitable[Any]]
 #: Seconds between two tries to find out, and how many. The server is away for less than that.
 PAUSE = 0.005
 TRIES = 3000
-RACES = 1000
+RACES = 300
 #: Seconds within which a call is disturbed, if at all.
 DISTURBED_WITHIN = 0.003
 
@@ -91,7 +91,8 @@ class Actor:
             except (rom.ServerUnavailable, rom.ServerError, Disturbed) as error:
                 self.journal.write(deed.op, UNKNOWN, error=_told(error))
             except (rom.ORMError, ValueError) as error:
-                self.journal.write(deed.op, REFUSED, error=_told(error))
+                about = getattr(error, 'namespace', None)
+                self.journal.write(deed.op, REFUSED, error=_told(error), about=about)
                 raise Refused(type(error).__name__) from error
             except Exception as error:
                 self.wrong(deed, _told(error))
@@ -104,15 +105,24 @@ class Actor:
             await self.pause()
         raise GaveUp
 
-    async def unless_raced(self, deed: Deed, call: Call, fresh: Call) -> Any:
-        """The same, and again on fresh rows where another writer was faster."""
+    async def unless_raced(self, deed: Deed, call: Call, entity: Any, fresh: Call) -> Any:
+        """The same, and again on a fresh row where another writer of this entity was faster.
+
+        Raises:
+            Refused: it was, for another reason.
+            GaveUp: nobody knows, or others are faster again and again.
+        """
         for _ in range(RACES):
             try:
                 return await self.until_known(deed, call)
             except Refused as error:
-                if not isinstance(error.__cause__, rom.DataRaceError):
+                cause = error.__cause__
+                if not isinstance(cause, rom.DataRaceError):
+                    raise
+                if (cause.namespace, cause.id) != (entity._namespace, entity.id):
                     raise
             await fresh()
+        self.wrong(deed, f'others were faster {RACES} times')
         raise GaveUp
 
     async def read(self, call: Call) -> Any:

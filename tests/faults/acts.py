@@ -297,7 +297,7 @@ async def _save_changed(
         await actor.read(lambda: actor.s.refresh(entity, force=True))
         change()
 
-    await actor.unless_raced(deed, lambda: actor.s.save(entity, *also), fresh)
+    await actor.unless_raced(deed, lambda: actor.s.save(entity, *also), entity, fresh)
 
 
 async def _own(actor: Actor, kind: str, make: Callable[[str], Any]) -> Any:

@@ -6,13 +6,14 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.faults import index_check, journal
-from tests.faults.oracle import FALSE_ERROR, STALE, Oracle, Problem, log_of
+from tests.faults.log import log_of
+from tests.faults.oracle import FALSE_ERROR, STALE, Oracle, Problem, Window
 from tests.faults.servers import KillableServer
 from tests.faults.stories import STORIES, Story
 from tests.faults.troubles import Troubles
@@ -80,25 +81,53 @@ class Tally:
 
 
 def run(settings: Settings, say: Callable[[str], None] = lambda line: None) -> dict[str, Tally]:
-    """Run a campaign; return what came of each story that was begun."""
+    """Run a campaign; return what came of each story.
+
+    Args:
+        settings: of the campaign.
+        say: gets a line behind each round.
+    """
     until = time.monotonic() + settings.seconds if settings.seconds else 0.0
-    share = max(1, settings.commits // len(settings.stories))
-    tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix='rom-faults-'))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         workers = stack.enter_context(Workers(folder / 'errors'))
-        for name in settings.stories:
-            tally = tallies[name] = Tally()
-            with KillableServer(settings.binary, STORIES[name].fsync) as server:
-                for number in range(-(-share // ROUND)):
-                    if until and time.monotonic() > until:
-                        break
-                    acts = min(ROUND, share - number * ROUND)
-                    seed = f'{settings.seed} {name} {number}'
-                    Round(name, seed, acts, until, server, workers, folder).run(tally)
-                    say(f'{seed}: {tally.tried} tried, {sum(tally.problems.values())} wrong')
-    return tallies
+        return {
+            name: run_story(name, settings, workers, folder, until, say)
+            for name in settings.stories
+        }
+
+
+def run_story(
+    name: str,
+    settings: Settings,
+    workers: Workers,
+    folder: Path,
+    until: float = 0.0,
+    say: Callable[[str], None] = lambda line: None,
+) -> Tally:
+    """Run one story's share of a campaign on a server of its own, round by round.
+
+    Args:
+        name: the story's.
+        settings: of the campaign.
+        workers: to use.
+        folder: for the journals.
+        until: the monotonic time when no round begins; 0: never.
+        say: gets a line before the story, and one behind each round.
+    """
+    share = max(1, settings.commits // len(settings.stories))
+    tally = Tally()
+    say(f'{name}: {STORIES[name].about}')
+    with KillableServer(settings.binary, STORIES[name].fsync) as server:
+        for number in range(-(-share // ROUND)):
+            if until and time.monotonic() > until:
+                break
+            acts = min(ROUND, share - number * ROUND)
+            seed = f'{settings.seed} {name} {number}'
+            Round(name, seed, acts, until, server, workers, folder).run(tally)
+            say(f'{seed}: {tally.tried} tried, {tally.problems.total()} wrong')
+    return tally
 
 
 class Round:
@@ -111,7 +140,13 @@ class Round:
         until: the monotonic time when acts end; 0: never.
         server, workers: to use.
         folder: for the journals.
+
+    Attributes:
+        deeds, keyspace: what it was judged by.
     """
+
+    deeds: dict[str, journal.Deed]
+    keyspace: index_check.Keyspace
 
     def __init__(
         self,
@@ -199,10 +234,9 @@ class Round:
             self._workers.kill(pid)
 
     def _judge(self, tally: Tally, troubles: Troubles) -> None:
-        deeds = journal.read(self._journals)
-        keyspace = dump(self._server.client)
-        problems = Oracle(deeds, keyspace, troubles.windows).problems()
-        problems += [Problem(STALE, message) for message in index_check.check(keyspace)]
+        self.deeds = deeds = journal.read(self._journals)
+        self.keyspace = dump(self._server.client)
+        problems = judge(deeds, self.keyspace, troubles.windows)
         problems += [Problem(FALSE_ERROR, crash) for crash in self._crashes()]
         tally.tried += len(deeds)
         tally.answers.update(deed.outcome for deed in deeds.values())
@@ -223,6 +257,16 @@ class Round:
     def _crashes(self) -> Iterator[str]:
         while self._workers.crashed:
             yield self._workers.crashed.pop()
+
+
+def judge(
+    deeds: Mapping[str, journal.Deed],
+    keyspace: index_check.Keyspace,
+    windows: Iterable[Window] = (),
+) -> list[Problem]:
+    """Return everything that is wrong with what is stored, and with what actors were told."""
+    stale = [Problem(STALE, message) for message in index_check.check(keyspace)]
+    return Oracle(deeds, keyspace, windows).problems() + stale
 
 
 def token_of(command: Command) -> bytes | None:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.faults.index_check import RECORD_STREAM, RECORDS, Keyspace, Row, records_of, rows_of
-from tests.faults.journal import ACKNOWLEDGED, REFUSED, Deed
+from tests.faults.journal import ACKNOWLEDGED, REFUSED, Deed, Event
 
 LOST, DOUBLED, TORN, FALSE_ERROR, STALE = 'lost', 'doubled', 'torn', 'false error', 'stale entry'
 KINDS = (LOST, DOUBLED, TORN, FALSE_ERROR, STALE)
 
-#: What an act may be told because of other writers; never where it is alone with its row.
-EXPLAINED = dict.fromkeys(('add', 'trail', 'sell'), ('DataRaceError',))
+#: What these acts may be told because of other writers, and of which model.
+EXPLAINED = ('DataRaceError', 'faults.shelf')
+SHARED = ('add', 'trail', 'sell')
 BALANCE = 10**9
 
 
@@ -129,7 +130,8 @@ class Oracle:
             if mark and not mark.startswith(f'{op} '):
                 message = f'the sale of {op} was marked {mark!r} by the owner of another row'
                 yield Problem(TORN, message, f'sale of {op}')
-        yield from self._states(marks, 'mark', 'sale', '')
+            else:
+                yield from self._states({op: mark}, 'mark', 'sale', '')
 
     def _baskets(self) -> Iterator[Problem]:
         rows = self._rows('basket')
@@ -246,15 +248,12 @@ class Oracle:
     def _errors(self) -> Iterator[Problem]:
         first = min((window.begin for window in self._windows), default=float('inf'))
         for deed in self._deeds.values():
-            allowed = () if deed.what.get('alone') else EXPLAINED.get(deed.act, ())
             for event in deed.errors():
-                error = event.details['error']
-                if event.time < first and not (event.kind == REFUSED and error.startswith(allowed)):
+                if event.time < first and not _is_explained(deed, event):
                     told = 'was told' if event.kind == REFUSED else 'saw'
-                    message = f'{deed.op} ({deed.act}) {told} {error}'
-                    yield Problem(
-                        LOST if ' undone: ' in message else FALSE_ERROR, message, deed.row
-                    )
+                    message = f'{deed.op} ({deed.act}) {told} {event.details["error"]}'
+                    kind = LOST if ' undone: ' in message else FALSE_ERROR
+                    yield Problem(kind, message, deed.row)
 
     # --- what the checks share ---
 
@@ -314,16 +313,17 @@ def _grouped(deeds: Iterable[Deed], name: str) -> dict[Any, list[Deed]]:
     return found
 
 
+def _is_explained(deed: Deed, event: Event) -> bool:
+    """Other writers explain a refusal: of an act about a row that it is not alone with."""
+    if event.kind != REFUSED or deed.act not in SHARED or deed.what.get('alone'):
+        return False
+    error = event.details['error'].split(':')[0]
+    return (error, event.details.get('about')) == EXPLAINED
+
+
 def _text(row: Row, name: bytes) -> str:
     return row.get(name, b'').decode()
 
 
 def _words(row: Row, name: bytes) -> list[str]:
     return _text(row, name).split()
-
-
-def log_of(row: str, deeds: Mapping[str, Deed], most: int = 40) -> list[str]:
-    """Return the last events of all deeds about a row."""
-    events = [event for deed in deeds.values() if deed.row == row for event in deed.events]
-    events.sort(key=lambda event: event.time)
-    return [str(event) for event in events[-most:]]
