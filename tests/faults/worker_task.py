@@ -18,7 +18,7 @@ class Task:
         seed: of its dice.
         acts: how many each actor does.
         disturb: the chance that a call is cancelled or interrupted.
-        forks: the chance that a child is forked behind an act.
+        forks: the chance that a child is forked behind an act, by a worker without threads.
         until: the monotonic time when no more acts are begun.
     """
 

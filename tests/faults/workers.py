@@ -64,6 +64,13 @@ class Workers:
             self._hear(PATIENCE)
         return task
 
+    def abort(self, pid: int) -> None:
+        """End a worker that hangs; where it does is told with its crash."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGABRT)
+        while pid in self.running:
+            self._hear(PATIENCE)
+
     def wait(self, seconds: float) -> None:
         """Wait for news of workers, but not for longer than that."""
         with contextlib.suppress(queue.Empty):
@@ -113,4 +120,4 @@ class Workers:
         return None
 
     def _last_errors(self) -> str:
-        return self._errors.read_text(errors='replace')[-2000:]
+        return self._errors.read_text(errors='replace')[-4000:]
