@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.faults import campaign
-from tests.faults.index_check import NOTES, OWN, STAMPS, check, records_of, rows_of, score
+from tests.faults.index_check import BOOKS, NOTES, OWN, check, records_of, rows_of, score
 from tests.faults.journal import ACKNOWLEDGED, REFUSED, TRY, WRONG, Deed, Event
 from tests.faults.oracle import DOUBLED, FALSE_ERROR, LOST, STALE, TORN, Oracle, Window
 from tests.faults.servers import KillableServer
@@ -390,7 +390,11 @@ def mutants(value: Any, dice: random.Random) -> Iterator[tuple[str, Any]]:
 def test_a_key_that_no_row_implies(scene: Scene) -> None:
     for key in (b'faults.sale:op:none:idx', b'faults.shelf:n:pre', b'other', DIARY.encode() + b'x'):
         assert check({**scene.keyspace, key: {b'1'}})
-    for key in (b'faults.sale:id' + NOTES + b'ab', b'faults.sale' + STAMPS, OWN + b'mark'):
+    for key in (
+        b'faults.sale:id' + NOTES + b'ab',
+        *(b'faults.sale' + book for book in BOOKS),
+        OWN + b'mark',
+    ):
         assert check({**scene.keyspace, key: b'1'}) == []
 
 
