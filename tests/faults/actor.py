@@ -9,7 +9,9 @@ import random
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -95,7 +97,7 @@ class Actor:
                 self.journal.write(deed.op, REFUSED, error=_told(error), about=about)
                 raise Refused(type(error).__name__) from error
             except Exception as error:
-                self.wrong(deed, _told(error))
+                self.wrong(deed, _told(error) + _where(error))
                 raise GaveUp from error
             else:
                 self.journal.write(deed.op, ACKNOWLEDGED, result=result)
@@ -137,7 +139,7 @@ class Actor:
             except (rom.ServerUnavailable, rom.ServerError, Disturbed):
                 await self.pause()
             except Exception as error:
-                self.wrong(self.begin('read', ''), _told(error))
+                self.wrong(self.begin('read', ''), _told(error) + _where(error))
                 raise GaveUp from error
         raise GaveUp
 
@@ -203,6 +205,12 @@ def drive(work: Coroutine[Any, Any, Any]) -> Any:
     except StopIteration as end:
         return end.value
     raise RuntimeError(f'{work} awaits something that needs an event loop')
+
+
+def _where(error: BaseException) -> str:
+    """The last calls on the way to an error."""
+    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    return ' at ' + ' < '.join(f'{Path(f.filename).name}:{f.lineno}' for f in reversed(frames))
 
 
 def _told(error: BaseException) -> str:

@@ -211,11 +211,11 @@ def a_record_less(scene: Scene) -> None:
 
 def a_record_undone(scene: Scene) -> None:
     name = scene.last('keep').what['diary']
-    for key, row in scene.keyspace.items():
-        if key.startswith(DIARY.encode()) and name.encode() in row.get(b'name', b''):
-            row[b'state'] = row[b'state'].replace(b'open', b'-').replace(b'shut', b'open')
-            row[b'state'] = row[b'state'].replace(b'"-"', b'"shut"')
-            return
+    for uuid, row in records_of(scene.keyspace).items():
+        if row[b'name'].decode() == name:
+            stored = scene.keyspace[DIARY.encode() + uuid]
+            other = b'open' if row[b'state'] == b'shut' else b'shut'
+            stored[b'state'] = stored[b'state'].replace(b'"%s"' % row[b'state'], b'"%s"' % other)
 
 
 def page_key(scene: Scene) -> bytes:
@@ -390,11 +390,8 @@ def mutants(value: Any, dice: random.Random) -> Iterator[tuple[str, Any]]:
 def test_a_key_that_no_row_implies(scene: Scene) -> None:
     for key in (b'faults.sale:op:none:idx', b'faults.shelf:n:pre', b'other', DIARY.encode() + b'x'):
         assert check({**scene.keyspace, key: {b'1'}})
-    for key in (
-        b'faults.sale:id' + NOTES + b'ab',
-        *(b'faults.sale' + book for book in BOOKS),
-        OWN + b'mark',
-    ):
+    books = [b'faults.sale' + book for book in BOOKS]
+    for key in (b'faults.sale:id' + NOTES + b'ab', *books, OWN + b'mark'):
         assert check({**scene.keyspace, key: b'1'}) == []
 
 
