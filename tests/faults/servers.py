@@ -95,6 +95,21 @@ class KillableServer:
         os.truncate(path, left)
         return size - left
 
+    def mend(self) -> None:
+        """Have a Redis 6.2 write its file anew, as it must be done by hand behind such a cut.
+
+        Where the cut is inside a transaction, it leaves the first commands of that in the file, and
+        appends to them: its next start would carry them out.
+        """
+        if int(self.client.info('server')['redis_version'].split('.')[0]) >= 7:
+            return
+        self.client.bgrewriteaof()
+        end = time.monotonic() + PATIENCE
+        while self.client.info('persistence')['aof_rewrite_in_progress']:
+            if time.monotonic() > end:
+                raise RuntimeError(f'{self._binary} does not rewrite its file: {self._log()}')
+            time.sleep(0.002)
+
     def file(self) -> Path:
         """Return the file that commands are appended to."""
         files = [*self._folder.glob('appendonlydir/*.incr.aof')] or [

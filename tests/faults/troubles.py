@@ -85,6 +85,7 @@ class Troubles:
         self._server.kill()
         self._server.cut(place, self._dice)
         self._server.start()
+        self._server.mend()
         self.windows.append(Window(begun, time.monotonic()))
 
     def _kill_worker(self) -> bool:
