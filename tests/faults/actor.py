@@ -108,7 +108,7 @@ class Actor:
         raise GaveUp
 
     async def unless_raced(self, deed: Deed, call: Call, entity: Any, fresh: Call) -> Any:
-        """The same, and again on a fresh row where another writer of this entity was faster.
+        """Do the same, and again on a fresh row where another writer of this entity was faster.
 
         Raises:
             Refused: it was, for another reason.

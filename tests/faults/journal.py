@@ -52,7 +52,8 @@ class Event:
     details: dict[str, Any]
 
     def __str__(self) -> str:
-        told = ' '.join(f'{name}={value}' for name, value in self.details.items())
+        held = {name: value for name, value in self.details.items() if value is not None}
+        told = ' '.join(f'{name}={value}' for name, value in held.items())
         return f'{self.time:.6f} {self.op} {self.kind} {told}'.rstrip()
 
 
