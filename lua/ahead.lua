@@ -15,19 +15,10 @@
 local request = cmsgpack.unpack(ARGV[1])
 local counter, live, id = request.counter, request.live, request.id
 
--- Both are digits without zeros in front; a Lua number would lose some of them.
-local function is_less(one, other)
-    if #one ~= #other then
-        return #one < #other
-    end
-    return one < other
-end
-
-local last = redis.call('GET', counter) or '0'
-if last == '0' then
+if (redis.call('GET', counter) or '0') == '0' then
     -- the first, and with it all that begins with the first
     take_ids(counter, live, id, request.stamp, request.epochs)
-elseif is_less(last, id) then
-    redis.call('SET', counter, id)
+else
+    put_ahead(counter, id)
 end
 return 'OK'

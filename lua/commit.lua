@@ -16,6 +16,7 @@
 --                      holder of its unique values. See lib/counter
 --          inserts   = list of {head of the key, id, primary key field, field, value, ...}; the
 --                      primary key's is false where the row says itself what its id is
+--          highest   = {[counter] = the highest id of the inserts that bring theirs along}
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
 --                      says when a row expires, if there is one}
 --          sadd      = {[set] = {member, ...}}
@@ -58,6 +59,14 @@ local function count_existing(keys)
         count = count + redis.call('EXISTS', unpack(keys, first, last))
     end
     return count
+end
+
+local function counters_answer(highest)
+    for counter in pairs(highest) do
+        if not next_id(counter) then
+            return {'unreadable', counter}
+        end
+    end
 end
 
 -- The only insert has its id from here on, though it is taken later.
@@ -200,7 +209,9 @@ if answer then
 end
 
 local old, also = request.old, request.also
+local highest = request.highest or NONE
 local objection = (taking and id_is_to_be_had())
+    or counters_answer(highest)
     or new_rows_are_free()
     or (old and objection_to_old(old))
     or keys_answer('SCARD', sadd)
@@ -218,6 +229,9 @@ if taking then
     take_ids(taking[1], taking[2], '1', taking[3], taking[4])
     told = inserts[1][2]
     complete(told)
+end
+for counter, id in pairs(highest) do
+    put_ahead(counter, id)
 end
 write_new_rows()
 if old then

@@ -35,6 +35,22 @@ local function begin_epoch(epochs, counter, known)
     redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
 end
 
+-- Both are digits without zeros in front; a Lua number would lose some of them.
+local function is_less(one, other)
+    if #one ~= #other then
+        return #one < #other
+    end
+    return one < other
+end
+
+-- Rows are written whose ids come from elsewhere, or from a counter that has lost them since: none
+-- of them may be given again.
+local function put_ahead(counter, id)
+    if is_less(redis.call('GET', counter) or '0', id) then
+        redis.call('SET', counter, id)
+    end
+end
+
 -- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}; it and
 -- `epochs`, a key, may be absent.
 local function take_ids(counter, live, count, stamp, epochs)

@@ -85,6 +85,7 @@ class Batch:
     def __init__(self) -> None:
         self.take: list[Any] | None = None
         self.inserts: list[Sequence[Any]] = []
+        self.highest: dict[Schema, int] = {}
         self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
         self.come = Members()
         self.groups: dict[_Group, _Rows] = {}
@@ -116,6 +117,8 @@ class Batch:
         live = None if schema.keep_index_data else keys.live
         if not id:
             self.take = [keys.counter, live, to_begin(schema), keys.epochs]
+        elif (number := write.change.id or 0) > self.highest.get(schema, 0):
+            self.highest[schema] = number
         row = chain.from_iterable(write.becomes.items())
         self.inserts.append((keys.head, id, keys.primary, *row))
         if live:
@@ -180,6 +183,7 @@ class Batch:
             'at': attempt.at,
             'take': self.take,
             'inserts': self.inserts,
+            'highest': {s.keys.counter: b'%d' % id for s, id in self.highest.items()},
             'claims': self._claims(),
             'sadd': self.come.sets,
             'zadd': self.come.zsets,

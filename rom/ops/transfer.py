@@ -37,11 +37,16 @@ _EXACT = decimal.Context(prec=5000)
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One of the three entities, and its column that is written."""
+    """One of the three entities, and its column that is written.
+
+    Attributes:
+        seen_at: when the entity was read.
+    """
 
     schema: Schema
     id: int
     name: str
+    seen_at: float | None = None
 
     @property
     def column(self) -> Any:
@@ -172,4 +177,7 @@ def _mark(note: Party) -> Any:
 
 def _change(party: Party, row: Row, value: Any) -> Change:
     encoded = {party.name: party.column.encode(value)}
-    return Change(party.schema, 'update', party.id, row.stored, encoded, {party.name: value})
+    return Change(
+        party.schema, 'update', party.id, row.stored, encoded, {party.name: value},
+        seen_at=party.seen_at,
+    )  # fmt: skip

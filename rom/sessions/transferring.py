@@ -94,4 +94,4 @@ def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
     if name == entity._pkey:
         raise ValueError(f'{type(entity).__name__}.{name} is the primary key')
     assert entity._id is not None
-    return Party(entity._schema, entity._id, name)
+    return Party(entity._schema, entity._id, name, entity._seen_at)

@@ -448,15 +448,17 @@ def test_the_row_of_another_life(world: World, proxy: Proxy, raw: redis.Redis) -
 
     async def story(s: Any) -> None:
         raw.flushdb()
-        ann, other = OnceUser(name='ann', n=1), OnceUser(name='other')
+        ann, _, other = OnceUser(name='ann', n=1), OnceUser(), OnceUser(name='other')
         await s.commit()
-        assert (ann.id, other.id) == (1, 2)
+        assert (ann.id, other.id) == (1, 3)
         ann._seen_at -= 10  # seconds: how long its next request takes makes no difference then
         raw.flushdb()
         async with world.session() as elsewhere:
-            bob = OnceUser(name='bob', n=1)
+            bob, cat, receipt = OnceUser(name='bob', n=1), OnceUser(n=1), OnceTrade()
             await elsewhere.commit()
             assert bob.id == ann.id
+            with pytest.raises(rom.StaleEntityError):
+                await s.transfer(ann, cat, 'n', 1, receipt, 'done')
             ann.n = 2
             for write in (
                 lambda: s.save(ann),
@@ -475,7 +477,7 @@ def test_the_row_of_another_life(world: World, proxy: Proxy, raw: redis.Redis) -
             await elsewhere.commit()
         twin = ann.copy()
         await s.save(twin)
-        assert {row[b'name'] for row in rows(raw).values()} == {b'bob', b'ann'}
+        assert {row.get(b'name') for row in rows(raw).values()} == {b'bob', None, b'ann'}
         assert rows(raw)[1][b'n'] == b'5'
 
     run(world, story)
@@ -497,6 +499,23 @@ def test_ids_from_before_are_no_others(world: World, raw: redis.Redis) -> None:
         assert await s.commit() == 2
         await s.delete(old, new)
         assert rows(raw) == {}
+
+    run(world, story)
+
+
+def test_ids_that_were_taken_and_lost(world: World, raw: redis.Redis) -> None:
+    """The rows bring them along all the same; the counter does not give them again."""
+
+    async def story(s: Any) -> None:
+        first, second = OnceUser(n=1), OnceUser(n=1)
+        await s.take_ids(first)
+        await s.take_ids(second)
+        raw.set(OnceUser._schema.keys.counter, 0)
+        await s.commit()
+        third = OnceUser(n=1)
+        await s.save(third)
+        assert third.id == second.id + 1
+        assert len(rows(raw)) == 3
 
     run(world, story)
 
