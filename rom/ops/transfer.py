@@ -9,6 +9,7 @@ library, it is carried out once, even where others have changed the rows meanwhi
 from __future__ import annotations
 
 import decimal
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,8 @@ NUMBERS = (Integer, Float, Decimal)
 # More digits than a transfer ever has: a Float alone may have three hundred before the point, and
 # as many behind it.
 _EXACT = decimal.Context(prec=5000)
+# Text that says 0: a column of text may count, too.
+_ZERO = re.compile(rb'[+-]?0+(\.0*)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def _changes(
     parties: Sequence[Party], rows: Sequence[Row], amount: decimal.Decimal
 ) -> list[Change]:
     source, target, note = parties
-    if rows[2].stored.get(note.name):
+    if _is_marked(note, rows[2]):
         raise ValueError(
             f'already sent: {note.schema.name} {note.id} says so in its column {note.name!r}'
         )
@@ -138,6 +141,17 @@ def _changes(
         _change(target, rows[1], _written(target, _EXACT.add(_number(target, rows[1]), amount))),
         _change(note, rows[2], _mark(note)),
     ]
+
+
+def _is_marked(note: Party, row: Row) -> bool:
+    """Whether the column says that it was done. As in 1.x, a 0 that a default wrote does not."""
+    raw = row.stored.get(note.name)
+    if not raw:
+        return False
+    value = note.column.read_stored(raw, f'{note.schema.keys.namespace}:{note.id}')
+    if isinstance(value, (str, bytes)):
+        return not _ZERO.fullmatch(raw)
+    return bool(value)
 
 
 def _number(party: Party, row: Row) -> decimal.Decimal:

@@ -30,6 +30,12 @@ class Trade(rom.Model):
     count = rom.Integer(unique=True)
     raw = rom.String()
     data = rom.Json()
+    zero = rom.Integer(default=0)
+    share = rom.Float(default=0.0)
+    price = rom.Decimal(default=decimal.Decimal('0.00'))
+    digit = rom.Text(default='0')
+    bits = rom.String(default=b'-0.0')
+    no = rom.Boolean(default=False)
 
 
 @pytest.fixture
@@ -115,6 +121,39 @@ def test_what_says_that_it_was_done(parties: Any, raw: redis.Redis, name: str, m
     assert_consistent(raw, Purse, Trade)
     with pytest.raises(ValueError, match='already sent'):
         one.transfer(two, 'gold', 3, trade, name)
+
+
+@pytest.mark.parametrize(
+    ('name', 'mark'),
+    [('zero', 1), ('share', 1.0), ('price', 1), ('digit', '1'), ('bits', b'1'), ('no', True)],
+)
+def test_a_mark_of_zero_is_not_set(
+    parties: Any, client: redis.Redis, raw: redis.Redis, name: str, mark: Any
+) -> None:
+    """A default that the first save wrote is no mark, as in rom 1.x; and it can be put back."""
+    one, two, trade = parties
+    for gold in ((7, 4), (4, 7)):
+        one.transfer(two, 'gold', 3, trade, name)
+        assert (one.gold, two.gold, getattr(trade, name)) == (*gold, mark)
+        with pytest.raises(ValueError, match='already sent'):
+            one.transfer(two, 'gold', 3, trade, name)
+        setattr(trade, name, Trade._columns[name].default)
+        trade.save()
+    assert_consistent(raw, Purse, Trade)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize(
+    ('name', 'mark'), [('zero', -1), ('share', 0.5), ('mark', 'yes'), ('digit', '0x'), ('data', {})]
+)
+def test_any_other_mark_is_set(parties: Any, name: str, mark: Any) -> None:
+    """Whoever wrote something there meant it. An empty Json is empty."""
+    one, two, trade = parties
+    setattr(trade, name, mark)
+    trade.save()
+    with pytest.raises(ValueError, match='already sent' if mark else 'cannot say'):
+        one.transfer(two, 'gold', 3, trade, name)
+    assert (one.gold, two.gold) == (10, 1)
 
 
 @pytest.mark.one_server
