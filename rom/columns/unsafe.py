@@ -17,9 +17,11 @@ class UnsafeColumn:
 
     The commands run at once: they are no part of a commit, no race is looked for, and nothing is
     undone. The key, ``namespace:id:column``, is deleted with the entity, in the same commit.
+    Commands that a program holds already go on running: what they write then is a leftover, which
+    :func:`rom.util.clean_unsafe_cols` removes.
 
     Raises:
-        ValueError: the entity was deleted.
+        ValueError: the column is read, and the entity was deleted.
         InvalidOperation: a value is set; it takes commands only.
 
     Example::
@@ -45,7 +47,11 @@ class UnsafeColumn:
     def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | Commands:
         if entity is None:
             return self
-        _refuse_deleted(entity, self.name)
+        if entity._deleted:
+            raise ValueError(
+                f'{entity._key} was deleted, and the key of its column {self.name!r} with it; '
+                'save the entity again with force=True first'
+            )
         return Commands(entity, self.name)
 
     def __set__(self, entity: Holder, value: Any) -> None:
@@ -55,7 +61,6 @@ class UnsafeColumn:
         )
 
     def __delete__(self, entity: Holder) -> None:
-        _refuse_deleted(entity, self.name)
         if entity._session.is_async:
             raise InvalidOperation(
                 f'del entity.{self.name} cannot wait for the server: '
@@ -83,18 +88,9 @@ class Commands:
         entity, name = self._entity, self._name
 
         def call(*args: Any, skip_key: bool = False, **kwargs: Any) -> Any:
-            _refuse_deleted(entity, name)
             return entity._session._call(entity, None if skip_key else name, command, args, kwargs)
 
         return call
 
     def __repr__(self) -> str:
         return f'<commands on {self._entity._key}:{self._name}>'
-
-
-def _refuse_deleted(entity: Holder, name: str) -> None:
-    if entity._deleted:
-        raise ValueError(
-            f'{entity._key} was deleted, and the key of its column {name!r} with it; '
-            'save the entity again with force=True first'
-        )
