@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from rom import current
 from rom.classproperty import ClassProperty
 from rom.columns import PrimaryKey
+from rom.columns.relations import with_given_ids
 from rom.declaring import ModelMeta
 from rom.encoding.text import show
 from rom.entity import Entity
@@ -46,7 +47,8 @@ class Model(Entity, metaclass=ModelMeta):
 
     Args:
         _extra_ok: take names that are no columns, and ignore them.
-        **columns: values by column.
+        **columns: values by column; of a relation the entity, or its id, which is looked up when
+            the new entity is saved.
 
     Raises:
         InvalidColumnValue: an unknown name, the primary key, or a value of the wrong type.
@@ -78,6 +80,8 @@ class Model(Entity, metaclass=ModelMeta):
                 f'{", ".join(schema.columns)}. _extra_ok=True ignores what is unknown'
             )
         self._begin(None)
+        if schema.relations:
+            columns = with_given_ids(schema.relations, columns)
         values, absent = self._values, []
         for name, column in schema.settable:
             given = columns.get(name)

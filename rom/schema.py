@@ -135,6 +135,11 @@ class Schema:
         )
 
     @cached_property
+    def plain(self) -> frozenset[str]:
+        """The columns whose value is what the row says, with nothing else to look up."""
+        return frozenset(self.columns) - self.references
+
+    @cached_property
     def every_index(self) -> tuple[Index, ...]:
         """Whatever makes entries of a row."""
         return (*self.indexes.values(), *self.places.values())

@@ -308,6 +308,14 @@ def test_near(client: redis.Redis, raw: redis.Redis) -> None:
     assert query.limit(1, 1).all() == [east]
     assert GeoShop.query.near('at', 10.75, 59.91, 1, 'km', count=1).all() == [oslo]
     assert GeoShop.query.near('at', 10.75, 59.91, 1, unit='m').all() == [oslo]
+    # The names that rom 1.x gave them.
+    where = {'name': 'at', 'lon': 10.75, 'lat': 59.91}
+    near = GeoShop.query.near
+    assert near(**where, distance=1, measure='m', count=5).all() == [oslo]
+    assert near(**where, distance=1, measure='km').asked == near(**where, radius=1, unit='km').asked
+    for wrong in ({}, {'distance': 1, 'radius': 1}, {'distance': 1, 'unit': 'm', 'measure': 'm'}):
+        with pytest.raises(TypeError, match='near'):
+            near(**where, **wrong)
     assert GeoShop.query.near('at', 10.75, 59.91, 350, 'mi').count() == 4
     assert GeoShop.query.near('at', 10.75, 59.91, 350, 'ft').count() == 1
     assert query.filter(name='oslo').all() == [oslo, east]

@@ -7,6 +7,7 @@ AsyncSession it must have been asked for, as reading an attribute cannot wait.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom.columns.base import Column
@@ -56,6 +57,13 @@ class GivenId(Reference):
     """An id that a new entity is given for a relation: who has it is looked up when it is saved."""
 
     __slots__ = ()
+
+
+def with_given_ids(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values for a new entity, in which the ids of relations are marked as such."""
+    given = {name: values.get(name) for name in names}
+    ids = {name: GivenId(id) for name, id in given.items() if type(id) is int and id > 0}
+    return {**values, **ids}
 
 
 class _Relation(Column[Any]):

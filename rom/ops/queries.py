@@ -10,8 +10,9 @@ sorted, by what their rows hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from rom.encoding.wire import pack
 from rom.ops.requests import Operation, Script
@@ -24,6 +25,7 @@ from rom.query.plan import Order
 
 R = TypeVar('R')
 
+NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 # Of a row of which only the id is wanted, more may come in one trip.
 IDS_BOUNDS = BOUNDS._replace(page=10_000)
 # So many times more results are looked at, as long as the rows of those before are gone.
@@ -109,7 +111,10 @@ def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | Non
 
 
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
-    """How many entities there are; the limit and the order do not count.
+    """How many entities there are.
+
+    As in rom 1.x, a limit counts where nothing else is asked for; beside a filter or an order, it
+    does not: there a program pages, and wants to know how many there are of all pages.
 
     Raises:
         CorruptRowError: a key that should be an index is none.
@@ -121,7 +126,11 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
         total += answer.count
-    return total
+    asked = query.asked
+    if asked.where.nodes or asked.orders:
+        return total
+    rest = max(total - asked.offset, 0)
+    return rest if asked.count is None else min(rest, asked.count)
 
 
 def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
@@ -168,8 +177,15 @@ def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
         yield Script('store', key, pack(request))
 
 
-def selected(query: Query[R], rows: Iterable[Row]) -> list[R]:
+def selected(
+    query: Query[R], rows: Iterable[Row], related: Mapping[str, Sequence[Any]] = NOTHING_RELATED
+) -> list[R]:
     """What the query selects of each row, as its factory makes it. Pure.
+
+    Args:
+        query: what is asked.
+        rows: the results.
+        related: by column, what each row has there, of the columns that no row says.
 
     Raises:
         CorruptRowError: a value does not decode.
@@ -177,20 +193,21 @@ def selected(query: Query[R], rows: Iterable[Row]) -> list[R]:
     selection = query.selection
     assert selection is not None
     schema = query.schema
-    columns = [(name, schema.columns[name]) for name in selection.columns]
     make = selection.factory(selection.columns)
     results = []
-    for row in rows:
+    for place, row in enumerate(rows):
         values: list[Any] = []
-        for name, column in columns:
+        for name in selection.columns:
             raw = row.stored.get(name)
             if name == schema.primary:
                 values.append(row.id if selection.decode else str(row.id))
+            elif name in related:
+                values.append(related[name][place])
             elif raw is None:
                 values.append(None)
             elif selection.decode:
-                value = column.read_stored(raw, f'{schema.keys.namespace}:{row.id}')
-                values.append(value.id if column.is_relation or column.is_foreign else value)
+                column = schema.columns[name]
+                values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
             else:
                 values.append(raw.decode('utf-8', 'surrogateescape'))
         results.append(make(values))

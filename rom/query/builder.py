@@ -66,6 +66,9 @@ class Query(Narrowing[R_co]):
     def count(self) -> int:
         """How many entities there are, whatever the limit.
 
+        Only where there is neither a filter nor an order, the limit counts, as in rom 1.x:
+        ``User.query.limit(20, 10).count()`` is the length of that page.
+
         Example::
 
             User.query.filter(age=(18, None)).count()
@@ -230,13 +233,17 @@ class Query(Narrowing[R_co]):
         """
         return current.session().explain(self, run, of)
 
-    def iter_result(self, timeout: int = 30, pagesize: int = 100) -> Iterator[R_co]:
+    def iter_result(
+        self, timeout: int = 30, pagesize: int = 100, no_hscan: bool = False
+    ) -> Iterator[R_co]:
         """The results one by one, read in pages.
 
         Args:
             timeout: for programs written for rom 1.x, where the results were kept on the server
                 for so many seconds. Nothing is kept there now, and a page may take any time.
             pagesize: so many are read at once.
+            no_hscan: for programs written for rom 1.x, where it chose the command that listed all
+                entities. It makes no difference.
 
         Raises:
             QueryError: a page of less than one.

@@ -48,7 +48,16 @@ class Clause:
             if getattr(self.column, option):
                 return
         wanted = ' or '.join(f'{option}=True' for option in options)
-        self.wrong(f'the column has no such index; declare it with {wanted}')
+        remedy = f'declare it with {wanted}'
+        model, name = self.schema.name, self.name
+        if 'index' in options and name == self.schema.primary:
+            remedy = (
+                f'{model}.get(id) and {model}.get([ids]) need none; to filter or sort by ids, '
+                f'declare {name} = rom.PrimaryKey(index=True), and reindex what is stored'
+            )
+        elif 'index' in options and self.column.unique and not self.part:
+            remedy = f'it is unique: {model}.get_by({name}=...) finds the entity; else {remedy}'
+        self.wrong(f'the column has no such index; {remedy}')
 
     @property
     def numbers_key(self) -> bytes:

@@ -5,12 +5,12 @@ Everything wrong is found here, when a clause is added, so that a query that exi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from rom.columns.expressions import Expression
 from rom.exceptions import QueryError
-from rom.query.asked import NOTHING_SAID, Asked
+from rom.query.asked import EVERYTHING, NOTHING_SAID, Asked
 from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
 from rom.query.filters import filtered
@@ -21,12 +21,15 @@ from rom.query.strings import alike, ending, not_ending, not_starting, starting
 from rom.schema import Schema
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Never, Self
 
     from rom.query.builder import Query
 
 R_co = TypeVar('R_co', covariant=True)
 S = TypeVar('S')
+# The count of a limit that has none.
+_ALONE: Final[Any] = object()
+Q = TypeVar('Q', bound='Narrowing[Any]')
 
 
 class Narrowing(Generic[R_co]):
@@ -64,7 +67,7 @@ class Narrowing(Generic[R_co]):
             warn_of_expired(self.schema, nodes)
         return type(self)(self.model, self.asked.also(nodes))
 
-    def filter(self, **clauses: Any) -> Self:
+    def filter(self, *expressions: Never, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
 
         A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that
@@ -86,6 +89,13 @@ class Narrowing(Generic[R_co]):
 
             User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
         """
+        if expressions:
+            shown = ', '.join(map(repr, expressions))
+            raise QueryError(
+                f'{self.schema.name}.query.filter({shown}): takes values by column, as in '
+                'filter(age=(18, None)); compared columns are for where(...), as in '
+                f'where({self.schema.name}.age >= 18)'
+            )
         return self._where(filtered, clauses)
 
     def where(self, *expressions: Expression) -> Self:
@@ -202,9 +212,12 @@ class Narrowing(Generic[R_co]):
         name: str,
         lon: float,
         lat: float,
-        radius: float,
-        unit: str = 'm',
+        distance: float | None = None,
+        measure: str | None = None,
         count: int | None = None,
+        *,
+        radius: float | None = None,
+        unit: str | None = None,
     ) -> Self:
         """Those within a distance of a point; the nearest come first, unless `order_by` is called.
 
@@ -212,21 +225,28 @@ class Narrowing(Generic[R_co]):
             name: of the model's :class:`rom.GeoIndex`.
             lon: the point's longitude, in degrees.
             lat: its latitude.
-            radius: how far away they may be.
-            unit: of the radius: ``'m'``, ``'km'``, ``'mi'`` or ``'ft'``.
+            distance: how far away they may be.
+            measure: of the distance: ``'m'``, which is the default, ``'km'``, ``'mi'`` or ``'ft'``.
             count: take only the nearest so many; other clauses then choose among those.
+            radius: another name of `distance`.
+            unit: another name of `measure`.
 
         Raises:
-            ValueError: an unknown geo index or unit.
+            TypeError: no distance; or one of them under both its names.
+            ValueError: an unknown geo index or measure.
             QueryError: a value that makes no sense there.
 
         Example::
 
             Shop.query.near('at', 10.75, 59.91, 5, 'km').limit(0, 10).all()
         """
-        from rom.query.near import nearby
+        from rom.query.near import nearby, one_of
 
-        node = nearby(self.schema, name, lon, lat, radius, unit, count)
+        radius = one_of('distance', distance, 'radius', radius)
+        if radius is None:
+            raise TypeError('near(name, lon, lat, distance, measure) needs a distance')
+        unit = one_of('measure', measure, 'unit', unit)
+        node = nearby(self.schema, name, lon, lat, radius, 'm' if unit is None else unit, count)
         return type(self)(self.model, self.asked.also((node,)))
 
     def order_by(self, *columns: str) -> Self:
@@ -253,11 +273,15 @@ class Narrowing(Generic[R_co]):
         """
         return self._with(orders=all_ordered(self.schema, columns))
 
-    def limit(self, offset: int, count: int) -> Self:
+    @overload
+    def limit(self, count: int, /) -> Self: ...
+    @overload
+    def limit(self, offset: int, count: int) -> Self: ...
+    def limit(self, offset: int, count: int = _ALONE) -> Self:
         """Leave out the first results, and stop after so many; the last call counts.
 
         Args:
-            offset: how many to leave out; one below 0 is 0.
+            offset: how many to leave out; one below 0 is 0. ``limit(10)`` is ``limit(0, 10)``.
             count: how many at most; one below 1 means none.
 
         Raises:
@@ -267,10 +291,38 @@ class Narrowing(Generic[R_co]):
 
             User.query.order_by('-age').limit(20, 10)
         """
+        if count is _ALONE:
+            offset, count = 0, offset
         for value in (offset, count):
             if not isinstance(value, int):
                 raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
         return self._with(offset=max(offset, 0), count=max(count, 0))
+
+    def replace(self, **parts: Any) -> Self:
+        """The same with other parts, as in rom 1.x; None takes a part away.
+
+        Args:
+            **parts: ``filters``, as another query has them; ``order_by``, a column's name or a
+                list of them; ``limit``, an ``(offset, count)``; ``select``, a list of columns.
+
+        Raises:
+            TypeError: another name.
+            QueryError: what `order_by` or `select` refuses; filters that are none of a query of
+                this model.
+
+        Example::
+
+            User.query.filter(age=42).replace(order_by='name', limit=(0, 10))
+        """
+        query = self
+        for name, value in parts.items():
+            if name not in _PARTS:
+                raise TypeError(
+                    f'replace() takes {", ".join(_PARTS)}, not {name}: for another model, begin '
+                    'with its query'
+                )
+            query = _PARTS[name](query, value)
+        return query
 
     def load(self, *paths: str) -> Self:
         """Load relations with the results: one more trip for each step.
@@ -349,9 +401,11 @@ class Narrowing(Generic[R_co]):
         """Plain data of some columns instead of entities. The session does not get to know them.
 
         Args:
-            *columns: their names. A column without a value gives None.
-            include_pk: add the primary key, as the last one.
-            decode: Python values; else the text that is stored.
+            *columns: their names. A column without a value gives None. A relation gives the
+                entity, and a OneToMany the list of them, loaded for all results in one more trip;
+                the session gets to know those.
+            include_pk: add the primary key, as the last one, unless it is among the columns.
+            decode: Python values; else the text that is stored, of a relation the id.
             ff: ``ff(columns)`` returns the function that is called with each result's list of
                 values; default: dicts. Others are in :mod:`rom.query.selection`.
 
@@ -364,15 +418,50 @@ class Narrowing(Generic[R_co]):
         """
         schema = self.schema
         where = f'{schema.name}.query.select({", ".join(map(repr, columns))})'
+        selectable = {*schema.columns, *schema.lists, *schema.unsafe}
         if not columns:
             raise QueryError(f'{where}: name one column at least, of {", ".join(schema.columns)}')
         for name in columns:
-            if name not in schema.columns:
+            if name not in selectable:
                 raise QueryError(
                     f'{where}: the model has no column {name!r}; it has {", ".join(schema.columns)}'
                 )
-        names = (*columns, schema.primary) if include_pk else columns
+        is_pk_added = include_pk and schema.primary not in columns
+        names = (*columns, schema.primary) if is_pk_added else columns
         if len(set(names)) < len(names):
             raise QueryError(f'{where}: names a column twice, in {", ".join(names)}')
         selection = Selection(tuple(names), decode, ff or as_dicts)
         return cast('Query[Any]', self._with(selection=selection))
+
+
+def _with_filters(query: Q, other: Any) -> Q:
+    if not other:
+        return query._with(where=EVERYTHING)
+    if not isinstance(other, Narrowing) or other.model is not query.model:
+        raise QueryError(
+            f'{query.schema.name}.query.replace(filters={other!r}): takes a query of the same '
+            'model, which has them, or None'
+        )
+    return query._with(where=other.asked.where)
+
+
+def _with_order(query: Q, names: str | Sequence[str] | None) -> Q:
+    if not names:
+        return query._with(orders=())
+    return query.order_by(*((names,) if isinstance(names, str) else names))
+
+
+def _with_limit(query: Q, limit: tuple[int, int] | None) -> Q:
+    return query._with(offset=0, count=None) if limit is None else query.limit(*limit)
+
+
+def _with_selection(query: Q, names: Sequence[str] | None) -> Any:
+    return query.select(*names) if names else query._with(selection=None)
+
+
+_PARTS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    'filters': _with_filters,
+    'order_by': _with_order,
+    'limit': _with_limit,
+    'select': _with_selection,
+}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 from rom.encoding.geohash import LATITUDES, LONGITUDES
 from rom.exceptions import QueryError
 from rom.query.plan import Near
 from rom.query.said import Said
 from rom.schema import Schema
+
+T = TypeVar('T')
 
 UNITS = ('m', 'km', 'mi', 'ft')
 
@@ -41,6 +43,20 @@ def nearby(
         count,
         Said(name, 'near', (lon, lat, radius, unit, count)),
     )
+
+
+def one_of(name: str, value: T | None, other: str, same: T | None) -> T | None:
+    """The value of an argument that has two names.
+
+    Raises:
+        TypeError: both are given.
+
+    >>> one_of('distance', None, 'radius', 5)
+    5
+    """
+    if value is not None and same is not None:
+        raise TypeError(f'near(): {name} and {other} are the same: give one of them')
+    return same if value is None else value
 
 
 def _within(where: str, what: str, value: Any, bounds: tuple[float, float]) -> bytes:

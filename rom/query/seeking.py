@@ -33,9 +33,11 @@ def sought(schema: Schema, where: str, values: Mapping[str, Any]) -> tuple[Uniqu
         )
     encoded = {}
     for name in found.columns:
-        value = checked(schema, name, values[name]) if values[name] is not None else None
-        if value is not None:
-            encoded[name] = schema.columns[name].encode(value)
+        value, column = values[name], schema.columns[name]
+        if column.is_relation and type(value) is int:
+            encoded[name] = b'%d' % value
+        elif value is not None:
+            encoded[name] = column.encode(checked(schema, name, value))
     sought = found.value(encoded)
     if sought is None:
         shown = ', '.join(f'{name}={values[name]!r}' for name in found.columns)

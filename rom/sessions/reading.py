@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -204,7 +204,8 @@ class Reading(Known):
 
     def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:
         if query.selection is not None:
-            return queries.selected(query, rows)
+            related = yield from self._selected_relations(query, rows)
+            return queries.selected(query, rows, related)
         found: list[Any] = self._adopt_all(query.model, rows)
         if query.asked.loads:
             yield from self._follow(found, query.asked.loads)
@@ -212,6 +213,12 @@ class Reading(Known):
 
     def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
         """Load these relations of entities; the next half of a session knows how."""
+        raise NotImplementedError
+
+    def _selected_relations(
+        self, query: Query[Any], rows: Sequence[Row]
+    ) -> Work[Mapping[str, Sequence[Any]]]:
+        """Load what selected columns refer to; the next half of a session knows how."""
         raise NotImplementedError
 
     def _rows(self, model: type[M], operation: Operation[Any]) -> Work[Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rom.exceptions import CorruptRowError, QueryError
 from rom.model import Model
 from rom.ops import queries
+from rom.ops.rows import Row
 from rom.sessions.known import flat
 from rom.sessions.reading import Reading
 from rom.sessions.work import Work
+
+if TYPE_CHECKING:
+    from rom.query import Query
+    from rom.schema import Schema
 
 
 class Relating(Reading):
@@ -22,6 +27,29 @@ class Relating(Reading):
     def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
         for path in paths:
             yield from self._load_path(found, path.split('.'))
+
+    def _selected_relations(
+        self, query: Query[Any], rows: Sequence[Row]
+    ) -> Work[Mapping[str, Sequence[Any]]]:
+        """What the rows have in selected columns that hold entities, lists or commands.
+
+        It is read as from entities, which no session knows: one trip for each relation.
+        """
+        selection, model = query.selection, query.model
+        assert selection is not None
+        schema: Schema = model._schema
+        if not selection.decode or schema.plain.issuperset(selection.columns):
+            return queries.NOTHING_RELATED
+        holders: list[Model] = [model._from_row(row.id, row.stored) for row in rows]
+        for holder in holders:
+            holder._session = self
+        names = [name for name in selection.columns if name not in schema.plain]
+        for name in names if holders else ():
+            if name in schema.lists:
+                yield from self._load_lists(model, holders, name)
+            elif name in schema.relations:
+                yield from self._load_references(holders, name)
+        return {name: [getattr(holder, name) for holder in holders] for name in names}
 
     def _load_path(self, entities: Iterable[Model], names: Sequence[str]) -> Work[None]:
         """Follow a path such as author, publisher: each step for all that the last one found."""

@@ -93,7 +93,8 @@ def test_write_query_update_delete(client: redis.Redis, raw: redis.Redis) -> Non
     assert ForeignOrder.query.filter(customer=(None, 100)).all() == [first]
     assert ForeignOrder.query.filter(payer=rom.NOT_NULL).all() == [second]
     assert ForeignOrder.query.order_by('-customer').all() == [second, first]
-    assert ForeignOrder.query.select('customer').all() == [{'customer': 7}, {'customer': 2**60 + 1}]
+    selected = ForeignOrder.query.select('customer').all()
+    assert [row['customer'].id for row in selected] == [7, 2**60 + 1]
     with pytest.raises(rom.QueryError):
         ForeignOrder.query.filter(customer='x')
     first.customer = bob

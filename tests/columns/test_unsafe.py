@@ -34,7 +34,7 @@ def test_it_is_no_column() -> None:
         with pytest.raises(InvalidOperation, match='takes commands'):
             user.visits = wrong  # type: ignore[assignment]
     with pytest.raises(rom.QueryError):
-        UnsafeUser.query.select('visits')
+        UnsafeUser.query.filter(visits='x')
 
 
 def test_names() -> None:
@@ -65,6 +65,9 @@ def test_commands(client: redis.Redis, raw: redis.Redis) -> None:
     assert len(list(user.tags.sscan_iter(count=1))) == 2
     assert user.tags.ping(skip_key=True)
     assert user.tags.exists('UnsafeUser:1', skip_key=True) == 1
+    # As in rom 1.x, what is selected of it are the commands.
+    [selected] = UnsafeUser.query.select('name', 'visits').all()
+    assert (selected['name'], selected['visits'].llen()) == ('Ann', 2)
     assert user.save() == 0 and 'visits' not in user.to_dict()
     assert_consistent(raw, UnsafeUser)
     with pytest.raises(AttributeError):

@@ -87,12 +87,63 @@ def test_select() -> None:
         ((), {}, 'name one column'),
         (('nme',), {}, "no column 'nme'; it has name, age, note, id"),
         (('age', 'age'), {}, 'twice'),
-        (('id',), {'include_pk': True}, 'twice'),
+        (('id', 'id'), {'include_pk': True}, 'twice'),
     ],
 )
 def test_what_cannot_be_selected(columns: Any, options: Any, says: str) -> None:
     with pytest.raises(QueryError, match=says):
         QUERY.select(*columns, **options)
+
+
+def test_the_primary_key_is_included_once() -> None:
+    for columns, expected in ((('id', 'age'), ('id', 'age')), (('age',), ('age', 'id'))):
+        selection = QUERY.select(*columns, include_pk=True).selection
+        assert selection is not None and selection.columns == expected
+
+
+def test_a_limit_of_one_argument_is_a_count() -> None:
+    assert (
+        QUERY.limit(10).asked == QUERY.limit(0, 10).asked == QUERY.limit(count=10, offset=0).asked
+    )
+    assert QUERY.limit(-1).asked.count == 0
+
+
+def test_parts_are_replaced_as_in_rom_1() -> None:
+    query = QUERY.filter(age=5).order_by('age').limit(1, 2).select('age')
+    assert query.replace().asked == query.asked
+    assert query.replace(limit=(3, 4)).asked == query.limit(3, 4).asked
+    assert query.replace(limit=None, select=None).asked == QUERY.filter(age=5).order_by('age').asked
+    assert query.replace(order_by='-age').asked == query.order_by('-age').asked
+    assert query.replace(order_by=('age', 'name')).asked == query.order_by('age', 'name').asked
+    assert query.replace(order_by=None, filters=()).asked == QUERY.limit(1, 2).select('age').asked
+    assert (
+        query.replace(filters=QUERY.filter(name='x')).asked.where
+        == QUERY.filter(name='x').asked.where
+    )
+    assert query.replace(select=['name']).asked == query.select('name').asked
+    with pytest.raises(TypeError, match='takes filters, order_by, limit, select, not model'):
+        query.replace(model=MODEL)
+    for wrong in ((('age', 1, 2),), Query(model_of(age=Integer(index=True)))):
+        with pytest.raises(QueryError, match='takes a query of the same model'):
+            query.replace(filters=wrong)
+    with pytest.raises(QueryError, match="no column 'nme'"):
+        query.replace(order_by='nme')
+
+
+def test_what_a_mistake_is_told() -> None:
+    model = model_of(age=Integer(index=True), email=Text(unique=True))
+    name, query = model._schema.name, Query(model)
+    with pytest.raises(QueryError, match=rf'compared columns are for where.* where\({name}\.age'):
+        query.filter(model._schema.columns['age'] > 3)  # type: ignore[arg-type]
+    with pytest.raises(
+        QueryError, match=rf'unique: {name}.get_by\(email=.*else declare it with index'
+    ):
+        query.filter(email='x')
+    for ask in (lambda: query.filter(id=1), lambda: query.order_by('-id')):
+        with pytest.raises(
+            QueryError, match=rf'{name}.get\(id\) .*id = rom.PrimaryKey\(index=True'
+        ):
+            ask()
 
 
 def test_it_shows_what_it_asks() -> None:

@@ -62,10 +62,15 @@ def test_where_a_constraint_is_silent(values: Any) -> None:
         seek(**values)
 
 
-@pytest.mark.parametrize('values', [{'name': 5}, {'number': 'x'}, {'team': 5}])
+@pytest.mark.parametrize('values', [{'name': 5}, {'number': 'x'}, {'team': '5'}, {'team': True}])
 def test_what_the_column_does_not_take(values: Any) -> None:
     with pytest.raises(rom.InvalidColumnValue, match='SoughtUser'):
         seek(**values)
+
+
+def test_a_relation_is_sought_by_its_id() -> None:
+    unique, value = seek(team=5)
+    assert (unique.columns, value) == (('team',), b'5')
 
 
 def test_a_new_entity_is_not_sought() -> None:

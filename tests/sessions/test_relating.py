@@ -476,12 +476,82 @@ def test_get_by_and_filter(world: World) -> None:
             assert await s.count(query.filter(author=rom.NOT_NULL)) == 6
             assert await numbers(query.filter(editor=rom.NOT_NULL)) == []
             ordered = await s.all(query.order_by('-author').select('author'))
-            assert [row['author'] for row in ordered] == [3, 3, 2, 2, 1, 1, None]
+            found = [row['author'] and row['author'].key for row in ordered]
+            assert found == [3, 3, 2, 2, 1, 1, None]
             selected = await s.all(query.order_by('number').select('number', 'author'))
-            assert selected[1] == {'number': 1, 'author': 2}
+            assert selected[1] == {'number': 1, 'author': authors[1]}
             assert selected[-1] == {'number': 100, 'author': None}
             with pytest.raises(rom.QueryError, match='takes an entity of'):
                 query.filter(author=orphan)
+
+    world.run(story())
+
+
+@pytest.mark.parametrize('is_null', [False, True])
+def test_selected_relations_are_entities(world: World, trips: Trips, is_null: bool) -> None:
+    """As in rom 1.x, with any session; one trip for each relation, however many results."""
+
+    async def story() -> None:
+        async with world.session() as s:
+            await library(s)
+            RelatedBook(number=100)
+            await s.commit()
+            s.rollback()
+            getattr(s, 'session', s).null_session = is_null
+            names = [*(f'Author {n % 3}' for n in range(6)), None]
+            query = RelatedBook.query.order_by('number')
+            with trips:
+                found = await s.all(query.select('id', 'number', 'author', 'editor'))
+            assert trips.count == 2
+            assert [row['author'] and row['author'].name for row in found] == names
+            assert {row['editor'] for row in found} == {None}
+            assert found[0]['author'] is found[3]['author']
+            with trips:
+                plain = await s.all(query.select('author', 'number', decode=False))
+            assert trips.count == 1
+            assert [row['author'] for row in plain] == ['1', '2', '3', '1', '2', '3', None]
+            first = await s.first(query.select('author'))
+            assert first['author'].name == 'Author 0'
+            page = await s.page(query.select('author'), 2)
+            assert [row['author'].name for row in page] == names[:2]
+            streamed = [row['author'] async for row in s.stream(query.select('author'))]
+            assert [author and author.name for author in streamed] == names
+            assert bool(s.known) is not is_null
+            with trips:
+                lists = await s.all(RelatedAuthor.query.select('name', 'books'))
+            assert trips.count == 2
+            assert {row['name']: sorted(b.number for b in row['books']) for row in lists} == {
+                f'Author {n}': [n, n + 3] for n in range(3)
+            }
+
+    world.run(story())
+
+
+def test_ids_are_given_to_relations(world: World, raw: redis.Redis) -> None:
+    """`Book(author=4)`, and `get_or_create(author=4, ...)`: ids, as queries take them."""
+
+    async def story() -> None:
+        async with world.session() as s:
+            author = RelatedAuthor(name='Ann')
+            await s.commit()
+            book = RelatedBook(title='a', author=author.key)
+            await s.commit()
+            assert book.author is author
+            by_id = {'author': author.key, 'title': 'b'}
+            made, is_new = await s.get_or_create(RelatedBook, {'number': 5, 'editor': 1}, **by_id)
+            assert (is_new, made.author, made.editor) == (True, author, author)
+            assert await s.get_or_create(RelatedBook, None, **by_id) == (made, False)
+            found, is_new = await s.upsert(RelatedBook, {'number': 6}, **by_id)
+            assert (found, is_new, found.number) == (made, False, 6)
+            with pytest.raises(rom.InvalidColumnValue, match='no RelatedAuthor has this id'):
+                await s.get_or_create(RelatedBook, None, author=99, title='c')
+            for wrong in (0, -1, True, '1', 1.0):
+                with pytest.raises(rom.InvalidColumnValue, match='takes an entity'):
+                    RelatedBook(author=wrong)
+            RelatedBook(author=99)
+            with pytest.raises(rom.InvalidColumnValue, match='no RelatedAuthor has this id'):
+                await s.commit()
+        assert_consistent(raw, *MODELS)
 
     world.run(story())
 
