@@ -48,8 +48,8 @@ class Column(Comparable, Computable, Generic[T]):
             that makes it.
         unique: no two entities have the same value. For strings and integers.
         index: the values can be searched with ``filter`` and ``get_by``, numbers also in ranges.
-        keygen: ``keygen(value)`` gives what to index; strings need one. See
-            :mod:`rom.encoding.keygens`.
+        keygen: ``keygen(value)`` gives what to index; strings with ``index=True`` need one. With
+            ``prefix`` or ``suffix`` alone it is the whole string. See :mod:`rom.encoding.keygens`.
         prefix: ``startswith`` and ``like`` work.
         suffix: ``endswith`` works.
         keygen2: ``keygen2(column_name, values)``, instead of keygen, sees the values of
@@ -73,6 +73,8 @@ class Column(Comparable, Computable, Generic[T]):
     kind: ClassVar[str] = 'value'
     #: A column of strings: an index of it needs a keygen.
     is_string: ClassVar[bool] = False
+    #: The keygen of a prefix or suffix index that is declared with none.
+    whole: ClassVar[Keygen | None] = None
     #: A column of numbers: its index is a sorted set by score, and can be searched by ranges.
     is_numeric: ClassVar[bool] = False
     #: The score may stand for several values, which only the row tells apart.
@@ -109,6 +111,9 @@ class Column(Comparable, Computable, Generic[T]):
         self._check_options()
 
     def _check_options(self) -> None:
+        if self.is_string and not self.index and (self.prefix or self.suffix):
+            # There is but one way to take a whole string; which words to filter by is to be said.
+            self.keygen = self.keygen or (None if self.keygen2 else self.whole)
         searched = self.index or self.prefix or self.suffix
         has_keygen = self.keygen or self.keygen2
         if self.keygen and self.keygen2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rom.columns.base import Column
+from rom.encoding.keygens import IDENTITY, IDENTITY_STRING
 from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue
 
@@ -20,6 +21,7 @@ class Text(Column[str]):
     accepts = str
     kind = 'a str, or bytes of UTF-8'
     is_string = True
+    whole = staticmethod(IDENTITY)
     can_be_unique = True
 
     def check(self, value: Any) -> str:
@@ -58,6 +60,7 @@ class String(Column[bytes]):
     accepts = (bytes, str)
     kind = 'bytes, or a str of latin-1'
     is_string = True
+    whole = staticmethod(IDENTITY_STRING)
     can_be_unique = True
 
     def check(self, value: Any) -> bytes:

@@ -159,9 +159,20 @@ def test_a_keygen_without_an_index_is_an_error(kind: str, option: str) -> None:
 
 
 @pytest.mark.parametrize('kind', STRINGS)
-@pytest.mark.parametrize('option', ['index', 'prefix', 'suffix'])
-def test_an_index_of_strings_needs_a_keygen_and_names_them(kind: str, option: str) -> None:
-    complains(lambda: KINDS[kind](**{option: True}), f'{kind} column', KEYGEN_NAMES)
+@pytest.mark.parametrize('more', ['index', 'prefix', 'suffix'])
+def test_an_index_of_strings_needs_a_keygen_and_names_them(kind: str, more: str) -> None:
+    complains(lambda: KINDS[kind](**{'index': True, more: True}), f'{kind} column', KEYGEN_NAMES)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'keygen'), [('Text', keygens.IDENTITY), ('String', keygens.IDENTITY_STRING)]
+)
+def test_a_prefix_or_suffix_alone_takes_the_whole_string(kind: str, keygen: Any) -> None:
+    for options in ({'prefix': True}, {'suffix': True}, {'prefix': True, 'suffix': True}):
+        assert KINDS[kind](**options).keygen is keygen
+        assert KINDS[kind](**options, keygen=keygens.FULL_TEXT).keygen is keygens.FULL_TEXT
+        assert KINDS[kind](**options, keygen2=lambda name, values: []).keygen is None
+    assert KINDS[kind](unique=True).keygen is None
 
 
 def test_the_keygens_named_are_those_that_there_are() -> None:

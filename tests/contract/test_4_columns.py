@@ -105,11 +105,18 @@ class TestKeygens:
     @pytest.mark.parametrize('option', ['index', 'prefix', 'suffix'])
     @pytest.mark.parametrize('kind', [rom.Text, rom.String])
     def test_strings_need_one(self, kind: Any, option: str) -> None:
-        """'A string column with index, prefix or suffix and no keygen: `ColumnError` that names the
-        keygens.'
+        """'A string column with `index` and no keygen: `ColumnError` that names the keygens; with
+        only prefix or suffix and no keygen, the whole value is taken (IDENTITY).'
         """
+        if option != 'index':
+            N = model(c=kind(**{option: True}))
+            entity = saved(N(c='Ann Lee'))
+            search = N.query.startswith if option == 'prefix' else N.query.endswith
+            assert ids(search(c='Ann Lee').all()) == [entity.id]
+            assert ids(search(c='ann lee').all()) == []
+            assert ids(search(c='Ann L' if option == 'prefix' else 'n Lee').all()) == [entity.id]
         with pytest.raises(rom.ColumnError) as caught:
-            kind(**{option: True})
+            kind(**{'index': True, option: True})
         for name in ('FULL_TEXT', 'IDENTITY', 'IDENTITY_CI', 'SIMPLE', 'SIMPLE_CI'):
             assert name in str(caught.value)
         assert kind(**{option: True}, keygen=rom.IDENTITY)
