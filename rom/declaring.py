@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from rom.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
+from rom.columns.scalars import OWN_ID
 from rom.exceptions import ColumnError
 from rom.registry import MODELS, register
 from rom.schema import build
+
+# What programs say in a class body, or to a constructor, other than columns.
+_SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok'))
 
 
 class ModelMeta(type):
@@ -60,10 +64,17 @@ def _columns(model: type) -> dict[str, Column[Any]]:
     return _with_primary(model, columns)
 
 
-def _check_free(model: type, columns: Iterable[str]) -> None:
+def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) -> None:
+    """Raise ColumnError for a column of a name that models and entities have for themselves.
+
+    Whether it begins with an underscore makes no difference.
+    """
     root = next(base for base in reversed(model.__mro__) if isinstance(base, ModelMeta))
-    for attribute in columns:
-        if attribute != 'id' and hasattr(root, attribute):
+    own = {name for base in root.__mro__ for name in vars(base).get('__annotations__', ())}
+    for attribute, column in columns.items():
+        if attribute == 'id' or (attribute == OWN_ID and isinstance(column, PrimaryKey)):
+            continue
+        if attribute in own or attribute in _SETTINGS or hasattr(root, attribute):
             raise ColumnError(
                 f'{model.__name__}.{attribute}: every model has something of that name; '
                 'call the column something else'

@@ -10,6 +10,7 @@ from rom import current
 from rom.classproperty import ClassProperty
 from rom.columns import PrimaryKey
 from rom.columns.relations import with_given_ids
+from rom.columns.scalars import OWN_ID
 from rom.declaring import ModelMeta
 from rom.encoding.text import show
 from rom.entity import Entity
@@ -95,10 +96,13 @@ class Model(Entity, metaclass=ModelMeta):
         self._changed = given_names.difference(absent) if absent else given_names
         if schema.relations:
             self._keep_given_ids()
-        if schema.primary in columns:
-            schema.columns[schema.primary].initial(self, columns)
+        primary = schema.primary
+        if primary in columns:
+            schema.columns[primary].initial(self, columns)
         self._session = current.home()
         self._session.add(self)
+        if primary == OWN_ID and not self._session.is_async:
+            self._need_id()
 
     @classmethod
     def _check_relations(cls) -> None:

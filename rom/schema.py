@@ -217,7 +217,6 @@ def build(
     """
     primary = _primary(name, columns)
     keys = Keys(_namespace(name, namespace), primary)
-    _check_names(name, [*columns, *unsafe])
     _check_sources(name, columns)
     _check_expiry(name, columns)
     indexes = {
@@ -264,15 +263,6 @@ def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:
     if len(found) > 1:
         raise ColumnError(f'{name} has {len(found)} primary keys ({", ".join(found)}); keep one')
     return found[0]
-
-
-def _check_names(name: str, columns: Iterable[str]) -> None:
-    for column in columns:
-        if column.startswith('_'):
-            raise ColumnError(
-                f'{name}.{column}: names that start with an underscore belong to the model itself; '
-                f'call the column {column.lstrip("_") or "something else"!r}'
-            )
 
 
 def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:

@@ -104,7 +104,11 @@ def test_a_namespace_that_is_no_string(namespace: Any) -> None:
         'refresh',
         '_values',
         '_pk',
-        '_mine',
+        '_session',
+        '_key',
+        '_conn',
+        '_extra_ok',
+        '_id',
     ],
 )
 def test_names_that_belong_to_the_model(name: str) -> None:

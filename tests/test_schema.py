@@ -193,14 +193,6 @@ def test_two_primary_keys_are_one_too_many() -> None:
     assert str(caught.value) == 'Thing has 2 primary keys (id, number); keep one'
 
 
-@pytest.mark.parametrize(('column', 'remedy'), [('_a', "'a'"), ('__b', "'b'"), ('_', "'something")])
-def test_names_with_an_underscore_are_the_model_s(column: str, remedy: str) -> None:
-    with pytest.raises(ColumnError) as caught:
-        schema({column: Text()})
-    assert str(caught.value).startswith(f'Thing.{column}: ')
-    assert f'call the column {remedy}' in str(caught.value)
-
-
 # unique_together.
 
 

@@ -6,13 +6,18 @@ import decimal
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 from rom.columns.base import Column
 from rom.encoding.keygens import Keys
 from rom.encoding.scores import nearest_double
 from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue, InvalidOperation
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rom.columns.holder import Holder
 
 
 class Integer(Column[int]):
@@ -207,6 +212,10 @@ class Json(Column[Any]):
         return json.loads(raw)
 
 
+#: The attribute under which an entity has its id, whatever the primary key is called.
+OWN_ID: Final = '_id'
+
+
 class PrimaryKey(Integer):
     """The entity's id: a number that the server hands out, in the order of creation.
 
@@ -225,6 +234,11 @@ class PrimaryKey(Integer):
     def __init__(self, index: bool = False) -> None:
         super().__init__(index=index)
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        if name == OWN_ID:
+            self.__class__ = _KeyCalledLikeOurs
+
     def _read(self, entity: Any) -> int | None:
         found: int | None = entity._need_id()
         return found
@@ -242,3 +256,23 @@ class PrimaryKey(Integer):
         if given.get(self.name) is not None:
             raise InvalidColumnValue(self._given_by_server(entity))
         return None
+
+
+class _KeyCalledLikeOurs(PrimaryKey):
+    """A primary key of the name under which entities have their id: it is that attribute.
+
+    A key of another name takes an id when it is read. Of this one nobody can tell who reads it, so
+    a new entity takes its id at once, as in rom 1.x; under an AsyncSession it is None until then.
+    """
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> int | None: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | int | None:
+        return self if entity is None else vars(entity).get(OWN_ID)
+
+    def __set__(self, entity: Holder, value: int | None) -> None:
+        if vars(entity).get(OWN_ID, value) not in (None, value):
+            raise InvalidOperation(self._given_by_server(entity))
+        vars(entity)[OWN_ID] = value

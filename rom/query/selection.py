@@ -55,12 +55,23 @@ def as_tuples(columns: tuple[str, ...]) -> Callable[[list[Any]], tuple[Any, ...]
 
 
 def as_namedtuples(columns: tuple[str, ...]) -> Callable[[list[Any]], Any]:
-    """Results are named tuples. A column with a name that no field can have gets ``_0``, ``_1``...
+    """Results are named tuples. As in rom 1.x, underscores that a name begins with are left out.
+
+    A column with a name that no field can have gets ``_0``, ``_1``...
+
+    Raises:
+        ValueError: two columns differ in such underscores only.
 
     >>> as_namedtuples(('a', 'b'))([1, 2])
     Result(a=1, b=2)
     """
-    result: Any = namedtuple('Result', columns, rename=True)  # type: ignore[misc]
+    names = [column.lstrip('_') for column in columns]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f'named tuples have no underscores in front, and then {", ".join(columns)} are not '
+            'all different: select them as dicts, or with a factory of your own'
+        )
+    result: Any = namedtuple('Result', names, rename=True)  # type: ignore[misc]
     make: Callable[[list[Any]], Any] = result._make
     return make
 

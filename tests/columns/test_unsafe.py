@@ -38,7 +38,7 @@ def test_it_is_no_column() -> None:
 
 
 def test_names() -> None:
-    for name in ('save', '_visits'):
+    for name in ('save', '_stored'):
         with pytest.raises(ColumnError):
             type('Thing', (rom.Model,), {name: rom.UnsafeColumn()})
 

@@ -24,6 +24,10 @@ def test_named_tuples() -> None:
     made = selection.as_namedtuples(('a', 'b'))([1, None])
     assert (made.a, made.b) == (1, None)
     assert selection.as_namedtuples(('a', 'class'))([1, 2])._fields == ('a', '_1')
+    # As in rom 1.x, without underscores in front.
+    assert selection.as_namedtuples(('_id', '__x'))([1, 2])._asdict() == {'id': 1, 'x': 2}
+    with pytest.raises(ValueError, match='x, _x are not all different'):
+        selection.as_namedtuples(('x', '_x'))
 
 
 def test_lists_are_new() -> None:
