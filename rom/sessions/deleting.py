@@ -32,6 +32,7 @@ from rom.ops import entities, queries
 from rom.ops.commit import Committed, Guard, Referenced
 from rom.ops.rows import Row
 from rom.registry import references_to
+from rom.sessions import lately_deleted
 from rom.sessions.consequences import (
     Consequences,
     Doomed,
@@ -263,6 +264,7 @@ class Deleting(Writing):
         """Tell the entities that the session knows what happened to them, then call the hooks."""
         to_tell = []
         for model, id in found.doomed:
+            lately_deleted.note(f'{model._namespace}:{id}')
             entity = self._known_at((model, id), told)
             if entity is not None:
                 entity._deleted = True

@@ -10,6 +10,7 @@ from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperat
 from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
+from rom.sessions import lately_deleted
 from rom.sessions.known import flat
 from rom.sessions.relating import Relating
 from rom.sessions.servers import servers_of
@@ -163,6 +164,8 @@ class Writing(Relating):
             if change is not None:
                 concerned.append(entity)
                 changes.append(change)
+            elif lately_deleted.may_be(f'{entity._namespace}:{entity._id}'):
+                yield from self._check_row_is_there(model, entity)
         if not changes:
             return 0
         attempt = commits.attempt_of(changes)
@@ -194,6 +197,18 @@ class Writing(Relating):
             entity._attempt = None
         for entity, change in noted:
             call_hook_after(entity, change)
+
+    def _check_row_is_there(self, model: type[Model], entity: Model) -> Work[None]:
+        """Raise for an entity without changes whose row was deleted by way of another object."""
+        assert entity._id is not None
+        row = yield On(model, entities.load_one(entity._schema, entity._id))
+        if row is None:
+            raise EntityDeletedError(
+                f'{entity._key} was deleted since it was loaded, and nothing was written; '
+                'save(force=True) writes it again',
+                entity._namespace,
+                entity._id,
+            )
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
