@@ -92,6 +92,7 @@ else:
         {
             'index': 'rom.index',
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
+            **dict.fromkeys(('_disable_lua_writes', '_enable_lua_writes'), 'rom.old_names'),
             'AsyncSession': 'rom.sessions.aio',
         },
     )

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from typing import Self
 
 T = TypeVar('T')
 
 
 class ClassProperty(Generic[T]):
-    """A read-only property that works on the class as on its instances.
+    """A property that works on the class as on its instances.
+
+    What sets and deletes it is called with the class, where an instance is told to. On the class
+    itself Python puts the new value in the place of the property.
 
     Args:
         get: a function of the class, or a classmethod.
+        set: a function of the class and the new value; None: it is read-only.
+        delete: a function of the class; None: it cannot be deleted.
 
     Example::
 
@@ -24,13 +32,56 @@ class ClassProperty(Generic[T]):
         User.adults.count()
     """
 
-    def __init__(self, get: Callable[[Any], T] | classmethod[Any, [], T]) -> None:
-        self._get: Any = get.__func__ if isinstance(get, classmethod) else get
+    def __init__(
+        self,
+        get: Callable[[Any], T] | classmethod[Any, [], T],
+        set: Callable[[Any, T], object] | None = None,
+        delete: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._get: Any = _function(get)
+        self._set: Any = _function(set)
+        self._delete: Any = _function(delete)
         self.__doc__ = self._get.__doc__
 
-    def __set__(self, instance: object, value: object) -> None:
-        raise AttributeError('a property of the class cannot be set on one of its instances')
+    def getter(self, get: Callable[[Any], T] | classmethod[Any, [], T]) -> Self:
+        """The same property with another function that reads it."""
+        return type(self)(get, self._set, self._delete)
+
+    def setter(self, set: Callable[[Any, T], object]) -> Self:
+        """The same property with a function that sets it.
+
+        Example::
+
+            @limit.setter
+            def limit(cls, value):
+                cls._limit = value
+        """
+        return type(self)(self._get, set, self._delete)
+
+    def deleter(self, delete: Callable[[Any], object]) -> Self:
+        """The same property with a function that deletes it."""
+        return type(self)(self._get, self._set, delete)
 
     def __get__(self, instance: object, owner: type) -> T:
         value: T = self._get(owner)
         return value
+
+    def __set__(self, instance: object, value: T) -> None:
+        if self._set is None:
+            _refuse('set', 'setter')
+        self._set(type(instance), value)
+
+    def __delete__(self, instance: object) -> None:
+        if self._delete is None:
+            _refuse('deleted', 'deleter')
+        self._delete(type(instance))
+
+
+def _function(method: Any) -> Any:
+    return method.__func__ if isinstance(method, classmethod) else method
+
+
+def _refuse(what: str, remedy: str) -> NoReturn:
+    raise AttributeError(
+        f'a property of the class cannot be {what} on one of its instances; give it a {remedy}'
+    )

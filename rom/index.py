@@ -24,7 +24,7 @@ from rom.ops.searching import BOUNDS, Search
 from rom.query.asked import Asked
 from rom.query.builder import Query
 from rom.query.patterns import EncodedToken, parse
-from rom.query.plan import All, AnyOf, InRange, InSet, Node, Order, StartsWith
+from rom.query.plan import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
 from rom.registry import MODELS
 from rom.schema import Schema, build
 
@@ -55,11 +55,22 @@ class Pattern(NamedTuple):
     pattern: str
 
 
+class Geofilter(NamedTuple):
+    """For a `GeneralIndex`: the places within a distance of a point, in degrees."""
+
+    name: str
+    lon: float
+    lat: float
+    radius: float
+    measure: str
+    count: int | None  # type: ignore[assignment]  # and no method of tuples
+
+
 class GeneralIndex:
     """All indexes of a namespace.
 
     A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, a
-    `Prefix`, `Suffix` or `Pattern`, or a list of words, any of which will do.
+    `Prefix`, `Suffix`, `Pattern` or `Geofilter`, or a list of words, any of which will do.
 
     Example::
 
@@ -130,6 +141,9 @@ class GeneralIndex:
             head, tokens = parse(item.pattern)
             encoded = (EncodedToken(t.least, t.most, as_bytes(t.text)) for t in tokens)
             return StartsWith(keys.prefixes(item.attr), as_bytes(head), tuple(encoded))
+        if isinstance(item, Geofilter):
+            lon, lat, radius = (write_score(float(n)) for n in (item.lon, item.lat, item.radius))
+            return Near(keys.geo(item.name), lon, lat, radius, item.measure, item.count)
         if isinstance(item, tuple) and len(item) == 3:
             name, low, high = item
             bounds = (

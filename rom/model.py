@@ -15,6 +15,7 @@ from rom.declaring import ModelMeta
 from rom.encoding.text import show
 from rom.entity import Entity
 from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.lazily import lazily
 from rom.query import Query
 
 if TYPE_CHECKING:
@@ -455,3 +456,26 @@ class Model(Entity, metaclass=ModelMeta):
             if value is not None
         )
         return f'<{self._key} {shown}>' if shown else f'<{self._key}>'
+
+
+if not TYPE_CHECKING:
+    # Names that rom 1.x had here as well.
+    _COLUMNS = ('Column', 'IndexOnly', 'ManyToOne', 'OneToMany', 'OneToOne', 'Text', 'UnsafeColumn')
+    _ERRORS = (
+        'ColumnError',
+        'DataRaceError',
+        'EntityDeletedError',
+        'ORMError',
+        'QueryError',
+        'UniqueKeyViolation',
+    )
+    __getattr__ = lazily(
+        __name__,
+        {
+            'GeoIndex': 'rom.geo',
+            'NUMERIC_TYPES': 'rom.columns.kinds',
+            **dict.fromkeys(('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom.registry'),
+            **dict.fromkeys(_COLUMNS, 'rom.columns'),
+            **dict.fromkeys(_ERRORS, 'rom.exceptions'),
+        },
+    )

@@ -51,11 +51,24 @@ else:
         'refresh_indices',
         'show_progress',
     )
+    _OLD_NAMES = (
+        'REDIS_URI',
+        'STRING_INDEX_KEYGENS',
+        'STRING_INDEX_KEYGENS_STR',
+        'STRING_SORT_KEYGENS',
+        'STRING_SORT_KEYGENS_STR',
+        'dt2ts',
+        't2ts',
+        'ts2dt',
+        'ts2t',
+    )
     __getattr__ = lazily(
         __name__,
         {
             **dict.fromkeys(('EntityLock', 'Lock'), 'rom.locks'),
             **dict.fromkeys(_MAINTENANCE, 'rom.maintenance'),
+            **dict.fromkeys(_OLD_NAMES, 'rom.old_names'),
+            **dict.fromkeys(('DataRaceError', 'ORMError'), 'rom.exceptions'),
         },
     )
 

@@ -79,3 +79,60 @@ def test_it_works_in_a_model() -> None:
 
     assert ClassPropertyThing.columns == ['a', 'id'] == ClassPropertyThing(a='x').columns
     assert rom.util.ClassProperty is ClassProperty
+
+
+class Limited:
+    _limit: int | None = 3
+
+    @ClassProperty
+    def limit(cls) -> int | None:
+        """How many."""
+        return cls._limit  # type: ignore[attr-defined,no-any-return]
+
+    @limit.setter
+    def limit(cls, value: int) -> None:
+        cls._limit = value  # type: ignore[misc]
+
+    @limit.deleter
+    def limit(cls) -> None:
+        cls._limit = None
+
+
+class MoreLimited(Limited):
+    pass
+
+
+def test_an_instance_sets_and_deletes_what_its_class_has() -> None:
+    """As in rom 1.x: the functions are given the class of the instance."""
+    MoreLimited().limit = 5  # type: ignore[misc]
+    assert (MoreLimited.limit, MoreLimited().limit, Limited.limit) == (5, 5, 3)
+    assert vars(MoreLimited)['_limit'] == 5
+    del MoreLimited().limit
+    assert (MoreLimited.limit, Limited.limit) == (None, 3)
+    assert vars(Limited)['limit'].__doc__ == 'How many.'
+
+
+def test_the_functions_may_be_arguments_and_classmethods() -> None:
+    class Owner:
+        value = 1
+        it = ClassProperty(
+            classmethod(lambda cls: cls.value),
+            classmethod(lambda cls, value: setattr(cls, 'value', value)),
+            classmethod(lambda cls: setattr(cls, 'value', None)),
+        )
+        twice = it.getter(lambda cls: cls.value * 2)
+
+    owner = Owner()
+    owner.it = 7
+    assert (Owner.it, Owner.twice) == (7, 14)
+    owner.twice = 4
+    assert Owner.it == 4
+    del owner.it
+    assert Owner.it is None
+
+
+def test_without_them_it_is_read_only() -> None:
+    with pytest.raises(AttributeError, match=r'cannot be set .* give it a setter'):
+        Base().double = 3  # type: ignore[misc]
+    with pytest.raises(AttributeError, match=r'cannot be deleted .* give it a deleter'):
+        del Base().double

@@ -7,7 +7,7 @@ import redis
 
 import rom
 from rom.exceptions import QueryError
-from rom.index import GeneralIndex, GeoIndex, Pattern, Prefix, Suffix
+from rom.index import GeneralIndex, Geofilter, GeoIndex, Pattern, Prefix, Suffix
 
 
 class GeneralPaper(rom.Model):
@@ -72,3 +72,22 @@ def test_what_is_no_filter(client: redis.Redis) -> None:
             GeneralIndex('GeneralPaper').count(client, [wrong])
     with pytest.raises(ValueError, match='x'):
         GeneralIndex('GeneralPaper').count(client, [('n', 'x', 1)])
+
+
+def test_places(client: redis.Redis) -> None:
+    """As 1.1.2: the ids of the places within a distance."""
+    rom.util.CONNECTION = client
+
+    class GeneralPlace(rom.Model):
+        n = rom.Integer(index=True)
+        geo_index = [rom.GeoIndex('at', lambda e: {'lon': e.n, 'lat': 60})]
+
+    for number in range(5):
+        GeneralPlace(n=number)
+    rom.session.commit()
+    index = GeneralIndex('GeneralPlace')
+    near = Geofilter('at', 2.1, 60, 70, 'km', None)
+    assert sorted(index.search(client, [near], None)) == [b'2', b'3', b'4']
+    assert index.search(client, [near, ('n', 3, None)], None) == [b'4']
+    assert index.count(client, [Geofilter('at', 2.1, 60, 70, 'km', 1)]) == 1
+    assert Geofilter._fields == ('name', 'lon', 'lat', 'radius', 'measure', 'count')

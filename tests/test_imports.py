@@ -35,7 +35,7 @@ LAYERS = [
     ('rom.ops',),
     ('rom.drivers',),
     ('rom.sessions',),
-    ('rom.locks', 'rom.maintenance', 'rom.scripting'),
+    ('rom.locks', 'rom.maintenance', 'rom.old_names', 'rom.scripting'),
     ('rom.lines', 'rom.surveying'),
     ('rom.util', 'rom.index', 'rom.aio'),
     ('rom',),

@@ -31,7 +31,16 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 OURS = {
     'AsyncSession', 'CorruptRowError', 'ExpireAt', 'InDoubtError', 'LineError', 'ServerError',
     'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning', 'connect',
+    '_disable_lua_writes', '_enable_lua_writes',
 }  # fmt: skip
+# What rom 1.x had in a package as well; it is there once it was asked for.
+OLD_NAMES = {
+    'rom.columns': """
+        _ERRORS COLUMN_TYPES ON_DELETE MODELS MODELS_REFERENCED SKIP_ON_DELETE ColumnError
+        InvalidColumnValue InvalidOperation MissingColumn ORMError RestrictError
+        """,
+    'rom.query': 'ALLOWED_DIST NOT_NULL NUMERIC_TYPES QueryError',
+}
 
 EXPORTS = {
     'rom.aio': """
@@ -61,6 +70,7 @@ def exported(module: types.ModuleType) -> set[str]:
         if not isinstance(value, types.ModuleType)
         and not name.startswith('__')
         and name not in ('Any', 'TYPE_CHECKING', 'annotations', 'cast', 'lazily')
+        and name not in OLD_NAMES.get(module.__name__, '').split()
     }
 
 

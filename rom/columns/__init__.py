@@ -1,5 +1,7 @@
 """The columns that a model is made of."""
 
+from typing import TYPE_CHECKING
+
 from rom.columns.base import Column
 from rom.columns.expiry import ExpireAt
 from rom.columns.foreign import ForeignModel
@@ -9,6 +11,27 @@ from rom.columns.scalars import Boolean, Decimal, Float, Integer, Json, PrimaryK
 from rom.columns.temporal import Date, DateTime, SaferDateTime, Time
 from rom.columns.text import String, Text
 from rom.columns.unsafe import UnsafeColumn
+from rom.lazily import lazily
+
+if not TYPE_CHECKING:
+    # Names that rom 1.x had here as well.
+    _ERRORS = (
+        'ColumnError',
+        'InvalidColumnValue',
+        'InvalidOperation',
+        'MissingColumn',
+        'ORMError',
+        'RestrictError',
+    )
+    __getattr__ = lazily(
+        __name__,
+        {
+            'COLUMN_TYPES': 'rom.columns.kinds',
+            'ON_DELETE': 'rom.columns.relations',
+            **dict.fromkeys(('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom.registry'),
+            **dict.fromkeys(_ERRORS, 'rom.exceptions'),
+        },
+    )
 
 __all__ = [
     'Boolean',

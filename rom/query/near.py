@@ -13,7 +13,7 @@ from rom.schema import Schema
 
 T = TypeVar('T')
 
-UNITS = ('m', 'km', 'mi', 'ft')
+UNITS = ALLOWED_DIST = ('m', 'km', 'mi', 'ft')  # the second is its name in rom 1.x
 
 
 def nearby(
