@@ -16,6 +16,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))
 
 import old_models
+from surface import surface
 
 import rom
 
@@ -102,9 +103,14 @@ def delete_all(model: str) -> int:
     return count
 
 
+COMMANDS = {
+    function.__name__: function
+    for function in (write, change, read, ask, unique, delete_all, surface)
+}
+
 if __name__ == '__main__':
     assert rom.VERSION == '1.1.2', rom.VERSION
     socket, what, result, *more = sys.argv[1:]
     rom.util.set_connection_settings(unix_socket_path=socket)
-    answer = globals()[what](**(json.loads(more[0]) if more else {}))
+    answer = COMMANDS[what](**(json.loads(more[0]) if more else {}))
     Path(result).write_bytes(pickle.dumps(answer))
