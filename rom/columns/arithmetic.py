@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from rom.encoding.plain import plain
 from rom.encoding.text import show
 from rom.exceptions import InvalidOperation
 
@@ -33,6 +34,9 @@ class Computable:
     """What can be calculated with: a column, and what came of doing so."""
 
     __slots__ = ()
+
+    #: With a scalar of numpy on the left, numpy leaves the operator to this class.
+    __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Arithmetic:
         return _made('+', self, other)
@@ -177,7 +181,8 @@ def _made(sign: str, left: Any, right: Any) -> Arithmetic:
         raise InvalidOperation(
             f'{shown(left)} {sign} {shown(right)}: None is no value to calculate with'
         )
-    return Arithmetic(sign, left, right)
+    # A scalar of numpy would have its own arithmetic, which overflows, take the place of Python's.
+    return Arithmetic(sign, plain(left), plain(right))
 
 
 def shown(part: Any) -> str:

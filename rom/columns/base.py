@@ -9,6 +9,7 @@ the Python values that were read or set. A value is decoded when it is first rea
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -199,6 +200,8 @@ class Column(Comparable, Computable, Generic[T]):
     def refuse(self, value: Any, why: str | None = None) -> NoReturn:
         """Raise the error for a value that the column does not take."""
         reason = why or f'takes {self.kind}, not {type(value).__name__}'
+        if isinstance(value, enum.Enum) and why is None:
+            reason += '; its .value may be one'
         raise InvalidColumnValue(f'{self.name or type(self).__name__}: {show(value)}: it {reason}')
 
     def sortable(self, number: float, value: Any) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rom.columns.temporal import DateTime
+from rom.encoding.plain import plain
 
 if TYPE_CHECKING:
     from rom.columns.holder import Holder
@@ -52,7 +53,8 @@ class ExpireAt(DateTime):
         if not isinstance(value, dt.timedelta):
             return super().check(value)
         try:
-            return dt.datetime.now(dt.UTC).replace(tzinfo=None) + value
+            moment: dt.datetime = plain(dt.datetime.now(dt.UTC).replace(tzinfo=None) + value)
+            return moment
         except OverflowError:
             self.refuse(value, 'is out of range: from now on, it ends beyond the years 1 to 9999')
 

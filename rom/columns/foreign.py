@@ -7,6 +7,7 @@ from typing import Any
 from rom.columns.base import Column
 from rom.columns.holder import Holder
 from rom.columns.relations import Reference
+from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double
 
 
@@ -45,8 +46,9 @@ class ForeignModel(Column[Any]):
             self._wrong(f'takes a class that has a class-level get(id), not {self.fmodel!r}')
 
     def check(self, value: Any) -> Any:
-        if isinstance(value, int) and not isinstance(value, bool):
-            found = self.fmodel.get(value)
+        id = plain(value)
+        if type(id) is int:
+            found = self.fmodel.get(id)
             return self.refuse(value, 'is the id of nothing') if found is None else found
         self.id_of(value)
         return value
@@ -57,8 +59,9 @@ class ForeignModel(Column[Any]):
         Raises:
             InvalidColumnValue: neither.
         """
-        id = value if isinstance(value, int) else getattr(value, 'id', None)
-        if not isinstance(id, int) or isinstance(id, bool):
+        given = plain(value)
+        id = plain(given if isinstance(given, int) else getattr(value, 'id', None))
+        if type(id) is not int:
             has = '' if id is None else f' whose id is {id!r}'
             self.refuse(value, f'takes {self.kind}, not {type(value).__name__}{has}')
         return id

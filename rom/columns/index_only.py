@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from rom.columns.base import Column
 from rom.columns.holder import Holder
 from rom.encoding.keygens import Keygen, Keys
+from rom.encoding.plain import plain
 from rom.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
@@ -94,7 +95,8 @@ class IndexOnly(Column[Any]):
     def check(self, value: Any) -> str | bytes:
         if not isinstance(value, (str, bytes)):
             self.refuse(value, f'indexes words, and {type(value).__name__} is none')
-        return value.lower() if self.traits.lowers else value
+        word: str | bytes = plain(value)
+        return word.lower() if self.traits.lowers else word
 
     def encode(self, value: str | bytes) -> bytes:
         return as_bytes(value)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom.columns.base import Column
 from rom.columns.holder import Holder
+from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double
 from rom.exceptions import ColumnError, InvalidOperation, ORMError
 from rom.registry import MODELS
@@ -158,8 +159,9 @@ class _Relation(Column[Any]):
         Raises:
             InvalidColumnValue: neither.
         """
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
+        given = plain(value)
+        if type(given) is int:
+            return given
         id: int | None = self.check(value)._need_id()
         assert id is not None
         return id

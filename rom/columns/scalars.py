@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 from rom.columns.base import Column
 from rom.encoding.keygens import Keys
+from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double
 from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue, InvalidOperation
@@ -38,9 +39,14 @@ class Integer(Column[int]):
     def check(self, value: Any) -> int:
         if type(value) is int:
             return value  # as most are
-        if isinstance(value, (str, bytes)) or (isinstance(value, float) and value.is_integer()):
+        given = plain(value)
+        if type(given) is int:
+            return given
+        if isinstance(given, float) and given.is_integer():
+            return int(given)
+        if isinstance(given, (str, bytes)):
             try:
-                return int(value) if isinstance(value, float) else _number(as_bytes(value))
+                return _number(as_bytes(given))
             except (ValueError, InvalidColumnValue):
                 self.refuse(value)
         return super().check(value)
@@ -55,7 +61,7 @@ class Integer(Column[int]):
         return nearest_double(value)
 
     def score(self, value: Any) -> float:
-        number = value if isinstance(value, float) else nearest_double(self.check(value))
+        number = float(value) if isinstance(value, float) else nearest_double(self.check(value))
         return self.sortable(number, value)
 
 
@@ -76,8 +82,11 @@ def _number(raw: bytes) -> int:
         return int(decimal.Decimal(raw.decode('ascii')))
 
 
+_READS_FLOAT = frozenset((float, int, str, bytes))
+
+
 class Float(Column[float]):
-    """A double. Ints are taken too, and kept so if a double can be as exact. No NaN in an index.
+    """A double. Ints and digits are taken too, and become floats. No NaN in an index.
 
     Example::
 
@@ -92,16 +101,16 @@ class Float(Column[float]):
     def check(self, value: Any) -> float:
         if type(value) is float and not math.isnan(value):
             return value  # as most are
+        given = plain(value)
         try:
-            given = float(value) if isinstance(value, (str, bytes)) else super().check(value)
-            double = float(given)
+            double = float(given if type(given) in _READS_FLOAT else super().check(value))
         except OverflowError:
             self.refuse(value, 'is too large for a float')
         except ValueError:
             self.refuse(value)
         if self.index:
             self.sortable(double, value)
-        return given if given == double else double
+        return double
 
     def encode(self, value: float) -> bytes:
         return repr(value).encode('ascii')
@@ -114,6 +123,9 @@ class Float(Column[float]):
 
     def score(self, value: Any) -> float:
         return self.sortable(float(self.check(value)), value)
+
+
+_READS_DECIMAL = frozenset((decimal.Decimal, int, str))
 
 
 class Decimal(Column[decimal.Decimal]):
@@ -132,8 +144,11 @@ class Decimal(Column[decimal.Decimal]):
     is_numeric = True
 
     def check(self, value: Any) -> decimal.Decimal:
+        given = plain(value)
         try:
-            number = decimal.Decimal(super().check(value))
+            number = decimal.Decimal(
+                given if type(given) in _READS_DECIMAL else super().check(value)
+            )
         except decimal.InvalidOperation:
             self.refuse(value)
         if self.index:
@@ -153,7 +168,7 @@ class Decimal(Column[decimal.Decimal]):
         return float(value)
 
     def score(self, value: Any) -> float:
-        number = value if isinstance(value, float) else _double(self.check(value))
+        number = float(value) if isinstance(value, float) else _double(self.check(value))
         return self.sortable(number, value)
 
 
@@ -174,7 +189,10 @@ class Boolean(Column[bool]):
     kind = 'anything'
 
     def check(self, value: Any) -> bool:
-        return bool(value)
+        try:
+            return bool(value)
+        except Exception as error:
+            self.refuse(value, f'is neither true nor false ({error})')
 
     def encode(self, value: bool) -> bytes:
         return b'1' if value else b''

@@ -7,8 +7,11 @@ import decimal
 from typing import Any, TypeVar
 
 from rom.columns.base import Column
+from rom.encoding.plain import plain
 
 T = TypeVar('T')
+
+_NUMBERS = frozenset((int, float))
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _MIDNIGHT = dt.time()
@@ -42,12 +45,16 @@ class _Seconds(Column[T]):
     is_numeric = True
 
     def check(self, value: Any) -> T:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            given = plain(value)
+        except (TypeError, ValueError) as error:
+            self.refuse(value, f'stands for no date or time ({error})')
+        if type(given) in _NUMBERS:
             try:
-                return self.decode(repr(float(value)).encode('ascii'))
+                return self.decode(repr(float(given)).encode('ascii'))
             except (ValueError, OverflowError):
                 self.refuse(value, 'is out of range')
-        return super().check(value)
+        return super().check(given)
 
     def span(self, value: T) -> dt.timedelta:
         """How long after the start a value is."""
@@ -64,9 +71,10 @@ class _Seconds(Column[T]):
         return self.seconds(value)
 
     def score(self, value: Any) -> float:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        return self.seconds(self.check(value))
+        given = plain(value)
+        if type(given) in _NUMBERS:
+            return float(given)
+        return self.seconds(self.check(given))
 
 
 def _in_utc(column: Column[Any], moment: dt.datetime) -> dt.datetime:
@@ -93,6 +101,8 @@ class DateTime(_Seconds[dt.datetime]):
     kind = 'a datetime'
 
     def check(self, value: Any) -> dt.datetime:
+        if type(value) is dt.datetime and value.tzinfo is None:
+            return value  # as most are
         return _in_utc(self, super().check(value))
 
     def span(self, value: dt.datetime) -> dt.timedelta:

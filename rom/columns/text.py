@@ -6,6 +6,7 @@ from typing import Any
 
 from rom.columns.base import Column
 from rom.encoding.keygens import IDENTITY, IDENTITY_STRING
+from rom.encoding.plain import plain
 from rom.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue
 
@@ -27,12 +28,13 @@ class Text(Column[str]):
     def check(self, value: Any) -> str:
         if type(value) is str and value.isascii():
             return value  # as most are
-        if isinstance(value, bytes):
+        given = plain(value)
+        if isinstance(given, bytes):
             try:
-                return value.decode('utf-8')
+                return given.decode('utf-8')
             except UnicodeDecodeError:
                 self.refuse(value)
-        text = super().check(value)
+        text: str = given if isinstance(given, str) else super().check(value)
         try:
             as_bytes(text)
         except InvalidColumnValue as error:
@@ -64,7 +66,9 @@ class String(Column[bytes]):
     can_be_unique = True
 
     def check(self, value: Any) -> bytes:
-        string: bytes | str = super().check(value)
+        if type(value) is bytes:
+            return value  # as most are
+        string: bytes | str = plain(super().check(value))
         return string.encode('latin-1') if isinstance(string, str) else string
 
     def encode(self, value: bytes) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from rom.columns import Column, String
 from rom.encoding.keygens import TRAITS
+from rom.encoding.plain import plain
 from rom.entries import Word
 from rom.exceptions import QueryError
 from rom.schema import Schema
@@ -74,7 +75,7 @@ def asked_word(clause: Clause, value: Any) -> Word:
     if not isinstance(value, (str, bytes)):
         clause.wrong(f'this index holds words, and {type(value).__name__} is none', value)
     try:
-        return as_kept(clause.column, value)
+        return as_kept(clause.column, plain(value))
     except (UnicodeEncodeError, UnicodeDecodeError) as error:
         clause.wrong(f'no value of this column could be that: {error}', value)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from rom.columns import Boolean, Integer, PrimaryKey
 from rom.encoding.keygens import TRAITS
+from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double, write_score
 from rom.encoding.text import as_bytes
 from rom.entries import Word
@@ -50,8 +51,8 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
     way = _numbers if clause.part else _way_of(clause)
     try:
         if isinstance(value, (list, set, frozenset)):
-            return AnyOf(tuple(way(clause, item) for item in value))
-        return way(clause, value)
+            return AnyOf(tuple(way(clause, plain(item)) for item in value))
+        return way(clause, plain(value))
     except _NO_VALUE as error:
         clause.wrong(str(error), value)
 
@@ -126,7 +127,7 @@ def _numbers(clause: Clause, value: Any) -> Node:
     if not isinstance(value, tuple):
         if value is None:
             clause.wrong('None is no value; (None, None) finds all that have one', None)
-        score, exact = _number(clause, value)
+        score, exact = _number(clause, _as_set(clause, value))
         said = Said(clause.name, '=', _as_said(clause, value))
         return _range(clause, (score, score), (exact, exact), said)
     if len(value) != 2:
@@ -140,6 +141,18 @@ def _numbers(clause: Clause, value: Any) -> Node:
     (highest, last) = (_EVERYTHING[1], None) if high is None else _number(clause, high)
     said = Said(clause.name, 'between', _as_said(clause, value))
     return _range(clause, (lowest, highest), (first, last), said)
+
+
+def _as_set(clause: Clause, value: Any) -> Any:
+    """Return a value as the column keeps it: what was set, and rounded then, is found by itself."""
+    column = clause.column
+    is_own = not clause.part and column.is_numeric and not column.keygen and not column.keygen2
+    if not is_own or _has_ids(column):
+        return value
+    try:
+        return column.check(value)
+    except InvalidColumnValue:
+        return value  # a number of no value, as the half of an Integer, is just not found
 
 
 def _as_said(clause: Clause, value: Any) -> Any:
@@ -183,6 +196,7 @@ def _range(
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
     """A bound as a score; and its digits, where the score says less than they do."""
     column: Any = clause.column
+    value = plain(value)
     own = not clause.part and column.is_numeric
     if own and _has_ids(column):
         value = column.id_of(value)

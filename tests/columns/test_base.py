@@ -98,9 +98,13 @@ class Thing:
 
 @pytest.mark.parametrize('case', CASES, ids=name)
 def test_values_are_stored_as_by_rom_1(case: dict[str, Any]) -> None:
+    """But for an int in a Float, which is the float that 1.x reads there."""
     column = KINDS[case['column']]()
     stored = column.encode(column.check(made(case['value'])))
-    assert stored == case['stored'].encode('latin-1')
+    expected = case['stored'].encode('latin-1')
+    if (case['column'], [*case['value']]) == ('Float', ['int']):
+        expected += b'.0'
+    assert stored == expected
 
 
 @pytest.mark.parametrize('case', CASES, ids=name)

@@ -118,10 +118,10 @@ def test_floats_round_trip_bit_for_bit(value: float) -> None:
 
 @pytest.mark.parametrize(
     ('given', 'value'),
-    [(3, 3), ('1.5', 1.5), (b'1.5', 1.5), ('inf', math.inf), (2**53 + 1, 2.0**53), (-0, 0)],
+    [(3, 3.0), ('1.5', 1.5), (b'1.5', 1.5), ('inf', math.inf), (2**53 + 1, 2.0**53), (-0, 0.0)],
 )
 def test_what_a_float_takes(given: Any, value: float) -> None:
-    """An int is stored as rom 1.x stores it, without a point, if a double can hold it."""
+    """Whatever was given, it is a float: equal values are stored alike."""
     checked = Float().check(given)
     assert type(checked) is type(value)
     assert checked == value

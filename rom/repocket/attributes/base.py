@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
 from rom.columns import Column, String
 from rom.encoding.keygens import IDENTITY_STRING
+from rom.encoding.plain import plain
 from rom.encoding.text import as_text, show
 from rom.exceptions import InvalidColumnValue
 from rom.repocket import stored
@@ -145,7 +146,7 @@ class Attribute:
         if value is None or (self.has_null_words and _is_null_word(value)):
             return None
         try:
-            return self._cast(value)
+            return self._cast(plain(value))
         except InvalidColumnValue:
             raise
         except Exception:

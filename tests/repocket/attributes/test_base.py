@@ -13,6 +13,7 @@ from rom.repocket import ActiveRecord, attributes
 from rom.repocket.attributes.base import Attribute
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 from rom.repocket.keys import Reference
+from tests.support.guises import PAIRS, named
 
 ID = uuid.UUID('5f3c6f38-9d4b-11ee-b962-0242ac120002')
 
@@ -238,3 +239,17 @@ def test_equal_values_have_one_identity(attribute: Attribute, one: Any, other: A
 def test_different_values_have_different_identities() -> None:
     numbers = [decimal.Decimal(text) for text in ('1', '-1', '10', '1.1', '0', '0.1', '1E-5')]
     assert len({attributes.Decimal().identity(number) for number in numbers}) == len(numbers)
+
+
+@pytest.mark.parametrize(('guise', 'value'), PAIRS, ids=named)
+def test_a_guise_becomes_the_plain_value(guise: Any, value: Any) -> None:
+    """Of enums, numpy and pendulum: what is kept, and what is written."""
+    kinds = {
+        str: attributes.Unicode, bytes: attributes.Bytes, int: attributes.Integer,
+        float: attributes.Float, decimal.Decimal: attributes.Decimal, dt.datetime: attributes.DateTime,
+    }  # fmt: skip
+    if type(value) not in kinds:
+        pytest.skip('repocket has no attribute for it')
+    attribute = kinds[type(value)]()
+    assert type(attribute.cast(guise)) is type(value)
+    assert attribute.to_json(guise) == attribute.to_json(value)

@@ -1,0 +1,85 @@
+"""Plain values: the object of Python's own type that a value stands for.
+
+Programs set members of enums, scalars of numpy, dates of pendulum or pandas. All of these compare
+equal to a plain value, and most are instances of its type; but their `repr`, `str` and arithmetic
+are their own. What is stored, indexed and compared is made of these, so a column that kept such an
+object would store ``Status.DONE`` or ``np.float64(1.5)``. A column keeps the plain value instead.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+import numbers
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Return the value of exactly one of Python's own types that this one stands for.
+
+    Other objects, such as entities, are returned as they are.
+
+    Raises:
+        ValueError, TypeError: a date that stands for no date, such as pandas.NaT.
+
+    >>> import enum
+    >>> class Status(str, enum.Enum):
+    ...     DONE = 'done'
+    >>> plain(Status.DONE), type(plain(Status.DONE))
+    ('done', <class 'str'>)
+    """
+    kind: Any = type(value)
+    return value if kind in _PLAIN else _maker_of(kind)(value)
+
+
+def _datetime(moment: Any) -> dt.datetime:
+    day = (moment.year, moment.month, moment.day)
+    time = (moment.hour, moment.minute, moment.second, moment.microsecond)
+    return dt.datetime(*day, *time, moment.tzinfo, fold=moment.fold)
+
+
+def _date(day: Any) -> dt.date:
+    return dt.date(day.year, day.month, day.day)
+
+
+def _time(time: Any) -> dt.time:
+    parts = (time.hour, time.minute, time.second, time.microsecond)
+    return dt.time(*parts, time.tzinfo, fold=time.fold)
+
+
+def _bytes(value: Any) -> bytes:
+    return memoryview(value).tobytes()  # bytes() would ask a method of the subclass
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+# The methods are those of the base: an enum has a __str__ of its own. A datetime is a date, too.
+_MAKERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (bytes, _bytes),
+    (int, int.__int__),
+    (float, float.__float__),
+    (decimal.Decimal, decimal.Decimal),
+    (dt.datetime, _datetime),
+    (dt.date, _date),
+    (dt.time, _time),
+)
+_PLAIN = frozenset((bool, *(kind for kind, _ in _MAKERS)))
+
+
+@lru_cache(maxsize=256)
+def _maker_of(kind: Any) -> Callable[[Any], Any]:
+    for base, make in _MAKERS:
+        if issubclass(kind, base):
+            return make
+    # Scalars of numpy that are no subclasses. A Fraction has digits that a float does not have.
+    if issubclass(kind, numbers.Integral):
+        return operator.index
+    if issubclass(kind, numbers.Real) and not issubclass(kind, numbers.Rational):
+        return float
+    return _same
