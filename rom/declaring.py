@@ -26,6 +26,7 @@ class ModelMeta(type):
             MODELS[name] = model
             return model
         model = super().__new__(meta, name, bases, body, **options)
+        _check_objects(model)
         columns = _columns(model)
         schema = build(
             name,
@@ -62,6 +63,21 @@ def _columns(model: type) -> dict[str, Column[Any]]:
                 columns.pop(attribute, None)
     _check_free(model, columns)
     return _with_primary(model, columns)
+
+
+def _check_objects(model: type) -> None:
+    """A column object knows the one name that it was declared by.
+
+    Under another name, in the same model or another, it would go on reading and writing the first.
+    """
+    for base in model.__mro__:
+        for attribute, value in vars(base).items():
+            if isinstance(value, (Column, OneToMany, UnsafeColumn)) and value.name != attribute:
+                raise ColumnError(
+                    f'{model.__name__}.{attribute}: this column object is called {value.name!r} '
+                    f'already, and has one name: declare another, as {attribute} = '
+                    f'{type(value).__name__}(...)'
+                )
 
 
 def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) -> None:

@@ -69,7 +69,7 @@ class Model(Entity, metaclass=ModelMeta):
     if TYPE_CHECKING:
         id = PrimaryKey()
 
-    def __init__(self, *, _extra_ok: bool = False, **columns: Any) -> None:
+    def __init__(self, /, *, _extra_ok: bool = False, **columns: Any) -> None:
         if type(self) is Model:
             raise InvalidOperation('Model has no columns: make a subclass that declares some')
         if not self._is_checked:
@@ -145,7 +145,7 @@ class Model(Entity, metaclass=ModelMeta):
         return current.session().get(cls, ids)
 
     @classmethod
-    def get_by(cls, **value: Any) -> Any:
+    def get_by(cls, /, **value: Any) -> Any:
         """Entities by the value of one indexed column.
 
         A unique column gives the entity or None, and a list for a list of values. Any other gives a
@@ -167,7 +167,7 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def get_or_create(
-        cls, /, defaults: Mapping[str, Any] | None = None, **unique: Any
+        cls, defaults: Mapping[str, Any] | None = None, /, **unique: Any
     ) -> tuple[Self, bool]:
         """The entity with a unique value; it is made and saved where there is none.
 
@@ -175,7 +175,8 @@ class Model(Entity, metaclass=ModelMeta):
         else of the session is saved.
 
         Args:
-            defaults: the other columns of a new entity.
+            defaults: the other columns of a new entity. It may be passed by name, too, unless a
+                unique column is called so.
             **unique: one unique column and its value, or all columns of one group of
                 ``unique_together``.
 
@@ -195,7 +196,11 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def upsert(
-        cls, /, values: Mapping[str, Any], create: Mapping[str, Any] | None = None, **unique: Any
+        cls,
+        values: Mapping[str, Any] | None = None,
+        create: Mapping[str, Any] | None = None,
+        /,
+        **unique: Any,
     ) -> tuple[Self, bool]:
         """Give the entity with a unique value new ones; it is made and saved where there is none.
 
@@ -204,7 +209,8 @@ class Model(Entity, metaclass=ModelMeta):
         begins with the column's default; or `create` says what the column is.
 
         Args:
-            values: new values by column.
+            values: new values by column. It and `create` may be passed by name, too, unless a
+                unique column is called so.
             create: the columns of a new entity that are to be other than `values` says, or that an
                 existing one keeps as they are.
             **unique: one unique column and its value, or all columns of one group of
@@ -427,7 +433,7 @@ class Model(Entity, metaclass=ModelMeta):
         }
         return type(self)(**values)
 
-    def update(self, *args: Mapping[str, Any], **kwargs: Any) -> Self:
+    def update(self, /, *args: Mapping[str, Any], **kwargs: Any) -> Self:
         """Set several columns; returns the entity.
 
         Raises:

@@ -252,7 +252,7 @@ class OneToMany:
         self.column = column
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.name = self.name or name  # the metaclass refuses a second one
 
     def get_related_model(self) -> Any:
         """The model that is listed.

@@ -38,7 +38,7 @@ class UnsafeColumn:
     name = ''
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.name = self.name or name  # the metaclass refuses a second one
 
     @overload
     def __get__(self, entity: None, owner: type) -> Self: ...

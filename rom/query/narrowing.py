@@ -67,7 +67,7 @@ class Narrowing(Generic[R_co]):
             warn_of_expired(self.schema, nodes)
         return type(self)(self.model, self.asked.also(nodes))
 
-    def filter(self, *expressions: Never, **clauses: Any) -> Self:
+    def filter(self, /, *expressions: Never, **clauses: Any) -> Self:
         """Those whose columns have these values, all of them.
 
         A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that
@@ -121,7 +121,7 @@ class Narrowing(Generic[R_co]):
         """
         return self._also([planned(self.schema, expression) for expression in expressions])
 
-    def startswith(self, **clauses: str | bytes) -> Self:
+    def startswith(self, /, **clauses: str | bytes) -> Self:
         """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
 
         Args:
@@ -136,7 +136,7 @@ class Narrowing(Generic[R_co]):
         """
         return self._where(starting, clauses)
 
-    def endswith(self, **clauses: str | bytes) -> Self:
+    def endswith(self, /, **clauses: str | bytes) -> Self:
         """Those whose columns end like this: a word of it, or the whole, as the keygen says.
 
         Args:
@@ -151,7 +151,7 @@ class Narrowing(Generic[R_co]):
         """
         return self._where(ending, clauses)
 
-    def does_not_startwith(self, **clauses: Any) -> Self:
+    def does_not_startwith(self, /, **clauses: Any) -> Self:
         """Those that have a value in the index which begins with none of these.
 
         An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
@@ -170,7 +170,7 @@ class Narrowing(Generic[R_co]):
         """
         return self._where(not_starting, clauses)
 
-    def does_not_endwith(self, **clauses: Any) -> Self:
+    def does_not_endwith(self, /, **clauses: Any) -> Self:
         """Those that have a value in the index which ends with none of these.
 
         An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
@@ -189,7 +189,7 @@ class Narrowing(Generic[R_co]):
         """
         return self._where(not_ending, clauses)
 
-    def like(self, **clauses: str | bytes) -> Self:
+    def like(self, /, **clauses: str | bytes) -> Self:
         """Those whose columns match a pattern, from the start; their ends may be left over.
 
         In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for

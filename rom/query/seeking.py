@@ -48,6 +48,23 @@ def sought(schema: Schema, where: str, values: Mapping[str, Any]) -> tuple[Uniqu
     return found, sought
 
 
+def argument(
+    schema: Schema, name: str, given: Mapping[str, Any] | None, unique: dict[str, Any]
+) -> Mapping[str, Any] | None:
+    """Return an argument that may have been passed by name, and is none of the columns then.
+
+    Args:
+        schema: the model's.
+        name: the argument's; a unique column may have it, which comes first.
+        given: what was passed by position.
+        unique: what was passed by name; the argument is removed from it.
+    """
+    if given is not None or any(name in constraint.columns for constraint in schema.uniques):
+        return given
+    found: Mapping[str, Any] | None = unique.pop(name, None)
+    return found
+
+
 def check_others(
     schema: Schema, where: str, kind: str, values: Mapping[str, Any], unique: Unique
 ) -> None:

@@ -42,7 +42,7 @@ class Objects(Generic[R]):
     def _layout(self) -> Layout:
         return self.model._layout
 
-    def create(self, **values: Any) -> R:
+    def create(self, /, **values: Any) -> R:
         """Make a record and save it.
 
         Raises:
@@ -87,7 +87,7 @@ class Objects(Generic[R]):
         records = self._records(found.rows)
         return records[0] if records else None
 
-    def get_by(self, **value: Any) -> Any:
+    def get_by(self, /, **value: Any) -> Any:
         """Records by one attribute that has an index. One trip.
 
         Returns:
@@ -136,7 +136,7 @@ class Objects(Generic[R]):
         errors = [loading.unreadable(layout, id) for id in found.broken]
         return self._results(found.rows, errors)
 
-    def filter(self, **criteria: Any) -> ResultSet[R]:
+    def filter(self, /, **criteria: Any) -> ResultSet[R]:
         """The records that meet all criteria, in no order.
 
         ``name='Ann'`` means equal; ``age__gte=18`` compares, as do ``gt``, ``lt`` and ``lte``. None

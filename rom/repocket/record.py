@@ -48,7 +48,7 @@ class ActiveRecord(State, metaclass=ModelType):
     if TYPE_CHECKING:
         objects: ClassVar[Objects[Self]]
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         if type(self) is ActiveRecord:
             raise InvalidOperation('ActiveRecord is what models are made of: make a subclass')
         self._begin({}, is_saved=False)
@@ -77,7 +77,7 @@ class ActiveRecord(State, metaclass=ModelType):
         return records
 
     @classmethod
-    def create(cls, **values: Any) -> Self:
+    def create(cls, /, **values: Any) -> Self:
         """Make a record and save it: see :meth:`rom.repocket.objects.Objects.create`.
 
         Example::

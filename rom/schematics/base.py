@@ -203,7 +203,7 @@ class BaseRedisMixin:
     # All objects.
 
     @classmethod
-    def match(cls, **clauses: Any) -> Self:
+    def match(cls, /, **clauses: Any) -> Self:
         """The one object for which this holds. The primary key is used where the arguments say it.
 
         Raises:
@@ -245,7 +245,7 @@ class BaseRedisMixin:
         return cls._only([] if found is None else [found], {'pk': pk})
 
     @classmethod
-    def match_for_values(cls, **clauses: Any) -> Self:
+    def match_for_values(cls, /, **clauses: Any) -> Self:
         """The one object for which this holds.
 
         Raises:
@@ -274,7 +274,7 @@ class BaseRedisMixin:
         return cls._search(home, ())
 
     @classmethod
-    def filter(cls, **clauses: Any) -> list[Self]:
+    def filter(cls, /, **clauses: Any) -> list[Self]:
         """The objects for which all of this holds.
 
         A field's name stands for equality; behind it may be one of ``__gt __gte __lt __lte __eq
@@ -310,7 +310,7 @@ class BaseRedisMixin:
         return cls._run(remove_all(cls.__layer__, home))
 
     @classmethod
-    def delete_filter(cls, **clauses: Any) -> int:
+    def delete_filter(cls, /, **clauses: Any) -> int:
         """Remove the objects for which all of this holds; returns how many there were.
 
         Raises:

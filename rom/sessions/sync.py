@@ -269,7 +269,7 @@ class Session(UnitOfWork):
         return self._run(self._update_all(query, _blocksize, values))
 
     def get_or_create(
-        self, model: type[M], /, defaults: Mapping[str, Any] | None = None, **unique: Any
+        self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
     ) -> tuple[M, bool]:
         """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
 
@@ -283,9 +283,9 @@ class Session(UnitOfWork):
     def upsert(
         self,
         model: type[M],
-        /,
-        values: Mapping[str, Any],
+        values: Mapping[str, Any] | None = None,
         create: Mapping[str, Any] | None = None,
+        /,
         **unique: Any,
     ) -> tuple[M, bool]:
         """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.

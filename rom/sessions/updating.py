@@ -58,11 +58,12 @@ class Updating(Transferring):
         return total
 
     def _get_or_create(
-        self, model: type[M], defaults: Mapping[str, Any] | None, values: Mapping[str, Any]
+        self, model: type[M], defaults: Mapping[str, Any] | None, values: dict[str, Any]
     ) -> Work[tuple[M, bool]]:
-        from rom.query.seeking import check_others, sought
+        from rom.query.seeking import argument, check_others, sought
 
         schema, where = model._schema, f'{model.__name__}.get_or_create()'
+        defaults = argument(schema, 'defaults', defaults, values)
         unique, value = sought(schema, where, values)
         check_others(schema, where, 'defaults', defaults or {}, unique)
         made = {**(defaults or {}), **values}
@@ -77,15 +78,17 @@ class Updating(Transferring):
     def _upsert(
         self,
         model: type[M],
-        values: Mapping[str, Any],
+        values: Mapping[str, Any] | None,
         create: Mapping[str, Any] | None,
-        by: Mapping[str, Any],
+        by: dict[str, Any],
     ) -> Work[tuple[M, bool]]:
         from rom.ops import updating
         from rom.query.assigning import assigned
-        from rom.query.seeking import check_others, sought
+        from rom.query.seeking import argument, check_others, sought
 
         schema, where = model._schema, f'{model.__name__}.upsert()'
+        values = argument(schema, 'values', values, by) or {}
+        create = argument(schema, 'create', create, by)
         unique, value = sought(schema, where, by)
         assignments = assigned(schema, where, values)
         check_others(schema, where, 'values', values, unique)

@@ -246,7 +246,8 @@ def test_a_guise_becomes_the_plain_value(guise: Any, value: Any) -> None:
     """Of enums, numpy and pendulum: what is kept, and what is written."""
     kinds = {
         str: attributes.Unicode, bytes: attributes.Bytes, int: attributes.Integer,
-        float: attributes.Float, decimal.Decimal: attributes.Decimal, dt.datetime: attributes.DateTime,
+        float: attributes.Float, decimal.Decimal: attributes.Decimal,
+        dt.datetime: attributes.DateTime,
     }  # fmt: skip
     if type(value) not in kinds:
         pytest.skip('repocket has no attribute for it')
