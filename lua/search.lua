@@ -62,6 +62,7 @@ end
 
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
+    model.absent = request.absent or {}
     model.unexpired = request.expiry and open_unexpired(model, request.expiry) or false
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}

@@ -16,7 +16,7 @@ from rom.encoding.legacy import list_entries, listed_entries
 from rom.entries import ColumnIndex, NotingMapping
 from rom.exceptions import InvalidColumnValue
 from rom.members import Entries, Entry, differences
-from rom.rowvalues import RowValues
+from rom.rowvalues import BareValues, RowValues
 from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 
@@ -31,10 +31,26 @@ def plan(change: Change) -> Write:
         return _plan_with_list(change)
     if change.kind == 'insert':
         return _plan_insert(change)
-    if change.kind == 'update' and not (change.full or change.forced or change.stale):
+    is_usual = not (change.full or change.forced or change.stale)
+    if is_usual and change.kind == 'update' and not _lacks_default(change):
         return _plan_update(change)
     old, new, read = _entry_changes(change, change.schema.every_index)
     return _write(change, old, new, read, {})
+
+
+def _lacks_default(change: Change) -> bool:
+    """The row lacks a column whose default indexes may have, or may not have yet.
+
+    They have it from the first reindex after the default was declared. So what goes is what the
+    row implies with it and without it, and what comes is written whether it is there or not.
+    """
+    defaults = change.schema.indexed_defaults
+    return bool(defaults) and not change.stored.keys() >= defaults.keys()
+
+
+def _has_none(values: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """One of these columns has no value. Most rows have all values, which is found out sooner."""
+    return None in values.values() and any(values.get(name) is None for name in names)
 
 
 def _plan_insert(change: Change) -> Write:
@@ -42,7 +58,8 @@ def _plan_insert(change: Change) -> Write:
     schema, after, row = change.schema, change.values, _new_row(change)
     if schema.reads_id and change.id is not None:
         after = {**after, schema.primary: change.id}
-    if schema.references or len(after) < len(schema.settable) + schema.reads_id:
+    is_whole = len(after) >= len(schema.settable) + schema.reads_id
+    if schema.references or not is_whole or _has_none(after, schema.indexed_defaults):
         after = RowValues(schema, row, after, change.forced)
     # What is stale goes unless the row implies it, so its entries must be told apart.
     alone = schema.every_index if change.stale else schema.dependent_indexes
@@ -114,8 +131,10 @@ def _only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _indexed_after(change: Change, concern: _Concern) -> Mapping[str, Any]:
-    if concern.are_plain and change.values.keys() >= concern.sources:
-        return change.values
+    values = change.values
+    is_known = concern.are_plain and values.keys() >= concern.sources
+    if is_known and not _has_none(values, concern.defaulted):
+        return values
     return _only(concern.sources, _values_after(change))
 
 
@@ -126,6 +145,7 @@ class _Concern(NamedTuple):
         indexes: those of single columns, of which one is written.
         sources: the columns whose values they index.
         are_plain: none of these is a relation, whose entries depend on the id alone.
+        defaulted: those of them that have a default when they have no value.
         has_uniques: a unique value may depend on what is written.
         compared: the fields to compare: those written, then those that entries rest on, then
             rom 1.x's list of entries, even where there was none.
@@ -134,6 +154,7 @@ class _Concern(NamedTuple):
     indexes: tuple[ColumnIndex, ...]
     sources: frozenset[str]
     are_plain: bool
+    defaulted: tuple[str, ...]
     has_uniques: bool
     compared: tuple[str, ...]
 
@@ -147,7 +168,8 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
     compared = (*written, *sorted(rest - names - {schema.primary}))
     sources = frozenset(index.source for index in indexes)
     are_plain = sources.isdisjoint(schema.references)
-    return _Concern(indexes, sources, are_plain, has_uniques, compared)
+    defaulted = tuple(sources & schema.indexed_defaults.keys())
+    return _Concern(indexes, sources, are_plain, defaulted, has_uniques, compared)
 
 
 def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:
@@ -165,7 +187,9 @@ def _plan_with_list(change: Change) -> Write:
     before, after = _values_before(change), _values_after(change)
     old: Entries = {}
     if change.kind != 'insert':
+        bare: Mapping[str, Any] = _bare_values(change) if _lacks_default(change) else before
         for index in schema.every_index:
+            old.update(_old_entries(index, bare))
             old.update(_old_entries(index, before))
         # 1.x itself forgot places, and its list of them: whatever there is, is old.
         for place in schema.places.values():
@@ -194,7 +218,7 @@ def _write(
         becomes = {**present(becomes)}
         becomes.pop(schema.primary, None)
     gone, come = differences({**change.stale, **old}, new)
-    if change.full or change.forced:
+    if change.full or change.forced or _lacks_default(change):
         come = new
     return Write(change, _expected(change, becomes, read), becomes, gone, come, released, claimed)
 
@@ -224,6 +248,7 @@ def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, E
     if not indexes:
         return old, new, read
     before, after = _values_before(change), _values_after(change)
+    bare = _bare_values(change) if _lacks_default(change) else None
     is_part = change.kind == 'update' and not change.full
     for index in indexes:
         if is_part and not _is_concerned(change, index, read):
@@ -231,10 +256,14 @@ def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, E
         # What any other index looks at is its own column alone.
         noting = [NotingMapping(before), NotingMapping(after)] if index.depends_on_others else []
         seen_before, seen_after = noting or (before, after)
+        if bare is not None:
+            old.update(_old_entries(index, bare))
         old.update(_old_entries(index, seen_before))
         if change.kind != 'delete':
             new.update(index.entries(seen_after))
         read = read.union(index.own, *(seen.read for seen in noting))
+    if bare is not None:
+        read |= bare.read
     # A keygen may ask for what is no column; a field of that name is nobody's business here.
     return old, new, read & change.schema.in_rows
 
@@ -284,6 +313,13 @@ def _values_before(change: Change) -> Mapping[str, Any]:
     return RowValues(change.schema, change.stored, _id_of(change), lenient)
 
 
+def _bare_values(change: Change) -> NotingMapping:
+    """The values of the row without defaults: as a program saw them that knew of none."""
+    lenient = change.forced or change.kind == 'delete'
+    known = _id_of(change)
+    return NotingMapping(BareValues(change.schema, change.stored, known, lenient))
+
+
 def _values_after(change: Change) -> Mapping[str, Any]:
     known = {**change.values, **_id_of(change)}
     return RowValues(change.schema, change.stored, known, change.forced, change.wanted)
@@ -302,6 +338,7 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
         if change.kind != 'update' or change.full or _is_written(change, unique, read)
     ]
     outcome = change.outcome if concerned and change.kind != 'delete' else {}
+    is_anew = change.full or change.forced or _lacks_default(change)
     for unique in concerned:
         if unique.made_by is None:
             read.update(unique.columns)
@@ -310,7 +347,7 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
             before, after = _made_values(change, unique.made_by, read)
         if before is not None and before != after:
             released.append((unique.key, before))
-        if after is not None and (before != after or change.full or change.forced):
+        if after is not None and (before != after or is_anew):
             claimed.append((unique.key, after))
     released += [value for value in change.freed if value not in claimed and value not in released]
     return tuple(released), tuple(claimed)

@@ -6,12 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rom.changes import NOTHING, Raw
+from rom.columns import Column
 from rom.exceptions import CorruptRowError
 from rom.schema import Schema
 
 
 class RowValues(Mapping[str, Any]):
-    """A row's Python values: those already at hand, the others decoded when they are asked for."""
+    """A row's Python values: those already at hand, the others decoded when they are asked for.
+
+    A column that the row lacks has its default, where that is always the same.
+    """
 
     __slots__ = ('_known', '_lenient', '_raw', '_schema', '_written')
 
@@ -32,17 +36,21 @@ class RowValues(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         # A relation is its id, old or new, loaded or gone: all that entries may depend on.
         if name in self._known and name not in self._schema.references:
-            return self._known[name]
+            value = self._known[name]
+            return self._absent(name) if value is None else value
         column = self._schema.columns[name]
         raw = self._written[name] if name in self._written else self._raw.get(name)
         if raw is None:
-            return None
+            return self._absent(name)
         try:
             return column.read_stored(raw, self)
         except CorruptRowError:
             if self._lenient:
                 return None
             raise
+
+    def _absent(self, name: str) -> Any:
+        return self._schema.indexed_defaults.get(name)
 
     @property
     def _key(self) -> str:
@@ -56,3 +64,19 @@ class RowValues(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._schema.columns)
+
+
+class BareValues(RowValues):
+    """The same without defaults: the row as a program sees it that declares none."""
+
+    __slots__ = ()
+
+    def _absent(self, name: str) -> None:
+        return None
+
+
+def read_absent(column: Column[Any]) -> Any:
+    """Return what is read of a row that lacks a column: its default; of a relation, the id."""
+    value = column.absent()
+    is_reference = value is not None and (column.is_relation or column.is_foreign)
+    return column.id_of(value) if is_reference else value  # type: ignore[attr-defined]

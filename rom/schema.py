@@ -170,6 +170,31 @@ class Schema:
         )
 
     @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """The values of rows that lack a column, where they are always the same."""
+        found = {
+            n: column.lasting_default for n, column in self.columns.items() if column.is_stored
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def indexed_defaults(self) -> Mapping[str, Any]:
+        """Those of them that entries depend on, or may depend on."""
+        makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
+        if self.places or any(index.may_read_any for index in makers):
+            return self.defaults
+        sources = {index.source for index in makers}
+        return {name: value for name, value in self.defaults.items() if name in sources}
+
+    @cached_property
+    def absent_fields(self) -> Mapping[bytes, bytes]:
+        """The same as rows would store them, by field."""
+        return {
+            as_bytes(name): self.columns[name].encode(value)
+            for name, value in self.indexed_defaults.items()
+        }
+
+    @cached_property
     def expiry(self) -> str | None:
         """The column that says when an entity expires, if there is one."""
         return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)

@@ -158,6 +158,17 @@ local function split_by_value(ids, value_of)
     return {ids = having, by = by}, without
 end
 
+-- What an order of strings sorts a row by; false where it comes last. A row that lacks the column has
+-- the default from when the index has it: before a reindex, walks along the index do not meet it.
+local function text_in_order(model, order, id)
+    local value, absent = value_in_row(model, id, order.field), order.absent
+    if absent and value == model.absent[order.field]
+        and not ask('ZSCORE', order.key, absent .. '\0' .. id) then
+        return false
+    end
+    return value ~= nil and value ~= '' and value
+end
+
 -- Ids by an order: entries, not sorted yet, and the ids that have no value for it.
 local ENTRIES_OF = {}
 
@@ -170,8 +181,7 @@ end
 
 function ENTRIES_OF.text(search, order, ids)
     return split_by_value(ids, function(_, id)
-        local value = value_in_row(search.model, id, order.field)
-        return value ~= '' and value
+        return text_in_order(search.model, order, id)
     end)
 end
 

@@ -21,10 +21,13 @@ local function those(ids, passes)
     return kept
 end
 
--- The value of a column in a row; nil where there is none. A key that holds no row has no values:
--- whoever reads it is told.
+-- The value of a column in a row, or its default; nil where there is none. A key that holds no row
+-- has no values: whoever reads it is told.
 local function value_in_row(model, id, field)
     local value = redis.pcall('HGET', model.head .. id, field)
+    if not value then
+        return model.absent[field]
+    end
     return type(value) == 'string' and value or nil
 end
 

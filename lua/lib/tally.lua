@@ -1,7 +1,8 @@
 -- Tallies: what the rows of a list of ids hold in one column, counted by value or added up. Nothing
 -- is lost: what a double cannot hold is kept in several, and what Lua cannot add is handed back.
 --
--- A tally is {field, way, alone}; `alone` is for search.lua. Of each way there is a list of three:
+-- A tally is {field, way, alone, absent}; `alone` is for search.lua; `absent` is the value of a row
+-- that lacks the column, where it has a default. Of each way there is a list of three:
 --
 -- way      how many                 list of what was found          list of id, value
 -- values   rows without the column  value, how many, one id; ...    none
@@ -22,10 +23,13 @@ local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, ty
 
 -- Call `see(id, value)` for each id; the value is false where the row has none, or is gone. Returns
 -- the ids whose key holds no row.
-local function read_column(head, field, ids, see)
-    local unreadable = {}
+local function read_column(head, tally, ids, see)
+    local unreadable, field, absent = {}, tally.field, tally.absent
     for _, id in ipairs(ids) do
         local value = read('HGET', head .. id, field)
+        if absent and not value and redis.call('EXISTS', head .. id) == 1 then
+            value = absent
+        end
         if type(value) ~= 'table' then
             see(id, value)
         elseif find(value.err, 'WRONGTYPE', 1, true) then
@@ -157,7 +161,7 @@ end
 local function add_up(head, tally, ids)
     local count, rest = 0, {}
     local add, result = ADD[tally.way]()
-    local unreadable = read_column(head, tally.field, ids, function(id, value)
+    local unreadable = read_column(head, tally, ids, function(id, value)
         if value then
             count = count + 1
             if not add(value) then
@@ -171,7 +175,7 @@ end
 
 local function count_values(head, tally, ids)
     local without, counts, holder, parts = 0, {}, {}, {}
-    local unreadable = read_column(head, tally.field, ids, function(id, value)
+    local unreadable = read_column(head, tally, ids, function(id, value)
         if value then
             counts[value] = (counts[value] or 0) + 1
             holder[value] = id

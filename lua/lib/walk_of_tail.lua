@@ -14,8 +14,7 @@ function KEEP.lacking(model, node, ids)
     local order = node.order
     if order.kind == 'text' then
         return those(ids, function(id)
-            local value = value_in_row(model, id, order.field)
-            return not value or value == ''
+            return not text_in_order(model, order, id)
         end)
     end
     local scores = ask_each('ZMSCORE', order.key, ids)

@@ -242,6 +242,24 @@ class Column(Comparable, Computable, Generic[T]):
             default = deepcopy(self.default) if self.is_mutable else self.default
         return None if default is None else self.accept(entity, default)
 
+    def absent(self) -> T | None:
+        """Return what a stored row that lacks the column reads as: the default, for all readers.
+
+        A function makes another one at each call.
+        """
+        default = self.default
+        if default is None:
+            return None
+        return self.check(default() if callable(default) else deepcopy(default))
+
+    @property
+    def lasting_default(self) -> T | None:
+        """The default, where it is the same for all rows and always, so that an index can have it.
+
+        What a function makes is another value at each reading.
+        """
+        return None if callable(self.default) else self.absent()
+
     def read_stored(self, raw: bytes, where: str | Keyed) -> T:
         """Decode what a row holds.
 

@@ -65,6 +65,9 @@ class ExpireAt(DateTime):
         except ValueError:
             return False
 
+    def absent(self) -> None:
+        return None  # the default is for new entities: see below
+
     def _read(self, entity: Holder) -> dt.datetime | None:
         # The default is for new entities: one that is stored without a value never expires.
         if self.name in entity._stored:

@@ -66,6 +66,15 @@ class ForeignModel(Column[Any]):
             self.refuse(value, f'takes {self.kind}, not {type(value).__name__}{has}')
         return id
 
+    def absent(self) -> Any:
+        default = self.default() if callable(self.default) else self.default
+        return None if default is None else self.check(default)
+
+    @property
+    def lasting_default(self) -> None:
+        """None: an index of references has those that are stored."""
+        return None
+
     def encode(self, value: Any) -> bytes:
         return b'%d' % self.id_of(value)
 

@@ -134,6 +134,16 @@ class _Relation(Column[Any]):
         default = self.default() if callable(self.default) else self.default
         return None if default is None else self.check(default)
 
+    def absent(self) -> Any:
+        """The default, where it is an entity that can be referred to."""
+        default = self.plain_default()
+        return None if default is None or default._deleted or default._id is None else default
+
+    @property
+    def lasting_default(self) -> None:
+        """None: an index of references has those that are stored, by which deletes go."""
+        return None
+
     def encode(self, value: Any) -> bytes:
         id = value._id
         if value._deleted:

@@ -51,7 +51,7 @@ def line_of(schema: Schema, row: Row) -> bytes:
     """
     key = f'{schema.keys.namespace}:{row.id}'
     columns = {
-        name: None if (raw := row.stored.get(name)) is None else written(column, raw, key)
+        name: written(column, row.stored.get(name), key)
         for name, column in schema.columns.items()
         if column.is_stored and name != schema.primary
     }

@@ -121,17 +121,23 @@ def kind_of(column: Column[Any]) -> Kind | None:
     return KINDS[base]
 
 
-def written(column: Column[Any], raw: bytes, key: str) -> Any:
+def written(column: Column[Any], raw: bytes | None, key: str) -> Any:
     """What a row holds, as JSON has it.
 
     Args:
         column: whose value.
-        raw: as the row has it.
+        raw: as the row has it; None: the row lacks the column. A default that is a value is dumped
+            then. What a function makes is not, for it is no value of the row.
         key: the row's, for the error.
 
     Raises:
         CorruptRowError: it does not decode.
     """
+    if raw is None:
+        default = column.lasting_default
+        if default is None:
+            return None
+        raw = column.encode(default)
     kind = kind_of(column)
     return _latin(raw) if kind is None else kind.write(column.read_stored(raw, key))
 

@@ -15,11 +15,12 @@ from rom.encoding.wire import pack, unpack
 from rom.exceptions import QueryError
 from rom.ops.places import mark_of
 from rom.ops.queries import find
-from rom.ops.requests import Operation
+from rom.ops.requests import Command, Operation
 from rom.ops.rows import Row
 from rom.ops.searching import BOUNDS, Bounds
 from rom.query.builder import Query
 from rom.query.plan import Mark, Near, Place
+from rom.query.strings import index_string
 
 BEGINNING = Mark(0)
 _DIGEST = 4
@@ -45,16 +46,47 @@ def page(
     while True:
         rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds)
         if len(rows) > size:
-            return rows[:size], write_cursor(query, rows[size - 1])
+            last = rows[size - 1]
+            unplaced = yield from _unplaced(query, last)
+            return rows[:size], write_cursor(query, last, unplaced)
         if is_all:
             return rows, None
         wanted *= 2  # rows that were found went before they were read, or had gone before
 
 
-def write_cursor(query: Query[Any], row: Row) -> str:
-    """The place behind a row, as text that may stand in a URL."""
-    mark = mark_of(query.schema, query.asked.orders, row)
-    places = [[place.score, place.raw] for place in mark.places]
+def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
+    """The columns that a row lacks, and whose default no index has of it before a reindex.
+
+    Such a row comes last, as one without a value, and its cursor must say that.
+    """
+    schema, found = query.schema, set()
+    for order in query.asked.orders:
+        default = schema.defaults.get(order.column)
+        if default is None or not order.key or order.column in row.stored:
+            continue
+        member = b'%d' % row.id
+        if order.kind == 'text':
+            member = index_string(schema.columns[order.column], default) + b'\0' + member
+        if (yield Command('ZSCORE', order.key, member)) is None:
+            found.add(order.column)
+    return frozenset(found)
+
+
+def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozenset()) -> str:
+    """The place behind a row, as text that may stand in a URL.
+
+    Args:
+        query: what is asked.
+        row: the last of a page.
+        unplaced: columns by which it came last, as it has no place in their index.
+    """
+    orders = query.asked.orders
+    mark = mark_of(query.schema, orders, row)
+    pairs = zip(orders, mark.places, strict=True)
+    places = [
+        [None, None] if order.column in unplaced else [place.score, place.raw]
+        for order, place in pairs
+    ]
     packed = pack({'id': b'%d' % mark.id, 'places': places})
     return urlsafe_b64encode(_digest(query) + packed).decode('ascii').rstrip('=')
 

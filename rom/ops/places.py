@@ -34,7 +34,10 @@ def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
 def place_of(schema: Schema, order: Order, row: Row) -> Place:
     """Where a row stands in an order."""
     column = _column(schema, order)
-    raw = None if ':' in order.column else row.stored.get(column.source)
+    source = column.source
+    raw = None if ':' in order.column else row.stored.get(source)
+    if raw is None and ':' not in order.column and source in schema.defaults:
+        raw = schema.columns[source].encode(schema.defaults[source])
     if column.name == schema.primary:
         raw = b'%d' % row.id
     if order.kind != 'score':

@@ -22,6 +22,7 @@ from rom.ops.sorting import sort_ids
 from rom.query.builder import Query
 from rom.query.orders import orders_for
 from rom.query.plan import Order
+from rom.rowvalues import read_absent
 
 R = TypeVar('R')
 
@@ -204,7 +205,7 @@ def selected(
             elif name in related:
                 values.append(related[name][place])
             elif raw is None:
-                values.append(None)
+                values.append(read_absent(column) if selection.decode else None)
             elif selection.decode:
                 column = schema.columns[name]
                 values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))

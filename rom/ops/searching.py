@@ -14,6 +14,7 @@ from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import is_for_us
 from rom.query.plan import All, Order
+from rom.query.strings import index_string
 from rom.schema import Schema
 
 if TYPE_CHECKING:
@@ -215,6 +216,8 @@ class Search:
             request['tally'] = self.tally.as_map(alone=cursor.seen is not None)
         if self.expiry is not None:
             request['expiry'] = keys.scores(self.expiry)
+        if schema.absent_fields:
+            request['absent'] = schema.absent_fields
         if not self.is_for_us:
             self._add_sorting(request)
         if cursor.need is not None:
@@ -229,9 +232,16 @@ class Search:
         """What the script sorts by, and from where on."""
         orders, mark = self.orders, self.asked.mark
         if orders:
-            request['orders'] = [order.as_map() for order in orders]
+            request['orders'] = [self._order_as_map(order) for order in orders]
         if mark is not None and len(mark.places) == len(orders):
             request['mark'] = mark_as_map(self.schema, orders, mark)
+
+    def _order_as_map(self, order: Order) -> dict[str, Any]:
+        default = self.schema.indexed_defaults.get(order.column)
+        if order.kind != 'text' or default is None:
+            return order.as_map()
+        stem = index_string(self.schema.columns[order.column], default)
+        return {**order.as_map(), 'absent': stem}
 
     def _parts(self, want: str) -> frozenset[str]:
         """The parts of the script that this takes."""

@@ -69,8 +69,10 @@ def extreme(
     if column == schema.primary:
         return row.id
     raw = row.stored.get(column)
+    if raw is None:
+        return schema.defaults.get(column)
     # An empty string has no place in an index, and so comes last, with what has no value.
-    if raw is None or (not raw and schema.columns[column].is_string):
+    if not raw and schema.columns[column].is_string:
         return None
     return value_of(schema, column, raw, row.id)
 

@@ -46,9 +46,7 @@ class Assignments:
             if column.name == self.schema.primary:
                 return id
             raw = stored.get(column.name)
-            if raw is None:
-                return default_of(column)
-            return column.read_stored(raw, key)
+            return column.absent() if raw is None else column.read_stored(raw, key)
 
         return {name: self._value(name, value_of, str(id)) for name in self.values}
 

@@ -38,10 +38,13 @@ class Tally:
     Attributes:
         column: its name.
         way: 'values' counts each value; the others add the values up.
+        absent: the value of rows that lack the column: its default, encoded. What a function makes
+            is made once for all of them.
     """
 
     column: str
     way: Way
+    absent: bytes | None = None
 
     def as_map(self, alone: bool = False) -> dict[str, Any]:
         """As a script takes it.
@@ -49,7 +52,8 @@ class Tally:
         Args:
             alone: only what one call finds by itself may be tallied there.
         """
-        return {'field': as_bytes(self.column), 'way': self.way, 'alone': alone}
+        found = {'field': as_bytes(self.column), 'way': self.way, 'alone': alone}
+        return found if self.absent is None else {**found, 'absent': self.absent}
 
 
 def adding(schema: Schema, method: str, name: object) -> Tally:
@@ -69,7 +73,7 @@ def adding(schema: Schema, method: str, name: object) -> Tally:
             f'{type(column).__name__}; for anything else, add up what '
             f'query.select({clause.name!r}).all() reads'
         )
-    return Tally(clause.name, way)
+    return Tally(clause.name, way, _absent(column))
 
 
 def counting(schema: Schema, name: object) -> Tally:
@@ -86,7 +90,12 @@ def counting(schema: Schema, name: object) -> Tally:
             f'the values of a {type(clause.column).__name__} are no keys of a dict; keep what is '
             'to be counted in a column of its own'
         )
-    return Tally(clause.name, 'values')
+    return Tally(clause.name, 'values', _absent(clause.column))
+
+
+def _absent(column: Column[Any]) -> bytes | None:
+    value = column.absent()
+    return None if value is None else column.encode(value)
 
 
 def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -> Query[Any]:
