@@ -67,7 +67,7 @@ def _plan_insert(change: Change) -> Write:
     claimed = [
         (unique.key, value)
         for unique in (() if change.expired else schema.uniques)
-        if (value := _unique_value(unique, row, after)) is not None
+        for value in _claims(unique, row, after)
     ]
     return Write(
         change,
@@ -172,9 +172,15 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
     return _Concern(indexes, sources, are_plain, defaulted, has_uniques, compared)
 
 
-def _unique_value(unique: Unique, row: Raw, values: Mapping[str, Any]) -> bytes | None:
+def _claims(unique: Unique, row: Raw, values: Mapping[str, Any]) -> tuple[bytes, ...]:
+    """The unique values that a row has by one constraint."""
     made_by = unique.made_by
-    return unique.value(row) if made_by is None else made_by.unique_word(NotingMapping(values))
+    return unique.claims(row) if made_by is None else _made(made_by, NotingMapping(values))
+
+
+def _made(made_by: ColumnIndex, values: Mapping[str, Any]) -> tuple[bytes, ...]:
+    word = made_by.unique_word(values)
+    return () if word is None else (word,)
 
 
 def _plan_with_list(change: Change) -> Write:
@@ -342,13 +348,15 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
     for unique in concerned:
         if unique.made_by is None:
             read.update(unique.columns)
-            before, after = unique.value(change.stored), unique.value(outcome)
+            before, after = unique.claims(change.stored), unique.claims(outcome)
+            old = (*before, *unique.leftovers(change.stored))
         else:
             before, after = _made_values(change, unique.made_by, read)
-        if before is not None and before != after:
-            released.append((unique.key, before))
-        if after is not None and (before != after or is_anew):
-            claimed.append((unique.key, after))
+            old = before
+        released += [(unique.key, value) for value in old if value not in after]
+        # All of them: a row of rom 1.x has only one form of what is the same before and after.
+        if before != after or is_anew:
+            claimed += [(unique.key, value) for value in after]
     released += [value for value in change.freed if value not in claimed and value not in released]
     return tuple(released), tuple(claimed)
 
@@ -364,15 +372,16 @@ def _is_written(change: Change, unique: Unique, read: set[str]) -> bool:
 
 def _made_values(
     change: Change, index: ColumnIndex, read: set[str]
-) -> tuple[bytes | None, bytes | None]:
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """The old and the new value of a unique IndexOnly; notes the columns that they depend on."""
     before, after = NotingMapping(_values_before(change)), NotingMapping(_values_after(change))
-    old = new = None
+    old: tuple[bytes, ...] = ()
+    new: tuple[bytes, ...] = ()
     if change.kind != 'insert':
         with suppress(InvalidColumnValue):  # of what today's keygen fails on, nothing is known
-            old = index.unique_word(before)
+            old = _made(index, before)
     if change.kind != 'delete':
-        new = index.unique_word(after)
+        new = _made(index, after)
     read.update((before.read | after.read) & change.schema.in_rows)
     return old, new
 
@@ -385,8 +394,7 @@ def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
     """
     values = RowValues(schema, stored, {}, lenient=False)
     for unique in schema.uniques:
-        value = _unique_value(unique, stored, values)
-        if value is not None:
+        for value in _claims(unique, stored, values):
             yield unique.key, value
 
 

@@ -6,11 +6,11 @@ namespace is here and not in the columns, for subclasses share those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from rom.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom.encoding.keys import Keys
@@ -33,30 +33,76 @@ def group_value(parts: Iterable[bytes]) -> bytes:
     return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
 
 
+def _unambiguous_value(parts: Sequence[bytes]) -> bytes:
+    """Return the value of a group; where a part has a NUL, one that no other group has.
+
+    The form of rom 1.x has NULs between the parts and begins with two. The other form tells the
+    length of each part.
+
+    >>> _unambiguous_value([b'x', b'y']) == group_value([b'x', b'y'])
+    True
+    >>> _unambiguous_value([b'x\\0', b'y'])
+    b'\\x012:x\\x001:y'
+    """
+    if b'\0' not in b''.join(parts):
+        return group_value(parts)
+    told = b''.join(b'%d:%b' % (len(part), part) for part in parts)
+    return (b'\1' + told).decode('latin-1').encode('utf-8')
+
+
 class Unique(NamedTuple):
     """A constraint: no two entities have the same values in these columns.
 
     The value of an IndexOnly is in no row: `made_by` makes it, of the row's Python values.
+
+    Equal numbers may be stored in several forms, as 1.5 and 1.50. Of a group with one that is not
+    `Column.canonical`, both are claimed: the canonical one, by which equal values collide, and the
+    one as it is stored, by which a row of rom 1.x has it.
     """
 
     columns: tuple[str, ...]
     key: bytes
     #: Makes the value, where the row does not hold it.
     made_by: ColumnIndex | None = None
+    #: The columns whose equal values may be stored in several forms, by place.
+    numbers: tuple[tuple[int, Column[Any]], ...] = ()
 
     def value(self, encoded: Mapping[str, bytes]) -> bytes | None:
-        """The value in the hash of unique values; None where the constraint is silent.
+        """The first of the `claims`; None where the constraint is silent.
 
         >>> Unique(('a', 'b'), b'k').value({'a': b'x', 'b': b'1'})
         b'\\x00\\x00x\\x00\\x00\\x001'
         """
+        claims = self.claims(encoded)
+        return claims[0] if claims else None
+
+    def claims(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
+        """The values in the hash of unique values; none where the constraint is silent."""
         if len(self.columns) == 1:
             # As in rom 1.x, an empty string takes nothing: several entities may have it.
-            return encoded.get(self.columns[0]) or None
+            value = encoded.get(self.columns[0])
+            return (value,) if value else ()
+        parts = self._parts(encoded)
+        if parts is None:
+            return ()
+        stored = _unambiguous_value(parts)
+        if not self.numbers:
+            return (stored,)
+        for place, column in self.numbers:
+            parts[place] = column.canonical(parts[place])
+        canonical = _unambiguous_value(parts)
+        return (canonical,) if canonical == stored else (canonical, stored)
+
+    def leftovers(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
+        """The value that rom 1.x gave a group with a NUL in it, which others may have, too."""
+        parts = None if len(self.columns) == 1 else self._parts(encoded)
+        if parts is None or b'\0' not in b''.join(parts):
+            return ()
+        return (group_value(parts),)
+
+    def _parts(self, encoded: Mapping[str, bytes]) -> list[bytes] | None:
         parts = [encoded.get(name) for name in self.columns]
-        if None in parts:
-            return None
-        return group_value([part for part in parts if part is not None])
+        return None if None in parts else cast('list[bytes]', parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +305,7 @@ def build(
         if declared.unique
     ]
     groups = _unique_groups(name, columns, primary, unique_together)
-    uniques = (*singles, *(Unique(group, keys.unique(group)) for group in groups))
+    uniques = (*singles, *(_group(group, keys, columns) for group in groups))
     places = _places(name, keys, geo_index)
     return Schema(
         name,
@@ -272,6 +318,15 @@ def build(
         tuple(unsafe),
         places,
     )
+
+
+def _group(names: tuple[str, ...], keys: Keys, columns: Mapping[str, Column[Any]]) -> Unique:
+    numbers = tuple(
+        (place, columns[name])
+        for place, name in enumerate(names)
+        if type(columns[name]).canonical is not Column.canonical
+    )
+    return Unique(names, keys.unique(names), numbers=numbers)
 
 
 def _namespace(name: str, declared: object) -> str:

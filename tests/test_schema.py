@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rom.columns import (
@@ -87,10 +87,17 @@ def test_composite_unique_values_are_those_of_rom_1(case: dict[str, Any]) -> Non
         name: columns[name].encode(columns[name].check(made(value)))
         for name, value in case['value'].items()
     }
-    taken = unique.value(encoded)
     group = ':'.join(sorted(columns))
     expected = [value.encode('latin-1') for value in case['unique'].get(group, [])]
-    assert ([] if taken is None else [taken]) == expected
+    claims, leftovers = unique.claims(encoded), unique.leftovers(encoded)
+    if any(b'\0' in raw for raw in encoded.values()):
+        assert [*leftovers] == expected
+        assert {*expected}.isdisjoint(claims)
+        assert claims[0].startswith(b'\1')
+    else:
+        assert leftovers == ()
+        assert {*expected} <= {*claims}
+        assert bool(expected) == bool(claims)
     assert unique.key == f'Thing:{group}:uidx'.encode()
 
 
@@ -112,14 +119,51 @@ def test_an_empty_string_takes_no_unique_value() -> None:
     assert Unique(('a',), b'k').value({}) is None
 
 
-@given(st.lists(st.binary(max_size=4), min_size=3, max_size=3),
-       st.lists(st.binary(max_size=4), min_size=3, max_size=3))  # fmt: skip
-def test_composite_values_without_nuls_are_one_to_one(one: list[bytes], other: list[bytes]) -> None:
+_PARTS = st.lists(st.text(st.sampled_from('\0\x01:1x'), max_size=6), min_size=3, max_size=3)
+
+
+@given(_PARTS, _PARTS)
+@example(['x', 'y\0\0\0z', ''], ['x\0\0\0y', 'z', ''])
+def test_composite_values_are_one_to_one(one: list[str], other: list[str]) -> None:
     unique = Unique(('a', 'b', 'c'), b'k')
-    first = [part.replace(b'\0', b'') for part in one]
-    second = [part.replace(b'\0', b'') for part in other]
-    values = [unique.value(dict(zip('abc', parts, strict=True))) for parts in (first, second)]
-    assert (values[0] == values[1]) == (first == second)
+    first, second = (
+        unique.claims({name: part.encode() for name, part in zip('abc', parts, strict=True)})
+        for parts in (one, other)
+    )
+    assert (first == second) == (one == other)
+    assert one == other or {*first}.isdisjoint(second)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'equal', 'others'),
+    [
+        (Float, [b'1', b'1.0', b'1e0'], [b'1.5', b'-1', b'nan', b'inf', b'odd']),
+        (Float, [b'0', b'0.0', b'-0.0'], [b'5e-324']),
+        (Float, [b'9007199254740992.0', b'9.007199254740992e+15'], [b'9007199254740994.0']),
+        (Decimal, [b'1.5', b'1.50', b'15E-1', b'1.5000'], [b'-1.5', b'15', b'NaN', b'odd']),
+        (Decimal, [b'100', b'1E+2', b'100.00', b'10E1'], [b'10', b'1000']),
+        (Decimal, [b'0', b'0.00', b'-0', b'0E+99'], [b'1E-30']),
+        (Decimal, [b'1E+999999', b'1.0E+999999'], [b'1E+999998']),
+        (Decimal, [b'9' * 35 + b'.60', b'9' * 35 + b'.6'], [b'9' * 35 + b'.61']),
+    ],
+)  # fmt: skip
+def test_equal_numbers_have_one_canonical_form(
+    kind: Any, equal: list[bytes], others: list[bytes]
+) -> None:
+    """It is a value that the column reads; what it cannot read stays as it is."""
+    column = kind()
+    [form] = {column.canonical(raw) for raw in equal}
+    assert column.canonical(form) == form
+    assert column.decode(form) == column.decode(equal[0])
+    assert len({column.canonical(raw) for raw in (*others, form)}) == len(others) + 1
+
+
+def test_a_column_that_reads_in_its_own_way_has_no_canonical_form() -> None:
+    class Percent(Float):
+        def decode(self, raw: bytes) -> float:
+            return float(raw.removesuffix(b'%'))
+
+    assert Percent().canonical(b'1.0') == b'1.0'
 
 
 # What is built.

@@ -158,8 +158,9 @@ local function split_by_value(ids, value_of)
     return {ids = having, by = by}, without
 end
 
--- What an order of strings sorts a row by; false where it comes last. A row that lacks the column has
--- the default from when the index has it: before a reindex, walks along the index do not meet it.
+-- What an order of strings sorts a row by; false where it comes last. A row that lacks the column
+-- has the default from when the index has it: before a reindex, walks along the index do not meet
+-- it either.
 local function text_in_order(model, order, id)
     local value, absent = value_in_row(model, id, order.field), order.absent
     if absent and value == model.absent[order.field]

@@ -47,7 +47,8 @@ class Column(Comparable, Computable, Generic[T]):
         required: a value must be there when an entity is made or saved.
         default: the value of a new entity that is given none, or a function without arguments
             that makes it.
-        unique: no two entities have the same value. For strings and integers.
+        unique: no two entities have the same value. For strings and integers. An empty string is
+            no value here, as in rom 1.x: several entities may have it, required or not.
         index: the values can be searched with ``filter`` and ``get_by``, numbers also in ranges.
         keygen: ``keygen(value)`` gives what to index; strings with ``index=True`` need one. With
             ``prefix`` or ``suffix`` alone it is the whole string. See :mod:`rom.encoding.keygens`.
@@ -180,6 +181,10 @@ class Column(Comparable, Computable, Generic[T]):
             ValueError: (or any error) the bytes are none that `encode` makes.
         """
         raise NotImplementedError
+
+    def canonical(self, raw: bytes) -> bytes:
+        """Return the same bytes for all stored forms of equal values, for `unique_together`."""
+        return raw
 
     def default_keys(self, value: T) -> Keys:
         """What an index without a keygen holds for the value: of numbers, the number."""

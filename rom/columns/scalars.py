@@ -82,6 +82,8 @@ def _number(raw: bytes) -> int:
         return int(decimal.Decimal(raw.decode('ascii')))
 
 
+# From here on, a double stands for several integers.
+_INEXACT = 2.0**53
 _READS_FLOAT = frozenset((float, int, str, bytes))
 
 
@@ -118,6 +120,17 @@ class Float(Column[float]):
     def decode(self, raw: bytes) -> float:
         return float(raw)
 
+    def canonical(self, raw: bytes) -> bytes:
+        if type(self).decode is not Float.decode:
+            return raw
+        try:
+            number = float(raw) + 0.0  # -0.0 + 0.0 is 0.0
+        except ValueError:
+            return raw
+        # Without a point, as rom 1.x stored an int that was set.
+        is_short = number.is_integer() and abs(number) < _INEXACT
+        return b'%d' % int(number) if is_short else repr(number).encode('ascii')
+
     def number(self, value: float) -> float:
         return value
 
@@ -125,6 +138,8 @@ class Float(Column[float]):
         return self.sortable(float(self.check(value)), value)
 
 
+# So many zeros at the end of a whole number are written out where equal ones must look alike.
+_MOST_ZEROS = 40
 _READS_DECIMAL = frozenset((decimal.Decimal, int, str))
 
 
@@ -163,6 +178,23 @@ class Decimal(Column[decimal.Decimal]):
             return decimal.Decimal(raw.decode('ascii'))
         except decimal.InvalidOperation:
             raise ValueError('not a decimal number') from None
+
+    def canonical(self, raw: bytes) -> bytes:
+        try:
+            number = decimal.Decimal(raw.decode('ascii'))
+        except (decimal.InvalidOperation, ValueError):
+            return raw
+        sign, digits, exponent = number.as_tuple()
+        if type(self).decode is not Decimal.decode or not isinstance(exponent, int):
+            return raw
+        written = ''.join(map(str, digits))
+        stripped = written.rstrip('0')
+        if not stripped:
+            return b'0'
+        exponent += len(written) - len(stripped)
+        if 0 < exponent <= _MOST_ZEROS:  # 100, as rom 1.x has it, and not 1E+2
+            stripped, exponent = stripped + '0' * exponent, 0
+        return str(decimal.Decimal((sign, tuple(map(int, stripped)), exponent))).encode('ascii')
 
     def number(self, value: decimal.Decimal) -> float:
         return float(value)

@@ -8,7 +8,7 @@ writer was faster, nothing is written, and all begins again with a new search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rom.changes import Change
@@ -77,7 +77,9 @@ def update(
     raise _too_many_races(query.schema)
 
 
-def update_unique(assignments: Assignments, unique: Unique, value: bytes) -> Operation[Row | None]:
+def update_unique(
+    assignments: Assignments, unique: Unique, value: Sequence[bytes]
+) -> Operation[Row | None]:
     """Change the row with this unique value; returns what it holds then, None if there is none.
 
     Raises:
@@ -86,7 +88,7 @@ def update_unique(assignments: Assignments, unique: Unique, value: bytes) -> Ope
     """
     schema = assignments.schema
     for _ in range(MOST_RACES):
-        found = yield from load_unique(schema, unique.key, [value])
+        found = (yield from load_unique(schema, unique.key, value))[:1]
         if not found:
             return None
         try:

@@ -23,6 +23,10 @@ class Query(Narrowing[R_co]):
 
     ``Model.query`` finds all of them, and each method narrows it down.
 
+    Without `order_by`, results come in whatever order the index has that drives the search. Where a
+    number, a relation or a prefix is filtered, that is ids as text within equal values: 1, 10, 11,
+    2. Order by a column, or use `page`, which is in the order of ids.
+
     Attributes:
         model: whose entities are searched.
         asked: what for.

@@ -10,8 +10,10 @@ from rom.query.assigning import check_name, checked
 from rom.schema import Schema, Unique
 
 
-def sought(schema: Schema, where: str, values: Mapping[str, Any]) -> tuple[Unique, bytes]:
-    """The constraint that these columns are, and their value in its hash.
+def sought(
+    schema: Schema, where: str, values: Mapping[str, Any]
+) -> tuple[Unique, tuple[bytes, ...]]:
+    """The constraint that these columns are, and their value in its hash, in all its forms.
 
     Args:
         schema: the model's.
@@ -38,8 +40,8 @@ def sought(schema: Schema, where: str, values: Mapping[str, Any]) -> tuple[Uniqu
             encoded[name] = b'%d' % value
         elif value is not None:
             encoded[name] = column.encode(checked(schema, name, value))
-    sought = found.value(encoded)
-    if sought is None:
+    sought = found.claims(encoded)
+    if not sought:
         shown = ', '.join(f'{name}={values[name]!r}' for name in found.columns)
         raise QueryError(
             f'{where}: {shown} can belong to several entities: where there is no value, nothing '

@@ -69,7 +69,7 @@ class Updating(Transferring):
         made = {**(defaults or {}), **values}
 
         def look() -> Work[M | None]:
-            operation = entities.load_unique(schema, unique.key, [value])
+            operation = entities.load_unique(schema, unique.key, value)
             rows = yield from self._rows(model, operation)
             return self._adopt(model, rows[0]) if rows else None
 
@@ -115,7 +115,7 @@ class Updating(Transferring):
         look: Callable[[], Work[M | None]],
         made: Callable[[], Mapping[str, Any]],
         unique: Unique,
-        value: bytes,
+        value: tuple[bytes, ...],
     ) -> Work[tuple[M, bool]]:
         looks_left = MOST_LOOKS
         while True:
@@ -132,7 +132,7 @@ class Updating(Transferring):
         model: type[M],
         values: Mapping[str, Any],
         unique: Unique,
-        value: bytes,
+        value: tuple[bytes, ...],
         is_look_left: bool,
     ) -> Work[M | None]:
         """Make and save one entity, and nothing else; None to look again: another was faster.
@@ -183,7 +183,9 @@ def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, by
     entity._stored, entity._seen = past, seen
 
 
-def _is_about(error: BaseException, entity: Model, unique: Unique, value: bytes) -> bool:
+def _is_about(
+    error: BaseException, entity: Model, unique: Unique, value: tuple[bytes, ...]
+) -> bool:
     """Another entity has the very value that was looked up, not one that a hook put there."""
     if not isinstance(error, UniqueKeyViolation):
         return False
@@ -193,4 +195,4 @@ def _is_about(error: BaseException, entity: Model, unique: Unique, value: bytes)
         encoded = entity._encoded(unique.columns)
     except ORMError:
         return False
-    return unique.value({name: raw for name, raw in encoded.items() if raw is not None}) == value
+    return unique.claims({name: raw for name, raw in encoded.items() if raw is not None}) == value

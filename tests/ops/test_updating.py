@@ -99,7 +99,7 @@ def test_two_trips(jobs: Any, raw: redis.Redis) -> None:
     assert driver.run(updating.update(Job.query.filter(status='old'), values(hits=1))) == []
     assert driver.sent == ['search']
     driver.sent.clear()
-    driver.run(updating.update_unique(values(hits=1), Job._schema.uniques[0], b'3'))
+    driver.run(updating.update_unique(values(hits=1), Job._schema.uniques[0], [b'3']))
     assert driver.sent == ['load', 'commit']
 
 
@@ -187,7 +187,7 @@ def test_other_writers_that_never_pause(
         update(driver, Job.query, given, None)
     assert driver.sent == ['search', 'commit'] * 5
     with pytest.raises(rom.exceptions.ServerError, match='5 tries'):
-        driver.run(updating.update_unique(given, Job._schema.uniques[0], b'3'))
+        driver.run(updating.update_unique(given, Job._schema.uniques[0], [b'3']))
     assert {row['hits'] for id, row in rows(raw).items() if id != 4} == {0}
     with pytest.raises(rom.exceptions.ServerError, match='5 tries'):
         update(driver, Job.query, given, 6)

@@ -36,7 +36,7 @@ def seek(**values: Any) -> Any:
 ])  # fmt: skip
 def test_constraints(values: Any, columns: tuple[str, ...], value: bytes) -> None:
     unique, found = seek(**values)
-    assert (unique.columns, found) == (columns, value)
+    assert (unique.columns, found) == (columns, (value,))
 
 
 @pytest.mark.parametrize(

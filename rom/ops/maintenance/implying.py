@@ -48,13 +48,15 @@ def implied_in(schema: Schema, row: Row) -> Implied:
         except InvalidColumnValue as error:
             found.unsure.append(index)
             found.faults.append(str(error))
+    claims: tuple[bytes, ...]
     for unique in schema.uniques:
         made_by = unique.made_by
         try:
             if made_by is not None:
-                value = made_by.unique_word(NotingMapping(values))
+                word = made_by.unique_word(NotingMapping(values))
+                claims = () if word is None else (word,)
             elif corrupt.isdisjoint(unique.columns):
-                value = unique.value(row.stored)
+                claims = unique.claims(row.stored)
             else:
                 found.unsure.append(unique)
                 continue
@@ -64,7 +66,7 @@ def implied_in(schema: Schema, row: Row) -> Implied:
             found.unsure.append(unique)
             found.faults.append(str(error))
         else:
-            if value is not None:
+            for value in claims:
                 found.claims[unique.key, value] = unique
     return found
 
