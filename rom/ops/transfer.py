@@ -23,10 +23,11 @@ from rom.exceptions import (
     ServerError,
 )
 from rom.ops.attempts import Attempt
-from rom.ops.commit import MOST_TRIES, commit
+from rom.ops.commit import commit
 from rom.ops.entities import load_one
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
+from rom.ops.updating import MOST_RACES
 from rom.schema import Schema
 
 NUMBERS = (Integer, Float, Decimal)
@@ -92,9 +93,10 @@ def transfer(
     Raises:
         ValueError: there is not enough, it was done already, or the outcome fits into no column.
         EntityDeletedError: one of the rows is gone, or has expired.
+        ServerError: other writers never paused; nothing was written.
     """
     parties = (source, target, note)
-    for _ in range(MOST_TRIES):
+    for _ in range(MOST_RACES):
         rows = []
         for party in parties:
             rows.append((yield from _row_of(party)))
@@ -105,8 +107,9 @@ def transfer(
             continue  # another writer was there: what was read is no longer so
         return done.rows
     raise ServerError(
-        f'{MOST_TRIES} tries to transfer from {source.schema.name} {source.id} each met new '
-        'changes of the rows; find out which program writes them without pause'
+        f'{MOST_RACES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
+        f'{target.schema.name} {target.id} each met new changes of these rows; find out which '
+        'program writes them without pause'
     )
 
 

@@ -1,14 +1,19 @@
 """Transfers: contract, section 3. One atomic step, once; every ValueError."""
 
+import contextlib
 import decimal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import redis
 
 import rom
+from rom.drivers.aio import AsyncDriver
+from rom.drivers.sync import SyncDriver
+from rom.ops import transfer
+from rom.ops.requests import Script
 from rom.ops.transfer import amount_of
 from tests.support.implied import assert_consistent
 from tests.support.proxy import Proxy
@@ -279,6 +284,107 @@ def test_many_at_once_lose_nothing(parties: Any, raw: redis.Redis) -> None:
 
 
 @pytest.mark.one_server
+def test_twenty_threads_on_two_rows_all_get_on(parties: Any, raw: redis.Redis) -> None:
+    """Half of them the other way round, each with five transfers of its own."""
+    one, two, _ = parties
+    one.gold, two.gold = 1000, 1000
+    trades = [Trade() for _ in range(100)]
+    rom.session.save(one, two, trades)
+    ids = [trade.id for trade in trades]
+    begin = threading.Barrier(20)
+    failures: list[Exception] = []
+
+    def work(mine: list[int], amount: int) -> None:
+        source, target = (1, 2) if amount == 3 else (2, 1)
+        with rom.Session() as session:
+            a, b = session.get(Purse, source), session.get(Purse, target)
+            assert a and b
+            begin.wait()
+            for id in mine:
+                try:
+                    session.transfer(a, b, 'gold', amount, session.get(Trade, id), 'done')
+                except rom.ORMError as error:
+                    failures.append(error)
+
+    threads = [
+        threading.Thread(target=work, args=(ids[place::20], 3 if place % 2 else 2))
+        for place in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    rom.session.rollback()
+    assert (Purse.get(1).gold, Purse.get(2).gold) == (950, 1050)
+    assert Trade.query.filter(done=True).count() == 100
+    assert_consistent(raw, Purse, Trade)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('kind', BOTH)
+def test_who_loses_sixty_races_wins_the_next(
+    parties: Any, server: Server, raw: redis.Redis, kind: str
+) -> None:
+    """As one of sixty writers may."""
+    races = lose(raw, 60)
+
+    async def story() -> None:
+        async with World(kind, server.socket).session() as s:
+            one, two = await s.get(Purse, [1, 2])
+            trade = await s.get(Trade, 1)
+            await s.transfer(one, two, 'gold', 3, trade, 'done')
+            assert (one.gold, two.gold, trade.done) == (67, 4, True)
+
+    rom.session.rollback()
+    with races:
+        World(kind, server.socket).run(story())
+    assert raw.hget('Purse:1', 'gold') == b'67'
+
+
+@pytest.mark.one_server
+def test_who_loses_every_race_is_told_which_rows_it_was_about(
+    parties: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, trade = parties
+    monkeypatch.setattr(transfer, 'MOST_RACES', 3)
+    with lose(raw, 3), pytest.raises(rom.ServerError) as caught:
+        one.transfer(two, 'gold', 3, trade, 'done')
+    assert str(caught.value) == (
+        '3 tries to transfer gold from Purse 1 to Purse 2 each met new changes of these rows; find '
+        'out which program writes them without pause'
+    )
+    assert raw.hget('Purse:2', 'gold') == b'1'
+
+
+@contextlib.contextmanager
+def lose(raw: redis.Redis, times: int) -> Iterator[None]:
+    """Let another writer be faster than so many commits."""
+    left = [times]
+
+    def before(request: Any) -> None:
+        if isinstance(request, Script) and request.name == 'commit' and left[0]:
+            left[0] -= 1
+            raw.hincrby('Purse:1', 'gold', 1)
+
+    perform, awaited = SyncDriver.perform, AsyncDriver.perform
+
+    def blocking(driver: SyncDriver, request: Any) -> Any:
+        before(request)
+        return perform(driver, request)
+
+    async def awaiting(driver: AsyncDriver, request: Any) -> Any:
+        before(request)
+        return await awaited(driver, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SyncDriver, 'perform', blocking)
+        patch.setattr(AsyncDriver, 'perform', awaiting)
+        yield
+    assert not left[0]
+
+
+@pytest.mark.one_server
 @pytest.mark.parametrize('kind', BOTH)
 @pytest.mark.parametrize('cut', ['cut_before_request', 'cut_after_request'])
 def test_a_client_that_repeats_itself(
@@ -304,9 +410,6 @@ def test_a_client_that_repeats_itself(
 @pytest.mark.one_server
 def test_repeated_after_others_have_gone_on(parties: Any, raw: redis.Redis) -> None:
     """The script is sent again when the rows show another outcome: it still counts as done."""
-    from rom.drivers.sync import SyncDriver
-    from rom.ops.requests import Script
-
     one, two, trade = parties
     script: list[Script] = []
     perform = SyncDriver.perform
