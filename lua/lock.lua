@@ -1,29 +1,42 @@
 -- Take, keep and give back a lock. Only its holder can do the last two.
 --
 -- Keys: the lock, a string: the holder's token.
+--       the lock's name, ':void:' and a token: this token takes the lock no more. It goes by itself.
 --
 -- Request: key, token
---          what = 'acquire', 'refresh' or 'release'
---          hold = how long it is held, in milliseconds
+--          what = 'acquire', 'refresh', 'release', or 'void': release it, and take it no more
+--          hold = how long it is held, in milliseconds; with 'void', how long that is remembered
 --
 -- Reply:   1 if it was done, 0 if the lock is another's, or nobody's any more.
 --
 -- Repeated by the client library, 'acquire' finds its own token. A 'release' whose first answer was
--- lost says 0, for the lock is then nobody's.
+-- lost says 0, for the lock is then nobody's. An 'acquire' may also arrive after its sender gave up
+-- waiting for the answer, on a connection that is broken by now. 'void' is sent first, so the
+-- server refuses that 'acquire' whenever it comes.
 
 -- @include lib/holding
 
 local request = cmsgpack.unpack(ARGV[1])
+local void_key = request.key .. ':void:' .. request.token
+
+local function release(is_ours)
+    return is_ours and redis.call('DEL', request.key) == 1
+end
 
 local DO = {
-    acquire = function()
+    acquire = function(is_ours)
+        if not is_ours and redis.call('EXISTS', void_key) == 1 then
+            return false
+        end
         return take_hold(request.key, request.token, request.hold)
     end,
     refresh = function(is_ours)
         return is_ours and take_hold(request.key, request.token, request.hold)
     end,
-    release = function(is_ours)
-        return is_ours and redis.call('DEL', request.key) == 1
+    release = release,
+    void = function(is_ours)
+        redis.call('SET', void_key, '', 'PX', request.hold)
+        return release(is_ours)
     end,
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +13,22 @@ import redis.asyncio
 
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, ORMError
 from rom.model import Model
-from rom.ops.locks import Claim
+from rom.ops.locks import Claim, late_pauses
 
 if TYPE_CHECKING:
     from typing import Self
 
+#: How long who is about to raise an error waits for its lock to be given back, in seconds.
+PATIENCE = 1.0
+
 
 class Lock(Claim):
     """A lock that one holder has at a time, and loses when it does not refresh it in time.
+
+    An ``acquire`` or ``release`` that raises gives the lock back, also where the server carries its
+    request out later. It waits at most a second for the server, and goes on trying after that.
 
     Args:
         conn: the client, or a model or an entity whose client it is.
@@ -59,7 +67,7 @@ class Lock(Claim):
                 ...
         """
         pauses = self._pauses()
-        while not self._step('acquire'):
+        while not self._try():
             pause = next(pauses, None)
             if pause is None:
                 return False
@@ -73,7 +81,8 @@ class Lock(Claim):
 
             lock.refresh()
         """
-        return self._step('refresh')
+        begun = time.monotonic()
+        return self._note(begun, self._step('refresh', self._token))
 
     def release(self) -> bool:
         """Give the lock back; False if it was ours no more.
@@ -82,10 +91,49 @@ class Lock(Claim):
 
             lock.release()
         """
-        return self._step('release')
+        what, token = self._renounce()
+        try:
+            return self._step(what, token)
+        except BaseException:
+            self._void(token)
+            raise
 
-    def _step(self, what: str) -> bool:
-        return SyncDriver(self.conn).run(self._operation(what))
+    def _try(self) -> bool:
+        was_held, begun, token = self._is_held, time.monotonic(), self._token
+        try:
+            return self._note(begun, self._step('acquire', token))
+        except BaseException:
+            # Who had it before this try goes on having it.
+            if not was_held:
+                self._renounce()
+                self._void(token)
+            raise
+
+    def _void(self, token: bytes) -> None:
+        """Have the server give back what this token has, and refuse it from now on.
+
+        The caller has an error to raise, so it does not wait for a server that hangs.
+        """
+        work = threading.Thread(target=self._void_at_last, args=(token,), daemon=True)
+        try:
+            work.start()
+        except RuntimeError:  # the interpreter is about to end, or the system has no more threads
+            with suppress(ORMError):
+                self._step('void', token)
+        else:
+            work.join(PATIENCE)
+
+    def _void_at_last(self, token: bytes) -> None:
+        for pause in late_pauses():
+            try:
+                self._step('void', token)
+            except ORMError:
+                time.sleep(pause)
+            else:
+                return
+
+    def _step(self, what: str, token: bytes) -> bool:
+        return SyncDriver(self.conn).run(self._operation(what, token))
 
     def __enter__(self) -> Self:
         if not self.acquire():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from rom.aio.finishing import finished, patiently, start
 from rom.exceptions import ORMError
 from rom.locks import checked_entity
 from rom.model import Model
-from rom.ops.locks import Claim
+from rom.ops.locks import Claim, late_pauses
 
 if TYPE_CHECKING:
     from typing import Self
@@ -24,8 +24,9 @@ class Lock(Claim):
     The same as :class:`rom.util.Lock`, and each keeps the other out. A lock is one holder: tasks
     that shall keep each other out make one each.
 
-    A task that is cancelled gives the lock back, also one that was about to get it; it waits at
-    most a second for the server to say so, and goes on trying after that.
+    A task that is cancelled gives the lock back, also one that was about to get it, and so does an
+    ``acquire`` or ``release`` that raises, also where the server carries its request out later. It
+    waits at most a second for the server, and goes on trying after that.
 
     Args:
         conn: an asyncio client; or a model or an entity, whose client it is; or a sync client,
@@ -51,7 +52,6 @@ class Lock(Claim):
     ) -> None:
         super().__init__(lockname, acquire_timeout, lock_timeout)
         self.conn: Client = conn if hasattr(conn, 'execute_command') else client_of(conn)
-        self._is_held = False
 
     async def acquire(self) -> bool:
         """Take the lock, waiting for it if need be; False if another keeps it all that time.
@@ -78,8 +78,8 @@ class Lock(Claim):
 
             await lock.refresh()
         """
-        self._is_held = await self._step('refresh')
-        return self._is_held
+        begun = time.monotonic()
+        return self._note(begun, await self._step('refresh', self._token))
 
     async def release(self) -> bool:
         """Give the lock back; False if it was ours no more.
@@ -88,30 +88,49 @@ class Lock(Claim):
 
             await lock.release()
         """
-        self._is_held = False
-        return await finished(self._step('release'))
+        what, token = self._renounce()
+        return await finished(self._released(what, token))
+
+    async def _released(self, what: str, token: bytes) -> bool:
+        try:
+            return await self._step(what, token)
+        except ORMError:
+            await patiently(start(self._void_at_last(token)))
+            raise
 
     async def _try(self) -> bool:
-        step = start(self._step('acquire'))
+        was_held, begun, token = self._is_held, time.monotonic(), self._token
+        step = start(self._step('acquire', token))
         try:
-            self._is_held = await asyncio.shield(step)
-        except asyncio.CancelledError:
+            return self._note(begun, await asyncio.shield(step))
+        except BaseException:
             # Who had it before this try goes on having it.
-            if not self._is_held:
-                await patiently(start(self._give_back(step)))
+            if not was_held:
+                self._renounce()
+                await patiently(start(self._give_back(step, token)))
             raise
-        return self._is_held
 
-    async def _give_back(self, step: asyncio.Task[bool]) -> None:
-        """Release what a try to acquire may have brought, once it is known."""
+    async def _give_back(self, step: asyncio.Task[bool], token: bytes) -> None:
+        """Give back what a try to acquire may have brought, once it is known.
+
+        Not before, because the key of a new entity's lock is known only then.
+        """
         await asyncio.wait([step])
         if step.cancelled() or step.exception() is not None or step.result():
-            with contextlib.suppress(ORMError):
-                await self._step('release')
+            await self._void_at_last(token)
 
-    async def _step(self, what: str) -> bool:
+    async def _void_at_last(self, token: bytes) -> None:
+        for pause in late_pauses():
+            try:
+                await self._step('void', token)
+            except ORMError:
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def _step(self, what: str, token: bytes) -> bool:
         driver = await driver_on(self.conn)
-        return await driver.run(self._operation(what))
+        return await driver.run(self._operation(what, token))
 
     async def __aenter__(self) -> Self:
         if not await self.acquire():
@@ -145,9 +164,11 @@ class EntityLock(Lock):
         self._entity = checked_entity(entity)
         super().__init__(entity, entity._key, acquire_timeout, lock_timeout)
 
-    async def _step(self, what: str) -> bool:
+    async def _step(self, what: str, token: bytes) -> bool:
         entity = self._entity
+        if entity._id is None and what == 'void':
+            return False  # it never had an id, so no request was sent
         if entity._id is None and entity._session.is_async:
             await entity._session.take_ids(entity)
         self._name(entity._pk)
-        return await super()._step(what)
+        return await super()._step(what, token)

@@ -89,6 +89,24 @@ def test_a_key_of_another_type(lock: Lock, raw: redis.Redis, what: str) -> None:
     assert dump(raw) == {b'lock:x': {b'ours': b'ours'}}
 
 
+@pytest.mark.parametrize('is_held', [False, True])
+def test_a_void_token_takes_it_no_more(lock: Lock, raw: redis.Redis, is_held: bool) -> None:
+    assert not is_held or lock('acquire') == 1
+    assert lock('void', hold=99_000) == is_held
+    assert lock('void', hold=99_000) == 0  # as when the client library repeats it
+    assert dump(raw) == {b'lock:x:void:ours': b''}
+    assert 90_000 < ttls(raw)[b'lock:x:void:ours'] <= 99_000
+    assert [lock(what) for what in STEPS] == [0, 0, 0]
+    assert lock('acquire', token='another') == 1
+    assert raw.get('lock:x') == b'another'
+
+
+def test_a_void_token_leaves_anothers_lock_alone(lock: Lock, raw: redis.Redis) -> None:
+    lock('acquire', token='another')
+    assert lock('void') == 0
+    assert raw.get('lock:x') == b'another'
+
+
 @pytest.mark.parametrize('what', ['steal', ''])
 def test_what_is_no_step(lock: Lock, raw: redis.Redis, what: str) -> None:
     lock('acquire')

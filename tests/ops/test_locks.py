@@ -37,9 +37,62 @@ def test_the_time_begins_with_the_first_try(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_each_is_another_holder() -> None:
-    one, two = (next(Claim(b'x', 1, 1)._operation('acquire')) for _ in range(2))
+    claims = [Claim(b'x', 1, 1) for _ in range(2)]
+    one, two = (next(claim._operation('acquire', claim._token)) for claim in claims)
     assert one.key == two.key == b'lock:x'
     assert one.request != two.request
+
+
+def test_who_gave_it_back_is_another_holder(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(locks.time, 'monotonic', lambda: now)
+    claim = Claim('x', 1, 10)
+    before = claim._token
+    assert not claim._is_held
+    assert claim._note(now, True)
+    assert claim._is_held
+    assert claim._renounce() == ('release', before)
+    assert claim._token != before
+    assert not claim._is_held
+
+
+def test_a_lock_is_held_until_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(locks.time, 'monotonic', lambda: now)
+    claim = Claim('x', 1, 10)
+    claim._note(now, True)
+    now += 9.9
+    assert claim._is_held
+    now += 0.2
+    assert not claim._is_held
+    claim._note(now, True)
+    claim._note(now, False)
+    assert not claim._is_held
+
+
+def test_a_slow_answer_may_be_that_of_a_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the release makes sure that the first request cannot come later."""
+    now = 1000.0
+    monkeypatch.setattr(locks.time, 'monotonic', lambda: now)
+    claim = Claim('x', 1, 10)
+    begun = now
+    now += 5
+    claim._note(begun, True)
+    assert claim._renounce()[0] == 'void'
+    claim._note(now, True)
+    assert claim._renounce()[0] == 'release', 'the next holder begins anew'
+
+
+def test_how_long_a_server_is_told_of_a_void_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(locks.time, 'monotonic', lambda: now)
+    slept = []
+    for pause in locks.late_pauses():
+        slept.append(pause)
+        now += pause + 1e-9
+    assert slept[:3] == [0.005, 0.01, 0.02]
+    assert max(slept) == 5
+    assert sum(slept) == pytest.approx(180)
 
 
 def test_a_name_that_cannot_be_stored() -> None:
