@@ -1,7 +1,7 @@
 -- Take, keep and give back a lock. Only its holder can do the last two.
 --
 -- Keys: the lock, a string: the holder's token.
---       the lock's name, ':void:' and a token: this token takes the lock no more. It goes by itself.
+--       the lock's name, ':void:' and a token: this token takes the lock no more; it expires.
 --
 -- Request: key, token
 --          what = 'acquire', 'refresh', 'release', or 'void': release it, and take it no more

@@ -1,17 +1,25 @@
 """A Redis or Valkey server of the program's own: what stands behind ``embedded:`` URLs.
 
 **Who ends the server?** Whoever uses a server holds the writing end of one named pipe in the data
-folder; a small shell beside the server reads it, and ends the server at the end of the pipe. The
-kernel counts the holders. It closes what a process held however that process ends (return,
-exception, ``os._exit``, SIGKILL), so the server lives exactly as long as its last user: nothing is
-left running, and a second program keeps its server when the first one ends. There is no count or
-process id on disk that could be wrong after a crash. (The kernel's parent-death signal is no help:
-it fires when the starting *thread* ends. Nor is a daemon: nothing ends it.)
+folder; a small shell beside the server reads it (:mod:`rom.drivers.shell`), and ends the server at
+the end of the pipe. The kernel counts the holders. It closes what a process held however that
+process ends (return, exception, ``os._exit``, SIGKILL), so the server lives exactly as long as its
+last user: nothing is left running, and a second program keeps its server when the first one ends.
+There is no count or process id on disk that could be wrong after a crash. (The kernel's
+parent-death signal is no help: it fires when the starting *thread* ends. Nor is a daemon: nothing
+ends it.)
 
 **Who starts it?** Whoever gets the ``flock`` on the lock file. The server inherits the lock, so it
 is free exactly when no server runs there, and two servers never write one folder. Whoever does not
 get it joins; a join that comes too late is noticed by the missing answer
 (:mod:`rom.drivers.supervisor`).
+
+**Who starts it again?** The shell, which is the parent of the server: when a server dies while it
+is used, the next one follows on the same socket. What is kept is there again; what is temporary is
+lost.
+
+**Whose is it?** A folder, a lock or a socket that is not this user's is refused
+(:mod:`rom.drivers.ownership`): whoever owns one of them can read and change all data.
 
 A temporary folder works in the same way, and is removed by the shell, hence after SIGKILL too. Two
 handles in one process are two holders of the pipe: no sharing needs to be noted down anywhere.
@@ -37,7 +45,7 @@ from shutil import rmtree
 from types import TracebackType
 from typing import BinaryIO, Literal
 
-from rom.drivers import supervisor
+from rom.drivers import ownership, supervisor
 from rom.drivers.binaries import ADVICE, VARIABLE, check_binary, find_binary, major_version
 from rom.exceptions import ServerUnavailable
 
@@ -73,13 +81,19 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, folder: Path, socket: Path, pipe: int, shell: subprocess.Popen[bytes] | None
+        self,
+        folder: Path,
+        socket: Path,
+        pipe: int,
+        shell: subprocess.Popen[bytes] | None,
+        scratch: Path | None,
     ) -> None:
         self.folder = folder
         self.socket = socket
         self.owned = shell is not None
         self._pipe = pipe
         self._shell = shell
+        self._scratch = scratch  # only of who has made it: no path out of a file is ever removed
         _open.add(self)
 
     def close(self) -> None:
@@ -100,7 +114,11 @@ class EmbeddedServer:
             _open.remove(self)  # of two threads, one gets through
         except KeyError:
             return
+        if self._shell is not None:
+            self._shell.poll()  # one that was killed is cleared away, so that others see it gone
         ended = supervisor.let_go(self.folder, self._pipe)
+        if ended and self._scratch is not None:
+            rmtree(self._scratch, ignore_errors=True)  # where the shells were killed
         if self._shell is None:
             return
         if ended:
@@ -132,8 +150,9 @@ def open_server(
 
     Args:
         location: the folder for its data, made when missing, private to this user then; ``~`` is
-            expanded. Every name of one folder means the same server, in this program and others.
-            Empty: a temporary folder and a server of its own, which keep nothing.
+            expanded. Every name of one folder means the same server, in this program and others. A
+            file ``server.conf`` in it is read by the server first. Empty: a temporary folder and a
+            server of its own, which keep nothing.
         binary: the server program to start, a path or a name on PATH; None asks
             :func:`rom.drivers.binaries.find_binary`. Not looked at when a server runs already.
 
@@ -141,9 +160,9 @@ def open_server(
         a handle on a server that answers.
 
     Raises:
-        ServerUnavailable: there is no program to start; the folder cannot be made or written; or
-            the server did not start: the message has what it printed last. It has 10 s to
-            answer, and 60 s while it says that it is loading its data.
+        ServerUnavailable: there is no program to start; the folder cannot be made or written, or
+            belongs to another user; or the server did not start: the message has what it printed
+            last. It has 10 s to answer, and 60 s while it says that it is loading its data.
 
     Example:
         >>> import tempfile
@@ -160,7 +179,8 @@ def open_server(
         if not name:
             return _start_temporary(binary)
         folder = Path(os.path.realpath(os.path.expanduser(name)))
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=ownership.PRIVATE_FOLDER, parents=True, exist_ok=True)
+        ownership.check_folder(folder)
         return _join_or_start(folder, binary)
     except ServerUnavailable:
         raise
@@ -184,14 +204,15 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
                     os.close(lock)  # the server has it now
             pipe = joining.step()
             if pipe is not None:
-                server = EmbeddedServer(folder, supervisor.recorded_socket(folder), pipe, None)
+                server = _joined(folder, pipe)
                 state = _await(server)
                 if state == 'ready':
                     return server
-                server.close()
                 if state == 'silent':
                     break
                 # It ended, or never came up: our turn.
+            elif not joining.is_waiting:
+                supervisor.end_orphan(folder)
             time.sleep(supervisor.POLL_SECONDS)
     finally:
         joining.give_up()
@@ -199,6 +220,16 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
         f'a server has {str(folder / supervisor.LOCK)!r} locked, but does not answer: find the '
         'process that has this file open (with lsof), and end it'
     )
+
+
+def _joined(folder: Path, pipe: int) -> EmbeddedServer:
+    """The handle of who has joined: the shell has answered, so the socket's place is known."""
+    try:
+        socket = supervisor.recorded_socket(folder)
+    except BaseException:
+        os.close(pipe)
+        raise
+    return EmbeddedServer(folder, socket or folder / supervisor.SOCKET, pipe, None, None)
 
 
 def _start_kept(folder: Path, lock: int, program: Path) -> EmbeddedServer:
@@ -248,9 +279,10 @@ def _start(folder: Path, lock: int, program: Path, scratch: Path | None) -> Embe
     socket = (scratch or folder) / supervisor.SOCKET
     temporary = scratch == folder
     flags = TEMPORARY if temporary else KEPT
-    command = [str(program), '--port', '0', '--unixsocket', str(socket)]
+    own_settings = [] if temporary else supervisor.settings(folder)
+    command = [str(program), *own_settings, '--port', '0', '--unixsocket', str(socket)]
     command += ['--unixsocketperm', '700', '--dir', str(folder), *flags]
-    with open(folder / supervisor.LOG, 'wb+', opener=_privately) as log:
+    with _new_log(folder) as log:
         pipe, shell = supervisor.launch(
             folder,
             command,
@@ -260,30 +292,39 @@ def _start(folder: Path, lock: int, program: Path, scratch: Path | None) -> Embe
             scratch=scratch,
             signal_name='KILL' if temporary else 'TERM',
         )
-        server = EmbeddedServer(folder, socket, pipe, shell)
-        try:
-            state = _await(server)
-        except BaseException:
-            server.close()
-            raise
+        server = EmbeddedServer(folder, socket, pipe, shell, scratch)
+        state = _await(server)
         if state == 'ready':
             return server
-        server.close()
         raise ServerUnavailable(_complaint(program, folder, state, log))
 
 
 def _await(server: EmbeddedServer) -> Literal['ready', 'ended', 'silent']:
-    return supervisor.wait_ready(
-        server.folder, server.socket, server._pipe, READY_SECONDS, LOADING_SECONDS
-    )
+    """Wait for a server's first answer; the handle is closed where that fails."""
+    try:
+        state = supervisor.wait_ready(
+            server.folder, server.socket, server._pipe, READY_SECONDS, LOADING_SECONDS
+        )
+        if state == 'ready':
+            supervisor.set_started(server.folder)
+            return state
+    except BaseException:
+        server.close()
+        raise
+    server.close()
+    return state
 
 
 def _program(binary: str | os.PathLike[str] | None) -> Path:
     return find_binary() if binary is None else check_binary(binary)
 
 
-def _privately(name: str, flags: int) -> int:
-    return os.open(name, flags | os.O_APPEND, 0o600)
+def _new_log(folder: Path) -> BinaryIO:
+    """A new file, so that nothing is written through a link to another one."""
+    path = folder / supervisor.LOG
+    path.unlink(missing_ok=True)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
+    return open(ownership.open_private(path, flags), 'rb+')
 
 
 def _complaint(program: Path, folder: Path, state: str, log: BinaryIO) -> str:

@@ -1,7 +1,9 @@
 """Embedded servers: real ones, used by real programs that end in every way."""
 
+import asyncio
 import doctest
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +20,7 @@ from typing import Any
 import pytest
 import redis
 
+import rom
 from rom.drivers import embedded, supervisor
 from rom.drivers.embedded import EmbeddedServer, open_server
 from rom.exceptions import ServerUnavailable
@@ -224,19 +227,6 @@ def test_home(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv('HOME', str(folder.parent))
     with open_server('~/data') as server:
         assert server.folder == folder.resolve()
-
-
-def test_a_server_that_crashed_is_replaced(folder: Path) -> None:
-    first = open_server(folder)
-    with client(first) as connected:
-        connected.set('a', 1)
-    os.kill(server_pid(first), signal.SIGKILL)
-    eventually(lambda: nobody_left(folder))
-    with open_server(folder) as second, client(second) as connected:
-        assert second.owned
-        assert connected.get('a') == b'1'
-        first.close()
-        assert connected.ping()
 
 
 def test_started_from_a_thread_that_ended() -> None:
@@ -608,6 +598,448 @@ def until_it_ended(folder: Path, patience: float = 20.0) -> None:
         time.sleep(0.1)
 
 
+# --- what is killed ------------------------------------------------------------------------------
+
+
+def children(pid: int) -> list[int]:
+    shown = subprocess.run(
+        ['ps', '-A', '-o', 'pid=,ppid='], capture_output=True, text=True, check=True
+    ).stdout
+    pairs = [tuple(map(int, line.split())) for line in shown.splitlines()]
+    return [child for child, parent in pairs if parent == pid]
+
+
+def helpers(shell: int) -> tuple[int, ...]:
+    """The reader and the watcher beside a server's keeper."""
+    shown = subprocess.run(
+        ['ps', '-A', '-o', 'pid=,ppid=,args='], capture_output=True, text=True, check=True
+    ).stdout
+    lines = [line.split(None, 2) for line in shown.splitlines()]
+    found = [int(pid) for pid, parent, *args in lines if int(parent) == shell and SH in args[0]]
+    return tuple(sorted(found))
+
+
+SH = '/bin/sh -c'
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not is_running(pid))
+
+
+def keep_every_write(connected: redis.Redis) -> None:
+    """From now on, what was answered outlives the server's process for certain."""
+    connected.config_set('appendfsync', 'always')
+
+
+def after(pid: int, server: EmbeddedServer) -> int:
+    """The process of the next server, asked by a client that repeats commands as any does."""
+    found = server_pid(server)
+    assert found != pid
+    return found
+
+
+@every_server
+def test_a_server_that_is_killed_comes_back_with_its_data(binary: Path, folder: Path) -> None:
+    with open_server(folder) as server, client(server) as connected:
+        for count in range(1, 4):
+            keep_every_write(connected)
+            connected.set('a', count)
+            pid = server_pid(server)
+            os.kill(pid, signal.SIGKILL)
+            assert connected.get('a') == b'%d' % count, 'at the next call, on the same socket'
+            after(pid, server)
+        pid = server_pid(server)
+    assert not is_running(pid)
+    eventually(lambda: nobody_left(folder))
+
+
+def test_a_temporary_server_comes_back_empty() -> None:
+    with open_server() as server, client(server) as connected:
+        connected.set('a', 1)
+        pid = server_pid(server)
+        os.kill(pid, signal.SIGKILL)
+        assert connected.get('a') is None
+        pid = after(pid, server)
+    assert not is_running(pid)
+    assert not server.folder.exists()
+
+
+def test_a_model_and_asyncio_do_not_notice(folder: Path) -> None:
+    class Counter(rom.Model):
+        count = rom.Integer()
+
+    async def count() -> int:
+        async with rom.AsyncSession() as session:
+            found = await session.get(Counter, 1)
+            assert found is not None
+            os.kill(int(connected.info('server')['process_id']), signal.SIGKILL)
+            found.count += 1
+            await session.commit()
+            return int(found.count)
+
+    connected = rom.connect(f'embedded:{folder}')
+    keep_every_write(connected)
+    Counter(count=1).save()
+    rom.session.rollback()
+    os.kill(int(connected.info('server')['process_id']), signal.SIGKILL)
+    counter = Counter.get(1)
+    assert counter.count == 1
+    keep_every_write(connected)
+    counter.count = 2
+    os.kill(int(connected.info('server')['process_id']), signal.SIGKILL)
+    counter.save()
+    keep_every_write(connected)
+    assert asyncio.run(count()) == 3
+    assert connected.hget('Counter:1', 'count') == b'3'
+
+
+def test_programs_that_share_a_path_get_one_new_server(folder: Path) -> None:
+    then = """
+print('waiting', flush=True)
+sys.stdin.readline()
+print(connected.info('server')['process_id'], connected.get('a'), flush=True)
+sys.stdin.read()
+"""
+    programs = [Program(folder, then).opened() for _ in range(4)]
+    for program in programs:
+        assert program.line() == 'waiting'
+    programs[0].kill()  # the one that started it
+    with client(str(folder / supervisor.SOCKET)) as connected:
+        keep_every_write(connected)
+        connected.set('a', 1)
+    os.kill(programs[0].server_pid, signal.SIGKILL)
+    for program in programs[1:]:
+        assert program.process.stdin is not None
+        program.process.stdin.write('go on\n')
+        program.process.stdin.flush()
+    told = {program.line() for program in programs[1:]}
+    [(pid, value)] = [line.split() for line in told]
+    assert value == "b'1'"
+    for program in programs[1:]:
+        assert is_running(int(pid))
+        program.end()
+    assert not is_running(int(pid))
+    eventually(lambda: nobody_left(folder))
+
+
+ROLES = ['keeper', 'reader', 'watcher']
+
+
+def pid_of(role: str, shell: int) -> int:
+    eventually(lambda: len(helpers(shell)) == 2)
+    return (shell, *helpers(shell))[ROLES.index(role)]
+
+
+@pytest.mark.parametrize('role', ROLES)
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_one_shell_that_is_killed_leaves_nothing_behind(
+    role: str, kept: bool, folder: Path
+) -> None:
+    """Neither while the server is used nor after its last user."""
+    with open_server(folder if kept else '') as server, client(server) as connected:
+        assert server._shell is not None
+        kill(pid_of(role, server._shell.pid))
+        connected.set('a', 1)
+        pid = server_pid(server)
+        if kept:
+            with open_server(folder) as other:
+                assert not other.owned, 'it can be joined as before'
+            assert connected.get('a') == b'1'
+    eventually(lambda: not is_running(pid), 30)
+    eventually(lambda: not server.socket.exists(), 30)
+    assert server.folder.exists() == kept
+    eventually(lambda: nobody_left(folder) if kept else True, 30)
+
+
+@pytest.mark.parametrize('role', ROLES)
+def test_one_shell_is_killed_and_then_the_program(role: str, folder: Path) -> None:
+    with Stranded(folder) as program:
+        kill(pid_of(role, program.shell))
+        assert is_running(program.server_pid)
+    eventually(lambda: not is_running(program.server_pid), 30)
+    eventually(lambda: nobody_left(folder), 30)
+
+
+class Stranded:
+    """A program that has started a server, and is killed at the end."""
+
+    def __init__(self, location: object) -> None:
+        self.program = Program(location, 'print(server._shell.pid, flush=True)\n' + WAIT).opened()
+        self.shell = int(self.program.line())
+        self.server_pid = self.program.server_pid
+
+    def __enter__(self) -> 'Stranded':
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.program.kill()
+
+
+@pytest.mark.parametrize('role', ['reader', 'watcher'])
+def test_a_server_comes_back_without_one_of_the_shells(role: str, folder: Path) -> None:
+    with open_server(folder) as server, client(server) as connected:
+        assert server._shell is not None
+        kill(pid_of(role, server._shell.pid))
+        keep_every_write(connected)
+        connected.set('a', 1)
+        pid = server_pid(server)
+        os.kill(pid, signal.SIGKILL)
+        assert connected.get('a') == b'1'
+        pid = after(pid, server)
+    eventually(lambda: not is_running(pid), 30)
+
+
+def kill_all_shells(shell: int) -> None:
+    found = helpers(shell)
+    for pid in (shell, *found):
+        os.kill(pid, signal.SIGSTOP)  # so that none of them notices another's end
+    for pid in (*found, shell):
+        kill(pid)
+
+
+@every_server
+def test_who_opens_the_path_of_a_server_without_a_shell_takes_it_over(
+    binary: Path, folder: Path
+) -> None:
+    with open_server(folder) as first, client(first) as connected:
+        connected.set('a', 1)
+        pid = server_pid(first)
+        assert first._shell is not None
+        kill_all_shells(first._shell.pid)
+        with open_server(folder) as second:
+            assert second.owned
+            assert second.socket == first.socket
+            assert connected.get('a') == b'1', 'the first goes on with the new server'
+            assert not is_running(pid)
+            pid = after(pid, second)
+        assert is_running(pid), 'the first still holds it'
+        assert connected.get('a') == b'1'
+    assert not is_running(pid)
+    eventually(lambda: nobody_left(folder))
+
+
+def test_a_server_that_nothing_else_is_left_of_is_taken_over(folder: Path) -> None:
+    with Stranded(folder) as program:
+        with client(str(folder / supervisor.SOCKET)) as connected:
+            connected.set('a', 1)
+        kill_all_shells(program.shell)
+    assert is_running(program.server_pid)
+    opened: list[EmbeddedServer] = []
+    threads = [
+        threading.Thread(target=lambda: opened.append(open_server(folder))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not is_running(program.server_pid)
+    assert sorted(server.owned for server in opened) == [False] * 3 + [True]
+    assert len({server_pid(server) for server in opened}) == 1, 'nobody ended the new one'
+    with client(opened[0]) as connected:
+        assert connected.get('a') == b'1'
+    for server in opened:
+        server.close()
+    eventually(lambda: nobody_left(folder))
+
+
+@pytest.mark.parametrize('kept', [False, True], ids=['temporary', 'kept'])
+def test_the_last_user_ends_a_server_without_a_shell(kept: bool, folder: Path) -> None:
+    server = open_server(folder if kept else '')
+    pid = server_pid(server)
+    assert server._shell is not None
+    kill_all_shells(server._shell.pid)
+    server.close()
+    eventually(lambda: not is_running(pid))
+    assert server.folder.exists() == kept
+    if kept:
+        eventually(lambda: nobody_left(folder))
+
+
+def test_all_is_killed_at_once(folder: Path) -> None:
+    with open_server(folder) as first, client(first) as connected:
+        keep_every_write(connected)
+        connected.set('a', 1)
+        assert first._shell is not None
+        os.killpg(first._shell.pid, signal.SIGKILL)
+        eventually(lambda: nobody_left(folder))
+        with open_server(folder) as second:
+            assert second.owned
+            assert connected.get('a') == b'1'
+        assert connected.get('a') == b'1', 'the first holds what the second has started'
+    eventually(lambda: nobody_left(folder))
+
+
+def test_keeper_and_server_are_killed(folder: Path) -> None:
+    """Two are too many for a new server by itself; who opens the folder starts one."""
+    first = open_server(folder)
+    assert first._shell is not None
+    with client(first) as connected:
+        keep_every_write(connected)
+        connected.set('a', 1)
+        pid = server_pid(first)
+        kill(first._shell.pid)
+        kill(pid)
+        with open_server(folder) as second:
+            assert second.owned
+            assert connected.get('a') == b'1'
+            left = {path.name for path in folder.iterdir()}
+            first.close()
+            time.sleep(3)  # the old shells have ended by now
+            assert {path.name for path in folder.iterdir()} == left
+            assert connected.get('a') == b'1'
+            with open_server(folder) as third:
+                assert not third.owned
+            pid = server_pid(second)
+    assert not is_running(pid)
+    eventually(lambda: nobody_left(folder))
+
+
+@every_server
+def test_settings_of_the_users_own(binary: Path, folder: Path) -> None:
+    """Also those of the next server, when the first one has died."""
+    folder.mkdir()
+    (folder / supervisor.CONFIG).write_text('appendfsync always\nport 7\nappendonly no\n')
+    with open_server(folder) as server, client(server) as connected:
+        for _ in range(2):
+            assert connected.config_get('appendfsync') == {'appendfsync': 'always'}
+            assert connected.config_get('port') == {'port': '0'}, 'what must be so is so'
+            assert connected.config_get('appendonly') == {'appendonly': 'yes'}
+            os.kill(server_pid(server), signal.SIGKILL)
+
+
+def test_no_folder_is_removed_but_a_temporary_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the lock says: it is empty while a server starts."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'mine').touch()
+    with open_server(folder) as first:
+        for text in (b'', b'server.sock', bytes(tmp_path / 'other.sock')):
+            (folder / supervisor.LOCK).write_bytes(text)
+            assert supervisor.recorded_socket(folder) is None
+            open_server(folder).close()
+        first.close()
+    assert (tmp_path / 'mine').exists()
+    assert folder.is_dir()
+
+
+# --- whose it is ---------------------------------------------------------------------------------
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(folder)): stat.S_IMODE(path.lstat().st_mode)
+        for path in folder.rglob('*')
+    }
+
+
+@every_server
+def test_nobody_else_may_read_what_is_in_an_existing_folder(binary: Path, folder: Path) -> None:
+    folder.mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        with open_server(folder) as server, client(server) as connected:
+            connected.set('a', 1)
+            connected.bgrewriteaof()
+            eventually(lambda: not connected.info('persistence')['aof_rewrite_in_progress'])
+            while_open = modes(folder)
+    finally:
+        os.umask(before)
+    assert {name: mode for name, mode in while_open.items() if mode & 0o077} == {}
+    assert {name: mode for name, mode in modes(folder).items() if mode & 0o077} == {}
+
+
+@every_server
+def test_files_of_before_are_closed_to_others(binary: Path, folder: Path) -> None:
+    with open_server(folder) as server, client(server) as connected:
+        connected.set('a', 1)
+    for path in folder.rglob('*'):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with open_server(folder) as server, client(server) as connected:
+        assert connected.get('a') == b'1'
+        assert {name: mode for name, mode in modes(folder).items() if mode & 0o077} == {}
+
+
+@pytest.mark.parametrize('name', [supervisor.LOCK, supervisor.PIPE])
+def test_a_link_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    folder.mkdir()
+    victim = tmp_path / 'victim'
+    victim.write_text('precious')
+    (folder / name).symlink_to(victim)
+    with pytest.raises(ServerUnavailable, match=rf'{re.escape(name)}.*a symbolic link'):
+        open_server(folder)
+    assert victim.read_text() == 'precious'
+
+
+@pytest.mark.parametrize('link', [Path.symlink_to, Path.hardlink_to])
+def test_the_log_is_a_new_file(
+    folder: Path, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    folder.mkdir()
+    victim = tmp_path / 'victim'
+    victim.write_text('precious')
+    try:
+        link(folder / supervisor.LOG, victim)
+    except OSError:
+        pytest.skip('there are two file systems')
+    open_server(folder).close()
+    assert victim.read_text() == 'precious'
+    assert not (folder / supervisor.LOG).is_symlink()
+
+
+def test_a_lock_with_another_name_is_refused(folder: Path, base: Path) -> None:
+    folder.mkdir()
+    victim = base / 'victim'
+    victim.write_text('precious')
+    (folder / supervisor.LOCK).hardlink_to(victim)
+    with pytest.raises(ServerUnavailable, match='hard link'):
+        open_server(folder)
+    assert victim.read_text() == 'precious'
+
+
+@pytest.fixture
+def somebody_else(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Makes a file somebody else's. Without root's rights it is the program that is another."""
+
+    def give_away(path: Path) -> None:
+        if os.geteuid() == 0:
+            os.chown(path, 12345, -1, follow_symlinks=False)
+        else:
+            mine = os.geteuid()
+            monkeypatch.setattr(os, 'geteuid', lambda: mine + 1)
+
+    return give_away
+
+
+def test_a_folder_of_somebody_else(folder: Path, somebody_else: Callable[[Path], None]) -> None:
+    folder.mkdir()
+    somebody_else(folder)
+    with pytest.raises(ServerUnavailable) as caught:
+        open_server(folder)
+    said = str(caught.value)
+    assert f'no server can be embedded in {str(folder)!r}' in said
+    assert 'belongs to ' in said
+    assert f'(uid {folder.stat().st_uid})' in said or f'uid {folder.stat().st_uid},' in said
+    assert 'Name a folder of your own' in said
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', [supervisor.LOCK, supervisor.PIPE, supervisor.SOCKET])
+def test_a_file_of_somebody_else_in_a_folder_of_ours(folder: Path, name: str) -> None:
+    """The server of somebody else is not joined, and its lock not waited for."""
+    if os.geteuid() != 0:
+        pytest.skip('only root can give a file away')
+    with open_server(folder) as server:
+        pid = server_pid(server)
+        os.chown(folder / name, 12345, -1)
+        with pytest.raises(ServerUnavailable, match=rf'{re.escape(name)}.*belongs to uid 12345'):
+            open_server(folder)
+        os.chown(folder / name, 0, -1)
+        assert server_pid(server) == pid
+    assert not is_running(pid)
+
+
 # --- names ---------------------------------------------------------------------------------------
 
 NAMES = [
@@ -765,42 +1197,6 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     for missing in ('', 'data'):
         with pytest.raises(ServerUnavailable, match='this user may write'):
             open_server(place / missing)
-
-
-def test_a_server_that_lost_its_shell_is_not_joined_by_a_second_one(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Both would write the same files."""
-    monkeypatch.setattr(embedded, 'JOIN_SECONDS', 0.5)
-    server = open_server(folder)
-    pid = server_pid(server)
-    assert server._shell is not None
-    os.killpg(server._shell.pid, signal.SIGSTOP)  # else the subshell would still end the server
-    os.kill(pid, signal.SIGCONT)
-    try:
-        for child in children(server._shell.pid):
-            if child != pid:
-                os.kill(child, signal.SIGKILL)
-        os.kill(server._shell.pid, signal.SIGKILL)
-        server._shell.wait()
-        with pytest.raises(ServerUnavailable, match=r'server\.lock.*lsof'):
-            open_server(folder)
-    finally:
-        os.kill(pid, signal.SIGKILL)
-    eventually(lambda: nobody_left(folder))
-    begin = time.monotonic()
-    with open_server(folder) as other:
-        assert other.owned
-    server.close()
-    assert time.monotonic() - begin < 2
-
-
-def children(pid: int) -> list[int]:
-    shown = subprocess.run(
-        ['ps', '-A', '-o', 'pid=,ppid='], capture_output=True, text=True, check=True
-    ).stdout
-    pairs = [tuple(map(int, line.split())) for line in shown.splitlines()]
-    return [child for child, parent in pairs if parent == pid]
 
 
 # --- loading -------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rom.drivers import shell as shells
 from rom.drivers import supervisor
 
 SHELLS = [name for name in ('sh', 'dash', 'bash', 'ksh', 'mksh', 'zsh') if shutil.which(name)]
@@ -23,7 +25,7 @@ SERVER = [
 
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(supervisor, 'SHELL', shutil.which(request.param))
+    monkeypatch.setattr(shells, 'PATH', shutil.which(request.param))
     return str(request.param)
 
 
@@ -100,6 +102,90 @@ def test_the_lock_is_held_while_the_server_lives(tmp_path: Path, shell: str) -> 
     process.wait(5)
     lock = supervisor.take_lock(tmp_path)
     assert lock is not None
+    os.close(lock)
+
+
+# Ends as soon as it counts as started, and again and again.
+ENDING = [
+    'sh',
+    '-c',
+    f'while [ -e {supervisor.STARTING} ]; do sleep 0.01; done; echo $$ >>starts',
+]
+
+
+def starts(folder: Path) -> int:
+    path = folder / 'starts'
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_a_server_that_ends_is_started_again_with_pauses(tmp_path: Path, shell: str) -> None:
+    pipe, process = launch(tmp_path, ENDING)
+    begun = time.monotonic()
+    supervisor.set_started(tmp_path)
+    while starts(tmp_path) < 4:
+        assert time.monotonic() - begun < 60
+        time.sleep(0.01)
+    elapsed = time.monotonic() - begun
+    found = starts(tmp_path)
+    assert found <= sum(moment <= elapsed for moment in (0, 0, 1, 3, 7, 15, 31, 47))
+    begun = time.monotonic()
+    assert supervisor.let_go(tmp_path, pipe), 'also in a pause'
+    process.wait(5)
+    assert 'started again' in (tmp_path / supervisor.LOG).read_text()
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {supervisor.LOCK, supervisor.LOG, 'starts'}
+
+
+def test_a_server_that_was_never_ready_is_not_started_again(tmp_path: Path, shell: str) -> None:
+    pipe, process = launch(tmp_path, ['sh', '-c', 'echo x >>starts'])
+    process.wait(5)
+    assert starts(tmp_path) == 1
+    assert supervisor.let_go(tmp_path, pipe)
+
+
+def test_the_next_server_is_ended_too(tmp_path: Path, shell: str) -> None:
+    """Whoever ends the server knows which one it is by then."""
+    pipe, process = launch(tmp_path, SERVER)
+    for _ in range(2):
+        pid = int(text_of(tmp_path / 'pid'))
+        supervisor.set_started(tmp_path)
+        (tmp_path / 'pid').unlink()
+        os.kill(pid, signal.SIGKILL)
+    pid = int(text_of(tmp_path / 'pid'))
+    join_and_leave(tmp_path)
+    os.kill(pid, 0)
+    assert supervisor.let_go(tmp_path, pipe)
+    process.wait(5)
+    assert (tmp_path / 'said').read_text() == 'told\n'
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def join_and_leave(folder: Path) -> None:
+    assert not supervisor.let_go(folder, join(folder))
+
+
+def test_a_pipe_that_nobody_reads_is_used_again(tmp_path: Path) -> None:
+    """Programs may hold it whose server and shells were killed: they are users of the next one."""
+    pipe, process = launch(tmp_path, SERVER)
+    text_of(tmp_path / 'pid')
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(5)
+    (tmp_path / 'pid').unlink()
+    other, process = launch(tmp_path, SERVER)
+    pid = int(text_of(tmp_path / 'pid'))
+    assert supervisor.is_served(tmp_path, pipe)
+    assert not supervisor.let_go(tmp_path, other)
+    os.kill(pid, 0)
+    assert supervisor.let_go(tmp_path, pipe)
+    process.wait(5)
+
+
+def test_a_lock_that_says_nothing_yet(tmp_path: Path) -> None:
+    lock = supervisor.take_lock(tmp_path)
+    assert lock is not None
+    assert supervisor.recorded_socket(tmp_path) is None
+    supervisor.end_orphan(tmp_path)
     os.close(lock)
 
 
