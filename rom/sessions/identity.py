@@ -84,8 +84,9 @@ class IdentityMap:
         for entity in entities:
             key = f'{entity._namespace}:{entity._id}'
             if known.get(key) is not entity:
-                unsaved.pop(id(entity), None)
+                # In this order: an interrupt in between must not lose the entity.
                 known[key] = entity
+                unsaved.pop(id(entity), None)
 
     def adopt(self, model: type[Model], rows: Iterable[Row], session: object) -> list[Model]:
         """The entities of rows that were loaded: those that are known, or new objects.

@@ -35,7 +35,8 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
     written = 0
     for entity in group:
         attempt = entity._attempt
-        if attempt is None:
+        if attempt is None or attempt.is_over:
+            entity._attempt = None
             continue
         change: Change = attempt.changes[entity._place]
         try:
