@@ -57,8 +57,11 @@ def check(
     bounds: Bounds,
 ) -> None:
     found = {id: row for id, row in rows.items() if holds(row)}
-    assert store.count(query, bounds) == len(found)
     offset, count = limit or (0, len(rows))
+    # A limit counts where nothing else is asked for.
+    is_alone = not query.asked.where.nodes and not order
+    counted = [*found][offset : offset + count] if is_alone else found
+    assert store.count(query, bounds) == len(counted)
     ids = store.ids(query, bounds)
     if order:
         assert ids == in_order(order, found)[offset : offset + count]
