@@ -2,13 +2,14 @@
 
 To save an entity without changes costs no trip. Yet where its row was deleted by way of another
 object, as by a second session, the save has to say so, as in rom 1.x: the row of such an entity is
-looked at. A key that is noted wrongly, of another database or of a row that was written again,
-costs that look and no more; so does one that is no longer noted, for the next save of a change.
+looked at. A key that is noted wrongly, as of another database, costs that look and no more. One
+that is noted no longer is found out as what another program deleted is: by the next write.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Final
 
 # Some hundred bytes each.
@@ -23,6 +24,17 @@ def note(key: str) -> None:
     _keys[key] = None
     if len(_keys) > MOST:
         _keys.popitem(last=False)
+
+
+def forget(keys: Iterable[str]) -> None:
+    """Rows of these keys were written: they are there."""
+    for key in keys:
+        _keys.pop(key, None)
+
+
+def is_any() -> bool:
+    """Whether this process has deleted anything lately."""
+    return bool(_keys)
 
 
 def may_be(key: str) -> bool:

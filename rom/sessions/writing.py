@@ -30,6 +30,8 @@ class Writing(Relating):
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
         chosen = [entity for entity in self._identity if all or entity._modified]
+        if all and lately_deleted.is_any() and not (full or force):
+            yield from self._check_rows_are_there(chosen)
         if batch is None:
             return (yield from self._write(chosen, full, force))
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
@@ -52,7 +54,10 @@ class Writing(Relating):
     def _save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
-        return self._write(list(flat(objects)), full, force)
+        chosen = list(flat(objects))
+        if lately_deleted.is_any() and not (full or force):
+            yield from self._check_rows_are_there(chosen)
+        return (yield from self._write(chosen, full, force))
 
     def take_ids_work(self, entity: Model) -> Work[None]:
         """Give ids to a new entity, and to the older new ones of its model."""
@@ -164,8 +169,6 @@ class Writing(Relating):
             if change is not None:
                 concerned.append(entity)
                 changes.append(change)
-            elif lately_deleted.may_be(f'{entity._namespace}:{entity._id}'):
-                yield from self._check_row_is_there(model, entity)
         if not changes:
             return 0
         attempt = commits.attempt_of(changes)
@@ -193,22 +196,27 @@ class Writing(Relating):
                 entity._saved(change, known_id, stored)
                 noted.append((entity, change))
         self._identity.add_numbered(saved)
+        if lately_deleted.is_any():
+            lately_deleted.forget(f'{entity._namespace}:{entity._id}' for entity in saved)
         for entity, _ in noted:
             entity._attempt = None
         for entity, change in noted:
             call_hook_after(entity, change)
 
-    def _check_row_is_there(self, model: type[Model], entity: Model) -> Work[None]:
+    def _check_rows_are_there(self, chosen: Iterable[Model]) -> Work[None]:
         """Raise for an entity without changes whose row was deleted by way of another object."""
-        assert entity._id is not None
-        row = yield On(model, entities.load_one(entity._schema, entity._id))
-        if row is None:
-            raise EntityDeletedError(
-                f'{entity._key} was deleted since it was loaded, and nothing was written; '
-                'save(force=True) writes it again',
-                entity._namespace,
-                entity._id,
-            )
+        for entity in chosen:
+            if not lately_deleted.may_be(f'{entity._namespace}:{entity._id}') or entity._modified:
+                continue
+            assert entity._id is not None
+            row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
+            if row is None:
+                raise EntityDeletedError(
+                    f'{entity._key} was deleted since it was loaded, and nothing was written; '
+                    'save(force=True) writes it again',
+                    entity._namespace,
+                    entity._id,
+                )
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
