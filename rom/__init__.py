@@ -67,6 +67,7 @@ from rom.exceptions import (
     UnsafeError,
 )
 from rom.exceptions import CorruptRowError as CorruptRowError
+from rom.exceptions import EvictionWarning as EvictionWarning
 from rom.exceptions import InDoubtError as InDoubtError
 from rom.exceptions import LineError as LineError
 from rom.exceptions import ServerError as ServerError

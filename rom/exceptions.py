@@ -200,3 +200,11 @@ class StaleIndexWarning(UserWarning):
     Told once for each model by each program. ``rom reindex``, or :func:`rom.maintenance.reindex`,
     makes them right.
     """
+
+
+class EvictionWarning(UserWarning):
+    """A server evicts keys when its memory is full, which breaks what rom keeps there.
+
+    Told once for each server by each program, where ``maxmemory`` is set and ``maxmemory-policy``
+    is not ``noeviction``.
+    """

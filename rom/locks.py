@@ -12,6 +12,7 @@ import redis
 import redis.asyncio
 
 from rom.drivers.connection import connection_of
+from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation, ORMError
 from rom.model import Model
@@ -133,7 +134,9 @@ class Lock(Claim):
                 return
 
     def _step(self, what: str, token: bytes) -> bool:
-        return SyncDriver(self.conn).run(self._operation(what, token))
+        return SyncDriver(self.conn).run(
+            noticed(self.conn, self._operation(what, token), self._key)
+        )
 
     def __enter__(self) -> Self:
         if not self.acquire():

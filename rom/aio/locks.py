@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rom.aio.clients import Client, client_of, driver_on
 from rom.aio.finishing import finished, patiently, start
+from rom.drivers.eviction import noticed
 from rom.exceptions import ORMError
 from rom.locks import checked_entity
 from rom.model import Model
@@ -130,7 +131,8 @@ class Lock(Claim):
 
     async def _step(self, what: str, token: bytes) -> bool:
         driver = await driver_on(self.conn)
-        return await driver.run(self._operation(what, token))
+        operation = noticed(driver.connection, self._operation(what, token), self._key)
+        return await driver.run(operation)
 
     async def __aenter__(self) -> Self:
         if not await self.acquire():

@@ -1,4 +1,4 @@
-"""`rom status`: whether the data has the indexes that the models declare."""
+"""`rom status`: whether the data has the indexes that the models declare, and is kept."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rom.cli.exits import Code
 from rom.cli.opening import opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.reporting import reported
+from rom.drivers import eviction
+from rom.drivers.connection import connection_of
 from rom.model import Model
 from rom.ops.maintenance.reindexing import Status
 
@@ -29,15 +31,27 @@ def status(names: Models, url: Url = None, as_json: AsJson = False, debug: Debug
 
     It compares what the models declare with what is kept beside the data. A keygen is known by its
     name alone: when what it does has changed, run `rom reindex` all the same.
+
+    A server that evicts keys when its memory is full is named as well.
     """
     with reported(debug):
         models = opened(names, url)
         found = maintenance.status(*models)
+        objections = [
+            eviction.objection(connection_of(model), model._schema.keys.counter) for model in models
+        ]
         if as_json:
-            output.as_json([{**asdict(one), 'is_due': one.is_due} for one in found])
+            output.as_json(
+                [
+                    {**asdict(one), 'is_due': one.is_due, 'eviction': objection}
+                    for one, objection in zip(found, objections, strict=True)
+                ]
+            )
         else:
             for one in found:
                 _show(one)
+        for objection in dict.fromkeys(filter(None, objections)):
+            output.note(objection)
         due = [model for model, one in zip(models, found, strict=True) if one.is_due]
         if due:
             output.note(f'To make them right: rom reindex {named(due)}')

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from rom.columns import Column
-from rom.exceptions import ServerError
 from rom.ops.requests import Command, Operation, Pipeline
 from rom.schema import Schema
 
@@ -128,35 +127,3 @@ def look_up(schema: Schema) -> Operation[Stamped]:
         )
     )
     return Stamped(stamp, bool(is_there), position)
-
-
-def alongside(
-    operation: Operation[Any], schema: Schema, tell: Callable[[bytes | None], None]
-) -> Operation[Any]:
-    """An operation whose first trip asks for the stamp as well.
-
-    A server that gives none is no reason to fail: the request is made again by itself, as the
-    client library might repeat it.
-    """
-    asked = Command('GET', schema.keys.indexes)
-    try:
-        request = next(operation)
-        requests = request.requests if isinstance(request, Pipeline) else (request,)
-        try:
-            *replies, stamp = yield Pipeline((*requests, asked))
-        except ServerError:
-            pass
-        except BaseException as error:
-            request = operation.throw(error)
-        else:
-            tell(stamp)
-            request = operation.send(replies if isinstance(request, Pipeline) else replies[0])
-        while True:
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                request = operation.send(reply)
-    except StopIteration as end:
-        return end.value

@@ -7,6 +7,7 @@ from typing import TypeVar
 import redis
 
 from rom.drivers.connection import connection_of
+from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
 from rom.ops.requests import Operation
 
@@ -47,7 +48,8 @@ class Configure:
         return self._client if self._client is not None else connection_of(None)
 
     def _run(self, operation: Operation[T]) -> T:
-        return SyncDriver(self.get_connection()).run(operation)
+        client = self.get_connection()
+        return SyncDriver(client).run(noticed(client, operation, b'repocket'))
 
 
 configure = Configure()

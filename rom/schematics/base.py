@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rom.classproperty import ClassProperty
 from rom.drivers.connection import connection_of
+from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.ops.requests import Operation
@@ -335,7 +336,8 @@ class BaseRedisMixin:
 
     @classmethod
     def _run(cls, operation: Operation[T]) -> T:
-        return SyncDriver(cls._client()).run(operation)
+        client = cls._client()
+        return SyncDriver(client).run(noticed(client, operation, b'schematics'))
 
     @classmethod
     def _home(cls, conditions: Iterable[Condition] = ()) -> Home:

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from rom.drivers.destination import server_of
+from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.schematics.layers.base import Task
@@ -49,7 +50,7 @@ class Transaction:
     def _commit(self) -> None:
         if self._client is None:
             return
-        SyncDriver(self._client).run(write(self._tasks))
+        SyncDriver(self._client).run(noticed(self._client, write(self._tasks), b'schematics'))
         for done in self._afterwards:
             done()
 
@@ -115,5 +116,5 @@ def carry_out(client: Any, task: Task, afterwards: Callable[[], None]) -> None:
     if transaction is not None:
         transaction.add(client, task, afterwards)
         return
-    SyncDriver(client).run(write([task]))
+    SyncDriver(client).run(noticed(client, write([task]), b'schematics'))
     afterwards()

@@ -77,7 +77,8 @@ class AsyncSession(UnitOfWork):
             while True:
                 try:
                     driver = await self._driver(step.model)
-                    reply = await driver.run(watched(step.model, step.operation))
+                    operation = watched(step.model, step.operation, driver.connection)
+                    reply = await driver.run(operation)
                 except BaseException as error:
                     step = work.throw(error)
                 else:

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from functools import partial
 from typing import Any
-from weakref import WeakSet
 
+from rom.drivers import eviction
 from rom.exceptions import StaleIndexWarning
 from rom.model import Model
-from rom.ops.requests import Operation
-from rom.ops.stamps import alongside, changes, declared_by, read_stamp
+from rom.ops.asides import Aside, alongside
+from rom.ops.requests import Command, Operation
+from rom.ops.stamps import changes, declared_by, read_stamp
 from rom.schema import Schema
 
-# Asked about by this program. (A model that is on two servers is asked about once.)
-_asked: WeakSet[Schema] = WeakSet()
+# Schemas that this program has asked about, by their id, which is looked at for each operation. (A
+# model that is on two servers is asked about once.)
+_asked: set[int] = set()
 
 
-def watched(model: type[Model], operation: Operation[Any]) -> Operation[Any]:
-    """An operation, which asks about the model's indexes if it is the first one on that model."""
-    if model._schema in _asked:
+def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
+    """An operation, which asks about the model's indexes if it is the first one on that model.
+
+    The first one on a server asks whether it evicts keys, as well.
+    """
+    schema = model._schema
+    if id(schema) in _asked and eviction.is_known(connection):
         return operation
-    return alongside(operation, model._schema, partial(_tell, model._schema))
+    asides = [eviction.aside(connection, schema.keys.indexes)]
+    if id(schema) not in _asked:
+        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_tell, schema)))
+    return alongside(operation, tuple(filter(None, asides)))
 
 
 def _tell(schema: Schema, stamp: bytes | None) -> None:
-    if schema in _asked:
+    if id(schema) in _asked:
         return  # another thread was faster
-    _asked.add(schema)
+    _asked.add(id(schema))
+    weakref.finalize(schema, _asked.discard, id(schema))  # another may get the same id
     before = read_stamp(stamp)
     if before is None:
         return  # of data that is older than stamps nothing is known, and nothing said

@@ -72,8 +72,8 @@ class Session(UnitOfWork):
             step = next(work)
             while True:
                 try:
-                    operation = watched(step.model, step.operation)
-                    reply = self._driver(step.model).run(operation)
+                    driver = self._driver(step.model)
+                    reply = driver.run(watched(step.model, step.operation, driver.connection))
                 except BaseException as error:
                     step = work.throw(error)
                 else:

@@ -44,6 +44,7 @@ def test_what_needs_a_reindex(place: Place) -> None:
             'changes': ['age is gone', 'unique age is new'],
             'stopped_at': None,
             'is_due': True,
+            'eviction': None,
         }
     ]
 
@@ -58,6 +59,23 @@ def test_in_a_terminal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         'a reindex stopped at id 7',
         'Team  right: the indexes are those that it declares',
     ]
+
+
+def test_a_server_that_evicts_keys_is_named_once(place: Place) -> None:
+    before = {name: place.raw.config_get(name)[name] for name in ('maxmemory-policy', 'maxmemory')}
+    try:
+        place.raw.config_set('maxmemory-policy', 'allkeys-lru')
+        place.raw.config_set('maxmemory', '10gb')
+        code, lines, said = place.run('status', 'shop')
+        assert (code, len(lines)) == (0, 2)
+        assert said.count('maxmemory-policy allkeys-lru') == 1
+        assert 'CONFIG SET maxmemory-policy noeviction' in said
+        _, lines, _ = place.run('status', 'shop', '--json')
+        for one in json.loads('\n'.join(lines)):
+            assert 'maxmemory-policy allkeys-lru' in one['eviction']
+    finally:
+        for name, value in before.items():
+            place.raw.config_set(name, value)
 
 
 def test_no_data(place: Place) -> None:

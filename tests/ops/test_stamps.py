@@ -1,4 +1,4 @@
-"""Stamps: what a model declares, as data keep it, and asking for it along with something else."""
+"""Stamps: what a model declares, as data keep it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom.exceptions import ServerError, ServerUnavailable
-from rom.ops.requests import Command, Operation, Pipeline
-from rom.ops.stamps import alongside, changes, declared_by, read_stamp, stamp_of, to_begin
+from rom.ops.stamps import changes, declared_by, read_stamp, stamp_of, to_begin
 
 
 def test_whatever_is_indexed_is_in_it() -> None:
@@ -71,86 +69,3 @@ def test_changes() -> None:
     assert changes(before, after) == ('b was y, and is Y', 'c is gone', 'd is new')
     assert changes(after, after) == ()
     assert changes(read_stamp(json.dumps(before).encode()) or {}, before) == ()
-
-
-# --- alongside ------------------------------------------------------------------------------------
-
-GET, SET = Command('GET', 'x'), Command('SET', 'x', 1)
-
-
-class StampedAlongside(rom.Model):
-    _namespace = 'alongside'
-
-
-STAMP = Command('GET', b'alongside:id:indexes')
-
-
-def operation() -> Operation[str]:
-    first = yield GET
-    try:
-        both = yield Pipeline((GET, SET))
-    except ServerError:
-        both = 'error'
-    return f'{first} {both}'
-
-
-class Told:
-    """Drives an operation, and notes what it is told."""
-
-    def __init__(self, watched: Operation[Any]) -> None:
-        self.stamps: list[bytes | None] = []
-        self.step = alongside(watched, StampedAlongside._schema, self.stamps.append)
-
-    def end(self, reply: Any) -> Any:
-        with pytest.raises(StopIteration) as stopped:
-            self.step.send(reply)
-        return stopped.value.value
-
-
-def test_the_first_trip_asks() -> None:
-    told = Told(operation())
-    assert next(told.step) == Pipeline((GET, STAMP))
-    assert told.step.send(['a', b'stamp']) == Pipeline((GET, SET))
-    assert told.stamps == [b'stamp']
-    assert told.end(['b', 'c']) == "a ['b', 'c']"
-
-
-def test_a_first_trip_of_several() -> None:
-    def several() -> Operation[Any]:
-        return (yield Pipeline((GET, SET)))
-
-    told = Told(several())
-    assert next(told.step) == Pipeline((GET, SET, STAMP))
-    assert told.end(['a', 'b', None]) == ['a', 'b']
-    assert told.stamps == [None]
-
-
-def test_an_operation_without_a_trip() -> None:
-    def none() -> Operation[int]:
-        return 5
-        yield GET
-
-    told = Told(none())
-    with pytest.raises(StopIteration) as stopped:
-        next(told.step)
-    assert (stopped.value.value, told.stamps) == (5, [])
-
-
-def test_a_server_that_does_not_tell_is_asked_without_it() -> None:
-    told = Told(operation())
-    next(told.step)
-    assert told.step.throw(ServerError('WRONGTYPE')) is GET
-    assert told.step.send('a') == Pipeline((GET, SET))
-
-    with pytest.raises(StopIteration) as stopped:
-        told.step.throw(ServerError('full'))
-    assert (stopped.value.value, told.stamps) == ('a error', [])
-
-
-@pytest.mark.parametrize('error', [ServerUnavailable('gone'), KeyboardInterrupt()])
-def test_a_broken_connection_is_the_operations_business(error: BaseException) -> None:
-    told = Told(operation())
-    next(told.step)
-    with pytest.raises(type(error)):
-        told.step.throw(error)
-    assert told.stamps == []

@@ -1,0 +1,14 @@
+-- Say how much memory the server may use, and what it evicts when that is full.
+--
+-- Keys: none. (The one that it is given is for the slot.)
+--
+-- Request: none.
+--
+-- Reply:   bytes that the server may use, '0' for no limit; the policy, such as 'noeviction'.
+--          An empty list where the user may not ask: that is no error.
+
+local info = redis.pcall('INFO', 'memory')
+if type(info) ~= 'string' then
+    return {}
+end
+return {info:match('maxmemory:(%d+)') or '0', info:match('maxmemory_policy:(%S+)') or ''}

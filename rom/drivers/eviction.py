@@ -1,0 +1,108 @@
+"""Each server is asked once by a program whether it evicts keys, on a trip that is made anyway."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+import weakref
+from functools import partial
+from types import FrameType
+from typing import Any, TypeVar
+
+import redis
+
+from rom.drivers.sync import SyncDriver
+from rom.exceptions import EvictionWarning
+from rom.ops import memory
+from rom.ops.asides import Aside, alongside
+from rom.ops.requests import Operation
+
+T = TypeVar('T')
+
+# Pools are known by their id, which is looked at for each operation. Several pools may lead to one
+# server: asyncio has one for each event loop.
+_pools: set[int] = set()
+_servers: set[str] = set()
+_telling = threading.Lock()
+
+
+def is_known(connection: Any) -> bool:
+    """Whether the server of this client was asked by this program."""
+    return id(getattr(connection, 'connection_pool', connection)) in _pools
+
+
+def noticed(connection: Any, operation: Operation[T], key: bytes) -> Operation[T]:
+    """An operation, whose first trip asks the server if no other has.
+
+    Args:
+        connection: a client, of either kind.
+        operation: what is to be done.
+        key: one of its keys.
+    """
+    asked = aside(connection, key)
+    return operation if asked is None else alongside(operation, (asked,))
+
+
+def aside(connection: Any, key: bytes) -> Aside | None:
+    """The question; None: the server was asked before."""
+    if is_known(connection):
+        return None
+    if address(connection) in _servers:
+        _note(connection)
+        return None
+    return Aside(memory.question(key), partial(_tell, connection))
+
+
+def objection(connection: redis.Redis, key: bytes) -> str | None:
+    """What a user should know of the server of a client; None: nothing. One trip.
+
+    Args:
+        connection: the client.
+        key: one of a model's keys.
+    """
+    found = SyncDriver(connection).run(memory.look_up(key))
+    return memory.objection(found, address(connection))
+
+
+def _tell(connection: Any, reply: Any) -> None:
+    server = address(connection)
+    with _telling:
+        is_first = server not in _servers
+        _servers.add(server)
+        _note(connection)
+    said = memory.objection(memory.read(reply), server) if is_first else None
+    if said is not None:
+        warnings.warn(said, EvictionWarning, stacklevel=_level_of_caller())
+
+
+def _note(connection: Any) -> None:
+    pool = getattr(connection, 'connection_pool', connection)
+    if id(pool) not in _pools:
+        _pools.add(id(pool))
+        weakref.finalize(pool, _pools.discard, id(pool))  # another may get the same id
+
+
+def _level_of_caller() -> int:
+    """The level, as `warnings.warn` counts it in the caller of this, of what called rom."""
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get('__name__', '').partition('.')[0] == 'rom':
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def address(connection: Any) -> str:
+    """Where a client's server is.
+
+    >>> import redis
+    >>> address(redis.Redis(port=7000, db=3, password='secret'))
+    'localhost:7000'
+    """
+    pool: Any = getattr(connection, 'connection_pool', None)
+    if hasattr(pool, 'sentinel_manager'):
+        return f'the address that the sentinels have of {pool.service_name!r}'
+    options = getattr(pool, 'connection_kwargs', {})
+    if options.get('path'):
+        return f'unix:{options["path"]}'
+    return f'{options.get("host", "localhost")}:{options.get("port", 6379)}'
