@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, TypeVar
 
 import redis.asyncio
 import redis.exceptions
 
-from rom.drivers.replies import command_of, is_unknown_script, own_errors, raise_first_error
-from rom.drivers.scripts import loaded
+from rom.drivers.replies import (
+    command_of,
+    is_passing,
+    is_unknown_script,
+    raise_first_error,
+    whole_of,
+)
+from rom.drivers.sending import ERRORS, Sending, counted
+from rom.exceptions import ORMError
 from rom.ops.requests import Command, Operation, Pipeline, Request, Script, destination
 
 T = TypeVar('T')
@@ -44,36 +52,75 @@ class AsyncDriver:
             destination.set(before)
 
     async def perform(self, request: Request) -> Any:
-        """Carry out one request; the reply, bytes whatever the client would decode."""
-        with own_errors(self.connection):
-            if isinstance(request, Pipeline):
-                return await self._pipeline(request)
-            if isinstance(request, Script):
-                return await self._script(request)
-            return await self._call(*request.args)
+        """Carry out one request; the reply, bytes whatever the client would decode.
 
-    async def _call(self, *args: Any) -> Any:
+        Raises:
+            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
+                server takes no requests, and went on so.
+            ServerError: the server answered with an error.
+        """
+        sending = Sending(self.connection, request)
+        if isinstance(request, Pipeline):
+            return await self._pipeline(request, sending)
+        return await self._single(request, sending)
+
+    async def _single(self, request: Command | Script, sending: Sending) -> Any:
+        args = command_of(request)
+        while True:
+            try:
+                return await self._ask(args, sending)
+            except ERRORS as error:
+                if args[0] == 'EVALSHA' and is_unknown_script(error):
+                    assert isinstance(request, Script)
+                    args = whole_of(request)
+                    continue
+                pause = sending.pause(error)
+            await asyncio.sleep(pause)
+
+    async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
         execute: Any = self.connection.execute_command
-        return await execute(*args, NEVER_DECODE=True)
-
-    async def _script(self, request: Script) -> Any:
+        named = counted(args)
         try:
-            return await self._call(*command_of(request))
-        except redis.exceptions.NoScriptError:
-            source = loaded(request.name, request.parts).source
-            return await self._call('EVAL', source, 1, request.key, request.request)
+            return await execute(*named, NEVER_DECODE=True)
+        finally:
+            sending.saw(named[:1])
 
-    async def _pipeline(self, pipeline: Pipeline) -> list[Any]:
-        replies = await self._send(pipeline.requests)
-        unknown = [place for place, reply in enumerate(replies) if is_unknown_script(reply)]
-        for place in unknown:
-            script = pipeline.requests[place]
-            assert isinstance(script, Script)
-            replies[place] = await self._script(script)
+    async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any]:
+        replies = await self._send(pipeline.requests, sending)
+        for place, request in enumerate(pipeline.requests):
+            if isinstance(replies[place], Exception):
+                replies[place] = await self._settled(request, replies[place], sending)
         return raise_first_error(replies)
 
-    async def _send(self, requests: tuple[Command | Script, ...]) -> list[Any]:
-        async with self.connection.pipeline(transaction=False) as pipe:
-            for request in requests:
-                pipe.execute_command(*command_of(request), NEVER_DECODE=True)
-            return await pipe.execute(raise_on_error=False)
+    async def _settled(self, request: Command | Script, error: Exception, sending: Sending) -> Any:
+        """What comes of a request of several that met an error; the reply, or our error."""
+        one = sending.of(request)
+        try:
+            if is_passing(error):
+                await asyncio.sleep(one.pause(error))
+            elif not is_unknown_script(error):
+                return one.failure(error)
+            return await self._single(request, one)
+        except ORMError as own:
+            return own
+
+    async def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        """The replies to several requests in one trip, errors of the server among them."""
+        while True:
+            try:
+                return await self._send_once(requests, sending)
+            except ERRORS as error:
+                pause = sending.pause(error)
+            await asyncio.sleep(pause)
+
+    async def _send_once(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> list[Any]:
+        named = [counted(command_of(request)) for request in requests]
+        try:
+            async with self.connection.pipeline(transaction=False) as pipe:
+                for args in named:
+                    pipe.execute_command(*args, NEVER_DECODE=True)
+                return await pipe.execute(raise_on_error=False)
+        finally:
+            sending.saw([args[0] for args in named])

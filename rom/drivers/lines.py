@@ -1,13 +1,16 @@
-"""Lines: a connection that a thread keeps, for calls that are one command and its reply, or a few.
+"""Lines: the connections of a pool that rom has taken, for whoever needs one next.
 
 The client library takes a connection from its pool for each command, looks whether it is well,
-counts, and gives it back: that takes several times as long as a small command itself. A thread that
-keeps one saves all that. Where a kept connection turns out to be broken, the client library does
-the command again in its own way, with its retries; whatever rom sends may be sent twice.
+counts, and gives it back: that takes several times as long as a small command itself. To take one
+from a list of those that are known to be well, and put it back there, takes nothing.
 
-A line is kept only where nobody could miss it or the client's own way: on a plain pool that has
-plenty of connections, of a client that repeats commands, whose `execute_command` is its own, with
-no metrics collected.
+Nobody keeps a line between two calls, so there are never more of them than calls at one time. The
+pool has them all back whenever it needs them: its list of free connections is one that gives a line
+that is not in use where the pool could make no other connection. Where all are in use, whoever needs
+a line waits in a queue, and is handed the next one that is put back.
+
+There are lines only where nobody could miss the client's own way: on a plain pool, of a client that
+repeats commands, whose `execute_command` and `pipeline` are its own, with no metrics collected.
 """
 
 from __future__ import annotations
@@ -15,26 +18,30 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
-from math import inf
-from time import perf_counter
+from types import FunctionType
 from typing import Any, Final
 
 import redis
 
-from rom.drivers import waiting
+from rom.drivers.line import CLEAN, Line
+from rom.drivers.patience import PATIENCE, pauses
+from rom.drivers.replies import is_full_pool, pool_is_full
+from rom.drivers.waiting import clock
 
-#: Of a pool's connections, threads may keep one in so many.
-SHARE: Final = 4
-#: A server that has ever answered within so many seconds is near.
-NEAR: Final = 0.001
-#: Of several commands, a near server gets so many before it has answered the first.
-AHEAD: Final = 2
 
-_EXECUTE: Final = redis.Redis.execute_command
-_BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
+def _own(method: Any) -> Any:
+    """A method, if it is the client library's own; tracing programs put others there."""
+    is_own = type(method) is FunctionType and method.__globals__ is vars(redis.client)
+    return method if is_own else None
+
+
+# Taken from the class each time as well: a program may begin to trace at any time.
+_EXECUTE: Final = _own(redis.Redis.execute_command)
+_PIPELINE: Final = _own(redis.Redis.pipeline)
+_RUN: Final = _own(redis.client.Pipeline.execute)
 
 
 def _collects_metrics() -> bool:
@@ -51,186 +58,221 @@ except ImportError:  # the client library is older than its metrics
         return False
 
 
-def _give_back(pool: weakref.ref[Any], connection: Any) -> None:
-    found = pool()
-    if found is not None:
-        found.release(connection)
+class Lines:
+    """The lines of one pool, in one process."""
+
+    def __init__(self, pool: Any) -> None:
+        # The pool is not held: it lives as long as its client does.
+        self._pool = weakref.ref(pool)
+        self._idle: list[Line] = []
+        self._queue: deque[_Place] = deque()
+        # Every line that was made, and its hands, which say what it had when it is gone.
+        self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
+        self._connecting: list[object] = []  # a mark for each that the pool is asked for
+
+    # Nothing here takes a lock: to append to a list and to pop of it is one step each.
+
+    def take(self) -> Line:
+        """A line that is clean, for one call; it is to be put back.
+
+        Raises:
+            redis.exceptions.RedisError: there is no connection to be had.
+            ServerUnavailable: all that the pool may have are in use, and stay so.
+        """
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._other()
+        except redis.exceptions.ConnectionError as error:
+            if not is_full_pool(error):
+                raise
+        return self._wait()
+
+    def put(self, line: Line) -> None:
+        """Give a line back: to whoever waits for one, else to those that are idle."""
+        if line.state is not CLEAN:
+            line.reset()
+        while self._queue:
+            try:
+                place = self._queue.popleft()
+            except IndexError:
+                break
+            place.line = line
+            place.is_served.release()
+            return
+        self._idle.append(line)
+
+    def recall(self) -> Any:
+        """A connection that no call is using, for the pool to give away; None: there is none."""
+        for hands in self._lost():
+            with suppress(IndexError):
+                hands[0].disconnect()
+                return hands.pop()
+        with suppress(IndexError):
+            return self._idle.pop(0).hands.pop()
+        return None
+
+    def _lost(self) -> Iterator[list[Any]]:
+        """The hands of lines that are gone, with a connection that may have replies due."""
+        for made in self._made[:]:
+            line, hands = made
+            if line() is None:
+                if hands:
+                    yield hands
+                else:
+                    with suppress(ValueError):
+                        self._made.remove(made)
+
+    def _other(self) -> Line:
+        """A line on a connection that got lost, or on one of the pool."""
+        line = Line()
+        self._made.append((weakref.ref(line), line.hands))
+        for hands in self._lost():
+            with suppress(IndexError):
+                line.take(hands.pop)
+                line.reset()
+                return line
+        pool = self._pool()
+        assert pool is not None  # its client is being used
+        self._leave_none_half_connected(pool)
+        mark = object()
+        self._connecting.append(mark)
+        try:
+            line.take(pool.get_connection)
+        except (redis.exceptions.RedisError, OSError):
+            self._unmark(mark)
+            raise
+        self._unmark(mark)
+        return line
+
+    def _leave_none_half_connected(self, pool: Any) -> None:
+        """Disconnect what is free, if an interrupt has left marks.
+
+        The pool takes a connection back that was interrupted while it was being connected, and does
+        not look what is still to come on it. (Other threads have marks there as well, while they
+        connect; then this is for nothing.)
+        """
+        marks = list(self._connecting)
+        if marks:
+            for connection in list(pool._available_connections):
+                connection.disconnect()
+            for mark in marks:
+                self._unmark(mark)
+
+    def _unmark(self, mark: object) -> None:
+        with suppress(ValueError):
+            self._connecting.remove(mark)
+
+    def _wait(self) -> Line:
+        """The next line that is put back; first come, first served.
+
+        Others give connections back to the pool itself, where nobody is told; so now and then this
+        looks there, too.
+        """
+        place, until = _Place(), clock() + PATIENCE
+        self._queue.append(place)
+        try:
+            for pause in pauses():
+                found = self._look()
+                if found is not None:
+                    return found
+                if place.is_served.acquire(timeout=pause):
+                    found, place.line = place.line, None
+                    assert found is not None
+                    return found
+                if clock() > until:
+                    break
+        finally:
+            self._leave(place)
+        raise pool_is_full(self._pool())
+
+    def _look(self) -> Line | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            pass
+        try:
+            return self._other()
+        except redis.exceptions.ConnectionError as error:
+            if not is_full_pool(error):
+                raise
+        return None
+
+    def _leave(self, place: _Place) -> None:
+        with suppress(ValueError):
+            self._queue.remove(place)
+        line, place.line = place.line, None
+        if line is not None:  # it was handed over in the same moment
+            self.put(line)
 
 
-class Line:
-    """One connection, kept by one thread.
+class _Place:
+    """Somebody in the queue."""
 
-    Args:
-        pool: where it is taken from, and goes back to when its thread ends.
+    __slots__ = ('is_served', 'line')
+
+    def __init__(self) -> None:
+        self.line: Line | None = None
+        self.is_served = threading.Lock()
+        self.is_served.acquire()
+
+
+class _Free(list[Any]):
+    """A pool's list of free connections, which has lines to fall back on.
 
     Attributes:
-        shortest: seconds that the shortest call took so far.
+        lines: the pool's.
+        pid: of the process whose they are: a fork has none of them.
     """
 
     def __init__(self, pool: Any) -> None:
-        self.shortest = inf
-        self._pid = os.getpid()
-        self._is_busy = False
-        self._watch = waiting.Watch()
-        self._connection: Any = pool.get_connection()
-        # The pool is not held: it lives as long as its client does.
-        self._end: Callable[[], object] = weakref.finalize(
-            self, _give_back, weakref.ref(pool), self._connection
-        )
+        super().__init__(pool._available_connections)
+        self.lines = Lines(pool)
+        self.pid = os.getpid()
+        self._pool = weakref.ref(pool)
 
-    @property
-    def is_ours(self) -> bool:
-        """It belongs to this process, and not to the one that this was forked from."""
-        return self._pid == os.getpid()
-
-    @property
-    def is_free(self) -> bool:
-        """No command is under way, which a signal handler has interrupted."""
-        return not self._is_busy
-
-    def call(self, args: tuple[Any, ...]) -> Any:
-        """Send a command and read its reply, as bytes.
+    def pop(self, index: Any = -1) -> Any:
+        """The pool asks for a connection, holding its lock.
 
         Raises:
-            redis.exceptions.RedisError: no connection, or the server's error.
+            IndexError: none is free; so the pool makes one, or says that it is full.
         """
-        connection, self._is_busy, is_due = self._connection, True, True
-        begun = perf_counter()
-        try:
-            connection.send_command(*args)
-            if self.shortest < waiting.limit():
-                self._watch.wait(connection._sock)
-            reply = connection.read_response(disable_decoding=True)
-            is_due = False
-            return reply
-        except redis.exceptions.ResponseError:
-            is_due = False
-            raise
-        finally:
-            self._is_busy = False
-            self.shortest = min(self.shortest, perf_counter() - begun)
-            self._leave(is_due)
-
-    def stream(self, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-        """Send commands, and read their replies one by one, errors of the server among them.
-
-        A server carries out all that it has read before it replies. So a near one gets the next
-        command while it is at the one before; to a far one all go at once, in one trip.
-
-        Raises:
-            redis.exceptions.RedisError: no connection.
-        """
-        connection, self._is_busy = self._connection, True
-        left, due = iter(commands), 0
-        ahead = AHEAD if self.shortest < NEAR else len(commands)
-        try:
-            due += self._send([*islice(left, ahead)])
-            while due:
-                reply = _reply_or_error(connection)
-                due += self._send([*islice(left, 1)]) - 1
-                yield reply
-        finally:
-            self._is_busy = False
-            self._leave(due > 0)
-
-    def _send(self, commands: Sequence[tuple[Any, ...]]) -> int:
-        if commands:
-            self._connection.send_packed_command(self._connection.pack_commands(commands))
-        return len(commands)
-
-    def _leave(self, is_due: bool) -> None:
-        """Who stopped listening must not meet the rest of the replies at their next call."""
-        if is_due or self._connection.should_reconnect():
-            self._connection.disconnect()
-
-    def drop(self) -> None:
-        """Give the connection up."""
-        with suppress(*_BROKEN):
-            self._connection.disconnect()
-        self._end()
+        if not self:
+            pool = self._pool()
+            if pool is None or pool._created_connections >= pool.max_connections:
+                found = self.lines.recall()
+                if found is not None:
+                    return found
+        return super().pop(index)
 
 
-def _reply_or_error(connection: Any) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except redis.exceptions.ResponseError as error:
-        return error
-
-
-class _Kept(threading.local):
-    """The lines of one thread, by pool."""
-
-    def __init__(self) -> None:
-        self.lines: weakref.WeakKeyDictionary[Any, Line] = weakref.WeakKeyDictionary()
-
-
-_kept = _Kept()
-
-
-def call(client: redis.Redis, args: tuple[Any, ...]) -> Any:
-    """What the client answers to a command, whose reply needs no conversion, as bytes.
-
-    Raises:
-        redis.exceptions.RedisError: no connection after all retries, or the server's error.
-    """
-    line = _line(client)
-    if line is not None:
-        try:
-            return line.call(args)
-        except _BROKEN:
-            # It may have been idle for too long, or the server was restarted.
-            _give_up(client, line)
-    execute: Any = client.execute_command
-    return execute(*args, NEVER_DECODE=True)
-
-
-def stream(client: redis.Redis, commands: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-    """What the server answers to commands, as bytes, one by one; they do not wait for each other.
-
-    Errors of the server come in their places. It ends early where there is no line, or it breaks;
-    the rest is for the client to ask again.
-
-    Args:
-        client: whose line is used.
-        commands: whose replies need no conversion, and which change nothing.
-    """
-    line = _line(client)
-    if line is None:
-        return
-    try:
-        yield from line.stream(commands)
-    except _BROKEN:
-        _give_up(client, line)
-
-
-def _give_up(client: redis.Redis, line: Line) -> None:
-    _kept.lines.pop(client.connection_pool, None)
-    line.drop()
-
-
-def _line(client: redis.Redis) -> Line | None:
-    """The thread's line to a client's server, if it may have one."""
+def of(client: Any) -> Lines | None:
+    """The lines to a client's server; None: it is to be used in its own way."""
     pool = getattr(client, 'connection_pool', None)
     if type(pool) is not redis.ConnectionPool or client.connection is not None:
         return None
-    if getattr(pool, 'cache', None) is not None:
-        return None  # its connections look into it
-    if type(client).execute_command is not _EXECUTE or _collects_metrics():
+    if getattr(client.execute_command, '__func__', None) is not _EXECUTE or not _EXECUTE:
         return None
+    if type(client).pipeline is not _PIPELINE or redis.client.Pipeline.execute is not _RUN:
+        return None
+    if getattr(pool, 'cache', None) is not None or _collects_metrics():
+        return None  # connections look into the cache by themselves
     retry = client.get_retry()
     if retry is None or not retry.get_retries():
         return None  # whoever wants no command repeated gets none repeated
-    line = _kept.lines.get(pool)
-    if line is None or not line.is_ours:
-        return _new_line(pool)
-    return line if line.is_free else None
+    free: Any = pool._available_connections
+    if type(free) is _Free and free.pid == os.getpid():
+        return free.lines
+    return _begin(pool)
 
 
-def _new_line(pool: Any) -> Line | None:
-    if len(getattr(pool, '_in_use_connections', ())) * SHARE >= pool.max_connections:
-        return None
-    try:
-        line = _kept.lines[pool] = Line(pool)
-    except _BROKEN:
-        return None
-    return line
+def _begin(pool: Any) -> Lines | None:
+    """Have lines on a pool that has none, in this process."""
+    pool._checkpid()  # after a fork, it forgets all connections
+    with pool._lock:
+        free = pool._available_connections
+        if type(free) is list:
+            free = pool._available_connections = _Free(pool)
+    return free.lines if type(free) is _Free else None

@@ -27,6 +27,7 @@ class Loaded(NamedTuple):
 
     source: str
     digest: str
+    digest_as_sent: bytes
 
 
 @cache
@@ -97,4 +98,5 @@ def _read(path: str) -> str:
 def loaded(name: str, parts: frozenset[str] | None = None) -> Loaded:
     """A script, with these parts, ready to be called; read once in a process."""
     text = source(name, parts)
-    return Loaded(text, hashlib.sha1(text.encode('utf-8'), usedforsecurity=False).hexdigest())
+    digest = hashlib.sha1(text.encode('utf-8'), usedforsecurity=False).hexdigest()
+    return Loaded(text, digest, digest.encode())

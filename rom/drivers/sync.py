@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import redis
 
 from rom.drivers import lines
-from rom.drivers.replies import command_of, is_unknown_script, own_errors, raise_first_error
-from rom.drivers.scripts import loaded
+from rom.drivers.line import BROKEN, SENT, Line
+from rom.drivers.replies import (
+    command_of,
+    is_passing,
+    is_unknown_script,
+    raise_first_error,
+    whole_of,
+)
+from rom.drivers.sending import ERRORS, Sending, counted
+from rom.exceptions import ORMError
 from rom.ops.requests import Command, Operation, Pipeline, Request, Script, destination
 
 T = TypeVar('T')
 
 # Commands whose replies the client library hands over as they are.
-_PLAIN = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
+_PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 
 
 class SyncDriver:
@@ -56,60 +66,173 @@ class SyncDriver:
             destination.set(before)
 
     def perform(self, request: Request) -> Any:
-        """Carry out one request; the reply, bytes whatever the client would decode."""
-        with own_errors(self.connection):
-            if isinstance(request, Pipeline):
-                return (self._stream if request.one_by_one else self._pipeline)(request)
-            if isinstance(request, Script):
-                return self._script(request)
-            return self._call(*request.args)
+        """Carry out one request; the reply, bytes whatever the client would decode.
 
-    def _call(self, *args: Any) -> Any:
-        if args[0] in _PLAIN:
-            return lines.call(self.connection, args)
-        execute: Any = self.connection.execute_command
-        return execute(*args, NEVER_DECODE=True)
+        Raises:
+            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
+                server takes no requests, and went on so.
+            ServerError: the server answered with an error.
+        """
+        if isinstance(request, Pipeline):
+            return (self._stream if request.one_by_one else self._pipeline)(request)
+        return self._single(request, Sending(self.connection, request))
 
-    def _script(self, request: Script) -> Any:
+    def _single(self, request: Command | Script, sending: Sending) -> Any:
+        args = command_of(request)
+        while True:
+            try:
+                return self._ask(args, sending)
+            except ERRORS as error:
+                if args[0] == 'EVALSHA' and is_unknown_script(error):
+                    assert isinstance(request, Script)
+                    args = whole_of(request)
+                    continue
+                pause = sending.pause(error)
+            time.sleep(pause)
+
+    def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        own_lines = lines.of(self.connection)
+        if own_lines is None:
+            return self._ask_client(args, sending)
+        line = own_lines.take()
         try:
-            return self._call(*command_of(request))
-        except redis.exceptions.NoScriptError:
-            return self._call(
-                'EVAL', loaded(request.name, request.parts).source, 1, request.key, request.request
-            )
+            reply = line.ask(args)
+        except BROKEN:
+            reply = _again(line, partial(line.ask, args), sending)
+        finally:
+            own_lines.put(line)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if args[0] in _PLAIN else self._converted(args[0], reply)
+
+    def _ask_client(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        """What the client makes of a command in its own way."""
+        execute: Any = self.connection.execute_command
+        named = counted(args)
+        try:
+            return execute(*named, NEVER_DECODE=True)
+        finally:
+            sending.saw(named[:1])
+
+    def _converted(self, name: Any, reply: Any) -> Any:
+        """A reply as the client gives it for a command of this name."""
+        callbacks = self.connection.response_callbacks
+        return callbacks[name](reply) if name in callbacks else reply
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
-        requests = pipeline.requests
-        replies = zip(requests, self._send(requests), strict=True)
-        return raise_first_error([self._known(request, reply) for request, reply in replies])
+        sending = Sending(self.connection, pipeline)
+        replies = zip(pipeline.requests, self._send(pipeline.requests, sending), strict=True)
+        return raise_first_error(
+            [self._settled(request, reply, sending) for request, reply in replies]
+        )
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
         """The replies to what changes nothing, each as soon as it is there."""
-        replies = self._one_by_one(pipeline.requests)
+        sending = Sending(self.connection, pipeline)
+        replies = self._one_by_one(pipeline.requests, sending)
         for request in pipeline.requests:
-            with own_errors(self.connection):
-                [reply] = raise_first_error([self._known(request, next(replies))])
-            yield reply
+            yield raise_first_error([self._settled(request, next(replies), sending)])[0]
 
-    def _known(self, request: Command | Script, reply: Any) -> Any:
-        """A reply; of a script that the server did not know, that of its repetition."""
-        if not is_unknown_script(reply):
+    def _settled(self, request: Command | Script, reply: Any, sending: Sending) -> Any:
+        """A reply of several, or our error; what was not carried out is asked for again."""
+        if not isinstance(reply, Exception):
             return reply
-        assert isinstance(request, Script)
-        return self._script(request)
+        one = sending.of(request)
+        try:
+            if is_passing(reply):
+                time.sleep(one.pause(reply))
+            elif not is_unknown_script(reply):
+                return one.failure(reply)
+            return self._single(request, one)
+        except ORMError as error:
+            return error
 
-    def _one_by_one(self, requests: tuple[Command | Script, ...]) -> Iterator[Any]:
-        told = 0
-        for reply in lines.stream(self.connection, [command_of(request) for request in requests]):
-            told += 1
-            yield reply
+    def _one_by_one(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> Iterator[Any]:
+        told, own_lines, last = 0, lines.of(self.connection), None
+        if own_lines is not None:
+            commands = [command_of(request) for request in requests]
+            try:
+                line = own_lines.take()
+                try:
+                    for reply in line.stream(commands):
+                        last = self._converted_of(requests[told], reply)
+                        told += 1
+                        if told < len(requests):
+                            yield last
+                finally:
+                    own_lines.put(line)
+            except BROKEN:
+                sending.is_repeated = True
         if told < len(requests):
-            yield from self._send(requests[told:])
+            yield from self._send(requests[told:], sending)
+        else:
+            yield last  # the line is not waited for by who looks at this
 
-    def _send(self, requests: tuple[Command | Script, ...]) -> list[Any]:
-        with self.connection.pipeline(transaction=False) as pipe:
-            for request in requests:
-                pipe.execute_command(  # type: ignore[no-untyped-call]
-                    *command_of(request), NEVER_DECODE=True
-                )
-            return pipe.execute(raise_on_error=False)
+    def _converted_of(self, request: Command | Script, reply: Any) -> Any:
+        if isinstance(reply, Exception) or isinstance(request, Script):
+            return reply
+        return self._converted(request.args[0], reply)
+
+    def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        """The replies to several requests in one trip, errors of the server among them."""
+        while True:
+            try:
+                return self._send_once(requests, sending)
+            except ERRORS as error:
+                pause = sending.pause(error)
+            time.sleep(pause)
+
+    def _send_once(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        commands = [command_of(request) for request in requests]
+        own_lines = lines.of(self.connection)
+        if own_lines is None:
+            return self._send_by_client(commands, sending)
+        replies = _all_of(own_lines, commands, sending)
+        pairs = zip(requests, replies, strict=True)
+        return [self._converted_of(request, reply) for request, reply in pairs]
+
+    def _send_by_client(self, commands: Sequence[tuple[Any, ...]], sending: Sending) -> list[Any]:
+        named = [counted(command) for command in commands]
+        try:
+            with self.connection.pipeline(transaction=False) as pipe:
+                for args in named:
+                    pipe.execute_command(*args, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+                return pipe.execute(raise_on_error=False)
+        finally:
+            sending.saw([args[0] for args in named])
+
+
+def _all_of(
+    own_lines: lines.Lines, commands: Sequence[tuple[Any, ...]], sending: Sending
+) -> list[Any]:
+    if not commands:
+        return []
+    line = own_lines.take()
+
+    def ask() -> list[Any]:
+        return list(line.stream(commands, ahead=len(commands)))
+
+    try:
+        return ask()
+    except BROKEN:
+        return _again(line, ask, sending)
+    finally:
+        own_lines.put(line)
+
+
+def _again(line: Line, ask: Callable[[], T], sending: Sending) -> T:
+    """Ask again where a line was broken, as the client library does: with pauses, as often.
+
+    The line may have been idle for too long, or the server was restarted.
+    """
+
+    def failed(error: Exception | None) -> None:
+        sending.is_repeated |= line.state is SENT
+        line.reset()
+
+    failed(None)
+    retry: Any = line.connection.retry
+    asked: T = retry.call_with_retry(ask, failed)
+    return asked

@@ -14,10 +14,20 @@ import os
 import re
 import select
 import socket
-from time import perf_counter
+import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from rom.exceptions import InvalidOperation
+
+#: Seconds that only go forward. Not the name of a clock: programs under test stop those (freezegun
+#: puts another function in the place of each `perf_counter` that it finds in a module).
+clock: Final[Callable[[], float]] = (
+    partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    if hasattr(time, 'clock_gettime')
+    else partial(time.perf_counter)
+)
 
 #: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
 #: long as it takes to be woken up.
@@ -89,6 +99,7 @@ class Watch:
         self._next_time = LEAST  # so many, if the core is lent again
         self._socket: Any = None
         self._poll: Any = None
+        self._patience = math.inf  # seconds that the socket's owner would wait
 
     def wait(self, sock: Any) -> None:
         """Come back when a socket has something to read, or is to be waited for asleep."""
@@ -97,19 +108,21 @@ class Watch:
             return
         if sock is not self._socket:
             self._socket, self._poll = sock, _poll_of(sock)
+            if self._poll is not None:
+                self._patience = sock.gettimeout() or math.inf
         if self._poll is not None:
             self._look()
 
     def _look(self) -> None:
         look, lend = self._poll.poll, os.sched_yield
-        now = perf_counter()
-        end = now + _limit
+        now = clock()
+        end = now + min(_limit, self._patience)
         while now < end:
             if look(0):
                 self._next_time = max(LEAST, self._next_time // 2)
                 return
             lend()
-            before, now = now, perf_counter()
+            before, now = now, clock()
             if now - before > LAP:
                 self.asleep = self._next_time
                 self._next_time = min(MOST, self._next_time * 4)

@@ -1,10 +1,12 @@
-"""Connections that threads keep."""
+"""Connections that are kept for the next call."""
 
 from __future__ import annotations
 
 import gc
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -15,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from rom.drivers import lines
+from rom.drivers import line, lines
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import ServerError, ServerUnavailable
 from rom.ops.requests import Command, Pipeline
@@ -45,7 +47,7 @@ def connections(raw: redis.Redis) -> int:
     return int(raw.info('clients')['connected_clients'])
 
 
-def test_a_thread_keeps_one(client: redis.Redis, raw: redis.Redis) -> None:
+def test_one_connection_is_kept_for_the_next_call(client: redis.Redis, raw: redis.Redis) -> None:
     raw.set('a', 'x')
     assert ask(client) == b'x'
     assert in_use(client) == 1
@@ -55,48 +57,147 @@ def test_a_thread_keeps_one(client: redis.Redis, raw: redis.Redis) -> None:
     assert client.get('a') == b'x'  # the pool has others
 
 
-def test_another_thread_has_its_own_and_gives_it_back(client: redis.Redis) -> None:
+def test_another_thread_takes_what_is_idle(client: redis.Redis) -> None:
     ask(client)
-    assert in_thread(lambda: (ask(client), in_use(client)))[1] == 2
-    gc.collect()
+    assert in_thread(lambda: (ask(client), in_use(client)))[1] == 1
+
+
+def test_all_requests_go_the_same_way(client: redis.Redis, raw: redis.Redis) -> None:
+    """Replies are those that the client makes of them."""
+    raw.hset('hash', mapping={'a': 'x', 'b': 'y'})
+    raw.zadd('scores', {'a': 1.5})
+    driver = SyncDriver(client)
+    commands = [
+        Command('HGETALL', 'hash'), Command('TYPE', 'hash'), Command('SET', 'k', 5),
+        Command(b'SET', b'k', b'5'), Command('SCAN', 0, 'COUNT', 100), Command('MGET', 'k', 'x'),
+        Command('ZRANGE', 'scores', 0, -1, 'WITHSCORES'), Command('HSCAN', 'hash', 0),
+        Command('EXPIRE', 'k', 1000), Command('MEMORY', 'USAGE', 'k'), Command('DBSIZE'),
+    ]  # fmt: skip
+    there = [driver.perform(command) for command in commands]
+    assert driver.perform(Pipeline(tuple(commands))) == there
     assert in_use(client) == 1
+    execute: Any = client.execute_command
+    assert there == [execute(*command.args, NEVER_DECODE=True) for command in commands]
 
 
-def test_a_small_pool_is_left_alone(server: Server) -> None:
+def small_pool(server: Server, most: int) -> redis.Redis:
     pool = redis.ConnectionPool(
         connection_class=redis.UnixDomainSocketConnection,
         path=server.socket,
-        max_connections=2,
+        max_connections=most,
         retry=Retry(NoBackoff(), 3),
     )
-    with redis.Redis(connection_pool=pool) as client:
-        ask(client)
-        assert in_use(client) == 1
-        assert in_thread(lambda: (ask(client), in_use(client)))[1] == 1
+    return redis.Redis(connection_pool=pool)
+
+
+def every_way(client: redis.Redis) -> None:
+    """One connection at a time, in each way that there is to take one."""
+    driver = SyncDriver(client)
+    assert ask(client) == b'x'
+    assert client.get('a') == b'x'
+    assert driver.perform(Pipeline((Command('GET', 'a'),))) == [b'x']
+    assert driver.perform(Command('TYPE', 'a')) == b'string'
+    assert [*streamed(client, 'a', 'a', 'a')] == [b'x'] * 3
+    with client.pipeline() as pipe:
+        assert pipe.get('a').set('b', 'y').execute() == [b'x', True]
+
+
+def test_one_connection_is_enough(server: Server, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    with small_pool(server, 1) as client:
+        for _ in range(3):
+            every_way(client)
+            in_thread(lambda: every_way(client))
+        assert len(client.connection_pool._in_use_connections) <= 1
+
+
+def test_an_idle_thread_holds_none(server: Server, raw: redis.Redis) -> None:
+    raw.set('a', 'x')
+    with small_pool(server, 4) as client:
+        barrier, leave = threading.Barrier(5), threading.Event()
+
+        def work() -> None:
+            ask(client)
+            barrier.wait()
+            leave.wait()
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        barrier.wait()
+        taken = [client.connection_pool.get_connection() for _ in range(4)]
+        assert len(set(taken)) == 4
+        for connection in taken:
+            client.connection_pool.release(connection)
+        every_way(client)
+        leave.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.mark.parametrize(('threads', 'most'), [(100, 100), (8, 8), (100, 8), (20, 1)])
+def test_all_threads_are_served(server: Server, raw: redis.Redis, threads: int, most: int) -> None:
+    """Where there are more of them than connections, they wait, and are served in turn."""
+    raw.set('a', 'x')
+    client, errors = small_pool(server, most), []
+    barrier = threading.Barrier(threads)
+
+    def work() -> None:
+        barrier.wait()
+        try:
+            for _ in range(20):
+                if threads <= most:
+                    every_way(client)
+                else:
+                    assert ask(client) == b'x'
+                    assert [*streamed(client, 'a', 'a', 'a')] == [b'x'] * 3
+        except BaseException as error:
+            errors.append(error)
+
+    running = [threading.Thread(target=work) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert errors == []
+    pool = client.connection_pool
+    assert pool._created_connections <= most
+    with client:
+        assert len({pool.get_connection() for _ in range(most)}) == most  # none got lost
+
+
+def test_who_waits_gets_what_others_give_back_to_the_pool(server: Server, raw: redis.Redis) -> None:
+    """They tell nobody."""
+    raw.set('a', 'x')
+    with small_pool(server, 1) as client:
+        taken = client.connection_pool.get_connection()
+        found: list[Any] = []
+        thread = threading.Thread(target=lambda: found.append(ask(client)))
+        thread.start()
+        while not lines.of(client)._queue:  # type: ignore[union-attr]
+            time.sleep(0.001)
+        client.connection_pool.release(taken)
+        thread.join()
+        assert found == [b'x']
+
+
+def test_a_pool_that_stays_full(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, 'PATIENCE', 0.05)
+    with small_pool(server, 2) as client:
+        taken = [client.connection_pool.get_connection() for _ in range(2)]
+        with pytest.raises(ServerUnavailable, match=r'all 2 connections.*max_connections='):
+            ask(client)
+        client.connection_pool.release(taken[0])
+        assert ask(client) is None
+
+
+def test_a_pool_that_waits_goes_its_own_way(server: Server) -> None:
     waiting = redis.BlockingConnectionPool(
         connection_class=redis.UnixDomainSocketConnection, path=server.socket, max_connections=1
     )
     with redis.Redis(connection_pool=waiting) as client:
         ask(client)
         assert client.ping()  # it would wait for ever
-
-
-def test_many_threads_leave_most_of_a_pool(client: redis.Redis) -> None:
-    most = client.connection_pool.max_connections
-    barrier = threading.Barrier(most // 2)
-
-    def work() -> None:
-        barrier.wait()
-        ask(client)
-        barrier.wait()
-        assert in_use(client) <= most // lines.SHARE + 1
-        barrier.wait()
-
-    threads = [threading.Thread(target=work) for _ in range(most // 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def test_a_client_with_its_own_way_goes_it(server: Server) -> None:
@@ -130,6 +231,25 @@ def test_a_patched_client_library_is_used(
     assert seen == ['GET']
 
 
+def test_a_client_library_that_was_patched_before_is_used(server: Server) -> None:
+    """Programs begin to trace before they import rom."""
+    code = f"""
+import functools, redis
+execute, seen = redis.Redis.execute_command, []
+@functools.wraps(execute)
+def traced(self, *args, **options):
+    seen.append(args[0])
+    return execute(self, *args, **options)
+redis.Redis.execute_command = traced
+from rom.drivers.sync import SyncDriver
+from rom.ops.requests import Command
+SyncDriver(redis.Redis(unix_socket_path={server.socket!r})).perform(Command('GET', 'a'))
+print(seen)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['GET']\n"
+
+
 def test_a_client_without_retries_repeats_nothing(server: Server) -> None:
     with (
         Proxy(server.socket) as proxy,
@@ -146,9 +266,9 @@ def test_a_client_without_retries_repeats_nothing(server: Server) -> None:
 def test_a_client_with_a_cache_is_left_alone(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lines._line(client) is not None
+    assert lines.of(client) is not None
     monkeypatch.setattr(client.connection_pool, 'cache', object())
-    assert lines._line(client) is None
+    assert lines.of(client) is None
 
 
 def test_metrics_are_counted_by_the_client_library(
@@ -288,16 +408,20 @@ def test_a_near_server_answers_one_call_before_it_gets_the_next(
     ask(client)
 
     def comes_before_the_last_begins() -> bool:
-        calls = [('EVALSHA', begun_then_slow, 1, 'a', b'request')] * 8
-        replies = lines.stream(client, calls)
+        calls = [('EVALSHA', begun_then_slow, b'1', b'a', b'request')] * 8
+        own_lines = lines.of(client)
+        assert own_lines is not None
+        kept = own_lines.take()
+        replies = kept.stream(calls)
         next(replies)
         first_came = time.time() * 1_000_000  # this machine's clock, as is the server's
         *_, last_begun = replies
+        own_lines.put(kept)
         return bool(first_came < last_begun)
 
     # A busy machine may keep us from looking; but if the server does not do so, it never comes.
     assert any(comes_before_the_last_begins() for _ in range(5))
-    monkeypatch.setattr(lines, 'NEAR', 0)
+    monkeypatch.setattr(line, 'NEAR', 0)
     assert not comes_before_the_last_begins()
 
 
@@ -305,7 +429,7 @@ def test_a_near_server_answers_one_call_before_it_gets_the_next(
 def test_a_near_server_gets_them_as_it_goes_and_a_far_one_all_at_once(
     client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, near: float
 ) -> None:
-    monkeypatch.setattr(lines, 'NEAR', near)
+    monkeypatch.setattr(line, 'NEAR', near)
     keys = [f'key-{number}' for number in range(23)]
     raw.mset({key: key for key in keys})
     ask(client)
@@ -315,7 +439,7 @@ def test_a_near_server_gets_them_as_it_goes_and_a_far_one_all_at_once(
         connection, 'send_packed_command', lambda packed: sent.append(1) or send(packed)
     )
     assert [*streamed(client, *keys)] == [key.encode() for key in keys]
-    assert len(sent) == (len(keys) - lines.AHEAD + 1 if near else 1)
+    assert len(sent) == (len(keys) - line.AHEAD + 1 if near else 1)
 
 
 def test_who_stops_listening_does_not_meet_the_rest(client: redis.Redis, raw: redis.Redis) -> None:
