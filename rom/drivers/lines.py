@@ -19,7 +19,6 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from types import FunctionType
 from typing import Any, Final
@@ -68,7 +67,7 @@ class Lines:
         self._queue: deque[_Place] = deque()
         # Every line that was made, and its hands, which say what it had when it is gone.
         self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
-        self._connecting: list[object] = []  # a mark for each that the pool is asked for
+        self._connecting: list[int] = []  # the threads that are asking the pool for one
 
     # Nothing here takes a lock: to append to a list and to pop of it is one step each.
 
@@ -106,64 +105,65 @@ class Lines:
 
     def recall(self) -> Any:
         """A connection that no call is using, for the pool to give away; None: there is none."""
-        for hands in self._lost():
-            with suppress(IndexError):
-                hands[0].disconnect()
-                return hands.pop()
         with suppress(IndexError):
-            return self._idle.pop(0).hands.pop()
+            line = self._found() or self._idle.pop(0)
+            return line.hands.pop()
         return None
-
-    def _lost(self) -> Iterator[list[Any]]:
-        """The hands of lines that are gone, with a connection that may have replies due."""
-        for made in self._made[:]:
-            line, hands = made
-            if line() is None:
-                if hands:
-                    yield hands
-                else:
-                    with suppress(ValueError):
-                        self._made.remove(made)
 
     def _other(self) -> Line:
         """A line on a connection that got lost, or on one of the pool."""
+        return self._found() or self._new()
+
+    def _made_one(self) -> Line:
         line = Line()
         self._made.append((weakref.ref(line), line.hands))
-        for hands in self._lost():
-            with suppress(IndexError):
-                line.take(hands.pop)
-                line.reset()
-                return line
-        pool = self._pool()
+        return line
+
+    def _found(self) -> Line | None:
+        """A line on a connection that somebody had who was interrupted; None: there is none."""
+        for made in self._made[:]:
+            ended, hands = made
+            if ended() is not None:
+                continue
+            if hands:
+                with suppress(IndexError):
+                    line = self._made_one()
+                    line.take(hands.pop)
+                    line.reset()  # it may have replies due
+                    return line
+            with suppress(ValueError):
+                self._made.remove(made)
+        return None
+
+    def _new(self) -> Line:
+        pool: Any = self._pool()
         assert pool is not None  # its client is being used
-        self._leave_none_half_connected(pool)
-        mark = object()
-        self._connecting.append(mark)
+        thread = threading.get_ident()
+        if thread in self._connecting:
+            self._disconnect_free(pool)
+            self._unmark(thread)
+        line = self._made_one()
+        self._connecting.append(thread)
         try:
             line.take(pool.get_connection)
         except (redis.exceptions.RedisError, OSError):
-            self._unmark(mark)
+            self._unmark(thread)
             raise
-        self._unmark(mark)
+        self._unmark(thread)
         return line
 
-    def _leave_none_half_connected(self, pool: Any) -> None:
-        """Disconnect what is free, if an interrupt has left marks.
+    def _disconnect_free(self, pool: Any) -> None:
+        """The pool has taken back what this thread was connecting when it was interrupted.
 
-        The pool takes a connection back that was interrupted while it was being connected, and does
-        not look what is still to come on it. (Other threads have marks there as well, while they
-        connect; then this is for nothing.)
+        It does not look what is still to come there, and nobody knows which one it is.
         """
-        marks = list(self._connecting)
-        if marks:
-            for connection in list(pool._available_connections):
+        with pool._lock:
+            for connection in pool._available_connections:
                 connection.disconnect()
-            for mark in marks:
-                self._unmark(mark)
 
-    def _unmark(self, mark: object) -> None:
+    def _unmark(self, thread: int) -> None:
         with suppress(ValueError):
-            self._connecting.remove(mark)
+            self._connecting.remove(thread)
 
     def _wait(self) -> Line:
         """The next line that is put back; first come, first served.
