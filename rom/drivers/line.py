@@ -1,14 +1,14 @@
 """Line: one connection of a pool, for calls that are requests and their replies.
 
-A reply belongs to the request that is next in turn, and nothing else tells which. So a line on which
-a request was sent and not all of its replies were read must never be used again as it is. Its state
-is set before the first byte goes out, and is CLEAN after the last reply came in; whatever comes
-between (Ctrl-C, a handler that raises, a generator that is abandoned) leaves it as it was.
+A reply belongs to the request that is next in turn, and nothing else tells which. So a line on
+which a request was sent, and whose replies were not all read, must never be used again as it is.
+Its state is set before the first byte goes out, and is CLEAN after the last reply came in. Whatever
+comes between (Ctrl-C, a handler that raises, a generator that is abandoned) leaves it as it was.
 
-A signal handler may raise after any call in Python, and what a function holds is then gone with it. So
-a connection is moved in one step that is all C, into a list that outlives the line: the hands. Where
-a line has ended and its hands are not empty, somebody was interrupted, and the connection is lost
-and found again (rom/drivers/lines.py).
+A signal handler may raise after any call in Python, and then what a function holds is lost. So a
+connection is moved by code that is all C, into a list that outlives the line: its hands. Where a
+line has ended and its hands are not empty, somebody was interrupted; rom/drivers/lines.py takes the
+connection over.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""Lines: the connections of a pool that rom has taken, for whoever needs one next.
+"""Lines: the connections of a pool that rom has taken, for the next call that needs one.
 
-The client library takes a connection from its pool for each command, looks whether it is well,
-counts, and gives it back: that takes several times as long as a small command itself. To take one
-from a list of those that are known to be well, and put it back there, takes nothing.
+The client library takes a connection from its pool for each command, checks it, counts, and gives
+it back. That takes several times as long as a small command itself. To take one from a list of
+those that are known to be well, and to put it back there, takes next to nothing.
 
-Nobody keeps a line between two calls, so there are never more of them than calls at one time. The
-pool has them all back whenever it needs them: its list of free connections is one that gives a line
-that is not in use where the pool could make no other connection. Where all are in use, whoever needs
-a line waits in a queue, and is handed the next one that is put back.
+No thread keeps a line between two calls, so there are never more lines than calls at one time. The
+pool gets them back when it needs them: its list of free connections gives an idle line where the
+pool could make no other connection. Where all are in use, a thread waits in a queue, and is handed
+the next line that is put back.
 
-There are lines only where nobody could miss the client's own way: on a plain pool, of a client that
-repeats commands, whose `execute_command` and `pipeline` are its own, with no metrics collected.
+There are lines only where the client's own way would not be missed: on a plain pool, of a client
+that repeats commands, whose `execute_command` and `pipeline` are its own, with no metrics collected.
 """
 
 from __future__ import annotations

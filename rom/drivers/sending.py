@@ -1,10 +1,10 @@
 """Sending: what became of one request, which may have been sent more than once.
 
-When a connection breaks, nobody knows whether the server got the request; so it is sent again, by
-the client library or by the driver. What the server answers then is about the second one. A reply is
-as good as any: every script finds out that it was carried out before. An error is not: a server that
-is busy with the first one refuses the second. So an error in answer to a repetition leaves it open
-whether a write was carried out, and that is what the program must hear.
+When a connection breaks, nobody knows whether the server got the request. So it is sent again, by
+the client library or by the driver, and what the server answers is about the second sending. A
+reply is as good as any: every script finds out that it was carried out before. An error is not: a
+server that is busy with the first sending refuses the second. So an error in answer to a repetition
+leaves it open whether a write was carried out, and the program must be told so.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ class Alarm:
             raise Stopped
 
     def interrupt(self, work: Callable[[], object], after: float, again: float) -> None:
-        """Work; the alarm rings after some seconds, and once more after others, unless that is 0."""
+        """Work; the alarm rings after some seconds, and once more `again` seconds later."""
         try:
             try:
                 try:

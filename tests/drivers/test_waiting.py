@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import select
@@ -17,13 +18,16 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import rom
 from rom.drivers import waiting
 from rom.drivers.sync import SyncDriver
 from rom.drivers.waiting import LEAST, MOST, USUAL, Watch
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, ServerUnavailable
 from rom.ops.requests import Command
+from tests.support.servers import Server
 
 pytestmark = [
     pytest.mark.one_server,
@@ -105,7 +109,14 @@ def test_one_that_was_closed_here_is_left_as_well(pair: Any, looks: Looks) -> No
         assert (looks.count, watch.asleep) == (1, 0)
 
 
-def test_what_comes_late_is_waited_for_asleep(pair: Any, looks: Looks) -> None:
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else ever wants the core: from one look to the next it takes ten microseconds."""
+    now = itertools.count()
+    monkeypatch.setattr(waiting, 'clock', lambda: next(now) * 10e-6)
+
+
+def test_what_comes_late_is_waited_for_asleep(pair: Any, looks: Looks, steady: None) -> None:
     """The next two are as well, each time."""
     watch = Watch()
     for _ in range(4):
@@ -261,6 +272,34 @@ def test_no_time_at_all_is_refused(seconds: Any) -> None:
     with pytest.raises(InvalidOperation, match=r'wait_awake\(.*\): a number of seconds from 0 on'):
         rom.util.wait_awake(seconds)
     assert waiting.limit() == USUAL
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As freezegun stops the clocks: in each module that has one, by whatever name."""
+    clocks = (time.time, time.monotonic, time.perf_counter)
+    for module in [*sys.modules.values()]:
+        if getattr(module, '__name__', '').partition('.')[0] in ('rom', 'redis', 'time'):
+            for name, value in [*vars(module).items()]:
+                if any(value is clock for clock in clocks):
+                    monkeypatch.setattr(module, name, lambda: 1_000_000.0)
+
+
+def test_a_stopped_clock_stops_no_wait(
+    pair: Any, looks: Looks, stopped: None, server: Server
+) -> None:
+    Watch().wait(pair[0])
+    assert looks.count > 0
+    rom.util.wait_awake(3600)
+    watch = Watch()
+    pair[0].settimeout(0.05)
+    watch.wait(pair[0])  # for no longer than who owns the socket would
+    with redis.Redis(
+        unix_socket_path=server.socket, socket_timeout=0.05, retry=Retry(NoBackoff(), 1)
+    ) as client:
+        assert [ask(client, 'a') for _ in range(3)] == [None] * 3
+        with pytest.raises(ServerUnavailable, match='Timeout'):
+            SyncDriver(client).perform(Command('BLPOP', 'nothing', 0))
 
 
 def test_who_is_interrupted_meets_no_reply_of_before(
