@@ -9,6 +9,7 @@ an empty database. Pure parts are tested without any of this.
 
 import functools
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -34,6 +35,15 @@ hypothesis.settings.register_profile(
     'ci', hypothesis.settings.get_profile('rom'), derandomize=True, print_blob=True
 )
 hypothesis.settings.load_profile('ci' if os.environ.get('CI') else 'rom')
+
+
+def pytest_configure() -> None:
+    """A shell starts what is in its background with SIGINT ignored, and that is inherited.
+
+    Programs that the tests start, to stop them by Ctrl-C, would never end.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

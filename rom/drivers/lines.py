@@ -10,7 +10,7 @@ pool could make no other connection. Where all are in use, a thread waits in a q
 the next line that is put back.
 
 There are lines only where the client's own way would not be missed: on a plain pool, of a client
-that repeats commands, whose `execute_command` and `pipeline` are its own, with no metrics collected.
+that repeats commands and collects no metrics, whose `execute_command` and `pipeline` are its own.
 """
 
 from __future__ import annotations

@@ -107,8 +107,8 @@ def _may_change(request: Request) -> bool:
     return (name.decode() if isinstance(name, bytes) else name) not in READING_COMMANDS
 
 
-# The client library says nowhere that it has sent a command again. But it encodes it anew each time,
-# and to do so, it asks the name first.
+# The client library does not say whether it has sent a command again. But it encodes the command
+# each time, and looks at its name first. So the name can count.
 
 
 class _Text(str):

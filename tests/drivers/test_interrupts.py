@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
 import random
 import signal
 import subprocess
@@ -80,7 +81,7 @@ WORK = (get, several, one_by_one, half_of_them)
 def _places(code: CodeType) -> frozenset[int]:
     """Where in a function a handler may run."""
     found, steps = set(), list(dis.get_instructions(code))
-    for step, after in zip(steps, steps[1:], strict=False):
+    for step, after in itertools.pairwise(steps):
         if step.opname.startswith('JUMP_BACKWARD'):
             found.add(step.argval)
         elif step.opname in LOOKS:
