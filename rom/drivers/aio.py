@@ -90,7 +90,7 @@ class AsyncDriver:
         for place, request in enumerate(pipeline.requests):
             if isinstance(replies[place], Exception):
                 replies[place] = await self._settled(request, replies[place], sending)
-        return raise_first_error(replies)
+        return raise_first_error(replies, pipeline.optional)
 
     async def _settled(self, request: Command | Script, error: Exception, sending: Sending) -> Any:
         """What comes of a request of several that met an error; the reply, or our error."""

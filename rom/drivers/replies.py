@@ -49,9 +49,9 @@ def is_unknown_script(reply: object) -> bool:
     return isinstance(reply, redis.exceptions.NoScriptError)
 
 
-def raise_first_error(replies: list[Any]) -> list[Any]:
-    """The replies of a pipeline; the first that is an error is raised."""
-    for reply in replies:
+def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:
+    """The replies of a pipeline; the first that is an error is raised, unless it is optional."""
+    for reply in replies[: len(replies) - optional]:
         if isinstance(reply, Exception):
             raise reply
     return replies

@@ -122,9 +122,8 @@ class SyncDriver:
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
         sending = Sending(self.connection, pipeline)
         replies = zip(pipeline.requests, self._send(pipeline.requests, sending), strict=True)
-        return raise_first_error(
-            [self._settled(request, reply, sending) for request, reply in replies]
-        )
+        settled = [self._settled(request, reply, sending) for request, reply in replies]
+        return raise_first_error(settled, pipeline.optional)
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
         """The replies to what changes nothing, each as soon as it is there."""
