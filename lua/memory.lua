@@ -1,8 +1,6 @@
 -- Say how much memory the server may use, and what it evicts when that is full.
 --
--- Keys: none. (The one that it is given is for the slot.)
---
--- Request: none.
+-- Keys, request: none. So nothing of an access list can be in the way but EVAL itself.
 --
 -- Reply:   bytes that the server may use, '0' for no limit; the policy, such as 'noeviction'.
 --          An empty list where the user may not ask: that is no error.

@@ -134,9 +134,7 @@ class Lock(Claim):
                 return
 
     def _step(self, what: str, token: bytes) -> bool:
-        return SyncDriver(self.conn).run(
-            noticed(self.conn, self._operation(what, token), self._key)
-        )
+        return SyncDriver(self.conn).run(noticed(self.conn, self._operation(what, token)))
 
     def __enter__(self) -> Self:
         if not self.acquire():

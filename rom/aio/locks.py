@@ -131,7 +131,7 @@ class Lock(Claim):
 
     async def _step(self, what: str, token: bytes) -> bool:
         driver = await driver_on(self.conn)
-        operation = noticed(driver.connection, self._operation(what, token), self._key)
+        operation = noticed(driver.connection, self._operation(what, token))
         return await driver.run(operation)
 
     async def __aenter__(self) -> Self:

@@ -37,9 +37,7 @@ def status(names: Models, url: Url = None, as_json: AsJson = False, debug: Debug
     with reported(debug):
         models = opened(names, url)
         found = maintenance.status(*models)
-        objections = [
-            eviction.objection(connection_of(model), model._schema.keys.counter) for model in models
-        ]
+        objections = [eviction.objection(connection_of(model)) for model in models]
         if as_json:
             output.as_json(
                 [

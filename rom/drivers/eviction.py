@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 import redis
 
+from rom.drivers.scripts import loaded
 from rom.drivers.sync import SyncDriver
 from rom.exceptions import EvictionWarning
 from rom.ops import memory
 from rom.ops.asides import Aside, alongside
-from rom.ops.requests import Operation
+from rom.ops.requests import Command, Operation
 
 T = TypeVar('T')
 
@@ -32,36 +33,34 @@ def is_known(connection: Any) -> bool:
     return id(getattr(connection, 'connection_pool', connection)) in _pools
 
 
-def noticed(connection: Any, operation: Operation[T], key: bytes) -> Operation[T]:
-    """An operation, whose first trip asks the server if no other has.
-
-    Args:
-        connection: a client, of either kind.
-        operation: what is to be done.
-        key: one of its keys.
-    """
-    asked = aside(connection, key)
+def noticed(connection: Any, operation: Operation[T]) -> Operation[T]:
+    """An operation, whose first trip asks the server if no other has."""
+    asked = aside(connection)
     return operation if asked is None else alongside(operation, (asked,))
 
 
-def aside(connection: Any, key: bytes) -> Aside | None:
+def aside(connection: Any) -> Aside | None:
     """The question; None: the server was asked before."""
     if is_known(connection):
         return None
     if address(connection) in _servers:
         _note(connection)
         return None
-    return Aside(memory.question(key), partial(_tell, connection))
+    return Aside(question(), partial(_tell, connection))
 
 
-def objection(connection: redis.Redis, key: bytes) -> str | None:
-    """What a user should know of the server of a client; None: nothing. One trip.
+def question() -> Command:
+    """What to ask a server.
 
-    Args:
-        connection: the client.
-        key: one of a model's keys.
+    The whole script is sent, and not its digest: a server that does not know the digest would take
+    another trip, in the midst of an operation that has happened already.
     """
-    found = SyncDriver(connection).run(memory.look_up(key))
+    return Command('EVAL', loaded('memory').source, 0)
+
+
+def objection(connection: redis.Redis) -> str | None:
+    """What a user should know of the server of a client; None: nothing. One trip."""
+    found = memory.read(SyncDriver(connection).perform(question()))
     return memory.objection(found, address(connection))
 
 

@@ -51,7 +51,7 @@ def is_unknown_script(reply: object) -> bool:
 
 def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:
     """The replies of a pipeline; the first that is an error is raised, unless it is optional."""
-    for reply in replies[: len(replies) - optional]:
+    for reply in replies[optional:]:
         if isinstance(reply, Exception):
             raise reply
     return replies

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.requests import Command, Operation, Pipeline
 
 
 class Aside(NamedTuple):
@@ -16,27 +16,29 @@ class Aside(NamedTuple):
         tell: takes the answer, in the midst of the operation.
     """
 
-    request: Command | Script
+    request: Command
     tell: Callable[[Any], None]
 
 
 def alongside(operation: Operation[Any], asides: tuple[Aside, ...]) -> Operation[Any]:
     """An operation whose first trip asks more.
 
-    A server that does not answer a question is no reason to fail: the answer is None then.
+    The questions go first. So where the connection breaks among them, the operation's own request
+    was not carried out. A server that does not answer them is no reason to fail: the answer is
+    None then.
     """
     try:
         request = next(operation)
         requests = request.requests if isinstance(request, Pipeline) else (request,)
         questions = tuple(aside.request for aside in asides)
         try:
-            replies = yield Pipeline((*requests, *questions), optional=len(asides))
+            replies = yield Pipeline((*questions, *requests), optional=len(asides))
         except BaseException as error:
             request = operation.throw(error)
         else:
-            for aside, reply in zip(asides, replies[len(requests) :], strict=True):
+            for aside, reply in zip(asides, replies[: len(asides)], strict=True):
                 aside.tell(None if isinstance(reply, Exception) else reply)
-            own = replies[: len(requests)]
+            own = replies[len(asides) :]
             request = operation.send(own if isinstance(request, Pipeline) else own[0])
         while True:
             try:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rom.encoding.text import as_text
-from rom.ops.requests import Operation, Script
 
 _BREAKS = {
     'volatile': (
@@ -42,15 +41,6 @@ class Memory(NamedTuple):
         return _BREAKS.get(self.policy.partition('-')[0]) if self.limit else None
 
 
-def question(key: bytes) -> Script:
-    """What to ask a server.
-
-    Args:
-        key: any; a cluster sends the question to the server that has it.
-    """
-    return Script('memory', key, b'')
-
-
 def read(reply: Sequence[bytes] | None) -> Memory | None:
     """What a server answers; None: it does not say.
 
@@ -59,11 +49,6 @@ def read(reply: Sequence[bytes] | None) -> Memory | None:
     >>> read([])
     """
     return Memory(int(reply[0]), as_text(reply[1])) if reply else None
-
-
-def look_up(key: bytes) -> Operation[Memory | None]:
-    """Ask a server; one trip."""
-    return read((yield question(key)))
 
 
 def objection(memory: Memory | None, server: str) -> str | None:

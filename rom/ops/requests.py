@@ -56,7 +56,7 @@ class Pipeline(NamedTuple):
         one_by_one: the replies may come as an iterator, each as soon as the server has it, so that
             one can be worked on while the server is at the next. An error then comes in its place.
             For what changes nothing.
-        optional: so many of the last requests may fail; an error is their reply then.
+        optional: so many of the first requests may fail; an error is their reply then.
     """
 
     requests: tuple[Command | Script, ...]

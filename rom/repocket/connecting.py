@@ -49,7 +49,7 @@ class Configure:
 
     def _run(self, operation: Operation[T]) -> T:
         client = self.get_connection()
-        return SyncDriver(client).run(noticed(client, operation, b'repocket'))
+        return SyncDriver(client).run(noticed(client, operation))
 
 
 configure = Configure()

@@ -337,7 +337,7 @@ class BaseRedisMixin:
     @classmethod
     def _run(cls, operation: Operation[T]) -> T:
         client = cls._client()
-        return SyncDriver(client).run(noticed(client, operation, b'schematics'))
+        return SyncDriver(client).run(noticed(client, operation))
 
     @classmethod
     def _home(cls, conditions: Iterable[Condition] = ()) -> Home:

@@ -50,7 +50,7 @@ class Transaction:
     def _commit(self) -> None:
         if self._client is None:
             return
-        SyncDriver(self._client).run(noticed(self._client, write(self._tasks), b'schematics'))
+        SyncDriver(self._client).run(noticed(self._client, write(self._tasks)))
         for done in self._afterwards:
             done()
 
@@ -116,5 +116,5 @@ def carry_out(client: Any, task: Task, afterwards: Callable[[], None]) -> None:
     if transaction is not None:
         transaction.add(client, task, afterwards)
         return
-    SyncDriver(client).run(noticed(client, write([task]), b'schematics'))
+    SyncDriver(client).run(noticed(client, write([task])))
     afterwards()

@@ -28,7 +28,7 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
     schema = model._schema
     if id(schema) in _asked and eviction.is_known(connection):
         return operation
-    asides = [eviction.aside(connection, schema.keys.indexes)]
+    asides = [eviction.aside(connection)]
     if id(schema) not in _asked:
         asides.append(Aside(Command('GET', schema.keys.indexes), partial(_tell, schema)))
     return alongside(operation, tuple(filter(None, asides)))

@@ -69,7 +69,7 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def questions(trips: list[Any]) -> int:
     parts = [part for trip in trips for part in getattr(trip, 'requests', (trip,))]
-    return sum(getattr(part, 'name', '') == 'memory' for part in parts)
+    return parts.count(eviction.question())
 
 
 FIRST = ['save', 'get', 'query']

@@ -8,7 +8,7 @@ import pytest
 
 from rom.exceptions import ServerError, ServerUnavailable
 from rom.ops.asides import Aside, alongside
-from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.requests import Command, Operation, Pipeline
 
 GET, SET = Command('GET', 'x'), Command('SET', 'x', 1)
 
@@ -40,8 +40,8 @@ class Told:
 
 def test_the_first_trip_asks() -> None:
     told = Told(operation())
-    assert next(told.step) == Pipeline((GET, STAMP), optional=1)
-    assert told.step.send(['a', b'stamp']) == Pipeline((GET, SET))
+    assert next(told.step) == Pipeline((STAMP, GET), optional=1)
+    assert told.step.send([b'stamp', 'a']) == Pipeline((GET, SET))
     assert told.stamps == [b'stamp']
     assert told.end(['b', 'c']) == "a ['b', 'c']"
 
@@ -51,8 +51,8 @@ def test_a_first_trip_of_several() -> None:
         return (yield Pipeline((GET, SET)))
 
     told = Told(several())
-    assert next(told.step) == Pipeline((GET, SET, STAMP), optional=1)
-    assert told.end(['a', 'b', None]) == ['a', 'b']
+    assert next(told.step) == Pipeline((STAMP, GET, SET), optional=1)
+    assert told.end([None, 'a', 'b']) == ['a', 'b']
     assert told.stamps == [None]
 
 
@@ -71,7 +71,7 @@ def test_a_server_that_does_not_tell() -> None:
     """Only the question has failed, and only that goes without an answer."""
     told = Told(operation())
     next(told.step)
-    assert told.step.send(['a', ServerError('WRONGTYPE')]) == Pipeline((GET, SET))
+    assert told.step.send([ServerError('WRONGTYPE'), 'a']) == Pipeline((GET, SET))
     assert told.stamps == [None]
 
 
@@ -95,14 +95,14 @@ def test_an_error_that_is_the_operations_own() -> None:
 
 def test_several_questions() -> None:
     told: list[Any] = []
-    other = Script('memory', b'key', b'')
+    other = Command('EVAL', 'memory', 0)
     asides = (
         Aside(STAMP, lambda reply: told.append(('stamp', reply))),
         Aside(other, lambda reply: told.append(('other', reply))),
     )
     step = alongside(operation(), asides)
-    assert next(step) == Pipeline((GET, STAMP, other), optional=2)
-    assert step.send(['a', b's', [b'0', b'']]) == Pipeline((GET, SET))
+    assert next(step) == Pipeline((STAMP, other, GET), optional=2)
+    assert step.send([b's', [b'0', b''], 'a']) == Pipeline((GET, SET))
     assert told == [('stamp', b's'), ('other', [b'0', b''])]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rom.ops.memory import Memory, look_up, objection, read
+from rom.ops.memory import Memory, objection, read
 
 POLICIES = {
     'noeviction': None,
@@ -37,8 +37,3 @@ def test_policies(policy: str, limit: int) -> None:
 def test_a_server_that_does_not_say() -> None:
     assert objection(None, 'x') is None
     assert read([]) is read(None) is None
-    step = look_up(b'key')
-    assert next(step).name == 'memory'  # type: ignore[union-attr]
-    with pytest.raises(StopIteration) as stopped:
-        step.send([b'5', b'allkeys-lru'])
-    assert stopped.value.value == Memory(5, 'allkeys-lru')

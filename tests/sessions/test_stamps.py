@@ -118,7 +118,7 @@ def test_whatever_comes_first_asks(raw: redis.Redis, first: str, trips: list[Any
             'many': lambda: Thing.get([1, 2]),
         }[first]()
     assert len(trips) == 1
-    assert trips[0].requests[-1] == Command('GET', KEY.encode())
+    assert Command('GET', KEY.encode()) in trips[0].requests
 
 
 @pytest.mark.one_server

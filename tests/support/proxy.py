@@ -51,6 +51,8 @@ from typing import Self
 
 import hiredis
 
+from rom.drivers import eviction
+
 Command = tuple[bytes, ...]
 Predicate = Callable[[Command], bool]
 Tag = Callable[[Command], bytes | None]
@@ -122,6 +124,8 @@ class Proxy:
         self._closed = False
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
+        # Commands are counted, and rom asks each server a question of its own, once.
+        eviction._servers.add(f'unix:{self.socket}')
 
     # --- what a test says ---
 
