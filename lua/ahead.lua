@@ -17,7 +17,9 @@ local counter, live, id = request.counter, request.live, request.id
 
 if (redis.call('GET', counter) or '0') == '0' then
     -- the first, and with it all that begins with the first
-    take_ids(counter, live, id, request.stamp, request.epochs)
+    local epochs = request.epochs
+    local known = epochs and redis.call('MGET', epochs)[1]
+    take_ids(counter, live, id, request.stamp, epochs, known)
 else
     put_ahead(counter, id)
 end

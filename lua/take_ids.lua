@@ -16,5 +16,7 @@
 -- @include lib/counter
 
 local request = cmsgpack.unpack(ARGV[1])
-take_ids(request.counter, request.live, request.count, request.stamp, request.epochs)
+local epochs = request.epochs
+local known = epochs and redis.call('MGET', epochs)[1]
+take_ids(request.counter, request.live, request.count, request.stamp, epochs, known)
 return redis.call('GET', request.counter)

@@ -11,8 +11,8 @@ from rom.exceptions import ColumnError
 from rom.registry import MODELS, register
 from rom.schema import build
 
-# What programs say in a class body, or to a constructor, other than columns.
-_SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok'))
+# What programs say in a class body or to a constructor, to `get_by` or `update`, but columns.
+_SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok', '_limit', '_numeric', '_blocksize'))
 
 
 class ModelMeta(type):

@@ -20,16 +20,22 @@ local function refuse(reply)
     return reply
 end
 
+local current          -- what TIME says, once it was asked
+local found_epochs     -- what the keys hold that were read along
+
 -- The answer to a request that has been answered before, or that does not come in time: 'ok' and
--- what was told; 'void'; or 'late' and the server's time. Nil if it may go on.
-local function earlier_answer(at)
-    local told = redis.call('GET', KEYS[1])
+-- what was told; 'void'; or 'late' and the server's time. Nil if it may go on. The keys of epochs
+-- are read along: one command is quicker than two.
+local function earlier_answer(at, keys)
+    found_epochs = redis.call('MGET', KEYS[1], unpack(keys or {}))
+    local told = table.remove(found_epochs, 1)
     if told == 'refused' or told == 'void' then
         return {'void'}
     elseif told then
         return {'ok', told}
     end
-    local now = redis.call('TIME')[1]
+    current = redis.call('TIME')
+    local now = current[1]
     if now - at > LATEST then
         return {'late', now}  -- without a note: an earlier copy may have been carried out
     elseif at - now > EARLIEST then

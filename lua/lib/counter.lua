@@ -7,8 +7,7 @@
 -- process gives. The epochs are kept as 'PROCESS|moment:last moment:last ...', the newest first: in
 -- microseconds when each began, and the last id that was given by then, as far as the data know.
 
-local PROCESS = tostring(redis) .. '|'  -- the address of a table: another in each process
-local LONGEST = 2000                    -- bytes of epochs; older ones are forgotten
+local LONGEST = 2000  -- bytes of epochs; older ones are forgotten
 
 -- The id after this one; nil if it is none. Both are strings, for a Lua number would lose digits.
 local function id_after(last)
@@ -27,11 +26,15 @@ local function next_id(counter)
     return type(last) ~= 'table' and id_after(last or '0')
 end
 
-local function begin_epoch(epochs, counter, known)
-    local older = type(known) == 'string' and known:match('|(.*)') or ''
+-- Begin an epoch if this process has not given an id before. `known` is what the key has.
+local function note_epoch(epochs, counter, known)
+    local process = tostring(redis) .. '|'  -- the address of a table: another in each process
+    if known and known:sub(1, #process) == process then
+        return
+    end
+    local older = known and known:match('|(.*)') or ''
     local time, last = redis.call('TIME'), redis.call('GET', counter) or '0'
-    local moment = string.format('%s%06d', time[1], time[2])
-    local all = PROCESS .. moment .. ':' .. last .. ' ' .. older
+    local all = string.format('%s%s%06d:%s %s', process, time[1], time[2], last, older)
     redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
 end
 
@@ -52,11 +55,10 @@ local function put_ahead(counter, id)
 end
 
 -- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}; it and
--- `epochs`, a key, may be absent.
-local function take_ids(counter, live, count, stamp, epochs)
-    local known = epochs and redis.pcall('GET', epochs)
-    if epochs and (type(known) ~= 'string' or known:sub(1, #PROCESS) ~= PROCESS) then
-        begin_epoch(epochs, counter, known)
+-- `epochs`, a key, may be absent. `known` is what that key has.
+local function take_ids(counter, live, count, stamp, epochs, known)
+    if epochs then
+        note_epoch(epochs, counter, known)
     end
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)

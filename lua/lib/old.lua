@@ -13,13 +13,18 @@
 --          died     = {[bitmap] = {id, ...}}
 --          dropped  = list of keys to delete, whatever they hold
 --          strings  = {[key] = value}
---          seen     = list of {epochs of a counter, head of the rows' keys, {id, ...},
---                     {microseconds, ...}}: so long before the request was made these rows were
---                     read, which are to be updated or deleted
+--          ages     = list of microseconds: so long before the request was made the first of these
+--                     rows was read, by the counters of the request's epochs
+--          read     = the same for each row, once that was asked for: list of {head of the rows'
+--                     keys, {id, ...}, {microseconds, ...}}
 --          tell     = reply what was there of the rows to delete, and of the keys to drop behind
 --                     them, instead of the id taken
 --
 -- What is empty may be left out.
+
+-- @include lib/bitmaps
+-- @include lib/expiry
+-- @include lib/live
 
 -- Looking.
 
@@ -83,39 +88,24 @@ local function unique_values_are_readable(releases)
     end
 end
 
--- Whether an id may have been given to another row since a moment: see lib/counter.
-local function was_given_again(epochs, id, since)
-    for begun, last in epochs:gmatch('(%d+):(%d+) ') do
-        if tonumber(begun) <= since then
-            return false
-        elseif tonumber(id) > tonumber(last) then
-            return true
-        end
-    end
-    return false
-end
-
--- Data that were lost may have been followed by others under the same ids.
-local function rows_are_those_that_were_read(seen)
-    for _, rows in ipairs(seen) do
-        local key, head, ids, ages = unpack(rows)
-        local epochs, time = redis.pcall('GET', key), redis.call('TIME')
-        if type(epochs) == 'string' then
-            local current = time[1] * 1000000 + time[2]
-            local newest = tonumber(epochs:match('(%d+):%d+ ')) or 0
-            for position, age in ipairs(ages) do
-                if current - age < newest
-                    and was_given_again(epochs, ids[position], current - age)
-                    and redis.call('EXISTS', head .. ids[position]) == 1 then
-                    return {'lost', head .. ids[position]}
-                end
+-- Data that were lost may have been followed by others under the same ids. Few requests need to
+-- look at more than when the last epoch of a counter began.
+local function rows_are_those_that_were_read(ages)
+    for position, age in ipairs(ages) do
+        local epochs = found_epochs[position]
+        local begun = epochs and epochs:match('|(%d+)')
+        if begun and age > current[1] * 1000000 + current[2] - begun then
+            -- @include lib/epochs
+            local problem = objection_to_age(epochs, old.read and old.read[position])
+            if problem then
+                return problem
             end
         end
     end
 end
 
-local function objection_to_old(old)
-    return rows_are_those_that_were_read(old.seen or NONE)
+local function objection_to_old()
+    return rows_are_those_that_were_read(old.ages or NONE)
         or updated_rows_have_not_expired(old.updates or NONE)
         or rows_are_as_expected(old.updates or NONE, 'deleted')
         or rows_are_as_expected(old.deletes or NONE, nil)
@@ -127,7 +117,7 @@ local function objection_to_old(old)
 end
 
 -- Unique values that this very commit gives up: hash, then value, to the id that had it.
-local function given_up(old)
+local function given_up()
     local all = {}
     for _, release in ipairs(old.releases or NONE) do
         local holders = {}
@@ -141,7 +131,7 @@ end
 
 -- The index finds them and the row decides: an entry may be left over from a row that is gone, and
 -- large ids that differ may have one score.
-local function only_known_references(old)
+local function only_known_references()
     for _, guard in ipairs(old.guards or NONE) do
         local key, id, head, field, known = guard[1], guard[2], guard[3], guard[4], guard[5]
         for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, id, id)) do
@@ -197,7 +187,7 @@ local function release(releases)
 end
 
 -- Returns what there was of what was deleted.
-local function write_old(old)
+local function write_old()
     write_updates(old.updates or NONE)
     local found = delete_rows(old.deletes or NONE, old.dropped or NONE)
     for key, value in pairs(old.strings or NONE) do

@@ -17,7 +17,8 @@ from rom.drivers.replies import (
 )
 from rom.drivers.sending import ERRORS, Sending, counted
 from rom.exceptions import ORMError
-from rom.ops.requests import Command, Operation, Pipeline, Request, Script, destination
+from rom.ops.attempts import note_given_up
+from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script
 
 T = TypeVar('T')
 
@@ -34,8 +35,6 @@ class AsyncDriver:
         Raises:
             ORMError: what the operation raises, or what went wrong with the server.
         """
-        before = destination.get()
-        destination.set(self.connection)
         try:
             request = next(operation)
             while True:
@@ -48,8 +47,10 @@ class AsyncDriver:
         except StopIteration as end:
             result: T = end.value
             return result
-        finally:
-            destination.set(before)
+        except BaseException:
+            operation.close()  # if it was this that was interrupted
+            note_given_up(self.connection)
+            raise
 
     async def perform(self, request: Request) -> Any:
         """Carry out one request; the reply, bytes whatever the client would decode.
@@ -59,6 +60,8 @@ class AsyncDriver:
                 server takes no requests, and went on so.
             ServerError: the server answered with an error.
         """
+        if isinstance(request, Destination):
+            return self.connection
         sending = Sending(self.connection, request)
         if isinstance(request, Pipeline):
             return await self._pipeline(request, sending)

@@ -18,7 +18,7 @@ import redis.asyncio
 from rom.drivers.patience import PATIENCE, pauses
 from rom.drivers.replies import is_passing, own_error
 from rom.drivers.waiting import clock
-from rom.ops.requests import Command, Pipeline, Request, Script
+from rom.ops.requests import Command, Pipeline, Script, Sent
 
 #: What the client library raises, and the system.
 ERRORS: Final = (redis.exceptions.RedisError, ConnectionError, TimeoutError)
@@ -49,7 +49,7 @@ class Sending:
     _until: float | None = None
     _pauses: Iterator[float] | None = None
 
-    def __init__(self, client: Any, request: Request) -> None:
+    def __init__(self, client: Any, request: Sent) -> None:
         self._client = client
         self._request = request
 
@@ -98,7 +98,7 @@ class Sending:
 _KNOWN: Final = (redis.Redis, redis.asyncio.Redis)
 
 
-def _may_change(request: Request) -> bool:
+def _may_change(request: Sent) -> bool:
     if isinstance(request, Pipeline):
         return any(_may_change(one) for one in request.requests)
     if isinstance(request, Script):

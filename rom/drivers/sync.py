@@ -20,7 +20,8 @@ from rom.drivers.replies import (
 )
 from rom.drivers.sending import ERRORS, Sending, counted
 from rom.exceptions import ORMError
-from rom.ops.requests import Command, Operation, Pipeline, Request, Script, destination
+from rom.ops.attempts import note_given_up
+from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script
 
 T = TypeVar('T')
 
@@ -31,12 +32,13 @@ _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 class SyncDriver:
     """Runs operations, blocking.
 
-    >>> from rom.ops.requests import Command
-    >>> def ping():
-    ...     reply = yield Command('ECHO', 'pong')
-    ...     return reply
-    >>> SyncDriver(connection).run(ping())
-    b'pong'
+        >>> from rom.ops.attempts import note_given_up
+    from rom.ops.requests import Command
+        >>> def ping():
+        ...     reply = yield Command('ECHO', 'pong')
+        ...     return reply
+        >>> SyncDriver(connection).run(ping())
+        b'pong'
     """
 
     def __init__(self, connection: redis.Redis) -> None:
@@ -48,8 +50,6 @@ class SyncDriver:
         Raises:
             ORMError: what the operation raises, or what went wrong with the server.
         """
-        before = destination.get()
-        destination.set(self.connection)
         try:
             request = next(operation)
             while True:
@@ -62,8 +62,10 @@ class SyncDriver:
         except StopIteration as end:
             result: T = end.value
             return result
-        finally:
-            destination.set(before)
+        except BaseException:
+            operation.close()  # if it was this that was interrupted
+            note_given_up(self.connection)
+            raise
 
     def perform(self, request: Request) -> Any:
         """Carry out one request; the reply, bytes whatever the client would decode.
@@ -73,6 +75,8 @@ class SyncDriver:
                 server takes no requests, and went on so.
             ServerError: the server answered with an error.
         """
+        if isinstance(request, Destination):
+            return self.connection
         if isinstance(request, Pipeline):
             return (self._stream if request.one_by_one else self._pipeline)(request)
         return self._single(request, Sending(self.connection, request))

@@ -21,11 +21,13 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Callable
+from itertools import count
+from threading import get_ident
 from typing import Any, Final, TypeAlias
 
 from rom.clock import elapsed, learn_server_time, server_time
 from rom.exceptions import InDoubtError, ORMError, ServerError, ServerUnavailable
-from rom.ops.requests import Operation, Pipeline, Script, destination
+from rom.ops.requests import Destination, Operation, Pipeline, Script
 
 #: Seconds that a note lives. `lua/lib/attempt.lua` has it too.
 LIFE: Final = 180
@@ -35,6 +37,20 @@ _CERTAIN: Final = 150
 _MOST_COPIES: Final = 10
 
 _EMPTY: Final = b'\x80'  # an empty map, packed
+_MADE_AGAIN: Final = (b'late', b'void', b'epoch')
+
+# Keys are this process's own, and numbered: that takes less than to draw each of them.
+_process = b''
+_numbers = count()
+
+
+def _draw() -> None:
+    global _process, _numbers
+    _process, _numbers = os.urandom(8).hex().encode('ascii'), count(1)
+
+
+_draw()
+os.register_at_fork(after_in_child=_draw)
 
 
 class Attempt:
@@ -48,13 +64,15 @@ class Attempt:
         purpose: as given.
         key: of the note. It is another for each request that is made.
         at: when the request was made, by the server's clock; seconds since 1970.
+        begun: the same, by `rom.clock.elapsed`.
         is_in_doubt: it may have been carried out, or may still be.
         told: what the script told when it was carried out; None: it was not, as far as is known.
+        tells_ages: the request says of each row how long ago it was read.
         changes: of rows, as they were last sent; for those who settle it.
     """
 
     __slots__ = (
-        '_begun', '_head', 'at', 'changes', 'is_in_doubt', 'key', 'purpose', 'told'
+        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'key', 'purpose', 'tells_ages', 'told'
     )  # fmt: skip
 
     def __init__(self, head: bytes, purpose: object = None) -> None:
@@ -62,6 +80,7 @@ class Attempt:
         self.purpose = purpose
         self.is_in_doubt = False
         self.told: bytes | None = None
+        self.tells_ages = False
         self.changes: list[Any] = []
 
     @property
@@ -87,20 +106,24 @@ class Attempt:
                 doubt.
             ServerUnavailable, or any other: the attempt is in doubt.
         """
-        where = destination.get()
         if self._head in _doubtful:
-            yield from _settle_doubtful(self._head, where)
+            yield from _settle_doubtful(self._head)
         for _ in range(_MOST_COPIES):
             self._begin()
             script = make(self)
             self.is_in_doubt = True
             try:
-                reply = yield from self._answer(script)
-            except BaseException:
-                if self.is_in_doubt:
-                    _doubtful.setdefault(self._head, []).append((_pool_of(where), self))
-                raise
-            if reply[0] not in (b'late', b'void'):
+                reply: list[Any] = yield script
+            except BaseException as error:
+                reply = yield from self._after_error(error)
+            if reply[0] == b'ok':
+                self.told = reply[1]
+            elif reply[0] == b'late':
+                self._learn(int(reply[1]))
+            elif reply[0] == b'epoch':
+                self.tells_ages = True
+            self.is_in_doubt = False
+            if reply[0] not in _MADE_AGAIN:
                 return reply
         raise ServerError(
             f'{_MOST_COPIES} requests were refused one after the other, for the clock or for a '
@@ -111,28 +134,27 @@ class Attempt:
     def _begin(self) -> None:
         """Begin anew, as an attempt that the server has not heard of."""
         self.is_in_doubt, self.told = False, None
-        self.key = self._head + os.urandom(8).hex().encode('ascii')
+        self.key = b'%b%b%x' % (self._head, _process, next(_numbers))
         self.at = server_time(self._head)
-        self._begun = elapsed()
+        self.begun = elapsed()
 
-    def _answer(self, script: Script) -> Operation[list[Any]]:
-        try:
-            reply: list[Any] = yield script
-        except ServerError:
-            if (yield from self._may_be_done()):
-                return [b'ok', self.told]
-            raise
-        if reply[0] == b'late':
-            learn_server_time(self._head, int(reply[1]))
-            if not self._is_certain:
-                raise ServerUnavailable(
-                    'the server got the request too late, and cannot tell whether a copy of it '
-                    'was carried out before; try again to find out'
-                )
-        if reply[0] == b'ok':
-            self.told = reply[1]
-        self.is_in_doubt = False
-        return reply
+    def _after_error(self, error: BaseException) -> Operation[list[Any]]:
+        """What the script has answered all the same; else the error is raised once more."""
+        if isinstance(error, ServerError) and (yield from self._may_be_done()):
+            return [b'ok', self.told]
+        if self.is_in_doubt:
+            _given_up.setdefault(get_ident(), []).append(self)
+        raise error
+
+    def _learn(self, now: int) -> None:
+        """The server refused the request for its age, and told what time it is there."""
+        learn_server_time(self._head, now)
+        if not self._is_certain:
+            _given_up.setdefault(get_ident(), []).append(self)
+            raise ServerUnavailable(
+                'the server got the request too late, and cannot tell whether a copy of it was '
+                'carried out before; try again to find out'
+            )
 
     def _may_be_done(self) -> Operation[bool]:
         """Find out whether it was carried out; where that fails, it stays in doubt."""
@@ -144,7 +166,7 @@ class Attempt:
     @property
     def _is_certain(self) -> bool:
         """The server has a note of it, if it was carried out."""
-        return elapsed() - self._begun < _CERTAIN
+        return elapsed() - self.begun < _CERTAIN
 
     def settle(self) -> Operation[bool]:
         """Find out whether the attempt was carried out. If not, it will not be.
@@ -173,34 +195,36 @@ class Attempt:
             self.is_in_doubt = False
 
 
-# Attempts that were given up while in doubt, by head: whoever made them may have forgotten them.
-# Only their own server knows what became of them.
+# Attempts that were given up while in doubt: whoever made them may have forgotten them. Only their
+# own server knows what became of them; so each driver that fails says which pool it used. Until
+# then they are those of a thread.
 _Pool: TypeAlias = weakref.ref[Any]
+_given_up: dict[int, list[Attempt]] = {}
 _doubtful: dict[bytes, list[tuple[_Pool, Attempt]]] = {}
 
 
-def _pool_of(client: Any) -> _Pool:
-    return weakref.ref(getattr(client, 'connection_pool', client) or _NOWHERE)
-
-
-class _Nowhere:
-    """Where requests go that no driver carries out."""
-
-
-_NOWHERE: Final = _Nowhere()
+def note_given_up(client: Any) -> None:
+    """Note where the attempts went that this thread has just given up: to a client's server."""
+    for attempt in _given_up.pop(get_ident(), ()):
+        _doubtful.setdefault(attempt._head, []).append((_pool_of(client), attempt))
 
 
 def forget_doubts() -> None:
     """Settle no attempts that were given up: their servers are gone, or were emptied."""
+    _given_up.clear()
     _doubtful.clear()
 
 
-def _settle_doubtful(head: bytes, where: Any) -> Operation[None]:
-    """Settle the attempts of a head that were given up on this client's server, in one trip.
+def _pool_of(client: Any) -> _Pool:
+    return weakref.ref(getattr(client, 'connection_pool', client))
+
+
+def _settle_doubtful(head: bytes) -> Operation[None]:
+    """Settle the attempts of a head that were given up on the same server, in one trip.
 
     Of one that is too old to be settled, no request would be carried out any more.
     """
-    pool = _pool_of(where)
+    pool = _pool_of((yield Destination()))
     pending = [item for item in _doubtful.pop(head, ()) if item[0]() and item[1].is_in_doubt]
     here = [attempt for its_pool, attempt in pending if its_pool == pool]
     try:

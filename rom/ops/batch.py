@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import chain
+from itertools import chain, compress, product
+from math import inf
 from typing import Any, TypeAlias
 
-from rom.changes import Change, Write
-from rom.clock import elapsed
+from rom.changes import Write
 from rom.encoding.wire import pack
 from rom.entries import ColumnIndex
 from rom.members import Lists, Members
@@ -19,12 +19,12 @@ from rom.ops.stamps import to_begin
 from rom.pouring import pour
 from rom.schema import Schema
 
-# The parts of the script: without rows that are there, and without steps of a front end's own, it
-# needs half of its functions.
+# The parts of the script, by what a request has. Most have one or two of them, and the server makes
+# all functions of a script at each call.
+_NAMES = ('new', 'old', 'claims', 'also')
 _PARTS = {
-    (old, also): frozenset(name for name, is_there in (('old', old), ('also', also)) if is_there)
-    for old in (False, True)
-    for also in (False, True)
+    chosen: frozenset(compress(_NAMES, chosen))
+    for chosen in product((False, True), repeat=len(_NAMES))
 }
 
 _Column = tuple[list[bytes], list[bytes]]
@@ -34,17 +34,22 @@ _Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str,
 
 
 class Old:
-    """What writes do to rows that are there, and to what these leave."""
+    """What writes do to rows that are there, and to what these leave.
 
-    def __init__(self) -> None:
+    Args:
+        tells_ages: say of each row how long ago it was read.
+    """
+
+    def __init__(self, tells_ages: bool) -> None:
+        self._tells_ages = tells_ages
         self.updates: list[Sequence[Any]] = []
         self.deletes: list[Sequence[Any]] = []
         self.released: dict[bytes, _Column] = {}
         self.gone = Members()
         self.died: Lists = defaultdict(list)
         self.dropped: list[bytes] = []
-        self.seen: dict[Schema, tuple[list[bytes], list[int]]] = {}
-        self._now = elapsed()
+        self.oldest: dict[Schema, float] = {}
+        self.seen: dict[Schema, list[tuple[bytes, float]]] = {}
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -52,15 +57,16 @@ class Old:
         names = tuple(row)
         return self._fields.setdefault(names, names)
 
-    def note_seen(self, change: Change, id: bytes) -> None:
-        """Note how long ago a row was read that is to be written, in microseconds."""
-        if change.seen_at is not None:
-            ids, ages = self.seen.setdefault(change.schema, ([], []))
-            ids.append(id)
-            ages.append(int((self._now - change.seen_at) * 1_000_000))
+    def note_seen(self, schema: Schema, seen_at: float, id: bytes) -> None:
+        """Note when a row was read that is to be written."""
+        if seen_at < self.oldest.get(schema, inf):
+            self.oldest[schema] = seen_at
+        if self._tells_ages:
+            self.seen.setdefault(schema, []).append((id, seen_at))
 
-    def request(self, more: Mapping[str, Any]) -> dict[str, Any]:
+    def request(self, attempt: Attempt, more: Mapping[str, Any]) -> dict[str, Any]:
         """The map for `lua/lib/old.lua`; `more` is put there too."""
+        now = attempt.begun
         return _filled(
             {
                 'updates': self.updates,
@@ -70,7 +76,8 @@ class Old:
                 'zrem': {key: pairs[1::2] for key, pairs in self.gone.zsets.items()},
                 'died': self.died,
                 'dropped': self.dropped,
-                'seen': [[s.keys.epochs, s.keys.head, *rows] for s, rows in self.seen.items()],
+                'ages': [int((now - moment) * 1e6) for moment in self.oldest.values()],
+                'read': [_read(now, *item) for item in self.seen.items()],
                 **more,
             }
         )
@@ -80,9 +87,13 @@ class Batch:
     """Collects writes; `call` gives the call of the script.
 
     What it keeps of a row is tuples of bytes, which Python's collector of garbage passes over.
+
+    Args:
+        tells_ages: as for `Old`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tells_ages: bool = False) -> None:
+        self._tells_ages = tells_ages
         self.take: list[Any] | None = None
         self.inserts: list[Sequence[Any]] = []
         self.highest: dict[Schema, int] = {}
@@ -94,7 +105,7 @@ class Batch:
     @cached_property
     def old(self) -> Old:
         """There is none in a commit of new rows alone."""
-        return Old()
+        return Old(self._tells_ages)
 
     def add(self, write: Write) -> None:
         """Add a write. One without an id leaves its place free: the script appends the id."""
@@ -132,12 +143,14 @@ class Batch:
         expiry = None if change.forced or change.expired else change.schema.expiry_field
         update = (*self._expectation(write, id), becomes)
         self.old.updates.append((*update, expiry) if expiry else update)
-        self.old.note_seen(change, id)
+        if change.seen_at is not None:
+            self.old.note_seen(change.schema, change.seen_at, id)
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.old.deletes.append(self._expectation(write, id))
-        self.old.note_seen(write.change, id)
         schema = write.change.schema
+        if write.change.seen_at is not None:
+            self.old.note_seen(schema, write.change.seen_at, id)
         self.old.died[schema.keys.live].append(id)
         self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
@@ -178,24 +191,52 @@ class Batch:
             InvalidColumnValue: a keygen failed.
         """
         self._pour()
-        old = self.old.request(more) if 'old' in self.__dict__ or any(more.values()) else None
+        has_old = 'old' in self.__dict__
+        old = self.old.request(attempt, more) if has_old or any(more.values()) else None
+        new = self._new() if self.inserts else None
+        claims = self._claims()
+        epochs = (
+            self.take[3:] if self.take else has_old and [s.keys.epochs for s in self.old.oldest]
+        )
         request = {
             'at': attempt.at,
-            'take': self.take,
-            'inserts': self.inserts,
-            'highest': {s.keys.counter: b'%d' % id for s, id in self.highest.items()},
-            'claims': self._claims(),
+            'epochs': epochs,
+            'new': new,
+            'old': old,
+            'claims': claims,
             'sadd': self.come.sets,
             'zadd': self.come.zsets,
-            'born': self.born,
-            'old': old,
             'also': also,
         }
         packed = pack(_filled(request))
-        return Script('commit', attempt.key, packed, _PARTS[bool(old), bool(also)])
+        parts = _PARTS[bool(new), bool(old), bool(claims), bool(also)]
+        return Script('commit', attempt.key, packed, parts)
+
+    def _new(self) -> dict[str, Any]:
+        """The map for `lua/lib/new.lua`."""
+        return _filled(
+            {
+                'take': self.take and self.take[:3],
+                'inserts': self.inserts,
+                'highest': self.highest and _highest(self.highest),
+                'born': self.born,
+            }
+        )
 
     def _claims(self) -> list[list[Any]]:
         return [_claim(key, *claim) for key, claim in self.claimed.items()]
+
+
+def _read(
+    now: float, schema: Schema, rows: list[tuple[bytes, float]]
+) -> tuple[bytes, list[bytes], list[int]]:
+    """How long ago each row of a model was read, in microseconds."""
+    ids = [id for id, _ in rows]
+    return schema.keys.head, ids, [int((now - moment) * 1e6) for _, moment in rows]
+
+
+def _highest(ids: Mapping[Schema, int]) -> dict[bytes, bytes]:
+    return {schema.keys.counter: b'%d' % id for schema, id in ids.items()}
 
 
 def _filled(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class _Request:
         self._more = {'guards': [_as_list(guard) for guard in guards], 'tell': tell_gone}
 
     def __call__(self, attempt: Attempt) -> Script:
-        batch, outcomes = Batch(), []
+        batch, outcomes = Batch(attempt.tells_ages), []
         for change in self._changes:
             write = plan(change)
             batch.add(write)

@@ -8,13 +8,9 @@ replies.
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
-
-#: The client to which an operation's requests go, while a driver carries it out.
-destination: ContextVar[Any] = ContextVar('rom_destination', default=None)
 
 
 class _Arguments(NamedTuple):
@@ -64,5 +60,10 @@ class Pipeline(NamedTuple):
     optional: int = 0
 
 
-Request: TypeAlias = Command | Script | Pipeline
+class Destination(NamedTuple):
+    """To be told which client the requests go to; no trip."""
+
+
+Sent: TypeAlias = Command | Script | Pipeline
+Request: TypeAlias = Sent | Destination
 Operation: TypeAlias = Generator[Request, Any, T]

@@ -82,7 +82,12 @@ def note_deleted(entity: Model) -> None:
 
 def call_hook_after(entity: Model, change: Change) -> None:
     """Call the hook that comes after what was done."""
-    getattr(entity, f'_after_{change.kind}')()
+    if change.kind == 'insert':
+        entity._after_insert()
+    elif change.kind == 'update':
+        entity._after_update()
+    else:
+        entity._after_delete()
 
 
 def columns_written(change: Change) -> int:

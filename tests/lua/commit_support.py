@@ -15,6 +15,7 @@ Commit = Callable[..., Reply]
 
 
 # What is asked of rows that are there is one level down.
+NEW = ('take', 'inserts', 'highest', 'born')
 OLD = ('updates', 'deletes', 'releases', 'guards', 'died', 'dropped', 'strings', 'tell')
 
 
@@ -27,15 +28,16 @@ def request_of(**parts: Any) -> dict[str, Any]:
             parts[adding] = given['add']
         if 'remove' in given:
             old[removing] = given['remove']
+    new = {name: parts.pop(name) for name in NEW if name in parts}
     if parts.get('done') is not None:
         parts.setdefault('at', int(time.time()))
-    return {**parts, 'old': old} if old else parts
+    return {**parts, **({'old': old} if old else {}), **({'new': new} if new else {})}
 
 
 def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
     """Call the script, of which only those parts are there that the request needs."""
     key = request.pop('done', None) or 'N:id:'
-    script = loaded('commit', frozenset({'old', 'also'} & request.keys())).source
+    script = loaded('commit', frozenset({'new', 'old', 'claims', 'also'} & request.keys())).source
     reply = raw.execute_command('EVAL', script, 1, key, pack(request))
     assert isinstance(reply, list)
     return reply

@@ -16,7 +16,7 @@ Call = Callable[..., list[Any]]
 
 # A request of each script that writes, and what it leaves behind.
 REQUESTS: dict[str, dict[str, Any]] = {
-    'commit': {'inserts': [['N:', '1', 'id', 'n', '5']]},
+    'commit': {'new': {'inserts': [['N:', '1', 'id', 'n', '5']]}},
     'steps': {'checks': [], 'steps': [['HSET', 'N:1', 'id', '1', 'n', '5']]},
     'append': {'row': 'N:row', 'string': 'N:text', 'data': 'x'},
 }
@@ -29,7 +29,9 @@ ROW: dict[bytes, Any] = {b'N:row': {b'a': b'b'}}
 
 
 def run(raw: redis.Redis, script: str, request: dict[str, Any]) -> list[Any]:
-    source = loaded(script, frozenset()).source if script == 'commit' else loaded(script).source
+    source = (
+        loaded(script, frozenset({'new'})).source if script == 'commit' else loaded(script).source
+    )
     reply: list[Any] = raw.execute_command('EVAL', source, 1, NOTE, pack(request))
     return reply
 
