@@ -20,7 +20,7 @@ from rom.drivers.aio import AsyncDriver
 from rom.drivers.scripts import source
 from rom.drivers.sync import SyncDriver
 from rom.ops import locks
-from rom.ops.requests import Pipeline, Script
+from rom.ops.requests import Script
 from rom.util import Lock
 from tests.support.proxy import Proxy
 from tests.support.servers import Server, ttls
@@ -174,11 +174,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Script]:
     perform, awaited = SyncDriver.perform, AsyncDriver.perform
 
     def blocking(driver: SyncDriver, request: Any) -> Any:
-        sent.append(own(request))
+        sent.append(request)
         return perform(driver, request)
 
     async def awaiting(driver: AsyncDriver, request: Any) -> Any:
-        sent.append(own(request))
+        sent.append(request)
         return await awaited(driver, request)
 
     monkeypatch.setattr(SyncDriver, 'perform', blocking)
@@ -186,15 +186,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Script]:
     return sent
 
 
-def own(request: Script | Pipeline) -> Script:
-    """An operation's own request: the first trip to a server asks it something as well."""
-    last = request.requests[-1] if isinstance(request, Pipeline) else request
-    assert isinstance(last, Script)
-    return last
-
-
-def step_of(request: Script | Pipeline) -> str:
-    request = own(request)
+def step_of(request: Script) -> str:
     found: bytes = msgpack.unpackb(request.request, raw=True)[b'what']
     return found.decode()
 
@@ -399,7 +391,7 @@ def test_an_interrupted_acquire(
     def interrupted(driver: SyncDriver, request: Any) -> Any:
         if step_of(request) != 'acquire':
             return perform(driver, request)
-        requests.append(own(request))
+        requests.append(request)
         if when == 'after':
             perform(driver, request)
         raise KeyboardInterrupt

@@ -93,7 +93,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def run(driver: Any, request: Any) -> Any:
             several = isinstance(request, Pipeline)
             whole = '+'.join(map(name, request.requests)) if several else name(request)
-            seen.append(whole.removesuffix('+GET'))
+            seen.append(whole.removeprefix('GET+'))
             return perform(driver, request)
 
         return run

@@ -18,6 +18,8 @@ from typing import Any
 import redis
 import redis.asyncio
 
+from rom.drivers import eviction
+
 OLDEST = (6, 2)
 
 
@@ -116,6 +118,8 @@ class Server:
         self.folder = Path(embedded.folder)
         self._embedded = embedded
         self._admin = self.connect()
+        # Trips are counted, and rom asks each server a question of its own, once.
+        eviction._servers.add(f'unix:{self.socket}')
 
     def __repr__(self) -> str:
         return f'<Server {self.name} at {self.socket}>'
