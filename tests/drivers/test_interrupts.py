@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dis
 import functools
 import itertools
@@ -10,16 +11,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
 import pytest
 import redis
+import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from rom.drivers import line, lines, replies, sending, sync, waiting
+from rom.drivers.aio import AsyncDriver
 from rom.drivers.sync import SyncDriver
 from rom.ops.requests import Command, Pipeline
 from tests.support.servers import Server
@@ -211,3 +215,27 @@ def test_signals_at_any_time(server: Server, pool: redis.ConnectionPool) -> None
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
+
+
+def test_a_task_is_cancelled_at_each_step(server: Server, pool: redis.ConnectionPool) -> None:
+    """With asyncio: the next task gets its own reply, and the pool has all its connections."""
+
+    async def cancel_each() -> None:
+        client = redis.asyncio.Redis(unix_socket_path=server.socket, max_connections=MOST)
+        async with client:
+            driver = AsyncDriver(client)
+            several = Pipeline(tuple(Command('GET', key) for key in KEYS))
+            for request in (Command('GET', 'a'), several):
+                for steps in range(40):
+                    if steps % 2:  # a connection that is made anew
+                        await client.connection_pool.disconnect()
+                    task = asyncio.create_task(driver.perform(request))
+                    for _ in range(steps // 2):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await task
+                    asked = [driver.perform(Command('GET', key)) for key in KEYS[:MOST]]
+                    assert await asyncio.gather(*asked) == [b'of a', b'of b', b'of c']
+
+    asyncio.run(cancel_each())
