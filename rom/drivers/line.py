@@ -19,6 +19,7 @@ from itertools import islice, starmap
 from math import inf
 from typing import Any, Final
 
+import hiredis
 import redis
 
 from rom.drivers import waiting
@@ -35,12 +36,18 @@ AHEAD: Final = 2
 
 #: What the client library raises, or the system, when a connection is of no use.
 BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
+_HiredisPacker: Final = redis.connection.HiredisRespSerializer
 # Answers all the same, although the client library takes two of them for broken connections.
 _ANSWERS: Final = (
     redis.exceptions.ResponseError,
     redis.exceptions.BusyLoadingError,
     redis.exceptions.AuthenticationError,
 )
+
+
+def _packed(args: tuple[Any, ...]) -> Sequence[bytes]:
+    """A command as the client library packs it, less the search for what is not bytes."""
+    return (hiredis.pack_command(args),)
 
 
 def _never() -> bool:
@@ -63,17 +70,20 @@ class Line:
         self.connection: Any = None
         self._watch = waiting.Watch()
         self._must_reconnect: Callable[[], bool] = _never
+        self._pack: Callable[[tuple[Any, ...]], Sequence[bytes]] = _packed
         self.hands: list[Any] = []
 
     def take(self, get: Callable[[], Any]) -> None:
         """Have a connection from now on: what a function returns."""
         # No interrupt comes between the function's end and the list: nothing here is Python.
         self.hands.extend(starmap(get, ((),)))
-        self.connection = self.hands[0]
+        self.connection = connection = self.hands[0]
         # redis-py knows of maintenance, after which one reconnects, from 7.0 on.
-        self._must_reconnect = getattr(self.connection, 'should_reconnect', _never)
+        if not isinstance(getattr(connection, '_command_packer', None), _HiredisPacker):
+            self._pack = lambda args: connection.pack_command(*args)
+        self._must_reconnect = getattr(connection, 'should_reconnect', _never)
 
-    def ask(self, args: Sequence[Any]) -> Any:
+    def ask(self, args: tuple[Any, ...]) -> Any:
         """Send a command and read its reply, as bytes.
 
         Errors of the server are returned, and so is that no connection is to be had.
@@ -87,7 +97,7 @@ class Line:
             return refusal
         begun = clock()
         self.state = SENT
-        connection.send_command(*args)
+        connection.send_packed_command(self._pack(args))
         if self.shortest < waiting.limit():
             self._watch.wait(connection._sock)
         try:

@@ -30,6 +30,10 @@ from rom.drivers.patience import PATIENCE, pauses
 from rom.drivers.replies import is_full_pool, pool_is_full
 from rom.drivers.waiting import clock
 
+#: Seconds from one time that a line is handed over to the next: who waits waits no longer than so
+#: many for each before them.
+TURN: Final = 0.001
+
 
 def _own(method: Any) -> Any:
     """A method, if it is the client library's own; tracing programs put others there."""
@@ -65,6 +69,7 @@ class Lines:
         self._pool = weakref.ref(pool)
         self._idle: list[Line] = []
         self._queue: deque[_Place] = deque()
+        self._next_turn = 0.0
         # Every line that was made, and its hands, which say what it had when it is gone.
         self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
         self._connecting: list[int] = []  # the threads that are asking the pool for one
@@ -82,24 +87,33 @@ class Lines:
             return self._idle.pop()
         except IndexError:
             pass
-        try:
-            return self._other()
-        except redis.exceptions.ConnectionError as error:
-            if not is_full_pool(error):
-                raise
-        return self._wait()
+        return self._other() or self._wait()
 
     def put(self, line: Line) -> None:
-        """Give a line back: to whoever waits for one, else to those that are idle."""
+        """Give a line back: to those that are idle, or to who is first in the queue."""
         if line.state is not CLEAN:
             line.reset()
-        while self._queue:
-            try:
+        if self._queue:
+            self._serve(line)
+        else:
+            self._idle.append(line)
+
+    def _serve(self, line: Line) -> None:
+        """Hand a line to who is first, if it is time for that; else only wake them up.
+
+        To hand over each line would make threads take turns at each call, which takes several times
+        as long as the calls. One that is awake may find the line taken; its turn comes.
+        """
+        with suppress(IndexError):
+            now = clock()
+            if now > self._next_turn:
                 place = self._queue.popleft()
-            except IndexError:
-                break
-            place.line = line
-            place.is_served.release()
+                self._next_turn = now + TURN
+                place.line = line
+                place.wake()
+                return
+            self._idle.append(line)
+            self._queue[0].wake()
             return
         self._idle.append(line)
 
@@ -110,9 +124,14 @@ class Lines:
             return line.hands.pop()
         return None
 
-    def _other(self) -> Line:
-        """A line on a connection that got lost, or on one of the pool."""
-        return self._found() or self._new()
+    def _other(self) -> Line | None:
+        """A line on a connection that got lost, or on one of the pool; None: that is full."""
+        try:
+            return self._found() or self._new()
+        except redis.exceptions.ConnectionError as error:
+            if not is_full_pool(error):
+                raise
+        return None
 
     def _made_one(self) -> Line:
         line = Line()
@@ -135,9 +154,11 @@ class Lines:
                 self._made.remove(made)
         return None
 
-    def _new(self) -> Line:
+    def _new(self) -> Line | None:
         pool: Any = self._pool()
         assert pool is not None  # its client is being used
+        if pool._created_connections >= pool.max_connections and not pool._available_connections:
+            return None
         thread = threading.get_ident()
         if thread in self._connecting:
             self._disconnect_free(pool)
@@ -175,12 +196,11 @@ class Lines:
         self._queue.append(place)
         try:
             for pause in pauses():
-                found = self._look()
-                if found is not None:
-                    return found
-                if place.is_served.acquire(timeout=pause):
+                found = self._popped() or self._other()
+                while found is None and place.wait(pause):
                     found, place.line = place.line, None
-                    assert found is not None
+                    found = found or self._popped()
+                if found is not None:
                     return found
                 if clock() > until:
                     break
@@ -188,17 +208,11 @@ class Lines:
             self._leave(place)
         raise pool_is_full(self._pool())
 
-    def _look(self) -> Line | None:
+    def _popped(self) -> Line | None:
         try:
             return self._idle.pop()
         except IndexError:
-            pass
-        try:
-            return self._other()
-        except redis.exceptions.ConnectionError as error:
-            if not is_full_pool(error):
-                raise
-        return None
+            return None
 
     def _leave(self, place: _Place) -> None:
         with suppress(ValueError):
@@ -211,12 +225,21 @@ class Lines:
 class _Place:
     """Somebody in the queue."""
 
-    __slots__ = ('is_served', 'line')
+    __slots__ = ('_sleep', 'line')
 
     def __init__(self) -> None:
         self.line: Line | None = None
-        self.is_served = threading.Lock()
-        self.is_served.acquire()
+        self._sleep = threading.Lock()
+        self._sleep.acquire()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until somebody wakes this up, at most for so long; False: nobody did."""
+        return self._sleep.acquire(timeout=seconds)
+
+    def wake(self) -> None:
+        if self._sleep.locked():
+            with suppress(RuntimeError):  # somebody else did, in this moment
+                self._sleep.release()
 
 
 class _Free(list[Any]):
