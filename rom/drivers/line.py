@@ -19,7 +19,6 @@ from itertools import islice, starmap
 from math import inf
 from typing import Any, Final
 
-import hiredis
 import redis
 
 from rom.drivers import waiting
@@ -45,9 +44,13 @@ _ANSWERS: Final = (
 )
 
 
+with suppress(ImportError):  # without it, the client library packs in Python
+    from hiredis import pack_command as _pack_command
+
+
 def _packed(args: tuple[Any, ...]) -> Sequence[bytes]:
     """A command as the client library packs it, less the search for what is not bytes."""
-    return (hiredis.pack_command(args),)
+    return (_pack_command(args),)
 
 
 def _never() -> bool:
@@ -93,7 +96,7 @@ class Line:
                 may have reached the server.
         """
         connection = self.connection
-        if connection._sock is None and (refusal := self._connect()):
+        if connection._sock is None and (refusal := self._open()):
             return refusal
         begun = clock()
         self.state = SENT
@@ -126,7 +129,7 @@ class Line:
             redis.exceptions.RedisError: the connection broke.
         """
         connection = self.connection
-        if connection._sock is None and (refusal := self._connect()):
+        if connection._sock is None and (refusal := self._open()):
             yield from [refusal] * len(commands)
             return
         left, due = iter(commands), 0
@@ -143,7 +146,7 @@ class Line:
                 self.state = CLEAN
             yield reply
 
-    def _connect(self) -> Exception | None:
+    def _open(self) -> Exception | None:
         """Connect, with the client library's retries; returns why that cannot be done.
 
         An answer, and nothing broken: to ask again would only multiply the retries.

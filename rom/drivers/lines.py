@@ -74,6 +74,11 @@ class Lines:
         self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
         self._connecting: list[int] = []  # the threads that are asking the pool for one
 
+    @property
+    def idle(self) -> int:
+        """How many lines no call is using."""
+        return len(self._idle)
+
     # Nothing here takes a lock: to append to a list and to pop of it is one step each.
 
     def take(self) -> Line:
