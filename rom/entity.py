@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.changes import Change
-from rom.clock import elapsed
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
 from rom.exceptions import InvalidOperation, ORMError
@@ -251,14 +250,14 @@ class Entity:
             encoded[name] = None if value is None else column.encode(value)
         return encoded
 
-    def _saved(self, change: Change, id: int, stored: dict[str, bytes]) -> None:
+    def _saved(self, change: Change, id: int, stored: dict[str, bytes], at: float) -> None:
         """A change was carried out, and the row is known to be this now; the entity keeps it.
 
         An interrupt may come between any two steps: then all of this is done once more, as long as
         the entity has its attempt.
         """
         primary = self._schema.primary
-        self._id, self._new, self._deleted, self._seen_at = id, False, False, elapsed()
+        self._id, self._new, self._deleted, self._seen_at = id, False, False, at
         self._forget_saved(change, stored)
         if change.kind != 'insert':
             for name in self._values.keys() - change.wanted.keys():

@@ -32,8 +32,10 @@ def plan(change: Change) -> Write:
     if change.kind == 'insert':
         return _plan_insert(change)
     is_usual = not (change.full or change.forced or change.stale)
-    if is_usual and change.kind == 'update' and not _lacks_default(change):
-        return _plan_update(change)
+    if is_usual and change.kind == 'update':
+        # Asked here first, as below: most models have none, and this is done for every row.
+        if not change.schema.indexed_defaults or not _lacks_default(change):
+            return _plan_update(change)
     old, new, read = _entry_changes(change, change.schema.every_index)
     return _write(change, old, new, read, {})
 
@@ -45,7 +47,7 @@ def _lacks_default(change: Change) -> bool:
     row implies with it and without it, and what comes is written whether it is there or not.
     """
     defaults = change.schema.indexed_defaults
-    return bool(defaults) and not change.stored.keys() >= defaults.keys()
+    return not change.stored.keys() >= defaults.keys()
 
 
 def _has_none(values: Mapping[str, Any], names: Iterable[str]) -> bool:
@@ -59,7 +61,8 @@ def _plan_insert(change: Change) -> Write:
     if schema.reads_id and change.id is not None:
         after = {**after, schema.primary: change.id}
     is_whole = len(after) >= len(schema.settable) + schema.reads_id
-    if schema.references or not is_whole or _has_none(after, schema.indexed_defaults):
+    defaults = schema.indexed_defaults
+    if schema.references or not is_whole or (defaults and _has_none(after, defaults)):
         after = RowValues(schema, row, after, change.forced)
     # What is stale goes unless the row implies it, so its entries must be told apart.
     alone = schema.every_index if change.stale else schema.dependent_indexes
@@ -133,7 +136,7 @@ def _only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
 def _indexed_after(change: Change, concern: _Concern) -> Mapping[str, Any]:
     values = change.values
     is_known = concern.are_plain and values.keys() >= concern.sources
-    if is_known and not _has_none(values, concern.defaulted):
+    if is_known and not (concern.defaulted and _has_none(values, concern.defaulted)):
         return values
     return _only(concern.sources, _values_after(change))
 

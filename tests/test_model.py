@@ -507,11 +507,11 @@ def test_after_a_save_only_what_was_saved_is_clean() -> None:
     change = person._change(False, False)
     assert change is not None
     person.age = 6
-    person._saved(change, 5, plan(change).outcome)
+    person._saved(change, 5, plan(change).outcome, 0.0)
     assert person._modified and person.age == 6
     again = person._change(False, False)
     assert again is not None and again.wanted == {'age': b'6'}
-    person._saved(again, 5, plan(again).outcome)
+    person._saved(again, 5, plan(again).outcome, 0.0)
     assert not person._modified
 
 
@@ -519,7 +519,7 @@ def test_a_first_save_gives_the_id() -> None:
     person = Person(name='Ann', tags=['a'])
     change = person._change(False, False)
     assert change is not None and change.kind == 'insert' and change.id is None
-    person._saved(change, 9, plan(change).outcome)
+    person._saved(change, 9, plan(change).outcome, 0.0)
     assert (person.id, person._pk, person._new, person._modified) == (
         9,
         'model-people:9',

@@ -94,6 +94,8 @@ class Batch:
 
     def __init__(self, tells_ages: bool = False) -> None:
         self._tells_ages = tells_ages
+        self._seen_at: float | None = None
+        self._seen_schema: Schema | None = None
         self.take: list[Any] | None = None
         self.inserts: list[Sequence[Any]] = []
         self.highest: dict[Schema, int] = {}
@@ -143,8 +145,12 @@ class Batch:
         expiry = None if change.forced or change.expired else change.schema.expiry_field
         update = (*self._expectation(write, id), becomes)
         self.old.updates.append((*update, expiry) if expiry else update)
-        if change.seen_at is not None:
-            self.old.note_seen(change.schema, change.seen_at, id)
+        schema, seen_at = change.schema, change.seen_at
+        # Those that were read together have one age, and only the first of them is noted.
+        is_new = seen_at != self._seen_at or schema is not self._seen_schema or self._tells_ages
+        if is_new and seen_at is not None:
+            self._seen_at, self._seen_schema = seen_at, schema
+            self.old.note_seen(schema, seen_at, id)
 
     def _delete(self, write: Write, id: bytes) -> None:
         self.old.deletes.append(self._expectation(write, id))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rom.changes import Change
+from rom.clock import elapsed
 from rom.exceptions import InDoubtError
 from rom.model import Model
 from rom.ops.attempts import Attempt
@@ -64,7 +65,7 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
         note_deleted(entity)
         return 0
     assert attempt.told is not None
-    entity._saved(change, change.id or int(attempt.told), plan(change).outcome)
+    entity._saved(change, change.id or int(attempt.told), plan(change).outcome, elapsed())
     if attempt.purpose is not None:
         # Not the program has set these values: they are read again.
         for name in change.wanted.keys() - entity._changed:

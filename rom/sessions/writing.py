@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
+from rom.clock import elapsed
 from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
 from rom.model import Model
 from rom.ops import commit as commits
@@ -188,20 +189,23 @@ class Writing(Relating):
         self, saved: list[Model], changes: list[Change], attempt: Attempt, done: Committed
     ) -> None:
         """Note in entities that they were saved; who is interrupted finds their attempt again."""
-        noted = []
+        others, now = [], elapsed()
         for entity, change, stored in zip(saved, changes, done.rows, strict=True):
-            if entity._attempt is attempt:  # else another task was faster to note it
+            if entity._attempt is attempt:
                 known_id = entity._id or done.id
                 assert known_id is not None
-                entity._saved(change, known_id, stored)
-                noted.append((entity, change))
+                entity._saved(change, known_id, stored, now)
+            else:
+                others.append(entity)  # another task was faster to note it
         self._identity.add_numbered(saved)
         if lately_deleted.is_any():
             lately_deleted.forget(f'{entity._namespace}:{entity._id}' for entity in saved)
-        for entity, _ in noted:
-            entity._attempt = None
-        for entity, change in noted:
-            call_hook_after(entity, change)
+        for entity in saved:
+            if entity._attempt is attempt:
+                entity._attempt = None
+        for entity, change in zip(saved, changes, strict=True):
+            if not others or entity not in others:
+                call_hook_after(entity, change)
 
     def _check_rows_are_there(self, chosen: Iterable[Model]) -> Work[None]:
         """Raise for an entity without changes whose row was deleted by way of another object."""
