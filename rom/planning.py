@@ -32,10 +32,11 @@ def plan(change: Change) -> Write:
     if change.kind == 'insert':
         return _plan_insert(change)
     is_usual = not (change.full or change.forced or change.stale)
-    if is_usual and change.kind == 'update':
-        # Asked here first, as below: most models have none, and this is done for every row.
-        if not change.schema.indexed_defaults or not _lacks_default(change):
-            return _plan_update(change)
+    # Whether there are defaults is asked first, here and below: most models have none, and this is
+    # done for every row.
+    has_defaults = bool(change.schema.indexed_defaults)
+    if is_usual and change.kind == 'update' and not (has_defaults and _lacks_default(change)):
+        return _plan_update(change)
     old, new, read = _entry_changes(change, change.schema.every_index)
     return _write(change, old, new, read, {})
 

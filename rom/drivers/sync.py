@@ -32,13 +32,12 @@ _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 class SyncDriver:
     """Runs operations, blocking.
 
-        >>> from rom.ops.attempts import note_given_up
-    from rom.ops.requests import Command
-        >>> def ping():
-        ...     reply = yield Command('ECHO', 'pong')
-        ...     return reply
-        >>> SyncDriver(connection).run(ping())
-        b'pong'
+    >>> from rom.ops.requests import Command
+    >>> def ping():
+    ...     reply = yield Command('ECHO', 'pong')
+    ...     return reply
+    >>> SyncDriver(connection).run(ping())
+    b'pong'
     """
 
     def __init__(self, connection: redis.Redis) -> None:

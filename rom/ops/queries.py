@@ -199,14 +199,16 @@ def selected(
     for place, row in enumerate(rows):
         values: list[Any] = []
         for name in selection.columns:
-            raw, column = row.stored.get(name), schema.columns[name]
+            raw = row.stored.get(name)
             if name == schema.primary:
                 values.append(row.id if selection.decode else str(row.id))
             elif name in related:
                 values.append(related[name][place])
             elif raw is None:
+                column = schema.columns[name]
                 values.append(read_absent(column) if selection.decode else None)
             elif selection.decode:
+                column = schema.columns[name]
                 values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
             else:
                 values.append(raw.decode('utf-8', 'surrogateescape'))

@@ -11,11 +11,12 @@ KEYS = Keys('users', 'number')
 
 
 def test_the_layout() -> None:
-    """Fixed: rom 1.x reads and writes the same keys (all but `live` and `done`)."""
+    """Fixed: rom 1.x reads and writes the same keys (all but `live`, `done` and `epochs`)."""
     assert KEYS.head == b'users:'
     assert KEYS.counter == b'users:number:'
     assert KEYS.live == b'users:number:live'
-    assert KEYS.done(b'token') == b'users:number:done:token'
+    assert KEYS.attempts == b'users:number:done:'
+    assert KEYS.epochs == b'users:number:epochs'
     assert KEYS.row(5) == KEYS.row(b'5') == b'users:5'
     assert KEYS.scores('age') == b'users:age:idx'
     assert KEYS.scores('age:x') == b'users:age:x:idx'

@@ -69,8 +69,8 @@ def test_what_the_column_does_not_take(values: Any) -> None:
 
 
 def test_a_relation_is_sought_by_its_id() -> None:
-    unique, value = seek(team=5)
-    assert (unique.columns, value) == (('team',), b'5')
+    unique, values = seek(team=5)
+    assert (unique.columns, values) == (('team',), (b'5',))
 
 
 def test_a_new_entity_is_not_sought() -> None:

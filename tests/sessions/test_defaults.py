@@ -251,7 +251,8 @@ async def test_a_relation_s_default_is_read_and_not_indexed(s: Any, raw: redis.R
     old_rows(raw, 1)
     OTHER[0] = DefaultOther()
     await s.save(OTHER[0])
-    assert await s.all(Thing.query.select('other')) == [{'other': 1}]
+    assert await s.all(Thing.query.select('other')) == [{'other': OTHER[0]}]
+    assert await s.all(Thing.query.select('other', decode=False)) == [{'other': None}]
     assert await s.facets(Thing.query, 'other') == Counter({1: 1})
     reindex(raw)
     await s.delete(OTHER[0])

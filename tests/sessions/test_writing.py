@@ -38,8 +38,8 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def noting(self: Any, request: Any, perform: Any = perform) -> Any:
             if isinstance(request, Script) and request.name == 'commit':
                 asked = msgpack.unpackb(request.request, raw=True)
-                old = asked.get(b'old', {})
-                found.append(len(asked.get(b'inserts', ())) + len(old.get(b'updates', ())))
+                new, old = asked.get(b'new', {}), asked.get(b'old', {})
+                found.append(len(new.get(b'inserts', ())) + len(old.get(b'updates', ())))
             return perform(self, request)
 
         monkeypatch.setattr(driver, 'perform', noting)
