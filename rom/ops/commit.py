@@ -8,7 +8,7 @@ again on the fresh row and tried again; everything else becomes an error.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rom.changes import Change, present
 from rom.encoding.text import as_bytes, as_text
@@ -20,8 +20,9 @@ from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
 from rom.planning import plan
 
-# Between two tries another writer must have changed the row again; so often, something is wrong.
-MOST_TRIES = 50
+#: Each try that fails is one that another writer won; of many writers of one row, one may well lose
+#: some hundred times. So often, something is wrong.
+MOST_TRIES: Final = 2000
 #: Changes in one commit, and bytes of its request. The server is busy with so much for some two
 #: seconds; the client library waits for five.
 MOST_CHANGES = 100_000

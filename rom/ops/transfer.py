@@ -23,11 +23,10 @@ from rom.exceptions import (
     ServerError,
 )
 from rom.ops.attempts import Attempt
-from rom.ops.commit import commit
+from rom.ops.commit import MOST_TRIES, commit
 from rom.ops.entities import load_one
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
-from rom.ops.updating import MOST_RACES
 from rom.schema import Schema
 
 NUMBERS = (Integer, Float, Decimal)
@@ -96,7 +95,7 @@ def transfer(
         ServerError: other writers never paused; nothing was written.
     """
     parties = (source, target, note)
-    for _ in range(MOST_RACES):
+    for _ in range(MOST_TRIES):
         rows = []
         for party in parties:
             rows.append((yield from _row_of(party)))
@@ -107,7 +106,7 @@ def transfer(
             continue  # another writer was there: what was read is no longer so
         return done.rows
     raise ServerError(
-        f'{MOST_RACES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
+        f'{MOST_TRIES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
         f'{target.schema.name} {target.id} each met new changes of these rows; find out which '
         'program writes them without pause'
     )

@@ -14,7 +14,7 @@ from typing import Any, Final
 from rom.changes import Change
 from rom.exceptions import DataRaceError, EntityDeletedError, ServerError
 from rom.ops import queries
-from rom.ops.commit import commit
+from rom.ops.commit import MOST_TRIES, commit
 from rom.ops.entities import load_unique
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
@@ -22,10 +22,6 @@ from rom.ops.searching import BOUNDS, Bounds, Cursor
 from rom.query.assigning import Assignments
 from rom.query.builder import Query
 from rom.schema import Schema, Unique
-
-#: Each try that fails is one that another writer won; of many writers that count up one row, or
-#: take the first job of a queue, one may well lose some hundred times.
-MOST_RACES: Final = 2000
 
 # No limit of rows: a row that came later than its match might have ceased to match.
 _ALL: Final = 1_000_000_000
@@ -68,7 +64,7 @@ def update(
         UniqueKeyViolation, CorruptRowError, InvalidColumnValue: nothing was written.
         ServerError: other writers never paused; nothing was written.
     """
-    for _ in range(MOST_RACES):
+    for _ in range(MOST_TRIES):
         found = yield from queries.search(query, seen_rows(query, bounds))
         try:
             return (yield from _written(assignments, found))
@@ -87,7 +83,7 @@ def update_unique(
         ServerError: other writers never paused; nothing was written.
     """
     schema = assignments.schema
-    for _ in range(MOST_RACES):
+    for _ in range(MOST_TRIES):
         found = (yield from load_unique(schema, unique.key, value))[:1]
         if not found:
             return None
@@ -111,7 +107,7 @@ def _written(assignments: Assignments, rows: Iterable[Row]) -> Operation[list[Ro
 
 def _too_many_races(schema: Schema) -> ServerError:
     return ServerError(
-        f'{MOST_RACES} tries to change rows of {schema.name} each met new changes of them; find '
+        f'{MOST_TRIES} tries to change rows of {schema.name} each met new changes of them; find '
         'out which program writes them without pause'
     )
 
@@ -202,6 +198,6 @@ class Blocks:
         has_more = self._has_raced or (self._count is not None and has_done)
         self.is_done = is_full or not has_more
         self._passes = 0 if has_done else self._passes + 1
-        if self._passes > MOST_RACES:
+        if self._passes > MOST_TRIES:
             raise _too_many_races(self._query.schema)
         self._begin()

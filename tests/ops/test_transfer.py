@@ -347,7 +347,7 @@ def test_who_loses_every_race_is_told_which_rows_it_was_about(
     parties: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two, trade = parties
-    monkeypatch.setattr(transfer, 'MOST_RACES', 3)
+    monkeypatch.setattr(transfer, 'MOST_TRIES', 3)
     with lose(raw, 3), pytest.raises(rom.ServerError) as caught:
         one.transfer(two, 'gold', 3, trade, 'done')
     assert str(caught.value) == (

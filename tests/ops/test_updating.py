@@ -175,7 +175,7 @@ def test_a_list_that_rom_1_wrote_meanwhile(jobs: Any, raw: redis.Redis) -> None:
 def test_other_writers_that_never_pause(
     jobs: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(updating, 'MOST_RACES', 5)
+    monkeypatch.setattr(updating, 'MOST_TRIES', 5)
 
     def always(name: str) -> None:
         if name == 'commit':
