@@ -52,6 +52,7 @@ from rom.encoding.keygens import (
     SIMPLE,
     SIMPLE_CI,
 )
+from rom.exceptions import ArgumentError as ArgumentError
 from rom.exceptions import (
     BulkError,
     ColumnError,

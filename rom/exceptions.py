@@ -122,6 +122,13 @@ class QueryError(InvalidOperation):
     """The query asks for something that the model's indexes cannot answer."""
 
 
+class ArgumentError(QueryError, TypeError, ValueError):
+    """An argument of a method of a query is not of a kind that the method takes.
+
+    It is a TypeError and a ValueError too, as rom 1.x raised one or the other.
+    """
+
+
 class RestrictError(InvalidOperation):
     """A delete was refused: entities refer to this one with ``on_delete='restrict'``."""
 

@@ -16,7 +16,7 @@ from rom.columns import PrimaryKey
 from rom.drivers.sync import SyncDriver
 from rom.encoding.keys import Keys
 from rom.encoding.scores import write_score
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, show
 from rom.exceptions import QueryError
 from rom.geo import GeoIndex
 from rom.ops.requests import Command, Operation, Pipeline
@@ -155,7 +155,7 @@ class GeneralIndex:
             return InSet(keys.head + as_bytes(item) + b':idx')
         if isinstance(item, list):
             return AnyOf(tuple(self._node(one) for one in item))
-        raise QueryError(f'{item!r} is no filter of a GeneralIndex; see its documentation')
+        raise QueryError(f'{show(item)} is no filter of a GeneralIndex; see its documentation')
 
     @property
     def _model(self) -> Any:

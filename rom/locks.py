@@ -14,6 +14,7 @@ import redis.asyncio
 from rom.drivers.connection import connection_of
 from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
+from rom.encoding.text import show
 from rom.exceptions import InvalidOperation, ORMError
 from rom.model import Model
 from rom.ops.locks import Claim, late_pauses
@@ -176,5 +177,5 @@ def checked_entity(entity: Any) -> Model:
         InvalidOperation: it is no entity.
     """
     if not isinstance(entity, Model):
-        raise InvalidOperation(f'an EntityLock takes an entity, not {entity!r}')
+        raise InvalidOperation(f'an EntityLock takes an entity, not {show(entity)}')
     return entity

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from rom.drivers.connection import connection_of
 from rom.drivers.sync import SyncDriver
+from rom.encoding.text import show
 from rom.exceptions import InvalidOperation
 from rom.model import Model
 from rom.ops.maintenance import checking, jobs, reindexing
@@ -294,9 +295,9 @@ def checked(model: Any, block_size: Any, name: str = 'block_size') -> Schema:
         InvalidOperation: it is no model, or the size is none.
     """
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
-        raise InvalidOperation(f'maintenance takes a model, not {model!r}')
+        raise InvalidOperation(f'maintenance takes a model, not {show(model)}')
     if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
-        raise InvalidOperation(f'{name} must be a number from 1 on, not {block_size!r}')
+        raise InvalidOperation(f'{name} must be a number from 1 on, not {show(block_size)}')
     return model._schema
 
 
@@ -310,7 +311,9 @@ def checked_rate(rate: Any, batch: int) -> int:
         return batch
     is_number = isinstance(rate, (int, float)) and not isinstance(rate, bool)
     if not is_number or not 0 < rate < math.inf:
-        raise InvalidOperation(f'rate must be a number of entities a second above 0, not {rate!r}')
+        raise InvalidOperation(
+            f'rate must be a number of entities a second above 0, not {show(rate)}'
+        )
     return max(1, min(batch, int(rate)))
 
 

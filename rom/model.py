@@ -12,9 +12,9 @@ from rom.columns import PrimaryKey
 from rom.columns.relations import with_given_ids
 from rom.columns.scalars import OWN_ID
 from rom.declaring import ModelMeta
-from rom.encoding.text import show
+from rom.encoding.text import show, show_names
 from rom.entity import Entity
-from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.exceptions import InvalidColumnValue, InvalidOperation, QueryError
 from rom.lazily import lazily
 from rom.query import Query
 
@@ -78,8 +78,8 @@ class Model(Entity, metaclass=ModelMeta):
         if not (_extra_ok or columns.keys() <= schema.columns.keys()):
             unknown = columns.keys() - schema.columns
             raise InvalidColumnValue(
-                f'{schema.name} has no column {", ".join(sorted(map(repr, unknown)))}; it has '
-                f'{", ".join(schema.columns)}. _extra_ok=True ignores what is unknown'
+                f'{schema.name} has no column {_listed(unknown)}; it has '
+                f'{show_names(schema.columns)}. _extra_ok=True ignores what is unknown'
             )
         self._begin(None)
         if schema.relations:
@@ -252,7 +252,8 @@ class Model(Entity, metaclass=ModelMeta):
             for user in User.does_not_startwith('phone', ['+47', '+46']):
                 print(user.phone)
         """
-        return cls.query.does_not_startwith(**{attr: values}).iter_result(pagesize=blocksize)
+        query = cls.query.does_not_startwith(**{_name(cls, attr): values})
+        return query.iter_result(pagesize=blocksize)
 
     @classmethod
     def does_not_endwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
@@ -274,7 +275,8 @@ class Model(Entity, metaclass=ModelMeta):
             for user in User.does_not_endwith('email', ['@example.org']):
                 print(user.email)
         """
-        return cls.query.does_not_endwith(**{attr: values}).iter_result(pagesize=blocksize)
+        query = cls.query.does_not_endwith(**{_name(cls, attr): values})
+        return query.iter_result(pagesize=blocksize)
 
     @classmethod
     def pydantic(
@@ -443,12 +445,17 @@ class Model(Entity, metaclass=ModelMeta):
 
             user.update(name='Ann', age=43).save()
         """
-        values = dict(*args, **kwargs)
-        unknown = values.keys() - self._columns.keys()
+        try:
+            values = dict(*args, **kwargs)
+            unknown = values.keys() - self._columns.keys()
+        except (TypeError, ValueError):
+            raise InvalidColumnValue(
+                f'{type(self).__name__}.update takes values by column, not {show(args[0])}'
+            ) from None
         if unknown:
             raise InvalidColumnValue(
-                f'{type(self).__name__} has no column {", ".join(sorted(map(repr, unknown)))}; '
-                f'it has {", ".join(self._columns)}'
+                f'{type(self).__name__} has no column {_listed(unknown)}; '
+                f'it has {show_names(self._columns)}'
             )
         prepared = {name: self._columns[name].prepare(self, v) for name, v in values.items()}
         for name, value in prepared.items():
@@ -462,6 +469,16 @@ class Model(Entity, metaclass=ModelMeta):
             if value is not None
         )
         return f'<{self._key} {shown}>' if shown else f'<{self._key}>'
+
+
+def _name(model: type[Model], attr: object) -> str:
+    if not isinstance(attr, str):
+        raise QueryError(f'{model.__name__}: takes the name of a column, not {show(attr)}')
+    return attr
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return show_names(sorted(map(show, names)))
 
 
 if not TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from rom.drivers.connection import connection_of
 from rom.drivers.destination import server_of
 from rom.drivers.sync import SyncDriver
+from rom.encoding.text import show
 from rom.exceptions import InvalidOperation
 from rom.maintenance import checked
 from rom.model import Model
@@ -39,7 +40,7 @@ def surveyed(
                 print(step[User]['rows', ''].memory)
     """
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
-        raise InvalidOperation(f'a sample has 1 key or more, not {sample!r}')
+        raise InvalidOperation(f'a sample has 1 key or more, not {show(sample)}')
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
         checked(model, sample)

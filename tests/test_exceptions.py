@@ -10,6 +10,7 @@ import pytest
 import rom
 from rom import exceptions
 from rom.exceptions import (
+    ArgumentError,
     BulkError,
     ColumnError,
     CorruptRowError,
@@ -37,6 +38,7 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     BulkError: (ORMError,),
     LineError: (ORMError,),
     QueryError: (InvalidOperation,),
+    ArgumentError: (QueryError, TypeError, ValueError),
     RestrictError: (InvalidOperation,),
     DataRaceError: (InvalidOperation,),
     EntityDeletedError: (InvalidOperation,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rom.cli.exits import MisuseError
+from rom.encoding.text import show
 
 _SECONDS = {'d': 86400, 'h': 3600, 'm': 60, 's': 1}
 _PART = re.compile(r'(\d+(?:\.\d+)?)([dhms])')
@@ -21,8 +22,8 @@ def seconds_of(text: str) -> float:
     """
     parts = _PART.findall(text)
     if ''.join(number + unit for number, unit in parts) != text or not parts:
-        raise MisuseError(f'{text!r} is no duration: write 10s, 5m, 1h, or 1h30m')
+        raise MisuseError(f'{show(text)} is no duration: write 10s, 5m, 1h, or 1h30m')
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if not seconds:
-        raise MisuseError(f'{text!r} is no time at all: write 10s, 5m, 1h, or 1h30m')
+        raise MisuseError(f'{show(text)} is no time at all: write 10s, 5m, 1h, or 1h30m')
     return seconds

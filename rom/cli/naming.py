@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from rom.cli.exits import MisuseError
+from rom.encoding.text import show
 from rom.model import Model
 
 _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
@@ -66,7 +67,7 @@ def _picked(module: ModuleType, there: dict[str, type[Model]], name: str) -> typ
     where = module.__name__
     if hasattr(module, name):
         raise MisuseError(f'{where}:{name} is no rom.Model{_meant(name, there, where + ":")}')
-    raise MisuseError(f'{where} has no model {name!r}{_meant(name, there, where + ":")}')
+    raise MisuseError(f'{where} has no model {show(name)}{_meant(name, there, where + ":")}')
 
 
 def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
@@ -81,7 +82,7 @@ def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
 
 def _imported(name: str, said: str) -> ModuleType:
     if not _MODULE.fullmatch(name):
-        raise MisuseError(f'{said!r} names no models: {_FORMS}{_for_a_path(name)}')
+        raise MisuseError(f'{show(said)} names no models: {_FORMS}{_for_a_path(name)}')
     _look_in_the_current_folder()
     try:
         return importlib.import_module(name)
@@ -109,15 +110,15 @@ def _for_a_path(name: str) -> str:
 def _not_found(name: str, missing: str) -> str:
     parent, _, last = missing.rpartition('.')
     if last == 'py' and parent:
-        return f'{name!r} is the name of a file; name the module: {parent}'
+        return f'{show(name)} is the name of a file; name the module: {parent}'
     prefix = f'{parent}.' if parent else ''
     # Of what is installed all over, only what is spelt nearly so is worth telling.
     path = getattr(sys.modules.get(parent), '__path__', None) if parent else [os.getcwd()]
     if path is None:
-        return f'no module {missing!r}: {parent} is a module, and no package; {_FORMS}'
+        return f'no module {show(missing)}: {parent} is a module, and no package; {_FORMS}'
     there = [other for _, other, _ in pkgutil.iter_modules(path)]
     where = f'the package {parent}' if parent else f'{os.getcwd()}, nor is it installed'
-    return f'no module {missing!r} in {where}{_meant(last, there, prefix)}'
+    return f'no module {show(missing)} in {where}{_meant(last, there, prefix)}'
 
 
 def _failed(name: str, error: BaseException) -> MisuseError:

@@ -127,7 +127,7 @@ class Arithmetic(Computable):
 
     def _not_searched(self) -> InvalidOperation:
         return InvalidOperation(
-            f'{self!r} is worked out when a row is written, and can neither be compared nor be '
+            f'{show(self)} is worked out when a row is written, and can neither be compared nor be '
             'searched for; compare a column with a value, as in User.score >= 5'
         )
 

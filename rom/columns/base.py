@@ -40,6 +40,14 @@ KEYGEN_NAMES = (
 )
 
 
+def of_model(error: InvalidColumnValue, name: str) -> InvalidColumnValue:
+    """Return an error about a column's value, whose message begins with the model's name."""
+    if not isinstance(error, UnicodeEncodeError):
+        return InvalidColumnValue(f'{name}.{error}')
+    error.message = f'{name}.{error}'  # type: ignore[attr-defined]
+    return error
+
+
 class Column(Comparable, Computable, Generic[T]):
     """The base of all columns.
 
@@ -280,7 +288,7 @@ class Column(Comparable, Computable, Generic[T]):
         except Exception as error:
             key = where if isinstance(where, str) else where._key
             raise CorruptRowError(
-                f'{key}, column {self.name!r}: the stored {raw[:80]!r} is no '
+                f'{key}, column {self.name!r}: the stored {show(raw[:80])} is no '
                 f'{type(self).__name__} ({error}); set the column to a good value and save with '
                 'force=True, or delete the row',
                 key=key,
@@ -315,7 +323,7 @@ class Column(Comparable, Computable, Generic[T]):
         try:
             return self.check(value)
         except InvalidColumnValue as error:
-            raise InvalidColumnValue(f'{type(entity).__name__}.{error}') from None
+            raise of_model(error, type(entity).__name__) from None
 
     def initial(self, entity: Holder, given: Mapping[str, Any]) -> T | None:
         """The value of a new entity.

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, TypeAlias
 
+from rom.encoding.text import show
 from rom.exceptions import InvalidOperation, QueryError
 
 Sign: TypeAlias = Literal[
@@ -46,8 +47,9 @@ class Expression:
 
     def __bool__(self) -> NoReturn:
         raise InvalidOperation(
-            f'{self!r} is neither true nor false before a query has asked for it; use & | ~ and '
-            'parentheses for and, or, not; .between(a, b) for a < column < b; .in_([...]) for in'
+            f'{show(self)} is neither true nor false before a query has asked for it; use & | ~ '
+            'and parentheses for and, or, not; .between(a, b) for a < column < b; .in_([...]) '
+            'for in'
         )
 
 
@@ -149,7 +151,7 @@ class Comparable:
             User.query.where(User.city.in_(['Rome', 'Oslo']))
         """
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise QueryError(f'{self.name}.in_({values!r}): takes a list of values')
+            raise QueryError(f'{self.name}.in_({show(values)}): takes a list of values')
         return self._compare('in_', tuple(values))
 
     def startswith(self, beginning: str | bytes) -> Expression:

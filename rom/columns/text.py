@@ -7,7 +7,7 @@ from typing import Any
 from rom.columns.base import Column
 from rom.encoding.keygens import IDENTITY, IDENTITY_STRING
 from rom.encoding.plain import plain
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
 
@@ -48,11 +48,31 @@ class Text(Column[str]):
         return raw.decode('utf-8')
 
 
+class NoLatin1(InvalidColumnValue, UnicodeEncodeError):
+    """Text that latin-1 cannot say was set in a `String`."""
+
+    def __init__(self, name: str, text: str, error: UnicodeEncodeError) -> None:
+        UnicodeEncodeError.__init__(
+            self, error.encoding, text, error.start, error.end, error.reason
+        )
+        self.message = (
+            f'{name}: {show(text)}: at position {error.start} is {show(text[error.start])}, which '
+            'is not in latin-1; encode the text to bytes first, or declare the column as Text'
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> Any:
+        error = UnicodeEncodeError(*self.args)
+        return type(self), (self.message.partition(':')[0], self.object, error)
+
+
 class String(Column[bytes]):
     """Bytes. Text is taken as latin-1.
 
     Raises:
-        UnicodeEncodeError: text that latin-1 cannot say is set.
+        InvalidColumnValue: text that latin-1 cannot say is set. It is a UnicodeEncodeError, too.
 
     Example::
 
@@ -69,7 +89,12 @@ class String(Column[bytes]):
         if type(value) is bytes:
             return value  # as most are
         string: bytes | str = plain(super().check(value))
-        return string.encode('latin-1') if isinstance(string, str) else string
+        if not isinstance(string, str):
+            return string
+        try:
+            return string.encode('latin-1')
+        except UnicodeEncodeError as error:
+            raise NoLatin1(self.name or 'String', string, error) from None
 
     def encode(self, value: bytes) -> bytes:
         return value.decode('latin-1').encode('utf-8')

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rom.exceptions import InvalidColumnValue
 
-_SHOWN = 200
+# Characters of a value that a message shows. A message quotes two or three at most.
+_SHOWN = 100
+# Characters of a part of a longer message, such as a name.
+_SHOWN_OF_NAME = 60
+_SHOWN_OF_NAMES = 200
 
 
 class NoUTF8(InvalidColumnValue):
@@ -26,7 +32,7 @@ def as_bytes(value: str | bytes) -> bytes:
         return value.encode('utf-8') if type(value) is str else _binary(value)
     except UnicodeEncodeError as error:
         raise NoUTF8(
-            f'{value!r} holds a lone surrogate at position {error.start}, '
+            f'{show(value)} holds a lone surrogate at position {error.start}, '
             'which UTF-8 cannot store; replace or remove it'
         ) from None
 
@@ -38,17 +44,56 @@ def _binary(value: str | bytes) -> bytes:
 
 
 def show(value: object) -> str:
-    """A value as a message shows it: no longer than helps, and whatever it is.
+    """Return a value as a message shows it: cut, escaped, and whatever it is.
+
+    Messages reach logs and terminals, and the value may be anybody's. So no more than 100
+    characters come, and none that a terminal obeys.
 
     >>> show('x'), len(show('x' * 10_000)), show(10**5000)
-    ("'x'", 200, '<an int>')
+    ("'x'", 100, '<an int>')
     """
+    kind = type(value)
     try:
-        shown = repr(value)
+        # The repr of a long string is as long again: only its beginning is needed.
+        shown = repr(value[: _SHOWN + 1] if kind is str or kind is bytes else value)  # type: ignore[index]
     except Exception:
         # More digits than Python writes, lists too deep, a __repr__ with a bug.
         return f'<{"an" if type(value).__name__[0] in "aeiou" else "a"} {type(value).__name__}>'
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 4] + ' ...'
+    return shorten(shown, _SHOWN)
+
+
+def show_name(name: str) -> str:
+    """Return a name as a message shows it, without quotes: cut and escaped.
+
+    >>> show_name('age'), show_name('a' + chr(27)), len(show_name('x' * 10_000))
+    ('age', 'a\\\\x1b', 60)
+    """
+    return shorten(name, _SHOWN_OF_NAME)
+
+
+def shorten(text: str, most: int) -> str:
+    """Return text of at most so many characters, with escapes for those that are not printable.
+
+    >>> shorten('a' + chr(10) + 'b', 100), shorten('abcdefgh', 7)
+    ('a\\\\nb', 'abc ...')
+    """
+    head = text[: most + 1]
+    if not head.isprintable():
+        head = ''.join(map(_printable, head))
+    return head if len(head) <= most else head[: most - 4] + ' ...'
+
+
+def show_names(names: Iterable[str]) -> str:
+    """Return the names of columns, models or files, for a message: as many as help.
+
+    >>> show_names(['id', 'name']), len(show_names(map(str, range(1000))))
+    ('id, name', 200)
+    """
+    return shorten(', '.join(names), _SHOWN_OF_NAMES)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def as_text(value: str | bytes) -> str:

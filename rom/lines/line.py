@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from rom.encoding.text import show
 from rom.exceptions import InvalidColumnValue, LineError
 from rom.lines.values import read, written
 from rom.model import Model
@@ -133,7 +134,7 @@ def _no_column(schema: Schema, name: str, names: Sequence[str]) -> str:
         return f'{schema.name}.{name} is not stored in the row; leave it out of the line'
     close = difflib.get_close_matches(name, names, 1)
     meant = f'did you mean {close[0]!r}?' if close else 'leave it out, or declare it'
-    return f'{schema.name} has no column {name!r}; {meant}'
+    return f'{schema.name} has no column {show(name)}; {meant}'
 
 
 def _wrong(number: int, what: str) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import get_args
 from rom.drivers.connection import connection_of
 from rom.drivers.destination import server_of
 from rom.drivers.sync import SyncDriver
+from rom.encoding.text import show
 from rom.exceptions import BulkError, InvalidOperation, LineError
 from rom.lines.line import Line, Reader
 from rom.maintenance import checked
@@ -144,9 +145,9 @@ def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size:
         checked(model, size)
     if on_conflict not in get_args(OnConflict):
         ways = ', '.join(map(repr, get_args(OnConflict)))
-        raise InvalidOperation(f'load(on_conflict={on_conflict!r}): it must be one of {ways}')
+        raise InvalidOperation(f'load(on_conflict={show(on_conflict)}): it must be one of {ways}')
     if isinstance(from_line, bool) or not isinstance(from_line, int) or from_line < 1:
-        raise InvalidOperation(f'load(from_line={from_line!r}): lines are counted from 1 on')
+        raise InvalidOperation(f'load(from_line={show(from_line)}): lines are counted from 1 on')
 
 
 def batches(

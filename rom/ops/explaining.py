@@ -12,6 +12,7 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, Final, TypeVar, get_args
 
+from rom.encoding.text import show
 from rom.encoding.wire import pack, unpack
 from rom.exceptions import QueryError
 from rom.ops import queries
@@ -45,8 +46,8 @@ def explain(
     asked = query.asked
     if of not in get_args(Of):
         raise QueryError(
-            f"{query.schema.name}.query.explain(of={of!r}): 'all' and 'count' can be explained; "
-            'for first() and exists(), explain limit(0, 1) of the query'
+            f"{query.schema.name}.query.explain(of={show(of)}): 'all' and 'count' can be "
+            'explained; for first() and exists(), explain limit(0, 1) of the query'
         )
     is_count = of == 'count'
     if asked.count == 0 and not is_count:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from rom.changes import Write
-from rom.encoding.text import as_text
+from rom.encoding.text import as_text, show
 from rom.exceptions import (
     CorruptRowError,
     DataRaceError,
@@ -53,7 +53,7 @@ def _unique(write: Write, details: Details) -> ORMError:
     unique = _constraint(write, key)
     columns = ' and '.join(unique.columns)
     values = {} if unique.made_by else write.change.values
-    shown = ', '.join(f'{name}={values.get(name, as_text(value))!r}' for name in unique.columns)
+    shown = ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
     keys = write.change.schema.keys
     return UniqueKeyViolation(
         f'{_entity(write)}: {shown} belongs to {keys.namespace}:{as_text(holder)} already, and '

@@ -8,9 +8,13 @@ row included. It comes back from the outside, so nothing in it is trusted: its f
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from rom.encoding.counts import read_count, read_digits
+from rom.encoding.text import show
 from rom.encoding.wire import pack, unpack
 from rom.exceptions import QueryError
 from rom.ops.places import mark_of
@@ -19,11 +23,14 @@ from rom.ops.requests import Command, Operation
 from rom.ops.rows import Row
 from rom.ops.searching import BOUNDS, Bounds
 from rom.query.builder import Query
-from rom.query.plan import Mark, Near, Place
+from rom.query.plan import Mark, Near, Order, Place
 from rom.query.strings import index_string
 
 BEGINNING = Mark(0)
 _DIGEST = 4
+# As Redis reads a score, and as the script compares integers.
+_SCORE = re.compile(rb'-?(inf|[0-9]{1,350}(\.[0-9]{1,350})?(e[-+]?[0-9]{1,3})?)')
+_INTEGER = re.compile(rb'-?[0-9]+')
 
 
 def page(
@@ -40,7 +47,7 @@ def page(
         QueryError: a query or a size that makes no sense here, or no cursor of this query.
         CorruptRowError: as for `rom.ops.queries.search`.
     """
-    _check(query, size)
+    size = _check(query, size)
     mark = read_cursor(query, after) if after is not None else BEGINNING
     wanted = size + 1
     while True:
@@ -103,9 +110,9 @@ def read_cursor(query: Query[Any], text: object) -> Mark:
         raw = urlsafe_b64decode(text + '=' * (-len(text) % 4))
         digest, packed = raw[:_DIGEST], raw[_DIGEST:]
         found = unpack(packed)
-        mark = Mark(int(found['id']), tuple(Place(*place) for place in found['places']))
-        is_good = all(_is_good(place) for place in mark.places)
-    except (ValueError, TypeError, KeyError):
+        mark = Mark(_id_in(found), tuple(Place(*place) for place in found['places']))
+        is_good = all(map(_is_good, query.asked.orders, mark.places))
+    except (ValueError, TypeError, KeyError, RecursionError):
         is_good = False
     if not is_good or len(digest) < _DIGEST:
         _refuse(query, text, 'it is damaged; begin again at the first page')
@@ -114,10 +121,26 @@ def read_cursor(query: Query[Any], text: object) -> Mark:
     return mark
 
 
-def _is_good(place: Place) -> bool:
-    if place.score is not None:
-        float(place.score)
-    return all(value is None or isinstance(value, bytes) for value in (place.score, place.raw))
+def _id_in(found: Mapping[str, Any]) -> int:
+    """Return the id that a cursor says.
+
+    Raises:
+        ValueError: what it says is no id.
+    """
+    raw = found['id']
+    id = read_digits(raw) if isinstance(raw, bytes) else None
+    if id is None:
+        raise ValueError('no id')
+    return id
+
+
+def _is_good(order: Order, place: Place) -> bool:
+    """Whether the script can compare a place: it takes numbers to be numbers."""
+    if not all(value is None or isinstance(value, bytes) for value in place):
+        return False
+    if place.score is not None and not _SCORE.fullmatch(place.score):
+        return False
+    return order.tie != 'integer' or not place.raw or bool(_INTEGER.fullmatch(place.raw))
 
 
 def _digest(query: Query[Any]) -> bytes:
@@ -127,9 +150,10 @@ def _digest(query: Query[Any]) -> bytes:
     return hashlib.blake2b(said, digest_size=_DIGEST).digest()
 
 
-def _check(query: Query[Any], size: object) -> None:
-    where = f'{query.schema.name}.query.page({size!r})'
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+def _check(query: Query[Any], size: object) -> int:
+    where = f'{query.schema.name}.query.page({show(size)})'
+    most = read_count(size)
+    if most is None:
         raise QueryError(f'{where}: a page has a size of 1 or more')
     if query.asked.offset or query.asked.count is not None:
         raise QueryError(f'{where}: a page has its own size and place; leave limit() out')
@@ -138,8 +162,8 @@ def _check(query: Query[Any], size: object) -> None:
             f'{where}: no cursor says a distance; page with limit(offset, count), or sort by a '
             'column with order_by()'
         )
+    return most
 
 
 def _refuse(query: Query[Any], text: object, why: str) -> NoReturn:
-    shown = repr(text)[:60]
-    raise QueryError(f'{query.schema.name}.query.page(after={shown}): no such cursor: {why}')
+    raise QueryError(f'{query.schema.name}.query.page(after={show(text)}): no such cursor: {why}')

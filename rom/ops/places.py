@@ -82,6 +82,8 @@ def standing(schema: Schema, order: Order) -> Standing:
         return lambda place: place.raw or None
     if order.kind == 'score' and not _is_plain(column, order):
         return lambda place: None if place.score is None else float(place.score)
+    if column.is_relation or column.is_foreign:
+        return _or_none(lambda place: int(place.raw))  # what it refers to is not loaded
     if column.is_numeric:
         return _or_none(lambda place: column.decode(place.raw))
     return lambda place: place.raw

@@ -199,16 +199,17 @@ def selected(
     for place, row in enumerate(rows):
         values: list[Any] = []
         for name in selection.columns:
-            raw = row.stored.get(name)
+            if name in related:
+                values.append(related[name][place])
+                continue
+            raw, column = row.stored.get(name), schema.columns.get(name)
             if name == schema.primary:
                 values.append(row.id if selection.decode else str(row.id))
-            elif name in related:
-                values.append(related[name][place])
+            elif column is None:
+                values.append(None)  # a OneToMany has nothing in the row
             elif raw is None:
-                column = schema.columns[name]
                 values.append(read_absent(column) if selection.decode else None)
             elif selection.decode:
-                column = schema.columns[name]
                 values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
             else:
                 values.append(raw.decode('utf-8', 'surrogateescape'))

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from rom.columns import Column
+from rom.encoding.text import show
 from rom.exceptions import QueryError
 from rom.query.tallies import Tally
 from rom.schema import Schema
@@ -107,7 +108,7 @@ def _key(schema: Schema, tally: Tally, raw: bytes, id: bytes) -> Any:
         hash(value)
     except TypeError as error:
         raise QueryError(
-            f'{schema.name}.query.facets({tally.column}): {value!r}, which '
+            f'{schema.name}.query.facets({tally.column}): {show(value)}, which '
             f'{schema.name} {int(id)} has, is no key of a dict ({error})'
         ) from None
     return value

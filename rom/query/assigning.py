@@ -13,7 +13,9 @@ from typing import Any
 
 from rom.columns import Column
 from rom.columns.arithmetic import Computable, columns_in, evaluate, shown
+from rom.columns.base import of_model
 from rom.columns.expressions import Expression
+from rom.encoding.text import show, show_name, show_names
 from rom.exceptions import InvalidColumnValue, QueryError
 from rom.schema import Schema
 
@@ -114,7 +116,7 @@ def checked(schema: Schema, name: str, value: Any) -> Any:
             is_what = 'was never saved' if value._id is None else 'was deleted'
             column.refuse(value, f'{is_what}, so that no row can refer to it; save it first')
     except InvalidColumnValue as error:
-        raise InvalidColumnValue(f'{schema.name}.{error}') from None
+        raise of_model(error, schema.name) from None
     return value
 
 
@@ -149,8 +151,10 @@ def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignmen
     return Assignments(schema, found)
 
 
-def check_name(schema: Schema, where: str, name: str) -> None:
+def check_name(schema: Schema, where: str, name: object) -> None:
     """Raise QueryError for what is no column that can be set."""
+    if not isinstance(name, str):
+        raise QueryError(f'{where}: takes the names of columns, not {show(name)}')
     column = schema.columns.get(name)
     if name == schema.primary:
         why = 'is the primary key, which the server gives'
@@ -164,23 +168,24 @@ def check_name(schema: Schema, where: str, name: str) -> None:
         why = 'is an IndexOnly, and stores nothing; set the columns that it indexes'
     else:
         return
-    raise QueryError(f'{where}: {schema.name}.{name} {why}')
+    raise QueryError(f'{where}: {schema.name}.{show_name(name)} {why}')
 
 
 def _settable(schema: Schema) -> str:
-    return ', '.join(name for name in schema.stored if name != schema.primary)
+    return show_names(name for name in schema.stored if name != schema.primary)
 
 
 def _check_calculation(schema: Schema, where: str, name: str, value: Computable) -> None:
+    named = show_name(name)
     for column in columns_in(value):
         own = schema.columns.get(column.name)
         if own is None or own is not column:
             raise QueryError(
-                f'{where}: {name}={shown(value)}: {column.name} is no column of {schema.name}; '
+                f'{where}: {named}={shown(value)}: {column.name} is no column of {schema.name}; '
                 'only what is in the same row can be calculated with'
             )
         if own.is_relation or own.is_foreign or not own.is_stored:
             raise QueryError(
-                f'{where}: {name}={shown(value)}: {column.name} holds no value that could be '
+                f'{where}: {named}={shown(value)}: {column.name} holds no value that could be '
                 'calculated with'
             )

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from rom.columns import Column, String
 from rom.encoding.keygens import TRAITS
 from rom.encoding.plain import plain
+from rom.encoding.text import show, show_name, show_names
 from rom.entries import Word
 from rom.exceptions import QueryError
 from rom.schema import Schema
@@ -33,14 +34,14 @@ class Clause:
             self.wrong('behind the colon comes the name that a keygen gives to a number')
         found = schema.columns.get(base)
         if found is None:
-            self.wrong(f'the model has no column {base!r}; it has {", ".join(schema.columns)}')
+            self.wrong(f'the model has no column {show(base)}; it has {show_names(schema.columns)}')
         self.column: Column[Any] = found
 
     def wrong(self, what: str, *value: Any) -> NoReturn:
         """Raise the error for this clause, and the value that was asked."""
-        asked = f'={value[0]!r}' if value else ''
+        asked = f'={show(value[0])}' if value else ''
         raise QueryError(
-            f'{self.schema.name}.query.{self.method}({self.name}{asked}): {what}'
+            f'{self.schema.name}.query.{self.method}({show_name(self.name)}{asked}): {what}'
         ) from None
 
     def need_index(self, *options: str) -> None:
@@ -62,7 +63,17 @@ class Clause:
 
     @property
     def numbers_key(self) -> bytes:
-        """The key of the numeric index that is meant."""
+        """The key of the numeric index that is meant.
+
+        Raises:
+            QueryError: no keygen of the column gives a number a name.
+        """
+        column = self.column
+        if self.part and (column.keygen in TRAITS or not (column.keygen or column.keygen2)):
+            self.wrong(
+                f'only a keygen of your own gives numbers a name, and {column.name} has none; '
+                f'leave out {show(":" + self.part)}'
+            )
         return self.schema.keys.scores(self.name)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from rom.columns import Boolean, Column
 from rom.columns.expressions import And, Compare, Expression, Not, Or
 from rom.encoding.keygens import TRAITS
+from rom.encoding.text import show
 from rom.exceptions import QueryError
 from rom.query import plan
 from rom.query.clause import Clause
@@ -47,7 +48,7 @@ def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
             return AnyOf(tuple(planned(schema, part, depth + 1) for part in parts))
         case Not(part):
             return _opposite(planned(schema, part, depth + 1))
-    shown = f'the column {expression.name}' if isinstance(expression, Column) else repr(expression)
+    shown = f'the column {expression.name}' if isinstance(expression, Column) else show(expression)
     raise QueryError(
         f'{schema.name}.query.where(): {shown} is no expression; compare a column with a value, '
         f'as in {schema.name}.{schema.primary} == 5'

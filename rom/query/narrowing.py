@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 
 from rom.columns.expressions import Expression
-from rom.exceptions import QueryError
+from rom.encoding.counts import ENDLESS
+from rom.encoding.text import shorten, show, show_name, show_names
+from rom.exceptions import ArgumentError, QueryError
 from rom.query.asked import EVERYTHING, NOTHING_SAID, Asked
 from rom.query.expired import warn_of_expired
 from rom.query.expressions import planned
@@ -90,7 +92,7 @@ class Narrowing(Generic[R_co]):
             User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
         """
         if expressions:
-            shown = ', '.join(map(repr, expressions))
+            shown = shorten(', '.join(map(show, expressions)), 200)
             raise QueryError(
                 f'{self.schema.name}.query.filter({shown}): takes values by column, as in '
                 'filter(age=(18, None)); compared columns are for where(...), as in '
@@ -232,8 +234,8 @@ class Narrowing(Generic[R_co]):
             unit: another name of `measure`.
 
         Raises:
-            TypeError: no distance; or one of them under both its names.
-            ValueError: an unknown geo index or measure.
+            ArgumentError: no distance; one of them under both its names; an unknown geo index or
+                measure. It is a TypeError and a ValueError, too.
             QueryError: a value that makes no sense there.
 
         Example::
@@ -244,7 +246,7 @@ class Narrowing(Generic[R_co]):
 
         radius = one_of('distance', distance, 'radius', radius)
         if radius is None:
-            raise TypeError('near(name, lon, lat, distance, measure) needs a distance')
+            raise ArgumentError('near(name, lon, lat, distance, measure) needs a distance')
         unit = one_of('measure', measure, 'unit', unit)
         node = nearby(self.schema, name, lon, lat, radius, 'm' if unit is None else unit, count)
         return type(self)(self.model, self.asked.also((node,)))
@@ -285,7 +287,7 @@ class Narrowing(Generic[R_co]):
             count: how many at most; one below 1 means none.
 
         Raises:
-            TypeError: no ints.
+            ArgumentError: no ints. It is a TypeError, too.
 
         Example::
 
@@ -295,8 +297,10 @@ class Narrowing(Generic[R_co]):
             offset, count = 0, offset
         for value in (offset, count):
             if not isinstance(value, int):
-                raise TypeError(f'limit(offset, count) takes ints, not {value!r}')
-        return self._with(offset=max(offset, 0), count=max(count, 0))
+                raise ArgumentError(
+                    f'{self.schema.name}.query.limit(offset, count) takes ints, not {show(value)}'
+                )
+        return self._with(offset=_within(offset), count=_within(count))
 
     def replace(self, **parts: Any) -> Self:
         """The same with other parts, as in rom 1.x; None takes a part away.
@@ -306,7 +310,7 @@ class Narrowing(Generic[R_co]):
                 list of them; ``limit``, an ``(offset, count)``; ``select``, a list of columns.
 
         Raises:
-            TypeError: another name.
+            ArgumentError: another name, or a value that is none. It is a TypeError, too.
             QueryError: what `order_by` or `select` refuses; filters that are none of a query of
                 this model.
 
@@ -317,9 +321,9 @@ class Narrowing(Generic[R_co]):
         query = self
         for name, value in parts.items():
             if name not in _PARTS:
-                raise TypeError(
-                    f'replace() takes {", ".join(_PARTS)}, not {name}: for another model, begin '
-                    'with its query'
+                raise ArgumentError(
+                    f'replace() takes {", ".join(_PARTS)}, not {show_name(name)}: for another '
+                    'model, begin with its query'
                 )
             query = _PARTS[name](query, value)
         return query
@@ -338,10 +342,11 @@ class Narrowing(Generic[R_co]):
             Book.query.load('author.publisher')
         """
         for path in paths:
-            first = path.split('.')[0]
+            first = path.split('.')[0] if isinstance(path, str) else path
             if first not in (*self.schema.relations, *self.schema.lists):
                 raise QueryError(
-                    f'{self.schema.name}.query.load({path!r}): the model has no relation {first!r}'
+                    f'{self.schema.name}.query.load({show(path)}): the model has no relation '
+                    f'{show(first)}'
                 )
         return self._with(loads=(*self.asked.loads, *paths))
 
@@ -365,7 +370,7 @@ class Narrowing(Generic[R_co]):
     def at_most(self, most: int) -> Self:
         """The same, with its first so many results only."""
         count = self.asked.count
-        return self._with(count=most if count is None else min(count, most))
+        return self._with(count=min(most, ENDLESS if count is None else count))
 
     def marked(self, mark: Mark | None) -> Self:
         """The same, with what comes after a mark."""
@@ -417,19 +422,21 @@ class Narrowing(Generic[R_co]):
             User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
         """
         schema = self.schema
-        where = f'{schema.name}.query.select({", ".join(map(repr, columns))})'
+        shown = shorten(', '.join(map(show, columns)), 200)
+        where = f'{schema.name}.query.select({shown})'
         selectable = {*schema.columns, *schema.lists, *schema.unsafe}
         if not columns:
-            raise QueryError(f'{where}: name one column at least, of {", ".join(schema.columns)}')
+            raise QueryError(f'{where}: name one column at least, of {show_names(schema.columns)}')
         for name in columns:
-            if name not in selectable:
+            if not isinstance(name, str) or name not in selectable:
                 raise QueryError(
-                    f'{where}: the model has no column {name!r}; it has {", ".join(schema.columns)}'
+                    f'{where}: the model has no column {show(name)}; it has '
+                    f'{show_names(schema.columns)}'
                 )
         is_pk_added = include_pk and schema.primary not in columns
         names = (*columns, schema.primary) if is_pk_added else columns
         if len(set(names)) < len(names):
-            raise QueryError(f'{where}: names a column twice, in {", ".join(names)}')
+            raise QueryError(f'{where}: names a column twice')
         selection = Selection(tuple(names), decode, ff or as_dicts)
         return cast('Query[Any]', self._with(selection=selection))
 
@@ -439,24 +446,47 @@ def _with_filters(query: Q, other: Any) -> Q:
         return query._with(where=EVERYTHING)
     if not isinstance(other, Narrowing) or other.model is not query.model:
         raise QueryError(
-            f'{query.schema.name}.query.replace(filters={other!r}): takes a query of the same '
+            f'{query.schema.name}.query.replace(filters={show(other)}): takes a query of the same '
             'model, which has them, or None'
         )
     return query._with(where=other.asked.where)
 
 
+def _listed(query: Narrowing[Any], name: str, given: Any) -> tuple[Any, ...]:
+    """Return what an argument of `replace` lists; a string is one name."""
+    if isinstance(given, str):
+        return (given,)
+    if isinstance(given, (list, tuple)):
+        return tuple(given)
+    raise ArgumentError(f'{query.schema.name}.query.replace({name}={show(given)}): takes a list')
+
+
+def _within(number: int) -> int:
+    """Return a number of results that the server can count to."""
+    return min(max(number, 0), ENDLESS)
+
+
 def _with_order(query: Q, names: str | Sequence[str] | None) -> Q:
     if not names:
         return query._with(orders=())
-    return query.order_by(*((names,) if isinstance(names, str) else names))
+    return query.order_by(*_listed(query, 'order_by', names))
 
 
 def _with_limit(query: Q, limit: tuple[int, int] | None) -> Q:
-    return query._with(offset=0, count=None) if limit is None else query.limit(*limit)
+    if limit is None:
+        return query._with(offset=0, count=None)
+    bounds = _listed(query, 'limit', limit)
+    if len(bounds) not in (1, 2):
+        raise ArgumentError(
+            f'{query.schema.name}.query.replace(limit={show(limit)}): takes (offset, count)'
+        )
+    return query.limit(*bounds)
 
 
 def _with_selection(query: Q, names: Sequence[str] | None) -> Any:
-    return query.select(*names) if names else query._with(selection=None)
+    if not names:
+        return query._with(selection=None)
+    return query.select(*_listed(query, 'select', names))
 
 
 _PARTS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {

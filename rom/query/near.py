@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any, TypeVar
 
+from rom.encoding.counts import read_count
 from rom.encoding.geohash import LATITUDES, LONGITUDES
-from rom.exceptions import QueryError
+from rom.encoding.plain import plain
+from rom.encoding.text import show, show_names
+from rom.exceptions import ArgumentError, QueryError
 from rom.query.plan import Near
 from rom.query.said import Said
 from rom.schema import Schema
 
 T = TypeVar('T')
 
+# More places than a server has are all of them, and it reads no number past this.
+_MOST = 2**31 - 1
 UNITS = ALLOWED_DIST = ('m', 'km', 'mi', 'ft')  # the second is its name in rom 1.x
 
 
@@ -22,25 +27,27 @@ def nearby(
     """The node for `near(...)`.
 
     Raises:
-        ValueError: no such geo index or unit.
+        ArgumentError: no such geo index or unit.
         QueryError: a value that makes no sense there.
     """
-    where = f'{schema.name}.query.near({name!r}, {lon!r}, {lat!r}, {radius!r}, {unit!r})'
-    place = schema.places.get(name)
+    where = f'{schema.name}.query.near({show(name)})'
+    place = schema.places.get(name) if isinstance(name, str) else None
     if place is None:
-        has = ', '.join(schema.places) or 'none'
-        raise ValueError(f'{where}: the model has no geo index {name!r}; it has {has}')
-    if unit not in UNITS:
-        raise ValueError(f'{where}: the unit must be one of {", ".join(map(repr, UNITS))}')
-    if count is not None and (not isinstance(count, int) or count < 1):
-        raise QueryError(f'{where}: count must be 1 or more, or None for all, not {count!r}')
+        has = show_names(schema.places) or 'none'
+        raise ArgumentError(f'{where}: the model has no geo index of that name; it has {has}')
+    if not isinstance(unit, str) or unit not in UNITS:
+        units = ', '.join(map(repr, UNITS))
+        raise ArgumentError(f'{where}: the unit must be one of {units}, not {show(unit)}')
+    most = None if count is None else read_count(count)
+    if count is not None and most is None:
+        raise QueryError(f'{where}: count must be 1 or more, or None for all, not {show(count)}')
     return Near(
         place.key,
         _within(where, 'lon', lon, LONGITUDES),
         _within(where, 'lat', lat, LATITUDES),
         _within(where, 'radius', radius, (0, math.inf)),
         unit,
-        count,
+        None if most is None else min(most, _MOST),
         Said(name, 'near', (lon, lat, radius, unit, count)),
     )
 
@@ -49,21 +56,21 @@ def one_of(name: str, value: T | None, other: str, same: T | None) -> T | None:
     """The value of an argument that has two names.
 
     Raises:
-        TypeError: both are given.
+        ArgumentError: both are given.
 
     >>> one_of('distance', None, 'radius', 5)
     5
     """
     if value is not None and same is not None:
-        raise TypeError(f'near(): {name} and {other} are the same: give one of them')
+        raise ArgumentError(f'near(): {name} and {other} are the same: give one of them')
     return same if value is None else value
 
 
 def _within(where: str, what: str, value: Any, bounds: tuple[float, float]) -> bytes:
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise QueryError(f'{where}: {what} must be a number, not {value!r}') from None
+        number = float(plain(value))
+    except Exception:
+        raise QueryError(f'{where}: {what} must be a number, not {show(value)}') from None
     low, high = bounds
     if not low <= number <= high or math.isinf(number):
         raise QueryError(f'{where}: {what} must be between {low} and {high}')

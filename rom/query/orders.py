@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rom.columns import Boolean, Column, PrimaryKey, String
 from rom.encoding.keygens import TRAITS
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, shorten, show
 from rom.exceptions import QueryError
 from rom.query.clause import Clause
 from rom.query.plan import Order, StartsWith, Tie
@@ -31,7 +31,7 @@ def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
     found = [ordered(schema, name) for name in asked]
     names = [order.column for order in found]
     if not names or len(set(names)) < len(names):
-        shown = ', '.join(map(repr, asked))
+        shown = shorten(', '.join(map(show, asked)), 200)
         what = 'names a column twice' if names else "takes the names of columns, as in 'age'"
         raise QueryError(f'{schema.name}.query.order_by({shown}): {what}')
     return tuple(found)
@@ -48,7 +48,7 @@ def ordered(schema: Schema, asked: object) -> Order:
     """
     if not isinstance(asked, str):
         raise QueryError(
-            f'{schema.name}.query.order_by({asked!r}): takes the name of a column, as in '
+            f'{schema.name}.query.order_by({show(asked)}): takes the name of a column, as in '
             "'age' or '-age'"
         )
     name = asked.removeprefix('-')

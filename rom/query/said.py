@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from rom.encoding.text import show
+
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
     'does not end with', 'like', 'near',
@@ -32,9 +34,11 @@ class Said(NamedTuple):
     value: Any
 
     def __str__(self) -> str:
-        show = _SHOWN.get(self.sign)
+        written = _SHOWN.get(self.sign)
         return (
-            show(self.column, self.value) if show else f'{self.column} {self.sign} {self.value!r}'
+            written(self.column, self.value)
+            if written
+            else f'{self.column} {self.sign} {show(self.value)}'
         )
 
 
@@ -43,8 +47,10 @@ def _show_range(column: str, value: tuple[Any, Any]) -> str:
     if low is None and high is None:
         return f'{column} has a value'
     if low is None:
-        return f'{column} <= {high!r}'
-    return f'{column} >= {low!r}' if high is None else f'{low!r} <= {column} <= {high!r}'
+        return f'{column} <= {show(high)}'
+    return (
+        f'{column} >= {show(low)}' if high is None else f'{show(low)} <= {column} <= {show(high)}'
+    )
 
 
 def _show_near(column: str, value: tuple[Any, ...]) -> str:
@@ -55,6 +61,6 @@ def _show_near(column: str, value: tuple[Any, ...]) -> str:
 
 _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'between': _show_range,
-    'word': lambda column, word: f'{column} has the word {word!r}',
+    'word': lambda column, word: f'{column} has the word {show(word)}',
     'near': _show_near,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rom.encoding.text import shorten, show, show_names
 from rom.exceptions import QueryError
 from rom.query.assigning import check_name, checked
 from rom.schema import Schema, Unique
@@ -28,10 +29,14 @@ def sought(
     constraints = [unique for unique in schema.uniques if unique.made_by is None]
     found = next((unique for unique in constraints if {*unique.columns} == {*values}), None)
     if found is None:
-        names = '; '.join(', '.join(unique.columns) for unique in constraints)
+        names = shorten('; '.join(', '.join(unique.columns) for unique in constraints), 200)
         raise QueryError(
-            f'{where}: {", ".join(values) or "nothing"} is not what makes a {schema.name} unique; '
-            + (f'name all columns of one of: {names}' if names else 'the model has no constraint')
+            f'{where}: {show_names(values) or "nothing"} is not what makes a {schema.name} unique; '
+            + (
+                f'name all columns of one of: {shorten(names, 200)}'
+                if names
+                else 'the model has no constraint'
+            )
         )
     encoded = {}
     for name in found.columns:
@@ -42,7 +47,7 @@ def sought(
             encoded[name] = column.encode(checked(schema, name, value))
     sought = found.claims(encoded)
     if not sought:
-        shown = ', '.join(f'{name}={values[name]!r}' for name in found.columns)
+        shown = ', '.join(f'{name}={show(values[name])}' for name in found.columns)
         raise QueryError(
             f'{where}: {shown} can belong to several entities: where there is no value, nothing '
             'is unique; give each of these columns one'
@@ -71,6 +76,8 @@ def check_others(
     schema: Schema, where: str, kind: str, values: Mapping[str, Any], unique: Unique
 ) -> None:
     """Raise QueryError for what cannot be set beside the columns that are looked up."""
+    if not isinstance(values, Mapping):
+        raise QueryError(f'{where}: {kind} takes a dict by column, not {show(values)}')
     for name in values:
         check_name(schema, where, name)
         if name in unique.columns:

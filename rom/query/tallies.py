@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rom.columns import Column, Decimal, Float, Integer, PrimaryKey
 from rom.encoding.keygens import TRAITS
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, show
 from rom.exceptions import QueryError
 from rom.query.clause import Clause
 from rom.query.strings import has_many
@@ -115,8 +115,8 @@ def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -
 def _stored(schema: Schema, method: str, name: object) -> Clause:
     if not isinstance(name, str):
         raise QueryError(
-            f'{schema.name}.query.{method}({name!r}): takes the name of a column, as in {method}'
-            "('age')"
+            f'{schema.name}.query.{method}({show(name)}): takes the name of a column, as in '
+            f"{method}('age')"
         )
     clause = Clause(schema, method, name)
     if clause.part:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rom.encoding.text import show
 from rom.exceptions import InvalidColumnValue, QueryError
 from rom.query.filters import filtered
 from rom.query.plan import InRange, Node
@@ -93,7 +94,7 @@ def _criterion(layout: Layout, asked: str, value: Any) -> Criterion:
     if not separator or asked in layout.attributes:
         name, sign = asked, ''
     attribute = layout.attribute(name)
-    where = f'{layout.model}: {asked}={value!r}'
+    where = f'{layout.model}: {asked}={show(value)}'
     if sign not in _SIGNS:
         raise QueryError(f'{where}: after the two underscores comes gt, gte, lt or lte')
     try:

@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rom.encoding.text import as_bytes, as_text
+from rom.encoding.text import as_bytes, as_text, show
 
 if TYPE_CHECKING:
     from rom.repocket.record import ActiveRecord
@@ -94,9 +94,9 @@ class Reference:
         """
         parts = key.split(':')
         if len(parts) != 4 or parts[0] != PREFIX:
-            raise ValueError(f'{key!r} is no key of a record, {PREFIX}:MODULE:CLASS:ID')
+            raise ValueError(f'{show(key)} is no key of a record, {PREFIX}:MODULE:CLASS:ID')
         try:
             id = uuid.UUID(parts[3])
         except ValueError:
-            raise ValueError(f'{key!r} ends in no id of a record') from None
+            raise ValueError(f'{show(key)} ends in no id of a record') from None
         return cls(f'{parts[1]}:{parts[2]}', id)

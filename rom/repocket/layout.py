@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from rom.columns import Column, PrimaryKey
-from rom.encoding.text import as_bytes, as_text
+from rom.encoding.text import as_bytes, as_text, show
 from rom.exceptions import CorruptRowError, InvalidColumnValue
 from rom.members import Entries
 from rom.repocket.attributes import Attribute, AutoUUID
@@ -96,7 +96,7 @@ class Layout:
             return self.attributes[name]
         except KeyError:
             raise RepocketUnknownField(
-                f'{self.model} has no attribute {name!r}; it has {", ".join(self.attributes)}'
+                f'{self.model} has no attribute {show(name)}; it has {", ".join(self.attributes)}'
             ) from None
 
     def missing(self, name: str) -> Any:
@@ -142,8 +142,9 @@ class Layout:
         except (ValueError, InvalidColumnValue) as error:
             key = as_text(self.key(id))
             raise CorruptRowError(
-                f'{key}, field {name!r}: the stored {raw[:80]!r} is no {type(attribute).__name__}: '
-                f'{error}; set the field to a good value and save, or delete the record',
+                f'{key}, field {show(name)}: the stored {show(raw[:80])} is no '
+                f'{type(attribute).__name__}: {error}; set the field to a good value and save, or '
+                'delete the record',
                 key=key,
                 column=name,
                 value=raw,

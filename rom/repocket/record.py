@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rom.encoding.text import as_bytes, as_text
+from rom.encoding.text import as_bytes, as_text, show
 from rom.exceptions import InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime
@@ -298,7 +298,7 @@ class ActiveRecord(State, metaclass=ModelType):
         # A misspelt attribute would never be saved.
         if not name.startswith('_') and not hasattr(type(self), name):
             raise RepocketUnknownField(
-                f'{self._layout.model} has no attribute {name!r}; it has '
+                f'{self._layout.model} has no attribute {show(name)}; it has '
                 f'{", ".join(self._layout.attributes)}'
             )
         super().__setattr__(name, value)

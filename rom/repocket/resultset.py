@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rom.encoding.text import show
 from rom.exceptions import QueryError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class ResultSet(list[R]):
         try:
             with_value.sort(key=_first, reverse=is_reversed)
         except TypeError as error:
-            raise QueryError(f'order_by({name!r}): its values have no order: {error}') from None
+            raise QueryError(f'order_by({show(name)}): its values have no order: {error}') from None
         without = [record for value, record in standing if value is None]
         self[:] = [record for _, record in with_value] + without
 

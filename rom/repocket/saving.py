@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NoReturn
 
-from rom.encoding.text import as_bytes, as_text
+from rom.encoding.text import as_bytes, as_text, show
 from rom.encoding.wire import pack
 from rom.exceptions import (
     EntityDeletedError,
@@ -257,8 +257,8 @@ def _refuse(saving: Saving, status: bytes, details: Sequence[bytes]) -> NoReturn
         hash, value, _, holder = details
         name = next(n for n in layout.uniques if layout.schema.keys.unique((n,)) == hash)
         raise UniqueKeyViolation(
-            f'{layout.model}: {name}={as_text(value)!r} belongs to {namespace}:{as_text(holder)} '
-            f'already, and {name} must be unique; nothing was written of {key}',
+            f'{layout.model}: {name}={show(as_text(value))} belongs to {namespace}:'
+            f'{as_text(holder)} already, and {name} must be unique; nothing was written of {key}',
             namespace,
             given,
             [name],

@@ -11,6 +11,7 @@ from rom.classproperty import ClassProperty
 from rom.drivers.connection import connection_of
 from rom.drivers.eviction import noticed
 from rom.drivers.sync import SyncDriver
+from rom.encoding.text import show
 from rom.exceptions import InvalidOperation
 from rom.ops.requests import Operation
 from rom.schematics import registry, transactions
@@ -175,7 +176,7 @@ class BaseRedisMixin:
         home, pk = Home(self), own_pk(self)
         [found] = self._run(load(self.__layer__, home, [pk])) if pk else [None]
         if found is None:
-            raise NotFound(f'{type(self).__name__} {pk!r} is not stored')
+            raise NotFound(f'{type(self).__name__} {show(pk)} is not stored')
         self._data = found._data
         state, fresh = state_of(self), state_of(found)
         state.stored(fresh.pk, fresh.seen)
@@ -361,7 +362,7 @@ class BaseRedisMixin:
     def _only(cls, found: list[Self], clauses: Mapping[str, Any]) -> Self:
         if len(found) == 1:
             return found[0]
-        asked = ', '.join(f'{name}={value!r}' for name, value in clauses.items())
+        asked = ', '.join(f'{name}={show(value)}' for name, value in clauses.items())
         if found:
             raise MultipleFound(
                 f'{len(found)} {cls.__name__} match {asked}; ask for more, or filter()'
@@ -402,5 +403,5 @@ def _milliseconds(seconds: Any) -> int | None:
         return None
     found = int(seconds * 1000)
     if found <= 0:
-        raise ValueError(f'__expire__ must be more than 0 seconds, or None, not {seconds!r}')
+        raise ValueError(f'__expire__ must be more than 0 seconds, or None, not {show(seconds)}')
     return found

@@ -77,7 +77,7 @@ def unknown_field(shape: Shape, name: str, where: str = '') -> str:
     near = difflib.get_close_matches(name, shape.fields, 1)
     meant = f' Did you mean {near[0]!r}?' if near else ''
     known = ', '.join(shape.fields)
-    return f'{shape.model.__name__} has no field {name!r}{where}; it has {known}.{meant}'
+    return f'{shape.model.__name__} has no field {show(name)}{where}; it has {known}.{meant}'
 
 
 def _converted(shape: Shape, field: Field, asked: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rom.encoding.text import show
 from rom.exceptions import (
     BulkError,
     CorruptRowError,
@@ -107,7 +108,7 @@ class Expiring(Updating):
 
 def _check(model: Any, limit: Any, blocksize: Any) -> None:
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
-        raise InvalidOperation(f'expire takes a model, not {model!r}')
+        raise InvalidOperation(f'expire takes a model, not {show(model)}')
     if model._schema.expiry is None:
         raise InvalidOperation(
             f'{model.__name__} never expires: declare when, with a column such as '
@@ -118,6 +119,6 @@ def _check(model: Any, limit: Any, blocksize: Any) -> None:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InvalidOperation(
-                f'expire({model.__name__}, {name}={value!r}): it must be a number from 1 on'
+                f'expire({model.__name__}, {name}={show(value)}): it must be a number from 1 on'
                 f'{", or None for all" if name == "limit" else ""}'
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rom.encoding.text import show
 from rom.exceptions import ORMError
 from rom.model import Model
 from rom.sessions.identity import IdentityMap
@@ -74,7 +75,7 @@ class Known:
             session.add_all([ann, bob])
         """
         if not isinstance(entities, Iterable):
-            raise ORMError(f'add_all takes a list of entities, not {entities!r}; see add')
+            raise ORMError(f'add_all takes a list of entities, not {show(entities)}; see add')
         for entity in list(flat(entities)):
             self.add(entity)
 
@@ -101,14 +102,21 @@ class Known:
 def check_entity(entity: object) -> None:
     """Raise ORMError for what is no entity."""
     if not isinstance(entity, Model):
-        raise ORMError(f'a session takes entities of models, not {entity!r}')
+        raise ORMError(f'a session takes entities of models, not {show(entity)}')
 
 
 def flat(objects: Iterable[Any]) -> Iterator[Any]:
     """Entities, and lists of them, as one row of entities."""
+    try:
+        yield from _flat(objects)
+    except RecursionError:
+        raise ORMError('lists of entities lie too deep in one another') from None
+
+
+def _flat(objects: Iterable[Any]) -> Iterator[Any]:
     for item in objects:
         if isinstance(item, (list, tuple, set, frozenset)):
-            yield from flat(item)
+            yield from _flat(item)
         else:
             check_entity(item)
             yield item

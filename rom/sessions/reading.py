@@ -13,6 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rom.clock import elapsed
+from rom.encoding.counts import LARGEST_ID, read_count, read_id
+from rom.encoding.text import show
 from rom.exceptions import (
     CorruptRowError,
     EntityDeletedError,
@@ -47,7 +49,9 @@ class Reading(Known):
         if isinstance(model, (str, bytes)):
             return self._identity.find(str(model))
         if isinstance(ids, (list, tuple, set, frozenset, range, Iterator)):
-            asked = [id if type(id) is int and id >= 0 else _as_id(model, id) for id in ids]
+            asked = [
+                id if type(id) is int and 0 <= id <= LARGEST_ID else _as_id(model, id) for id in ids
+            ]
             return (yield from self._get_many(model, asked))
         id = _as_id(model, ids)
         known = self._find(model, id)
@@ -170,18 +174,19 @@ class Reading(Known):
             raise QueryError(
                 f'{query.schema.name}: {"several entities" if found else "no entity"} found where '
                 f'exactly one was asked for; first() takes {"the first" if found else "None"} '
-                f'instead: {query!r}'
+                f'instead: {show(query)}'
             )
         return found[0]
 
     def _cached_result(self, query: Query[Any], timeout: int) -> Work[str]:
-        where = f'{query.schema.name}.query.cached_result({timeout!r})'
+        where = f'{query.schema.name}.query.cached_result({show(timeout)})'
         if not query.asked.where.nodes and not query.asked.orders:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
-        if int(timeout) < 1:
-            raise QueryError(f'{where}: the timeout must be 1 second at least')
+        seconds = read_count(timeout)
+        if seconds is None:
+            raise QueryError(f'{where}: the timeout must be 1 second at least, as an int')
         key = query.schema.keys.cached(uuid.uuid4().hex.encode())
-        yield On(query.model, queries.cache(query, key, int(timeout)))
+        yield On(query.model, queries.cache(query, key, seconds))
         return key.decode()
 
     def _page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
@@ -197,9 +202,11 @@ class Reading(Known):
     ) -> Work[tuple[list[R], Any]]:
         """Some of a query's entities, and where to go on; None at the end."""
         model: type[Any] = query.model
-        if pagesize < 1:
-            raise QueryError(f'{query.schema.name}.query: {pagesize!r} at once are too few; take 1')
-        rows, cursor = yield from self._rows(model, queries.block(query, cursor, pagesize))
+        size = read_count(pagesize)
+        if size is None:
+            where, shown = f'{query.schema.name}.query', show(pagesize)
+            raise QueryError(f'{where}: {shown} results at once make no sense; take 1 or more')
+        rows, cursor = yield from self._rows(model, queries.block(query, cursor, size))
         return (yield from self._results(query, rows)), cursor
 
     def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:
@@ -275,19 +282,17 @@ def _put_together(found: Sequence[Model]) -> None:
 
 
 def _as_id(model: type[Model], id: Any) -> int:
-    try:
-        number = int(id)
-    except (TypeError, ValueError):
-        number = -1
-    if number < 0 or isinstance(id, bool):
-        raise InvalidOperation(
-            f'{model.__name__}.get: {id!r} is no id; an id is a number from 1 on'
-        )
+    number = read_id(id)
+    if number is None:
+        where = getattr(model, '__name__', show(model))
+        raise InvalidOperation(f'{where}.get: {show(id)} is no id; an id is a number from 1 on')
     return number
 
 
 def _offset_and_count(model: type[Model], limit: Any) -> tuple[int, int]:
     if not isinstance(limit, (tuple, list)) or len(limit) != 2:
-        raise QueryError(f'{model.__name__}.get_by: _limit must be (offset, count), not {limit!r}')
+        raise QueryError(
+            f'{model.__name__}.get_by: _limit must be (offset, count), not {show(limit)}'
+        )
     offset, count = limit
     return offset, count

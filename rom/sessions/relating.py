@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rom.encoding.text import show
 from rom.exceptions import CorruptRowError, QueryError
 from rom.model import Model
 from rom.ops import queries
@@ -64,7 +65,7 @@ class Relating(Reading):
                 found += yield from self._load_references(group, names[0])
             else:
                 raise QueryError(
-                    f'{model.__name__} has no relation {names[0]!r} to load; it has '
+                    f'{model.__name__} has no relation {show(names[0])} to load; it has '
                     f'{", ".join([*model._schema.relations, *model._schema.lists]) or "none"}'
                 )
         if len(names) > 1 and found:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rom.encoding.text import show
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 from rom.model import Model
 from rom.ops import entities
@@ -41,7 +42,7 @@ class Updating(Transferring):
         where = f'{query.schema.name}.query.update()'
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
-            raise QueryError(f'{where}: _blocksize must be 1 at least, not {blocksize!r}')
+            raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
         assignments = assigned(query.schema, where, values)
         query = query.entities()
         model: type[Any] = query.model

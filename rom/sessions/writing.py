@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
 from rom.clock import elapsed
+from rom.encoding.text import show
 from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
 from rom.model import Model
 from rom.ops import commit as commits
@@ -36,7 +37,7 @@ class Writing(Relating):
         if batch is None:
             return (yield from self._write(chosen, full, force))
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise InvalidOperation(f'commit(batch={batch!r}): a batch has 1 entity or more')
+            raise InvalidOperation(f'commit(batch={show(batch)}): a batch has 1 entity or more')
         written = 0
         for start in range(0, len(chosen), batch):
             block = chosen[start : start + batch]

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from rom.changes import Change
+from rom.encoding.text import show
 from rom.exceptions import DataRaceError, ORMError
 from rom.ops.requests import Operation
 from rom.ops.steps import Check, Step
@@ -61,7 +62,7 @@ class Task:
     @property
     def name(self) -> str:
         """How an error calls it."""
-        return f'{self.home.model.__name__} {self.pk!r}'
+        return f'{self.home.model.__name__} {show(self.pk)}'
 
 
 @dataclass(slots=True)
