@@ -24,6 +24,14 @@
 local SIZE, COLLECTABLE = {}, {set = true, range = true}
 local KEEP, COLLECT
 
+-- What single candidates cost beyond being one: `spent` counts the characters that patterns were
+-- matched against, of which a walk takes so many in one call, and then says where to go on.
+local EFFORT = {spent = 0, most = 40000}
+
+local function is_spent()
+    return EFFORT.spent >= EFFORT.most
+end
+
 local function is_collectable(node)
     local look = COLLECTABLE[node.kind]
     return look == true or look and look(node)

@@ -2,9 +2,12 @@
 
 -- @include lib/members
 
-function IDS_OF.lex(_, node, members)
+function IDS_OF.lex(_, node, members, may_stop)
     local ids = {}
-    for _, member in ipairs(members) do
+    for position, member in ipairs(members) do
+        if may_stop and position > 1 and is_spent() then
+            return ids, position - 1
+        end
         local value, id = value_and_id(member)
         if id and is_value_within(node, value) then
             ids[#ids + 1] = id

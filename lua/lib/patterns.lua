@@ -5,7 +5,7 @@
 --
 -- Where all gaps are without end, taking each literal where it is found first is right. Otherwise
 -- all places where a token can end are kept. Either way no pattern takes longer than its length
--- times that of the text.
+-- times that of the text; and how many tokens it may have, rom.query.patterns says.
 
 -- How long the UTF-8 character is that begins at a place. What is no UTF-8 counts by bytes.
 local function length_of_character(text, at)
@@ -53,59 +53,73 @@ local function matches_at_first_sight(text, at, pattern, is_raw)
 end
 
 -- Where the characters of a text begin, from `at` on, and where the last one ends; and the
--- reverse: the number of the character that begins at a place.
+-- reverse: the number of the character that begins at a place. None where characters are bytes.
 local function characters(text, at, is_raw)
+    if is_raw or not string.find(text, '[\128-\255]', at) then
+        return nil, nil, #text - at + 2
+    end
     local places, numbers = {}, {}
     while at <= #text do
         places[#places + 1] = at
         numbers[at] = #places
-        at = at + (is_raw and 1 or length_of_character(text, at))
+        at = at + length_of_character(text, at)
     end
     places[#places + 1] = at
     numbers[at] = #places
-    return places, numbers
+    return places, numbers, #places
 end
 
--- The characters that a gap may lead to from any of these: a list of booleans by number.
-local function across_gap(reached, last, token)
-    local open, latest = {}, nil
-    for number = 1, last do
-        if reached[number - token.least] then
+-- From the characters in `reached`, those that a token leads to: over its gap, behind its text.
+-- Only those are looked at that the gap may lead to; how many that were is returned, too.
+local function step_over(token, reached, text, at, places, numbers)
+    local least, most, wanted = token.least, token.most, token.text
+    local size, following = #wanted, {}
+    local sub, byte, initial = string.sub, string.byte, string.byte(wanted)
+    local first = reached.first + least
+    local stop = most and math.min(reached.stop + most, reached.limit) or reached.limit
+    local latest, earliest, latest_end
+    for number = first, stop do
+        if reached[number - least] then
             latest = number
         end
-        if latest and (not token.most or number - latest <= token.most - token.least) then
-            open[number] = true
+        if latest and (not most or number - latest <= most - least) then
+            local place = places and places[number] or at + number - 1
+            if size == 0 or byte(text, place) == initial
+                and (size == 1 or sub(text, place, place + size - 1) == wanted) then
+                local behind = not numbers and number + size or numbers and numbers[place + size]
+                if behind then
+                    following[behind] = true
+                    earliest, latest_end = earliest or behind, behind
+                end
+            end
         end
     end
-    return open
+    following.first, following.stop, following.limit = earliest, latest_end, reached.limit
+    return following, math.max(stop - first, 0) + 1
 end
 
 local function matches_somehow(text, at, pattern, is_raw)
-    local places, numbers = characters(text, at, is_raw)
-    local reached = {true}
+    local places, numbers, limit = characters(text, at, is_raw)
+    local reached, looked = {true, first = 1, stop = 1, limit = limit}, places and #text or 0
     for _, token in ipairs(pattern) do
-        local open = across_gap(reached, #places, token)
-        local size = #token.text
-        reached = {}
-        for number in pairs(open) do
-            local place = places[number]
-            local behind = numbers[place + size]
-            if behind and string.sub(text, place, place + size - 1) == token.text then
-                reached[behind] = true
-            end
-        end
-        if next(reached) == nil then
-            return false
+        local count
+        reached, count = step_over(token, reached, text, at, places, numbers)
+        looked = looked + count
+        if not reached.first then
+            return false, looked
         end
     end
-    return true
+    return true, looked
 end
 
--- Whether a text matches a pattern, from the byte after the first `skip` on.
+-- Whether a text matches a pattern, from the byte after the first `skip` on; and how many
+-- characters were looked at to tell, each time for each token.
 local function matches(text, skip, pattern, is_raw)
     if pattern.is_open == nil then
         pattern.is_open = is_open(pattern)
     end
-    local how = pattern.is_open and matches_at_first_sight or matches_somehow
-    return how(text, skip + 1, pattern, is_raw)
+    if pattern.is_open then
+        return matches_at_first_sight(text, skip + 1, pattern, is_raw), #text / 16 + #pattern + 1
+    end
+    return matches_somehow(text, skip + 1, pattern, is_raw)
 end

@@ -11,8 +11,10 @@ end
 
 -- @include lib/ids_of_strings if strings
 
--- The ids between two ranks, and the last member looked at.
-local function ids_between(model, node, first, stop)
+-- The ids between two ranks, the last member looked at, and the rank behind it: `stop`, unless it
+-- may stop before, and looking at them took too much.
+local function ids_between(model, node, first, stop, may_stop)
     local members = ask('ZRANGE', node.key, first, stop - 1)
-    return IDS_OF[node.kind](model, node, members), members[#members]
+    local ids, count = IDS_OF[node.kind](model, node, members, may_stop)
+    return ids, members[count or #members], count and first + count or stop
 end

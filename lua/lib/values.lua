@@ -13,7 +13,15 @@ end
 
 -- Whether a node means this value, which need not be from the node's range.
 local function is_meant(node, value)
-    return string.sub(value, 1, #node.head) == node.head
-        and (#node.pattern == 0 or matches(value, #node.head, node.pattern, node.raw))
-        and not has_one_of(value, node.without)
+    if string.sub(value, 1, #node.head) ~= node.head then
+        return false
+    end
+    if #node.pattern > 0 then
+        local is_match, looked = matches(value, #node.head, node.pattern, node.raw)
+        EFFORT.spent = EFFORT.spent + looked
+        if not is_match then
+            return false
+        end
+    end
+    return not has_one_of(value, node.without)
 end

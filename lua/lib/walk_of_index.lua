@@ -12,7 +12,8 @@ local function walk_index(search, position)
         or position.member and rank_after(part.key, position.score, position.member)
         or part.first
     local upto = math.min(rank + next_chunk(search), stop)
-    local ids, member = ids_between(search.model, part, rank, upto)
+    local ids, member
+    ids, member, upto = ids_between(search.model, part, rank, upto, true)
     note_looked(search, upto - rank)
     if part.kind == 'lex' and not part.field then
         ids = not_seen(search, ids)

@@ -195,13 +195,15 @@ class Narrowing(Generic[R_co]):
         """Those whose columns match a pattern, from the start; their ends may be left over.
 
         In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for
-        one or more and ``!`` for exactly one. All else stands for itself.
+        one or more and ``!`` for exactly one. All else stands for itself. A pattern has 16 groups
+        of wildcards at most, and 1,000 characters from the first one on.
 
         Args:
             **clauses: patterns by column.
 
         Raises:
-            QueryError: an unknown column, one without ``prefix=True``, or no string.
+            QueryError: an unknown column, one without ``prefix=True``, no string, or too long a
+                pattern.
 
         Example::
 

@@ -12,7 +12,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+#: How many gaps a pattern may have, and how many characters from the first one on. The server looks
+#: at a value once for each gap, and other clients wait meanwhile.
+MOST_GAPS: Final = 16
+MOST_CHARACTERS: Final = 1000
 
 _GAPS: dict[str, tuple[int, int | None]] = {
     '?': (0, 1),
@@ -67,6 +72,24 @@ def parse(pattern: str) -> tuple[str, list[Token]]:
     if tokens and tokens[-1].matches_anything():
         tokens.pop()
     return head, tokens
+
+
+def why_too_long(pattern: str) -> str | None:
+    """Return what is too long in a pattern, or None.
+
+    >>> why_too_long('J*n!son'), why_too_long('a?' * 33)
+    (None, 'a pattern has 16 groups of wildcards at most, and this one has 33')
+    """
+    head, *rest = _PARTS.split(pattern)
+    gaps, characters = len(rest) // 2, len(pattern) - len(head)
+    if gaps > MOST_GAPS:
+        return f'a pattern has {MOST_GAPS} groups of wildcards at most, and this one has {gaps}'
+    if characters > MOST_CHARACTERS:
+        return (
+            f'a pattern has {MOST_CHARACTERS} characters at most from its first wildcard on, and '
+            f'this one has {characters}'
+        )
+    return None
 
 
 def _gap(wildcards: str) -> tuple[int, int | None]:

@@ -79,9 +79,9 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
     """The node for `like(name=pattern)`.
 
     Raises:
-        QueryError: no such column, no prefix index, or no string.
+        QueryError: no such column, no prefix index, no string, or too long a pattern.
     """
-    from rom.query.patterns import EncodedToken, parse
+    from rom.query.patterns import EncodedToken, parse, why_too_long
 
     clause = Clause(schema, 'like', name)
     clause.need_index('prefix')
@@ -92,7 +92,11 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
     def encoded(text: str) -> bytes:
         return _encoded(clause, stem, value, text.encode('latin-1') if is_bytes else text)
 
-    head, tokens = parse(word.decode('latin-1') if isinstance(word, bytes) else word)
+    pattern = word.decode('latin-1') if isinstance(word, bytes) else word
+    too_long = why_too_long(pattern)
+    if too_long:
+        clause.wrong(too_long, value)
+    head, tokens = parse(pattern)
     node = _node(clause, _PREFIX, encoded(head), Said(clause.name, 'like', value))
     return node._replace(
         pattern=tuple(EncodedToken(t.least, t.most, encoded(t.text)) for t in tokens),
