@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rom import current
 from rom.changes import Change
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
@@ -54,6 +55,7 @@ class Entity:
     _place: int  # of its change, among those of the attempt
     _seen_at: float | None  # when the row was read or written, by `rom.clock.elapsed`
     _session: Any = None  # the Session or AsyncSession that knows it
+    _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
 
     def _begin(
         self, id: int | None, stored: Mapping[str, bytes] = _NONE, seen_at: float | None = None
@@ -88,12 +90,22 @@ class Entity:
     # What columns and sessions need of an entity.
 
     def _set(self, name: str, value: Any) -> None:
+        session: Any = current.home()
+        key = id(self)
+        pending = session._identity.pending
+        if key not in pending:
+            session._join(self)
         self._values[name] = value
-        if not (self._changed or self._new) or self._deleted:
-            # It is known strongly from now on: a change must not be lost with the last reference.
-            self._session.add(self)
         if name not in self._changed:
             self._changed = _with(self._changed, name)
+        if key not in pending:  # another thread has committed meanwhile; or a null session
+            session._join(self)
+
+    def _look_into(self) -> None:
+        """A value is read that can change in place: the session at work is to compare it."""
+        session: Any = current.home()
+        if id(self) not in session._identity.pending:
+            session._watch(self)
 
     def _need_id(self) -> int | None:
         """The id; a new entity's is taken from the server now."""

@@ -248,6 +248,18 @@ class Json(Column[Any]):
     kind = 'a dict, list or tuple'
     is_mutable: ClassVar[bool] = True
 
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> Any | None: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | Any | None:
+        if entity is None:
+            return self
+        value = super().__get__(entity, owner)
+        if value is not None:
+            entity._look_into()  # the program may change it in place
+        return value
+
     def check(self, value: Any) -> Any:
         self.encode(super().check(value))
         return value

@@ -325,6 +325,7 @@ class AsyncSession(UnitOfWork):
             block, cursor = await self._run(self._block(query, cursor, pagesize))
             for result in block:
                 yield result
+            self._pass_over(query, block)
             if cursor is None:
                 return
 

@@ -250,6 +250,7 @@ class Deleting(Writing):
         for place, (model, change) in enumerate(group):
             entity = self._known_at((model, _known_id(change.id)), told)
             if entity is not None and entity._attempt is None:
+                self._identity.hold((entity,))
                 entity._attempt, entity._place = attempt, place
                 held.append(entity)
         return held
@@ -268,7 +269,9 @@ class Deleting(Writing):
             entity = self._known_at((model, id), told)
             if entity is not None:
                 entity._deleted = True
-                self._identity.forget(entity)
+                self.forget(entity)
+                if entity._session is not None and entity._session is not self:
+                    entity._session.forget(entity)
                 entity._attempt = None
                 if manner.hooks and not (manner.is_shared and (model, id) in gone):
                     to_tell.append(entity)

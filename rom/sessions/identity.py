@@ -7,6 +7,14 @@ no key yet, and are held in the order they were made.
 A weak reference costs as much as all else that is done to know an entity, and many are forgotten
 before they are ever held weakly: so each gets its own when it is let go of.
 
+A commit looks at what may have changed, and not at all that is known. So an entity is *pending*,
+and held strongly, from its making, its first change, or the first look at a value that can change
+in place, until a commit has found it clean and the program has no part of such a value any more:
+who wants to change it then has to read it once more, and that is noticed.
+
+An entity of one session may be pending in another one too, which is then its host: whichever of
+them commits first writes it. See `rom.sessions.known`.
+
 A null session knows nothing more: each read makes a new object, and what changed must be saved by
 itself. What it knew before stays known, and is still found.
 """
@@ -14,10 +22,12 @@ itself. What it knew before stays known, and is still found.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import TYPE_CHECKING, NoReturn
 
 from rom.clock import elapsed
+from rom.exceptions import InvalidOperation
+from rom.sessions.sharing import is_shared
 
 if TYPE_CHECKING:
     from rom.model import Model
@@ -58,19 +68,24 @@ class IdentityMap:
     Attributes:
         known: those held strongly, by the key of their row.
         unsaved: new ones without an id, in the order of their creation.
+        has_strays: some that are pending may not be what is known of their rows.
+        pending: those that the next commit looks at, by `id`: changed, or looked into.
         null: it knows nothing more; None: as is the default.
     """
 
     def __init__(self) -> None:
         self.null: bool | None = None
+        self.has_strays = False
         self.known: dict[str, Model] = {}
         self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
         self.unsaved: dict[int, Model] = {}
+        self.pending: dict[int, Model] = {}
 
     def add(self, entity: Model) -> None:
         """Know an entity, strongly; a null session only if it is known already."""
-        if self.is_null and not self._knows(entity):
+        if self.is_null and not self.knows(entity):
             return
+        self.pending[id(entity)] = entity
         if entity._id is None:
             self.unsaved[id(entity)] = entity
         else:
@@ -79,7 +94,7 @@ class IdentityMap:
     def add_numbered(self, entities: Iterable[Model]) -> None:
         """The same, of many entities that have ids."""
         if self.is_null:
-            entities = [entity for entity in entities if self._knows(entity)]
+            entities = [entity for entity in entities if self.knows(entity)]
         known, unsaved = self.known, self.unsaved
         for entity in entities:
             key = f'{entity._namespace}:{entity._id}'
@@ -88,16 +103,47 @@ class IdentityMap:
                 known[key] = entity
                 unsaved.pop(id(entity), None)
 
-    def adopt(self, model: type[Model], rows: Iterable[Row], session: object) -> list[Model]:
+    def hold(self, entities: Iterable[Model]) -> None:
+        """Have the next commit look at entities; a null session only at those it knows."""
+        if self.is_null:
+            entities = [entity for entity in entities if self.knows(entity)]
+        self.pending.update((id(entity), entity) for entity in entities)
+
+    def hold_stray(self, entity: Model) -> None:
+        """The same, of an entity whose row is known as another object."""
+        self.has_strays = True
+        if not self.is_null:
+            self.pending[id(entity)] = entity
+
+    def has_other(self, entity: Model) -> bool:
+        """Another object of this entity's row is known."""
+        if entity._id is None:
+            return False
+        other = self.find(f'{entity._namespace}:{entity._id}')
+        return other is not None and other is not entity
+
+    def check_alone(self, entity: Model) -> None:
+        """Raise InvalidOperation if another object of this entity's row has changes here."""
+        if not self.has_other(entity):
+            return
+        other = self.find(f'{entity._namespace}:{entity._id}')
+        if other is not None and other._modified:
+            refuse_twin(entity)
+
+    def adopt(
+        self, model: type[Model], rows: Iterable[Row], session: object, weakly: bool = False
+    ) -> list[Model]:
         """The entities of rows that were loaded: those that are known, or new objects.
 
         Args:
             model: whose rows they are.
             rows: in the order wanted.
             session: the one that gets to know the new ones, unless this is a null session.
+            weakly: hold the new ones no longer than the program does.
         """
         known, namespace, make = self.known, model._namespace, model._from_row
-        find = self.find if self._released else known.get
+        hold: MutableMapping[str, Model] = self._released if weakly else known
+        find = self.find if self._released or weakly else known.get
         is_null, seen_at = self.is_null, elapsed()
         found = []
         for id, stored in rows:
@@ -107,7 +153,7 @@ class IdentityMap:
                 entity = make(id, stored, seen_at)
                 entity._session = session
                 if not is_null:
-                    known[key] = entity
+                    hold[key] = entity
             found.append(entity)
         return found
 
@@ -127,13 +173,15 @@ class IdentityMap:
         """Nothing more is to be known."""
         return _null_by_default if self.null is None else self.null
 
-    def _knows(self, entity: Model) -> bool:
-        if id(entity) in self.unsaved:
+    def knows(self, entity: Model) -> bool:
+        """This very object is known."""
+        if id(entity) in self.pending or id(entity) in self.unsaved:
             return True
         return entity._id is not None and self.find(entity._pk) is entity
 
     def forget(self, entity: Model) -> None:
         """Know it no longer."""
+        self.pending.pop(id(entity), None)
         self.unsaved.pop(id(entity), None)
         if entity._id is not None and self.find(entity._pk) is entity:
             # Of the same row, another one may have been known before.
@@ -142,16 +190,52 @@ class IdentityMap:
 
     def forget_all(self) -> None:
         """Know nothing."""
-        self.known.clear()
-        self._released.clear()
-        self.unsaved.clear()
+        for known in (self.known, self._released, self.unsaved, self.pending):
+            known.clear()
+        self.has_strays = False
 
-    def release(self) -> None:
-        """Hold nothing strongly that is written. What a hook changed after that is not."""
+    def release(self) -> list[Model]:
+        """Hold nothing strongly that is written; returns what was let go of of the pending.
+
+        What a hook changed after the write is not written.
+        """
+        clean = self.let_go(list(self.pending.values()))
         self._released.update(self.known)
-        modified = {key: entity for key, entity in self.known.items() if entity._modified}
+        kept = {
+            f'{entity._namespace}:{entity._id}': entity
+            for entity in self.pending.values()
+            if entity._id is not None
+        }
+        kept = {key: entity for key, entity in kept.items() if self.known.get(key) is entity}
         self.known.clear()
-        self.known.update(modified)
+        self.known.update(kept)
+        return clean
+
+    def let_go(self, entities: Iterable[Model]) -> list[Model]:
+        """Of these entities, let go of those that are pending and clean; returns them."""
+        pending, clean = self.pending, []
+        for entity in entities:
+            key = id(entity)
+            if key not in pending or entity._modified:
+                continue
+            if entity._seen and is_shared(entity._values.values()):
+                continue  # the program may change such a value without reading it once more
+            pending.pop(key, None)
+            if entity._modified:  # by another thread, since it was looked at
+                pending[key] = entity
+            else:
+                clean.append(entity)
+        return clean
+
+    @property
+    def modified(self) -> list[Model]:
+        """All with changes that are not saved, the new ones last."""
+        changed = [entity for entity in list(self.pending.values()) if entity._modified]
+        unsaved = self.unsaved
+        if not unsaved:
+            return changed
+        numbered = [entity for entity in changed if id(entity) not in unsaved]
+        return numbered + list(unsaved.values())
 
     def find(self, key: str) -> Model | None:
         """The entity of a row, or None."""
@@ -162,5 +246,17 @@ class IdentityMap:
 
     def __iter__(self) -> Iterator[Model]:
         """All that are known, the new ones last; a copy."""
-        yield from (dict(self._released) | self.known).values()
-        yield from list(self.unsaved.values())
+        found = {id(entity): entity for entity in (dict(self._released) | self.known).values()}
+        found.update(self.pending)
+        unsaved = dict(self.unsaved)
+        yield from (entity for key, entity in found.items() if key not in unsaved)
+        yield from unsaved.values()
+
+
+def refuse_twin(entity: Model) -> NoReturn:
+    """Raise the error for a second object of one row that has changes."""
+    raise InvalidOperation(
+        f'{entity._key}: this is the second object of one row with changes that are not saved, and '
+        'one commit cannot write both. Commit or refresh(force=True) the first one, and get the '
+        'entity from the session instead of keeping an object from before a rollback'
+    )

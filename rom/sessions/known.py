@@ -1,4 +1,10 @@
-"""What both sessions know, and how a program tells them to know more or less."""
+"""What both sessions know, and how a program tells them to know more or less.
+
+What a program changes is written by the next commit of the session it works in, whatever session
+loaded the entity. So a change brings the entity to the current session. The session that knows it
+keeps it: a thread may change what another one is to commit. The current session is then its host,
+and whichever of the two commits first writes it.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +64,18 @@ class Known:
             session.add(user)
         """
         check_entity(entity)
+        if entity._modified:
+            self._identity.check_alone(entity)
         previous = entity._session
-        if previous is not None and previous is not self:
-            previous.forget(entity)
-        entity._session = self
+        # In this order: an interrupt in between must not lose the entity.
         self._identity.add(entity)
+        entity._session = self
+        if previous is not None and previous is not self:
+            previous._identity.forget(entity)
+            for host in entity._hosts:
+                if host is not self:
+                    host._identity.pending.pop(id(entity), None)
+            entity._hosts = ()
 
     def add_all(self, entities: Iterable[Any]) -> None:
         """Have the session know several entities: a list of them, or anything else to iterate over.
@@ -88,6 +101,7 @@ class Known:
         """
         check_entity(entity)
         self._identity.forget(entity)
+        self._leave_hosts((entity,))
 
     def rollback(self) -> None:
         """Forget all entities, and with them what was not saved.
@@ -96,7 +110,52 @@ class Known:
 
             session.rollback()
         """
+        pending = list(self._identity.pending.values())
         self._identity.forget_all()
+        self._leave_hosts(pending)
+
+    def _join(self, entity: Model) -> None:
+        """An entity is about to change here: the next commit is to write it.
+
+        Raises:
+            InvalidOperation: another object of its row has changes here that are not saved.
+        """
+        identity, own = self._identity, entity._session
+        identity.check_alone(entity)
+        if own is None or own is self or not own._identity.knows(entity):
+            identity.add(entity)
+            entity._session = self
+        else:
+            self._be_host(entity)
+
+    def _watch(self, entity: Model) -> None:
+        """An entity may change in place: the next commit is to look at it."""
+        identity, own = self._identity, entity._session
+        if own is not None and own is not self and own._identity.knows(entity):
+            self._be_host(entity)
+        elif identity.knows(entity):
+            identity.hold((entity,))
+        elif not identity.has_other(entity):
+            identity.add(entity)
+            entity._session = self
+        else:  # that another object of its row is known makes no difference unless both change
+            identity.hold_stray(entity)
+            entity._session = self
+
+    def _be_host(self, entity: Model) -> None:
+        own = entity._session
+        own._identity.hold((entity,))
+        if not self._identity.is_null:
+            entity._hosts = (*entity._hosts, self)
+            self._identity.pending[id(entity)] = entity
+
+    def _leave_hosts(self, entities: Iterable[Model]) -> None:
+        """Entities of this session are written, or given up: nobody else need look at them."""
+        for entity in entities:
+            if entity._hosts and entity._session is self:
+                for host in entity._hosts:
+                    host._identity.pending.pop(id(entity), None)
+                entity._hosts = ()
 
 
 def check_entity(entity: object) -> None:

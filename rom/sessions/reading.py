@@ -200,20 +200,29 @@ class Reading(Known):
     def _block(
         self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
     ) -> Work[tuple[list[R], Any]]:
-        """Some of a query's entities, and where to go on; None at the end."""
+        """Some of a query's entities, and where to go on; None at the end.
+
+        They are held only as long as the program does.
+        """
         model: type[Any] = query.model
         size = read_count(pagesize)
         if size is None:
             where, shown = f'{query.schema.name}.query', show(pagesize)
             raise QueryError(f'{where}: {shown} results at once make no sense; take 1 or more')
         rows, cursor = yield from self._rows(model, queries.block(query, cursor, size))
-        return (yield from self._results(query, rows)), cursor
+        return (yield from self._results(query, rows, weakly=True)), cursor
 
-    def _results(self, query: Query[R], rows: Sequence[Row]) -> Work[list[R]]:
+    def _pass_over(self, query: Query[Any], block: list[Any]) -> None:
+        """A block of a query is done with: those that were only looked at are let go of."""
+        if query.selection is None:
+            self._leave_hosts(self._identity.let_go(block))
+
+    def _results(self, query: Query[R], rows: Sequence[Row], weakly: bool = False) -> Work[list[R]]:
         if query.selection is not None:
             related = yield from self._selected_relations(query, rows)
             return queries.selected(query, rows, related)
-        found: list[Any] = self._adopt_all(query.model, rows)
+        found: list[Any] = self._adopt_each(query.model, rows, weakly)
+        _put_together(found)
         if query.asked.loads:
             yield from self._follow(found, query.asked.loads)
         return found
@@ -241,8 +250,8 @@ class Reading(Known):
         [entity] = self._adopt_each(model, (row,))
         return entity
 
-    def _adopt_each(self, model: type[M], rows: Iterable[Row]) -> list[M]:
-        found: list[Any] = self._identity.adopt(model, rows, self)
+    def _adopt_each(self, model: type[M], rows: Iterable[Row], weakly: bool = False) -> list[M]:
+        found: list[Any] = self._identity.adopt(model, rows, self, weakly)
         return found
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:

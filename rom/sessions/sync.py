@@ -313,6 +313,7 @@ class Session(UnitOfWork):
         while True:
             block, cursor = self._run(self._block(query, cursor, pagesize))
             yield from block
+            self._pass_over(query, block)
             if cursor is None:
                 return
 

@@ -48,6 +48,7 @@ class Transferring(Deleting):
         source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
         note = _party(txn_model, txn_attr, ())
         attempt = Attempt(note.schema.keys.attempts, purpose)
+        self._identity.hold(entities)
         for place, entity in enumerate(entities):
             entity._attempt, entity._place = attempt, place
         try:

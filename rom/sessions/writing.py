@@ -31,7 +31,7 @@ class Writing(Relating):
     def _flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
-        chosen = [entity for entity in self._identity if all or entity._modified]
+        chosen = list(self._identity) if all else self._identity.modified
         if all and lately_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
         if batch is None:
@@ -50,7 +50,7 @@ class Writing(Relating):
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
         written = yield from self._flush(full, all, force, batch)
-        self._identity.release()
+        self._leave_hosts(self._identity.release())
         return written
 
     def _save(
@@ -69,7 +69,9 @@ class Writing(Relating):
         """Give ids to new entities, in the order of creation: older ones get theirs too."""
         without = {id(entity) for entity in group if entity._id is None}
         waiting: dict[Schema, list[Model]] = {}
-        pending = [e for e in self._identity.unsaved.values() if e._id is None]
+        unsaved = [e for e in self._identity.unsaved.values() if e._id is None]
+        # What another task is writing at this moment gets its id by that.
+        pending = [e for e in unsaved if e._attempt is None or id(e) in without]
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):
             if id(entity) in without or entity._schema in waiting:
@@ -81,7 +83,8 @@ class Writing(Relating):
         for schema, ids in taken.items():
             numbered = waiting[schema][::-1]
             for entity, new_id in zip(numbered, ids, strict=True):
-                entity._id = new_id
+                if entity._id is None:  # else another task was faster
+                    entity._id = new_id
             self._identity.add_numbered(numbered)
 
     def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
@@ -111,7 +114,7 @@ class Writing(Relating):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                if entity._session is not self:
+                if entity._session is not self or self._identity.has_strays:
                     self.add(entity)
                 if entity._schema.relations:
                     may_refer = True
@@ -174,6 +177,7 @@ class Writing(Relating):
         if not changes:
             return 0
         attempt = commits.attempt_of(changes)
+        self._identity.hold(concerned)
         for place, entity in enumerate(concerned):
             entity._attempt, entity._place = attempt, place
         try:
@@ -193,7 +197,7 @@ class Writing(Relating):
         others, now = [], elapsed()
         for entity, change, stored in zip(saved, changes, done.rows, strict=True):
             if entity._attempt is attempt:
-                known_id = entity._id or done.id
+                known_id = change.id or done.id
                 assert known_id is not None
                 entity._saved(change, known_id, stored, now)
             else:

@@ -473,6 +473,8 @@ def test_the_row_of_another_life(world: World, proxy: Proxy, raw: redis.Redis) -
             other.n = 2
             with pytest.raises(rom.EntityDeletedError):
                 await s.save(other)
+            for stale in (ann, other):
+                elsewhere.forget(stale)  # which it was to write, for they were changed in it
             bob.n = 5
             await elsewhere.commit()
         twin = ann.copy()

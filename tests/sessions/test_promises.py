@@ -1,0 +1,526 @@
+"""The law of the session: what a program changed is written by the next commit, or it is told.
+
+docs/howto/sessions.rst says so to programs; each sentence of it is held here, or in
+tests/test_current.py and tests/sessions/test_unwritten.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom.entity import Entity
+from tests.support.servers import Server
+from tests.support.worlds import World
+
+pytestmark = pytest.mark.one_server
+
+
+class LawThing(rom.Model):
+    _namespace = 'law'
+    n = rom.Integer(default=0, index=True)
+    m = rom.Integer()
+    name = rom.Text(unique=True)
+    data = rom.Json(default=dict)
+
+
+@pytest.fixture(autouse=True)
+def connection(client: redis.Redis) -> Iterator[None]:
+    rom.util.CONNECTION = client
+    rom.session.rollback()
+    yield
+    rom.session.rollback()
+
+
+def in_thread(call: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+def made(**values: Any) -> LawThing:
+    thing = LawThing(**values)
+    rom.session.commit()
+    return thing
+
+
+def assign(thing: LawThing) -> None:
+    thing.n = 5
+
+
+def update(thing: LawThing) -> None:
+    thing.update(n=5)
+
+
+def remove(thing: LawThing) -> None:
+    del thing.n
+
+
+def change_in_place(thing: LawThing) -> None:
+    thing.data['a'] = 5
+
+
+WRITTEN: dict[Callable[[LawThing], None], tuple[bytes, bytes | None]] = {
+    assign: (b'n', b'5'),
+    update: (b'n', b'5'),
+    remove: (b'n', None),
+    change_in_place: (b'data', b'{"a": 5}'),
+}
+change_ways = pytest.mark.parametrize('change', WRITTEN, ids=lambda way: way.__name__)
+
+
+def is_written(raw: redis.Redis, change: Callable[[LawThing], None]) -> bool:
+    column, value = WRITTEN[change]
+    return bool(raw.hget('law:1', column) == value)
+
+
+# --- a change brings the entity to the current session -------------------------------------------
+
+
+@change_ways
+def test_after_a_rollback(raw: redis.Redis, change: Callable[[LawThing], None]) -> None:
+    thing = made(n=1)
+    rom.session.rollback()
+    change(thing)
+    assert rom.session.commit() == 1
+    assert is_written(raw, change)
+    assert rom.session.get(LawThing, 1) is thing
+
+
+@change_ways
+def test_of_a_session_that_ended(raw: redis.Redis, change: Callable[[LawThing], None]) -> None:
+    made(n=1)
+    with rom.Session():
+        thing = LawThing.get(1)
+    change(thing)
+    assert rom.session.commit() == 1
+    assert is_written(raw, change)
+
+
+@change_ways
+def test_in_a_later_session(raw: redis.Redis, change: Callable[[LawThing], None]) -> None:
+    thing = made(n=1)
+    with rom.Session() as later:
+        change(thing)
+        assert later.commit() == 1
+    assert is_written(raw, change)
+    assert rom.session.commit() == 0
+
+
+@change_ways
+def test_in_a_thread_that_commits(raw: redis.Redis, change: Callable[[LawThing], None]) -> None:
+    thing = made(n=1)
+
+    def work() -> int:
+        change(thing)
+        written: int = rom.session.commit()
+        return written
+
+    assert in_thread(work) == 1
+    assert is_written(raw, change)
+    assert rom.session.commit() == 0
+
+
+@change_ways
+def test_in_a_thread_for_one_who_commits(
+    raw: redis.Redis, change: Callable[[LawThing], None]
+) -> None:
+    thing = made(n=1)
+    in_thread(lambda: change(thing))
+    assert rom.session.commit() == 1
+    assert is_written(raw, change)
+
+
+@change_ways
+def test_loaded_in_a_thread_that_ended(
+    raw: redis.Redis, change: Callable[[LawThing], None]
+) -> None:
+    made(n=1)
+    thing = in_thread(lambda: LawThing.get(1))
+    gc.collect()
+    change(thing)
+    assert rom.session.commit() == 1
+    assert is_written(raw, change)
+
+
+@change_ways
+def test_of_a_session_that_was_not_entered(
+    raw: redis.Redis, change: Callable[[LawThing], None]
+) -> None:
+    made(n=1)
+    own = rom.Session()
+    change(own.get(LawThing, 1))  # type: ignore[arg-type]
+    gc.collect()
+    assert own.commit() == 1
+    assert is_written(raw, change)
+    assert rom.session.commit() == 0
+
+
+def test_what_such_a_session_gives_up_nobody_writes(raw: redis.Redis) -> None:
+    made(n=1)
+    own = rom.Session()
+    thing = own.get(LawThing, 1)
+    assert thing is not None
+    thing.n = 5
+    own.rollback()
+    assert rom.session.commit() == 0
+    assert raw.hget('law:1', 'n') == b'1'
+
+
+def test_what_is_written_elsewhere_is_held_nowhere() -> None:
+    """A thread of a pool may change what others commit, for ever, and never commit itself."""
+    thing = made(n=1)
+
+    def work() -> None:
+        thing.n += 1
+        thing.data['n'] = thing.n
+
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(3):
+            pool.submit(work).result()
+            assert rom.session.commit() == 2
+        assert pool.submit(lambda: len(rom.session._identity.pending)).result() == 0
+    gc.collect()
+    assert dict(rom.session.known) == {}
+
+
+def test_the_loop_that_tries_again(raw: redis.Redis) -> None:
+    """Each try is told; none is taken for done while the row has what another writer put there."""
+    thing = made(n=1)
+    in_thread(lambda: LawThing.query.update(n=50))
+    for _ in range(3):
+        with pytest.raises(rom.DataRaceError):
+            thing.n += 1
+            rom.session.commit()
+        rom.session.rollback()
+    thing.refresh(force=True)
+    thing.n += 1
+    assert rom.session.commit() == 1
+    assert raw.hget('law:1', 'n') == b'51'
+
+
+def test_mended_after_a_violation(raw: redis.Redis) -> None:
+    made(name='taken')
+    new = LawThing(name='taken')
+    with pytest.raises(rom.UniqueKeyViolation):
+        rom.session.commit()
+    rom.session.rollback()
+    new.name = 'free'
+    assert rom.session.commit() == 5
+    assert raw.hget(f'law:{new.id}', 'name') == b'free'
+
+
+async def _changed_in_an_async_session(world: World) -> int:
+    async with world.session() as s:
+        LawThing(n=1)
+        await s.commit()
+        first = await s.get(LawThing, 1)
+        s.rollback()
+        first.data['a'] = 5
+        return int(await s.commit())
+
+
+def test_in_both_sessions(world: World, raw: redis.Redis) -> None:
+    assert world.run(_changed_in_an_async_session(world)) == 1
+    assert raw.hget('law:1', 'data') == b'{"a": 5}'
+
+
+def test_a_null_session_writes_what_is_saved_and_nothing_else(raw: redis.Redis) -> None:
+    made(n=1)
+    with rom.Session() as s:
+        s.null_session = True
+        thing = s.get(LawThing, 1)
+        assert thing is not None
+        thing.n = 5
+        thing.data['a'] = 5
+        assert s.commit() == 0
+        assert s.save(thing) == 2
+    assert raw.hget('law:1', 'n') == b'5'
+
+
+# --- a change does not die with the last reference -----------------------------------------------
+
+
+def test_a_change_in_place_after_a_commit_outlives_its_entity(raw: redis.Redis) -> None:
+    thing = made(n=1)
+    change_in_place(thing)
+    assert rom.session.commit() == 1
+    thing.data['b'] = 6
+    del thing
+    gc.collect()
+    assert rom.session.commit() == 1
+    assert raw.hget('law:1', 'data') == b'{"a": 5, "b": 6}'
+
+
+@pytest.mark.parametrize('is_inner', [False, True], ids=['value', 'part'])
+@pytest.mark.parametrize('commits', [0, 1, 2])
+def test_a_value_that_is_kept_outlives_its_entity(
+    raw: redis.Redis, is_inner: bool, commits: int
+) -> None:
+    made(data={'list': [], 'tuple': [[1], 2]})
+    rom.session.rollback()
+    thing = LawThing.get(1)
+    part = thing.data['list'] if is_inner else thing.data
+    del thing
+    for _ in range(commits):
+        assert rom.session.commit() == 0
+    gc.collect()
+    if is_inner:
+        part.append(7)
+    else:
+        part['list'].append(7)
+    assert rom.session.commit() == 1
+    assert raw.hget('law:1', 'data') == b'{"list": [7], "tuple": [[1], 2]}'
+
+
+def test_a_value_that_was_given_is_the_programs_too(raw: redis.Redis) -> None:
+    given: dict[str, int] = {}
+    made(data=given)
+    gc.collect()
+    given['a'] = 5
+    assert rom.session.commit() == 1
+    assert raw.hget('law:1', 'data') == b'{"a": 5}'
+
+
+@pytest.mark.parametrize('every', [7, 25, 30, 60])
+@pytest.mark.parametrize('pagesize', [10, 500])
+def test_a_job_that_walks_a_query_and_commits_now_and_then(every: int, pagesize: int) -> None:
+    for _ in range(61):
+        LawThing()
+    rom.session.commit()
+    rom.session.rollback()
+    for number, thing in enumerate(LawThing.query.iter_result(pagesize=pagesize), 1):
+        thing.data['seen'] = True
+        if number % every == 0:
+            rom.session.commit()
+    rom.session.commit()
+    del thing
+    rom.session.rollback()
+    assert [t.id for t in LawThing.query.all() if t.data != {'seen': True}] == []
+
+
+def test_the_same_awaited(world: World) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            for _ in range(61):
+                LawThing()
+            await s.commit()
+            s.rollback()
+            number = 0
+            async for thing in s.stream(LawThing.query, 10):
+                number += 1
+                thing.data['seen'] = True
+                if number % 7 == 0:
+                    await s.commit()
+            await s.commit()
+            s.rollback()
+            assert [t.data for t in await s.all(LawThing.query)] == [{'seen': True}] * 61
+
+    world.run(story())
+
+
+# --- two objects of one row ----------------------------------------------------------------------
+
+
+def test_the_second_object_of_a_row_with_changes_is_an_error(raw: redis.Redis) -> None:
+    old = made(n=1)
+    rom.session.rollback()
+    new = LawThing.get(1)
+    assert new is not old
+    new.m = 1
+    with pytest.raises(rom.InvalidOperation, match='law:1'):
+        old.n = 2
+    assert old.n == 1
+    with pytest.raises(rom.InvalidOperation, match='law:1'):
+        old.update(n=2, m=3)
+    assert (old.n, old.m) == (1, None)
+    assert rom.session.commit() == 1
+    old.n = 2  # the first one has no changes any more
+    assert rom.session.commit() == 1
+    assert raw.hmget('law:1', 'n', 'm') == [b'2', b'1']
+
+
+def test_the_second_object_changed_in_place_is_told_at_the_commit(raw: redis.Redis) -> None:
+    old = made(n=1)
+    rom.session.rollback()
+    new = LawThing.get(1)
+    change_in_place(old)
+    new.data['b'] = 6
+    with pytest.raises(rom.InvalidOperation, match='law:1'):
+        rom.session.commit()
+    assert raw.hget('law:1', 'data') == b'{}'
+    rom.session.rollback()
+
+
+def test_reading_a_second_object_is_no_change() -> None:
+    old = made(n=1)
+    rom.session.rollback()
+    new = LawThing.get(1)
+    new.n = 2
+    assert old.data == {}
+    assert LawThing.get(1) is new
+    assert rom.session.commit() == 1
+
+
+def test_the_second_object_that_is_added_with_changes() -> None:
+    made(n=1)
+    one, other = rom.Session(), rom.Session()
+    first, second = one.get(LawThing, 1), other.get(LawThing, 1)
+    assert first is not None
+    assert second is not None
+    first.n, second.n = 2, 3
+    with pytest.raises(rom.InvalidOperation, match='law:1'):
+        one.add(second)
+    rom.session.rollback()
+
+
+# --- a commit costs what changed -----------------------------------------------------------------
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The entities that were asked whether they have changes."""
+    seen: list[object] = []
+    ask = Entity._modified.fget  # type: ignore[attr-defined]
+
+    def noting(entity: Entity) -> bool:
+        seen.append(entity)
+        return bool(ask(entity))
+
+    monkeypatch.setattr(Entity, '_modified', property(noting))
+    return seen
+
+
+@pytest.mark.parametrize('is_read', [False, True], ids=['', 'Json read'])
+def test_a_commit_looks_at_what_may_have_changed(is_read: bool, looks: list[object]) -> None:
+    for _ in range(300):
+        LawThing()
+    rom.session.commit()
+    rom.session.rollback()
+
+    def looks_of_a_commit(held: int) -> int:
+        things = LawThing.get(list(range(1, held + 1)))
+        if is_read:
+            for thing in things:
+                assert thing.data == {}
+        rom.session.commit()
+        looks.clear()
+        things[0].n += 1
+        assert rom.session.commit() == 1
+        return len(looks)
+
+    assert looks_of_a_commit(300) == looks_of_a_commit(10) <= 10
+
+
+def test_what_may_change_is_looked_at_as_long_as_it_may(looks: list[object]) -> None:
+    thing = made()
+    kept = thing.data
+    for _ in range(3):
+        looks.clear()
+        assert rom.session.commit() == 0
+        assert looks
+    del kept
+    rom.session.commit()
+    looks.clear()
+    assert rom.session.commit() == 0
+    assert not looks
+
+
+# --- streams hold a page -------------------------------------------------------------------------
+
+WALKS: dict[str, Callable[[], Iterator[Any]]] = {
+    'stream': lambda: rom.session.stream(LawThing.query, 10),
+    'iter_result': lambda: LawThing.query.iter_result(pagesize=10),
+    'in order': lambda: LawThing.query.order_by('n').iter_result(pagesize=10),
+}
+
+
+@pytest.mark.parametrize('is_read', [False, True], ids=['', 'Json read'])
+@pytest.mark.parametrize('walk', WALKS)
+def test_a_walk_holds_one_page(walk: str, is_read: bool) -> None:
+    for _ in range(100):
+        LawThing()
+    rom.session.commit()
+    rom.session.rollback()
+    seen: list[weakref.ref[LawThing]] = []
+    for thing in WALKS[walk]():
+        if is_read:
+            assert thing.data == {}
+        seen.append(weakref.ref(thing))
+        assert sum(ref() is not None for ref in seen) <= 20
+    assert len(seen) == 100
+
+
+def test_a_walk_that_is_awaited_holds_one_page(world: World) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            for _ in range(50):
+                LawThing()
+            await s.commit()
+            s.rollback()
+            seen: list[weakref.ref[LawThing]] = []
+            async for thing in s.stream(LawThing.query, 10):
+                assert thing.data == {}
+                seen.append(weakref.ref(thing))
+                assert sum(ref() is not None for ref in seen) <= 20
+
+    world.run(story())
+
+
+def test_what_a_walk_gives_is_known_while_the_program_has_it() -> None:
+    for _ in range(30):
+        LawThing()
+    rom.session.commit()
+    rom.session.rollback()
+    things = list(rom.session.stream(LawThing.query, 10))
+    assert LawThing.get(5) is things[4]
+    things[4].n = 9
+    assert list(rom.session.stream(LawThing.query, 10))[4] is things[4]
+    assert rom.session.commit() == 1
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+def test_a_change_while_another_thread_commits_is_not_lost(raw: redis.Redis) -> None:
+    """Whichever commit comes after a change writes it, however the two threads meet."""
+    thing = made(n=0)
+    is_over = threading.Event()
+
+    def change() -> None:
+        for number in range(1, 2000):
+            thing.n = number
+        is_over.set()
+
+    worker = threading.Thread(target=change)
+    worker.start()
+    while not is_over.is_set():
+        rom.session.commit()
+    worker.join()
+    rom.session.commit()
+    assert raw.hget('law:1', 'n') == b'1999'
+
+
+def test_saves_that_are_gathered_have_the_ids_of_their_rows(server: Server) -> None:
+    """Each save is a task of its own, and all are under way at once."""
+
+    async def story() -> list[LawThing]:
+        async with redis.asyncio.Redis(unix_socket_path=server.socket) as client:
+            async with rom.AsyncSession(client) as s:
+                things = [LawThing(name=f'thing {number}') for number in range(20)]
+                await asyncio.gather(*(s.save(thing) for thing in things))
+                assert await s.commit() == 0
+                return things
+
+    things = asyncio.run(story())
+    rows = {row.id: row.name for row in LawThing.query.all()}
+    assert {thing.id: thing.name for thing in things} == rows
+    assert len(rows) == 20
