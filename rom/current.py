@@ -1,8 +1,13 @@
 """The current session: one for each thread and each task, made when it is first asked for.
 
-Kept in a context variable. A task starts with a copy of its parent's context, and so does a
-function sent to another thread; therefore the variable holds whose session it is, and one that
-belongs to another is as good as none.
+A session that was entered is the current one for all that begins inside, in the same thread: tasks
+that are gathered, a fixture's test, callbacks. A context variable holds it, and those around it. A
+copy of the context may outlive the session, or reach another thread, where it is as good as none.
+
+Where none was entered, a task has its own, as long as it lives. So has a thread: it is in the
+thread's context, and a job that runs in a context of its own, as `asyncio.to_thread` has it, leaves
+nothing to the next one. Callbacks of a loop, whose contexts nobody sees twice, share their
+thread's; and so do all tasks of an interactive program, where each cell or line is a task.
 
 What a web framework does for one request may run in several threads and tasks, one after the other.
 They have the request's sessions, which another variable holds: all that is begun inside `shared`
@@ -16,12 +21,15 @@ and `rom.sessions` tells it how a session is made.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from rom.exceptions import InvalidOperation
 
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
     from rom.sessions import AsyncSession, Session
 
 AnySession: TypeAlias = 'Session | AsyncSession'
-_Slot: TypeAlias = 'tuple[Callable[[], Any], AnySession]'
 
 
 class Shared(Protocol):
@@ -41,7 +48,35 @@ class Shared(Protocol):
         """The session of a task, or of a thread; None when the work is over."""
 
 
-_slot: ContextVar[_Slot | None] = ContextVar('rom_session', default=None)
+class _Entered(NamedTuple):
+    """A session that was entered, in which thread, and what was entered around it."""
+
+    thread: int
+    session: AnySession
+    outer: _Entered | None
+
+
+class _Own:
+    """The session of a thread or task, which ends with it: then it tells what nobody wrote."""
+
+    __slots__ = ('session',)
+
+    def __init__(self) -> None:
+        assert _make is not None, 'rom.sessions is not imported'
+        self.session = _make()
+
+    def __del__(self) -> None:
+        if hasattr(self, 'session'):
+            self.session._end()
+
+
+_NONE: Mapping[int, _Own] = {}
+
+_slot: ContextVar[_Entered | None] = ContextVar('rom_session', default=None)
+# By thread: a library may carry the context of one thread to another, and back.
+_of_threads: ContextVar[Mapping[int, _Own]] = ContextVar('rom_thread_sessions', default=_NONE)
+_of_tasks: weakref.WeakKeyDictionary[Any, _Own] = weakref.WeakKeyDictionary()
+_of_callbacks = threading.local()
 _shared: ContextVar[Shared | None] = ContextVar('rom_shared_sessions', default=None)
 _connection: ContextVar[redis.Redis | None] = ContextVar('rom_connection', default=None)
 _make: Callable[[], Session] | None = None
@@ -83,28 +118,58 @@ def connected(client: redis.Redis | None) -> Iterator[None]:
         _connection.reset(token)
 
 
-def _owner() -> Callable[[], Any]:
-    """The task or thread that runs, as something to call that gives it while it lives."""
-    loop = asyncio._get_running_loop()
-    task = asyncio.current_task(loop) if loop is not None else None
-    return weakref.ref(task if task is not None else threading.current_thread())
-
-
 def home() -> AnySession:
     """The session that new entities belong to: sync, or of asyncio where one was entered."""
-    slot = _slot.get()
-    owner = _owner()
-    if slot is not None and slot[0]() is owner():
-        return slot[1]
+    entered = _slot.get()
+    while entered is not None:
+        if entered.session._entered and entered.thread == get_ident():
+            return entered.session
+        entered = entered.outer
+    loop = asyncio._get_running_loop()
+    task = None if loop is None else asyncio.current_task(loop)
     common = _shared.get()
     if common is not None:
-        found = common.session_of(not isinstance(owner(), threading.Thread))
+        found = common.session_of(task is not None)
         if found is not None:
             return found
-    assert _make is not None, 'rom.sessions is not imported'
-    session = _make()
-    _slot.set((owner, session))
-    return session
+    if loop is None:
+        return _of_this_thread()
+    if task is None or hasattr(sys, 'ps1'):
+        return _of_this_threads_callbacks()
+    own = _of_tasks.get(task)
+    if own is None:
+        own = _of_tasks[task] = _Own()
+    return own.session
+
+
+def _of_this_thread() -> Session:
+    thread = get_ident()
+    known = _of_threads.get()
+    own = known.get(thread)
+    if own is None:
+        own = _Own()
+        # A context outlives threads whose sessions it was told of.
+        alive = {other.ident for other in threading.enumerate()} if known else ()
+        kept = {ident: session for ident, session in known.items() if ident in alive}
+        _of_threads.set({**kept, thread: own})
+    return own.session
+
+
+def _of_this_threads_callbacks() -> Session:
+    own: _Own | None = getattr(_of_callbacks, 'own', None)
+    if own is None:
+        own = _of_callbacks.own = _Own()
+    return own.session
+
+
+def _end_at_exit() -> None:
+    """The program ends, and with it the session of its main thread."""
+    for own in (_of_threads.get().get(get_ident()), getattr(_of_callbacks, 'own', None)):
+        if own is not None:
+            own.session._end()
+
+
+atexit.register(_end_at_exit)
 
 
 def session() -> Session:
@@ -124,17 +189,15 @@ def session() -> Session:
 
 def enter(session: AnySession) -> Token[Any]:
     """Make a session the current one of this thread or task."""
-    return _slot.set((_owner(), session))
+    return _slot.set(_Entered(get_ident(), session, _slot.get()))
 
 
 def leave(token: Token[Any]) -> None:
     """Go back to the session before."""
-    try:
+    # A framework may end a generator in another context than the one where it was entered. There, a
+    # session that was left counts no more, and the one around it does.
+    with suppress(ValueError):
         _slot.reset(token)
-    except ValueError:
-        # Entered in another context, as by a framework that ends a generator elsewhere. The one
-        # before is not ours to bring back there.
-        _slot.set(None)
 
 
 @contextmanager
@@ -143,9 +206,10 @@ def shared(sessions: Shared) -> Iterator[None]:
 
     What is entered inside comes first, as ever. What was entered outside waits.
     """
-    tokens = _shared.set(sessions), _slot.set(None)
+    tokens = _shared.set(sessions), _slot.set(None), _of_threads.set(_NONE)
     try:
         yield
     finally:
         _shared.reset(tokens[0])
         _slot.reset(tokens[1])
+        _of_threads.reset(tokens[2])

@@ -55,6 +55,7 @@ class Entity:
     _place: int  # of its change, among those of the attempt
     _seen_at: float | None  # when the row was read or written, by `rom.clock.elapsed`
     _session: Any = None  # the Session or AsyncSession that knows it
+    _is_draft: bool = False  # new, and for the program to add to a session or to save
     _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
 
     def _begin(
@@ -204,7 +205,13 @@ class Entity:
         values, found = self._values, []
         for name in self._schema.mutable:
             value = values.get(name)
-            if value is not None and self._columns[name].encode(value) != self._seen.get(name):
+            if value is None:
+                continue
+            try:
+                is_same = self._columns[name].encode(value) == self._seen.get(name)
+            except ORMError:  # it was made something that the column does not take: a save says so
+                is_same = False
+            if not is_same:
                 found.append(name)
         return found
 
@@ -270,6 +277,8 @@ class Entity:
         """
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._seen_at = id, False, False, at
+        if self._is_draft:
+            self._is_draft = False
         self._forget_saved(change, stored)
         if change.kind != 'insert':
             for name in self._values.keys() - change.wanted.keys():

@@ -209,6 +209,14 @@ class StaleIndexWarning(UserWarning):
     """
 
 
+class UnwrittenWarning(UserWarning):
+    """Entities were changed in a session that has ended, and never written.
+
+    A session ends when it is left, when its thread or task ends, when nobody has it any more, and
+    with the program. It is silent after ``rollback()``, and where an error leaves the session.
+    """
+
+
 class EvictionWarning(UserWarning):
     """A server evicts keys when its memory is full, which breaks what rom keeps there.
 

@@ -151,15 +151,15 @@ def test_a_task_keeps_its_session_over_an_await() -> None:
     asyncio.run(story())
 
 
-def test_tasks_of_one_parent_do_not_share_an_async_session() -> None:
+def test_tasks_that_begin_in_a_session_work_in_it() -> None:
     async def story() -> None:
         async with rom.AsyncSession() as s:
             mine = CurrentUser(name='mine')
-            theirs = await in_task(lambda: CurrentUser(name='theirs'))
-            assert mine._session is s
-            assert theirs._session is not s
-            assert await s.commit() == 3
-            assert theirs._new
+            gathered, *_ = await asyncio.gather(in_task(lambda: CurrentUser(name='gathered')))
+            async with asyncio.TaskGroup() as group:
+                grouped = group.create_task(in_task(lambda: CurrentUser(name='grouped')))
+            assert {e._session for e in (mine, gathered, grouped.result())} == {s}
+            assert await s.commit() == 9
 
             async def child() -> None:
                 async with rom.AsyncSession() as own:
@@ -167,12 +167,111 @@ def test_tasks_of_one_parent_do_not_share_an_async_session() -> None:
                     CurrentUser(name='child')
                     await asyncio.sleep(0)
                     assert await own.commit() == 3
-                assert current.home() is not own
+                assert current.home() is s
 
             await asyncio.gather(child())
             assert current.home() is s
 
     asyncio.run(story())
+
+
+def test_a_task_that_outlives_the_session_has_its_own() -> None:
+    async def story() -> None:
+        is_over = asyncio.Event()
+
+        async def child() -> object:
+            await is_over.wait()
+            return current.home()
+
+        async with rom.AsyncSession() as s:
+            task = asyncio.create_task(child())
+        is_over.set()
+        assert await task is not s
+
+    asyncio.run(story())
+
+
+def test_a_session_that_blocks_is_that_of_the_tasks_inside() -> None:
+    async def story() -> object:
+        CurrentUser(name='inside')
+        return await in_task(current.home)
+
+    with rom.Session() as s:
+        assert asyncio.run(story()) is s
+        assert s.commit() == 3
+
+
+def test_a_fixture_enters_and_a_test_works() -> None:
+    """As pytest-asyncio does it: two tasks, of which the second has the context of the first."""
+
+    async def story() -> None:
+        context = contextvars.copy_context()
+        s = rom.AsyncSession()
+        await asyncio.create_task(s.__aenter__(), context=context)
+
+        async def test() -> None:
+            CurrentUser(name='in the test')
+            assert await s.commit() == 3
+            with pytest.raises(rom.InvalidOperation, match='await'):
+                CurrentUser.query.all()
+
+        await asyncio.create_task(test(), context=context)
+        await asyncio.create_task(s.__aexit__(None, None, None), context=context)
+
+    asyncio.run(story())
+
+
+def test_callbacks_of_a_loop_share_the_session_of_its_thread() -> None:
+    async def story() -> list[int]:
+        loop, written = asyncio.get_running_loop(), []
+        loop.call_soon(lambda: CurrentUser(name='x') and None)
+        loop.call_soon(lambda: written.append(rom.session.commit()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return written
+
+    assert asyncio.run(story()) == [3]
+
+
+def test_the_tasks_of_an_interactive_program_share_one_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each cell of a notebook is a task with a context of its own."""
+    monkeypatch.setattr('sys.ps1', '>>> ', raising=False)
+
+    async def story() -> list[int]:
+        cells = [lambda: CurrentUser(name='Ann') and 0, lambda: rom.session.commit()]
+        return [await in_task(cell) for cell in cells]
+
+    assert asyncio.run(story()) == [0, 3]
+
+
+def test_a_library_that_carries_contexts_from_thread_to_thread_and_back() -> None:
+    """As asgiref's sync_to_async does: what was set in the thread is set in the task afterwards."""
+    pool = ThreadPoolExecutor(1)
+
+    async def in_pool(call: Callable[[], Any]) -> Any:
+        context = contextvars.copy_context()
+        result = await asyncio.get_running_loop().run_in_executor(pool, context.run, call)
+        for variable in context:
+            variable.set(context[variable])
+        return result
+
+    async def story() -> None:
+        async with rom.AsyncSession() as s:
+            assert await in_pool(CurrentUser.query.count) == 0
+            CurrentUser(name='mine')
+            assert await s.commit() == 3
+            with pytest.raises(rom.InvalidOperation, match='await'):
+                CurrentUser.query.all()
+        await in_pool(lambda: CurrentUser(name='theirs'))
+        assert await in_pool(rom.session.commit) == 3
+
+    mine = CurrentUser(name='outside')
+    with pool:
+        asyncio.run(story())
+    assert rom.session.commit() == 3
+    assert CurrentUser.get(mine.id) is mine
 
 
 def test_a_callback_of_the_loop_is_no_task() -> None:

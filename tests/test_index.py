@@ -31,7 +31,7 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 OURS = {
     'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt', 'InDoubtError', 'LineError',
     'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
-    'connect', '_disable_lua_writes', '_enable_lua_writes',
+    'UnwrittenWarning', 'connect', '_disable_lua_writes', '_enable_lua_writes',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
 OLD_NAMES = {

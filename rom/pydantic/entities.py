@@ -81,6 +81,7 @@ def _draft(model: Any, given: BaseModel) -> Any:
     except ColumnError as error:
         raise refusal(error) from None
     entity._session.forget(entity)
+    entity._is_draft = True
     return entity
 
 

@@ -54,9 +54,9 @@ class AsyncSession(UnitOfWork):
     is_async = True
 
     def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
-        super().__init__()
         self._connection = connection
         self._entered: list[Token[Any]] = []
+        super().__init__()
 
     async def __aenter__(self) -> Self:
         self._entered.append(current.enter(self))
@@ -69,7 +69,10 @@ class AsyncSession(UnitOfWork):
         trace: TracebackType | None,
     ) -> None:
         current.leave(self._entered.pop())
-        self.rollback()
+        if error is None:
+            self._end()
+        else:
+            self.rollback()
 
     async def _run(self, work: Work[T]) -> T:
         try:

@@ -14,6 +14,7 @@ from typing import Any
 from rom.encoding.text import show
 from rom.exceptions import ORMError
 from rom.model import Model
+from rom.sessions import unwritten
 from rom.sessions.identity import IdentityMap
 
 
@@ -24,6 +25,17 @@ class Known:
 
     def __init__(self) -> None:
         self._identity = IdentityMap()
+        unwritten.note_session(self)
+
+    def __del__(self) -> None:
+        if hasattr(self, '_identity'):
+            self._end()
+
+    def _end(self) -> None:
+        """Nobody will commit any more: warn of what was never written, and forget everything."""
+        if self._identity.pending:
+            unwritten.end(self)
+        self.rollback()
 
     @property
     def known(self) -> dict[str, Model]:
@@ -67,6 +79,8 @@ class Known:
         if entity._modified:
             self._identity.check_alone(entity)
         previous = entity._session
+        if entity._is_draft:
+            entity._is_draft = False
         # In this order: an interrupt in between must not lose the entity.
         self._identity.add(entity)
         entity._session = self
@@ -121,6 +135,8 @@ class Known:
             InvalidOperation: another object of its row has changes here that are not saved.
         """
         identity, own = self._identity, entity._session
+        if entity._is_draft:
+            return
         identity.check_alone(entity)
         if own is None or own is self or not own._identity.knows(entity):
             identity.add(entity)
@@ -131,6 +147,8 @@ class Known:
     def _watch(self, entity: Model) -> None:
         """An entity may change in place: the next commit is to look at it."""
         identity, own = self._identity, entity._session
+        if entity._is_draft:
+            return
         if own is not None and own is not self and own._identity.knows(entity):
             self._be_host(entity)
         elif identity.knows(entity):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import FunctionType
 from typing import Any, cast
 
 from rom import current
@@ -9,11 +11,32 @@ from rom.drivers.connection import connection_of
 from rom.sessions.sync import Session
 
 
+class _Method:
+    """A method of the session that is the current one where it is called.
+
+    A program may take it in one place and call it in another, as for a thread: see `sync_to_async`
+    of asgiref, `loop.run_in_executor`, `threading.Thread(target=...)`.
+    """
+
+    def __init__(self, method: FunctionType) -> None:
+        self.__name__, self.__doc__ = method.__name__, method.__doc__
+        self.__wrapped__ = partial(method, None)  # its signature is without the session
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return getattr(current.session(), self.__name__)(*args, **kwargs)
+
+
 class _CurrentSession:
     """Stands for the current thread's or task's session."""
 
     def __getattr__(self, name: str) -> Any:
+        method = getattr(Session, name, None)
+        if type(method) is FunctionType:
+            return _Method(method)
         return getattr(current.session(), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(Session)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(current.session(), name, value)

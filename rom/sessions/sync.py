@@ -50,9 +50,9 @@ class Session(UnitOfWork):
     """
 
     def __init__(self, connection: redis.Redis | None = None) -> None:
-        super().__init__()
         self._connection = connection
         self._entered: list[Token[Any]] = []
+        super().__init__()
 
     def __enter__(self) -> Self:
         self._entered.append(current.enter(self))
@@ -65,7 +65,10 @@ class Session(UnitOfWork):
         trace: TracebackType | None,
     ) -> None:
         current.leave(self._entered.pop())
-        self.rollback()
+        if error is None:
+            self._end()
+        else:
+            self.rollback()
 
     def _run(self, work: Work[T]) -> T:
         try:
