@@ -10,13 +10,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rom import current
 from rom.changes import Change
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
-from rom.exceptions import InvalidOperation, ORMError
+from rom.exceptions import InvalidColumnValue, InvalidOperation, ORMError
 from rom.schema import Schema
 
 if TYPE_CHECKING:
@@ -220,11 +220,14 @@ class Entity:
         schema, values = self._schema, self._values
         wanted: dict[str, bytes | None]
         if self._new:
-            wanted = {
-                name: encode(value)
-                for name, encode in schema.encoders
-                if (value := values.get(name)) is not None
-            }
+            try:
+                wanted = {
+                    name: encode(value)
+                    for name, encode in schema.encoders
+                    if (value := values.get(name)) is not None
+                }
+            except InvalidColumnValue as error:
+                self._refuse(error)
             return Change(schema, 'insert', self._id, _NONE, wanted, dict(values))
         if full or force:
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
@@ -247,7 +250,7 @@ class Entity:
             column, value = columns[name], values.get(name)
             if not column.is_stored:
                 continue
-            raw = None if value is None else column.encode(value)
+            raw = None if value is None else self._encode(column, value)
             if raw == stored.get(name):
                 self._changed -= {name}
             else:
@@ -266,8 +269,21 @@ class Entity:
             if name not in values:
                 getattr(self, name)  # a column that the row lacks may have a default
             value = values.get(name)
-            encoded[name] = None if value is None else column.encode(value)
+            encoded[name] = None if value is None else self._encode(column, value)
         return encoded
+
+    def _encode(self, column: Column[Any], value: Any) -> bytes:
+        try:
+            return column.encode(value)
+        except InvalidColumnValue as error:
+            self._refuse(error)
+
+    def _refuse(self, error: InvalidColumnValue) -> NoReturn:
+        """Raise the error for a value that was changed in place to what its column cannot hold."""
+        raise InvalidColumnValue(
+            f'{type(self).__name__} {self._key}: {error}. Nothing was written; set the column to '
+            'another value, or refresh(force=True) gives changes up'
+        ) from None
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes], at: float) -> None:
         """A change was carried out, and the row is known to be this now; the entity keeps it.

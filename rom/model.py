@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rom import current
 from rom.classproperty import ClassProperty
-from rom.columns import PrimaryKey
+from rom.columns import Column, PrimaryKey
 from rom.columns.relations import with_given_ids
 from rom.columns.scalars import OWN_ID
 from rom.declaring import ModelMeta
@@ -413,27 +413,34 @@ class Model(Entity, metaclass=ModelMeta):
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """The values of all columns.
+        """The values of all columns. A dict or list is a copy: to change it changes no entity.
 
         Example::
 
             user.to_dict()     # {'name': 'Ann', 'age': 42, 'id': 1}
         """
-        return {name: getattr(self, name) for name in self._columns}
+        return {name: self._value_of_its_own(name) for name in self._columns}
+
+    def _value_of_its_own(self, name: str) -> Any:
+        column = self._columns[name]
+        if column.is_mutable:
+            return deepcopy(Column.__get__(column, self))  # nothing that the program could change
+        return getattr(self, name)
 
     def copy(self) -> Self:
-        """A new, unsaved entity with the same values.
+        """A new, unsaved entity with the same values. What was removed is not there either.
 
         Example::
 
             twin = user.copy()
         """
-        values = {
-            name: deepcopy(getattr(self, name)) if column.is_mutable else getattr(self, name)
-            for name, column in self._columns.items()
-            if name != self._pkey
-        }
-        return type(self)(**values)
+        values = {n: self._value_of_its_own(n) for n in self._columns if n != self._pkey}
+        twin = type(self)(**values)
+        removed = {n for n, value in values.items() if value is None}
+        removed &= {n for n, value in twin._values.items() if value is not None}  # by default
+        twin._values.update(dict.fromkeys(removed))
+        twin._changed -= removed
+        return twin
 
     def update(self, /, *args: Mapping[str, Any], **kwargs: Any) -> Self:
         """Set several columns; returns the entity.

@@ -240,6 +240,9 @@ class OneToOne(_Relation):
 class OneToMany:
     """The entities of another model that refer to this one: nothing is stored here.
 
+    Each reading gives a list of its own, without what was deleted. To append to it changes nothing:
+    set the other entity's column.
+
     Args:
         ftable: the other model's name; it may be defined later.
         column: which of its columns, where several refer to this model.
@@ -312,7 +315,7 @@ class OneToMany:
             return self
         if self.name not in entity._related:
             return entity._load_related(self.name)
-        return list(entity._related[self.name])
+        return [other for other in entity._related[self.name] if not other._deleted]
 
     def __set__(self, entity: Holder, value: Any) -> None:
         self._refuse(entity)

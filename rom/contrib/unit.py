@@ -127,9 +127,15 @@ class Unit:
         self.awaited.rollback()
 
     def end(self) -> None:
-        """Forget everything. Who asks for a session from now on gets another one."""
-        self.blocking.rollback()
-        self.awaited.rollback()
+        """Forget everything. Who asks for a session from now on gets another one.
+
+        What was to be written, and was changed after the last commit, as by a hook, is told of.
+        """
+        for session in (self.blocking, self.awaited):
+            if self._writes and not self._has_failed:
+                session._end()
+            else:
+                session.rollback()
         self._is_over = True
 
     def _judge(self, status: int) -> None:
@@ -142,7 +148,7 @@ class Unit:
             self.awaited.rollback()
             return []
         sessions: tuple[AnySession, ...] = (self.blocking, self.awaited)
-        changed = [s for s in sessions if any(entity._modified for entity in s._identity)]
+        changed = [session for session in sessions if session._identity.modified]
         if len(changed) > 1:
             raise InvalidOperation(
                 'one request has changed entities both in rom.session (plain functions) and in '

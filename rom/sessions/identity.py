@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rom.clock import elapsed
 from rom.exceptions import InvalidOperation
+from rom.sessions.renewing import renew
 from rom.sessions.sharing import is_shared
 
 if TYPE_CHECKING:
@@ -131,14 +132,22 @@ class IdentityMap:
             refuse_twin(entity)
 
     def adopt(
-        self, model: type[Model], rows: Iterable[Row], session: object, weakly: bool = False
+        self,
+        model: type[Model],
+        rows: Iterable[Row],
+        session: object,
+        begun: float,
+        weakly: bool = False,
     ) -> list[Model]:
         """The entities of rows that were loaded: those that are known, or new objects.
+
+        One that is known and has no changes takes the row.
 
         Args:
             model: whose rows they are.
             rows: in the order wanted.
             session: the one that gets to know the new ones, unless this is a null session.
+            begun: when the rows were asked for.
             weakly: hold the new ones no longer than the program does.
         """
         known, namespace, make = self.known, model._namespace, model._from_row
@@ -154,6 +163,10 @@ class IdentityMap:
                 entity._session = session
                 if not is_null:
                     hold[key] = entity
+            elif entity._stored != stored:
+                renew(entity, stored, seen_at, begun)
+            else:
+                entity._seen_at = seen_at
             found.append(entity)
         return found
 

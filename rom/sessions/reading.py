@@ -45,6 +45,8 @@ STREAM_PAGE = 500
 class Reading(Known):
     """Looks up, searches and reads again."""
 
+    _begun = 0.0  # when the rows were asked for that came last
+
     def _get(self, model: Any, ids: Any = None) -> Work[Any]:
         if isinstance(model, (str, bytes)):
             return self._identity.find(str(model))
@@ -57,7 +59,7 @@ class Reading(Known):
         known = self._find(model, id)
         if known is not None:
             return known
-        row = yield On(model, entities.load_one(model._schema, id))
+        row = yield from self._rows(model, entities.load_one(model._schema, id))
         return None if row is None else self._adopt(model, row)
 
     def _find(self, model: type[Model], id: int) -> Model | None:
@@ -71,7 +73,7 @@ class Reading(Known):
             known = {id: self._find(model, id) for id in known}
         missing = [id for id, entity in known.items() if entity is None]
         if missing:
-            make = partial(self._adopt_each, model)
+            make = partial(self._adopt_each, model, begun=elapsed())
             adopted: list[M] = yield On(model, entities.load(model._schema, missing, make=make))
             _put_together(adopted)
             if len(adopted) == len(ids):
@@ -239,19 +241,30 @@ class Reading(Known):
 
     def _rows(self, model: type[M], operation: Operation[Any]) -> Work[Any]:
         """Read rows; an error about one of them carries the entities of the others."""
+        begun = elapsed()
         try:
             return (yield On(model, operation))
         except CorruptRowError as error:
+            self._begun = begun
             error.entities = self._adopt_all(model, error.entities)
             raise
+        finally:
+            self._begun = begun  # of the rows that are adopted next: nothing is awaited until then
 
     def _adopt(self, model: type[M], row: Row) -> M:
         """The entity of a row: the one that is known, or a new object."""
         [entity] = self._adopt_each(model, (row,))
         return entity
 
-    def _adopt_each(self, model: type[M], rows: Iterable[Row], weakly: bool = False) -> list[M]:
-        found: list[Any] = self._identity.adopt(model, rows, self, weakly)
+    def _adopt_each(
+        self,
+        model: type[M],
+        rows: Iterable[Row],
+        weakly: bool = False,
+        begun: float | None = None,
+    ) -> list[M]:
+        begun = self._begun if begun is None else begun
+        found: list[Any] = self._identity.adopt(model, rows, self, begun, weakly)
         return found
 
     def _adopt_all(self, model: type[M], rows: Iterable[Row]) -> list[M]:
@@ -260,26 +273,68 @@ class Reading(Known):
         return found
 
     def _refresh(self, *objects: Any, force: bool = False) -> Work[None]:
-        for entity in flat(objects):
-            yield from settle_all([entity], force)
-            if entity._new or (entity._modified and not force):
-                raise InvalidOperation(
-                    f'{entity._key} {"is new" if entity._new else "has changes that are not saved"}'
-                    f', and cannot be refreshed; {"save it" if entity._new else "force=True"} '
-                    f'{"first" if entity._new else "gives them up"}'
-                )
-            row = yield On(type(entity), entities.load_one(entity._schema, entity._id))
-            if row is None:
-                raise EntityDeletedError(
-                    f'{entity._key} is gone: another writer deleted it, or it has expired',
-                    entity._namespace,
-                    entity._id,
-                )
-            entity._begin(row.id, row.stored, elapsed())
-            self._identity.add(entity)
+        once = list({id(entity): entity for entity in flat(objects)}.values())
+        yield from settle_all(once, force)
+        models: dict[type[Model], list[Model]] = {}
+        for entity in once:
+            _check_refreshable(entity, force)
+            models.setdefault(type(entity), []).append(entity)
+        broken: CorruptRowError | None = None
+        gone: list[Model] = []
+        for model, group in models.items():
+            try:
+                rows = yield from self._rows_again(model, group)
+            except CorruptRowError as error:
+                broken, rows = error, list(error.entities)
+                error.entities = []
+            else:
+                there = {row.id for row in rows}
+                gone += [entity for entity in group if entity._id not in there]
+            self._begin_again(group, rows)
+        if gone:
+            raise _are_gone(gone) from broken
+        if broken is not None:
+            raise broken
+
+    def _rows_again(self, model: type[Model], group: Sequence[Model]) -> Work[list[Row]]:
+        if len(group) == 1:
+            row = yield On(model, entities.load_one(model._schema, group[0]._id))  # type: ignore[arg-type]
+            return [] if row is None else [row]
+        ids = [id for entity in group if (id := entity._id) is not None]
+        rows: list[Row] = yield On(model, entities.load(model._schema, list(dict.fromkeys(ids))))
+        return rows
+
+    def _begin_again(self, group: Sequence[Model], rows: Iterable[Row]) -> None:
+        """Let entities be as their rows, and nothing else."""
+        seen_at, by_id = elapsed(), {row.id: row for row in rows}
+        for entity in group:
+            row = by_id.get(entity._id)  # type: ignore[arg-type]
+            if row is not None:
+                entity._begin(row.id, row.stored, seen_at)
+                self._identity.add(entity)
 
     def _refresh_all(self, force: bool = False) -> Work[None]:
         yield from self._refresh(*(e for e in self._identity if not e._new), force=force)
+
+
+def _are_gone(gone: Sequence[Model]) -> EntityDeletedError:
+    named = ', '.join(entity._key for entity in gone[:5])
+    more = f' and {len(gone) - 5} more' if len(gone) > 5 else ''
+    return EntityDeletedError(
+        f'{named}{more}: gone, for another writer deleted it, or it has expired. What else was '
+        'asked for was refreshed',
+        gone[0]._namespace,
+        gone[0]._id,
+    )
+
+
+def _check_refreshable(entity: Model, force: bool) -> None:
+    if entity._new or (entity._modified and not force):
+        raise InvalidOperation(
+            f'{entity._key} {"is new" if entity._new else "has changes that are not saved"}'
+            f', and cannot be refreshed; {"save it" if entity._new else "force=True"} '
+            f'{"first" if entity._new else "gives them up"}'
+        )
 
 
 def _put_together(found: Sequence[Model]) -> None:

@@ -35,15 +35,19 @@ class Writing(Relating):
         if all and lately_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
         if batch is None:
-            return (yield from self._write(chosen, full, force))
+            return (yield from self._write(chosen, full, force, is_commit=True))
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             raise InvalidOperation(f'commit(batch={show(batch)}): a batch has 1 entity or more')
-        written = 0
-        for start in range(0, len(chosen), batch):
-            block = chosen[start : start + batch]
-            # What an earlier batch refers to was written with it.
-            block = [entity for entity in block if all or entity._modified]
-            written += yield from self._write(block, full, force)
+        written, met = 0, set[int]()
+        while chosen:
+            for start in range(0, len(chosen), batch):
+                block = chosen[start : start + batch]
+                # What an earlier batch refers to was written with it.
+                block = [entity for entity in block if all or entity._modified]
+                written += yield from self._write(block, full, force)
+            met.update(map(id, chosen))
+            # What hooks have made or changed meanwhile is part of the commit.
+            chosen = [entity for entity in self._identity.modified if id(entity) not in met]
         return written
 
     def _commit(
@@ -87,22 +91,27 @@ class Writing(Relating):
                     entity._id = new_id
             self._identity.add_numbered(numbered)
 
-    def _write(self, chosen: Sequence[Model], full: bool, force: bool) -> Work[int]:
-        chosen, written = yield from self._prepared(chosen, full, force)
+    def _write(
+        self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool = False
+    ) -> Work[int]:
+        chosen, written = yield from self._prepared(chosen, full, force, is_commit)
         groups = list(by_connection(chosen))
         if not self._is_lone_insert(chosen):
             for model, group in groups:
                 yield from self._take_ids(model, group)
-        for model, group in groups:
-            written += yield from self._write_group(model, group, full, force)
+        # All is encoded before anything is sent: what one server would write, another may refuse.
+        ready = [(model, *_changes(group, full, force)) for model, group in groups]
+        for model, concerned, changes in ready:
+            written += yield from self._write_group(model, concerned, changes)
         return written
 
     def _prepared(
-        self, chosen: Sequence[Model], full: bool, force: bool
+        self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool
     ) -> Work[tuple[list[Model], int]]:
         """All that is to be written, each before what refers to it; their hooks have been called.
 
         A hook may refer to new entities, which are then written too, and have hooks of their own.
+        So is, in a commit, whatever else a hook makes or changes.
         With them comes how many columns were written by earlier attempts whose answer was lost.
         """
         ready: dict[int, Model] = {}
@@ -130,7 +139,10 @@ class Writing(Relating):
                 for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
                     yield from self._take_ids(model, group)
             _call_hooks(fresh, full, force)
-            if not may_refer:
+            if is_commit and _have_hooks(fresh):
+                more = [entity for entity in self._identity.modified if id(entity) not in ready]
+                chosen = [*chosen, *more]
+            elif not may_refer:
                 return chosen, written
 
     def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
@@ -165,15 +177,8 @@ class Writing(Relating):
         return next(older, entity) is entity
 
     def _write_group(
-        self, model: type[Model], group: Sequence[Model], full: bool, force: bool
+        self, model: type[Model], concerned: list[Model], changes: list[Change]
     ) -> Work[int]:
-        concerned, changes = [], []
-        for entity in group:
-            _check_is_there(entity, force)  # a hook may have deleted it
-            change = entity._change(full, force)
-            if change is not None:
-                concerned.append(entity)
-                changes.append(change)
         if not changes:
             return 0
         attempt = commits.attempt_of(changes)
@@ -271,6 +276,28 @@ def _unsaved_targets(entity: Model) -> Iterator[Model]:
         target = entity._values.get(name)
         if target is not None and target._new and name in entity._changed:
             yield target
+
+
+def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Model], list[Change]]:
+    """Entities with something to write, and what it is."""
+    concerned, changes = [], []
+    for entity in group:
+        _check_is_there(entity, force)  # a hook may have deleted it
+        change = entity._change(full, force)
+        if change is not None:
+            concerned.append(entity)
+            changes.append(change)
+    return concerned, changes
+
+
+def _have_hooks(group: Iterable[Model]) -> bool:
+    """Any of these has a hook that comes before a write."""
+    models: set[type[Model]] = set(map(type, group))
+    return any(
+        model._before_insert is not Model._before_insert
+        or model._before_update is not Model._before_update
+        for model in models
+    )
 
 
 def _has_insert_hook(entity: Model) -> bool:

@@ -83,6 +83,9 @@ class Thing:
         self._values[name] = value
         self.changes.append((name, value))
 
+    def _look_into(self) -> None:
+        """Nobody is to look for changes."""
+
     def _need_id(self) -> int | None:
         return 1
 

@@ -248,3 +248,27 @@ def test_an_awaited_stream_that_is_not_whole_writes_nothing_more(
     asyncio.run(story())
     assert things() == []
     assert unit.session_of(True) is None
+
+
+# --- what is left at the end ---------------------------------------------------------------------
+
+
+def test_what_is_changed_after_the_last_commit_is_told(unit: Unit, things: Names) -> None:
+    with unit.active():
+        unit.respond(200)
+        unit.answered()
+        unit.proceed()
+        thing()(name='too late')
+    with pytest.warns(rom.UnwrittenWarning, match='too late|name'):
+        unit.end()
+
+
+def test_what_a_failed_request_changed_is_given_up_in_silence(
+    unit: Unit, things: Names, recwarn: pytest.WarningsRecorder
+) -> None:
+    with unit.active():
+        thing()(name='given up')
+        unit.fail()
+        thing()(name='and this')
+    unit.end()
+    assert not recwarn.list

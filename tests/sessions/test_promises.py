@@ -524,3 +524,346 @@ def test_saves_that_are_gathered_have_the_ids_of_their_rows(server: Server) -> N
     rows = {row.id: row.name for row in LawThing.query.all()}
     assert {thing.id: thing.name for thing in things} == rows
     assert len(rows) == 20
+
+
+# --- values that no column can hold --------------------------------------------------------------
+
+
+def spoiled() -> LawThing:
+    """An entity whose Json was changed in place to what JSON cannot say."""
+    for number in range(3):
+        LawThing(name=str(number))
+    rom.session.commit()
+    thing = LawThing.get(2)
+    thing.data['when'] = {1, 2}
+    return thing
+
+
+def test_a_spoiled_value_stops_no_update_and_stays() -> None:
+    thing = spoiled()
+    assert LawThing.query.update(n=5) == 3
+    assert LawThing.upsert({'n': 9}, name='1') == (thing, False)
+    assert (thing.n, thing.data) == (9, {'when': {1, 2}})
+
+
+@pytest.mark.parametrize('way', ['commit', 'full', 'save', 'new'])
+def test_a_spoiled_value_is_told_with_its_entity(raw: redis.Redis, way: str) -> None:
+    thing = spoiled()
+    thing.n = 5
+    other = LawThing(name='other')
+    if way == 'new':
+        thing.refresh(force=True)
+        other.data['when'] = {1, 2}
+    with pytest.raises(rom.InvalidColumnValue, match=r'LawThing law:(2|\(new\)|4): data') as raised:
+        if way == 'save':
+            rom.session.save(other, thing)
+        else:
+            rom.session.commit(full=way == 'full')
+    assert 'Nothing was written' in str(raised.value)
+    assert raw.hget('law:2', 'n') == b'0'
+    assert not raw.exists('law:4')
+
+
+def test_a_refresh_gives_a_spoiled_value_up() -> None:
+    thing = spoiled()
+    with pytest.raises(rom.InvalidOperation, match='changes'):
+        thing.refresh()
+    thing.refresh(force=True)
+    assert thing.data == {}
+    assert rom.session.commit() == 0
+
+
+class LawElsewhere(rom.Model):
+    data = rom.Json(default=dict)
+
+
+def test_it_is_told_before_another_server_writes(server: Server, raw: redis.Redis) -> None:
+    with redis.Redis(unix_socket_path=server.socket, db=1) as second:
+        LawElsewhere._conn = second  # type: ignore[attr-defined]
+        try:
+            thing, other = LawThing(), LawElsewhere()
+            other.data['when'] = {1, 2}
+            with pytest.raises(rom.InvalidColumnValue, match='LawElsewhere'):
+                rom.session.commit()
+            assert raw.keys('law:[0-9]*') == []
+            other.data = {}
+            assert rom.session.commit() == 5 + 2
+            assert raw.exists(f'law:{thing.id}')
+        finally:
+            second.flushdb()
+            del LawElsewhere._conn  # type: ignore[attr-defined]
+
+
+# --- copies --------------------------------------------------------------------------------------
+
+
+def test_a_dict_of_an_entity_shares_nothing(raw: redis.Redis) -> None:
+    thing = made(data={'a': {'b': 1}})
+    plain = thing.to_dict()
+    plain['data']['a'].pop('b')
+    plain['data']['c'] = 1
+    assert rom.session.commit() == 0
+    assert thing.data == {'a': {'b': 1}}
+
+
+def test_a_copy_has_what_was_removed_no_more_than_the_first(raw: redis.Redis) -> None:
+    thing = made(n=1, name='Ann', data={'a': 1})
+    del thing.n
+    del thing.data
+    del thing.name
+    twin = thing.copy()
+    assert (twin.n, twin.data) == (None, None)
+    rom.session.commit()
+    assert raw.hgetall(f'law:{twin.id}') == {b'id': b'2'}
+
+
+# --- refresh -------------------------------------------------------------------------------------
+
+
+def test_all_are_refreshed_in_one_trip_a_model(
+    client: redis.Redis, raw: redis.Redis, trips: list[Any]
+) -> None:
+    things = [LawThing(n=number) for number in range(20)]
+    others = [LawElsewhere() for _ in range(20)]
+    rom.session.commit()
+    for thing in things:
+        raw.hset(f'law:{thing.id}', 'm', '7')
+    trips.clear()
+    rom.session.refresh_all()
+    assert len(trips) == 2
+    assert [thing.m for thing in things] == [7] * 20
+    assert [other.data for other in others] == [{}] * 20
+
+
+def test_a_refresh_goes_on_after_what_is_gone(world: World, raw: redis.Redis) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            things = [LawThing(n=number) for number in range(4)]
+            await s.commit()
+            raw.delete('law:1', 'law:3')
+            raw.hset('law:2', 'm', '7')
+            raw.hset('law:4', 'm', '8')
+            with pytest.raises(rom.EntityDeletedError, match='law:1, law:3: gone') as raised:
+                await s.refresh(things)
+            assert raised.value.args[1:] == ('law', 1)
+            assert [things[1].m, things[3].m] == [7, 8]
+            raw.delete('law:2')
+            raw.set('law:2', 'no row')
+            raw.hset('law:4', 'm', '9')
+            with pytest.raises(rom.CorruptRowError):
+                await s.refresh(things[1], things[3])
+            assert things[3].m == 9
+            raw.flushdb()
+
+    world.run(story())
+
+
+def test_nothing_is_refreshed_where_one_has_changes(raw: redis.Redis) -> None:
+    one, two = LawThing(n=1), LawThing(n=2)
+    rom.session.commit()
+    raw.hset('law:1', 'm', '7')
+    two.n = 5
+    with pytest.raises(rom.InvalidOperation, match='law:2'):
+        rom.session.refresh_all()
+    assert one.m is None
+    rom.session.refresh_all(force=True)
+    assert (one.m, two.n) == (7, 2)
+
+
+# --- hooks ---------------------------------------------------------------------------------------
+
+
+class LawLog(rom.Model):
+    text = rom.Text()
+
+
+class LawLogged(rom.Model):
+    name = rom.Text()
+    count = rom.Integer(default=0)
+    data = rom.Json(default=dict)
+
+    def _before_insert(self) -> None:
+        LawLog(text=f'insert {self.name}')
+
+    def _before_update(self) -> None:
+        LawLog(text=f'update {self.name}')
+        for other in LAW_FRIENDS:
+            other.count += 1
+            other.data['seen'] = True
+
+
+LAW_FRIENDS: list[LawLogged] = []
+
+
+@pytest.mark.parametrize('batch', [None, 1, 2])
+def test_what_hooks_make_and_change_is_part_of_the_commit(
+    world: World, batch: int | None, raw: redis.Redis
+) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            one, _, three = (LawLogged(name=str(number)) for number in range(3))
+            assert await s.commit(batch=batch) == 3 * 4 + 3 * 2
+            LAW_FRIENDS.append(three)
+            one.name = 'one'
+            try:
+                assert await s.commit(batch=batch) == 1 + 2 + 2 + 2
+            finally:
+                LAW_FRIENDS.clear()
+            assert await s.commit() == 0
+            texts = [log.text for log in await s.all(LawLog.query)]
+            inserts = ['insert 0', 'insert 1', 'insert 2']
+            assert sorted(texts) == [*inserts, 'update 2', 'update one']
+            assert raw.hget(f'LawLogged:{three.id}', 'data') == b'{"seen": true}'
+
+    world.run(story())
+
+
+def test_a_save_writes_only_what_it_is_given() -> None:
+    thing = LawLogged(name='x')
+    assert thing.save() == 4
+    assert LawLog.query.count() == 0
+    assert rom.session.commit() == 2
+
+
+# --- lists of who refers to an entity ------------------------------------------------------------
+
+
+class LawShelf(rom.Model):
+    items = rom.OneToMany('LawItem')
+
+
+class LawItem(rom.Model):
+    shelf = rom.ManyToOne('LawShelf', 'no action')
+
+
+def test_a_list_of_referrers_is_a_copy_without_what_was_deleted(world: World) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            shelf = LawShelf()
+            one, two = LawItem(shelf=shelf), LawItem(shelf=shelf)
+            await s.commit()
+            await s.load(shelf, 'items')
+            shelf.items.append(LawItem())
+            assert shelf.items == [one, two]
+            await s.delete(one)
+            assert shelf.items == [two]
+            s.rollback()
+
+    world.run(story())
+
+
+# --- what comes from the server ------------------------------------------------------------------
+
+READS: dict[str, Callable[[Any], Any]] = {
+    'query': lambda s: s.all(LawThing.query.filter(n=500)),
+    'first': lambda s: s.first(LawThing.query.filter(n=500)),
+    'page': lambda s: s.page(LawThing.query.filter(n=500), 10),
+    'unique': lambda s: s.get_by(LawThing, name='Ann'),
+    'get_or_create': lambda s: s.get_or_create(LawThing, name='Ann'),
+    'several': lambda s: s.get(LawThing, [1, 2]),
+}
+
+
+async def known_and_written_elsewhere(s: Any, raw: redis.Redis) -> LawThing:
+    thing = LawThing(name='Ann', n=0, m=1)
+    await s.commit()
+    with rom.Session() as other:
+        twin = other.get(LawThing, 1)
+        assert twin is not None
+        twin.n = 500
+        assert other.commit() == 1
+    return thing
+
+
+@pytest.mark.parametrize('read', READS)
+def test_a_clean_entity_takes_the_row_that_comes(world: World, raw: redis.Redis, read: str) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            thing = await known_and_written_elsewhere(s, raw)
+            await READS[read](s)
+            if read == 'several':  # known: nobody is asked
+                assert thing.n == 0
+                return
+            assert thing.n == 500
+            thing.n += 1
+            assert await s.commit() == 1
+            assert raw.hget('law:1', 'n') == b'501'
+
+    world.run(story())
+
+
+def test_a_changed_entity_keeps_its_changes_and_meets_the_lock(
+    world: World, raw: redis.Redis
+) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            thing = await known_and_written_elsewhere(s, raw)
+            thing.n = 7
+            assert await s.all(LawThing.query) == [thing]
+            assert thing.n == 7
+            with pytest.raises(rom.DataRaceError):
+                await s.commit()
+            s.rollback()
+
+    world.run(story())
+
+
+def test_a_value_that_the_program_has_a_part_of_meets_the_lock_as_well(raw: redis.Redis) -> None:
+    thing = made(data={'a': []})
+    rom.session.rollback()
+    thing = LawThing.get(1)
+    part = thing.data['a']
+    raw.hset('law:1', mapping={'data': '{"a": [1]}', 'm': '7'})
+    assert LawThing.query.all() == [thing]
+    assert (thing.data, thing.m) == ({'a': []}, 7)
+    part.append(2)
+    with pytest.raises(rom.DataRaceError):
+        rom.session.commit()
+    del part
+    thing.refresh(force=True)
+    assert thing.data == {'a': [1]}
+    raw.hset('law:1', 'data', '{"a": [3]}')
+    assert LawThing.query.all() == [thing]
+    assert thing.data == {'a': [3]}
+    assert rom.session.commit() == 0
+
+
+def test_what_did_not_change_stays_the_same_object() -> None:
+    thing = made(data={'a': 1}, name='Ann', m=None)
+    value = thing.data
+    assert LawThing.query.all() == [thing]
+    assert thing.data is value
+
+
+def test_a_row_that_was_read_before_a_save_is_out_of_date(server: Server) -> None:
+    """The answer to a query comes when another task has saved."""
+
+    async def story() -> None:
+        async with redis.asyncio.Redis(unix_socket_path=server.socket) as client:
+            async with rom.AsyncSession(client) as s:
+                thing = LawThing(n=1)
+                await s.commit()
+                work = s._all(LawThing.query)
+                step = next(work)
+                driver = await s._driver(step.model)
+                reply = await driver.run(step.operation)
+                thing.n = 2
+                assert await s.commit() == 1
+                with pytest.raises(StopIteration) as end:
+                    work.send(reply)
+                assert end.value.value == [thing]
+                assert thing.n == 2
+                thing.n = 3
+                assert await s.commit() == 1
+
+    asyncio.run(story())
+
+
+def test_a_worker_that_only_reads_sees_what_is_there(raw: redis.Redis) -> None:
+    kept = LawThing.query.filter(n=(None, None))
+    made(n=0)
+    for number in range(1, 4):
+        raw.hset('law:1', 'n', str(number))
+        raw.zadd('law:n:idx', {'1': number})
+        assert [thing.n for thing in LawThing.query.filter(n=number).all()] == [number]
+        assert [thing.n for thing in kept] == [number]
