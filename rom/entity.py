@@ -16,6 +16,7 @@ from rom import current
 from rom.changes import Change
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
+from rom.detaching import NoSession, restore, state_of
 from rom.exceptions import InvalidColumnValue, InvalidOperation, ORMError
 from rom.schema import Schema
 
@@ -54,7 +55,7 @@ class Entity:
     _attempt: Attempt | None  # to write it, which has not been noted here yet
     _place: int  # of its change, among those of the attempt
     _seen_at: float | None  # when the row was read or written, by `rom.clock.elapsed`
-    _session: Any = None  # the Session or AsyncSession that knows it
+    _session: Any = NoSession()  # the Session or AsyncSession that knows it
     _is_draft: bool = False  # new, and for the program to add to a session or to save
     _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
 
@@ -77,6 +78,12 @@ class Entity:
         entity = cls.__new__(cls)
         entity._begin(id, stored, seen_at)
         return entity
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
 
     # Hooks, for programs to define. What happens in those before a write may stop it, or change the
     # entity; what those after it change is not saved yet.

@@ -28,6 +28,7 @@ LAYERS = [
     ('rom.current',),
     ('rom.query',),
     ('rom.declaring',),
+    ('rom.detaching',),
     ('rom.entity',),
     ('rom.pydantic',),
     ('rom.model',),

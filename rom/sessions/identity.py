@@ -111,7 +111,7 @@ class IdentityMap:
         self.pending.update((id(entity), entity) for entity in entities)
 
     def hold_stray(self, entity: Model) -> None:
-        """The same, of an entity whose row is known as another object."""
+        """The same, of an entity that is not known, or whose row is known as another object."""
         self.has_strays = True
         if not self.is_null:
             self.pending[id(entity)] = entity

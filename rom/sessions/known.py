@@ -138,7 +138,7 @@ class Known:
         if entity._is_draft:
             return
         identity.check_alone(entity)
-        if own is None or own is self or not own._identity.knows(entity):
+        if own is self or not own._identity.knows(entity):
             identity.add(entity)
             entity._session = self
         else:
@@ -149,16 +149,15 @@ class Known:
         identity, own = self._identity, entity._session
         if entity._is_draft:
             return
-        if own is not None and own is not self and own._identity.knows(entity):
+        if own is not self and own._identity.knows(entity):
             self._be_host(entity)
         elif identity.knows(entity):
             identity.hold((entity,))
-        elif not identity.has_other(entity):
+        elif entity._new:
             identity.add(entity)
             entity._session = self
-        else:  # that another object of its row is known makes no difference unless both change
+        else:  # who asks for its row is not to get what was loaded who knows when
             identity.hold_stray(entity)
-            entity._session = self
 
     def _be_host(self, entity: Model) -> None:
         own = entity._session

@@ -30,8 +30,9 @@ def end(session: Known) -> None:
     """Hand over what others are to write, too; warn of all else that was never written."""
     lost = []
     for entity in session._identity.modified:
-        if entity._session is not session or entity._deleted:
-            continue  # another session writes it; or there is nothing to write any more
+        own = entity._session
+        if entity._deleted or (own is not session and own._identity.knows(entity)):
+            continue  # there is nothing to write any more; or another session writes it
         hosts = [host for host in entity._hosts if entity in host._identity.pending.values()]
         if hosts:
             hosts[0].add(entity)

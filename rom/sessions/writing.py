@@ -123,7 +123,7 @@ class Writing(Relating):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                if entity._session is not self or self._identity.has_strays:
+                if entity.__dict__.get('_session') is not self or self._identity.has_strays:
                     self.add(entity)
                 if entity._schema.relations:
                     may_refer = True
