@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 # What an entity has of rom; everything else in it is the program's, and goes along as it is.
 _OURS: Final = frozenset({
     '_values', '_stored', '_seen', '_related', '_changed', '_batch', '_id', '_new', '_deleted',
-    '_attempt', '_place', '_seen_at', '_session', '_is_draft', '_hosts',
+    '_attempt', '_place', '_seen_at', '_session', '_is_detached', '_is_draft',
+    '_hosts',
 })  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def restore(entity: Entity, state: dict[str, Any]) -> None:
     entity._new, entity._deleted = state['new'], state['deleted']
     entity._seen, entity._values = seen, values
     entity._changed = frozenset(state['changed'] & names)
-    entity._is_draft = entity._new
+    entity._is_draft, entity._is_detached = entity._new, True
     vars(entity).update(state['own'])
 
 

@@ -56,6 +56,7 @@ class Entity:
     _place: int  # of its change, among those of the attempt
     _seen_at: float | None  # when the row was read or written, by `rom.clock.elapsed`
     _session: Any = NoSession()  # the Session or AsyncSession that knows it
+    _is_detached: bool = False  # it came from elsewhere, and no session was told of it
     _is_draft: bool = False  # new, and for the program to add to a session or to save
     _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
 
@@ -257,7 +258,10 @@ class Entity:
             column, value = columns[name], values.get(name)
             if not column.is_stored:
                 continue
-            raw = None if value is None else self._encode(column, value)
+            try:
+                raw = None if value is None else column.encode(value)
+            except InvalidColumnValue as error:
+                self._refuse(error)
             if raw == stored.get(name):
                 self._changed -= {name}
             else:
@@ -276,14 +280,11 @@ class Entity:
             if name not in values:
                 getattr(self, name)  # a column that the row lacks may have a default
             value = values.get(name)
-            encoded[name] = None if value is None else self._encode(column, value)
+            try:
+                encoded[name] = None if value is None else column.encode(value)
+            except InvalidColumnValue as error:
+                self._refuse(error)
         return encoded
-
-    def _encode(self, column: Column[Any], value: Any) -> bytes:
-        try:
-            return column.encode(value)
-        except InvalidColumnValue as error:
-            self._refuse(error)
 
     def _refuse(self, error: InvalidColumnValue) -> NoReturn:
         """Raise the error for a value that was changed in place to what its column cannot hold."""

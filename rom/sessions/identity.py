@@ -104,11 +104,24 @@ class IdentityMap:
                 known[key] = entity
                 unsaved.pop(id(entity), None)
 
-    def hold(self, entities: Iterable[Model]) -> None:
-        """Have the next commit look at entities; a null session only at those it knows."""
-        if self.is_null:
-            entities = [entity for entity in entities if self.knows(entity)]
-        self.pending.update((id(entity), entity) for entity in entities)
+    def hold(self, entities: Iterable[Model]) -> list[Model]:
+        """Have the next commit look at entities; a null session only at those it knows.
+
+        Returns:
+            Those that it would not have looked at before.
+        """
+        pending, is_null, more = self.pending, self.is_null, []
+        for entity in entities:
+            key = id(entity)
+            if key not in pending and (not is_null or self.knows(entity)):
+                pending[key] = entity
+                more.append(entity)
+        return more
+
+    def let_loose(self, entities: Iterable[Model]) -> None:
+        """Look at these no more: nothing came of what they were held for."""
+        for entity in entities:
+            self.pending.pop(id(entity), None)
 
     def hold_stray(self, entity: Model) -> None:
         """The same, of an entity that is not known, or whose row is known as another object."""
@@ -208,11 +221,11 @@ class IdentityMap:
         self.has_strays = False
 
     def release(self) -> list[Model]:
-        """Hold nothing strongly that is written; returns what was let go of of the pending.
+        """Hold nothing strongly that is written; returns what other sessions hold of that.
 
         What a hook changed after the write is not written.
         """
-        clean = self.let_go(list(self.pending.values()))
+        hosted = self.let_go(list(self.pending.values()))
         self._released.update(self.known)
         kept = {
             f'{entity._namespace}:{entity._id}': entity
@@ -222,28 +235,29 @@ class IdentityMap:
         kept = {key: entity for key, entity in kept.items() if self.known.get(key) is entity}
         self.known.clear()
         self.known.update(kept)
-        return clean
+        return hosted
 
     def let_go(self, entities: Iterable[Model]) -> list[Model]:
-        """Of these entities, let go of those that are pending and clean; returns them."""
-        pending, clean = self.pending, []
+        """Let go of those that are pending and clean; returns what other sessions hold of them."""
+        pending, hosted = self.pending, []
         for entity in entities:
             key = id(entity)
-            if key not in pending or entity._modified:
+            if key not in pending or entity._changed or entity._modified:
                 continue
             if entity._seen and is_shared(entity._values.values()):
                 continue  # the program may change such a value without reading it once more
             pending.pop(key, None)
-            if entity._modified:  # by another thread, since it was looked at
+            if entity._changed:  # by another thread, since it was looked at
                 pending[key] = entity
-            else:
-                clean.append(entity)
-        return clean
+            elif entity._hosts:
+                hosted.append(entity)
+        return hosted
 
     @property
     def modified(self) -> list[Model]:
         """All with changes that are not saved, the new ones last."""
-        changed = [entity for entity in list(self.pending.values()) if entity._modified]
+        pending = list(self.pending.values())
+        changed = [entity for entity in pending if entity._changed or entity._modified]
         unsaved = self.unsaved
         if not unsaved:
             return changed

@@ -81,6 +81,8 @@ class Known:
         previous = entity._session
         if entity._is_draft:
             entity._is_draft = False
+        if entity._is_detached:
+            entity._is_detached = False
         # In this order: an interrupt in between must not lose the entity.
         self._identity.add(entity)
         entity._session = self

@@ -73,9 +73,12 @@ class Writing(Relating):
         """Give ids to new entities, in the order of creation: older ones get theirs too."""
         without = {id(entity) for entity in group if entity._id is None}
         waiting: dict[Schema, list[Model]] = {}
-        unsaved = [e for e in self._identity.unsaved.values() if e._id is None]
         # What another task is writing at this moment gets its id by that.
-        pending = [e for e in unsaved if e._attempt is None or id(e) in without]
+        pending = [
+            entity
+            for entity in self._identity.unsaved.values()
+            if entity._id is None and (entity._attempt is None or id(entity) in without)
+        ]
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):
             if id(entity) in without or entity._schema in waiting:
@@ -123,7 +126,8 @@ class Writing(Relating):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                if entity.__dict__.get('_session') is not self or self._identity.has_strays:
+                is_ours = entity._session is self and not entity._is_detached
+                if not is_ours or self._identity.has_strays:
                     self.add(entity)
                 if entity._schema.relations:
                     may_refer = True
@@ -182,7 +186,7 @@ class Writing(Relating):
         if not changes:
             return 0
         attempt = commits.attempt_of(changes)
-        self._identity.hold(concerned)
+        more = self._identity.hold(concerned)
         for place, entity in enumerate(concerned):
             entity._attempt, entity._place = attempt, place
         try:
@@ -191,6 +195,7 @@ class Writing(Relating):
             if attempt.is_over:
                 for entity in concerned:
                     entity._attempt = None
+                self._identity.let_loose(more)
             raise
         self._note_saved(concerned, changes, attempt, done)
         return sum(columns_written(change) for change in changes)

@@ -233,6 +233,8 @@ class Side:
                 continue
             names = columns_of(handle.model) if full or force else list(handle.wanted())
             if not names:
+                if row is None and not force:  # this process knows of the delete, or not
+                    allowed.add(rom.EntityDeletedError)
                 continue
             if row is None and not force:
                 allowed.add(rom.EntityDeletedError)
@@ -570,6 +572,8 @@ class Sessions(RuleBasedStateMachine):
         handle = here.find(model, id)
         if handle is not None:
             assert entity is handle.entity
+            if by_name and not handle.pending:
+                handle.learn(row)  # the server was asked, and a clean entity takes the row
         else:
             handle = Handle(entity)
             handle.learn(row)
