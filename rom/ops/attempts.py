@@ -69,10 +69,12 @@ class Attempt:
         told: what the script told when it was carried out; None: it was not, as far as is known.
         tells_ages: the request says of each row how long ago it was read.
         changes: of rows, as they were last sent; for those who settle it.
+        writer: the work that waits for the answer, where there is one to wait.
     """
 
     __slots__ = (
-        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'key', 'purpose', 'tells_ages', 'told'
+        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'key', 'purpose', 'tells_ages', 'told',
+        'writer',
     )  # fmt: skip
 
     def __init__(self, head: bytes, purpose: object = None) -> None:
@@ -82,6 +84,12 @@ class Attempt:
         self.told: bytes | None = None
         self.tells_ages = False
         self.changes: list[Any] = []
+        self.writer: Any = None  # a generator, as its frame says
+
+    @property
+    def is_under_way(self) -> bool:
+        """Somebody waits for the answer: it is not for others to find out what became of it."""
+        return self.writer is not None and self.writer.gi_frame is not None
 
     @property
     def is_over(self) -> bool:

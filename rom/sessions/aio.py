@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -56,6 +57,7 @@ class AsyncSession(UnitOfWork):
     def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
         self._connection = connection
         self._entered: list[Token[Any]] = []
+        self._writing: tuple[object, asyncio.Lock] = (None, asyncio.Lock())
         super().__init__()
 
     async def __aenter__(self) -> Self:
@@ -89,6 +91,17 @@ class AsyncSession(UnitOfWork):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _run_alone(self, work: Work[T]) -> T:
+        """Run what writes: tasks that share the session do so one after the other.
+
+        Two that write the same entities at once would each take the other's row for a stranger's.
+        """
+        loop = asyncio.get_running_loop()
+        if self._writing[0] is not loop:  # a lock belongs to one loop; a session may see several
+            self._writing = loop, asyncio.Lock()
+        async with self._writing[1]:
+            return await self._run(work)
 
     async def _driver(self, model: type[Model]) -> AsyncDriver:
         return AsyncDriver(self._connection or await async_connection(connection_of(model)))
@@ -269,7 +282,7 @@ class AsyncSession(UnitOfWork):
 
             await s.delete_all(User.query.filter(active=False))
         """
-        return await self._run(self._delete_all(query, blocksize))
+        return await self._run_alone(self._delete_all(query, blocksize))
 
     async def update_all(
         self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
@@ -280,7 +293,7 @@ class AsyncSession(UnitOfWork):
 
             await s.update_all(User.query.filter(city='Roma'), city='Rome')
         """
-        return await self._run(self._update_all(query, _blocksize, values))
+        return await self._run_alone(self._update_all(query, _blocksize, values))
 
     async def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
@@ -292,7 +305,7 @@ class AsyncSession(UnitOfWork):
             user, created = await s.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
         """
         work = self._get_or_create(model, defaults, unique)
-        return await self._run(work)
+        return await self._run_alone(work)
 
     async def upsert(
         self,
@@ -309,7 +322,7 @@ class AsyncSession(UnitOfWork):
             page, created = await s.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
         """
         work = self._upsert(model, values, create, unique)
-        return await self._run(work)
+        return await self._run_alone(work)
 
     async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
         """A query's results one by one, read in pages.
@@ -355,7 +368,7 @@ class AsyncSession(UnitOfWork):
 
             await s.refresh(user)
         """
-        await self._run(self._refresh(*objects, force=force))
+        await self._run_alone(self._refresh(*objects, force=force))
 
     async def refresh_all(self, force: bool = False) -> None:
         """Read the rows of all entities known again.
@@ -364,7 +377,7 @@ class AsyncSession(UnitOfWork):
 
             await s.refresh_all()
         """
-        await self._run(self._refresh_all(force))
+        await self._run_alone(self._refresh_all(force))
 
     async def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -390,7 +403,7 @@ class AsyncSession(UnitOfWork):
 
             await s.flush()
         """
-        return await self._run(self._flush(full, all, force, batch))
+        return await self._run_alone(self._flush(full, all, force, batch))
 
     async def commit(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -401,7 +414,7 @@ class AsyncSession(UnitOfWork):
 
             await s.commit()
         """
-        return await self._run(self._commit(full, all, force, batch))
+        return await self._run_alone(self._commit(full, all, force, batch))
 
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
@@ -412,7 +425,7 @@ class AsyncSession(UnitOfWork):
 
             await s.save(ann, bob)
         """
-        return await self._run(self._save(*objects, full=full, all=all, force=force))
+        return await self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     async def delete(self, *objects: Any, force: bool = False) -> None:
         """Delete these entities, all or nothing; lists of them are taken too.
@@ -421,7 +434,7 @@ class AsyncSession(UnitOfWork):
 
             await s.delete(ann, bob)
         """
-        await self._run(self._delete(*objects, force=force))
+        await self._run_alone(self._delete(*objects, force=force))
 
     async def transfer(
         self,
@@ -442,7 +455,7 @@ class AsyncSession(UnitOfWork):
             await s.transfer(ann, bob, 'gold', 5, trade, 'done')
         """
         refresh = refresh_entities or refresh_index
-        await self._run(
+        await self._run_alone(
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
 
@@ -460,7 +473,7 @@ class AsyncSession(UnitOfWork):
 
             await s.expire(Login, limit=10_000)
         """
-        return await self._run(self._expire(model, limit, blocksize, on_delete, hooks))
+        return await self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
 
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.
@@ -469,4 +482,4 @@ class AsyncSession(UnitOfWork):
 
             await s.take_ids(user)
         """
-        await self._run(self.take_ids_work(entity))
+        await self._run_alone(self.take_ids_work(entity))

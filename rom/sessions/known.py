@@ -33,9 +33,11 @@ class Known:
 
     def _end(self) -> None:
         """Nobody will commit any more: warn of what was never written, and forget everything."""
-        if self._identity.pending:
-            unwritten.end(self)
-        self.rollback()
+        try:
+            if self._identity.pending:
+                unwritten.end(self)
+        finally:  # a warning may be an error
+            self.rollback()
 
     @property
     def known(self) -> dict[str, Model]:

@@ -7,10 +7,11 @@ a program may be interrupted at any moment, or a task cancelled.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 from rom.changes import Change
 from rom.clock import elapsed
-from rom.exceptions import InDoubtError
+from rom.exceptions import InDoubtError, InvalidOperation
 from rom.model import Model
 from rom.ops.attempts import Attempt
 from rom.planning import plan
@@ -30,13 +31,18 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
         How many columns were written by attempts that were carried out.
 
     Raises:
+        InvalidOperation: somebody waits for the answer at this moment.
         InDoubtError: nobody can tell any more.
         ServerUnavailable, ServerError: no answer; the entities keep their attempts.
     """
     written = 0
     for entity in group:
         attempt = entity._attempt
-        if attempt is None or attempt.is_over:
+        if attempt is None:
+            continue
+        if attempt.is_under_way:
+            refuse_to_wait(entity)
+        if attempt.is_over:
             entity._attempt = None
             continue
         change: Change = attempt.changes[entity._place]
@@ -58,6 +64,14 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
         if is_done and attempt.purpose in (None, change.kind):
             call_hook_after(entity, change)
     return written
+
+
+def refuse_to_wait(entity: Model) -> NoReturn:
+    """Raise the error for an entity that another thread, or session, is saving."""
+    raise InvalidOperation(
+        f'{entity._key}: another thread or session is saving it at this moment, and nothing '
+        'was written here. Save once more, or let one of them do it'
+    )
 
 
 def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:

@@ -16,7 +16,12 @@ from rom.sessions import lately_deleted
 from rom.sessions.known import flat
 from rom.sessions.relating import Relating
 from rom.sessions.servers import servers_of
-from rom.sessions.settling import call_hook_after, columns_written, settle_all
+from rom.sessions.settling import (
+    call_hook_after,
+    columns_written,
+    refuse_to_wait,
+    settle_all,
+)
 from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
@@ -105,7 +110,11 @@ class Writing(Relating):
         # All is encoded before anything is sent: what one server would write, another may refuse.
         ready = [(model, *_changes(group, full, force)) for model, group in groups]
         for model, concerned, changes in ready:
-            written += yield from self._write_group(model, concerned, changes)
+            if changes:
+                attempt = commits.attempt_of(changes)
+                # A generator that has ended has no frame, whatever has ended it.
+                attempt.writer = self._write_group(model, concerned, changes, attempt)
+                written += yield from attempt.writer
         return written
 
     def _prepared(
@@ -181,11 +190,15 @@ class Writing(Relating):
         return next(older, entity) is entity
 
     def _write_group(
-        self, model: type[Model], concerned: list[Model], changes: list[Change]
+        self,
+        model: type[Model],
+        concerned: list[Model],
+        changes: list[Change],
+        attempt: Attempt,
     ) -> Work[int]:
-        if not changes:
-            return 0
-        attempt = commits.attempt_of(changes)
+        for entity in concerned:
+            if entity._attempt is not None:  # it was none when all that was given up was settled
+                refuse_to_wait(entity)
         more = self._identity.hold(concerned)
         for place, entity in enumerate(concerned):
             entity._attempt, entity._place = attempt, place

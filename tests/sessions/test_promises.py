@@ -526,6 +526,66 @@ def test_saves_that_are_gathered_have_the_ids_of_their_rows(server: Server) -> N
     assert len(rows) == 20
 
 
+@pytest.mark.parametrize('count', [1, 3])
+def test_tasks_of_one_session_write_one_after_the_other(server: Server, count: int) -> None:
+    async def story() -> None:
+        async with redis.asyncio.Redis(unix_socket_path=server.socket) as client:
+            async with rom.AsyncSession(client) as s:
+                things = [LawThing(n=number) for number in range(count)]
+                written = await asyncio.gather(s.commit(), s.flush(), s.save(things), s.commit())
+                assert sum(written) == 5 * count
+                for thing in things:
+                    thing.n += 1
+                written = await asyncio.gather(*(s.save(thing) for thing in things), s.commit())
+                assert sum(written) == count
+                things[0].n = 7
+                await asyncio.gather(s.commit(), s.refresh(things[1:]), s.delete(things[0]))
+                assert await s.commit() == 0
+
+    asyncio.run(story())
+    asyncio.run(story())  # on another loop
+    assert LawThing.query.count() == 2 * (count - 1)
+
+
+def test_a_session_writes_on_one_loop_after_the_other(server: Server) -> None:
+    s = rom.AsyncSession()
+
+    async def story() -> int:
+        things = [LawThing(n=number) for number in range(3)]
+        return sum(await asyncio.gather(*(s.save(thing) for thing in things)))
+
+    assert [asyncio.run(story()) for _ in range(2)] == [15, 15]
+
+
+@pytest.mark.parametrize('is_new', [False, True], ids=['changed', 'new'])
+def test_what_another_thread_is_saving_is_told(raw: redis.Redis, is_new: bool) -> None:
+    """The other one has sent its request, and waits for the answer."""
+    thing = LawThing(n=1) if is_new else made(n=1)
+    thing.n = 2
+    one, other = rom.Session(), rom.Session()
+    work = one._save(thing)
+    step = next(work)
+    with pytest.raises(rom.InvalidOperation, match='is saving it at this moment'):
+        other.save(thing)
+    with pytest.raises(rom.InvalidOperation, match='is saving it at this moment'):
+        other.commit()
+    reply = one._driver(step.model).run(step.operation)
+    with pytest.raises(StopIteration):
+        work.send(reply)
+    assert rom.session.commit() == one.commit() == other.save(thing) == 0
+    assert raw.keys('law:[0-9]*') == [b'law:1']
+    assert raw.hget('law:1', 'n') == b'2'
+
+
+def test_what_was_given_up_is_settled_as_ever(raw: redis.Redis) -> None:
+    thing = LawThing(n=1)
+    work = rom.session._save(thing)
+    next(work)
+    work.close()  # an interrupt, or a task that was cancelled
+    assert rom.session.commit() == 5
+    assert raw.keys('law:[0-9]*') == [b'law:1']
+
+
 # --- values that no column can hold --------------------------------------------------------------
 
 
