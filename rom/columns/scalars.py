@@ -9,6 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
 
 from rom.columns.base import Column
+from rom.columns.limits import (
+    MOST_DEPTH,
+    MOST_DIGITS,
+    check_digits,
+    depth_of,
+    digits_of,
+    has_few_digits,
+)
 from rom.encoding.keygens import Keys
 from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double
@@ -22,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Integer(Column[int]):
-    """A whole number of any size. The index is exact at any size too.
+    """A whole number of up to 4,300 digits. The index is exact at any size too.
 
     Example::
 
@@ -37,25 +45,30 @@ class Integer(Column[int]):
     can_be_unique = True
 
     def check(self, value: Any) -> int:
-        if type(value) is int:
+        if type(value) is int and -_SMALL < value < _SMALL:
             return value  # as most are
         given = plain(value)
         if type(given) is int:
+            if not has_few_digits(given):
+                self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
             return given
         if isinstance(given, float) and given.is_integer():
             return int(given)
         if isinstance(given, (str, bytes)):
             try:
-                return _number(as_bytes(given))
+                raw = as_bytes(given)
+                check_digits(raw)
+                return int(raw)
             except (ValueError, InvalidColumnValue):
                 self.refuse(value)
         return super().check(value)
 
     def encode(self, value: int) -> bytes:
-        return _digits(value)
+        return b'%d' % value
 
     def decode(self, raw: bytes) -> int:
-        return _number(raw)
+        check_digits(raw)
+        return int(raw)
 
     def number(self, value: int) -> float:
         return nearest_double(value)
@@ -65,21 +78,8 @@ class Integer(Column[int]):
         return self.sortable(number, value)
 
 
-def _digits(value: int) -> bytes:
-    """Decimal digits; Python's own limit on their number does not apply to what is stored."""
-    try:
-        return b'%d' % value
-    except ValueError:
-        return format(decimal.Decimal(value), 'f').encode('ascii')
-
-
-def _number(raw: bytes) -> int:
-    try:
-        return int(raw)
-    except ValueError:
-        if not raw.lstrip(b'-').isdigit():
-            raise
-        return int(decimal.Decimal(raw.decode('ascii')))
+# What is less than this has few digits.
+_SMALL = 2**64
 
 
 # From here on, a double stands for several integers.
@@ -146,6 +146,8 @@ _READS_DECIMAL = frozenset((decimal.Decimal, int, str))
 class Decimal(Column[decimal.Decimal]):
     """A decimal number, kept digit by digit. Floats are refused: they seldom are what they say.
 
+    It has 4,300 digits at most, not counting zeros that an exponent stands for.
+
     The index holds the nearest double, so values that differ only past 15 digits are one to it.
 
     Example::
@@ -160,12 +162,16 @@ class Decimal(Column[decimal.Decimal]):
 
     def check(self, value: Any) -> decimal.Decimal:
         given = plain(value)
+        if type(given) is int and not has_few_digits(given):
+            self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
         try:
             number = decimal.Decimal(
                 given if type(given) in _READS_DECIMAL else super().check(value)
             )
-        except decimal.InvalidOperation:
+        except (decimal.InvalidOperation, ValueError):
             self.refuse(value)
+        if len(str(number)) > MOST_DIGITS and digits_of(number) > MOST_DIGITS:
+            self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
         if self.index:
             self.sortable(_double(number), value)
         return number
@@ -174,6 +180,7 @@ class Decimal(Column[decimal.Decimal]):
         return str(value).encode('ascii')
 
     def decode(self, raw: bytes) -> decimal.Decimal:
+        check_digits(raw)
         try:
             return decimal.Decimal(raw.decode('ascii'))
         except decimal.InvalidOperation:
@@ -239,6 +246,8 @@ class Boolean(Column[bool]):
 class Json(Column[Any]):
     """A dict, list or tuple, stored as JSON. A change inside it is found when it is saved.
 
+    Lists and dicts may lie 200 deep in one another.
+
     Example::
 
         settings = rom.Json(default=dict)
@@ -266,9 +275,15 @@ class Json(Column[Any]):
 
     def encode(self, value: Any) -> bytes:
         try:
-            return json.dumps(value, sort_keys=True).encode('ascii')
+            raw = json.dumps(value, sort_keys=True).encode('ascii')
         except (TypeError, ValueError, RecursionError) as error:
             self.refuse(value, f'is nothing that JSON can say ({error})')
+        # Counting brackets takes next to no time; few values have that many.
+        if raw.count(b'[') + raw.count(b'{') > MOST_DEPTH and (
+            depth_of(value, MOST_DEPTH) > MOST_DEPTH
+        ):
+            self.refuse(value, f'lies too deep; {MOST_DEPTH} lists and dicts in one another may be')
+        return raw
 
     def decode(self, raw: bytes) -> Any:
         return json.loads(raw)

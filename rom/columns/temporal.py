@@ -7,6 +7,7 @@ import decimal
 from typing import Any, TypeVar
 
 from rom.columns.base import Column
+from rom.columns.limits import check_digits
 from rom.encoding.plain import plain
 
 T = TypeVar('T')
@@ -19,6 +20,8 @@ _SECOND = dt.timedelta(seconds=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 # Up to here (the year 2242) a double of seconds tells microseconds apart.
 _EXACT = 2.0**33
+# More seconds than there are in all the years that Python knows.
+_PAST = 1e12
 
 
 def _write_seconds(span: dt.timedelta) -> bytes:
@@ -35,6 +38,9 @@ def _read_seconds(raw: bytes) -> dt.timedelta:
     seconds = float(raw)
     if abs(seconds) <= _EXACT:
         return dt.timedelta(seconds=seconds)
+    if not abs(seconds) < _PAST:
+        raise OverflowError('not within the years 1 to 9999')
+    check_digits(raw)
     exact = decimal.Decimal(raw.decode('ascii'))
     return int((exact * 1_000_000).to_integral_value()) * _MICROSECOND
 

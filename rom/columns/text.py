@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from rom.columns.base import Column
-from rom.encoding.keygens import IDENTITY, IDENTITY_STRING
+from rom.encoding.counts import read_count
+from rom.encoding.keygens import IDENTITY, IDENTITY_STRING, Keygen, Keys
 from rom.encoding.plain import plain
 from rom.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
+T = TypeVar('T')
 
-class Text(Column[str]):
+
+class _Limited(Column[T]):
+    """A column of strings that may be told how long they are at most."""
+
+    def __init__(
+        self,
+        required: bool = False,
+        default: T | Callable[[], T] | None = None,
+        unique: bool = False,
+        index: bool = False,
+        keygen: Keygen | None = None,
+        prefix: bool = False,
+        suffix: bool = False,
+        keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
+        *,
+        max_length: int | None = None,
+    ) -> None:
+        if max_length is not None and read_count(max_length) is None:
+            self._wrong(f'max_length must be an int of 1 or more, not {show(max_length)}')
+        self.max_length = max_length
+        super().__init__(required, default, unique, index, keygen, prefix, suffix, keygen2)
+
+    def check(self, value: Any) -> T:
+        checked = self.as_kept(value)
+        if self.max_length is not None and len(checked) > self.max_length:  # type: ignore[arg-type]
+            unit = 'bytes' if isinstance(checked, bytes) else 'characters'
+            self.refuse(
+                value,
+                f'has {len(checked)} {unit}; {self.max_length} are the most',  # type: ignore[arg-type]
+            )
+        return checked
+
+    def as_kept(self, value: Any) -> T:
+        """Return a value as the column keeps it, of any length.
+
+        Raises:
+            InvalidColumnValue: not a value of this column.
+        """
+        return super().check(value)
+
+
+class Text(_Limited[str]):
     """Unicode text, stored as UTF-8.
+
+    Args:
+        max_length: so many characters a value has at most; None: as many as there is room for.
+            What is indexed from outside should have one: the words of ``FULL_TEXT`` and the
+            strings of ``prefix`` and ``suffix`` are all written in one step, and others wait.
 
     Example::
 
@@ -26,15 +75,18 @@ class Text(Column[str]):
     can_be_unique = True
 
     def check(self, value: Any) -> str:
-        if type(value) is str and value.isascii():
+        if type(value) is str and self.max_length is None and value.isascii():
             return value  # as most are
+        return super().check(value)
+
+    def as_kept(self, value: Any) -> str:
         given = plain(value)
         if isinstance(given, bytes):
             try:
                 return given.decode('utf-8')
             except UnicodeDecodeError:
                 self.refuse(value)
-        text: str = given if isinstance(given, str) else super().check(value)
+        text: str = given if isinstance(given, str) else super().as_kept(value)
         try:
             as_bytes(text)
         except InvalidColumnValue as error:
@@ -68,8 +120,11 @@ class NoLatin1(InvalidColumnValue, UnicodeEncodeError):
         return type(self), (self.message.partition(':')[0], self.object, error)
 
 
-class String(Column[bytes]):
+class String(_Limited[bytes]):
     """Bytes. Text is taken as latin-1.
+
+    Args:
+        max_length: so many bytes a value has at most, as for :class:`Text`.
 
     Raises:
         InvalidColumnValue: text that latin-1 cannot say is set. It is a UnicodeEncodeError, too.
@@ -86,9 +141,12 @@ class String(Column[bytes]):
     can_be_unique = True
 
     def check(self, value: Any) -> bytes:
-        if type(value) is bytes:
+        if type(value) is bytes and self.max_length is None:
             return value  # as most are
-        string: bytes | str = plain(super().check(value))
+        return super().check(value)
+
+    def as_kept(self, value: Any) -> bytes:
+        string: bytes | str = plain(super().as_kept(value))
         if not isinstance(string, str):
             return string
         try:

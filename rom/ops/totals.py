@@ -28,7 +28,7 @@ Total: TypeAlias = 'int | float | decimal.Decimal'
 _CARRY = 2**52
 _LIMB = 10**15
 # Digits of an exact decimal total: 1E+99999999 and 0.1 have none that fits anywhere.
-_MOST_DIGITS = 100_000
+_MOST_DIGITS = 10_000
 
 
 class Totals:
