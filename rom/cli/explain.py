@@ -15,6 +15,7 @@ from rom.cli.opening import opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
+from rom.drivers.barring import BarredError, no_requests
 
 
 def explain(
@@ -38,7 +39,10 @@ def explain(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Show how the server answers a query, as a tree."""
+    """Show how the server answers a query, as a tree.
+
+    The expression is evaluated where no request can be made: it writes nothing.
+    """
     with reported(debug):
         scope = scope_of(opened(names, url))
         explained = query_of(expression, scope).explain(run=run, of='count' if count else 'all')
@@ -49,10 +53,10 @@ def explain(
 
 
 def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
-    """What the expression says.
+    """Return the query that the expression makes; what would make a request is not carried out.
 
     Raises:
-        MisuseError: nothing, or no query.
+        MisuseError: it says nothing, or no query, or would make a request.
     """
     try:
         code = compile(expression.strip(), '<QUERY>', 'eval')
@@ -60,9 +64,13 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
         raise MisuseError(f'{expression!r} is no Python expression: {said}') from error
     try:
-        found = eval(code, dict(scope))
-    except rom.ServerUnavailable:
-        raise
+        with no_requests():
+            found = eval(code, dict(scope))
+    except BarredError as error:
+        raise MisuseError(
+            f'{expression}: {error}; nothing was sent. Give a query that was not asked yet: leave '
+            'out .all(), .first(), .count(), .delete() and the like'
+        ) from error
     except Exception as error:
         what = f'{type(error).__name__}: {error}{_meant(error, scope)}'
         raise MisuseError(f'{expression}: {what}') from error

@@ -28,6 +28,19 @@ INDENT = (0, 0, 0, 2)
 _ESCAPES = str.maketrans({'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'})
 
 
+def safe(text: str) -> str:
+    """Return text with escapes for all that a terminal obeys, but for the ends of lines.
+
+    Names of keys and values of rows are anybody's: they may hold colours, titles, or worse.
+
+    >>> safe('a' + chr(27) + '[2J' + chr(10) + 'b')
+    'a\\x1b[2J\\nb'
+    """
+    if text.isprintable():
+        return text
+    return ''.join(c if c == '\n' or c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def is_terminal(stream: TextIO) -> bool:
     """Somebody looks at it, on something that can place and colour what is printed."""
     return stream.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
@@ -49,7 +62,7 @@ def lenient() -> None:
 def heading(text: str) -> None:
     """Print what follows is about, where somebody looks at it; lines for programs have none."""
     if is_terminal(sys.stdout):
-        console().print(Text(text, HEADING))
+        console().print(Text(safe(text), HEADING))
 
 
 def gap() -> None:
@@ -113,21 +126,25 @@ def facts(known: Mapping[str, Any]) -> None:
 def text(text: str) -> None:
     """Print lines as they are, however long."""
     if is_terminal(sys.stdout):
-        console().print(Text(text), soft_wrap=True)
+        console().print(Text(safe(text)), soft_wrap=True)
     else:
-        print(text)
+        print(safe(text))
 
 
 def as_json(data: Any) -> None:
     """Print data for programs, in one piece."""
-    json.dump(data, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    written = json.dumps(data, indent=2, ensure_ascii=False)
+    print(''.join(c if c == '\n' or c.isprintable() else _in_json(c) for c in written))
+
+
+def _in_json(character: str) -> str:
+    return json.dumps(character)[1:-1]
 
 
 def note(text: str) -> None:
     """Say something about the run, on stderr."""
     on = console(to_stderr=True)
-    on.print(Text(text), soft_wrap=not on.is_terminal)
+    on.print(Text(safe(text)), soft_wrap=not on.is_terminal)
 
 
 class Size(int):
@@ -142,7 +159,7 @@ class About:
 
 
 def cell(value: Any) -> str:
-    """A value for programs: no thousands separators; tabs, line ends and backslashes escaped.
+    """Return a value for programs: no thousands separators; what is not printable is escaped.
 
     >>> cell(12345), cell('a\\tb'), cell(None)
     ('12345', 'a\\\\tb', '')
@@ -151,7 +168,7 @@ def cell(value: Any) -> str:
         return cell(value.value)
     if isinstance(value, Size):
         value = int(value)
-    return '' if value is None else str(value).translate(_ESCAPES)
+    return '' if value is None else safe(str(value).translate(_ESCAPES))
 
 
 def shown(value: Any) -> str:

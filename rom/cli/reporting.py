@@ -80,11 +80,11 @@ def _fail(error: Exception) -> NoReturn:
     if code is None:
         # Ours, or of the models: whoever mends it needs to know where.
         said = f'{type(error).__name__}: {said} (--debug shows where)'
-    _end(Text.assemble(('Error: ', 'bold red'), said), code or Code.FAILED)
+    _end(Text.assemble(('Error: ', 'bold red'), output.safe(said)), code or Code.FAILED)
 
 
 def _warn(message: Warning | str, *where: Any, **options: Any) -> None:
-    _say(Text.assemble(('Warning: ', 'bold yellow'), str(message)))
+    _say(Text.assemble(('Warning: ', 'bold yellow'), output.safe(str(message))))
 
 
 def _end(message: Text, code: Code) -> NoReturn:

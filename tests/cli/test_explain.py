@@ -3,12 +3,14 @@
 import json
 
 import pytest
+import redis
 
 import rom
 from rom.cli.exits import MisuseError
 from rom.cli.explain import query_of
 from rom.cli.scope import scope_of
 from tests.cli.conftest import Shop
+from tests.support.servers import Server, dump
 
 pytestmark = pytest.mark.one_server
 
@@ -44,6 +46,44 @@ def test_what_is_no_query(expression: str, what: str) -> None:
     with pytest.raises(MisuseError) as caught:
         query_of(expression, scope_of([User]))
     assert what in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    'expression',
+    [
+        'User.query.delete()',
+        'User.query.update(age=1)',
+        'User.query.all()',
+        '[user.delete() for user in User.query]',
+        'User.get(1)',
+        'User(email="x").save()',
+        'rom.session.delete(User.get(1))',
+        'User._connection.flushdb()',
+        'User._connection.pipeline().flushdb().execute()',
+        'rom.util.get_connection().flushall()',
+        'list(rom.maintenance.reindex(User))',
+    ],
+)
+def test_what_would_make_a_request_is_refused(
+    filled: Shop, raw: redis.Redis, expression: str
+) -> None:
+    before = dump(raw)
+    said = filled.wrong(2, 'explain', expression, 'shop.models')
+    assert 'makes a request to the server; nothing was sent' in ' '.join(said.split())
+    assert dump(raw) == before
+    assert before
+
+
+def test_requests_are_made_again_afterwards(server: Server) -> None:
+    class User(rom.Model):
+        _conn = server.connect()
+        n = rom.Integer()
+
+    scope = scope_of([User])
+    with pytest.raises(MisuseError, match='makes a request'):
+        query_of('User.query.all()', scope)
+    assert query_of('User.query.limit(3)', scope).all() == []
+    assert User._connection.ping()
 
 
 def test_a_mistake_ends_it(shop: Shop) -> None:
