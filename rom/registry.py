@@ -21,7 +21,8 @@ def register(name: str, namespace: str, model: Any) -> None:
     """Enter a model.
 
     Raises:
-        ORMError: the name or the namespace belongs to another model.
+        ORMError: the name or the namespace belongs to another model, or keys of one could be
+            keys of the other.
     """
     for key, what in ((name, 'name'), (namespace, 'namespace')):
         other = MODELS.get(key)
@@ -31,10 +32,37 @@ def register(name: str, namespace: str, model: Any) -> None:
                 f'{model.__module__}.{model.__qualname__}; rename one, or give it a _namespace of '
                 'its own'
             )
+    for other in {id(other): other for other in MODELS.values()}.values():
+        _check_apart(model, other)
+        _check_apart(other, model)
     MODELS[name] = MODELS[namespace] = model
     for column in model._schema.relations:
         referring = MODELS_REFERENCED.setdefault(model._columns[column].ftable, [])
         referring.append((model, column))
+
+
+def _check_apart(outer: Any, inner: Any) -> None:
+    """Refuse a namespace within that of another model, where keys of the two could meet.
+
+    The index of a word is NAMESPACE:COLUMN:WORD:idx. With a model 'shop' that has a column 'order',
+    and a model 'shop:order', a word that anybody chose is the key of an index of the other.
+
+    Raises:
+        ORMError: they could.
+    """
+    own, other = getattr(outer, '_namespace', None), getattr(inner, '_namespace', None)
+    if not own or not other or not other.startswith(own + ':'):
+        return
+    part = other[len(own) + 1 :].partition(':')[0]
+    schema = outer._schema
+    if part and not part.isdigit() and not {part} & {*schema.columns, *schema.places}:
+        return
+    what = f'column or geo index {part!r}' if part and not part.isdigit() else 'rows'
+    raise ORMError(
+        f'the namespace {other!r} of {inner.__module__}.{inner.__qualname__} lies within {own!r} '
+        f'of {outer.__module__}.{outer.__qualname__}, whose {what} has keys that begin in the same '
+        'way, so that one could overwrite the other; give one of them another _namespace'
+    )
 
 
 def references_to(model: Any) -> list[tuple[Any, str]]:

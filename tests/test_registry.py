@@ -99,3 +99,36 @@ def test_a_model_in_the_place_of_another() -> None:
     del MODELS['Again']
     again = make('Again', thing=rom.ManyToOne('RegistryThing', 'cascade'))
     assert registry.references_to(target) == [(again, 'thing')]
+
+
+@pytest.mark.parametrize('is_inner_first', [False, True])
+@pytest.mark.parametrize(
+    'namespace', ['shop:order', 'shop:order:x', 'shop:at', 'shop:id', 'shop:5', 'shop:', 'shop::x']
+)
+def test_namespaces_that_meet_are_refused(namespace: str, is_inner_first: bool) -> None:
+    def outer() -> None:
+        class Shop(rom.Model):
+            _namespace = 'shop'
+            order = rom.Text(index=True, keygen=rom.FULL_TEXT)
+            geo_index = [rom.GeoIndex('at', lambda e: {'lon': 0, 'lat': 0})]
+
+    def inner() -> None:
+        class Order(rom.Model):
+            _namespace = namespace
+            lines = rom.Text(index=True, keygen=rom.FULL_TEXT)
+
+    first, second = (inner, outer) if is_inner_first else (outer, inner)
+    first()
+    with pytest.raises(rom.ORMError, match=r'lies within .shop. of .*another _namespace'):
+        second()
+
+
+@pytest.mark.parametrize('namespace', ['shop:item', 'shopping', 'shop.order', 'shop-order'])
+def test_namespaces_that_cannot_meet_are_taken(namespace: str) -> None:
+    class Shop(rom.Model):
+        _namespace = 'shop'
+        order = rom.Text(index=True, keygen=rom.FULL_TEXT)
+
+    class Order(rom.Model):
+        _namespace = namespace
+        shop = rom.Text()
