@@ -23,7 +23,8 @@ from rom.ops.rows import Row
 from rom.schema import Schema
 
 # What the counter of ids can count to.
-_MOST_ID = 2**63 - 1
+# Half of what the counter can give: it goes on behind the largest id, and must have some left.
+_MOST_ID = 2**62
 
 _FORM = '{"model": ..., "id": ..., "columns": {...}}'
 _PARTS = {'model', 'id', 'columns'}

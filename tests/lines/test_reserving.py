@@ -55,6 +55,38 @@ def test_nothing_to_reserve(raw: redis.Redis) -> None:
     assert raw.dbsize() == 0
 
 
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        b'{"model": "ReserveUser", "id": 9000, "columns": {"nope": 1}}\n',
+        b'{"model": "ReserveUser", "id": 9223372036854775807, "columns": {}}\n',
+        b'{"model": "ReserveUser", "id": 9000, "columns": []}\n',
+        b'{"model": "ReserveUser", "id": 9000, "columns": {}\n',
+    ],
+)
+def test_a_line_that_is_refused_reserves_nothing(raw: redis.Redis, wrong: bytes) -> None:
+    rom.util.CONNECTION = raw
+    good = [b'{"model": "ReserveUser", "id": %d, "columns": {}}\n' % id for id in range(1, 300)]
+    text = [wrong, *good, wrong]
+    assert lines.reserve(text, ReserveUser) == {ReserveUser: 299}
+    with pytest.raises(rom.BulkError):
+        list(lines.load(text, ReserveUser))
+    user = ReserveUser()
+    user.save()
+    assert user.id == 300
+
+
+def test_the_largest_id_leaves_ids_for_others(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    text = b'{"model": "ReserveUser", "id": %d, "columns": {}}\n'
+    list(lines.load([text % 2**62], ReserveUser))
+    user = ReserveUser()
+    user.save()
+    assert user.id == 2**62 + 1
+    with pytest.raises(rom.BulkError, match='a number from 1 to 4611686018427387904'):
+        list(lines.load([text % (2**62 + 1)], ReserveUser))
+
+
 def test_with_asyncio(raw: redis.Redis) -> None:
     rom.util.CONNECTION = raw
     found = asyncio.run(rom.aio.lines.reserve(TEXT, ReserveUser, ReserveTeam))
