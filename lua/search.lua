@@ -184,7 +184,9 @@ local function walk(search, position, patience)
         if patience and pace.looked >= patience then
             local mode = search.order and 'sort' or 'gather'
             return reply_at_once(search, {mode = mode, part = search.driver})
-        elseif not must_finish and (is_spent() or not patience and pace.looked >= request.budget) then
+        end
+        local is_over = is_spent() or (not patience and pace.looked >= request.budget)
+        if is_over and not must_finish then
             return reply('ok', search, write_position(position))
         end
         position = take_step(WALK[position.mode], search, position)

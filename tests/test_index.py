@@ -29,9 +29,10 @@ PENDING = set(PENDING_NAMES.split())
 MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
-    'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt', 'InDoubtError', 'LineError',
-    'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
-    'UnwrittenWarning', 'connect', '_disable_lua_writes', '_enable_lua_writes',
+    'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
+    'InDoubtError', 'LineError', 'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError',
+    'StaleIndexWarning', 'UnwrittenWarning', 'connect', '_disable_lua_writes',
+    '_enable_lua_writes',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
 OLD_NAMES = {

@@ -74,7 +74,7 @@ end
 local function step_over(token, reached, text, at, places, numbers)
     local least, most, wanted = token.least, token.most, token.text
     local size, following = #wanted, {}
-    local sub, byte, initial = string.sub, string.byte, string.byte(wanted)
+    local piece, byte, initial = string.sub, string.byte, string.byte(wanted)
     local first = reached.first + least
     local stop = most and math.min(reached.stop + most, reached.limit) or reached.limit
     local latest, earliest, latest_end
@@ -85,7 +85,7 @@ local function step_over(token, reached, text, at, places, numbers)
         if latest and (not most or number - latest <= most - least) then
             local place = places and places[number] or at + number - 1
             if size == 0 or byte(text, place) == initial
-                and (size == 1 or sub(text, place, place + size - 1) == wanted) then
+                and (size == 1 or piece(text, place, place + size - 1) == wanted) then
                 local behind = not numbers and number + size or numbers and numbers[place + size]
                 if behind then
                     following[behind] = true
