@@ -68,6 +68,11 @@ local function open_search()
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local smallest = math.huge
     local is_one_collectable = false
+    local is_by_distance = #parts == 1 and parts[1].kind == 'near'
+        and not request.orders and not request.mark
+    if is_by_distance and request.need then
+        parts[1].enough = request.skip + request.need
+    end
     for _, part in ipairs(parts) do
         part.collectable = is_collectable(part)
         is_one_collectable = is_one_collectable or part.collectable

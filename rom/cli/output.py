@@ -34,7 +34,7 @@ def safe(text: str) -> str:
     Names of keys and values of rows are anybody's: they may hold colours, titles, or worse.
 
     >>> safe('a' + chr(27) + '[2J' + chr(10) + 'b')
-    'a\\x1b[2J\\nb'
+    'a\\\\x1b[2J\\nb'
     """
     if text.isprintable():
         return text

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from itertools import repeat
 from typing import NamedTuple
 
+from rom.encoding.counts import LARGEST_ID, read_digits
+from rom.encoding.text import shorten, show
 from rom.encoding.wire import unpack_list
 from rom.exceptions import CorruptRowError
 from rom.schema import Schema
@@ -30,7 +32,25 @@ def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]
 
 def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
     """Pair ids with their rows, of these columns each."""
-    return list(map(Row, map(int, ids), unpack_rows(names, packed)))
+    return list(map(Row, ids_of(ids), unpack_rows(names, packed)))
+
+
+def ids_of(raw: Sequence[bytes]) -> list[int]:
+    """Return the ids that a script found.
+
+    Raises:
+        CorruptRowError: one is no number, so that rom did not write it into that index.
+    """
+    try:
+        return list(map(int, raw))
+    except ValueError:
+        wrong = next(id for id in raw if read_digits(id) in (None, LARGEST_ID + 1))
+    raise CorruptRowError(
+        f'an index names {show(wrong)}, which is the id of no row; rom did not write that: remove '
+        'it from the index, with ZREM or SREM',
+        key=shorten(wrong.decode('utf-8', 'surrogateescape'), 100),
+        value=wrong,
+    )
 
 
 def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:

@@ -120,7 +120,9 @@ class Search:
         self.query = query
         self.schema = schema
         self.asked = asked
-        self.where = All(asked.where.flat())
+        flat = asked.where.flat()
+        # Whoever asks twice for the same asks once: 'a a a' in a search box.
+        self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
         self.bounds = bounds
         self.orders = orders
         self.tally = tally

@@ -18,6 +18,9 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from rom.columns import Column
+from rom.encoding.counts import LARGEST_ID, read_digits
+from rom.encoding.text import as_text, shorten, show
+from rom.exceptions import CorruptRowError
 from rom.ops.requests import Command, Operation, Pipeline
 from rom.schema import Schema
 
@@ -76,11 +79,29 @@ def read_stamp(raw: bytes | None) -> dict[str, str] | None:
     """
     try:
         found = json.loads(raw or b'')
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or not all(isinstance(how, str) for how in found.values()):
         return None
     return found
+
+
+def counted_in(schema: Schema, raw: bytes | None) -> int:
+    """Return the last id that was given, as the counter says; 0 without one.
+
+    Raises:
+        CorruptRowError: the counter holds something else.
+    """
+    number = 0 if raw is None else read_digits(raw)
+    if number is None or number > LARGEST_ID:
+        key = as_text(schema.keys.counter)
+        raise CorruptRowError(
+            f'{shorten(key, 100)} should hold the last id of a {schema.name}, and holds '
+            f'{show(raw)}; SET it to the highest id that there is',
+            key=key,
+            value=raw,
+        )
+    return number
 
 
 def changes(before: Declared, after: Declared) -> tuple[str, ...]:

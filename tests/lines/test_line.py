@@ -78,7 +78,7 @@ def test_a_model_goes_by_its_namespace_too() -> None:
         (text(more=1), 'has another form than'),
         (text(model='LineOther'), 'the model "LineOther" is none of those to load (LineUser, Line'),
         (text(model=5), 'the model 5 is none of those to load'),
-        (text(id=0), 'the id 0 is none: a number from 1 to 9223372036854775807 is'),
+        (text(id=0), 'the id 0 is none: a number from 1 to 4611686018427387904 is'),
         (text(id='5'), 'the id "5" is none'),
         (text(id=True), 'the id true is none'),
         (text(id=2**63), 'is none'),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rom.encoding.counts import read_digits
 from rom.encoding.text import as_text, show
 from rom.encoding.wire import pack
 from rom.ops.maintenance.examining import END, KEYS, Implications, looking
@@ -259,11 +260,12 @@ class _Checker:
 
     def _note_counter(self, sight: Sight) -> None:
         """The counter was read at the same moment as the row was seen to be there."""
-        counted, id = sight.counter or b'0', number_of(sight.id)
-        if sight.row is None or id is None or not counted.isdigit():
+        raw, id = sight.counter or b'0', number_of(sight.id)
+        counted = read_digits(raw)
+        if sight.row is None or id is None or counted is None:
             return
-        if id > int(counted) and (self.behind is None or id > self.behind[0]):
-            self.behind = (id, counted)
+        if id > counted and (self.behind is None or id > self.behind[0]):
+            self.behind = (id, raw)
 
     def _counter(self) -> Operation[list[Finding]]:
         counter = self.schema.keys.counter

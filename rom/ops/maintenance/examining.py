@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rom.encoding.counts import LARGEST_ID, read_digits
 from rom.encoding.legacy import listed_entries
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
@@ -101,10 +102,11 @@ def _judge(
         if not there[place]:
             findings.gone.append((key, member, id))
             continue
-        if not id.isdigit():
+        number = read_digits(id)
+        if number is None or number > LARGEST_ID:
             continue  # nothing of ours
         pairs = zip(schema.names, values[place * width : (place + 1) * width], strict=True)
-        row = Row(int(id), {name: raw for name, raw in pairs if raw is not None})
+        row = Row(number, {name: raw for name, raw in pairs if raw is not None})
         if kind == b'hash':
             if (key, member) not in implications.claims(maker, row):
                 findings.rows[row.id] = row
@@ -185,9 +187,9 @@ def examine_lists(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
         position, found = yield Command('HSCAN', key, cursor, 'COUNT', block_size)
         lists = dict(found) if isinstance(found, Mapping) else _pairs(found)
         surplus = {
-            int(id): Surplus(listed_entries(schema.keys, text))
+            number: Surplus(listed_entries(schema.keys, text))
             for id, text in lists.items()
-            if id.isdigit()
+            if (number := read_digits(id)) is not None and number <= LARGEST_ID
         }
         failed = yield from mend_ids(schema, list(surplus), surplus)
         failures += failed

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from rom.encoding.counts import read_digits
 from rom.entries import ColumnIndex
 from rom.ops.requests import Command, Operation
 from rom.ops.stamps import GEO, UNIQUE, Declared
@@ -97,8 +98,9 @@ def _longer_heads(head: bytes) -> Iterator[bytes]:
 def _note(schema: Schema, former: _Former, key: bytes, found: Found) -> None:
     body = key[len(schema.keys.head) :]
     if body.isdigit():
-        if b'%d' % int(body) == body:
-            found.ids.add(int(body))
+        number = read_digits(body)
+        if number is not None and b'%d' % number == body:
+            found.ids.add(number)
         return
     if body.endswith(b':') and body.count(b':') > 1:
         # A counter, and not ours: namespace, primary key column, nothing.

@@ -13,7 +13,7 @@ from rom.ops.maintenance.living import relive
 from rom.ops.maintenance.mending import mend_ids, sweep
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command
-from rom.ops.stamps import look_up, read_stamp, stamp_of
+from rom.ops.stamps import counted_in, look_up, read_stamp, stamp_of
 from rom.schema import Schema
 
 T = TypeVar('T')
@@ -25,7 +25,7 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     Raises:
         BulkError: at the end: some rows could not be mended. All others are.
     """
-    counted = int((yield Command('GET', schema.keys.counter)) or 0)
+    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
     failures = yield from examine_lists(schema, block_size)
     ids: Iterable[int] = range(1, counted + 1)
@@ -59,7 +59,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     found = yield from find(schema)
     total = len(found.indexes)
     failures += yield from examine(schema, found.indexes, block_size, 0, total)
-    counted = int((yield Command('GET', schema.keys.counter)) or 0)
+    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     highest = max(counted, max(found.ids, default=0))
     yield from relive(schema, len(found.ids), highest, total, total)
     yield Progress(total, total)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rom.encoding.counts import read_digits
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError
 from rom.ops.entities import load
@@ -65,7 +66,8 @@ def number_of(id: bytes) -> int | None:
     >>> number_of(b'7'), number_of(b'07'), number_of(b'x')
     (7, None, None)
     """
-    return int(id) if id.isdigit() and b'%d' % int(id) == id else None
+    number = read_digits(id)
+    return number if number is not None and b'%d' % number == id else None
 
 
 def look(

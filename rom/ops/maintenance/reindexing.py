@@ -20,7 +20,7 @@ from rom.ops.maintenance.living import relive
 from rom.ops.maintenance.mending import mend_ids
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command, Operation, Pipeline
-from rom.ops.stamps import Declared, changes, declared_by, look_up, read_stamp, stamp_of
+from rom.ops.stamps import Declared, changes, counted_in, declared_by, look_up, read_stamp, stamp_of
 from rom.schema import Schema
 
 State: TypeAlias = Literal['right', 'stale', 'unknown', 'empty']
@@ -108,7 +108,7 @@ def reindex(schema: Schema, block_size: int, restart: bool) -> Job[None]:
         done += len(block)
         yield Reindexed(done, total, len(block))
     counted = yield Command('GET', schema.keys.counter)
-    highest = max(int(counted or 0), max(ids, default=0))
+    highest = max(counted_in(schema, counted), max(ids, default=0))
     if highest:
         yield from relive(schema, len(ids), highest, done, total)
     yield from _finish(schema, has_data=highest > 0)
@@ -158,7 +158,7 @@ def _read(raw: bytes | None) -> tuple[Declared, int] | None:
     try:
         found = json.loads(raw or b'')
         return found['declared'], int(found['after'])
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
         return None
 
 
