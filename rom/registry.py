@@ -54,15 +54,26 @@ def _check_apart(outer: Any, inner: Any) -> None:
     if not own or not other or not other.startswith(own + ':'):
         return
     part = other[len(own) + 1 :].partition(':')[0]
-    schema = outer._schema
-    if part and not part.isdigit() and not {part} & {*schema.columns, *schema.places}:
+    is_row = not part or part.isdigit()
+    if not is_row and part not in _open_names(outer._schema):
         return
-    what = f'column or geo index {part!r}' if part and not part.isdigit() else 'rows'
+    what = 'rows' if is_row else f'column {part!r}'
     raise ORMError(
         f'the namespace {other!r} of {inner.__module__}.{inner.__qualname__} lies within {own!r} '
         f'of {outer.__module__}.{outer.__qualname__}, whose {what} has keys that begin in the same '
         'way, so that one could overwrite the other; give one of them another _namespace'
     )
+
+
+def _open_names(schema: Any) -> set[str]:
+    """Return the columns whose keys have a further part: words, or the columns of a group."""
+    words = {
+        name
+        for name, column in schema.columns.items()
+        if column.index and (column.keygen or column.keygen2)
+    }
+    groups = {min(unique.columns) for unique in schema.uniques if len(unique.columns) > 1}
+    return {schema.primary} | words | groups
 
 
 def references_to(model: Any) -> list[tuple[Any, str]]:

@@ -218,10 +218,10 @@ def test_values_with_nuls_keep_them() -> None:
     [
         (2**63, b'9.223372036854776e+18'),
         (2**256, b'1.157920892373162e+77'),
-        (10**5000, b'inf'),
-        (-(10**5000), b'-inf'),
+        (10**4200, b'inf'),
+        (-(10**4200), b'-inf'),
     ],
-    ids=['2**63', '2**256', '10**5000', '-10**5000'],
+    ids=['2**63', '2**256', '10**4200', '-10**4200'],
 )
 def test_integers_of_any_size_have_a_score(value: int, score: bytes) -> None:
     assert entries(Integer(index=True), value) == {(b'N:c:idx', b''): score}

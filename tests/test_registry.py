@@ -103,14 +103,16 @@ def test_a_model_in_the_place_of_another() -> None:
 
 @pytest.mark.parametrize('is_inner_first', [False, True])
 @pytest.mark.parametrize(
-    'namespace', ['shop:order', 'shop:order:x', 'shop:at', 'shop:id', 'shop:5', 'shop:', 'shop::x']
+    'namespace', ['shop:order', 'shop:order:x', 'shop:id', 'shop:a', 'shop:5', 'shop:', 'shop::x']
 )
 def test_namespaces_that_meet_are_refused(namespace: str, is_inner_first: bool) -> None:
     def outer() -> None:
         class Shop(rom.Model):
             _namespace = 'shop'
             order = rom.Text(index=True, keygen=rom.FULL_TEXT)
-            geo_index = [rom.GeoIndex('at', lambda e: {'lon': 0, 'lat': 0})]
+            a = rom.Integer()
+            b = rom.Integer()
+            unique_together = [('b', 'a')]
 
     def inner() -> None:
         class Order(rom.Model):
@@ -123,11 +125,17 @@ def test_namespaces_that_meet_are_refused(namespace: str, is_inner_first: bool) 
         second()
 
 
-@pytest.mark.parametrize('namespace', ['shop:item', 'shopping', 'shop.order', 'shop-order'])
+@pytest.mark.parametrize(
+    'namespace',
+    ['shop:item', 'shopping', 'shop.order', 'shop-order', 'shop:size', 'shop:at', 'shop:note'],
+)
 def test_namespaces_that_cannot_meet_are_taken(namespace: str) -> None:
     class Shop(rom.Model):
         _namespace = 'shop'
         order = rom.Text(index=True, keygen=rom.FULL_TEXT)
+        size = rom.Integer(index=True)
+        note = rom.Text()
+        geo_index = [rom.GeoIndex('at', lambda e: {'lon': 0, 'lat': 0})]
 
     class Order(rom.Model):
         _namespace = namespace
