@@ -62,14 +62,19 @@ class Pointer(Attribute):
 
     def _cast(self, value: Any) -> Reference:
         reference = self._reference(value)
-        model = MODELS.get(reference.name)
-        if (
-            model is not None
-            and self.to_model is not None
-            and not _is_kind_of(model, self.to_model)
-        ):
+        if not self._is_ours(reference, is_stored=isinstance(value, Reference)):
             self.refuse(value, f'a {self.to_model.__name__}')
         return reference
+
+    def _is_ours(self, reference: Reference, is_stored: bool) -> bool:
+        """Whether a reference is to the model, or one derived from it.
+
+        Of a class that was not imported nobody can tell; what is stored may have one.
+        """
+        if self.to_model is None or reference.name == name_of(self.to_model):
+            return True
+        model = MODELS.get(reference.name)
+        return is_stored if model is None else _is_kind_of(model, self.to_model)
 
     def _reference(self, value: Any) -> Reference:
         if isinstance(value, Reference):
