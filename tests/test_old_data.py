@@ -219,6 +219,7 @@ def test_both_write_side_by_side(old: Callable[..., Any], raw: redis.Redis, seed
     left = assert_consistent(raw, OldKept, OldTeam, OldThing, live=False)
     assert {key for key in left if key.startswith(b'old.kept:')} == {
         b'old.kept:id:',
+        b'old.kept:id:epochs',
         b'old.kept:id:indexes',
     }
 
