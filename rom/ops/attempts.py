@@ -70,11 +70,12 @@ class Attempt:
         tells_ages: the request says of each row how long ago it was read.
         changes: of rows, as they were last sent; for those who settle it.
         writer: the work that waits for the answer, where there is one to wait.
+        thread: the one that it blocks; None: it does not block.
     """
 
     __slots__ = (
-        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'key', 'purpose', 'tells_ages', 'told',
-        'writer',
+        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'key', 'purpose', 'tells_ages', 'thread',
+        'told', 'writer',
     )  # fmt: skip
 
     def __init__(self, head: bytes, purpose: object = None) -> None:
@@ -85,11 +86,17 @@ class Attempt:
         self.tells_ages = False
         self.changes: list[Any] = []
         self.writer: Any = None  # a generator, as its frame says
+        self.thread: int | None = None
 
     @property
     def is_under_way(self) -> bool:
-        """Somebody waits for the answer: it is not for others to find out what became of it."""
-        return self.writer is not None and self.writer.gi_frame is not None
+        """Somebody waits for the answer: it is not for others to find out what became of it.
+
+        Of a thread that blocks, that is for other threads to say: if it comes here itself, it was
+        interrupted, and waits no more.
+        """
+        is_alive = self.writer is not None and self.writer.gi_frame is not None
+        return is_alive and self.thread != get_ident()
 
     @property
     def is_over(self) -> bool:

@@ -91,6 +91,9 @@ class AsyncSession(UnitOfWork):
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException:
+            work.close()  # if it was this that was interrupted
+            raise
 
     async def _run_alone(self, work: Work[T]) -> T:
         """Run what writes: tasks that share the session do so one after the other.

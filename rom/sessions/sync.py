@@ -84,6 +84,9 @@ class Session(UnitOfWork):
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException:
+            work.close()  # if it was this that was interrupted
+            raise
 
     def _driver(self, model: type[Model]) -> SyncDriver:
         return SyncDriver(self._connection or connection_of(model))

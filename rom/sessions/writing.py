@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
@@ -113,6 +114,7 @@ class Writing(Relating):
             if changes:
                 attempt = commits.attempt_of(changes)
                 # A generator that has ended has no frame, whatever has ended it.
+                attempt.thread = None if self.is_async else get_ident()
                 attempt.writer = self._write_group(model, concerned, changes, attempt)
                 written += yield from attempt.writer
         return written

@@ -6,7 +6,6 @@ write, sends it, and notes its outcome. The driver itself has tests of its own, 
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -62,33 +61,28 @@ class Lines:
         return self.trace
 
 
-@contextmanager
-def interrupted(at: int) -> Iterator[Lines]:
-    """Interrupt what is done within at this line; it goes to its end if it has fewer."""
-    lines, before = Lines(at), sys.gettrace()
-    sys.settrace(lines.trace)
-    try:
-        yield lines
-    except Interrupt:
-        pass
-    finally:
-        sys.settrace(before)
-
-
 def at_each_line(act: Callable[[], Callable[[], None]], again: Callable[[], None]) -> None:
     """Do something over and over, interrupted at each of its lines in turn.
 
     Args:
         act: prepares it, and returns what does it.
-        again: is done after each interrupt.
+        again: is done after each interrupt, while the traceback still holds what was going on.
     """
+    before = sys.gettrace()
     for at in range(1, MOST):
-        call = act()
-        with interrupted(at) as lines:
+        call, lines = act(), Lines(at)
+        try:
+            sys.settrace(lines.trace)
             call()
-        again()
-        if lines.left > 0:
+        except Interrupt:
+            sys.settrace(before)
+            again()
+        else:
+            sys.settrace(before)
+            again()
             return
+        finally:
+            sys.settrace(before)
     raise AssertionError(f'more than {MOST} lines')
 
 

@@ -564,7 +564,8 @@ def test_what_another_thread_is_saving_is_told(raw: redis.Redis, is_new: bool) -
     thing.n = 2
     one, other = rom.Session(), rom.Session()
     work = one._save(thing)
-    step = next(work)
+    with ThreadPoolExecutor(1) as thread:
+        step = thread.submit(next, work).result()
     with pytest.raises(rom.InvalidOperation, match='is saving it at this moment'):
         other.save(thing)
     with pytest.raises(rom.InvalidOperation, match='is saving it at this moment'):
