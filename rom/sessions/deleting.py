@@ -42,7 +42,7 @@ from rom.sessions.consequences import (
 )
 from rom.sessions.known import flat
 from rom.sessions.servers import servers_of
-from rom.sessions.settling import settle_all
+from rom.sessions.settling import let_go_of, settle_all
 from rom.sessions.work import On, Work
 from rom.sessions.writing import Writing
 
@@ -236,9 +236,7 @@ class Deleting(Writing):
             operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
             done: Committed = yield On(model, operation)
         except BaseException:
-            if attempt.is_over:
-                for entity in held:
-                    entity._attempt = None
+            let_go_of(attempt, held)
             raise
         return done
 

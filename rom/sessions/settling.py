@@ -15,6 +15,7 @@ from rom.exceptions import InDoubtError, InvalidOperation
 from rom.model import Model
 from rom.ops.attempts import Attempt
 from rom.planning import plan
+from rom.sessions import lately_deleted
 from rom.sessions.work import On, Work
 
 
@@ -66,6 +67,17 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
     return written
 
 
+def let_go_of(attempt: Attempt, entities: Iterable[Model]) -> bool:
+    """Have entities forget an attempt that has come to nothing; returns whether it has.
+
+    One that was carried out, or is in doubt, they keep until its outcome is noted.
+    """
+    if attempt.is_over:
+        for entity in entities:
+            entity._attempt = None
+    return attempt.is_over
+
+
 def refuse_to_wait(entity: Model) -> NoReturn:
     """Raise the error for an entity that another thread, or session, is saving."""
     raise InvalidOperation(
@@ -91,6 +103,7 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
 def note_deleted(entity: Model) -> None:
     """Note in an entity, and in its session, that its row was deleted."""
     entity._deleted = True
+    lately_deleted.note(f'{entity._namespace}:{entity._id}')
     if entity._session is not None:
         entity._session.forget(entity)
 

@@ -11,7 +11,7 @@ from rom.ops.attempts import Attempt
 from rom.sessions.deleting import Deleting
 from rom.sessions.known import check_entity
 from rom.sessions.servers import servers_of
-from rom.sessions.settling import settle_all
+from rom.sessions.settling import let_go_of, settle_all
 from rom.sessions.work import On, Work
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class Transferring(Deleting):
         try:
             rows = yield On(type(source), transfer(source_party, target, note, amount, attempt))
         except BaseException:
-            if attempt.is_over:
-                for entity in entities:
-                    entity._attempt = None
+            let_go_of(attempt, entities)
             raise
         for entity, stored in zip(entities, rows, strict=True):
             if refresh:

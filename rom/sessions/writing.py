@@ -20,6 +20,7 @@ from rom.sessions.servers import servers_of
 from rom.sessions.settling import (
     call_hook_after,
     columns_written,
+    let_go_of,
     refuse_to_wait,
     settle_all,
 )
@@ -207,9 +208,7 @@ class Writing(Relating):
         try:
             done = yield On(model, commits.commit(changes, attempt))
         except BaseException:
-            if attempt.is_over:
-                for entity in concerned:
-                    entity._attempt = None
+            if let_go_of(attempt, concerned):
                 self._identity.let_loose(more)
             raise
         self._note_saved(concerned, changes, attempt, done)

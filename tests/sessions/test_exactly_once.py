@@ -14,6 +14,7 @@ import redis
 import rom
 from rom import clock
 from rom.ops import attempts
+from rom.sessions import lately_deleted
 from tests.support.implied import assert_consistent
 from tests.support.proxy import ERRORS, Proxy
 from tests.support.servers import Server
@@ -213,6 +214,7 @@ def test_a_commit_finds_that_a_delete_was_carried_out(
         assert user._deleted
         assert list(rows(raw)) == [other.id]
         assert HOOKS.count('delete') == 1
+        assert lately_deleted.may_be(f'{user._namespace}:{user.id}'), 'for other objects of the row'
 
     run(world, story)
 
