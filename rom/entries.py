@@ -10,7 +10,9 @@ follow from the old values, and what a save must remove and add is the differenc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 from rom.columns.base import Column
@@ -62,6 +64,14 @@ def _score_of(raw: bytes) -> bytes:
     return written_prefix_score(raw[:PREFIX_BYTES])
 
 
+_SOMETHING: Mapping[str, None] = MappingProxyType({'': None})
+
+
+def _is_there(value: Any) -> Mapping[str, None] | None:
+    """What a sorting keygen gives, less its number: something, unless the value is empty."""
+    return _SOMETHING if value else None
+
+
 class ColumnIndex:
     """The indexes of one column of one model.
 
@@ -100,10 +110,12 @@ class ColumnIndex:
         self.depends_on_others = column.keygen2 is not None
         self.may_read_any = self.depends_on_others and column.source == name
         self.source, self._is_stored = column.source, column.is_stored
-        self._keys_of = column.keygen or column.default_keys
         is_number = column.is_numeric and column.keygen is None
         self._number_of = column.number if is_number else None
         self._traits = traits(column.keygen)
+        # The number of a sorting keygen is for an index; prefixes and suffixes have the value.
+        needs_no_number = self._traits.sorts and not column.index
+        self._keys_of = _is_there if needs_no_number else column.keygen or column.default_keys
         self._head = keys.head + as_bytes(name) + b':'
         self._numbers_key = keys.scores(name)
         self._prefixes_key = keys.prefixes(name)
@@ -148,15 +160,82 @@ class ColumnIndex:
         pairs: list[bytes] = []
         for id, value in zip(ids, values, strict=True):
             if value is not None:
-                try:
-                    number = number_of(value)
-                except ORMError:
-                    raise
-                except Exception as error:
-                    raise self._failed(value, error) from error
-                pairs += (self._score(number), id)
+                pairs += (self._number_score(number_of, value), id)
         if pairs:
             into.zsets[self._numbers_key] += pairs
+
+    def _number_score(self, number_of: Callable[[Any], float], value: Any) -> bytes:
+        try:
+            return self._score(number_of(value))
+        except ORMError:
+            raise
+        except Exception as error:
+            raise self._failed(value, error) from error
+
+    def _old_score(self, number_of: Callable[[Any], float], value: Any) -> bytes | None:
+        try:
+            return self._number_score(number_of, value)
+        except InvalidColumnValue:
+            return None
+
+    def pour_changes(
+        self,
+        ids: Sequence[bytes],
+        befores: Sequence[Any],
+        afters: Sequence[Any],
+        gone: Members,
+        come: Members,
+    ) -> None:
+        """Add what goes of the entries of many rows, and what comes, or comes with another score.
+
+        Of an old value on which the keygen of today fails there are no entries.
+
+        Raises:
+            CorruptRowError: an old value does not decode.
+            InvalidColumnValue: the keygen failed on a new one.
+        """
+        if self._number_of is not None:
+            self._pour_changed_numbers(self._number_of, ids, befores, afters, gone, come)
+            return
+        old, new = self._old_members(ids, befores), Members()
+        self.pour(ids, afters, new)
+        come.take_over(old, new, gone)
+
+    def _pour_changed_numbers(
+        self,
+        number_of: Callable[[Any], float],
+        ids: Sequence[bytes],
+        befores: Sequence[Any],
+        afters: Sequence[Any],
+        gone: Members,
+        come: Members,
+    ) -> None:
+        """The same, of a column whose values stand for one number each: members stay, or go."""
+        joined: list[bytes] = []
+        left: list[bytes] = []
+        for id, before, after in zip(ids, befores, afters, strict=True):
+            old = None if before is None else self._old_score(number_of, before)
+            new = None if after is None else self._number_score(number_of, after)
+            if new is None:
+                if old is not None:
+                    left += (old, id)
+            elif new != old:
+                joined += (new, id)
+        if left:
+            gone.zsets[self._numbers_key] += left
+        if joined:
+            come.zsets[self._numbers_key] += joined
+
+    def _old_members(self, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
+        try:
+            old = Members()
+            self.pour(ids, values, old)
+        except InvalidColumnValue:
+            old = Members()
+            for id, value in zip(ids, values, strict=True):
+                with suppress(InvalidColumnValue):
+                    self.pour((id,), (value,), old)
+        return old
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
         """The entries of one row, given its columns' Python values.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from rom.entries import ColumnIndex
-from rom.exceptions import InvalidColumnValue
 from rom.members import Members
 
 
@@ -39,19 +37,4 @@ def pour(
         if befores is None:
             index.pour(ids, values, come)
             continue
-        old, new = _old_members(index, ids, [row[source] for row in befores]), Members()
-        index.pour(ids, values, new)
-        come.take_over(old, new, gone)
-
-
-def _old_members(index: ColumnIndex, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
-    """The entries of old values. Where the keygen of today fails on one, there are none of it."""
-    try:
-        old = Members()
-        index.pour(ids, values, old)
-    except InvalidColumnValue:
-        old = Members()
-        for id, value in zip(ids, values, strict=True):
-            with suppress(InvalidColumnValue):
-                index.pour((id,), (value,), old)
-    return old
+        index.pour_changes(ids, [row[source] for row in befores], values, gone, come)

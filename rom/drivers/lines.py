@@ -61,6 +61,18 @@ except ImportError:  # the client library is older than its metrics
         return False
 
 
+# To ask the system at each call would take as long as all else that `of` looks at.
+_pid = os.getpid()
+
+
+def _note_pid() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_pid)
+
+
 class Lines:
     """The lines of one pool, in one process."""
 
@@ -258,7 +270,7 @@ class _Free(list[Any]):
     def __init__(self, pool: Any) -> None:
         super().__init__(pool._available_connections)
         self.lines = Lines(pool)
-        self.pid = os.getpid()
+        self.pid = _pid
         self._pool = weakref.ref(pool)
 
     def pop(self, index: Any = -1) -> Any:
@@ -291,7 +303,7 @@ def of(client: Any) -> Lines | None:
     if retry is None or not retry.get_retries():
         return None  # whoever wants no command repeated gets none repeated
     free: Any = pool._available_connections
-    if type(free) is _Free and free.pid == os.getpid():
+    if type(free) is _Free and free.pid == _pid:
         return free.lines
     return _begin(pool)
 

@@ -184,13 +184,18 @@ class Batch:
             pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
         self.groups.clear()
 
-    def call(self, attempt: Attempt, also: Mapping[str, Any] | None = None, **more: Any) -> Script:
+    def call(
+        self,
+        attempt: Attempt,
+        also: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Script:
         """The call of the script.
 
         Args:
             attempt: to write all this.
             also: steps to take with it, as `rom.ops.steps.as_map` has them.
-            **more: what else concerns rows that are there, as `lua/lib/old.lua` reads it.
+            more: what else concerns rows that are there, as `lua/lib/old.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.
@@ -198,7 +203,7 @@ class Batch:
         """
         self._pour()
         has_old = 'old' in self.__dict__
-        old = self.old.request(attempt, more) if has_old or any(more.values()) else None
+        old = self.old.request(attempt, more or {}) if has_old or more else None
         new = self._new() if self.inserts else None
         claims = self._claims()
         epochs = (

@@ -156,7 +156,9 @@ class _Request:
         self.outcomes: list[dict[str, bytes]] = []
         self._changes = changes
         self._also = also
-        self._more = {'guards': [_as_list(guard) for guard in guards], 'tell': tell_gone}
+        self._more: dict[str, Any] = {}
+        if guards or tell_gone:
+            self._more = {'guards': [_as_list(guard) for guard in guards], 'tell': tell_gone}
 
     def __call__(self, attempt: Attempt) -> Script:
         batch, outcomes = Batch(attempt.tells_ages), []
@@ -166,7 +168,7 @@ class _Request:
             outcomes.append(write.outcome)
         if batch.take and len(outcomes) > 1:
             raise InvalidOperation('an insert without an id must be a commit of its own')
-        script = batch.call(attempt, self._also, **self._more)
+        script = batch.call(attempt, self._also, self._more)
         _check_size(len(script.request), MOST_BYTES, 'bytes')
         self.outcomes = outcomes
         return script

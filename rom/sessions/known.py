@@ -107,7 +107,7 @@ class Known:
         """
         if not isinstance(entities, Iterable):
             raise ORMError(f'add_all takes a list of entities, not {show(entities)}; see add')
-        for entity in list(flat(entities)):
+        for entity in flat(entities):
             self.add(entity)
 
     def forget(self, entity: Model) -> None:
@@ -185,18 +185,20 @@ def check_entity(entity: object) -> None:
         raise ORMError(f'a session takes entities of models, not {show(entity)}')
 
 
-def flat(objects: Iterable[Any]) -> Iterator[Any]:
-    """Entities, and lists of them, as one row of entities."""
+def flat(objects: Iterable[Any]) -> list[Any]:
+    """Return entities, and those in lists of them, as one list."""
+    found: list[Any] = []
     try:
-        yield from _flat(objects)
+        _collect(objects, found)
     except RecursionError:
         raise ORMError('lists of entities lie too deep in one another') from None
+    return found
 
 
-def _flat(objects: Iterable[Any]) -> Iterator[Any]:
+def _collect(objects: Iterable[Any], into: list[Any]) -> None:
     for item in objects:
         if isinstance(item, (list, tuple, set, frozenset)):
-            yield from _flat(item)
+            _collect(item, into)
         else:
             check_entity(item)
-            yield item
+            into.append(item)

@@ -23,7 +23,7 @@ class Relating(Reading):
     """Follows relations from entities that are loaded."""
 
     def _load(self, objects: Any, *paths: str) -> Work[None]:
-        yield from self._follow(list(flat([objects])), paths)
+        yield from self._follow(flat([objects]), paths)
 
     def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
         for path in paths:

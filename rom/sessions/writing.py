@@ -67,7 +67,7 @@ class Writing(Relating):
     def _save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
-        chosen = list(flat(objects))
+        chosen = flat(objects)
         if lately_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
         return (yield from self._write(chosen, full, force))
@@ -187,10 +187,13 @@ class Writing(Relating):
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
-        if any(entity._values.get(name) is entity for name in entity._schema.relations):
-            return False
-        older = (e for e in self._identity.unsaved.values() if e._schema is entity._schema)
-        return next(older, entity) is entity
+        for name in entity._schema.relations:
+            if entity._values.get(name) is entity:
+                return False
+        for other in self._identity.unsaved.values():
+            if other._schema is entity._schema:
+                return other is entity
+        return True
 
     def _write_group(
         self,
@@ -212,7 +215,7 @@ class Writing(Relating):
                 self._identity.let_loose(more)
             raise
         self._note_saved(concerned, changes, attempt, done)
-        return sum(columns_written(change) for change in changes)
+        return sum([columns_written(change) for change in changes])
 
     def _note_saved(
         self, saved: list[Model], changes: list[Change], attempt: Attempt, done: Committed
