@@ -8,7 +8,7 @@ and whichever of the two commits first writes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from rom.encoding.text import show
