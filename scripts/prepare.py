@@ -100,7 +100,7 @@ def create() -> None:
 def install(build_requires: list[str], extras: set[str]) -> None:
     # What builds the package stays in the environment, so that setting up again needs no network
     # as long as nothing new is required.
-    say(f'installing rom[{",".join(sorted(extras))}]')
+    say(f'installing rom-redis[{",".join(sorted(extras))}]')
     pip(*build_requires)
     pip('--no-build-isolation', '--editable', f'{ROOT}[{",".join(sorted(extras))}]')
 

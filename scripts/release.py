@@ -204,7 +204,7 @@ def build(version: str, folder: Path) -> Built:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
     run([sys.executable, '-m', 'build', '--no-isolation', '--outdir', str(out), str(tree)])
-    expected = [out / f'rom-{version}-py3-none-any.whl', out / f'rom-{version}.tar.gz']
+    expected = [out / f'rom_redis-{version}-py3-none-any.whl', out / f'rom_redis-{version}.tar.gz']
     if sorted(out.iterdir()) != sorted(expected):
         found = ', '.join(path.name for path in out.iterdir())
         raise Problem(f'built {found}, not {expected[0].name} and {expected[1].name}')
@@ -221,7 +221,7 @@ def check_wheel(built: Built) -> None:
     """The package, its Lua files, and nothing else; what is said of it makes sense."""
     with zipfile.ZipFile(built.wheel) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
-    info = f'rom-{built.version}.dist-info'
+    info = f'rom_redis-{built.version}.dist-info'
     lua = {f'rom/{name}': name for name in tracked() if re.match(r'lua/.*\.lua$', name)}
     code = {name: name for name in tracked() if re.match(r'rom/.*(\.py|/py\.typed)$', name)}
     wanted = {'rom/py.typed': 'rom/py.typed', **lua, **code}
@@ -241,7 +241,7 @@ def check_wheel(built: Built) -> None:
 def check_sdist(built: Built) -> None:
     """All that a packager needs: the code, the Lua files, tests, documents, scripts."""
     where = built.sdist.name
-    start = f'rom-{built.version}/'
+    start = f'rom_redis-{built.version}/'
     with tarfile.open(built.sdist) as archive:
         files = [member for member in archive.getmembers() if member.isfile()]
         outside = [member.name for member in files if not member.name.startswith(start)]
@@ -273,7 +273,7 @@ def _compare(where: str, wanted: dict[str, str], found: dict[str, bytes]) -> Non
 def check_metadata(where: str, text: bytes, version: str) -> None:
     """What an index and pip go by."""
     said = email.message_from_bytes(text)
-    expected = {'Name': 'rom', 'Version': version, 'Description-Content-Type': 'text/x-rst'}
+    expected = {'Name': 'rom-redis', 'Version': version, 'Description-Content-Type': 'text/x-rst'}
     for field, value in expected.items():
         if said[field] != value:
             raise Problem(f'{where} says {field}: {said[field]}, and should say {value}')
@@ -326,7 +326,7 @@ def try_out(file: Path, version: str, folder: Path, offline: bool) -> None:
         pip += ['--no-deps', '--no-index', '--no-build-isolation', '--ignore-installed']
         run([*pip, str(file)])
     else:
-        run([*pip, f'rom[embedded] @ {file.as_uri()}'])
+        run([*pip, f'rom-redis[embedded] @ {file.as_uri()}'])
     run([python, '-I', '-c', SMOKE, version, str(environment)], cwd=empty)
 
 

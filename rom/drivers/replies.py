@@ -183,7 +183,7 @@ def _no_answer(error: BaseException, where: str) -> ServerUnavailable:
         f'no answer from Redis at {where}: {_text(error)}. '
         'Start a server there, or name another with rom.util.set_connection_settings(...) '
         'or ROM_REDIS_URI; '
-        "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom[embedded]')"
+        "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom-redis[embedded]')"
     )
 
 

@@ -1,7 +1,7 @@
 """Types that travel: models as pydantic types, and pydantic classes made of models.
 
 Programs reach this by :meth:`rom.Model.pydantic`, and by naming a model where pydantic or FastAPI
-takes a type. Needs the extra ``rom[pydantic]``; nothing else of rom imports it before that.
+takes a type. Needs the extra ``rom-redis[pydantic]``; nothing else of rom imports it before that.
 """
 
 try:
@@ -10,6 +10,6 @@ except ModuleNotFoundError as error:
     if error.name not in ('pydantic', 'pydantic_core'):
         raise
     raise ModuleNotFoundError(
-        "models as pydantic types need the library pydantic: pip install 'rom[pydantic]'",
+        "models as pydantic types need the library pydantic: pip install 'rom-redis[pydantic]'",
         name=error.name,
     ) from None

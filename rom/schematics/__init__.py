@@ -4,14 +4,14 @@ A program of redis-schematics changes its import, and nothing else::
 
     from rom.schematics import SimpleRedisMixin
 
-Needs the extra ``rom[schematics]``.
+Needs the extra ``rom-redis[schematics]``.
 """
 
 try:
     import schematics as _schematics
 except ImportError:
     raise ImportError(
-        "rom.schematics needs the library schematics: pip install 'rom[schematics]'"
+        "rom.schematics needs the library schematics: pip install 'rom-redis[schematics]'"
     ) from None
 
 from rom.schematics import exceptions

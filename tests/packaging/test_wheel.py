@@ -6,6 +6,8 @@ network is needed. The environments get what is installed here, except for rom i
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -143,7 +145,7 @@ def test_the_version_is_read_without_importing_rom(built: Built, tmp_path: Path)
     (broken / 'rom' / '__init__.py').write_text('raise RuntimeError("imported")')
     done = run([sys.executable, 'setup.py', '--quiet', '--version'], cwd=broken)
     assert done.splitlines()[-1] == version
-    assert f'rom-{version}' in built.wheel.name
+    assert f'rom_redis-{version}' in built.wheel.name
 
 
 @pytest.mark.parametrize('way', ['wheel', 'wheel_of_sdist', 'editable', 'checkout'])
@@ -169,6 +171,21 @@ def test_every_script_is_found(built: Built, tmp_path: Path, way: str) -> None:
     assert found['scripts'] == {name: scripts.source(name) for name in SCRIPTS}
 
 
+def test_the_install_line_of_the_readme(tmp_path: Path) -> None:
+    """It is carried out beside a clone, and then the example below it."""
+    readme = (ROOT / 'README.rst').read_text('utf-8').partition('\nWhy rom\n')[0]
+    copy_checkout(tmp_path / 'rom')
+    python = environment(tmp_path / 'venv')
+    [line] = re.findall(r'^    pip install (.+)$', readme, re.MULTILINE)
+    pip(python, '--no-build-isolation', *shlex.split(line), cwd=tmp_path)
+    (tmp_path / 'example.rst').write_text(readme)
+    empty = tmp_path / 'empty'
+    empty.mkdir()
+    probe = 'import doctest, sys; print(doctest.testfile(sys.argv[1], module_relative=False))'
+    printed = run([python, '-I', '-c', probe, str(tmp_path / 'example.rst')], cwd=empty)
+    assert printed.splitlines()[-1] == 'TestResults(failed=0, attempted=7)', printed
+
+
 def environment(folder: Path) -> str:
     """A fresh virtual environment that sees what is installed here, rom itself left out."""
     run([sys.executable, '-m', 'venv', '--without-pip', str(folder)])
@@ -177,7 +194,7 @@ def environment(folder: Path) -> str:
     installed.mkdir()
     for place in {sysconfig.get_path('purelib'), sysconfig.get_path('platlib')}:
         for entry in Path(place).iterdir():
-            ours = entry.name == 'rom' or entry.name.startswith(('rom-', '__editable__'))
+            ours = re.match(r'rom$|rom-|rom_redis-|__editable__', entry.name)
             if not ours and entry.suffix != '.pth' and not (installed / entry.name).exists():
                 (installed / entry.name).symlink_to(entry)
     purelib = run([python, '-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'])
@@ -185,9 +202,9 @@ def environment(folder: Path) -> str:
     return python
 
 
-def pip(python: str, *arguments: str) -> None:
+def pip(python: str, *arguments: str, cwd: Path | None = None) -> None:
     options = ['--quiet', '--no-deps', '--no-index', '--disable-pip-version-check', '--no-input']
-    run([sys.executable, '-m', 'pip', '--python', python, 'install', *options, *arguments])
+    run([sys.executable, '-m', 'pip', '--python', python, 'install', *options, *arguments], cwd)
 
 
 def run(command: list[str], cwd: Path | None = None, **variables: str) -> str:

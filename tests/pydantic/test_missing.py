@@ -39,5 +39,5 @@ for again in range(2):
         print(error)
 User(name='x')
 """
-    said = "models as pydantic types need the library pydantic: pip install 'rom[pydantic]'\n"
+    said = "models as pydantic types need the library pydantic: pip install 'rom-redis[pydantic]'\n"
     assert run(program) == said * 2

@@ -22,7 +22,7 @@ def test_the_index() -> None:
 def test_without_the_library_it_says_what_to_install() -> None:
     program = "import sys; sys.modules['schematics'] = None; import rom.schematics"
     done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
-    assert "pip install 'rom[schematics]'" in done.stderr.splitlines()[-1]
+    assert "pip install 'rom-redis[schematics]'" in done.stderr.splitlines()[-1]
 
 
 def test_rom_itself_does_not_load_it() -> None:

@@ -257,7 +257,7 @@ def test_no_server_to_start(monkeypatch: pytest.MonkeyPatch, debug: bool) -> Non
     assert ran.returncode == (1 if debug else 3)
     assert ran.stdout == ''
     assert "the server program '/no/such/program' does not exist" in ran.stderr
-    assert 'pip install "rom[embedded]"' in ran.stderr
+    assert 'pip install "rom-redis[embedded]"' in ran.stderr
     assert ('Traceback' in ran.stderr) is debug
     assert len(ran.stderr.splitlines()) == 1 or debug
 
@@ -331,7 +331,7 @@ def test_an_extra_that_is_not_installed(missing: str) -> None:
     ran = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert ran.returncode == 1
     assert ran.stderr == (
-        f"The rom command needs {missing}, which is not installed: pip install 'rom[cli]'\n"
+        f"The rom command needs {missing}, which is not installed: pip install 'rom-redis[cli]'\n"
     )
 
 
