@@ -1,0 +1,85 @@
+"""Prose: the sentences of docstrings, comments, error messages and pages, for the tests to judge."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+#: A docstring starts with a verb or a noun phrase, and so with none of these words.
+NO_FIRST_WORDS = frozenset(
+    'all another as how if it nobody nothing of so somebody that there these this those to twice '
+    'what whatever when where whether which who whoever whose'.split()
+)
+#: Sentences that open so, and words that stand for a term or for a person who can be named.
+WEAK = re.compile(
+    r'(?:^|[.:;] )(?:What|Who|Whose|Whoever|Whatever|Of)\b(?! course)'
+    r'|\b(?:whoever|whosoever|somebody|someone else|nobody|ours|for us|by us|let us in)\b'
+    r'|\b(?:is|are|was) none\b(?! of)|\bis no (?:number|name|id|column|model|text|such)\b'
+    r'|\bcomes? to nothing\b|\bin secret\b|\bnone of (?:our|its) business\b',
+    re.IGNORECASE,
+)
+
+
+class Piece(NamedTuple):
+    """A piece of prose, and where it stands."""
+
+    path: Path
+    line: int
+    text: str
+    is_docstring: bool = False
+
+    def __str__(self) -> str:
+        return f'{self.path}:{self.line}: {" ".join(self.text.split())[:120]}'
+
+
+def pieces_of(path: Path) -> Iterator[Piece]:
+    """The prose of a Python file, a Lua file or a page."""
+    text = path.read_text('utf-8')
+    yield from {'.py': _python, '.lua': _lua, '.rst': _page}[path.suffix](path, text)
+
+
+def _python(path: Path, text: str) -> Iterator[Piece]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found = ast.get_docstring(node)
+            if found:
+                line = node.body[0].lineno
+                yield Piece(path, line, _without_examples(found), is_docstring=True)
+        elif isinstance(node, ast.Raise) and node.exc is not None:
+            parts = [n.value for n in ast.walk(node.exc) if isinstance(n, ast.Constant)]
+            message = ' '.join(part for part in parts if isinstance(part, str))
+            yield Piece(path, node.lineno, message)
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield Piece(path, token.start[0], token.string.lstrip('#: '))
+
+
+def _lua(path: Path, text: str) -> Iterator[Piece]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith('--'):
+            yield Piece(path, number, line.strip().lstrip('- '))
+
+
+def _page(path: Path, text: str) -> Iterator[Piece]:
+    """The paragraphs: what is neither indented, nor a table, nor an underline."""
+    start, lines = 1, list[str]()
+    for number, line in enumerate([*text.splitlines(), ''], 1):
+        if line and not line[0].isspace() and not re.match(r'[=\-~^]{3,}|\.\. ', line):
+            if not lines:
+                start = number
+            lines.append(line)
+            continue
+        if lines:
+            yield Piece(path, start, ' '.join(lines))
+        lines = []
+
+
+def _without_examples(docstring: str) -> str:
+    kept = []
+    for paragraph in docstring.split('\n\n'):
+        if '>>>' not in paragraph and not paragraph.startswith('    '):
+            kept.append(paragraph)
+    return '\n\n'.join(kept)

@@ -1,0 +1,70 @@
+"""Docstrings, comments, messages and pages are plain English, where they were gone through.
+
+A folder is added here when its prose has been gone through, and from then on it is held.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.prose import NO_FIRST_WORDS, WEAK, Piece, pieces_of
+
+ROOT = Path(__file__).resolve().parent.parent
+CLEAN: tuple[str, ...] = (
+    'docs/glossary.rst',
+    'docs/howto/faq.rst',
+    'docs/howto/installing.rst',
+    'docs/howto/troubleshooting.rst',
+)
+#: As for the code.
+LONGEST_LINE = 100
+
+
+def files_of(place: str) -> Iterator[Path]:
+    path = ROOT / place
+    if path.is_file():
+        yield path
+    for suffix in ('py', 'lua', 'rst'):
+        yield from sorted(path.rglob(f'*.{suffix}'))
+
+
+def pieces(place: str) -> list[Piece]:
+    return [piece for file in files_of(place) for piece in pieces_of(file)]
+
+
+@pytest.mark.parametrize('place', CLEAN)
+def test_there_are_no_weak_sentences(place: str) -> None:
+    found = pieces(place)
+    assert found
+    assert [f'{piece}  [{m.group()}]' for piece in found if (m := WEAK.search(piece.text))] == []
+
+
+@pytest.mark.parametrize('place', CLEAN)
+def test_docstrings_start_with_a_verb_or_a_noun(place: str) -> None:
+    docstrings = [piece for piece in pieces(place) if piece.is_docstring]
+    first = {str(piece): re.findall(r'\w+', piece.text)[:1] for piece in docstrings}
+    assert {at: w for at, w in first.items() if w and w[0].lower() in NO_FIRST_WORDS} == {}
+
+
+@pytest.mark.parametrize('place', CLEAN)
+def test_lines_are_no_longer_than_those_of_the_code(place: str) -> None:
+    long = [
+        f'{file}:{number}'
+        for file in files_of(place)
+        for number, line in enumerate(file.read_text('utf-8').splitlines(), 1)
+        # A table's cell, and an address, cannot be broken.
+        if len(line) > LONGEST_LINE and not re.search(r'://|  \S.*  \S', line)
+    ]
+    assert long == []
+
+
+def test_weak_sentences_are_found(tmp_path: Path) -> None:
+    file = tmp_path / 'x.py'
+    file.write_text(
+        '"""What it is."""\n# Nobody knows.\ndef f():\n    """Return a number."""\n'
+        "    raise ValueError(f'{1} is no number')\n"
+    )
+    weak = [piece.line for piece in pieces_of(file) if WEAK.search(piece.text)]
+    assert sorted(weak) == [1, 2, 5]
