@@ -1,4 +1,4 @@
-"""Prose: the sentences of docstrings, comments, error messages and pages, for the tests to judge."""
+"""Prose: the sentences of docstrings, comments, error messages and pages."""
 
 import ast
 import io
@@ -10,8 +10,11 @@ from typing import NamedTuple
 
 #: A docstring starts with a verb or a noun phrase, and so with none of these words.
 NO_FIRST_WORDS = frozenset(
-    'all another as how if it nobody nothing of so somebody that there these this those to twice '
-    'what whatever when where whether which who whoever whose'.split()
+    re.findall(
+        r'\w+',
+        'all another as how if it nobody nothing of so somebody that there these this those to '
+        'twice what whatever when where whether which who whoever whose',
+    )
 )
 #: Sentences that open so, and words that stand for a term or for a person who can be named.
 WEAK = re.compile(
