@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import redis.asyncio
 import redis.exceptions
 
+from rom.drivers.interrupted import ERRORS
 from rom.drivers.replies import (
     command_of,
     is_passing,
@@ -15,7 +16,7 @@ from rom.drivers.replies import (
     raise_first_error,
     whole_of,
 )
-from rom.drivers.sending import ERRORS, Sending, counted
+from rom.drivers.sending import Sending, counted
 from rom.exceptions import ORMError
 from rom.ops.attempts import note_given_up
 from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script

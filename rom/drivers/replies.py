@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import redis.exceptions
 
+from rom.drivers.interrupted import drop_idle_unless_answered
 from rom.drivers.scripts import loaded
 from rom.exceptions import ORMError, ServerError, ServerUnavailable
 from rom.ops.requests import Command, Script
@@ -120,6 +121,7 @@ class _OwnErrors:
             own = own_error(error, self._connection)
             if own is not None:
                 raise own from None
+            drop_idle_unless_answered(self._connection, error)
 
 
 def own_errors(connection: Any) -> _OwnErrors:

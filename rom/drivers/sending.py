@@ -20,9 +20,6 @@ from rom.drivers.replies import is_passing, own_error
 from rom.drivers.waiting import clock
 from rom.ops.requests import Command, Pipeline, Script, Sent
 
-#: What the client library raises, and the system.
-ERRORS: Final = (redis.exceptions.RedisError, ConnectionError, TimeoutError)
-
 # Of what changes nothing, an error says all there is to know. All else may change something.
 READING_SCRIPTS: Final = frozenset(('due', 'examine', 'load', 'search', 'tally', 'verify'))
 READING_COMMANDS: Final = frozenset(

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import redis
 
 from rom.drivers import lines
+from rom.drivers.interrupted import ERRORS, drop_idle_unless_answered
 from rom.drivers.line import BROKEN, SENT, Line
 from rom.drivers.replies import (
     command_of,
@@ -18,7 +19,7 @@ from rom.drivers.replies import (
     raise_first_error,
     whole_of,
 )
-from rom.drivers.sending import ERRORS, Sending, counted
+from rom.drivers.sending import Sending, counted
 from rom.exceptions import ORMError
 from rom.ops.attempts import note_given_up
 from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script
@@ -114,6 +115,9 @@ class SyncDriver:
         named = counted(args)
         try:
             return execute(*named, NEVER_DECODE=True)
+        except BaseException as error:
+            drop_idle_unless_answered(self.connection, error)
+            raise
         finally:
             sending.saw(named[:1])
 
@@ -202,6 +206,9 @@ class SyncDriver:
                 for args in named:
                     pipe.execute_command(*args, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
                 return pipe.execute(raise_on_error=False)
+        except BaseException as error:
+            drop_idle_unless_answered(self.connection, error)
+            raise
         finally:
             sending.saw([args[0] for args in named])
 

@@ -157,6 +157,38 @@ def test_at_each_place_of_a_call(
     assert at > 30
 
 
+def of_the_program(driver: SyncDriver) -> None:
+    """A command of the program's own, as those of an UnsafeColumn are."""
+    with replies.own_errors(driver.connection):
+        assert driver.connection.get('a') == b'of a'
+
+
+@pytest.mark.parametrize('work', [get, several, of_the_program])
+def test_at_each_place_of_the_client_library(
+    server: Server, work: Callable[[SyncDriver], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a pool that has no lines; a connection may be lost to it, and none is mixed up."""
+    # The library's own: the interrupt may come between the sending of a command and its reply.
+    library = {module.__file__ for module in (redis.client, redis.connection)}
+    monkeypatch.setattr(sys.modules[__name__], 'OURS', library)
+    # A pipeline is taken apart by the interpreter, and what is raised then is nobody's.
+    monkeypatch.setattr(sys, 'unraisablehook', lambda unraisable: None)
+    pool = redis.BlockingConnectionPool(
+        connection_class=redis.UnixDomainSocketConnection, path=server.socket, max_connections=500
+    )
+    client = redis.Redis(connection_pool=pool)
+    client.mset({key: f'of {key}' for key in KEYS})
+    driver = SyncDriver(client)
+    at, ended = 0, False
+    while not ended:
+        at += 1
+        ended = not interrupt(lambda: work(driver), at)
+        get(driver, 'b')
+        several(driver)
+    assert at > 30
+    client.close()
+
+
 class Alarm:
     """Raises, once or twice, whatever is being done."""
 
