@@ -58,6 +58,11 @@ def connect(url: str) -> redis.Redis:
         url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own
             with temporary data, `embedded:PATH` for one that keeps its data in that folder.
 
+    The client repeats a command up to three times when its connection breaks, which is safe for
+    every command of rom's. A client of the program's own does so if it has retries: that of
+    `redis.Redis(...)` has, that of `redis.Redis.from_url(...)` needs `retry=`. Only clients with
+    retries get rom's quick way to send a single command.
+
     Raises:
         ORMError: no such kind of URL.
         ServerUnavailable: the embedded server cannot be started.

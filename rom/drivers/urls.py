@@ -13,6 +13,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
 
 from rom.exceptions import ORMError
 
@@ -74,12 +76,22 @@ def _wrong_with(url: str) -> str:
 def _client_at(url: str) -> redis.Redis | None:
     """A client, or None if the library makes no sense of the URL, or of the options in it."""
     try:
-        client = redis.Redis.from_url(url)
+        client = redis.Redis.from_url(url, retry=_retry())
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)  # connects to nothing
     except (ValueError, TypeError, redis.RedisError):
         return None
     return client
+
+
+def _retry() -> Retry:
+    """How often a client made from a URL repeats a command on a new connection, and with what pauses.
+
+    The client library gives retries to `redis.Redis(...)` and none to `redis.Redis.from_url(...)`.
+    rom needs them: every write may be repeated (rom/ops/attempts.py), and only a client that
+    repeats has lines (rom/drivers/lines.py). A server that is not there is told within 0.4 s.
+    """
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), 3)
 
 
 _DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)

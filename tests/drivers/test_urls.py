@@ -12,8 +12,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import rom
-from rom.drivers import connection
+from rom.drivers import connection, lines
+from rom.drivers.sync import SyncDriver
 from rom.drivers.urls import open_url, without_password
+from rom.ops.requests import Command
+from tests.support.proxy import Proxy
+from tests.support.servers import Server
 
 #: No part of anything else that may be said.
 SECRET = 'zq9vjx7kwy'
@@ -105,6 +109,19 @@ def test_a_good_url_is_opened(host: str) -> None:
     client = open_url(f'redis://{host}:7000/3')
     found = client.connection_pool.connection_kwargs
     assert (found['host'], found['port'], found['db']) == (host.lower(), 7000, 3)
+
+
+@pytest.mark.one_server
+def test_a_client_of_a_url_repeats_commands(server: Server) -> None:
+    with Proxy(server.socket) as proxy:
+        client = open_url(f'unix://{proxy.socket}')
+        driver = SyncDriver(client)
+        assert driver.perform(Command('ECHO', 'first')) == b'first'
+        proxy.cut_before_request(proxy.named('ECHO'))
+        assert driver.perform(Command('ECHO', 'again')) == b'again'
+        assert proxy.cuts['before'] == 1
+        assert lines.of(client) is not None
+        client.close()
 
 
 def test_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
