@@ -85,7 +85,7 @@ def _client_at(url: str) -> redis.Redis | None:
 
 
 def _retry() -> Retry:
-    """How often a client made from a URL repeats a command on a new connection, and with what pauses.
+    """Return how a client of a URL repeats a command when its connection breaks.
 
     The client library gives retries to `redis.Redis(...)` and none to `redis.Redis.from_url(...)`.
     rom needs them: every write may be repeated (rom/ops/attempts.py), and only a client that
