@@ -28,7 +28,7 @@ from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
 from rom.contrib.settings import Settings
 from rom.contrib.unit import Unit
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, ORMError
 from rom.sessions import AsyncSession
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -133,13 +133,13 @@ class _Exchange:
             self._has_ended = True
 
     async def _is_answered(self, error: Exception) -> bool:
-        """Answer an error, if it is a conflict: as the program does, or else with JSON."""
-        if not isinstance(error, CONFLICTS):
+        """Answer an error of the commit as the program does, or a conflict with JSON."""
+        if not isinstance(error, ORMError):
             return False
         if self._refused is not None and (handler := self._handler(error)) is not None:
             await self._answer_by(handler, error)
             return True
-        if self._settings.conflicts != STATUS:
+        if self._settings.conflicts != STATUS or not isinstance(error, CONFLICTS):
             return False
         body = body_of(error)
         headers = [

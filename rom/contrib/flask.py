@@ -114,7 +114,7 @@ def _respond(response: flask.Response) -> flask.Response:
         return response
     try:
         unit.respond(response.status_code)
-    except CONFLICTS as error:
+    except ORMError as error:
         app = flask.current_app
         other = app.make_response(app.handle_user_exception(error))
         for function in _functions_before_ours(app):

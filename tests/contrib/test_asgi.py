@@ -284,6 +284,24 @@ def test_a_conflict_goes_to_the_programs_own_handler(
     assert things() == ['a']
 
 
+def test_a_refused_value_goes_to_the_programs_own_handler(app: Any, things: Names) -> None:
+    """Here it is found out by the commit, when the endpoint has ended."""
+
+    @app.exception_handler(rom.InvalidColumnValue)
+    async def refuse(request: Request, error: rom.InvalidColumnValue) -> Any:
+        return responses.PlainTextResponse(str(error), 422)
+
+    @app.get('/')
+    async def view() -> None:
+        thing()(name='\ud800')
+
+    with client_of(app) as client:
+        response = client.get('/')
+    assert response.status_code == 422
+    assert 'lone surrogate' in response.text
+    assert things() == []
+
+
 def test_http_errors_are_failures(app: Any, things: Names) -> None:
     @app.get('/')
     async def view() -> None:

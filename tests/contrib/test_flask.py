@@ -94,6 +94,21 @@ def test_a_conflict_goes_to_the_programs_own_handler(app: Any, things: Names) ->
     assert things() == ['a']
 
 
+def test_a_refused_value_goes_to_the_programs_own_handler(app: Any, things: Names) -> None:
+    """Here it is found out by the commit, when the view has ended."""
+    Rom(app)
+
+    @app.errorhandler(rom.InvalidColumnValue)
+    def refuse(error: rom.InvalidColumnValue) -> tuple[str, int]:
+        return str(error), 422
+
+    app.add_url_rule('/', view_func=lambda: repr(thing()(name='\ud800')))
+    response = app.test_client().get('/')
+    assert response.status_code == 422
+    assert 'lone surrogate' in response.text
+    assert things() == []
+
+
 def test_so_it_does_when_it_is_raised(app: Any, things: Names) -> None:
     Rom(app, conflicts='raise')
 

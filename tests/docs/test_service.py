@@ -111,7 +111,7 @@ def check_names(command: str) -> None:
     ]
     for wanted in command.replace("'", '').split()[2:]:
         name, _, named = wanted.rstrip(']').partition('[')
-        if name == 'rom':
+        if name == 'rom-redis':
             assert set(named.split(',')) <= set(extras)
         else:
             assert metadata.version(name)
