@@ -38,7 +38,9 @@ def test_common_arguments() -> None:
 class TestKeygens:
     """'`keygen(value)` or `keygen2(column_name, all_column_values)` returns what to index'."""
 
-    @pytest.mark.parametrize('words', [['x', 'y'], ('x', 'y'), {'x', 'y'}], ids=str)
+    @pytest.mark.parametrize(
+        'words', [['x', 'y'], ('x', 'y'), {'x', 'y'}], ids=['list', 'tuple', 'set']
+    )
     def test_words(self, connection: redis.Redis, words: Any) -> None:
         """'a list, tuple or set of strings (words)'."""
         N = model(c=rom.Integer(index=True, keygen=lambda value: words))
