@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import rom
+from tests.support.patience import PATIENCE
 
 CONFTEST = "pytest_plugins = ['rom.testing']\n"
 
@@ -54,6 +55,6 @@ def test_fixtures(tmp_path: Path) -> None:
         env={**os.environ, 'PYTHONPATH': str(Path(rom.__file__).parents[1])},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert '4 passed' in ended.stdout, ended.stdout + ended.stderr

@@ -15,14 +15,15 @@ import pytest
 import redis
 
 import rom
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60
 
 MODELS = """
 import datetime
 import rom
+from tests.support.patience import PATIENCE
 
 class User(rom.Model):
     _namespace = 'users'

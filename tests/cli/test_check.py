@@ -10,6 +10,7 @@ import redis
 from rom.cli import output
 from tests.cli.maintaining import Place, placed
 from tests.ops.maintenance.damage import rows
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_server
@@ -87,7 +88,7 @@ def test_ctrl_c(place: Place) -> None:
         program.send_signal(signal.SIGINT)
         told = [first, *program.stdout.readlines()]
         said = program.stderr.read()
-        assert program.wait(30) == 130
+        assert program.wait(PATIENCE) == 130
     mended = sum(line.endswith('\tmended\n') for line in told)
     assert 'rom check --repair shop:User shop:Team' in said
     assert f'{mended:,} found, {mended:,} mended, and nothing is half done' in said

@@ -14,6 +14,7 @@ from rom.cli.load import OnConflict
 from rom.drivers.embedded import open_server
 from rom.ops.arriving import WAYS
 from tests.cli.conftest import Shop
+from tests.support.patience import PATIENCE
 from tests.support.servers import dump, without_notes
 
 pytestmark = pytest.mark.one_server
@@ -32,7 +33,7 @@ def lines(count: int, first: int = 1) -> str:
 
 
 def wait_for(path: Path, size: int, program: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and program.poll() is None:
         if path.exists() and path.stat().st_size > size:
             return
@@ -72,7 +73,7 @@ def test_dump_to_a_file_stopped_and_resumed(shop: Shop) -> None:
         program = shop.start('dump', 'shop.models:User', '--to', str(path), *resume)
         wait_for(path, path.stat().st_size if path.exists() else 0, program)
         program.send_signal(number)
-        out, errors = program.communicate(timeout=30)
+        out, errors = program.communicate(timeout=PATIENCE)
         if program.returncode == 0:
             continue  # it was faster
         assert (program.returncode, out) == (code, '')
@@ -92,7 +93,7 @@ def test_load_stopped_killed_and_gone_on(shop: Shop) -> None:
     while program.poll() is None and shop.raw.hlen('users:email:uidx') < 200:
         time.sleep(0.002)
     program.send_signal(signal.SIGINT)
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=PATIENCE)
     assert program.returncode == 130, errors
     count = shop.raw.hlen('users:email:uidx')
     assert count % 50 == 0 and 200 <= count < MANY
@@ -169,7 +170,7 @@ def test_a_pipe_that_closes(shop: Shop) -> None:
     assert program.stdout is not None and program.stderr is not None
     assert program.stdout.readline().startswith('{"model": "User", "id": 1,')
     program.stdout.close()
-    assert program.wait(30) == 1
+    assert program.wait(PATIENCE) == 1
     with program.stderr:
         assert 'Error' not in program.stderr.read()
 
@@ -198,7 +199,7 @@ def test_a_server_that_hangs(shop: Shop) -> None:
         load.send_signal(signal.SIGINT)
         time.sleep(0.2)
         load.send_signal(signal.SIGINT)
-        _, errors = load.communicate(timeout=30)
+        _, errors = load.communicate(timeout=PATIENCE)
     assert load.returncode == 130
     found = re.search(r'All lines up to (\d+) are in; --from-line (\d+)', errors)
     assert found is not None and int(found[2]) == int(found[1]) + 1 and int(found[1]) % 20 == 0

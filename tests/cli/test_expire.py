@@ -9,12 +9,13 @@ import redis
 
 from rom.drivers.embedded import open_server
 from tests.cli.conftest import Shop
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.one_server
 
 
 def wait_until(holds: object, program: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and program.poll() is None:
         if holds():  # type: ignore[operator]
             return
@@ -58,7 +59,7 @@ def test_a_worker(filled: Shop, number: signal.Signals, code: int) -> None:
     filled.raw.zadd('Login:expire_at:idx', {'4': 5.0})
     wait_until(lambda: not filled.raw.exists('Login:4'), worker)
     worker.send_signal(number)
-    out, errors = worker.communicate(timeout=30)
+    out, errors = worker.communicate(timeout=PATIENCE)
     assert (worker.returncode, out) == (code, 'expired\tLogin\t3\nexpired\tLogin\t1\n')
     assert errors.splitlines() == [
         'Stopping after this batch; once more: at once.',
@@ -98,7 +99,7 @@ def test_a_worker_waits_for_a_server_that_is_away(shop: Shop) -> None:
         wait_until(lambda: not client.exists('Gone:2'), worker)
         assert worker.stderr.readline() == 'The server answers again.\n'
         worker.send_signal(signal.SIGTERM)
-        out, _ = worker.communicate(timeout=30)
+        out, _ = worker.communicate(timeout=PATIENCE)
     assert (worker.returncode, out) == (0, 'expired\tGone\t1\n' * 2)
 
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from tests.cli.maintaining import Place, placed
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_server
@@ -35,12 +36,12 @@ def test_stopped_and_gone_on_with(place: Place) -> None:
     place.declare('unique=True')
     with place.begin('reindex', 'shop', '--rate', '40', '--batch', '4') as program:
         assert program.stderr is not None and program.stdout is not None
-        until = time.monotonic() + 30
+        until = time.monotonic() + PATIENCE
         while _position(place) < 8 and time.monotonic() < until:
             time.sleep(0.005)
         program.send_signal(signal.SIGINT)
         said = program.stderr.read()
-        assert program.wait(30) == 130
+        assert program.wait(PATIENCE) == 130
         assert program.stdout.read() == ''
     assert 'Stopped in User, ' in said
     assert said.endswith(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import rom
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def python(*arguments: str, **environment: str) -> str:
         env={'PYTHONPATH': str(ROOT), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -17,6 +17,7 @@ import pytest
 from tests.contract.support import ROOT
 from tests.support import old_examples, rom1
 from tests.support.fetched import Unavailable
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server, Servers
 
 pytestmark = [pytest.mark.one_server, pytest.mark.timeout(300)]
@@ -31,7 +32,7 @@ def run(folder: Path, server: Server) -> tuple[str, dict[str, list[str]]]:
         env={**os.environ, 'PYTHONPATH': str(folder)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     version, lines = json.loads(done.stdout)

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 FRAMEWORKS = ('flask', 'django', 'starlette', 'fastapi', 'asgiref', 'werkzeug')
 
 
@@ -15,7 +17,7 @@ def run(program: str, *missing: str) -> str:
         [sys.executable, '-W', 'error', '-c', f'import sys\n{hidden}{program}'],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -24,6 +24,7 @@ import rom
 from rom.drivers import lines
 from tests.contrib import fronts
 from tests.contrib.views import ENDED, MET, thing
+from tests.support.patience import PATIENCE
 
 pytestmark = [
     pytest.mark.one_server,
@@ -32,7 +33,6 @@ pytestmark = [
 Names = Callable[[], list[str]]
 
 AT_ONCE = 50
-PATIENCE = 20.0
 
 
 # --- servers -------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import pytest
 
 from tests.support.fleet import free_port, until
 from tests.support.pages import DOCS, Block, blocks, files
+from tests.support.patience import PATIENCE
 
 pytestmark = [pytest.mark.slow]
 
@@ -142,12 +143,14 @@ def serving(shell: Shell, port: int) -> Iterator[None]:
         yield
     finally:
         service.send_signal(signal.SIGINT)  # Ctrl-C
-        assert service.wait(20) in (0, -signal.SIGINT, 130)
+        assert service.wait(PATIENCE) in (0, -signal.SIGINT, 130)
 
 
 def answers(port: int) -> bool:
     with contextlib.suppress(OSError):
-        return bool(urllib.request.urlopen(f'http://127.0.0.1:{port}/docs', timeout=5).read())
+        return bool(
+            urllib.request.urlopen(f'http://127.0.0.1:{port}/docs', timeout=PATIENCE).read()
+        )
     return False
 
 

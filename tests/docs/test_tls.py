@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.fleet import Process, ending, free_port
 from tests.support.pages import DOCS, blocks
+from tests.support.patience import PATIENCE
 
 PAGE = DOCS / 'howto' / 'tls-and-authentication.rst'
 PORT = '6380'
@@ -26,7 +27,7 @@ def with_tls() -> Path:
         pytest.skip('there is no redis-server, or no openssl, on PATH')
     # Without certificates it does not start, and says whether it is for want of them.
     said = subprocess.run(
-        [found, '--port', '0', '--tls-port', '1'], capture_output=True, text=True, timeout=10
+        [found, '--port', '0', '--tls-port', '1'], capture_output=True, text=True, timeout=PATIENCE
     )
     if 'tls-cert-file' not in said.stdout:
         pytest.skip(f'{found} was built without TLS')

@@ -13,6 +13,7 @@ from redis.sentinel import Sentinel
 
 import rom
 from rom.drivers import connection
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
 
@@ -94,7 +95,7 @@ print(Visit.query.count())
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         ).stdout
         for _ in range(2)
     ]
@@ -105,7 +106,11 @@ def test_embedded_from_the_environment(tmp_path: Path) -> None:
     program = 'import rom; print(rom.util.get_connection().ping())'
     environment = {**os.environ, connection.VARIABLE: 'embedded:'}
     ended = subprocess.run(
-        [sys.executable, '-c', program], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, '-c', program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert ended.stdout == 'True\n', ended.stderr
 

@@ -26,6 +26,7 @@ from rom.drivers import line, lines, replies, sending, sync, waiting
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.sync import SyncDriver
 from rom.ops.requests import Command, Pipeline
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_server
@@ -243,7 +244,7 @@ def test_signals_at_any_time(server: Server, pool: redis.ConnectionPool) -> None
     """Of the system's own, as they come: in the client library's code too, and twice in a call."""
     code = f'from tests.drivers.test_interrupts import campaign; campaign({server.socket!r}, 1500)'
     done = subprocess.run(
-        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=100
+        [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0

@@ -12,6 +12,7 @@ import pytest
 
 from rom.drivers import shell as shells
 from rom.drivers import supervisor
+from tests.support.patience import PATIENCE
 
 SHELLS = [name for name in ('sh', 'dash', 'bash', 'ksh', 'mksh', 'zsh') if shutil.which(name)]
 
@@ -49,7 +50,7 @@ def launch(
 
 
 def text_of(path: Path) -> str:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -58,7 +59,7 @@ def text_of(path: Path) -> str:
 
 def join(folder: Path) -> int:
     joining = supervisor.Joining(folder)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while (pipe := joining.step()) is None:
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -74,7 +75,7 @@ def test_the_last_user_ends_the_server(tmp_path: Path, shell: str) -> None:
     os.kill(pid, 0)
     assert supervisor.is_served(tmp_path, second)
     assert supervisor.let_go(tmp_path, second)
-    process.wait(5)
+    process.wait(PATIENCE)
     assert (tmp_path / 'said').read_text() == 'told\n'
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -87,7 +88,7 @@ def test_a_server_that_ends_by_itself(tmp_path: Path, shell: str) -> None:
     scratch.mkdir()
     (scratch / 'file').touch()
     pipe, process = launch(tmp_path, ['sh', '-c', 'echo a "b  c"'], scratch=scratch)
-    process.wait(5)
+    process.wait(PATIENCE)
     assert not supervisor.is_served(tmp_path, pipe)
     assert supervisor.let_go(tmp_path, pipe)
     assert not scratch.exists()
@@ -99,7 +100,7 @@ def test_the_lock_is_held_while_the_server_lives(tmp_path: Path, shell: str) -> 
     text_of(tmp_path / 'pid')
     assert supervisor.take_lock(tmp_path) is None
     supervisor.let_go(tmp_path, pipe)
-    process.wait(5)
+    process.wait(PATIENCE)
     lock = supervisor.take_lock(tmp_path)
     assert lock is not None
     os.close(lock)
@@ -123,14 +124,14 @@ def test_a_server_that_ends_is_started_again_with_pauses(tmp_path: Path, shell: 
     begun = time.monotonic()
     supervisor.set_started(tmp_path)
     while starts(tmp_path) < 4:
-        assert time.monotonic() - begun < 60
+        assert time.monotonic() - begun < PATIENCE
         time.sleep(0.01)
     elapsed = time.monotonic() - begun
     found = starts(tmp_path)
     assert found <= sum(moment <= elapsed for moment in (0, 0, 1, 3, 7, 15, 31, 47))
     begun = time.monotonic()
     assert supervisor.let_go(tmp_path, pipe), 'also in a pause'
-    process.wait(5)
+    process.wait(PATIENCE)
     assert 'started again' in (tmp_path / supervisor.LOG).read_text()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {supervisor.LOCK, supervisor.LOG, 'starts'}
@@ -138,7 +139,7 @@ def test_a_server_that_ends_is_started_again_with_pauses(tmp_path: Path, shell: 
 
 def test_a_server_that_was_never_ready_is_not_started_again(tmp_path: Path, shell: str) -> None:
     pipe, process = launch(tmp_path, ['sh', '-c', 'echo x >>starts'])
-    process.wait(5)
+    process.wait(PATIENCE)
     assert starts(tmp_path) == 1
     assert supervisor.let_go(tmp_path, pipe)
 
@@ -155,7 +156,7 @@ def test_the_next_server_is_ended_too(tmp_path: Path, shell: str) -> None:
     join_and_leave(tmp_path)
     os.kill(pid, 0)
     assert supervisor.let_go(tmp_path, pipe)
-    process.wait(5)
+    process.wait(PATIENCE)
     assert (tmp_path / 'said').read_text() == 'told\n'
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -170,7 +171,7 @@ def test_a_pipe_that_nobody_reads_is_used_again(tmp_path: Path) -> None:
     pipe, process = launch(tmp_path, SERVER)
     text_of(tmp_path / 'pid')
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait(5)
+    process.wait(PATIENCE)
     (tmp_path / 'pid').unlink()
     other, process = launch(tmp_path, SERVER)
     pid = int(text_of(tmp_path / 'pid'))
@@ -178,7 +179,7 @@ def test_a_pipe_that_nobody_reads_is_used_again(tmp_path: Path) -> None:
     assert not supervisor.let_go(tmp_path, other)
     os.kill(pid, 0)
     assert supervisor.let_go(tmp_path, pipe)
-    process.wait(5)
+    process.wait(PATIENCE)
 
 
 def test_a_lock_that_says_nothing_yet(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_what_a_crash_left_is_cleared_away(tmp_path: Path) -> None:
     text_of(tmp_path / 'pid')
     assert supervisor.recorded_socket(tmp_path) == tmp_path / supervisor.SOCKET
     assert supervisor.let_go(tmp_path, pipe)
-    process.wait(5)
+    process.wait(PATIENCE)
     assert not (tmp_path / (supervisor.JOINING + 'abc')).exists()
 
 

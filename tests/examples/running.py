@@ -10,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 #: By the name of their folder: what they call themselves.
 FRAMEWORKS = {'flask': 'Flask', 'django': 'Django', 'fastapi': 'FastAPI'}
-PATIENCE = 60.0
 
 
 class Running:

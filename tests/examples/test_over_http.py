@@ -14,6 +14,7 @@ import pytest
 import rom
 from rom.drivers.connection import open_url
 from tests.examples.running import FRAMEWORKS, ROOT, Running, refused
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +29,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
 
 @pytest.fixture
 def site(running: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=running.url, timeout=60) as client:
+    with httpx.Client(base_url=running.url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -151,7 +152,7 @@ def test_of_several_who_want_one_name_one_gets_it(site: httpx.Client) -> None:
 @pytest.mark.parametrize('folder', FRAMEWORKS)
 def test_what_expires_and_what_is_kept(folder: str, tmp_path: Path) -> None:
     with Running(folder, '--keep', str(tmp_path / 'links')) as running:
-        with httpx.Client(base_url=running.url, timeout=60) as site:
+        with httpx.Client(base_url=running.url, timeout=PATIENCE) as site:
             add(site, 'kept', title='Kept')
             add(site, 'old', lifetime='minute')
             assert site.get('/old').status_code == 302
@@ -166,7 +167,7 @@ def test_what_expires_and_what_is_kept(folder: str, tmp_path: Path) -> None:
     if folder != 'flask':  # the rest of the way is the same for all
         return
     with Running(folder, '--keep', str(tmp_path / 'links')) as running:
-        page = httpx.get(f'{running.url}search?q=kept', timeout=60).text
+        page = httpx.get(f'{running.url}search?q=kept', timeout=PATIENCE).text
         assert 'Kept' in page
         assert running.interrupt()[0] == 0
 

@@ -19,6 +19,7 @@ from tests.faults.stories import STORIES, Story
 from tests.faults.troubles import Troubles
 from tests.faults.worker_task import ACTORS, PREPARE, Task
 from tests.faults.workers import Workers
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Command, Proxy
 from tests.support.servers import dump
 
@@ -26,7 +27,7 @@ from tests.support.servers import dump
 ROUND = 400
 #: Seconds between two looks at what is due, and without any request until a round is given up.
 LOOK = 0.002
-HUNG = 30.0
+HUNG = PATIENCE
 
 _TOKEN = re.compile(rb':done:(\w+)')
 

@@ -17,9 +17,10 @@ from typing import Self
 
 import redis
 
+from tests.support.patience import PATIENCE
+
 ALWAYS, EVERYSEC = 'always', 'everysec'
 MEMORY = Path('/dev/shm')
-PATIENCE = 30.0  # seconds until a server answers, or is as quiet as it should be
 #: Ends the server when the pipe to it ends, which it does when the campaign is killed, too.
 _SHELL = '"$@" </dev/null & p=$!; trap "" INT; cat >/dev/null; kill -KILL $p; wait $p'
 

@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.faults.worker_task import Task
-
-PATIENCE = 60.0  # seconds for the nursery to import all, or to answer, on a busy machine
+from tests.support.patience import PATIENCE
 
 
 class Workers:

@@ -14,6 +14,7 @@ import redis
 import rom
 from rom.exceptions import ServerUnavailable
 from rom.repocket import ActiveRecord, attributes
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy
 from tests.support.servers import Server, dump
 
@@ -200,7 +201,7 @@ def test_two_writers_one_of_which_is_killed(server: Server, raw: redis.Redis) ->
     steady, doomed = start('s', 300), start('d', 10**9)
     assert steady.stdout is not None and doomed.stdout is not None
     assert doomed.stdout.readline() == b'ready\n'
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while raw.strlen(f'{thing.save()["hash"]}:field:log') < 20_000 and time.monotonic() < deadline:
         time.sleep(0.01)
     os.kill(doomed.pid, signal.SIGKILL)
@@ -208,7 +209,7 @@ def test_two_writers_one_of_which_is_killed(server: Server, raw: redis.Redis) ->
     doomed.wait()
     doomed.stdout.close()
     said = steady.stdout.read()
-    assert steady.wait(60) == 0, said
+    assert steady.wait(PATIENCE) == 0, said
     steady.stdout.close()
 
     found = SavedThing.objects.get(thing.id)  # type: ignore[attr-defined]

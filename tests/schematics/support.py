@@ -77,6 +77,17 @@ def fill(kind: Any) -> None:
     kind({'id': 'bare'}).set()
 
 
+def expire(raw: redis.Redis, *spared: bytes) -> None:
+    """Let the time of all objects be over that ever expire; of the indexed layer but these rows."""
+    for key in raw.scan_iter():
+        if b':done:' not in key and raw.pttl(key) >= 0:
+            raw.pexpire(key, 0)
+    for row in raw.zrange('IceCream:rom_expires:idx', 0, -1):
+        if row not in spared:
+            raw.hset(b'IceCream:%b' % row, 'rom_expires', '5.0')
+            raw.zadd('IceCream:rom_expires:idx', {row: 5.0})
+
+
 def pks(found: list[Any]) -> list[str]:
     assert len({one.pk for one in found}) == len(found)
     return sorted(one.pk for one in found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from tests.schematics.support import (
     LATE,
     PARTED,
     SOON,
+    expire,
     fill,
     model,
     pks,
@@ -370,10 +370,10 @@ class TestStrict:
 @pytest.mark.one_server
 class TestExpiry:
     def test_objects_go(self, raw: redis.Redis, kind: Any) -> None:
-        brief = model(kind.mixin, raw, __expire__=0.15)
+        brief = model(kind.mixin, raw, __expire__=1000)
         fill(brief)
         one = brief.match(id='vanilla')
-        time.sleep(0.2)
+        expire(raw)
         assert brief.all() == []
         assert brief.filter(amount_kg__gt=0) == []
         for look in (one.refresh, lambda: brief.match_for_pk('choc')):

@@ -16,6 +16,7 @@ import pytest
 import redis
 
 import rom
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 from tests.support.worlds import World
 
@@ -199,7 +200,7 @@ def test_the_shell_of_asyncio(server: Server) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert 'wrote 2' in done.stdout + done.stderr
 

@@ -19,10 +19,10 @@ import redis
 from redis.sentinel import Sentinel
 
 from rom.drivers.binaries import find_binary
+from tests.support.patience import PATIENCE
 
 HOST = '127.0.0.1'
 NAME = 'shop'
-PATIENCE = 20.0
 _SHELL = '"$@" </dev/null & p=$!; trap "" INT; cat >/dev/null; kill -KILL $p; wait $p'
 
 
@@ -92,7 +92,7 @@ class Process:
         self.client.close()
         assert self._shell.stdin is not None
         self._shell.stdin.close()
-        self._shell.wait(10)
+        self._shell.wait(PATIENCE)
         self._folder.cleanup()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import fetched
+from tests.support.patience import PATIENCE
 
 PROGRAM = Path(__file__).with_name('old_ice_cream.py')
 
@@ -32,7 +33,7 @@ def run(folder: Path, socket: str, what: str, **arguments: Any) -> Any:
             cwd=scratch,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE,
         )
     assert done.returncode == 0, f'redis-schematics failed at {what}:\n{done.stderr}'
     return json.loads(done.stdout)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import fetched
+from tests.support.patience import PATIENCE
 
 PROGRAM = Path(__file__).with_name('old_program.py')
 
@@ -33,7 +34,7 @@ def run(folder: Path, socket: str, what: str, **arguments: Any) -> Any:
             cwd=scratch,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, f'rom 1.1.2 failed at {what}:\n{done.stderr}'
         return pickle.loads(result.read_bytes())

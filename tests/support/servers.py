@@ -19,6 +19,7 @@ import redis
 import redis.asyncio
 
 from rom.drivers import eviction
+from tests.support.patience import PATIENCE
 
 OLDEST = (6, 2)
 
@@ -69,7 +70,7 @@ def find(name: str) -> Path:
     binary = PROGRAMS[name]()
     try:
         shown = subprocess.run(
-            [binary, '--version'], check=True, capture_output=True, text=True, timeout=10
+            [binary, '--version'], check=True, capture_output=True, text=True, timeout=PATIENCE
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise Unavailable(f'{binary} does not run: {error}') from None

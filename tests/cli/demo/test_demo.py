@@ -19,6 +19,7 @@ from rom.cli.demo.closing import REMOVAL, TO_TRY, python_command, rom_command
 from rom.cli.demo.questions import QUESTIONS
 from rom.drivers.embedded import open_server
 from tests.support import servers as support
+from tests.support.patience import PATIENCE
 
 BINARIES = support.available()
 ROOT = Path(__file__).parents[3]
@@ -49,7 +50,12 @@ def command(*arguments: str) -> list[str]:
 
 def run(*arguments: str, input: str | None = None, **settings: Any) -> Ran:
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, input=input, timeout=100, **settings
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        input=input,
+        timeout=PATIENCE,
+        **settings,
     )
 
 
@@ -91,7 +97,7 @@ def test_into_a_pipe_that_closes() -> None:
     assert demo.stdout is not None and demo.stderr is not None
     demo.stdout.readline()
     demo.stdout.close()
-    assert demo.wait(60) == 1
+    assert demo.wait(PATIENCE) == 1
     with demo.stderr:
         assert demo.stderr.read() == ''
 
@@ -127,7 +133,7 @@ def in_terminal(arguments: list[str]) -> str:
             break
         found += part
     os.close(own)
-    assert demo.wait(30) == 0
+    assert demo.wait(PATIENCE) == 0
     return found.decode()
 
 
@@ -160,7 +166,7 @@ def test_what_it_says_to_type_works(folder: Path) -> None:
         input='\n'.join([*typed, 'chars.count()']) + '\n',
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         cwd=folder,
     )
     assert 'Error' not in shell.stderr
@@ -202,7 +208,7 @@ def test_ctrl_c_then_go_on(folder: Path) -> None:
     )
     wait_for_rows(folder, demo)
     demo.send_signal(signal.SIGINT)
-    _, errors = demo.communicate(timeout=60)
+    _, errors = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130
     assert re.fullmatch(
         r'Stopped after [\d,]+ of 60,000 characters\. A batch is written whole or not at all: '
@@ -221,7 +227,7 @@ def test_ctrl_c_then_go_on(folder: Path) -> None:
 
 def wait_for_rows(folder: Path, demo: subprocess.Popen[str]) -> None:
     """Wait until some characters are in, with the demo's own server."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and demo.poll() is None:
         socket = next(folder.glob('*.sock'), None) if folder.exists() else None
         if socket is not None:
@@ -242,7 +248,7 @@ def test_two_at_the_same_time(folder: Path) -> None:
         )
         for _ in range(2)
     ]
-    ends = [(demo.communicate(timeout=90)[1], demo.returncode) for demo in demos]
+    ends = [(demo.communicate(timeout=PATIENCE)[1], demo.returncode) for demo in demos]
     assert ends == [('', 0), ('', 0)]
     assert stored(folder) == (5000, 5000, 5000)
 

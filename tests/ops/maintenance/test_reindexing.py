@@ -22,6 +22,7 @@ from rom.drivers.aio import AsyncDriver
 from rom.drivers.sync import SyncDriver
 from rom.ops.maintenance.reindexing import Pace
 from tests.support.implied import assert_consistent
+from tests.support.patience import PATIENCE
 from tests.support.servers import Server, dump, without_notes
 from tests.support.worlds import Front
 
@@ -199,7 +200,7 @@ def test_one_that_was_killed_goes_on(connected: redis.Redis, raw: redis.Redis) -
     environment = {**os.environ, 'PYTHONPATH': str(root)}
     with subprocess.Popen([sys.executable, '-c', PROGRAM, socket], env=environment) as program:
         try:
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE
             while (position(raw) or 0) < 8 and time.monotonic() < until:
                 assert program.poll() is None, 'it ended by itself'
                 time.sleep(0.005)

@@ -23,7 +23,7 @@ from rom.exceptions import (
 )
 from rom.ops.requests import Script
 from rom.schematics import IndexedRedisMixin, StrictPerformanceException, transaction
-from tests.schematics.support import SOON, fill, model, pks, trips, vanilla
+from tests.schematics.support import SOON, expire, fill, model, pks, trips, vanilla
 from tests.support.servers import Server, dump, without_notes
 
 pytestmark = pytest.mark.one_server
@@ -178,9 +178,9 @@ class TestUnique:
         assert unique.match(flavour='Chocolate').pk == 'vanilla'
 
     def test_an_expired_object_gives_it_up(self, raw: redis.Redis, unique: Any) -> None:
-        unique.__expire__ = 0.05
+        unique.__expire__ = 1000
         vanilla(unique).set()
-        time.sleep(0.1)
+        expire(raw)
         vanilla(unique, id='other').set()
         assert pks(unique.all()) == ['other']
         assert unique.sweep() == 1
@@ -188,11 +188,11 @@ class TestUnique:
         assert dump(raw)[b'IceCream:flavour:uidx'] == {'Sweet é'.encode(): b'2'}
 
     def test_in_one_trip_that_reads_and_one_that_writes(
-        self, unique: Any, monkeypatch: pytest.MonkeyPatch
+        self, raw: redis.Redis, unique: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        unique.__expire__ = 0.05
+        unique.__expire__ = 1000
         vanilla(unique).set()
-        time.sleep(0.1)
+        expire(raw)
         with trips(monkeypatch) as sent:
             vanilla(unique, id='other').set()
         assert sent == ['load', 'commit']
@@ -200,14 +200,12 @@ class TestUnique:
 
 class TestExpiry:
     def test_sweep(self, raw: redis.Redis, kind: Any) -> None:
-        kind.__expire__ = 1.0  # all are written before the first of them expires
+        kind.__expire__ = 1000
         for number in range(20):
             kind({'id': number}).set()
         kind.__expire__ = None
         kind({'id': 'stays'}).set()
-        kind.__expire__ = 1000
-        kind({'id': '3'}).set()
-        time.sleep(1.1)
+        expire(raw, b'4')
         assert kind.sweep(limit=5) == 5
         assert kind.sweep() == 14
         assert kind.sweep() == 0
@@ -229,10 +227,10 @@ class TestExpiry:
     def test_one_that_has_expired_is_a_new_one_when_it_is_set(
         self, raw: redis.Redis, kind: Any
     ) -> None:
-        kind.__expire__ = 0.05
+        kind.__expire__ = 1000
         one = vanilla(kind)
         one.set()
-        time.sleep(0.1)
+        expire(raw)
         kind.__expire__ = None
         one.set()
         both = dump(raw)
@@ -274,22 +272,24 @@ class TestExpiry:
     def test_what_was_given_more_time_meanwhile_stays(
         self, raw: redis.Redis, kind: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        kind.__expire__ = 0.05
+        kind.__expire__ = 1000
         for number in range(3):
             kind({'id': number}).set()
-        time.sleep(0.1)
+        expire(raw)
         with expiry_of_row(raw, monkeypatch, 2, '9000000000.0'):
             assert kind.sweep() == 2
         found = dump(raw)
         assert found[b'IceCream:2'][b'rom_expires'] == b'9000000000.0'
         assert found[b'IceCream:pk:uidx'] == {b'1': b'2'}
 
-    def test_two_that_sweep_count_each_once(self, server: Server, kind: Any) -> None:
-        kind.__expire__ = 0.05
+    def test_two_that_sweep_count_each_once(
+        self, server: Server, raw: redis.Redis, kind: Any
+    ) -> None:
+        kind.__expire__ = 1000
         with transaction():
             for number in range(200):
                 kind({'id': number}).set()
-        time.sleep(0.1)
+        expire(raw)
         counts: list[int] = []
 
         def sweep() -> None:
@@ -304,12 +304,12 @@ class TestExpiry:
         assert sum(counts) == 200
 
     def test_what_is_no_row_does_not_keep_the_others(self, raw: redis.Redis, kind: Any) -> None:
-        kind.__expire__ = 0.05
+        kind.__expire__ = 1000
         for number in range(3):
             kind({'id': number}).set()
+        expire(raw)
         raw.delete('IceCream:2')
         raw.set('IceCream:2', 'no row')
-        time.sleep(0.1)
         with pytest.raises(CorruptRowError, match='IceCream:2'):
             kind.sweep()
         assert dump(raw)[b'IceCream:rom_expires:idx'].keys() == {b'2'}
