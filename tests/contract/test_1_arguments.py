@@ -16,7 +16,7 @@ import rom
 from tests.support import rom1, surface
 from tests.support.fetched import Unavailable
 
-pytestmark = [pytest.mark.one_server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.one_server]
 
 LUA = 'a script of 1.x, or what called one: the scripts here are others'
 INSIDE = 'was for the inside of 1.x, and says nothing about a program'

@@ -20,7 +20,7 @@ from tests.support.fetched import Unavailable
 from tests.support.patience import PATIENCE
 from tests.support.servers import Server, Servers
 
-pytestmark = [pytest.mark.one_server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.one_server]
 
 FILE = Path(old_examples.__file__)
 

@@ -51,7 +51,8 @@ def binary(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture(autouse=True)
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with a short name, for the data, and for temporary folders: none of them stays."""
-    made = Path(tempfile.mkdtemp(prefix='rom-test-', dir='/tmp')).resolve()
+    short = None if len(tempfile.gettempdir()) < 40 else '/tmp'
+    made = Path(tempfile.mkdtemp(prefix='rom-test-', dir=short)).resolve()
     (made / 'tmp').mkdir()
     monkeypatch.setenv('TMPDIR', str(made / 'tmp'))
     monkeypatch.setattr('tempfile.tempdir', None)

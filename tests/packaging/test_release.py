@@ -24,7 +24,7 @@ from rom._version import VERSION
 
 pytest.importorskip('build')
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(100)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WHEEL, SDIST = f'rom_redis-{VERSION}-py3-none-any.whl', f'rom_redis-{VERSION}.tar.gz'

@@ -23,7 +23,7 @@ from rom.drivers import scripts
 
 pytest.importorskip('build')
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LUA_FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / 'lua').rglob('*.lua'))

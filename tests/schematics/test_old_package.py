@@ -16,7 +16,7 @@ from tests.support import redis_schematics
 from tests.support.fetched import Unavailable
 from tests.support.servers import Server, dump, ttls
 
-pytestmark = [pytest.mark.slow, pytest.mark.one_server, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.one_server]
 
 OBJECTS = [
     {

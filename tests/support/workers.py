@@ -14,7 +14,7 @@ import pytest
 MOST = 8
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Say how many processes `-n auto` means; 0 is this one alone."""
     options = config.option
