@@ -21,6 +21,7 @@ from tests.support.fetched import Unavailable
 from tests.support.implied import assert_consistent
 from tests.support.old_models import OldKept, OldTeam, OldThing
 from tests.support.servers import Server, dump, ttls, without_notes
+from tests.support.snapshots import once
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_server]
 
@@ -52,52 +53,22 @@ def old(folder: Path, server: Server) -> Iterator[Callable[..., Any]]:
         yield call
 
 
-class Begun:
-    """What rom 1.1.2 has written, once for all tests that begin with it.
-
-    It takes four trips for each entity, and most of the time of this file.
-    """
-
-    def __init__(self) -> None:
-        self._found: dict[str, tuple[dict[int, Any], dict[bytes, bytes]]] = {}
-
-    def written(self, old: Callable[..., Any], raw: redis.Redis) -> dict[int, Any]:
-        """Have COUNT things; returns what they hold."""
-        return self._once(
-            raw, 'written', lambda: old('write', model='OldThing', count=COUNT, seed=1)
-        )
-
-    def changed(self, old: Callable[..., Any], raw: redis.Redis) -> dict[int, Any]:
-        """Have them changed, and some deleted."""
-
-        def change() -> dict[int, Any]:
-            self.written(old, raw)
-            return dict(old('change', model='OldThing', seed=3))
-
-        return self._once(raw, 'changed', change)
-
-    def _once(
-        self, raw: redis.Redis, name: str, begin: Callable[[], dict[int, Any]]
-    ) -> dict[int, Any]:
-        """The first time all keys are kept, as DUMP has them; they are put back the next time."""
-        if name not in self._found:
-            held, keys = begin(), sorted(raw.scan_iter(count=1000))
-            with raw.pipeline(transaction=False) as pipe:
-                for key in keys:
-                    pipe.dump(key)
-                self._found[name] = held, dict(zip(keys, pipe.execute(), strict=True))
-            return held
-        held, stored = self._found[name]
-        with raw.pipeline(transaction=False) as pipe:
-            for key, text in stored.items():
-                pipe.restore(key, 0, text)
-            pipe.execute()
-        return held
+def written(old: Callable[..., Any], raw: redis.Redis) -> dict[int, Any]:
+    """Have rom 1.1.2 write COUNT things; returns what they hold."""
+    found: dict[int, Any] = once(
+        raw, 'written', lambda: old('write', model='OldThing', count=COUNT, seed=1)
+    )
+    return found
 
 
-@pytest.fixture(scope='module')
-def begun() -> Begun:
-    return Begun()
+def changed(old: Callable[..., Any], raw: redis.Redis) -> None:
+    """Have it change some of them, and delete some."""
+
+    def change() -> None:
+        written(old, raw)
+        old('change', model='OldThing', seed=3)
+
+    once(raw, 'changed', change)
 
 
 def held(model: Any) -> dict[int, Any]:
@@ -172,48 +143,40 @@ def delete_some(model: Any, seed: int, share: float = 0.2) -> int:
     return len(doomed)
 
 
-def test_what_1x_wrote_is_read_as_it_was_written(
-    old: Callable[..., Any], raw: redis.Redis, begun: Begun
-) -> None:
-    written = begun.written(old, raw)
+def test_what_1x_wrote_is_read_as_it_was_written(old: Callable[..., Any], raw: redis.Redis) -> None:
+    theirs = written(old, raw)
     found = held(OldThing)
-    assert found == written
+    assert found == theirs
     assert OldThing.query.count() == COUNT, 'without a bitmap, the rows are looked at'
-    assert OldThing.get(5).email == written[5]['email']
+    assert OldThing.get(5).email == theirs[5]['email']
     assert [OldThing.get_by(email=f'User{n}@Exämple.org').serial for n in (1, 700)] == [1, 700]
     assert OldThing.get_by(token=b'\xff12').id == 12
     assert OldThing.get_by(serial=13).id == 13
     assert {thing.id for thing in OldTeam.get(3).things} == {
-        id for id, values in written.items() if values['team'] == 3
+        id for id, values in theirs.items() if values['team'] == 3
     }
 
 
-def test_what_1x_wrote_is_found_as_1x_finds_it(
-    old: Callable[..., Any], raw: redis.Redis, begun: Begun
-) -> None:
-    begun.changed(old, raw)
+def test_what_1x_wrote_is_found_as_1x_finds_it(old: Callable[..., Any], raw: redis.Redis) -> None:
+    changed(old, raw)
     check_answers(OldThing, old('ask', model='OldThing'))
     left = held(OldThing)
     assert OldThing.query.count() == len(left) < COUNT
 
 
-def test_what_1x_wrote_is_changed_in_place(
-    old: Callable[..., Any], raw: redis.Redis, begun: Begun
-) -> None:
-    begun.written(old, raw)
+def test_what_1x_wrote_is_changed_in_place(old: Callable[..., Any], raw: redis.Redis) -> None:
+    written(old, raw)
     before = len(lists(raw, 'old.thing'))
-    changed = change_some(OldThing, 5)
+    count = change_some(OldThing, 5)
     assert_consistent(raw, OldThing, OldTeam, live=False)
-    assert len(lists(raw, 'old.thing')) == before - changed, 'rows are rewritten without the list'
+    assert len(lists(raw, 'old.thing')) == before - count, 'rows are rewritten without the list'
     rom.session.save(OldThing.query.all(), full=True)
     assert not lists(raw, 'old.thing')
     assert_consistent(raw, OldThing, OldTeam, live=False)
 
 
-def test_what_1x_wrote_is_deleted_in_place(
-    old: Callable[..., Any], raw: redis.Redis, begun: Begun
-) -> None:
-    begun.changed(old, raw)
+def test_what_1x_wrote_is_deleted_in_place(old: Callable[..., Any], raw: redis.Redis) -> None:
+    changed(old, raw)
     clean(OldThing)
     change_some(OldThing, 8, share=0.3)
     delete_some(OldThing, 9)

@@ -15,6 +15,9 @@ from rom.ops.searching import BOUNDS, Bounds
 from rom.planning import entries_of
 from rom.query import Query
 from rom.schema import Schema, build
+from tests.support.snapshots import once
+
+MANY = 500  # rows
 
 
 def model_of(**columns: Column[Any]) -> type[Any]:
@@ -39,6 +42,12 @@ class Store:
         return Query(self.model)
 
     def write(self, rows: Mapping[int, Mapping[str, Any]], live: bool = True) -> None:
+        """Write rows, their entries and their bits; many into an empty database only once."""
+        if len(rows) < MANY or self.raw.dbsize():
+            return self._write(rows, live)
+        once(self.raw, (self.model, repr(rows), live), lambda: self._write(rows, live))
+
+    def _write(self, rows: Mapping[int, Mapping[str, Any]], live: bool) -> None:
         keys, columns = self.schema.keys, self.schema.columns
         with self.raw.pipeline(transaction=False) as pipe:
             if live:
