@@ -220,7 +220,7 @@ def test_a_busy_server_is_waited_for(
     request: Request = Command('INCR', 'n')
     if one_of_many:
         request = Pipeline((Command('INCR', 'n'), Command('INCR', 'n')))
-    with busy(server, 1.5):
+    with busy(server, 0.5):
         ask(server.socket, request)
     assert raw.get('n') == (b'2' if one_of_many else b'1')
 
@@ -234,7 +234,7 @@ def test_a_try_that_outlasts_the_client(server: Server, raw: redis.Redis, kind: 
             local time = redis.call('TIME')
             return time[1] + time[2] / 1000000
         end
-        local ends = now() + 2
+        local ends = now() + 1
         while now() < ends do end
         redis.call('SET', KEYS[1], 'x')
         return redis.call('INCR', 'written')
@@ -243,10 +243,10 @@ def test_a_try_that_outlasts_the_client(server: Server, raw: redis.Redis, kind: 
     raw.config_set('lua-time-limit', 10)
     try:
         if kind == 'aio':
-            found = by_aio(server.socket, request, socket_timeout=0.5)
+            found = by_aio(server.socket, request, socket_timeout=0.25)
         else:
             way = redis.Redis if kind == 'line' else OwnWay
-            found = by_sync(way, server.socket, request, socket_timeout=0.5)
+            found = by_sync(way, server.socket, request, socket_timeout=0.25)
     finally:
         raw.config_set('lua-time-limit', 5000)
     assert found == b'noted'

@@ -18,7 +18,7 @@ from tests.ops.oracle import CLAUSES, MODEL, NOTHING, ORDERS, ROWS, Clause, Hold
 from tests.ops.search_support import Store
 from tests.support.servers import Server
 
-EXAMPLES = int(os.environ.get('ROM_TEST_EXAMPLES', '150'))
+EXAMPLES = int(os.environ.get('ROM_TEST_EXAMPLES', '100'))
 
 # Gather or walk; all in one call, or in many; few rows a page.
 BOUNDS = st.builds(

@@ -144,7 +144,7 @@ def change_sdist(made: Made, folder: Path, change: Callable[[Files], Any]) -> Pa
         members = {m.name.removeprefix(start): m for m in archive.getmembers() if m.isfile()}
         files = {name: archive.extractfile(m).read() for name, m in members.items()}  # type: ignore[union-attr]
     change(files)
-    with tarfile.open(folder / SDIST, 'w:gz') as archive:
+    with tarfile.open(folder / SDIST, 'w:gz', compresslevel=1) as archive:
         for name, text in files.items():
             member = tarfile.TarInfo(start + name)
             member.size = len(text)

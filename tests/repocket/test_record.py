@@ -142,6 +142,7 @@ def test_none_and_what_is_missing(store: redis.Redis) -> None:
     assert [found[name] for name in ('text', 'n', 'when', 'build')] == [None] * 4
 
 
+@pytest.mark.one_server
 def test_defaults(store: redis.Redis, raw: redis.Redis) -> None:
     before = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     made = LifeDefault.create()
@@ -284,6 +285,7 @@ def test_to_dict(store: redis.Redis) -> None:
         }
 
 
+@pytest.mark.one_server
 def test_a_circle_of_pointers(store: redis.Redis) -> None:
     class Ring(ActiveRecord):
         name = attributes.Unicode()
@@ -311,6 +313,7 @@ def test_matches(store: redis.Redis) -> None:
         project.matches({'nmae': 'p'})
 
 
+@pytest.mark.one_server
 def test_equality(store: redis.Redis) -> None:
     made = LifeProject.create(name='p')
     found = LifeProject.objects.all()[0]
@@ -377,6 +380,7 @@ def test_pointers_to_what_is_not_saved(store: redis.Redis, raw: redis.Redis) -> 
     assert found is not None and found.project is None
 
 
+@pytest.mark.one_server
 def test_a_class_that_was_not_imported(store: redis.Redis) -> None:
     class Absent(LifeProject):
         pass

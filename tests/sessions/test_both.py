@@ -154,6 +154,7 @@ async def test_get(s: Any) -> None:
     assert await s.get('{both}user:99') is None
 
 
+@pytest.mark.one_server
 @told
 async def test_get_of_what_is_no_id(s: Any) -> None:
     for id in (None, 'x', -1, True, 1.5j, {}, '{both}user:1'):
@@ -188,6 +189,7 @@ async def test_get_by_a_unique_column(s: Any) -> None:
     assert (await s.get_by(BothTeam, label=b'\xff\0')).id == 1
 
 
+@pytest.mark.one_server
 @told
 async def test_get_by_errors(s: Any) -> None:
     for wrong in ({}, {'name': 'a', 'age': 1}, {'none': 1}, {'size': 1}, {'name': 5}):
@@ -225,6 +227,7 @@ async def test_what_is_no_row(s: Any, raw: redis.Redis) -> None:
 # --- save, flush, commit -------------------------------------------------------------------------
 
 
+@pytest.mark.one_server
 @told
 async def test_save_counts_columns(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
@@ -344,6 +347,7 @@ async def test_delete(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 0
 
 
+@pytest.mark.one_server
 @told
 async def test_delete_of_what_is_new(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
@@ -409,6 +413,7 @@ async def test_refresh_all(s: Any, world: World) -> None:
     assert await s.commit() == 5
 
 
+@pytest.mark.one_server
 @told
 async def test_forget_and_rollback(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a')
@@ -498,6 +503,7 @@ async def test_what_a_keygen_reads_depends_on_values(
     assert not raw.exists('{both}box:label:a:idx', '{both}box:label:a 1:idx')
 
 
+@pytest.mark.one_server
 @told
 async def test_what_was_set_to_what_it_was(s: Any, world: World, raw: redis.Redis) -> None:
     """That is no change: another writer's value, which came meanwhile, is not overwritten later."""
@@ -548,6 +554,7 @@ async def test_entity_deleted(s: Any, world: World, raw: redis.Redis) -> None:
     }
 
 
+@pytest.mark.one_server
 @told
 async def test_save_after_ones_own_delete(s: Any, raw: redis.Redis) -> None:
     user = BothUser(name='a', age=1, city='x')
@@ -614,6 +621,7 @@ async def test_unique_together(s: Any, raw: redis.Redis) -> None:
     assert await s.commit() == 2
 
 
+@pytest.mark.one_server
 @told
 async def test_unique_values_within_a_commit(s: Any, raw: redis.Redis) -> None:
     BothUser(name='a')
@@ -675,6 +683,7 @@ async def test_several_models_all_or_nothing(s: Any, world: World, raw: redis.Re
     assert len(stored(raw, BothUser)) == len(stored(raw, BothTeam)) == 2
 
 
+@pytest.mark.one_server
 @told
 async def test_a_wrong_value_stops_the_whole_commit(s: Any, raw: redis.Redis) -> None:
     BothTeam(size=1)

@@ -546,6 +546,7 @@ def test_limit_and_blocksize(world: World, raw: redis.Redis, sent: list[str]) ->
     world.run(story())
 
 
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     ('more', 'said'),
     [

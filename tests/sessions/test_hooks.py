@@ -11,6 +11,8 @@ from tests.support.implied import assert_consistent, rows_of
 from tests.support.servers import Server
 from tests.support.worlds import BOTH, SYNC, World
 
+pytestmark = pytest.mark.one_server
+
 CALLS: list[str] = []
 # What a hook does beside being noted, by its name and the entity's.
 ACTS: dict[str, Callable[[Any], None]] = {}

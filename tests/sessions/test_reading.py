@@ -301,6 +301,7 @@ async def test_delete_all_ends_at_the_block_that_is_forbidden(s: Any) -> None:
 # --- short for the current session's -------------------------------------------------------------
 
 
+@pytest.mark.one_server
 def test_the_methods_of_queries(client: redis.Redis, raw: redis.Redis) -> None:
     rom.util.CONNECTION = client
     for n in range(5):

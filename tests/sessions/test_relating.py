@@ -235,6 +235,7 @@ def test_a_list_is_asked_anew(server: Server) -> None:
     world.run(story())
 
 
+@pytest.mark.one_server
 def test_hidden_io_is_an_error_under_asyncio(server: Server) -> None:
     world = World(ASYNC, server.socket)
 
@@ -294,6 +295,7 @@ def test_a_gone_reference_reads_as_none_and_is_not_lost(world: World, raw: redis
     world.run(story())
 
 
+@pytest.mark.one_server
 def test_deleted_in_this_session(world: World, raw: redis.Redis) -> None:
     async def story() -> None:
         async with world.session() as s:
@@ -382,6 +384,7 @@ def test_unsaved_entities_are_saved_with_and_before(world: World, raw: redis.Red
     world.run(story())
 
 
+@pytest.mark.one_server
 def test_cycles_of_new_entities(world: World, raw: redis.Redis) -> None:
     async def story() -> None:
         async with world.session() as s:
@@ -401,6 +404,7 @@ def test_cycles_of_new_entities(world: World, raw: redis.Redis) -> None:
     world.run(story())
 
 
+@pytest.mark.one_server
 def test_a_chain_longer_than_the_stack(world: World, raw: redis.Redis) -> None:
     async def story() -> None:
         async with world.session() as s:
@@ -602,6 +606,7 @@ def test_in_unique_together(world: World, raw: redis.Redis) -> None:
     world.run(story())
 
 
+@pytest.mark.one_server
 def test_a_keygen_sees_the_id_loaded_or_not(world: World, raw: redis.Redis) -> None:
     """Old entries and new ones are worked out alike."""
 

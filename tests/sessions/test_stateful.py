@@ -34,7 +34,7 @@ from tests.support.implied import assert_consistent, encode, rows_of
 from tests.support.servers import Server
 from tests.support.worlds import BOTH, World
 
-EXAMPLES = 100
+EXAMPLES = 60
 STEPS = 30
 # To shrink what failed takes minutes; add Phase.shrink when there is something to shrink.
 PHASES = (Phase.reuse, Phase.generate)

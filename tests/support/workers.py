@@ -1,7 +1,8 @@
 """In how many processes `scripts/test` runs the tests; a plugin of pytest, for `-n auto`.
 
-Each process starts servers of its own and collects all tests, which takes longer than most files
-do. So a part that is soon over stays in one process, and what somebody wants to watch as well.
+One more than there are cores: many tests wait for programs that they have started. Each process
+starts servers of its own and collects all tests, which takes longer than most files do. So a part
+that is soon over stays in one process, and what somebody wants to watch as well.
 """
 
 import os
@@ -41,4 +42,4 @@ def workers(paths: Sequence[str], alone: bool, cores: int) -> int:
     is_small = bool(paths) and not any(Path(path.partition('::')[0]).is_dir() for path in paths)
     if alone or is_small or cores < 2:
         return 0
-    return min(cores, MOST)
+    return min(cores + 1, MOST)
