@@ -290,6 +290,9 @@ def test_it_is_one_commit(world: World, raw: redis.Redis, server: Server) -> Non
     world.run(story())
 
 
+MANY = 1500  # with as many children: more than the thousand rows of a page
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('form', ['cascade', 'null', 'other', 'restrict', 'nothing'])
 def test_several_thousand(server: Server, raw: redis.Redis, form: str) -> None:
@@ -298,18 +301,18 @@ def test_several_thousand(server: Server, raw: redis.Redis, form: str) -> None:
 
     async def story() -> None:
         async with world.session() as s:
-            targets = [DelTarget(name=f'{n}') for n in range(1 if many else 3000)]
-            nodes = [DelNode(name=f'{n}', **{form: targets[n % len(targets)]}) for n in range(3000)]
+            targets = [DelTarget(name=f'{n}') for n in range(1 if many else MANY)]
+            nodes = [DelNode(name=f'{n}', **{form: targets[n % len(targets)]}) for n in range(MANY)]
             grand = [DelNode(name=f'child {n}', parent=node) for n, node in enumerate(nodes)]
             await s.commit()
             if form == 'restrict':
-                with pytest.raises(rom.RestrictError, match='3000 such references'):
+                with pytest.raises(rom.RestrictError, match=f'{MANY} such references'):
                     await s.delete(targets)
-                assert len(rows(raw, DelNode)) == 6000
+                assert len(rows(raw, DelNode)) == 2 * MANY
                 return
             await s.delete(targets)
             assert rows(raw, DelTarget) == {}
-            assert len(rows(raw, DelNode)) == (0 if form == 'cascade' else 6000)
+            assert len(rows(raw, DelNode)) == (0 if form == 'cascade' else 2 * MANY)
             assert all(child._deleted == (form == 'cascade') for child in grand)
             assert all(getattr(node, form) is None for node in nodes)
 

@@ -201,7 +201,7 @@ def test_the_place_of_other_data_is_left_alone() -> None:
 
 def test_ctrl_c_then_go_on(folder: Path) -> None:
     demo = subprocess.Popen(
-        command('--limit', '60000', '--keep', str(folder)),
+        command('--limit', '30000', '--keep', str(folder)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -211,18 +211,18 @@ def test_ctrl_c_then_go_on(folder: Path) -> None:
     _, errors = demo.communicate(timeout=PATIENCE)
     assert demo.returncode == 130
     assert re.fullmatch(
-        r'Stopped after [\d,]+ of 60,000 characters\. A batch is written whole or not at all: '
+        r'Stopped after [\d,]+ of 30,000 characters\. A batch is written whole or not at all: '
         r'nothing is half done; the same command goes on from there\.\n',
         errors,
     )
     rows, points, names = stored(folder)
     assert rows == points == names
-    assert 0 < rows < 60000
+    assert 0 < rows < 30000
 
-    lines = succeeded(run('--limit', '60000', '--keep', str(folder)))
+    lines = succeeded(run('--limit', '30000', '--keep', str(folder)))
     assert f'{rows:,} characters are there already: looking for what is missing.' in lines
-    assert any(line.startswith(f'Loaded the {60000 - rows:,} characters that') for line in lines)
-    assert stored(folder) == (60000, 60000, 60000)
+    assert any(line.startswith(f'Loaded the {30000 - rows:,} characters that') for line in lines)
+    assert stored(folder) == (30000, 30000, 30000)
 
 
 def wait_for_rows(folder: Path, demo: subprocess.Popen[str]) -> None:
