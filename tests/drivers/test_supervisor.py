@@ -33,7 +33,7 @@ def shell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 def launch(
     folder: Path, command: list[str], **settings: Any
 ) -> tuple[int, 'subprocess.Popen[bytes]']:
-    lock = supervisor.take_lock(folder)
+    lock = eventually(lambda: supervisor.take_lock(folder))  # what was killed takes a moment to end
     assert lock is not None
     with open(folder / supervisor.LOG, 'wb') as log:
         try:

@@ -120,7 +120,7 @@ def test_nothing_asked(examine: Examine, raw: redis.Redis) -> None:
 
 @pytest.mark.parametrize('kind', ['set', 'zset', 'hash'])
 def test_some_at_a_time_and_all_in_the_end(examine: Examine, raw: redis.Redis, kind: str) -> None:
-    members = [b'member-%d' % n for n in range(400)]
+    members = [b'member-%d' % n for n in range(600)]
     with raw.pipeline() as pipe:
         for n, member in enumerate(members):
             pipe.hset(b'N:' + member, 'a', n)

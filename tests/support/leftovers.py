@@ -19,16 +19,22 @@ import pytest
 from tests.support.patience import PATIENCE
 
 FOLDER = pytest.StashKey[Path]()
-PYTESTS = 'pytest-of-'
+PYTESTS = 'pytest'
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder; the processes that run the tests inherit it."""
+    """Make the folder; the processes that run the tests inherit it.
+
+    The folders of tests are in it too (tmp_path), unless --basetemp names a place to keep them in.
+    Their names are short then: a socket's has 100 bytes.
+    """
     if hasattr(config, 'workerinput'):
         return
     config.stash[FOLDER] = folder = Path(tempfile.mkdtemp(prefix='rom-tests-')).resolve()
     os.environ['TMPDIR'] = str(folder)
     tempfile.tempdir = None
+    config.option.basetemp = config.option.basetemp or str(folder / PYTESTS)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -54,7 +60,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def files(folder: Path) -> list[str]:
     """Return what is in the folder, but for pytest's own."""
-    return [str(path) for path in folder.iterdir() if not path.name.startswith(PYTESTS)]
+    return [str(path) for path in folder.iterdir() if path.name != PYTESTS]
 
 
 def processes(folder: Path, patience: float) -> list[str]:

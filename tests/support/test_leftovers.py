@@ -11,6 +11,7 @@ from tests.support.leftovers import files, processes, running
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
+OTHERS = {name: value for name, value in os.environ.items() if name != 'PYTEST_ADDOPTS'}
 needs_proc = pytest.mark.skipif(not Path('/proc/self').exists(), reason='there is no /proc')
 
 TIDY = """
@@ -33,7 +34,7 @@ def run(folder: Path, text: str) -> 'subprocess.CompletedProcess[str]':
     return subprocess.run(
         [*command, '-p', 'no:cacheprovider', 'test_one.py'],
         cwd=folder,
-        env={**os.environ, 'PYTHONPATH': str(ROOT), 'TMPDIR': str(folder / 'tmp')},
+        env={**OTHERS, 'PYTHONPATH': str(ROOT), 'TMPDIR': str(folder / 'tmp')},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -48,6 +49,10 @@ def test_a_run(tmp_path: Path, text: str, code: int) -> None:
     assert ('left behind: ' in done.stdout) == (code == 1)
     assert ('forgotten-' in done.stdout) == (code == 1)
     assert list((tmp_path / 'tmp').iterdir()) == []
+
+
+def test_where_the_folders_of_tests_are(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    assert tmp_path.is_relative_to(Path(os.environ['TMPDIR'])) or request.config.option.basetemp
 
 
 @needs_proc
@@ -69,7 +74,7 @@ def test_a_process_is_named_and_ended(tmp_path: Path) -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    (tmp_path / 'pytest-of-me').mkdir()
+    (tmp_path / 'pytest').mkdir()
     assert files(tmp_path) == []
     (tmp_path / 'x').touch()
     assert files(tmp_path) == [str(tmp_path / 'x')]

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.workers import MOST, cores, pytest_xdist_auto_num_workers, workers
+from tests.support.workers import (
+    MOST,
+    cores,
+    is_quick,
+    pytest_collection_modifyitems,
+    pytest_xdist_auto_num_workers,
+    workers,
+)
 
 HERE = Path(__file__)
 FOLDER, FILE = str(HERE.parent), str(HERE)
@@ -49,3 +56,13 @@ def test_what_pytest_is_told(watched: dict[str, Any], count: int) -> None:
     usual = {'capture': 'fd', 'usepdb': False, 'keyword': '', 'file_or_dir': []}
     config: Any = SimpleNamespace(option=SimpleNamespace(**{**usual, **watched}))
     assert pytest_xdist_auto_num_workers(config) == count
+
+
+def test_slow_files_come_first(request: pytest.FixtureRequest) -> None:
+    items = list(request.session.items)
+    config: Any = SimpleNamespace(workerinput={})
+    pytest_collection_modifyitems(config, items)
+    assert sorted(items, key=is_quick) == items
+    if hasattr(request.config, 'workerinput'):
+        assert request.session.items == items
+    assert is_quick(request.node)

@@ -23,6 +23,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return workers(options.file_or_dir, bool(options.keyword) or is_watched, cores())
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In several processes begin with the files that are slow: so all end at the same time."""
+    if hasattr(config, 'workerinput'):
+        items.sort(key=is_quick)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    """Say whether the file of a test is not marked as slow."""
+    module = item.getparent(pytest.Module)
+    return module is None or all(mark.name != 'slow' for mark in module.own_markers)
+
+
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
