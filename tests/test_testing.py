@@ -49,10 +49,11 @@ def test_server(rom_server):
 def test_fixtures(tmp_path: Path) -> None:
     (tmp_path / 'conftest.py').write_text(CONFTEST)
     (tmp_path / 'test_app.py').write_text(TESTS)
+    others = {name: value for name, value in os.environ.items() if name != 'PYTEST_ADDOPTS'}
     ended = subprocess.run(
         [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-p', 'no:valkey'],
         cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': str(Path(rom.__file__).parents[1])},
+        env={**others, 'PYTHONPATH': str(Path(rom.__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
