@@ -116,23 +116,32 @@ class Entity:
         if id(self) not in session._identity.pending:
             session._watch(self)
 
+    @property
+    def _session_here(self) -> Any:
+        """The entity's session, for I/O: in threads, what stands for an AsyncSession."""
+        session: Any = self._session
+        here: Any = current.home()
+        return here if here._identity is session._identity else session
+
     def _need_id(self) -> int | None:
         """The id; a new entity's is taken from the server now."""
         if self._id is None:
-            if self._session.is_async:
+            session = self._session_here
+            if session.is_async:
                 raise InvalidOperation(
                     f'a new {type(self).__name__} has no id before it is saved: '
                     'await s.flush() or s.save(entity) first'
                 )
-            self._session.take_ids(self)
+            session.take_ids(self)
         return self._id
 
     def _load_relation(self, name: str) -> None:
         """Load what a column refers to, for all entities that were loaded with this one."""
         column: Any = self._columns[name]
-        if self._session.is_async:
+        session = self._session_here
+        if session.is_async:
             id = column.decode(self._stored[name])._id
-            known = self._session._identity
+            known = session._identity
             target = known.find(f'{column.get_related_model()._namespace}:{id}')
             if target is None or target._seems_expired:
                 self._no_hidden_io(name)
@@ -140,7 +149,6 @@ class Entity:
             return
         others = (ref() for ref in self._batch)
         together = [other for other in others if other is not None and other is not self]
-        session = self._session
         session._run(session._load_reference(self, together, name))
 
     def _keep_given_ids(self) -> None:
@@ -170,12 +178,12 @@ class Entity:
         if self._id is None:
             return []
         self._no_hidden_io(name)
-        session = self._session
+        session = self._session_here
         found: list[Any] = session._run(session._load_list(self, name))
         return found
 
     def _no_hidden_io(self, name: str) -> None:
-        if self._session.is_async:
+        if self._session_here.is_async:
             raise InvalidOperation(
                 f'{self._key}.{name} is not loaded, and an attribute cannot wait for it: '
                 f'await s.load(entities, {name!r}) first, or query with .load({name!r})'

@@ -274,6 +274,24 @@ def test_a_library_that_carries_contexts_from_thread_to_thread_and_back() -> Non
     assert CurrentUser.get(mine.id) is mine
 
 
+def test_a_thread_does_not_inherit_from_one_that_had_its_number() -> None:
+    """A context may remember a thread that has ended, and the system gives its number away."""
+    seen: dict[int, set[int]] = {}
+    kept = []
+
+    def job() -> contextvars.Context:
+        session = current.session()
+        kept.append(session)  # or the next one might be in its place
+        seen.setdefault(threading.get_ident(), set()).add(id(session))
+        return contextvars.copy_context()
+
+    context = contextvars.copy_context()
+    for _ in range(20):
+        context = in_thread(lambda: context.copy().run(job))  # noqa: B023
+    assert len(seen) < 20
+    assert sum(map(len, seen.values())) == 20
+
+
 def test_a_callback_of_the_loop_is_no_task() -> None:
     async def story() -> None:
         found: list[object] = []
@@ -355,6 +373,18 @@ def test_rom_session_stands_for_the_current_one() -> None:
         assert not hasattr(mine, 'extra')
         assert repr(mine) in repr(rom.session)
         assert rom.util.session is rom.session
+
+
+def test_a_method_is_of_the_session_that_is_current_where_it_is_called() -> None:
+    commit = rom.session.commit
+    CurrentUser(name='outside')
+    with rom.Session():
+        CurrentUser(name='inside')
+        assert commit() == 3
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: CurrentUser(name='thread') and None).result()
+        assert pool.submit(commit).result() == 3
+    assert commit() == 3
 
 
 # --- no hidden I/O -------------------------------------------------------------------------------

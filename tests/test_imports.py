@@ -25,7 +25,7 @@ LAYERS = [
     ('rom.changes',),
     ('rom.rowvalues',),
     ('rom.planning',),
-    ('rom.current',),
+    ('rom.current', 'rom.entered'),
     ('rom.query',),
     ('rom.declaring',),
     ('rom.detaching',),

@@ -170,7 +170,8 @@ class EntityLock(Lock):
         entity = self._entity
         if entity._id is None and what == 'void':
             return False  # it never had an id, so no request was sent
-        if entity._id is None and entity._session.is_async:
-            await entity._session.take_ids(entity)
+        session = entity._session_here
+        if entity._id is None and session.is_async:
+            await session.take_ids(entity)
         self._name(entity._pk)
         return await super()._step(what, token)

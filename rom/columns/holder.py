@@ -23,6 +23,9 @@ class Holder(Keyed, Protocol):
     _deleted: bool
     _session: Any
 
+    @property
+    def _session_here(self) -> Any: ...
+
     def _set(self, name: str, value: Any) -> None: ...
 
     def _look_into(self) -> None: ...

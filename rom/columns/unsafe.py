@@ -61,12 +61,13 @@ class UnsafeColumn:
         )
 
     def __delete__(self, entity: Holder) -> None:
-        if entity._session.is_async:
+        session = entity._session_here
+        if session.is_async:
             raise InvalidOperation(
                 f'del entity.{self.name} cannot wait for the server: '
                 f'await entity.{self.name}.delete()'
             )
-        entity._session._call(entity, self.name, 'delete', (), {})
+        session._call(entity, self.name, 'delete', (), {})
 
 
 class Commands:
@@ -88,7 +89,8 @@ class Commands:
         entity, name = self._entity, self._name
 
         def call(*args: Any, skip_key: bool = False, **kwargs: Any) -> Any:
-            return entity._session._call(entity, None if skip_key else name, command, args, kwargs)
+            key = None if skip_key else name
+            return entity._session_here._call(entity, key, command, args, kwargs)
 
         return call
 

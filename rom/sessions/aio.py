@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -56,11 +55,12 @@ class AsyncSession(UnitOfWork):
 
     def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
         self._connection = connection
-        self._entered: list[Token[Any]] = []
+        self._entered = []
         self._writing: tuple[object, asyncio.Lock] = (None, asyncio.Lock())
         super().__init__()
 
     async def __aenter__(self) -> Self:
+        self._note_entering()
         self._entered.append(current.enter(self))
         return self
 

@@ -8,8 +8,10 @@ and whichever of the two commits first writes it.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
-from typing import Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
 
 from rom.encoding.text import show
 from rom.exceptions import ORMError
@@ -17,19 +19,34 @@ from rom.model import Model
 from rom.sessions import unwritten
 from rom.sessions.identity import IdentityMap
 
+if TYPE_CHECKING:
+    from rom.entered import Entered
+
+_moments: Final = count()
+
 
 class Known:
     """A session's identity map, as programs see it. Nothing here needs a server."""
 
     is_async = False
+    _entered: list[Entered]
+    # The session of its own that a thread or task had whose context was copied for this one's.
+    _before: weakref.ref[Any] | None = None
+    # In the order of all sessions: when it was made, and when it was entered.
+    _entered_at = 0
 
     def __init__(self) -> None:
+        self._made_at = next(_moments)
         self._identity = IdentityMap()
         unwritten.note_session(self)
 
     def __del__(self) -> None:
         if hasattr(self, '_identity'):
             self._end()
+
+    def _note_entering(self) -> None:
+        if not self._entered:
+            self._entered_at = next(_moments)
 
     def _end(self) -> None:
         """Nobody will commit any more: warn of what was never written, and forget everything."""
@@ -88,10 +105,10 @@ class Known:
         # In this order: an interrupt in between must not lose the entity.
         self._identity.add(entity)
         entity._session = self
-        if previous is not None and previous is not self:
+        if previous is not None and previous._identity is not self._identity:
             previous._identity.forget(entity)
             for host in entity._hosts:
-                if host is not self:
+                if host._identity is not self._identity:
                     host._identity.pending.pop(id(entity), None)
             entity._hosts = ()
 
@@ -142,7 +159,7 @@ class Known:
         if entity._is_draft:
             return
         identity.check_alone(entity)
-        if own is self or not own._identity.knows(entity):
+        if own._identity is identity or not own._identity.knows(entity):
             identity.add(entity)
             entity._session = self
         else:
@@ -153,7 +170,7 @@ class Known:
         identity, own = self._identity, entity._session
         if entity._is_draft:
             return
-        if own is not self and own._identity.knows(entity):
+        if own._identity is not identity and own._identity.knows(entity):
             self._be_host(entity)
         elif identity.knows(entity):
             identity.hold((entity,))
@@ -167,13 +184,14 @@ class Known:
         own = entity._session
         own._identity.hold((entity,))
         if not self._identity.is_null:
-            entity._hosts = (*entity._hosts, self)
+            if self not in entity._hosts:
+                entity._hosts = (*entity._hosts, self)
             self._identity.pending[id(entity)] = entity
 
     def _leave_hosts(self, entities: Iterable[Model]) -> None:
         """Entities of this session are written, or given up: nobody else need look at them."""
         for entity in entities:
-            if entity._hosts and entity._session is self:
+            if entity._hosts and entity._session._identity is self._identity:
                 for host in entity._hosts:
                     host._identity.pending.pop(id(entity), None)
                 entity._hosts = ()

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from rom import current
 from rom.drivers.connection import connection_of
+from rom.sessions.partner import Partner
 from rom.sessions.sync import Session
 
 
@@ -48,5 +49,5 @@ class _CurrentSession:
         return f'<the current one: {current.session()!r}>'
 
 
-current.set_up(Session, connection_of)
+current.set_up(Session, Partner, connection_of)
 session = cast(Session, _CurrentSession())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
@@ -51,10 +50,11 @@ class Session(UnitOfWork):
 
     def __init__(self, connection: redis.Redis | None = None) -> None:
         self._connection = connection
-        self._entered: list[Token[Any]] = []
+        self._entered = []
         super().__init__()
 
     def __enter__(self) -> Self:
+        self._note_entering()
         self._entered.append(current.enter(self))
         return self
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from rom.exceptions import UnwrittenWarning
@@ -18,6 +20,40 @@ if TYPE_CHECKING:
 #: So many entities are named in one warning.
 NAMED: Final = 5
 
+#: So many of the entities that were lost last are remembered.
+REMEMBERED: Final = 100
+
+
+class _Lost:
+    """An entity that was told of when its session ended.
+
+    Attributes:
+        made_at: when its session was made.
+        text: what it was, for a message; the entity itself is not kept.
+        is_told: a commit has told of it as well.
+    """
+
+    __slots__ = ('_ref', 'is_told', 'made_at', 'text')
+
+    def __init__(self, entity: Model, made_at: int) -> None:
+        self._ref = weakref.ref(entity)
+        self.made_at = made_at
+        self.text = shown(entity)
+        self.is_told = False
+
+    def is_there(self) -> bool:
+        """Return whether the program still has it, and no session does."""
+        entity = self._ref()
+        return (
+            entity is not None
+            and not self.is_told
+            and not entity._deleted
+            and not entity._session._identity.knows(entity)
+            and has_changes(entity)
+        )
+
+
+_lost: Final[deque[_Lost]] = deque(maxlen=REMEMBERED)
 _alive: weakref.WeakSet[Known] = weakref.WeakSet()
 
 
@@ -28,31 +64,67 @@ def note_session(session: Known) -> None:
 
 def end(session: Known) -> None:
     """Hand over what others are to write, too; warn of all else that was never written."""
-    lost = []
-    for entity in session._identity.modified:
+    known, lost = session._identity, []
+    for entity in known.modified:
         own = entity._session
-        if entity._deleted or (own is not session and own._identity.knows(entity)):
+        if entity._deleted or (own._identity is not known and own._identity.knows(entity)):
             continue  # there is nothing to write any more; or another session writes it
         hosts = [host for host in entity._hosts if entity in host._identity.pending.values()]
         if hosts:
             hosts[0].add(entity)
-        elif entity._changed or entity._new or entity._mutated():
+        elif has_changes(entity):
             lost.append(entity)
     if lost:
-        _warn(lost, 'changed in a session that has ended, and never written: commit() before')
+        _lost.extend(_Lost(entity, session._made_at) for entity in lost[:REMEMBERED])
+        warn(
+            list(map(shown, lost)),
+            'changed in a session that has ended, and never written: commit() before, or '
+            'rollback() to give changes up',
+        )
 
 
-def _warn(lost: Sequence[Model], what: str) -> None:
-    named = '; '.join(map(_shown, lost[:NAMED]))
-    more = f' and {len(lost) - NAMED} more' if len(lost) > NAMED else ''
-    warnings.warn(
-        f'{named}{more}: {what}, or rollback() to give changes up',
-        UnwrittenWarning,
-        stacklevel=5,
-    )
+def has_changes(entity: Model) -> bool:
+    """Return whether there is anything of an entity to write."""
+    return bool(entity._changed or entity._new or entity._mutated())
 
 
-def _shown(entity: Model) -> str:
+def lost_since(moment: int) -> list[str]:
+    """Return the entities that were lost by sessions made after a moment; each is told of once."""
+    found = [lost for lost in list(_lost) if lost.made_at > moment and not lost.is_told]
+    return _told(found)
+
+
+def still_there() -> list[str]:
+    """Return the entities that were lost, and that the program still has; each is told of once."""
+    return _told([lost for lost in list(_lost) if lost.is_there()]) if _lost else []
+
+
+def _told(found: list[_Lost]) -> list[str]:
+    for lost in found:
+        lost.is_told = True
+    return [lost.text for lost in found]
+
+
+def warn(entities: Sequence[str], what: str) -> None:
+    """Warn of entities, at the line of the program that led here."""
+    named = '; '.join(entities[:NAMED])
+    more = f' and {len(entities) - NAMED} more' if len(entities) > NAMED else ''
+    warnings.warn(f'{named}{more}: {what}', UnwrittenWarning, stacklevel=_level())
+
+
+def _level() -> int:
+    """Return how many calls up the program is, whose line a warning is to name."""
+    frame, level = sys._getframe(2), 2
+    while frame.f_back is not None and _is_ours(frame.f_globals.get('__name__', '')):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith('rom.')
+
+
+def shown(entity: Model) -> str:
     """An entity and its columns that are not written, for a message."""
     columns = sorted({*entity._changed, *entity._mutated()})
     return f'{type(entity).__name__} {entity._key} ({", ".join(columns)})'
@@ -66,7 +138,11 @@ def _forget_in_child() -> None:
         session.rollback()
     if lost:
         once = list({id(entity): entity for entity in lost}.values())
-        _warn(once, 'changed before this process was forked, which forgets it: commit() before')
+        warn(
+            list(map(shown, once)),
+            'changed before this process was forked, which forgets it: commit() before, or '
+            'rollback() to give changes up',
+        )
 
 
 if hasattr(os, 'register_at_fork'):

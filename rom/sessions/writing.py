@@ -14,6 +14,7 @@ from rom.model import Model
 from rom.ops import commit as commits
 from rom.ops import entities
 from rom.sessions import lately_deleted
+from rom.sessions.elsewhere import tell_after_nothing, tell_before
 from rom.sessions.known import flat
 from rom.sessions.relating import Relating
 from rom.sessions.servers import servers_of
@@ -38,6 +39,13 @@ class Writing(Relating):
     def _flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
+        tell_before(self)
+        written = yield from self._write_all(full, all, force, batch)
+        if not written:
+            tell_after_nothing(self)
+        return written
+
+    def _write_all(self, full: bool, all: bool, force: bool, batch: int | None) -> Work[int]:
         chosen = list(self._identity) if all else self._identity.modified
         if all and lately_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
@@ -130,6 +138,7 @@ class Writing(Relating):
         With them comes how many columns were written by earlier attempts whose answer was lost.
         """
         ready: dict[int, Model] = {}
+        identity = self._identity
         may_refer, written = False, 0
         while True:
             chosen = with_referred(chosen)
@@ -138,8 +147,8 @@ class Writing(Relating):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                is_ours = entity._session is self and not entity._is_detached
-                if not is_ours or self._identity.has_strays:
+                is_ours = entity._session._identity is identity and not entity._is_detached
+                if not is_ours or identity.has_strays:
                     self.add(entity)
                 if entity._schema.relations:
                     may_refer = True
@@ -156,7 +165,7 @@ class Writing(Relating):
                     yield from self._take_ids(model, group)
             _call_hooks(fresh, full, force)
             if is_commit and _have_hooks(fresh):
-                more = [entity for entity in self._identity.modified if id(entity) not in ready]
+                more = [entity for entity in identity.modified if id(entity) not in ready]
                 chosen = [*chosen, *more]
             elif not may_refer:
                 return chosen, written
