@@ -1,7 +1,7 @@
 """The law of the session: what a program changed is written by the next commit, or it is told.
 
-docs/howto/sessions.rst says so to programs; each sentence of it is held here, or in
-tests/test_current.py and tests/sessions/test_unwritten.py.
+docs/howto/sessions.rst says so to programs. tests/docs/test_sessions.py lists its sentences, each
+with the tests that hold it: here, and in the files beside this one.
 """
 
 from __future__ import annotations
@@ -164,6 +164,35 @@ def test_of_a_session_that_was_not_entered(
     assert rom.session.commit() == 0
 
 
+@change_ways
+def test_the_session_that_knows_an_entity_keeps_it(change: Callable[[LawThing], None]) -> None:
+    thing = made(n=1)
+    in_thread(lambda: change(thing))
+    assert thing._session._identity is rom.session._identity
+    assert rom.session.get(LawThing, 1) is thing
+
+
+def test_an_object_that_was_rolled_back_keeps_its_values(raw: redis.Redis) -> None:
+    """What is set later joins the session with all that is not written of it."""
+    thing = made(n=1)
+    thing.n = 5
+    rom.session.rollback()
+    assert thing.n == 5
+    assert rom.session.commit() == 0
+    thing.m = 6
+    assert rom.session.commit() == 2
+    assert raw.hmget('law:1', 'n', 'm') == [b'5', b'6']
+
+
+@change_ways
+def test_a_forced_refresh_discards_changes(change: Callable[[LawThing], None]) -> None:
+    thing = made(n=1)
+    change(thing)
+    thing.refresh(force=True)
+    assert (thing.n, thing.data) == (1, {})
+    assert rom.session.commit() == 0
+
+
 def test_what_such_a_session_gives_up_nobody_writes(raw: redis.Redis) -> None:
     made(n=1)
     own = rom.Session()
@@ -279,6 +308,27 @@ def test_a_value_that_is_kept_outlives_its_entity(
         part['list'].append(7)
     assert rom.session.commit() == 1
     assert raw.hget('law:1', 'data') == b'{"list": [7], "tuple": [[1], 2]}'
+
+
+@pytest.mark.parametrize('how', ['changed', 'read'])
+def test_what_may_have_changed_is_held_until_a_commit_has_looked_at_it(how: str) -> None:
+    made(n=1)
+    rom.session.rollback()
+    with rom.Session() as session:
+        things = session.stream(LawThing.query)  # which holds none by itself
+        thing = next(things)
+        things.close()  # type: ignore[attr-defined]
+        if how == 'changed':
+            thing.n = 5
+        else:
+            assert thing.data == {}
+        seen = weakref.ref(thing)
+        del thing, things
+        gc.collect()
+        assert seen() is not None
+        session.commit()
+        gc.collect()
+        assert seen() is None
 
 
 def test_a_value_that_was_given_is_the_programs_too(raw: redis.Redis) -> None:
@@ -667,6 +717,15 @@ def test_a_dict_of_an_entity_shares_nothing(raw: redis.Redis) -> None:
     assert thing.data == {'a': {'b': 1}}
 
 
+def test_a_copy_shares_nothing(raw: redis.Redis) -> None:
+    thing = made(data={'a': {'b': 1}})
+    twin = thing.copy()
+    twin.data['a'].pop('b')
+    assert rom.session.commit() == 5  # the new one
+    assert thing.data == {'a': {'b': 1}}
+    assert twin.id != thing.id
+
+
 def test_a_copy_has_what_was_removed_no_more_than_the_first(raw: redis.Redis) -> None:
     thing = made(n=1, name='Ann', data={'a': 1})
     del thing.n
@@ -918,6 +977,21 @@ def test_a_row_that_was_read_before_a_save_is_out_of_date(server: Server) -> Non
                 assert await s.commit() == 1
 
     asyncio.run(story())
+
+
+def test_a_known_id_sends_no_request_and_a_refresh_does(raw: redis.Redis, trips: list[Any]) -> None:
+    thing = made(n=1)
+    raw.hset('law:1', 'n', '7')
+    trips.clear()
+    assert rom.session.get(LawThing, 1) is thing
+    assert (thing.n, len(trips)) == (1, 0)
+    thing.refresh()
+    assert (thing.n, len(trips)) == (7, 1)
+    with rom.Session() as new:
+        assert dict(new.wknown) == {}
+        found = new.get(LawThing, 1)
+    assert found is not thing
+    assert len(trips) == 2
 
 
 def test_a_worker_that_only_reads_sees_what_is_there(raw: redis.Redis) -> None:
