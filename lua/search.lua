@@ -8,8 +8,10 @@
 --          where    = a node: see lib/filters
 --          expiry   = index of when entities expire: those that have are left out; or none
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
---          mark     = {id, places}: only what comes after that; see lib/groups; or none. With a
---                     mark and no order, matches come in the order of ids
+--          mark     = {id, places}: only what comes after that; see lib/groups; or none
+--          direction = 'up' or 'down': of the ids, where no order tells two matches apart; absent:
+--                     that of the last order. With it or a mark, and without an order, matches
+--                     come in the order of ids
 --          skip     = how many matches to leave out
 --          need     = how many are wanted; absent: all
 --          want     = 'rows', 'ids', 'count' or 'tally'
@@ -47,6 +49,7 @@
 -- @include lib/unexpired if expiry
 -- @include lib/strings if strings
 -- @include lib/near if near
+-- @include lib/by_ids if ids
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
 
@@ -69,7 +72,7 @@ local function open_search()
     local smallest = math.huge
     local is_one_collectable = false
     local is_by_distance = #parts == 1 and parts[1].kind == 'near'
-        and not request.orders and not request.mark
+        and not request.orders and not request.mark and not request.direction
     if is_by_distance and request.need then
         parts[1].enough = request.skip + request.need
     end
@@ -104,6 +107,7 @@ local function count_at_once(search)
     local is_plain = part.kind == 'set'
         or part.kind == 'range' and not part.exact
         or part.kind == 'lex' and part.field and part.plain
+        or part.kind == 'between' and model.bytes
     if filters > 1 or not is_plain or expired and expired.size > search.small then
         return false
     end
@@ -205,7 +209,8 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
-    return BEGIN.near and not search.mark and BEGIN.near(search) or begin_unsorted(search)
+    local is_by_id = search.mark or search.direction
+    return BEGIN.near and not is_by_id and BEGIN.near(search) or begin_unsorted(search)
 end
 
 -- How many match, where that is known without a look at any id.

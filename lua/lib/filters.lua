@@ -17,6 +17,7 @@
 -- not     node                                           not in the node
 -- all                                                    all there are
 -- near    see lib/near
+-- ids, unique, between: see lib/by_ids
 
 -- @include lib/ask
 -- @include lib/rooms
@@ -53,11 +54,13 @@ KEEP = filled_when_asked(function()
     -- @include lib/probes
     -- @include lib/probes_of_trees if trees
     -- @include lib/probes_of_strings if strings
+    -- @include lib/probes_of_ids if ids
 end)
 
 COLLECT = filled_when_asked(function()
     -- @include lib/collecting
     -- @include lib/collecting_trees if trees
+    -- @include lib/collecting_ids if ids
 end)
 
 -- A set. The index of a named number has the same form of key, and holds the ids that have one.

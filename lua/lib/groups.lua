@@ -1,7 +1,8 @@
 -- Ids put in order, by one index after another.
 --
 -- A search has a list of orders; what they are, lib/order says. What the first does not tell apart
--- is left to the second, and so on; in the end the ids decide, in the direction of the last order.
+-- is left to the second, and so on; in the end the ids decide, in the direction of the last order,
+-- or in the one that was asked for.
 -- What has no value for an order comes last, either way round.
 --
 -- Ids may be wanted from a mark on: {id, places}, which is what stood last on the page before. It
@@ -9,6 +10,7 @@
 -- {ids, by}: a list of ids, and one of what they go by, in ascending order of that.
 
 -- @include lib/lists
+-- @include lib/matches
 -- @include lib/numbers
 -- @include lib/scores
 
@@ -193,7 +195,7 @@ local function sorted_beyond(search, level, ids, mark, reverse)
     if search.orders[level + 1] then
         return sorted_from(search, level + 1, ids, mark)
     end
-    return by_id(ids, reverse, mark)
+    return by_id(ids, is_downwards(search, reverse), mark)
 end
 
 -- Ids of one score.

@@ -1,6 +1,7 @@
 -- Searches within a search: for what an order leaves undecided.
 
 -- @include lib/lists
+-- @include lib/matches
 
 -- A search with one part more, by the next order or by id.
 local function inner_search(search, part, has_mark)
@@ -21,5 +22,6 @@ local function begin_inner(inner, reverse)
     if inner.order then
         return begin_order(inner)
     end
-    return {mode = 'ids', reverse = reverse, from = inner.mark and inner.mark.id or nil}
+    local is_reverse = is_downwards(inner, reverse)
+    return {mode = 'ids', reverse = is_reverse, from = inner.mark and inner.mark.id or nil}
 end

@@ -46,7 +46,8 @@ end
 -- The same of a walk from this position: along the order's index, a filter's, or all ids. Also says
 -- which filter holds for all candidates.
 local function estimate(search, position)
-    local order, part = search.order, position.mode == 'index' and search.parts[position.part]
+    local order, mode = search.order, position.mode
+    local part = (mode == 'index' or mode == 'ids') and search.parts[position.part]
     if order then
         return length_of_walk(search, order.stop - order.first, order.part), order.part
     elseif part then
@@ -59,10 +60,16 @@ end
 local function begin_unsorted(search)
     local driver = search.driver
     local part = driver and search.parts[driver]
-    local along_ids = {mode = 'ids', from = search.mark and search.mark.id}
+    local is_by_id = search.mark or search.direction
+    local along_ids = {
+        mode = 'ids', reverse = is_downwards(search, false), from = search.mark and search.mark.id,
+    }
     if not part then
         return along_ids
-    elseif (part.kind == 'range' or part.kind == 'lex') and not search.mark then
+    elseif part.kind == 'between' then
+        along_ids.part = driver
+        return along_ids
+    elseif (part.kind == 'range' or part.kind == 'lex') and not is_by_id then
         return {mode = 'index', part = driver}
     elseif search.unnumbered then
         return {mode = 'gather', part = driver}

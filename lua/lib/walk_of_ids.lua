@@ -11,15 +11,30 @@ local function keep_existing(search, ids)
     return ids
 end
 
+-- The ids that bound the walk, themselves in it: those of the filters by ids that must hold.
+local function ends_of(search)
+    local first, last = 0, math.huge
+    for _, part in ipairs(search.parts) do
+        if part.kind == 'between' then
+            first, last = math.max(first, part.lowest), math.min(last, part.highest)
+        end
+    end
+    return first, last
+end
+
 local function walk_ids(search, position)
-    local from, chunk = position.from and tonumber(position.from), next_chunk(search)
+    local chunk, reverse = next_chunk(search), position.reverse
+    local from, first, last = position.from and tonumber(position.from), ends_of(search)
     local ids, looked
-    if position.reverse then
-        ids, looked = ids_below(search.model, from, chunk)
+    if reverse then
+        ids, looked = ids_below(search.model, math.min(from or math.huge, last + 1), chunk)
     else
-        ids, looked = ids_above(search.model, from or 0, chunk)
+        ids, looked = ids_above(search.model, math.max(from or 0, first - 1), chunk)
     end
     note_looked(search, #ids + 1)
     pour(search.sink, keep_existing(search, keep_all(search, ids)))
-    return looked and {mode = 'ids', reverse = position.reverse, from = write_id(looked)}
+    if not looked or reverse and looked <= first or not reverse and looked >= last then
+        return nil
+    end
+    return {mode = 'ids', part = position.part, reverse = reverse, from = write_id(looked)}
 end

@@ -17,6 +17,7 @@ local function first_chunk(search, position)
     local chunk = search.wanted
     if #search.parts > 0 then
         local length, known = estimate(search, position)
+        chunk = math.min(chunk, math.max(SMALLEST_CHUNK, math.ceil(length)))
         if not known or #search.parts > 1 then
             chunk = math.max(SMALLEST_CHUNK, math.min(2 * chunk, math.ceil(MARGIN * length)))
         end

@@ -296,11 +296,13 @@ OWN_ID: Final = '_id'
 class PrimaryKey(Integer):
     """The entity's id: a number that the server hands out, in the order of creation.
 
-    A model without one gets ``id = PrimaryKey()``.
+    A model without one gets ``id = PrimaryKey()``. Queries filter and sort by it without an index;
+    ``index=True`` is for data that rom 1.x writes at the same time, where ids are far apart.
 
     Example::
 
         number = rom.PrimaryKey()
+        User.query.filter(number=(1000, None)).order_by('-number')
     """
 
     can_be_unique = False

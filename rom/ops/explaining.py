@@ -25,7 +25,7 @@ from rom.query.plan import All, AnyOf, Node, Not, StartsWith
 
 T = TypeVar('T')
 
-_KINDS: Final = {'lex': 'strings', 'and': 'all of', 'or': 'any of'}
+_KINDS: Final = {'lex': 'strings', 'between': 'ids', 'and': 'all of', 'or': 'any of'}
 
 
 def explain(
@@ -63,7 +63,7 @@ def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
     asking = Search(query, bounds, () if is_count else orders_for(query))
     told = yield from _ask(asking, is_count)
     if told is None:
-        orders = tuple(queries.without_index(order) for order in asking.orders)
+        orders = tuple(queries.without_index(order) for order in asking.sorted_by)
         asking = Search(query, bounds, orders)
         told = yield from _ask(asking, is_count)
     assert told is not None  # without an index, the server is not asked to sort
@@ -117,15 +117,16 @@ def _role(mode: str, place: int, part: int | None, sets: set[int], node: Node) -
 
 
 def _sorting(asking: Search, mode: str, order: dict[bytes, Any]) -> Sorting | None:
-    if not asking.orders:
+    if not asking.sorted_by:
         return None
-    columns = tuple(f'{"-" if order.reverse else ""}{order.column}' for order in asking.orders)
-    first = asking.orders[0]
+    columns = tuple(f'{"-" if order.reverse else ""}{order.column}' for order in asking.sorted_by)
+    first = asking.sorted_by[0]
     if asking.is_for_us or (mode == 'sort' and first.kind == 'text'):
         return Sorting(columns, 'program')
     is_bound = order.get(b'part') is not None and mode == 'order'
     within = order[b'stop'] - order[b'first'] if is_bound else None
-    return Sorting(columns, 'server', _shown(first.key), order.get(b'size'), within)
+    key = None if first.kind == 'id' else _shown(first.key)
+    return Sorting(columns, 'server', key, order.get(b'size'), within)
 
 
 def _filter(node: Node, sizes: Iterator[tuple[str, int]]) -> Filter:

@@ -33,6 +33,8 @@ def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
 
 def place_of(schema: Schema, order: Order, row: Row) -> Place:
     """Where a row stands in an order."""
+    if order.kind == 'id':
+        return Place(None, None)
     column = _column(schema, order)
     source = column.source
     raw = None if ':' in order.column else row.stored.get(source)
@@ -56,8 +58,8 @@ def mark_of(schema: Schema, orders: Sequence[Order], row: Row) -> Mark:
 
 
 def mark_as_map(schema: Schema, orders: Sequence[Order], mark: Mark) -> dict[str, Any]:
-    """The mark that the script reads."""
-    pairs = zip(orders, mark.places, strict=True)
+    """The mark that the script reads. Of the ids, it is the mark's own that says it."""
+    pairs = zip(orders, mark.places, strict=False)
     return {
         'id': b'%d' % mark.id,
         'places': [_place_as_map(schema, order, place) for order, place in pairs],

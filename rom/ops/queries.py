@@ -237,7 +237,7 @@ def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer
         return answer
     if answer.status == b'unsorted':
         return (yield from _sort_here(asking, cursor, answer, size))
-    orders = tuple(without_index(order) for order in asking.orders)
+    orders = tuple(without_index(order) for order in asking.sorted_by)
     asking = Search(asking.query, asking.bounds, orders)
     return (yield from _sort_here(asking, cursor, None, size))
 
@@ -274,7 +274,7 @@ def _sort_here(
         matches = yield from _all_matches(asking)
     others = yield from asking.load(matches.further, asking.sorting_names)
     rows = [*matches.rows, *others.rows]
-    ids = sort_ids(asking.schema, asking.orders, rows, asking.asked.mark)
+    ids = sort_ids(asking.schema, asking.orders, rows, asking.asked.mark, asking.direction)
     stop = None if cursor.need is None else cursor.skip + cursor.need
     cursor.ids, cursor.position = ids[cursor.skip : stop], None
     if cursor.need is not None:

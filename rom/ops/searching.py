@@ -12,7 +12,7 @@ from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
-from rom.query.orders import is_for_us
+from rom.query.orders import direction_of, is_for_us
 from rom.query.plan import All, Order
 from rom.query.strings import index_string
 from rom.schema import Schema
@@ -105,7 +105,7 @@ class Search:
     Args:
         query: what is asked.
         bounds: how much one call may do.
-        orders: what the results are sorted by, on the server or here.
+        orders: what the results are sorted by, on the server or here; by ids in the end.
         tally: what is made of the matches, where that is wanted.
     """
 
@@ -124,14 +124,18 @@ class Search:
         # Whoever asks twice for the same asks once: 'a a a' in a search box.
         self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
         self.bounds = bounds
-        self.orders = orders
+        #: All orders, that by ids included.
+        self.sorted_by = orders
+        #: Of the ids, where it was asked for.
+        self.direction = direction_of(orders)
+        self.orders = orders if self.direction is None else orders[:-1]
         self.tally = tally
         #: The results are sorted here.
-        self.is_for_us = is_for_us(schema, orders)
+        self.is_for_us = is_for_us(schema, self.orders)
         #: The column that leaves entities out.
         self.expiry = None if asked.with_expired else schema.expiry
         names = schema.names if asked.selection is None else asked.selection.columns
-        if asked.mark is not None or any(order.may_need_rows for order in orders):
+        if asked.mark is not None or any(order.may_need_rows for order in self.orders):
             names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
 
@@ -235,7 +239,9 @@ class Search:
         orders, mark = self.orders, self.asked.mark
         if orders:
             request['orders'] = [self._order_as_map(order) for order in orders]
-        if mark is not None and len(mark.places) == len(orders):
+        if self.direction is not None:
+            request['direction'] = self.direction
+        if mark is not None and len(mark.places) == len(self.asked.orders):
             request['mark'] = mark_as_map(self.schema, orders, mark)
 
     def _order_as_map(self, order: Order) -> dict[str, Any]:

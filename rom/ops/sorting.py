@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from rom.ops.places import place_of, standing
 from rom.ops.rows import Row
-from rom.query.plan import Mark, Order, Place
+from rom.query.plan import Direction, Mark, Order, Place
 from rom.schema import Schema
 
 #: A row's id, and what it is compared by in each order.
@@ -15,9 +15,21 @@ _Entry: TypeAlias = tuple[int, tuple[Any, ...]]
 
 
 def sort_ids(
-    schema: Schema, orders: Sequence[Order], rows: Iterable[Row], mark: Mark | None = None
+    schema: Schema,
+    orders: Sequence[Order],
+    rows: Iterable[Row],
+    mark: Mark | None = None,
+    direction: Direction | None = None,
 ) -> list[bytes]:
-    """The ids of rows, sorted as `order_by` says; those behind the mark, if there is one."""
+    """The ids of rows, sorted as `order_by` says; those behind the mark, if there is one.
+
+    Args:
+        schema: the model's.
+        orders: what the rows are sorted by.
+        rows: in any order.
+        mark: leave out what comes before it.
+        direction: of the ids, for what no order tells apart; None: that of the last order.
+    """
     places = {row.id: tuple(place_of(schema, order, row) for order in orders) for row in rows}
     chosen = [_chosen(order, level, places.values()) for level, order in enumerate(orders)]
     standings = [standing(schema, order) for order in chosen]
@@ -25,13 +37,14 @@ def sort_ids(
     def entry_of(id: int, those: Sequence[Place]) -> _Entry:
         return id, tuple(told(place) for told, place in zip(standings, those, strict=True))
 
-    entries = [entry_of(id, those) for id, those in sorted(places.items())]
+    by_id = sorted(places.items(), reverse=direction == 'down')
+    entries = [entry_of(id, those) for id, those in by_id]
     for level in range(len(orders) - 1, -1, -1):
-        is_last = level == len(orders) - 1
+        is_last = level == len(orders) - 1 and direction is None
         entries = _sorted_by(entries, level, orders[level].reverse, is_last)
     if mark is not None and mark.places:
-        limit = entry_of(mark.id, mark.places)
-        entries = [entry for entry in entries if _is_behind(entry, limit, orders)]
+        limit = entry_of(mark.id, mark.places[: len(orders)])
+        entries = [entry for entry in entries if _is_behind(entry, limit, orders, direction)]
     return [b'%d' % id for id, _ in entries]
 
 
@@ -52,12 +65,17 @@ def _sorted_by(entries: list[_Entry], level: int, reverse: bool, is_last: bool) 
     return [*present, *missing]
 
 
-def _is_behind(entry: _Entry, limit: _Entry, orders: Sequence[Order]) -> bool:
+def _is_behind(
+    entry: _Entry, limit: _Entry, orders: Sequence[Order], direction: Direction | None
+) -> bool:
     for own, other, order in zip(entry[1], limit[1], orders, strict=True):
         if own is None or other is None:
             if own is not other:
                 return own is None
         elif own != other:
             return bool((own > other) != order.reverse)
-    is_reverse = bool(orders) and orders[-1].reverse and entry[1][-1] is not None
+    if direction is None:
+        is_reverse = bool(orders) and orders[-1].reverse and entry[1][-1] is not None
+    else:
+        is_reverse = direction == 'down'
     return (entry[0] > limit[0]) != is_reverse if entry[0] != limit[0] else False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from rom.columns import Column, String
 from rom.encoding.keygens import TRAITS
@@ -11,6 +11,9 @@ from rom.encoding.text import show, show_name, show_names
 from rom.entries import Word
 from rom.exceptions import QueryError
 from rom.schema import Schema
+
+# The methods that a unique column answers without an index.
+_FILTERS: Final = ('filter', 'where')
 
 
 class Clause:
@@ -49,17 +52,29 @@ class Clause:
         for option in options:
             if getattr(self.column, option):
                 return
-        wanted = ' or '.join(f'{option}=True' for option in options)
-        remedy = f'declare it with {wanted}'
-        model, name = self.schema.name, self.name
-        if 'index' in options and name == self.schema.primary:
-            remedy = (
-                f'{model}.get(id) and {model}.get([ids]) need none; to filter or sort by ids, '
-                f'declare {name} = rom.PrimaryKey(index=True), and reindex what is stored'
-            )
-        elif 'index' in options and self.column.unique and not self.part:
-            remedy = f'it is unique: {model}.get_by({name}=...) finds the entity; else {remedy}'
+        remedy = self.how_to_declare(*options)
+        if self.method in _FILTERS and self.column.unique and not self.part:
+            remedy = f'filter({self.name}=...) looks up single values without one; else {remedy}'
         self.wrong(f'the column has no such index; {remedy}')
+
+    def how_to_declare(self, *options: str) -> str:
+        """The remedy for an index that is missing: these options of the column, or ``index``."""
+        wanted = ' or '.join(f'{option}=True' for option in options or ('index',))
+        return f'declare it with {wanted}'
+
+    def ends_of_range(self, value: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The two ends of a range.
+
+        Raises:
+            QueryError: it has another number of them.
+        """
+        if len(value) != 2:
+            self.wrong(
+                f'a range is a tuple of 2 endpoints, (low, high), None being an open end; '
+                f'this one has {len(value)}. For any of several values, pass a list',
+                value,
+            )
+        return value
 
     @property
     def numbers_key(self) -> bytes:

@@ -34,12 +34,12 @@ class Filter:
     """One filter, or several as one.
 
     Attributes:
-        kind: 'set', 'range', 'strings', 'near'; 'any of', 'all of' and 'not' are made of others;
+        kind: 'set', 'range', 'strings', 'near', 'ids', 'unique'; 'any of', 'all of' and 'not' are made of others;
             'all' is every entity.
         size: how many ids it has, at most; None: nobody asked.
         role: what it does in the search; None: what the filter does that it is a part of.
         said: what the program said; None for one made of others.
-        key: of its index; None for one made of others.
+        key: of its index, or of the hash of unique values; None for ids, and for one made of others.
         nodes: the others that it is made of.
     """
 
@@ -58,7 +58,7 @@ class Sorting:
     Attributes:
         columns: as `order_by` was told.
         by: 'server'; or 'program': all matches are read, and sorted here.
-        key: of the index of the first column; None where there is none.
+        key: of the index of the first column; None where there is none, as for ids.
         size: how many ids that index has.
         within: how many of them lie within the filter that bounds the walk.
     """

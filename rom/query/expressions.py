@@ -18,6 +18,7 @@ from rom.exceptions import QueryError
 from rom.query import plan
 from rom.query.clause import Clause
 from rom.query.filters import compared, filtered
+from rom.query.ids import is_of_ids
 from rom.query.plan import All, AnyOf, Node
 from rom.query.strings import alike, ending, starting
 from rom.schema import Schema
@@ -100,8 +101,10 @@ def _in_order(schema: Schema, asked: Compare) -> Node:
 def _nothing(schema: Schema, asked: Compare) -> Node:
     """The entities of which an index that has every value has nothing."""
     clause = Clause(schema, 'where', asked.name)
-    clause.need_index('index', 'prefix', 'suffix')
     column, name = clause.column, asked.name
+    if is_of_ids(clause):
+        return AnyOf()
+    clause.need_index('index', 'prefix', 'suffix')
     if (column.keygen or column.keygen2) and column.keygen not in TRAITS:
         clause.wrong('is_none(): only its own keygen knows what the index has of a value')
     if column.index and column.traits.sorts:

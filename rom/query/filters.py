@@ -22,8 +22,10 @@ from rom.encoding.text import as_bytes
 from rom.entries import Word
 from rom.exceptions import InvalidColumnValue
 from rom.query.clause import Clause, asked_word
+from rom.query.ids import compared_ids, is_of_ids, with_ids
 from rom.query.plan import All, AnyOf, Exact, InRange, InSet, Node
 from rom.query.said import Said, Sign
+from rom.query.uniques import is_by_unique, with_unique
 from rom.schema import Schema
 
 # From here on, a double stands for several integers.
@@ -47,9 +49,13 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
         QueryError: no such column or index, or a value that makes no sense there.
     """
     clause = Clause(schema, method, name)
-    clause.need_index('index')
-    way = _numbers if clause.part else _way_of(clause)
     try:
+        if is_of_ids(clause):
+            return with_ids(clause, value)
+        if is_by_unique(clause):
+            return with_unique(clause, value)
+        clause.need_index('index')
+        way = _numbers if clause.part else _way_of(clause)
         if isinstance(value, (list, set, frozenset)):
             return AnyOf(tuple(way(clause, plain(item)) for item in value))
         return way(clause, plain(value))
@@ -64,6 +70,11 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
         QueryError: no such column, no index of numbers, or a value that makes no sense there.
     """
     clause = Clause(schema, 'where', name)
+    if is_of_ids(clause):
+        try:
+            return compared_ids(clause, sign, value)
+        except _NO_VALUE as error:
+            clause.wrong(str(error), value)
     clause.need_index('index')
     if _has_ids(clause.column):
         clause.wrong(f'{sign}: a relation is one entity or another, and none is larger', value)
@@ -130,13 +141,7 @@ def _numbers(clause: Clause, value: Any) -> Node:
         score, exact = _number(clause, _as_set(clause, value))
         said = Said(clause.name, '=', _as_said(clause, value))
         return _range(clause, (score, score), (exact, exact), said)
-    if len(value) != 2:
-        clause.wrong(
-            f'a range is a tuple of 2 endpoints, (low, high), None being an open end; '
-            f'this one has {len(value)}. For any of several values, pass a list',
-            value,
-        )
-    low, high = value
+    low, high = clause.ends_of_range(value)
     (lowest, first) = (_EVERYTHING[0], None) if low is None else _number(clause, low)
     (highest, last) = (_EVERYTHING[1], None) if high is None else _number(clause, high)
     said = Said(clause.name, 'between', _as_said(clause, value))

@@ -77,6 +77,9 @@ class Narrowing(Generic[R_co]):
         an index of the words of a text, all words asked must occur. ``**{'col:x': value}`` searches
         the numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have one.
 
+        The primary key needs no index. Neither does a unique column for a value or a list of them,
+        which are looked up as `get_by` does it.
+
         Args:
             **clauses: values by column.
 
@@ -90,6 +93,7 @@ class Narrowing(Generic[R_co]):
         Example::
 
             User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
+            User.query.filter(id=[1, 2, 3])
         """
         if expressions:
             shown = shorten(', '.join(map(show, expressions)), 200)
@@ -262,7 +266,7 @@ class Narrowing(Generic[R_co]):
 
         Args:
             *columns: their names, ``'-name'`` for the largest first; or ``'name:x'``, the number
-                that a keygen calls ``x``.
+                that a keygen calls ``x``. The primary key needs no index.
 
         Raises:
             QueryError: no column, one twice, an unknown one, or one without any index.
@@ -274,6 +278,7 @@ class Narrowing(Generic[R_co]):
         Example::
 
             User.query.order_by('city', '-age')
+            User.query.order_by('-id').limit(0, 20)     # the newest
         """
         return self._with(orders=all_ordered(self.schema, columns))
 

@@ -11,7 +11,8 @@ from rom.encoding.keygens import TRAITS
 from rom.encoding.text import as_bytes, shorten, show
 from rom.exceptions import QueryError
 from rom.query.clause import Clause
-from rom.query.plan import Order, StartsWith, Tie
+from rom.query.ids import is_of_ids
+from rom.query.plan import Direction, Order, StartsWith, Tie
 from rom.query.strings import has_many
 from rom.schema import Schema
 
@@ -34,7 +35,8 @@ def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
         shown = shorten(', '.join(map(show, asked)), 200)
         what = 'names a column twice' if names else "takes the names of columns, as in 'age'"
         raise QueryError(f'{schema.name}.query.order_by({shown}): {what}')
-    return tuple(found)
+    last = next((place for place, order in enumerate(found) if order.kind == 'id'), len(found))
+    return tuple(found[: last + 1])
 
 
 def ordered(schema: Schema, asked: object) -> Order:
@@ -57,6 +59,8 @@ def ordered(schema: Schema, asked: object) -> Order:
     if clause.part:
         clause.need_index('index')
         return Order(name, reverse, 'score', clause.numbers_key)
+    if is_of_ids(clause):
+        return Order(name, reverse, 'id')
     clause.need_index('index', 'prefix', 'suffix')
     column = clause.column
     field = as_bytes(column.source)
@@ -90,6 +94,13 @@ def orders_for(query: Query[Any]) -> tuple[Order, ...]:
         if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
             first = first._replace(kind='text', key=strings, tie='id')
     return (first, *orders[1:])
+
+
+def direction_of(orders: tuple[Order, ...]) -> Direction | None:
+    """Return the direction of the ids where it was asked for, which the last order says."""
+    if not orders or orders[-1].kind != 'id':
+        return None
+    return 'down' if orders[-1].reverse else 'up'
 
 
 def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:

@@ -82,6 +82,8 @@ def _instead(what: str, count: int | None, about: str = '') -> str:
 def _sorter(sorting: Sorting) -> str:
     if sorting.by == 'program':
         return 'sorted in the program: all matches are read'
+    if sorting.key is None:
+        return 'by the ids'
     size = '' if sorting.size is None else f' of {_number(sorting.size)}'
     within = '' if sorting.within is None else f', {_number(sorting.within)}'
     return f'by the index {sorting.key}{within}{size}'

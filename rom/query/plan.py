@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 # Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
 NOTHING: Final[frozenset[str]] = frozenset()
 TREES: Final = frozenset(('trees',))
+IDS: Final = frozenset(('ids',))
 
 Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
+Direction: TypeAlias = Literal['up', 'down']
 N = TypeVar('N', bound=tuple[Any, ...])
 
 
@@ -64,6 +66,58 @@ class InSet(NamedTuple):
     def needs(self) -> frozenset[str]:
         """The parts of the script that it takes, as every node says."""
         return NOTHING
+
+
+@_node
+class Ids(NamedTuple):
+    """Those of some ids that exist.
+
+    Attributes:
+        ids: in ascending order, each once.
+    """
+
+    ids: tuple[int, ...]
+    said: Said | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        return {'kind': 'ids', 'ids': [b'%d' % id for id in self.ids]}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return IDS
+
+
+@_node
+class IdsBetween(NamedTuple):
+    """The ids between two, both included; `high` may be None."""
+
+    low: int
+    high: int | None
+    said: Said | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        found = {'kind': 'between', 'low': b'%d' % self.low}
+        return found if self.high is None else {**found, 'high': b'%d' % self.high}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return IDS
+
+
+@_node
+class InUnique(NamedTuple):
+    """The ids that the hash of a column's unique values has for some of them."""
+
+    key: bytes
+    values: tuple[bytes, ...]
+    said: Said | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        return {'kind': 'unique', 'key': self.key, 'values': list(self.values)}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return IDS
 
 
 class Exact(NamedTuple):
@@ -266,7 +320,9 @@ def _flat(node: Node) -> tuple[Node, ...]:
     return node.flat() if isinstance(node, All) else (node,)
 
 
-Node: TypeAlias = 'InSet | InRange | StartsWith | All | AnyOf | Not | Near'
+Node: TypeAlias = (
+    'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | All | AnyOf | Not | Near'
+)
 
 
 class Order(NamedTuple):
@@ -276,8 +332,8 @@ class Order(NamedTuple):
         column: the column's name, or that of a sub-index, as in 'col:x'.
         reverse: the largest first.
         kind: 'score' by a numeric index, 'text' by an index of whole strings, 'stored' by what
-            the rows hold.
-        key: of that index; empty for 'stored'.
+            the rows hold, 'id' by the ids; no order follows the last one, which leaves none equal.
+        key: of that index; empty for 'stored' and 'id'.
         tie: what tells apart those of one score.
         field: the column in the row that `tie` looks at.
         or_stored: when the key does not exist, the rows decide.
@@ -285,7 +341,7 @@ class Order(NamedTuple):
 
     column: str
     reverse: bool
-    kind: Literal['score', 'text', 'stored']
+    kind: Literal['score', 'text', 'stored', 'id']
     key: bytes = b''
     tie: Tie = 'id'
     field: bytes = b''

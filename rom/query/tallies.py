@@ -15,6 +15,7 @@ from rom.encoding.keygens import TRAITS
 from rom.encoding.text import as_bytes, show
 from rom.exceptions import QueryError
 from rom.query.clause import Clause
+from rom.query.ids import is_of_ids
 from rom.query.strings import has_many
 from rom.schema import Schema
 
@@ -105,7 +106,7 @@ def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -
         QueryError: no such column, or none that an index sorts by value.
     """
     clause = _stored(query.schema, method, name)
-    if not _is_sorted(clause.column):
+    if not (is_of_ids(clause) or _is_sorted(clause.column)):
         clause.wrong(_how_to_sort(clause.column))
     order = clause.name if method == 'min' else f'-{clause.name}'
     whole = query.limitless()._with(orders=(), selection=None)

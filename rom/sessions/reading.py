@@ -26,6 +26,7 @@ from rom.model import Model
 from rom.ops import entities, queries
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
+from rom.query.uniques import unique_key, unique_values
 from rom.sessions.known import Known, flat
 from rom.sessions.settling import settle_all
 from rom.sessions.work import On, Work
@@ -109,14 +110,10 @@ class Reading(Known):
         several = isinstance(wanted, (list, set, frozenset))
         try:
             asked = wanted if several else [wanted]
-            if column.is_relation:
-                asked = [column.id_of(value) for value in asked]
-                values = [b'%d' % id for id in asked]
-            else:
-                values = [column.encode(column.check(value)) for value in asked]
+            values = unique_values(column, asked)
         except ORMError as error:
             raise QueryError(f'{model.__name__}.get_by: {error}') from None
-        key = next(unique.key for unique in model._schema.uniques if unique.columns == (name,))
+        key = unique_key(model._schema, name)
         rows = yield from self._rows(model, entities.load_unique(model._schema, key, values))
         found: list[M] = self._adopt_all(model, rows)
         return found if several else (found[0] if found else None)

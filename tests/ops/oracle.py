@@ -37,6 +37,7 @@ MODEL = model_of(
     big=Integer(index=True),
     price=Float(index=True),
     flag=Boolean(index=True),
+    code=Text(unique=True),
 )
 
 # --- values --------------------------------------------------------------------------------------
@@ -81,11 +82,22 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
 
 NOTHING: Values = dict.fromkeys(COLUMNS)
 
+
+def code_of(id: int) -> str | None:
+    """A unique value, which not every row has."""
+    return f'code {id}' if id % 3 else None
+
+
+def with_ids(rows: Mapping[int, Values]) -> dict[int, Values]:
+    """Rows as the database has them: each with its id, and with its unique value."""
+    return {id: {**row, 'id': id, 'code': code_of(id)} for id, row in rows.items()}
+
+
 ROWS = st.dictionaries(
     st.integers(1, 120),
     st.fixed_dictionaries({name: st.none() | values for name, values in COLUMNS.items()}),
     max_size=24,
-)
+).map(with_ids)
 
 # --- clauses: what to call, and what it means ----------------------------------------------------
 
@@ -240,7 +252,21 @@ def _own(word: str) -> Clause:
     return Clause('filter', 'own', word, holds)
 
 
+def _codes() -> st.SearchStrategy[Clause]:
+    codes = st.integers(1, 130).map(lambda id: code_of(id) or 'none')
+    return st.one_of(
+        codes.map(lambda v: Clause('filter', 'code', v, lambda row: row['code'] == v)),
+        st.lists(codes, max_size=9).map(
+            lambda vs: Clause('filter', 'code', vs, lambda row: row['code'] in vs)
+        ),
+    )
+
+
+IDS = st.integers(-3, 130) | st.sampled_from([2**53, 2**63 - 1, 2**63, 10**30])
+
 CLAUSES = st.one_of(
+    _ranges('id', IDS),
+    _codes(),
     _words('words'),
     _words('label'),
     _words('blob'),
@@ -265,6 +291,7 @@ CLAUSES = st.one_of(
 
 # What a row is sorted by; None for one that comes last.
 ORDERS: dict[str, Callable[[Values], Any]] = {
+    'id': lambda row: row['id'],
     'name': lambda row: (row['name'] or '').encode() or None,
     'nick': lambda row: (row['nick'] or '').lower().encode() or None,
     'label': lambda row: (row['label'] or '').encode() or None,

@@ -22,7 +22,8 @@ MANY = 500  # rows
 
 def model_of(**columns: Column[Any]) -> type[Any]:
     """Something that a query takes for a model."""
-    columns.setdefault('id', PrimaryKey())
+    if not any(isinstance(column, PrimaryKey) for column in columns.values()):
+        columns['id'] = PrimaryKey()
     for column_name, column in columns.items():
         column.name = column_name
     return type('Thing', (), {'_schema': build('Thing', columns, None, None, False)})
@@ -65,6 +66,9 @@ class Store:
                         pipe.sadd(key, stem + b'%d' % id)
                     else:
                         pipe.execute_command('ZADD', key, score, stem + b'%d' % id)
+                for unique in self.schema.uniques:
+                    for value in unique.claims(stored):
+                        pipe.hset(unique.key, value, id)
                 if live and id < 2**32:
                     pipe.setbit(keys.live, id, 1)
             pipe.set(keys.counter, max(rows, default=0))
@@ -79,6 +83,8 @@ class Store:
                 self.raw.execute_command(
                     'SREM' if score is None else 'ZREM', key, stem + b'%d' % id
                 )
+            for unique in self.schema.uniques:
+                self.raw.hdel(unique.key, *unique.claims(stored), '')
             self.raw.delete(keys.row(id))
             self.raw.setbit(keys.live, id, 0)
 

@@ -16,7 +16,7 @@ from rom.ops.paging import page, read_cursor, write_cursor
 from rom.ops.rows import Row
 from rom.ops.searching import Bounds
 from rom.query.plan import Mark, Place
-from tests.ops.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order
+from tests.ops.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids
 from tests.ops.search_support import Store
 from tests.ops.test_queries_random import BOUNDS, EXAMPLES, ORDER, Orders, asked
 from tests.support.servers import Server
@@ -72,7 +72,7 @@ def test_what_stays_comes_once(
                 store.remove(id)
                 del present[id]
                 gone.add(id)
-        coming = {id + 200 * len(ever): values for id, values in coming.items()}
+        coming = with_ids({id + 200 * len(ever): values for id, values in coming.items()})
         store.write(coming)
         present.update(coming)
         ever.update(coming)

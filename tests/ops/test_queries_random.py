@@ -192,7 +192,7 @@ def test_huge_ids(
     """Filters find them and orders sort them. (They have no place in a bitmap.)"""
     server.flush()
     rows = {
-        id: {**NOTHING, 'label': 'x', 'age': age, 'price': 0.0}
+        id: {**NOTHING, 'id': id, 'label': 'x', 'age': age, 'price': 0.0}
         for id, age in zip(ids, ages, strict=False)
     }
     store.write(rows, live=False)

@@ -17,6 +17,7 @@ from tests.ops.oracle import (
     BIGS,
     CLAUSES,
     FLOATS,
+    IDS,
     MODEL,
     ROWS,
     Clause,
@@ -86,19 +87,33 @@ def numbers(
 
 
 def has_nothing(name: str) -> Tree:
-    if name in ('age', 'big', 'price', 'flag'):
+    if name in ('id', 'age', 'big', 'price', 'flag'):
         return COLUMNS[name].is_none(), lambda row: row[name] is None
     return COLUMNS[name].is_none(), lambda row: not words(name, row[name])
 
 
 LEAVES = st.one_of(
     CLAUSES.filter(sayable).map(said),
+    numbers('id', IDS | st.sampled_from([0.5, 9.5, -0.5])),
     numbers('age', st.integers(-1, 5) | st.sampled_from([0.5, 2.5])),
     numbers('big', BIGS | st.sampled_from([0.5, 2.0**53, -(2.0**60)])),
     numbers('price', FLOATS | st.sampled_from([5e-324, 1, -1e300])),
     numbers('own', st.integers(0, 5), own_length),
     st.sampled_from(
-        ['words', 'name', 'nick', 'label', 'tag', 'blob', 'raw', 'age', 'big', 'price', 'flag']
+        [
+            'id',
+            'words',
+            'name',
+            'nick',
+            'label',
+            'tag',
+            'blob',
+            'raw',
+            'age',
+            'big',
+            'price',
+            'flag',
+        ]
     ).map(has_nothing),
 )
 

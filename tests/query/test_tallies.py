@@ -140,7 +140,6 @@ def test_what_has_extremes(name: str) -> None:
         ('blob', 'keygen=SIMPLE'),
         ('score', 'declare the Float with index=True and no keygen'),
         ('length', 'declare the Integer with index=True and no keygen'),
-        ('id', 'declare the PrimaryKey with index=True and no keygen'),
         ('flag', r"no index sorts the values of a Boolean; facets\('flag'\)"),
         ('extra', 'no index sorts the values of a Json'),
         ('last', "name 'name'"),

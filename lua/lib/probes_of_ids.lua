@@ -1,0 +1,30 @@
+-- Probing filters by ids: see lib/by_ids.
+
+-- @include lib/lists
+-- @include lib/numbers
+
+-- Whether an id is one of a list does not say that it exists: KEEP.all does.
+function KEEP.ids(model, node, ids)
+    if not node.listed then
+        node.listed = {}
+        for _, id in ipairs(node.ids) do
+            node.listed[id] = true
+        end
+    end
+    return KEEP.all(model, nil, those(ids, function(id) return node.listed[id] end))
+end
+
+KEEP.unique = KEEP.ids
+
+local function is_between(node, id)
+    if #id <= EXACT_DIGITS then
+        local number = tonumber(id)
+        return number >= node.lowest and number <= node.highest
+    end
+    return compare_integers(id, node.low) >= 0
+        and not (node.high and compare_integers(id, node.high) > 0)
+end
+
+function KEEP.between(model, node, ids)
+    return KEEP.all(model, nil, those(ids, function(id) return is_between(node, id) end))
+end
