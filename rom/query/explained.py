@@ -34,12 +34,13 @@ class Filter:
     """One filter, or several as one.
 
     Attributes:
-        kind: 'set', 'range', 'strings', 'near', 'ids', 'unique'; 'any of', 'all of' and 'not' are made of others;
-            'all' is every entity.
+        kind: 'set', 'range', 'strings', 'near', 'ids', 'unique'; 'any of', 'all of' and 'not' are
+            made of others; 'all' is every entity.
         size: how many ids it has, at most; None: nobody asked.
         role: what it does in the search; None: what the filter does that it is a part of.
         said: what the program said; None for one made of others.
-        key: of its index, or of the hash of unique values; None for ids, and for one made of others.
+        key: of its index, or of the hash of unique values; None for ids, and for one made of
+            others.
         nodes: the others that it is made of.
     """
 

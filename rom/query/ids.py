@@ -84,4 +84,5 @@ def _number(clause: Clause, value: Any) -> int | float:
         clause.column.score(given)  # refuses NaN
     else:
         given = clause.column.check(given)
-    return max(-1, min(given, LARGEST_ID + 1))
+    number: int | float = max(-1, min(given, LARGEST_ID + 1))
+    return number

@@ -129,7 +129,7 @@ def test_what_explain_says(world: World) -> None:
     tell(world, story)
 
 
-class IdsSparse(rom.Model):
+class IdsMany(rom.Model):
     age = rom.Integer(index=True)
 
 
@@ -139,15 +139,15 @@ def test_what_is_looked_at_is_what_was_asked_for(world: World) -> None:
 
     async def story() -> None:
         async with world.session() as s:
-            for n in range(20_000):
-                IdsSparse(age=n % 2)
-            await s.commit(batch=10_000)
+            for n in range(5_000):
+                IdsMany(age=n % 2)
+            await s.commit()
             for query, looked in [
-                (IdsSparse.query.order_by('-id').limit(0, 20), 300),
-                (IdsSparse.query.filter(age=1).order_by('-id').limit(0, 20), 300),
-                (IdsSparse.query.filter(id=(15_000, 15_019)).order_by('-id'), 300),
-                (IdsSparse.query.filter(id=(15_000, 15_019)), 100),
-                (IdsSparse.query.filter(id=[15_000, 20_000], age=0), 2),
+                (IdsMany.query.order_by('-id').limit(0, 20), 300),
+                (IdsMany.query.filter(age=1).order_by('-id').limit(0, 20), 300),
+                (IdsMany.query.filter(id=(3_000, 3_019)).order_by('-id'), 300),
+                (IdsMany.query.filter(id=(3_000, 3_019)), 100),
+                (IdsMany.query.filter(id=[3_000, 5_000], age=1), 2),
             ]:
                 run = (await s.explain(query, run=True)).run
                 assert (len(run.calls), run.results > 0) == (1, True)
