@@ -140,7 +140,8 @@ class Entity:
         column: Any = self._columns[name]
         session = self._session_here
         if session.is_async:
-            id = column.decode(self._stored[name])._id
+            given = self._values.get(name)
+            id = (given or column.decode(self._stored[name])).id
             known = session._identity
             target = known.find(f'{column.get_related_model()._namespace}:{id}')
             if target is None or target._seems_expired:
@@ -151,26 +152,18 @@ class Entity:
         together = [other for other in others if other is not None and other is not self]
         session._run(session._load_reference(self, together, name))
 
-    def _keep_given_ids(self) -> None:
-        """Put ids that a new entity was given where a loaded one has them: nothing reads them yet.
+    @property
+    def _unseen(self) -> list[str]:
+        """The relations that were set to ids which the row does not have, and of whom is not known.
 
         The session looks them up before it writes, and refuses those of nobody.
         """
-        for name in self._schema.relations:
-            value = self._values[name]
-            if isinstance(value, GivenId):
-                self._stored = {**self._stored, name: str(value.id).encode('ascii')}
-                del self._values[name]
-                self._changed -= {name}
-
-    @property
-    def _unseen(self) -> list[str]:
-        """The relations of a new entity that are ids, and of whom is not known."""
-        if not self._new:
-            return []
-        known = self._values
+        values, stored = self._values, self._stored
         return [
-            name for name in self._stored if known.get(name) is None and name not in self._changed
+            name
+            for name in self._schema.relations
+            if isinstance(value := values.get(name), GivenId)
+            and stored.get(name) != b'%d' % value.id
         ]
 
     def _load_related(self, name: str) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from rom import current
 from rom.classproperty import ClassProperty
 from rom.columns import Column, PrimaryKey
-from rom.columns.relations import with_given_ids
+from rom.columns.relations import GivenId
 from rom.columns.scalars import OWN_ID
 from rom.declaring import ModelMeta
 from rom.encoding.text import show, show_names
@@ -50,7 +50,7 @@ class Model(Entity, metaclass=ModelMeta):
     Args:
         _extra_ok: take names that are no columns, and ignore them.
         **columns: values by column; of a relation the entity, or its id, which is looked up when
-            the new entity is saved.
+            it is read, or saved.
 
     Raises:
         InvalidColumnValue: an unknown name, the primary key, or a value of the wrong type.
@@ -82,8 +82,6 @@ class Model(Entity, metaclass=ModelMeta):
                 f'{show_names(schema.columns)}. _extra_ok=True ignores what is unknown'
             )
         self._begin(None)
-        if schema.relations:
-            columns = with_given_ids(schema.relations, columns)
         values, absent = self._values, []
         for name, column in schema.settable:
             given = columns.get(name)
@@ -95,8 +93,6 @@ class Model(Entity, metaclass=ModelMeta):
                 absent.append(name)
         given_names = schema.settable_names  # entities that have them all share this set
         self._changed = given_names.difference(absent) if absent else given_names
-        if schema.relations:
-            self._keep_given_ids()
         primary = schema.primary
         if primary in columns:
             schema.columns[primary].initial(self, columns)
@@ -434,7 +430,12 @@ class Model(Entity, metaclass=ModelMeta):
 
             twin = user.copy()
         """
-        values = {n: self._value_of_its_own(n) for n in self._columns if n != self._pkey}
+        known = self._values
+        values = {
+            n: known[n] if isinstance(known.get(n), GivenId) else self._value_of_its_own(n)
+            for n in self._columns
+            if n != self._pkey
+        }
         twin = type(self)(**values)
         removed = {n for n, value in values.items() if value is None}
         removed &= {n for n, value in twin._values.items() if value is not None}  # by default

@@ -7,11 +7,11 @@ AsyncSession it must have been asked for, as reading an attribute cannot wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom.columns.base import Column
 from rom.columns.holder import Holder
+from rom.encoding.counts import LARGEST_ID
 from rom.encoding.plain import plain
 from rom.encoding.scores import nearest_double
 from rom.exceptions import ColumnError, InvalidOperation, ORMError
@@ -55,16 +55,31 @@ class Reference:
 
 
 class GivenId(Reference):
-    """An id that a new entity is given for a relation: who has it is looked up when it is saved."""
+    """An id that a relation was set to: the entity is looked up when it is read, or saved.
+
+    Until then it stands for the entity, as one that was saved and is there.
+    """
 
     __slots__ = ()
 
+    _id: int
+    _new = _deleted = False
 
-def with_given_ids(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values for a new entity, in which the ids of relations are marked as such."""
-    given = {name: values.get(name) for name in names}
-    ids = {name: GivenId(id) for name, id in given.items() if type(id) is int and id > 0}
-    return {**values, **ids}
+    @property
+    def id(self) -> int:
+        """The id."""
+        return self._id
+
+    def __repr__(self) -> str:
+        return f'<id {self._id}>'
+
+
+class NobodysId(GivenId):
+    """One that was looked up, and that no entity had then: it reads as None, and is not saved."""
+
+    __slots__ = ()
+
+    _deleted = True
 
 
 class _Relation(Column[Any]):
@@ -73,7 +88,7 @@ class _Relation(Column[Any]):
     is_numeric = True
     is_wide = True
     is_relation = True
-    kind = 'an entity'
+    kind = 'an entity or its id'
 
     def __init__(
         self,
@@ -112,13 +127,20 @@ class _Relation(Column[Any]):
 
     def check(self, value: Any) -> Any:
         model = self.get_related_model()
-        if not isinstance(value, model) or value._namespace != model._namespace:
-            self.refuse(value, f'takes an entity of {self.ftable}, not {type(value).__name__}')
-        return value
-
-    def accept(self, entity: Holder, value: Any) -> Any:
+        if isinstance(value, model) and value._namespace == model._namespace:
+            return value
         if isinstance(value, GivenId):
             return value
+        id = plain(value)
+        if type(id) is not int:
+            self.refuse(
+                value, f'takes an entity of {self.ftable}, or its id, not {type(value).__name__}'
+            )
+        if not 0 < id <= LARGEST_ID:
+            self.refuse(value, f'is no id that a {self.ftable} can have; ids are ints from 1 on')
+        return GivenId(id)
+
+    def accept(self, entity: Holder, value: Any) -> Any:
         value = super().accept(entity, value)
         if value._deleted:
             self.refuse(value, 'was deleted; save it again with force=True first')
@@ -172,7 +194,8 @@ class _Relation(Column[Any]):
         given = plain(value)
         if type(given) is int:
             return given
-        id: int | None = self.check(value)._need_id()
+        checked = self.check(value)
+        id: int | None = checked.id if isinstance(checked, GivenId) else checked._need_id()
         assert id is not None
         return id
 
@@ -185,8 +208,12 @@ class _Relation(Column[Any]):
     def __get__(self, entity: Holder, owner: type | None = None) -> Any: ...
     def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
         value: Any = super().__get__(entity, owner)  # type: ignore[arg-type]
-        is_gone = entity is not None and value is not None and value._deleted
-        return None if is_gone else value
+        if entity is None or value is None:
+            return value
+        if type(value) is GivenId:
+            entity._load_relation(self.name)
+            value = entity._values[self.name]
+        return None if value._deleted else value
 
     def _read(self, entity: Holder) -> Any:
         raw = entity._stored.get(self.name)

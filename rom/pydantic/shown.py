@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import Any
 
+from rom.columns.relations import GivenId
 from rom.pydantic.kinds import id_of
 
 
@@ -25,6 +26,9 @@ def shown(entity: Any, name: str) -> Any:
         raw = entity._stored.get(name)
         if raw is not None:
             return column.read_stored(raw, entity._key).id
+    value = entity._values.get(name)
+    if isinstance(value, GivenId):
+        return value.id
     value = getattr(entity, name)
     return None if value is None else id_of(column, value)
 

@@ -41,9 +41,7 @@ def sought(
     encoded = {}
     for name in found.columns:
         value, column = values[name], schema.columns[name]
-        if column.is_relation and type(value) is int:
-            encoded[name] = b'%d' % value
-        elif value is not None:
+        if value is not None:
             encoded[name] = column.encode(checked(schema, name, value))
     sought = found.claims(encoded)
     if not sought:

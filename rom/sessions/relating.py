@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rom.columns.relations import GivenId, NobodysId
 from rom.encoding.text import show
 from rom.exceptions import CorruptRowError, QueryError
 from rom.model import Model
@@ -89,8 +90,10 @@ class Relating(Reading):
         target: type[Model] = column.get_related_model()
         ids: dict[int, int] = {}
         for entity in group:
-            raw = entity._stored.get(name)
-            if raw is not None and name not in entity._values and raw.isdigit():
+            raw, given = entity._stored.get(name), entity._values.get(name)
+            if isinstance(given, GivenId):
+                ids[id(entity)] = given.id
+            elif raw is not None and name not in entity._values and raw.isdigit():
                 ids[id(entity)] = int(raw)
         by_id: dict[int | None, Model] = {}
         failure = None
@@ -100,16 +103,21 @@ class Relating(Reading):
                 found = yield from self._get_many(target, wanted)
             except CorruptRowError as error:
                 failure = error
-                known = (self._find(target, id) for id in wanted)
-                found = [one for one in known if one is not None]
+                met = (self._find(target, id) for id in wanted)
+                found = [one for one in met if one is not None]
             by_id = {one._id: one for one in found}
         for entity in group:
-            if id(entity) in ids and (failure is None or ids[id(entity)] in by_id):
-                entity._values[name] = by_id.get(ids[id(entity)])
+            if id(entity) not in ids:
+                continue
+            value: Any = by_id.get(ids[id(entity)])
+            if value is None and isinstance(entity._values.get(name), GivenId):
+                value = NobodysId(ids[id(entity)])  # it was set, so a save is to refuse it
+            if failure is None or ids[id(entity)] in by_id:
+                entity._values[name] = value
         if failure is not None:
             raise failure
         values = (entity._values.get(name) for entity in group)
-        return [value for value in values if value is not None]
+        return [value for value in values if value is not None and not isinstance(value, GivenId)]
 
     def _load_lists(
         self, model: type[Model], group: Sequence[Model], name: str

@@ -8,8 +8,10 @@ saved yet, and a save of them will find that another value is there by now.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rom.columns.relations import GivenId
 from rom.encoding.text import show
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 from rom.model import Model
@@ -19,6 +21,7 @@ from rom.schema import INDEX_DATA, Unique
 from rom.sessions.settling import settle_all
 from rom.sessions.transferring import Transferring
 from rom.sessions.work import Work
+from rom.sessions.writing import nobodys
 
 if TYPE_CHECKING:
     from rom.query import Query
@@ -43,9 +46,9 @@ class Updating(Transferring):
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
             raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
-        assignments = assigned(query.schema, where, values)
         query = query.entities()
         model: type[Any] = query.model
+        assignments = yield from self._referring(model, assigned(query.schema, where, values))
         yield from self._settle_known(model)
         if blocksize is None:
             rows = yield from self._rows(model, updating.update(query, assignments))
@@ -95,6 +98,7 @@ class Updating(Transferring):
         check_others(schema, where, 'values', values, unique)
         check_others(schema, where, 'create', create or {}, unique)
         given = {**(create or {}), **by}
+        assignments = yield from self._referring(model, assignments)
         yield from self._settle_known(model)
 
         def look() -> Work[M | None]:
@@ -151,6 +155,23 @@ class Updating(Transferring):
                 raise
             return None
         return entity
+
+    def _referring(self, model: type[Model], assignments: Assignments) -> Work[Assignments]:
+        """Assignments with entities where there are ids: nothing is set to refer to nobody.
+
+        Raises:
+            InvalidColumnValue: an id is nobody's.
+        """
+        values = dict(assignments.values)
+        for name, value in assignments.values.items():
+            if type(value) is not GivenId:
+                continue
+            column: Any = model._columns[name]
+            found: list[Model] = yield from self._get_many(column.get_related_model(), [value.id])
+            if not found:
+                raise nobodys(model, name, value)
+            [values[name]] = found
+        return replace(assignments, values=values)
 
     def _settle_known(self, model: type[Model]) -> Work[None]:
         """What became of lost commits must be known, before there is yet another past."""

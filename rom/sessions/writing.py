@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rom.changes import Change
 from rom.clock import elapsed
+from rom.columns.relations import GivenId
 from rom.encoding.text import show
 from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
 from rom.model import Model
@@ -171,7 +172,7 @@ class Writing(Relating):
                 return chosen, written
 
     def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
-        """Load what new entities refer to by an id alone.
+        """Load what entities were set to refer to by an id alone.
 
         Raises:
             InvalidColumnValue: the id is nobody's.
@@ -179,17 +180,13 @@ class Writing(Relating):
         groups: dict[tuple[type[Model], str], list[Model]] = {}
         for entity in chosen:
             for name in entity._unseen if entity._schema.relations else ():
-                entity._values.pop(name, None)  # it may have been read, and was not there
                 groups.setdefault((type(entity), name), []).append(entity)
         for (model, name), group in groups.items():
             yield from self._load_references(group, name)
             for entity in group:
-                if entity._values[name] is None:
-                    id = int(entity._stored[name])
-                    raise InvalidColumnValue(
-                        f'{model.__name__}.{name}: {id}: no {model._columns[name].ftable} has this '  # type: ignore[attr-defined]
-                        'id; set another, or None'
-                    )
+                value = entity._values.get(name)
+                if isinstance(value, GivenId):
+                    raise nobodys(model, name, value)
 
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
         """One new entity, older than all others without an id: the script may give it its own."""
@@ -262,6 +259,14 @@ class Writing(Relating):
                     entity._namespace,
                     entity._id,
                 )
+
+
+def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
+    """The error for an id that nobody has, which a relation was set to."""
+    column: Any = model._columns[name]
+    return InvalidColumnValue(
+        f'{model.__name__}.{name}: {given.id}: no {column.ftable} has this id; set another, or None'
+    )
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:

@@ -214,12 +214,11 @@ def test_only_entities_of_that_model_are_taken(models: tuple[Any, Any]) -> None:
 
     author = Author()
     book = Book(author=author)
-    for wrong in (1, '1', object(), Author, book, Poet(), [author], True):
+    for wrong in ('1', object(), Author, book, Poet(), [author], True):
         with pytest.raises(InvalidColumnValue, match=r'Book\.author: .* takes an entity of Author'):
             book.author = wrong
-        if wrong != 1 or wrong is True:  # an id is looked up when the entity is saved
-            with pytest.raises(InvalidColumnValue):
-                Book(author=wrong)
+        with pytest.raises(InvalidColumnValue):
+            Book(author=wrong)
     assert book.author is author
 
 
@@ -244,7 +243,7 @@ def test_default() -> None:
 
     class Book(rom.Model):
         author = rom.ManyToOne('Author', 'set default', required=True, default=lambda: nobody)
-        wrong = rom.ManyToOne('Author', 'set default', default=lambda: 5)
+        wrong = rom.ManyToOne('Author', 'set default', default=lambda: '5')
 
     with pytest.raises(InvalidColumnValue):
         Book()

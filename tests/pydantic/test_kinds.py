@@ -134,7 +134,11 @@ def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
         (rom.ManyToOne('Kind', 'no action'), True, 'takes an entity'),
         (rom.ManyToOne('Kind', 'no action'), 0, 'greater than or equal to 1'),
         (rom.ManyToOne('Kind', 'no action'), 'x', 'valid integer'),
-        (rom.ManyToOne('Kind', 'no action'), object(), 'takes an entity of Kind, not object'),
+        (
+            rom.ManyToOne('Kind', 'no action'),
+            object(),
+            'takes an entity of Kind, or its id, not object',
+        ),
     ],
 )
 def test_what_is_refused(column: Any, given: Any, says: str) -> None:

@@ -89,7 +89,8 @@ def test_a_list_of_others_cannot_be_set() -> None:
     ({'score': 1.5}, 'AssignedUser.score: 1.5: it takes an int'),
     ({'ratio': float('nan')}, 'NaN has no place in an index'),
     ({'active': AssignedUser.score > 1}, 'takes no comparison'),  # type: ignore[operator]
-    ({'team': 5}, 'takes an entity of AssignedTeam'),
+    ({'team': '5'}, 'takes an entity of AssignedTeam, or its id, not str'),
+    ({'team': 0}, 'is no id that a AssignedTeam can have'),
     ({'tags': 'x'}, 'a dict, list or tuple'),
 ])  # fmt: skip
 def test_what_a_column_does_not_take(values: dict[str, Any], message: str) -> None:

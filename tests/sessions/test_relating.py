@@ -1,6 +1,8 @@
 """Relations in both sessions: loaded when read, in batches; saved with what they refer to."""
 
+import pickle
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import Any
 
 import pytest
@@ -549,13 +551,142 @@ def test_ids_are_given_to_relations(world: World, raw: redis.Redis) -> None:
             assert (found, is_new, found.number) == (made, False, 6)
             with pytest.raises(rom.InvalidColumnValue, match='no RelatedAuthor has this id'):
                 await s.get_or_create(RelatedBook, None, author=99, title='c')
-            for wrong in (0, -1, True, '1', 1.0):
-                with pytest.raises(rom.InvalidColumnValue, match='takes an entity'):
+            for wrong in (0, -1, 2**63, True, '1', 1.0):
+                with pytest.raises(rom.InvalidColumnValue, match=r'takes an entity|is no id that'):
                     RelatedBook(author=wrong)
             RelatedBook(author=99)
             with pytest.raises(rom.InvalidColumnValue, match='no RelatedAuthor has this id'):
                 await s.commit()
         assert_consistent(raw, *MODELS)
+
+    world.run(story())
+
+
+def test_ids_are_set(world: World, raw: redis.Redis, trips: Trips) -> None:
+    """`book.author = 4`: looked up when it is read or saved, and nobody's id is written nowhere."""
+
+    async def story() -> None:
+        async with world.session() as s:
+            ann, bob = RelatedAuthor(name='Ann'), RelatedAuthor(name='Bob')
+            book, other = RelatedBook(title='a', author=ann), RelatedBook(title='b')
+            await s.commit()
+            ids = ann.key, bob.key
+            s.rollback()
+            [book, other] = await s.all(RelatedBook.query.order_by('id'))
+            with trips:
+                book.author = ids[1]
+                other.update(author=IntEnum('Key', {'ANN': ids[0]}).ANN)  # type: ignore[attr-defined]
+            assert not trips.count  # nothing is asked for before it must be
+            with trips:
+                assert await s.commit() == 2
+            assert trips.count == 2  # both authors, and the commit
+            assert (book.author.name, other.author.name) == ('Bob', 'Ann')
+            book.author = ids[1]
+            assert await s.commit() == 0
+            twin = book.copy()
+            await s.load([book, twin], 'author')
+            assert twin.author is book.author
+            s.forget(twin)
+            for gone in (99, 2**62):
+                book.author = gone
+                with pytest.raises(rom.InvalidColumnValue, match=f'{gone}: no RelatedAuthor has'):
+                    await s.commit()
+            assert await s.ids(RelatedBook.query.filter(author=ids[1])) == [book.id]
+            book.author = None
+            await s.commit()
+            assert await s.update_all(RelatedBook.query.filter(id=book.id), author=ids[0]) == 1
+            assert book.author.name == 'Ann'
+            with pytest.raises(rom.InvalidColumnValue, match='99: no RelatedAuthor has this id'):
+                await s.update_all(RelatedBook.query, author=99)
+            by = {'title': 'a', 'author': ids[0]}
+            found, is_new = await s.upsert(RelatedBook, {'editor': ids[1]}, **by)
+            assert (found, is_new, found.editor.name) == (book, False, 'Bob')
+            made, is_new = await s.upsert(
+                RelatedBook, {'number': 1}, {'editor': ids[0]}, author=ids[1], title='z'
+            )
+            assert (is_new, made.author.name, made.editor.name) == (True, 'Bob', 'Ann')
+        assert_consistent(raw, *MODELS)
+
+    world.run(story())
+
+
+@pytest.mark.one_server
+def test_a_set_id_is_read(server: Server) -> None:
+    """A sync session loads it. One of nobody reads as None, and stays a change."""
+    world = World(SYNC, server.socket)
+
+    async def story() -> None:
+        async with world.session() as s:
+            ann = RelatedAuthor(name='Ann')
+            await s.commit()
+            s.rollback()
+            new = RelatedBook(title='b', author=ann.key)
+            assert new.author.name == 'Ann'
+            assert '<related:author:1>' in repr(new)
+            new.author = 99
+            assert new.author is None
+            assert new.author is None
+            assert pickle.loads(pickle.dumps(new)).author is None
+            with pytest.raises(rom.InvalidColumnValue, match='99: no RelatedAuthor has this id'):
+                new.save()
+            new.author = ann.key
+            new.save()
+            s.null_session = True
+            loaded = RelatedBook.get(new.id)
+            loaded.author = 99
+            with pytest.raises(rom.InvalidColumnValue, match='99: no RelatedAuthor has this id'):
+                loaded.save()
+            loaded.author = None
+            loaded.save()
+            assert RelatedBook.get(new.id).author is None
+
+    world.run(story())
+
+
+@pytest.mark.one_server
+def test_a_set_id_waits_under_asyncio(server: Server) -> None:
+    world = World(ASYNC, server.socket)
+
+    async def story() -> None:
+        async with world.session() as s:
+            ann = RelatedAuthor(name='Ann')
+            book = RelatedBook(title='a')
+            await s.commit()
+            key = ann.key
+            s.rollback()
+            book = await s.get(RelatedBook, book.id)
+            book.author = key
+            with pytest.raises(rom.InvalidOperation, match='author is not loaded'):
+                book.author
+            await s.load(book, 'author')
+            assert book.author.name == 'Ann'
+            book.author = 99
+            await s.load(book, 'author')
+            assert book.author is None
+            with pytest.raises(rom.InvalidColumnValue, match='99: no RelatedAuthor has this id'):
+                await s.save(book)
+
+    world.run(story())
+
+
+class RelatedDefault(rom.Model):
+    team = rom.ManyToOne('RelatedTeam', 'set default', default=1)
+
+
+def test_an_id_as_default(world: World, raw: redis.Redis) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            first, second = RelatedTeam(name='first'), RelatedTeam(name='second')
+            await s.commit()
+            assert first.id == 1
+            one, two = RelatedDefault(), RelatedDefault(team=second)
+            await s.commit()
+            assert one.team is first
+            await s.delete(second)
+            assert two.team is first
+            s.rollback()
+            assert await s.ids(RelatedDefault.query.filter(team=1)) == [one.id, two.id]
+        assert_consistent(raw, RelatedDefault, RelatedTeam)
 
     world.run(story())
 
