@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _OURS: Final = frozenset({
     '_values', '_stored', '_seen', '_related', '_changed', '_batch', '_id', '_new', '_deleted',
     '_attempt', '_place', '_seen_at', '_session', '_is_detached', '_is_draft',
-    '_hosts',
+    '_hosts', '_round',
 })  # fmt: skip
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from rom import current
 from rom.changes import Change
 from rom.columns import Column, ExpireAt
 from rom.columns.relations import GivenId
+from rom.current import home
 from rom.detaching import NoSession, restore, state_of
 from rom.exceptions import InvalidColumnValue, InvalidOperation, ORMError
 from rom.schema import Schema
@@ -59,6 +59,7 @@ class Entity:
     _is_detached: bool = False  # it came from elsewhere, and no session was told of it
     _is_draft: bool = False  # new, and for the program to add to a session or to save
     _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
+    _round: object = None  # in which it came to those whom the session at work looks at
 
     def _begin(
         self, id: int | None, stored: Mapping[str, bytes] = _NONE, seen_at: float | None = None
@@ -99,20 +100,28 @@ class Entity:
     # What columns and sessions need of an entity.
 
     def _set(self, name: str, value: Any) -> None:
-        session: Any = current.home()
-        key = id(self)
+        session: Any = home()
         pending = session._identity.pending
-        if key not in pending:
-            session._join(self)
+        if self._round is not pending.round:
+            self._come_to(session)
         self._values[name] = value
         if name not in self._changed:
             self._changed = _with(self._changed, name)
-        if key not in pending:  # another thread has committed meanwhile; or a null session
+        if self._round is not pending.round:  # another thread commits; or a null session
+            self._come_to(session)
+
+    def _come_to(self, session: Any) -> None:
+        """Have the session at work look at this at its next commit."""
+        pending = session._identity.pending
+        now = pending.round  # before the look: who leaves after it ends the round
+        if id(self) not in pending:
             session._join(self)
+        if id(self) in pending:
+            self._round = now
 
     def _look_into(self) -> None:
         """A value is read that can change in place: the session at work is to compare it."""
-        session: Any = current.home()
+        session: Any = home()
         if id(self) not in session._identity.pending:
             session._watch(self)
 

@@ -246,6 +246,34 @@ def test_the_tasks_of_an_interactive_program_share_one_session(
     assert asyncio.run(story()) == [0, 3]
 
 
+def test_what_a_thread_knows_of_its_session_is_for_no_one_else() -> None:
+    """It is looked at first; tasks, other threads and whatever was entered are told apart."""
+
+    def in_a_thread() -> None:
+        own = current.home()
+        assert current.home() is own
+
+        async def in_a_task() -> None:
+            assert current.home() is not own
+            with rom.Session() as inner:
+                assert current.home() is inner
+            assert current.home() is not own
+
+        asyncio.run(in_a_task())
+        here = contextvars.copy_context()
+        assert here.run(current.home) is own
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(here.run, current.home).result() is not own
+        assert here.run(current.home) is own
+        with rom.Session() as inner:
+            assert current.home() is inner
+            assert contextvars.copy_context().run(current.home) is inner
+        assert current.home() is own
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(contextvars.Context().run, in_a_thread).result()
+
+
 def test_a_library_that_carries_contexts_from_thread_to_thread_and_back() -> None:
     """As asgiref's sync_to_async does: what was set in the thread is set in the task afterwards."""
     pool = ThreadPoolExecutor(1)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, MutableMapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rom.clock import elapsed
 from rom.exceptions import InvalidOperation
@@ -63,6 +63,30 @@ def use_rom_session() -> None:
     _null_by_default = False
 
 
+class Pending(dict[int, 'Model']):
+    """Entities by `id`, which the next commit looks at; and a round, which ends when one leaves.
+
+    Who was here in this round still is. So an entity that is set again, and knows the round in
+    which it came, need not be looked up.
+    """
+
+    __slots__ = ('round',)
+
+    def __init__(self) -> None:
+        self.round = object()
+
+    def pop(self, key: int, default: Any = None) -> Any:
+        """Take an entity out."""
+        found = dict.pop(self, key, default)
+        self.round = object()
+        return found
+
+    def clear(self) -> None:
+        """Take all out."""
+        dict.clear(self)
+        self.round = object()
+
+
 class IdentityMap:
     """The entities of one session.
 
@@ -80,7 +104,7 @@ class IdentityMap:
         self.known: dict[str, Model] = {}
         self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
         self.unsaved: dict[int, Model] = {}
-        self.pending: dict[int, Model] = {}
+        self.pending = Pending()
 
     def add(self, entity: Model) -> None:
         """Know an entity, strongly; a null session only if it is known already."""
@@ -246,7 +270,8 @@ class IdentityMap:
                 continue
             if entity._seen and is_shared(entity._values.values()):
                 continue  # the program may change such a value without reading it once more
-            pending.pop(key, None)
+            dict.pop(pending, key, None)
+            pending.round = object()  # as `pop` does, without a call: there may be very many
             if entity._changed:  # by another thread, since it was looked at
                 pending[key] = entity
             elif entity._hosts:

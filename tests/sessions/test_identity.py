@@ -158,6 +158,34 @@ def test_a_change_is_held_again(s: rom.Session, raw: redis.Redis) -> None:
     assert raw.hget('known:1', 'age') == b'2'
 
 
+@pytest.mark.parametrize('leave', ['commit', 'flush', 'rollback', 'forget', 'other', 'stream'])
+def test_what_is_set_again_is_written_again(
+    s: rom.Session, ann: KnownUser, server: Server, raw: redis.Redis, leave: str
+) -> None:
+    """However an entity was let go of since it was set, the next assignment is for the session."""
+
+    def elsewhere() -> None:
+        with server.connect() as client, rom.Session(client) as other:
+            ann.name = 'elsewhere'
+            other.commit()
+
+    ways = {
+        'forget': lambda: s.forget(ann),
+        'other': elsewhere,
+        'stream': lambda: [user.age for user in KnownUser.query.iter_result(pagesize=1)],
+    }
+    for n in range(3):
+        ann.age = 10 + n
+        ann.name = f'name {n}'
+        if leave == 'stream':
+            s.commit()
+        ways.get(leave, lambda: getattr(s, leave)())()
+        ann.age = 20 + n
+        ann.name = f'last {n}'
+        assert s.commit() > 0
+        assert raw.hmget(ann._pk, 'age', 'name') == [b'%d' % (20 + n), b'last %d' % n]
+
+
 def test_a_change_in_place_is_found_while_the_program_has_the_entity(
     s: rom.Session, ann: KnownUser, raw: redis.Redis
 ) -> None:
