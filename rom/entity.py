@@ -129,7 +129,7 @@ class Entity:
     def _session_here(self) -> Any:
         """The entity's session, for I/O: in threads, what stands for an AsyncSession."""
         session: Any = self._session
-        here: Any = current.home()
+        here: Any = home()
         return here if here._identity is session._identity else session
 
     def _need_id(self) -> int | None:

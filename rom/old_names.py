@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import warnings
 from typing import Final
 
 from rom.drivers.connection import DEFAULT, VARIABLE
@@ -16,6 +15,7 @@ from rom.encoding.keygens import (
     SIMPLE,
     SIMPLE_CI,
 )
+from rom.warned import warn
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
@@ -95,9 +95,7 @@ def _enable_lua_writes() -> None:
 
 
 def _warn(name: str) -> None:
-    warnings.warn(
+    warn(
         f'rom.{name}() has no effect: rom writes through scripts on the server, which every server '
         'that it supports can run; take the call out',
-        UserWarning,
-        stacklevel=3,
     )

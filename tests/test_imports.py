@@ -13,7 +13,14 @@ ROOT = Path(rom.__file__).parent
 # From the bottom up. A module may import what stands above its own line here, and what is on it.
 # The longest name that a module starts with is its line.
 LAYERS = [
-    ('rom._version', 'rom.classproperty', 'rom.clock', 'rom.exceptions', 'rom.lazily'),
+    (
+        'rom._version',
+        'rom.classproperty',
+        'rom.clock',
+        'rom.exceptions',
+        'rom.lazily',
+        'rom.warned',
+    ),
     ('rom.encoding',),
     ('rom.registry',),
     ('rom.columns',),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import warnings
 import weakref
 from functools import partial
-from types import FrameType
 from typing import Any, TypeVar
 
 import redis
@@ -18,6 +15,7 @@ from rom.exceptions import EvictionWarning
 from rom.ops import memory
 from rom.ops.asides import Aside, alongside
 from rom.ops.requests import Command, Operation
+from rom.warned import warn
 
 T = TypeVar('T')
 
@@ -72,7 +70,7 @@ def _tell(connection: Any, reply: Any) -> None:
         _note(connection)
     said = memory.objection(memory.read(reply), server) if is_first else None
     if said is not None:
-        warnings.warn(said, EvictionWarning, stacklevel=_level_of_caller())
+        warn(said, EvictionWarning)
 
 
 def _note(connection: Any) -> None:
@@ -80,15 +78,6 @@ def _note(connection: Any) -> None:
     if id(pool) not in _pools:
         _pools.add(id(pool))
         weakref.finalize(pool, _pools.discard, id(pool))  # another may get the same id
-
-
-def _level_of_caller() -> int:
-    """The level, as `warnings.warn` counts it in the caller of this, of what called rom."""
-    level = 1
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get('__name__', '').partition('.')[0] == 'rom':
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def address(connection: Any) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 
-from rom.query.orders import outside
 from rom.query.plan import All, InRange, Node
 from rom.schema import Schema
+from rom.warned import warn
 
 
 def warn_of_expired(schema: Schema, nodes: Iterable[Node]) -> None:
@@ -21,10 +20,8 @@ def warn_of_expired(schema: Schema, nodes: Iterable[Node]) -> None:
     key = schema.keys.scores(schema.expiry)
     for node in All(tuple(nodes)).flat():
         if isinstance(node, InRange) and node.key == key and float(node.high) <= time.time():
-            warnings.warn(
+            warn(
                 f'{schema.name}.query: a range of {schema.expiry!r} that is past finds nothing, '
                 'for queries leave out what has expired; call with_expired() before this filter, '
                 f'or remove it all with rom.util.expire({schema.name})',
-                UserWarning,
-                stacklevel=outside(),
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from rom.columns import Boolean, Column, PrimaryKey, String
@@ -15,6 +13,7 @@ from rom.query.ids import is_of_ids
 from rom.query.plan import Direction, Order, StartsWith, Tie
 from rom.query.strings import has_many
 from rom.schema import Schema
+from rom.warned import warn
 
 if TYPE_CHECKING:
     from rom.query.builder import Query
@@ -135,18 +134,8 @@ def _tie(column: Column[object]) -> Tie:
 def _warn(clause: Clause) -> None:
     if not clause.column.is_string:
         return
-    warnings.warn(
+    warn(
         f'{clause.schema.name}.query.order_by({clause.name!r}): the index of this text column does '
         'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
         'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
-        UserWarning,
-        stacklevel=outside(),
     )
-
-
-def outside() -> int:
-    """The warning's stack level of the code that calls rom."""
-    level, frame = 2, sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get('__name__', '').startswith('rom.'):
-        level, frame = level + 1, frame.f_back
-    return level

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from rom.repocket import finding, loading, saving
 from rom.repocket.connecting import run
 from rom.repocket.criteria import criteria_of
 from rom.repocket.resultset import ResultSet
+from rom.warned import warn
 
 if TYPE_CHECKING:
     from rom.repocket.layout import Layout
@@ -189,11 +189,9 @@ class Objects(Generic[R]):
                 )
         matches = run(finding.find(layout, criteria))
         if matches.scanned > _WITHOUT_WARNING:
-            warnings.warn(
+            warn(
                 f'{layout.model}.objects.filter({", ".join(asked)}): {matches.scanned} records '
                 'were looked at, for none of these has an index; declare one with index=True',
-                UserWarning,
-                stacklevel=3,
             )
         return self._results(matches.rows, matches.errors)
 

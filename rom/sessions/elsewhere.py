@@ -34,7 +34,7 @@ def tell_before(session: Known) -> None:
     there = _shown(session, current.own_sessions())
     missed = [*unwritten.lost_since(session._entered_at), *there]
     if missed:
-        unwritten.warn(
+        unwritten.warn_of(
             missed,
             f'changed while this {type(session).__name__} was open, and not in it: it was entered '
             'in another context, as by a `def` dependency of FastAPI, and does not write them. '
@@ -46,7 +46,7 @@ def tell_after_nothing(session: Known) -> None:
     """Warn, when a commit has had nothing to write, of changes that are there."""
     lost = unwritten.still_there()
     if lost:
-        unwritten.warn(
+        unwritten.warn_of(
             lost,
             'changed in a session that has ended, and never written, nor by this commit(): save() '
             'or session.add() it, or rollback() before the session ends',
@@ -55,7 +55,7 @@ def tell_after_nothing(session: Known) -> None:
     # Around a session that was entered, much may be changed that is to be written later.
     missed = _shown(session, others) if session in others else []
     if missed:
-        unwritten.warn(
+        unwritten.warn_of(
             missed,
             'changed, and not written by this commit(): it belongs to the session of another '
             'thread or task, which has not committed. Commit it there, or enter one session '

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from rom.ops.asides import Aside, alongside
 from rom.ops.requests import Command, Operation
 from rom.ops.stamps import changes, declared_by, read_stamp
 from rom.schema import Schema
+from rom.warned import warn
 
 # Schemas that this program has asked about, by their id, which is looked at for each operation. (A
 # model that is on two servers is asked about once.)
@@ -43,10 +43,9 @@ def _tell(schema: Schema, stamp: bytes | None) -> None:
     if before is None:
         return  # of data that is older than stamps nothing is known, and nothing said
     if differing := changes(before, declared_by(schema)):
-        warnings.warn(
+        warn(
             f'{schema.name}: its indexes in Redis are not those that it declares '
             f'({"; ".join(differing)}), so queries may miss entities: run rom reindex, or '
             f'rom.maintenance.reindex({schema.name})',
             StaleIndexWarning,
-            stacklevel=2,
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from rom.exceptions import UnwrittenWarning
+from rom.warned import warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +75,7 @@ def end(session: Known) -> None:
             lost.append(entity)
     if lost:
         _lost.extend(_Lost(entity, session._made_at) for entity in lost[:REMEMBERED])
-        warn(
+        warn_of(
             list(map(shown, lost)),
             'changed in a session that has ended, and never written: commit() before, or '
             'rollback() to give changes up',
@@ -105,23 +104,11 @@ def _told(found: list[_Lost]) -> list[str]:
     return [lost.text for lost in found]
 
 
-def warn(entities: Sequence[str], what: str) -> None:
+def warn_of(entities: Sequence[str], what: str) -> None:
     """Warn of entities, at the line of the program that led here."""
     named = '; '.join(entities[:NAMED])
     more = f' and {len(entities) - NAMED} more' if len(entities) > NAMED else ''
-    warnings.warn(f'{named}{more}: {what}', UnwrittenWarning, stacklevel=_level())
-
-
-def _level() -> int:
-    """Return how many calls up the program is, whose line a warning is to name."""
-    frame, level = sys._getframe(2), 2
-    while frame.f_back is not None and _is_ours(frame.f_globals.get('__name__', '')):
-        frame, level = frame.f_back, level + 1
-    return level
-
-
-def _is_ours(module: str) -> bool:
-    return module.startswith('rom.')
+    warn(f'{named}{more}: {what}', UnwrittenWarning)
 
 
 def shown(entity: Model) -> str:
@@ -138,7 +125,7 @@ def _forget_in_child() -> None:
         session.rollback()
     if lost:
         once = list({id(entity): entity for entity in lost}.values())
-        warn(
+        warn_of(
             list(map(shown, once)),
             'changed before this process was forked, which forgets it: commit() before, or '
             'rollback() to give changes up',

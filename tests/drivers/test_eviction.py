@@ -118,15 +118,6 @@ def test_whatever_comes_first_asks(
 
 
 @pytest.mark.one_server
-def test_the_warning_points_at_the_caller(client: redis.Redis, policy: Any) -> None:
-    policy('allkeys-lru')
-    rom.util.CONNECTION = client
-    with pytest.warns(rom.EvictionWarning) as caught:
-        Evicted.get(1)
-    assert caught[0].filename == __file__
-
-
-@pytest.mark.one_server
 @pytest.mark.parametrize(
     ('name', 'limit'), [('noeviction', '10gb'), ('noeviction', '0'), ('allkeys-lru', '0')]
 )
