@@ -17,6 +17,7 @@ from rom.entity import Entity
 from rom.exceptions import InvalidColumnValue, InvalidOperation, QueryError
 from rom.lazily import lazily
 from rom.query import Query
+from rom.showing import shown
 
 if TYPE_CHECKING:
     from typing import Self
@@ -471,12 +472,7 @@ class Model(Entity, metaclass=ModelMeta):
         return self
 
     def __repr__(self) -> str:
-        shown = ', '.join(
-            f'{name}={f"<{value._key}>" if isinstance(value, Model) else show(value)}'
-            for name, value in self._values.items()
-            if value is not None
-        )
-        return f'<{self._key} {shown}>' if shown else f'<{self._key}>'
+        return shown(self)
 
 
 def _name(model: type[Model], attr: object) -> str:

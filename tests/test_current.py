@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import gc
+import rlcompleter
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -389,6 +390,20 @@ def test_left_in_another_context() -> None:
         await asyncio.create_task(s.__aenter__())
         await asyncio.create_task(s.__aexit__(None, None, None))
         assert current.home() is not s
+
+    asyncio.run(story())
+
+
+def test_rom_session_is_completed_as_it_is_typed() -> None:
+    """In any shell, that of asyncio too, where most of it would be an error to call."""
+    complete = rlcompleter.Completer({'rom': rom}).complete
+    assert complete('rom.session.comm', 0) == 'rom.session.commit('
+
+    async def story() -> None:
+        async with rom.AsyncSession() as session:
+            assert complete('rom.session.comm', 0) == 'rom.session.commit('
+            assert complete('rom.session.kno', 0) == 'rom.session.known'
+            assert rom.session.known is session.known
 
     asyncio.run(story())
 

@@ -35,7 +35,7 @@ LAYERS = [
     ('rom.current', 'rom.entered'),
     ('rom.query',),
     ('rom.declaring',),
-    ('rom.detaching',),
+    ('rom.detaching', 'rom.showing'),
     ('rom.entity',),
     ('rom.pydantic',),
     ('rom.model',),

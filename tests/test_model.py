@@ -474,10 +474,9 @@ def test_copying_a_new_entity_needs_no_server() -> None:
 
 def test_repr() -> None:
     assert repr(Person(name='Ann')) == "<model-people:(new) name='Ann', height=1.5, tags=[]>"
-    person = loaded(name=b'Ann', age=b'x')
-    assert repr(person) == '<model-people:5>'
-    assert person.name
-    assert repr(person) == "<model-people:5 name='Ann'>"
+    person = loaded(name=b'Ann', age=b'42', tags=b'[1]')
+    assert repr(person) == "<model-people:5 name='Ann', age=42, tags=[1]>"
+    assert person._values == {}
 
 
 def test_repr_of_a_huge_integer() -> None:

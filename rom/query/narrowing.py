@@ -55,7 +55,9 @@ class Narrowing(Generic[R_co]):
         return self.asked.selection
 
     def __repr__(self) -> str:
-        return f'<Query {self.schema.name} {self.asked}>'
+        from rom.query.written import written
+
+        return written(self)
 
     def _with(self, **changes: Any) -> Self:
         return type(self)(self.model, self.asked._replace(**changes))

@@ -34,10 +34,12 @@ class _CurrentSession:
         method = getattr(Session, name, None)
         if type(method) is FunctionType:
             return _Method(method)
+        if isinstance(method, property):
+            return getattr(current.home(), name)  # such as `known`, for which nobody waits
         return getattr(current.session(), name)
 
     def __dir__(self) -> list[str]:
-        return dir(Session)
+        return [name for name in dir(Session) if not name.startswith('_')]
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(current.session(), name, value)

@@ -144,11 +144,6 @@ def test_what_a_mistake_is_told() -> None:
         query.order_by('email')
 
 
-def test_it_shows_what_it_asks() -> None:
-    assert 'Thing' in repr(QUERY.filter(age=5))
-    assert "b'5.0'" in repr(QUERY.filter(age=5))
-
-
 class Recording:
     """A session that notes what it is asked."""
 
