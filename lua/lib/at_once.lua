@@ -6,7 +6,7 @@
 function AT_ONCE.gather(search, position)
     local ids = gather(search, position.part)
     if search.want == 'rows' or search.want == 'ids' then  -- else nobody minds their order
-        ids = by_id(ids, is_downwards(search, false), search.mark)
+        ids = by_id(ids, search.direction == 'down', search.mark)
     end
     pour(search.sink, ids)
 end

@@ -4,6 +4,7 @@
 -- @include lib/seen
 
 local MOST_SETS = 1000  -- in one command
+local IS_ONCE = {range = true, ids = true, between = true, unique = true}  -- has no id twice
 
 -- What several sets have in common is for the server to find.
 local function gather_sets(search)
@@ -25,7 +26,7 @@ local function gather(search, driver)
         return gather_sets(search)
     end
     local ids = COLLECT[part.kind](search.model, part)
-    if part.kind ~= 'range' then
+    if not IS_ONCE[part.kind] then
         ids = not_seen(search, ids)
     end
     return keep_all(search, ids, {[part] = true})

@@ -9,8 +9,8 @@
 -- has a place for each order: {score, value}, or false where it has no value. Entries are
 -- {ids, by}: a list of ids, and one of what they go by, in ascending order of that.
 
+-- @include lib/direction
 -- @include lib/lists
--- @include lib/matches
 -- @include lib/numbers
 -- @include lib/scores
 

@@ -1,7 +1,7 @@
 -- Searches within a search: for what an order leaves undecided.
 
+-- @include lib/direction
 -- @include lib/lists
--- @include lib/matches
 
 -- A search with one part more, by the next order or by id.
 local function inner_search(search, part, has_mark)

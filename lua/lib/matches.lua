@@ -40,15 +40,6 @@ local function note_looked(search, count)
     search.pace.looked = search.pace.looked + count
 end
 
--- Whether ids go downwards where nothing else tells matches apart: as was asked; else, as the last
--- order does.
-local function is_downwards(search, otherwise)
-    if search.direction then
-        return search.direction == 'down'
-    end
-    return otherwise
-end
-
 -- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
 -- anyway.
 local function keep_all(search, ids, known)

@@ -62,7 +62,7 @@ local function begin_unsorted(search)
     local part = driver and search.parts[driver]
     local is_by_id = search.mark or search.direction
     local along_ids = {
-        mode = 'ids', reverse = is_downwards(search, false), from = search.mark and search.mark.id,
+        mode = 'ids', reverse = search.direction == 'down', from = search.mark and search.mark.id,
     }
     if not part then
         return along_ids

@@ -12,6 +12,9 @@ from rom.entries import Word
 from rom.exceptions import QueryError
 from rom.schema import Schema
 
+#: Ids, or unique values, in one filter: the server looks each of them up in one call.
+MOST_LISTED: Final = 20_000
+
 # The methods that a unique column answers without an index.
 _FILTERS: Final = ('filter', 'where')
 
@@ -75,6 +78,14 @@ class Clause:
                 value,
             )
         return value
+
+    def check_listed(self, count: int) -> None:
+        """Raise if a list has more values than one call may look up."""
+        if count > MOST_LISTED:
+            self.wrong(
+                f'{count} values are too many for one look-up; {MOST_LISTED} are the most. Ask in '
+                f'parts, or read them by {self.schema.name}.get([...])'
+            )
 
     @property
     def numbers_key(self) -> bytes:

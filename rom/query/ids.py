@@ -28,7 +28,7 @@ def with_ids(clause: Clause, value: Any) -> Node:
     """Return the node for `filter(id=value)`: an id, several, or a range of them.
 
     Raises:
-        QueryError: None, or a range that is no pair.
+        QueryError: None, a range that is no pair, or more than 20,000 ids.
         InvalidColumnValue: no number.
     """
     if isinstance(value, (list, set, frozenset)):
@@ -64,6 +64,7 @@ def compared_ids(clause: Clause, sign: str, value: Any) -> Node:
 def _among(clause: Clause, values: Iterable[Any], said: Said) -> Node:
     numbers = {_number(clause, value) for value in values}
     ids = sorted(int(n) for n in numbers if 0 <= n <= LARGEST_ID and n == int(n))
+    clause.check_listed(len(ids))
     return Ids(tuple(ids), said) if ids else AnyOf()
 
 

@@ -28,7 +28,7 @@ def with_unique(clause: Clause, value: Any) -> Node:
     """Return the node for `filter(email=value)`: those with a unique value, or with any of several.
 
     Raises:
-        QueryError: None, or a range.
+        QueryError: None, a range, or more than 20,000 values.
         InvalidColumnValue: a value that the column does not take.
     """
     asked: Sequence[Any] = list(value) if isinstance(value, _SEVERAL) else [value]
@@ -42,6 +42,7 @@ def with_unique(clause: Clause, value: Any) -> Node:
                 value,
             )
     found = tuple(dict.fromkeys(unique_values(clause.column, asked)))
+    clause.check_listed(len(found))
     said = Said(clause.name, '=', list(asked) if isinstance(value, _SEVERAL) else value)
     return InUnique(unique_key(clause.schema, clause.name), found, said) if found else AnyOf()
 

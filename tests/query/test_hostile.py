@@ -85,7 +85,7 @@ ANYTHING = st.one_of(
 )
 COLUMNS = (
     'id', 'n', 'f', 'd', 'flag', 'name', 'title', 'octets', 'made', 'day', 'at_time', 'data', 'ref',
-    'words', 'others', 'text', 'own', 'gone',
+    'words', 'others', 'text', 'own', 'gone', 'code', 'number',
 )  # fmt: skip
 NAMES = st.one_of(
     st.sampled_from(COLUMNS),
@@ -107,7 +107,8 @@ def model(raw: redis.Redis) -> Iterator[Any]:
 
     class Thing(rom.Model):
         _conn = raw
-        id = rom.PrimaryKey(index=True)
+        code = rom.Text(unique=True)
+        number = rom.Integer(unique=True)
         n = rom.Integer(index=True, unique=True)
         f = rom.Float(index=True)
         d = rom.Decimal(index=True)

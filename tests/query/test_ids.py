@@ -86,6 +86,7 @@ def test_where(expression: Any, node: Node) -> None:
         (True, 'not bool'),
         (float('nan'), 'NaN'),
         ([[1]], 'takes an int, not list'),
+        (list(range(1, 20_002)), r'20001 values are too many .* or read them by Thing.get\('),
         (object(), 'takes an int, not object'),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 
 from rom.columns import IndexOnly, Integer, String, Text
 from rom.encoding import keygens as kg
+from rom.exceptions import QueryError
 from rom.query import Query
 from rom.query.plan import AnyOf, InSet, InUnique, Not
 from tests.ops.search_support import model_of
@@ -35,6 +36,12 @@ QUERY = Query(MODEL)
 def test_filter(column: str, value: object, values: tuple[bytes, ...]) -> None:
     node = QUERY.filter(**{column: value}).asked.where.nodes[0]
     assert node == InUnique(b'Thing:%s:uidx' % column.encode(), values)
+
+
+def test_too_many() -> None:
+    assert QUERY.filter(number=[*range(20_000)] * 2).asked.where.nodes
+    with pytest.raises(QueryError, match='20001 values are too many for one look-up; 20000 are'):
+        QUERY.filter(number=list(range(20_001)))
 
 
 def test_none_of_none() -> None:
