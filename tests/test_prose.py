@@ -17,6 +17,7 @@ CLEAN: tuple[str, ...] = (
     'docs/howto/faq.rst',
     'docs/howto/installing.rst',
     'docs/howto/troubleshooting.rst',
+    'rom/contrib',
 )
 #: As for the code.
 LONGEST_LINE = 100

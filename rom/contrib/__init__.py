@@ -1,5 +1,5 @@
-"""Web frameworks: a session for each request. Each has a module of its own, to be imported by it.
+"""Integrations with web frameworks: a session for each request.
 
-`rom.contrib.flask`, `rom.contrib.django` and `rom.contrib.asgi` (Starlette, FastAPI) are thin; what
-happens to a request is told in `rom.contrib.unit`.
+Import the module of your framework: `rom.contrib.flask`, `rom.contrib.django` or
+`rom.contrib.asgi` (Starlette, FastAPI). `rom.contrib.unit` has the life cycle that they share.
 """

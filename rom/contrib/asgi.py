@@ -11,9 +11,9 @@
             ...
         User(name=name)
 
-`RomSession` is a dependency of FastAPI; in Starlette it is ``request.state.rom_session``. Plain
-functions, which run in a thread, have the request's `rom.session`. What they changed is committed
-before the response leaves, if that is a success; see ``docs/howto/web-frameworks.rst``.
+`RomSession` is a FastAPI dependency. Starlette endpoints use ``request.state.rom_session``. Plain
+functions, which run in a thread, use `rom.session`. The middleware commits the changes before it
+sends the response, if its status is a success; see ``docs/howto/web-frameworks.rst``.
 """
 
 from __future__ import annotations
@@ -41,14 +41,16 @@ _KEY = 'rom.unit'
 
 
 class RomMiddleware:
-    """The middleware. Websockets and the lifespan have its connection, and no session.
+    """ASGI middleware that gives each HTTP request its sessions.
+
+    Websockets and the lifespan get the application's client, but no session.
 
     Args:
         app: the application.
-        **settings: as :class:`rom.contrib.settings.Settings` takes them.
+        **settings: the arguments of :class:`rom.contrib.settings.Settings`.
 
     Raises:
-        ORMError: a setting that makes no sense.
+        ORMError: a setting is unknown or invalid.
 
     Example::
 
@@ -76,7 +78,11 @@ class RomMiddleware:
 
 
 class _Exchange:
-    """A request and its response: what has left already, and what must not leave."""
+    """A request and its response: which messages were sent, and which must not be.
+
+    A commit that fails must become an error response. So `send` commits before it passes a message
+    on, and after a failure it passes on nothing more.
+    """
 
     def __init__(
         self, unit: Unit, scope: Scope, receive: Receive, send: Send, settings: Settings
@@ -91,13 +97,14 @@ class _Exchange:
         self._refused: Exception | None = None
 
     async def run(self, app: ASGIApp) -> None:
-        """Have the application answer."""
+        """Run the application, and answer the conflicts that it leaves unhandled."""
         error: Exception | None = None
         try:
             await app(self._scope, self.receive, self.send)
         except Exception as raised:
             error = raised
-        # What a framework makes of an error in `send` is about a response that never left.
+        # A framework may catch the error that `send` raised, and raise another one, or none. The
+        # first is the one that says why the response was not sent.
         error = self._refused or error
         if error is not None:
             self._unit.fail()
@@ -107,14 +114,14 @@ class _Exchange:
             await self._unit.aproceed()
 
     async def receive(self) -> Message:
-        """What the application awaits. A client that leaves has not seen the whole response."""
+        """Pass a message to the application; a disconnect amid the response discards changes."""
         message = await self._receive()
         if message['type'] == 'http.disconnect' and self._has_begun and not self._has_ended:
             self._unit.fail()
         return message
 
     async def send(self, message: Message) -> None:
-        """What the application calls. Before a part leaves, what it changed is written."""
+        """Send a message of the application, after its changes are committed."""
         if self._refused is not None:
             raise self._refused
         begins, ends = message['type'] == 'http.response.start', _is_last(message)
@@ -133,7 +140,11 @@ class _Exchange:
             self._has_ended = True
 
     async def _is_answered(self, error: Exception) -> bool:
-        """Answer an error of the commit as the program does, or a conflict with JSON."""
+        """Answer an error of the commit by the application's handler, or a conflict with JSON.
+
+        Returns:
+            Whether it was answered.
+        """
         if not isinstance(error, ORMError):
             return False
         if self._refused is not None and (handler := self._handler(error)) is not None:
@@ -151,7 +162,7 @@ class _Exchange:
         return True
 
     def _handler(self, error: Exception) -> Callable[..., Any] | None:
-        """What the program has said is to be done with such an error, with Starlette."""
+        """Return the Starlette exception handler for this error, if there is one."""
         by_type, _ = self._scope.get('starlette.exception_handlers', ({}, {}))
         return next((by_type[kind] for kind in type(error).__mro__ if kind in by_type), None)
 
@@ -174,10 +185,10 @@ def _is_last(message: Message) -> bool:
 
 
 def session_of(scope: Scope) -> AsyncSession:
-    """The session of a request, by its ASGI scope.
+    """Return the session of a request, given its ASGI scope.
 
     Raises:
-        InvalidOperation: the middleware is missing, or this is no HTTP request.
+        InvalidOperation: the middleware is missing, or the scope is not of an HTTP request.
 
     Example::
 
@@ -186,8 +197,8 @@ def session_of(scope: Scope) -> AsyncSession:
     unit: Unit | None = scope.get(_KEY)
     if unit is None:
         raise InvalidOperation(
-            'there is no session here: add the middleware rom.contrib.asgi.RomMiddleware; '
-            'a websocket has none of its own: use `async with rom.AsyncSession()` for each message'
+            'this ASGI scope has no session: add the middleware rom.contrib.asgi.RomMiddleware; '
+            'in a websocket, use `async with rom.AsyncSession()` for each message'
         )
     return unit.awaited
 
@@ -204,7 +215,7 @@ else:
 
 
 def _dependency() -> Any:
-    """What FastAPI makes a session of, in the signature of an endpoint."""
+    """Return the annotation by which FastAPI passes the session to an endpoint."""
     from typing import Annotated
 
     try:
@@ -216,6 +227,6 @@ def _dependency() -> Any:
     async def rom_session(connection: HTTPConnection) -> AsyncSession:
         return session_of(connection.scope)
 
-    # FastAPI reads the types when an endpoint is declared, and this one is not a global name.
+    # FastAPI resolves annotations by the module's globals, and HTTPConnection is a local name here.
     rom_session.__annotations__['connection'] = HTTPConnection
     return Annotated[AsyncSession, Depends(rom_session)]

@@ -1,7 +1,7 @@
-"""Clients of an application: one that blocks, and how the one for asyncio is made.
+"""Clients of an application: a blocking one, and the way to make the asyncio one.
 
-They are checked when they are given, as far as that can be done, and a function when it is called.
-No error shows a client, because what a client shows of itself may be a password.
+A client is checked when it is given, the result of a function when the function is called. Errors
+name only the type of a client, because its repr may contain a password.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from rom.drivers.connection import open_url
 from rom.drivers.twins import Maker, pair
 from rom.exceptions import ORMError
 
-# Frameworks make their middleware anew for each test client, and 'embedded:' is a new server.
+# Frameworks make their middleware anew for each test client. Without this table, each 'embedded:'
+# would start another server.
 _at: weakref.WeakValueDictionary[str, redis.Redis] = weakref.WeakValueDictionary()
-#: Held while a client is made: requests may begin at the same time.
+#: Held while a client is made, because several requests may begin at once.
 making = threading.RLock()
 
 
@@ -26,7 +27,7 @@ def client_at(url: str) -> redis.Redis:
     """Return the client for a URL, the same for all applications that use it.
 
     Raises:
-        ORMError: no such kind of URL.
+        ORMError: the URL has an unknown scheme.
         ServerUnavailable: the embedded server cannot be started.
     """
     with making:
@@ -37,23 +38,23 @@ def client_at(url: str) -> redis.Redis:
 
 
 def client_by(given: Any) -> redis.Redis:
-    """Return a client that was given, or what a function that was given makes.
+    """Return the given client, or the one that a given function makes.
 
     Raises:
-        ORMError: the function made no client that blocks.
+        ORMError: the function did not return a blocking client.
     """
     made = given if is_client(given) else given()
     if not is_client(made) or is_async(made):
         raise ORMError(
-            f'the function in the setting client of rom made {_kind(made)}: it has to return a '
-            'client that blocks, like redis.Redis(...); async_client takes one for asyncio'
+            'the function in the rom setting client: expected it to return a blocking client like '
+            f'redis.Redis(...), got {_kind(made)}. An asyncio client goes into async_client'
         )
     found: redis.Redis = made
     return found
 
 
 def pair_with(client: redis.Redis, given: Any) -> None:
-    """Have asyncio use a client that was given, or what a function makes for each event loop."""
+    """Have coroutines use the given client, or the one a function makes for each event loop."""
     if is_client(given):
         pair(client, Maker(lambda: given, is_kept=True))
         return
@@ -63,20 +64,21 @@ def pair_with(client: redis.Redis, given: Any) -> None:
         if is_client(made) and is_async(made):
             return made
         raise ORMError(
-            f'the function in the setting async_client of rom made {_kind(made)}: it has to return '
-            'an asyncio client, like redis.asyncio.Redis(...), and must not be a coroutine'
+            'the function in the rom setting async_client: expected it to return an asyncio client '
+            f'like redis.asyncio.Redis(...), got {_kind(made)}. Give a plain function, not a '
+            'coroutine'
         )
 
     pair(client, Maker(make, is_kept=False))
 
 
 def is_client(given: object) -> bool:
-    """It carries commands out; a class that does is a function that makes one."""
+    """Return whether this is a client; a client class counts as a function that makes one."""
     return not isinstance(given, type) and hasattr(given, 'execute_command')
 
 
 def is_async(client: object) -> bool:
-    """The client is one for asyncio."""
+    """Return whether this client is for asyncio."""
     return hasattr(client, 'aclose')
 
 

@@ -1,7 +1,7 @@
-"""Conflicts: errors that mean that a request was right, but another one was there before it.
+"""Conflicts: errors of requests that are valid, but that the stored data no longer allow.
 
-What is said of them to a client is about the entity that the request was writing. Whose value is in
-the way is not its business.
+The response describes the entity that the request was writing. It never names the entity that is
+in the way, because the client may not be allowed to know of it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ CONFLICTS: tuple[type[ORMError], ...] = tuple(_WHAT)
 
 
 def described(error: ORMError) -> dict[str, Any]:
-    """What a client is told of a conflict, as data for JSON.
+    """Return the description of a conflict for a client, as data for JSON.
 
-    ``what`` is ``unique``, ``race``, ``gone`` or ``restrict``; ``model``, ``id``, ``columns`` and
-    ``value`` say of what, where it is known (None, or an empty list, where not); ``detail`` is the
-    same in words.
+    ``what`` is ``unique``, ``race``, ``gone`` or ``restrict``. ``model``, ``id``, ``columns`` and
+    ``value`` are those of the entity, or None or an empty list if unknown. ``detail`` says it in
+    words.
 
     Example::
 
@@ -58,7 +58,7 @@ def described(error: ORMError) -> dict[str, Any]:
 
 
 def body_of(error: ORMError) -> bytes:
-    """The body of a response that tells a client of a conflict: JSON, in UTF-8."""
+    """Return the body of the response to a conflict: JSON, in UTF-8."""
     return json.dumps(described(error)).encode()
 
 

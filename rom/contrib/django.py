@@ -5,9 +5,9 @@ In the settings::
     MIDDLEWARE = ['rom.contrib.django.RomMiddleware', ...]
     ROM = {'URL': 'redis://localhost'}
 
-In a view, `rom.session` is the request's own session; in an ``async def`` view it is
-``request.rom_session``, an :class:`rom.AsyncSession`. It is committed before the response leaves,
-if that is a success, and forgotten if it is none; see ``docs/howto/web-frameworks.rst``.
+In a view, `rom.session` is the request's own session. In an ``async def`` view it is
+``request.rom_session``, an :class:`rom.AsyncSession`. The middleware commits it before it sends a
+response with a successful status, else it rolls it back; see ``docs/howto/web-frameworks.rst``.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ except ModuleNotFoundError:
 
 
 class RomMiddleware:
-    """The middleware, for views of both kinds, under WSGI and ASGI.
+    """Django middleware for plain and ``async def`` views, under WSGI and ASGI.
 
-    ``settings.ROM`` is a dict of what :class:`rom.contrib.settings.Settings` takes, in capitals:
-    ``URL``, ``CLIENT``, ``ASYNC_CLIENT``, ``COMMIT``, ``COMMIT_ON``, ``CONFLICTS``. The two clients
-    may be dotted names, like ``'shop.redis.connect'``. Put it first in ``MIDDLEWARE``, so that
-    other middleware belongs to the request too.
+    ``settings.ROM`` is a dict of the arguments of :class:`rom.contrib.settings.Settings`, in
+    capitals: ``URL``, ``CLIENT``, ``ASYNC_CLIENT``, ``COMMIT``, ``COMMIT_ON``, ``CONFLICTS``. The
+    two clients may be dotted names, like ``'shop.redis.connect'``. Put it first in ``MIDDLEWARE``,
+    so that the other middleware runs within the request's session.
 
     Raises:
-        ORMError: a setting that makes no sense.
+        ORMError: a setting is unknown or invalid.
 
     Example::
 
@@ -63,10 +63,10 @@ class RomMiddleware:
         return self._awaited(unit, request) if self._is_async else self._blocking(unit, request)
 
     def conflict(self, request: HttpRequest, error: ORMError) -> HttpResponse | None:
-        """The response to a conflict, for a subclass to give it another form; None to raise it.
+        """Return the response to a conflict, or None to raise it. Subclasses may override this.
 
         Args:
-            request: what was asked.
+            request: the current request.
             error: one of :data:`rom.contrib.conflicts.CONFLICTS`. Nothing was written.
 
         Example::
@@ -80,7 +80,7 @@ class RomMiddleware:
         return HttpResponse(body_of(error), status=STATUS, content_type='application/json')
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """What Django calls when a view has raised."""
+        """Answer a conflict that a view raised; Django calls this for every exception."""
         if not isinstance(error, CONFLICTS):
             return None
         unit: Unit = request._rom_unit
@@ -114,7 +114,7 @@ class RomMiddleware:
 
 
 def _imported(given: Any) -> Any:
-    """The settings, with what has a dotted name in its place."""
+    """Return the settings with dotted names of clients replaced by what they name."""
     if not isinstance(given, Mapping):
         return given
     return {
@@ -128,21 +128,22 @@ def _imported(given: Any) -> Any:
 def _by_name(setting: str, name: str) -> Any:
     if '.' in name and all(part.isidentifier() for part in name.split('.')):
         return import_string(name)
-    # It may be a URL with a password, which Django's own error would quote.
+    # Do not quote the value, as Django's own error would: it may be a URL with a password.
     raise ORMError(
-        f'settings.ROM[{setting!r}] is no dotted name of a client or a function, like '
-        "'shop.redis.connect'; a URL is for 'URL'"
+        f'settings.ROM[{setting!r}]: expected the dotted name of a client or a function, like '
+        "'shop.redis.connect'. A URL goes into 'URL'"
     )
 
 
 def _kept(unit: Unit, response: Any) -> HttpResponseBase:
-    """A response; if it is a stream, the request goes on until that has ended."""
+    """Return the response, and end the request, or have a streamed body end it."""
     if not response.streaming or getattr(response, 'file_to_stream', None) is not None:
         unit.end()
     elif response.is_async:
         response.streaming_content = stream(unit, response.streaming_content)
     else:
-        # Django closes what a view streams by itself, at the end, when the request would be over.
+        # Django would close the view's generators after the stream, when the request is over and
+        # its session is gone. So the stream closes them itself.
         closers, response._resource_closers = response._resource_closers, []
         response.streaming_content = Stream(unit, response.streaming_content, closers)
     return cast(HttpResponseBase, response)

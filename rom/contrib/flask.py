@@ -5,8 +5,8 @@
     app = flask.Flask(__name__)
     rom.contrib.flask.Rom(app, url='redis://localhost')
 
-In a view, `rom.session` is the request's own session. It is committed before the response leaves,
-if that is a success, and forgotten if it is none; see ``docs/howto/web-frameworks.rst``.
+In a view, `rom.session` is the request's own session. The extension commits it before it sends a
+response with a successful status, else it rolls it back; see ``docs/howto/web-frameworks.rst``.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _KEY = 'rom.unit'
 
 
 class Rom:
-    """The extension.
+    """Flask extension that gives each request its session.
 
     The keys ``ROM_URL``, ``ROM_CLIENT``, ``ROM_ASYNC_CLIENT``, ``ROM_COMMIT``, ``ROM_COMMIT_ON``,
-    ``ROM_CONFLICTS`` of ``app.config`` come before what is given here.
+    ``ROM_CONFLICTS`` of ``app.config`` override the arguments.
 
     Args:
         app: the application; None to name it later, with :meth:`init_app`.
-        **settings: as :class:`rom.contrib.settings.Settings` takes them.
+        **settings: the arguments of :class:`rom.contrib.settings.Settings`.
 
     Raises:
-        ORMError: a setting that makes no sense, or the application has the extension already.
+        ORMError: a setting is unknown or invalid, or the application has the extension already.
 
     Example::
 
@@ -58,10 +58,10 @@ class Rom:
             self.init_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
-        """Give an application's requests their sessions.
+        """Give each request of an application its session.
 
         Raises:
-            ORMError: a setting that makes no sense, or the application has the extension already.
+            ORMError: a setting is unknown or invalid, or the application has the extension already.
 
         Example::
 
@@ -69,7 +69,9 @@ class Rom:
             database.init_app(app)
         """
         if 'rom' in app.extensions:
-            raise ORMError(f'{app.import_name} has the extension rom already; once is enough')
+            raise ORMError(
+                f'{app.import_name} has the extension rom already: call init_app only once'
+            )
         configured = {
             field.name: app.config[key]
             for field in fields(Settings)
@@ -78,7 +80,7 @@ class Rom:
         settings = Settings.of({**self._given, **configured}, 'app.config (ROM_...)')
         settings.connect()
         app.extensions['rom'] = settings
-        # The first in the list is called last, when nobody changes anything any more.
+        # Flask calls the first function of the list last, after all others have made their changes.
         app.after_request_funcs.setdefault(None, []).insert(0, _respond)
         if settings.conflicts == STATUS:
             handled = app.error_handler_spec[None][None]
@@ -88,7 +90,7 @@ class Rom:
 
 
 class _Requests:
-    """The application, with a session around each request."""
+    """WSGI application that wraps each request in a session."""
 
     def __init__(self, app: WSGIApplication, settings: Settings) -> None:
         self._app = app
@@ -103,7 +105,7 @@ class _Requests:
             unit.end()
             raise
         if type(body) is environ.get('wsgi.file_wrapper'):
-            unit.end()  # the server sends the file by itself, if nobody stands between
+            unit.end()  # the server sends the file itself, but only if the body is not wrapped
             return body
         return Stream(unit, body)
 
@@ -124,7 +126,7 @@ def _respond(response: flask.Response) -> flask.Response:
 
 
 def _functions_before_ours(app: flask.Flask) -> Iterable[Callable[[Any], Any]]:
-    """What else is called after a request: a response that we have made has yet to pass it."""
+    """Yield the other after_request functions, which a conflict's response has not passed yet."""
     for name in chain(flask.request.blueprints, (None,)):
         for function in reversed(app.after_request_funcs.get(name, [])):
             if function is not _respond:

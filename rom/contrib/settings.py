@@ -1,4 +1,4 @@
-"""What a program says about its requests: the same settings for every framework."""
+"""Settings of an application, the same for every framework."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ Conflicts: TypeAlias = Literal[409, 'raise']
 
 @dataclass(frozen=True)
 class Settings:
-    """Where an application has its data, and what becomes of a request's changes.
+    """The server of an application, and the rules by which it commits a request's changes.
 
-    What is said of the server holds for the requests of this application, whatever others there are
-    in the program. Outside of requests, the application that was set up last has the default.
+    Requests of this application use its server, even if the program has other applications. Outside
+    of requests, the default is the server of the application that was set up last.
 
     Args:
-        url: the server, as :func:`rom.connect` takes it. None: what the program has said itself.
-        commit: write what a request changed. False: only what it commits by itself.
-        commit_on: the statuses of responses that are a success. Default: those below 400.
-        conflicts: what a violation becomes that nobody has handled: ``409``, a response with a JSON
-            body, or ``'raise'``, for the framework to handle as any error.
-        client: instead of a URL, a client that blocks: with a pool of its own, or one that follows
-            a sentinel. Or a function that makes one, called once, when it is first needed.
-        async_client: beside one of these, what coroutines use: an asyncio client; or a function
-            that makes one, called once for each event loop, and closed with the loop. Default: one
-            that is made like the other.
+        url: the server, as :func:`rom.connect` takes it. None: the default of the program.
+        commit: commit the changes of a request. False: the request commits itself.
+        commit_on: the response statuses that count as success. Default: 100 to 399.
+        conflicts: the answer to a conflict that the application does not handle: ``409``, a
+            response with a JSON body, or ``'raise'``, to treat it as any other error.
+        client: instead of a URL, a blocking client, for example with a pool of its own or with a
+            sentinel. Or a function that makes one; it is called once, on first use.
+        async_client: beside ``url`` or ``client``, the asyncio client for coroutines. Or a function
+            that makes one; it is called once for each event loop, and the client is closed with
+            the loop. Default: a client with the settings of the blocking one.
 
     Raises:
-        ORMError: a value that makes no sense.
+        ORMError: an invalid value, or values that exclude each other.
 
     Example::
 
@@ -54,25 +54,25 @@ class Settings:
         for name, is_right, remedy in _RULES:
             if not is_right(value := getattr(self, name)):
                 shown = f'a {type(value).__name__}' if name in _SECRET else repr(value)
-                raise ORMError(f'the setting {name} of rom is {shown}: it takes {remedy}')
+                raise ORMError(f'the rom setting {name}: expected {remedy}, got {shown}')
         if self.url is not None and self.client is not None:
-            raise ORMError('the settings of rom have both url and client: leave one of them out')
+            raise ORMError('the rom settings have both url and client: leave out one of them')
         if self.async_client is not None and self.url is None and self.client is None:
             raise ORMError(
-                'the settings of rom have async_client alone: add url or client, which plain '
-                'functions use'
+                'the rom settings have async_client, but neither url nor client, which plain '
+                'functions need: add one of them'
             )
 
     @classmethod
     def of(cls, given: Mapping[str, Any], where: str) -> Settings:
-        """Settings from a program's configuration; small or capital letters.
+        """Return the settings of a configuration; names are in small or capital letters.
 
         Args:
             given: the values, by name.
-            where: what the configuration is called, for messages.
+            where: the name of the configuration, for messages.
 
         Raises:
-            ORMError: a name that is none, or a value that makes no sense.
+            ORMError: an unknown name or an invalid value.
 
         Example::
 
@@ -80,25 +80,25 @@ class Settings:
         """
         if not isinstance(given, Mapping):
             raise ORMError(
-                f'{where} is a {type(given).__name__}: it takes a dict, like {{"COMMIT": True}}'
+                f'{where}: expected a dict like {{"COMMIT": True}}, got a {type(given).__name__}'
             )
         known = [field.name for field in fields(cls)]
         named = {str(name).lower(): value for name, value in given.items()}
         for name in named:
             if name not in known:
-                raise ORMError(f'{where} has no {name.upper()!r}; there is {_listed(known)}')
+                raise ORMError(f'{where}: expected one of {_listed(known)}, got {name.upper()!r}')
         return cls(**named)
 
     def is_success(self, status: int) -> bool:
-        """What the request changed is to be written."""
+        """Return whether the changes of a request with this response status are committed."""
         return self.commit and status in self.commit_on
 
     @property
     def own(self) -> redis.Redis | None:
-        """The client of this application, made once; None: it has the program's.
+        """The client of this application, made once; None to use the program's default.
 
         Raises:
-            ORMError: no such kind of URL; a function that makes no client.
+            ORMError: the URL has an unknown scheme, or the function returned no client.
             ServerUnavailable: the embedded server cannot be started.
         """
         if self.url is None and self.client is None:
@@ -120,7 +120,7 @@ class Settings:
         """Make this application's client the default, if it has one.
 
         Raises:
-            ORMError: no such kind of URL.
+            ORMError: the URL has an unknown scheme.
             ServerUnavailable: the embedded server cannot be started.
         """
         if self.url is not None:
@@ -172,19 +172,19 @@ def _listed(names: list[str]) -> str:
 
 _SECRET = ('url', 'client', 'async_client')
 _RULES = (
-    ('url', _is_url, "a URL as rom.connect takes it, like 'redis://localhost:6379/0'"),
+    ('url', _is_url, "a URL of rom.connect, like 'redis://localhost:6379/0'"),
     ('commit', _is_bool, 'True or False'),
-    ('commit_on', _is_statuses, 'statuses, like range(200, 300) or [200, 201]'),
+    ('commit_on', _is_statuses, 'statuses like range(200, 300) or [200, 201]'),
     ('conflicts', _is_conflicts, "409 or 'raise'"),
     (
         'client',
         _is_blocking,
-        'a client that blocks, like redis.Redis(...), or a function that makes one; async_client '
-        'takes one for asyncio',
+        'a blocking client like redis.Redis(...), or a function that makes one (an asyncio client '
+        'goes into async_client)',
     ),
     (
         'async_client',
         _is_awaited,
-        'an asyncio client, like redis.asyncio.Redis(...), or a function that makes one',
+        'an asyncio client like redis.asyncio.Redis(...), or a function that makes one',
     ),
 )

@@ -1,19 +1,20 @@
-"""The story of one request, whatever the framework.
+"""The sessions of one request, in any framework.
 
-A request has sessions of its own, one that blocks and one to await: plain code finds the first as
-`rom.session`, new entities of a coroutine belong to the other. All threads and tasks that work for
-the request find the same two, and nobody else does. They use the connection of the application that
+A request has two sessions of its own, a blocking one and an asyncio one. Plain code uses the first
+as `rom.session`; new entities of a coroutine belong to the second. All threads and tasks of the
+request share these two, and no other code uses them. They use the client of the application that
 serves the request.
 
-What was changed is written in parts, each all or nothing:
+A request commits up to three times, each time all changes or none:
 
-    1. the response is about to leave: committed if its status is a success. So a violation can
-       still become a response of its own;
-    2. its end is about to leave: what a stream changed. A stream that failed, or that the client
-       did not wait for, writes nothing more;
-    3. all is over: what was done after the response, as by background tasks, whatever its status.
+    1. before the response is sent, if its status is a success. So a conflict can still become a
+       response of its own;
+    2. before the end of a stream is sent: the changes of the stream. A stream that fails, or whose
+       client disconnects, commits nothing more;
+    3. at the end of the request: the changes made after the response, as by background tasks,
+       with any status.
 
-Where a part failed, nothing of it is written. In the end all is forgotten.
+If a commit fails, nothing of it is written. In the end the sessions are rolled back.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _END: Any = object()
 
 
 class Unit:
-    """One request's sessions, from its beginning to its end.
+    """The sessions of one request, from its beginning to its end.
 
     Args:
-        settings: what becomes of its changes.
-        blocks: coroutines get the session that blocks, too.
+        settings: the settings of the application.
+        blocks: give coroutines the blocking session, too.
 
     Attributes:
         blocking: the session of plain code.
@@ -56,7 +57,7 @@ class Unit:
         self._settings = settings
         self._blocks = blocks
         own = settings.own
-        # One within another, as a part of an application, has what the other one has.
+        # An application that is mounted in another one inherits the client of that one.
         self._connection = own if own is not None else current.connection()
         self._writes = False
         self._has_failed = False
@@ -64,35 +65,35 @@ class Unit:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Have all that runs inside use these sessions, and the application's connection."""
+        """Make these sessions and the application's client current within the context."""
         with current.connected(self._connection), current.shared(self):
             yield
 
     def session_of(self, is_task: bool) -> AnySession | None:
-        """What `rom.current` asks."""
+        """Return the session of a task or of plain code, or None after the end of the request."""
         if self._is_over:
             return None
         return self.awaited if is_task and not self._blocks else self.blocking
 
     def respond(self, status: int) -> None:
-        """A response with this status is about to leave.
+        """Commit or roll back the changes, before a response with this status is sent.
 
         Raises:
-            ORMError: its changes cannot be written; nothing of them was.
+            ORMError: the commit failed; nothing was written.
         """
         self._judge(status)
         self.proceed()
 
     async def arespond(self, status: int) -> None:
-        """The same, awaited."""
+        """Do the same in a coroutine."""
         self._judge(status)
         await self.aproceed()
 
     def proceed(self) -> None:
-        """A part is done: commit what it changed, or forget it, as the response was judged.
+        """Commit the changes, or roll them back if the status of the response was no success.
 
         Raises:
-            ORMError: it cannot be written; nothing of it was.
+            ORMError: the commit failed; nothing was written.
         """
         try:
             for session in self._changed():
@@ -105,7 +106,7 @@ class Unit:
             raise
 
     async def aproceed(self) -> None:
-        """The same, awaited."""
+        """Do the same in a coroutine."""
         try:
             for session in self._changed():
                 if isinstance(session, AsyncSession):
@@ -117,19 +118,19 @@ class Unit:
             raise
 
     def answered(self) -> None:
-        """The response has left, whatever its status. What follows is judged by itself."""
+        """Note that the response was sent; its status does not decide on later changes."""
         self._writes = self._settings.commit
 
     def fail(self) -> None:
-        """Write nothing of what was changed, nor of what will be."""
+        """Roll back the changes, and commit none that follow."""
         self._has_failed = True
         self.blocking.rollback()
         self.awaited.rollback()
 
     def end(self) -> None:
-        """Forget everything. Who asks for a session from now on gets another one.
+        """Roll back the sessions, and stop being the current ones.
 
-        What was to be written, and was changed after the last commit, as by a hook, is told of.
+        Warns of changes that were made after the last commit, as by a hook, and are lost.
         """
         for session in (self.blocking, self.awaited):
             if self._writes and not self._has_failed:
@@ -142,7 +143,7 @@ class Unit:
         self._writes = self._settings.is_success(status)
 
     def _changed(self) -> list[AnySession]:
-        """The session with something to write. If nothing is to be written, it is forgotten."""
+        """Return the session that has changes, or roll back if they are not to be committed."""
         if not self._writes or self._has_failed:
             self.blocking.rollback()
             self.awaited.rollback()
@@ -152,25 +153,27 @@ class Unit:
         if len(changed) > 1:
             raise InvalidOperation(
                 'one request has changed entities both in rom.session (plain functions) and in '
-                'its AsyncSession (coroutines), which cannot be written in one step; nothing was '
-                'written. Do it in one of them, or commit one of them yourself'
+                'its AsyncSession (coroutines), which cannot be committed together; nothing was '
+                'written. Make all changes in one of them, or commit one of them yourself'
             )
         return changed
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> None:
-    """Await something in plain code, in a thread of its own: this one's event loop is not ours."""
+    """Run a coroutine from plain code, in a new thread, because this one may run an event loop."""
     with ThreadPoolExecutor(1) as pool:
         pool.submit(copy_context().run, asyncio.run, work).result()
 
 
 class Stream(Iterator[T]):
-    """A response's body, each step of which has the request's sessions; ``close`` ends it.
+    """Iterator over a response's body that runs each step in the request's sessions.
+
+    ``close`` ends the request.
 
     Args:
-        unit: the request, which has responded.
+        unit: the request, after `respond`.
         chunks: the body.
-        closers: what else is to be called at the end.
+        closers: further functions to call at the end.
     """
 
     def __init__(
@@ -190,7 +193,8 @@ class Stream(Iterator[T]):
                     self._iterator = iter(self._chunks)
                 chunk = next(self._iterator, _END)
                 if chunk is _END:
-                    # Before the client is told that this was all: what cannot be written shows.
+                    # Commit before the server ends the body, so that a client whose changes
+                    # cannot be written sees a broken response.
                     self._unit.proceed()
                     self._is_whole = True
         if chunk is _END:
@@ -198,7 +202,7 @@ class Stream(Iterator[T]):
         return cast(T, chunk)
 
     def close(self) -> None:
-        """The response has left, or nobody waits for it any more."""
+        """End the request, after the response was sent or the client disconnected."""
         try:
             with self._unit.active():
                 if not self._is_whole:
@@ -212,11 +216,11 @@ class Stream(Iterator[T]):
 
 
 async def stream(unit: Unit, chunks: Any) -> AsyncIterator[Any]:
-    """The same for a body that is awaited: an asynchronous generator, whose end is the end.
+    """Do the same for an asynchronous body; the end of this generator ends the request.
 
     Args:
-        unit: the request, which has responded.
-        chunks: the body, to iterate over with ``async for``.
+        unit: the request, after `respond`.
+        chunks: the body, an async iterable.
     """
     iterator = aiter(chunks)
     try:

@@ -323,7 +323,7 @@ def test_dotted_names_in_django(server: Server, names: Names, monkeypatch: Any) 
         front.call('create', 'a')
     assert names(FIRST) == ['a']
     for wrong in ('redis://:zq9vjx7kwy@host', 'zq9vjx7kwy'):
-        with pytest.raises(rom.ORMError, match=r"ROM\['CLIENT'\] is no dotted name") as caught:
+        with pytest.raises(rom.ORMError, match=r"ROM\['CLIENT'\]: expected the dotted") as caught:
             with Front('django', {'client': wrong}) as front:
                 front.call('create', 'a')
         assert 'zq9vjx7kwy' not in str(caught.value)

@@ -346,7 +346,7 @@ def test_websockets_and_the_lifespan_have_no_session(app: Any, things: Names) ->
         async with rom.AsyncSession() as session:
             thing()(name=await websocket.receive_text())
             await session.commit()
-        with pytest.raises(rom.InvalidOperation, match='a websocket has none of its own'):
+        with pytest.raises(rom.InvalidOperation, match='in a websocket, use'):
             session_of(websocket.scope)
         await websocket.close()
 
@@ -369,7 +369,7 @@ def test_without_the_middleware(app: Any) -> None:
 
 def test_wrong_settings(app: Any) -> None:
     app.add_middleware(RomMiddleware, comit=True)
-    with pytest.raises(rom.ORMError, match=r"RomMiddleware\(...\) has no 'COMIT'"):
+    with pytest.raises(rom.ORMError, match=r"RomMiddleware\(...\): .* got 'COMIT'"):
         Client(app).get('/')
 
 
