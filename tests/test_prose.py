@@ -17,7 +17,9 @@ CLEAN: tuple[str, ...] = (
     'docs/howto/faq.rst',
     'docs/howto/installing.rst',
     'docs/howto/troubleshooting.rst',
+    'docs/repocket',
     'rom/contrib',
+    'rom/repocket',
 )
 #: As for the code.
 LONGEST_LINE = 100

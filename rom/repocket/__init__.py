@@ -1,4 +1,4 @@
-"""Small active records, as repocket had them, on the data that it stored.
+"""Active records with the interface of repocket; they read and write the data that it stored.
 
 >>> from rom.repocket import ActiveRecord, attributes
 >>> class Project(ActiveRecord):

@@ -1,4 +1,4 @@
-"""Which server the records are on, and the way there."""
+"""The client of the records."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar('T')
 
 
 class Configure:
-    """Says where the records are; there is one of it, ``rom.repocket.configure``.
+    """Configuration of the client for records; its one instance is ``rom.repocket.configure``.
 
-    Until it is told, records are where the rest of rom has its data.
+    Before `connection_pool` is called, records use the default client of rom.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Configure:
     def connection_pool(
         self, hostname: str = 'localhost', port: int = 6379, db: int = 0
     ) -> Configure:
-        """Keep the records on this server. Nothing is connected before it is needed.
+        """Keep the records on this server. The first operation connects.
 
         Returns:
             ``configure`` itself.
@@ -39,7 +39,7 @@ class Configure:
         return self
 
     def get_connection(self) -> redis.Redis:
-        """The client in use.
+        """Return the client in use.
 
         Example::
 
@@ -56,5 +56,5 @@ configure = Configure()
 
 
 def run(operation: Operation[T]) -> T:
-    """Carry an operation out, and wait for it."""
+    """Carry out an operation, and return its result."""
     return configure._run(operation)

@@ -1,8 +1,7 @@
-"""Criteria: what a filter asks of one attribute; pure.
+"""Criteria: the conditions of a filter, one for each attribute. Needs no server.
 
-A criterion is answered here, of what a record says, and also by an index where there is one: the
-index finds candidates, and the records decide. So an index entry that is left over, from a program
-that knew nothing of indexes, does no harm.
+An index, if there is one, finds candidates, and each criterion is then tested on the records
+themselves. So a stale index entry, left by a program without indexes, cannot add a wrong record.
 """
 
 from __future__ import annotations
@@ -29,12 +28,13 @@ _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What one attribute must be like.
+    """A condition on one attribute.
 
     Attributes:
+        layout: the model's layout.
         name: the attribute.
         sign: '' for equal, 'gt', 'gte', 'lt', 'lte'.
-        value: to compare with.
+        value: the value to compare with.
     """
 
     layout: Layout
@@ -43,14 +43,14 @@ class Criterion:
     value: Any
 
     def holds(self, found: Any) -> bool:
-        """Whether a value of the attribute meets it."""
+        """Return whether a value of the attribute meets the condition."""
         if found is None or self.value is None:
             return found is self.value and not self.sign
         comparable = self.layout.attributes[self.name].comparable
         return _SIGNS[self.sign](comparable(found), comparable(self.value))
 
     def node(self) -> Node | None:
-        """What finds the candidates in an index; None where none can."""
+        """Return the query node that finds candidates, or None if no index can."""
         attribute = self.layout.attributes[self.name]
         if self.name not in self.layout.schema.indexes or self.value in (None, '', b''):
             return None
@@ -62,11 +62,12 @@ class Criterion:
             low = None
         asked = (low, high) if attribute.is_ordered else value
         node = filtered(self.layout.schema, self.name, asked)
-        # Where doubles do not tell numbers apart, the record does, once it is here.
+        # Scores are doubles, and large numbers may share one. The server's exact test cannot read
+        # the JSON of records, so `holds` decides on the loaded record.
         return node._replace(exact=None) if isinstance(node, InRange) else node
 
     def identity(self) -> bytes | None:
-        """The unique value that is asked for; None where it takes none."""
+        """Return the unique value to look up, or None if the condition is not on one."""
         attribute = self.layout.uniques.get(self.name)
         if attribute is None or self.sign or self.value is None:
             return None
@@ -74,17 +75,17 @@ class Criterion:
 
     @property
     def may_be_missing(self) -> bool:
-        """A field that is not there meets it, too; such records take no unique value."""
+        """True if a missing field meets the condition; such a record claims no unique value."""
         attribute = self.layout.attributes[self.name]
         return not callable(attribute.default) and attribute.missing() == self.value
 
 
 def criteria_of(layout: Layout, asked: Mapping[str, Any]) -> list[Criterion]:
-    """What keyword arguments ask.
+    """Return the criteria of keyword arguments.
 
     Raises:
-        RepocketUnknownField: no such attribute.
-        QueryError: a value that is none of its attribute, or a comparison that makes no sense.
+        RepocketUnknownField: the model has no such attribute.
+        QueryError: the attribute does not accept the value, or cannot be compared so.
     """
     return [_criterion(layout, name, value) for name, value in asked.items()]
 
@@ -96,17 +97,20 @@ def _criterion(layout: Layout, asked: str, value: Any) -> Criterion:
     attribute = layout.attribute(name)
     where = f'{layout.model}: {asked}={show(value)}'
     if sign not in _SIGNS:
-        raise QueryError(f'{where}: after the two underscores comes gt, gte, lt or lte')
+        raise QueryError(f'{where}: expected __gt, __gte, __lt or __lte after the attribute')
     try:
         cast = attribute.cast(value)
     except InvalidColumnValue as error:
         raise QueryError(f'{where}: {error}') from None
     if sign and (cast is None or not (attribute.is_ordered or isinstance(cast, (str, bytes)))):
-        raise QueryError(f'{where}: no value of a {type(attribute).__name__} is larger than that')
+        raise QueryError(
+            f'{where}: a {type(attribute).__name__} has no order for this value; compare for '
+            f'equality, with {name}=...'
+        )
     return Criterion(layout, name, sign, cast)
 
 
 def nodes_of(criteria: Sequence[Criterion]) -> tuple[Node, ...]:
-    """What indexes can tell of these criteria."""
+    """Return the query nodes of the criteria that have an index."""
     found = (criterion.node() for criterion in criteria)
     return tuple(node for node in found if node is not None)

@@ -1,4 +1,4 @@
-"""The metaclass: a class body, checked, becomes a model."""
+"""Metaclass that checks a class body and makes it a model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class ModelType(type):
-    """Makes models of classes.
+    """Metaclass of models.
 
     Raises:
-        RepocketActiveRecordDefinitionError: see the functions below.
+        RepocketActiveRecordDefinitionError: two AutoUUIDs, an `id` that is not one, a name that
+            records use already, or a default that the attribute does not accept.
     """
 
     _layout: Layout
@@ -49,7 +50,7 @@ def _root(cls: type) -> type:
 
 
 def _inherited(cls: type) -> dict[str, Attribute]:
-    """The attributes, bases first. What a subclass calls by another's name takes its place."""
+    """Return the attributes, bases first; an assignment in a subclass replaces an inherited one."""
     found: dict[str, Attribute] = {}
     for base in reversed(cls.__mro__):
         for name, value in vars(base).items():
@@ -64,7 +65,7 @@ def _check_names(model: str, attributes: dict[str, Attribute], root: type) -> No
     for name in attributes:
         if name.startswith('_') or hasattr(root, name) or name == 'objects':
             raise RepocketActiveRecordDefinitionError(
-                f'{model}.{name}: records have something of that name already; choose another'
+                f'{model}.{name}: records use this name already; choose another'
             )
 
 
@@ -78,22 +79,23 @@ def _check_defaults(layout: Layout) -> None:
 
 
 def _primary(cls: type, attributes: dict[str, Attribute]) -> str:
-    """The name of the id; where there is none, one is made.
+    """Return the name of the id attribute; add `id` if the class has none.
 
     Raises:
-        RepocketActiveRecordDefinitionError: there are several; or `id` is something else.
+        RepocketActiveRecordDefinitionError: there are several, or `id` is not an AutoUUID.
     """
     found = [name for name, attribute in attributes.items() if is_id(attribute)]
     if len(found) > 1:
         raise RepocketActiveRecordDefinitionError(
-            f'{cls.__name__} has {len(found)} AutoUUIDs ({", ".join(found)}); keep one'
+            f'{cls.__name__}: expected one AutoUUID, got {len(found)} AutoUUIDs '
+            f'({", ".join(found)}); keep one'
         )
     if found:
         return found[0]
     if 'id' in attributes:
         raise RepocketActiveRecordDefinitionError(
-            f'{cls.__name__}.id is no AutoUUID, and a record needs one: declare '
-            'id = attributes.AutoUUID(), and call the other attribute something else'
+            f'{cls.__name__}.id: expected an AutoUUID, got {type(attributes["id"]).__name__}. '
+            'Declare id = attributes.AutoUUID(), and rename the other attribute'
         )
     made = AutoUUID()
     made.__set_name__(cls, 'id')
@@ -103,12 +105,13 @@ def _primary(cls: type, attributes: dict[str, Attribute]) -> str:
 
 
 def _add_append(cls: type, stream: str) -> None:
-    """The method that appends to a stream, unless the program wrote one itself."""
+    """Add the method that appends to a stream, unless the class defines one itself."""
     name = f'append_{stream}'
     existing = getattr(cls, name, None)
     if isinstance(existing, Attribute):
         raise RepocketActiveRecordDefinitionError(
-            f'{cls.__name__}.{name}: that is what appends to {stream}; choose another name'
+            f'{cls.__name__}.{name}: the method that appends to {stream} has this name; choose '
+            'another'
         )
     if existing is None:
         setattr(cls, name, _append_to(stream, name))
@@ -119,5 +122,5 @@ def _append_to(stream: str, name: str) -> Callable[[ActiveRecord, Any], str]:
         return self._append(stream, data)
 
     append.__name__ = name
-    append.__doc__ = f'Append bytes to ``{stream}``, at once; returns its key.'
+    append.__doc__ = f'Append bytes to ``{stream}``, at once, and return its key.'
     return append

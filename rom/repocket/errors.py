@@ -1,4 +1,4 @@
-"""The errors that only records have; all others are those of :mod:`rom.exceptions`."""
+"""Errors that only records raise; all others are in :mod:`rom.exceptions`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation, Qu
 
 
 class RepocketActiveRecordDefinitionError(ColumnError):
-    """A class body that makes no model: two AutoUUIDs, a name that a record has already."""
+    """A class body that cannot be a model: it has two AutoUUIDs, or a name that records use."""
 
 
 class RepocketReferenceError(InvalidOperation, ReferenceError):
-    """A pointer to a record that was not saved, or whose class the program has not imported."""
+    """A pointer to a record that is not saved, or whose class the program has not imported."""
 
 
 class RepocketUnknownField(InvalidColumnValue, QueryError, AttributeError):
-    """A model has no attribute of that name."""
+    """A name that is not an attribute of the model."""

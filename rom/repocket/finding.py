@@ -1,4 +1,4 @@
-"""Finding records that meet criteria: by id, a unique value, indexes, or by looking at all."""
+"""Finding records that meet criteria: by id, unique value or index, or by a scan of all."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan,
 
 @dataclass(slots=True)
 class Matches:
-    """The records that meet criteria.
+    """Records that meet criteria.
 
     Attributes:
-        rows: ids, and hashes.
-        scanned: how many records had to be looked at for want of an index.
-        errors: what could not be read.
+        rows: pairs of id and hash.
+        scanned: the number of records that were read because no index applies.
+        errors: errors of the records that cannot be read.
     """
 
     rows: list[tuple[bytes, dict[str, bytes]]] = field(default_factory=list)
@@ -33,10 +33,10 @@ class Matches:
 
 
 def find(layout: Layout, criteria: Sequence[Criterion]) -> Operation[Matches]:
-    """The records that meet all criteria, in no order.
+    """Return the records that meet all criteria, in no order.
 
     Raises:
-        CorruptRowError: a key that should be an index is none.
+        CorruptRowError: the key of an index holds another type.
     """
     for criterion in criteria:
         if criterion.name == layout.primary and not criterion.sign and criterion.value is not None:
@@ -56,7 +56,7 @@ def find(layout: Layout, criteria: Sequence[Criterion]) -> Operation[Matches]:
 def find_unique(
     layout: Layout, criterion: Criterion, criteria: Sequence[Criterion] = ()
 ) -> Operation[Matches]:
-    """The record that has a unique value, if it meets all criteria."""
+    """Return the record that has a unique value, if it meets all criteria."""
     identity = criterion.identity()
     if identity is None:
         return Matches()
@@ -76,11 +76,12 @@ def _sift(layout: Layout, criteria: Sequence[Criterion], found: Found) -> Matche
 
 
 def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
-    """What the indexes have; the first page in the same trip."""
+    """Return the records that the indexes name; the search itself brings the first page of rows."""
     keys = layout.schema.keys
     request: dict[str, Any] = {
         'head': layout.head,
-        # Records have no numbers for ids, so neither a bitmap of them nor a counter.
+        # Ids are UUIDs, so records have neither a live bitmap nor a counter. The script needs the
+        # keys all the same.
         'live': keys.live,
         'counter': keys.counter,
         'where': All(nodes).as_map(),

@@ -1,7 +1,7 @@
-"""The keys of records, as repocket named them, and those of their indexes, which are new.
+"""Keys of records, as repocket names them, and of their indexes, which repocket does not have.
 
-The indexes stand under a name of their own, so that a program of old, which looks for all keys of a
-model, does not meet them.
+The keys of indexes have another prefix, so that repocket itself, which scans for all keys of a
+model, does not take them for records.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _SPECIAL = str.maketrans({sign: f'\\{sign}' for sign in '\\*?[]^-'})
 
 
 def name_of(model: type[ActiveRecord]) -> str:
-    """What the keys of a model call it."""
+    """Return the name of a model in keys, ``module:Class``."""
     return f'{model.__module__}:{model.__name__}'
 
 
 def head_of(name: str) -> bytes:
-    """What the keys of a model's records begin with.
+    """Return the prefix of the keys of a model's records.
 
     >>> head_of('blog:Post')
     b'repocket:blog:Post:'
@@ -35,12 +35,12 @@ def head_of(name: str) -> bytes:
 
 
 def index_namespace(name: str) -> str:
-    """The N of rom's index keys, for the indexes of a model."""
+    """Return the namespace of a model's index keys."""
     return f'rom:{PREFIX}:{name}'
 
 
 def pattern_of(name: str) -> bytes:
-    """What SCAN finds a model's records by, and next to nothing else.
+    """Return the SCAN pattern for a model's records; few other keys match it.
 
     >>> pattern_of('blog:Post')
     b'repocket:blog:Post:????????-????-????-????-????????????'
@@ -49,12 +49,12 @@ def pattern_of(name: str) -> bytes:
 
 
 def stream_key(key: bytes, field: str) -> bytes:
-    """The string of a ByteStream of the record with this key."""
+    """Return the key of a ByteStream's string, given the key of the record."""
     return key + b':field:' + as_bytes(field)
 
 
 def as_id(raw: bytes) -> bytes | None:
-    """The id in a key behind the head; None for what is none.
+    """Return the id if the part of a key after the prefix is one, else None.
 
     >>> as_id(b'5f3c6f38-9d4b-11ee-b962-0242ac120002'), as_id(b'body:a-word:idx')
     (b'5f3c6f38-9d4b-11ee-b962-0242ac120002', None)
@@ -67,11 +67,11 @@ def as_id(raw: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Which record a pointer means.
+    """Reference to a record: the value of a pointer.
 
     Attributes:
-        name: the model, as `name_of` has it.
-        id: the record's.
+        name: the name of the model, as of `name_of`.
+        id: the id of the record.
     """
 
     name: str
@@ -79,24 +79,24 @@ class Reference:
 
     @property
     def key(self) -> str:
-        """The key of the record's hash: what is stored."""
+        """The key of the record's hash, which is what a pointer stores."""
         return f'{PREFIX}:{self.name}:{self.id}'
 
     @classmethod
     def parse(cls, key: str) -> Reference:
-        """Read a key.
+        """Return the reference to the record with this key.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the text is not the key of a record.
 
         >>> Reference.parse('repocket:blog:Post:5f3c6f38-9d4b-11ee-b962-0242ac120002').name
         'blog:Post'
         """
         parts = key.split(':')
         if len(parts) != 4 or parts[0] != PREFIX:
-            raise ValueError(f'{show(key)} is no key of a record, {PREFIX}:MODULE:CLASS:ID')
+            raise ValueError(f'expected a key {PREFIX}:MODULE:CLASS:ID, got {show(key)}')
         try:
             id = uuid.UUID(parts[3])
         except ValueError:
-            raise ValueError(f'{show(key)} ends in no id of a record') from None
+            raise ValueError(f'expected a key that ends in a UUID, got {show(key)}') from None
         return cls(f'{parts[1]}:{parts[2]}', id)

@@ -1,4 +1,4 @@
-"""Layout: what a model's class body says, frozen; what of it is indexed, as rom's own schema."""
+"""Layout: the frozen attributes and keys of a model, with a rom schema for its indexes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rom.repocket.errors import RepocketUnknownField
 from rom.repocket.keys import head_of, index_namespace, stream_key
 from rom.schema import Schema, build
 
-#: A record's hash, as far as it is known: JSON by field.
+#: The known fields of a record's hash: JSON by field.
 Stored = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """One model's attributes and keys.
+    """The attributes and keys of one model.
 
     Attributes:
-        model: the class's name.
-        name: ``module:Class``, as keys have it.
-        attributes: all of them by name, in the order of declaration, bases first.
+        model: the name of the class.
+        name: ``module:Class``, as in keys.
+        attributes: all attributes by name, in the order of declaration, bases first.
         primary: the name of the AutoUUID.
     """
 
@@ -39,32 +39,32 @@ class Layout:
 
     @cached_property
     def fields(self) -> dict[str, Attribute]:
-        """Those that are in the hash."""
+        """The attributes that are fields of the hash."""
         return {name: a for name, a in self.attributes.items() if not a.is_stream}
 
     @cached_property
     def streams(self) -> dict[str, Attribute]:
-        """Those that have a string of their own."""
+        """The attributes that have a string of their own."""
         return {name: a for name, a in self.attributes.items() if a.is_stream}
 
     @cached_property
     def uniques(self) -> dict[str, Attribute]:
-        """Those whose values are unique. The id is by itself."""
+        """The attributes declared unique, without the id, which is unique in any case."""
         return {name: a for name, a in self.fields.items() if a.unique and name != self.primary}
 
     @cached_property
     def head(self) -> bytes:
-        """What the keys of the records begin with."""
+        """The prefix of the records' keys."""
         return head_of(self.name)
 
     @cached_property
     def wire_fields(self) -> list[bytes]:
-        """The fields to read."""
+        """The names of the fields, as requests send them."""
         return [as_bytes(name) for name in self.fields]
 
     @cached_property
     def schema(self) -> Schema:
-        """rom's columns, keys and indexes for what is indexed here."""
+        """The rom schema of the indexed attributes: columns, keys and indexes."""
         columns: dict[str, Column[Any]] = {self.primary: PrimaryKey()}
         for name, attribute in self.fields.items():
             if attribute.index and name != self.primary:
@@ -75,22 +75,22 @@ class Layout:
 
     @property
     def is_indexed(self) -> bool:
-        """A write of a record may have to write more than its hash."""
+        """True if the model has index entries or unique values to write beside the hash."""
         return bool(self.schema.indexes or self.uniques)
 
     def key(self, id: bytes | uuid.UUID) -> bytes:
-        """The key of a record's hash."""
+        """Return the key of a record's hash."""
         return self.head + (id if isinstance(id, bytes) else as_bytes(str(id)))
 
     def stream(self, id: bytes | uuid.UUID, name: str) -> bytes:
-        """The key of a record's stream."""
+        """Return the key of a record's stream."""
         return stream_key(self.key(id), name)
 
     def attribute(self, name: str) -> Attribute:
-        """The attribute of a name.
+        """Return the attribute with this name.
 
         Raises:
-            RepocketUnknownField: there is none.
+            RepocketUnknownField: the model has no such attribute.
         """
         try:
             return self.attributes[name]
@@ -100,10 +100,10 @@ class Layout:
             ) from None
 
     def missing(self, name: str) -> Any:
-        """What an attribute is that was given no value.
+        """Return the value of an attribute that was not set: its default, or its empty value.
 
         Raises:
-            InvalidColumnValue: its default is none of its values; names model and attribute.
+            InvalidColumnValue: the attribute does not accept its default; names both.
         """
         try:
             return self.attributes[name].missing()
@@ -111,7 +111,7 @@ class Layout:
             raise InvalidColumnValue(f'{self.model}.{name}, its default: {error}') from None
 
     def cast(self, name: str, value: Any) -> Any:
-        """A value as an attribute has it.
+        """Return a value converted to the type of an attribute.
 
         Raises:
             RepocketUnknownField, InvalidColumnValue: names the model and the attribute.
@@ -123,15 +123,16 @@ class Layout:
             raise InvalidColumnValue(f'{self.model}.{name}: {error}') from None
         if cast is None and not attribute.null:
             raise InvalidColumnValue(
-                f'{self.model}.{name}: None is no value of it; declare it with null=True'
+                f'{self.model}.{name}: expected a value, got None; to allow None, declare the '
+                'attribute with null=True'
             )
         return cast
 
     def value(self, id: bytes | uuid.UUID, name: str, stored: Stored) -> Any:
-        """What a field of a record says, a pointer as a reference.
+        """Return the value of a record's field; a pointer gives a reference.
 
         Raises:
-            CorruptRowError: nothing that the attribute writes; names the key and the field.
+            CorruptRowError: the field does not decode; names the key and the field.
         """
         attribute = self.fields[name]
         raw = stored.get(name)
@@ -142,18 +143,18 @@ class Layout:
         except (ValueError, InvalidColumnValue) as error:
             key = as_text(self.key(id))
             raise CorruptRowError(
-                f'{key}, field {show(name)}: the stored {show(raw[:80])} is no '
-                f'{type(attribute).__name__}: {error}; set the field to a good value and save, or '
-                'delete the record',
+                f'{key}, field {show(name)}: expected a stored {type(attribute).__name__}, got '
+                f'{show(raw[:80])}: {error}; set the field to a valid value and save, or delete '
+                'the record',
                 key=key,
                 column=name,
                 value=raw,
             ) from None
 
-    # What a hash implies in the indexes.
+    # The index entries and unique values that follow from a hash.
 
     def entries(self, stored: Stored) -> Entries:
-        """The index entries of a record. What does not decode has none.
+        """Return the index entries of a record. Fields that do not decode have none.
 
         Raises:
             InvalidColumnValue: a value that no index can hold, such as NaN.
@@ -169,7 +170,10 @@ class Layout:
         return found
 
     def _indexed(self, name: str, stored: Stored) -> Any:
-        """The value to index: what reading it gives, so that a search finds what it says."""
+        """Return the value to index: the one that a read returns, with the default if it is fixed.
+
+        A default that is a function may return another value each time, so it is not indexed.
+        """
         attribute = self.fields[name]
         if name not in stored and callable(attribute.default):
             return None
@@ -180,7 +184,7 @@ class Layout:
         return None if value is None else attribute.indexed(value)
 
     def unique_values(self, stored: Stored) -> dict[bytes, bytes]:
-        """The unique values of a record, by the key of their hash. Empty ones take nothing."""
+        """Return the unique values of a record, by key; an empty one claims nothing."""
         found: dict[bytes, bytes] = {}
         for name, attribute in self.uniques.items():
             if name in stored:
@@ -195,5 +199,5 @@ class Layout:
 
 
 def is_id(attribute: Attribute) -> bool:
-    """Whether this is the id of a record."""
+    """Return whether this attribute is the id of a record."""
     return isinstance(attribute, AutoUUID)

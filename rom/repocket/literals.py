@@ -1,7 +1,7 @@
-"""Values as repocket wrote them under Python 2: what ``repr`` gave, not JSON.
+"""Values that repocket wrote under Python 2: the result of ``repr``, instead of JSON.
 
-There, a string without ``u`` was bytes, so that its escapes are those of bytes, in UTF-8 most of
-the time; and a large integer ended in ``L``.
+In Python 2, a string literal without ``u`` is bytes. So its escapes stand for bytes, in UTF-8 most
+of the time. Large integers end in ``L``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _TOKEN = re.compile(
 
 
 def read_value(text: str) -> Any:
-    """The value that JSON, or Python 2's ``repr``, was written of.
+    """Return the value of JSON, or of the ``repr`` of Python 2.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
 
     >>> read_value('{"a": null}'), read_value("{u'a': u'caf\\\\xe9', 'b': 'caf\\\\xc3\\\\xa9'}")
     ({'a': None}, {'a': 'café', 'b': 'café'})
@@ -36,19 +36,19 @@ def read_value(text: str) -> Any:
     try:
         return _as_text(ast.literal_eval(_TOKEN.sub(_as_python_3, text)))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ValueError('it is neither JSON nor a Python literal') from None
+        raise ValueError('expected JSON or a Python 2 literal') from None
 
 
 def _as_python_3(token: re.Match[str]) -> str:
     if token['long']:
         return token['long']
-    # Bytes may not hold other characters than those of ASCII; such a string is text.
+    # A bytes literal of Python 3 takes ASCII characters only; other strings are kept as text.
     is_bytes = not token['prefix'] and token['quoted'].isascii()
     return f'b{token["quoted"]}' if is_bytes else token[0]
 
 
 def _as_text(value: Any) -> Any:
-    """A value, with text for the bytes in it, to any depth."""
+    """Return the value with all bytes in it decoded, to any depth."""
     if isinstance(value, bytes):
         try:
             return value.decode('utf-8')

@@ -1,4 +1,4 @@
-"""Reading records: by id, by a unique value, all of a model; and their streams."""
+"""Reading records and their streams: by id, by unique value, or all of a model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rom.ops.rows import unpack_rows
 from rom.repocket.keys import as_id, pattern_of
 from rom.repocket.layout import Layout
 
-# Rows in one call of the script, and such calls in one trip.
+# Rows in one call of the script, and calls in one round trip.
 PAGE = 1000
 _PAGES = 20
-# Keys that the server looks at in one step of a scan: a millisecond or two.
+# Keys that one SCAN command examines, which takes the server a millisecond or two.
 _SCANNED = 5000
 
 
@@ -26,50 +26,50 @@ class Found:
     """Records that were read.
 
     Attributes:
-        rows: ids, and hashes.
-        broken: ids whose key holds no hash.
+        rows: pairs of id and hash.
+        broken: the ids whose key holds another type than a hash.
     """
 
     rows: list[tuple[bytes, dict[str, bytes]]] = field(default_factory=list)
     broken: list[bytes] = field(default_factory=list)
 
     def take(self, layout: Layout, reply: Sequence[Any]) -> None:
-        """Add what a script brought."""
+        """Add the reply of a script."""
         ids, packed, broken = reply
         self.rows += zip(ids, unpack_rows(tuple(layout.fields), packed), strict=True)
         self.broken += broken
 
 
 def unreadable(layout: Layout, id: bytes) -> CorruptRowError:
-    """The error for a record's key that holds something other than a hash."""
+    """Return the error for a record's key that does not hold a hash."""
     return _not(layout, as_text(layout.key(id)), 'a hash, the record')
 
 
 def no_string(layout: Layout, key: bytes) -> CorruptRowError:
-    """The error for a stream's key that holds something other than a string."""
+    """Return the error for a stream's key that does not hold a string."""
     return _not(layout, as_text(key), 'a string, the stream')
 
 
 def no_index(layout: Layout, raw: bytes) -> CorruptRowError:
-    """The error for an index's key that holds something of another type."""
+    """Return the error for an index's key that holds another type."""
     key = as_text(raw)
     return CorruptRowError(
-        f'{key} should be an index of {layout.model}, and holds something of another type; look at '
-        f'it with TYPE {key}, delete or rename it, and call {layout.model}.objects.reindex()',
+        f'{key}: expected an index of {layout.model}, got another Redis type; look at it with '
+        f'TYPE {key}, delete or rename it, and call {layout.model}.objects.reindex()',
         key=key,
     )
 
 
 def _not(layout: Layout, key: str, what: str) -> CorruptRowError:
     return CorruptRowError(
-        f'{key} should hold {what} of a {layout.model}, and holds something else; '
-        f'look at it with TYPE {key}, and delete or rename it',
+        f'{key}: expected {what} of a {layout.model}, got another Redis type; look at it with '
+        f'TYPE {key}, and delete or rename it',
         key=key,
     )
 
 
 def load(layout: Layout, ids: Sequence[bytes]) -> Operation[Found]:
-    """The records that exist of these ids, in the order asked; many pages in one trip."""
+    """Return the records with these ids that exist, in the same order; 20 pages a round trip."""
     found = Found()
     for start in range(0, len(ids), PAGE * _PAGES):
         some = ids[start : start + PAGE * _PAGES]
@@ -79,7 +79,7 @@ def load(layout: Layout, ids: Sequence[bytes]) -> Operation[Found]:
 
 
 def load_models(wanted: Mapping[Layout, Sequence[bytes]]) -> Operation[dict[Layout, Found]]:
-    """Records of several models, in one trip."""
+    """Return records of several models, in one round trip."""
     asked = [(layout, page) for layout, ids in wanted.items() for page in pages(layout, ids)]
     found = {layout: Found() for layout in wanted}
     replies = yield Pipeline(tuple(page for _, page in asked))
@@ -89,7 +89,7 @@ def load_models(wanted: Mapping[Layout, Sequence[bytes]]) -> Operation[dict[Layo
 
 
 def load_unique(layout: Layout, name: str, identity: bytes) -> Operation[Found]:
-    """The record that has a unique value. One trip."""
+    """Return the record that has a unique value, in one round trip."""
     key = layout.schema.keys.unique((name,))
     found = Found()
     found.take(layout, (yield _script(layout, {'unique': key, 'values': [identity]})))
@@ -97,10 +97,10 @@ def load_unique(layout: Layout, name: str, identity: bytes) -> Operation[Found]:
 
 
 def scan(layout: Layout) -> Operation[Found]:
-    """All records of a model, in no order.
+    """Return all records of a model, in no order.
 
-    While the server looks for further keys, it reads the records of those found before, so there
-    are as many trips as there are steps of the scan.
+    Each SCAN is sent together with the reads of the records that the previous one found. So there
+    is one round trip for each step of the scan, and one more for the records of the last step.
     """
     found = Found()
     known: set[bytes] = set()
@@ -115,7 +115,7 @@ def scan(layout: Layout) -> Operation[Found]:
         if step:
             after, keys = replies[0]
             cursor = int(after) or None
-            # SCAN may name a key twice.
+            # SCAN may return a key twice.
             for id in dict.fromkeys(as_id(key[len(layout.head) :]) for key in keys):
                 if id is not None and id not in known:
                     known.add(id)
@@ -128,7 +128,7 @@ def _scanning(layout: Layout, cursor: int) -> Command:
 
 
 def pages(layout: Layout, ids: Sequence[bytes]) -> Iterator[Script]:
-    """The calls that read these ids."""
+    """Yield the script calls that read these ids."""
     for start in range(0, len(ids), PAGE):
         yield _script(layout, {'ids': list(ids[start : start + PAGE])})
 
@@ -139,7 +139,10 @@ def _script(layout: Layout, what: Mapping[str, object]) -> Script:
 
 
 def read_streams(layout: Layout, name: str, ids: Sequence[bytes]) -> Operation[list[bytes | None]]:
-    """What the streams of that name of these records hold, in one trip; None for what is none."""
+    """Return the contents of a stream of several records; None for a key of another type.
+
+    Needs one round trip.
+    """
     keys = [layout.stream(id, name) for id in ids]
     values, *kinds = yield Pipeline(
         (Command('MGET', *keys), *(Command('TYPE', key) for key in keys))

@@ -1,4 +1,8 @@
-"""Mates: records that were loaded together, whose pointers and streams are read together."""
+"""Prefetch for mates, the records that were loaded together.
+
+The first access to a pointer or a stream reads it for the record's mates, too. Otherwise a loop
+over records would need a round trip for each.
+"""
 
 from __future__ import annotations
 
@@ -18,41 +22,41 @@ from rom.repocket.registry import MODELS
 if TYPE_CHECKING:
     from rom.repocket.state import State
 
-# Streams may be long: of so many records they are read at once.
+# The number of records whose streams are read at once. It is limited because streams may be long.
 STREAMS_AT_ONCE = 50
 
 
 class Mates:
-    """Records that were loaded together. It does not keep them alive."""
+    """Weak references to records that were loaded together."""
 
     def __init__(self, records: Iterable[State]) -> None:
         self._records = [weakref.ref(record) for record in records]
 
     def from_on(self, first: State) -> list[State]:
-        """A record, and those that come after it."""
+        """Return a record and those after it."""
         alive = [record for known in self._records if (record := known()) is not None]
         place = next((at for at, record in enumerate(alive) if record is first), None)
         return [first] if place is None else alive[place:]
 
     def all_with(self, first: State) -> list[State]:
-        """A record, and all others."""
+        """Return a record and all others."""
         alive = (known() for known in self._records)
         return [first, *(record for record in alive if record is not None and record is not first)]
 
 
 def load_pointers(record: State, name: str) -> None:
-    """Read the records that a pointer of these records points to, in one trip.
+    """Read the records that a pointer of this record and of its mates points to, in one round trip.
 
     Raises:
-        RepocketReferenceError: the class of the one that this record points to is not known.
-        CorruptRowError: the key of that one holds something other than a record.
+        RepocketReferenceError: the program has not imported the class of this record's target.
+        CorruptRowError: the key of this record's target holds something other than a record.
     """
     own = record._pending(name)
     assert own is not None
     if own.name not in MODELS:
         module, _, model = own.name.partition(':')
         raise RepocketReferenceError(
-            f'{type(record).__name__}.{name} points to {own.key}, and the program has not imported '
+            f'{type(record).__name__}.{name} points to {own.key}, but the program has not imported '
             f'{model} of {module}; import it first'
         )
     waiting = [(mate, pending) for mate in record._mates.all_with(record)
@@ -76,7 +80,7 @@ def load_pointers(record: State, name: str) -> None:
 def _known(
     layout: Layout, ids: Iterable[bytes], found: loading.Found
 ) -> dict[Reference, State | None]:
-    """What became of each reference: its record, or None for one that is gone."""
+    """Return the record of each reference, or None for a record that was deleted."""
     records = {
         id: record
         for (id, _), record in zip(found.rows, MODELS[layout.name]._loaded(found.rows), strict=True)
@@ -90,10 +94,10 @@ def _known(
 
 
 def load_streams(record: State, name: str) -> None:
-    """Read a stream of this record and of some that come after it, in one trip.
+    """Read a stream of this record and of some mates after it, in one round trip.
 
     Raises:
-        CorruptRowError: the key of this record's holds something other than a string.
+        CorruptRowError: the key of this record's stream holds something other than a string.
     """
     some = [
         mate

@@ -1,4 +1,4 @@
-"""The manager: ``Model.objects``, where records are made and found."""
+"""Manager: ``Model.objects``, which makes and finds records."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 R = TypeVar('R', bound='ActiveRecord')
 
-# So many records are looked at without a word.
+# The number of records that a filter may scan without a warning.
 _WITHOUT_WARNING = 1000
 
 
 class Objects(Generic[R]):
-    """The records of one model.
+    """Manager of the records of one model.
 
     Attributes:
         model: the model.
@@ -46,10 +46,10 @@ class Objects(Generic[R]):
         """Make a record and save it.
 
         Raises:
-            RepocketUnknownField: no such attribute.
-            InvalidColumnValue: a value that is none of its attribute.
-            UniqueKeyViolation: a value must be unique, and is not.
-            RepocketReferenceError: a pointer to a record that was not saved.
+            RepocketUnknownField: the model has no such attribute.
+            InvalidColumnValue: an attribute does not accept its value.
+            UniqueKeyViolation: another record has a value that must be unique.
+            RepocketReferenceError: a pointer to a record that is not saved.
 
         Example::
 
@@ -60,10 +60,10 @@ class Objects(Generic[R]):
         return record
 
     def get(self, id: str | bytes | uuid.UUID | None = None, **more: Any) -> R | None:
-        """The record with this id, or None.
+        """Return the record with this id, or None; see `get_by` and `filter` for other attributes.
 
         Raises:
-            QueryError: this is no id, or something else is asked: see `get_by` and `filter`.
+            QueryError: the value is not a UUID, or another argument than the id is given.
             CorruptRowError: the key holds something other than a record.
 
         Example::
@@ -74,7 +74,7 @@ class Objects(Generic[R]):
         wanted = more.pop(layout.primary, None) if id is None else id
         if more or wanted is None:
             raise QueryError(
-                f'{layout.model}.objects.get takes {layout.primary}=... and nothing else; '
+                f'{layout.model}.objects.get: expected {layout.primary}=... and nothing else; '
                 'get_by and filter find records by other attributes'
             )
         try:
@@ -88,10 +88,10 @@ class Objects(Generic[R]):
         return records[0] if records else None
 
     def get_by(self, /, **value: Any) -> Any:
-        """Records by one attribute that has an index. One trip.
+        """Find records by one attribute that has an index, in one round trip.
 
         Returns:
-            Of a unique attribute, the record or None. Of another one, a ResultSet.
+            For a unique attribute, the record or None. For another one, a ResultSet.
 
         Raises:
             QueryError: more or fewer than one attribute, or one without an index.
@@ -103,15 +103,17 @@ class Objects(Generic[R]):
         """
         layout = self._layout
         if len(value) != 1:
-            raise QueryError(f'{layout.model}.objects.get_by takes one attribute, not {len(value)}')
+            raise QueryError(
+                f'{layout.model}.objects.get_by: expected one attribute, got {len(value)}'
+            )
         [name] = value
         attribute = layout.attribute(name)
         if name == layout.primary:
             return self.get(value[name])
         if not (attribute.unique or attribute.index):
             raise QueryError(
-                f'{layout.model}.objects.get_by({name}=...): it has no index; declare it with '
-                'unique=True or index=True, or use filter'
+                f'{layout.model}.objects.get_by({name}=...): the attribute has no index; declare '
+                'it with unique=True or index=True, or use filter'
             )
         if not attribute.unique:
             return self._found(value)
@@ -121,11 +123,11 @@ class Objects(Generic[R]):
         return records[0] if records else None
 
     def all(self) -> ResultSet[R]:
-        """All records, in no order, read in pages.
+        """Return all records, in no order. They are read in pages.
 
         Raises:
-            CorruptRowError: a key holds something other than a record; its ``entities`` are the
-                records.
+            CorruptRowError: a key holds something other than a record. The ``entities`` of the
+                error are the other records.
 
         Example::
 
@@ -137,20 +139,20 @@ class Objects(Generic[R]):
         return self._results(found.rows, errors)
 
     def filter(self, /, **criteria: Any) -> ResultSet[R]:
-        """The records that meet all criteria, in no order.
+        """Return the records that meet all criteria, in no order.
 
-        ``name='Ann'`` means equal; ``age__gte=18`` compares, as do ``gt``, ``lt`` and ``lte``. None
-        is found by None only. An attribute with an index answers in one trip, and looks at nothing
-        else. Without one, all records are looked at.
+        ``name='Ann'`` tests for equality, ``age__gte=18`` compares, as do ``gt``, ``lt`` and
+        ``lte``. A value of None is found by None only. If an attribute has an index, only the
+        records that it names are read, the first 1,000 in one round trip. Else all are read.
 
         Raises:
-            RepocketUnknownField: no such attribute.
-            QueryError: a comparison that makes no sense.
-            CorruptRowError: what some records hold cannot be read; its ``entities`` are the others
-                that were found.
+            RepocketUnknownField: the model has no such attribute.
+            QueryError: an invalid value or comparison, or a criterion on a ByteStream.
+            CorruptRowError: some records cannot be read. The ``entities`` of the error are the
+                other records found.
 
         Warns:
-            UserWarning: more than 1,000 records had to be looked at for want of an index.
+            UserWarning: more than 1,000 records were read because no attribute has an index.
 
         Example::
 
@@ -159,17 +161,18 @@ class Objects(Generic[R]):
         return self._found(criteria)
 
     def reindex(self) -> int:
-        """Write the index entries of all records, in batches of some hundred.
+        """Write the index entries of all records, in batches of 500.
 
-        For records that were written before their model had the index, or by a program that knows
-        nothing of it. What is right already stays right meanwhile.
+        Needed for records that were written before their model had the index, or by a program that
+        does not know the index. Correct entries stay in place meanwhile.
 
         Returns:
-            How many records there are.
+            The number of records.
 
         Raises:
-            UniqueKeyViolation: two records have one unique value.
-            CorruptRowError: when all else is done, a key that holds no record.
+            UniqueKeyViolation: two records have the same unique value.
+            CorruptRowError: a key holds something other than a record; raised after all other
+                records were indexed.
 
         Example::
 
@@ -185,13 +188,15 @@ class Objects(Generic[R]):
         for criterion in criteria:
             if criterion.name in layout.streams:
                 raise QueryError(
-                    f'{layout.model}.{criterion.name}: records cannot be found by a ByteStream'
+                    f'{layout.model}.{criterion.name}: expected an attribute other than a '
+                    'ByteStream, which filters cannot search'
                 )
         matches = run(finding.find(layout, criteria))
         if matches.scanned > _WITHOUT_WARNING:
             warn(
                 f'{layout.model}.objects.filter({", ".join(asked)}): {matches.scanned} records '
-                'were looked at, for none of these has an index; declare one with index=True',
+                'were read, because none of these attributes has an index; declare one with '
+                'index=True',
             )
         return self._results(matches.rows, matches.errors)
 

@@ -1,7 +1,7 @@
-"""ActiveRecord: a record's life.
+"""ActiveRecord: creating, saving, deleting and comparing records.
 
-What a save writes is whatever would be stored differently, so that a change inside a JSON value is
-one as well.
+A save encodes all loaded values and writes those that differ from the stored ones. So it notices a
+change inside a JSON value, too.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class ActiveRecord(State, metaclass=ModelType):
-    """The base of all models: a class with attributes, whose records save themselves.
+    """Base of all models: a class with attributes, and records that save themselves.
 
     Args:
-        **values: by attribute.
+        **values: the values, by attribute.
 
     Raises:
-        RepocketUnknownField: no such attribute.
-        InvalidColumnValue: a value that is none of its attribute.
+        RepocketUnknownField: the model has no such attribute.
+        InvalidColumnValue: an attribute does not accept its value.
 
     Example::
 
@@ -50,7 +50,7 @@ class ActiveRecord(State, metaclass=ModelType):
 
     def __init__(self, /, **values: Any) -> None:
         if type(self) is ActiveRecord:
-            raise InvalidOperation('ActiveRecord is what models are made of: make a subclass')
+            raise InvalidOperation('ActiveRecord is the base of models: make a subclass')
         self._begin({}, is_saved=False)
         layout = self._layout
         for name, value in values.items():
@@ -63,12 +63,12 @@ class ActiveRecord(State, metaclass=ModelType):
 
     @classmethod
     def _loaded(cls, rows: Iterable[tuple[bytes, dict[str, bytes]]]) -> list[Self]:
-        """Records of what was read, which are each other's mates."""
+        """Return records of rows that were read together; they become mates."""
         records = []
         for id, stored in rows:
             record = cls.__new__(cls)
             record._begin(stored, is_saved=True)
-            # The key says what the id is, whatever the hash has.
+            # The id comes from the key, because the hash of old data may lack it.
             record._values[cls._layout.primary] = uuid.UUID(as_text(id))
             records.append(record)
         mates = Mates(records)
@@ -89,21 +89,21 @@ class ActiveRecord(State, metaclass=ModelType):
     # Values.
 
     def __getitem__(self, name: str) -> Any:
-        """An attribute's value.
+        """Return the value of an attribute.
 
         Raises:
-            KeyError: there is no such attribute.
+            KeyError: the model has no such attribute.
         """
         if name not in self._layout.attributes:
             raise KeyError(name)
         return self._get(name)
 
     def get(self, name: str, fallback: Any = None) -> Any:
-        """An attribute's value; the fallback where there is no such attribute, or no value.
+        """Return the value of an attribute, or the fallback without such an attribute or value.
 
         Example::
 
-            user.get('name', 'nobody')
+            user.get('name', 'unknown')
         """
         if name not in self._layout.attributes:
             return fallback
@@ -111,11 +111,11 @@ class ActiveRecord(State, metaclass=ModelType):
         return fallback if value is None else value
 
     def set(self, name: str, value: Any) -> None:
-        """Set an attribute; of a ByteStream, append to it, at once.
+        """Set an attribute; if it is a ByteStream, append to it, at once.
 
         Raises:
-            AttributeError: there is no such attribute.
-            InvalidColumnValue: the value is none of the attribute.
+            AttributeError: the model has no such attribute.
+            InvalidColumnValue: the attribute does not accept the value.
 
         Example::
 
@@ -129,20 +129,20 @@ class ActiveRecord(State, metaclass=ModelType):
     # Writing.
 
     def save(self) -> dict[str, Any]:
-        """Write what changed, with the index entries, all or nothing.
+        """Write the changed fields and their index entries, all or none.
 
-        Where several programs write one record, the last one to write a field wins.
+        If several programs write one record, the last one to write a field wins.
 
         Returns:
             ``{'hash': KEY, 'strings': {name: KEY}}``: the keys of the record.
 
         Raises:
-            RepocketReferenceError: a pointer to a record that was not saved.
-            UniqueKeyViolation: a value must be unique, and is not.
-            EntityDeletedError: another program deleted it.
-            InvalidOperation: it is new, and there is one of its id.
-            CorruptRowError: a key of the record, or of an index, is none.
-            ServerUnavailable: no answer; to save it again is safe.
+            RepocketReferenceError: a pointer to a record that is not saved.
+            UniqueKeyViolation: another record has a value that must be unique.
+            EntityDeletedError: another program deleted the record.
+            InvalidOperation: the record is new, but its id exists already.
+            CorruptRowError: a key of the record or of an index holds another Redis type.
+            ServerUnavailable: Redis did not answer; it is safe to save again.
 
         Example::
 
@@ -174,10 +174,10 @@ class ActiveRecord(State, metaclass=ModelType):
         """Delete the record with its streams and index entries.
 
         Returns:
-            How many keys went; 0 if nothing was there.
+            The number of deleted keys; 0 if none existed.
 
         Raises:
-            CorruptRowError: the record's key is none.
+            CorruptRowError: the key of the record does not hold a hash.
 
         Example::
 
@@ -195,7 +195,7 @@ class ActiveRecord(State, metaclass=ModelType):
         return gone
 
     def _wanted(self) -> dict[str, bytes]:
-        """The fields that would be stored differently, encoded."""
+        """Return the encoded fields that differ from the stored ones."""
         layout = self._layout
         wanted = {}
         for name, attribute in layout.fields.items():
@@ -213,11 +213,11 @@ class ActiveRecord(State, metaclass=ModelType):
         if target is not None and not target._is_saved:
             raise RepocketReferenceError(
                 f'{self._layout.model}.{name} points to a {type(target).__name__} that is not '
-                'saved; save it first'
+                'saved; save that record first'
             )
 
     def _encoded(self, name: str) -> str:
-        """A field as it would be stored."""
+        """Return a field as a save would store it."""
         try:
             encoded: str = self._layout.fields[name].to_json(self._values[name])
         except InvalidColumnValue as error:
@@ -225,9 +225,9 @@ class ActiveRecord(State, metaclass=ModelType):
         return encoded
 
     def _is_stored_as(self, name: str, raw: bytes) -> bool:
-        """Whether what is stored says the same in another way, as old data may."""
+        """Return whether a stored field has the same value in another form, as old data may."""
         if name not in self._stored:
-            # The id of old data is in the key, if not in the hash.
+            # Old data may have the id in the key only.
             return name == self._layout.primary and self._is_saved
         attribute = self._layout.fields[name]
         try:
@@ -235,18 +235,18 @@ class ActiveRecord(State, metaclass=ModelType):
         except (ValueError, InvalidColumnValue):
             return False
 
-    # Seen as data.
+    # Conversion to plain data.
 
     def to_dict(self, simple: bool = False) -> dict[str, Any]:
-        """The record as a dict.
+        """Return the record as a dict.
 
         Args:
-            simple: a plain dict of values, with a dict for each record that a pointer points to,
-                and text for UUIDs.
+            simple: return a plain dict of values, with a dict for the target of each pointer, and
+                text for UUIDs.
 
         Returns:
-            Otherwise ``{'hash': {...}, 'strings': {...}}``, as it is stored: JSON by field, and
-            bytes by ByteStream. A field without a value is not there.
+            Without `simple`, ``{'hash': {...}, 'strings': {...}}``, as stored: JSON by field, and
+            bytes by ByteStream. Fields without a value are left out.
 
         Example::
 
@@ -264,7 +264,7 @@ class ActiveRecord(State, metaclass=ModelType):
         }
 
     def _simple(self, above: frozenset[uuid.UUID]) -> dict[str, Any]:
-        """A plain dict. A record that a pointer leads back to is its id."""
+        """Return a plain dict; a pointer back to a record above gives its id (no endless loop)."""
         found: dict[str, Any] = {}
         for name in self._layout.attributes:
             value = self._get(name)
@@ -275,11 +275,11 @@ class ActiveRecord(State, metaclass=ModelType):
         return found
 
     def matches(self, criteria: Mapping[str, Any]) -> bool:
-        """Whether the record meets all criteria, as ``objects.filter`` has them.
+        """Return whether the record meets all criteria, with names as for ``objects.filter``.
 
         Raises:
-            RepocketUnknownField: no such attribute.
-            QueryError: a comparison that makes no sense.
+            RepocketUnknownField: the model has no such attribute.
+            QueryError: an invalid value or comparison.
 
         Example::
 
@@ -295,7 +295,7 @@ class ActiveRecord(State, metaclass=ModelType):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # A misspelt attribute would never be saved.
+        # Otherwise a misspelt attribute would be set, but never saved.
         if not name.startswith('_') and not hasattr(type(self), name):
             raise RepocketUnknownField(
                 f'{self._layout.model} has no attribute {show(name)}; it has '
@@ -304,16 +304,16 @@ class ActiveRecord(State, metaclass=ModelType):
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same.
+        """Return whether both records have the same values.
 
         Raises:
-            TypeError: the other is of another class.
+            TypeError: the other object is of another class.
         """
         if other is None:
             return False
         if not isinstance(other, ActiveRecord) or type(other)._layout.name != self._layout.name:
             raise TypeError(
-                f'a {type(self).__name__} cannot be compared with {type(other).__name__}'
+                f'a {type(self).__name__} cannot be compared with a {type(other).__name__}'
             )
         return self is other or self.to_dict() == other.to_dict()
 

@@ -1,4 +1,4 @@
-"""The models that are known, by what their keys call them."""
+"""Registry of the declared models, by their name in keys."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rom.repocket.record import ActiveRecord
 
-#: ``module:Class`` to the class. One that is declared again, as in a shell, takes its place.
+#: ``module:Class`` to the class. A class that is declared again, as in a shell, replaces the first.
 MODELS: dict[str, type[ActiveRecord]] = {}

@@ -1,4 +1,4 @@
-"""What a search of records gives."""
+"""Result of a search for records."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ R = TypeVar('R', bound='ActiveRecord')
 
 
 class ResultSet(list[R]):
-    """A list of records that can be sorted by their attributes."""
+    """List of records that can be sorted by their attributes."""
 
     def order_by(self, *names: str) -> ResultSet[R]:
-        """The same records in another order.
+        """Return the same records in another order.
 
         Args:
-            *names: attributes; one that begins with ``-`` sorts the other way round. What the
-                first leaves equal is sorted by the second, and so on. None comes last, either way.
+            *names: the attributes to sort by, the first one first. A leading ``-`` means
+                descending. None comes last, either way.
 
         Returns:
             A new ResultSet.
 
         Raises:
-            RepocketUnknownField: no such attribute.
-            QueryError: no name, or values that do not compare.
+            RepocketUnknownField: the model has no such attribute.
+            QueryError: no name is given, or the values cannot be compared.
 
         Example::
 
             User.objects.all().order_by('name', '-age')
         """
         if not names:
-            raise QueryError('order_by takes the name of an attribute')
+            raise QueryError('order_by: expected the name of an attribute, got none')
         found = ResultSet(self)
         for name in reversed(names):
             found._sort_by(name.removeprefix('-'), name.startswith('-'))
@@ -47,7 +47,7 @@ class ResultSet(list[R]):
         try:
             with_value.sort(key=_first, reverse=is_reversed)
         except TypeError as error:
-            raise QueryError(f'order_by({show(name)}): its values have no order: {error}') from None
+            raise QueryError(f'order_by({show(name)}): the values have no order: {error}') from None
         without = [record for value, record in standing if value is None]
         self[:] = [record for _, record in with_value] + without
 

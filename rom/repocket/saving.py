@@ -1,8 +1,8 @@
 """Writing records: hash, streams and indexes, in one call of `lua/commit.lua`.
 
-Only the fields that differ are written, and the last writer of a field wins, as with repocket. The
-script compares them with what was known all the same, for the index entries to remove follow from
-the old values: where another writer was there, they are worked out again.
+Only changed fields are written, and the last writer of a field wins, as in repocket. The script
+still compares them with the values that were loaded, because the index entries to remove follow
+from the old values. If another program changed them, the entries are computed again.
 """
 
 from __future__ import annotations
@@ -29,20 +29,21 @@ from rom.ops.requests import Operation, Script
 from rom.repocket.layout import Layout, Stored
 from rom.repocket.loading import load, no_index, no_string, scan, unreadable
 
-# Records whose entries are written in one call of the script.
+# The number of records whose entries one call of the script writes.
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """What is to be written of one record.
+    """The write of one record.
 
     Attributes:
-        id: the record's.
-        stored: its hash as it was last seen; None: it is new.
+        layout: the model's layout.
+        id: the id of the record.
+        stored: the hash as last read; None for a new record.
         wanted: the fields to write.
-        streams: what streams are to hold, by name.
-        again: write every index entry, not only those that change.
+        streams: the new contents of streams, by name.
+        again: write all index entries, not only those that change.
     """
 
     layout: Layout
@@ -58,12 +59,12 @@ class Saving:
 
     @property
     def outcome(self) -> dict[str, bytes]:
-        """The hash afterwards, as far as it is known."""
+        """The known fields of the hash after the write."""
         return {**(self.stored or {}), **self.wanted}
 
 
 class _Batch(Batch):
-    """One of records, whose rows' keys do not begin as those of their indexes do."""
+    """Batch of records, whose keys have another prefix than those of their indexes."""
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
@@ -80,11 +81,11 @@ def attempt_to(layout: Layout, purpose: object) -> Attempt:
 
 
 def save(saving: Saving, attempt: Attempt) -> Operation[dict[str, bytes]]:
-    """Write a record; its hash afterwards.
+    """Write a record, and return its hash afterwards.
 
     Args:
-        saving: what is to be written.
-        attempt: to do so; its one change is what was last sent.
+        saving: the write.
+        attempt: the attempt; its one change is the write that was sent last.
 
     Raises:
         UniqueKeyViolation, EntityDeletedError, CorruptRowError, InvalidOperation: nothing was
@@ -103,13 +104,13 @@ def save(saving: Saving, attempt: Attempt) -> Operation[dict[str, bytes]]:
 
 
 def delete(layout: Layout, id: uuid.UUID, stored: Stored, attempt: Attempt) -> Operation[int]:
-    """Delete a record with its streams and index entries; how many keys went.
+    """Delete a record with its streams and index entries; return the number of deleted keys.
 
     Args:
-        layout: the model's.
-        id: the record's.
-        stored: its hash as it was last seen.
-        attempt: to do so.
+        layout: the model's layout.
+        id: the id of the record.
+        stored: the hash as last read.
+        attempt: the attempt.
     """
     saving = Saving(layout, id, stored, {})
     for _ in range(MOST_TRIES):
@@ -128,18 +129,18 @@ def delete(layout: Layout, id: uuid.UUID, stored: Stored, attempt: Attempt) -> O
 
 
 def keys_gone(attempt: Attempt) -> int:
-    """Return how many keys a delete that was carried out has removed."""
+    """Return the number of keys that a completed delete has removed."""
     return (attempt.told or b'').count(b'1')
 
 
 def append(
     layout: Layout, id: uuid.UUID, name: str, data: bytes, attempt: Attempt
 ) -> Operation[int]:
-    """Append to a stream, once; how long it is then.
+    """Append to a stream, once; return its new length in bytes.
 
     Raises:
-        EntityDeletedError: there is no such record.
-        CorruptRowError: the key holds no string.
+        EntityDeletedError: the record does not exist.
+        CorruptRowError: the key of the stream does not hold a string.
     """
     request = {'row': layout.key(id), 'string': layout.stream(id, name), 'data': data}
     status, detail = yield from attempt.carry_out(
@@ -151,11 +152,12 @@ def append(
 
 
 def reindex(layout: Layout) -> Operation[int]:
-    """Write the index entries of all records; how many there are.
+    """Write the index entries of all records; return the number of records.
 
     Raises:
-        UniqueKeyViolation: two records have one unique value; those before have their entries.
-        CorruptRowError: after all others were written, a key that holds no record.
+        UniqueKeyViolation: two records have the same unique value; the entries of the records
+            before them are written.
+        CorruptRowError: a key does not hold a record; raised after all others were indexed.
     """
     found = yield from scan(layout)
     if not layout.is_indexed:
@@ -168,7 +170,8 @@ def reindex(layout: Layout) -> Operation[int]:
         request = partial(_script, _batch_of(*savings), savings[0])
         status, *_ = yield from attempt_to(layout, 'reindex').carry_out(request)
         if status != b'ok':
-            # One of them was changed or deleted, or its value is taken: each by itself, then.
+            # One record was changed or deleted, or its unique value is taken. The script then wrote
+            # none, so each is written by itself: the others succeed, and the error names this one.
             for saving in savings:
                 try:
                     yield from save(saving, attempt_to(layout, 'reindex'))
@@ -180,7 +183,7 @@ def reindex(layout: Layout) -> Operation[int]:
 
 
 def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
-    """The hash as it is now. One that is gone is the script's to find out."""
+    """Return the current hash, empty if the record is gone, which the script then reports."""
     found = yield from load(saving.layout, [saving.raw_id])
     if found.broken:
         raise unreadable(saving.layout, saving.raw_id)
@@ -214,9 +217,10 @@ def _add(batch: _Batch, saving: Saving) -> None:
 
 
 def _expectation(saving: Saving, is_all: bool) -> list[list[Any]]:
-    """Fields, and what they hold: those written, or all that are indexed.
+    """Return the fields that the script compares, and their old values.
 
-    The id is among them, for there must be one to ask for.
+    These are the fields to write and, on request, all indexed ones. The id is always among them,
+    because the script needs at least one field.
     """
     layout, stored = saving.layout, saving.stored or {}
     indexed = (*layout.schema.indexes, *layout.uniques) if is_all else ()
@@ -225,7 +229,7 @@ def _expectation(saving: Saving, is_all: bool) -> list[list[Any]]:
 
 
 def _write_entries(batch: _Batch, saving: Saving, outcome: Stored) -> None:
-    """The index entries and unique values that go and come. An empty outcome has none."""
+    """Add the index entries and unique values to remove and to add; an empty outcome has none."""
     layout = saving.layout
     if not layout.is_indexed:
         return
@@ -257,8 +261,8 @@ def _refuse(saving: Saving, status: bytes, details: Sequence[bytes]) -> NoReturn
         hash, value, _, holder = details
         name = next(n for n in layout.uniques if layout.schema.keys.unique((n,)) == hash)
         raise UniqueKeyViolation(
-            f'{layout.model}: {name}={show(as_text(value))} belongs to {namespace}:'
-            f'{as_text(holder)} already, and {name} must be unique; nothing was written of {key}',
+            f'{layout.model}.{name}: expected a unique value, but {name}={show(as_text(value))} '
+            f'belongs to {namespace}:{as_text(holder)} already; nothing of {key} was written',
             namespace,
             given,
             [name],
@@ -274,8 +278,8 @@ def _refuse(saving: Saving, status: bytes, details: Sequence[bytes]) -> NoReturn
         )
     if status == b'exists':
         raise InvalidOperation(
-            f'{key} is there already, though the record is new; nothing was written. '
-            f'{layout.model}.objects.get(...) loads the one that is there'
+            f'{key}: expected an unused id for a new record, but the key exists already; nothing '
+            f'was written. {layout.model}.objects.get(...) loads the existing record'
         )
     assert status == b'unreadable', status
     if details[0] in {layout.stream(saving.id, name) for name in layout.streams}:
@@ -287,6 +291,6 @@ def _refuse(saving: Saving, status: bytes, details: Sequence[bytes]) -> NoReturn
 
 def _too_many_tries(layout: Layout, id: bytes) -> ServerError:
     return ServerError(
-        f'{MOST_TRIES} tries to write {as_text(layout.key(id))} each met a new change of it; '
-        'find out which program writes it without pause'
+        f'{as_text(layout.key(id))}: another program changed the record during each of '
+        f'{MOST_TRIES} tries to write it; find out which program writes it without pause'
     )

@@ -1,8 +1,8 @@
-"""State: what a record knows of itself, and how it gets to know more.
+"""State of a record: its stored fields, its values, and how they are loaded.
 
-It keeps `_stored`, the JSON that its hash is known to have, and `_values`, the Python values that
-were read or set. A field is decoded when it is first read, so that a broken one stands in nobody's
-way.
+`_stored` is the JSON of the hash as last read or written, `_values` are the Python values that were
+read or set. A field is decoded on first access, so that a corrupt field does not make the other
+fields of its record unreadable.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ T = TypeVar('T')
 
 
 class State:
-    """The part of a record that no program sees."""
+    """Private half of a record."""
 
     _layout: ClassVar[Layout]
     _mates: Mates
@@ -34,19 +34,19 @@ class State:
     def _begin(self, stored: Mapping[str, bytes], is_saved: bool) -> None:
         self._stored: dict[str, bytes] = dict(stored)
         self._values: dict[str, Any] = {}
-        #: What pointers were found to point to; and records that were assigned to them.
+        #: The targets of pointers: records that were loaded or assigned, or None.
         self._resolved: dict[str, Any] = {}
-        #: What streams hold, where that is known; and what they shall hold after the next save.
+        #: The known contents of streams, and those that the next save writes.
         self._contents: dict[str, bytes] = {}
         self._new_contents: dict[str, bytes] = {}
         self._is_saved = is_saved
         self._was_deleted = False
-        #: To write the record, until its outcome is noted here.
+        #: The attempt to write the record, until its outcome is noted here.
         self._attempt: Attempt | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy, or what comes out of a pickle, was loaded together with nobody; and the attempt to
-        # write a record is the business of that one alone.
+        # A copy has no mates, because it was not loaded with other records. It has no attempt, or
+        # both records would settle the same write and note its outcome.
         return {**self.__dict__, '_mates': None, '_attempt': None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -71,7 +71,7 @@ class State:
         return value
 
     def _value(self, name: str) -> Any:
-        """A field's value, a pointer as a reference."""
+        """Return the value of a field; a pointer gives a reference."""
         if name in self._values:
             return self._values[name]
         value = self._layout.value(self._id, name, self._stored)
@@ -80,18 +80,18 @@ class State:
         return value
 
     def _comparable(self, name: str) -> Any:
-        """What the record is sorted by."""
+        """Return the value by which `order_by` sorts the record."""
         attribute = self._layout.attribute(name)
         value = self._content(name) if attribute.is_stream else self._value(name)
         return None if value is None else attribute.comparable(value)
 
     def _pending(self, name: str) -> Reference | None:
-        """Where a pointer points to, if that was not read yet and makes sense."""
+        """Return the reference of a pointer whose target is not loaded yet, else None."""
         if name in self._resolved:
             return None
         try:
             reference = self._value(name)
-        except Exception:  # broken: whoever reads it of this record is told
+        except Exception:  # corrupt: a read of this record's own pointer raises the error
             return None
         return reference if isinstance(reference, Reference) else None
 
@@ -100,7 +100,7 @@ class State:
         cast = layout.cast(name, value)
         if name == layout.primary and self._is_saved and cast != self._id:
             raise InvalidOperation(
-                f'{layout.model}.{name}: a saved record keeps its id; make a new one'
+                f'{layout.model}.{name}: a saved record keeps its id; make a new record instead'
             )
         if name in layout.streams:
             self._new_contents[name] = cast
@@ -110,10 +110,10 @@ class State:
         if isinstance(value, State):
             self._resolved[name] = value
 
-    # Writing: an attempt whose answer was lost is settled before anything else is done.
+    # Writing. An attempt in doubt is settled first, because the next write depends on its outcome.
 
     def _carry_out(self, attempt: Attempt, operation: Operation[T]) -> T:
-        """Carry out an attempt to write the record, which keeps it as long as it is in doubt."""
+        """Carry out an attempt to write the record, and keep the attempt while it is in doubt."""
         self._attempt = attempt
         try:
             return run(operation)
@@ -122,14 +122,14 @@ class State:
                 self._attempt = None
 
     def _settle(self) -> Attempt | None:
-        """Note what became of an attempt; returns it if it was carried out."""
+        """Settle an attempt in doubt, note its outcome, and return it if it was carried out."""
         attempt = self._attempt
         if attempt is None:
             return None
         try:
             is_done = run(attempt.settle())
         except InDoubtError:
-            is_done = False  # what is done twice here leaves what it left the first time
+            is_done = False  # a save or a delete that is repeated has the same result
         if is_done and attempt.purpose == 'save':
             [task] = attempt.changes
             self._note_saved(task.outcome, task.streams)

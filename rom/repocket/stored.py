@@ -1,7 +1,7 @@
-"""How a field stands in a record's hash: a JSON object of type, value and module.
+"""Encoding of a field in a record's hash: a JSON object of type, value and module.
 
-The three keys come in this order, as repocket wrote them, and the module is repocket's, so that old
-data and new are one. Bytes that are no UTF-8 have a fourth key: ``"encoding": "base64"``.
+The three keys have the same order and the same module name as in repocket, so that old and new data
+look the same. Bytes that are not UTF-8 add a fourth key: ``"encoding": "base64"``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ BASE64 = 'base64'
 
 
 def as_python(kind: str, text: bytes | None) -> dict[str, Any]:
-    """A field as a dict that JSON can say.
+    """Return a field as a dict for JSON.
 
     Args:
-        kind: the attribute's class.
-        text: the value, written; None: no value.
+        kind: the name of the attribute's class.
+        text: the encoded value, or None.
 
     >>> as_python('Unicode', b'x')
     {'type': 'Unicode', 'value': 'x', 'module': 'repocket.attributes'}
@@ -36,32 +36,32 @@ def as_python(kind: str, text: bytes | None) -> dict[str, Any]:
 
 
 def text_of(found: Any) -> bytes | None:
-    """The written value in such a dict; None where it says that there is none.
+    """Return the encoded value in such a dict, or None.
 
     Raises:
-        ValueError: this is no such dict.
+        ValueError: the argument is not such a dict.
 
     >>> text_of({'type': 'Bytes', 'value': '/w==', 'encoding': 'base64'})
     b'\\xff'
     """
     if not isinstance(found, Mapping) or 'value' not in found:
-        raise ValueError('it has no "value"')
+        raise ValueError('expected an object with a "value"')
     value = found['value']
     if value is None:
         return None
     if not isinstance(value, str):
-        # Not as repocket wrote it, but as somebody might by hand.
+        # repocket writes strings only, but a value that was written by hand may be a JSON number.
         value = json.dumps(value)
     if found.get('encoding') == BASE64:
         try:
             return base64.b64decode(value, validate=True)
         except (binascii.Error, ValueError):
-            raise ValueError('its "value" is no base64') from None
+            raise ValueError('expected base64 in "value"') from None
     return value.encode('utf-8', 'surrogatepass')
 
 
 def as_json(field: Mapping[str, Any]) -> str:
-    """The text in the hash.
+    """Return the text to store in the hash.
 
     >>> as_json(as_python('Unicode', 'é'.encode()))
     '{"type": "Unicode", "value": "\\\\u00e9", "module": "repocket.attributes"}'
@@ -70,12 +70,12 @@ def as_json(field: Mapping[str, Any]) -> str:
 
 
 def from_json(raw: str | bytes) -> Any:
-    """What the text in the hash says.
+    """Return the data of the text in the hash.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: the text is not JSON.
     """
     try:
         return json.loads(raw)
     except (ValueError, RecursionError):
-        raise ValueError('it is no JSON') from None
+        raise ValueError('expected JSON') from None

@@ -49,7 +49,7 @@ def test_wrong_settings(app: Any) -> None:
     with pytest.raises(rom.ORMError, match="got 'COMIT'"):
         Rom(comit=True)
     app.config['ROM_COMMIT'] = 'yes'
-    with pytest.raises(rom.ORMError, match="the rom setting commit: .* got 'yes'"):
+    with pytest.raises(rom.ORMError, match=r"the rom setting commit: .* got 'yes'"):
         Rom(app)
 
 

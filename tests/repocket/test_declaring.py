@@ -37,7 +37,7 @@ def test_two_ids() -> None:
 
 
 def test_an_id_that_is_none() -> None:
-    with pytest.raises(RepocketActiveRecordDefinitionError, match='no AutoUUID'):
+    with pytest.raises(RepocketActiveRecordDefinitionError, match='expected an AutoUUID'):
 
         class Numbered(ActiveRecord):
             id = attributes.Integer()

@@ -56,6 +56,6 @@ def test_it_goes_on_where_the_script_ended() -> None:
 def test_an_index_of_another_type() -> None:
     operation = finding.find(LAYOUT, criteria_of(LAYOUT, {'n': 5}))
     next(operation)
-    with pytest.raises(CorruptRowError, match='the:key should be an index') as error:
+    with pytest.raises(CorruptRowError, match='the:key: expected an index') as error:
         operation.send([b'wrong type', b'the:key'])
     assert error.value.key == 'the:key'

@@ -37,5 +37,5 @@ def test_values(text: str, value: Any) -> None:
     'text', ['', 'hello', "{'a': ", '__import__("os")', 'x + 1', '(' * 5000, "u'"]
 )
 def test_neither(text: str) -> None:
-    with pytest.raises(ValueError, match='neither JSON nor a Python literal'):
+    with pytest.raises(ValueError, match='expected JSON or a Python 2 literal'):
         read_value(text)

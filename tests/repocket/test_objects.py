@@ -228,7 +228,7 @@ def test_unique_values(people: list[FoundUser], raw: redis.Redis) -> None:
         FoundUser.create(name='x', email='a@example.org')
     assert error.value.holder == people[0].id  # type: ignore[attr-defined]
     people[1].code = people[0].code
-    with pytest.raises(UniqueKeyViolation, match='code must be unique'):
+    with pytest.raises(UniqueKeyViolation, match='code: expected a unique value'):
         people[1].save()
     assert data(raw) == before
     people[0].delete()
@@ -322,7 +322,7 @@ def test_ten_thousand_records(store: redis.Redis, trips: list[str]) -> None:
     assert trips == ['load']
 
     trips.clear()
-    with pytest.warns(UserWarning, match='10000 records were looked at') as warned:
+    with pytest.warns(UserWarning, match='10000 records were read') as warned:
         assert [record.n for record in FoundMany.objects.filter(n=77)] == [77]
     assert warned[0].filename == __file__
     assert len(trips) <= 5

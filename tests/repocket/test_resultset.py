@@ -61,7 +61,7 @@ def test_ids_and_streams() -> None:
 
 
 def test_no_order() -> None:
-    with pytest.raises(QueryError, match='takes the name'):
+    with pytest.raises(QueryError, match='expected the name'):
         PEOPLE.order_by()
     with pytest.raises(RepocketUnknownField, match='no attribute'):
         PEOPLE.order_by('nmae')

@@ -32,5 +32,5 @@ def test_no_field(field: Any) -> None:
 
 @pytest.mark.parametrize('raw', ['', '{', b'\xff', '[' * 100_000])
 def test_no_json(raw: Any) -> None:
-    with pytest.raises(ValueError, match='no JSON'):
+    with pytest.raises(ValueError, match='expected JSON'):
         stored.from_json(raw)

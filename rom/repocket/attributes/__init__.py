@@ -1,4 +1,4 @@
-"""The attributes: what a record's fields hold."""
+"""Attributes: the types of a record's fields."""
 
 from rom.repocket.attributes.base import Attribute
 from rom.repocket.attributes.ids import UUID, AutoUUID

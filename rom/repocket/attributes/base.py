@@ -1,7 +1,7 @@
-"""What all attributes have in common: options, the wire, and the descriptor on a record.
+"""Base of all attributes: options, encoding, and the descriptor on a record.
 
-An attribute turns a value into text and back: ``cast`` takes whatever makes sense, ``_write``
-makes bytes of it, ``_read`` reads them. The rest, the names that programs use, is made of that.
+A subclass defines ``_cast``, which converts a value to the attribute's type, ``_write``, which
+encodes it as bytes, and ``_read``, which decodes them. The public methods are built on these three.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NULL_WORDS = frozenset((b'null', b'none'))
 
 
 class either:
-    """A method that a class answers to as well, as one without any options would."""
+    """Method that can be called on the class, too, which acts as an instance without options."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -39,17 +39,17 @@ class either:
 
 
 class Attribute:
-    """A field of bytes, and what the other attributes are made of.
+    """Attribute of bytes, and the base of the other attributes.
 
     Args:
-        null: None is a value of it.
-        default: what a record has that was given no value, or a function that makes it.
-        encoding: of text that is given as bytes, and of bytes that are given as text.
-        index: ``filter`` and ``get_by`` find records by it through an index.
-        unique: no two records have the same value; ``get_by`` finds the one.
+        null: None is a valid value.
+        default: the value of new records that get none, or a function that makes it.
+        encoding: the encoding for text that is given as bytes, and for bytes given as text.
+        index: keep an index, by which ``filter`` and ``get_by`` find records.
+        unique: refuse a value that another record has; ``get_by`` finds the one record.
 
     Raises:
-        RepocketActiveRecordDefinitionError: options that make no sense.
+        RepocketActiveRecordDefinitionError: the attribute cannot have an index.
 
     Example::
 
@@ -58,14 +58,14 @@ class Attribute:
     """
 
     base_type: ClassVar[type] = bytes
-    #: What a field reads as that is not there.
+    #: The value of a missing field.
     empty: ClassVar[Any] = b''
-    #: 'null' and 'none' are no values, but mean that there is none.
+    #: The texts 'null' and 'none' mean None.
     has_null_words: ClassVar[bool] = False
     can_be_indexed: ClassVar[bool] = True
-    #: The value is in a string of its own.
+    #: The value has a key of its own, a string, instead of a field of the hash.
     is_stream: ClassVar[bool] = False
-    #: Its index has numbers, and can be searched by ranges.
+    #: The index holds numbers and can be searched by ranges.
     is_ordered: ClassVar[bool] = False
 
     def __init__(
@@ -85,21 +85,22 @@ class Attribute:
         self.name = ''
         if (index or unique) and not self.can_be_indexed:
             raise RepocketActiveRecordDefinitionError(
-                f'{type(self).__name__} has no index: drop index and unique'
+                f'{type(self).__name__}: this attribute cannot have an index; leave out index and '
+                'unique'
             )
 
     @classmethod
     def plain(cls) -> Self:
-        """One without options, for the methods that are called on the class."""
+        """Return an instance without options, for methods that are called on the class."""
         return cls()
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    # What a kind of attribute defines.
+    # Methods that a subclass defines.
 
     def _cast(self, value: Any) -> Any:
-        """The value as this attribute has it; never asked about None."""
+        """Return the value converted to the attribute's type; never called with None."""
         if isinstance(value, bytes):
             return value
         if isinstance(value, str):
@@ -116,28 +117,28 @@ class Attribute:
         return text
 
     def column(self) -> Column[Any]:
-        """The column of rom whose index works for this attribute."""
+        """Return the rom column whose index this attribute uses."""
         return String(index=True, keygen=IDENTITY_STRING)
 
     def indexed(self, value: Any) -> Any:
-        """The value as that column has it."""
+        """Return the value as that column takes it."""
         return value
 
     def comparable(self, value: Any) -> Any:
-        """What values are compared by."""
+        """Return the object by which values are compared and sorted."""
         return value
 
     def identity(self, value: Any) -> bytes:
-        """The same bytes for values that are equal: what is unique of a unique value."""
+        """Return the bytes to keep as unique value; equal values give the same bytes."""
         return self._write(value)
 
-    # What programs call.
+    # Public methods.
 
     def _do_cast(self, value: Any) -> Any:
-        """The value as this attribute has it; None stays None.
+        """Return the value converted to the attribute's type; None stays None.
 
         Raises:
-            InvalidColumnValue: it is no such value.
+            InvalidColumnValue: the value cannot be converted.
 
         Example::
 
@@ -153,7 +154,7 @@ class Attribute:
             self.refuse(value, self.base_type.__name__)
 
     def _to_string(self, value: Any) -> bytes:
-        """The value, written, as bytes. None is written as ``null``.
+        """Return the value encoded as bytes; None gives ``null``.
 
         Example::
 
@@ -163,10 +164,10 @@ class Attribute:
         return b'null' if value is None else self._write(value)
 
     def _from_string(self, text: str | bytes) -> Any:
-        """The value that was written.
+        """Return the value that was encoded as this text.
 
         Raises:
-            InvalidColumnValue: nothing that this attribute writes.
+            InvalidColumnValue: the text does not decode.
 
         Example::
 
@@ -178,10 +179,10 @@ class Attribute:
         try:
             return self._read(raw)
         except Exception:
-            self.refuse(text, f'what {type(self).__name__} writes')
+            self.refuse(text, 'encoded text')
 
     def _to_python(self, value: Any, simple: bool = False) -> Any:
-        """The value as a dict of module, type and value; with `simple` the value itself.
+        """Return the value as a dict of type, value and module; with `simple` the value itself.
 
         Example::
 
@@ -193,17 +194,17 @@ class Attribute:
         return stored.as_python(type(self).__name__, None if value is None else self._write(value))
 
     def _from_python(self, found: Mapping[str, Any]) -> Any:
-        """The value in such a dict.
+        """Return the value in such a dict.
 
         Raises:
-            ValueError: it is no such dict.
-            InvalidColumnValue: the value is none of this attribute.
+            ValueError: the argument is not such a dict.
+            InvalidColumnValue: the value does not decode.
         """
         text = stored.text_of(found)
         return None if text is None else self._from_string(text)
 
     def _to_json(self, value: Any) -> str:
-        """The value as it stands in the record's hash.
+        """Return the value encoded as JSON, for the record's hash.
 
         Example::
 
@@ -212,11 +213,11 @@ class Attribute:
         return stored.as_json(self._to_python(value))
 
     def _from_json(self, raw: str | bytes) -> Any:
-        """The value that stands in a record's hash.
+        """Return the value of a field of a record's hash.
 
         Raises:
-            ValueError: it is no JSON, or has no value.
-            InvalidColumnValue: the value is none of this attribute.
+            ValueError: the text is not JSON, or has no value.
+            InvalidColumnValue: the value does not decode.
         """
         return self._from_python(stored.from_json(raw))
 
@@ -230,17 +231,17 @@ class Attribute:
     from_json = either(_from_json)
 
     def missing(self) -> Any:
-        """What a field reads as that is not there."""
+        """Return the value of a missing field: the default, None, or an empty value."""
         if self.default is None:
             return None if self.null else self.empty
         made = self.default() if callable(self.default) else deepcopy(self.default)
         return self._do_cast(made)
 
     def refuse(self, value: object, wanted: str) -> NoReturn:
-        """Raise the error for a value that is none."""
+        """Raise the error for a value that this attribute does not accept."""
         raise InvalidColumnValue(
-            f'{show(value)} of type {type(value).__name__}: a value of {type(self).__name__} is '
-            f'{wanted}'
+            f'expected {wanted} ({type(self).__name__}), got {show(value)} of type '
+            f'{type(value).__name__}'
         )
 
     # The descriptor.
@@ -266,5 +267,5 @@ def _is_null_word(value: object) -> bool:
 
 
 def text_from(value: str | bytes) -> str:
-    """Text, of bytes that should be UTF-8 and perhaps are not."""
+    """Return text, decoded as UTF-8 if given as bytes; invalid bytes do not raise."""
     return as_text(value)

@@ -1,4 +1,4 @@
-"""Ids."""
+"""Attributes for UUIDs and for the ids of records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rom.repocket.attributes.base import Attribute, text_from
 
 
 class UUID(Attribute):
-    """A UUID."""
+    """Attribute of UUIDs; their text is accepted, too."""
 
     base_type = uuid.UUID
     empty = None
@@ -22,7 +22,7 @@ class UUID(Attribute):
             return value
         if isinstance(value, (str, bytes)):
             return uuid.UUID(text_from(value))
-        self.refuse(value, 'a UUID, or one written out')
+        self.refuse(value, 'a UUID or its text')
 
     def _write(self, value: uuid.UUID) -> bytes:
         return str(value).encode('ascii')
@@ -38,7 +38,7 @@ class UUID(Attribute):
 
 
 class AutoUUID(UUID):
-    """The id of a record: a new one has a UUID of its own at once, by ``uuid.uuid1``."""
+    """Id of a record; a new record gets one from ``uuid.uuid1`` at once."""
 
     def missing(self) -> Any:
         return uuid.uuid1() if self.default is None else super().missing()

@@ -1,4 +1,4 @@
-"""Values of JSON."""
+"""Attribute for JSON values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rom.repocket.literals import read_value
 
 
 class JSON(Attribute):
-    """Lists, dicts with text for keys, text, numbers, True and False, to any depth.
+    """Attribute of lists, dicts with str keys, str, numbers and booleans, up to 200 levels deep.
 
-    What is changed inside is saved as well. A tuple comes back as a list. Old data may hold Python
-    literals; they are read, and written as JSON by the next save that changes them.
+    A save notices changes inside a value. A tuple is loaded as a list. Python literals in old data
+    are read; the next save that changes them writes JSON.
     """
 
     base_type = object
@@ -34,23 +34,23 @@ class JSON(Attribute):
         return read_value(text.decode('utf-8'))
 
     def column(self) -> NoReturn:
-        raise InvalidOperation(f'{self.name}: JSON has no index')
+        raise InvalidOperation(f'{self.name}: a JSON attribute has no index')
 
 
 _DEEPEST = 200
 
 
 def _check(attribute: JSON, value: Any, depth: int) -> None:
-    """Raise for what JSON would turn into something else."""
+    """Raise for values that JSON would change, such as keys that are not str."""
     if depth > _DEEPEST:
-        attribute.refuse(value, f'a value of JSON: more than {_DEEPEST} lists and dicts deep')
+        attribute.refuse(value, f'at most {_DEEPEST} levels of lists and dicts')
     if isinstance(value, dict):
         for name, item in value.items():
             if not isinstance(name, str):
-                attribute.refuse(name, 'a key of JSON, which are text')
+                attribute.refuse(name, 'a str as key')
             _check(attribute, item, depth + 1)
     elif isinstance(value, (list, tuple)):
         for item in value:
             _check(attribute, item, depth + 1)
     elif not (value is None or isinstance(value, (str, int, float))):
-        attribute.refuse(value, 'a value of JSON: dict, list, str, int, float, bool or None')
+        attribute.refuse(value, 'dict, list, str, int, float, bool or None')

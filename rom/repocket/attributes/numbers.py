@@ -1,4 +1,4 @@
-"""Numbers."""
+"""Attributes for numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rom.repocket.attributes.base import Attribute, text_from
 
 
 class Integer(Attribute):
-    """A whole number of any size."""
+    """Attribute of integers of any size."""
 
     base_type = int
     empty = 0
@@ -23,7 +23,7 @@ class Integer(Attribute):
             return int(value)
         if isinstance(value, float) and value.is_integer():
             return int(value)
-        self.refuse(value, 'a whole number')
+        self.refuse(value, 'an integer')
 
     def _write(self, value: int) -> bytes:
         return b'%d' % value
@@ -36,7 +36,7 @@ class Integer(Attribute):
 
 
 class Float(Attribute):
-    """A number with a fraction."""
+    """Attribute of floats."""
 
     base_type = float
     empty = 0.0
@@ -61,7 +61,10 @@ class Float(Attribute):
 
 
 class Decimal(Attribute):
-    """A decimal number, with all its digits. No float is taken: it seldom is what it says."""
+    """Attribute of decimal numbers; all digits are kept.
+
+    Floats are refused, because most have more binary digits than the decimal number they stand for.
+    """
 
     base_type = decimal.Decimal
     empty = decimal.Decimal('0')
@@ -72,7 +75,7 @@ class Decimal(Attribute):
             return decimal.Decimal(value)
         if isinstance(value, (str, bytes)):
             return decimal.Decimal(text_from(value))
-        self.refuse(value, 'a Decimal, an int, or text of digits; write a float as text')
+        self.refuse(value, 'Decimal, int or text; convert a float to text first')
 
     def _write(self, value: decimal.Decimal) -> bytes:
         return str(value).encode('ascii')

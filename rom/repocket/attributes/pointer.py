@@ -1,4 +1,4 @@
-"""Pointers to other records."""
+"""Attribute for pointers to other records."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 
 class Pointer(Attribute):
-    """A record of another model. Its key is stored, and the record is read when it is asked for.
+    """Attribute that points to a record of another model, which is loaded on first access.
 
-    The methods of the attribute itself (``cast`` and the others) know the reference and nothing of
-    a server: they take a record, a key, or an id, and return a :class:`Reference`.
+    Its key is stored. The methods of the attribute itself (``cast`` and the others) use no server:
+    they take a record, a key, or an id, and return a :class:`Reference`.
 
     Args:
         to_model: the other model.
-        null: None is a value of it.
+        null: None is a valid value.
+        index: keep an index, by which ``filter`` and ``get_by`` find records.
+        unique: refuse a record that another record points to.
 
     Example::
 
@@ -48,7 +50,7 @@ class Pointer(Attribute):
         super().__init__(null, index=index, unique=unique)
         if not hasattr(to_model, '_layout'):
             raise RepocketActiveRecordDefinitionError(
-                f'Pointer({to_model!r}): it points to a model, a subclass of ActiveRecord'
+                f'Pointer: expected a model, a subclass of ActiveRecord, got {to_model!r}'
             )
         self.to_model = to_model
         self.base_type = to_model  # type: ignore[misc]
@@ -67,9 +69,10 @@ class Pointer(Attribute):
         return reference
 
     def _is_ours(self, reference: Reference, is_stored: bool) -> bool:
-        """Whether a reference is to the model, or one derived from it.
+        """Return whether a reference is to the model or a subclass of it.
 
-        Of a class that was not imported nobody can tell; what is stored may have one.
+        A class that is not imported cannot be checked. A stored reference may name one, because
+        another program wrote it.
         """
         if self.to_model is None or reference.name == name_of(self.to_model):
             return True
@@ -105,5 +108,5 @@ class Pointer(Attribute):
 
 
 def _is_kind_of(model: type, wanted: type) -> bool:
-    """Whether it is one, or was one before its class was declared again, as in a shell."""
+    """Return whether a model is a subclass of another, or was declared again, as in a shell."""
     return issubclass(model, wanted) or name_of(model) == name_of(wanted)  # type: ignore[arg-type]

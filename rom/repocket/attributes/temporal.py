@@ -1,4 +1,4 @@
-"""Moments."""
+"""Attribute for datetimes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from rom.repocket.attributes.base import Attribute, text_from
 
 
 class DateTime(Attribute):
-    """A date and time, written as ISO 8601. Without a zone it counts as UTC where two are compared.
+    """Attribute of datetimes, stored as ISO 8601. Comparisons treat naive datetimes as UTC.
 
     Args:
-        auto_now: every save sets it to the moment of the save, in UTC and without a zone.
-        null: None is a value of it.
+        auto_now: set it to the current time at each save, as a naive datetime in UTC.
+        null: None is a valid value.
+        default: the value of new records that get none, or a function that makes it.
+        index: keep an index, by which ``filter`` and ``get_by`` find records.
+        unique: refuse a value that another record has.
 
     Example::
 
@@ -43,7 +46,7 @@ class DateTime(Attribute):
             return value
         if isinstance(value, (str, bytes)):
             return dt.datetime.fromisoformat(text_from(value))
-        self.refuse(value, 'a datetime, or one written as ISO 8601')
+        self.refuse(value, 'a datetime or ISO 8601 text')
 
     def _write(self, value: dt.datetime) -> bytes:
         return value.isoformat().encode('ascii')
@@ -62,7 +65,7 @@ class DateTime(Attribute):
 
 
 def in_utc(value: dt.datetime) -> dt.datetime:
-    """A moment with a zone, UTC, so that any two can be compared.
+    """Return an aware datetime in UTC, so that any two can be compared.
 
     >>> in_utc(dt.datetime(2024, 1, 2)).isoformat()
     '2024-01-02T00:00:00+00:00'
@@ -72,5 +75,5 @@ def in_utc(value: dt.datetime) -> dt.datetime:
     try:
         return value.astimezone(dt.UTC)
     except OverflowError:
-        # Within a day of the first or the last year: no such moment in UTC.
+        # Within a day of year 1 or 9999, the time in UTC may be outside the range of datetime.
         return value

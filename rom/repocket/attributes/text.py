@@ -1,4 +1,4 @@
-"""Text and bytes."""
+"""Attributes for text and bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rom.repocket.attributes.base import Attribute
 
 
 class Unicode(Attribute):
-    """Text."""
+    """Attribute of str; bytes are decoded."""
 
     base_type = str
     empty = ''
@@ -23,7 +23,7 @@ class Unicode(Attribute):
             return value
         if isinstance(value, bytes):
             return value.decode(self.encoding)
-        self.refuse(value, 'str, or bytes of such text')
+        self.refuse(value, 'str or bytes')
 
     def _write(self, value: str) -> bytes:
         return as_bytes(value)
@@ -36,14 +36,14 @@ class Unicode(Attribute):
 
 
 class Bytes(Attribute):
-    """Bytes, of any values. Text is taken as well, and written in the attribute's encoding."""
+    """Attribute of bytes; text is encoded with the attribute's encoding."""
 
 
 class ByteStream(Attribute):
-    """Bytes that grow: a string of its own, which ``record.append_NAME(data)`` appends to.
+    """Attribute of bytes with a key of its own, to which ``record.append_NAME(data)`` appends.
 
-    It is read when it is first asked for, and what others have appended since is in the next
-    reading, of ``Model.objects.get``.
+    It is loaded on first access. To see what other programs have appended since, load the record
+    again with ``Model.objects.get``.
 
     Example::
 
