@@ -18,8 +18,10 @@ CLEAN: tuple[str, ...] = (
     'docs/howto/installing.rst',
     'docs/howto/troubleshooting.rst',
     'docs/repocket',
+    'docs/schematics',
     'rom/contrib',
     'rom/repocket',
+    'rom/schematics',
 )
 #: As for the code.
 LONGEST_LINE = 100

@@ -1,6 +1,6 @@
-"""Persistence for models of the `schematics` library, layer by layer.
+"""Persistence for models of the `schematics` library, with a choice of storage layers.
 
-A program of redis-schematics changes its import, and nothing else::
+A program of redis-schematics changes its import only::
 
     from rom.schematics import SimpleRedisMixin
 

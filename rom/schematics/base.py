@@ -1,4 +1,4 @@
-"""BaseRedisMixin: what a schematics model gets from this package, whatever the layer."""
+"""BaseRedisMixin: the methods of a stored schematics model, for every layer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar('T')
 
 
 class Either:
-    """A method that works on an object, and on its class."""
+    """Method that can be called on an object or on its class."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -45,15 +45,15 @@ class Either:
 
 
 class BaseRedisMixin:
-    """What all layers have in common. A layer of your own is a mixin that names it.
+    """Base of the mixins of all layers. To use a layer of your own, set `__layer__` in a subclass.
 
     Attributes:
-        __layer__: how objects are laid out in Redis; a :class:`rom.schematics.layers.Layer`.
-        __redis_client__: the client; None: rom's connection.
-        __expire__: objects go after so many seconds; None: they stay.
-        __strict_performance__: what would read every object raises instead.
-        __prefix__: what the keys begin with; the class's name.
-        __unique_together__: the fields that make up the primary key, where there is no other.
+        __layer__: the layout of objects in Redis, a :class:`rom.schematics.layers.Layer`.
+        __redis_client__: the client; None for the default client of rom.
+        __expire__: the number of seconds after which objects expire; None: never.
+        __strict_performance__: raise, instead of reading all objects.
+        __prefix__: the prefix of the keys; default: the name of the class.
+        __unique_together__: the fields that form the primary key if `pk` and `id` have no value.
 
     Example::
 
@@ -71,7 +71,7 @@ class BaseRedisMixin:
     __expire__: Any = None
     __strict_performance__: Any = False
     __unique_together__: Any = ()
-    #: The name that redis-schematics had for it.
+    #: The name of `__unique_together__` in redis-schematics.
     __unique_args__: Any = ()
     __prefix__: Any = ClassProperty(lambda cls: cls.__name__)
 
@@ -88,11 +88,11 @@ class BaseRedisMixin:
         super().__init_subclass__(**kwargs)
         registry.register(cls)
 
-    # What a model may say otherwise.
+    # Methods that a model may override.
 
     @Either
     def __key_pattern__(self_or_class: Any, *parts: Any) -> str:
-        """The key that has these parts, behind the prefix."""
+        """Return the key of the prefix and these parts, joined by colons."""
         return ':'.join(map(str, (self_or_class.__prefix__, *parts)))
 
     @property
@@ -103,39 +103,40 @@ class BaseRedisMixin:
 
     @property
     def __primary_key__(self) -> str:
-        """The primary key; made up where there is none yet, and then another one each time."""
+        """The primary key. If the fields give none, a new UUID at each access."""
         return own_pk(self) or str(uuid.uuid4())
 
     @staticmethod
     def __serializer__(obj: Any) -> str | bytes:
-        """What is stored of an object that is one string."""
+        """Encode an object that is stored as one string."""
         return json.dumps(obj)
 
     @staticmethod
     def __deserializer__(dump: bytes) -> Any:
-        """What `__serializer__` was given."""
+        """Decode what `__serializer__` returned."""
         return json.loads(dump)
 
     def __json__(self) -> Any:
-        """For ``json.dumps``, after :func:`rom.schematics.patches.patch_json`."""
+        """Return the primitive; ``json.dumps`` calls this after `patches.patch_json()`."""
         return self.to_primitive()
 
-    # An object.
+    # Methods of one object.
 
     def set(self, only: Iterable[str] | None = None, if_unchanged: bool = False) -> None:
-        """Store the object. It is validated first, and gets its primary key.
+        """Validate and store the object; fill in its primary key if it has none.
 
         Args:
-            only: just these fields, of an object that is stored. For layers that keep each field.
-            if_unchanged: only if nobody has changed what is stored since this object was read or
-                set last; if it was neither, only if nothing is stored.
+            only: write these fields only, of an object that is stored already. Needs a layer that
+                stores each field by itself.
+            if_unchanged: write only if the stored object is as this one was last read or set. If
+                this one was neither, write only if the key is free.
 
         Raises:
             schematics.exceptions.DataError: the object is not valid; nothing was written.
-            DataRaceError: it has changed; nothing was written.
-            NotFound: there is no such object of which to write just some fields.
-            ValueError: no such field.
-            InvalidOperation: the layer stores an object as a whole.
+            DataRaceError: another writer changed the stored object; nothing was written.
+            NotFound: with `only`, the object is not stored.
+            ValueError: the model has no such field.
+            InvalidOperation: with `only`, the layer stores an object as a whole.
             UniqueKeyViolation: a value that must be unique belongs to another object.
 
         Example::
@@ -164,10 +165,10 @@ class BaseRedisMixin:
         transactions.carry_out(self._client(), task, seen)
 
     def refresh(self) -> None:
-        """Take what is stored.
+        """Load the stored values into this object.
 
         Raises:
-            NotFound: it is not stored any more.
+            NotFound: the object is no longer stored.
 
         Example::
 
@@ -184,7 +185,7 @@ class BaseRedisMixin:
         state.references.clear()
 
     def delete(self) -> None:
-        """Remove the object from Redis; nothing happens if it is not there.
+        """Remove the object from Redis, if it is stored.
 
         Example::
 
@@ -202,15 +203,15 @@ class BaseRedisMixin:
 
     related = Either(related)
 
-    # All objects.
+    # Methods of the model.
 
     @classmethod
     def match(cls, /, **clauses: Any) -> Self:
-        """The one object for which this holds. The primary key is used where the arguments say it.
+        """Return the one object that meets all conditions, by primary key if the arguments give it.
 
         Raises:
-            NotFound, MultipleFound: there is none, there are several.
-            ValueError: no such field, or a value that is none of it.
+            NotFound, MultipleFound: no object matches, or several do.
+            ValueError: the model has no such field, or the field does not accept the value.
             StrictPerformanceException: all objects would have to be read.
 
         Example::
@@ -233,10 +234,10 @@ class BaseRedisMixin:
 
     @classmethod
     def match_for_pk(cls, pk: Any) -> Self:
-        """The object with a primary key.
+        """Return the object with a primary key.
 
         Raises:
-            NotFound: there is none.
+            NotFound: no object has this primary key.
 
         Example::
 
@@ -248,7 +249,7 @@ class BaseRedisMixin:
 
     @classmethod
     def match_for_values(cls, /, **clauses: Any) -> Self:
-        """The one object for which this holds.
+        """Return the one object that meets all conditions.
 
         Raises:
             NotFound, MultipleFound, ValueError, StrictPerformanceException: as for :meth:`match`.
@@ -261,11 +262,11 @@ class BaseRedisMixin:
 
     @classmethod
     def all(cls) -> list[Self]:
-        """All objects, in no particular order.
+        """Return all objects, in no particular order.
 
         Raises:
             StrictPerformanceException: the model forbids it.
-            CorruptRowError: one cannot be read; its ``entities`` are the others.
+            CorruptRowError: an object cannot be read. The ``entities`` of the error are the others.
 
         Example::
 
@@ -277,15 +278,16 @@ class BaseRedisMixin:
 
     @classmethod
     def filter(cls, /, **clauses: Any) -> list[Self]:
-        """The objects for which all of this holds.
+        """Return the objects that meet all conditions.
 
-        A field's name stands for equality; behind it may be one of ``__gt __gte __lt __lte __eq
-        __not __in __exclude __startswith __endswith``.
+        A field name alone tests for equality. It may be followed by one of ``__gt __gte __lt __lte
+        __eq __not __in __exclude __startswith __endswith``.
 
         Raises:
-            ValueError: no such field, or a value that is none of it.
+            ValueError: the model has no such field, or the field does not accept the value.
             StrictPerformanceException: all objects would have to be read.
-            CorruptRowError: one cannot be read; its ``entities`` are the others that match.
+            CorruptRowError: an object cannot be read. The ``entities`` of the error are the other
+                matches.
 
         Example::
 
@@ -297,11 +299,11 @@ class BaseRedisMixin:
 
     @classmethod
     def delete_all(cls) -> int:
-        """Remove all objects; returns how many there were. A strict model allows it.
+        """Remove all objects, and return their number. Strict models allow this, too.
 
         Raises:
-            CorruptRowError: one cannot be read, and may belong to somebody else; the others are
-                gone.
+            CorruptRowError: an object cannot be read, and may belong to another program. All others
+                are removed.
 
         Example::
 
@@ -313,7 +315,7 @@ class BaseRedisMixin:
 
     @classmethod
     def delete_filter(cls, /, **clauses: Any) -> int:
-        """Remove the objects for which all of this holds; returns how many there were.
+        """Remove the objects that meet all conditions, and return their number.
 
         Raises:
             ValueError, StrictPerformanceException, CorruptRowError: as for :meth:`filter`.
@@ -329,7 +331,7 @@ class BaseRedisMixin:
             cls._run(write(tasks[start : start + PAGE]))
         return len(found)
 
-    # Within.
+    # Private methods.
 
     @classmethod
     def _client(cls) -> Any:
@@ -342,7 +344,7 @@ class BaseRedisMixin:
 
     @classmethod
     def _home(cls, conditions: Iterable[Condition] = ()) -> Home:
-        """Where the objects are that have the values asked for."""
+        """Return the home of the objects that have the values of these conditions."""
         template = cls()
         for condition in conditions:
             if condition.sign == EQUAL and condition.value is not None:
@@ -365,13 +367,13 @@ class BaseRedisMixin:
         asked = ', '.join(f'{name}={show(value)}' for name, value in clauses.items())
         if found:
             raise MultipleFound(
-                f'{len(found)} {cls.__name__} match {asked}; ask for more, or filter()'
+                f'{len(found)} {cls.__name__} match {asked}; add conditions, or use filter()'
             )
         raise NotFound(f'no {cls.__name__} matches {asked}')
 
     def _validate(self) -> None:
-        """Fill in the primary key, and validate; leave an object that is not valid as it was."""
-        shape_of(type(self)).pk  # noqa: B018 - that there is one
+        """Fill in the primary key and validate; restore the object if it is not valid."""
+        shape_of(type(self)).pk  # noqa: B018 - raises if the model has no such field
         data = self._data
         before, valid = dict(data.converted), dict(data.valid)
         if data.get('pk') in (None, ''):
@@ -384,11 +386,11 @@ class BaseRedisMixin:
 
 
 def _parts(cls: Any, layer: Layer, only: Iterable[str]) -> list[str]:
-    """The parts that have these fields."""
+    """Return the names of the parts that have these fields."""
     if not layer.has_parts:
         raise InvalidOperation(
-            f'{cls.__name__} is stored as a whole, so set(only=...) cannot be; use set(), or a '
-            'layer that keeps each field by itself, such as FieldRedisMixin'
+            f'{cls.__name__} is stored as a whole, so it does not support set(only=...); use '
+            'set(), or a layer that stores each field by itself, such as FieldRedisMixin'
         )
     shape = shape_of(cls)
     names = [only] if isinstance(only, str) else list(only)
@@ -403,5 +405,5 @@ def _milliseconds(seconds: Any) -> int | None:
         return None
     found = int(seconds * 1000)
     if found <= 0:
-        raise ValueError(f'__expire__ must be more than 0 seconds, or None, not {show(seconds)}')
+        raise ValueError(f'__expire__: expected more than 0 seconds or None, got {show(seconds)}')
     return found

@@ -1,8 +1,8 @@
 """Columns: the rom schema behind a model of the indexed layer.
 
-Each field is a column, which holds the field's primitive. Its kind follows from what the primitive
-is, and from what `metadata` says is to be indexed. The rows have rom's own form, so that its script
-writes them, with all their index entries, and its query engine searches them.
+Each field becomes a column that holds the field's primitive. The type of the primitive and the
+options in `metadata` decide on the column's class. The rows have the form of rom's own, so that
+its commit script writes them with their index entries, and its query engine searches them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from rom.exceptions import ColumnError
 from rom.schema import Schema, build
 from rom.schematics.shapes import Field, Shape
 
-#: The row's number, and when it expires. No field may be called like that.
+#: The columns for the id of the row and for its time of expiry. No field may have these names.
 ROW_ID, EXPIRES = 'rom_id', 'rom_expires'
-#: What `metadata` may say.
+#: The options of `metadata`.
 OPTIONS = ('index', 'unique', 'prefix', 'suffix')
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class Plain(Column[Any]):
-    """A primitive as JSON, of a field that no index can have."""
+    """Column of a primitive stored as JSON, without an index."""
 
     def encode(self, value: Any) -> bytes:
         return as_bytes(json.dumps(value))
@@ -41,10 +41,10 @@ class Plain(Column[Any]):
 
 
 class Numbered(Plain):
-    """A primitive that stands for a number: a date, a decimal, a span of time.
+    """Column of a primitive that stands for a number: a date, a decimal, a timedelta.
 
-    The number is the nearest double, and may stand for several values: what an index finds by it
-    is compared once more.
+    The index holds the nearest double, which several values may share. So each object that the
+    index finds is compared again.
     """
 
     is_numeric = True
@@ -73,10 +73,10 @@ _SIMPLE: dict[Any, type[Column[Any]]] = {int: Integer, float: Float, bool: Boole
 
 
 def columns_of(shape: Shape) -> dict[str, Column[Any]]:
-    """The columns of a model; made once.
+    """Return the columns of a model; made once.
 
     Raises:
-        ColumnError: a field cannot be indexed as its metadata says, or its name is taken.
+        ColumnError: a field does not support the options in its metadata, or its name is reserved.
     """
     found: dict[str, Column[Any]] | None = shape.__dict__.get('columns')
     if found is None:
@@ -86,12 +86,13 @@ def columns_of(shape: Shape) -> dict[str, Column[Any]]:
 
 def _columns(shape: Shape) -> dict[str, Column[Any]]:
     columns: dict[str, Column[Any]] = {ROW_ID: PrimaryKey(), EXPIRES: ExpireAt()}
-    # The primary key first: of two writers that create one object, the second is to hear of that.
+    # The primary key comes first. If two writers create one object, several unique values may be
+    # taken, and the error must be about the primary key: only then is the write tried again.
     for field in sorted(shape.fields.values(), key=lambda field: field.name != 'pk'):
         if field.name in columns:
             raise ColumnError(
-                f'{shape.model.__name__}.{field.name}: rows have something of their own under '
-                'that name; call the field otherwise'
+                f'{shape.model.__name__}.{field.name}: the name is reserved for a column of the '
+                'row; rename the field'
             )
         columns[field.name] = _column(shape, field)
     for name, column in columns.items():
@@ -100,7 +101,7 @@ def _columns(shape: Shape) -> dict[str, Column[Any]]:
 
 
 def schema_of(shape: Shape, prefix: str) -> Schema:
-    """The rom schema of a model whose keys have this prefix; made once.
+    """Return the rom schema of a model whose keys have this prefix; made once.
 
     Raises:
         ColumnError: as for `columns_of`.
@@ -109,7 +110,7 @@ def schema_of(shape: Shape, prefix: str) -> Schema:
     found = known.get(prefix)
     if found is None:
         built = build(shape.model.__name__, columns_of(shape), prefix, None, False)
-        # What is about the indexes of rom's models is no business of these.
+        # A reindex reads the fingerprints of `rom.Model` classes only, so these models keep none.
         found = replace(built, is_stamped=False)
         known[prefix] = found
     return found
@@ -123,7 +124,7 @@ def _column(shape: Shape, field: Field) -> Column[Any]:
         return _of_kind(field, asked)
     except ColumnError as error:
         raise ColumnError(
-            f'{shape.model.__name__}.{field.name}, a {type(field.type).__name__}, cannot have '
+            f'{shape.model.__name__}.{field.name}: a {type(field.type).__name__} does not support '
             f'{", ".join(sorted(asked))} in its metadata: {error}'
         ) from None
 
@@ -133,7 +134,7 @@ def _of_kind(field: Field, asked: set[str]) -> Column[Any]:
     options = dict.fromkeys(asked, True)
     if isinstance(kind, types.DateTimeType) or _native(kind) in _NUMBERED:
         if asked - {'index'}:
-            raise ColumnError('its index is one of numbers; it can have index')
+            raise ColumnError('its index holds numbers; expected index alone')
         numbered = Numbered(index='index' in asked)
         numbered.kind_of_field = kind
         return numbered
@@ -144,7 +145,7 @@ def _of_kind(field: Field, asked: set[str]) -> Column[Any]:
     if simple is not None:
         return simple(**options)  # type: ignore[arg-type]
     if asked:
-        raise ColumnError('only text, numbers, truth values and times can be indexed')
+        raise ColumnError('expected a type of text, numbers, booleans or times')
     return Plain()
 
 
@@ -156,5 +157,5 @@ def _native(kind: Any) -> Any:
 
 
 def sorts(column: Column[Any]) -> bool:
-    """The server sorts by it."""
+    """Return whether the server can sort by this column."""
     return (column.index and column.is_numeric) or (column.is_string and column.prefix)

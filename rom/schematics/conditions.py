@@ -1,7 +1,7 @@
-"""Conditions: what `filter(amount_kg__gte=30)` asks of a field.
+"""Conditions: the arguments of `filter(amount_kg__gte=30)`, each on one field.
 
-A suffix names the operator, none means equality. The value asked for is converted by the field's
-type, as a stored one is, so that a datetime compares with a datetime, whichever way it was said.
+A suffix names the operator; without one, the condition tests for equality. The field's type
+converts the given value like a stored one, so that the text of a datetime compares with datetimes.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TEXTUAL = ('startswith', 'endswith')
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field compared with a value.
+    """Comparison of one field with a value.
 
     Attributes:
         field: the field.
-        sign: a key of `SIGNS`.
-        value: what with; for 'in' and 'exclude', a list.
+        sign: the operator, a key of `SIGNS`.
+        value: the value to compare with; for 'in' and 'exclude', a list.
     """
 
     field: Field
@@ -36,15 +36,15 @@ class Condition:
     value: Any
 
     def holds(self, value: Any) -> bool:
-        """Whether it is true for a value of the field, converted; None where there is none."""
+        """Return whether a converted value of the field meets the condition; it may be None."""
         return SIGNS[self.sign](value, self.value)
 
 
 def conditions_of(shape: Shape, clauses: Mapping[str, Any]) -> list[Condition]:
-    """The conditions that the arguments of `filter` mean.
+    """Return the conditions of the arguments of `filter`.
 
     Raises:
-        ValueError: no such field or operator, or a value that is none of the field.
+        ValueError: an unknown field or operator, or the field does not accept the value.
     """
     return [_condition(shape, name, value) for name, value in clauses.items()]
 
@@ -58,22 +58,24 @@ def _condition(shape: Shape, asked: str, value: Any) -> Condition:
         raise ValueError(unknown_field(shape, asked.partition('__')[0], f' ({asked}=...)'))
     if sign not in SIGNS:
         raise ValueError(
-            f'{shape.model.__name__}: {asked}=...: there is no operator __{sign}; there are '
-            f'{", ".join("__" + sign for sign in SIGNS)}'
+            f'{shape.model.__name__}: {asked}=...: expected one of the operators '
+            f'{", ".join("__" + sign for sign in SIGNS)}, got __{sign}'
         )
     if sign in TEXTUAL:
         if not isinstance(value, str):
-            raise ValueError(f'{shape.model.__name__}: {asked}={show(value)}: takes a string')
+            raise ValueError(f'{shape.model.__name__}: {asked}: expected a str, got {show(value)}')
         return Condition(field, sign, value)
     if sign not in MANY:
         return Condition(field, sign, _converted(shape, field, asked, value))
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise ValueError(f'{shape.model.__name__}: {asked}={show(value)}: takes a list of values')
+        raise ValueError(
+            f'{shape.model.__name__}: {asked}: expected a list of values, got {show(value)}'
+        )
     return Condition(field, sign, [_converted(shape, field, asked, item) for item in value])
 
 
 def unknown_field(shape: Shape, name: str, where: str = '') -> str:
-    """What to say of a field that a model does not have."""
+    """Return the message for a field that a model does not have."""
     near = difflib.get_close_matches(name, shape.fields, 1)
     meant = f' Did you mean {near[0]!r}?' if near else ''
     known = ', '.join(shape.fields)
@@ -87,7 +89,8 @@ def _converted(shape: Shape, field: Field, asked: str, value: Any) -> Any:
         return field.type.to_native(value)
     except Exception as error:
         raise ValueError(
-            f'{shape.model.__name__}: {asked}={show(value)} is no value of {field.name}: {error}'
+            f'{shape.model.__name__}: {asked}: expected a value of the field {field.name}, got '
+            f'{show(value)}: {error}'
         ) from None
 
 
@@ -97,7 +100,7 @@ def _in_order(compare: Callable[[Any, Any], Any]) -> Callable[[Any, Any], bool]:
             return False
         try:
             return bool(compare(*_alike(value, asked)))
-        except TypeError:  # of a kind that has no order, such as a dict
+        except TypeError:  # a type without an order, such as dict
             return False
 
     return holds
@@ -112,7 +115,7 @@ def _one_of(value: Any, asked: list[Any]) -> bool:
 
 
 def _alike(value: Any, asked: Any) -> tuple[Any, Any]:
-    """A moment without a zone is one in UTC, where it meets one that has a zone."""
+    """Return two comparable values; a naive datetime beside an aware one is taken as UTC."""
     moment = datetime.datetime
     if not isinstance(value, moment) or not isinstance(asked, moment):
         return value, asked
@@ -129,7 +132,7 @@ def _text(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
     return lambda value, asked: value is not None and compare(str(value), asked)
 
 
-#: What each operator means.
+#: The comparison of each operator.
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     'gt': _in_order(operator.gt),
     'gte': _in_order(operator.ge),

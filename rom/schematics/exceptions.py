@@ -1,4 +1,4 @@
-"""The errors of redis-schematics, under their old names."""
+"""Errors of redis-schematics, under their old names."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from rom.exceptions import ORMError
 
 
 class RedisMixinException(ORMError):
-    """The root of the errors of this package."""
+    """Base of the errors of this package."""
 
 
 class NotFound(RedisMixinException, KeyError):
-    """No stored object is that."""
+    """Error for a search or a key that matches no stored object."""
 
     __str__ = Exception.__str__  # a KeyError shows its message in quotes
 
 
 class MultipleFound(RedisMixinException, KeyError):
-    """Several stored objects match, where one was asked for."""
+    """Error for a search of one object that matches several."""
 
     __str__ = Exception.__str__
 
 
 class StrictPerformanceException(RedisMixinException):
-    """This would read every object, and the model has ``__strict_performance__ = True``."""
+    """Error for a call that would read all objects of a model with ``__strict_performance__``."""

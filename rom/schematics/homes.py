@@ -1,8 +1,8 @@
-"""Homes: the names of a model's keys in Redis.
+"""Homes: the keys of a model in Redis.
 
-They come from what a model says (`__prefix__`, `__key_pattern__`, `key`, `__set_key__`), any of
-which may be a property that looks at fields. So an instance is asked; where there is none, one that
-has the defaults, and what a call says of the fields.
+They follow from `__prefix__`, `__key_pattern__`, `key` and `__set_key__` of the model. Each of them
+may be a property that reads fields. So a home is made from an instance. A search has none, so it
+makes one with the defaults and the values of its conditions.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from typing import Any
 from rom.encoding.text import as_bytes, as_text
 
 _SPECIAL = re.compile(rb'([\[\]*?\\])')
-# Stands for the primary key while the form of the keys is found out. No key of a program has it.
+# Placeholder for the primary key, by which `Home` finds what stands before and after it in a key.
+# It is made of private characters, which no program uses in keys.
 _MARK = '\ue000pk\ue000'
 
 
 class Home:
-    """Where a model's objects are, as seen from one instance.
+    """The keys of a model's objects, as one instance gives them.
 
     Attributes:
         model: the model.
-        prefix: what `__prefix__` says.
-        set_key: the one hash, in layers that have one, or what the names of several begin with.
+        prefix: the value of `__prefix__`.
+        set_key: the key of the one hash, or the prefix of several hashes, in layers with hashes.
     """
 
     __slots__ = ('_head', '_tail', 'model', 'prefix', 'set_key')
@@ -45,20 +46,21 @@ class Home:
         head, mark, tail = as_text(key).partition(_MARK)
         if not mark:
             raise TypeError(
-                f'{self.model.__name__}.key must hold the primary key, and {key!r} does not'
+                f'{self.model.__name__}.key: expected a key that contains the primary key, got '
+                f'{key!r}'
             )
         self._head, self._tail = as_bytes(head), as_bytes(tail)
 
     def key(self, pk: str, *field: str) -> bytes:
-        """The key of an object, or of one of its fields."""
+        """Return the key of an object, or of one of its fields."""
         return b':'.join((self._head + as_bytes(pk) + self._tail, *map(as_bytes, field)))
 
     def hash(self, field: str) -> bytes:
-        """The hash that has one field of all objects."""
+        """Return the key of the hash that has one field of all objects."""
         return self.set_key + b':' + as_bytes(field)
 
     def pk_of(self, key: bytes, *field: str) -> str | None:
-        """The primary key in a key; None where the key has another form."""
+        """Return the primary key in a key, or None if the key has another form."""
         tail = b':'.join((self._tail, *map(as_bytes, field)))
         if not key.startswith(self._head) or not key.endswith(tail):
             return None
@@ -69,7 +71,7 @@ class Home:
             return None
 
     def pattern(self, *field: str) -> bytes:
-        """What SCAN is asked for."""
+        """Return the SCAN pattern for the keys of objects."""
         tail = b':'.join((self._tail, *map(as_bytes, field)))
         return _escaped(self._head) + b'*' + _escaped(tail)
 

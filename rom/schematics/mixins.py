@@ -1,4 +1,4 @@
-"""The mixins: a layer each, and for each a model that has `pk` already."""
+"""Mixins, one for each layer, and for each mixin a model that declares `pk`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from rom.schematics.shapes import shape_of
 if TYPE_CHECKING:
     from typing import Self
 
-# Rows that `sweep` removes at once.
+# The number of rows that `sweep` removes in one commit.
 _BATCH = 500
 
 
 class SimpleRedisMixin(BaseRedisMixin):
-    """Each object is a string ``Class:pk``, as redis-schematics has it. It expires by itself.
+    """Mixin that stores each object as a string ``Class:pk``, as redis-schematics does.
+
+    An object expires by itself.
 
     Example::
 
@@ -37,13 +39,15 @@ class SimpleRedisMixin(BaseRedisMixin):
 class _OneHash(BaseRedisMixin):
     @property
     def __set_key__(self) -> str:
-        """The hash; a property of your own may look at fields that have defaults."""
+        """The key of the hash. An override may read fields that have defaults."""
         found: str = self.__prefix__
         return found
 
 
 class HashRedisMixin(_OneHash):
-    """All objects are in one hash ``Class``, as redis-schematics has it. The hash expires.
+    """Mixin that stores all objects in one hash ``Class``, as redis-schematics does.
+
+    The hash expires as a whole.
 
     Example::
 
@@ -55,7 +59,9 @@ class HashRedisMixin(_OneHash):
 
 
 class FieldRedisMixin(BaseRedisMixin):
-    """Each field is a string ``Class:pk:field``. An object expires, with all its fields.
+    """Mixin that stores each field as a string ``Class:pk:field``.
+
+    An object expires with all its fields.
 
     Example::
 
@@ -70,7 +76,9 @@ class FieldRedisMixin(BaseRedisMixin):
 
 
 class FieldHashRedisMixin(_OneHash):
-    """Each field is a hash ``Class:field``, with the value of each object. The hashes expire.
+    """Mixin that stores each field of all objects in a hash ``Class:field``.
+
+    The hashes expire as a whole.
 
     Example::
 
@@ -82,7 +90,9 @@ class FieldHashRedisMixin(_OneHash):
 
 
 class ObjectHashRedisMixin(BaseRedisMixin):
-    """Each object is a hash ``Class:pk``, with a field each. It expires by itself.
+    """Mixin that stores each object as a hash ``Class:pk``.
+
+    An object expires by itself.
 
     Example::
 
@@ -94,12 +104,12 @@ class ObjectHashRedisMixin(BaseRedisMixin):
 
 
 class IndexedRedisMixin(BaseRedisMixin):
-    """Each object is a row of rom's, with indexes of the fields whose metadata asks for them.
+    """Mixin that stores each object as a row of rom, with the indexes that field metadata declares.
 
-    ``metadata={'index': True}``: filters by this field are answered by the server, in one trip.
-    ``'prefix'`` and ``'suffix'``: so are ``__startswith`` and ``__endswith``, and with ``'prefix'``
-    the order. ``'unique'``: no two objects have one value. An object that has expired is found no
-    more; :meth:`sweep` removes it.
+    ``metadata={'index': True}``: Redis answers filters by this field, in one round trip.
+    ``'prefix'`` and ``'suffix'``: it also answers ``__startswith`` and ``__endswith``; with
+    ``'prefix'``, it sorts, too. ``'unique'``: no two objects have the same value. Searches do not
+    find an expired object; :meth:`sweep` removes it.
 
     Example::
 
@@ -114,18 +124,19 @@ class IndexedRedisMixin(BaseRedisMixin):
     def ordered(
         cls, *fields: str, offset: int = 0, limit: int | None = None, **clauses: Any
     ) -> list[Self]:
-        """What ``filter`` finds, sorted; objects without a value at the end.
+        """Return what ``filter`` finds, sorted; objects without a value come last.
 
-        The server sorts and cuts, where indexes answer all that is asked; else it is done here.
+        If indexes answer all conditions and the order, Redis sorts and returns only the objects
+        from `offset` to `limit`. Else all matches are loaded and sorted in the program.
 
         Args:
-            *fields: by which to sort; ``'-name'`` the largest first.
-            offset: leave out so many.
-            limit: stop after so many.
-            **clauses: as for ``filter``.
+            *fields: the fields to sort by; ``'-name'`` means descending.
+            offset: the number of objects to skip.
+            limit: the largest number of objects to return.
+            **clauses: the conditions, as for ``filter``.
 
         Raises:
-            ValueError: no such field, or a value that is none of it.
+            ValueError: the model has no such field, or the field does not accept the value.
             StrictPerformanceException: all objects would have to be read.
 
         Example::
@@ -138,16 +149,16 @@ class IndexedRedisMixin(BaseRedisMixin):
 
     @classmethod
     def sweep(cls, limit: int | None = None) -> int:
-        """Remove what has expired; returns how many objects that was.
+        """Remove expired objects, and return their number.
 
-        It may run beside programs that write, and in several places at once.
+        Several programs may run it at once, while others write.
 
         Args:
-            limit: at most so many; None: all.
+            limit: the largest number of objects to remove; None: all.
 
         Raises:
-            CorruptRowError: of what has expired, a key holds something else than an object; the
-                others are gone.
+            CorruptRowError: a key of an expired object holds another Redis type. The others are
+                removed.
 
         Example::
 
@@ -159,36 +170,36 @@ class IndexedRedisMixin(BaseRedisMixin):
 
 
 class SimpleRedisModel(models.Model, SimpleRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`SimpleRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`SimpleRedisMixin`."""
 
     pk = types.StringType()
 
 
 class HashRedisModel(models.Model, HashRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`HashRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`HashRedisMixin`."""
 
     pk = types.StringType()
 
 
 class FieldRedisModel(models.Model, FieldRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`FieldRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`FieldRedisMixin`."""
 
     pk = types.StringType()
 
 
 class FieldHashRedisModel(models.Model, FieldHashRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`FieldHashRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`FieldHashRedisMixin`."""
 
     pk = types.StringType()
 
 
 class ObjectHashRedisModel(models.Model, ObjectHashRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`ObjectHashRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`ObjectHashRedisMixin`."""
 
     pk = types.StringType()
 
 
 class IndexedRedisModel(models.Model, IndexedRedisMixin):  # type: ignore[misc]
-    """A model with ``pk``, stored as :class:`IndexedRedisMixin` does."""
+    """Model with a field ``pk``, stored as by :class:`IndexedRedisMixin`."""
 
     pk = types.StringType()

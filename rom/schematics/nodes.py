@@ -1,7 +1,7 @@
-"""Nodes: a condition on an indexed field, as rom's query engine takes it.
+"""Nodes: conditions on indexed fields, as nodes of rom's query plan.
 
-Where an index knows less than the value (a decimal is its nearest double there), the node may find
-too much, never too little, and the condition is looked at again.
+If an index is less exact than the value (it holds the double nearest to a decimal), the node may
+find too many objects, but never too few. The condition is then tested again on each object.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from rom.schematics.columns import Numbered
 from rom.schematics.conditions import EQUAL, MANY, TEXTUAL, Condition
 
 _ORDERS = {'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}
-# Of numbers that are not exact, an end of a range belongs to it.
+# For inexact numbers a range includes its ends, because a value beyond an end may share its double.
 _WIDER = {'gt': 'gte', 'lt': 'lte'}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an index says to a condition.
+    """Query node for a condition.
 
     Attributes:
-        node: what to search for; None: no index helps.
-        is_exact: the node finds what the condition holds for, and nothing else.
+        node: the node; None if no index helps.
+        is_exact: the node finds exactly the objects that meet the condition.
     """
 
     node: Node | None = None
@@ -38,19 +38,19 @@ class Answer:
 
 
 def node_of(schema: Schema, condition: Condition) -> Answer:
-    """What the indexes of a model say to a condition."""
+    """Return the query node for a condition, by the indexes of the model."""
     column = schema.columns[condition.field.name]
     try:
         if isinstance(column, Numbered):
             return _of_numbered(schema, column, condition)
         node = _node(schema, column, condition.sign, _as_stored(column, condition))
     except QueryError:
-        return Answer()  # such as a comparison by order, of an index of words
+        return Answer()  # such as a comparison with < on an index of texts
     return Answer(node, node is not None)
 
 
 def _as_stored(column: Column[Any], condition: Condition) -> Any:
-    """The value asked for; of text, as the index has it."""
+    """Return the value of a condition; text in the form that the index holds."""
     if not column.is_string or condition.sign in TEXTUAL:
         return condition.value
     to_primitive = condition.field.type.to_primitive
@@ -80,7 +80,7 @@ def _node(schema: Schema, column: Column[Any], sign: str, value: Any) -> Node | 
 
 def _equal(schema: Schema, column: Column[Any], value: Any) -> Node | None:
     if column.is_string and not value:
-        return None  # an index of words knows neither an empty text nor none at all
+        return None  # an index of texts has no entry for '' or None
     if value is not None:
         return filtered(schema, column.name, value)
     has_value = [True, False] if isinstance(column, Boolean) else (None, None)

@@ -1,4 +1,4 @@
-"""Ordering: filtered objects, sorted on the server where it can, else here."""
+"""Ordering: filtered objects, sorted by Redis if indexes allow it, else in the program."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def in_order(
     offset: int,
     limit: int | None,
 ) -> Operation[list[Any]]:
-    """The objects for which all conditions hold, sorted and cut.
+    """Return the objects that meet all conditions, sorted, from `offset` up to `limit`.
 
     Raises:
-        ValueError: no such field, or none named.
-        StrictPerformanceException: all would have to be read.
+        ValueError: an unknown field, or no field is given.
+        StrictPerformanceException: all objects would have to be read.
     """
     _check(shape_of(home.model), orders, offset, limit)
     found = yield from layer.in_order(home, conditions, orders, offset, limit)
@@ -43,9 +43,11 @@ def in_order(
 def _check(shape: Shape, orders: Sequence[str], offset: int, limit: int | None) -> None:
     names = [order.removeprefix('-') for order in orders]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f'{shape.model.__name__}.ordered(): name each field to sort by once')
+        raise ValueError(
+            f'{shape.model.__name__}.ordered(): expected one or more fields to sort by, each once'
+        )
     for name in names:
         if name not in shape.fields:
             raise ValueError(unknown_field(shape, name, ' to sort by'))
     if offset < 0 or (limit is not None and limit < 0):
-        raise ValueError(f'{shape.model.__name__}.ordered(): offset and limit are 0 or more')
+        raise ValueError(f'{shape.model.__name__}.ordered(): offset and limit must be at least 0')

@@ -1,4 +1,4 @@
-"""``json.dumps`` for objects that know how to become JSON."""
+"""Patch of ``json.dumps`` for objects with a ``__json__`` method."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _original = json.JSONEncoder.default
 
 
 def patch_json() -> None:
-    """Have ``json.dumps`` call ``__json__()`` of what it cannot write otherwise.
+    """Make ``json.dumps`` call ``__json__()`` of objects that it cannot encode itself.
 
-    For the whole program, and once: to call it again changes nothing.
+    It affects the whole program. Repeated calls change nothing.
 
     Example::
 

@@ -1,4 +1,4 @@
-"""Primary keys: what an object is called, as its fields say."""
+"""Primary keys: how they follow from the fields of an object."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rom.schematics.shapes import shape_of
 
 
 def own_pk(instance: Any) -> str | None:
-    """The primary key that the fields give: `pk`, else `id`, else those that are unique together.
+    """Return the primary key: `pk`, else `id`, else the fields that are unique together.
 
-    None where they give none; of a group that lacks a value, too.
+    Returns None if none of them has a value, or if a field of the group lacks one.
     """
     return _pk_of(type(instance), instance._data)
 
 
 def asked_pk(model: Any, given: Mapping[str, Any]) -> str | None:
-    """The primary key that an object has which has these values; None where they do not tell."""
+    """Return the primary key of objects with these values, or None if the values do not tell it."""
     shape = shape_of(model)
     if given.get('pk') in (None, '') and shape.pk.type.default not in (None, Undefined):
         return None
@@ -43,7 +43,7 @@ def _pk_of(model: Any, values: Mapping[str, Any]) -> str | None:
 
 
 def unique_group(model: Any) -> tuple[str, ...]:
-    """The fields that are unique together.
+    """Return the names of the fields that are unique together.
 
     Raises:
         TypeError: the model has no such field.
@@ -53,6 +53,6 @@ def unique_group(model: Any) -> tuple[str, ...]:
     for name in names:
         if name not in shape_of(model).fields:
             raise TypeError(
-                f'{model.__name__}.__unique_together__ names {name!r}, which is no field'
+                f'{model.__name__}.__unique_together__: expected names of fields, got {name!r}'
             )
     return names

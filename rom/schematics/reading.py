@@ -1,4 +1,4 @@
-"""Reading: from what is stored to objects. Operations, as in `rom.ops`."""
+"""Reading stored objects. The generators here are operations, as in `rom.ops`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Found = list[tuple[str, Raw]]
 
 
 def load(layer: Layer, home: Home, pks: Sequence[str]) -> Operation[list[Any]]:
-    """The objects with these primary keys, in order; None for those that are not there.
+    """Return the objects with these primary keys, in order; None for those that are not stored.
 
     Raises:
-        CorruptRowError: something else is stored there.
+        CorruptRowError: a key holds something other than an object of the model.
     """
     try:
         raws = yield from layer.load(home, pks)
@@ -37,23 +37,24 @@ def load(layer: Layer, home: Home, pks: Sequence[str]) -> Operation[list[Any]]:
 
 
 def misplaced(error: ServerError, home: Home, pk: str) -> ORMError:
-    """What a server's error means for an object: a key of it may be of another type."""
+    """Return the error to raise for a server error, which may be about a key of another type."""
     if 'WRONGTYPE' not in str(error):
         return error
     key = as_text(home.key(pk))
     return CorruptRowError(
-        f'{key}, or a key that belongs to it, holds another type than a {home.model.__name__} '
-        'would; look at it with TYPE, and rename or delete it',
+        f'{key}, or a key that belongs to it: expected the Redis type of a '
+        f'{home.model.__name__}, got another one; look at it with TYPE, and rename or delete it',
         key=key,
     )
 
 
 def search(layer: Layer, home: Home, conditions: Sequence[Condition]) -> Operation[list[Any]]:
-    """The objects for which all conditions hold.
+    """Return the objects that meet all conditions.
 
     Raises:
-        StrictPerformanceException: all would have to be read, and the model forbids that.
-        CorruptRowError: one does not decode; its `entities` are the others that were found.
+        StrictPerformanceException: all objects would have to be read, and the model forbids that.
+        CorruptRowError: an object does not decode. The `entities` of the error are the other
+            matches.
     """
     asked = _asked_pk(conditions)
     if asked is not None:
@@ -69,7 +70,7 @@ def search(layer: Layer, home: Home, conditions: Sequence[Condition]) -> Operati
 
 
 def made_in_turn(layer: Layer, home: Home, found: Found) -> list[Any]:
-    """The objects that were found, in that order."""
+    """Return objects of what was found, in the same order."""
     return [one for one in _made(layer, home, found, ()) if one is not None]
 
 
@@ -85,20 +86,20 @@ def _all_hold(conditions: Sequence[Condition], instance: Any) -> bool:
 
 
 def refuse_scans(model: Any) -> None:
-    """Raise where a model wants no reading of all its objects.
+    """Refuse to read all objects of a model that forbids it.
 
     Raises:
-        StrictPerformanceException: it does not.
+        StrictPerformanceException: the model forbids it.
     """
     if model.__strict_performance__:
         raise StrictPerformanceException(
-            f'{model.__name__} has __strict_performance__ = True, and this would read every object '
-            'of it; match by primary key, or let IndexedRedisMixin have an index of the field'
+            f'{model.__name__} has __strict_performance__ = True, and this call would read all of '
+            'its objects; match by primary key, or use IndexedRedisMixin and index the field'
         )
 
 
 def scan(layer: Layer, home: Home) -> Operation[Found]:
-    """All objects, as they are stored: page by page, each once."""
+    """Return all objects as stored, each once; read page by page."""
     found: dict[str, Raw] = {}
     cursor = -1
     while cursor != 0:
@@ -108,9 +109,10 @@ def scan(layer: Layer, home: Home) -> Operation[Found]:
 
 
 def _made(layer: Layer, home: Home, there: Found, conditions: Sequence[Condition]) -> list[Any]:
-    """An object for each that is stored; None for those for which a condition does not hold.
+    """Return the objects of what was found; None for those that do not meet the conditions.
 
-    Most of the time goes into making objects, so the fields asked for are looked at before.
+    Making an object takes most of the time, so the conditions are tested on the stored fields
+    before.
     """
     made: list[Any] = []
     broken: list[CorruptRowError] = []
@@ -164,10 +166,10 @@ def _native(condition: Condition, value: Any, key: str) -> Any:
 
 
 def made_of(model: type[Any], primitive: Primitive, key: str) -> Any:
-    """An object of what is stored. Fields that the model has no more are left out.
+    """Return the object of a stored primitive, without fields that the model no longer has.
 
     Raises:
-        CorruptRowError: a value that the field's type does not take.
+        CorruptRowError: a field does not accept its value.
     """
     try:
         return model(primitive, strict=False)

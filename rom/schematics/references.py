@@ -1,7 +1,7 @@
-"""References: a field that stores another object's primary key, and reads as that object.
+"""References: fields that store the primary key of another object, and return that object.
 
-Objects that were read together know of each other. When one of them is asked for what it refers
-to, that is read for all of them, in one trip.
+The first access to a reference loads it for all objects that were read together, in one round trip.
+Otherwise a loop over objects would need a round trip for each.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from rom.schematics.states import state_of
 
 
 class ReferenceType(BaseType):  # type: ignore[misc]
-    """Another object: stored is its primary key, and it is loaded when it is first read.
+    """Field that refers to another object by its primary key, and loads it on first access.
 
-    An object that is gone reads as None. ``book['author']`` is the primary key, without a trip.
+    An object that is no longer stored gives None. ``book['author']`` returns the primary key, and
+    loads nothing.
 
     Args:
-        model: the model that it refers to; or its name, where that is not defined yet.
+        model: the model that it refers to, or its name if it is not defined yet.
+        **options: the arguments of the schematics type.
 
     Example::
 
@@ -33,7 +35,7 @@ class ReferenceType(BaseType):  # type: ignore[misc]
             author = ReferenceType(Author)
 
         Book({'author': ann}).set()
-        [book.author.name for book in Book.all()]       # two trips
+        [book.author.name for book in Book.all()]       # two round trips
     """
 
     primitive_type = str
@@ -45,21 +47,21 @@ class ReferenceType(BaseType):  # type: ignore[misc]
 
     @property
     def model(self) -> type[Any]:
-        """The model that it refers to.
+        """The model that the field refers to.
 
         Raises:
-            TypeError: none has that name.
+            TypeError: no model has that name.
         """
         if not isinstance(self._model, str):
             return self._model
         found = registry.named(self._model)
         if found is None:
-            raise TypeError(f'{self!r}: no model is called {self._model!r}; define or import it')
+            raise TypeError(f'{self!r}: no model has the name {self._model!r}; define or import it')
         return found
 
     def _setup(self, field_name: str | None, owner_model: Any) -> None:
         super()._setup(field_name, owner_model)
-        if field_name is not None:  # within a list it has none, and is the bare primary key
+        if field_name is not None:  # a reference in a list has no name, and stays a primary key
             setattr(owner_model, field_name, Reference(field_name))
             owner_model.__getitem__ = _bare_item
             owner_model.get = _bare_get
@@ -68,14 +70,14 @@ class ReferenceType(BaseType):  # type: ignore[misc]
         if isinstance(value, Model):
             if not isinstance(value, self.model):
                 raise ConversionError(
-                    f'takes a {self.model.__name__} or its primary key, not a '
+                    f'expected a {self.model.__name__} or its primary key, got a '
                     f'{type(value).__name__}'
                 )
             return _pk_of(value)
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return str(value)
         raise ConversionError(
-            f'takes a {self.model.__name__} or its primary key, not {type(value).__name__}'
+            f'expected a {self.model.__name__} or its primary key, got {type(value).__name__}'
         )
 
     def to_primitive(self, value: Any, context: Any = None) -> str | None:
@@ -83,14 +85,14 @@ class ReferenceType(BaseType):  # type: ignore[misc]
 
 
 def _pk_of(instance: Any) -> str:
-    """An object's primary key; one that has none gets one, to be stored with later."""
+    """Return the primary key of an object; fill it in if it has none, for a later `set()`."""
     if instance._data.get('pk') in (None, ''):
         instance._data.converted['pk'] = instance.__primary_key__
     return str(instance._data['pk'])
 
 
 def _bare(instance: Any, name: str) -> Any:
-    """A field's value, of a reference the primary key: nothing is loaded."""
+    """Return the value of a field; a reference gives its primary key, and loads nothing."""
     if isinstance(instance._schema.fields.get(name), ReferenceType):
         return instance._data.get(name)
     return getattr(instance, name)
@@ -110,7 +112,7 @@ def _bare_get(instance: Any, name: str, default: Any = None) -> Any:
 
 
 class Reference:
-    """The descriptor of a reference."""
+    """Descriptor of a reference on its model."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -140,7 +142,7 @@ class Reference:
         del instance._data[self.name]
 
     def _load(self, instance: Any) -> None:
-        """Read what this object refers to, and all that were read with it."""
+        """Load the targets of this object and of all objects that were read with it."""
         batch = state_of(instance).batch
         together = [instance] if batch is None else [instance, *batch.members()]
         asked: dict[str, list[Any]] = {}
@@ -157,17 +159,17 @@ class Reference:
 
 
 def related(one_or_model: Any, field: Any, objects: Iterable[Any] | None = None) -> Any:
-    """What refers to an object: ``ann.related(Book.author)``; read in one go, if that is indexed.
+    """Return the objects that refer to this one, in one round trip if the reference is indexed.
 
     Args:
-        field: the :class:`ReferenceType`, as ``Book.author``, or by name, as ``'Book.author'``.
-        objects: called on the model, ``Author.related(Book.author, authors)``, of several objects.
+        field: the :class:`ReferenceType`, as ``Book.author``, or its name, as ``'Book.author'``.
+        objects: for a call on the model, the objects: ``Author.related(Book.author, authors)``.
 
     Returns:
-        A list of objects; for several, a dict of such lists by primary key.
+        A list of objects. For a call on the model, a dict of such lists by primary key.
 
     Raises:
-        TypeError: no reference to this model.
+        TypeError: the field is not a reference to this model.
         StrictPerformanceException: all objects would have to be read.
 
     Example::
@@ -205,12 +207,14 @@ def _reference(model: type[Any], field: Any) -> Any:
         ]
         if len(candidates) != 1:
             raise TypeError(
-                f'{model.__name__}.related({field!r}): {len(candidates)} references are called '
-                "that; name the model too, as in 'Book.author'"
+                f'{model.__name__}.related({field!r}): expected the name of one reference, got '
+                f"{len(candidates)} of this name; name the model, too, as in 'Book.author'"
             )
         return candidates[0]
     if not isinstance(field, ReferenceType) or not issubclass(model, field.model):
-        raise TypeError(f'{model.__name__}.related(): {field!r} is no reference to this model')
+        raise TypeError(
+            f'{model.__name__}.related(): expected a reference to this model, got {field!r}'
+        )
     return field
 
 

@@ -1,4 +1,4 @@
-"""The models of this package by name, for references that name theirs. It keeps none alive."""
+"""Registry of models by name, for references that give a name. It holds weak references."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _models: weakref.WeakValueDictionary[str, type[Any]] = weakref.WeakValueDictiona
 
 
 def register(model: type[Any]) -> None:
-    """Enter a model; one of the same name gives way to it."""
+    """Register a model, in place of an earlier one of the same name."""
     _models[model.__name__] = model
 
 
 def named(name: str) -> type[Any] | None:
-    """The model with a name, if there is one."""
+    """Return the model with a name, or None."""
     return _models.get(name)
 
 
 def models() -> list[type[Any]]:
-    """All models."""
+    """Return all models."""
     return list(_models.values())

@@ -1,8 +1,8 @@
-"""Shapes: what of a schematics model is stored, and how a single field becomes bytes.
+"""Shapes: the stored fields of a schematics model, and their encoding as bytes.
 
-`to_primitive()` is what redis-schematics stores, as JSON. Where each field is stored by itself, a
-string is stored as it is, and everything else as JSON, so that a number is its digits. What has no
-value is not stored.
+redis-schematics stores `to_primitive()` as JSON. A layer that stores each field by itself keeps
+strings unchanged, and encodes all other values as JSON, so that a number is its digits. A field
+without a value is not stored.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from rom.exceptions import CorruptRowError
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field.
+    """One field of a model.
 
     Attributes:
-        name: in Python.
-        stored: in Redis; the serialized name, where it has one.
-        type: its schematics type.
-        is_text: its primitive is a string.
+        name: the name in Python.
+        stored: the name in Redis: the serialized name, if it has one.
+        type: the schematics type.
+        is_text: the primitive is a string.
     """
 
     name: str
@@ -35,20 +35,20 @@ class Field:
     is_text: bool
 
     def encode(self, value: Any) -> bytes | None:
-        """A primitive as it is stored; None where there is none.
+        """Encode a primitive; None stays None.
 
         Raises:
-            InvalidColumnValue: text that UTF-8 cannot say.
+            InvalidColumnValue: the text cannot be encoded as UTF-8.
         """
         if value is None:
             return None
         return as_bytes(value if self.is_text and isinstance(value, str) else json.dumps(value))
 
     def decode(self, raw: bytes | None, key: str) -> Any:
-        """The primitive that was stored.
+        """Decode a stored primitive.
 
         Raises:
-            CorruptRowError: it is none.
+            CorruptRowError: the bytes do not decode.
         """
         if raw is None:
             return None
@@ -71,28 +71,28 @@ class Shape:
 
     @cached_property
     def stored(self) -> dict[str, Field]:
-        """The fields by the names that they have in Redis; the primary key first."""
+        """The fields by their names in Redis, the primary key first."""
         fields = sorted(self.fields.values(), key=lambda field: field.name != 'pk')
         return {field.stored: field for field in fields}
 
     @property
     def pk(self) -> Field:
-        """The primary key's field.
+        """The field of the primary key.
 
         Raises:
-            TypeError: the model declares none.
+            TypeError: the model does not declare it.
         """
         found = self.fields.get('pk')
         if found is None:
             raise TypeError(
-                f'{self.model.__name__} has no field pk: declare pk = types.StringType(), which is '
-                'filled in'
+                f'{self.model.__name__} has no field pk: declare pk = types.StringType(); set() '
+                'fills it in'
             )
         return found
 
 
 def shape_of(model: type[Any]) -> Shape:
-    """The shape of a model; worked out once."""
+    """Return the shape of a model; computed once."""
     found = model.__dict__.get('_shape')
     if found is None or len(model._schema.fields) != found[0]:
         found = (len(model._schema.fields), Shape(model))
@@ -102,10 +102,10 @@ def shape_of(model: type[Any]) -> Shape:
 
 
 def corrupt(key: str, column: str | None, raw: bytes, why: object) -> CorruptRowError:
-    """The error for something that does not decode."""
+    """Return the error for bytes that do not decode."""
     where = f'{key}, field {column!r}' if column else key
     return CorruptRowError(
-        f'{where}: {show(raw)} cannot be read ({why}); store the object again, or delete the key',
+        f'{where}: {show(raw)} does not decode ({why}); store the object again, or delete the key',
         key=key,
         column=column,
         value=raw,

@@ -1,7 +1,7 @@
-"""States: what is remembered of an object beside its fields.
+"""States: the data that this package keeps with an object, beside its fields.
 
-An object is a plain schematics model; what this package knows of it is in one place: how it was
-stored when it was read or written last, and with which others it was read.
+An object is a plain schematics model. Its state holds its stored parts as last read or written, and
+the objects that were read with it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ _NAME = '_rom_state'
 
 
 class State:
-    """What is remembered of one object.
+    """State of one object.
 
     Attributes:
-        seen: its parts as they were read or written last; None: it is not known to be stored.
-        pk: the primary key that they were stored under.
-        batch: the objects that were read together with it.
-        references: what its references referred to when they were read, by field: the primary key
-            and the object.
+        seen: the parts as last read or written; None if the object is not known to be stored.
+        pk: the primary key of these parts.
+        batch: the objects that were read together with this one.
+        references: the loaded references by field, each with the primary key and the object.
     """
 
     __slots__ = ('batch', 'pk', 'references', 'seen')
@@ -35,15 +34,15 @@ class State:
         self.references: dict[str, tuple[str, Any]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy, or what comes out of a pickle, is on its own.
+        # A copy was not read together with other objects, so it gets neither batch nor references.
         return _made_again, (self.seen, self.pk)
 
     def stored(self, pk: str | None, seen: Raw | None) -> None:
-        """Remember what is stored of the object, and under which key."""
+        """Set the stored parts and their primary key."""
         self.pk, self.seen = pk, seen
 
     def seen_as(self, pk: str) -> Raw | None:
-        """What was stored under a key; None where the object was not known by it."""
+        """Return the parts stored under this primary key, or None if they had another one."""
         return self.seen if self.pk == pk else None
 
 
@@ -54,7 +53,7 @@ def _made_again(seen: Raw | None, pk: str | None) -> State:
 
 
 def state_of(instance: Any) -> State:
-    """The state of an object; made when it is first asked for."""
+    """Return the state of an object; made on first access."""
     found: State | None = instance.__dict__.get(_NAME)
     if found is None:
         found = instance.__dict__[_NAME] = State()
@@ -62,7 +61,7 @@ def state_of(instance: Any) -> State:
 
 
 class Batch:
-    """Objects that were read together. It keeps none of them alive."""
+    """Weak references to objects that were read together."""
 
     __slots__ = ('_members',)
 
@@ -70,5 +69,5 @@ class Batch:
         self._members = [weakref.ref(member) for member in members]
 
     def members(self) -> list[Any]:
-        """Those that are still in use."""
+        """Return the objects that are still alive."""
         return [member for ref in self._members if (member := ref()) is not None]

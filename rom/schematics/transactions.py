@@ -1,4 +1,4 @@
-"""Transactions: calls of `set()` and `delete()` are collected, and written all or none."""
+"""Transactions: calls of `set()` and `delete()` that are written together, all or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rom.schematics.writing import write
 
 
 class Transaction:
-    """What is written at the end of a ``with transaction():``."""
+    """Collected writes of a ``with transaction():`` block."""
 
     def __init__(self) -> None:
         self._client: redis.Redis | None = None
@@ -29,20 +29,20 @@ class Transaction:
         """Add a task.
 
         Args:
-            client: the object's.
-            task: what is to be done.
-            afterwards: called when it was done.
+            client: the client of the object.
+            task: the write.
+            afterwards: a function to call after the commit.
 
         Raises:
-            InvalidOperation: the object is on another connection than those before: another
-                server, database or user.
+            InvalidOperation: the client leads to another server, database or user than those of
+                the earlier tasks.
         """
         if self._client is None:
             self._client = client
         elif self._client is not client and server_of(self._client) != server_of(client):
             raise InvalidOperation(
-                f'{task.name} is on another connection than what was written before in this '
-                'transaction; one transaction is on one server: begin another for it'
+                f'{task.name} is on another connection than the earlier writes of this '
+                'transaction, which must all go to one server; begin another transaction for it'
             )
         self._tasks.append(task)
         self._afterwards.append(afterwards)
@@ -59,21 +59,21 @@ _current: ContextVar[Transaction | None] = ContextVar('rom_schematics_transactio
 
 
 def current() -> Transaction | None:
-    """The transaction that this thread or task is in."""
+    """Return the transaction of this thread or task, or None."""
     return _current.get()
 
 
 @contextmanager
 def transaction() -> Iterator[Transaction]:
-    """Collect ``set()`` and ``delete()``, and write all of it or nothing, at the end, in one call.
+    """Collect ``set()`` and ``delete()``, and write all or none at the end of the block.
 
-    Objects are validated when they are set, and written as they are then. What is read meanwhile is
-    what is stored, without it. When the block raises, nothing is written. One within another
-    belongs to it.
+    ``set()`` validates an object at once, and its values at that time are written. Reads within the
+    block do not see the writes yet. If the block raises, nothing is written. A nested transaction
+    is part of the outer one.
 
     Raises:
-        DataRaceError: an object that was set with ``if_unchanged=True`` has changed.
-        InvalidOperation: objects of different connections.
+        DataRaceError: another writer changed an object that was set with ``if_unchanged=True``.
+        InvalidOperation: the objects are on different connections.
         UniqueKeyViolation: a unique value belongs to another object.
 
     Example::
@@ -98,20 +98,20 @@ def transaction() -> Iterator[Transaction]:
 
 
 def refuse(what: str) -> None:
-    """Raise inside a transaction, for what cannot be a part of one.
+    """Refuse a call that cannot be part of a transaction.
 
     Raises:
-        InvalidOperation: inside a transaction.
+        InvalidOperation: a transaction is active.
     """
     if _current.get() is not None:
         raise InvalidOperation(
-            f'{what} cannot be part of a transaction, for it works in several steps; call it '
+            f'{what} cannot be part of a transaction, because it works in several steps; call it '
             'outside, or delete() the objects one by one'
         )
 
 
 def carry_out(client: Any, task: Task, afterwards: Callable[[], None]) -> None:
-    """Do it now; or at the end of the transaction that this is in."""
+    """Carry out a task now or, inside a transaction, at its end."""
     transaction = _current.get()
     if transaction is not None:
         transaction.add(client, task, afterwards)

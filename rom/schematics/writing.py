@@ -1,6 +1,6 @@
-"""Writing: any number of objects, of any layers, all or none. Operations, as in `rom.ops`.
+"""Writing objects of any layers, all or none. The generators here are operations, as in `rom.ops`.
 
-Each layer says how its tasks are carried out, in pure data; one call of a script does it all.
+Each layer plans its tasks as pure data; one call of a script carries out all plans.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
     """Carry out tasks, all or none.
 
     Raises:
-        DataRaceError: an object is not what it was when it was read, and that was asked for.
-        NotFound: fields were to be written of an object that is not there.
+        DataRaceError: another writer changed an object that was set with `if_unchanged`.
+        NotFound: a partial write of an object that is not stored.
         UniqueKeyViolation, CorruptRowError: nothing was written.
     """
     for _ in range(MOST_TRIES):
@@ -39,8 +39,8 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
             if task is None or not task.layer.may_try_again(task, error):
                 raise
     raise ServerError(
-        f'{MOST_TRIES} tries to write {tasks[0].name} each met a new change of it; find out which '
-        'program writes it without pause'
+        f'{tasks[0].name}: another program changed it during each of {MOST_TRIES} tries to write '
+        'it; find out which program writes it without pause'
     )
 
 
@@ -54,8 +54,8 @@ def _by_layer(tasks: Sequence[Task]) -> dict[Layer, list[Task]]:
 def _carry_out(plan: Plan) -> Operation[None]:
     checks = [check for check, _ in plan.checks]
     if not plan.changes:
-        # Written twice, plain commands leave what they left the first time; a check would not
-        # pass again.
+        # Plain commands can be repeated safely. With checks, the commands must be an attempt,
+        # because a repeated request would find its own writes, and fail.
         head = plan.checks[0][1].home.prefix if checks else None
         yield from steps.take(plan.steps, checks, head)
         return
@@ -65,7 +65,7 @@ def _carry_out(plan: Plan) -> Operation[None]:
 
 
 def _subject(error: ORMError, plan: Plan) -> Task | None:
-    """Which task a commit's objection is about."""
+    """Return the task that an error of the commit is about, or None."""
     place = (getattr(error, 'namespace', None), getattr(error, 'id', None))
     for change, task in plan.changes:
         if (change.schema.keys.namespace, change.id) == place:
@@ -74,10 +74,11 @@ def _subject(error: ORMError, plan: Plan) -> Task | None:
 
 
 def remove_all(layer: Layer, home: Home) -> Operation[int]:
-    """Remove all objects of a model; returns how many there were.
+    """Remove all objects of a model, and return their number.
 
     Raises:
-        CorruptRowError: one cannot be read, and may be another program's; the others are gone.
+        CorruptRowError: an object cannot be read, and may belong to another program. All others are
+            removed.
     """
     clearing = layer.clear(home)
     if clearing is not None:

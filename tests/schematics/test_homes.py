@@ -50,7 +50,7 @@ def test_a_model_may_say_otherwise() -> None:
 
 
 def test_the_primary_key_must_be_in_the_key() -> None:
-    with pytest.raises(TypeError, match='must hold the primary key'):
+    with pytest.raises(TypeError, match='contains the primary key'):
         home(key='always the same')
 
 

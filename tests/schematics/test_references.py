@@ -114,13 +114,13 @@ def test_exporting_and_comparing_load_nothing(
 @pytest.mark.parametrize('wrong', [1.5, True, ['a'], object()])
 def test_what_is_no_reference(raw: redis.Redis, wrong: object) -> None:
     _, book = library(SimpleRedisMixin, raw)
-    with pytest.raises(DataError, match='takes a Author or its primary key'):
+    with pytest.raises(DataError, match='expected a Author or its primary key'):
         book({'author': wrong})
 
 
 def test_an_object_of_another_model_is_refused(raw: redis.Redis) -> None:
     _, book = library(SimpleRedisMixin, raw)
-    with pytest.raises(DataError, match='not a Book'):
+    with pytest.raises(DataError, match='got a Book'):
         book({'author': book({'id': 2})})
 
 
@@ -130,7 +130,7 @@ def test_a_name_that_nobody_has(raw: redis.Redis) -> None:
         pk = types.StringType()
         other = ReferenceType('Nobody')
 
-    with pytest.raises(TypeError, match="no model is called 'Nobody'"):
+    with pytest.raises(TypeError, match="no model has the name 'Nobody'"):
         _ = Lost({'pk': 'x', 'other': 'y'}).other
 
 

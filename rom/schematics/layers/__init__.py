@@ -1,4 +1,4 @@
-"""The layers: how objects are laid out in Redis."""
+"""Layers: the layouts of objects in Redis."""
 
 from rom.schematics.layers.base import Layer, Plan, Primitive, Raw, Task
 from rom.schematics.layers.fields import FieldHashLayer, FieldLayer, ObjectHashLayer

@@ -1,9 +1,9 @@
-"""Layer: how objects are laid out in Redis. One protocol, a small class each.
+"""Layer: a layout of objects in Redis, as a small class.
 
-A layer says in pure data which commands store an object, remove it, or look whether it is still
-what it was; and it has three operations that read. Everything else (atomic writes, transactions,
-filters, relations) is built on that, once. So a layer of one's own is a subclass of :class:`Layer`
-with the methods that are abstract here, and a mixin that names it::
+A layer returns, as pure data, the commands that store an object, remove it, or check that it is
+unchanged. It also has two operations that read. Everything else (atomic writes, transactions,
+filters, references) is built on these. To write a layer of your own, subclass :class:`Layer`,
+implement its abstract methods, and name the layer in a mixin::
 
     class ShoutingMixin(BaseRedisMixin):
         __layer__ = ShoutingLayer()
@@ -26,28 +26,28 @@ from rom.schematics.exceptions import NotFound
 from rom.schematics.homes import Home
 from rom.schematics.shapes import Field, Shape, shape_of
 
-#: An object as it is stored: parts by name. A layer that does not take objects apart has one part.
+#: A stored object: its parts by name. A layer that stores objects as a whole has one part.
 Raw: TypeAlias = Mapping[str, 'bytes | None']
 #: An object as schematics exports it.
 Primitive: TypeAlias = dict[str, Any]
 
-# Objects read at once, and what SCAN and HSCAN are asked to look at.
+# The number of objects read at once, and the COUNT of SCAN and HSCAN.
 PAGE = 1000
 
 
 @dataclass(slots=True)
 class Task:
-    """One object that is to be stored or removed.
+    """Write or removal of one object.
 
     Attributes:
-        layer: whose it is.
-        home: where it is.
+        layer: the layer of the object.
+        home: its home.
         pk: its primary key.
-        raw: what is to be stored; None: it is to be removed.
-        is_partial: `raw` has just the parts to write, of an object that must be there.
-        is_careful: nobody may have changed it since it was seen.
-        seen: the parts that it had when it was read; None: it was not there.
-        expire: it goes after so many milliseconds; None: it stays.
+        raw: the parts to store; None to remove the object.
+        is_partial: `raw` has only some parts, and the object must be stored already.
+        is_careful: the task fails if another writer changed the object since it was read.
+        seen: the parts as last read; None if the object was not stored.
+        expire: the milliseconds after which the object expires; None: never.
     """
 
     layer: Layer
@@ -61,18 +61,18 @@ class Task:
 
     @property
     def name(self) -> str:
-        """How an error calls it."""
+        """The object's name in errors."""
         return f'{self.home.model.__name__} {show(self.pk)}'
 
 
 @dataclass(slots=True)
 class Plan:
-    """How tasks are carried out.
+    """Requests that carry out tasks.
 
     Attributes:
-        steps: commands.
-        checks: what must be stored for that, and the task it is about.
-        changes: rows to write, of a layer that has rom's own rows.
+        steps: the commands.
+        checks: the preconditions, each with its task.
+        changes: the rows to write, for a layer that stores rom rows, each with its task.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -80,29 +80,29 @@ class Plan:
     changes: list[tuple[Change, Task]] = field(default_factory=list)
 
     def add(self, other: Plan) -> None:
-        """Have all that another plan has."""
+        """Add the contents of another plan."""
         self.steps += other.steps
         self.checks += other.checks
         self.changes += other.changes
 
 
 class Layer(ABC):
-    """How objects are laid out in Redis."""
+    """Layout of objects in Redis."""
 
-    #: A field can be written without the others.
+    #: Each field is stored by itself, and can be written without the others.
     has_parts = True
-    #: Conditions can be answered by an index.
+    #: Indexes can answer conditions.
     has_indexes = False
 
-    # Into bytes, and back.
+    # Encoding and decoding.
 
     def encode(self, shape: Shape, primitive: Primitive) -> dict[str, bytes | None]:
-        """An object's parts."""
+        """Encode an object as parts."""
         fields = shape.stored.items()
         return {name: part.encode(primitive.get(name)) for name, part in fields}
 
     def decode(self, shape: Shape, raw: Raw, key: str) -> Primitive:
-        """The object that was taken apart.
+        """Decode the parts of an object.
 
         Raises:
             CorruptRowError: a part does not decode.
@@ -111,40 +111,40 @@ class Layer(ABC):
         return {name: part.decode(raw.get(name), key) for name, part in fields}
 
     def value_of(self, shape: Shape, field: Field, raw: Raw, key: str) -> Any:
-        """The primitive of one field, of an object in parts.
+        """Decode one field of an object in parts.
 
         Raises:
-            CorruptRowError: it does not decode.
+            CorruptRowError: the field does not decode.
         """
         return field.decode(raw.get(field.stored), key)
 
     def part_of(self, shape: Shape, name: str) -> str:
-        """What the part is called that has a field."""
+        """Return the name of the part that has a field."""
         return shape.fields[name].stored
 
-    # What to write.
+    # Writing.
 
     @abstractmethod
     def write(self, task: Task) -> list[Step]:
-        """The commands that store an object, and have it expire if it is to."""
+        """Return the commands that store an object and set its expiry."""
 
     @abstractmethod
     def remove(self, home: Home, pk: str) -> list[Step]:
-        """The commands that remove an object. The reply of the last is 0 if it was not there."""
+        """Return the commands that remove an object; the last replies 0 if it was not stored."""
 
     @abstractmethod
     def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
-        """That these parts are what is stored; None for those that are not."""
+        """Return the checks that these parts are stored; a part of None must not be stored."""
 
     def nothing(self, shape: Shape) -> Raw:
-        """The parts of an object that is not there."""
+        """Return the parts of an object that is not stored: None for each."""
         return dict.fromkeys(self.encode(shape, {}))
 
     def plan(self, tasks: Sequence[Task]) -> Operation[Plan]:
-        """How tasks of this layer are carried out.
+        """Return the plan for tasks of this layer.
 
         Args:
-            tasks: in order; one object may occur several times.
+            tasks: the tasks, in order; one object may occur several times.
         """
         plan = Plan()
         for task in tasks:
@@ -154,14 +154,14 @@ class Layer(ABC):
                 plan.checks += [(check, task) for check in checks]
             plan.steps += self.remove(task.home, task.pk) if task.raw is None else self.write(task)
         return plan
-        yield  # an operation, like those of layers that have to look first
+        yield  # never reached; makes this a generator, as in layers that must read first
 
     def may_try_again(self, task: Task | None, error: Exception) -> bool:
-        """A plan that failed like this may be made again."""
+        """Return whether to plan and try again after this error."""
         return False
 
     def _expected(self, task: Task) -> Raw:
-        """What must be stored before."""
+        """Return the parts that must be stored for the task to go ahead."""
         shape = shape_of(task.home.model)
         expected: dict[str, bytes | None] = {}
         if task.is_careful:
@@ -176,58 +176,59 @@ class Layer(ABC):
 
     @abstractmethod
     def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
-        """Objects by primary key, each of them as it was at one moment. One trip."""
+        """Load objects by primary key, in one round trip; each object is read atomically."""
 
     @abstractmethod
     def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        """Some of all objects by primary key, and the next cursor; the first and the last is 0.
+        """Return some of all objects by primary key, and the next cursor.
 
-        An object may come twice; one that is there all the time comes once at least.
+        The first and the last cursor is 0. An object may be returned twice. One that is stored
+        during the whole scan is returned at least once.
         """
 
     def owns(self, home: Home, pk: str, raw: Raw) -> bool:
-        """What `page` found is an object of this model, and not of one whose keys look alike.
+        """Return whether a result of `page` is of this model, not of one with similar keys.
 
         Raises:
-            CorruptRowError: that cannot be told.
+            CorruptRowError: the object does not decode.
         """
         return True
 
     def find(
         self, home: Home, conditions: Sequence[Condition]
     ) -> Operation[tuple[list[tuple[str, Raw]], Sequence[Condition]] | None]:
-        """What an index finds, and the conditions still to be looked at; None: no index helps."""
+        """Return what an index finds and the conditions left to test, or None if no index helps."""
         return None
         yield
 
     def clear(self, home: Home) -> Operation[int] | None:
-        """Remove all objects at once, where that can be done; returns how many there were."""
+        """Remove all objects at once and return their number; None if the layer cannot do that."""
         return None
 
 
 def is_own(shape: Shape, pk: str, primitive: Primitive) -> bool:
-    """Keys of another model may have the form of ours: the primary key in the object tells."""
+    """Return whether an object has this primary key; one of a model with similar keys has not."""
     own = primitive.get(shape.pk.stored)
     return own is None or str(own) == pk
 
 
 def chunked(command: bytes, key: bytes, values: Sequence[bytes]) -> Iterator[Step]:
-    """A command with many values, as several; of pairs, an even number in each."""
+    """Yield a command with many values as several ones; PAGE is even, so pairs stay together."""
     for start in range(0, len(values), PAGE):
         yield (command, key, *values[start : start + PAGE])
 
 
 def raced(task: Task) -> ORMError:
-    """The error for an object that is not as it must be for its task."""
+    """Return the error for a task whose precondition does not hold."""
     if task.is_careful:
         what = 'stored it' if task.seen is None else 'changed or removed it'
         return DataRaceError(
             f'{task.name}: another writer {what} since it was read; nothing was written. '
-            'refresh() takes what is stored; set() without if_unchanged overwrites it',
+            'refresh() loads the stored values; set() without if_unchanged overwrites them',
             task.home.prefix,
             None,
             ['pk'],
         )
     return NotFound(
-        f'{task.name} is not stored, so a part of it cannot be written: set() it without only=...'
+        f'{task.name} is not stored, so set(only=...) cannot write a part of it; call set()'
     )

@@ -1,4 +1,4 @@
-"""The layers that keep each field by itself, so that one can be read and written alone."""
+"""Layers that store each field by itself, so that one can be read and written alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rom.schematics.shapes import shape_of
 
 
 def _names(home: Home) -> tuple[str, ...]:
-    """The fields, the primary key first: an object that lacks it is none."""
+    """Return the names of the fields, the primary key first, whose value marks a stored object."""
     return tuple(shape_of(home.model).stored)
 
 
@@ -23,7 +23,7 @@ def _there(names: Sequence[str], values: Sequence[bytes | None]) -> Raw | None:
 
 
 def _pages(pks: Sequence[str], width: int) -> list[Sequence[str]]:
-    """Primary keys in parts, each of which has no more values than one command should."""
+    """Split primary keys into pages of at most 5,000 values, so that no command is too long."""
     size = max(1, 5 * PAGE // max(width, 1))
     return [pks[start : start + size] for start in range(0, len(pks), size)]
 
@@ -33,7 +33,7 @@ def _dropping(keys: Sequence[bytes]) -> list[Step]:
 
 
 class FieldLayer(Layer):
-    """A string `Class:pk:field` for each field of each object."""
+    """Layer with a string `Class:pk:field` for each field of each object."""
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
@@ -45,7 +45,8 @@ class FieldLayer(Layer):
         for start in range(0, len(pairs), PAGE):
             steps.append((b'MSET', *pairs[start : start + PAGE]))
         steps += _dropping(gone)
-        # MSET makes keys stay. Those that are not written, of this object, go or stay with them.
+        # MSET removes the expiry of the keys that it writes. The object must expire as a whole, so
+        # its other keys get the same expiry, or lose theirs.
         keys = [home.key(pk, name) for name in _names(home)]
         if task.expire is not None:
             steps.append((b'EXPIRE', b'%d' % task.expire, *keys))
@@ -82,12 +83,15 @@ class FieldLayer(Layer):
         pks = [pk for key in keys if (pk := home.pk_of(key, marker)) is not None]
         loaded = yield from self.load(home, pks)
         found = zip(pks, loaded, strict=True)
-        # The marker of another model's object may look like one of ours, but holds another key.
+        # A key of another model may match the pattern, but it holds another primary key.
         return {pk: raw for pk, raw in found if raw and raw[marker] == as_bytes(pk)}, cursor
 
 
 class FieldHashLayer(Layer):
-    """A hash `Class:field` for each field, with the value of each object. The hashes expire."""
+    """Layer with a hash `Class:field` for each field, which has the values of all objects.
+
+    The hashes expire as a whole.
+    """
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
@@ -123,7 +127,7 @@ class FieldHashLayer(Layer):
         return [_there(names, values) for values in zip(*columns, strict=True)]
 
     def _reading(self, home: Home, names: Sequence[str], pks: Sequence[str]) -> Script:
-        """Several hashes at one moment: a script, for a pipeline would let writers in between."""
+        """Return a script that reads several hashes; a pipeline would not be atomic."""
         fields = [as_bytes(pk) for pk in pks]
         steps: list[Step] = [(b'HMGET', home.hash(name), *fields) for name in names]
         return Script('steps', home.hash(names[0]), pack(as_map(steps, ())))
@@ -143,14 +147,15 @@ class FieldHashLayer(Layer):
 
 
 class ObjectHashLayer(Layer):
-    """A hash `Class:pk` for each object, with its fields."""
+    """Layer with a hash `Class:pk` for each object."""
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
         key = task.home.key(task.pk)
         there = [(as_bytes(name), value) for name, value in task.raw.items() if value is not None]
         gone = [as_bytes(name) for name, value in task.raw.items() if value is None]
-        # A whole object leaves nothing behind: no field that the model has no more, no expiry.
+        # A whole write starts with DEL, so that neither an expiry nor a field that the model no
+        # longer has is left behind.
         steps: list[Step] = [] if task.is_partial else [(b'DEL', key)]
         steps += chunked(b'HSET', key, [part for pair in there for part in pair])
         if task.is_partial:

@@ -1,9 +1,9 @@
-"""The layer that is rom itself: a row and its index entries, written by `lua/commit.lua`.
+"""Layer of rom rows: a row with index entries for each object, written by `lua/commit.lua`.
 
-An object is found by the unique value of its primary key. What its fields have in indexes is
-searched by rom's query engine, in one trip; a condition that no index answers, or not exactly, is
-looked at again here. An object that is to expire has an `ExpireAt`: from then on rom leaves it out,
-by the server's clock. Whoever stores it again makes a new row, and `sweep` removes the old one.
+The primary key is a unique value, by which an object is found. rom's query engine searches the
+indexes, in one round trip. Conditions without an exact index are tested here on each object. An
+object that expires has an `ExpireAt` column, and rom leaves it out after that time, by the server's
+clock. To store it again makes a new row; `sweep` removes the old one.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ Found = list[tuple[str, Raw]]
 
 
 class Searched:
-    """What rom's queries take for a model."""
+    """Stand-in for a model in rom's queries, which read only its schema."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
 
 
 def schema_for(home: Home) -> Schema:
-    """The rom schema of a model."""
+    """Return the rom schema of a model."""
     return schema_of(shape_of(home.model), home.prefix)
 
 
 class IndexedLayer(Layer):
-    """A row `Class:<number>` for each object, and indexes."""
+    """Layer with a row `Class:<id>` for each object, and indexes."""
 
     has_indexes = True
 
-    # Into bytes, and back.
+    # Encoding and decoding.
 
     def encode(self, shape: Shape, primitive: Primitive) -> dict[str, bytes | None]:
         columns = columns_of(shape)
@@ -80,7 +80,7 @@ class IndexedLayer(Layer):
     def part_of(self, shape: Shape, name: str) -> str:
         return name
 
-    # Writing: rows, and no commands of its own.
+    # Writing. `plan` makes changes of rows, so the layer has no commands of its own.
 
     def write(self, task: Task) -> list[Step]:
         raise NotImplementedError
@@ -107,7 +107,7 @@ class IndexedLayer(Layer):
 
     def may_try_again(self, task: Task | None, error: Exception) -> bool:
         if isinstance(error, UniqueKeyViolation):
-            return error.columns == ('pk',)  # somebody else has made the object meanwhile
+            return error.columns == ('pk',)  # another writer has created the object meanwhile
         return isinstance(error, (DataRaceError, EntityDeletedError))
 
     # Reading.
@@ -160,7 +160,7 @@ class IndexedLayer(Layer):
         offset: int,
         limit: int | None,
     ) -> Operation[Found | None]:
-        """What all conditions hold for, sorted and cut by the server; None: it cannot do that."""
+        """Return the matches, sorted and limited by the server, or None if it cannot do that."""
         schema = schema_for(home)
         answers = [node_of(schema, condition) for condition in conditions]
         names = [name.removeprefix('-') for name in orders]
@@ -184,10 +184,11 @@ class IndexedLayer(Layer):
         return _objects(rows)
 
     def sweep(self, home: Home, limit: int | None, batch: int) -> Operation[int]:
-        """Remove what has expired; returns how much that was.
+        """Remove expired objects, and return their number.
 
         Raises:
-            CorruptRowError: what has expired is no row; the others are gone.
+            CorruptRowError: the key of an expired object holds another Redis type. The others are
+                removed.
         """
         schema, done, position = schema_for(home), 0, None
         broken: list[CorruptRowError] = []
@@ -210,7 +211,7 @@ def _objects(rows: Sequence[Row]) -> Found:
 
 
 def _remove_expired(schema: Schema, rows: Sequence[Row]) -> Operation[int]:
-    """Remove rows if they still are as they were found: one may have been given more time."""
+    """Remove rows that still have the time of expiry that was read; a writer may have moved it."""
     while rows:
         changes = [_removal(schema, row, (EXPIRES,)) for row in rows]
         try:
@@ -234,7 +235,10 @@ def _by_schema(tasks: Sequence[Task]) -> dict[Schema, list[Task]]:
 
 
 def _merged(tasks: Sequence[Task]) -> list[Task]:
-    """One task an object: what is written last counts, and what the first expects to find."""
+    """Merge the tasks of each object into one, because a commit takes one change for each row.
+
+    The merged task writes the last values, and expects the parts that the first task expects.
+    """
     found: dict[tuple[Any, str, str], Task] = {}
     for task in tasks:
         place = (task.home.model, task.home.prefix, task.pk)
@@ -264,7 +268,7 @@ def _both(first: Task, second: Task) -> Task:
 
 
 def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
-    """The change that a task means, on the row as it was found."""
+    """Return the change of the row for a task, or None if there is nothing to remove."""
     if task.raw is None:
         return None if row is None else _removal(schema, row)
     if task.is_partial and row is None:
@@ -280,8 +284,8 @@ def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
         present = {name: value for name, value in wanted.items() if value is not None}
         return Change(schema, 'insert', None, {}, present, {})
     differing = {name: value for name, value in wanted.items() if row.stored.get(name) != value}
-    # The whole object is written, even where it is so already: what others write meanwhile must
-    # not be mixed with it.
+    # A whole write also rests on the fields that it leaves unchanged. Otherwise another writer
+    # might change one of them meanwhile, and the row would be a mixture of two objects.
     rests_on = () if task.is_partial and not task.is_careful else tuple(task.raw)
     return Change(schema, 'update', row.id, row.stored, differing, {}, rests_on=rests_on)
 
@@ -294,7 +298,7 @@ def _has_changed(task: Task, row: Row | None) -> bool:
 
 
 def _with_ids(changes: list[tuple[Change, Task]]) -> Operation[list[tuple[Change, Task]]]:
-    """Of several changes, those that make a row need to know its number."""
+    """Take ids for new rows, because only a commit of one change can leave that to the script."""
     counts: dict[Schema, int] = {}
     for change, _ in changes:
         if change.kind == 'insert':

@@ -1,4 +1,4 @@
-"""The layers of redis-schematics: an object is one string, as `__serializer__` makes it."""
+"""Layers of redis-schematics, which store an object as one string, made by `__serializer__`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHOLE = ''
 
 
 class WholeLayer(Layer):
-    """An object is one string."""
+    """Base of the layers that store an object as one string."""
 
     has_parts = False
 
@@ -47,7 +47,7 @@ class WholeLayer(Layer):
 
 
 class SimpleLayer(WholeLayer):
-    """A string `Class:pk` for each object."""
+    """Layer with a string `Class:pk` for each object."""
 
     def write(self, task: Task) -> list[Step]:
         step: Step = (b'SET', task.home.key(task.pk), self._bytes_of(task))
@@ -75,7 +75,10 @@ class SimpleLayer(WholeLayer):
 
 
 class HashLayer(WholeLayer):
-    """One hash `Class`, with a field `Class:pk` for each object. The hash expires, if anything."""
+    """Layer with one hash `Class`, and a field `Class:pk` for each object.
+
+    The hash expires as a whole.
+    """
 
     def write(self, task: Task) -> list[Step]:
         home = task.home
