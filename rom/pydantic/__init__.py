@@ -1,11 +1,11 @@
-"""Types that travel: models as pydantic types, and pydantic classes made of models.
+"""Models as pydantic types, and pydantic classes made of models.
 
-Programs reach this by :meth:`rom.Model.pydantic`, and by naming a model where pydantic or FastAPI
-takes a type. Needs the extra ``rom-redis[pydantic]``; nothing else of rom imports it before that.
+Call :meth:`rom.Model.pydantic`, or use a model as a type in pydantic or FastAPI. Needs the extra
+``rom-redis[pydantic]``; rom imports this package only then.
 """
 
 try:
-    import pydantic  # this is the library: imports are absolute
+    import pydantic  # the library, not this package, because imports are absolute
 except ModuleNotFoundError as error:
     if error.name not in ('pydantic', 'pydantic_core'):
         raise

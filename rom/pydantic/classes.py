@@ -1,4 +1,4 @@
-"""Classes: pydantic classes made of models, each once."""
+"""Classes: pydantic classes made of models, each made once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rom.schema import Schema
 
 
 class Travelling(BaseModel):
-    """The base of classes that are made of models: they are filled from entities as well."""
+    """Base of the classes made of models; an entity can be validated as one, too."""
 
     model_config = ConfigDict(
         from_attributes=True, protected_namespaces=(), ser_json_inf_nan='strings'
@@ -34,7 +34,7 @@ class Travelling(BaseModel):
 
 
 class Given(Travelling):
-    """The base of classes that an entity is made from: what it has no column for is an error."""
+    """Base of the classes that validate input for a new entity; extra fields are an error."""
 
     model_config = ConfigDict(extra='forbid')
 
@@ -42,7 +42,7 @@ class Given(Travelling):
 def class_of(
     model: Any, include: Names | None, exclude: Names, partial: bool, name: str | None
 ) -> type[BaseModel]:
-    """The pydantic class of a model with these fields: see :meth:`rom.Model.pydantic`."""
+    """Return the pydantic class of a model with these fields: see :meth:`rom.Model.pydantic`."""
     schema = schema_of(model)
     purpose: Purpose = 'changes' if partial else 'row'
     names = chosen(schema, include, exclude, purpose)
@@ -51,22 +51,22 @@ def class_of(
     key = (name, purpose, *names)
     if key not in made:
         fields = fields_of(schema, names, purpose)
-        # Of two threads that make one at once, both take the first.
+        # If two threads make the class at once, both must return the same one.
         made.setdefault(key, make(model, name, Travelling, fields))
     return made[key]
 
 
 def schema_of(model: Any) -> Schema:
-    """The model's schema.
+    """Return the schema of a model.
 
     Raises:
-        InvalidOperation: it is the base of all models, which has none.
+        InvalidOperation: the class has no columns, such as `rom.Model` itself.
     """
     schema: Schema | None = getattr(model, '_schema', None)
     if schema is None:
         raise InvalidOperation(
-            f'{model.__name__} has no columns, so it is no type for pydantic: name a model that '
-            'declares some'
+            f'{model.__name__}: pydantic needs a model with columns, and this one has none; name a '
+            'model that declares some'
         )
     return schema
 
@@ -74,7 +74,7 @@ def schema_of(model: Any) -> Schema:
 def make(
     model: Any, name: str, base: type[BaseModel], fields: Mapping[str, Any]
 ) -> type[BaseModel]:
-    """A new class, which passes for one that was written beside the model."""
+    """Return a new class with the module and docstring of the model, as if written beside it."""
     options: dict[str, Any] = {
         '__base__': base,
         '__module__': model.__module__,
@@ -86,14 +86,14 @@ def make(
         made = create_model(name, **options)
         return made
     with warnings.catch_warnings():
-        # Columns may be called `json` or `schema`, as old methods of pydantic are.
+        # Columns may have names such as `json` or `schema`, which are old methods of pydantic.
         warnings.filterwarnings('ignore', r'Field name .* shadows an attribute', UserWarning)
         made = create_model(name, **options)
     return made
 
 
 def _made_of(model: Any) -> dict[Any, type[BaseModel]]:
-    """The classes that were made of a model. Kept with it, so that they go when it goes."""
+    """Return the classes made of a model. The model holds them, so both are collected together."""
     if '_pydantic_classes' not in vars(model):
         model._pydantic_classes = {}
     classes: dict[Any, type[BaseModel]] = vars(model)['_pydantic_classes']
@@ -101,7 +101,7 @@ def _made_of(model: Any) -> dict[Any, type[BaseModel]]:
 
 
 def _name(schema: Schema, names: Sequence[str], purpose: Purpose) -> str:
-    """User, UserWithoutId, UserNameAge, PartialUser: the same fields have the same name."""
+    """Return a name such as UserWithoutId or PartialUser; equal fields give equal names."""
     usual = [n for n in schema.stored if purpose == 'row' or n != schema.primary]
     start = schema.name if purpose == 'row' else f'Partial{schema.name}'
     if list(names) == usual:

@@ -1,11 +1,11 @@
 """Entities: a model itself as a pydantic type.
 
-What comes in makes a new entity, by its own constructor, and the session does not know it: to
-validate is to look, and must not have a commit write what was only looked at. Half a list may be in
-order, or the wrong member of a union; a request may be refused after it was read. Whoever wants the
-entity saves it, or has the session know it.
+Validation makes a new entity with the model's constructor, and removes it from the session. A
+commit must not write an entity only because it was validated: the rest of a list may be invalid,
+another member of a union may match, or the handler may refuse the request. To keep the entity, call
+its `save`, or add it to a session.
 
-What goes out is the row: every column, and ids for relations. Nothing is read for that.
+Serialization returns the row: every column, and ids for relations. It reads nothing from Redis.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rom.schema import Schema
 
 
 def core_schema_of(model: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    """What pydantic has to know of a model: how entities come in, and how they go out."""
+    """Return the pydantic core schema of a model: validation and serialization of entities."""
     schema = schema_of(model)
     row = class_of(model, None, (), False, None)
     given = _given(model, schema)
@@ -48,7 +48,7 @@ def core_schema_of(model: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
 
 
 def _given(model: Any, schema: Schema) -> type[BaseModel]:
-    """The class that says what a new entity may be given: all but the primary key."""
+    """Return the class that validates input for a new entity: all columns but the primary key."""
     names = [name for name in schema.stored if name != schema.primary]
     instead = {
         name: _reference_to(column)
@@ -59,9 +59,9 @@ def _given(model: Any, schema: Schema) -> type[BaseModel]:
 
 
 def _reference_to(column: Any) -> Any:
-    """What a relation may be given: an entity, or an id, which is looked up when it is saved.
+    """Return the type of a relation's input: an entity, or an id that the save looks up.
 
-    What the id of a ForeignModel stands for, only its class can tell, and is asked at once.
+    The id of a ForeignModel is looked up at once, because only its class can load it.
     """
 
     def take(value: Any, as_id: core_schema.ValidatorFunctionWrapHandler) -> Any:
@@ -75,7 +75,7 @@ def _reference_to(column: Any) -> Any:
 
 
 def _draft(model: Any, given: BaseModel) -> Any:
-    """A new entity that the session does not know."""
+    """Return a new entity that belongs to no session."""
     try:
         entity = model(**{name: getattr(given, name) for name in given.model_fields_set})
     except ColumnError as error:
@@ -86,19 +86,18 @@ def _draft(model: Any, given: BaseModel) -> Any:
 
 
 def _asked(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
-    """What is to be shown: whole columns.
+    """Return the names of the columns to serialize.
 
     Raises:
-        InvalidOperation: a part of a column's value is asked for, or is to be left out.
+        InvalidOperation: `include` or `exclude` names a part of a column's value.
     """
     options: dict[str, Any] = {'include': info.include, 'exclude': info.exclude}
     for option, given in options.items():
         for name, part in given.items() if isinstance(given, dict) else ():
             if part is not True and part is not ...:
                 raise InvalidOperation(
-                    f'{option}={{{name!r}: {part!r}}}: of a {schema.name} whole columns are shown '
-                    f'or left out; {schema.name}.pydantic().model_validate(entity) has an answer '
-                    'for their parts'
+                    f'{option}={{{name!r}: {part!r}}}: expected whole columns of {schema.name}; '
+                    f'for parts of them, serialize {schema.name}.pydantic().model_validate(entity)'
                 )
     wanted, unwanted = info.include, info.exclude or ()
     return [
@@ -109,7 +108,7 @@ def _asked(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
 
 
 def _filled(cls: type[BaseModel], values: dict[str, Any], with_value: set[str]) -> BaseModel:
-    """An instance with these fields and no others. What is in a row need not be checked again."""
+    """Return an instance with these fields only, without validation, because rows are valid."""
     instance = cls.__new__(cls)  # model_construct would make defaults for the others
     object.__setattr__(instance, '__dict__', values)
     object.__setattr__(instance, '__pydantic_fields_set__', with_value)

@@ -1,4 +1,4 @@
-"""Fields: a model's columns, as the fields of a pydantic class."""
+"""Fields: the columns of a model as fields of a pydantic class."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from rom.pydantic.kinds import annotation_of
 from rom.schema import Schema
 
 Names: TypeAlias = str | Iterable[str]
-#: What a class is for: all of a row; changes of one, where nothing is required; what an entity is
-#: made from, which has its own defaults made.
+#: The purpose of a class: a row; changes of a row, where no field is required; input for a new
+#: entity, whose constructor makes the defaults.
 Purpose: TypeAlias = Literal['row', 'changes', 'entity']
 
 
 class ById:
-    """Marks a field that holds ids. A subclass's field of that name may hold entities instead."""
+    """Mark of a field that holds ids. A subclass may redeclare the field to hold entities."""
 
 
 BY_ID: Final = ById()
 
 
 def chosen(schema: Schema, include: Names | None, exclude: Names, purpose: Purpose) -> list[str]:
-    """The names of the fields, in the order of the columns; lists come last, when asked for.
+    """Return the names of the fields in the order of the columns; OneToMany lists come last.
+
+    Lists are left out unless `include` names them.
 
     Raises:
-        ColumnError: a name that cannot be a field, or none is left.
+        ColumnError: a name that cannot be a field, or no field is left.
     """
     usual = list(schema.stored)
     if purpose == 'changes':
@@ -46,13 +48,14 @@ def chosen(schema: Schema, include: Names | None, exclude: Names, purpose: Purpo
     found = [name for name in possible if name in wanted and name not in unwanted]
     if not found:
         raise ColumnError(
-            f'{schema.name}.pydantic: nothing is left; include some of {", ".join(possible)}'
+            f'{schema.name}.pydantic: expected at least one field, but nothing is left; include '
+            f'some of {", ".join(possible)}'
         )
     for name in found:
         if name.startswith('model_') and hasattr(BaseModel, name):
             raise ColumnError(
-                f'{schema.name}.{name} cannot be in a pydantic class, which has something of its '
-                f'own of that name: leave it out, as exclude={name!r}, or give the column another'
+                f'{schema.name}.{name}: pydantic reserves this name; leave the column out with '
+                f'exclude={name!r}, or rename it'
             )
     return found
 
@@ -67,16 +70,16 @@ def _refuse(schema: Schema, option: str, name: object) -> NoReturn:
         source = schema.columns[str(name)].source
         of = '' if source == name else f', {source!r}'
         raise ColumnError(
-            f'{where}: {name!r} is an IndexOnly and holds no value; name what it indexes{of}'
+            f'{where}: {name!r} is an IndexOnly column without a value; name the column that it '
+            f'indexes{of}'
         )
     if name in schema.unsafe:
         raise ColumnError(
-            f'{where}: {name!r} is an UnsafeColumn, which takes commands and has no value; '
-            'declare a field of a subclass for what you read from it'
+            f'{where}: {name!r} is an UnsafeColumn without a value; read it in your program, and '
+            'declare a field for the result in a subclass'
         )
     raise ColumnError(
-        f'{where}: there is no column {name!r}; there are '
-        f'{", ".join([*schema.stored, *schema.lists])}'
+        f'{where}: expected one of {", ".join([*schema.stored, *schema.lists])}, got {name!r}'
     )
 
 
@@ -86,13 +89,13 @@ def fields_of(
     purpose: Purpose,
     instead: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The definitions of fields, as `pydantic.create_model` takes them.
+    """Return the definitions of fields for `pydantic.create_model`.
 
     Args:
-        schema: the model's.
-        names: those of the fields.
-        purpose: what the class is for.
-        instead: other types than the usual, by column.
+        schema: the schema of the model.
+        names: the names of the fields.
+        purpose: the purpose of the class.
+        instead: types that replace the usual ones, by column.
     """
     return {
         name: _list_field(schema, name)
@@ -108,7 +111,8 @@ def _field(column: Column[Any], purpose: Purpose, instead: Any) -> tuple[Any, Fi
     if isinstance(column, PrimaryKey):
         options = {'json_schema_extra': {'readOnly': True}}
     elif purpose == 'changes':
-        # No default to be seen: what is left out stays as it is. None removes a column.
+        # A factory keeps the default out of the JSON schema: an omitted field means no change,
+        # while None removes the column's value.
         options = {'default_factory': _nothing}
     else:
         options = _default(column, purpose)
@@ -136,19 +140,19 @@ def _nothing() -> None:
 
 
 def _default(column: Column[Any], purpose: Purpose) -> dict[str, Any]:
-    """A default that is always the same is in the schema; one that is made anew is not."""
+    """Return the options for a default; only a constant one is part of the JSON schema."""
     default = column.default
     if default is None:
         return {} if column.required else {'default': None}
     if column.is_relation or column.is_foreign:
-        # What it refers to may not be there yet: an entity gets it, when it is made.
+        # The target may not exist yet, so the entity's constructor makes this default.
         return {'default_factory': _nothing}
-    if callable(default) or isinstance(default, dt.timedelta):  # so long from now, when it is made
+    if callable(default) or isinstance(default, dt.timedelta):  # a timedelta counts from now
         return {'default_factory': _nothing if purpose == 'entity' else lambda: _made(column)}
     value = column.check(default)
     if not isinstance(column, (DateTime, String)):
         return {'default': value}
-    # pydantic would show it as it writes such a value, and not as we do.
+    # For the JSON schema, pydantic would encode the value in its own way, not by the annotation.
     shown = TypeAdapter(annotation_of(column)).dump_python(value, mode='json')
     return {'default_factory': lambda: value, 'json_schema_extra': {'default': shown}}
 

@@ -1,14 +1,14 @@
-"""Kinds: what a column's value is to pydantic, and how it looks in JSON.
+"""Kinds: the pydantic type of each class of columns, and its form in JSON.
 
-pydantic converts what comes in, by its own rules; then the column itself says whether it takes the
-value, by rom's. So what a class validates, the entity's column accepts as well. Only what JSON has
-no word for needs a rule of our own:
+pydantic converts a value by its own rules, then the column checks the result by those of rom. So an
+entity's column accepts whatever the class validates. rom has rules of its own only for types that
+JSON lacks:
 
 * bytes are base64;
-* moments are UTC, as everywhere in rom, and say so: a JSON text without a zone would be local time
-  to whoever reads it;
-* a number that stands for a moment is seconds, never milliseconds;
-* True and False are no numbers.
+* datetimes are UTC, as everywhere in rom, and end in ``Z``, because many readers take a text
+  without a zone for local time;
+* a number for a datetime means seconds, never milliseconds;
+* True and False are refused as numbers.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ Taken = Callable[[Column[Any], Any], Any]
 
 
 def annotation_of(column: Column[Any]) -> Any:
-    """The type of a column's values, with all that pydantic has to know of them."""
+    """Return the annotated type of a column's values."""
     kind = kind_of(column)
     annotation = KINDS[kind]
     taken = BEFORE.get(kind)
-    if not (column.is_relation or column.is_foreign):  # what their ids are of is looked up later
+    if not (column.is_relation or column.is_foreign):  # the save looks up the ids of relations
         annotation = Annotated[annotation, AfterValidator(partial(checked, column))]
     if taken is not None:
         annotation = Annotated[annotation, BeforeValidator(partial(taken, column))]
@@ -59,12 +59,12 @@ def annotation_of(column: Column[Any]) -> Any:
 
 
 def kind_of(column: Column[Any]) -> type:
-    """The class by which a column is in the tables."""
+    """Return the nearest base of the column's class that is a key of the tables below."""
     return next(cls for cls in type(column).__mro__ if cls in KINDS)
 
 
 def checked(column: Column[Any], value: Any) -> Any:
-    """The value as the column keeps it, or pydantic's kind of error."""
+    """Return the value as the column keeps it, or raise an error for pydantic."""
     try:
         return column.check(value)
     except ColumnError as error:
@@ -72,8 +72,8 @@ def checked(column: Column[Any], value: Any) -> Any:
 
 
 def refusal(error: ColumnError) -> PydanticCustomError:
-    """An error of a column's, for pydantic to report with the others."""
-    # The message is no template: there may be braces in it.
+    """Return the error of a column in a form that pydantic reports with the others."""
+    # The message must not be the template itself, because it may contain braces.
     return PydanticCustomError('invalid_column_value', '{reason}', {'reason': str(error)})
 
 
@@ -82,13 +82,13 @@ def _number(column: Column[Any], value: Any) -> Any:
 
 
 def _moment(column: Column[Any], value: Any) -> Any:
-    """Seconds, as columns take them, and an ExpireAt's timedelta; pydantic reads the rest."""
+    """Check seconds, and the timedelta of an ExpireAt, by the column; pydantic reads the rest."""
     is_ours = isinstance(value, (int, float, dt.timedelta))
     return checked(column, value) if is_ours else value
 
 
 def _day(column: Column[Any], value: Any) -> Any:
-    is_ours = isinstance(value, (int, float, dt.date))  # of a datetime, its day in UTC
+    is_ours = isinstance(value, (int, float, dt.date))  # a datetime gives its day in UTC
     return checked(column, value) if is_ours else value
 
 
@@ -98,11 +98,11 @@ def _bytes(column: Column[Any], value: Any) -> Any:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise PydanticCustomError('invalid_base64', 'Bytes are written as base64') from None
+        raise PydanticCustomError('invalid_base64', 'Bytes should be base64') from None
 
 
 def _json(column: Column[Any], value: Any) -> Any:
-    """What the row will give back: lists for tuples, and keys that are strings."""
+    """Return the value as the row will give it back: with lists for tuples, and str keys."""
     return column.decode(column.encode(checked(column, value)))
 
 
@@ -111,15 +111,15 @@ def _id(column: Any, value: Any) -> Any:
 
 
 def is_id(value: Any) -> bool:
-    """Something to read as an id; anything else is the object itself. None is for pydantic."""
+    """Return whether to read a value as an id, not as the object itself; pydantic takes None."""
     return value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool))
 
 
 def id_of(column: Any, value: Any) -> int:
-    """The id of what a column refers to; the server gives a new entity its id now.
+    """Return the id of the object that a column refers to; a new entity gets its id now.
 
     Raises:
-        InvalidColumnValue: nothing that the column refers to.
+        InvalidColumnValue: the column does not refer to objects of this type.
         InvalidOperation: a new entity under an AsyncSession.
     """
     try:
@@ -144,7 +144,7 @@ def _written(write: Callable[[Any], str]) -> PlainSerializer:
 _Moment = Annotated[dt.datetime, _written(_in_utc)]
 _Id = Annotated[int, Field(ge=1)]
 
-#: What pydantic takes a column's values for, by the column's class or the nearest base of it.
+#: The pydantic type, by the column's class or its nearest base.
 KINDS: Final[dict[type, Any]] = {
     Integer: int,
     Float: float,
@@ -162,7 +162,7 @@ KINDS: Final[dict[type, Any]] = {
     Column: Any,
 }
 
-#: What comes before pydantic's own reading of a value.
+#: The conversion that runs before pydantic reads a value.
 BEFORE: Final[dict[type, Taken]] = {
     Integer: _number,
     Float: _number,
@@ -177,7 +177,7 @@ BEFORE: Final[dict[type, Taken]] = {
     ForeignModel: _id,
 }
 
-#: Where pydantic cannot tell by itself.
+#: The JSON schemas that pydantic cannot derive from the type.
 JSON_SCHEMAS: Final[dict[type, dict[str, Any]]] = {
     String: {'type': 'string', 'contentEncoding': 'base64'},
     Json: {'anyOf': [{'type': 'object', 'additionalProperties': True}, {'type': 'array'}]},

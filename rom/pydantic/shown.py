@@ -1,4 +1,4 @@
-"""What an entity shows of itself. A relation is the id at hand: nothing is loaded for it."""
+"""Values of an entity for serialization. A relation gives its id, and loads nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from rom.pydantic.kinds import id_of
 
 
 def shown(entity: Any, name: str) -> Any:
-    """A column's value: the id, where it refers to something; of a OneToMany, the list of ids.
+    """Return the value of a column; a relation gives its id, and a OneToMany a list of ids.
 
     Raises:
-        CorruptRowError: the row holds something else.
-        InvalidOperation: under an AsyncSession: the id of a new entity, a list that is not loaded.
+        CorruptRowError: the stored value does not decode.
+        InvalidOperation: under an AsyncSession, a new entity without an id, or a list that is not
+            loaded.
     """
     schema = entity._schema
     if name in schema.lists:
@@ -34,7 +35,7 @@ def shown(entity: Any, name: str) -> Any:
 
 
 class Seen:
-    """An entity as pydantic is to see it: some attributes are ids, the others as they are."""
+    """View of an entity for pydantic: some attributes give ids, the others are unchanged."""
 
     __slots__ = ('_entity', '_ids')
 
@@ -46,4 +47,4 @@ class Seen:
         return shown(self._entity, name) if name in self._ids else getattr(self._entity, name)
 
     def __repr__(self) -> str:
-        return repr(self._entity)  # what an error shows
+        return repr(self._entity)  # for error messages

@@ -307,7 +307,7 @@ def test_what_is_asked_for(account: Any) -> None:
         'name': 'x', 'plan': 'free',
     }  # fmt: skip
     for option in ('include', 'exclude'):
-        with pytest.raises(Exception, match='of a Account whole columns are shown'):
+        with pytest.raises(Exception, match='expected whole columns of Account'):
             shown.dump_python(entity, **{option: {'notes': {'a'}}})
     entity.token = None
     for option in ('exclude_none', 'exclude_unset'):
