@@ -85,7 +85,7 @@ class Unit:
         self.proceed()
 
     async def arespond(self, status: int) -> None:
-        """Do the same in a coroutine."""
+        """Asynchronous version of `respond`."""
         self._judge(status)
         await self.aproceed()
 
@@ -106,7 +106,7 @@ class Unit:
             raise
 
     async def aproceed(self) -> None:
-        """Do the same in a coroutine."""
+        """Asynchronous version of `proceed`."""
         try:
             for session in self._changed():
                 if isinstance(session, AsyncSession):
@@ -216,7 +216,7 @@ class Stream(Iterator[T]):
 
 
 async def stream(unit: Unit, chunks: Any) -> AsyncIterator[Any]:
-    """Do the same for an asynchronous body; the end of this generator ends the request.
+    """Asynchronous version of `Stream`; the end of this generator ends the request.
 
     Args:
         unit: the request, after `respond`.

@@ -1,7 +1,7 @@
 """Nodes: conditions on indexed fields, as nodes of rom's query plan.
 
-If an index is less exact than the value (it holds the double nearest to a decimal), the node may
-find too many objects, but never too few. The condition is then tested again on each object.
+An index may be less exact than the value: for a decimal, it holds the nearest double. Then the node
+may find too many objects, but never too few, and the condition is tested again on each object.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Float(Attribute):
 class Decimal(Attribute):
     """Attribute of decimal numbers; all digits are kept.
 
-    Floats are refused, because most have more binary digits than the decimal number they stand for.
+    Floats are refused, because most of them only approximate the decimal number that was meant.
     """
 
     base_type = decimal.Decimal
