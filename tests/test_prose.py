@@ -20,6 +20,7 @@ CLEAN: tuple[str, ...] = (
     'docs/repocket',
     'docs/schematics',
     'rom/contrib',
+    'rom/encoding',
     'rom/pydantic',
     'rom/repocket',
     'rom/schematics',

@@ -1,1 +1,1 @@
-"""How values, scores, words and keys are written in Redis: pure functions, no server."""
+"""The forms of values, scores, words and keys in Redis: pure functions, no server."""

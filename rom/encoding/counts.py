@@ -1,7 +1,7 @@
-"""Whole numbers from the outside: ids, sizes of pages, limits.
+"""Parsing of untrusted integers: ids, page sizes, limits.
 
-They come as ints, and out of URLs as digits. Python's `int` reads more than that (``'1_0'``, digits
-of other scripts, 1.9), takes seconds for some of it, and knows numbers that the server has none of.
+They arrive as ints, or as digits in a URL. Python's `int` accepts more than that (``'1_0'``, digits
+of other scripts, 1.9), takes seconds to parse long input, and returns numbers beyond 64 bits.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from rom.encoding.plain import plain
 
 #: The largest id that the server's counter can give.
 LARGEST_ID: Final = 2**63 - 1
-#: More than there is of anything. Lua counts in doubles, which are exact up to here.
+#: The largest count: Lua counts in doubles, which are exact up to here.
 ENDLESS: Final = 2**52
 _DIGITS = frozenset(b'0123456789')
 _MOST_DIGITS = 20
 
 
 def read_id(value: Any) -> int | None:
-    """Return the id that a value is, or None: an int, a whole float, or decimal digits.
+    """Return the id that an int, a whole float or decimal digits stand for, else None.
 
-    No row has an id that is larger than the counter can give, so all of those are one.
+    Ids above the largest that the counter can give all become the same one, because no row has it.
 
     >>> read_id(5), read_id('05'), read_id(b'5'), read_id(5.0), read_id(10**400) == LARGEST_ID + 1
     (5, 5, 5, 5, True)
@@ -47,7 +47,7 @@ def _whole(value: Any) -> int | None:
 
 
 def read_digits(text: str | bytes) -> int | None:
-    """Return the number that decimal digits are, and nothing else, or None.
+    """Return the number that decimal digits stand for, or None where there is anything else.
 
     >>> read_digits('12'), read_digits(b'0'), read_digits('+1'), read_digits('')
     (12, 0, None, None)
@@ -60,7 +60,7 @@ def read_digits(text: str | bytes) -> int | None:
 
 
 def read_count(value: Any, least: int = 1) -> int | None:
-    """Return a count that is an int of at least so much, or None.
+    """Return an int of at least `least`, capped at `ENDLESS`; None for anything else.
 
     >>> read_count(5), read_count(2**70) == ENDLESS, read_count(0), read_count(1.0)
     (5, True, None, None)

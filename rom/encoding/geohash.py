@@ -1,20 +1,20 @@
-"""Geohashes: the number by which Redis sorts a point, worked out as GEOADD does.
+"""Geohashes: the score by which Redis sorts a point, computed as GEOADD does.
 
-Longitude and latitude are each cut into 2**26 steps, and the bits of the two numbers are put
-together in turn, so that points which are near each other mostly have numbers that are. As it is
-known here, a point is written by ZADD, beside all other entries.
+Longitude and latitude are each cut into 2**26 steps, and the bits of the two numbers are
+interleaved, so that points near each other mostly have scores near each other. Because rom computes
+the score, it writes a point by ZADD, in the same command as all other index entries.
 """
 
 from __future__ import annotations
 
 STEPS = 1 << 26
 LONGITUDES = (-180.0, 180.0)
-#: What the Mercator projection covers; Redis takes no other.
+#: The range of the Mercator projection; Redis rejects latitudes outside it.
 LATITUDES = (-85.05112878, 85.05112878)
 
 
 def geo_score(longitude: float, latitude: float) -> bytes:
-    """The score of a point in a geo index, as digits.
+    """Return the score of a point in a geo index, as digits.
 
     >>> geo_score(10.0, 50.0)
     b'3666804695560495'
@@ -29,7 +29,7 @@ def _step(degrees: float, bounds: tuple[float, float]) -> int:
 
 
 def _spread(bits: int) -> int:
-    """The bits of a number with a zero before each."""
+    """Return the bits of a number with a zero before each."""
     for shift, mask in (
         (16, 0x0000FFFF0000FFFF),
         (8, 0x00FF00FF00FF00FF),

@@ -1,11 +1,10 @@
-"""Keygens: what to index of a value.
+"""Keygens: functions that make index entries from a column's value.
 
-A keygen takes a column's value and returns what the index holds for it: a list of words, or a dict
-that maps the name of a sub-index to a number ('' is the column's own). Nothing (None, or an
-empty result) means no entries; an empty string has none.
+A keygen returns a list of words, or a dict that maps the name of a sub-index to a number ('' is the
+column's own index). None or an empty result means no index entries; so does an empty string.
 
-Those of rom itself are listed here with their traits, which say how a query's words must be
-prepared and what the entries can answer. A program's own keygen is any function of one argument.
+The keygens of rom are listed here with their traits: how the words of a query must be prepared, and
+which queries the index entries can answer. Any other function of one argument is a keygen, too.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Keygen: TypeAlias = Callable[..., Keys]
 
 
 def FULL_TEXT(value: str | bytes | None) -> list[str] | None:
-    """The words of a text: lower-cased, split at white space, ASCII punctuation stripped.
+    """Return the words of a text: lower-cased, split at white space, ASCII punctuation stripped.
 
     >>> FULL_TEXT('The cat (and the Dog!)')
     ['and', 'cat', 'dog', 'the']
@@ -36,7 +35,7 @@ def FULL_TEXT(value: str | bytes | None) -> list[str] | None:
 
 
 def IDENTITY(value: str | bytes | None) -> list[str | bytes] | None:
-    """The whole value, as one word.
+    """Return the whole value as one word.
 
     >>> IDENTITY('New York')
     ['New York']
@@ -47,7 +46,7 @@ def IDENTITY(value: str | bytes | None) -> list[str | bytes] | None:
 
 
 def IDENTITY_CI(value: str | bytes | None) -> list[str | bytes] | None:
-    """The whole value, lower-cased.
+    """Return the whole value as one word, lower-cased.
 
     >>> IDENTITY_CI('New York')
     ['new york']
@@ -56,7 +55,7 @@ def IDENTITY_CI(value: str | bytes | None) -> list[str | bytes] | None:
 
 
 def IDENTITY_STRING(value: str | bytes | None) -> list[str | bytes] | None:
-    """The whole value of a `String` column, as bytes (text is written as latin-1).
+    """Return the whole value of a `String` column, as bytes (text is encoded as latin-1).
 
     >>> IDENTITY_STRING('caf\\xe9')
     [b'caf\\xe9']
@@ -65,19 +64,19 @@ def IDENTITY_STRING(value: str | bytes | None) -> list[str | bytes] | None:
 
 
 def IDENTITY_STRING_CI(value: str | bytes | None) -> list[str | bytes] | None:
-    """The whole value of a `String` column, lower-cased.
+    """Return the whole value of a `String` column, lower-cased.
 
     >>> IDENTITY_STRING_CI(b'ABC')
     [b'abc']
     """
     if not value:
         return None
-    # Bytes are lower-cased, not text: only ASCII letters have a case here.
+    # Lower the bytes, not the text: rom 1.x did, so only ASCII letters have a case here.
     return IDENTITY((value.encode('latin-1') if isinstance(value, str) else value).lower())
 
 
 def SIMPLE(value: str | bytes | None) -> dict[str, str] | None:
-    """A number by which strings sort: for `order_by`, not for look-ups.
+    """Return a number that sorts as the string does: for `order_by`, not for look-ups.
 
     >>> SIMPLE('a')['']
     '2.0189796653424533e-306'
@@ -88,7 +87,7 @@ def SIMPLE(value: str | bytes | None) -> dict[str, str] | None:
 
 
 def SIMPLE_CI(value: str | bytes | None) -> dict[str, str] | None:
-    """The same, for the lower-cased value.
+    """Return the number of `SIMPLE` for the lower-cased value.
 
     >>> SIMPLE_CI('A') == SIMPLE('a')
     True
@@ -100,11 +99,11 @@ CASE_INSENSITIVE = SIMPLE_CI
 
 
 class Traits(NamedTuple):
-    """What is known of a keygen.
+    """The traits of a keygen, by which queries are prepared.
 
     Attributes:
-        lowers: it lower-cases, so what a query asks for is lower-cased too.
-        splits: one value may have several words, and a query's text is split the same way.
+        lowers: it lower-cases, so the values of a query are lower-cased, too.
+        splits: one value may have several words, so the text of a query is split the same way.
         sorts: its number sorts values as strings.
         reads_bytes: its words are bytes.
     """
@@ -129,7 +128,7 @@ TRAITS: Mapping[Keygen, Traits] = {
 
 
 def traits(keygen: Keygen | None) -> Traits:
-    """What is known of this keygen; of a program's own: that it may return anything."""
+    """Return the traits of a keygen; one that rom does not know may return anything."""
     if keygen is None:
         return Traits()
     return TRAITS[keygen] if isinstance(keygen, FunctionType) and keygen in TRAITS else _UNKNOWN

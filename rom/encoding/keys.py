@@ -24,7 +24,7 @@ class Keys(_Names):
 
     @cached_property
     def head(self) -> bytes:
-        """What every key of the model starts with."""
+        """Prefix of every key of the model."""
         return as_bytes(self.namespace) + b':'
 
     @cached_property
@@ -34,41 +34,41 @@ class Keys(_Names):
 
     @cached_property
     def live(self) -> bytes:
-        """Bitmap: a bit for each id that exists."""
+        """Bitmap: the live bitmap, a bit for each id that has a row."""
         return self.counter + b'live'
 
     @cached_property
     def live_draft(self) -> bytes:
-        """Bitmap: the same while it is being made of data that has none."""
+        """Bitmap: the live bitmap while it is being built for data that has none."""
         return self.live + b':draft'
 
     @cached_property
     def indexes(self) -> bytes:
-        """String: which indexes the data has, as its model declared them."""
+        """String: the fingerprint, the indexes that the stored data has."""
         return self.counter + b'indexes'
 
     @cached_property
     def reindexing(self) -> bytes:
-        """String: where a reindex has got to; it goes when that is done."""
+        """String: the progress of a reindex; deleted when the reindex is done."""
         return self.counter + b'reindex'
 
     @cached_property
     def listed(self) -> bytes:
-        """Hash: what early versions of rom 1.x kept instead of a list in each row, by id."""
+        """Hash: lists of index entries by id; early rom 1.x kept them here, not in the rows."""
         return self.head + b':'
 
     @cached_property
     def epochs(self) -> bytes:
-        """String: which server processes gave ids, from when on, and from which id on."""
+        """String: the epochs: which server process gave ids, since when and from which id."""
         return self.counter + b'epochs'
 
     @cached_property
     def attempts(self) -> bytes:
-        """The head of strings that live a few minutes: what became of attempts to write."""
+        """Prefix of strings that expire after three minutes: the notes of attempts."""
         return self.counter + b'done:'
 
     def cached(self, token: bytes) -> bytes:
-        """Sorted set that expires: the ids that a query found, by their place in its order."""
+        """Sorted set that expires: the ids that a query found, by their position in its order."""
         return self.counter + b'cached:' + token
 
     def row(self, id: int | bytes) -> bytes:
@@ -76,7 +76,7 @@ class Keys(_Names):
         return self.head + (id if isinstance(id, bytes) else b'%d' % id)
 
     def unsafe(self, id: int | bytes, column: str) -> bytes:
-        """Any type: what an entity has in an UnsafeColumn."""
+        """Any type: the data of an entity's UnsafeColumn."""
         return self.row(id) + b':' + as_bytes(column)
 
     def word(self, column: str, word: str | bytes) -> bytes:

@@ -1,12 +1,12 @@
 """The list of index entries that rom 1.x kept in each row, as the field `-index-data-`.
 
 JSON: words as "column:word", the names of scored columns, prefixes and suffixes as [column,
-string], and names of geo indexes. 1.x itself sometimes filed the geo names under the suffixes, as
-bare strings. Older versions kept the same in one hash of the model, `N::`, by id, and wrote fewer
-lists: words and numbers at first.
+string], and names of geo indexes. 1.x itself sometimes put the geo names among the suffixes, as
+plain strings. Older versions kept the same in one hash of the model, `N::`, by id, with fewer
+lists: only words and numbers at first.
 
-We need no such list, but rows that 1.x wrote have one, which names entries that a model as it is
-declared today may no longer imply; and models that are still written by 1.x must go on having it.
+rom 2 does without the list. But the list of a row that 1.x wrote may name entries that the model
+no longer declares, and a model that 1.x still writes must keep it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Entry = tuple[bytes, bytes]
 
 
 def listed_entries(keys: Keys, index_data: bytes) -> dict[_Entry, bytes | None]:
-    """The entries that a row's list names, scores unknown. What is no such list names none.
+    """Return the index entries that a row's list names, without scores; none if it is malformed.
 
     >>> listed_entries(Keys('N', 'id'), b'[["c:x"], ["n"], [["c", "x"]], {}, {}]')
     {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'', (b'N:c:pre', b'x\\x00'): b''}
@@ -52,7 +52,7 @@ def _listed(keys: Keys, lists: list[list[Any]]) -> dict[_Entry, bytes | None]:
 
 
 def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
-    """The list for a row that has these entries, as 1.x writes it.
+    """Return the list for a row that has these index entries, as 1.x writes it.
 
     >>> list_entries(Keys('N', 'id'), {(b'N:c:x:idx', b''): None, (b'N:n:idx', b''): b'1.0'})
     b'[["c:x"], ["n"], [], [], []]'
@@ -75,7 +75,7 @@ def list_entries(keys: Keys, entries: Mapping[_Entry, bytes | None]) -> bytes:
 
 
 def _text(raw: bytes) -> str:
-    """Text as 1.x has it in the list; bytes that are no UTF-8, which it cannot have, as latin-1."""
+    """Decode as 1.x does; bytes that are not UTF-8, which 1.x cannot write, are read as latin-1."""
     try:
         return raw.decode('utf-8')
     except UnicodeDecodeError:

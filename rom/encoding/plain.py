@@ -1,9 +1,9 @@
-"""Plain values: the object of Python's own type that a value stands for.
+"""Plain values: conversion of subclasses and look-alikes to Python's own types.
 
 Programs set members of enums, scalars of numpy, dates of pendulum or pandas. All of these compare
 equal to a plain value, and most are instances of its type; but their `repr`, `str` and arithmetic
-are their own. What is stored, indexed and compared is made of these, so a column that kept such an
-object would store ``Status.DONE`` or ``np.float64(1.5)``. A column keeps the plain value instead.
+differ. rom stores and indexes by these, so a column that kept such an object would store
+``Status.DONE`` or ``np.float64(1.5)``. A column keeps the plain value instead.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Return the value of exactly one of Python's own types that this one stands for.
+    """Return the equal value whose type is exactly one of Python's own.
 
-    Other objects, such as entities, are returned as they are.
+    Other objects, such as entities, are returned unchanged.
 
     Raises:
-        ValueError, TypeError: a date that stands for no date, such as pandas.NaT.
+        ValueError, TypeError: a date without year, month and day, such as pandas.NaT.
 
     >>> import enum
     >>> class Status(str, enum.Enum):
@@ -51,14 +51,15 @@ def _time(time: Any) -> dt.time:
 
 
 def _bytes(value: Any) -> bytes:
-    return memoryview(value).tobytes()  # bytes() would ask a method of the subclass
+    return memoryview(value).tobytes()  # bytes() would call __bytes__ of the subclass
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-# The methods are those of the base: an enum has a __str__ of its own. A datetime is a date, too.
+# Call the methods of the base class, because an enum overrides __str__. A datetime is a date, too,
+# so it comes first.
 _MAKERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (str, str.__str__),
     (bytes, _bytes),
@@ -77,7 +78,7 @@ def _maker_of(kind: Any) -> Callable[[Any], Any]:
     for base, make in _MAKERS:
         if issubclass(kind, base):
             return make
-    # Scalars of numpy that are no subclasses. A Fraction has digits that a float does not have.
+    # Most scalars of numpy are not subclasses. A Fraction stays, because a float would round it.
     if issubclass(kind, numbers.Integral):
         return operator.index
     if issubclass(kind, numbers.Real) and not issubclass(kind, numbers.Rational):

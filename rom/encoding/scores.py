@@ -1,9 +1,10 @@
-"""Numbers that sort as strings do.
+"""Scores: doubles that sort as strings do, and the text of a double.
 
-A sorted set's score is a double. To make string entries sort by their first bytes, rom 1.x read the
-first seven bytes as a number in base 258 (a byte counts as itself plus one, a missing byte as zero)
-and spread that number over the bit patterns of the doubles, whose order is the order of their bits.
-The same numbers must come out here, or old and new entries would not sort together.
+The score in a sorted set is a double. To sort strings by their first bytes, rom 1.x read the first
+seven bytes as a number in base 258: a byte counts as itself plus one, a missing byte as zero. It
+took that number, from the smallest normal double on, as the bits of a double, because positive
+doubles sort as their bits do. rom 2 must compute the same scores, or the entries of both versions
+would not sort together.
 """
 
 from __future__ import annotations
@@ -16,27 +17,27 @@ from operator import getitem
 
 from rom.encoding.text import as_bytes
 
-#: So many bytes of a string its score tells.
+#: The number of leading bytes of a string that its score covers.
 PREFIX_BYTES = 7
 _BASE = 258
-# The numbers begin where the normal doubles do: their bits, read as an integer.
+# The bits of the smallest normal double, as an integer: the score of an empty string in rom 1.x.
 _FIRST_NORMAL = 2**52
 _bits, _double = struct.Struct('<Q').pack, struct.Struct('<d').unpack
-# What a byte counts at each of the places, by byte.
+# The value of a byte at each of the seven positions, by byte.
 _VALUES = tuple(
     tuple((byte + 1) * _BASE ** (PREFIX_BYTES - place) for byte in range(256))
     for place in range(1, PREFIX_BYTES + 1)
 )
-# Digits that tell every double apart: seventeen, and one more for those that are cut off.
+# Seventeen digits identify a double; one more, because the digits are cut off and not rounded.
 _DIGITS = 18
 
 
 @cache
 def _worth(exponent: int) -> tuple[int, bytes]:
-    """What one in the mantissa of a double with this exponent is worth, in decimal digits.
+    """Return the value of the lowest bit of a double with this exponent, in decimal digits.
 
-    As an integer with 64 binary places, and the form to write the digits in. There are 18
-    exponents: seven bytes of 255 have the last.
+    The first part is an integer with 64 binary places; the second is the format of the digits. Only
+    18 exponents occur: seven bytes of 255 have the last.
     """
     places, enough = 1075 - exponent, 10 ** (_DIGITS - 1)
     power = next(n for n in count(300) if 10**n * _FIRST_NORMAL >> places >= enough)
@@ -44,13 +45,13 @@ def _worth(exponent: int) -> tuple[int, bytes]:
 
 
 def prefix_score(value: str | bytes, after: bool = False) -> float:
-    """The score of a string by its first seven bytes.
+    """Return the score of a string by its first seven bytes.
 
-    Strings that differ there compare as their scores do; those that agree have one score.
+    Strings that differ there compare as their scores do; the others have the same score.
 
     Args:
         value: the string.
-        after: the first score above those of all strings that begin with it.
+        after: return the first score above those of all strings that begin with `value`.
 
     >>> prefix_score('a') < prefix_score('aa') < prefix_score('b')
     True
@@ -67,10 +68,11 @@ def prefix_score(value: str | bytes, after: bool = False) -> float:
 
 @lru_cache(maxsize=65_536)
 def written_prefix_score(head: bytes) -> bytes:
-    """The score of a string's first seven bytes, as Redis reads it back; many strings share them.
+    """Return the score of the first seven bytes of a string, as text that Redis reads.
 
-    C's own way of writing so small a double takes four times as long: it counts in hundreds of
-    digits, where here the exponents are few, and what they need is known.
+    Integer arithmetic is four times as fast as `repr`, which needs hundreds of digits for so small
+    a double. It is possible because only 18 exponents occur. The cache helps because many strings
+    begin with the same bytes.
 
     >>> float(written_prefix_score(b'abcdefg')) == prefix_score('abcdefgh')
     True
@@ -83,7 +85,7 @@ def written_prefix_score(head: bytes) -> bytes:
 
 
 def nearest_double(number: int) -> float:
-    """The double that stands for an integer of any size: past the largest, an infinity.
+    """Return the double nearest to an integer of any size; an infinity beyond the largest double.
 
     >>> nearest_double(2**2000), nearest_double(-5)
     (inf, -5.0)
@@ -95,7 +97,7 @@ def nearest_double(number: int) -> float:
 
 
 def write_score(score: float) -> bytes:
-    """A score as Redis reads it back bit for bit.
+    """Return a score as text that Redis reads back bit for bit.
 
     >>> write_score(1e22), write_score(0.1)
     (b'1e+22', b'0.1')

@@ -1,4 +1,4 @@
-"""Where text or bytes come in from outside: the one place that asks which of the two it was."""
+"""Conversions between text and bytes, and short, printable text for messages."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from rom.exceptions import InvalidColumnValue
 
-# Characters of a value that a message shows. A message quotes two or three at most.
+# The most characters of a value that a message shows. A message quotes two or three values.
 _SHOWN = 100
-# Characters of a part of a longer message, such as a name.
+# The same for a part of a longer message, such as a name.
 _SHOWN_OF_NAME = 60
 _SHOWN_OF_NAMES = 200
 
@@ -18,10 +18,10 @@ class NoUTF8(InvalidColumnValue):
 
 
 def as_bytes(value: str | bytes) -> bytes:
-    """UTF-8 for text; bytes as they are.
+    """Encode text as UTF-8; return bytes unchanged.
 
     Raises:
-        InvalidColumnValue: text that UTF-8 cannot say (a lone surrogate).
+        InvalidColumnValue: the text holds a lone surrogate, which UTF-8 cannot store.
 
     >>> as_bytes('é'), as_bytes(b'\\xff')
     (b'\\xc3\\xa9', b'\\xff')
@@ -38,32 +38,32 @@ def as_bytes(value: str | bytes) -> bytes:
 
 
 def _binary(value: str | bytes) -> bytes:
-    import six  # few programs have text or bytes of a class of their own
+    import six  # imported late, because few programs pass subclasses of str or bytes
 
     return six.ensure_binary(value, 'utf-8')
 
 
 def show(value: object) -> str:
-    """Return a value as a message shows it: cut, escaped, and whatever it is.
+    """Return the repr of any value for a message, shortened and escaped.
 
-    Messages reach logs and terminals, and the value may be anybody's. So no more than 100
-    characters come, and none that a terminal obeys.
+    Messages reach logs and terminals, and the value may be hostile. So the result has at most 100
+    characters, and no control characters.
 
     >>> show('x'), len(show('x' * 10_000)), show(10**5000)
     ("'x'", 100, '<an int>')
     """
     kind = type(value)
     try:
-        # The repr of a long string is as long again: only its beginning is needed.
+        # Slice first: the repr of a long string would copy all of it.
         shown = repr(value[: _SHOWN + 1] if kind is str or kind is bytes else value)  # type: ignore[index]
     except Exception:
-        # More digits than Python writes, lists too deep, a __repr__ with a bug.
+        # An int with too many digits, lists nested too deep, or a __repr__ with a bug.
         return f'<{"an" if type(value).__name__[0] in "aeiou" else "a"} {type(value).__name__}>'
     return shorten(shown, _SHOWN)
 
 
 def show_name(name: str) -> str:
-    """Return a name as a message shows it, without quotes: cut and escaped.
+    """Return a name for a message, without quotes: shortened and escaped.
 
     >>> show_name('age'), show_name('a' + chr(27)), len(show_name('x' * 10_000))
     ('age', 'a\\\\x1b', 60)
@@ -72,7 +72,7 @@ def show_name(name: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """Return text of at most so many characters, with escapes for those that are not printable.
+    """Return at most `most` characters of a text, with unprintable ones escaped.
 
     >>> shorten('a' + chr(10) + 'b', 100), shorten('abcdefgh', 7)
     ('a\\\\nb', 'abc ...')
@@ -84,7 +84,7 @@ def shorten(text: str, most: int) -> str:
 
 
 def show_names(names: Iterable[str]) -> str:
-    """Return the names of columns, models or files, for a message: as many as help.
+    """Return the names of columns, models or files for a message, in at most 200 characters.
 
     >>> show_names(['id', 'name']), len(show_names(map(str, range(1000))))
     ('id, name', 200)
@@ -97,9 +97,9 @@ def _printable(character: str) -> str:
 
 
 def as_text(value: str | bytes) -> str:
-    """Text as it is; bytes read as UTF-8, and what is none of it kept with surrogates.
+    """Decode bytes as UTF-8, with surrogates for invalid bytes; return text unchanged.
 
-    For messages and names only: what it returns need not encode again.
+    For messages and names only, because text with surrogates cannot be encoded again.
 
     >>> as_text(b'caf\\xc3\\xa9'), as_text('x')
     ('café', 'x')

@@ -1,8 +1,8 @@
-"""What goes to a script, one map, packed; and what comes back so.
+"""The wire format of scripts: a request is one map in msgpack, and so are some replies.
 
-msgpack keeps bytes apart from numbers and has a real nothing, where JSON has neither. The server's
-library knows no 'bin' type, so text and bytes both go as raw strings, and what must not lose digits
-(ids, scores) goes as a string: a Lua number prints 1e+14 for a large id.
+msgpack, unlike JSON, carries bytes and nil. The library of the server does not support the 'bin'
+type, so text and bytes are both sent as raw strings. Ids and scores are sent as strings, because
+Lua prints a large number with too few digits (1e+14).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rom.encoding.text import as_text
 
 
 def pack(request: Mapping[str, Any]) -> bytes:
-    """A request as a script takes it.
+    """Pack a request for a script.
 
     >>> pack({'a': b'\\xff'})
     b'\\x81\\xa1a\\xa1\\xff'
@@ -26,10 +26,10 @@ def pack(request: Mapping[str, Any]) -> bytes:
 
 
 def unpack(packed: bytes) -> Any:
-    """What was packed; text comes as bytes, but for the keys of maps.
+    """Unpack a map; all text in it is bytes, except its keys.
 
     Raises:
-        ValueError: it is not what `pack` makes.
+        ValueError: the bytes are not a map in msgpack.
 
     >>> unpack(pack({'a': [b'x', None]}))
     {'a': [b'x', None]}
@@ -37,14 +37,14 @@ def unpack(packed: bytes) -> Any:
     try:
         found = msgpack.unpackb(packed, raw=True, strict_map_key=True)
     except (msgpack.UnpackException, ValueError) as error:
-        raise ValueError(f'not packed: {error}') from None
+        raise ValueError(f'expected a map in msgpack: {error}') from None
     if not isinstance(found, dict):
-        raise ValueError('not packed: no map')
+        raise ValueError(f'expected a map in msgpack, got a {type(found).__name__}')
     return {as_text(name): value for name, value in found.items()}
 
 
 def unpack_list(packed: bytes) -> list[Any]:
-    """What a script packed as a list; text comes as bytes.
+    """Unpack a list that a script packed; all text in it is bytes.
 
     >>> unpack_list(pack({'a': [b'x', None]})[3:])
     [b'x', None]
