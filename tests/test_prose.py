@@ -19,6 +19,7 @@ CLEAN: tuple[str, ...] = (
     'docs/howto/troubleshooting.rst',
     'docs/repocket',
     'docs/schematics',
+    'rom/columns',
     'rom/contrib',
     'rom/encoding',
     'rom/pydantic',

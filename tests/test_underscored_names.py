@@ -44,7 +44,7 @@ def test_names_with_an_underscore_are_columns_like_others(client: redis.Redis) -
     assert tuples.first()._fields == ('x', 'id')
     for wrong in (lambda: setattr(found, '_id', 7), lambda: delattr(found, '_id')):
         with pytest.raises(
-            rom.InvalidOperation, match='is the primary key, which the server gives'
+            rom.InvalidOperation, match='is the primary key and cannot be assigned'
         ):
             wrong()
     with pytest.raises(rom.InvalidColumnValue, match='is the primary key'):

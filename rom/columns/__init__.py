@@ -1,4 +1,4 @@
-"""The columns that a model is made of."""
+"""Column types: the attributes that a model declares."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from rom.columns.unsafe import UnsafeColumn
 from rom.lazily import lazily
 
 if not TYPE_CHECKING:
-    # Names that rom 1.x had here as well.
+    # Names that rom 1.x exported from this module.
     _ERRORS = (
         'ColumnError',
         'InvalidColumnValue',

@@ -1,7 +1,7 @@
-"""Arithmetic: what `User.score + 1` is. Pure data, worked out on what a row holds.
+"""Arithmetic on columns, such as `User.score + 1`: an expression tree, evaluated for each row.
 
-Python's operators make a tree of a column, a number, another column. It is no value: it becomes one
-for each row that `Query.update` or `Model.upsert` writes. It cannot be searched, and has no truth.
+Python's operators build a tree of columns and numbers. `Query.update` and `Model.upsert` evaluate
+it for each row that they write. It cannot be used in a filter, compared, or tested for truth.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     '%': operator.mod,
 }
 
-# Sums and products of decimals are kept digit by digit, as the columns keep them. A quotient may
-# have no end, and gets the digits that the program's own context says.
+# Sums and products of decimals keep all digits, as Decimal columns do. A quotient may have
+# infinitely many digits, so it uses the precision of the program's own decimal context.
 _EXACT: Final = decimal.Context(prec=5000)
 
 
 class Computable:
-    """What can be calculated with: a column, and what came of doing so."""
+    """Operand of arithmetic: a column, or a calculation with columns."""
 
     __slots__ = ()
 
-    #: With a scalar of numpy on the left, numpy leaves the operator to this class.
+    #: Makes numpy leave the operator to this class where a numpy scalar is on the left.
     __array_ufunc__ = None
 
     def __add__(self, other: Any) -> Arithmetic:
@@ -85,10 +85,10 @@ class Arithmetic(Computable):
     Attributes:
         sign: one of OPERATORS.
         left: a column, another calculation, or a value.
-        right: the same.
+        right: a column, another calculation, or a value.
 
     Raises:
-        InvalidOperation: it is compared, or taken for true or false.
+        InvalidOperation: it is compared, or used as a truth value.
 
     Example::
 
@@ -127,15 +127,15 @@ class Arithmetic(Computable):
 
     def _not_searched(self) -> InvalidOperation:
         return InvalidOperation(
-            f'{show(self)} is worked out when a row is written, and can neither be compared nor be '
-            'searched for; compare a column with a value, as in User.score >= 5'
+            f'{show(self)} is evaluated when a row is written, so it cannot be compared or used in '
+            'a filter. Compare a column with a value, as in User.score >= 5'
         )
 
 
 def columns_in(expression: Any) -> Iterator[Any]:
-    """The columns that a value is calculated from; none of what is no calculation."""
+    """Yield the columns that a calculation uses; nothing for a plain value."""
     waiting = [expression]
-    while waiting:  # no recursion: a sum may be longer than Python's stack is deep
+    while waiting:  # a loop, because a long sum would exceed Python's recursion limit
         part = waiting.pop()
         if isinstance(part, Arithmetic):
             waiting += (part.right, part.left)
@@ -144,14 +144,14 @@ def columns_in(expression: Any) -> Iterator[Any]:
 
 
 def evaluate(expression: Any, value_of: Callable[[Any], Any]) -> Any:
-    """What a calculation comes to; None where a column in it has no value.
+    """Return the result of a calculation, or None where a column in it has no value.
 
     Args:
         expression: a calculation, a column, or a value.
-        value_of: gives a column's value.
+        value_of: returns the value of a column.
 
     Raises:
-        TypeError, ValueError, ArithmeticError: Python finds that these values do not go together.
+        TypeError, ValueError, ArithmeticError: Python cannot calculate with these values.
     """
     values: list[Any] = []
     waiting: list[tuple[Any, bool]] = [(expression, False)]
@@ -179,13 +179,13 @@ def _calculated(sign: str, left: Any, right: Any) -> Any:
 def _made(sign: str, left: Any, right: Any) -> Arithmetic:
     if left is None or right is None:
         raise InvalidOperation(
-            f'{shown(left)} {sign} {shown(right)}: None is no value to calculate with'
+            f'{shown(left)} {sign} {shown(right)}: expected a column or a number, got None'
         )
-    # A scalar of numpy would have its own arithmetic, which overflows, take the place of Python's.
+    # Convert numpy scalars, because their arithmetic overflows where Python's does not.
     return Arithmetic(sign, plain(left), plain(right))
 
 
 def shown(part: Any) -> str:
-    """A calculation, or a part of one, for a message: a column is its name."""
+    """Return a calculation, or a part of one, for a message; a column is shown by its name."""
     is_column = isinstance(part, Computable) and not isinstance(part, Arithmetic)
     return getattr(part, 'name', '') if is_column else show(part)

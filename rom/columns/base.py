@@ -1,7 +1,7 @@
-"""What all columns have in common: the descriptor, the options, and the checks on them.
+"""The base class of columns: the descriptor, the options, and the checks on them.
 
-A column object is written once, in a class body, and shared by the subclasses that inherit it; so
-it knows its name, but no namespace. What depends on the namespace is in the model's schema.
+A column object is created once, in a class body, and shared by the subclasses that inherit it. So
+it knows its name, but no namespace; everything that depends on the namespace is in the schema.
 
 An entity keeps two dicts: `_stored`, the encoded values that Redis is known to have, and `_values`,
 the Python values that were read or set. A value is decoded when it is first read.
@@ -41,7 +41,7 @@ KEYGEN_NAMES = (
 
 
 def of_model(error: InvalidColumnValue, name: str) -> InvalidColumnValue:
-    """Return an error about a column's value, whose message begins with the model's name."""
+    """Return an error about a column's value with the model's name in front of its message."""
     if not isinstance(error, UnicodeEncodeError):
         return InvalidColumnValue(f'{name}.{error}')
     error.message = f'{name}.{error}'  # type: ignore[attr-defined]
@@ -49,24 +49,25 @@ def of_model(error: InvalidColumnValue, name: str) -> InvalidColumnValue:
 
 
 class Column(Comparable, Computable, Generic[T]):
-    """The base of all columns.
+    """The base class of all columns.
 
     Args:
-        required: a value must be there when an entity is made or saved.
+        required: an entity must have a value when it is created and saved.
         default: the value of a new entity that is given none, or a function without arguments
-            that makes it.
-        unique: no two entities have the same value. For strings and integers. An empty string is
-            no value here, as in rom 1.x: several entities may have it, required or not.
-        index: the values can be searched with ``filter`` and ``get_by``, numbers also in ranges.
-        keygen: ``keygen(value)`` gives what to index; strings with ``index=True`` need one. With
-            ``prefix`` or ``suffix`` alone it is the whole string. See :mod:`rom.encoding.keygens`.
-        prefix: ``startswith`` and ``like`` work.
-        suffix: ``endswith`` works.
-        keygen2: ``keygen2(column_name, values)``, instead of keygen, sees the values of
-            all columns.
+            that returns it.
+        unique: no two entities may have the same value. For strings and integers. As in rom 1.x,
+            an empty string does not count as a value: several entities may have it.
+        index: enables ``filter`` and ``get_by``, for numbers also by ranges.
+        keygen: ``keygen(value)`` returns the words to index; strings with ``index=True`` need one.
+            With only ``prefix`` or ``suffix``, the default is the whole string. See
+            :mod:`rom.encoding.keygens`.
+        prefix: enables ``startswith`` and ``like``.
+        suffix: enables ``endswith``.
+        keygen2: ``keygen2(column_name, values)``, instead of `keygen`, gets the values of all
+            columns.
 
     Raises:
-        ColumnError: options that do not go together.
+        ColumnError: the options contradict each other.
 
     Example::
 
@@ -75,28 +76,28 @@ class Column(Comparable, Computable, Generic[T]):
             age = rom.Integer(index=True)
     """
 
-    #: Python types that may be set, as `isinstance` takes them.
+    #: Python types that may be set, as for `isinstance`.
     accepts: ClassVar[type | tuple[type, ...]] = object
-    #: Python types that `accepts` covers and the column refuses all the same.
+    #: Subclasses of `accepts` that the column refuses nevertheless.
     refuses: ClassVar[tuple[type, ...]] = ()
-    #: What an error calls the values that may be set.
+    #: The accepted values, as an error names them after "expected".
     kind: ClassVar[str] = 'value'
     #: A column of strings: an index of it needs a keygen.
     is_string: ClassVar[bool] = False
-    #: The keygen of a prefix or suffix index that is declared with none.
+    #: The default keygen of a prefix or suffix index.
     whole: ClassVar[Keygen | None] = None
     #: A column of numbers: its index is a sorted set by score, and can be searched by ranges.
     is_numeric: ClassVar[bool] = False
-    #: The score may stand for several values, which only the row tells apart.
+    #: Several values may have the same score, and only the row tells them apart.
     is_wide: ClassVar[bool] = False
-    #: The Python value can change without being set.
+    #: The Python value can change in place, without an assignment.
     is_mutable: ClassVar[bool] = False
     can_be_unique: ClassVar[bool] = False
-    #: The row holds the value. A column that only indexes others' values has entries without one.
+    #: The row holds the value. False for a column that only indexes the values of others.
     is_stored: ClassVar[bool] = True
     #: The value is an entity, and the row holds its id.
     is_relation: ClassVar[bool] = False
-    #: The value is an object that is no entity, and the row holds its id.
+    #: The value is an object other than an entity, and the row holds its id.
     is_foreign: ClassVar[bool] = False
 
     def __init__(
@@ -122,22 +123,23 @@ class Column(Comparable, Computable, Generic[T]):
 
     def _check_options(self) -> None:
         if self.is_string and not self.index and (self.prefix or self.suffix):
-            # There is but one way to take a whole string; which words to filter by is to be said.
+            # prefix and suffix have one sensible keygen: the whole string. `index` has several
+            # (words, whole strings, either case), so the model must name it.
             self.keygen = self.keygen or (None if self.keygen2 else self.whole)
         searched = self.index or self.prefix or self.suffix
         has_keygen = self.keygen or self.keygen2
         if self.keygen and self.keygen2:
             self._wrong('keygen and keygen2 cannot both be given: drop one of them')
         if has_keygen and not (searched or self.unique):
-            self._wrong('a keygen without an index does nothing: add index, prefix or suffix=True')
+            self._wrong('a keygen has no effect without an index: add index, prefix or suffix=True')
         if searched and self.is_string and not has_keygen:
-            self._wrong(f'an index of strings needs a keygen: one of {KEYGEN_NAMES}')
+            self._wrong(f'an index of strings needs a keygen, such as {KEYGEN_NAMES}')
         if (self.prefix or self.suffix) and not self.is_string and not has_keygen:
-            self._wrong('prefix and suffix are for strings: give a keygen that makes some')
+            self._wrong('prefix and suffix are for strings: add a keygen that returns strings')
         if self.index and not has_keygen and not self.has_default_keys:
-            self._wrong('an index of it needs a keygen')
+            self._wrong('index=True needs a keygen')
         if self.unique and not self.can_be_unique:
-            self._wrong('unique is for strings and integers only')
+            self._wrong('unique=True is for strings and integers only')
         for option, given in (('keygen', self.keygen), ('keygen2', self.keygen2)):
             if given is not None and not callable(given):
                 self._wrong(f'{option} must be callable, not {given!r}')
@@ -147,12 +149,12 @@ class Column(Comparable, Computable, Generic[T]):
 
     @property
     def has_default_keys(self) -> bool:
-        """An index works without a keygen."""
+        """True where an index of the column needs no keygen."""
         return self.is_numeric or type(self).default_keys is not Column.default_keys
 
     @property
     def searched(self) -> bool:
-        """The column has entries in some index other than that of unique values."""
+        """True where the column has index entries, apart from unique values."""
         return self.index or self.prefix or self.suffix
 
     @property
@@ -162,16 +164,16 @@ class Column(Comparable, Computable, Generic[T]):
 
     @cached_property
     def traits(self) -> Any:
-        """What is known of the column's keygen."""
+        """Traits of the column's keygen."""
         return traits(self.keygen)
 
-    # What a kind of column defines.
+    # Methods that subclasses define.
 
     def check(self, value: Any) -> T:
-        """The value as the column keeps it.
+        """Return the value as the column keeps it.
 
         Raises:
-            InvalidColumnValue: not a value of this column.
+            InvalidColumnValue: the column does not accept it.
         """
         if not isinstance(value, self.accepts) or isinstance(value, self.refuses):
             self.refuse(value)
@@ -179,14 +181,14 @@ class Column(Comparable, Computable, Generic[T]):
         return checked
 
     def encode(self, value: T) -> bytes:
-        """The value as the row stores it."""
+        """Return the value as the row stores it."""
         raise NotImplementedError
 
     def decode(self, raw: bytes) -> T:
-        """The value that `encode` made these bytes of.
+        """Return the value that `encode` made these bytes of.
 
         Raises:
-            ValueError: (or any error) the bytes are none that `encode` makes.
+            ValueError: (or any error) `encode` makes no such bytes.
         """
         raise NotImplementedError
 
@@ -195,32 +197,39 @@ class Column(Comparable, Computable, Generic[T]):
         return raw
 
     def default_keys(self, value: T) -> Keys:
-        """What an index without a keygen holds for the value: of numbers, the number."""
+        """Return the index entries of a value without a keygen: for numbers, the number."""
         return {'': self.number(value)}
 
     def number(self, value: T) -> float:
-        """The number that the value stands for in the index, where the column `is_numeric`."""
+        """Return the score of a value in the index of a column that `is_numeric`."""
         raise NotImplementedError
 
     def score(self, value: Any) -> float:
-        """The number that a query's value stands for in the index.
+        """Return the score of a value that a query asks for.
 
         Raises:
-            InvalidColumnValue: no value of this column.
+            InvalidColumnValue: the column does not accept the value.
         """
         raise NotImplementedError
 
     def refuse(self, value: Any, why: str | None = None) -> NoReturn:
-        """Raise the error for a value that the column does not take."""
-        reason = why or f'takes {self.kind}, not {type(value).__name__}'
-        if isinstance(value, enum.Enum) and why is None:
-            reason += '; its .value may be one'
-        raise InvalidColumnValue(f'{self.name or type(self).__name__}: {show(value)}: it {reason}')
+        """Raise the error for a value that the column does not accept.
+
+        Args:
+            value: the value.
+            why: the rest of a sentence that begins with the value; default: its type is wrong.
+        """
+        if why is not None:
+            problem = f'{show(value)} {why}'
+        else:
+            problem = f'expected {self.kind}, got {show(value)} ({type(value).__name__})'
+            problem += '; try its .value' if isinstance(value, enum.Enum) else ''
+        raise InvalidColumnValue(f'{self.name or type(self).__name__}: {problem}')
 
     def sortable(self, number: float, value: Any) -> float:
-        """The number that a value stands for in an index. A NaN is refused: it sorts nowhere."""
+        """Return the score of a value. A NaN is refused, because it has no position in an order."""
         if math.isnan(number):
-            self.refuse(value, 'is no number, and NaN has no place in an index')
+            self.refuse(value, 'is not a number, and an indexed column cannot hold NaN')
         return number
 
     # The descriptor.
@@ -240,7 +249,7 @@ class Column(Comparable, Computable, Generic[T]):
 
     def _read(self, entity: Holder) -> T | None:
         raw = entity._stored.get(self.name)
-        # A row from before the column was declared, too, has the default.
+        # A row that is older than the declaration of the column reads as the default, too.
         value = self.make_default(entity) if raw is None else self.read_stored(raw, entity)
         if value is not None and self.is_mutable:
             entity._seen = {**entity._seen, self.name: self.encode(value)}
@@ -248,7 +257,7 @@ class Column(Comparable, Computable, Generic[T]):
         return value
 
     def make_default(self, entity: Holder) -> T | None:
-        """The value where there is none. One that can change in place is a new one each time."""
+        """Return the default; a new object at each call where it can change in place."""
         if callable(self.default):
             default: T | None = self.default()
         else:
@@ -256,9 +265,9 @@ class Column(Comparable, Computable, Generic[T]):
         return None if default is None else self.accept(entity, default)
 
     def absent(self) -> T | None:
-        """Return what a stored row that lacks the column reads as: the default, for all readers.
+        """Return the value of a stored row that lacks the column: the default.
 
-        A function makes another one at each call.
+        A default that is a function is called each time.
         """
         default = self.default
         if default is None:
@@ -267,29 +276,29 @@ class Column(Comparable, Computable, Generic[T]):
 
     @property
     def lasting_default(self) -> T | None:
-        """The default, where it is the same for all rows and always, so that an index can have it.
+        """The default where it is constant, so that index entries can be made from it.
 
-        What a function makes is another value at each reading.
+        None where the default is a function, because it may return another value at each call.
         """
         return None if callable(self.default) else self.absent()
 
     def read_stored(self, raw: bytes, where: str | Keyed) -> T:
-        """Decode what a row holds.
+        """Decode a stored value.
 
         Args:
-            raw: what it holds.
-            where: the key of the row, or what knows it, as the entity does.
+            raw: the stored bytes.
+            where: the key of the row, or an object that has it, such as the entity.
 
         Raises:
-            CorruptRowError: it does not decode; names the key and the column.
+            CorruptRowError: the bytes do not decode; the error names the key and the column.
         """
         try:
             return self.decode(raw)
         except Exception as error:
             key = where if isinstance(where, str) else where._key
             raise CorruptRowError(
-                f'{key}, column {self.name!r}: the stored {show(raw[:80])} is no '
-                f'{type(self).__name__} ({error}); set the column to a good value and save with '
+                f'{key}, column {self.name!r}: the stored {show(raw[:80])} is not a valid '
+                f'{type(self).__name__} ({error}); assign a valid value and save with '
                 'force=True, or delete the row',
                 key=key,
                 column=self.name,
@@ -320,33 +329,33 @@ class Column(Comparable, Computable, Generic[T]):
         entity._set(self.name, self.prepare(entity, None))
 
     def prepare(self, entity: Holder, value: Any) -> T | None:
-        """What is to be kept of a value that is set; None removes the column.
+        """Return an assigned value as the column keeps it; None removes the value.
 
         Raises:
-            InvalidColumnValue: the column does not take it.
-            InvalidOperation: the column is required, or may not be set at all.
+            InvalidColumnValue: the column does not accept it.
+            InvalidOperation: the column is required, or cannot be assigned.
         """
         if value is not None:
             return self.accept(entity, value)
         if self.required:
             raise InvalidOperation(
                 f'{type(entity).__name__}.{self.name} is required and cannot be removed; '
-                'set another value, or declare it without required=True'
+                'assign another value, or declare the column without required=True'
             )
         return None
 
     def accept(self, entity: Holder, value: Any) -> T:
-        """The value as the column keeps it, or an error that names the model."""
+        """Return the value as the column keeps it, or raise an error that names the model."""
         try:
             return self.check(value)
         except InvalidColumnValue as error:
             raise of_model(error, type(entity).__name__) from None
 
     def initial(self, entity: Holder, given: Mapping[str, Any]) -> T | None:
-        """The value of a new entity.
+        """Return the value of a new entity.
 
         Raises:
-            MissingColumn: required, and neither given nor by default.
+            MissingColumn: the column is required, and has neither a value nor a default.
         """
         value = given.get(self.name)
         if value is not None:

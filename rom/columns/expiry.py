@@ -1,4 +1,4 @@
-"""The column that says when an entity expires."""
+"""ExpireAt: the column that holds the time at which an entity expires."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Moment = dt.datetime | dt.timedelta
 
 
 class ExpireAt(DateTime):
-    """When an entity expires: a `DateTime` with an index, at most one in a model.
+    """The time at which an entity expires: a `DateTime` with an index, at most one in a model.
 
-    From that moment on, by the server's clock, reads and queries no longer find the entity, its
-    unique values can be taken by others, and it is written only with ``save(force=True)``. Its row
-    stays until :func:`rom.util.expire` removes it. An entity without a value never expires.
+    After that time, by the server's clock, reads and queries no longer find the entity, others can
+    take its unique values, and only ``save(force=True)`` writes it. Its row stays until
+    :func:`rom.util.expire` removes it. An entity without a value never expires.
 
-    A `datetime.timedelta` that is set means so long from now, by this program's clock.
+    An assigned `datetime.timedelta` counts from now, by this program's clock.
 
     Args:
-        required: a value must be there when an entity is made or saved.
+        required: an entity must have a value when it is created and saved.
         default: the value of a new entity that is given none: a datetime, a timedelta, or a
-            function without arguments that makes one.
+            function without arguments that returns one.
 
     Raises:
-        ColumnError: a model has two of them.
+        ColumnError: the model has two such columns.
 
     Example::
 
@@ -56,20 +56,20 @@ class ExpireAt(DateTime):
             moment: dt.datetime = plain(dt.datetime.now(dt.UTC).replace(tzinfo=None) + value)
             return moment
         except OverflowError:
-            self.refuse(value, 'is out of range: from now on, it ends beyond the years 1 to 9999')
+            self.refuse(value, 'is out of range: added to now, it leaves the years 1 to 9999')
 
     def is_past(self, raw: bytes | None) -> bool:
-        """Whether a stored value is past by this program's clock. The server's clock decides."""
+        """Return whether a stored time has passed by this program's clock, an estimate only."""
         try:
             return raw is not None and float(raw) <= time.time()
         except ValueError:
             return False
 
     def absent(self) -> None:
-        return None  # the default is for new entities: see below
+        return None  # as for `_read`: the default is for new entities
 
     def _read(self, entity: Holder) -> dt.datetime | None:
-        # The default is for new entities: one that is stored without a value never expires.
+        # The default is for new entities: an entity that is stored without a value never expires.
         if self.name in entity._stored:
             return super()._read(entity)
         return entity._values.setdefault(self.name, None)

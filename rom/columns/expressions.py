@@ -1,8 +1,8 @@
-"""Expressions: what `User.age >= 18` is. Pure data; `rom.query.expressions` says what it means.
+"""Filter expressions, such as `User.age >= 18`: pure data, compiled by `rom.query.expressions`.
 
-A comparison makes a `Compare`, and ``& | ~`` put expressions together. The words ``and``, ``or``
-and ``not``, a chain as in ``1 < User.age < 5``, and ``in`` cannot be had: Python asks for the truth
-of one part, and drops it or the other. So an expression has no truth, and says so.
+A comparison makes a `Compare`, and ``& | ~`` combine expressions. ``and``, ``or``, ``not``, ``in``
+and a chain such as ``1 < User.age < 5`` cannot be overloaded: Python tests the truth of one part
+and drops the other, which would silently lose a condition. So the truth of an expression raises.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Sign: TypeAlias = Literal[
 
 
 class Expression:
-    """What an entity must be like to be found: for `Query.where`.
+    """A condition on entities, for `Query.where`.
 
     Raises:
-        InvalidOperation: it is taken for true or false.
+        InvalidOperation: it is used as a truth value.
 
     Example::
 
@@ -47,21 +47,20 @@ class Expression:
 
     def __bool__(self) -> NoReturn:
         raise InvalidOperation(
-            f'{show(self)} is neither true nor false before a query has asked for it; use & | ~ '
-            'and parentheses for and, or, not; .between(a, b) for a < column < b; .in_([...]) '
-            'for in'
+            f'{show(self)} has no truth value outside a query; use & | ~ and parentheses for and, '
+            'or, not; .between(a, b) for a <= column <= b; .in_([...]) for in'
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Compare(Expression):
-    """A column, compared with a value.
+    """A comparison of a column with a value.
 
     Attributes:
-        name: the column's.
-        sign: how.
-        value: with what; a tuple for 'between' and 'in_'.
-        column: the column itself, so that another model's is noticed.
+        name: the column's name.
+        sign: the comparison.
+        value: the value; a tuple for 'between' and 'in_'.
+        column: the column itself, so that a query can refuse a column of another model.
     """
 
     name: str
@@ -76,20 +75,20 @@ class _Joined(Expression):
 
 
 class And(_Joined):
-    """All of the parts hold."""
+    """Conjunction: each part holds."""
 
     __slots__ = ()
 
 
 class Or(_Joined):
-    """One of the parts holds."""
+    """Disjunction: at least one part holds."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Expression):
-    """The part does not hold."""
+    """Negation: the part does not hold."""
 
     part: Expression
 
@@ -98,16 +97,16 @@ class Not(Expression):
 
 
 def _parts(expression: Expression, kind: type[And | Or]) -> tuple[Expression, ...]:
-    """A long chain of one kind is flat."""
+    """Return the parts to join, so that a chain of one kind stays flat."""
     return expression.parts if isinstance(expression, kind) else (expression,)
 
 
 class Comparable:
-    """What a column can be asked in an expression."""
+    """The comparisons of a column, each of which makes an expression."""
 
     name: str = ''
 
-    # Columns are keys and members like any object: two are never equal.
+    # Columns are keys of dicts, so they hash by identity although == makes an expression.
     __hash__ = object.__hash__
 
     def _compare(self, sign: Sign, value: Any) -> Expression:
@@ -132,7 +131,7 @@ class Comparable:
         return self._compare('>=', other)
 
     def between(self, low: Any, high: Any) -> Expression:
-        """The value lies between two, both included.
+        """Match values between two bounds, both included.
 
         Example::
 
@@ -141,21 +140,24 @@ class Comparable:
         return self._compare('between', (low, high))
 
     def in_(self, values: Iterable[Any]) -> Expression:
-        """The value is one of these; of none, if there are none.
+        """Match any of several values; an empty collection matches nothing.
 
         Raises:
-            QueryError: no list or other collection.
+            QueryError: `values` is a string, or cannot be iterated.
 
         Example::
 
             User.query.where(User.city.in_(['Rome', 'Oslo']))
         """
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise QueryError(f'{self.name}.in_({show(values)}): takes a list of values')
+            raise QueryError(
+                f'{self.name}.in_: expected a list of values, got {show(values)}; '
+                f'use {self.name} == value for a single one'
+            )
         return self._compare('in_', tuple(values))
 
     def startswith(self, beginning: str | bytes) -> Expression:
-        """As in `Query.startswith`: the column needs ``prefix=True``.
+        """Match strings by their beginning; needs ``prefix=True``. See `Query.startswith`.
 
         Example::
 
@@ -164,7 +166,7 @@ class Comparable:
         return self._compare('startswith', beginning)
 
     def endswith(self, end: str | bytes) -> Expression:
-        """As in `Query.endswith`: the column needs ``suffix=True``.
+        """Match strings by their end; needs ``suffix=True``. See `Query.endswith`.
 
         Example::
 
@@ -173,7 +175,7 @@ class Comparable:
         return self._compare('endswith', end)
 
     def like(self, pattern: str | bytes) -> Expression:
-        """As in `Query.like`: the column needs ``prefix=True``.
+        """Match strings by a pattern; needs ``prefix=True``. See `Query.like`.
 
         Example::
 
@@ -182,9 +184,9 @@ class Comparable:
         return self._compare('like', pattern)
 
     def is_none(self) -> Expression:
-        """No value: the column's index has nothing of the entity.
+        """Match entities without an index entry of the column: no value, or an empty text.
 
-        So it is, too, for a text that is empty. ``~`` of it finds those that have one.
+        Its negation with ``~`` matches entities that have a value.
 
         Example::
 

@@ -1,4 +1,4 @@
-"""ForeignModel: a reference to an object that is no entity."""
+"""ForeignModel: a reference to an object that is not an entity."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rom.encoding.scores import nearest_double
 
 
 class ForeignModel(Column[Any]):
-    """Refers to any object that has an ``id``, of a class with a class-level ``get(id)``.
+    """A reference to any object with an ``id``, of a class with a class-level ``get(id)``.
 
     The row holds the id, which must be an integer. ``get`` is called when the column is first read,
     not when the entity is loaded; where it returns None, the column reads as None.
 
     Args:
         fmodel: the class.
-        required: there must be one.
-        default: the object of a new entity.
+        required: an entity must have a value when it is created and saved.
+        default: the object of a new entity that is given none.
 
     Example::
 
@@ -31,7 +31,7 @@ class ForeignModel(Column[Any]):
         Order.get_by(customer=ann.id)
     """
 
-    kind = 'an object whose id is an int, or that id'
+    kind = 'an int id or an object that has one'
     is_numeric = True
     is_wide = True
     is_foreign = True
@@ -43,27 +43,27 @@ class ForeignModel(Column[Any]):
     def _check_options(self) -> None:
         super()._check_options()
         if not callable(getattr(self.fmodel, 'get', None)):
-            self._wrong(f'takes a class that has a class-level get(id), not {self.fmodel!r}')
+            self._wrong(f'expected a class with a class-level get(id), got {self.fmodel!r}')
 
     def check(self, value: Any) -> Any:
         id = plain(value)
         if type(id) is int:
             found = self.fmodel.get(id)
-            return self.refuse(value, 'is the id of nothing') if found is None else found
+            return self.refuse(value, 'is not the id of any object') if found is None else found
         self.id_of(value)
         return value
 
     def id_of(self, value: Any) -> int:
-        """The id of an object; or the value itself, where it is an id.
+        """Return the id of an object, or the value itself where it is an id.
 
         Raises:
-            InvalidColumnValue: neither.
+            InvalidColumnValue: the value is not an int and has no int id.
         """
         given = plain(value)
         id = plain(given if isinstance(given, int) else getattr(value, 'id', None))
         if type(id) is not int:
-            has = '' if id is None else f' whose id is {id!r}'
-            self.refuse(value, f'takes {self.kind}, not {type(value).__name__}{has}')
+            has = '' if id is None else f', its id is {id!r}'
+            self.refuse(value, f'is not {self.kind}; its type is {type(value).__name__}{has}')
         return id
 
     def absent(self) -> Any:
@@ -72,7 +72,7 @@ class ForeignModel(Column[Any]):
 
     @property
     def lasting_default(self) -> None:
-        """None: an index of references has those that are stored."""
+        """None, because index entries are made from stored references only."""
         return None
 
     def encode(self, value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""What a column needs of the entity that holds its values."""
+"""Protocols of the entity that holds the values of a column."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Keyed(Protocol):
-    """What a message names by its key."""
+    """An object that messages name by the key of its row."""
 
     @property
     def _key(self) -> str: ...

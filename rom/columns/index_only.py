@@ -14,24 +14,24 @@ from rom.exceptions import InvalidColumnValue
 
 
 class IndexOnly(Column[Any]):
-    """Indexes what other columns hold, and holds nothing itself.
+    """An index of other columns' values, without a value of its own.
 
-    Its entries follow the columns that the keygen looks at: they change when those do.
+    A commit updates its index entries when a column that the keygen reads has changed.
 
     Args:
-        column: the column whose value the keygen is given. The keygen is called for every entity,
+        column: the column whose value is passed to `keygen`. The keygen is called for every entity,
             with None where there is no value.
-        keygen: ``keygen(value)`` gives what to index.
-        prefix: ``startswith`` and ``like`` work.
-        suffix: ``endswith`` works.
-        keygen2: ``keygen2(name, values)``, instead of column and keygen, sees the values of all
+        keygen: ``keygen(value)`` returns the words to index.
+        prefix: enables ``startswith`` and ``like``.
+        suffix: enables ``endswith``.
+        keygen2: ``keygen2(name, values)``, instead of `column` and `keygen`, gets the values of all
             columns.
-        index: ``filter`` works; so it does unless nothing but ``unique`` is asked for.
-        unique: no two entities have the same. The first word that the keygen gives counts (of a
-            set, the smallest); without any, or with an empty one, nothing is claimed.
+        index: enables ``filter``; the default is True, unless ``unique`` is the only option.
+        unique: no two entities may have the same first word of the keygen (of a set, the
+            smallest). An entity without words, or with an empty first one, has no unique value.
 
     Raises:
-        ColumnError: options that do not go together.
+        ColumnError: the options contradict each other.
 
     Example::
 
@@ -58,10 +58,10 @@ class IndexOnly(Column[Any]):
     ) -> None:
         self._source = column
         if (keygen is None or column is None) and (keygen2 is None or column or keygen):
-            self._wrong('takes a column and its keygen, or a keygen2 and no column')
+            self._wrong('expected either column and keygen, or only keygen2')
         if column is not None and not isinstance(column, str):
-            self._wrong(f'the column must be given by its name, not {column!r}')
-        # As in rom 1.x, only that of unique values comes alone.
+            self._wrong(f'expected the name of the column as a str, got {column!r}')
+        # As in rom 1.x: `index` is off only where `unique` is the only option.
         index = bool(index or prefix or suffix or not unique)
         super().__init__(
             index=index,
@@ -72,8 +72,8 @@ class IndexOnly(Column[Any]):
             unique=unique,
         )
         if keygen is not None:
-            # To the outside it has the keygen, by whose traits queries go; its entries depend on
-            # another column, as those of a keygen2 do.
+            # Queries need the traits of the keygen, so it stays visible. But the index entries
+            # depend on another column, as those of a keygen2 do, so they are made as such.
             self.keygen2 = self._keys_of_source
 
     @property
@@ -86,15 +86,15 @@ class IndexOnly(Column[Any]):
 
     def accept(self, entity: Holder, value: Any) -> NoReturn:
         raise InvalidColumnValue(
-            f'{type(entity).__name__}.{self.name}: {show(value)}: an IndexOnly holds no value; '
-            f'it only indexes what other columns hold'
+            f'{type(entity).__name__}.{self.name}: an IndexOnly holds no value, got {show(value)}; '
+            f'assign to the columns that it indexes'
         )
 
-    # What a query looks for among the unique values.
+    # The values of queries for a unique value.
 
     def check(self, value: Any) -> str | bytes:
         if not isinstance(value, (str, bytes)):
-            self.refuse(value, f'indexes words, and {type(value).__name__} is none')
+            self.refuse(value, f'is not a word: expected str or bytes, got {type(value).__name__}')
         word: str | bytes = plain(value)
         return word.lower() if self.traits.lowers else word
 
@@ -102,4 +102,4 @@ class IndexOnly(Column[Any]):
         return as_bytes(value)
 
     def decode(self, raw: bytes) -> NoReturn:
-        raise ValueError('it is in no row')
+        raise ValueError('an IndexOnly is not stored in the row')

@@ -1,4 +1,4 @@
-"""The lists of kinds that rom 1.x had, for programs that read them."""
+"""Lists of column types that rom 1.x exported, for programs that read them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLUMN_TYPES: list[type[Any]] = [
     UnsafeColumn,
 ]
 
-#: The Python types whose values have a number in an index without a keygen.
+#: The Python types whose values are indexed by a number without a keygen.
 NUMERIC_TYPES: tuple[type, ...] = (
     int,
     float,

@@ -1,8 +1,8 @@
-"""Limits: how large single values may be.
+"""Limits on the size of single values.
 
-Reading decimal digits takes time that grows with the square of their number, which is why Python
-reads no more than 4,300 of them by default (`sys.set_int_max_str_digits`). The same holds here for
-all digits that come from outside or are stored, whichever library reads them.
+The time to parse decimal digits grows with the square of their number, so Python parses at most
+4,300 by default (`sys.set_int_max_str_digits`). rom has the same limit for all digits from outside
+and from rows, whichever library parses them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from __future__ import annotations
 import decimal
 from typing import Any, Final
 
-#: So many digits an Integer or a Decimal has at most.
+#: The most digits of an Integer or a Decimal.
 MOST_DIGITS: Final = 4300
-#: Behind the digits of a Decimal come a sign, a point and an exponent.
+#: Room for the sign, the point and the exponent of a Decimal.
 _AROUND = 30
 _PAST: Final = 10**MOST_DIGITS
-#: So deep a Json may be: lists and dicts within one another.
+#: The deepest nesting of lists and dicts in a Json column.
 MOST_DEPTH: Final = 200
 
 
 def has_few_digits(number: int) -> bool:
-    """Return whether an int has few enough digits.
+    """Return whether an int has at most `MOST_DIGITS` digits.
 
     >>> has_few_digits(10**4299), has_few_digits(-(10**4300))
     (True, False)
@@ -29,19 +29,19 @@ def has_few_digits(number: int) -> bool:
 
 
 def check_digits(raw: str | bytes) -> None:
-    """Raise unless a text of digits is short enough to be read.
+    """Raise unless a text of digits is short enough to parse.
 
     Raises:
-        ValueError: it is too long.
+        ValueError: the text is too long.
 
     >>> check_digits('9' * 4300)
     """
     if len(raw) > MOST_DIGITS + _AROUND:
-        raise ValueError(f'{len(raw)} characters; a number has {MOST_DIGITS} digits at most')
+        raise ValueError(f'expected at most {MOST_DIGITS} digits, got {len(raw)} characters')
 
 
 def digits_of(number: decimal.Decimal) -> int:
-    """Return how many digits a Decimal has, zeros that an exponent stands for left out.
+    """Return the number of digits of a Decimal, without the zeros that its exponent stands for.
 
     >>> digits_of(decimal.Decimal('1.50')), digits_of(decimal.Decimal('1E+999'))
     (3, 1)
@@ -50,7 +50,7 @@ def digits_of(number: decimal.Decimal) -> int:
 
 
 def depth_of(value: Any, most: int) -> int:
-    """Return how deep lists and dicts lie in one another; of those past the most, one more.
+    """Return how deep lists and dicts are nested; `most` + 1 for all that are deeper than `most`.
 
     >>> depth_of({'a': [1, []]}, 10), depth_of([[[[]]]], 2)
     (3, 3)

@@ -1,8 +1,8 @@
 """Relations: columns that refer to entities of a model.
 
-Loading an entity does not load what it refers to. The row holds the id; the entity itself comes
-when it is first read, for all entities that were loaded together, in one trip. Under an
-AsyncSession it must have been asked for, as reading an attribute cannot wait.
+Loading an entity does not load the entities that it refers to. The row holds an id; the first read
+of the attribute loads the entity, for all entities that were loaded together, in one round trip.
+Under an AsyncSession the program must load it first, because reading an attribute cannot await.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ ON_DELETE: Final = ('no action', 'restrict', 'cascade', 'set null', 'set default
 
 
 def model_called(ftable: str, column: str) -> Any:
-    """The model of this name or namespace.
+    """Return the model of this name or namespace.
 
     Raises:
-        ORMError: there is none; names the column that asked for it.
+        ORMError: the model is not defined; the message names the column that refers to it.
     """
     found = MODELS.get(ftable)
     if found is None:
         raise ORMError(
-            f'{column} refers to {ftable!r}, which is no model; define it, or import its module. '
-            f'There are {", ".join(sorted(MODELS))}'
+            f'{column} refers to the model {ftable!r}, which is not defined; define it, or import '
+            f'its module. Defined are: {", ".join(sorted(MODELS))}'
         )
     return found
 
 
 class Reference:
-    """The id of an entity that is not loaded: what a row says of a relation."""
+    """The id of an entity that is not loaded, as a row stores it."""
 
     __slots__ = ('_id',)
 
@@ -50,7 +50,7 @@ class Reference:
 
     @property
     def id(self) -> int | None:
-        """The id: what a keygen that looks at several columns may go by."""
+        """The id, for a keygen that gets the values of several columns."""
         return self._id
 
 
@@ -106,18 +106,18 @@ class _Relation(Column[Any]):
         super()._check_options()
         if self.on_delete not in ON_DELETE:
             said = 'is missing' if self.on_delete is None else f'is {self.on_delete!r}'
-            self._wrong(f'on_delete {said}; it must be one of {", ".join(map(repr, ON_DELETE))}')
+            self._wrong(f'on_delete {said}; expected one of {", ".join(map(repr, ON_DELETE))}')
         if self.on_delete == 'set null' and self.required:
-            self._wrong("on_delete='set null' cannot be for a required column: choose another, or "
+            self._wrong("a required column cannot have on_delete='set null': choose another, or "
                         'leave out required=True')  # fmt: skip
         if self.on_delete == 'set default' and self.required and self.default is None:
-            self._wrong("on_delete='set default' of a required column needs a default")
+            self._wrong("a required column with on_delete='set default' needs a default")
 
     def get_related_model(self) -> Any:
-        """The model that the column refers to.
+        """Return the model that the column refers to.
 
         Raises:
-            ORMError: there is none of that name (yet).
+            ORMError: no model of that name is defined yet.
 
         Example::
 
@@ -147,49 +147,51 @@ class _Relation(Column[Any]):
         return value
 
     def make_default(self, entity: Holder) -> Any:
-        """The default where there is none; one that is deleted by now is none either."""
+        """Return the default, or None where the default entity was deleted."""
         default = self.plain_default()
         return None if default is None or default._deleted else self.accept(entity, default)
 
     def plain_default(self) -> Any:
-        """What the column was declared with, called if it is to be."""
+        """Return the declared default, or the result of its function, deleted or not."""
         default = self.default() if callable(self.default) else self.default
         return None if default is None else self.check(default)
 
     def absent(self) -> Any:
-        """The default, where it is an entity that can be referred to."""
+        """Return the default where it is a stored entity, else None."""
         default = self.plain_default()
         return None if default is None or default._deleted or default._id is None else default
 
     @property
     def lasting_default(self) -> None:
-        """None: an index of references has those that are stored, by which deletes go."""
+        """None: index entries are made from stored references only, because deletes follow them."""
         return None
 
     def encode(self, value: Any) -> bytes:
         id = value._id
         if value._deleted:
             raise InvalidOperation(
-                f'{self.name} refers to {value._key}, which was deleted; set it to another, or '
-                'save that one again with force=True first'
+                f'{self.name} refers to {value._key}, which was deleted; assign another entity, or '
+                'first save that one with force=True'
             )
         if id is None:
-            raise InvalidOperation(f'{self.name} refers to a {self.ftable} that has no id yet')
+            raise InvalidOperation(
+                f'{self.name} refers to a {self.ftable} that has no id yet; save that one first'
+            )
         return b'%d' % id
 
     def decode(self, raw: bytes) -> Any:
         if not raw.isdigit():
-            raise ValueError('an id is a number')
+            raise ValueError('expected an id of decimal digits')
         return Reference(int(raw))
 
     def number(self, value: Any) -> float:
         return nearest_double(value._id)
 
     def id_of(self, value: Any) -> int:
-        """The id that a query's value means: an entity's, or a number.
+        """Return the id that a query asks for, from an entity or an int.
 
         Raises:
-            InvalidColumnValue: neither.
+            InvalidColumnValue: the value is neither.
         """
         given = plain(value)
         if type(given) is int:
@@ -220,7 +222,7 @@ class _Relation(Column[Any]):
         if raw is None:
             value = entity._values[self.name] = self.make_default(entity)
             return value
-        self.read_stored(raw, entity._key)  # the error for one that is no id
+        self.read_stored(raw, entity._key)  # raises where the stored value is not an id
         entity._load_relation(self.name)
         return entity._values[self.name]
 
@@ -230,13 +232,13 @@ class ManyToOne(_Relation):
 
     Args:
         ftable: the other model's name; it may be defined later.
-        on_delete: what happens here when that entity is deleted: 'no action', 'restrict' (it is not
-            deleted), 'cascade' (this one is deleted too), 'set null', 'set default'.
-        required: there must be a reference.
-        default: the reference of a new entity.
+        on_delete: the effect of deleting the other entity: 'no action', 'restrict' (the delete is
+            refused), 'cascade' (this entity is deleted, too), 'set null', 'set default'.
+        required: an entity must have a value when it is created and saved.
+        default: the entity that a new entity refers to, or a function that returns it.
 
     Raises:
-        ColumnError: on_delete is missing or unknown, or does not go with required.
+        ColumnError: on_delete is missing, unknown, or contradicts `required`.
 
     Example::
 
@@ -252,7 +254,7 @@ class ManyToOne(_Relation):
 
 
 class OneToOne(_Relation):
-    """A reference to an entity of another model. With ``unique=True`` no two refer to the same one.
+    """A reference to an entity of another model; with ``unique=True``, at most one refers to it.
 
     The other arguments are those of :class:`ManyToOne`.
 
@@ -265,19 +267,19 @@ class OneToOne(_Relation):
 
 
 class OneToMany:
-    """The entities of another model that refer to this one: nothing is stored here.
+    """The entities of another model that refer to this one; the row stores nothing of it.
 
-    Each reading gives a list of its own, without what was deleted. To append to it changes nothing:
-    set the other entity's column.
+    Each read returns a new list, without deleted entities. Appending to the list changes nothing:
+    assign the column of the other entity instead.
 
     Args:
         ftable: the other model's name; it may be defined later.
-        column: which of its columns, where several refer to this model.
+        column: the column of that model, where several refer to this one.
 
     Raises:
-        ColumnError: several columns refer to this model and none is named, as soon as both are
-            defined; or none does, when it is read.
-        InvalidOperation: it is assigned or deleted.
+        ColumnError: several columns refer to this model and `column` is missing (raised as soon as
+            both models are defined), or no column does (raised on read).
+        InvalidOperation: the attribute is assigned or deleted.
 
     Example::
 
@@ -295,10 +297,10 @@ class OneToMany:
         self.name = self.name or name  # the metaclass refuses a second one
 
     def get_related_model(self) -> Any:
-        """The model that is listed.
+        """Return the model of the listed entities.
 
         Raises:
-            ORMError: there is none of that name (yet).
+            ORMError: no model of that name is defined yet.
 
         Example::
 
@@ -307,16 +309,16 @@ class OneToMany:
         return model_called(self.ftable, self.name)
 
     def candidates(self, model: Any, other: Any) -> list[str]:
-        """The columns of the other model that could be meant."""
+        """Return the columns of the other model that refer to this one and match `column`."""
         found = candidates(model, other._columns)
         return found if self.column is None else [name for name in found if name == self.column]
 
     def referring_column(self, model: Any, other: Any = None) -> str:
-        """The column of the other model that refers to this one.
+        """Return the column of the other model that refers to this one.
 
         Raises:
-            ORMError: there is no such model.
-            ColumnError: it has no such column, or several.
+            ORMError: the other model is not defined.
+            ColumnError: the other model has no such column, or several.
         """
         other = other or self.get_related_model()
         found = self.candidates(model, other)
@@ -353,12 +355,12 @@ class OneToMany:
     def _refuse(self, entity: Holder) -> None:
         raise InvalidOperation(
             f'{type(entity).__name__}.{self.name} lists the {self.ftable} entities that refer to '
-            'this one; to change it, set the column of those'
+            'this one and cannot be assigned; assign the column of those entities'
         )
 
 
 def candidates(model: Any, columns: dict[str, Column[Any]]) -> list[str]:
-    """The columns that refer to a model."""
+    """Return the columns that refer to a model."""
     names = (model.__name__, model._namespace)
     return [
         name

@@ -1,4 +1,4 @@
-"""Numbers, truth values and JSON."""
+"""Columns of numbers, booleans and JSON, and the primary key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Integer(Column[int]):
-    """A whole number of up to 4,300 digits. The index is exact at any size too.
+    """An integer of up to 4,300 digits; queries are exact at any size.
 
     Example::
 
@@ -46,11 +46,11 @@ class Integer(Column[int]):
 
     def check(self, value: Any) -> int:
         if type(value) is int and -_SMALL < value < _SMALL:
-            return value  # as most are
+            return value  # the fast path for most values
         given = plain(value)
         if type(given) is int:
             if not has_few_digits(given):
-                self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
+                self.refuse(value, f'has more than {MOST_DIGITS} digits')
             return given
         if isinstance(given, float) and given.is_integer():
             return int(given)
@@ -78,7 +78,7 @@ class Integer(Column[int]):
         return self.sortable(number, value)
 
 
-# What is less than this has few digits.
+# Smaller numbers need no count of digits.
 _SMALL = 2**64
 
 
@@ -88,7 +88,7 @@ _READS_FLOAT = frozenset((float, int, str, bytes))
 
 
 class Float(Column[float]):
-    """A double. Ints and digits are taken too, and become floats. No NaN in an index.
+    """A double. Ints and digits become floats; an indexed column refuses NaN.
 
     Example::
 
@@ -102,7 +102,7 @@ class Float(Column[float]):
 
     def check(self, value: Any) -> float:
         if type(value) is float and not math.isnan(value):
-            return value  # as most are
+            return value  # the fast path for most values
         given = plain(value)
         try:
             double = float(given if type(given) in _READS_FLOAT else super().check(value))
@@ -127,7 +127,7 @@ class Float(Column[float]):
             number = float(raw) + 0.0  # -0.0 + 0.0 is 0.0
         except ValueError:
             return raw
-        # Without a point, as rom 1.x stored an int that was set.
+        # No point, because rom 1.x stored an assigned int without one.
         is_short = number.is_integer() and abs(number) < _INEXACT
         return b'%d' % int(number) if is_short else repr(number).encode('ascii')
 
@@ -138,17 +138,17 @@ class Float(Column[float]):
         return self.sortable(float(self.check(value)), value)
 
 
-# So many zeros at the end of a whole number are written out where equal ones must look alike.
+# The canonical form of a whole number writes out at most this many zeros at its end.
 _MOST_ZEROS = 40
 _READS_DECIMAL = frozenset((decimal.Decimal, int, str))
 
 
 class Decimal(Column[decimal.Decimal]):
-    """A decimal number, kept digit by digit. Floats are refused: they seldom are what they say.
+    """A decimal number, stored exactly. Floats are refused, because they are rarely exact.
 
-    It has 4,300 digits at most, not counting zeros that an exponent stands for.
+    It has at most 4,300 digits, not counting the zeros that its exponent stands for.
 
-    The index holds the nearest double, so values that differ only past 15 digits are one to it.
+    The index holds the nearest double, so it cannot tell apart values that differ after 15 digits.
 
     Example::
 
@@ -157,13 +157,13 @@ class Decimal(Column[decimal.Decimal]):
 
     accepts = (decimal.Decimal, int, str)
     refuses = (bool,)
-    kind = 'a Decimal, an int or their digits'
+    kind = 'a Decimal, an int or a str of digits'
     is_numeric = True
 
     def check(self, value: Any) -> decimal.Decimal:
         given = plain(value)
         if type(given) is int and not has_few_digits(given):
-            self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
+            self.refuse(value, f'has more than {MOST_DIGITS} digits')
         try:
             number = decimal.Decimal(
                 given if type(given) in _READS_DECIMAL else super().check(value)
@@ -171,7 +171,7 @@ class Decimal(Column[decimal.Decimal]):
         except (decimal.InvalidOperation, ValueError):
             self.refuse(value)
         if len(str(number)) > MOST_DIGITS and digits_of(number) > MOST_DIGITS:
-            self.refuse(value, f'has too many digits; {MOST_DIGITS} are the most')
+            self.refuse(value, f'has more than {MOST_DIGITS} digits')
         if self.index:
             self.sortable(_double(number), value)
         return number
@@ -199,7 +199,7 @@ class Decimal(Column[decimal.Decimal]):
         if not stripped:
             return b'0'
         exponent += len(written) - len(stripped)
-        if 0 < exponent <= _MOST_ZEROS:  # 100, as rom 1.x has it, and not 1E+2
+        if 0 < exponent <= _MOST_ZEROS:  # 100, as rom 1.x writes it, and not 1E+2
             stripped, exponent = stripped + '0' * exponent, 0
         return str(decimal.Decimal((sign, tuple(map(int, stripped)), exponent))).encode('ascii')
 
@@ -212,12 +212,12 @@ class Decimal(Column[decimal.Decimal]):
 
 
 def _double(number: decimal.Decimal) -> float:
-    """The nearest double; of every kind of NaN, a NaN."""
+    """Return the nearest double; a NaN for every kind of NaN."""
     return math.nan if number.is_nan() else float(number)
 
 
 class Boolean(Column[bool]):
-    """True or False, by the truth of what is set; None is no value.
+    """True or False, the truth of the assigned value; None removes the value.
 
     Example::
 
@@ -231,7 +231,7 @@ class Boolean(Column[bool]):
         try:
             return bool(value)
         except Exception as error:
-            self.refuse(value, f'is neither true nor false ({error})')
+            self.refuse(value, f'has no truth value ({error})')
 
     def encode(self, value: bool) -> bytes:
         return b'1' if value else b''
@@ -244,9 +244,9 @@ class Boolean(Column[bool]):
 
 
 class Json(Column[Any]):
-    """A dict, list or tuple, stored as JSON. A change inside it is found when it is saved.
+    """A dict, list or tuple, stored as JSON. Saving the entity finds changes inside it.
 
-    Lists and dicts may lie 200 deep in one another.
+    Lists and dicts may be nested 200 deep.
 
     Example::
 
@@ -277,24 +277,24 @@ class Json(Column[Any]):
         try:
             raw = json.dumps(value, sort_keys=True).encode('ascii')
         except (TypeError, ValueError, RecursionError) as error:
-            self.refuse(value, f'is nothing that JSON can say ({error})')
-        # Counting brackets takes next to no time; few values have that many.
+            self.refuse(value, f'cannot be written as JSON ({error})')
+        # Counting brackets is cheap, and few values have enough of them to measure their depth.
         if raw.count(b'[') + raw.count(b'{') > MOST_DEPTH and (
             depth_of(value, MOST_DEPTH) > MOST_DEPTH
         ):
-            self.refuse(value, f'lies too deep; {MOST_DEPTH} lists and dicts in one another may be')
+            self.refuse(value, f'nests lists and dicts too deep; at most {MOST_DEPTH} levels')
         return raw
 
     def decode(self, raw: bytes) -> Any:
         return json.loads(raw)
 
 
-#: The attribute under which an entity has its id, whatever the primary key is called.
+#: The attribute that holds the id of an entity, whatever the name of the primary key.
 OWN_ID: Final = '_id'
 
 
 class PrimaryKey(Integer):
-    """The entity's id: a number that the server hands out, in the order of creation.
+    """The entity's id: a number from the counter of the model, in the order of creation.
 
     A model without one gets ``id = PrimaryKey()``. Queries filter and sort by it without an index;
     ``index=True`` is for data that rom 1.x writes at the same time, where ids are far apart.
@@ -307,7 +307,7 @@ class PrimaryKey(Integer):
 
     can_be_unique = False
 
-    #: Made for a model that declares none; a subclass may put its own in its place.
+    #: True for the key that rom adds to a model without one; a subclass may replace it.
     is_automatic = False
 
     def __init__(self, index: bool = False) -> None:
@@ -327,8 +327,8 @@ class PrimaryKey(Integer):
 
     def _given_by_server(self, entity: Any) -> str:
         return (
-            f'{type(entity).__name__}.{self.name} is the primary key, which the server gives; '
-            'it cannot be set'
+            f'{type(entity).__name__}.{self.name} is the primary key and cannot be assigned; '
+            'the counter of the model gives it'
         )
 
     def initial(self, entity: Any, given: Mapping[str, Any]) -> int | None:
@@ -338,10 +338,11 @@ class PrimaryKey(Integer):
 
 
 class _KeyCalledLikeOurs(PrimaryKey):
-    """A primary key of the name under which entities have their id: it is that attribute.
+    """A primary key whose name is that of the attribute in which rom itself keeps the id.
 
-    A key of another name takes an id when it is read. Of this one nobody can tell who reads it, so
-    a new entity takes its id at once, as in rom 1.x; under an AsyncSession it is None until then.
+    A key of another name takes an id when the program reads it. Here rom reads the same attribute,
+    so a read does not say that the program needs an id. A new entity takes its id at once, as in
+    rom 1.x; under an AsyncSession the id stays None until the entity is saved.
     """
 
     @overload

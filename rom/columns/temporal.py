@@ -1,4 +1,4 @@
-"""Dates and times: seconds, as a float. UTC throughout; a value without a zone is taken as UTC."""
+"""Dates and times, stored as seconds in UTC; a value without a zone counts as UTC."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _MIDNIGHT = dt.time()
 _SECOND = dt.timedelta(seconds=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
-# Up to here (the year 2242) a double of seconds tells microseconds apart.
+# Up to here (the year 2242) seconds as a double tell microseconds apart.
 _EXACT = 2.0**33
-# More seconds than there are in all the years that Python knows.
+# More seconds than the years 1 to 9999 have.
 _PAST = 1e12
 
 
 def _write_seconds(span: dt.timedelta) -> bytes:
-    """Seconds as rom 1.x wrote them; where a double would lose microseconds, with all digits."""
+    """Write seconds as rom 1.x does, but with all digits where a double loses microseconds."""
     seconds = span / _SECOND
     if abs(seconds) > _EXACT and span % _SECOND:
         sign = '-' if span < dt.timedelta(0) else ''
@@ -46,7 +46,7 @@ def _read_seconds(raw: bytes) -> dt.timedelta:
 
 
 class _Seconds(Column[T]):
-    """A column whose values are seconds since some start."""
+    """A column whose values are stored as seconds since a fixed start."""
 
     is_numeric = True
 
@@ -54,7 +54,7 @@ class _Seconds(Column[T]):
         try:
             given = plain(value)
         except (TypeError, ValueError) as error:
-            self.refuse(value, f'stands for no date or time ({error})')
+            self.refuse(value, f'is not a date or a time ({error})')
         if type(given) in _NUMBERS:
             try:
                 return self.decode(repr(float(given)).encode('ascii'))
@@ -63,11 +63,11 @@ class _Seconds(Column[T]):
         return super().check(given)
 
     def span(self, value: T) -> dt.timedelta:
-        """How long after the start a value is."""
+        """Return the time from the start to a value."""
         raise NotImplementedError
 
     def seconds(self, value: T) -> float:
-        """The same in seconds: the score in the index."""
+        """Return the seconds from the start to a value: its score in the index."""
         return self.span(value) / _SECOND
 
     def encode(self, value: T) -> bytes:
@@ -84,7 +84,7 @@ class _Seconds(Column[T]):
 
 
 def _in_utc(column: Column[Any], moment: dt.datetime) -> dt.datetime:
-    """A moment without a zone, in UTC. A zone that knows no offset is none, as it is to Python."""
+    """Convert to UTC and drop the zone. As in Python, a zone without an offset counts as none."""
     if moment.utcoffset() is None:
         return moment.replace(tzinfo=None)
     try:
@@ -94,9 +94,9 @@ def _in_utc(column: Column[Any], moment: dt.datetime) -> dt.datetime:
 
 
 class DateTime(_Seconds[dt.datetime]):
-    """A date and time, to the microsecond, in UTC, read back without a zone.
+    """A date and time to the microsecond, stored in UTC, read back without a zone.
 
-    One with a zone is turned into UTC. Seconds since 1970 are taken too.
+    A datetime with a zone is converted to UTC. Seconds since 1970 are accepted, too.
 
     Example::
 
@@ -108,7 +108,7 @@ class DateTime(_Seconds[dt.datetime]):
 
     def check(self, value: Any) -> dt.datetime:
         if type(value) is dt.datetime and value.tzinfo is None:
-            return value  # as most are
+            return value  # the fast path for most values
         return _in_utc(self, super().check(value))
 
     def span(self, value: dt.datetime) -> dt.timedelta:
@@ -119,7 +119,7 @@ class DateTime(_Seconds[dt.datetime]):
 
 
 class SaferDateTime(DateTime):
-    """A `DateTime` that may be set to nothing but a datetime."""
+    """A `DateTime` that accepts only a datetime, not seconds."""
 
     def check(self, value: Any) -> dt.datetime:
         if not isinstance(value, dt.datetime):
@@ -128,7 +128,7 @@ class SaferDateTime(DateTime):
 
 
 class Date(_Seconds[dt.date]):
-    """A date; of a datetime, its day in UTC. Stored as the seconds of its midnight, UTC.
+    """A date, stored as the seconds of its midnight in UTC; a datetime counts as its day in UTC.
 
     Example::
 
@@ -152,7 +152,7 @@ class Date(_Seconds[dt.date]):
 
 
 class Time(_Seconds[dt.time]):
-    """A time of day, to the microsecond. Stored as seconds since midnight.
+    """A time of day to the microsecond, stored as seconds since midnight.
 
     Example::
 
@@ -165,7 +165,7 @@ class Time(_Seconds[dt.time]):
     def check(self, value: Any) -> dt.time:
         moment = super().check(value)
         if moment.tzinfo is not None:
-            self.refuse(value, 'takes a time without a zone; a DateTime can have one')
+            self.refuse(value, 'has a zone; use a time without one, or a DateTime column')
         return moment
 
     def span(self, value: dt.time) -> dt.timedelta:

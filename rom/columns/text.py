@@ -1,4 +1,4 @@
-"""Strings: text, and bytes."""
+"""Columns of strings: text and bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar('T')
 
 
 class _Limited(Column[T]):
-    """A column of strings that may be told how long they are at most."""
+    """A column of strings with an optional maximum length."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class _Limited(Column[T]):
         max_length: int | None = None,
     ) -> None:
         if max_length is not None and read_count(max_length) is None:
-            self._wrong(f'max_length must be an int of 1 or more, not {show(max_length)}')
+            self._wrong(f'expected max_length to be an int of at least 1, got {show(max_length)}')
         self.max_length = max_length
         super().__init__(required, default, unique, index, keygen, prefix, suffix, keygen2)
 
@@ -42,15 +42,15 @@ class _Limited(Column[T]):
             unit = 'bytes' if isinstance(checked, bytes) else 'characters'
             self.refuse(
                 value,
-                f'has {len(checked)} {unit}; {self.max_length} are the most',  # type: ignore[arg-type]
+                f'has {len(checked)} {unit}; max_length is {self.max_length}',  # type: ignore[arg-type]
             )
         return checked
 
     def as_kept(self, value: Any) -> T:
-        """Return a value as the column keeps it, of any length.
+        """Return a value as the column keeps it, without a check of its length.
 
         Raises:
-            InvalidColumnValue: not a value of this column.
+            InvalidColumnValue: the column does not accept it.
         """
         return super().check(value)
 
@@ -59,9 +59,9 @@ class Text(_Limited[str]):
     """Unicode text, stored as UTF-8.
 
     Args:
-        max_length: so many characters a value has at most; None: as many as there is room for.
-            What is indexed from outside should have one: the words of ``FULL_TEXT`` and the
-            strings of ``prefix`` and ``suffix`` are all written in one step, and others wait.
+        max_length: the maximum number of characters; None: no maximum. Set one where indexed
+            values come from outside: a script writes all words of ``FULL_TEXT`` and all strings of
+            ``prefix`` and ``suffix`` in one step, during which other clients wait.
 
     Example::
 
@@ -69,14 +69,14 @@ class Text(_Limited[str]):
     """
 
     accepts = str
-    kind = 'a str, or bytes of UTF-8'
+    kind = 'a str or UTF-8 bytes'
     is_string = True
     whole = staticmethod(IDENTITY)
     can_be_unique = True
 
     def check(self, value: Any) -> str:
         if type(value) is str and self.max_length is None and value.isascii():
-            return value  # as most are
+            return value  # the fast path for most values
         return super().check(value)
 
     def as_kept(self, value: Any) -> str:
@@ -101,7 +101,7 @@ class Text(_Limited[str]):
 
 
 class NoLatin1(InvalidColumnValue, UnicodeEncodeError):
-    """Text that latin-1 cannot say was set in a `String`."""
+    """A `String` was assigned text that latin-1 cannot encode."""
 
     def __init__(self, name: str, text: str, error: UnicodeEncodeError) -> None:
         UnicodeEncodeError.__init__(
@@ -121,13 +121,13 @@ class NoLatin1(InvalidColumnValue, UnicodeEncodeError):
 
 
 class String(_Limited[bytes]):
-    """Bytes. Text is taken as latin-1.
+    """A string of bytes; text is encoded as latin-1.
 
     Args:
-        max_length: so many bytes a value has at most, as for :class:`Text`.
+        max_length: the maximum number of bytes, as for :class:`Text`.
 
     Raises:
-        InvalidColumnValue: text that latin-1 cannot say is set. It is a UnicodeEncodeError, too.
+        InvalidColumnValue: latin-1 cannot encode the text. It is a UnicodeEncodeError, too.
 
     Example::
 
@@ -135,14 +135,14 @@ class String(_Limited[bytes]):
     """
 
     accepts = (bytes, str)
-    kind = 'bytes, or a str of latin-1'
+    kind = 'bytes or a latin-1 str'
     is_string = True
     whole = staticmethod(IDENTITY_STRING)
     can_be_unique = True
 
     def check(self, value: Any) -> bytes:
         if type(value) is bytes and self.max_length is None:
-            return value  # as most are
+            return value  # the fast path for most values
         return super().check(value)
 
     def as_kept(self, value: Any) -> bytes:

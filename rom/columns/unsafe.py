@@ -1,4 +1,4 @@
-"""UnsafeColumn: a key of the entity's own, on which a program calls any command."""
+"""UnsafeColumn: a separate key for each entity, on which a program calls any command."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class UnsafeColumn:
-    """A list, set, counter or anything else of Redis, that belongs to an entity.
+    """A list, set, counter or any other type of Redis that belongs to an entity.
 
-    The commands run at once: they are no part of a commit, no race is looked for, and nothing is
-    undone. The key, ``namespace:id:column``, is deleted with the entity, in the same commit.
-    Commands that a program holds already go on running: what they write then is a leftover, which
-    :func:`rom.util.clean_unsafe_cols` removes.
+    The commands run at once: they are not part of a commit, are not checked for races, and are not
+    undone by a rollback. The commit that deletes the entity also deletes the key,
+    ``namespace:id:column``. A command after that, from an object that a program read before, makes
+    a leftover key, which :func:`rom.util.clean_unsafe_cols` removes.
 
     Raises:
-        ValueError: the column is read, and the entity was deleted.
-        InvalidOperation: a value is set; it takes commands only.
+        ValueError: the column is read after the entity was deleted.
+        InvalidOperation: a value is assigned; the column has commands only.
 
     Example::
 
@@ -50,22 +50,22 @@ class UnsafeColumn:
         if entity._deleted:
             raise ValueError(
                 f'{entity._key} was deleted, and the key of its column {self.name!r} with it; '
-                'save the entity again with force=True first'
+                'first save the entity with force=True'
             )
         return Commands(entity, self.name)
 
     def __set__(self, entity: Holder, value: Any) -> None:
         raise InvalidOperation(
-            f'{type(entity).__name__}.{self.name} is an UnsafeColumn, which takes commands and no '
-            f'values, as in entity.{self.name}.set({value!r})'
+            f'{type(entity).__name__}.{self.name} is an UnsafeColumn and cannot be assigned; '
+            f'call a command, as in entity.{self.name}.set({value!r})'
         )
 
     def __delete__(self, entity: Holder) -> None:
         session = entity._session_here
         if session.is_async:
             raise InvalidOperation(
-                f'del entity.{self.name} cannot wait for the server: '
-                f'await entity.{self.name}.delete()'
+                f'del entity.{self.name} cannot await the server under an AsyncSession; '
+                f'use await entity.{self.name}.delete()'
             )
         session._call(entity, self.name, 'delete', (), {})
 
@@ -73,8 +73,8 @@ class UnsafeColumn:
 class Commands:
     """The commands of the client, on the key of one entity.
 
-    Each takes the arguments that the client's has, without the key; with ``skip_key=True`` it is
-    called as it stands. Under an AsyncSession each is awaited.
+    Each takes the arguments of the client's method without the key; ``skip_key=True`` leaves the
+    key out of the call. Under an AsyncSession each call is awaited.
     """
 
     __slots__ = ('_entity', '_name')
@@ -85,7 +85,7 @@ class Commands:
 
     def __getattr__(self, command: str) -> Callable[..., Any]:
         if command.startswith('_'):
-            raise AttributeError(f'no command is called {command!r}')
+            raise AttributeError(f'Redis has no command {command!r}')
         entity, name = self._entity, self._name
 
         def call(*args: Any, skip_key: bool = False, **kwargs: Any) -> Any:

@@ -160,7 +160,8 @@ def test_a_row_that_cannot_be_read(filled: Shop) -> None:
     ran = filled.run('dump', 'shop.models:User')
     assert ran.returncode == 1
     assert len(ran.stdout.splitlines()) == 19
-    assert "Left out: users:7, column 'age': the stored b'many' is no Integer" in ran.stderr
+    message = "users:7, column 'age': the stored b'many' is not a valid Integer"
+    assert f'Left out: {message}' in ran.stderr
     assert ran.stderr.endswith('Dumped 19 rows; 1 could not be read, and are left out.\n')
 
 

@@ -66,7 +66,7 @@ def test_what_cannot_be_indexed(place: Place) -> None:
     place.raw.hset('cli:9', 'age', 'x')
     code, lines, said = place.run('reindex', 'shop', '--restart')
     assert (code, lines) == (1, ['reindexed\tTeam'])
-    assert "User: cli:9, column 'age': the stored b'x' is no Integer" in said
+    assert "User: cli:9, column 'age': the stored b'x' is not a valid Integer" in said
     assert said.count("column 'age'") == 1
     assert 'User: 1 rows could not be indexed, all others are' in said
 

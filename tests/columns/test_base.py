@@ -207,7 +207,7 @@ def test_a_keygen_on_a_unique_column_is_taken() -> None:
 @pytest.mark.parametrize('kind', NUMERIC)
 @pytest.mark.parametrize('option', ['prefix', 'suffix'])
 def test_prefix_and_suffix_of_numbers_need_a_keygen(kind: str, option: str) -> None:
-    complains(lambda: KINDS[kind](**{option: True}), f'{kind} column', 'give a keygen')
+    complains(lambda: KINDS[kind](**{option: True}), f'{kind} column', 'add a keygen')
     column = KINDS[kind](**{option: True, 'keygen': lambda value: [str(value)]})
     assert column.searched
 
@@ -321,7 +321,7 @@ def test_a_required_column_cannot_be_removed(how: str) -> None:
         else:
             thing.needed = None
     assert str(caught.value).startswith('Thing.needed is required')
-    assert 'set another value' in str(caught.value)
+    assert 'assign another value' in str(caught.value)
     assert thing.changes == []
     assert thing.needed == 'x'
 
@@ -330,13 +330,15 @@ def test_a_wrong_type_is_refused_by_name() -> None:
     thing = Thing(needed=b'x')
     with pytest.raises(InvalidColumnValue) as caught:
         thing.needed = 5  # type: ignore[assignment]
-    assert str(caught.value) == 'Thing.needed: 5: it takes a str, or bytes of UTF-8, not int'
+    assert str(caught.value) == 'Thing.needed: expected a str or UTF-8 bytes, got 5 (int)'
     assert caught.value.__cause__ is None
     assert thing.changes == []
 
 
 def test_a_column_without_a_name_is_called_by_its_kind() -> None:
-    with pytest.raises(InvalidColumnValue, match=r'^Integer: None: it takes an int, not NoneType$'):
+    with pytest.raises(
+        InvalidColumnValue, match=r'^Integer: expected an int, got None \(NoneType\)$'
+    ):
         Integer().check(None)
 
 
@@ -415,7 +417,9 @@ def test_a_default_of_the_wrong_type_is_refused(default: Any) -> None:
     column = Integer(default=default)
     column.name = 'c'
     for call in (lambda: column.initial(Thing(), {}), lambda: column.make_default(Thing())):
-        with pytest.raises(InvalidColumnValue, match=r"^Thing\.c: 'x': it takes an int"):
+        with pytest.raises(
+            InvalidColumnValue, match=r"^Thing\.c: expected an int, got 'x' \(str\)"
+        ):
             call()
 
 

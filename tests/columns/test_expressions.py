@@ -103,7 +103,7 @@ def test_nothing_else_goes_with_them(asked: Any) -> None:
 
 @pytest.mark.parametrize('values', ['abc', b'abc', 5, None])
 def test_in_takes_a_collection(values: Any) -> None:
-    with pytest.raises(QueryError, match=r'age\.in_\(.*takes a list'):
+    with pytest.raises(QueryError, match=r'age\.in_: expected a list'):
         AGE.in_(values)
 
 

@@ -74,7 +74,7 @@ def test_values() -> None:
     thing.it = None
     del thing.it
     assert thing.it is None
-    with pytest.raises(InvalidColumnValue, match=r'Thing\.it: .*only indexes'):
+    with pytest.raises(InvalidColumnValue, match=r'Thing\.it: .*holds no value'):
         thing.it = 'x'
     with pytest.raises(InvalidColumnValue, match=r'Thing\.it: '):
         thing.update(it=5)

@@ -32,7 +32,9 @@ def refused(column: Column[Any], value: Any, *parts: str) -> None:
     with pytest.raises(InvalidColumnValue) as caught:
         column.check(value)
     message = str(caught.value)
-    assert message.startswith(f'c: {show(value)}: it ')
+    assert message.startswith(
+        (f'c: {show(value)} ', f'c: expected {column.kind}, got {show(value)} ')
+    )
     for part in parts:
         assert part in message
 
@@ -80,7 +82,7 @@ def test_what_is_an_integer_without_loss_is_taken(value: Any) -> None:
 )
 def test_integers_refuse_what_is_lossy_or_a_bool(value: Any) -> None:
     """Ours: rom 1.x took 1.5 as 1, and True as 1."""
-    refused(Integer(), value, 'takes an int', type(value).__name__)
+    refused(Integer(), value, 'expected an int', type(value).__name__)
 
 
 @pytest.mark.parametrize('value', ['9' * 4300, b'9' * 4300, '-' + '9' * 4300])
@@ -102,7 +104,7 @@ def test_more_digits_than_python_reads_are_refused(kind: Any, value: Any) -> Non
 
 @pytest.mark.parametrize('value', ['1.' + '0' * 4300, decimal.Decimal('9' * 5000)])
 def test_a_decimal_of_many_digits_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidColumnValue, match='too many digits; 4300 are the most'):
+    with pytest.raises(InvalidColumnValue, match='more than 4300 digits'):
         Decimal().check(value)
 
 
@@ -174,7 +176,7 @@ def test_what_a_float_takes(given: Any, value: float) -> None:
 
 @pytest.mark.parametrize('value', [True, None, 'x', '', b'\xff', [], 1j, decimal.Decimal(1)])
 def test_what_a_float_refuses(value: Any) -> None:
-    refused(Float(), value, 'takes a float or int', type(value).__name__)
+    refused(Float(), value, 'expected a float or int', type(value).__name__)
 
 
 @pytest.mark.parametrize('value', [2**1024, -(10**400)])
@@ -185,7 +187,7 @@ def test_an_int_past_the_floats_is_refused(value: int) -> None:
 @pytest.mark.parametrize('value', [NAN, 'nan', b'NaN', -NAN])
 def test_nan_in_an_indexed_float_is_refused(value: Any) -> None:
     """Ours: rom 1.x leaked the server's ResponseError."""
-    with pytest.raises(InvalidColumnValue, match=r'^Float: .*NaN has no place in an index'):
+    with pytest.raises(InvalidColumnValue, match=r'^Float: .*an indexed column cannot hold NaN'):
         Float(index=True).check(value)
     assert math.isnan(Float().check(value))
 
@@ -223,7 +225,7 @@ def test_what_a_decimal_takes(value: Any) -> None:
 
 @pytest.mark.parametrize('value', [0.1, 5.0, NAN, True, None, 'x', '', b'5', []])
 def test_what_a_decimal_refuses(value: Any) -> None:
-    refused(Decimal(), value, 'takes a Decimal', type(value).__name__)
+    refused(Decimal(), value, 'expected a Decimal', type(value).__name__)
 
 
 @pytest.mark.parametrize('value', ['NaN', '-NaN', 'sNaN'])
@@ -231,7 +233,7 @@ def test_nan_in_an_indexed_decimal_is_refused(value: str) -> None:
     """Ours: rom 1.x leaked the server's ResponseError."""
     assert Decimal().check(value).is_nan()
     for spelling in (value, decimal.Decimal(value)):
-        with pytest.raises(InvalidColumnValue, match='NaN has no place in an index'):
+        with pytest.raises(InvalidColumnValue, match='an indexed column cannot hold NaN'):
             Decimal(index=True).check(spelling)
 
 
@@ -301,7 +303,7 @@ def test_a_tuple_is_read_as_a_list() -> None:
 
 @pytest.mark.parametrize('value', ['a', 5, True, None, {1}, b'x'])
 def test_what_json_refuses(value: Any) -> None:
-    refused(Json(), value, 'takes a dict, list or tuple', type(value).__name__)
+    refused(Json(), value, 'expected a dict, list or tuple', type(value).__name__)
 
 
 CYCLE: list[Any] = []
@@ -312,7 +314,7 @@ CYCLE.append(CYCLE)
     'value', [[{1}], {'a': b'x'}, {'a': object}, {1: 1, 'a': 1}, {(1, 2): 3}, CYCLE], ids=repr
 )
 def test_what_json_cannot_say_is_refused_when_it_is_set(value: Any) -> None:
-    refused(Json(), value, 'nothing that JSON can say')
+    refused(Json(), value, 'cannot be written as JSON')
 
 
 def deep(levels: int) -> list[Any]:
@@ -333,13 +335,13 @@ def test_json_of_some_depth_round_trips() -> None:
     ids=['a', 'b', 'c'],
 )
 def test_json_is_200_deep_at_most(value: Any) -> None:
-    with pytest.raises(InvalidColumnValue, match='lies too deep; 200 lists and dicts'):
+    with pytest.raises(InvalidColumnValue, match='nests lists and dicts too deep; at most 200'):
         Json().check(value)
     assert Json().check([[1]] * 1000)
 
 
 def test_json_that_is_too_deep_is_refused() -> None:
-    with pytest.raises(InvalidColumnValue, match='nothing that JSON can say'):
+    with pytest.raises(InvalidColumnValue, match='cannot be written as JSON'):
         Json().check(deep(100_000))
 
 

@@ -43,7 +43,7 @@ def test_other_types_are_refused(kind: Any, value: Any) -> None:
 
 
 def test_text_takes_no_bytes_that_are_no_utf_8() -> None:
-    with pytest.raises(InvalidColumnValue, match='bytes of UTF-8'):
+    with pytest.raises(InvalidColumnValue, match='UTF-8 bytes'):
         Text().check(b'\xff')
 
 

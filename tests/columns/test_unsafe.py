@@ -31,7 +31,7 @@ def test_it_is_no_column() -> None:
     with pytest.raises(InvalidColumnValue, match="no column 'visits'"):
         user.update(visits='x')
     for wrong in ('x', None):
-        with pytest.raises(InvalidOperation, match='takes commands'):
+        with pytest.raises(InvalidOperation, match='call a command'):
             user.visits = wrong  # type: ignore[assignment]
     with pytest.raises(rom.QueryError):
         UnsafeUser.query.filter(visits='x')

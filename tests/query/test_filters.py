@@ -179,7 +179,7 @@ def test_integers_of_as_many_digits_as_python_prints() -> None:
     assert isinstance(found, InRange)
     assert found.exact is not None
     assert found.exact.low == b'1' + b'0' * 4299
-    with pytest.raises(QueryError, match='too many digits; 4300 are the most'):
+    with pytest.raises(QueryError, match='more than 4300 digits'):
         node(age=10**4300)
 
 
@@ -199,14 +199,14 @@ def test_integers_of_as_many_digits_as_python_prints() -> None:
         ('age', (1,), r'2 endpoints.* this one has 1'),
         ('age', (1, 2, 3), r'2 endpoints.* this one has 3'),
         ('age', (), '2 endpoints'),
-        ('age', 'five', "filter\\(age='five'\\): age: 'five': it takes an int"),
-        ('age', (1, 'five'), 'takes an int'),
+        ('age', 'five', "filter\\(age='five'\\): age: expected an int, got 'five' \\(str\\)"),
+        ('age', (1, 'five'), 'expected an int'),
         ('age', None, r'None is no value; \(None, None\) finds all'),
-        ('age', True, 'takes an int, not bool'),
+        ('age', True, r'expected an int, got True \(bool\)'),
         ('age', float('nan'), 'NaN'),
         ('age', [1, None], 'None is no value'),
-        ('age', {'a': 1}, 'takes an int, not dict'),
-        ('age', decimal.Decimal(5), 'takes an int'),
+        ('age', {'a': 1}, r"expected an int, got {'a': 1}"),
+        ('age', decimal.Decimal(5), 'expected an int'),
         ('price', float('nan'), 'NaN'),
         ('price', (None, float('nan')), 'NaN'),
         ('price', 'x', "'x'"),
@@ -214,9 +214,9 @@ def test_integers_of_as_many_digits_as_python_prints() -> None:
         ('cost', 1.5j, 'complex'),
         ('cost', 'x', "'x'"),
         ('cost', decimal.Decimal('nan'), 'NaN'),
-        ('day', 'yesterday', 'takes a date'),
-        ('moment', dt.date(2020, 1, 1), 'takes a datetime'),
-        ('hour', dt.time(1, tzinfo=dt.UTC), 'without a zone'),
+        ('day', 'yesterday', 'expected a date'),
+        ('moment', dt.date(2020, 1, 1), 'expected a datetime'),
+        ('hour', dt.time(1, tzinfo=dt.UTC), 'has a zone'),
         ('label', None, 'holds words, and NoneType is none'),
         ('label', 5, 'holds words, and int is none'),
         ('label', ('a', 'b'), 'holds words, and tuple is none'),

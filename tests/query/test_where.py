@@ -158,10 +158,10 @@ def deep(depth: int, age: Any = AGE) -> Expression:
         (lambda: AGE == [1, 5], r'in_\('),
         (lambda: AGE.in_([(1, 5)]), 'between'),
         (lambda: AGE >= (1, 5), 'between'),
-        (lambda: AGE == 'x', r"where\(age='x'\).*takes an int"),
-        (lambda: AGE < 'x', r"where\(age='x'\).*takes an int"),
+        (lambda: AGE == 'x', r"where\(age='x'\).*expected an int"),
+        (lambda: AGE < 'x', r"where\(age='x'\).*expected an int"),
         (lambda: PRICE < NAN, 'NaN'),
-        (lambda: AGE < D('5'), 'takes an int'),
+        (lambda: AGE < D('5'), 'expected an int'),
         (lambda: AGE > AGE, 'another column'),
         (lambda: AGE == PRICE, 'another column'),
         (lambda: LABEL == 5, 'holds words'),
@@ -246,7 +246,7 @@ def test_entities_are_found() -> None:
     assert WhereBook.query.filter(age=(1, None)).where(WhereBook.title != 'a').count() == 1
     with pytest.raises(QueryError, match='none is larger'):
         titles(author > ann)
-    with pytest.raises(QueryError, match='takes an entity of WhereAuthor'):
+    with pytest.raises(QueryError, match='is not an entity of WhereAuthor'):
         titles(author == WhereBook.query.first())
 
 

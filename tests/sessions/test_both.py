@@ -689,7 +689,7 @@ async def test_a_wrong_value_stops_the_whole_commit(s: Any, raw: redis.Redis) ->
     BothTeam(size=1)
     user = BothUser(name='a')
     user.tags = {'a': 1}
-    user.tags['b'] = object()  # nothing that JSON can say
+    user.tags['b'] = object()  # not JSON
     with pytest.raises(rom.InvalidColumnValue):
         await s.commit()
     assert {key for key in data(raw) if not key.endswith((b':id:', b':live', b':indexes'))} == set()

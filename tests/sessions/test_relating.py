@@ -487,7 +487,7 @@ def test_get_by_and_filter(world: World) -> None:
             selected = await s.all(query.order_by('number').select('number', 'author'))
             assert selected[1] == {'number': 1, 'author': authors[1]}
             assert selected[-1] == {'number': 100, 'author': None}
-            with pytest.raises(rom.QueryError, match='takes an entity of'):
+            with pytest.raises(rom.QueryError, match='is not an entity of'):
                 query.filter(author=orphan)
 
     world.run(story())

@@ -226,7 +226,7 @@ def test_scalars_of_numpy_that_are_no_value_are_refused_when_they_are_set(name: 
 def test_a_truth_that_nobody_knows_is_refused() -> None:
     numpy = pytest.importorskip('numpy')
     assert EveryValue(boolean=numpy.bool_(False)).boolean is False
-    with pytest.raises(rom.InvalidColumnValue, match=r'EveryValue.boolean: .* true nor false'):
+    with pytest.raises(rom.InvalidColumnValue, match=r'EveryValue.boolean: .* has no truth value'):
         EveryValue(boolean=numpy.array([1, 2]))
 
 
