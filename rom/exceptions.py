@@ -1,8 +1,8 @@
-"""Every error that rom raises.
+"""All errors and warnings of rom.
 
-One tree, rooted in :class:`ORMError`. Nothing of the client library's own leaks: the drivers turn
-its errors into these. An error carries its data as attributes, so that a program can act on it
-without reading the message.
+The errors derive from :class:`ORMError`. The drivers convert the errors of the client library to
+these. An error carries its data as attributes, so that a program can act on it without parsing the
+message.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ from typing import Any
 
 
 class ORMError(Exception):
-    """The root of all errors that rom raises."""
+    """The base class of all errors that rom raises."""
 
 
 class ServerUnavailable(ORMError, ConnectionError):
-    """No answer from the server: it cannot be reached, refused us, or the connection broke.
+    """The server gave no answer: it cannot be reached, refused the login, or the connection broke.
 
-    A write that was under way may or may not have happened. To commit again is safe: what was
-    already written counts as done, and is not done twice.
+    A write that was under way may or may not have been carried out. Committing again is safe,
+    because a write that was carried out is not carried out twice.
     """
 
 
 class ServerError(ORMError):
-    """The server answered with an error that is none of ours (full, read-only, not allowed...)."""
+    """The server replied with an error, for example out of memory, read-only or no permission."""
 
 
 class InDoubtError(ORMError):
-    """A write got no answer, and it is too long ago to find out whether it was carried out.
+    """A write got no answer, and it is too late to find out whether it was carried out.
 
-    The server notes each write for three minutes. ``entity.refresh(force=True)`` takes what is
-    stored; ``save(force=True)`` writes it, or writes it again; ``session.forget(entity)`` gives up
-    a new entity.
+    The server keeps a note of each write for three minutes. ``entity.refresh(force=True)`` takes
+    the stored values; ``save(force=True)`` writes the entity, perhaps for a second time;
+    ``session.forget(entity)`` drops a new entity.
     """
 
 
 class CorruptRowError(ORMError):
-    """Something in Redis is not what rom or any rom program would have written there.
+    """A key in Redis holds data that rom cannot have written.
 
-    Raised when a row's key holds another type, or a column's value does not decode. Other rows
-    stay readable: where several were asked for, ``entities`` holds those that could be read.
+    Raised where the key of a row holds another type, or a stored value does not decode. Other rows
+    stay readable: where several were read, ``entities`` holds the readable ones.
 
     Attributes:
         key: the Redis key, ``str``.
-        column: the column's name, or None when the whole key is unreadable.
-        value: the bytes found, or None.
-        entities: the entities of the same read that are in order.
+        column: the column's name, or None where the whole key is unreadable.
+        value: the stored bytes, or None.
+        entities: the readable entities of the same read.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class CorruptRowError(ORMError):
 
 
 class _WriteConflict(ORMError):
-    """What the errors about one entity's write have in common.
+    """Base class of errors about the write of one entity.
 
     Attributes:
         namespace: the model's namespace.
-        id: the entity's id; None for one that has none yet.
+        id: the entity's id, or None where it has no id yet.
         columns: the names of the columns concerned.
     """
 
@@ -93,7 +93,7 @@ class _WriteConflict(ORMError):
 
 
 class UniqueKeyViolation(_WriteConflict):
-    """A value that must be unique belongs to another entity already. Nothing was written.
+    """A unique value belongs to another entity already. Nothing was written.
 
     Attributes:
         value: the value that is taken, as text where it is text.
@@ -115,17 +115,17 @@ class UniqueKeyViolation(_WriteConflict):
 
 
 class InvalidOperation(ORMError):
-    """The operation makes no sense on this entity, column or session as it is now."""
+    """The operation is not possible in the current state of the entity, column or session."""
 
 
 class QueryError(InvalidOperation):
-    """The query asks for something that the model's indexes cannot answer."""
+    """The model's indexes cannot answer the query."""
 
 
 class ArgumentError(QueryError, TypeError, ValueError):
-    """An argument of a method of a query is not of a kind that the method takes.
+    """A method of a query was given an argument of a wrong type or value.
 
-    It is a TypeError and a ValueError too, as rom 1.x raised one or the other.
+    It is a TypeError and a ValueError, too, because rom 1.x raised one or the other.
     """
 
 
@@ -136,7 +136,8 @@ class RestrictError(InvalidOperation):
 class DataRaceError(_WriteConflict, InvalidOperation):
     """Another writer changed a column since it was loaded. Nothing was written.
 
-    ``entity.refresh(force=True)`` takes the other writer's values; ``save(force=True)`` overwrites.
+    ``entity.refresh(force=True)`` takes the other writer's values; ``save(force=True)`` overwrites
+    them.
     """
 
 
@@ -151,13 +152,13 @@ class StaleEntityError(EntityDeletedError):
     """The row that the entity was read from is lost, and its id belongs to another entity now.
 
     The database was emptied, restored from an older copy, or failed over to a replica that was
-    behind. Nothing was written. ``session.forget(entity)`` gives it up; ``entity.copy().save()``
-    writes it as a new one.
+    behind. Nothing was written. ``session.forget(entity)`` drops the entity;
+    ``entity.copy().save()`` writes it as a new one.
     """
 
 
 class ColumnError(ORMError):
-    """A column, or a model's definition, is wrong."""
+    """The definition of a column or a model is invalid."""
 
 
 class MissingColumn(ColumnError):
@@ -169,7 +170,7 @@ class InvalidColumnValue(ColumnError):
 
 
 class UnsafeError(ColumnError):
-    """An unsafe column was used in a way that it does not support."""
+    """An UnsafeColumn was used in a way that it does not support."""
 
 
 class BulkError(ORMError):
@@ -177,7 +178,7 @@ class BulkError(ORMError):
 
     Attributes:
         errors: the errors, in the order of the entities.
-        done: of `rom.util.expire`: how many were removed all the same.
+        done: for `rom.util.expire`, the number of entities that were removed nevertheless.
     """
 
     def __init__(self, message: str, errors: Sequence[Exception] = (), done: int = 0) -> None:
@@ -187,10 +188,10 @@ class BulkError(ORMError):
 
 
 class LineError(ORMError):
-    """A line of a file cannot be loaded: it makes no sense, or the server refuses its row.
+    """A line of a file cannot be loaded: it is malformed, or the server refuses its row.
 
     Attributes:
-        number: of the line, from 1 on.
+        number: the line number, from 1.
     """
 
     def __init__(self, message: str, number: int = 0) -> None:
@@ -202,10 +203,10 @@ class LineError(ORMError):
 
 
 class StaleIndexWarning(UserWarning):
-    """A model's indexes in Redis are not those that it declares, so queries may miss entities.
+    """A model's indexes in Redis differ from those that it declares, so queries may miss entities.
 
-    Told once for each model by each program. ``rom reindex``, or :func:`rom.maintenance.reindex`,
-    makes them right.
+    Each program warns once for each model. ``rom reindex``, or :func:`rom.maintenance.reindex`,
+    rebuilds them.
     """
 
 
@@ -220,8 +221,8 @@ class UnwrittenWarning(UserWarning):
 
 
 class EvictionWarning(UserWarning):
-    """A server evicts keys when its memory is full, which breaks what rom keeps there.
+    """A server evicts keys when its memory is full, which breaks the data of rom.
 
-    Told once for each server by each program, where ``maxmemory`` is set and ``maxmemory-policy``
-    is not ``noeviction``.
+    Each program warns once for each server, if ``maxmemory`` is set and ``maxmemory-policy`` is not
+    ``noeviction``.
     """

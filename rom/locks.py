@@ -1,4 +1,4 @@
-"""Locks that programs on several machines share."""
+"""Locks between programs on several machines."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from rom.ops.locks import Claim, late_pauses
 if TYPE_CHECKING:
     from typing import Self
 
-#: How long who is about to raise an error waits for its lock to be given back, in seconds.
+#: The longest time that an error waits until its lock is released, in seconds.
 PATIENCE = 1.0
 
 
 class Lock(Claim):
-    """A lock that one holder has at a time, and loses when it does not refresh it in time.
+    """A lock that at most one holder has, and that expires unless its holder refreshes it.
 
-    An ``acquire`` or ``release`` that raises gives the lock back, also where the server carries its
-    request out later. It waits at most a second for the server, and goes on trying after that.
+    An ``acquire`` or ``release`` that raises releases the lock, even if the server executes its
+    request later. It waits at most a second for the server; after that, attempts to release go on
+    in a thread.
 
     Args:
-        conn: the client, or a model or an entity whose client it is.
-        lockname: what is locked; the key is ``lock:`` and this name.
-        acquire_timeout: how long to wait for it, in seconds; 0: one try.
-        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+        conn: the client; or a model or an entity, for its client.
+        lockname: name of the lock; the key is ``lock:`` and this name.
+        acquire_timeout: the longest time to wait for the lock, in seconds; 0: try once.
+        lock_timeout: the time after which the lock expires unless it is refreshed, in seconds.
 
     Raises:
-        DataRaceError: (``with``) another has it, and did not give it back in time.
-        InvalidOperation: the times make no sense.
+        DataRaceError: (``with``) another holder did not release the lock in time.
+        InvalidOperation: a time is invalid, or `conn` is an asyncio client.
 
     Example::
 
@@ -55,13 +56,13 @@ class Lock(Claim):
     ) -> None:
         super().__init__(lockname, acquire_timeout, lock_timeout)
         if isinstance(conn, redis.asyncio.Redis):
-            raise InvalidOperation('a Lock takes a client that blocks; for asyncio, rom.aio.Lock')
+            raise InvalidOperation('Lock: expected a redis.Redis; for asyncio use rom.aio.Lock')
         self.conn: redis.Redis = conn if hasattr(conn, 'execute_command') else connection_of(conn)
 
     def acquire(self) -> bool:
-        """Take the lock, waiting for it if need be; False if another keeps it all that time.
+        """Acquire the lock, waiting if necessary; return False if another holder keeps it.
 
-        Who has it already holds it from now on for the whole time again.
+        For a holder of the lock, the time until it expires starts again.
 
         Example::
 
@@ -77,7 +78,7 @@ class Lock(Claim):
         return True
 
     def refresh(self) -> bool:
-        """Hold the lock for the whole time again, from now on; False if it is ours no more.
+        """Restart the time until the lock expires; return False if it is no longer held.
 
         Example::
 
@@ -87,7 +88,7 @@ class Lock(Claim):
         return self._note(begun, self._step('refresh', self._token))
 
     def release(self) -> bool:
-        """Give the lock back; False if it was ours no more.
+        """Release the lock; return False if it was no longer held.
 
         Example::
 
@@ -105,21 +106,21 @@ class Lock(Claim):
         try:
             return self._note(begun, self._step('acquire', token))
         except BaseException:
-            # Who had it before this try goes on having it.
+            # A lock that was held before this attempt stays held.
             if not was_held:
                 self._renounce()
                 self._void(token)
             raise
 
     def _void(self, token: bytes) -> None:
-        """Have the server give back what this token has, and refuse it from now on.
+        """Release the lock of this token, and make the server refuse the token from now on.
 
-        The caller has an error to raise, so it does not wait for a server that hangs.
+        It runs in a thread, because the caller has an error to raise and the server may hang.
         """
         work = threading.Thread(target=self._void_at_last, args=(token,), daemon=True)
         try:
             work.start()
-        except RuntimeError:  # the interpreter is about to end, or the system has no more threads
+        except RuntimeError:  # the interpreter shuts down, or the system is out of threads
             with suppress(ORMError):
                 self._step('void', token)
         else:
@@ -152,12 +153,12 @@ class Lock(Claim):
 
 
 class EntityLock(Lock):
-    """A lock on one entity. It keeps out others that take the same lock, not those that save.
+    """A lock on one entity. It excludes other holders of the lock, but not commits of the entity.
 
     Args:
-        entity: what is locked; a new one gets its id now.
-        acquire_timeout: how long to wait for it, in seconds; 0: one try.
-        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+        entity: the entity; a new one takes its id now.
+        acquire_timeout: the longest time to wait for the lock, in seconds; 0: try once.
+        lock_timeout: the time after which the lock expires unless it is refreshed, in seconds.
 
     Example::
 
@@ -171,11 +172,11 @@ class EntityLock(Lock):
 
 
 def checked_entity(entity: Any) -> Model:
-    """What an EntityLock takes.
+    """Return the entity of an EntityLock.
 
     Raises:
-        InvalidOperation: it is no entity.
+        InvalidOperation: the argument is not an entity.
     """
     if not isinstance(entity, Model):
-        raise InvalidOperation(f'an EntityLock takes an entity, not {show(entity)}')
+        raise InvalidOperation(f'EntityLock: expected an entity, got {show(entity)}')
     return entity

@@ -140,7 +140,7 @@ def test_a_lock_that_blocks_takes_no_client_for_asyncio() -> None:
 
 
 def test_what_is_no_entity(front: Front) -> None:
-    with pytest.raises(rom.InvalidOperation, match='takes an entity'):
+    with pytest.raises(rom.InvalidOperation, match='expected an entity'):
         front.EntityLock('x', 1, 1)
 
 

@@ -43,9 +43,7 @@ def test_names_with_an_underscore_are_columns_like_others(client: redis.Redis) -
     tuples = Thing.query.filter(_x=6).select('_x', '_id', ff=rom.query._namedtuple_data_factory)
     assert tuples.first()._fields == ('x', 'id')
     for wrong in (lambda: setattr(found, '_id', 7), lambda: delattr(found, '_id')):
-        with pytest.raises(
-            rom.InvalidOperation, match='is the primary key and cannot be assigned'
-        ):
+        with pytest.raises(rom.InvalidOperation, match='is the primary key and cannot be assigned'):
             wrong()
     with pytest.raises(rom.InvalidColumnValue, match='is the primary key'):
         Thing(_id=9)

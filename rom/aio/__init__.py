@@ -1,9 +1,9 @@
-"""Locks and maintenance for asyncio: the names of `rom.util` and `rom.maintenance`, awaited.
+"""Locks and maintenance for asyncio: the functions of `rom.util` and `rom.maintenance`, awaited.
 
-It is imported by those who need it: ``import rom.aio``.
+Not imported by ``import rom``; use ``import rom.aio``.
 
-They use the connection of the :class:`rom.AsyncSession` that they are called in; else, as a
-session does, a client of their own for the model's server and the running event loop.
+Each uses the connection of the :class:`rom.AsyncSession` that it is called in. Outside of one it
+uses, as a session does, the running event loop's own client for the server of the model.
 
 Example::
 

@@ -1,4 +1,4 @@
-"""Which client something is done with."""
+"""The choice of the client for a model, an entity or a sync client."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rom import current
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
 
-#: One for asyncio, or a sync one: then the running loop's client for the same server.
+#: An asyncio client; or a sync one, which stands for the running loop's client of its server.
 Client: TypeAlias = redis.asyncio.Redis | redis.Redis
 
 
 def client_of(subject: Any) -> Client:
-    """The client for a model, or an entity of it.
+    """Return the client of a model or an entity.
 
-    An entity knows its session, also in a task where another one is the current one.
+    An entity has its session's client, even in a task whose current session is another one.
     """
     session = getattr(subject, '_session', None)
     if session is None:
@@ -30,7 +30,7 @@ def client_of(subject: Any) -> Client:
 
 
 async def driver_on(client: Client) -> AsyncDriver:
-    """What carries operations out with a client, in the running loop."""
+    """Return a driver for a client, in the running event loop."""
     if isinstance(client, redis.Redis):
         client = await async_connection(client)
     return AsyncDriver(client)

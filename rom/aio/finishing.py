@@ -1,10 +1,10 @@
-"""Work that is finished although the task that asked for it is cancelled.
+"""Cancellation: work that finishes although the task that started it is cancelled.
 
-A command that was sent is carried out, whether or not anybody waits for the answer. Who stops to
-wait in the middle of a step does not know what holds on the server; a second command, on another
-connection, may even overtake the first. So such a step runs in a task of its own, and whoever was
-cancelled waits for its end: not for ever, lest a server that hangs make ``asyncio.timeout`` hang.
-Then it goes on behind their back, as long as the event loop does.
+The server executes a command that was sent, whether or not the caller awaits the reply. A task that
+is cancelled in the middle does not know the state of the server, and its next command, on another
+connection, may overtake the first. So such a step runs in a task of its own, and the cancelled task
+waits for it. It does not wait longer than a second, because a server that hangs must not make
+``asyncio.timeout`` hang. After that the step goes on in the background, as long as the loop runs.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 
 T = TypeVar('T')
 
-#: How long a cancelled task waits for what has to be finished, in seconds.
+#: The longest time that a cancelled task waits for its work to finish, in seconds.
 PATIENCE = 1.0
 
-# The loop itself holds tasks only weakly.
+# References to the tasks, because the event loop has only weak ones.
 _going: set[asyncio.Task[Any]] = set()
 
 
 def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Begin work in a task of its own."""
+    """Start work in a task of its own."""
     task = asyncio.get_running_loop().create_task(work)
     _going.add(task)
     task.add_done_callback(_going.discard)
@@ -31,12 +31,12 @@ def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 async def patiently(task: asyncio.Task[Any]) -> None:
-    """Wait for a task, whatever becomes of it, but not for ever."""
+    """Wait until a task ends, in whatever way, but at most `PATIENCE` seconds."""
     await asyncio.wait([task], timeout=PATIENCE)
 
 
 async def finished(work: Coroutine[Any, Any, T]) -> T:
-    """What work returns; it goes on when the caller is cancelled."""
+    """Return the result of work that goes on when the caller is cancelled."""
     task = start(work)
     try:
         return await asyncio.shield(task)

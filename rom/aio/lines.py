@@ -1,4 +1,4 @@
-"""Lines under asyncio: models as lines of JSON, out of one server and into another."""
+"""JSON lines under asyncio: dump models to lines of JSON, and load them into another server."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ async def dump(
     with_expired: bool = False,
     block_size: int = 500,
 ) -> AsyncIterator[Block]:
-    """Give the rows of models as lines of JSON.
+    """Yield the rows of models as lines of JSON.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.lines.dump`.
+    Arguments, yielded values and errors are those of :func:`rom.lines.dump`.
 
     Example::
 
@@ -46,7 +46,7 @@ async def load(
 ) -> AsyncIterator[Loaded]:
     """Write rows from lines of JSON, with the ids they have.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.lines.load`.
+    Arguments, yielded values and errors are those of :func:`rom.lines.load`.
 
     Example::
 
@@ -67,7 +67,7 @@ async def load(
 async def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], int]:
     """Put the counters of ids ahead of all that are in lines, which are to be loaded later.
 
-    Arguments and what it returns are those of :func:`rom.lines.reserve`.
+    Arguments and result are those of :func:`rom.lines.reserve`.
 
     Example::
 

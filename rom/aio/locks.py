@@ -1,4 +1,4 @@
-"""Locks that programs on several machines share, for asyncio."""
+"""Locks between programs on several machines, for asyncio."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 class Lock(Claim):
-    """A lock that one holder has at a time, and loses when it does not refresh it in time.
+    """A lock that at most one holder has, and that expires unless its holder refreshes it.
 
-    The same as :class:`rom.util.Lock`, and each keeps the other out. A lock is one holder: tasks
-    that shall keep each other out make one each.
+    It is the lock of :class:`rom.util.Lock`, and the two exclude each other. Each object is one
+    holder, so tasks that must exclude each other need an object each.
 
-    A task that is cancelled gives the lock back, also one that was about to get it, and so does an
-    ``acquire`` or ``release`` that raises, also where the server carries its request out later. It
-    waits at most a second for the server, and goes on trying after that.
+    A task that is cancelled releases the lock, even while it acquires it. So does an ``acquire`` or
+    ``release`` that raises, even if the server executes its request later. The task waits at most a
+    second for the server; after that, attempts to release go on in the background.
 
     Args:
-        conn: an asyncio client; or a model or an entity, whose client it is; or a sync client,
-            whose server it is.
-        lockname: what is locked; the key is ``lock:`` and this name.
-        acquire_timeout: how long to wait for it, in seconds; 0: one try.
-        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+        conn: an asyncio client; a model or an entity, for its client; or a sync client, for its
+            server.
+        lockname: name of the lock; the key is ``lock:`` and this name.
+        acquire_timeout: the longest time to wait for the lock, in seconds; 0: try once.
+        lock_timeout: the time after which the lock expires unless it is refreshed, in seconds.
 
     Raises:
-        DataRaceError: (``async with``) another has it, and did not give it back in time.
-        InvalidOperation: the times make no sense.
+        DataRaceError: (``async with``) another holder did not release the lock in time.
+        InvalidOperation: a time is invalid.
 
     Example::
 
@@ -55,9 +55,9 @@ class Lock(Claim):
         self.conn: Client = conn if hasattr(conn, 'execute_command') else client_of(conn)
 
     async def acquire(self) -> bool:
-        """Take the lock, waiting for it if need be; False if another keeps it all that time.
+        """Acquire the lock, waiting if necessary; return False if another holder keeps it.
 
-        Who has it already holds it from now on for the whole time again.
+        For a holder of the lock, the time until it expires starts again.
 
         Example::
 
@@ -73,7 +73,7 @@ class Lock(Claim):
         return True
 
     async def refresh(self) -> bool:
-        """Hold the lock for the whole time again, from now on; False if it is ours no more.
+        """Restart the time until the lock expires; return False if it is no longer held.
 
         Example::
 
@@ -83,7 +83,7 @@ class Lock(Claim):
         return self._note(begun, await self._step('refresh', self._token))
 
     async def release(self) -> bool:
-        """Give the lock back; False if it was ours no more.
+        """Release the lock; return False if it was no longer held.
 
         Example::
 
@@ -105,16 +105,16 @@ class Lock(Claim):
         try:
             return self._note(begun, await asyncio.shield(step))
         except BaseException:
-            # Who had it before this try goes on having it.
+            # A lock that was held before this attempt stays held.
             if not was_held:
                 self._renounce()
                 await patiently(start(self._give_back(step, token)))
             raise
 
     async def _give_back(self, step: asyncio.Task[bool], token: bytes) -> None:
-        """Give back what a try to acquire may have brought, once it is known.
+        """Release the lock if an interrupted attempt acquired it, once the attempt has ended.
 
-        Not before, because the key of a new entity's lock is known only then.
+        Not earlier, because the key of a new entity's lock is known only then.
         """
         await asyncio.wait([step])
         if step.cancelled() or step.exception() is not None or step.result():
@@ -149,12 +149,12 @@ class Lock(Claim):
 
 
 class EntityLock(Lock):
-    """A lock on one entity. It keeps out others that take the same lock, not those that save.
+    """A lock on one entity. It excludes other holders of the lock, but not commits of the entity.
 
     Args:
-        entity: what is locked; a new one gets its id when the lock is acquired.
-        acquire_timeout: how long to wait for it, in seconds; 0: one try.
-        lock_timeout: how long it is held, unless it is refreshed, in seconds.
+        entity: the entity; a new one takes its id when the lock is acquired.
+        acquire_timeout: the longest time to wait for the lock, in seconds; 0: try once.
+        lock_timeout: the time after which the lock expires unless it is refreshed, in seconds.
 
     Example::
 

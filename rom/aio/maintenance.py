@@ -1,4 +1,4 @@
-"""Maintenance under asyncio: the jobs of `rom.maintenance`, which may be cancelled at any time."""
+"""Maintenance under asyncio: the jobs of `rom.maintenance`, cancellable at any time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refresh_indices(
 ) -> AsyncIterator[tuple[int, int]]:
     """Write all index entries of a model again, as its columns say today.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.util.refresh_indices`.
+    Arguments, yielded values and errors are those of :func:`rom.util.refresh_indices`.
 
     Example::
 
@@ -37,7 +37,7 @@ def clean_old_index(
 ) -> AsyncIterator[tuple[int, int]]:
     """Remove what no row implies from a model's indexes.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.util.clean_old_index`.
+    Arguments, yielded values and errors are those of :func:`rom.util.clean_old_index`.
 
     Example::
 
@@ -76,11 +76,11 @@ async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tup
     """Remove what UnsafeColumns left behind: keys whose entity is gone.
 
     Args:
-        *models: whose columns; default: all models that there are.
-        block_size: keys in one batch.
+        *models: the models; default: all defined models.
+        block_size: number of keys in one batch.
 
     Returns:
-        How many keys there were, and how many of them were deleted.
+        The number of keys examined, and the number of keys deleted.
 
     Example::
 
@@ -96,7 +96,7 @@ async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tup
 
 
 class Check(Tally, AsyncIterator[Finding]):
-    """A check that is going on: what :class:`rom.maintenance.Check` is, for ``async for``."""
+    """A running check: :class:`rom.maintenance.Check` for ``async for``."""
 
     def __init__(self, client: Client, job: Job[None], progress: Report | None) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ def check(
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes if that is wanted.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.maintenance.check`.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`.
 
     Example::
 
@@ -139,7 +139,7 @@ def reindex(
 ) -> AsyncIterator[tuple[int, int]]:
     """Make a model's indexes those that it declares: after a change of them, and for old data.
 
-    Arguments, what it yields and what it raises are those of :func:`rom.maintenance.reindex`.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`.
 
     Example::
 

@@ -1,4 +1,4 @@
-"""Lines: models as lines of JSON, out of one server and into another."""
+"""JSON lines: dump models to lines of JSON, and load them into another server."""
 
 from rom.lines.dumping import Block, dump, highest
 from rom.lines.loading import Loaded, load

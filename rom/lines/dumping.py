@@ -1,4 +1,4 @@
-"""Dumping: models as lines of JSON, block by block, in the order of their ids."""
+"""Dump models as lines of JSON, block by block, in the order of their ids."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from rom.ops.walking import Stretch, stretch
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a model, as lines.
+    """A block of rows of one model, as lines.
 
     Attributes:
-        model: whose rows.
-        text: whole lines.
-        rows: how many.
-        last: the id to go on behind.
-        broken: the errors of the rows that cannot be read, and are left out.
+        model: the model of the rows.
+        text: the lines, each with its line end.
+        rows: the number of lines.
+        last: the id after which the next block begins.
+        broken: the errors of the rows that are left out because they cannot be read.
     """
 
     model: type[Model]
@@ -40,19 +40,19 @@ def dump(
     with_expired: bool = False,
     block_size: int = 500,
 ) -> Iterator[Block]:
-    """Give the rows of models as lines of JSON, which :func:`rom.lines.load` takes.
+    """Yield the rows of models as lines of JSON, for :func:`rom.lines.load`.
 
-    It may run beside programs that write: each row is as it was at some moment meanwhile, and
-    different rows at different moments. The memory that it takes does not grow with the rows.
+    Other programs may write meanwhile: the dump is not a snapshot, but each row is as it was at
+    some moment of the dump. Memory use does not grow with the number of rows.
 
     Args:
-        *models: one after the other.
-        after: go on behind this id of this model; the models before it are done.
-        with_expired: also what has expired, and is not removed yet.
-        block_size: rows read at once.
+        *models: the models, dumped one after the other.
+        after: continue after this id of this model; the models before it are skipped.
+        with_expired: include expired rows that are not removed yet.
+        block_size: number of rows read at once.
 
     Raises:
-        InvalidOperation: no models, or no such size; or `after` names another model.
+        InvalidOperation: no models, an invalid size, or `after` names a model that is not dumped.
 
     Example::
 
@@ -70,9 +70,9 @@ def dump(
 
 
 def highest(model: type[Model]) -> int | None:
-    """The highest id that was given out, to tell how far a dump is; None: none was.
+    """Return the last id that the counter gave, or None; for the progress of a dump.
 
-    One question, where to count the rows may be a long search.
+    It is one command, where counting the rows may take a long search.
 
     Example::
 
@@ -87,15 +87,15 @@ def _counter(model: type[Model]) -> Operation[bytes | None]:
     return counted
 
 
-# What the front for asyncio needs, too.
+# Helpers that rom.aio.lines uses, too.
 
 
 def whole(
     models: tuple[type[Model], ...], after: tuple[type[Model], int] | None, block_size: int
 ) -> list[tuple[type[Model], int]]:
-    """The models to dump, and the id to begin behind for each."""
+    """Return the models to dump, each with the id after which its dump begins."""
     if not models:
-        raise InvalidOperation('dump takes models, one or more')
+        raise InvalidOperation('dump: expected at least one model, got none')
     for model in models:
         checked(model, block_size)
     todo = [(model, 0) for model in dict.fromkeys(models)]
@@ -103,18 +103,18 @@ def whole(
         return todo
     place = next((place for place, (model, _) in enumerate(todo) if model is after[0]), None)
     if place is None:
-        raise InvalidOperation(f'dump cannot go on behind a {after[0].__name__}: name that model')
+        raise InvalidOperation(f'dump: `after` names {after[0].__name__}; dump that model, too')
     return [after, *todo[place + 1 :]]
 
 
 def some(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
-    """The next rows of a model."""
+    """Read the next rows of a model."""
     query = model.query.with_expired() if with_expired else model.query
     return stretch(query, after, size)
 
 
 def block_of(model: type[Model], found: Stretch) -> Block:
-    """Rows as lines. One that cannot be read is no reason to go without the others."""
+    """Return rows as a block of lines; a row that cannot be read does not stop the others."""
     broken, lines = list(found.broken), []
     for row in found.rows:
         try:

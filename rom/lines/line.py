@@ -1,9 +1,9 @@
-"""Line: a row as one line of JSON. Pure.
+"""Conversion of a row to one line of JSON, and back. Pure.
 
     {"model": "User", "id": 5, "columns": {"name": "Ann", "born": "1990-05-17", "team": 3}}
 
-Every column that a row can have is named; null says that the row has none of it. What indexes hold
-follows from that, and what an UnsafeColumn holds is a key of its own: neither is in a line.
+Every stored column is named; null means that the row has no value. Index entries are not in a line,
+because they follow from the values. Nor are UnsafeColumns, whose data is in keys of their own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from rom.ops.arriving import Arrival
 from rom.ops.rows import Row
 from rom.schema import Schema
 
-# What the counter of ids can count to.
-# Half of what the counter can give: it goes on behind the largest id, and must have some left.
+# Half of the largest id that the counter can give, because it must have ids left after this one.
 _MOST_ID = 2**62
 
 _FORM = '{"model": ..., "id": ..., "columns": {...}}'
@@ -32,11 +31,11 @@ _PARTS = {'model', 'id', 'columns'}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that makes sense.
+    """A parsed line.
 
     Attributes:
-        number: of the line, from 1 on.
-        model: whose row it is.
+        number: the line number, from 1.
+        model: the model of the row.
         arrival: the row.
     """
 
@@ -46,7 +45,7 @@ class Line:
 
 
 def line_of(schema: Schema, row: Row) -> bytes:
-    """A row as a line, with its end.
+    """Return a row as a line, with its line end.
 
     Raises:
         CorruptRowError: a value does not decode.
@@ -61,16 +60,16 @@ def line_of(schema: Schema, row: Row) -> bytes:
     try:
         text = json.dumps(data, ensure_ascii=False).encode('utf-8')
     except UnicodeEncodeError:
-        # Half a character that a Json column holds: JSON has a way to say it, UTF-8 has none.
+        # A lone surrogate in a Json column: JSON can escape it, UTF-8 cannot encode it.
         text = json.dumps(data).encode('ascii')
     return text + b'\n'
 
 
 class Reader:
-    """Makes sense of lines.
+    """Parser of lines.
 
     Args:
-        models: whose lines there are; by name and by namespace.
+        models: the models that lines may name, by class name or by namespace.
     """
 
     def __init__(self, models: Iterable[type[Model]]) -> None:
@@ -79,19 +78,19 @@ class Reader:
             self._models[model._namespace] = self._models[model.__name__] = model
 
     def read(self, number: int, text: bytes) -> Line:
-        """One line.
+        """Parse one line.
 
         Raises:
-            LineError: it makes none.
+            LineError: the line is malformed; the message says where and why.
         """
         data = _parsed(number, text)
         model = self._model(number, data['model'])
         id = data['id']
         if not isinstance(id, int) or isinstance(id, bool) or not 1 <= id <= _MOST_ID:
-            _wrong(number, f'the id {_shown(id)} is none: a number from 1 to {_MOST_ID} is')
+            _wrong(number, f'"id": expected an integer from 1 to {_MOST_ID}, got {_shown(id)}')
         columns = data['columns']
         if not isinstance(columns, dict):
-            _wrong(number, f'"columns" is {_shown(columns)}; it must be an object, by column')
+            _wrong(number, f'"columns": expected an object, got {_shown(columns)}')
         wanted = _wanted(number, model._schema, columns)
         return Line(number, model, Arrival(model._schema, id, wanted))
 
@@ -99,7 +98,7 @@ class Reader:
         model = self._models.get(name) if isinstance(name, str) else None
         if model is None:
             there = ', '.join(dict.fromkeys(m.__name__ for m in self._models.values()))
-            _wrong(number, f'the model {_shown(name)} is none of those to load ({there}); name it')
+            _wrong(number, f'"model": expected one of {there}, got {_shown(name)}; load it, too')
         return model
 
 
@@ -108,9 +107,9 @@ def _parsed(number: int, text: bytes) -> Mapping[str, Any]:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         where = f' at character {error.pos + 1}' if isinstance(error, json.JSONDecodeError) else ''
-        _wrong(number, f'this is no JSON{where}: {_shown_text(text)}; a line is {_FORM}')
+        _wrong(number, f'invalid JSON{where}: {_shown_text(text)}; expected a line like {_FORM}')
     if not isinstance(data, dict) or data.keys() != _PARTS:
-        _wrong(number, f'{_shown_text(text)} has another form than {_FORM}')
+        _wrong(number, f'expected a line like {_FORM}, got {_shown_text(text)}')
     return data
 
 
@@ -122,7 +121,7 @@ def _wanted(number: int, schema: Schema, columns: Mapping[str, Any]) -> Mapping[
             _wrong(number, _no_column(schema, name, names))
         column = schema.columns[name]
         if said is None and column.required:
-            _wrong(number, f'{schema.name}.{name} is required, and null here; give it a value')
+            _wrong(number, f'{schema.name}.{name} is required: expected a value, got null')
         try:
             wanted[name] = read(column, said)
         except InvalidColumnValue as error:

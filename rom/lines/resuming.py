@@ -1,7 +1,7 @@
-"""Resuming: a file of lines that was broken off, to go on with.
+"""Resume a dump whose file ends in the middle.
 
-A program that ends in the middle of a line leaves a part of it at the end of the file. Whatever has
-no line end is such a part, and is cut off.
+A program that is killed while it writes may leave an incomplete line at the end of the file. A last
+line without a line end counts as incomplete, and is cut off.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ _BLOCK = 65536
 def resume(
     path: str | os.PathLike[str], *models: type[Model]
 ) -> tuple[BinaryIO, tuple[type[Model], int] | None]:
-    """Open a file to go on with a dump of the same models, in the same order.
+    """Open a file to continue a dump of the same models, in the same order.
 
     Args:
-        path: of the file; a new one is made where there is none.
-        *models: that are dumped.
+        path: path of the file; it is created if it does not exist.
+        *models: the models of the dump.
 
     Returns:
-        The file, to be written at its end, and what :func:`rom.lines.dump` takes as `after`; None:
-        there is no whole line in it.
+        The file, positioned at its end, and the argument `after` for :func:`rom.lines.dump`, or
+        None where the file has no complete line.
 
     Raises:
-        InvalidOperation: the file holds something else than a dump of these models. It is as it
-            was.
-        OSError: it cannot be opened.
+        InvalidOperation: the file is not a dump of these models. It is left unchanged.
+        OSError: the file cannot be opened.
 
     Example::
 
@@ -44,7 +43,7 @@ def resume(
             for block in rom.lines.dump(User, after=after):
                 file.write(block.text)
     """
-    file = open(path, 'r+b' if Path(path).exists() else 'x+b')  # noqa: SIM115 - for the caller
+    file = open(path, 'r+b' if Path(path).exists() else 'x+b')  # noqa: SIM115 - the caller closes
     try:
         end = _line_start(file, file.seek(0, os.SEEK_END))
         after = _place_of(file, end, models)
@@ -57,7 +56,7 @@ def resume(
 
 
 def _line_start(file: BinaryIO, place: int) -> int:
-    """Where the line begins that this place is in: behind the line end before it."""
+    """Return the offset at which the line around an offset begins."""
     while place > 0:
         start = max(place - _BLOCK, 0)
         file.seek(start)
@@ -71,11 +70,11 @@ def _line_start(file: BinaryIO, place: int) -> int:
 def _place_of(
     file: BinaryIO, end: int, models: Sequence[type[Model]]
 ) -> tuple[type[Model], int] | None:
-    """The row of the last line; refuses what is no dump of these models."""
+    """Return model and id of the last line; raise if the file is not a dump of these models."""
     file.seek(end)
     torn = file.read(len(_BEGINNING))
     if torn != _BEGINNING[: len(torn)]:
-        raise InvalidOperation(f'{file.name} is no dump: it ends with {torn!r}')
+        raise InvalidOperation(f'{file.name} is not a dump: its last line begins with {torn!r}')
     if end == 0:
         return None
     start = _line_start(file, end - 1)
@@ -85,5 +84,7 @@ def _place_of(
         line = Reader(models).read(1, text)
     except LineError as error:
         what = str(error).removeprefix('line 1: ')
-        raise InvalidOperation(f'{file.name} is no dump of these; its last line: {what}') from None
+        raise InvalidOperation(
+            f'{file.name} is not a dump of these models; its last line: {what}'
+        ) from None
     return line.model, line.arrival.id

@@ -1,23 +1,23 @@
-"""Values: what a column holds, as JSON says it, and back. Pure.
+"""Conversion of a column's values to JSON, and back. Pure.
 
 ====================================  ===========================================================
 column                                JSON
 ====================================  ===========================================================
 Integer, PrimaryKey                   a number, with all its digits
-Float                                 a number; "inf", "-inf" and "nan" as text
-Decimal                               its digits, as text
+Float                                 a number; "inf", "-inf" and "nan" as strings
+Decimal                               its digits, as a string
 Boolean                               true, false
 DateTime, SaferDateTime, ExpireAt     ISO 8601 in UTC, as in "2030-01-31T12:00:00.000001"
 Date, Time                            "2030-01-31", "12:00:00.000001"
-Text                                  text
-String                                text, a character for each byte (latin-1)
-Json                                  what it is
+Text                                  a string
+String                                a string with a character for each byte (latin-1)
+Json                                  the object or the list itself
 ManyToOne, OneToOne, ForeignModel     the id, a number
-a class of the program's own          as what it inherits from; one that stores something of its
-                                      own: the stored bytes, as a String
+a column class of the program         as its base class; if it overrides encode or decode: the
+                                      stored bytes, as a String
 ====================================  ===========================================================
 
-No value is null. What a line does not say so exactly is refused, rather than guessed.
+null means that there is no value. Any other form is refused, and never guessed at.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _ODD_FLOATS = ('inf', '-inf', 'nan')
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How values of a kind of column are said in JSON.
+    """The JSON form of the values of a column type.
 
     Attributes:
-        takes: the types that JSON may have for it.
-        form: what they are, in words.
-        write: the Python value as JSON has it.
-        read: the other way round; what the column itself then checks.
+        takes: the Python types of the parsed JSON that are accepted.
+        form: the accepted form, in words, for errors.
+        write: converts a Python value for JSON.
+        read: converts parsed JSON to a Python value, which the column then checks.
     """
 
     takes: tuple[type, ...]
@@ -88,23 +88,23 @@ def _bytes(value: str) -> bytes:
 
 _MOMENT = Kind(
     (str,),
-    'a date and time as in "2030-01-31T12:00:00" (UTC, if it has no zone)',
+    'a date and time like "2030-01-31T12:00:00" (UTC without a zone)',
     dt.datetime.isoformat,
     dt.datetime.fromisoformat,
 )
-_ID = Kind((int,), 'an id, a number', lambda value: value.id)
+_ID = Kind((int,), 'an integer id', lambda value: value.id)
 
-# The first class among a column's own and those that it inherits from.
+# By class; for a subclass, the first of its base classes counts.
 KINDS: dict[type[Any], Kind] = {
-    Integer: Kind((int,), 'a whole number'),
+    Integer: Kind((int,), 'an integer'),
     Float: Kind((int, float, str), 'a number, or "inf", "-inf", "nan"', _write_float, _read_float),
-    Decimal: Kind((str,), 'the digits of a decimal number in quotes, as in "12.50"', str),
+    Decimal: Kind((str,), 'a decimal number in quotes like "12.50"', str),
     Boolean: Kind((bool,), 'true or false'),
     DateTime: _MOMENT,
-    Date: Kind((str,), 'a date as in "2030-01-31"', dt.date.isoformat, dt.date.fromisoformat),
-    Time: Kind((str,), 'a time as in "12:00:00"', dt.time.isoformat, dt.time.fromisoformat),
-    Text: Kind((str,), 'text'),
-    String: Kind((str,), 'text with a character up to U+00FF for each byte', _latin, _bytes),
+    Date: Kind((str,), 'a date like "2030-01-31"', dt.date.isoformat, dt.date.fromisoformat),
+    Time: Kind((str,), 'a time like "12:00:00"', dt.time.isoformat, dt.time.fromisoformat),
+    Text: Kind((str,), 'a string'),
+    String: Kind((str,), 'a string of characters up to U+00FF, one a byte', _latin, _bytes),
     Json: Kind((dict, list), 'an object or a list'),
     ManyToOne: _ID,
     OneToOne: _ID,
@@ -113,7 +113,7 @@ KINDS: dict[type[Any], Kind] = {
 
 
 def kind_of(column: Column[Any]) -> Kind | None:
-    """How a column's values are said; None for one that stores something of its own."""
+    """Return the JSON form of a column; None where a subclass overrides how it is stored."""
     own = type(column)
     base = next((base for base in own.__mro__ if base in KINDS), None)
     if base is None or (own.encode, own.decode) != (base.encode, base.decode):
@@ -122,16 +122,16 @@ def kind_of(column: Column[Any]) -> Kind | None:
 
 
 def written(column: Column[Any], raw: bytes | None, key: str) -> Any:
-    """What a row holds, as JSON has it.
+    """Convert a stored value for JSON.
 
     Args:
-        column: whose value.
-        raw: as the row has it; None: the row lacks the column. A default that is a value is dumped
-            then. What a function makes is not, for it is no value of the row.
-        key: the row's, for the error.
+        column: the column.
+        raw: the stored bytes; None: the row lacks the column. A constant default is dumped then. A
+            default that is a function is not, because its result is not a value of the row.
+        key: the key of the row, for the error.
 
     Raises:
-        CorruptRowError: it does not decode.
+        CorruptRowError: the bytes do not decode.
     """
     if raw is None:
         default = column.lasting_default
@@ -143,21 +143,21 @@ def written(column: Column[Any], raw: bytes | None, key: str) -> Any:
 
 
 def read(column: Column[Any], said: Any) -> bytes | None:
-    """What the row is to hold, by what JSON says.
+    """Convert parsed JSON to the bytes that a row stores; null to None.
 
     Raises:
-        InvalidColumnValue: that is nothing that the column holds; says what it should be.
+        InvalidColumnValue: the column cannot hold it; the message says which form it expects.
     """
     if said is None:
         return None
     kind = kind_of(column)
     if kind is None:
-        return _bytes(said) if isinstance(said, str) else _refuse(column, said, 'text')
+        return _bytes(said) if isinstance(said, str) else _refuse(column, said, 'a string')
     is_number = bool not in kind.takes and isinstance(said, bool)
     if not isinstance(said, kind.takes) or is_number:
         _refuse(column, said, kind.form)
     if column.is_relation or column.is_foreign:
-        # Without looking for the other one, which may be on a later line.
+        # Do not look the other entity up, because it may be on a later line.
         id = int(said)  # type: ignore[call-overload]
         return b'%d' % id if id >= 0 or column.is_foreign else _refuse(column, said, kind.form)
     try:
@@ -171,4 +171,4 @@ def read(column: Column[Any], said: Any) -> bytes | None:
 def _refuse(column: Column[Any], said: Any, form: str) -> NoReturn:
     text = json.dumps(said, ensure_ascii=False)
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + ' ...'
-    raise InvalidColumnValue(f'{column.name}: {shown}: it must be {form}, or null')
+    raise InvalidColumnValue(f'{column.name}: expected {form} or null, got {shown}')

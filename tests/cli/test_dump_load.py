@@ -121,9 +121,9 @@ def test_bad_lines(shop: Shop) -> None:
     text = lines(3) + 'nonsense\n' + lines(1, 5).replace('"age": 5', '"age": "x"') + lines(2, 6)
     said = shop.wrong(1, 'load', 'shop.models', '--batch', '3', input=text)
     assert said.splitlines() == [
-        'line 4: this is no JSON at character 1: nonsense; a line is {"model": ..., "id": ..., '
-        '"columns": {...}}',
-        'line 5: User.age: "x": it must be a whole number, or null',
+        'line 4: invalid JSON at character 1: nonsense; expected a line like {"model": ..., '
+        '"id": ..., "columns": {...}}',
+        'line 5: User.age: expected an integer or null, got "x"',
         'Nothing of their batch was written. All lines up to 3 are in; --from-line 4 goes on '
         'behind them.',
     ]
@@ -141,7 +141,10 @@ def test_what_is_there_already(filled: Shop) -> None:
     [
         (['dump', 'shop.models', '--resume'], '--resume goes on with a file: name it with --to'),
         (['dump', 'shop.models', '--to', 'there'], 'there is there already: --resume goes on with'),
-        (['dump', 'shop.models', '--to', 'there', '--resume'], 'there is no dump: it ends with'),
+        (
+            ['dump', 'shop.models', '--to', 'there', '--resume'],
+            'there is not a dump: its last line',
+        ),
         (['load', 'shop.models', '--from', 'nowhere'], 'nowhere cannot be read: No such file or'),
         (
             ['load', 'shop.models', '--on-conflict', 'merge'],

@@ -114,11 +114,11 @@ def test_what_cannot_be_read_is_left_out(raw: redis.Redis) -> None:
 
 
 def test_arguments() -> None:
-    with pytest.raises(rom.InvalidOperation, match='dump takes models'):
+    with pytest.raises(rom.InvalidOperation, match='expected at least one model'):
         list(lines.dump())
     with pytest.raises(rom.InvalidOperation, match='block_size must be a number'):
         list(lines.dump(DumpUser, block_size=0))
-    with pytest.raises(rom.InvalidOperation, match='go on behind a DumpTeam: name that model'):
+    with pytest.raises(rom.InvalidOperation, match='names DumpTeam; dump that model, too'):
         list(lines.dump(DumpUser, after=(DumpTeam, 1)))
 
 

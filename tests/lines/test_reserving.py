@@ -83,7 +83,7 @@ def test_the_largest_id_leaves_ids_for_others(raw: redis.Redis) -> None:
     user = ReserveUser()
     user.save()
     assert user.id == 2**62 + 1
-    with pytest.raises(rom.BulkError, match='a number from 1 to 4611686018427387904'):
+    with pytest.raises(rom.BulkError, match='an integer from 1 to 4611686018427387904'):
         list(lines.load([text % (2**62 + 1)], ReserveUser))
 
 

@@ -63,10 +63,13 @@ def test_what_came_since_is_added(whole: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('text', 'what'),
     [
-        (b'my notes', "is no dump: it ends with b'my notes'"),
-        (b'my\nnotes\n', 'is no dump of these; its last line: this is no JSON'),
-        (b'{"model": "Other", "id": 1, "columns": {}}\n', 'the model "Other" is none of those'),
-        (b'{"a": 1}', 'is no dump: it ends with'),
+        (b'my notes', "is not a dump: its last line begins with b'my notes'"),
+        (b'my\nnotes\n', 'is not a dump of these models; its last line: invalid JSON'),
+        (
+            b'{"model": "Other", "id": 1, "columns": {}}\n',
+            'its last line: "model": expected one of',
+        ),
+        (b'{"a": 1}', 'is not a dump: its last line begins with'),
     ],
 )
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, text: bytes, what: str) -> None:

@@ -107,24 +107,24 @@ def test_relations_are_ids() -> None:
 @pytest.mark.parametrize(
     ('kind', 'said', 'form'),
     [
-        (rom.Integer, '5', 'a whole number'),
-        (rom.Integer, 5.0, 'a whole number'),
-        (rom.Integer, True, 'a whole number'),
+        (rom.Integer, '5', 'an integer'),
+        (rom.Integer, 5.0, 'an integer'),
+        (rom.Integer, True, 'an integer'),
         (rom.Float, 'many', 'a number, or "inf", "-inf", "nan"'),
         (rom.Float, 10**400, 'a number, or'),
-        (rom.Decimal, 12.5, 'the digits of a decimal number in quotes'),
+        (rom.Decimal, 12.5, 'a decimal number in quotes'),
         (rom.Decimal, 'x', 'expected a Decimal'),
         (rom.Boolean, 1, 'true or false'),
-        (rom.DateTime, 1900, 'a date and time as in'),
-        (rom.DateTime, 'soon', 'a date and time as in'),
-        (rom.Date, '2030-02-31', 'a date as in "2030-01-31"'),
-        (rom.Time, '25:00', 'a time as in "12:00:00"'),
+        (rom.DateTime, 1900, 'a date and time like'),
+        (rom.DateTime, 'soon', 'a date and time like'),
+        (rom.Date, '2030-02-31', 'a date like "2030-01-31"'),
+        (rom.Time, '25:00', 'a time like "12:00:00"'),
         (rom.Time, '12:00+01:00', 'has a zone'),
-        (rom.Text, 5, 'text'),
+        (rom.Text, 5, 'a string'),
         (rom.Text, '\ud800', 'lone surrogate'),
-        (rom.String, '€', 'text with a character up to U+00FF'),
+        (rom.String, '€', 'a string of characters up to U+00FF'),
         (rom.Json, 'x', 'an object or a list'),
-        (Paint, 5, 'text'),
+        (Paint, 5, 'a string'),
     ],
 )
 def test_what_is_said_otherwise_is_refused(kind: Any, said: Any, form: str) -> None:
@@ -136,7 +136,7 @@ def test_what_is_said_otherwise_is_refused(kind: Any, said: Any, form: str) -> N
 def test_a_relation_to_no_id_is_refused() -> None:
     its = column(rom.ManyToOne, 'Nobody', on_delete='no action')
     for said in ('7', -1, True, 1.5):
-        with pytest.raises(InvalidColumnValue, match='an id, a number, or null'):
+        with pytest.raises(InvalidColumnValue, match='expected an integer id or null'):
             read(its, said)
 
 
