@@ -1,8 +1,8 @@
-"""Changes: what a program wants of a row, and the write that brings it about. Pure.
+"""Changes of rows, and the writes that carry them out. Pure.
 
-A :class:`Change` says what was known of a row and what it shall be. A :class:`Write` says how:
-which values the row must still have for it to be right, what the row becomes, which index entries
-go and come, which unique values are given up and claimed. `rom.planning` makes it.
+A :class:`Change` holds the known values of a row and the wanted ones. A :class:`Write` holds the
+steps: the values to compare, the values to write, the index entries to remove and add, the unique
+values to release and claim. `rom.planning` makes a write from a change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_ENTRIES: Mapping[Entry, bytes | None] = MappingProxyType({})
 
 
 def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """A row without the columns that it lacks.
+    """Return a row without its None values.
 
     >>> present({'a': b'1', 'b': None})
     {'a': b'1'}
@@ -34,7 +34,7 @@ def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
 
 
 def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """A row as it is when these columns have been written, or removed.
+    """Return a row with these columns written, or removed where they are None.
 
     >>> changed({'a': b'1', 'b': b'2'}, {'b': None, 'c': b'3'})
     {'a': b'1', 'c': b'3'}
@@ -44,26 +44,26 @@ def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
 
 
 class Change(NamedTuple):
-    """What a program wants of one row.
+    """The change of one row that a program asks for.
 
-    A named tuple, and so is `Write`: one of each is made for every entity of a commit, and a frozen
-    dataclass takes ten times as long to make.
+    `Change` and `Write` are named tuples, because a commit makes one of each for every entity, and
+    a frozen dataclass takes ten times as long to make.
 
     Attributes:
-        schema: the model's.
-        kind: what is to happen to the row.
-        id: the entity's; None when the server shall give one.
-        stored: the row as it was last seen, by column.
+        schema: the model's schema.
+        kind: insert, update or delete.
+        id: the entity's id; None if the server must give one.
+        stored: the row as it was last read, by column.
         wanted: the columns to write, encoded; None removes one.
-        values: the Python values behind `wanted`.
+        values: the Python values of `wanted`.
         full: write every index entry again, not only those that changed.
-        rests_on: columns that must not have changed, for this change to make sense.
-        forced: write even though another writer was there, or the old values make no sense.
-        stale: entries that were found, and go unless the row implies them.
-        freed: unique values that were found to be the row's, and go unless it has them.
-        expired: the row has expired, and is written all the same; it claims no unique value then,
-            for others may have taken it.
-        seen_at: when the row was read, as `rom.clock.elapsed` has it; None: just now.
+        rests_on: columns that must not have changed since the row was read.
+        forced: write even if another writer changed the row, or old values do not decode.
+        stale: entries that were found in an index, to remove unless the row implies them.
+        freed: unique values found with the row's id, to release unless the row has them.
+        expired: the row has expired, and is written nevertheless. It claims no unique values,
+            because others may have taken them.
+        seen_at: the time when the row was read, by `rom.clock.elapsed`; None: just now.
     """
 
     schema: Schema
@@ -82,24 +82,24 @@ class Change(NamedTuple):
 
     @property
     def outcome(self) -> dict[str, bytes]:
-        """The row afterwards, as far as it is known."""
+        """The row after the change, as far as it is known."""
         return changed(self.stored, self.wanted)
 
 
 class Write(NamedTuple):
-    """How a change is carried out, in the terms of Redis.
+    """The steps that carry out a change in Redis.
 
     Attributes:
-        change: what it brings about.
+        change: the change.
         expected: the values that the row must still have; None for a column that it must lack.
             The columns of `becomes` come first, in the same order.
         becomes: the columns to write; None removes one.
-        gone, come: index entries that were worked out for this row alone.
+        gone, come: index entries to remove and to add, computed for this row alone.
         released, claimed: unique values, as (key, value).
-        indexes: those whose entries depend on one column alone. They are worked out for all rows
-            of a commit at once, from `before` and `after`.
-        before: the row's values as they were; None where no entry was.
-        after: as they shall be; None if there are no such indexes.
+        indexes: the indexes whose entries depend on one column. A commit computes their entries
+            from `before` and `after`, for all of its rows at once.
+        before: the old values of the row; None where it had no entries.
+        after: the new values of the row; None without such indexes.
     """
 
     change: Change
@@ -115,17 +115,17 @@ class Write(NamedTuple):
 
     @property
     def removed(self) -> Entries:
-        """All entries that go."""
+        """All index entries to remove."""
         return {**self.gone, **self._together[0].entries()}
 
     @property
     def added(self) -> Entries:
-        """All entries that come, or come again with another score."""
+        """All index entries to add, or to give another score."""
         return {**self.come, **self._together[1].entries()}
 
     @property
     def _together(self) -> tuple[Members, Members]:
-        """What goes and what comes, of a row without an id, by the indexes of one column."""
+        """Entries of `indexes` to remove and to add, without the id of the row."""
         gone, come = Members(), Members()
         if self.after is not None:
             befores = None if self.before is None else [self.before]
@@ -134,7 +134,7 @@ class Write(NamedTuple):
 
     @property
     def outcome(self) -> dict[str, bytes]:
-        """The row afterwards, as far as it is known."""
+        """The row after the write, as far as it is known."""
         if self.change.kind == 'insert':
-            return cast('dict[str, bytes]', self.becomes)  # it removes nothing
+            return cast('dict[str, bytes]', self.becomes)  # an insert removes no columns
         return changed(self.change.stored, self.becomes)

@@ -1,4 +1,4 @@
-"""Declaring: the metaclass, which turns a class body into a schema, and registers it."""
+"""The metaclass of models, which makes a schema of a class body and registers the model."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from rom.exceptions import ColumnError
 from rom.registry import MODELS, register
 from rom.schema import build
 
-# What programs say in a class body or to a constructor, to `get_by` or `update`, but columns.
+# Names with a meaning in a class body, a constructor, `get_by` or `update`; no column may have one.
 _SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok', '_limit', '_numeric', '_blocksize'))
 
 
 class ModelMeta(type):
-    """Builds and registers the schema of each model."""
+    """Metaclass that builds the schema of each model and registers the model."""
 
     def __new__(
         meta, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
@@ -49,10 +49,10 @@ class ModelMeta(type):
 
 
 def _columns(model: type) -> dict[str, Column[Any]]:
-    """The columns of a new model: those of its bases, its own, and the id if it lacks one.
+    """Return the columns of a new model: of its bases, its own, and a primary key.
 
-    They are gathered in the order in which Python looks attributes up. Something else of a column's
-    name, such as None, takes the column away.
+    As in Python's attribute look-up, a class overrides its bases. Any other object of the name of a
+    column, such as None, removes the column.
     """
     columns: dict[str, Column[Any]] = {}
     for base in reversed(model.__mro__):
@@ -66,24 +66,25 @@ def _columns(model: type) -> dict[str, Column[Any]]:
 
 
 def _check_objects(model: type) -> None:
-    """A column object knows the one name that it was declared by.
+    """Raise ColumnError for a column object that is declared under two names.
 
-    Under another name, in the same model or another, it would go on reading and writing the first.
+    A column object keeps its first name. Under a second one, in this model or another, it would
+    still read and write the first.
     """
     for base in model.__mro__:
         for attribute, value in vars(base).items():
             if isinstance(value, (Column, OneToMany, UnsafeColumn)) and value.name != attribute:
                 raise ColumnError(
-                    f'{model.__name__}.{attribute}: this column object is called {value.name!r} '
-                    f'already, and has one name: declare another, as {attribute} = '
+                    f'{model.__name__}.{attribute}: this column object already has the name '
+                    f'{value.name!r}; create another one, as in {attribute} = '
                     f'{type(value).__name__}(...)'
                 )
 
 
 def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) -> None:
-    """Raise ColumnError for a column of a name that models and entities have for themselves.
+    """Raise ColumnError for a column whose name is an attribute of every model or entity.
 
-    Whether it begins with an underscore makes no difference.
+    Private attributes count, too.
     """
     root = next(base for base in reversed(model.__mro__) if isinstance(base, ModelMeta))
     own = {name for base in root.__mro__ for name in vars(base).get('__annotations__', ())}
@@ -92,13 +93,13 @@ def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) 
             continue
         if attribute in own or attribute in _SETTINGS or hasattr(root, attribute):
             raise ColumnError(
-                f'{model.__name__}.{attribute}: every model has something of that name; '
-                'call the column something else'
+                f'{model.__name__}.{attribute}: every model has an attribute of that name; '
+                'rename the column'
             )
 
 
 def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Column[Any]]:
-    """The columns with a primary key: a declared one takes the place of one that was made."""
+    """Return the columns with a primary key; a declared one replaces the automatic one."""
     primaries = {name: key for name, key in columns.items() if isinstance(key, PrimaryKey)}
     if any(not key.is_automatic for key in primaries.values()):
         made = {name for name, key in primaries.items() if key.is_automatic}
@@ -106,8 +107,8 @@ def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Col
     if not primaries:
         if 'id' in columns:
             raise ColumnError(
-                f'{model.__name__}.id is no primary key, yet would stand in the place of one: '
-                'declare it as a PrimaryKey, or declare a PrimaryKey of another name beside it'
+                f'{model.__name__}.id is not a primary key, but its name is that of the default '
+                'one; declare it as a PrimaryKey, or add a PrimaryKey of another name'
             )
         primary = PrimaryKey()
         primary.name, primary.is_automatic = 'id', True
@@ -117,7 +118,7 @@ def _with_primary(model: type, columns: dict[str, Column[Any]]) -> dict[str, Col
 
 
 def _unsafe(model: type) -> dict[str, UnsafeColumn]:
-    """The UnsafeColumns of a new model, as `_columns` gathers the others."""
+    """Return the UnsafeColumns of a new model, as `_columns` returns the others."""
     found: dict[str, UnsafeColumn] = {}
     for base in reversed(model.__mro__):
         for attribute, value in vars(base).items():
@@ -139,9 +140,10 @@ def _lists(model: type) -> dict[str, OneToMany]:
 
 
 def _check_lists(model: Any) -> None:
-    """No OneToMany between this model and those there are may have several columns to choose from.
+    """Raise ColumnError where several columns could belong to a OneToMany of or to this model.
 
-    One that has none is for its reader to find out: a base model may declare it for its children.
+    A OneToMany without any column raises when it is read, because a base model may declare it for
+    its subclasses.
     """
     names = (model.__name__, model._namespace)
     known = {**MODELS, model.__name__: model}

@@ -1,7 +1,7 @@
-"""Entities apart from any session: what is pickled and copied of one, and what arrives.
+"""Detached entities: the state that pickle and copy take of an entity, and how they restore it.
 
-What arrives remembers the row as it was loaded, and what was changed since. So it is written under
-the same lock as the first one would be, whenever that is and in whatever process.
+A restored entity knows the row as it was loaded, and the changes since then. So a commit of it, in
+any process and at any time, detects other writers as a commit of the original does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rom.schema import INDEX_DATA
 if TYPE_CHECKING:
     from rom.entity import Entity
 
-# What an entity has of rom; everything else in it is the program's, and goes along as it is.
+# The attributes of rom in an entity; all others are the program's, and are copied unchanged.
 _OURS: Final = frozenset({
     '_values', '_stored', '_seen', '_related', '_changed', '_batch', '_id', '_new', '_deleted',
     '_attempt', '_place', '_seen_at', '_session', '_is_detached', '_is_draft',
@@ -27,23 +27,23 @@ _OURS: Final = frozenset({
 
 
 class NoSession:
-    """The session of an entity that none knows: the current one, wherever it is asked for."""
+    """Descriptor for the session of a detached entity: the current one at each access."""
 
     def __get__(self, entity: object | None, owner: type) -> Any:
         return None if entity is None else current.home()
 
 
 def state_of(entity: Entity) -> dict[str, Any]:
-    """Return what makes an entity, without its session and without other entities.
+    """Return the state of an entity, without its session and without loaded relations.
 
-    Those that it was given since it was loaded belong to its changes, and go along.
+    Relations that were assigned since it was loaded belong to its changes, and are included.
 
     Raises:
-        InvalidOperation: nobody knows yet whether its last write was carried out.
+        InvalidOperation: its last write is in doubt.
     """
     if entity._attempt is not None and not entity._attempt.is_over:
         raise InvalidOperation(
-            f'{entity._key}: its last write got no answer, and a copy could be written twice; '
+            f'{entity._key}: its last write is in doubt, so a copy could be written twice; '
             'save() it to find out, then pickle or copy it'
         )
     schema, seen_at = entity._schema, entity._seen_at
@@ -66,7 +66,7 @@ def state_of(entity: Entity) -> dict[str, Any]:
 
 
 def restore(entity: Entity, state: dict[str, Any]) -> None:
-    """Have an object be the entity of a state; what its model no longer declares is left out."""
+    """Make an object the entity of a state, without columns that its model no longer declares."""
     names = entity._schema.columns.keys() | {INDEX_DATA}
     stored, seen, values = (
         {name: value for name, value in state[part].items() if name in names}
@@ -82,5 +82,5 @@ def restore(entity: Entity, state: dict[str, Any]) -> None:
 
 
 def _now() -> float:
-    """The time by the system's clock, which other processes have as well."""
+    """Return the time of the system's clock, which is the same in other processes."""
     return time.clock_gettime(time.CLOCK_REALTIME)

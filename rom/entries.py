@@ -1,10 +1,10 @@
-"""Entries: what a value implies in the indexes. Pure functions of the row.
+"""Index entries that the values of a row imply. Pure functions of the row.
 
-All index keys have one form of member: something, then the id. A set of a word holds the bare id, a
-numeric index the bare id with a score, a prefix index the value, a NUL and the id, with a score.
+Each member of an index key is a stem followed by the id. The set of a word and a numeric index have
+an empty stem; in a prefix index the stem is the value and a NUL. Sorted sets add a score.
 
-As entries are worked out from values alone, nothing about them needs to be kept: the old ones
-follow from the old values, and what a save must remove and add is the difference of the two.
+Because index entries follow from values, rom stores no list of them. The old ones follow from the
+old values, and a save removes and adds the difference of the two.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Word: TypeAlias = 'str | bytes'
 
 
 def prefix_stem(word: Word) -> bytes:
-    """How a word stands in a prefix index, without the NUL and the id.
+    """Return the stem of a word in a prefix index, without the NUL.
 
     >>> prefix_stem('é'), prefix_stem(b'\\xff')
     (b'\\xc3\\xa9', b'\\xff')
@@ -41,7 +41,7 @@ def prefix_stem(word: Word) -> bytes:
 
 
 def whole_stem(value: Word) -> bytes:
-    """How a whole value stands in the prefix index of a sorting keygen: bytes as latin-1 text.
+    """Return the stem of a value in the prefix index of a sorting keygen: bytes as latin-1 text.
 
     >>> whole_stem(b'\\xff')
     b'\\xc3\\xbf'
@@ -50,9 +50,9 @@ def whole_stem(value: Word) -> bytes:
 
 
 def suffix_stem(word: Word) -> bytes:
-    """How a word stands in a suffix index: text reversed by characters, bytes by bytes.
+    """Return the stem of a word in a suffix index: text reversed by characters, bytes by bytes.
 
-    Reversed bytes are written as latin-1 text is, as rom 1.x did; that keeps their order.
+    Reversed bytes are written as latin-1 text, as in rom 1.x; that keeps their order.
 
     >>> suffix_stem('né'), suffix_stem(b'n\\xff')
     (b'\\xc3\\xa9n', b'\\xc3\\xbfn')
@@ -68,22 +68,23 @@ _SOMETHING: Mapping[str, None] = MappingProxyType({'': None})
 
 
 def _is_there(value: Any) -> Mapping[str, None] | None:
-    """What a sorting keygen gives, less its number: something, unless the value is empty."""
+    """Return a stand-in for the result of a sorting keygen, without computing its number."""
     return _SOMETHING if value else None
 
 
 class ColumnIndex:
     """The indexes of one column of one model.
 
-    Made once a model, so that what depends on the declaration alone is worked out once.
+    There is one object for each indexed column of a model, so that everything that follows from the
+    declaration is computed once.
 
     Attributes:
         column: the column.
         keys: the names of the model's keys.
-        own: the columns that the entries depend on, whatever the keygen looks at.
+        own: the columns that the entries depend on, whatever the keygen reads.
         source: the column whose value is indexed.
-        depends_on_others: the keygen looks at other columns than its own.
-        may_read_any: what the keygen looks at is up to the row.
+        depends_on_others: the keygen reads other columns than its own.
+        may_read_any: the keygen gets all columns, so it may read any.
     """
 
     __slots__ = (
@@ -113,7 +114,7 @@ class ColumnIndex:
         is_number = column.is_numeric and column.keygen is None
         self._number_of = column.number if is_number else None
         self._traits = traits(column.keygen)
-        # The number of a sorting keygen is for an index; prefixes and suffixes have the value.
+        # Only `index` needs the number of a sorting keygen; prefix and suffix use the value.
         needs_no_number = self._traits.sorts and not column.index
         self._keys_of = _is_there if needs_no_number else column.keygen or column.default_keys
         self._head = keys.head + as_bytes(name) + b':'
@@ -125,19 +126,19 @@ class ColumnIndex:
         """Add the entries of many rows.
 
         Args:
-            ids: the rows' ids, as their members end.
-            values: what each has in the column that is indexed.
-            into: gets them.
+            ids: the ids of the rows, as bytes.
+            values: the value of each row in the indexed column.
+            into: the members to which the entries are added.
 
         Raises:
-            InvalidColumnValue: the keygen failed, or gave what no index can hold.
+            InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
         if self._number_of is not None:
             self._pour_numbers(self._number_of, ids, values, into)
             return
         keys_of, is_stored = self._keys_of, self._is_stored
         for id, value in zip(ids, values, strict=True):
-            # As in rom 1.x, a keygen2 too is asked only about a value that is there.
+            # As in rom 1.x, the keygen of a stored column is not called for None.
             if value is None and is_stored:
                 continue
             try:
@@ -156,7 +157,7 @@ class ColumnIndex:
         values: Iterable[Any],
         into: Members,
     ) -> None:
-        """The same, of a column whose values stand for one number each."""
+        """Add the entries of many rows, for a column with one number for each value."""
         pairs: list[bytes] = []
         for id, value in zip(ids, values, strict=True):
             if value is not None:
@@ -186,13 +187,14 @@ class ColumnIndex:
         gone: Members,
         come: Members,
     ) -> None:
-        """Add what goes of the entries of many rows, and what comes, or comes with another score.
+        """Add the entries of many rows that are to be removed, and those to be added.
 
-        Of an old value on which the keygen of today fails there are no entries.
+        An entry with another score counts as added. An old value on which the keygen, changed
+        since, fails has no entries.
 
         Raises:
             CorruptRowError: an old value does not decode.
-            InvalidColumnValue: the keygen failed on a new one.
+            InvalidColumnValue: the keygen failed on a new value.
         """
         if self._number_of is not None:
             self._pour_changed_numbers(self._number_of, ids, befores, afters, gone, come)
@@ -210,7 +212,7 @@ class ColumnIndex:
         gone: Members,
         come: Members,
     ) -> None:
-        """The same, of a column whose values stand for one number each: members stay, or go."""
+        """Add changes for a column with one number for each value, whose members are bare ids."""
         joined: list[bytes] = []
         left: list[bytes] = []
         for id, before, after in zip(ids, befores, afters, strict=True):
@@ -238,10 +240,10 @@ class ColumnIndex:
         return old
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
-        """The entries of one row, given its columns' Python values.
+        """Return the entries of one row, from the Python values of its columns.
 
         Raises:
-            InvalidColumnValue: the keygen failed, or gave what no index can hold.
+            InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
         value = values[self.source]
         if value is None and self._is_stored:
@@ -254,10 +256,10 @@ class ColumnIndex:
         return alone.entries()
 
     def unique_word(self, values: Mapping[str, Any]) -> bytes | None:
-        """The unique value of a column that holds none: the first word that its keygen gives.
+        """Return the unique value of an IndexOnly: the first word of its keygen, or None.
 
         Raises:
-            InvalidColumnValue: the keygen failed, or gave no words.
+            InvalidColumnValue: the keygen failed, or returned something other than words.
         """
         found = self._found(values[self.column.source], values)
         if not found:
@@ -269,11 +271,11 @@ class ColumnIndex:
             encoded = [as_bytes(word) for word in words]
         except NoUTF8 as error:
             raise self._unwritable(error) from None
-        # As with all unique values, an empty one takes nothing.
+        # As with all unique values, an empty one claims nothing.
         return (min(encoded) if isinstance(found, (set, frozenset)) else encoded[0]) or None
 
     def _found(self, value: Any, values: Mapping[str, Any]) -> Any:
-        """What the keygen gives."""
+        """Return the result of the keygen."""
         column = self.column
         try:
             if column.keygen2 is not None:
@@ -292,11 +294,11 @@ class ColumnIndex:
 
     def _unwritable(self, error: NoUTF8) -> InvalidColumnValue:
         return InvalidColumnValue(
-            f'{self.keys.namespace}.{self.column.name}: its keygen made a word of which {error}'
+            f'{self.keys.namespace}.{self.column.name}: a word that its keygen returned: {error}'
         )
 
     def _add(self, id: bytes, found: Any, value: Any, into: Members) -> None:
-        """Add what a keygen gave of a value."""
+        """Add the entries of a keygen's result."""
         try:
             if isinstance(found, (list, tuple, set, frozenset)):
                 self._add_words(id, found, into)
@@ -318,12 +320,12 @@ class ColumnIndex:
             if column.prefix:
                 into.zsets[self._prefixes_key] += (_score_of(raw), raw + b'\0' + id)
             if column.suffix:
-                turned = raw[::-1] if raw.isascii() else suffix_stem(word)  # most are
+                turned = raw[::-1] if raw.isascii() else suffix_stem(word)  # most are ASCII
                 scored = turned if isinstance(word, str) else raw[::-1]
                 into.zsets[self._suffixes_key] += (_score_of(scored), turned + b'\0' + id)
 
     def _add_mapping(self, id: bytes, found: Mapping[str, Any], value: Any, into: Members) -> None:
-        """Numbers by the name of their sub-index; None makes the name a word."""
+        """Add numbers by the name of their sub-index; a name without a number is a word."""
         if self.column.index:
             for part, number in found.items():
                 if not isinstance(part, (str, bytes)):
@@ -337,7 +339,8 @@ class ColumnIndex:
             self._add_whole(id, value, into)
 
     def _add_whole(self, id: bytes, value: Word, into: Members) -> None:
-        """The strings of a sorting keygen: the whole value, reversed before it is lower-cased."""
+        """Add the whole value to the prefix and suffix indexes of a sorting keygen."""
+        # Reverse before lower(), as rom 1.x does: lower() may change the number of characters.
         backwards = value[::-1]
         if self._traits.lowers:
             value, backwards = value.lower(), backwards.lower()
@@ -354,7 +357,7 @@ class ColumnIndex:
     def _refuse(self, found: Any) -> NoReturn:
         raise InvalidColumnValue(
             f'{self.keys.namespace}.{self.column.name}: its keygen returned {show(found)}; '
-            'it must return a list of words (str or bytes), a dict of numbers, or None'
+            'expected a list of words (str or bytes), a dict of numbers, or None'
         )
 
     def _score(self, number: Any) -> bytes:
@@ -366,17 +369,17 @@ class ColumnIndex:
             score = math.nan
         if math.isnan(score):
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{self.column.name}: {show(number)} is no number that an '
-                'index could hold'
+                f'{self.keys.namespace}.{self.column.name}: expected a number to index, '
+                f'got {show(number)}'
             )
         return write_score(score)
 
 
 class NotingMapping(Mapping[str, Any]):
-    """A row's values that notes which columns were looked at.
+    """The values of a row, with a record of the columns that were read.
 
-    A keygen that sees all columns depends on those it read: they are part of the race check, and
-    when one of them changes the entries are worked out again.
+    The entries of a keygen that gets all columns depend on those it read. So a commit compares
+    these columns, and computes the entries again when one of them changes.
     """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
@@ -399,7 +402,7 @@ class NotingMapping(Mapping[str, Any]):
         return len(self._values)
 
     def copy(self) -> dict[str, Any]:
-        """All values, as a dict of the keygen's own."""
+        """Return all values as a new dict."""
         return dict(self)
 
     def __contains__(self, name: object) -> bool:

@@ -1,11 +1,11 @@
-"""Members: the entries of many rows, by key, as commands take them.
+"""Members: the index entries of many rows, grouped by key, as arguments of commands.
 
-A commit writes each key once, whatever number of rows has entries in it. So the entries of many
-rows are worked out an index at a time, and go straight into the lists that the commands have:
-nothing is made of a single entry on the way.
+A commit writes each key once, however many rows have index entries in it. So the entries of many
+rows are computed one index at a time, straight into the argument lists of the commands, without an
+object for each entry.
 
-Where an entry is needed by itself (of one row, or for what a row's list of rom 1.x says), it is
-(key, stem): the member is the stem and the id put together. Its score is None in a set.
+Where a single entry is needed (of one row, or for the list in a row of rom 1.x), it is (key, stem):
+the member is the stem followed by the id. Its score is None in a set.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Lists: TypeAlias = 'defaultdict[bytes, list[bytes]]'
 
 
 class Members:
-    """Members of sets and of sorted sets.
+    """Members of sets and sorted sets, by key.
 
     Attributes:
-        sets: of each set the members.
-        zsets: of each sorted set score and member, in turn.
+        sets: the members of each set.
+        zsets: the members of each sorted set, each after its score.
     """
 
     __slots__ = ('sets', 'zsets')
@@ -34,7 +34,7 @@ class Members:
         self.zsets: Lists = defaultdict(list)
 
     def add(self, entries: Mapping[Entry, bytes | None], id: bytes) -> None:
-        """Add the entries of a row.
+        """Add the index entries of a row.
 
         >>> members = Members()
         >>> members.add({(b'k', b''): None, (b'z', b'stem'): b'1.5'}, b'7')
@@ -48,7 +48,7 @@ class Members:
                 self.zsets[key] += (score, stem + id)
 
     def entries(self) -> Entries:
-        """One by one; of a row whose id was left out.
+        """Return single entries, for the members of one row that were added with an empty id.
 
         >>> members = Members()
         >>> members.add({(b'k', b''): None, (b'z', b'stem'): b'1.5'}, b'')
@@ -65,7 +65,10 @@ class Members:
         return found
 
     def take_over(self, old: Members, new: Members, gone: Members) -> None:
-        """Add what is new, and to `gone` what is old and no more, of the same rows."""
+        """Add entries that are only in `new`; add entries that are only in `old` to `gone`.
+
+        `old` and `new` are entries of the same rows. A new score counts as a new entry.
+        """
         for key in {**old.sets, **new.sets}:
             before, after = set(old.sets.get(key, ())), set(new.sets.get(key, ()))
             if left := before - after:
@@ -85,7 +88,7 @@ class Members:
 def differences(
     old: Mapping[Entry, bytes | None], new: Mapping[Entry, bytes | None]
 ) -> tuple[Entries, Entries]:
-    """The entries of one row that go, and those that come, or come again with another score.
+    """Return the entries of one row to remove, and those to add or to give another score.
 
     >>> differences({(b'a', b''): None, (b'z', b''): b'1'}, {(b'z', b''): b'2'})
     ({(b'a', b''): None}, {(b'z', b''): b'2'})
@@ -96,5 +99,5 @@ def differences(
 
 
 def _scores(pairs: list[bytes]) -> dict[bytes, bytes]:
-    """The score of each member of a sorted set."""
+    """Return the score of each member of a sorted set."""
     return dict(zip(pairs[1::2], pairs[::2], strict=True))

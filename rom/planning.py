@@ -1,7 +1,7 @@
-"""Planning: from what a program wants of a row to the write that brings it about. Pure.
+"""Planning: turn the change of a row into a write. Pure.
 
-Only what changed is written, and only what the outcome depends on is compared: a column that
-another writer changed and that has no part in this write is left alone.
+A write contains only what changed, and compares only the columns that its outcome depends on. So
+two writers may change different columns of a row at the same time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rom.schema import INDEX_DATA, Index, Schema, Unique
 
 
 def plan(change: Change) -> Write:
-    """Work out the write that brings a change about.
+    """Return the write that carries out a change.
 
     Raises:
         CorruptRowError: an old value that the write depends on does not decode.
@@ -32,8 +32,7 @@ def plan(change: Change) -> Write:
     if change.kind == 'insert':
         return _plan_insert(change)
     is_usual = not (change.full or change.forced or change.stale)
-    # Whether there are defaults is asked first, here and below: most models have none, and this is
-    # done for every row.
+    # Look for defaults first, here and below: most models have none, and this runs for every row.
     has_defaults = bool(change.schema.indexed_defaults)
     if is_usual and change.kind == 'update' and not (has_defaults and _lacks_default(change)):
         return _plan_update(change)
@@ -42,22 +41,23 @@ def plan(change: Change) -> Write:
 
 
 def _lacks_default(change: Change) -> bool:
-    """The row lacks a column whose default indexes may have, or may not have yet.
+    """Return whether the row lacks a column whose default may be in an index.
 
-    They have it from the first reindex after the default was declared. So what goes is what the
-    row implies with it and without it, and what comes is written whether it is there or not.
+    The index has the default since the first reindex after its declaration, which rom does not know
+    here. So the write removes the entries that the row implies with the default and without it, and
+    adds all new entries, even those that may exist.
     """
     defaults = change.schema.indexed_defaults
     return not change.stored.keys() >= defaults.keys()
 
 
 def _has_none(values: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """One of these columns has no value. Most rows have all values, which is found out sooner."""
+    """Return whether one of these columns has no value; the first test is enough for most rows."""
     return None in values.values() and any(values.get(name) is None for name in names)
 
 
 def _plan_insert(change: Change) -> Write:
-    """The write for a row that is not there: nothing is compared, and nothing old goes."""
+    """Return the write for a new row, which compares nothing and removes no old entries."""
     schema, after, row = change.schema, change.values, _new_row(change)
     if schema.reads_id and change.id is not None:
         after = {**after, schema.primary: change.id}
@@ -65,7 +65,7 @@ def _plan_insert(change: Change) -> Write:
     defaults = schema.indexed_defaults
     if schema.references or not is_whole or (defaults and _has_none(after, defaults)):
         after = RowValues(schema, row, after, change.forced)
-    # What is stale goes unless the row implies it, so its entries must be told apart.
+    # A stale entry is removed unless the row implies it, so all entries must be known singly.
     alone = schema.every_index if change.stale else schema.dependent_indexes
     come = _entries_in(alone, after) if alone else NO_ENTRIES
     claimed = [
@@ -87,9 +87,9 @@ def _plan_insert(change: Change) -> Write:
 
 
 def _new_row(change: Change) -> Raw:
-    """What an insert writes: mostly what is wanted, as it is.
+    """Return the fields that an insert writes: in most cases `wanted` itself.
 
-    Of a large commit there is no copy of each row then, for the collector of garbage to count.
+    Not copying it saves a dict for each row of a large commit, and so garbage collections.
     """
     wanted = change.wanted
     if change.schema.primary in wanted or None in wanted.values():
@@ -102,7 +102,7 @@ def _new_row(change: Change) -> Raw:
 
 
 def _plan_update(change: Change) -> Write:
-    """The write for a row that is there, of the columns that were set."""
+    """Return the write for an existing row, of the columns that were set."""
     schema, wanted, stored = change.schema, change.wanted, change.stored
     concern = _concern(schema, tuple(wanted))
     gone, come = NO_ENTRIES, NO_ENTRIES
@@ -130,7 +130,7 @@ def _plan_update(change: Change) -> Write:
 
 
 def _only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Some values of a row, decoded now: of all rows of a commit nothing else is kept."""
+    """Return some values of a row, decoded now, so that a commit keeps nothing else of its rows."""
     return {name: values[name] for name in names}
 
 
@@ -143,16 +143,16 @@ def _indexed_after(change: Change, concern: _Concern) -> Mapping[str, Any]:
 
 
 class _Concern(NamedTuple):
-    """What an update of certain columns is about, as far as the model alone tells.
+    """The effects of an update of certain columns, as far as they follow from the model.
 
     Attributes:
-        indexes: those of single columns, of which one is written.
+        indexes: the indexes that depend on one column, and that column is written.
         sources: the columns whose values they index.
-        are_plain: none of these is a relation, whose entries depend on the id alone.
-        defaulted: those of them that have a default when they have no value.
-        has_uniques: a unique value may depend on what is written.
-        compared: the fields to compare: those written, then those that entries rest on, then
-            rom 1.x's list of entries, even where there was none.
+        are_plain: none of `sources` is a relation, whose entries depend on the id only.
+        defaulted: the columns in `sources` that have an indexed default.
+        has_uniques: a unique value may depend on a written column.
+        compared: the fields to compare: the written ones, then those that index entries depend on,
+            then the list of entries of rom 1.x, even where there was none.
     """
 
     indexes: tuple[ColumnIndex, ...]
@@ -177,7 +177,7 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
 
 
 def _claims(unique: Unique, row: Raw, values: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """The unique values that a row has by one constraint."""
+    """Return the unique values of a row by one constraint."""
     made_by = unique.made_by
     return unique.claims(row) if made_by is None else _made(made_by, NotingMapping(values))
 
@@ -188,10 +188,10 @@ def _made(made_by: ColumnIndex, values: Mapping[str, Any]) -> tuple[bytes, ...]:
 
 
 def _plan_with_list(change: Change) -> Write:
-    """The write for a row that has rom 1.x's list of entries, or shall have one.
+    """Return the write for a row that has the list of entries of rom 1.x, or must get one.
 
-    The list may name entries that no value implies any more, so all entries are looked at, and the
-    whole row is expected to be as it was.
+    The list may name entries that no value implies any longer. So the write covers all entries, and
+    compares the whole row.
     """
     schema = change.schema
     before, after = _values_before(change), _values_after(change)
@@ -201,7 +201,7 @@ def _plan_with_list(change: Change) -> Write:
         for index in schema.every_index:
             old.update(_old_entries(index, bare))
             old.update(_old_entries(index, before))
-        # 1.x itself forgot places, and its list of them: whatever there is, is old.
+        # 1.x did not reliably remove or list geo entries, so any that may exist counts as old.
         for place in schema.places.values():
             old.setdefault((place.key, b''), b'')
     if INDEX_DATA in change.stored:
@@ -212,7 +212,7 @@ def _plan_with_list(change: Change) -> Write:
     becomes: dict[str, bytes | None] = {}
     if change.kind != 'delete' and kept != change.stored.get(INDEX_DATA):
         becomes[INDEX_DATA] = kept
-    # What 1.x wrote is not to be trusted: every entry is written again.
+    # The entries that 1.x wrote may be wrong, so write every entry again.
     return _write(change._replace(full=True), old, new, set(schema.stored), becomes)
 
 
@@ -236,9 +236,9 @@ def _write(
 def _expected(
     change: Change, becomes: Mapping[str, bytes | None], read: set[str]
 ) -> dict[str, bytes | None]:
-    """The columns to compare: those written, those the outcome rests on, and 1.x's list.
+    """Return the fields to compare: those written, those the outcome depends on, and 1.x's list.
 
-    The list is compared even where there was none, so that one that 1.x has written since is seen.
+    The list is compared even where there was none, to notice one that 1.x has written since.
     """
     if change.kind == 'insert':
         return {}
@@ -248,9 +248,9 @@ def _expected(
 
 
 def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, Entries, set[str]]:
-    """Old and new entries of a row that is there, in those of these indexes that are concerned.
+    """Return old entries, new entries and the columns they depend on, of an existing row.
 
-    And the columns that they depend on.
+    Of an update, only indexes count whose entries may change.
     """
     old: Entries = {}
     new: Entries = {}
@@ -263,7 +263,7 @@ def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, E
     for index in indexes:
         if is_part and not _is_concerned(change, index, read):
             continue
-        # What any other index looks at is its own column alone.
+        # Other indexes read only their own column, so there is nothing to track.
         noting = [NotingMapping(before), NotingMapping(after)] if index.depends_on_others else []
         seen_before, seen_after = noting or (before, after)
         if bare is not None:
@@ -274,15 +274,15 @@ def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, E
         read = read.union(index.own, *(seen.read for seen in noting))
     if bare is not None:
         read |= bare.read
-    # A keygen may ask for what is no column; a field of that name is nobody's business here.
+    # Ignore names that are not stored columns; a keygen may ask for any name.
     return old, new, read & change.schema.in_rows
 
 
 def _is_concerned(change: Change, index: Index, read: set[str]) -> bool:
-    """An update writes something that entries depend on; notes what tells that of a keygen.
+    """Return whether an update writes a column that the index depends on.
 
-    Which columns a keygen reads may itself depend on values: were those others by now, it might be
-    concerned after all. So they are compared in any case.
+    Adds the columns that a keygen reads to `read`, so that they are compared in any case: which
+    columns it reads may depend on their values, and another writer may have changed those.
     """
     if not index.depends_on_others:
         return not index.own.isdisjoint(change.wanted)
@@ -292,10 +292,10 @@ def _is_concerned(change: Change, index: Index, read: set[str]) -> bool:
 
 
 def _looked_at(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> set[str]:
-    """The columns that this looks at to make something of a row, before an update.
+    """Return the columns that a function reads of a row, before an update.
 
-    What a keygen reads is known once it has run. A column that does not decode is left to those
-    that do depend on it.
+    Only a run of a keygen tells which columns it reads. A value that does not decode raises later,
+    where the write depends on it.
     """
     seen = NotingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
     with suppress(InvalidColumnValue):
@@ -304,7 +304,7 @@ def _looked_at(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> 
 
 
 def _old_entries(index: Index, values: Mapping[str, Any]) -> Entries:
-    """The entries of old values. Where the keygen of today fails on them, there are none of it."""
+    """Return the entries of old values; none where the keygen, changed since, fails on them."""
     try:
         return index.entries(values)
     except InvalidColumnValue:
@@ -324,7 +324,7 @@ def _values_before(change: Change) -> Mapping[str, Any]:
 
 
 def _bare_values(change: Change) -> NotingMapping:
-    """The values of the row without defaults: as a program saw them that knew of none."""
+    """Return the values of the row without defaults, as before a default was declared."""
     lenient = change.forced or change.kind == 'delete'
     known = _id_of(change)
     return NotingMapping(BareValues(change.schema, change.stored, known, lenient))
@@ -340,7 +340,7 @@ def _id_of(change: Change) -> dict[str, int]:
 
 
 def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """The unique values given up and claimed; notes the columns that they depend on."""
+    """Return the unique values to release and to claim; add their columns to `read`."""
     released, claimed = [], []
     concerned = [
         unique
@@ -358,7 +358,7 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
             before, after = _made_values(change, unique.made_by, read)
             old = before
         released += [(unique.key, value) for value in old if value not in after]
-        # All of them: a row of rom 1.x has only one form of what is the same before and after.
+        # Claim all forms again, because a row of rom 1.x has claimed only one of two equal forms.
         if before != after or is_anew:
             claimed += [(unique.key, value) for value in after]
     released += [value for value in change.freed if value not in claimed and value not in released]
@@ -366,7 +366,7 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
 
 
 def _is_written(change: Change, unique: Unique, read: set[str]) -> bool:
-    """An update writes something that a unique value depends on; notes what tells that."""
+    """Return whether an update writes a column of a unique value; add what it reads to `read`."""
     if unique.made_by is None:
         return not change.wanted.keys().isdisjoint(unique.columns)
     looked_at = _looked_at(change, unique.made_by.unique_word)
@@ -377,12 +377,12 @@ def _is_written(change: Change, unique: Unique, read: set[str]) -> bool:
 def _made_values(
     change: Change, index: ColumnIndex, read: set[str]
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The old and the new value of a unique IndexOnly; notes the columns that they depend on."""
+    """Return the old and the new value of a unique IndexOnly; add their columns to `read`."""
     before, after = NotingMapping(_values_before(change)), NotingMapping(_values_after(change))
     old: tuple[bytes, ...] = ()
     new: tuple[bytes, ...] = ()
     if change.kind != 'insert':
-        with suppress(InvalidColumnValue):  # of what today's keygen fails on, nothing is known
+        with suppress(InvalidColumnValue):  # a keygen, changed since, may fail on old values
             old = _made(index, before)
     if change.kind != 'delete':
         new = _made(index, after)
@@ -391,7 +391,7 @@ def _made_values(
 
 
 def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
-    """Every unique value that a row implies, with the key of its hash.
+    """Yield each unique value that a row implies, after the key of its hash.
 
     Raises:
         CorruptRowError: a value does not decode.
@@ -403,7 +403,7 @@ def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
 
 
 def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
-    """The entries that a row implies in one index; a value that does not decode is none.
+    """Return the entries of a row in one index; a value that does not decode counts as None.
 
     Raises:
         InvalidColumnValue: the keygen failed.
@@ -412,7 +412,7 @@ def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
 
 
 def entries_of(schema: Schema, stored: Raw) -> Entries:
-    """Every index entry that a row implies.
+    """Return all index entries that a row implies.
 
     Raises:
         CorruptRowError: a value does not decode.

@@ -1,4 +1,4 @@
-"""Row values: a row as Python values, each decoded when it is asked for."""
+"""Row values: a row as a mapping of Python values, each decoded on access."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rom.schema import Schema
 
 
 class RowValues(Mapping[str, Any]):
-    """A row's Python values: those already at hand, the others decoded when they are asked for.
+    """The Python values of a row: the known ones, and the others decoded on access.
 
-    A column that the row lacks has its default, where that is always the same.
+    A column that the row lacks has its default, if that is constant.
     """
 
     __slots__ = ('_known', '_lenient', '_raw', '_schema', '_written')
@@ -31,10 +31,10 @@ class RowValues(Mapping[str, Any]):
         self._raw = raw
         self._known = known
         self._lenient = lenient
-        self._written = written  # instead of what is in `raw`
+        self._written = written  # takes precedence over `raw`
 
     def __getitem__(self, name: str) -> Any:
-        # A relation is its id, old or new, loaded or gone: all that entries may depend on.
+        # A relation is always a Reference, loaded or not, because entries depend on the id only.
         if name in self._known and name not in self._schema.references:
             value = self._known[name]
             return self._absent(name) if value is None else value
@@ -54,7 +54,7 @@ class RowValues(Mapping[str, Any]):
 
     @property
     def _key(self) -> str:
-        """The row's key, for messages; without an id, the namespace."""
+        """Key of the row for messages; the namespace where there is no id."""
         id = self._known.get(self._schema.primary)
         namespace = self._schema.keys.namespace
         return namespace if id is None else f'{namespace}:{id}'
@@ -67,7 +67,7 @@ class RowValues(Mapping[str, Any]):
 
 
 class BareValues(RowValues):
-    """The same without defaults: the row as a program sees it that declares none."""
+    """The values of a row without defaults, as for a model that declares none."""
 
     __slots__ = ()
 
@@ -76,7 +76,7 @@ class BareValues(RowValues):
 
 
 def read_absent(column: Column[Any]) -> Any:
-    """Return what is read of a row that lacks a column: its default; of a relation, the id."""
+    """Return the value of a column that a row lacks: its default, or the id of a default entity."""
     value = column.absent()
     is_reference = value is not None and (column.is_relation or column.is_foreign)
     return column.id_of(value) if is_reference else value  # type: ignore[attr-defined]

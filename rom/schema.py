@@ -1,7 +1,7 @@
-"""Schema: what a model's class body says, checked once, frozen.
+"""Schema: the checked, immutable declarations of a model's class body.
 
-Built in small steps by :func:`build`, each of which checks its part. Everything that depends on the
-namespace is here and not in the columns, for subclasses share those.
+:func:`build` makes it in small steps, each of which checks its part. Everything that depends on the
+namespace is here and not in the columns, because subclasses share those.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Index: TypeAlias = ColumnIndex | Places
 
 
 def group_value(parts: Iterable[bytes]) -> bytes:
-    """The values of a group of columns, as the hash of unique values has them.
+    """Return the unique value of a group of columns, in the form of rom 1.x.
 
     >>> group_value([b'x', b'\\xff'])
     b'\\x00\\x00x\\x00\\x00\\x00\\xc3\\xbf'
@@ -34,10 +34,10 @@ def group_value(parts: Iterable[bytes]) -> bytes:
 
 
 def _unambiguous_value(parts: Sequence[bytes]) -> bytes:
-    """Return the value of a group; where a part has a NUL, one that no other group has.
+    """Return the unique value of a group, in a form that differs for different parts.
 
-    The form of rom 1.x has NULs between the parts and begins with two. The other form tells the
-    length of each part.
+    The form of rom 1.x separates the parts by NULs, so a part with a NUL is ambiguous. Then this
+    uses another form, which has the length of each part.
 
     >>> _unambiguous_value([b'x', b'y']) == group_value([b'x', b'y'])
     True
@@ -53,22 +53,22 @@ def _unambiguous_value(parts: Sequence[bytes]) -> bytes:
 class Unique(NamedTuple):
     """A constraint: no two entities have the same values in these columns.
 
-    The value of an IndexOnly is in no row: `made_by` makes it, of the row's Python values.
+    The row does not hold the value of an IndexOnly; `made_by` makes it from the Python values.
 
-    Equal numbers may be stored in several forms, as 1.5 and 1.50. Of a group with one that is not
-    `Column.canonical`, both are claimed: the canonical one, by which equal values collide, and the
-    one as it is stored, by which a row of rom 1.x has it.
+    Equal numbers may be stored in several forms, such as 1.5 and 1.50. For a group with a form that
+    is not `Column.canonical`, a row claims two values: the canonical one, so that equal values
+    collide, and the stored one, which a row of rom 1.x has claimed.
     """
 
     columns: tuple[str, ...]
     key: bytes
-    #: Makes the value, where the row does not hold it.
+    #: The index of an IndexOnly, which makes the value.
     made_by: ColumnIndex | None = None
-    #: The columns whose equal values may be stored in several forms, by place.
+    #: The columns whose equal values may be stored in several forms, with their positions.
     numbers: tuple[tuple[int, Column[Any]], ...] = ()
 
     def value(self, encoded: Mapping[str, bytes]) -> bytes | None:
-        """The first of the `claims`; None where the constraint is silent.
+        """Return the first of the `claims`, or None where the constraint does not apply.
 
         >>> Unique(('a', 'b'), b'k').value({'a': b'x', 'b': b'1'})
         b'\\x00\\x00x\\x00\\x00\\x001'
@@ -77,9 +77,9 @@ class Unique(NamedTuple):
         return claims[0] if claims else None
 
     def claims(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
-        """The values in the hash of unique values; none where the constraint is silent."""
+        """Return the unique values of a row, empty where the constraint does not apply to it."""
         if len(self.columns) == 1:
-            # As in rom 1.x, an empty string takes nothing: several entities may have it.
+            # As in rom 1.x, an empty string claims nothing, so several entities may have it.
             value = encoded.get(self.columns[0])
             return (value,) if value else ()
         parts = self._parts(encoded)
@@ -94,7 +94,7 @@ class Unique(NamedTuple):
         return (canonical,) if canonical == stored else (canonical, stored)
 
     def leftovers(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
-        """The value that rom 1.x gave a group with a NUL in it, which others may have, too."""
+        """Return the ambiguous value that rom 1.x claimed for a group with a NUL in a part."""
         parts = None if len(self.columns) == 1 else self._parts(encoded)
         if parts is None or b'\0' not in b''.join(parts):
             return ()
@@ -107,19 +107,20 @@ class Unique(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """One model's columns, keys, indexes and constraints.
+    """The columns, keys, indexes and constraints of one model.
 
     Attributes:
         name: the class's name.
         columns: every column by name, in order of declaration, bases first.
         keys: the names of the model's keys in Redis.
-        indexes: the indexes by column, of the columns that have some.
-        uniques: the constraints.
-        keep_index_data: rows carry rom 1.x's list of index entries.
-        lists: the OneToMany by name; they are no columns, for nothing of them is stored.
-        unsafe: the names of the UnsafeColumns, which are no columns either.
+        indexes: the indexes by column, for the columns that have one.
+        uniques: the unique constraints.
+        keep_index_data: rows keep the list of index entries of rom 1.x.
+        lists: the OneToMany attributes by name; they are not columns, because rows do not store
+            them.
+        unsafe: the names of the UnsafeColumns, which are not columns for the same reason.
         places: the geo indexes by name.
-        is_stamped: the data says which indexes it has; see `rom.ops.stamps`.
+        is_stamped: the data has a fingerprint; see `rom.ops.stamps`.
     """
 
     name: str
@@ -135,81 +136,81 @@ class Schema:
 
     @property
     def primary(self) -> str:
-        """The primary key column's name."""
+        """Name of the primary key."""
         return self.keys.primary
 
     @cached_property
     def fields(self) -> tuple[bytes, ...]:
-        """What is read of a row: the columns, then what rom 1.x added."""
+        """Fields to read of a row: the columns, then the list of entries of rom 1.x."""
         return tuple(as_bytes(name) for name in self.names)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names that go with `fields`."""
+        """Names of the `fields`, in the same order."""
         return (*self.stored, INDEX_DATA)
 
     @cached_property
     def stored(self) -> tuple[str, ...]:
-        """The columns whose values are in the row."""
+        """Columns whose values are in the row."""
         return tuple(name for name, column in self.columns.items() if column.is_stored)
 
     @cached_property
     def settable(self) -> tuple[tuple[str, Column[Any]], ...]:
-        """The columns that a new entity is given: all but the primary key."""
+        """Columns that a new entity accepts, with their names: all but the primary key."""
         return tuple(item for item in self.columns.items() if item[0] != self.primary)
 
     @cached_property
     def settable_names(self) -> frozenset[str]:
-        """The same, without the columns."""
+        """Names of the `settable` columns."""
         return frozenset(name for name, _ in self.settable)
 
     @cached_property
     def encoders(self) -> tuple[tuple[str, Callable[[Any], bytes]], ...]:
-        """What encodes the columns of a new row: all but the primary key."""
+        """Encoders of the columns of a new row, with their names: all but the primary key."""
         return tuple((name, column.encode) for name, column in self.settable if column.is_stored)
 
     @cached_property
     def in_rows(self) -> frozenset[str]:
-        """The same, as a set."""
+        """Names of the `stored` columns, as a set."""
         return frozenset(self.stored)
 
     @cached_property
     def references(self) -> frozenset[str]:
-        """The columns whose row holds the id of what their value is."""
+        """Columns whose value is an object, of which the row holds the id."""
         return frozenset(
             name for name, column in self.columns.items() if column.is_relation or column.is_foreign
         )
 
     @cached_property
     def plain(self) -> frozenset[str]:
-        """The columns whose value is what the row says, with nothing else to look up."""
+        """Columns whose value is decoded from the row alone, without a look-up."""
         return frozenset(self.columns) - self.references
 
     @cached_property
     def every_index(self) -> tuple[Index, ...]:
-        """Whatever makes entries of a row."""
+        """All indexes of columns, and all geo indexes."""
         return (*self.indexes.values(), *self.places.values())
 
     @cached_property
     def single_indexes(self) -> tuple[ColumnIndex, ...]:
-        """Those whose entries depend on one column alone."""
+        """Indexes whose entries depend on one column."""
         return tuple(index for index in self.indexes.values() if not index.depends_on_others)
 
     @cached_property
     def dependent_indexes(self) -> tuple[Index, ...]:
-        """The others: what their entries depend on is known once their keygen has run."""
+        """Indexes whose keygen may read several columns; which ones, only its run tells."""
         return tuple(index for index in self.every_index if index.depends_on_others)
 
     @cached_property
     def reads_id(self) -> bool:
-        """Entries or unique values may depend on the id."""
+        """True where index entries or unique values may depend on the id."""
         sources = {index.source for index in self.indexes.values()}
         made = any(unique.made_by for unique in self.uniques)
         return bool(self.dependent_indexes) or made or self.primary in sources
 
     @cached_property
     def needs_id_first(self) -> bool:
-        """An entry may depend on the id, so that it must be known before the row is written."""
+        """True where the id must be known before the row is written, to make its entries."""
         makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
         return bool(self.places) or any(
             index.column.source == self.primary or index.may_read_any for index in makers
@@ -217,7 +218,7 @@ class Schema:
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """The values of rows that lack a column, where they are always the same."""
+        """Constant defaults by column, which rows without the column have."""
         found = {
             n: column.lasting_default for n, column in self.columns.items() if column.is_stored
         }
@@ -225,7 +226,7 @@ class Schema:
 
     @cached_property
     def indexed_defaults(self) -> Mapping[str, Any]:
-        """Those of them that entries depend on, or may depend on."""
+        """Constant defaults of the columns that index entries may depend on."""
         makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
         if self.places or any(index.may_read_any for index in makers):
             return self.defaults
@@ -234,7 +235,7 @@ class Schema:
 
     @cached_property
     def absent_fields(self) -> Mapping[bytes, bytes]:
-        """The same as rows would store them, by field."""
+        """The `indexed_defaults` as rows would store them, by field."""
         return {
             as_bytes(name): self.columns[name].encode(value)
             for name, value in self.indexed_defaults.items()
@@ -242,22 +243,22 @@ class Schema:
 
     @cached_property
     def expiry(self) -> str | None:
-        """The column that says when an entity expires, if there is one."""
+        """Name of the ExpireAt column, or None."""
         return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)
 
     @cached_property
     def expiry_field(self) -> bytes | None:
-        """The same, as the row's field."""
+        """Field of the ExpireAt column, or None."""
         return None if self.expiry is None else as_bytes(self.expiry)
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
-        """The columns that refer to other entities."""
+        """Columns that refer to other entities."""
         return tuple(name for name, column in self.columns.items() if column.is_relation)
 
     @cached_property
     def mutable(self) -> tuple[str, ...]:
-        """The columns whose values can change without being set."""
+        """Columns whose values can change in place."""
         return tuple(name for name, column in self.columns.items() if column.is_mutable)
 
 
@@ -275,16 +276,16 @@ def build(
 
     Args:
         name: the class's name.
-        columns: the columns, bases first, with exactly one primary key.
-        namespace: what `_namespace` says, or None.
-        unique_together: what the attribute says, or None.
-        keep_index_data: what `_keep_index_data` says.
-        lists: the OneToMany of the class.
-        unsafe: its UnsafeColumns.
-        geo_index: what the attribute says, or None.
+        columns: the columns, bases first, with a primary key.
+        namespace: the value of `_namespace`, or None.
+        unique_together: the value of the attribute, or None.
+        keep_index_data: the value of `_keep_index_data`.
+        lists: the OneToMany attributes of the class.
+        unsafe: the UnsafeColumns of the class.
+        geo_index: the value of the attribute, or None.
 
     Raises:
-        ORMError, ColumnError: as the contract of each step says.
+        ORMError, ColumnError: a declaration is invalid; the message names the attribute.
     """
     primary = _primary(name, columns)
     keys = Keys(_namespace(name, namespace), primary)
@@ -333,7 +334,7 @@ def _namespace(name: str, declared: object) -> str:
     if declared is None:
         return name
     if not isinstance(declared, str) or not declared:
-        raise ORMError(f'{name}._namespace must be a string that is not empty, not {declared!r}')
+        raise ORMError(f'{name}._namespace: expected a non-empty str, got {declared!r}')
     as_bytes(declared)
     return declared
 
@@ -346,13 +347,13 @@ def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:
 
 
 def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:
-    """What an IndexOnly indexes must be a column with a value."""
+    """Raise ColumnError for an IndexOnly whose source is not a stored column."""
     for column, declared in columns.items():
         if declared.is_stored or declared.source == column:
             continue
         source = columns.get(declared.source)
         if source is None or not source.is_stored:
-            why = 'is no column of the model' if source is None else 'holds no value itself'
+            why = 'is not a column of the model' if source is None else 'holds no value itself'
             raise ColumnError(f'{name}.{column} indexes {declared.source!r}, which {why}')
 
 
@@ -360,8 +361,8 @@ def _check_expiry(name: str, columns: Mapping[str, Column[Any]]) -> None:
     found = [column for column, declared in columns.items() if isinstance(declared, ExpireAt)]
     if len(found) > 1:
         raise ColumnError(
-            f'{name} has {len(found)} columns that say when it expires ({", ".join(found)}), bases '
-            'included; keep one, and make a DateTime of the others'
+            f'{name} has {len(found)} ExpireAt columns ({", ".join(found)}), bases included; '
+            'keep one, and declare the others as DateTime'
         )
 
 
@@ -369,13 +370,15 @@ def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:
     if declared is None:
         return {}
     if not isinstance(declared, list) or not all(isinstance(item, GeoIndex) for item in declared):
-        raise ORMError(f'{name}.geo_index must be a list of GeoIndex(name, callback)')
+        raise ORMError(
+            f'{name}.geo_index: expected a list of GeoIndex(name, callback), got {declared!r}'
+        )
     found: dict[str, Places] = {}
     for index in declared:
         if not isinstance(index.name, str) or not index.name or not callable(index.callback):
-            raise ORMError(f'{name}.geo_index: {index!r} needs a name and a callback')
+            raise ORMError(f'{name}.geo_index: expected a name and a callback, got {index!r}')
         if index.name in found:
-            raise ColumnError(f'{name}.geo_index has two of the name {index.name!r}')
+            raise ColumnError(f'{name}.geo_index has two indexes {index.name!r}; rename one')
         found[index.name] = Places(index, keys)
     return found
 
@@ -386,14 +389,14 @@ def _unique_groups(
     if not declared:
         return []
     if not isinstance(declared, (list, tuple)):
-        raise ColumnError(f'{name}.unique_together must be a list of tuples, not {declared!r}')
+        raise ColumnError(f'{name}.unique_together: expected a list of tuples, got {declared!r}')
     is_one_group = all(isinstance(item, str) for item in declared)
     groups: Iterable[Any] = [declared] if is_one_group else declared
     checked: list[tuple[str, ...]] = []
     for group in groups:
         ordered = _unique_group(name, columns, primary, group)
         if ordered in checked:
-            raise ColumnError(f'{name}.unique_together names the group {group!r} twice')
+            raise ColumnError(f'{name}.unique_together has the group {group!r} twice; drop one')
         checked.append(ordered)
     return checked
 
@@ -403,14 +406,14 @@ def _unique_group(
 ) -> tuple[str, ...]:
     where = f'{name}.unique_together, group {group!r}'
     if not isinstance(group, (list, tuple)) or not all(isinstance(item, str) for item in group):
-        raise ColumnError(f'{where}: must be a tuple of the names of columns')
+        raise ColumnError(f'{where}: expected a tuple of column names')
     if len(set(group)) < 2:
-        raise ColumnError(f'{where}: needs two columns or more; for one, use unique=True')
+        raise ColumnError(f'{where}: expected at least two columns; for one, use unique=True')
     for column in group:
         if column not in columns:
             raise ColumnError(f'{where}: the model has no column {column!r}')
         if not columns[column].is_stored:
-            raise ColumnError(f'{where}: {column!r} holds no value; name what it indexes')
+            raise ColumnError(f'{where}: {column!r} holds no value; name the column it indexes')
         if column == primary:
-            raise ColumnError(f'{where}: the primary key is unique by itself; leave it out')
+            raise ColumnError(f'{where}: the primary key is always unique; leave it out')
     return tuple(sorted(set(group)))

@@ -48,7 +48,7 @@ def test_what_is_no_list_of_geo_indexes(wrong: Any) -> None:
 
 
 def test_two_of_one_name() -> None:
-    with pytest.raises(ColumnError, match="two of the name 'a'"):
+    with pytest.raises(ColumnError, match="two indexes 'a'"):
         type('Thing', (rom.Model,), {'geo_index': [rom.GeoIndex('a', home)] * 2})
 
 

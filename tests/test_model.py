@@ -75,7 +75,7 @@ def test_an_id_that_is_no_primary_key() -> None:
     with pytest.raises(ColumnError) as caught:
         make('ModelThing', id=rom.Integer())
     message = str(caught.value)
-    assert message.startswith('ModelThing.id is no primary key')
+    assert message.startswith('ModelThing.id is not a primary key')
     assert 'declare it as a PrimaryKey' in message
 
 
@@ -86,7 +86,7 @@ def test_two_primary_keys() -> None:
 
 @pytest.mark.parametrize('namespace', ['', 5, b'things', ['things']])
 def test_a_namespace_that_is_no_string(namespace: Any) -> None:
-    with pytest.raises(ORMError, match=r'^ModelThing\._namespace must be a string'):
+    with pytest.raises(ORMError, match=r'^ModelThing\._namespace: expected a non-empty str'):
         make('ModelThing', _namespace=namespace)
 
 
@@ -115,7 +115,7 @@ def test_names_that_belong_to_the_model(name: str) -> None:
     with pytest.raises(ColumnError) as caught:
         make('ModelThing', **{name: rom.Text()})
     assert str(caught.value).startswith(f'ModelThing.{name}: ')
-    assert 'call the column' in str(caught.value)
+    assert 'rename the column' in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_primary_key_beside_one_that_was_declared() -> None:
 
 def test_an_inherited_id_cannot_become_another_column() -> None:
     base = make('ModelBase', a=rom.Text())
-    with pytest.raises(ColumnError, match=r'^ModelSub\.id is no primary key'):
+    with pytest.raises(ColumnError, match=r'^ModelSub\.id is not a primary key'):
         make('ModelSub', (base,), id=rom.Text())
 
 

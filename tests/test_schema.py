@@ -212,9 +212,7 @@ def test_the_namespace_is_the_name_unless_it_is_given() -> None:
 def test_a_namespace_is_a_string(namespace: Any) -> None:
     with pytest.raises(ORMError) as caught:
         schema(namespace=namespace)
-    assert str(caught.value) == (
-        f'Thing._namespace must be a string that is not empty, not {namespace!r}'
-    )
+    assert str(caught.value) == f'Thing._namespace: expected a non-empty str, got {namespace!r}'
 
 
 def test_a_namespace_that_is_no_utf_8_is_refused() -> None:
@@ -262,20 +260,20 @@ def test_groups_are_a_list_of_tuples_or_one_tuple(declared: Any, groups: Any) ->
 @pytest.mark.parametrize(
     ('declared', 'parts'),
     [
-        ([('a',)], ["group ('a',)", 'two columns or more', 'unique=True']),
-        (('a',), ["group ('a',)", 'two columns or more', 'unique=True']),
-        ([('a', 'a')], ["group ('a', 'a')", 'two columns or more']),
-        ([()], ['group ()', 'two columns or more']),
-        ([('a', 'b'), ('a', 'b')], ["names the group ('a', 'b') twice"]),
-        ([('a', 'b'), ('b', 'a')], ["names the group ('b', 'a') twice"]),
+        ([('a',)], ["group ('a',)", 'at least two columns', 'unique=True']),
+        (('a',), ["group ('a',)", 'at least two columns', 'unique=True']),
+        ([('a', 'a')], ["group ('a', 'a')", 'at least two columns']),
+        ([()], ['group ()', 'at least two columns']),
+        ([('a', 'b'), ('a', 'b')], ["has the group ('a', 'b') twice"]),
+        ([('a', 'b'), ('b', 'a')], ["has the group ('b', 'a') twice"]),
         ([('a', 'nope')], ["group ('a', 'nope')", "no column 'nope'"]),
-        ([('a', 5)], ["group ('a', 5)", 'names of columns']),
-        ([('a', 'id')], ["group ('a', 'id')", 'primary key is unique by itself', 'leave it out']),
+        ([('a', 5)], ["group ('a', 5)", 'tuple of column names']),
+        ([('a', 'id')], ["group ('a', 'id')", 'primary key is always unique', 'leave it out']),
         (['a', ('b', 'c')], ["group 'a'"]),
         ([None], ['group None']),
-        ('ab', ["must be a list of tuples, not 'ab'"]),
-        ({('a', 'b')}, ['must be a list of tuples']),
-        (5, ['must be a list of tuples, not 5']),
+        ('ab', ["expected a list of tuples, got 'ab'"]),
+        ({('a', 'b')}, ['expected a list of tuples']),
+        (5, ['expected a list of tuples, got 5']),
     ],
 )
 def test_groups_that_are_wrong(declared: Any, parts: list[str]) -> None:
