@@ -34,7 +34,7 @@ def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
 
 
 def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
-    """Return a row with these columns written, or removed where they are None.
+    """Return a row with these columns written; None removes one.
 
     >>> changed({'a': b'1', 'b': b'2'}, {'b': None, 'c': b'3'})
     {'a': b'1', 'c': b'3'}
@@ -115,12 +115,12 @@ class Write(NamedTuple):
 
     @property
     def removed(self) -> Entries:
-        """All index entries to remove."""
+        """Index entries to remove, of all indexes."""
         return {**self.gone, **self._together[0].entries()}
 
     @property
     def added(self) -> Entries:
-        """All index entries to add, or to give another score."""
+        """Index entries to add, or to give another score, of all indexes."""
         return {**self.come, **self._together[1].entries()}
 
     @property

@@ -49,7 +49,7 @@ class ModelMeta(type):
 
 
 def _columns(model: type) -> dict[str, Column[Any]]:
-    """Return the columns of a new model: of its bases, its own, and a primary key.
+    """Return the columns of a new model, with those of its bases and a primary key.
 
     As in Python's attribute look-up, a class overrides its bases. Any other object of the name of a
     column, such as None, removes the column.

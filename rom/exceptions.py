@@ -1,4 +1,4 @@
-"""All errors and warnings of rom.
+"""Errors and warnings of rom.
 
 The errors derive from :class:`ORMError`. The drivers convert the errors of the client library to
 these. An error carries its data as attributes, so that a program can act on it without parsing the
@@ -134,7 +134,7 @@ class RestrictError(InvalidOperation):
 
 
 class DataRaceError(_WriteConflict, InvalidOperation):
-    """Another writer changed a column since it was loaded. Nothing was written.
+    """A column was changed by another writer since it was loaded. Nothing was written.
 
     ``entity.refresh(force=True)`` takes the other writer's values; ``save(force=True)`` overwrites
     them.
@@ -142,7 +142,7 @@ class DataRaceError(_WriteConflict, InvalidOperation):
 
 
 class EntityDeletedError(_WriteConflict, InvalidOperation):
-    """Another writer deleted the entity since it was loaded, or it has expired.
+    """The entity was deleted by another writer since it was loaded, or it has expired.
 
     Nothing was written. ``save(force=True)`` writes it again.
     """

@@ -5,7 +5,7 @@ rows are computed one index at a time, straight into the argument lists of the c
 object for each entry.
 
 Where a single entry is needed (of one row, or for the list in a row of rom 1.x), it is (key, stem):
-the member is the stem followed by the id. Its score is None in a set.
+the member is the stem followed by the id. In a set it has None for a score.
 """
 
 from __future__ import annotations

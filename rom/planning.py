@@ -152,7 +152,7 @@ class _Concern(NamedTuple):
         defaulted: the columns in `sources` that have an indexed default.
         has_uniques: a unique value may depend on a written column.
         compared: the fields to compare: the written ones, then those that index entries depend on,
-            then the list of entries of rom 1.x, even where there was none.
+            then the list of entries of rom 1.x, even where it was missing.
     """
 
     indexes: tuple[ColumnIndex, ...]
@@ -238,7 +238,7 @@ def _expected(
 ) -> dict[str, bytes | None]:
     """Return the fields to compare: those written, those the outcome depends on, and 1.x's list.
 
-    The list is compared even where there was none, to notice one that 1.x has written since.
+    The list is compared even where it was missing, to notice one that 1.x has written since.
     """
     if change.kind == 'insert':
         return {}

@@ -54,7 +54,7 @@ class RowValues(Mapping[str, Any]):
 
     @property
     def _key(self) -> str:
-        """Key of the row for messages; the namespace where there is no id."""
+        """Key of the row for messages; the namespace where the row has no id yet."""
         id = self._known.get(self._schema.primary)
         namespace = self._schema.keys.namespace
         return namespace if id is None else f'{namespace}:{id}'

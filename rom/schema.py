@@ -188,7 +188,7 @@ class Schema:
 
     @cached_property
     def every_index(self) -> tuple[Index, ...]:
-        """All indexes of columns, and all geo indexes."""
+        """Indexes of columns, then geo indexes."""
         return (*self.indexes.values(), *self.places.values())
 
     @cached_property

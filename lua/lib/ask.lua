@@ -1,7 +1,7 @@
--- Commands whose key may be of a type that rom never gave it. The script then ends with that key's
--- name, so that the program can be told which it is.
+-- Commands whose key may hold a type that rom never writes there. The script then ends with the
+-- name of the key, so that the error message can name it.
 
--- Call a command whose first argument is a key.
+-- Call a command whose first argument is a key; raise {status, what} for a key of another type.
 local function ask(command, key, ...)
     local reply = redis.pcall(command, key, ...)
     if type(reply) == 'table' and reply.err then
@@ -13,7 +13,7 @@ local function ask(command, key, ...)
     return reply
 end
 
--- Run `story`; what it returns, or a reply that says why there is none.
+-- Return the result of the function `story`, or the reply for a {status, what} that it raised.
 local function tell(story)
     local is_well, result = pcall(story)
     if is_well then

@@ -1,31 +1,31 @@
--- An attempt to write is carried out once, however often its request arrives, and however late.
+-- Idempotent writes: an attempt is carried out at most once, however often its request arrives.
 --
--- KEYS[1] is the attempt's own key. Whoever answers the attempt leaves a note there: what was told
--- when it was carried out; or that it was refused, or given up, so that a copy of the request that
--- is still on its way changes nothing. The note goes after a while, and a copy could arrive later
--- still. So a request says when it was made, by the server's clock, and is refused long before the
--- note of an earlier copy could be gone.
+-- KEYS[1] is the attempt's own key. The script that answers the attempt leaves a note there: the
+-- answer, or that the attempt was refused or given up. A late copy of the request finds the note
+-- and changes nothing. But the note expires, and a copy could arrive even later. So a request has
+-- the time at which it was made, by the server's clock, and is refused long before the note of an
+-- earlier copy can have expired.
 
-local LIFE = 180     -- seconds that a note stays
-local LATEST = 90    -- a request made so many seconds ago is too late
-local EARLIEST = 30  -- one that says it is made in so many seconds has another clock
+local LIFE = 180     -- seconds until a note expires
+local LATEST = 90    -- seconds after which a request is too late
+local EARLIEST = 30  -- a request made more seconds in the future was timed by another clock
 
 local function note(told)
     redis.call('SET', KEYS[1], told, 'EX', LIFE)
 end
 
--- The attempt is not carried out, and no copy of its request will be.
+-- Return the reply, after a note that keeps every copy of the request from being carried out.
 local function refuse(reply)
     note('refused')
     return reply
 end
 
-local current          -- what TIME says, once it was asked
-local found_epochs     -- what the keys hold that were read along
+local current          -- the reply of TIME, once it was called
+local found_epochs     -- the values of the keys of epochs, in the order of these keys
 
--- The answer to a request that has been answered before, or that does not come in time: 'ok' and
--- what was told; 'void'; or 'late' and the server's time. Nil if it may go on. The keys of epochs
--- are read along: one command is quicker than two.
+-- Return the reply to a request that was answered before, or that is too late: 'ok' and the first
+-- answer; 'void'; or 'late' and the server's time. Return nil if the attempt may go on. The same
+-- command reads the keys of epochs, because one command is faster than two.
 local function earlier_answer(at, keys)
     found_epochs = redis.call('MGET', KEYS[1], unpack(keys or {}))
     local told = table.remove(found_epochs, 1)
@@ -37,7 +37,7 @@ local function earlier_answer(at, keys)
     current = redis.call('TIME')
     local now = current[1]
     if now - at > LATEST then
-        return {'late', now}  -- without a note: an earlier copy may have been carried out
+        return {'late', now}  -- without a note, because an earlier copy may have been carried out
     elseif at - now > EARLIEST then
         return refuse({'late', now})
     end

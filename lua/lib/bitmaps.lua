@@ -1,6 +1,7 @@
--- Bitmaps of live ids must be strings before any is marked. See ../commit.lua and live.
+-- The check that live bitmaps are strings, before a commit marks any. See ../commit.lua and live.
 
--- Where there is no bitmap of live ids, there may be a draft of one: see lib/live.
+-- Return the objection to a bitmap of another type. Where there is no bitmap, check its draft: see
+-- lib/live.
 local function bitmaps_answer(bitmaps)
     for live in pairs(bitmaps) do
         local bytes = redis.pcall('STRLEN', live)

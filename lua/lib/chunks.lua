@@ -1,8 +1,8 @@
--- Commands of any number of arguments. Lua's `unpack` takes some 7,000 values at most.
+-- Commands with any number of arguments, in chunks, because `unpack` fails above some 7,000 values.
 
 local CHUNK = 4000  -- even, so that pairs stay together
 
--- Call `command key ...` with all the arguments from the first on, a chunk at a time.
+-- Call `command key ...` with the arguments from position `first`, a chunk at a time.
 local function in_chunks(command, key, arguments, first)
     local count = #arguments
     for from = first or 1, count, CHUNK do
@@ -11,7 +11,7 @@ local function in_chunks(command, key, arguments, first)
     end
 end
 
--- The values of these fields of a hash, in order; false where there is none.
+-- Return the values of these fields of a hash, in order; false for a field that is missing.
 local function fields_of(key, fields)
     if #fields <= CHUNK then
         return redis.call('HMGET', key, unpack(fields))

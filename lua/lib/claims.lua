@@ -1,4 +1,4 @@
--- What of a commit concerns unique values that rows are to have. See ../commit.lua.
+-- The part of a commit that claims unique values. See ../commit.lua.
 
 -- @include lib/expiry
 
@@ -6,8 +6,9 @@ local function lives(row, expiry)
     return redis.call('EXISTS', row) == 1 and not (expiry and has_expired(row, expiry))
 end
 
--- A value is free that nobody has, or its holder gives up now, or whose holder's row is gone or has
--- expired. `given_up` has the former holder by value, of each hash.
+-- Return the objection to a value that another row holds. A value is free if it has no holder, if
+-- its holder releases it in this commit, or if the holder's row is deleted or expired. `given_up`
+-- maps each hash to its released values and their former holders.
 local function objection_to_claims(given_up)
     for _, claim in ipairs(claims) do
         local hash, values, ids, head, expiry = unpack(claim, 1, 5)

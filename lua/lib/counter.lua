@@ -1,15 +1,17 @@
--- Ids come from a counter. With the first one, the bitmap of live ids begins; data that is older
--- than the bitmap goes without, for half a bitmap would be worse than none. So does the stamp,
--- which says which indexes the data has: it is true of data that has had them from the beginning.
+-- The counter of ids, and its epochs.
+--
+-- The first id also creates the live bitmap and the fingerprint ("stamp"). Older data gets neither
+-- here: a bitmap with only the new ids would be wrong, and the stored data may lack an index.
 --
 -- A database that is emptied, restored or promoted may be behind: ids above its counter were given
 -- before, and are given again. So an epoch of the counter begins with the first id that a server
--- process gives. The epochs are kept as 'PROCESS|moment:last moment:last ...', the newest first: in
--- microseconds when each began, and the last id that was given by then, as far as the data know.
+-- process gives. The epochs are stored as 'PROCESS|start:last start:last ...', the newest first:
+-- the start in microseconds, and the last id that had been given by then according to the data.
 
-local LONGEST = 2000  -- bytes of epochs; older ones are forgotten
+local LONGEST = 2000  -- bytes of epochs; older ones are dropped
 
--- The id after this one; nil if it is none. Both are strings, for a Lua number would lose digits.
+-- Return the id after this one, or nil for a malformed id. Both are strings, because a Lua number
+-- would lose digits.
 local function id_after(last)
     local head, digit, nines = last:match('^(%d-)([0-8]?)(9*)$')
     if not head then
@@ -20,15 +22,16 @@ local function id_after(last)
     return head .. (digit + 1) .. nines:gsub('9', '0')
 end
 
--- The id that the counter will give next; nil if the counter is none.
+-- Return the id that the counter will give next, or nil if the key does not hold a counter.
 local function next_id(counter)
     local last = redis.pcall('GET', counter)
     return type(last) ~= 'table' and id_after(last or '0')
 end
 
--- Begin an epoch if this process has not given an id before. `known` is what the key has.
+-- Begin an epoch if this process has not given an id before. `known` is the value of the key.
 local function note_epoch(epochs, counter, known)
-    local process = tostring(redis) .. '|'  -- the address of a table: another in each process
+    -- The address of a table differs from process to process, and costs no command.
+    local process = tostring(redis) .. '|'
     if known and known:sub(1, #process) == process then
         return
     end
@@ -38,7 +41,7 @@ local function note_epoch(epochs, counter, known)
     redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
 end
 
--- Both are digits without zeros in front; a Lua number would lose some of them.
+-- Compare ids as strings of digits without leading zeros, because Lua numbers would lose digits.
 local function is_less(one, other)
     if #one ~= #other then
         return #one < #other
@@ -46,16 +49,16 @@ local function is_less(one, other)
     return one < other
 end
 
--- Rows are written whose ids come from elsewhere, or from a counter that has lost them since: none
--- of them may be given again.
+-- Advance the counter to at least this id, so that it does not give the ids of written rows again.
+-- Such ids come from another database, or from the counter before it was reset.
 local function put_ahead(counter, id)
     if is_less(redis.call('GET', counter) or '0', id) then
         redis.call('SET', counter, id)
     end
 end
 
--- Take ids; the counter then holds the last of them. `stamp` is {key, what it says}; it and
--- `epochs`, a key, may be absent. `known` is what that key has.
+-- Take ids; the counter then holds the last of them. `stamp` is {key, fingerprint} and `epochs` is
+-- a key; both may be nil. `known` is the value of `epochs`.
 local function take_ids(counter, live, count, stamp, epochs, known)
     if epochs then
         note_epoch(epochs, counter, known)

@@ -1,6 +1,6 @@
--- An epoch of a counter has begun since rows were read: were their ids given again? See counter.
+-- The check that ids were not given again since rows were read, in a later epoch. See counter.
 
--- The key of a row if that is so, and if there is another of its id.
+-- Return the key of the row if its id was given again and another row exists under it.
 local function lost_row(history, head, id, microseconds)
     local read_at = current[1] * 1000000 + current[2] - microseconds
     for started, last in history:gmatch('(%d+):(%d+) ') do
@@ -12,7 +12,8 @@ local function lost_row(history, head, id, microseconds)
     end
 end
 
--- `rows` is {head, {id, ...}, {age, ...}}; without it, all that can be said is that it is needed.
+-- Return the objection to rows that are lost; 'epoch' asks the caller for `rows`, where it is nil.
+-- `rows` is {head, {id, ...}, {age, ...}}.
 local function objection_to_age(history, rows)
     if not rows then
         return {'epoch'}

@@ -1,8 +1,8 @@
--- What has expired, by the server's clock: its column says a time that is past, or is now.
+-- Expiry of rows by the server's clock: a row has expired once the time in its column has come.
 
 local moment
 
--- Now, in seconds since 1970, as digits. It stays the same for as long as the script runs.
+-- Return the time in seconds since 1970, as digits; it is the same throughout a script.
 local function now()
     if not moment then
         local time = redis.call('TIME')
@@ -11,7 +11,7 @@ local function now()
     return moment
 end
 
--- Whether a row has expired. A key that holds no row has not, nor has a value that is no number.
+-- Return whether a row has expired; false for a key without a row and for a malformed time.
 local function has_expired(key, field)
     local value = redis.pcall('HGET', key, field)
     local time = type(value) == 'string' and tonumber(value)

@@ -1,6 +1,6 @@
--- Holding a lock: a string with the holder's token, which goes by itself after some milliseconds.
+-- A lock: a string with the token of its holder, which expires after some milliseconds.
 
--- Take it, or hold it longer; whether it is ours now. A token that is repeated is its holder's.
+-- Acquire the lock, or extend it for the same token; return whether the token holds it now.
 local function take_hold(key, token, milliseconds)
     local holder = redis.call('GET', key)
     if holder and holder ~= token then

@@ -1,13 +1,13 @@
--- All ids of a model, in order, some at a time: those of the bitmap; or, where there is none, every
--- number up to the counter, which may be an id.
+-- All ids of a model, in order, some at a time: those in the live bitmap; or, without a bitmap,
+-- every number up to the counter, because each may be an id.
 
 -- @include lib/model
 
-local MOST_IDS = 4294967296   -- of which a bitmap can keep account; to try more takes for ever
+local MOST_IDS = 4294967296   -- the most that a bitmap holds; trying more numbers takes too long
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
 
--- A byte's bits that are set, worked out when they are first asked for. Bit 0 is the highest, as in
+-- The positions of the set bits of a byte, computed on first use. Bit 0 is the highest, as in
 -- SETBIT.
 local BITS = setmetatable({}, {
     __index = function(known, byte)
@@ -28,8 +28,8 @@ local function refuse_too_many(model)
     end
 end
 
--- The ids above `after`, ascending: a list, and up to where it looked; nothing then is left if
--- that is nil.
+-- Return ids above `after`, ascending, and the number up to which they are complete; nil there
+-- means that no ids are left.
 local function ids_above(model, after, limit)
     local ids = {}
     if model.last then
@@ -59,7 +59,8 @@ local function ids_above(model, after, limit)
     return ids, looked < model.bytes and looked * 8 - 1 or nil
 end
 
--- The ids below `before`, descending; the same otherwise. `before` nil: from the highest on.
+-- Return ids below `before`, descending, and the number down to which they are complete; nil there
+-- means that no ids are left. `before` nil: from the highest id.
 local function ids_below(model, before, limit)
     local ids = {}
     if model.last then

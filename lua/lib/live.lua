@@ -1,13 +1,13 @@
--- The bitmap of live ids: a bit for each id that exists. Where it would grow out of proportion, it
--- is given up: counts then look at the rows.
+-- The live bitmap: a bit for each id that has a row. A bitmap that would become too large for its
+-- rows is deleted; counts then look at the rows.
 --
--- Data of rom 1.x has none. While one is made of it (relive.lua), it is a draft, under a key of its
--- own, which nobody reads and every writer keeps up to date.
+-- Data of rom 1.x has no bitmap. While relive.lua builds one, it is a draft, under a key of its
+-- own. Queries do not read the draft, but every write keeps it up to date.
 
-local MOST_BITS = 4294967296       -- what Redis allows
-local LARGEST_GAP = 67108864       -- ids skipped at once: 8 MiB of nothing
+local MOST_BITS = 4294967296       -- the limit of Redis
+local LARGEST_GAP = 67108864       -- ids skipped at once: 8 MiB of zeros
 
--- The bitmap to mark, and its size in bits: 0 where there is none.
+-- Return the key of the bitmap or of its draft, and its size in bits: 0 where neither exists.
 local function bitmap_to_mark(live)
     local bytes = redis.call('STRLEN', live)
     if bytes > 0 then
@@ -16,7 +16,7 @@ local function bitmap_to_mark(live)
     return live .. ':draft', redis.call('STRLEN', live .. ':draft') * 8
 end
 
--- Set the bits of these ids and of those between them: whole bytes at once.
+-- Set the bits of all ids from `first` to `last`: the whole bytes by one command.
 local function set_bits(bitmap, first, last)
     local from, past = math.ceil(first / 8), math.floor((last + 1) / 8)
     if from < past then
@@ -30,9 +30,9 @@ local function set_bits(bitmap, first, last)
     end
 end
 
--- Set the bits of ids; false if they are too large, or too far apart.
+-- Set the bits of ids; return false if one is too large, or too far above the others.
 local function set_all(bitmap, bits, ids)
-    local first, last  -- of a run of ids that follow each other, as new ones do
+    local first, last  -- a run of consecutive ids, because new ids mostly are consecutive
     for _, id in ipairs(ids) do
         local number = tonumber(id)
         if number >= MOST_BITS or number > bits + LARGEST_GAP then
@@ -58,7 +58,8 @@ local function mark_live(live, ids)
     if bits == 0 then
         return
     end
-    -- The server may allow no string of that length: an error is no reason to stop half way.
+    -- A server may not allow strings of that length. The script has written rows by now, so an
+    -- error must not end it; without a bitmap, the data is still right.
     local is_run, is_set = pcall(set_all, bitmap, bits, ids)
     if not (is_run and is_set) then
         redis.call('DEL', bitmap)

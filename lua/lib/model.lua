@@ -1,12 +1,11 @@
--- A model: what its rows' keys begin with, and what is known of its ids.
+-- A model: the head of the keys of its rows, and the extent of its ids.
 --
--- Where there is a bitmap of the live ids, `bytes` is its size. Data that rom 1.x wrote has none:
--- there, every number up to the counter may be an id, and that is `last`. `span` is how many ids
--- there are, or may be.
+-- Where there is a live bitmap, `bytes` is its size. Data that rom 1.x wrote has none: there, every
+-- number up to the counter, `last`, may be an id. `span` is the number of ids, or its upper bound.
 
 -- @include lib/ask
 
--- It is found out when it is first asked for: many a search never asks.
+-- Read these values on first access, because many searches need none of them.
 local function find_out(model, name)
     if name == 'span' then
         model.span = model.last or ask('BITCOUNT', model.live)

@@ -1,14 +1,15 @@
--- What of a commit concerns rows that are new. See ../commit.lua, which has what this needs.
+-- The part of a commit that inserts rows. See ../commit.lua, which defines what this uses.
 --
--- Request: take    = {counter, live, stamp}: the only insert gets its id here. Until then it is ''
---                    at the end of its key and of all its members, and as the holder of its unique
---                    values. The epochs of the counter are the first of the request. See counter
+-- Request: take    = {counter, live, stamp}: the single insert takes its id here. Until then the id
+--                    is '' at the end of its key and of all its members, and as the holder of its
+--                    unique values. The epochs of the counter are the first of the request. See
+--                    counter
 --          inserts = list of {head of the key, id, primary key field, field, value, ...}; the
---                    primary key's is false where the row says itself what its id is
---          highest = {[counter] = the highest id of the inserts that bring theirs along}
+--                    primary key field is false where the fields include it
+--          highest = {[counter] = the highest id of the inserts that have one already}
 --          born    = {[bitmap] = {id, ...}}
 --
--- What is empty may be left out.
+-- Empty parts may be left out.
 
 -- @include lib/bitmaps
 -- @include lib/counter
@@ -16,7 +17,7 @@
 
 local inserts = new.inserts or NONE
 
--- Looking.
+-- Checks. Each returns an objection, or nil.
 
 local function count_existing(keys)
     local count = 0
@@ -35,7 +36,7 @@ local function counters_answer()
     end
 end
 
--- The only insert has its id from here on, though it is taken later.
+-- Set the id of the single insert, though the counter is advanced only when the commit writes.
 local function id_is_to_be_had()
     local id = next_id(new.take[1])
     if not id then
@@ -65,9 +66,9 @@ local function objection_to_new()
         or bitmaps_answer(new.born or NONE)
 end
 
--- Writing.
+-- Writes.
 
--- Put the id that was taken where the request has none.
+-- Append the id that was taken where the request has ''.
 local function complete(id)
     local function append(lists, step)
         for _, list in pairs(lists) do
@@ -92,7 +93,7 @@ local function write_new_rows()
     end
 end
 
--- Returns the id that was taken, or ''.
+-- Insert the rows; return the id that was taken, or ''.
 local function write_new()
     local taken = ''
     if new.take then

@@ -1,11 +1,11 @@
--- Numbers and strings that Lua itself does not compare right: integers past 2^53, ids among them,
--- and bytes, which Lua's `<` compares by the server's locale.
+-- Comparison and sorting of integers above 2^53, such as ids, and of bytes. Lua's own are wrong for
+-- these: a number loses digits, and `<` compares strings by the server's locale.
 
 local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for several integers
-local EXACT_DIGITS = 15           -- so many digits always fit into a double
+local EXACT_DIGITS = 15           -- this many digits always fit into a double
 local BLOCK = 64
 
--- -1, 0 or 1, as strings of bytes compare.
+-- Return -1, 0 or 1: the order of two strings of bytes.
 local function compare_bytes(a, b)
     if a == b then
         return 0
@@ -20,7 +20,7 @@ local function compare_bytes(a, b)
     return (string.byte(a, at) or -1) < (string.byte(b, at) or -1) and -1 or 1
 end
 
--- -1, 0 or 1, as the integers compare that these decimal digits say. Of any length.
+-- Return -1, 0 or 1: the order of two integers, as decimal digits of any length.
 local function compare_integers(a, b)
     local a_is_negative, b_is_negative = string.sub(a, 1, 1) == '-', string.sub(b, 1, 1) == '-'
     if a_is_negative ~= b_is_negative then
@@ -35,7 +35,7 @@ local function compare_integers(a, b)
     return a_is_negative and -order or order
 end
 
--- Sort ids as numbers, and leave out repeated ones: of any length.
+-- Return ids of any length, sorted as numbers, without duplicates.
 local function sorted_as_digits(ids)
     local sorted, single = {}, {}
     for position, id in ipairs(ids) do
@@ -50,7 +50,8 @@ local function sorted_as_digits(ids)
     return single
 end
 
--- The same, for as long as doubles can tell the ids apart. Often they are sorted already.
+-- Return ids sorted as numbers, without duplicates. Sort doubles where they are exact, which is
+-- faster than to compare digits; often the ids are sorted already.
 local function sorted_ids(ids)
     local numbers, last, is_sorted = {}, -math.huge, true
     for position, id in ipairs(ids) do
@@ -76,7 +77,7 @@ local function sorted_ids(ids)
     return single
 end
 
--- Ids by nothing but themselves; those after the mark, if there is one.
+-- Return ids in numeric order, or in reverse; only those after the mark, if there is one.
 local function by_id(ids, reverse, mark)
     local sorted, chosen = sorted_ids(ids), {}
     if not (reverse or mark) then

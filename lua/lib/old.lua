@@ -1,34 +1,35 @@
--- What of a commit concerns rows that are there. See ../commit.lua, which has what this needs.
+-- The part of a commit that updates and deletes rows. See ../commit.lua, which defines what this
+-- uses.
 --
 -- Request: updates  = list of {key, {field, ...}, {expected value or false, ...},
---                     {new value or false, ...}}; the new values go with the first fields, the
---                     others are only compared; then the column that says when the row
---                     expires, if one that has expired may not be written
+--                     {new value or false, ...}, field}; the new values belong to the first
+--                     fields, the other fields are only compared; the last field is that of the
+--                     ExpireAt column, and is left out where an expired row may be written
 --          deletes  = list of {key, {field, ...}, {expected value or false, ...}}
 --          releases = list of {hash, {value, ...}, {id, ...}}
 --          srem     = {[set] = {member, ...}}
 --          zrem     = {[sorted set] = {member, ...}}
 --          guards   = list of {sorted set, id, head of the rows' keys, field,
---                     {[member] = true}}: no other row holds that id in that field
+--                     {[member] = true}}: no rows but these members may have that id in that field
 --          died     = {[bitmap] = {id, ...}}
 --          dropped  = list of keys to delete, whatever they hold
 --          strings  = {[key] = value}
---          ages     = list of microseconds: so long before the request was made the first of these
---                     rows was read, by the counters of the request's epochs
---          read     = the same for each row, once that was asked for: list of {head of the rows'
---                     keys, {id, ...}, {microseconds, ...}}
---          tell     = reply what was there of the rows to delete, and of the keys to drop behind
---                     them, instead of the id taken
+--          ages     = list of microseconds, one for each of the request's epochs: how long before
+--                     the request the oldest row of that counter was read
+--          read     = the same for each row, sent after the reply 'epoch': list of {head of the
+--                     rows' keys, {id, ...}, {microseconds, ...}}
+--          tell     = reply which of the rows to delete and of the keys to drop existed, instead of
+--                     the id that was taken
 --
--- What is empty may be left out.
+-- Empty parts may be left out.
 
 -- @include lib/bitmaps
 -- @include lib/expiry
 -- @include lib/live
 
--- Looking.
+-- Checks. Each returns an objection, or nil.
 
--- Which of the fields differ from what was expected.
+-- Return the fields whose values differ from the expected ones.
 local function differences(fields, found, expected)
     local differing = {}
     for position, field in ipairs(fields) do
@@ -48,7 +49,8 @@ local function is_empty(values)
     return true
 end
 
--- Old rows are as expected. What happens to one that is gone is the caller's to say.
+-- Compare rows with the expected values. `when_gone` is the status for a row that does not exist;
+-- nil accepts it.
 local function rows_are_as_expected(rows, when_gone)
     for _, row in ipairs(rows) do
         local key, fields, expected = row[1], row[2], row[3]
@@ -69,7 +71,7 @@ local function rows_are_as_expected(rows, when_gone)
     end
 end
 
--- What has expired is updated no more: others may have taken its unique values.
+-- Refuse to update an expired row, because others may have taken its unique values.
 local function updated_rows_have_not_expired(updates)
     for _, update in ipairs(updates) do
         local key, expiry = update[1], update[5]
@@ -88,8 +90,8 @@ local function unique_values_are_readable(releases)
     end
 end
 
--- Data that were lost may have been followed by others under the same ids. Few requests need to
--- look at more than when the last epoch of a counter began.
+-- Refuse rows whose data was lost, and whose ids may have been given again. For most requests, the
+-- start of the last epoch of each counter is all that must be looked at.
 local function rows_are_those_that_were_read(ages)
     for position, age in ipairs(ages) do
         local epochs = found_epochs[position]
@@ -116,7 +118,7 @@ local function objection_to_old()
         or unique_values_are_readable(old.releases or NONE)
 end
 
--- Unique values that this very commit gives up: hash, then value, to the id that had it.
+-- Return the unique values that this commit releases: hash, then value, to the id that had it.
 local function given_up()
     local all = {}
     for _, release in ipairs(old.releases or NONE) do
@@ -129,8 +131,9 @@ local function given_up()
     return all
 end
 
--- The index finds them and the row decides: an entry may be left over from a row that is gone, and
--- large ids that differ may have one score.
+-- Return the objection to a row that refers to an id to be deleted, and is not known to the commit.
+-- The index finds such rows, but the row decides: an index entry may be left over from a deleted
+-- row, and different large ids may have the same score.
 local function only_known_references()
     for _, guard in ipairs(old.guards or NONE) do
         local key, id, head, field, known = guard[1], guard[2], guard[3], guard[4], guard[5]
@@ -142,7 +145,7 @@ local function only_known_references()
     end
 end
 
--- Writing.
+-- Writes.
 
 local function write_updates(updates)
     for _, update in ipairs(updates) do
@@ -161,7 +164,7 @@ local function write_updates(updates)
     end
 end
 
--- For each row, and for each key behind them, whether it was there.
+-- Delete rows and keys; return a string with 1 for each that existed and 0 for each other.
 local function delete_rows(deletes, dropped)
     local found = {}
     for _, delete in ipairs(deletes) do
@@ -186,7 +189,7 @@ local function release(releases)
     end
 end
 
--- Returns what there was of what was deleted.
+-- Update and delete the rows; return the result of `delete_rows`.
 local function write_old()
     write_updates(old.updates or NONE)
     local found = delete_rows(old.deletes or NONE, old.dropped or NONE)

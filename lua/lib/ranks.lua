@@ -1,9 +1,10 @@
--- Where in a sorted set something stands that need not be there any more.
+-- The position in a sorted set of a member that may have been removed.
 
 -- @include lib/ask
 -- @include lib/numbers
 
--- How many members it has up to this one.
+-- Return the number of members up to and including this one. ZRANK would fail for a member that
+-- was removed; a binary search among the members of its score does not.
 local function rank_after(key, score, member)
     local low = ask('ZCOUNT', key, '-inf', '(' .. score)
     local high = ask('ZCOUNT', key, '-inf', score)

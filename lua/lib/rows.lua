@@ -1,12 +1,12 @@
--- Rows: the values of some columns of some entities.
+-- Rows: the values of some fields of some rows.
 --
--- They are replied packed, which is less work than a reply of so many strings: whether one of the
--- rows has a gap, and a list of rows. A row is a list of values, one for each of the fields. In a
--- gap there is false; but the last value, if there is none, is just left out.
+-- The reply has them packed, which is faster than a reply of that many strings: whether any row has
+-- a gap, and the list of rows. A row is a list of values, one for each field. A missing value is
+-- false; but where the last value is missing, the list is one shorter.
 
-local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
+local MOST_FIELDS = 4000  -- in one command; `unpack` fails above some 7,000
 
--- The values of so many fields that it takes several commands; or the error of one.
+-- Return the values of more fields than one command can have, or the error of a command.
 local function read_wide_row(key, fields)
     local values = {}
     for first = 1, #fields, MOST_FIELDS do
@@ -22,7 +22,7 @@ local function read_wide_row(key, fields)
     return values
 end
 
--- The values of some fields of a row, false where there is none; nil for a key that holds no row.
+-- Return the values of fields of a row, false for missing ones; nil for a key of another type.
 local function read_row(key, fields)
     local row = #fields > MOST_FIELDS and read_wide_row(key, fields)
         or redis.pcall('HMGET', key, unpack(fields))
@@ -51,8 +51,8 @@ local function has_gap(row)
     return false
 end
 
--- Read rows: the list of the ids that exist, in the order given; the rows, packed; and the list of
--- the ids whose key holds something other than a row.
+-- Read rows. Return the ids that exist, in the given order; the rows, packed; and the ids whose key
+-- holds another type.
 local function read_rows(head, fields, ids)
     local found, rows, unreadable, has_gaps = {}, {}, {}, false
     local count, width = 0, #fields
@@ -62,7 +62,7 @@ local function read_rows(head, fields, ids)
         if not row then
             unreadable[#unreadable + 1] = id
         else
-            row[width] = row[width] or nil  -- false, where there is no value
+            row[width] = row[width] or nil  -- drop the last value if it is missing
             if row[1] or has_any(row) or redis.call('EXISTS', key) == 1 then
                 count = count + 1
                 found[count], rows[count] = id, row

@@ -1,11 +1,11 @@
--- Commands that a caller names, all or none: first looked at, then carried out.
+-- Commands of the caller, all or none: first the checks, then the steps.
 --
 -- A check is {{command, key, argument, ...}, {expected, ...}}: a reading command whose reply is a
--- list, and what that list must be; false stands for what is not there.
+-- list, and the expected values; false stands for a missing one.
 -- A step is {command, key, argument, ...}; or {'EXPIRE', milliseconds, key, ...}, after which all
--- these keys go at one and the same moment.
+-- these keys expire at the same moment.
 
--- What a key must hold for a command to work on it.
+-- The type that a key must hold for a command.
 local HOLDS = {HSET = 'hash', HDEL = 'hash', HLEN = 'hash', HMGET = 'hash'}
 
 local function holds_another_type(command, key)
@@ -25,7 +25,7 @@ local function is_as_expected(found, expected)
     return true
 end
 
--- What forbids the steps: nil; or 'unreadable' and a key; or 'differs' and the number of a check.
+-- Return the objection to the steps: {'unreadable', key}, {'differs', number of a check}, or nil.
 local function objection_to(checks, steps)
     for position, check in ipairs(checks) do
         local command, expected = check[1], check[2]
@@ -43,7 +43,7 @@ local function objection_to(checks, steps)
     end
 end
 
--- The clock is read once: of keys that go together, none may outlive another by a millisecond.
+-- Expire keys together. The clock is read once, so that no key outlives another by a millisecond.
 local function expire_together(step)
     local time = redis.call('TIME')
     local at = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(step[2])
@@ -62,7 +62,7 @@ local function take(step)
     return type(reply) == 'table' and reply.ok or reply
 end
 
--- The replies, one for each step.
+-- Carry out the steps; return a reply for each.
 local function take_all(steps)
     local replies = {}
     for position, step in ipairs(steps) do
