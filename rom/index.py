@@ -1,7 +1,7 @@
-"""The names that programs written for rom 1.x import from `rom.index`.
+"""The names that programs for rom 1.x import from `rom.index`.
 
-`GeoIndex` is part of a model. The others searched a namespace's indexes without its model; they
-still do. A program that has the model says the same with `Model.query`.
+`GeoIndex` is part of a model. The others search the indexes of a namespace without its model. A
+program that has the model uses `Model.query` for the same.
 """
 
 from __future__ import annotations
@@ -30,47 +30,47 @@ from rom.schema import Schema, build
 
 __all__ = ['GeneralIndex', 'GeoIndex', 'Pattern', 'Prefix', 'Suffix']
 
-# Arguments of one command.
+# The most members in one command.
 _CHUNK = 1000
 
 
 class Prefix(NamedTuple):
-    """For a `GeneralIndex`: what a string in the prefix index begins with."""
+    """Filter of a `GeneralIndex`: strings in the prefix index that begin with `prefix`."""
 
     attr: str
     prefix: str | bytes
 
 
 class Suffix(NamedTuple):
-    """For a `GeneralIndex`: what a string in the suffix index ends with, written backwards."""
+    """Filter of a `GeneralIndex`: strings in the suffix index that end with `suffix` reversed."""
 
     attr: str
     suffix: str | bytes
 
 
 class Pattern(NamedTuple):
-    """For a `GeneralIndex`: a pattern, as of ``Query.like``, for the prefix index."""
+    """Filter of a `GeneralIndex`: strings in the prefix index by a pattern of ``Query.like``."""
 
     attr: str
     pattern: str
 
 
 class Geofilter(NamedTuple):
-    """For a `GeneralIndex`: the places within a distance of a point, in degrees."""
+    """Filter of a `GeneralIndex`: geo entries within a distance of a point, in degrees."""
 
     name: str
     lon: float
     lat: float
     radius: float
     measure: str
-    count: int | None  # type: ignore[assignment]  # and no method of tuples
+    count: int | None  # type: ignore[assignment]  # hides the method of tuples
 
 
 class GeneralIndex:
-    """All indexes of a namespace.
+    """The indexes of a namespace, for searches without a model.
 
     A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, a
-    `Prefix`, `Suffix`, `Pattern` or `Geofilter`, or a list of words, any of which will do.
+    `Prefix`, `Suffix`, `Pattern` or `Geofilter`, or a list of words, of which one must match.
 
     Example::
 
@@ -90,19 +90,19 @@ class GeneralIndex:
         count: int | None = None,
         timeout: int | None = None,
     ) -> Any:
-        """The ids for which all filters hold, as bytes; sorted by a numeric index if one is named.
+        """Return the ids that match all filters, as bytes, optionally sorted by a numeric index.
 
         Args:
             conn: the client.
-            filters: see the class.
-            order_by: ``'column'``, or ``'-column'``.
-            offset: how many to leave out.
-            count: how many at most.
-            timeout: keep them in a sorted set, ids by their place, that lives so many seconds;
-                returns its name.
+            filters: the filters, as the class describes them.
+            order_by: ``'column'``, or ``'-column'`` for descending order.
+            offset: number of ids to skip.
+            count: maximum number of ids.
+            timeout: if given, store the ids in a sorted set, by position, that expires after this
+                many seconds, and return its key.
 
         Raises:
-            QueryError: what is no filter.
+            QueryError: an invalid filter.
         """
         ids = SyncDriver(conn).run(self._ids(filters, order_by, offset or 0, count))
         if timeout is None:
@@ -112,7 +112,7 @@ class GeneralIndex:
         return key
 
     def count(self, conn: redis.Redis, filters: Iterable[Any]) -> int:
-        """For how many ids all filters hold."""
+        """Return the number of ids that match all filters."""
         return len(SyncDriver(conn).run(self._ids(filters, None, 0, None)))
 
     def _ids(
@@ -155,11 +155,11 @@ class GeneralIndex:
             return InSet(keys.head + as_bytes(item) + b':idx')
         if isinstance(item, list):
             return AnyOf(tuple(self._node(one) for one in item))
-        raise QueryError(f'{show(item)} is no filter of a GeneralIndex; see its documentation')
+        raise QueryError(f'GeneralIndex: expected a filter, got {show(item)}; see its docstring')
 
     @property
     def _model(self) -> Any:
-        """The model of the namespace; where none is defined, one that has an id and no more."""
+        """Model of the namespace; a model with only an id where the namespace has none."""
         found = MODELS.get(self.namespace)
         return found if found is not None else _Unknown(self.namespace)
 
@@ -170,7 +170,7 @@ class GeneralIndex:
 
 
 class _Unknown:
-    """What a search needs of a model, for a namespace that has none."""
+    """The parts of a model that a search needs, for a namespace without a model."""
 
     def __init__(self, namespace: str) -> None:
         columns = {'id': PrimaryKey()}

@@ -1,4 +1,4 @@
-"""Surveying models: what their indexes take, front of :mod:`rom.ops.surveying`."""
+"""Memory use of the indexes of models: the blocking front end of :mod:`rom.ops.surveying`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from rom.ops.surveying import Survey, survey
 def surveyed(
     models: Sequence[type[Model]], sample: int = 100
 ) -> Iterator[tuple[int, int] | dict[type[Model], Survey]]:
-    """Go through all keys of the servers, and weigh the indexes of models.
+    """Scan all keys of the servers, and measure the memory of the models' indexes.
 
-    The server is asked for a thousand keys at a time, and about so many of each index.
+    It reads a thousand keys at a time, and measures a sample of the keys of each index.
 
     Args:
-        models: whose indexes.
-        sample: keys of an index that are looked at, at most; of one with more, the numbers are
+        models: the models.
+        sample: the most keys of one index to measure; for an index with more keys, the numbers are
             estimates.
 
     Yields:
-        how far it has got, as (done, total); at the end of each server, what was found.
+        The progress as (done, total); after the last key of each server, a survey by model.
 
     Raises:
-        InvalidOperation: no models, or a sample of less than one.
+        InvalidOperation: an argument is not a model, or the sample is less than 1.
 
     Example::
 
@@ -40,7 +40,7 @@ def surveyed(
                 print(step[User]['rows', ''].memory)
     """
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
-        raise InvalidOperation(f'a sample has 1 key or more, not {show(sample)}')
+        raise InvalidOperation(f'sample: expected an int of at least 1, got {show(sample)}')
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
         checked(model, sample)

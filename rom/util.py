@@ -1,4 +1,4 @@
-"""The names that programs written for rom 1.x import from `rom.util`.
+"""The names that programs for rom 1.x import from `rom.util`.
 
 `expire` and `wait_awake` are new.
 """
@@ -100,12 +100,12 @@ __all__ = [
     'wait_awake',
 ]
 
-#: A program may put a client here; it then serves every model that has none of its own.
+#: The client of every model without one of its own; a program may assign it.
 CONNECTION: redis.Redis | None = None
 
 
 def get_connection() -> redis.Redis:
-    """The client for models that have none of their own. A program may replace this function.
+    """Return the client for models without one of their own. A program may replace this function.
 
     Example::
 
@@ -121,28 +121,29 @@ def expire(
     on_delete: bool = False,
     hooks: bool = False,
 ) -> int:
-    """Remove entities of a model that have expired: those that expired first go first.
+    """Delete the expired entities of a model, in the order in which they expired.
 
-    They are removed in blocks, each of which is atomic and takes two trips. It may run beside
-    anything, also several times at once: an entity whose time was moved meanwhile stays. What
-    expires after the beginning is left for the next time.
+    They are deleted in blocks, each of which is atomic and takes two round trips. Other programs,
+    and other calls of this function, may run at the same time: an entity whose time of expiry is
+    changed meanwhile stays. Entities that expire after the start of the call are left.
 
     Args:
-        model: one with an :class:`rom.ExpireAt`.
-        limit: at most so many; None: all.
-        blocksize: so many in one block. During each, the server does nothing else, for some 15
-            microseconds an entity.
-        on_delete: do to what refers to them what its ``on_delete`` says, as `delete` does. It takes
-            more trips. Without it, what refers to them reads as None.
+        model: a model with an :class:`rom.ExpireAt`.
+        limit: maximum number of entities; None: no maximum.
+        blocksize: entities in one block. The server is busy with a block for some 15 microseconds
+            an entity.
+        on_delete: apply the ``on_delete`` of relations that refer to the entities, as `delete`
+            does, in more round trips. Without it, these relations read as None.
         hooks: call ``_before_delete`` and ``_after_delete``. An entity whose ``_before_delete``
             raises stays.
 
     Returns:
-        How many were removed here, without those that others brought with them.
+        The number of expired entities deleted, without those that ``on_delete`` deleted with them.
 
     Raises:
-        InvalidOperation: no model with an ExpireAt, or no number from 1 on.
-        BulkError: at the end: some could not be removed; its `errors` say why. All others were.
+        InvalidOperation: the model has no ExpireAt, or a number is less than 1.
+        BulkError: raised at the end if some entities could not be deleted; `errors` has the
+            reasons. All others were deleted.
 
     Example::
 
@@ -152,29 +153,29 @@ def expire(
 
 
 def _connect(obj: Any) -> redis.Redis:
-    """The client of a model or an entity, under the name that 1.x gave it."""
+    """Return the client of a model or an entity, under the name of rom 1.x."""
     return _connection.connection_of(obj)
 
 
 def _script_load(script: str) -> LoadedScript:
-    """A Lua script of the program's own, as something to call."""
+    """Return a callable for a Lua script of the program."""
     from rom.scripting import LoadedScript
 
     return LoadedScript(script)
 
 
 def _prefix_score(v: str | bytes, next: bool = False) -> str:
-    """The number by which a string sorts; with `next`, the end of the range that it begins."""
+    """Return the score of a string; with `next`, the end of the range of strings it begins."""
     return write_score(prefix_score(v, after=next)).decode('ascii')
 
 
 def _encode_unique_constraint(data: Iterable[str | bytes]) -> str:
-    """The values of a group of columns, as the hash of unique values has them."""
+    """Return the unique value of a group of columns."""
     return group_value(map(as_bytes, data)).decode('utf-8')
 
 
 def _in_force() -> redis.Redis:
-    """Looks the function up anew at every call, for programs replace it."""
+    """Call the current `get_connection`, because programs replace it."""
     return get_connection()
 
 

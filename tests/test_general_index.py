@@ -68,7 +68,7 @@ def test_kept_for_a_while(client: redis.Redis, raw: redis.Redis) -> None:
 @pytest.mark.one_server
 def test_what_is_no_filter(client: redis.Redis) -> None:
     for wrong in (5, ('n', 1), None):
-        with pytest.raises(QueryError, match='is no filter'):
+        with pytest.raises(QueryError, match='expected a filter'):
             GeneralIndex('GeneralPaper').count(client, [wrong])
     with pytest.raises(ValueError, match='x'):
         GeneralIndex('GeneralPaper').count(client, [('n', 'x', 1)])

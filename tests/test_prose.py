@@ -46,6 +46,7 @@ CLEAN: tuple[str, ...] = (
     'rom/encoding',
     'rom/entries.py',
     'rom/exceptions.py',
+    'rom/index.py',
     'rom/lines/__init__.py',
     'rom/lines/dumping.py',
     'rom/lines/line.py',
@@ -59,6 +60,9 @@ CLEAN: tuple[str, ...] = (
     'rom/rowvalues.py',
     'rom/schema.py',
     'rom/schematics',
+    'rom/surveying.py',
+    'rom/testing.py',
+    'rom/util.py',
 )
 #: As for the code.
 LONGEST_LINE = 100

@@ -83,7 +83,7 @@ def test_models_on_two_servers(server: Server) -> None:
 
 
 def test_arguments() -> None:
-    with pytest.raises(rom.InvalidOperation, match='a sample has 1 key or more, not 0'):
+    with pytest.raises(rom.InvalidOperation, match='sample: expected an int of at least 1, got 0'):
         list(surveyed([SurveyUser], 0))
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
         list(surveyed([rom.Model]))
