@@ -1,9 +1,13 @@
 """How Sphinx makes HTML of these pages: see `scripts/docs`. It fetches nothing from the network."""
 
+import html
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from docutils import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -70,5 +74,37 @@ def shorter(
     return (signature if own else '(**options)'), *rest
 
 
+def load_texts_for_search(app: Any, page: str, *rest: object) -> None:
+    """Add the script that reads `page_texts.js`, to the page of the search alone."""
+    if page == 'search':
+        app.add_js_file('search_from_files.js')
+
+
+def write_page_texts(app: Any, exception: Exception | None) -> None:
+    """Write the text of all pages as a script, for a search that is opened as a file.
+
+    Each page is HTML, with the text of each section under its id: as the search of Sphinx reads it.
+    """
+    if exception or app.builder.name != 'html':
+        return
+    texts = {
+        f'./{app.builder.get_target_uri(name)}': _sections(app.env.get_doctree(name))
+        for name in sorted(app.env.found_docs)
+    }
+    script = f'setPageTexts({json.dumps(texts, ensure_ascii=False)});\n'
+    (Path(app.outdir) / '_static' / 'page_texts.js').write_text(script, 'utf-8')
+
+
+def _sections(page: nodes.document) -> str:
+    parts = []
+    for section in page.findall(nodes.section):
+        own = (child.astext() for child in section if not isinstance(child, nodes.section))
+        text = html.escape('\n'.join(own), quote=False)
+        parts.append(f'<section id="{section["ids"][0]}">{text}\n</section>')
+    return f'<div role="main">{"".join(parts)}</div>'
+
+
 def setup(app: Any) -> None:
     app.connect('autodoc-process-signature', shorter)
+    app.connect('html-page-context', load_texts_for_search)
+    app.connect('build-finished', write_page_texts)

@@ -1,7 +1,9 @@
 """The pages as HTML: they are built without a warning, lack nothing, and fetch nothing."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 import rom
 import rom.aio
+from tests.examples.test_in_browser import BROWSERS, FLAGS, lacking
 from tests.support.pages import DOCS
 
 pytest.importorskip('sphinx')
@@ -93,3 +96,46 @@ def test_a_page_fetches_nothing_from_elsewhere(built: Path) -> None:
 def test_diagrams_are_part_of_their_pages(built: Path, name: str) -> None:
     page = (built / 'design' / f'{name}.html').read_text('utf-8')
     assert (DOCS / 'design' / f'{name}.svg').read_text('utf-8').strip() in page
+
+
+def test_the_search_has_the_text_of_every_page(built: Path) -> None:
+    script = (built / '_static' / 'page_texts.js').read_text('utf-8')
+    texts = json.loads(script.removeprefix('setPageTexts(').removesuffix(');\n'))
+    assert set(texts) == {f'./{page.with_suffix(".html")}' for page in PAGES}
+    for address, text in texts.items():
+        # A section of each page is found by the id that its HTML has.
+        page = (built / address).read_text('utf-8')
+        sections = re.findall(r'<section id="([^"]+)">([^<]*)', text)
+        assert sections
+        assert [name for name, _ in sections if f'id="{name}"' not in page] == []
+    assert '&gt;&gt;&gt; import rom' in texts['./tutorial.html']
+
+
+def test_only_the_search_loads_the_text_of_all_pages(built: Path) -> None:
+    pages = [page.name for page in built.rglob('*.html') if 'search_from_files' in page.read_text()]
+    assert pages == ['search.html']
+
+
+@pytest.mark.skipif(lacking() is not None, reason=str(lacking()))
+@pytest.mark.parametrize(
+    ('words', 'address', 'passage'),
+    [
+        # In the text of a page, and in no title.
+        ('mercator', 'howto/special-columns.html', 'Mercator projection'),
+        # A title of a section: its text is shown, and not that of the page.
+        ('Counts by value', 'howto/aggregates.html#counts-by-value', 'counts the values of any'),
+    ],
+)
+def test_the_search_of_files_shows_the_text(
+    built: Path, words: str, address: str, passage: str
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    program = next(found for name in BROWSERS if (found := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        page = browser.new_page()
+        page.goto(f'{(built / "search.html").as_uri()}?q={words}')
+        found = page.locator(f'#search-results li:has(a[href="{address}"]) p.context').first
+        assert passage in str(found.text_content())
+        browser.close()
