@@ -32,14 +32,17 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What is typed in a console."""
-        return [line[2:] for line in self.text.splitlines() if line.startswith('$ ')]
+        """The lines typed in a console; a line that ends in a backslash goes on in the next."""
+        return [line[2:] for line in self._whole_lines().splitlines() if line.startswith('$ ')]
 
     @property
     def printed(self) -> list[str]:
         """What each of the commands prints, as far as the page says; '...' stands for anything."""
-        parts = re.split(r'^\$ .*\n', self.text, flags=re.MULTILINE)
+        parts = re.split(r'^\$ .*\n', self._whole_lines(), flags=re.MULTILINE)
         return parts[1:]
+
+    def _whole_lines(self) -> str:
+        return re.sub(r' *\\\n *', ' ', self.text)
 
 
 def blocks(page: Path) -> list[Block]:
