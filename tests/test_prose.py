@@ -14,13 +14,26 @@ from tests.support.prose import NO_FIRST_WORDS, WEAK, Piece, pieces_of
 ROOT = Path(__file__).resolve().parent.parent
 CLEAN: tuple[str, ...] = (
     'docs/glossary.rst',
+    'docs/howto/aggregates.rst',
+    'docs/howto/async.rst',
+    'docs/howto/capacity.rst',
+    'docs/howto/changes-in-place.rst',
+    'docs/howto/coming-from-redis-om.rst',
+    'docs/howto/coming-from-walrus.rst',
     'docs/howto/expiry.rst',
+    'docs/howto/explain.rst',
     'docs/howto/expressions.rst',
     'docs/howto/faq.rst',
     'docs/howto/installing.rst',
+    'docs/howto/locks-and-maintenance.rst',
+    'docs/howto/moving-here.rst',
     'docs/howto/relations.rst',
+    'docs/howto/replicas-and-sentinel.rst',
     'docs/howto/special-columns.rst',
+    'docs/howto/testing.rst',
+    'docs/howto/tls-and-authentication.rst',
     'docs/howto/troubleshooting.rst',
+    'docs/howto/web-frameworks.rst',
     'docs/repocket',
     'docs/schematics',
     'docs/tutorial-service.rst',
@@ -106,8 +119,8 @@ def test_lines_are_no_longer_than_those_of_the_code(place: str) -> None:
         f'{file}:{number}'
         for file in files_of(place)
         for number, line in enumerate(file.read_text('utf-8').splitlines(), 1)
-        # A table's cell, and an address, cannot be broken.
-        if len(line) > LONGEST_LINE and not re.search(r'://|  \S.*  \S', line)
+        # A table's cell, an address, and a user of an ACL file cannot be broken.
+        if len(line) > LONGEST_LINE and not re.search(r'://|  \S.*  \S|^ +user \w+ on ', line)
     ]
     assert long == []
 
