@@ -123,7 +123,7 @@ def test_only_the_search_loads_the_text_of_all_pages(built: Path) -> None:
         # In the text of a page, and in no title.
         ('mercator', 'howto/special-columns.html', 'Mercator projection'),
         # A title of a section: its text is shown, and not that of the page.
-        ('Counts by value', 'howto/aggregates.html#counts-by-value', 'counts the values of any'),
+        ('Sum and average', 'howto/aggregates.html#sum-and-average', 'Sums are exact'),
     ],
 )
 def test_the_search_of_files_shows_the_text(
