@@ -193,7 +193,8 @@ def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
 def _script(batch: _Batch, saving: Saving, attempt: Attempt, tell: bool = False) -> Script:
     streams = saving.streams.items()
     strings = {saving.layout.stream(saving.id, name): data for name, data in streams}
-    return batch.call(attempt, more={'strings': strings, 'tell': tell})
+    more = {'strings': strings, 'tell': tell} if strings or tell else None
+    return batch.call(attempt, more=more)
 
 
 def _batch_of(*savings: Saving) -> _Batch:

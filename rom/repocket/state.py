@@ -121,15 +121,25 @@ class State:
             if attempt.is_over:
                 self._attempt = None
 
-    def _settle(self) -> Attempt | None:
-        """Settle an attempt in doubt, note its outcome, and return it if it was carried out."""
+    def _settle(self, is_append: bool = False) -> Attempt | None:
+        """Settle an attempt in doubt, note its outcome, and return it if it was carried out.
+
+        Raises:
+            InDoubtError: an append before this one got no answer, and its note has expired.
+        """
         attempt = self._attempt
         if attempt is None:
             return None
         try:
             is_done = run(attempt.settle())
-        except InDoubtError:
+        except InDoubtError as error:
             is_done = False  # a save or a delete that is repeated has the same result
+            if is_append and isinstance(attempt.purpose, tuple):
+                self._attempt = None
+                raise InDoubtError(
+                    f'{self._layout.model} {self._id}, {attempt.purpose[1]}: {error}, and append '
+                    'again what is missing'
+                ) from None
         if is_done and attempt.purpose == 'save':
             [task] = attempt.changes
             self._note_saved(task.outcome, task.streams)
@@ -164,14 +174,14 @@ class State:
         layout = self._layout
         cast: bytes = layout.cast(name, data)
         purpose = ('append', name, cast)
-        earlier = self._settle()
+        earlier = self._settle(is_append=True)
         if earlier is not None and earlier.purpose == purpose:
             return as_text(layout.stream(self._id, name))  # tried before, and carried out
         if name in self._new_contents or not self._is_saved:
             self._new_contents[name] = self._content(name) + cast
         else:
             attempt = saving.attempt_to(layout, purpose)
+            self._contents.pop(name, None)  # also where no answer comes: it is read again
             self._carry_out(attempt, saving.append(layout, self._id, name, cast, attempt))
-            self._contents.pop(name, None)
             self._attempt = None
         return as_text(layout.stream(self._id, name))

@@ -13,6 +13,7 @@ import redis
 
 import rom
 from rom.exceptions import ServerUnavailable
+from rom.ops import attempts
 from rom.repocket import ActiveRecord, attributes
 from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy
@@ -102,6 +103,31 @@ def test_a_save_that_is_repeated_leaves_what_others_appended(
         other = SavedThing.objects.get_by(name='a')
         other.append_log(b'1')
         made.save()
+        assert SavedThing.objects.get_by(name='a').log == b'01'
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('cut', ['cut_before_request', 'cut_after_request'])
+def test_an_append_whose_note_has_expired_is_not_repeated_in_silence(
+    proxy: Proxy, raw: redis.Redis, cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with through(proxy, 0):
+        made = SavedThing(name='a', log=b'0')
+        made.save()
+        assert made.log == b'0'
+        getattr(proxy, cut)(WRITES)
+        with pytest.raises(ServerUnavailable):
+            made.append_log(b'1')  # type: ignore[attr-defined]
+        raw.delete(*raw.scan_iter(b'*:done:*'))
+        monkeypatch.setattr(attempts, '_CERTAIN', -1)
+        with pytest.raises(rom.InDoubtError, match=r'SavedThing .*, log: .* append again'):
+            made.append_log(b'1')  # type: ignore[attr-defined]
+        monkeypatch.undo()
+        attempts.forget_doubts()
+        was_done = cut == 'cut_after_request'
+        assert made.log == (b'01' if was_done else b'0')
+        if not was_done:
+            made.append_log(b'1')  # type: ignore[attr-defined]
         assert SavedThing.objects.get_by(name='a').log == b'01'
 
 
