@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     folder = session.config.stash.get(FOLDER, None)
     if folder is None:
         return
+    if embedded := sys.modules.get('rom.drivers.embedded'):
+        embedded._close_all()  # as at the end of the program, which is after this
     left = [*processes(folder, PATIENCE), *files(folder)]
     shutil.rmtree(folder, ignore_errors=True)
     if left and session.exitstatus == pytest.ExitCode.OK:
