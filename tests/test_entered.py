@@ -215,6 +215,26 @@ def test_jobs_at_once(kind: str) -> None:
     assert sorted(thing.n for thing in EnteredThing.query.all()) == list(range(40))
 
 
+@both
+def test_jobs_that_commit_at_once_write_one_after_the_other(kind: str) -> None:
+    """Whichever commits first writes what all have made by then; none meets another's write."""
+
+    def job(n: int) -> int:
+        thing = EnteredThing(n=n)
+        written: int = rom.session.commit()
+        thing.n = n + 100
+        return written + thing.save()
+
+    async def story() -> None:
+        async with entered(kind) as (_, commit_session):
+            jobs = (asyncio.to_thread(job, n) for n in range(40))
+            written = await asyncio.gather(*jobs, commit_session(), commit_session())
+            assert sum(written) + await commit_session() >= 160 + 40
+
+    assert told(lambda: asyncio.run(story())) == []
+    assert sorted(thing.n for thing in EnteredThing.query.all()) == list(range(100, 140))
+
+
 def test_a_session_that_is_over_is_none_for_its_copies() -> None:
     """Also where the same session is entered once more."""
     session = rom.Session()

@@ -96,15 +96,19 @@ class AsyncSession(UnitOfWork):
             raise
 
     async def _run_alone(self, work: Work[T]) -> T:
-        """Run what writes: tasks that share the session do so one after the other.
-
-        Two that write the same entities at once would each take the other's row for a stranger's.
-        """
+        """Run what writes: tasks and threads that share the session do so one after the other."""
         loop = asyncio.get_running_loop()
         if self._writing[0] is not loop:  # a lock belongs to one loop; a session may see several
             self._writing = loop, asyncio.Lock()
-        async with self._writing[1]:
-            return await self._run(work)
+        turns = self._identity.turns
+        try:
+            async with self._writing[1]:
+                number = await turns.take_awaited(work)
+                result = await self._run(work)
+        finally:
+            work.close()  # if the task was cancelled before it began
+        turns.give_back(number)
+        return result
 
     async def _driver(self, model: type[Model]) -> AsyncDriver:
         return AsyncDriver(self._connection or await async_connection(connection_of(model)))

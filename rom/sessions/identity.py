@@ -29,6 +29,7 @@ from rom.clock import elapsed
 from rom.exceptions import InvalidOperation
 from rom.sessions.renewing import renew
 from rom.sessions.sharing import is_shared
+from rom.sessions.turns import Turns
 
 if TYPE_CHECKING:
     from rom.model import Model
@@ -96,10 +97,12 @@ class IdentityMap:
         has_strays: some that are pending may not be what is known of their rows.
         pending: those that the next commit looks at, by `id`: changed, or looked into.
         null: it knows nothing more; None: as is the default.
+        turns: who writes of those that share it.
     """
 
     def __init__(self) -> None:
         self.null: bool | None = None
+        self.turns = Turns()
         self.has_strays = False
         self.known: dict[str, Model] = {}
         self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()

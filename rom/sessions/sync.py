@@ -88,6 +88,17 @@ class Session(UnitOfWork):
             work.close()  # if it was this that was interrupted
             raise
 
+    def _run_alone(self, work: Work[T]) -> T:
+        """Run what writes: threads that share the session do so one after the other."""
+        turns = self._identity.turns
+        try:
+            number = turns.take(work)
+            result = self._run(work)
+        finally:
+            work.close()  # if the program was interrupted before it began
+        turns.give_back(number)
+        return result
+
     def _driver(self, model: type[Model]) -> SyncDriver:
         return SyncDriver(self._connection or connection_of(model))
 
@@ -263,7 +274,7 @@ class Session(UnitOfWork):
 
             session.delete_all(User.query.filter(active=False))
         """
-        return self._run(self._delete_all(query, blocksize))
+        return self._run_alone(self._delete_all(query, blocksize))
 
     def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
         """Give columns of a query's results new values: see :meth:`rom.Query.update`.
@@ -272,7 +283,7 @@ class Session(UnitOfWork):
 
             session.update_all(User.query.filter(city='Roma'), city='Rome')
         """
-        return self._run(self._update_all(query, _blocksize, values))
+        return self._run_alone(self._update_all(query, _blocksize, values))
 
     def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
@@ -284,7 +295,7 @@ class Session(UnitOfWork):
             user, created = session.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
         """
         work = self._get_or_create(model, defaults, unique)
-        return self._run(work)
+        return self._run_alone(work)
 
     def upsert(
         self,
@@ -301,7 +312,7 @@ class Session(UnitOfWork):
             page, created = session.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
         """
         work = self._upsert(model, values, create, unique)
-        return self._run(work)
+        return self._run_alone(work)
 
     def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
         """A query's results one by one, read in pages.
@@ -346,7 +357,7 @@ class Session(UnitOfWork):
 
             session.refresh(user)
         """
-        self._run(self._refresh(*objects, force=force))
+        self._run_alone(self._refresh(*objects, force=force))
 
     def refresh_all(self, force: bool = False) -> None:
         """Read the rows of all entities known again.
@@ -355,7 +366,7 @@ class Session(UnitOfWork):
 
             session.refresh_all()
         """
-        self._run(self._refresh_all(force))
+        self._run_alone(self._refresh_all(force))
 
     def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -381,7 +392,7 @@ class Session(UnitOfWork):
 
             session.flush()
         """
-        return self._run(self._flush(full, all, force, batch))
+        return self._run_alone(self._flush(full, all, force, batch))
 
     def commit(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -392,7 +403,7 @@ class Session(UnitOfWork):
 
             session.commit()
         """
-        return self._run(self._commit(full, all, force, batch))
+        return self._run_alone(self._commit(full, all, force, batch))
 
     def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
@@ -403,7 +414,7 @@ class Session(UnitOfWork):
 
             session.save(ann, bob)
         """
-        return self._run(self._save(*objects, full=full, all=all, force=force))
+        return self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     def delete(self, *objects: Any, force: bool = False) -> None:
         """Delete these entities, all or nothing; lists of them are taken too.
@@ -412,7 +423,7 @@ class Session(UnitOfWork):
 
             session.delete(ann, bob)
         """
-        self._run(self._delete(*objects, force=force))
+        self._run_alone(self._delete(*objects, force=force))
 
     def transfer(
         self,
@@ -433,7 +444,7 @@ class Session(UnitOfWork):
             session.transfer(ann, bob, 'gold', 5, trade, 'done')
         """
         refresh = refresh_entities or refresh_index
-        self._run(
+        self._run_alone(
             self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
         )
 
@@ -451,7 +462,7 @@ class Session(UnitOfWork):
 
             session.expire(Login, limit=10_000)
         """
-        return self._run(self._expire(model, limit, blocksize, on_delete, hooks))
+        return self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
 
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now. Reading ``entity.id`` does that by itself.
@@ -460,4 +471,4 @@ class Session(UnitOfWork):
 
             session.take_ids(user)
         """
-        self._run(self.take_ids_work(entity))
+        self._run_alone(self.take_ids_work(entity))

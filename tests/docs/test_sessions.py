@@ -117,8 +117,12 @@ SENTENCES: dict[str, dict[str, str]] = {
     'It acts on the session': {
         C: 'test_a_method_is_of_the_session_that_is_current_where_it_is_called'
     },
-    'Tasks of one AsyncSession': {P: 'test_saves_that_are_gathered_have_the_ids_of_their_rows'},
-    'If two threads save': {P: 'test_what_another_thread_is_saving_is_told'},
+    'Tasks and threads that share': {
+        P: 'test_saves_that_are_gathered_have_the_ids_of_their_rows'
+        ' test_tasks_of_one_session_write_one_after_the_other',
+        IN: 'test_jobs_that_commit_at_once_write_one_after_the_other',
+    },
+    'If two sessions save': {P: 'test_what_another_thread_is_saving_is_told'},
     'The middleware of': {ENV: 'test_with_the_middleware_any_dependency_will_do'},
     'Without it, write the dependency': {
         ENV: 'test_a_dependency_that_is_awaited_has_what_endpoints_change'
