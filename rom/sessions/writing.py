@@ -145,6 +145,8 @@ class Writing(Relating):
             chosen = with_referred(chosen)
             fresh = [entity for entity in chosen if id(entity) not in ready]
             if not fresh:
+                if may_refer and _have_hooks(chosen):  # they may have set ids as well
+                    yield from self._look_up(chosen)
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity

@@ -669,6 +669,35 @@ def test_a_set_id_waits_under_asyncio(server: Server) -> None:
     world.run(story())
 
 
+class RelatedHook(rom.Model):
+    name = rom.Text()
+    team = rom.ManyToOne('RelatedTeam', 'no action')
+    next_team: int | None = None
+
+    def _before_insert(self) -> None:
+        self.team = self.next_team
+
+    _before_update = _before_insert
+
+
+def test_an_id_that_a_hook_sets(world: World, raw: redis.Redis) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            team = RelatedTeam(name='first')
+            await s.commit()
+            one = RelatedHook(name='a')
+            for change in ('b', 'c'):
+                one.name, one.next_team = change, 99
+                with pytest.raises(rom.InvalidColumnValue, match='99: no RelatedTeam has this id'):
+                    await s.commit()
+                one.team, one.next_team = None, team.id
+                await s.commit()
+                assert one.team is team
+        assert_consistent(raw, RelatedHook, RelatedTeam)
+
+    world.run(story())
+
+
 class RelatedDefault(rom.Model):
     team = rom.ManyToOne('RelatedTeam', 'set default', default=1)
 
