@@ -46,8 +46,8 @@ def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
 class Change(NamedTuple):
     """The change of one row that a program asks for.
 
-    `Change` and `Write` are named tuples, because a commit makes one of each for every entity, and
-    a frozen dataclass takes ten times as long to make.
+    A commit makes a `Change` and a `Write` for each entity. They are named tuples, because a frozen
+    dataclass takes ten times as long to make.
 
     Attributes:
         schema: the model's schema.

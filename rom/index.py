@@ -69,8 +69,8 @@ class Geofilter(NamedTuple):
 class GeneralIndex:
     """The indexes of a namespace, for searches without a model.
 
-    A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, a
-    `Prefix`, `Suffix`, `Pattern` or `Geofilter`, or a list of words, of which one must match.
+    A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, or a
+    `Prefix`, `Suffix`, `Pattern` or `Geofilter`. Of a list of filters, one must match.
 
     Example::
 

@@ -1,8 +1,8 @@
 """Members: the index entries of many rows, grouped by key, as arguments of commands.
 
 A commit writes each key once, however many rows have index entries in it. So the entries of many
-rows are computed one index at a time, straight into the argument lists of the commands, without an
-object for each entry.
+rows are computed one index at a time, straight into the argument lists of the commands. There is no
+object for a single entry on the way.
 
 Where a single entry is needed (of one row, or for the list in a row of rom 1.x), it is (key, stem):
 the member is the stem followed by the id. In a set it has None for a score.

@@ -44,8 +44,8 @@ def _lacks_default(change: Change) -> bool:
     """Return whether the row lacks a column whose default may be in an index.
 
     The index has the default since the first reindex after its declaration, which rom does not know
-    here. So the write removes the entries that the row implies with the default and without it, and
-    adds all new entries, even those that may exist.
+    here. So the write removes the entries that the row implies with the default and without it. And
+    it adds all new entries, even those that may exist.
     """
     defaults = change.schema.indexed_defaults
     return not change.stored.keys() >= defaults.keys()

@@ -2,9 +2,9 @@
 --
 -- KEYS[1] is the attempt's own key. The script that answers the attempt leaves a note there: the
 -- answer, or that the attempt was refused or given up. A late copy of the request finds the note
--- and changes nothing. But the note expires, and a copy could arrive even later. So a request has
--- the time at which it was made, by the server's clock, and is refused long before the note of an
--- earlier copy can have expired.
+-- and changes nothing. But the note expires, and a copy could arrive even later. So a request says
+-- when it was made, by the server's clock. It is refused long before the note of an earlier copy
+-- can have expired.
 
 local LIFE = 180     -- seconds until a note expires
 local LATEST = 90    -- seconds after which a request is too late

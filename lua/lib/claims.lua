@@ -6,9 +6,9 @@ local function lives(row, expiry)
     return redis.call('EXISTS', row) == 1 and not (expiry and has_expired(row, expiry))
 end
 
--- Return the objection to a value that another row holds. A value is free if it has no holder, if
--- its holder releases it in this commit, or if the holder's row is deleted or expired. `given_up`
--- maps each hash to its released values and their former holders.
+-- Return the objection to a value that another row holds. A value is free without a holder, if its
+-- holder releases it in this commit, or if the holder's row is deleted or expired. `given_up` maps
+-- each hash to its released values and their former holders.
 local function objection_to_claims(given_up)
     for _, claim in ipairs(claims) do
         local hash, values, ids, head, expiry = unpack(claim, 1, 5)

@@ -1,9 +1,9 @@
 """Cancellation: work that finishes although the task that started it is cancelled.
 
-The server executes a command that was sent, whether or not the caller awaits the reply. A task that
-is cancelled in the middle does not know the state of the server, and its next command, on another
-connection, may overtake the first. So such a step runs in a task of its own, and the cancelled task
-waits for it. It does not wait longer than a second, because a server that hangs must not make
+The server executes a command that was sent, even if the caller does not await the reply. A task
+that is cancelled in the middle does not know the state of the server. Its next command, on another
+connection, may even overtake the first. So such a step runs in a task of its own, and the cancelled
+task waits for it. It does not wait longer than a second, because a server that hangs must not make
 ``asyncio.timeout`` hang. After that the step goes on in the background, as long as the loop runs.
 """
 

@@ -56,7 +56,8 @@ class Column(Comparable, Computable, Generic[T]):
         default: the value of a new entity that is given none, or a function without arguments
             that returns it.
         unique: no two entities may have the same value. For strings and integers. As in rom 1.x,
-            an empty string does not count as a value: several entities may have it.
+            an empty string does not count as a value: several entities may have it, even where it
+            is required.
         index: enables ``filter`` and ``get_by``, for numbers also by ranges.
         keygen: ``keygen(value)`` returns the words to index; strings with ``index=True`` need one.
             With only ``prefix`` or ``suffix``, the default is the whole string. See

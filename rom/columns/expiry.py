@@ -19,7 +19,7 @@ Moment = dt.datetime | dt.timedelta
 class ExpireAt(DateTime):
     """The time at which an entity expires: a `DateTime` with an index, at most one in a model.
 
-    After that time, by the server's clock, reads and queries no longer find the entity, others can
+    After that time, by the server's clock, reads and queries no longer find the entity. Others can
     take its unique values, and only ``save(force=True)`` writes it. Its row stays until
     :func:`rom.util.expire` removes it. An entity without a value never expires.
 

@@ -1,8 +1,8 @@
 """Geohashes: the score by which Redis sorts a point, computed as GEOADD does.
 
 Longitude and latitude are each cut into 2**26 steps, and the bits of the two numbers are
-interleaved, so that points near each other mostly have scores near each other. Because rom computes
-the score, it writes a point by ZADD, in the same command as all other index entries.
+interleaved. So points near each other mostly have scores near each other. Because rom computes the
+score, it writes a point by ZADD, like all other index entries.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def IDENTITY_STRING_CI(value: str | bytes | None) -> list[str | bytes] | None:
     """
     if not value:
         return None
-    # Lower the bytes, not the text: rom 1.x did, so only ASCII letters have a case here.
+    # Lower the bytes, not the text, so that only ASCII letters have a case.
     return IDENTITY((value.encode('latin-1') if isinstance(value, str) else value).lower())
 
 

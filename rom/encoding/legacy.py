@@ -5,8 +5,8 @@ string], and names of geo indexes. 1.x itself sometimes put the geo names among 
 plain strings. Older versions kept the same in one hash of the model, `N::`, by id, with fewer
 lists: only words and numbers at first.
 
-rom 2 does without the list. But the list of a row that 1.x wrote may name entries that the model
-no longer declares, and a model that 1.x still writes must keep it.
+rom 2 does without the list. But a row that 1.x wrote has one, which may name entries that the
+model no longer declares. And a model that 1.x still writes must keep it.
 """
 
 from __future__ import annotations

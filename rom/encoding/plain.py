@@ -78,7 +78,7 @@ def _maker_of(kind: Any) -> Callable[[Any], Any]:
     for base, make in _MAKERS:
         if issubclass(kind, base):
             return make
-    # Most scalars of numpy are not subclasses. A Fraction stays, because a float would round it.
+    # Other scalars of numpy are not subclasses. A Fraction stays, because a float would round it.
     if issubclass(kind, numbers.Integral):
         return operator.index
     if issubclass(kind, numbers.Real) and not issubclass(kind, numbers.Rational):
