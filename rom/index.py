@@ -70,7 +70,7 @@ class GeneralIndex:
     """The indexes of a namespace, for searches without a model.
 
     A filter is ``'column:word'``, ``('column', low, high)``, the name of a numeric index, or a
-    `Prefix`, `Suffix`, `Pattern` or `Geofilter`. Of a list of filters, one must match.
+    `Prefix`, `Suffix`, `Pattern` or `Geofilter`. In a list of filters, one must match.
 
     Example::
 
