@@ -34,7 +34,7 @@ local function story()
     for place = 1, #members, 2 do
         ids[#ids + 1] = members[place]
     end
-    local found, rows, unreadable = read_rows(request.head, request.fields, ids)
+    local found, rows, unreadable = read_rows(request.head, request.fields, ids, math.huge)
     position.member, position.score = members[#members - 1], members[#members]
     local further = #ids == count and cmsgpack.pack(position) or ''
     return {'ok', further, position.moment, ids, found, rows, unreadable}

@@ -9,7 +9,8 @@
 --          expiry = column that says when an entity expires: one that has is left out; or none
 --
 -- Reply:   list of the ids that exist, in the order asked, repeated ones too; their rows, see
---          lib/rows; list of the ids whose key holds no row.
+--          lib/rows; list of the ids whose key holds no row; list of the last ids, if their rows
+--          would have been too many bytes.
 
 -- @include lib/chunks
 -- @include lib/expiry

@@ -18,6 +18,7 @@
 --          fields   = list of the columns to read of a row
 --          tally    = {field, way, alone}: see lib/tally; `alone`: only what one call finds by
 --                     itself is tallied, for the next ones might find the same ids
+--          bytes    = at most so many bytes of rows come; absent: what lib/rows says
 --          page     = at most so many rows come, or are tallied; of further matches, the ids
 --          small    = a filter of so many ids may be gathered at once
 --          unnumbered = the ids are no numbers: there is nothing to walk along, and sets of any
@@ -34,6 +35,7 @@
 --          Of a tally: no ids and, instead of the rows, the tally
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
+--          'in parts'          it would hold the server for too long: see rom/ops/parts
 --          'wrong type', key   this key holds something else
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 
@@ -48,12 +50,14 @@
 -- @include lib/trees if trees
 -- @include lib/unexpired if expiry
 -- @include lib/strings if strings
+-- @include lib/given if given
 -- @include lib/near if near
 -- @include lib/by_ids if ids
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
 
 local request = cmsgpack.unpack(ARGV[1])
+EFFORT.known = request.small
 
 -- What is told instead of the plain answer, by what `tell` says.
 local STORY = {}
@@ -137,20 +141,25 @@ end
 -- `position` is where a later call goes on, as that is told; none when all is done.
 local function reply(status, search, position)
     local sink = search.sink
-    local ids, rows, unreadable, further = {}, '', {}, sink.ids
+    local ids, rows, unreadable, further, rest = {}, '', {}, sink.ids, {}
     if request.want == 'rows' then
-        ids, further = split(sink.ids, request.page)
+        -- What has looked long for its matches leaves more of their rows to another call.
+        local page = is_spent() and math.ceil(request.page / 4) or request.page
+        ids, further = split(sink.ids, page)
         local read_rows = open_rows()
-        ids, rows, unreadable = read_rows(request.head, request.fields, ids)
+        ids, rows, unreadable, rest = read_rows(request.head, request.fields, ids, request.bytes)
     elseif request.want == 'tally' then
         local is_part = request.tally.alone and (position or request.position)
         ids, further = split(sink.ids, is_part and 0 or request.page)
-        rows, unreadable = tally_ids(request.head, request.tally, ids)
+        rows, unreadable, rest = tally_ids(request.head, request.tally, ids)
         ids = {}
+    end
+    for _, id in ipairs(rest[1] and further or {}) do
+        rest[#rest + 1] = id
     end
     return {
         status, position or '', write_id(sink.skipped), write_id(sink.count),
-        ids, rows, unreadable, further,
+        ids, rows, unreadable, rest[1] and rest or further,
     }
 end
 
@@ -190,7 +199,7 @@ local function walk(search, position, patience)
     local must_finish = part and part.kind == 'lex' and not part.field and request.skip > 0
     search.sink, pace.chunk = sink, request.chunk or first_chunk(search, position)
     while position and not is_full(sink) do
-        if patience and pace.looked >= patience then
+        if patience and (pace.looked >= patience or is_spent()) then
             local mode = search.order and 'sort' or 'gather'
             return reply_at_once(search, {mode = mode, part = search.driver})
         end

@@ -6,7 +6,8 @@
 --          tally = {field, way}: see lib/tally
 --          ids   = list of ids, each once; one whose row is gone does not count
 --
--- Reply:   the tally; list of the ids whose key holds no row.
+-- Reply:   the tally; list of the ids whose key holds no row; list of the last ids, if their values
+--          would have been too many bytes.
 
 -- @include lib/tally
 

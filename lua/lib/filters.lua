@@ -18,19 +18,45 @@
 -- all                                                    all there are
 -- near    see lib/near
 -- ids, unique, between: see lib/by_ids
+-- given   ids                                            these, each once: see lib/given
 
 -- @include lib/ask
 -- @include lib/rooms
 
-local SIZE, COLLECTABLE = {}, {set = true, range = true}
+local SIZE, COLLECTABLE = {}, {set = true, range = true, given = true}
 local KEEP, COLLECT
 
--- What single candidates cost beyond being one: `spent` counts the characters that patterns were
--- matched against, of which a walk takes so many in one call, and then says where to go on.
-local EFFORT = {spent = 0, most = 40000}
+-- What a call does, whoever asks for it: some quarter of a microsecond each. A candidate that is
+-- looked at, and each filter that is asked about one, counts two; where a string is compared, six;
+-- a character that a pattern is matched against counts one. A walk takes so much in one call, and
+-- then says where to go on.
+-- Of one filter at most `known` ids are collected to ask about others.
+local EFFORT = {spent = 0, most = 25000, known = 6000}
+local MOST_PROBED = 64  -- filters that one id is asked about, where these are too many to collect
+
+local function spend(effort)
+    EFFORT.spent = EFFORT.spent + effort
+end
 
 local function is_spent()
     return EFFORT.spent >= EFFORT.most
+end
+
+-- The search would hold the server for too long: the caller does it in parts, filter by filter.
+local function refuse_whole()
+    error({status = 'in parts', what = ''})
+end
+
+-- How many filters a node asks about an id. One by strings reads a row.
+local function weight_of(node)
+    if not node.weight then
+        local inner, weight = node.nodes or {node.node}, 0
+        for _, part in ipairs(inner) do
+            weight = weight + weight_of(part)
+        end
+        node.weight = inner[1] and weight or node.kind == 'lex' and 3 or 1
+    end
+    return node.weight
 end
 
 local function is_collectable(node)

@@ -198,6 +198,17 @@ local function sorted_beyond(search, level, ids, mark, reverse)
     return by_id(ids, is_downwards(search, reverse), mark)
 end
 
+-- How many bytes all strings begin with, at most 64: those that share a score often share more.
+local function length_in_common(strings)
+    local common = string.sub(strings[1] or '', 1, BLOCK)
+    for _, text in ipairs(strings) do
+        while string.sub(text, 1, #common) ~= common do
+            common = string.sub(common, 1, -2)
+        end
+    end
+    return #common
+end
+
 -- Ids of one score.
 local function sorted_by_tie(search, level, ids, mark, score)
     local order = search.orders[level]
@@ -208,7 +219,12 @@ local function sorted_by_tie(search, level, ids, mark, score)
     for position, id in ipairs(ids) do
         ties[position] = tie_of(order, value_in_row(search.model, id, order.field))
     end
+    if order.tie ~= 'integer' then
+        local same = length_in_common(ties)
+        compare = function(a, b) return compare_bytes(a, b, same) end
+    end
     local entries = sort_entries({ids = ids, by = ties}, compare)
+    compare = COMPARE[order.tie]
     local from = mark and tie_of(order, mark.places[level].value)
     return in_runs(entries, order.reverse, compare, from or nil,
         function(run, is_at_mark)

@@ -38,6 +38,7 @@ end
 
 local function note_looked(search, count)
     search.pace.looked = search.pace.looked + count
+    spend(2 * count)
 end
 
 -- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
@@ -53,6 +54,7 @@ local function keep_all(search, ids, known)
         table.sort(unknown, function(a, b) return a.size < b.size end)
     end
     for _, part in ipairs(unknown) do
+        spend(2 * #ids * weight_of(part))
         ids = keep(search.model, part, ids)
     end
     return ids

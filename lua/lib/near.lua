@@ -3,32 +3,49 @@
 -- kind    fields                                         ids
 -- near    key, lon, lat, radius, unit, count             of the places, at most `count`; `enough`:
 --                                                        the nearest so many will do
+--
+-- The server collects all that lie in a circle before it sorts them, however few it is asked for;
+-- but it stops at any so many if it may. So a circle is only listed if it has fewer than that.
 
 -- @include lib/filters
 -- @include lib/lists
 -- @include lib/planner
 
+local MOST_PLACES = 4000
+local LEAST_PLACES = 500  -- or five times as many as are wanted: half the radius has a quarter
+local MOST_HALVINGS = 48  -- of the earth's radius: less than a tenth of a micrometer
+
 -- Where few of the nearest places are wanted, circles of these parts of the radius are looked at
--- first: the server collects all that lie in a circle, however few it is asked for.
+-- first.
 local PARTS = {1 / 64, 1 / 8, 1}
 
--- The places in a circle, the nearest first, at most `count`.
-local function in_circle(node, radius, count)
-    if count then
-        return ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
-            'BYRADIUS', radius, node.unit, 'ASC', 'COUNT', count)
-    end
-    return ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
-        'BYRADIUS', radius, node.unit, 'ASC')
+-- The places in a circle, the nearest first; nil if they are too many.
+local function in_circle(node, radius, most)
+    local found = ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
+        'BYRADIUS', radius, node.unit, 'ASC', 'COUNT', most, 'ANY')
+    spend(4 * #found)
+    return #found < most and found or nil
 end
 
+-- At least the nearest `count` places, if there are as many; nil if they cannot be told from too
+-- many others. A circle that has too many is halved until it has not.
 local function nearest_few(node, count)
     local radius = tonumber(node.radius)
+    local most = math.min(math.max(5 * count, LEAST_PLACES), MOST_PLACES)
     for _, part in ipairs(PARTS) do
-        local reach = part == 1 and node.radius or string.format('%.17g', radius * part)
-        local found = in_circle(node, reach, count)
-        if #found >= count or part == 1 then
+        local reach = radius * part
+        local digits = part == 1 and node.radius or string.format('%.17g', reach)
+        local found = in_circle(node, digits, most)
+        if found and (#found >= count or part == 1) then
             return found
+        end
+        local halvings = 0
+        while not found and halvings < MOST_HALVINGS and not is_spent() do
+            reach, halvings = reach / 2, halvings + 1
+            found = in_circle(node, string.format('%.17g', reach), most)
+        end
+        if halvings > 0 then
+            return found and #found >= count and found or nil
         end
     end
 end
@@ -39,12 +56,18 @@ local function nearest(model, node, count)
     if count then
         found = nearest_few(node, count)
     else
-        found = in_circle(node, node.radius)
+        found = in_circle(node, node.radius, MOST_PLACES)
     end
-    local there = those(found, function(id)
-        return redis.call('EXISTS', model.head .. id) == 1
-    end)
-    return model.unexpired and keep(model, model.unexpired, there) or there, #found
+    if not found then
+        refuse_whole()
+    end
+    local places, there = math.min(#found, count or #found), {}
+    for place = 1, places do
+        if redis.call('EXISTS', model.head .. found[place]) == 1 then
+            there[#there + 1] = found[place]
+        end
+    end
+    return model.unexpired and keep(model, model.unexpired, there) or there, places
 end
 
 COLLECTABLE.near = true
@@ -55,7 +78,7 @@ function SIZE.near(model, node)
     local most = node.count and math.min(node.count, node.enough or math.huge) or node.enough
     local count = most
     local ids, looked = nearest(model, node, count)
-    while count and #ids < most and looked == count do
+    while count and #ids < most and looked >= count do
         count = 2 * count
         ids, looked = nearest(model, node, count)
     end

@@ -5,12 +5,16 @@ local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for sev
 local EXACT_DIGITS = 15           -- this many digits always fit into a double
 local BLOCK = 64
 
--- Return -1, 0 or 1: the order of two strings of bytes.
-local function compare_bytes(a, b)
+-- -1, 0 or 1, as strings of bytes compare, of which the first `same` are known to be equal.
+local function compare_bytes(a, b, same)
     if a == b then
         return 0
     end
-    local at = 1
+    local at = (same or 0) + 1
+    local one, other = string.byte(a, at), string.byte(b, at)
+    if one ~= other then
+        return (one or -1) < (other or -1) and -1 or 1
+    end
     while string.sub(a, at, at + BLOCK - 1) == string.sub(b, at, at + BLOCK - 1) do
         at = at + BLOCK
     end

@@ -8,7 +8,7 @@
 -- expired  how many of these have expired
 -- mode     how it begins: along 'ids', along the 'index' of a filter, along the 'order', the places
 --          'near' in the order of distance; all matches: 'gather', 'sort'; or no id is looked at:
---          'known', and `count` is the answer
+--          'known', and `count` is the answer; or the caller does it in 'parts'
 -- part     which filter gives the candidates, by its place among all that must hold, from 1 on
 -- driver   the same, of the filter by which all matches would be gathered; absent: none can
 -- matches  an estimate: how many match, if each filter were independent of the others
@@ -31,6 +31,9 @@ local function add_sizes(sizes, node)
 end
 
 local function add_way(plan, search)
+    if plan.count then
+        return
+    end
     local position, patience = decide(search)
     local order, driver = search.order, search.parts[search.driver]
     plan.mode, plan.part, plan.driver = position.mode, position.part, search.driver
@@ -61,8 +64,11 @@ function STORY.plan()
             add_sizes(plan.filters, part)
         end
     end
-    if not known then
-        add_way(plan, search)
+    local is_whole, problem = pcall(add_way, plan, search)
+    if not is_whole and type(problem) == 'table' and problem.status == 'in parts' then
+        plan.mode = 'parts'
+    elseif not is_whole then
+        error(problem)
     end
     return {'plan', cmsgpack.pack(plan)}
 end

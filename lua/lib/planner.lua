@@ -5,8 +5,11 @@
 -- @include lib/matches
 
 local SPARSE = 16           -- rather gather one id of so many than walk through all
-local MOST_GATHERED = 8     -- times `small`: more are never gathered, however few of all they are
+local LARGE = 100000        -- ids that the server hands over at once, if no script looks at them
 local GATHER_GAIN = 2       -- looking at an id in a walk, against gathering sets
+local COUNT_GAIN = 2.5      -- and where sets are only counted
+local SET_WEIGHT = 0.25     -- of a set that another one is intersected with, against other probes
+local MOST_WEIGHT = 4       -- times `small`: what is asked about all that is gathered
 
 -- Where a search of some kind begins.
 local BEGIN = {}
@@ -16,7 +19,9 @@ local BEGIN = {}
 local function choose_driver(search)
     local strings, best
     for index, part in ipairs(search.parts) do
-        if part.kind == 'lex' and not part.field then
+        if part.kind == 'given' then
+            return index
+        elseif part.kind == 'lex' and not part.field then
             if not strings or part.size > search.parts[strings].size then
                 strings = index
             end
@@ -56,6 +61,20 @@ local function estimate(search, position)
     return length_of_walk(search, search.model.span)
 end
 
+-- Whether all ids of a part may be gathered in one call, and the other parts asked about them.
+local function may_gather(search, part)
+    local weight, is_count = 1, search.want == 'count' and part.kind == 'set'
+    for _, other in ipairs(search.parts) do
+        if other ~= part then
+            local is_cheap = part.kind == 'set' and other.kind == 'set'
+            weight = weight + (is_cheap and SET_WEIGHT or weight_of(other))
+            is_count = is_count and is_cheap
+        end
+    end
+    local most = search.small * (is_count and COUNT_GAIN or 1)
+    return part.size <= most and part.size * weight <= most * MOST_WEIGHT
+end
+
 -- Where to begin without an order; and how far to walk before gathering all matches after all.
 local function begin_unsorted(search)
     local driver = search.driver
@@ -71,19 +90,22 @@ local function begin_unsorted(search)
         return along_ids
     elseif (part.kind == 'range' or part.kind == 'lex') and not is_by_id then
         return {mode = 'index', part = driver}
-    elseif search.unnumbered then
-        return {mode = 'gather', part = driver}
     end
-    local is_small = part.size <= search.small
-    if is_small and part.size <= search.wanted * GATHER_GAIN then
+    local is_small = part.kind == 'given' or may_gather(search, part)
+    if is_small and (search.unnumbered or part.size <= search.wanted * GATHER_GAIN) then
         return {mode = 'gather', part = driver}  -- a walk looks at as many as are wanted, at least
+    elseif search.unnumbered then
+        refuse_whole()
     end
     local span = search.model.span
-    local is_sparse = part.size * SPARSE < span and part.size < search.small * MOST_GATHERED
-    if not is_small and not is_sparse then
-        return along_ids
-    elseif length_of_walk(search, span) * GATHER_GAIN < part.size then
-        return along_ids, part.size
+    local weight = part.kind == 'or' and weight_of(part) or 1
+    if length_of_walk(search, span) * GATHER_GAIN * weight < part.size then
+        return along_ids, is_small and part.size or nil
+    elseif is_small then
+        return {mode = 'gather', part = driver}
+    elseif part.kind == 'or' and part.size <= LARGE * weight
+        or part.size <= LARGE and (part.kind == 'set' or part.size * SPARSE < span) then
+        refuse_whole()
     end
-    return {mode = 'gather', part = driver}
+    return along_ids
 end

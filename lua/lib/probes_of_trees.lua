@@ -12,9 +12,13 @@ end
 
 -- Of few ids each part is asked; of many, it is less work to collect all ids of the parts.
 KEEP['or'] = function(model, node, ids)
-    if node.known or node.collectable and node.size < #ids * #node.nodes then
+    local are_many = #node.nodes > MOST_PROBED
+    local is_less = are_many or node.size < #ids * #node.nodes
+    if node.known or node.collectable and is_less and node.size <= EFFORT.known then
         local known = ids_known(model, node)
         return those(ids, function(id) return known[id] end)
+    elseif are_many then
+        refuse_whole()
     end
     local is_in, rest = {}, ids
     for _, part in ipairs(node.nodes) do

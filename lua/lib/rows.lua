@@ -4,7 +4,8 @@
 -- a gap, and the list of rows. A row is a list of values, one for each field. A missing value is
 -- false; but where the last value is missing, the list is one shorter.
 
-local MOST_FIELDS = 4000  -- in one command; `unpack` fails above some 7,000
+local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
+local MOST_BYTES = 1048576
 
 -- Return the values of more fields than one command can have, or the error of a command.
 local function read_wide_row(key, fields)
@@ -42,22 +43,35 @@ local function has_any(row)
     return false
 end
 
-local function has_gap(row)
+-- How long the values are, and whether one is missing.
+local function measure(row)
+    local bytes, has_gap = 0, false
     for position = 1, #row do
-        if not row[position] then
-            return true
+        local value = row[position]
+        if value then
+            bytes = bytes + #value
+        else
+            has_gap = true
         end
     end
-    return false
+    return bytes, has_gap
 end
 
--- Read rows. Return the ids that exist, in the given order; the rows, packed; and the ids whose key
--- holds another type.
-local function read_rows(head, fields, ids)
-    local found, rows, unreadable, has_gaps = {}, {}, {}, false
-    local count, width = 0, #fields
-    for _, id in ipairs(ids) do
+-- Read rows: the list of the ids that exist, in the order given; the rows, packed; the list of the
+-- ids whose key holds something other than a row; and the list of the last ids, which would have
+-- been more than `most` bytes for one reply: at least the first one is read.
+local function read_rows(head, fields, ids, most)
+    local found, rows, unreadable, has_gaps, rest = {}, {}, {}, false, {}
+    local count, width, total = 0, #fields, 0
+    most = most or MOST_BYTES
+    for place, id in ipairs(ids) do
         local key = head .. id
+        if total > most then
+            for left = place, #ids do
+                rest[#rest + 1] = ids[left]
+            end
+            break
+        end
         local row = read_row(key, fields)
         if not row then
             unreadable[#unreadable + 1] = id
@@ -66,9 +80,10 @@ local function read_rows(head, fields, ids)
             if row[1] or has_any(row) or redis.call('EXISTS', key) == 1 then
                 count = count + 1
                 found[count], rows[count] = id, row
-                has_gaps = has_gaps or has_gap(row)
+                local bytes, has_gap = measure(row)
+                total, has_gaps = total + bytes, has_gaps or has_gap
             end
         end
     end
-    return found, cmsgpack.pack({has_gaps, rows}), unreadable
+    return found, cmsgpack.pack({has_gaps, rows}), unreadable, rest
 end

@@ -10,6 +10,7 @@
 -- @include lib/planner
 
 local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
+local SORT_COST = 2         -- gathering an id and sorting it, against gathering it
 
 -- Whether the indexes exist without which the caller had better sort.
 local function exist(orders)
@@ -56,9 +57,14 @@ local function begin_sorted(search, strings)
     local part = driver and search.parts[driver]
     if not part or order.part and #search.parts == 1 then
         return begin_order(search)
-    elseif strings and order.part ~= driver then
+    end
+    local is_small = part.kind == 'given'
+        or part.size * SORT_COST <= search.small and may_gather(search, part)
+    if part.kind == 'given' or strings and order.part ~= driver and is_small then
         return {mode = 'sort', part = driver}
-    elseif part.size > search.small then
+    elseif strings and order.part ~= driver then
+        refuse_whole()
+    elseif not is_small then
         return begin_order(search)
     elseif length_of_walk(search, order.stop - order.first, order.part) * WALK_COST < part.size then
         return begin_order(search), 2 * part.size

@@ -17,20 +17,34 @@
 
 local CARRY = 4503599627370496         -- 2^52: with a limb's value it is still exact
 local LARGEST_SUMMAND = 2 ^ 990        -- so many of them stay far from the largest double
+local MOST_VALUES = 400000             -- bytes of values in one call
 
 -- What is done for each of thousands of ids had better be at hand.
 local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, type, tonumber
 
+-- The ids from this place on.
+local function ids_from(ids, place)
+    local rest = {}
+    for left = place, #ids do
+        rest[#rest + 1] = ids[left]
+    end
+    return rest
+end
+
 -- Call `see(id, value)` for each id; the value is false where the row has none, or is gone. Returns
--- the ids whose key holds no row.
+-- the ids whose key holds no row, and the last ids, whose values would have been too many bytes.
 local function read_column(head, tally, ids, see)
-    local unreadable, field, absent = {}, tally.field, tally.absent
-    for _, id in ipairs(ids) do
+    local unreadable, field, absent, bytes = {}, tally.field, tally.absent, 0
+    for place, id in ipairs(ids) do
+        if bytes > MOST_VALUES then
+            return unreadable, ids_from(ids, place)
+        end
         local value = read('HGET', head .. id, field)
         if absent and not value and redis.call('EXISTS', head .. id) == 1 then
             value = absent
         end
         if type(value) ~= 'table' then
+            bytes = bytes + (value and #value or 0)
             see(id, value)
         elseif find(value.err, 'WRONGTYPE', 1, true) then
             unreadable[#unreadable + 1] = id
@@ -38,7 +52,7 @@ local function read_column(head, tally, ids, see)
             error(value.err)
         end
     end
-    return unreadable
+    return unreadable, {}
 end
 
 -- Add to one limb of an integer: what is too much for a double is carried.
@@ -161,7 +175,7 @@ end
 local function add_up(head, tally, ids)
     local count, rest = 0, {}
     local add, result = ADD[tally.way]()
-    local unreadable = read_column(head, tally, ids, function(id, value)
+    local unreadable, left = read_column(head, tally, ids, function(id, value)
         if value then
             count = count + 1
             if not add(value) then
@@ -170,12 +184,12 @@ local function add_up(head, tally, ids)
             end
         end
     end)
-    return {string.format('%.0f', count), result(), rest}, unreadable
+    return {string.format('%.0f', count), result(), rest}, unreadable, left
 end
 
 local function count_values(head, tally, ids)
     local without, counts, holder, parts = 0, {}, {}, {}
-    local unreadable = read_column(head, tally, ids, function(id, value)
+    local unreadable, left = read_column(head, tally, ids, function(id, value)
         if value then
             counts[value] = (counts[value] or 0) + 1
             holder[value] = id
@@ -188,10 +202,10 @@ local function count_values(head, tally, ids)
         parts[#parts + 1] = string.format('%.0f', count)
         parts[#parts + 1] = holder[value]
     end
-    return {string.format('%.0f', without), parts, {}}, unreadable
+    return {string.format('%.0f', without), parts, {}}, unreadable, left
 end
 
--- The tally of these ids, and those whose key holds no row.
+-- The tally of these ids, those whose key holds no row, and those that are left for another call.
 local function tally_ids(head, tally, ids)
     local work = tally.way == 'values' and count_values or add_up
     return work(head, tally, ids)

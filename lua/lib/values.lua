@@ -18,7 +18,7 @@ local function is_meant(node, value)
     end
     if #node.pattern > 0 then
         local is_match, looked = matches(value, #node.head, node.pattern, node.raw)
-        EFFORT.spent = EFFORT.spent + looked
+        spend(looked)
         if not is_match then
             return false
         end

@@ -15,6 +15,9 @@ local function walk_index(search, position)
     local ids, member
     ids, member, upto = ids_between(search.model, part, rank, upto, true)
     note_looked(search, upto - rank)
+    if part.kind == 'lex' then
+        spend(4 * (upto - rank))
+    end
     if part.kind == 'lex' and not part.field then
         ids = not_seen(search, ids)
     end

@@ -4,6 +4,8 @@
 -- @include lib/lists
 -- @include lib/members if strings
 
+local MOST_TIED = 2000  -- of one group are read, and sorted by what their rows hold
+
 -- The name of the group of the first or the last member. Members of kind 'score' come with scores.
 local function name_of_group(order, members, is_first)
     if #members == 0 then
@@ -23,16 +25,29 @@ local function read_members(order, first, stop)
     return ask('ZRANGE', order.key, first, stop - 1, 'WITHSCORES')
 end
 
+-- Whether what has one number is told apart by strings, of which thousands may begin alike.
+local function order_by_text(order)
+    return order.tie == 'text' or order.tie == 'text_ci'
+end
+
 -- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
 local function is_too_large(search, first, stop, group)
     local size = stop - first
-    if size < search.pace.chunk or not is_by_id(search.order, to_score(group)) then
+    if size < search.pace.chunk or not group then
+        return false
+    elseif not is_by_id(search.order, to_score(group)) then
+        if size > MOST_TIED and order_by_text(search.order) then
+            refuse_whole()
+        end
         return false
     end
     local sink, span = search.sink, search.model.span
     local wanted = sink.need - sink.count + sink.skip - sink.skipped
     local walk = math.min(1, wanted / size) * span
-    return walk < 2 * size or size >= search.budget and walk < 4 * size
+    if walk > SPARSE * size and size > MOST_TIED and size <= LARGE then
+        refuse_whole()
+    end
+    return walk < 2 * size or size > MOST_TIED
 end
 
 -- The members of the next groups, all of them whole, and the rank that follows in the order asked

@@ -25,11 +25,18 @@ local function first_chunk(search, position)
     return math.min(chunk, LARGEST_FIRST_CHUNK)
 end
 
--- Candidates to look at next: more each time.
+-- Candidates to look at next: more each time, but no more than this call may still look at.
 local function next_chunk(search)
-    local chunk = search.pace.chunk
+    local chunk, weight = search.pace.chunk, 1
     search.pace.chunk = math.min(chunk * 2, LARGEST_CHUNK)
-    return chunk
+    if chunk <= SMALLEST_CHUNK then
+        return chunk
+    end
+    for _, part in ipairs(search.parts) do
+        weight = weight + weight_of(part)
+    end
+    local left = math.ceil((EFFORT.most - EFFORT.spent) / (2 * weight))
+    return math.max(math.min(chunk, left), SMALLEST_CHUNK)
 end
 
 -- Where a later call goes on: without what only holds now.

@@ -7,7 +7,8 @@ score, it writes a point by ZADD, like all other index entries.
 
 from __future__ import annotations
 
-STEPS = 1 << 26
+BITS = 26
+STEPS = 1 << BITS
 LONGITUDES = (-180.0, 180.0)
 #: The range of the Mercator projection; Redis rejects latitudes outside it.
 LATITUDES = (-85.05112878, 85.05112878)
@@ -20,7 +21,7 @@ def geo_score(longitude: float, latitude: float) -> bytes:
     b'3666804695560495'
     """
     across, up = _step(longitude, LONGITUDES), _step(latitude, LATITUDES)
-    return b'%d' % (_spread(up) | _spread(across) << 1)
+    return b'%d' % (spread_bits(up) | spread_bits(across) << 1)
 
 
 def _step(degrees: float, bounds: tuple[float, float]) -> int:
@@ -28,14 +29,34 @@ def _step(degrees: float, bounds: tuple[float, float]) -> int:
     return int((degrees - low) / (high - low) * STEPS)
 
 
-def _spread(bits: int) -> int:
-    """Return the bits of a number with a zero before each."""
-    for shift, mask in (
-        (16, 0x0000FFFF0000FFFF),
-        (8, 0x00FF00FF00FF00FF),
-        (4, 0x0F0F0F0F0F0F0F0F),
-        (2, 0x3333333333333333),
-        (1, 0x5555555555555555),
-    ):
+_MASKS = (
+    (16, 0x0000FFFF0000FFFF),
+    (8, 0x00FF00FF00FF00FF),
+    (4, 0x0F0F0F0F0F0F0F0F),
+    (2, 0x3333333333333333),
+    (1, 0x5555555555555555),
+)
+
+
+def spread_bits(bits: int) -> int:
+    """The bits of a number with a zero before each.
+
+    >>> bin(spread_bits(0b111))
+    '0b10101'
+    """
+    for shift, mask in _MASKS:
         bits = (bits | bits << shift) & mask
+    return bits
+
+
+def gather_bits(bits: int) -> int:
+    """Every other bit of a number, the last one included: what `spread_bits` made of it.
+
+    >>> bin(gather_bits(0b10101))
+    '0b111'
+    """
+    bits &= _MASKS[-1][1]
+    for place in range(len(_MASKS) - 1, -1, -1):
+        mask = _MASKS[place - 1][1] if place else 0x00000000FFFFFFFF
+        bits = (bits | bits >> _MASKS[place][0]) & mask
     return bits

@@ -66,7 +66,7 @@ def load(
         return []
     asked = [b'%d' % id for id in ids]
     scripts = tuple(_script(schema, {'ids': page}, with_expired) for page in _in_pages(asked))
-    return (yield from _load(schema, scripts, make))
+    return (yield from _load(schema, scripts, make, with_expired))
 
 
 def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
@@ -86,8 +86,11 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     """
     if not values:
         return []
-    script = _script(schema, {'unique': key, 'values': values}, False)
-    return (yield from _load(schema, (script,), list))
+    scripts = tuple(
+        _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, False)
+        for at in range(0, len(values), LARGEST_PAGE)
+    )
+    return (yield from _load(schema, scripts, list))
 
 
 def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:
@@ -98,7 +101,10 @@ def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> S
 
 
 def _load(
-    schema: Schema, scripts: tuple[Script, ...], make: Callable[[list[Row]], list[Any]]
+    schema: Schema,
+    scripts: tuple[Script, ...],
+    make: Callable[[list[Row]], list[Any]],
+    with_expired: bool = False,
 ) -> Operation[list[Any]]:
     if len(scripts) == 1:
         replies = [(yield scripts[0])]
@@ -106,9 +112,20 @@ def _load(
         replies = yield Pipeline(scripts, one_by_one=True)
     made: list[Any] = []
     broken: list[bytes] = []
-    for found, packed, unreadable_ids in replies:
+    left: list[tuple[int, list[bytes]]] = []
+    for found, packed, unreadable_ids, rest in replies:
         made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
+        if rest:
+            left.append((len(made), rest))
+    # Large rows: each call reads a megabyte of them. From the end on, so that places stay right.
+    for place, ids in reversed(left):
+        more: list[Any] = []
+        while ids:
+            found, packed, unreadable_ids, ids = yield _script(schema, {'ids': ids}, with_expired)
+            more += make(parse_rows(schema, found, packed))
+            broken += unreadable_ids
+        made[place:place] = more
     if broken:
         error = unreadable(schema, broken[0])
         error.entities = made

@@ -182,6 +182,11 @@ def _since(begun: float) -> float:
     return (perf_counter() - begun) * 1000
 
 
+def _is_script(request: Request) -> bool:
+    first = request.requests[0] if isinstance(request, Pipeline) else request
+    return isinstance(first, Script)
+
+
 def _is_search(request: Request) -> bool:
     return isinstance(request, Script) and request.name == 'search'
 
@@ -202,8 +207,11 @@ _REFUSAL: Final = 2
 
 
 def _call(request: Request, reply: Any, milliseconds: float) -> Call:
-    if isinstance(request, Pipeline):
-        rows = sum(len(found) for found, *_ in reply)
+    if not _is_script(request):
+        return Call('parts', (), 0, 0, milliseconds)
+    if isinstance(request, Pipeline) or not _is_search(request):
+        replies = reply if isinstance(request, Pipeline) else [reply]
+        rows = sum(len(found) for found, *_ in replies)
         return Call('load', (), 0, rows, milliseconds)
     if len(reply) == _REFUSAL:
         return Call('search', (), 0, 0, milliseconds)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack, unpack
 from rom.exceptions import CorruptRowError, QueryError
+from rom.ops.parts import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
 from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import direction_of, is_for_us
-from rom.query.plan import All, Order
+from rom.query.plan import All, Given, InRange, InSet, Mark, Order, StartsWith
 from rom.query.strings import index_string
 from rom.schema import Schema
 
@@ -26,15 +28,18 @@ class Bounds(NamedTuple):
 
     Attributes:
         page: rows that it reads.
-        small: ids that it gathers at once.
-        budget: candidates that it looks at, after which it says where to go on.
+        small: ids that it gathers at once; half as many, if they are sorted.
+        budget: candidates that it looks at, after which it says where to go on; before that, if
+            it does much with each: see lua/lib/filters.
         chunk: candidates that it looks at first, more each time; None: by how many are wanted.
+        bytes: of rows that it reads; None: a megabyte.
     """
 
     page: int = 1000
-    small: int = 50_000
+    small: int = 6000
     budget: int = 20_000
     chunk: int | None = None
+    bytes: int | None = None
 
 
 BOUNDS = Bounds()
@@ -60,12 +65,22 @@ class Cursor:
         ids: matches whose rows are still to be read, in order.
         known: rows of some of them that were read already.
         seen: the ids of all matches so far, where one may be found twice; else None.
+        given: the same, where the script may refuse to go on; else None.
+        counted: how many matches were told so far.
+        offset: how many matches were to be left out when the search began.
     """
 
-    __slots__ = ('ids', 'known', 'need', 'position', 'seen', 'skip')
+    __slots__ = (
+        'counted', 'given', 'ids', 'known', 'need', 'offset', 'position', 'seen', 'skip',
+    )  # fmt: skip
 
-    def __init__(self, skip: int, need: int | None, may_repeat: bool) -> None:
+    def __init__(
+        self, skip: int, need: int | None, may_repeat: bool, may_refuse: bool = False
+    ) -> None:
         self.position: bytes | None = b''
+        self.given: set[bytes] | None = set() if may_refuse else None
+        self.counted = 0
+        self.offset = skip
         self.skip = skip
         self.need = need
         self.ids: list[bytes] = []
@@ -154,7 +169,44 @@ class Search:
 
     def begin(self) -> Cursor:
         """A cursor at the beginning."""
-        return Cursor(self.asked.offset, self.asked.count, self.where.may_repeat)
+        return self.begin_with(self.asked.count, self.asked.offset)
+
+    def begin_with(self, need: int | None, skip: int = 0) -> Cursor:
+        """A cursor at the beginning, for so many results."""
+        return Cursor(skip, need, self.where.may_repeat, self._may_refuse)
+
+    @property
+    def _may_refuse(self) -> bool:
+        """The script may find out on its way that it can not go on."""
+        if any(order.tie in ('text', 'text_ci') for order in self.orders):
+            return True
+        nodes = self.where.flat()
+        is_alone = len(nodes) == 1 and not self.orders and type(nodes[0]) in _WALKED
+        return not is_alone and not _ASKED_SIMPLY.issuperset(map(type, nodes))
+
+    def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Search:
+        """A search of the same model for something else; only its ids are to be asked for."""
+        other = copy(self)
+        other.where, other.orders, other.is_for_us = where, orders, False
+        other.asked = self.asked._replace(mark=mark)
+        return other
+
+    def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
+        """The ids of all matches, or of the first ones.
+
+        Raises:
+            InPartsError: the script refuses.
+        """
+        cursor = self.begin_with(need)
+        found: list[bytes] = []
+        while not cursor.is_done:
+            found += (yield from self.ask_whole(cursor, 'ids')).further
+        return found
+
+    def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
+        """Those of some ids that have a row, which has not expired."""
+        found = yield from self.load(ids, (self.schema.primary,))
+        return {b'%d' % row.id for row in found.rows}
 
     def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
         """Go on with a search; moves the cursor.
@@ -166,6 +218,48 @@ class Search:
         Raises:
             CorruptRowError: a key that should be an index is none.
             QueryError: the ids are too many to be listed.
+        """
+        if filters_in(self.where) <= MOST_FILTERS:
+            if cursor.position == b'':
+                cursor.offset = cursor.skip
+            try:
+                answer = yield from self.ask_whole(cursor, want)
+            except InPartsError:
+                pass
+            else:
+                cursor.counted += answer.count
+                if cursor.given is not None:
+                    cursor.given.update(b'%d' % row.id for row in answer.rows)
+                    cursor.given.update(answer.further)
+                return answer
+        return (yield from self._ask_in_parts(cursor))
+
+    def _ask_in_parts(self, cursor: Cursor) -> Operation[Answer]:
+        """All that is left of the matches; rows are for the caller to read."""
+        parts = Parts(self)
+        ids = yield from parts.matches(self.where)
+        told: set[bytes] = cursor.seen or cursor.given or set()
+        offset = cursor.offset
+        if not told:
+            # Those before were only counted, or there are none: the rest is the end of them all.
+            offset += cursor.counted
+        wanted = None if cursor.need is None else offset + len(told) + cursor.need
+        found = yield from parts.ordered(ids, wanted)
+        if found is None:
+            return Answer(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
+        left = [id for id in found if id not in told] if told else found
+        stop = None if cursor.need is None else offset + cursor.need
+        left = left[offset:stop]
+        cursor.position, cursor.skip = None, 0
+        if cursor.need is not None:
+            cursor.need -= len(left)
+        return Answer(b'ok', (), left, (), len(left))
+
+    def ask_whole(self, cursor: Cursor, want: str) -> Operation[Answer]:
+        """The same of the script alone.
+
+        Raises:
+            InPartsError: it would hold the server for too long.
         """
         script = self._script('search', self._request(cursor, want), self._parts(want))
         status, *rest = self._checked((yield script))
@@ -196,6 +290,8 @@ class Search:
         return None if status == b'no order' else unpack(rest[0])
 
     def _checked(self, reply: list[Any]) -> list[Any]:
+        if reply[0] == b'in parts':
+            raise InPartsError
         if reply[0] in _ERRORS:
             raise _ERRORS[reply[0]](self.schema, reply[1])
         return reply
@@ -219,7 +315,8 @@ class Search:
         if want == 'rows':
             request['fields'] = self._fields
         elif want == 'tally' and self.tally is not None:
-            request['tally'] = self.tally.as_map(alone=cursor.seen is not None)
+            is_alone = cursor.seen is not None or cursor.given is not None
+            request['tally'] = self.tally.as_map(alone=is_alone)
         if self.expiry is not None:
             request['expiry'] = keys.scores(self.expiry)
         if schema.absent_fields:
@@ -230,6 +327,8 @@ class Search:
             request['need'] = cursor.need + len(cursor.seen or ())
         if bounds.chunk is not None:
             request['chunk'] = bounds.chunk
+        if bounds.bytes is not None:
+            request['bytes'] = bounds.bytes
         if cursor.position:
             request['position'] = cursor.position
         return request
@@ -276,7 +375,7 @@ class Search:
         rows: list[Row] = []
         broken: list[bytes] = []
         replies = yield from self._in_pages('load', ids, request)
-        for found, packed, unreadable_ids in replies:
+        for found, packed, unreadable_ids, _ in replies:
             rows += rows_of(names, found, packed)
             broken += unreadable_ids
         return Answer(b'ok', rows, (), broken, len(rows))
@@ -285,7 +384,7 @@ class Search:
         """What is made of these ids, each once, in pages, many in one trip."""
         assert self.tally is not None
         replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
-        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken in replies]
+        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
 
     def _in_pages(
         self, name: str, ids: Sequence[bytes], request: dict[str, Any]
@@ -294,18 +393,29 @@ class Search:
         replies: list[Any] = []
         for start in range(0, len(ids), page * _PAGES):
             some = ids[start : start + page * _PAGES]
-            replies += yield Pipeline(
-                tuple(
-                    self._script(name, {'head': head, 'ids': some[at : at + page], **request})
-                    for at in range(0, len(some), page)
+            for reply in (
+                yield Pipeline(
+                    tuple(
+                        self._script(name, {'head': head, 'ids': some[at : at + page], **request})
+                        for at in range(0, len(some), page)
+                    )
                 )
-            )
+            ):
+                replies.append(reply)
+                while replies[-1][-1]:  # ids whose rows were too long for one reply
+                    more = {'head': head, 'ids': replies[-1][-1], **request}
+                    replies.append((yield self._script(name, more)))
         return replies
 
     def _script(
         self, name: str, request: dict[str, Any], parts: frozenset[str] | None = None
     ) -> Script:
         return Script(name, self.schema.keys.counter, pack(request), parts)
+
+
+# Filters along which the script can walk, and those of which it can ask about any number of ids.
+_WALKED = frozenset((StartsWith, InSet, InRange))
+_ASKED_SIMPLY = frozenset((InSet, InRange, Given))
 
 
 def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:

@@ -19,7 +19,7 @@ from rom.query.builder import Query
 from rom.query.tallies import Tally, adding, by_extreme, counting
 
 # A value takes the server one or two microseconds; a call looks at candidates, too.
-TALLY_BOUNDS = BOUNDS._replace(page=5500, small=20_000, budget=5000)
+TALLY_BOUNDS = BOUNDS._replace(page=3000, budget=3000)
 
 
 def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:
@@ -94,4 +94,4 @@ def _tally(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[list[Re
     for answer in found:
         if answer.broken:
             raise unreadable(query.schema, answer.broken[0])
-    return [answer.tally for answer in found]
+    return [answer.tally for answer in found if answer.tally]

@@ -34,7 +34,7 @@ def seen_rows(query: Query[Any], bounds: Bounds) -> Bounds:
 
     Of many rows fewer may be looked at in a call, for each that matches is read as well.
     """
-    bounds = bounds._replace(page=_ALL)
+    bounds = bounds._replace(page=_ALL, bytes=_ALL)
     if query.asked.count is not None and query.asked.count <= _FEW:
         return bounds
     return bounds._replace(small=min(bounds.small, 5 * _FEW), budget=min(bounds.budget, 2 * _FEW))

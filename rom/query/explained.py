@@ -17,7 +17,7 @@ from rom.query.said import Said
 #: 'near' takes places by distance. For the others no id is looked at: 'known' is a count, 'empty'
 #: means that a filter has no id, 'unasked' that no result is wanted.
 Way: TypeAlias = Literal[
-    'order', 'index', 'ids', 'gather', 'sort', 'near', 'known', 'empty', 'unasked'
+    'order', 'index', 'ids', 'gather', 'sort', 'near', 'parts', 'known', 'empty', 'unasked'
 ]
 
 #: What a filter does: it 'drives' (candidates are its ids), 'bounds' the walk along the order's
@@ -119,7 +119,8 @@ class Call:
     """One trip to the server.
 
     Attributes:
-        script: 'search'; or 'load', which reads the rows of further matches.
+        script: 'search'; 'load', which reads the rows of further matches; or 'parts', commands
+            that list what one filter has.
         steps: what a search did, one after the other.
         matches: how many it found.
         rows: how many rows came with them.

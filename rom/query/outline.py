@@ -17,6 +17,7 @@ _WAYS: Final = {
     'gather': 'gather all matches at once, by the filter that drives',
     'sort': 'gather all matches at once, by the filter that drives, and sort them',
     'near': 'take the places by their distance',
+    'parts': 'gather the ids of each filter in several calls, and put them together here',
     'known': 'no id is looked at: the sizes tell',
     'empty': 'no id is looked at: a filter has none',
     'unasked': 'nothing is asked: the limit is 0',

@@ -311,6 +311,25 @@ class Near(NamedTuple):
         return frozenset(('near',))
 
 
+@_node
+class Given(NamedTuple):
+    """These ids, each once: what was found before.
+
+    Attributes:
+        ids: in any order.
+    """
+
+    ids: tuple[bytes, ...]
+    said: Said | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        return {'kind': 'given', 'ids': self.ids}
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('given',))
+
+
 _NESTED: Final[frozenset[type]] = frozenset((All, AnyOf))
 
 
@@ -321,7 +340,7 @@ def _flat(node: Node) -> tuple[Node, ...]:
 
 
 Node: TypeAlias = (
-    'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | All | AnyOf | Not | Near'
+    'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | Given | All | AnyOf | Not | Near'
 )
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from rom.encoding.text import as_bytes
 from rom.encoding.wire import pack
 from rom.exceptions import CorruptRowError
+from rom.ops.parts import InPartsError, Parts
 from rom.ops.requests import Operation, Script
 from rom.ops.searching import BOUNDS
-from rom.query.plan import All, Node
+from rom.query.asked import Asked
+from rom.query.plan import All, Mark, Node, Order
 from rom.repocket.criteria import Criterion, nodes_of
 from rom.repocket.layout import Layout
 from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan, unreadable
@@ -76,33 +78,89 @@ def _sift(layout: Layout, criteria: Sequence[Criterion], found: Found) -> Matche
 
 
 def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
-    """Return the records that the indexes name; the search itself brings the first page of rows."""
-    keys = layout.schema.keys
-    request: dict[str, Any] = {
-        'head': layout.head,
-        # Ids are UUIDs, so records have neither a live bitmap nor a counter. The script needs the
-        # keys all the same.
-        'live': keys.live,
-        'counter': keys.counter,
-        'where': All(nodes).as_map(),
-        'skip': 0,
-        'want': 'rows',
-        'fields': layout.wire_fields,
-        'page': PAGE,
-        'small': BOUNDS.small,
-        'unnumbered': True,
-        'budget': BOUNDS.budget,
-    }
+    """What the indexes have; the first page in the same trip."""
+    asking = _Asking(layout, All(nodes))
     found = Found()
     further: list[bytes] = []
-    position: bytes | None = None
-    while position != b'':
-        asked = {**request, 'position': position}
-        status, *rest = yield Script('search', keys.counter, pack(asked), All(nodes).needs)
-        if status != b'ok':
-            raise no_index(layout, rest[0])
-        position, _, _, ids, packed, broken, more = rest
-        found.take(layout, (ids, packed, broken))
-        further += more
+    try:
+        while not asking.is_done:
+            ids, packed, broken, more = yield from asking.ask('rows')
+            yield from found.take(layout, (ids, packed, broken))
+            further += more
+    except InPartsError:
+        parts = Parts(asking)
+        found, further = Found(), list((yield from parts.matches(asking.where)))
     rest_of = yield from load(layout, further)
     return Found(found.rows + rest_of.rows, found.broken + rest_of.broken)
+
+
+class _Asking:
+    """A search for records.
+
+    Args:
+        layout: the model's.
+        where: what must hold.
+    """
+
+    orders: tuple[Order, ...] = ()
+    asked = Asked()
+    expiry: str | None = None
+
+    def __init__(self, layout: Layout, where: All) -> None:
+        self._layout = layout
+        self.where = where
+        self._position: bytes | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """The script has told all."""
+        return self._position == b''
+
+    def about(
+        self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None
+    ) -> _Asking:
+        """A search for something else; records have no order."""
+        return _Asking(self._layout, where)
+
+    def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
+        """The ids of all matches."""
+        found: list[bytes] = []
+        while not self.is_done:
+            found += (yield from self.ask('ids'))[-1]
+        return found
+
+    def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
+        """Those of some ids that have a record."""
+        found = yield from load(self._layout, ids)
+        return {id for id, _ in found.rows}
+
+    def ask(self, want: str) -> Operation[list[Any]]:
+        """Go on: the ids, rows, and keys without a row that a call brings, and further ids.
+
+        Raises:
+            InPartsError: the script refuses to gather so much.
+        """
+        keys = self._layout.schema.keys
+        request: dict[str, Any] = {
+            'head': self._layout.head,
+            # Records have no numbers for ids, so neither a bitmap of them nor a counter.
+            'live': keys.live,
+            'counter': keys.counter,
+            'where': self.where.as_map(),
+            'skip': 0,
+            'want': want,
+            'fields': self._layout.wire_fields,
+            'page': PAGE,
+            'small': BOUNDS.small,
+            'unnumbered': True,
+            'budget': BOUNDS.budget,
+            'position': self._position,
+        }
+        needs = self.where.needs
+        status, *rest = yield Script('search', keys.counter, pack(request), needs)
+        if status == b'in parts':
+            raise InPartsError
+        if status != b'ok':
+            raise no_index(self._layout, rest[0])
+        self._position, _, _, *told = rest
+        return list(told)

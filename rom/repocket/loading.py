@@ -33,11 +33,15 @@ class Found:
     rows: list[tuple[bytes, dict[str, bytes]]] = field(default_factory=list)
     broken: list[bytes] = field(default_factory=list)
 
-    def take(self, layout: Layout, reply: Sequence[Any]) -> None:
-        """Add the reply of a script."""
-        ids, packed, broken = reply
-        self.rows += zip(ids, unpack_rows(tuple(layout.fields), packed), strict=True)
-        self.broken += broken
+    def take(self, layout: Layout, reply: Sequence[Any]) -> Operation[None]:
+        """Add what a script brought; read what was too long for one reply."""
+        rest: Sequence[bytes] = ()
+        while reply:
+            ids, packed, broken, *more = reply
+            self.rows += zip(ids, unpack_rows(tuple(layout.fields), packed), strict=True)
+            self.broken += broken
+            rest = more[0] if more else ()
+            reply = (yield _script(layout, {'ids': rest})) if rest else ()
 
 
 def unreadable(layout: Layout, id: bytes) -> CorruptRowError:
@@ -74,7 +78,7 @@ def load(layout: Layout, ids: Sequence[bytes]) -> Operation[Found]:
     for start in range(0, len(ids), PAGE * _PAGES):
         some = ids[start : start + PAGE * _PAGES]
         for reply in (yield Pipeline(tuple(pages(layout, some)))):
-            found.take(layout, reply)
+            yield from found.take(layout, reply)
     return found
 
 
@@ -84,7 +88,7 @@ def load_models(wanted: Mapping[Layout, Sequence[bytes]]) -> Operation[dict[Layo
     found = {layout: Found() for layout in wanted}
     replies = yield Pipeline(tuple(page for _, page in asked))
     for (layout, _), reply in zip(asked, replies, strict=True):
-        found[layout].take(layout, reply)
+        yield from found[layout].take(layout, reply)
     return found
 
 
@@ -92,7 +96,8 @@ def load_unique(layout: Layout, name: str, identity: bytes) -> Operation[Found]:
     """Return the record that has a unique value, in one round trip."""
     key = layout.schema.keys.unique((name,))
     found = Found()
-    found.take(layout, (yield _script(layout, {'unique': key, 'values': [identity]})))
+    reply = yield _script(layout, {'unique': key, 'values': [identity]})
+    yield from found.take(layout, reply)
     return found
 
 
@@ -110,7 +115,7 @@ def scan(layout: Layout) -> Operation[Found]:
         step = () if cursor is None else (_scanning(layout, cursor),)
         replies = yield Pipeline((*step, *pages(layout, new)))
         for reply in replies[len(step) :]:
-            found.take(layout, reply)
+            yield from found.take(layout, reply)
         new = []
         if step:
             after, keys = replies[0]

@@ -236,11 +236,19 @@ def test_a_walk_that_is_given_up(crowd: Store) -> None:
 @pytest.mark.one_server
 def test_several_calls(crowd: Store) -> None:
     query = crowd.query.filter(flag=True, age=(0, 79))
-    found = told(crowd, query, bounds=SMALL)
+    found = told(crowd, query, bounds=SMALL._replace(small=0))
+    assert (found.plan.way, found.plan.entities) == ('parts', SIZE)
+    assert [node.size for node in found.plan.filters] == [SIZE // 2, SIZE * 4 // 5]
+    assert found.run is not None
+    assert found.run.results == SIZE * 2 // 5
+    assert found.run.calls[0].looked == 0
+    assert 'parts' in [call.script for call in found.run.calls]
+    query = crowd.query.filter(age=(0, 79)).filter(age=(-5, 1000))
+    found = told(crowd, query, bounds=SMALL._replace(chunk=100))
     assert found.run is not None
     assert len(found.run.calls) > 2
     assert all(call.steps[0].way == found.plan.way for call in found.run.calls)
-    assert sum(call.matches for call in found.run.calls) == found.run.results == 800
+    assert sum(call.matches for call in found.run.calls) == found.run.results == 1600
     assert found.run.looked >= 1600
     assert found.run.milliseconds >= sum(call.milliseconds for call in found.run.calls)
     for call in found.run.calls:

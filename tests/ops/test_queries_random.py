@@ -27,6 +27,7 @@ BOUNDS = st.builds(
     small=st.sampled_from([0, 6, 50_000]),
     budget=st.sampled_from([1, 10, 20_000]),
     chunk=st.sampled_from([None, 1, 3]),
+    bytes=st.sampled_from([None, 1, 100]),
 )
 _SIGNED = st.builds(
     lambda sign, name: sign + name, st.sampled_from(['', '-']), st.sampled_from(sorted(ORDERS))

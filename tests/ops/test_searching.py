@@ -87,7 +87,7 @@ def test_the_rest_is_loaded_in_pages_of_one_trip() -> None:
     request = operation.send(reply(1, 2, further=(3, 4, 5)))
     assert isinstance(request, Pipeline)
     assert [asked(one)['ids'] for one in request.requests] == [[b'3', b'4'], [b'5']]
-    assert ids(finish(operation, [loaded(3), loaded(5)])) == [1, 2, 3, 5]
+    assert ids(finish(operation, [[*loaded(3), []], [*loaded(5), []]])) == [1, 2, 3, 5]
 
 
 def test_it_goes_on() -> None:
@@ -110,7 +110,7 @@ def test_what_was_found_before_is_left_out() -> None:
     request = operation.send(reply(2, 3, further=(1, 4), position=b'there'))
     assert isinstance(request, Pipeline)
     assert [asked(one)['ids'] for one in request.requests] == [[b'4']]
-    assert ids(finish(operation, [loaded(4)])) == [1, 2, 3, 4]
+    assert ids(finish(operation, [[*loaded(4), []]])) == [1, 2, 3, 4]
     operation = queries.search(QUERY.startswith(words='a').limit(0, 4))
     next(operation)
     operation.send(reply(1, 2, position=b'here'))
@@ -150,10 +150,10 @@ def test_many_strings_are_sorted_by_their_column_alone() -> None:
     request = operation.send(reply(1, further=(2, 3), status=b'unsorted'))
     assert [asked(one)['fields'] for one in request.requests] == [[b'tag']] * 2
     request = operation.send(
-        [[[b'2'], packed_rows([[b'a']]), []], [[b'3'], packed_rows([[b'b']]), []]]
+        [[[b'2'], packed_rows([[b'a']]), [], []], [[b'3'], packed_rows([[b'b']]), [], []]]
     )
     assert [asked(one)['ids'] for one in request.requests] == [[b'3'], [b'2']]
-    assert ids(finish(operation, [loaded(3), loaded(2)])) == [3, 2]
+    assert ids(finish(operation, [[*loaded(3), []], [*loaded(2), []]])) == [3, 2]
 
 
 def test_pages() -> None:
@@ -164,7 +164,7 @@ def test_pages() -> None:
     operation = queries.block(QUERY.limit(0, 4), cursor, 2)
     [script] = next(operation).requests
     assert asked(script)['ids'] == [b'3']
-    rows, cursor = finish(operation, [loaded(3)])
+    rows, cursor = finish(operation, [[*loaded(3), []]])
     assert ids(rows) == [3]
     operation = queries.block(QUERY.limit(0, 4), cursor, 2)
     sent = asked(next(operation))
