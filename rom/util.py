@@ -1,6 +1,6 @@
 """The names that programs for rom 1.x import from `rom.util`.
 
-`expire` and `wait_awake` are new.
+`expire`, `limit_commits` and `wait_awake` are new.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from rom.encoding.scores import prefix_score, write_score
 from rom.encoding.text import as_bytes
 from rom.lazily import lazily
 from rom.model import Model
+from rom.ops.sizes import limit_commits
 from rom.schema import group_value
 from rom.sessions import Session, session
 from rom.sessions.identity import use_null_session, use_rom_session
@@ -90,6 +91,7 @@ __all__ = [
     'clean_unsafe_cols',
     'expire',
     'get_connection',
+    'limit_commits',
     'refresh_all_indexes',
     'refresh_indices',
     'session',

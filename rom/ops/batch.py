@@ -223,6 +223,18 @@ class Batch:
         parts = _PARTS[bool(new), bool(old), bool(claims), bool(also)]
         return Script('commit', attempt.key, packed, parts)
 
+    def sizes(self) -> tuple[int, list[tuple[bytes, int]]]:
+        """How many rows are written; how many members, fields and scores each key gets or loses."""
+        rows = len(self.inserts)
+        members = [(key, len(claim[1][0])) for key, claim in self.claimed.items()]
+        members += _lengths(self.come)
+        if 'old' in self.__dict__:
+            old = self.old
+            rows += len(old.updates) + len(old.deletes)
+            members += [(key, len(values)) for key, (values, _) in old.released.items()]
+            members += _lengths(old.gone)
+        return rows, members
+
     def _new(self) -> dict[str, Any]:
         """The map for `lua/lib/new.lua`."""
         return _filled(
@@ -236,6 +248,11 @@ class Batch:
 
     def _claims(self) -> list[list[Any]]:
         return [_claim(key, *claim) for key, claim in self.claimed.items()]
+
+
+def _lengths(members: Members) -> list[tuple[bytes, int]]:
+    sets = [(key, len(ids)) for key, ids in members.sets.items()]
+    return sets + [(key, len(pairs) // 2) for key, pairs in members.zsets.items()]
 
 
 def _read(

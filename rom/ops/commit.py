@@ -18,6 +18,7 @@ from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
+from rom.ops.sizes import check_entries
 from rom.planning import plan
 
 #: Each try that fails is one that another writer won; of many writers of one row, one may well lose
@@ -170,6 +171,7 @@ class _Request:
             raise InvalidOperation('an insert without an id must be a commit of its own')
         script = batch.call(attempt, self._also, self._more)
         _check_size(len(script.request), MOST_BYTES, 'bytes')
+        check_entries(batch, (change.schema for change in self._changes), script.request)
         self.outcomes = outcomes
         return script
 

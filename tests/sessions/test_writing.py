@@ -168,3 +168,47 @@ def test_a_commit_has_a_size(
 
     world.run(story())
     assert_consistent(raw, WrittenThing)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('most', [150, 1000])
+def test_a_commit_has_a_limit_of_entries(world: World, raw: redis.Redis, most: int) -> None:
+    """Many entities, or one long text: the error names the column, and nothing is written."""
+
+    class Entered(rom.Model):
+        number = rom.Integer(index=True, unique=True)
+        words = rom.Text(index=True, prefix=True, keygen=rom.FULL_TEXT)
+
+    async def story() -> None:
+        async with world.session() as s:
+            many = [Entered(number=n, words='a b') for n in range(most // 7 + 1)]
+            with pytest.raises(rom.InvalidOperation, match=rf'^Entered.words: .*{most:,} are'):
+                await s.commit()
+            assert raw.keys('Entered:[0-9]*') == raw.keys('Entered:*idx') == []
+            await s.commit(batch=10)
+            assert len(await s.all(Entered.query)) == len(many)
+            for entity in many:
+                entity.words = 'c d'
+            with pytest.raises(rom.InvalidOperation, match=r'^Entered.words: '):
+                await s.commit()
+            assert await s.count(Entered.query.filter(words='c')) == 0
+            await s.commit(batch=10)
+            long = Entered(words=' '.join(f'w{n}' for n in range(most)))
+            with pytest.raises(rom.InvalidOperation, match=r'^Entered.words: .*max_length') as told:
+                await s.save(long)
+            assert len(str(told.value)) <= 500
+            assert await s.count(Entered.query.filter(words='w1')) == 0
+            long.words = 'short'
+            await s.commit()
+
+    rom.util.limit_commits(most)
+    try:
+        world.run(story())
+    finally:
+        rom.util.limit_commits(None)
+
+
+@pytest.mark.parametrize('entries', [0, -1, 1.5, '5', True, float('nan')])
+def test_what_is_no_limit_of_entries(entries: Any) -> None:
+    with pytest.raises(rom.InvalidOperation, match='expected a number of 1 or more, or None'):
+        rom.util.limit_commits(entries)
