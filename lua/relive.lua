@@ -24,6 +24,9 @@ local request = cmsgpack.unpack(ARGV[1])
 
 local function last_id(bits)
     local counted = tonumber(redis.call('GET', request.counter) or '0')
+    if first_far(request.live) < math.huge then
+        return bits - 1  -- what is beyond is no matter of bits
+    end
     return math.max(counted, tonumber(request.highest), bits - 1)
 end
 
@@ -63,6 +66,7 @@ if stop < last then
     return {'more', string.format('%.0f', stop + 1), string.format('%.0f', last)}
 end
 if bitmap == request.draft then
+    redis.call('DEL', far_of(request.live))
     redis.call('RENAME', request.draft, request.live)
 end
 redis.call('DEL', request.by)

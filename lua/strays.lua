@@ -13,6 +13,7 @@
 --          'wrong type', key    the key is of another type
 
 -- @include lib/ids
+-- @include lib/live
 
 local request = cmsgpack.unpack(ARGV[1])
 
@@ -27,7 +28,7 @@ local function story()
         if redis.call('EXISTS', request.head .. id) == 0 then
             strays[#strays + 1] = id
             if request.mend then
-                redis.call('SETBIT', request.live, id, 0)
+                mark_dead(request.live, {id})
             end
         end
     end

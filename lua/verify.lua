@@ -20,6 +20,7 @@
 
 -- @include lib/chunks
 -- @include lib/expiry
+-- @include lib/live
 -- @include lib/rows
 
 local request = cmsgpack.unpack(ARGV[1])
@@ -67,7 +68,10 @@ local function bit_of(id)
         return -1
     end
     local bit = redis.pcall('GETBIT', request.live, id)
-    return type(bit) == 'number' and bit or 0  -- an id may be too large for any bitmap
+    if bit == 1 then
+        return 1
+    end
+    return redis.call('ZSCORE', far_of(request.live), as_far(id)) and 1 or 0
 end
 
 local function look(id, expected, entries)

@@ -129,6 +129,13 @@ class ArgumentError(QueryError, TypeError, ValueError):
     """
 
 
+class TransferError(InvalidOperation, ValueError):
+    """A transfer makes no sense, was done already, or there is not enough. Nothing was written.
+
+    It is a ValueError too, as rom 1.x raised one.
+    """
+
+
 class RestrictError(InvalidOperation):
     """A delete was refused: entities refer to this one with ``on_delete='restrict'``."""
 

@@ -394,7 +394,7 @@ class Model(Entity, metaclass=ModelMeta):
             refresh_index: the same, as in 1.x, where it also brought the indexes up to date.
 
         Raises:
-            ValueError: different connections; changes that are not saved; a value or places that
+            TransferError: different connections; changes that are not saved; a value or places that
                 make no sense; not enough there; done already. Nothing was written.
             EntityDeletedError: one of the three is gone. Nothing was written.
 

@@ -27,6 +27,7 @@ from rom.exceptions import (
     ServerError,
     ServerUnavailable,
     StaleEntityError,
+    TransferError,
     UniqueKeyViolation,
     UnsafeError,
 )
@@ -39,6 +40,7 @@ PARENTS: dict[type[Exception], tuple[type[Exception], ...]] = {
     LineError: (ORMError,),
     QueryError: (InvalidOperation,),
     ArgumentError: (QueryError, TypeError, ValueError),
+    TransferError: (InvalidOperation, ValueError),
     RestrictError: (InvalidOperation,),
     DataRaceError: (InvalidOperation,),
     EntityDeletedError: (InvalidOperation,),

@@ -30,7 +30,7 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError',
+    'InDoubtError', 'LineError', 'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'TransferError',
     'StaleIndexWarning', 'UnwrittenWarning', 'connect', '_disable_lua_writes',
     '_enable_lua_writes',
 }  # fmt: skip

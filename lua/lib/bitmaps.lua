@@ -1,9 +1,13 @@
--- The check that live bitmaps are strings, before a commit marks any. See ../commit.lua and live.
+-- Bitmaps of live ids must be strings before any is marked, and what is beside them sorted sets. See
+-- ../commit.lua and live.
+
+-- @include lib/live
 
 -- Return the objection to a bitmap of another type. Where there is no bitmap, check its draft: see
 -- lib/live.
 local function bitmaps_answer(bitmaps)
-    for live in pairs(bitmaps) do
+    for whole in pairs(bitmaps) do
+        local live = whole
         local bytes = redis.pcall('STRLEN', live)
         if bytes == 0 then
             live = live .. ':draft'
@@ -11,6 +15,10 @@ local function bitmaps_answer(bitmaps)
         end
         if type(bytes) ~= 'number' then
             return unreadable(live, bytes)
+        end
+        local far = redis.pcall('ZCARD', far_of(whole))
+        if type(far) ~= 'number' then
+            return unreadable(far_of(whole), far)
         end
     end
 end

@@ -28,8 +28,27 @@ local function refuse_too_many(model)
     end
 end
 
--- Return ids above `after`, ascending, and the number up to which they are complete; nil there
--- means that no ids are left.
+-- Ids beside the bitmap, from one on, in the direction of the command: they are padded with zeros.
+local function far_ids(model, command, from, to, limit)
+    local ids = {}
+    for place, padded in ipairs(ask(command, model.live .. ':far', from, to, 'LIMIT', 0, limit)) do
+        ids[place] = string.match(padded, '^0*(%d+)$')
+    end
+    return ids
+end
+
+local function bound_at(number)
+    return string.format('(%020.0f', number)
+end
+
+-- Those above `after`, as the bitmap's below.
+local function far_above(model, after, limit)
+    local ids = far_ids(model, 'ZRANGEBYLEX', bound_at(after), '+', limit)
+    return ids, #ids == limit and tonumber(ids[limit]) or nil
+end
+
+-- The ids above `after`, ascending: a list, and up to where it looked; nothing then is left if
+-- that is nil.
 local function ids_above(model, after, limit)
     local ids = {}
     if model.last then
@@ -42,7 +61,7 @@ local function ids_above(model, after, limit)
     end
     local first_bit = ask('BITPOS', model.live, 1, math.floor((after + 1) / 8))
     if first_bit < 0 then
-        return ids, nil
+        return far_above(model, after, limit)
     end
     local first = math.floor(first_bit / 8)
     local size = math.max(math.floor(limit / 8), 1)
@@ -56,7 +75,8 @@ local function ids_above(model, after, limit)
         end
     end
     local looked = first + #window
-    return ids, looked < model.bytes and looked * 8 - 1 or nil
+    local is_end = looked >= model.bytes and model.far == 0
+    return ids, not is_end and math.min(looked, model.bytes) * 8 - 1 or nil
 end
 
 -- Return ids below `before`, descending, and the number down to which they are complete; nil there
@@ -71,6 +91,13 @@ local function ids_below(model, before, limit)
             ids[#ids + 1] = write_id(number)
         end
         return ids, stop > 1 and stop or nil
+    end
+    if model.far > 0 then
+        local from = before and bound_at(before) or '+'
+        ids = far_ids(model, 'ZREVRANGEBYLEX', from, '-', limit)
+        if #ids > 0 then
+            return ids, tonumber(ids[#ids])
+        end
     end
     local size = math.max(math.floor(limit / 8), SMALLEST_WINDOW)
     before = math.min(before or math.huge, model.bytes * 8)

@@ -1,14 +1,17 @@
 -- A model: the head of the keys of its rows, and the extent of its ids.
 --
--- Where there is a live bitmap, `bytes` is its size. Data that rom 1.x wrote has none: there, every
--- number up to the counter, `last`, may be an id. `span` is the number of ids, or its upper bound.
+-- Where there is a bitmap of the live ids, `bytes` is its size, and `far` how many ids are beside it
+-- (see lib/live). Data that rom 1.x wrote has none: there, every number up to the counter may be an
+-- id, and that is `last`. `span` is how many ids there are, or may be.
 
 -- @include lib/ask
 
 -- Read these values on first access, because many searches need none of them.
 local function find_out(model, name)
     if name == 'span' then
-        model.span = model.last or ask('BITCOUNT', model.live)
+        model.span = model.last or ask('BITCOUNT', model.live) + model.far
+    elseif name == 'far' then
+        model.far = ask('ZCARD', model.live .. ':far')
     else
         local bytes = ask('STRLEN', model.live)
         model.bytes = bytes > 0 and bytes

@@ -10,9 +10,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
-from rom.encoding.text import as_bytes
+from rom.encoding.text import as_bytes, show
 from rom.encoding.wire import pack
 from rom.exceptions import DataRaceError, InvalidOperation
 from rom.ops.requests import Operation, Script
@@ -31,6 +33,13 @@ _LONGEST_LATE_PAUSE = 5.0
 _PROMPT = 0.05
 
 
+def _is_number(value: object) -> bool:
+    # A NaN of decimals raises where it is compared.
+    return isinstance(value, (int, float, Fraction)) or (
+        isinstance(value, Decimal) and not value.is_nan()
+    )
+
+
 class Claim:
     """What a lock is, whichever way it speaks to the server: what is locked, by whom, how long.
 
@@ -41,10 +50,11 @@ class Claim:
     """
 
     def __init__(self, lockname: str | bytes, acquire_timeout: float, lock_timeout: float) -> None:
-        if not acquire_timeout >= 0 or not 0 < lock_timeout < 1e9:
+        are_numbers = _is_number(acquire_timeout) and _is_number(lock_timeout)
+        if not are_numbers or not acquire_timeout >= 0 or not 0 < lock_timeout < 1e9:
             raise InvalidOperation(
                 'a lock waits for 0 seconds or more and is held for more than 0, not '
-                f'acquire_timeout={acquire_timeout!r}, lock_timeout={lock_timeout!r}'
+                f'acquire_timeout={show(acquire_timeout)}, lock_timeout={show(lock_timeout)}'
             )
         self._name(lockname)
         self.acquire_timeout = acquire_timeout

@@ -16,11 +16,14 @@ from typing import Any
 
 from rom.changes import Change
 from rom.columns import Boolean, Decimal, Float, Integer
+from rom.encoding.counts import read_count
+from rom.encoding.text import shorten, show
 from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
     InvalidColumnValue,
     ServerError,
+    TransferError,
 )
 from rom.ops.attempts import Attempt
 from rom.ops.commit import MOST_TRIES, commit
@@ -61,13 +64,13 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
     """How much is to move, rounded.
 
     Raises:
-        ValueError: nothing, less than nothing, or no number; places below 0.
+        TransferError: nothing, less than nothing, or no number; places below 0.
 
     >>> amount_of(2.675, 2), amount_of('3', 0)
     (Decimal('2.68'), Decimal('3'))
     """
-    if decimal_places < 0:
-        raise ValueError(f'decimal_places must be 0 or more, not {decimal_places!r}')
+    if read_count(decimal_places, 0) is None:
+        raise TransferError(f'decimal_places must be 0 or more, not {show(decimal_places)}')
     try:
         exact = decimal.Decimal(repr(value) if isinstance(value, float) else value)
         if exact.is_nan():
@@ -75,11 +78,11 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
         places = decimal.Decimal(1).scaleb(-decimal_places)
         rounded = exact.quantize(places, decimal.ROUND_HALF_UP, _EXACT)
     except (decimal.InvalidOperation, TypeError, ValueError):
-        raise ValueError(f'the value to transfer must be a number, not {value!r}') from None
+        raise TransferError(f'the value to transfer must be a number, not {show(value)}') from None
     if not rounded > 0:
-        raise ValueError(
-            f'the value to transfer must be greater than 0, not {value!r}'
-            f'{" (with decimal_places=" + repr(decimal_places) + ")" if exact > 0 else ""}'
+        raise TransferError(
+            f'the value to transfer must be greater than 0, not {show(value)}'
+            f'{" (with decimal_places=" + show(decimal_places) + ")" if exact > 0 else ""}'
         )
     return rounded
 
@@ -90,7 +93,7 @@ def transfer(
     """Move an amount; returns what the three rows hold then.
 
     Raises:
-        ValueError: there is not enough, it was done already, or the outcome fits into no column.
+        TransferError: there is not enough, it was done already, or the outcome fits into no column.
         EntityDeletedError: one of the rows is gone, or has expired.
         ServerError: other writers never paused; nothing was written.
     """
@@ -129,13 +132,13 @@ def _changes(
 ) -> list[Change]:
     source, target, note = parties
     if _is_marked(note, rows[2]):
-        raise ValueError(
+        raise TransferError(
             f'already sent: {note.schema.name} {note.id} says so in its column {note.name!r}'
         )
     held = _number(source, rows[0])
     if held < amount:
-        raise ValueError(
-            f'not enough credit: {source.schema.name} {source.id} has {held} in {source.name!r}, '
+        raise TransferError(
+            f'not enough credit: {source.schema.name} {source.id} has {shorten(str(held), 100)} in {source.name!r}, '
             f'and {amount} is to be transferred'
         )
     return [
@@ -163,7 +166,7 @@ def _number(party: Party, row: Row) -> decimal.Decimal:
     value = party.column.read_stored(raw, f'{party.schema.keys.namespace}:{party.id}')
     number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
     if not number.is_finite():
-        raise ValueError(f'{party.schema.name} {party.id} has {value} in {party.name!r}')
+        raise TransferError(f'{party.schema.name} {party.id} has {show(value)} in {party.name!r}')
     return number
 
 
@@ -171,8 +174,8 @@ def _written(party: Party, number: decimal.Decimal) -> Any:
     """A number as the column's value."""
     if isinstance(party.column, Integer):
         if number != number.to_integral_value(context=_EXACT):
-            raise ValueError(
-                f'{party.schema.name}.{party.name} holds integers, and {number} is none: transfer '
+            raise TransferError(
+                f'{party.schema.name}.{party.name} holds integers, and {shorten(str(number), 100)} is none: transfer '
                 'with decimal_places=0, or declare it as a Decimal'
             )
         return int(number)
@@ -186,7 +189,7 @@ def _mark(note: Party) -> Any:
     try:
         return note.column.check(note.column.decode(b'1'))
     except (InvalidColumnValue, ValueError, TypeError):
-        raise ValueError(
+        raise TransferError(
             f'{note.schema.name}.{note.name} cannot say that something was done: use a Boolean'
         ) from None
 

@@ -41,6 +41,7 @@ from rom.sessions.consequences import (
     on_delete_of,
 )
 from rom.sessions.known import flat
+from rom.sessions.reading import model_of
 from rom.sessions.servers import servers_of
 from rom.sessions.settling import let_go_of, settle_all
 from rom.sessions.work import On, Work
@@ -139,6 +140,7 @@ class Deleting(Writing):
 
     def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
         """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
+        model_of(query)
         query, cursor, total = query.entities(), None, 0
         while True:
             block, cursor = yield from self._block(query, cursor, blocksize)

@@ -16,6 +16,7 @@ from rom.clock import elapsed
 from rom.encoding.counts import LARGEST_ID, read_count, read_id
 from rom.encoding.text import show
 from rom.exceptions import (
+    ArgumentError,
     CorruptRowError,
     EntityDeletedError,
     InvalidOperation,
@@ -41,6 +42,19 @@ R = TypeVar('R')
 
 # Entities in one trip when a query is iterated over.
 STREAM_PAGE = 500
+
+
+def model_of(query: Any) -> Any:
+    """Return the model that a query asks.
+
+    Raises:
+        ArgumentError: it is no query.
+    """
+    if not isinstance(query, queries.Query):
+        raise ArgumentError(
+            f'the session was given {show(query)}: expected a query, as User.query.filter(age=42)'
+        )
+    return query.model
 
 
 class Reading(Known):
@@ -119,55 +133,56 @@ class Reading(Known):
         return found if several else (found[0] if found else None)
 
     def _all(self, query: Query[R]) -> Work[list[R]]:
-        model: type[Any] = query.model
+        model: type[Any] = model_of(query)
         rows, _ = yield from self._rows(model, queries.find(query))
         return (yield from self._results(query, rows))
 
     def _first(self, query: Query[R]) -> Work[R | None]:
-        row = yield from self._rows(query.model, queries.first_row(query))
+        row = yield from self._rows(model_of(query), queries.first_row(query))
         found = yield from self._results(query, [] if row is None else [row])
         return found[0] if found else None
 
     def _count(self, query: Query[R]) -> Work[int]:
-        count: int = yield On(query.model, queries.count(query))
+        count: int = yield On(model_of(query), queries.count(query))
         return count
 
     def _exists(self, query: Query[Any]) -> Work[bool]:
-        exists: bool = yield On(query.model, queries.exists(query))
+        exists: bool = yield On(model_of(query), queries.exists(query))
         return exists
 
     def _ids(self, query: Query[Any]) -> Work[list[int]]:
-        ids: list[int] = yield On(query.model, queries.ids(query))
+        ids: list[int] = yield On(model_of(query), queries.ids(query))
         return ids
 
     def _sum(self, query: Query[Any], column: str) -> Work[Any]:
         from rom.ops import tallying
 
-        return (yield On(query.model, tallying.total(query, column)))
+        return (yield On(model_of(query), tallying.total(query, column)))
 
     def _avg(self, query: Query[Any], column: str) -> Work[Any]:
         from rom.ops import tallying
 
-        return (yield On(query.model, tallying.average(query, column)))
+        return (yield On(model_of(query), tallying.average(query, column)))
 
     def _extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
         from rom.ops import tallying
 
-        return (yield On(query.model, tallying.extreme(query, method, column)))
+        return (yield On(model_of(query), tallying.extreme(query, method, column)))
 
     def _facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
         from rom.ops import tallying
 
-        counts: Counter[Any] = yield On(query.model, tallying.facets(query, column))
+        counts: Counter[Any] = yield On(model_of(query), tallying.facets(query, column))
         return counts
 
     def _explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
         from rom.ops import explaining
 
-        found: Explanation = yield from self._rows(query.model, explaining.explain(query, run, of))
+        found: Explanation = yield from self._rows(model_of(query), explaining.explain(query, run, of))
         return found
 
     def _one(self, query: Query[R]) -> Work[R]:
+        model_of(query)
         found = yield from self._all(query.at_most(2))
         if len(found) != 1:
             raise QueryError(
@@ -178,6 +193,7 @@ class Reading(Known):
         return found[0]
 
     def _cached_result(self, query: Query[Any], timeout: int) -> Work[str]:
+        model = model_of(query)
         where = f'{query.schema.name}.query.cached_result({show(timeout)})'
         if not query.asked.where.nodes and not query.asked.orders:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
@@ -185,14 +201,14 @@ class Reading(Known):
         if seconds is None:
             raise QueryError(f'{where}: the timeout must be 1 second at least, as an int')
         key = query.schema.keys.cached(uuid.uuid4().hex.encode())
-        yield On(query.model, queries.cache(query, key, seconds))
+        yield On(model, queries.cache(query, key, seconds))
         return key.decode()
 
     def _page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
         from rom.ops import paging
         from rom.query.page import Page
 
-        model: type[Any] = query.model
+        model: type[Any] = model_of(query)
         rows, following = yield from self._rows(model, paging.page(query, size, after))
         return Page(tuple((yield from self._results(query, rows))), following)
 
@@ -203,7 +219,7 @@ class Reading(Known):
 
         They are held only as long as the program does.
         """
-        model: type[Any] = query.model
+        model: type[Any] = model_of(query)
         size = read_count(pagesize)
         if size is None:
             where, shown = f'{query.schema.name}.query', show(pagesize)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rom.clock import elapsed
+from rom.encoding.text import show_name
+from rom.exceptions import TransferError
 from rom.model import Model
 from rom.ops.attempts import Attempt
 from rom.sessions.deleting import Deleting
@@ -65,7 +67,7 @@ class Transferring(Deleting):
 def _check_connections(entities: Sequence[Model]) -> None:
     servers = servers_of(map(type, entities), entities[0]._session._connection)
     if len(set(servers.values())) > 1:
-        raise ValueError(
+        raise TransferError(
             'the three entities of a transfer must have the same connection: one server, database '
             'and user, because one script writes all three'
         )
@@ -73,10 +75,10 @@ def _check_connections(entities: Sequence[Model]) -> None:
 
 def _check_saved(entities: Sequence[Model]) -> None:
     if len({id(entity) for entity in entities}) < 3 or len({e._key for e in entities}) < 3:
-        raise ValueError('a transfer needs three different entities')
+        raise TransferError('a transfer needs three different entities')
     for entity in entities:
         if entity._modified or entity._deleted:
-            raise ValueError(
+            raise TransferError(
                 f'{entity._key} has unsaved changes, or is deleted; save it before a transfer'
             )
 
@@ -84,13 +86,13 @@ def _check_saved(entities: Sequence[Model]) -> None:
 def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
     from rom.ops.transfer import Party
 
-    column = entity._columns.get(name)
+    column = entity._columns.get(name) if isinstance(name, str) else None
     if column is None or not column.is_stored or (kinds and not isinstance(column, kinds)):
-        raise ValueError(
-            f'{type(entity).__name__}.{name} is no column that a transfer could write: it takes '
+        raise TransferError(
+            f'{type(entity).__name__}.{show_name(name)} is no column that a transfer could write: it takes '
             'an Integer, Float or Decimal for the number, and a Boolean to say that it was done'
         )
     if name == entity._pkey:
-        raise ValueError(f'{type(entity).__name__}.{name} is the primary key')
+        raise TransferError(f'{type(entity).__name__}.{name} is the primary key')
     assert entity._id is not None
     return Party(entity._schema, entity._id, name, entity._seen_at)

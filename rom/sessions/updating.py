@@ -18,6 +18,7 @@ from rom.model import Model
 from rom.ops import entities
 from rom.ops.rows import Row
 from rom.schema import INDEX_DATA, Unique
+from rom.sessions.reading import model_of
 from rom.sessions.settling import settle_all
 from rom.sessions.transferring import Transferring
 from rom.sessions.work import Work
@@ -42,12 +43,12 @@ class Updating(Transferring):
         from rom.ops import updating
         from rom.query.assigning import assigned
 
+        model: type[Any] = model_of(query)
         where = f'{query.schema.name}.query.update()'
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
             raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
         query = query.entities()
-        model: type[Any] = query.model
         assignments = yield from self._referring(model, assigned(query.schema, where, values))
         yield from self._settle_known(model)
         if blocksize is None:

@@ -8,7 +8,7 @@ import redis
 from tests.lua.commit_support import Commit, data, delete, insert
 from tests.support.implied import bits
 
-GAP = 2**26
+GAP = 2**23
 MOST = 2**32
 
 
@@ -50,25 +50,62 @@ def test_one_of_many_rows_is_there(refused: Commit, raw: redis.Redis) -> None:
     assert refused(inserts=rows) == [b'exists', b'N:4321']
 
 
-def test_the_bitmap_is_given_up_for_an_id_far_off(commit: Commit, raw: redis.Redis) -> None:
+def far(raw: redis.Redis) -> list[int]:
+    return [int(member) for member in raw.zrange('N:id:live:far', 0, -1)]
+
+
+def test_ids_far_off_are_beside_the_bitmap(commit: Commit, raw: redis.Redis) -> None:
     raw.setbit('N:id:live', 0, 0)
     near = 8 + GAP
     commit(inserts=[insert(str(near))], born={'N:id:live': [str(near)]})
-    assert raw.bitcount('N:id:live') == 1
-    far = raw.strlen('N:id:live') * 8 + GAP + 1
-    commit(inserts=[insert(str(far))], born={'N:id:live': ['9', str(far), '10']})
-    assert data(raw) == {b'N:%d' % id: {b'id': b'%d' % id} for id in (near, far)}
-    commit(inserts=[insert('11')], born={'N:id:live': ['11']})
-    assert not raw.exists('N:id:live')
+    assert (raw.bitcount('N:id:live'), far(raw)) == (1, [])
+    off = raw.strlen('N:id:live') * 8 + GAP + 1
+    commit(inserts=[insert(str(off))], born={'N:id:live': ['9', str(off), '10']})
+    assert (raw.bitcount('N:id:live'), far(raw)) == (3, [off])
+    commit(inserts=[insert('11')], born={'N:id:live': ['11', str(off + 1), str(MOST - 1)]})
+    assert (raw.bitcount('N:id:live'), far(raw)) == (4, [off, off + 1, MOST - 1])
+    commit(died={'N:id:live': ['9', str(off), str(off + 7)]})
+    assert (raw.bitcount('N:id:live'), far(raw)) == (3, [off + 1, MOST - 1])
 
 
-@pytest.mark.parametrize('id', [MOST, MOST + 1, 10**14, 2**53 + 1, 2**63 - 1])
-def test_the_bitmap_is_given_up_past_what_redis_allows(
+def test_the_bitmap_ends_before_what_is_beside_it(commit: Commit, raw: redis.Redis) -> None:
+    raw.setbit('N:id:live', 0, 0)
+    off = 8 + GAP + 5
+    commit(born={'N:id:live': [str(off)]})
+    assert far(raw) == [off]
+    for id in range(GAP, off + 10):
+        commit(born={'N:id:live': [str(id)]})
+    first = off // 8 * 8
+    assert far(raw) == list(range(first, off + 10))
+    assert raw.strlen('N:id:live') * 8 == first
+
+
+@pytest.mark.parametrize('id', [MOST, MOST + 1, 10**14, 2**53 - 1])
+def test_past_what_redis_allows(commit: Commit, raw: redis.Redis, id: int) -> None:
+    raw.setbit('N:id:live', 0, 0)
+    assert commit(inserts=[insert(str(id))], born={'N:id:live': [str(id)]}) == [b'ok', b'']
+    assert far(raw) == [id]
+    commit(died={'N:id:live': [str(id)]})
+    assert far(raw) == []
+
+
+@pytest.mark.parametrize('id', [2**53 + 1, 2**63 - 1])
+def test_the_bitmap_is_given_up_past_what_a_walk_can_say(
     commit: Commit, raw: redis.Redis, id: int
 ) -> None:
     raw.setbit('N:id:live', 0, 0)
+    commit(born={'N:id:live': [str(GAP * 2)]})
     assert commit(inserts=[insert(str(id))], born={'N:id:live': [str(id)]}) == [b'ok', b'']
     assert data(raw) == {b'N:%d' % id: {b'id': b'%d' % id}}
+
+
+def test_what_is_beside_the_bitmap_must_be_a_sorted_set(
+    refused: Commit, raw: redis.Redis
+) -> None:
+    raw.setbit('N:id:live', 0, 0)
+    raw.set('N:id:live:far', 'x')
+    reply = refused(inserts=[insert('1')], born={'N:id:live': ['1']})
+    assert reply == [b'unreadable', b'N:id:live:far']
 
 
 def test_a_death_past_what_redis_allows(commit: Commit, raw: redis.Redis) -> None:

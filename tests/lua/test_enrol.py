@@ -70,10 +70,11 @@ def test_no_bitmap_is_begun(enrol: Enrol, raw: redis.Redis) -> None:
     assert not raw.exists('N:id:live', 'N:id:live:draft')
 
 
-def test_a_bitmap_that_would_grow_out_of_proportion_is_given_up(
+def test_an_id_far_off_is_beside_the_bitmap(
     enrol: Enrol, raw: redis.Redis
 ) -> None:
     row(raw, 10**10)
     raw.setbit('N:id:live', 3, 1)
     assert enrol(10**10) == 1
-    assert not raw.exists('N:id:live')
+    assert raw.strlen('N:id:live') == 1
+    assert raw.zrange('N:id:live:far', 0, -1) == [b'%020d' % 10**10]
