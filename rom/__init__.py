@@ -74,8 +74,8 @@ from rom.exceptions import LineError as LineError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
 from rom.exceptions import StaleEntityError as StaleEntityError
-from rom.exceptions import TransferError as TransferError
 from rom.exceptions import StaleIndexWarning as StaleIndexWarning
+from rom.exceptions import TransferError as TransferError
 from rom.exceptions import UnwrittenWarning as UnwrittenWarning
 from rom.geo import GeoIndex
 from rom.lazily import lazily

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom.encoding.text import as_bytes, as_text, show
-from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.exceptions import ArgumentError, InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime
 from rom.repocket.criteria import criteria_of
@@ -285,6 +285,11 @@ class ActiveRecord(State, metaclass=ModelType):
 
             user.matches({'name': 'Ann', 'age__gte': 18})
         """
+        if not isinstance(criteria, Mapping):
+            raise ArgumentError(
+                f'{type(self).__name__}.matches({show(criteria)}): expected a dict of criteria, as '
+                "{'age__gte': 18}"
+            )
         return all(
             criterion.holds(
                 self._content(criterion.name)

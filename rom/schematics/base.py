@@ -16,7 +16,7 @@ from rom.exceptions import InvalidOperation
 from rom.ops.requests import Operation
 from rom.schematics import registry, transactions
 from rom.schematics.conditions import EQUAL, Condition, conditions_of, unknown_field
-from rom.schematics.exceptions import MultipleFound, NotFound
+from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Task
 from rom.schematics.primary_keys import asked_pk, own_pk
@@ -244,7 +244,7 @@ class BaseRedisMixin:
             IceCream.match_for_pk('vanilla')
         """
         home = cls._home()
-        [found] = cls._run(load(cls.__layer__, home, [str(pk)]))
+        [found] = cls._run(load(cls.__layer__, home, [_pk_in(cls, pk)]))
         return cls._only([] if found is None else [found], {'pk': pk})
 
     @classmethod
@@ -393,11 +393,21 @@ def _parts(cls: Any, layer: Layer, only: Iterable[str]) -> list[str]:
             'set(), or a layer that stores each field by itself, such as FieldRedisMixin'
         )
     shape = shape_of(cls)
+    if not isinstance(only, (str, Iterable)):
+        raise ClauseError(f'{cls.__name__}.set(only={show(only)}): expected names of fields')
     names = [only] if isinstance(only, str) else list(only)
     for name in names:
-        if name not in shape.fields:
-            raise ValueError(unknown_field(shape, name, ' to set'))
+        if not isinstance(name, str) or name not in shape.fields:
+            raise ClauseError(unknown_field(shape, name, ' to set'))
     return [layer.part_of(shape, name) for name in names if name != 'pk']
+
+
+def _pk_in(cls: Any, pk: Any) -> str:
+    """Return a primary key as keys have it."""
+    try:
+        return str(pk)
+    except Exception:  # of a number with very many digits, or an object of the caller's
+        raise ClauseError(f'{cls.__name__}: {show(pk)} is no primary key') from None
 
 
 def _milliseconds(seconds: Any) -> int | None:
@@ -405,5 +415,5 @@ def _milliseconds(seconds: Any) -> int | None:
         return None
     found = int(seconds * 1000)
     if found <= 0:
-        raise ValueError(f'__expire__: expected more than 0 seconds or None, got {show(seconds)}')
+        raise ClauseError(f'__expire__: expected more than 0 seconds or None, got {show(seconds)}')
     return found

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rom.encoding.text import show
+from rom.encoding.text import shorten, show, show_name, show_names
+from rom.schematics.exceptions import ClauseError
 from rom.schematics.shapes import Field, Shape
 
 EQUAL = 'eq'
@@ -55,30 +56,35 @@ def _condition(shape: Shape, asked: str, value: Any) -> Condition:
         name, _, sign = asked.rpartition('__')
     field = shape.fields.get(name)
     if field is None:
-        raise ValueError(unknown_field(shape, asked.partition('__')[0], f' ({asked}=...)'))
+        raise ClauseError(
+            unknown_field(shape, asked.partition('__')[0], f' ({show_name(asked)}=...)')
+        )
     if sign not in SIGNS:
-        raise ValueError(
-            f'{shape.model.__name__}: {asked}=...: expected one of the operators '
-            f'{", ".join("__" + sign for sign in SIGNS)}, got __{sign}'
+        raise ClauseError(
+            f'{shape.model.__name__}: {show_name(asked)}=...: expected one of the operators '
+            f'{", ".join("__" + sign for sign in SIGNS)}, got __{show_name(sign)}'
         )
     if sign in TEXTUAL:
         if not isinstance(value, str):
-            raise ValueError(f'{shape.model.__name__}: {asked}: expected a str, got {show(value)}')
+            raise ClauseError(
+                f'{shape.model.__name__}: {show_name(asked)}: expected a str, got {show(value)}'
+            )
         return Condition(field, sign, value)
     if sign not in MANY:
         return Condition(field, sign, _converted(shape, field, asked, value))
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise ValueError(
-            f'{shape.model.__name__}: {asked}: expected a list of values, got {show(value)}'
+        raise ClauseError(
+            f'{shape.model.__name__}: {show_name(asked)}: expected a list of values, got '
+            f'{show(value)}'
         )
     return Condition(field, sign, [_converted(shape, field, asked, item) for item in value])
 
 
-def unknown_field(shape: Shape, name: str, where: str = '') -> str:
+def unknown_field(shape: Shape, name: object, where: str = '') -> str:
     """Return the message for a field that a model does not have."""
-    near = difflib.get_close_matches(name, shape.fields, 1)
+    near = difflib.get_close_matches(name, shape.fields, 1) if isinstance(name, str) else []
     meant = f' Did you mean {near[0]!r}?' if near else ''
-    known = ', '.join(shape.fields)
+    known = show_names(shape.fields)
     return f'{shape.model.__name__} has no field {show(name)}{where}; it has {known}.{meant}'
 
 
@@ -88,9 +94,9 @@ def _converted(shape: Shape, field: Field, asked: str, value: Any) -> Any:
     try:
         return field.type.to_native(value)
     except Exception as error:
-        raise ValueError(
-            f'{shape.model.__name__}: {asked}: expected a value of the field {field.name}, got '
-            f'{show(value)}: {error}'
+        raise ClauseError(
+            f'{shape.model.__name__}: {show_name(asked)}: expected a value of the field '
+            f'{field.name}, got {show(value)}: {shorten(show(str(error)), 150)}'
         ) from None
 
 

@@ -21,5 +21,9 @@ class MultipleFound(RedisMixinException, KeyError):
     __str__ = Exception.__str__
 
 
+class ClauseError(RedisMixinException, ValueError):
+    """A field, an operator or a value that a method was given makes no sense there."""
+
+
 class StrictPerformanceException(RedisMixinException):
     """Error for a call that would read all objects of a model with ``__strict_performance__``."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from rom.ops.requests import Operation
 from rom.schematics.conditions import Condition, unknown_field
+from rom.schematics.exceptions import ClauseError
 from rom.schematics.homes import Home
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.reading import made_in_turn, search
@@ -43,11 +44,11 @@ def in_order(
 def _check(shape: Shape, orders: Sequence[str], offset: int, limit: int | None) -> None:
     names = [order.removeprefix('-') for order in orders]
     if not names or len(set(names)) < len(names):
-        raise ValueError(
+        raise ClauseError(
             f'{shape.model.__name__}.ordered(): expected one or more fields to sort by, each once'
         )
     for name in names:
         if name not in shape.fields:
-            raise ValueError(unknown_field(shape, name, ' to sort by'))
+            raise ClauseError(unknown_field(shape, name, ' to sort by'))
     if offset < 0 or (limit is not None and limit < 0):
-        raise ValueError(f'{shape.model.__name__}.ordered(): offset and limit must be at least 0')
+        raise ClauseError(f'{shape.model.__name__}.ordered(): offset and limit must be at least 0')

@@ -178,7 +178,9 @@ class Reading(Known):
     def _explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
         from rom.ops import explaining
 
-        found: Explanation = yield from self._rows(model_of(query), explaining.explain(query, run, of))
+        found: Explanation = yield from self._rows(
+            model_of(query), explaining.explain(query, run, of)
+        )
         return found
 
     def _one(self, query: Query[R]) -> Work[R]:

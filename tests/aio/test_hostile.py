@@ -78,8 +78,8 @@ CALLS: dict[str, Call] = {
     'get_by': lambda s, m, d: s.get_by(m, **{d(NAMES): d(ANYTHING)}),
     'get_or_create': lambda s, m, d: s.get_or_create(m, d(ANYTHING), **{d(NAMES): d(ANYTHING)}),
     'upsert': lambda s, m, d: s.upsert(m, {d(NAMES): d(ANYTHING)}, n=d(ANYTHING)),
-    'upsert, create': lambda s, m, d: (
-        s.upsert(m, {'f': 1}, d(st.one_of(ANYTHING, st.dictionaries(NAMES, ANYTHING))), n=7)
+    'upsert, create': lambda s, m, d: s.upsert(
+        m, {'f': 1}, d(st.one_of(ANYTHING, st.dictionaries(NAMES, ANYTHING))), n=7
     ),
     'update_all': lambda s, m, d: s.update_all(m.query, **{d(NAMES): d(ANYTHING)}),
     'update_all, blocks': lambda s, m, d: s.update_all(m.query, _blocksize=d(ANYTHING), f=1),

@@ -99,9 +99,7 @@ def test_the_bitmap_is_given_up_past_what_a_walk_can_say(
     assert data(raw) == {b'N:%d' % id: {b'id': b'%d' % id}}
 
 
-def test_what_is_beside_the_bitmap_must_be_a_sorted_set(
-    refused: Commit, raw: redis.Redis
-) -> None:
+def test_what_is_beside_the_bitmap_must_be_a_sorted_set(refused: Commit, raw: redis.Redis) -> None:
     raw.setbit('N:id:live', 0, 0)
     raw.set('N:id:live:far', 'x')
     reply = refused(inserts=[insert('1')], born={'N:id:live': ['1']})

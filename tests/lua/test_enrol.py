@@ -70,9 +70,7 @@ def test_no_bitmap_is_begun(enrol: Enrol, raw: redis.Redis) -> None:
     assert not raw.exists('N:id:live', 'N:id:live:draft')
 
 
-def test_an_id_far_off_is_beside_the_bitmap(
-    enrol: Enrol, raw: redis.Redis
-) -> None:
+def test_an_id_far_off_is_beside_the_bitmap(enrol: Enrol, raw: redis.Redis) -> None:
     row(raw, 10**10)
     raw.setbit('N:id:live', 3, 1)
     assert enrol(10**10) == 1

@@ -26,7 +26,9 @@ def sparse(raw: redis.Redis) -> Any:
 
 
 def load(model: Any, *ids: int) -> None:
-    lines = [b'{"model": "Sparse", "id": %d, "columns": {"n": %d, "tag": "a"}}' % (i, i) for i in ids]
+    lines = [
+        b'{"model": "Sparse", "id": %d, "columns": {"n": %d, "tag": "a"}}' % (i, i) for i in ids
+    ]
     list(rom.lines.load(lines, model))
     rom.session.rollback()
 
