@@ -1,5 +1,5 @@
--- Bitmaps of live ids must be strings before any is marked, and what is beside them sorted sets. See
--- ../commit.lua and live.
+-- Bitmaps of live ids must be strings before any is marked, and what is beside them sorted sets.
+-- See ../commit.lua and live.
 
 -- @include lib/live
 

@@ -1,8 +1,8 @@
 -- A model: the head of the keys of its rows, and the extent of its ids.
 --
--- Where there is a bitmap of the live ids, `bytes` is its size, and `far` how many ids are beside it
--- (see lib/live). Data that rom 1.x wrote has none: there, every number up to the counter may be an
--- id, and that is `last`. `span` is how many ids there are, or may be.
+-- Where there is a bitmap of the live ids, `bytes` is its size, and `far` how many ids are beside
+-- it (see lib/live). Data that rom 1.x wrote has none: there, every number up to the counter may be
+-- an id, and that is `last`. `span` is how many ids there are, or may be.
 
 -- @include lib/ask
 

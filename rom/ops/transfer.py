@@ -138,7 +138,8 @@ def _changes(
     held = _number(source, rows[0])
     if held < amount:
         raise TransferError(
-            f'not enough credit: {source.schema.name} {source.id} has {shorten(str(held), 100)} in {source.name!r}, '
+            f'not enough credit: {source.schema.name} {source.id} has '
+            f'{shorten(str(held), 100)} in {source.name!r}, '
             f'and {amount} is to be transferred'
         )
     return [
@@ -175,7 +176,8 @@ def _written(party: Party, number: decimal.Decimal) -> Any:
     if isinstance(party.column, Integer):
         if number != number.to_integral_value(context=_EXACT):
             raise TransferError(
-                f'{party.schema.name}.{party.name} holds integers, and {shorten(str(number), 100)} is none: transfer '
+                f'{party.schema.name}.{party.name} holds integers, and '
+                f'{shorten(str(number), 100)} is none: transfer '
                 'with decimal_places=0, or declare it as a Decimal'
             )
         return int(number)

@@ -45,7 +45,7 @@ def conditions_of(shape: Shape, clauses: Mapping[str, Any]) -> list[Condition]:
     """Return the conditions of the arguments of `filter`.
 
     Raises:
-        ValueError: an unknown field or operator, or the field does not accept the value.
+        ClauseError: an unknown field or operator, or the field does not accept the value.
     """
     return [_condition(shape, name, value) for name, value in clauses.items()]
 

@@ -396,7 +396,7 @@ class AsyncSession(UnitOfWork):
             all: write those that did not change, too.
             force: overwrite what other writers did.
             batch: write so many entities at once, each batch all or nothing: for more than one
-                atomic commit holds, which is 100,000 changes or 256 MiB.
+                atomic commit holds: see :func:`rom.util.limit_commits`.
 
         Returns:
             How many columns were written.

@@ -50,7 +50,9 @@ def model_of(query: Any) -> Any:
     Raises:
         ArgumentError: it is no query.
     """
-    if not isinstance(query, queries.Query):
+    from rom.query import Query
+
+    if not isinstance(query, Query):
         raise ArgumentError(
             f'the session was given {show(query)}: expected a query, as User.query.filter(age=42)'
         )

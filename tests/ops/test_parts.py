@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_near_many(thing: Any, raw: redis.Redis) -> None:
     found = thing.query.near(*around).ids()
     assert sorted(found) == sorted(nearest)
     distances = [far[id] or 0 for id in found]
-    assert all(one <= other + 1 for one, other in zip(distances, distances[1:], strict=False))
+    assert all(one <= other + 1 for one, other in pairwise(distances))
     assert thing.query.near(*around).count() == len(nearest)
     assert set(thing.query.near(*around, 5000).ids()) == set(found[:5000])
     assert thing.query.near(*around).limit(0, 5).ids() == found[:5]
