@@ -88,7 +88,7 @@ def point_of(score: int) -> tuple[float, float]:
     """The longitude and the latitude that a score of a geo index says.
 
     >>> point_of(3666804695560495)
-    (10.000000894069672, 50.00000028182686)
+    (10.000002086162567, 49.999999571721304)
     """
     steps = gather_bits(score >> 1), gather_bits(score)
     lon, lat = (

@@ -43,6 +43,8 @@ class Bounds(NamedTuple):
 
 
 BOUNDS = Bounds()
+#: Of rows in a page: each comes with the call that finds it.
+ALL_ROWS = 1_000_000_000
 
 # Pages of rows in one trip.
 _PAGES = 20
@@ -232,7 +234,21 @@ class Search:
                     cursor.given.update(b'%d' % row.id for row in answer.rows)
                     cursor.given.update(answer.further)
                 return answer
-        return (yield from self._ask_in_parts(cursor))
+        answer = yield from self._ask_in_parts(cursor)
+        if want == 'rows' and self.bounds.page >= ALL_ROWS:
+            return (yield from self._with_rows_seen(answer))
+        return answer
+
+    def _with_rows_seen(self, answer: Answer) -> Operation[Answer]:
+        """The rows of matches, of those that still match when they have been read.
+
+        The filters of a query depend on nothing but a row. So a row that is as it was read, when
+        it is written, did match.
+        """
+        found = yield from self.load(answer.further)
+        ids = yield from Parts(self).matches(self.where)
+        rows = [row for row in found.rows if b'%d' % row.id in ids]
+        return answer._replace(rows=rows, further=(), broken=found.broken, count=len(rows))
 
     def _ask_in_parts(self, cursor: Cursor) -> Operation[Answer]:
         """All that is left of the matches; rows are for the caller to read."""

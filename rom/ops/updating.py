@@ -18,13 +18,13 @@ from rom.ops.commit import MOST_TRIES, commit
 from rom.ops.entities import load_unique
 from rom.ops.requests import Operation
 from rom.ops.rows import Row
-from rom.ops.searching import BOUNDS, Bounds, Cursor
+from rom.ops.searching import ALL_ROWS, BOUNDS, Bounds, Cursor
 from rom.query.assigning import Assignments
 from rom.query.builder import Query
 from rom.schema import Schema, Unique
 
 # No limit of rows: a row that came later than its match might have ceased to match.
-_ALL: Final = 1_000_000_000
+_ALL: Final = ALL_ROWS
 # So many take some milliseconds to read.
 _FEW: Final = 1_000
 

@@ -217,7 +217,6 @@ def test_what_does_not_match_any_more_is_left_alone(
     before: dict[int, dict[str, Any]] = {}
 
     def meddle(name: str) -> None:
-        assert 'load' not in name, 'a row that comes later than its match may not match any more'
         if dice.random() < 0.5:
             job = dice.choice(jobs)
             rom.session.refresh(job, force=True)
