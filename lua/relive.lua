@@ -18,6 +18,7 @@
 --          'given up'  the ids are too large, or too far apart
 
 -- @include lib/live
+-- @include lib/far
 -- @include lib/holding
 
 local request = cmsgpack.unpack(ARGV[1])

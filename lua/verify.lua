@@ -21,6 +21,7 @@
 -- @include lib/chunks
 -- @include lib/expiry
 -- @include lib/live
+-- @include lib/far
 -- @include lib/rows
 
 local request = cmsgpack.unpack(ARGV[1])

@@ -16,9 +16,10 @@ local function bitmaps_answer(bitmaps)
         if type(bytes) ~= 'number' then
             return unreadable(live, bytes)
         end
-        local far = redis.pcall('ZCARD', far_of(whole))
+        local far = redis.pcall('ZCARD', whole .. ':far')
         if type(far) ~= 'number' then
-            return unreadable(far_of(whole), far)
+            return unreadable(whole .. ':far', far)
         end
+        HAS_FAR[whole] = far > 0
     end
 end

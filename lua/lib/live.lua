@@ -7,14 +7,14 @@
 
 local MOST_BITS = 4294967296       -- what Redis allows
 local LARGEST_GAP = 8388608        -- ids skipped at once: 1 MiB of nothing
-local MOST_EXACT = 9007199254740992  -- 2^53: no walk goes on from a larger id
 
-local function far_of(live)
-    return live .. ':far'
-end
+local HAS_FAR = {}  -- by bitmap, once that was asked
 
-local function as_far(id)
-    return string.rep('0', 20 - #id) .. id
+local function has_far(live)
+    if HAS_FAR[live] == nil then
+        HAS_FAR[live] = redis.call('ZCARD', live .. ':far') > 0
+    end
+    return HAS_FAR[live]
 end
 
 -- Return the key of the bitmap or of its draft, and its size in bits: 0 where neither exists.
@@ -40,31 +40,13 @@ local function set_bits(bitmap, first, last)
     end
 end
 
--- The first id beside the bitmap; none: infinite.
-local function first_far(live)
-    local first = redis.call('ZRANGE', far_of(live), 0, 0)[1]
-    return tonumber(first) or math.huge
-end
-
--- Where the bitmap ends at the latest: in no byte that could have this id's bit.
-local function end_before(id)
-    return math.floor(id / 8) * 8
-end
-
-local function add_far(live, ids)
-    for _, id in ipairs(ids) do
-        redis.call('ZADD', far_of(live), 0, as_far(id))
-    end
-end
-
--- Set the bits of ids; returns those that are too large, or too far away.
-local function set_all(bitmap, bits, ids, limit)
-    local far = {}
+-- Set the bits of ids; false if they are too large, or too far apart.
+local function set_all(bitmap, bits, ids)
     local first, last  -- of a run of ids that follow each other, as new ones do
     for _, id in ipairs(ids) do
         local number = tonumber(id)
-        if number >= math.min(MOST_BITS, limit) or number > bits + LARGEST_GAP then
-            far[#far + 1], limit = id, math.min(limit, end_before(number))
+        if number >= MOST_BITS or number > bits + LARGEST_GAP then
+            return false
         elseif number - 1 == last then
             last = number
         else
@@ -78,17 +60,13 @@ local function set_all(bitmap, bits, ids, limit)
     if first then
         set_bits(bitmap, first, last)
     end
-    return far
+    return true
 end
 
--- Ids in ascending order. A far one that comes first must not keep others from the bitmap.
-local function ascending(ids)
-    local sorted = {}
-    for place, id in ipairs(ids) do
-        sorted[place] = id
-    end
-    table.sort(sorted, function(a, b) return tonumber(a) < tonumber(b) end)
-    return sorted
+-- What few models need, made where one does.
+local function open_far()
+    -- @include lib/far
+    return mark_far, unmark_far
 end
 
 local function mark_live(live, ids)
@@ -96,35 +74,28 @@ local function mark_live(live, ids)
     if bits == 0 then
         return
     end
-    local highest = 0
-    for _, id in ipairs(ids) do
-        highest = math.max(highest, tonumber(id))
+    -- The server may allow no string of that length: an error is no reason to stop half way.
+    local is_run, is_set = true, false
+    if not has_far(live) then
+        is_run, is_set = pcall(set_all, bitmap, bits, ids)
     end
-    local limit = highest >= bits and end_before(first_far(live)) or math.huge
-    if highest > bits + LARGEST_GAP then
-        ids = ascending(ids)
+    if is_run and not is_set and bitmap == live then
+        is_run, is_set = pcall(open_far(), live, bits, ids)
     end
-    -- The server may allow no string of that length: an error is no reason to stop half way. Of a
-    -- draft, nobody knows yet where it will end.
-    local is_run, far = pcall(set_all, bitmap, bits, ids, limit)
-    local is_kept = is_run and (#far == 0 or bitmap == live and highest < MOST_EXACT)
-    if is_kept then
-        add_far(live, far)
-    else
-        redis.call('DEL', bitmap, far_of(live))
+    if not (is_run and is_set) then
+        redis.call('DEL', bitmap, live .. ':far')
     end
 end
 
 local function mark_dead(live, ids)
     local bitmap, bits = bitmap_to_mark(live)
-    local first
     for _, id in ipairs(ids) do
         if tonumber(id) < bits then
             redis.call('SETBIT', bitmap, id, 0)
         end
-        first = first or first_far(live)
-        if tonumber(id) >= first then
-            redis.call('ZREM', far_of(live), as_far(id))
-        end
+    end
+    if has_far(live) then
+        local _, unmark_far = open_far()
+        unmark_far(live, ids)
     end
 end

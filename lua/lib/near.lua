@@ -12,7 +12,7 @@
 -- @include lib/planner
 
 local MOST_PLACES = 4000
-local LEAST_PLACES = 500  -- or five times as many as are wanted: half the radius has a quarter
+local LEAST_PLACES = 100  -- or five times as many as are wanted: half the radius has a quarter
 local MOST_HALVINGS = 48  -- of the earth's radius: less than a tenth of a micrometer
 
 -- Where few of the nearest places are wanted, circles of these parts of the radius are looked at
