@@ -218,13 +218,15 @@ class StaleIndexWarning(UserWarning):
 
 
 class UnwrittenWarning(UserWarning):
-    """Entities were changed, and their session has ended; or a commit does not write them.
+    """Entities were changed, and their session has ended or a commit does not write them.
 
     A session ends when its ``with`` block, its thread, its job, its task or the program ends, or
     when it is garbage-collected. There is no warning after ``rollback()``, or where an error leaves
     the session.
-    A commit warns of entities that belong to a session that has ended, to that of the thread or
-    task that started this one, or to none because its own was entered in another context.
+
+    A commit warns of entities that belong to a session that has ended, or to the session of the
+    thread or task that started this one. So it does of entities without a session here, because
+    theirs was entered in another context.
     """
 
 

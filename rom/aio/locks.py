@@ -169,7 +169,7 @@ class EntityLock(Lock):
     async def _step(self, what: str, token: bytes) -> bool:
         entity = self._entity
         if entity._id is None and what == 'void':
-            return False  # it never had an id, so no request was sent
+            return False  # without an id there is no key, so no request was sent
         session = entity._session_here
         if entity._id is None and session.is_async:
             await session.take_ids(entity)

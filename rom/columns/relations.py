@@ -55,9 +55,9 @@ class Reference:
 
 
 class GivenId(Reference):
-    """An id that a relation was set to: the entity is looked up when it is read, or saved.
+    """An id that was assigned to a relation; a read or a save looks the entity up.
 
-    Until then it stands for the entity, as one that was saved and is there.
+    Until then it takes the place of an entity that is saved and not deleted.
     """
 
     __slots__ = ()
@@ -67,7 +67,7 @@ class GivenId(Reference):
 
     @property
     def id(self) -> int:
-        """The id."""
+        """The id that was assigned."""
         return self._id
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class GivenId(Reference):
 
 
 class NobodysId(GivenId):
-    """One that was looked up, and that no entity had then: it reads as None, and is not saved."""
+    """An assigned id under which a look-up found no entity: it reads as None, and is not saved."""
 
     __slots__ = ()
 
@@ -133,11 +133,10 @@ class _Relation(Column[Any]):
             return value
         id = plain(value)
         if type(id) is not int:
-            self.refuse(
-                value, f'takes an entity of {self.ftable}, or its id, not {type(value).__name__}'
-            )
+            kind = type(value).__name__
+            self.refuse(value, f'is not an entity of {self.ftable} or an id; its type is {kind}')
         if not 0 < id <= LARGEST_ID:
-            self.refuse(value, f'is no id that a {self.ftable} can have; ids are ints from 1 on')
+            self.refuse(value, f'is not an id of {self.ftable}; expected an int of at least 1')
         return GivenId(id)
 
     def accept(self, entity: Holder, value: Any) -> Any:

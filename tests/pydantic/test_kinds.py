@@ -137,7 +137,7 @@ def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
         (
             rom.ManyToOne('Kind', 'no action'),
             object(),
-            'takes an entity of Kind, or its id, not object',
+            'is not an entity of Kind or an id; its type is object',
         ),
     ],
 )

@@ -89,8 +89,8 @@ def test_a_list_of_others_cannot_be_set() -> None:
     ({'score': 1.5}, r'AssignedUser.score: expected an int, got 1.5 \(float\)'),
     ({'ratio': float('nan')}, 'an indexed column cannot hold NaN'),
     ({'active': AssignedUser.score > 1}, 'takes no comparison'),  # type: ignore[operator]
-    ({'team': '5'}, 'takes an entity of AssignedTeam, or its id, not str'),
-    ({'team': 0}, 'is no id that a AssignedTeam can have'),
+    ({'team': '5'}, 'is not an entity of AssignedTeam or an id; its type is str'),
+    ({'team': 0}, 'is not an id of AssignedTeam; expected an int'),
     ({'tags': 'x'}, 'a dict, list or tuple'),
 ])  # fmt: skip
 def test_what_a_column_does_not_take(values: dict[str, Any], message: str) -> None:
