@@ -9,6 +9,8 @@
 -- @include lib/lists
 -- @include lib/model
 
+local LARGEST_FAR = 9007199254740992  -- 2^53
+
 COLLECTABLE.ids, COLLECTABLE.unique, COLLECTABLE.between = true, true, true
 
 function SIZE.ids(_, node)
@@ -33,16 +35,23 @@ local function count_live(model, first, last)
     return count
 end
 
+-- How many ids beside the bitmap lie between two. None of them is above 2^53.
+local function count_far(model, first, last)
+    if model.far == 0 or first > LARGEST_FAR then
+        return 0
+    end
+    local to = last <= LARGEST_FAR and string.format('[%020.0f', last) or '+'
+    return ask('ZLEXCOUNT', model.live .. ':far', string.format('[%020.0f', first), to)
+end
+
 -- Without a bitmap, every number up to the counter may be an id.
 function SIZE.between(model, node)
     node.lowest, node.highest = tonumber(node.low), tonumber(node.high or math.huge)
-    local last = model.bytes and model.bytes * 8 - 1 or model.last
-    local first = math.max(node.lowest, model.bytes and 0 or 1)
-    last = math.min(node.highest, last)
-    if first > last then
-        return 0
-    elseif model.bytes then
-        return count_live(model, first, last)
+    if not model.bytes then
+        local first, last = math.max(node.lowest, 1), math.min(node.highest, model.last)
+        return math.max(last - first + 1, 0)
     end
-    return last - first + 1
+    local first, last = math.max(node.lowest, 0), math.min(node.highest, model.bytes * 8 - 1)
+    local near = first <= last and count_live(model, first, last) or 0
+    return near + count_far(model, first, node.highest)
 end

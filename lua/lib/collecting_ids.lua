@@ -7,9 +7,23 @@
 local WINDOW = 8192        -- ids looked at together
 local WINDOW_BYTES = 1024  -- of the bitmap
 
--- Those of some ids in ascending order that the bitmap has. To ask for each takes twice as long.
+-- Append those of some ids in ascending order that are beside the bitmap.
+local function append_far(model, ids, live)
+    local padded = {}
+    for place, id in ipairs(ids) do
+        padded[place] = string.rep('0', 20 - #id) .. id
+    end
+    for place, score in ipairs(ask_each('ZMSCORE', model.live .. ':far', padded)) do
+        if score then
+            live[#live + 1] = ids[place]
+        end
+    end
+    return live
+end
+
+-- Those of some ids in ascending order that are live. To ask for each takes twice as long.
 local function live_ids(model, ids)
-    local live, bits, first, window = {}, model.bytes * 8, 0, ''
+    local live, far, bits, first, window = {}, {}, model.bytes * 8, 0, ''
     for _, id in ipairs(ids) do
         local number = tonumber(id)
         local place = math.floor(number / 8)
@@ -19,9 +33,11 @@ local function live_ids(model, ids)
         local byte = number < bits and string.byte(window, place - first + 1)
         if byte and bit.band(byte, bit.rshift(128, number % 8)) ~= 0 then
             live[#live + 1] = id
+        elseif number >= bits and model.far > 0 then
+            far[#far + 1] = id
         end
     end
-    return live
+    return #far > 0 and append_far(model, far, live) or live
 end
 
 function COLLECT.ids(model, node)

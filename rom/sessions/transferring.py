@@ -89,8 +89,8 @@ def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
     column = entity._columns.get(name) if isinstance(name, str) else None
     if column is None or not column.is_stored or (kinds and not isinstance(column, kinds)):
         raise TransferError(
-            f'{type(entity).__name__}.{show_name(name)} is no column that a transfer could write: '
-            'it takes an Integer, Float or Decimal for the number, and a Boolean to say that it was done'
+            f'{type(entity).__name__}.{show_name(name)}: expected an Integer, a Float or a Decimal '
+            'for the number, or a Boolean that marks the transfer as done'
         )
     if name == entity._pkey:
         raise TransferError(f'{type(entity).__name__}.{name} is the primary key')

@@ -53,6 +53,30 @@ def test_far_rows_are_listed_and_counted(sparse: Any, raw: redis.Redis) -> None:
     assert raw.memory_usage('Sparse:id:live') < 3 * 2**20
 
 
+def test_filters_and_orders_by_id_find_them(sparse: Any, raw: redis.Redis) -> None:
+    sparse(n=1, tag='b').save()
+    load(sparse, *FAR)
+    every = [1, *FAR]
+    bounds = [None, 0, 1, 6, 2**23, 2**24 + 9, 4_294_967_295, 10**12, 10**13, 2**60]
+    for low in bounds:
+        for high in bounds:
+            between = sparse.query.filter(id=(low, high))
+            expected = [id for id in every if (low or 0) <= id <= (2**61 if high is None else high)]
+            assert between.count() == len(expected), (low, high)
+            assert between.order_by('id').ids() == expected, (low, high)
+            assert between.filter(n=(None, None)).count() == len(expected), (low, high)
+    listed = sparse.query.filter(id=[10**12, 7, 5, 2**24 + 10, 10**12 + 1, 2**33])
+    assert listed.count() == 3
+    assert listed.order_by('id').ids() == [5, 2**24 + 10, 10**12]
+    assert listed.filter(tag='a').order_by('-id').ids() == [10**12, 2**24 + 10, 5]
+    assert sparse.query.order_by('-id').ids() == every[::-1]
+    assert sparse.query.order_by('-id').limit(0, 3).ids() == every[:-4:-1]
+    assert sparse.query.where(~(sparse.id == 10**12)).order_by('-id').ids() == every[-2::-1]
+    page = sparse.query.order_by('-id').page(3)
+    assert [e.id for e in page] == every[:-4:-1]
+    assert [e.id for e in sparse.query.order_by('-id').page(9, page.next)] == every[-4::-1]
+
+
 def test_they_come_and_go(sparse: Any, raw: redis.Redis) -> None:
     sparse(n=1).save()
     load(sparse, 4_294_967_290)
