@@ -85,6 +85,8 @@ class ColumnIndex:
         source: the column whose value is indexed.
         depends_on_others: the keygen reads other columns than its own.
         may_read_any: the keygen gets all columns, so it may read any.
+        is_number: each value is one number.
+        numbers_key: the key of the numeric index.
     """
 
     __slots__ = (
@@ -92,14 +94,15 @@ class ColumnIndex:
         '_is_stored',
         '_keys_of',
         '_number_of',
-        '_numbers_key',
         '_prefixes_key',
         '_suffixes_key',
         '_traits',
         'column',
         'depends_on_others',
+        'is_number',
         'keys',
         'may_read_any',
+        'numbers_key',
         'own',
         'source',
     )  # fmt: skip
@@ -111,14 +114,14 @@ class ColumnIndex:
         self.depends_on_others = column.keygen2 is not None
         self.may_read_any = self.depends_on_others and column.source == name
         self.source, self._is_stored = column.source, column.is_stored
-        is_number = column.is_numeric and column.keygen is None
-        self._number_of = column.number if is_number else None
+        self.is_number = column.is_numeric and column.keygen is None
+        self._number_of = column.number if self.is_number else None
         self._traits = traits(column.keygen)
         # Only `index` needs the number of a sorting keygen; prefix and suffix use the value.
         needs_no_number = self._traits.sorts and not column.index
         self._keys_of = _is_there if needs_no_number else column.keygen or column.default_keys
         self._head = keys.head + as_bytes(name) + b':'
-        self._numbers_key = keys.scores(name)
+        self.numbers_key = keys.scores(name)
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)
 
@@ -163,7 +166,7 @@ class ColumnIndex:
             if value is not None:
                 pairs += (self._number_score(number_of, value), id)
         if pairs:
-            into.zsets[self._numbers_key] += pairs
+            into.zsets[self.numbers_key] += pairs
 
     def _number_score(self, number_of: Callable[[Any], float], value: Any) -> bytes:
         try:
@@ -224,9 +227,9 @@ class ColumnIndex:
             elif new != old:
                 joined += (new, id)
         if left:
-            gone.zsets[self._numbers_key] += left
+            gone.zsets[self.numbers_key] += left
         if joined:
-            come.zsets[self._numbers_key] += joined
+            come.zsets[self.numbers_key] += joined
 
     def _old_members(self, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
         try:
@@ -249,11 +252,34 @@ class ColumnIndex:
         if value is None and self._is_stored:
             return {}
         found = self._found(value, values)
-        if not found:
-            return {}
+        return self.entries_of(found, value) if found else {}
+
+    def entries_of(self, found: Any, value: Any) -> Entries:
+        """Return the entries of what a keygen gave of a value.
+
+        Raises:
+            InvalidColumnValue: no index can hold it.
+        """
         alone = Members()
         self._add(b'', found, value, alone)
         return alone.entries()
+
+    def found(self, value: Any) -> Any:
+        """Return what the keygen of a single column gives of a value; None where it is not asked.
+
+        Raises:
+            InvalidColumnValue: the keygen failed.
+        """
+        return None if value is None and self._is_stored else self._found(value, {})
+
+    def score_of(self, value: Any) -> float:
+        """Return the score of a value that stands for one number.
+
+        Raises:
+            InvalidColumnValue: no index can hold it.
+        """
+        number = self._number_of(value) if self._number_of is not None else math.nan
+        return number if type(number) is float and number == number else float(self._score(number))
 
     def unique_word(self, values: Mapping[str, Any]) -> bytes | None:
         """Return the unique value of an IndexOnly: the first word of its keygen, or None.
@@ -333,7 +359,7 @@ class ColumnIndex:
                 if number is None:
                     into.sets[self._word_key(part)].append(id)
                 else:
-                    key = self._word_key(part) if part else self._numbers_key
+                    key = self._word_key(part) if part else self.numbers_key
                     into.zsets[key] += (self._score(number), id)
         if self._traits.sorts:
             self._add_whole(id, value, into)

@@ -57,13 +57,13 @@ def refresh_indices(
 
     Args:
         model: whose indexes.
-        block_size: rows, or entries of an index, in one batch.
+        block_size: rows in one batch.
         scan: find rows, and indexes of words, by looking at all keys of the server. Without it,
             rows are looked for by their ids, up to the counter, and of words only those that rows
             list in their `-index-data-` are cleaned up.
 
     Yields:
-        ``(done, total)`` after each batch; rows and indexes count for one each.
+        ``(done, total)`` after each batch, in entities.
 
     Raises:
         BulkError: at the end: some rows could not be read, or share a unique value. Its `errors`
@@ -87,11 +87,11 @@ def clean_old_index(
 
     Args:
         model: whose indexes.
-        block_size: entries of an index in one batch.
+        block_size: rows in one batch.
         **ignored: what 1.x took.
 
     Yields:
-        ``(done, total)`` after each batch; each index counts for one.
+        ``(done, total)`` after each batch, in entities.
 
     Raises:
         BulkError: as for :func:`refresh_indices`.
@@ -155,8 +155,8 @@ class Check(Tally, Iterator[Finding]):
     """A check that is going on: an iterator of what it finds, which counts along.
 
     Attributes:
-        done: how far it has got; an index and a row count for one each.
-        total: how much there is in all.
+        done: how many entities were looked at.
+        total: how many there are to look at, as far as is known.
         counts: how many findings there are of each kind.
         left: how many of them are not mended.
     """
@@ -178,11 +178,12 @@ class Check(Tally, Iterator[Finding]):
 
 
 def check(
-    model: type[Model], repair: bool = False, batch: int = 100, progress: Report | None = None
+    model: type[Model], repair: bool = False, batch: int = 5000, progress: Report | None = None
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes if that is wanted.
 
-    It may run beside programs that write: what looks wrong is looked at again, at one moment,
+    Rows and entries are each read once and compared as sums; only where those differ is more looked
+    at. It may run beside programs that write: what looks wrong is looked at again, at one moment,
     before it is told. It reads in batches, and writes nothing unless it repairs; and then indexes
     only, never a row. What no repair can decide it tells with the remedy.
 
@@ -192,8 +193,9 @@ def check(
     Args:
         model: whose indexes.
         repair: mend them.
-        batch: rows, or entries of an index, in one look.
-        progress: called with (done, total) after each; rows and indexes count for one each.
+        batch: rows in one look.
+        progress: called with (done, total) after each, in entities. The total grows by those that
+            must be looked at once more.
 
     Returns:
         An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
@@ -215,12 +217,18 @@ def check(
 
 
 def reindex(
-    model: type[Model], rate: float | None = None, batch: int = 100, restart: bool = False
+    model: type[Model],
+    rate: float | None = None,
+    batch: int = 1000,
+    restart: bool = False,
+    everything: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Make a model's indexes those that it declares: after a change of them, and for old data.
 
-    All entries are written again, what no row implies goes, and so do the indexes that are declared
-    no more. It may run beside programs that write, if they have the same declaration.
+    Only what differs from the stamp of the data is built, each row being read once; indexes that
+    are declared no more go. Where nothing differs, or nothing is known, all indexes are gone
+    through: those whose entries are not what the rows imply are built again. It may run beside
+    programs that write, if they have the same declaration.
 
     How far it has got is kept in Redis. One that was stopped, however hard, goes on where it was
     when it is called again; unless the declaration has changed since, or `restart` is given.
@@ -228,11 +236,13 @@ def reindex(
     Args:
         model: whose indexes.
         rate: so many entities a second at most; None: as fast as it goes.
-        batch: rows, or entries of an index, in one step.
+        batch: rows in one step.
         restart: begin at the beginning, even if one was stopped half way.
+        everything: go through all indexes, also those that the stamp says are right: after a change
+            of what a keygen does, or of a default.
 
     Yields:
-        ``(done, total)`` after each step; rows and indexes count for one each.
+        ``(done, total)`` after each step, in entities.
 
     Raises:
         InvalidOperation: no model, or no number from 1 on; a rate that is not above 0.
@@ -244,7 +254,9 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    return _paced(model, reindexing.reindex(schema, size, bool(restart)), Pace(rate))
+    return _paced(
+        model, reindexing.reindex(schema, size, bool(restart), bool(everything)), Pace(rate)
+    )
 
 
 def status(*models: type[Model]) -> list[Status]:

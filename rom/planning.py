@@ -6,7 +6,7 @@ two writers may change different columns of a row at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -390,16 +390,9 @@ def _made_values(
     return old, new
 
 
-def unique_values(schema: Schema, stored: Raw) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each unique value that a row implies, after the key of its hash.
-
-    Raises:
-        CorruptRowError: a value does not decode.
-    """
-    values = RowValues(schema, stored, {}, lenient=False)
-    for unique in schema.uniques:
-        for value in _claims(unique, stored, values):
-            yield unique.key, value
+def claims_of(uniques: Iterable[Unique], row: Raw, values: Mapping[str, Any]) -> list[Entry]:
+    """Return the unique values that a row has, each with the key of its hash."""
+    return [(unique.key, value) for unique in uniques for value in _claims(unique, row, values)]
 
 
 def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:

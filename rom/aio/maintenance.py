@@ -117,11 +117,12 @@ class Check(Tally, AsyncIterator[Finding]):
 
 
 def check(
-    model: type[Model], repair: bool = False, batch: int = 100, progress: Report | None = None
+    model: type[Model], repair: bool = False, batch: int = 1000, progress: Report | None = None
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes if that is wanted.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`. Batches are
+    smaller, so that other tasks run in between.
 
     Example::
 
@@ -135,11 +136,16 @@ def check(
 
 
 def reindex(
-    model: type[Model], rate: float | None = None, batch: int = 100, restart: bool = False
+    model: type[Model],
+    rate: float | None = None,
+    batch: int = 500,
+    restart: bool = False,
+    everything: bool = False,
 ) -> AsyncIterator[tuple[int, int]]:
     """Make a model's indexes those that it declares: after a change of them, and for old data.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`. Batches are
+    smaller, so that other tasks run in between.
 
     Example::
 
@@ -147,7 +153,8 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    return _paced(client_of(model), reindexing.reindex(schema, size, bool(restart)), Pace(rate))
+    job = reindexing.reindex(schema, size, bool(restart), bool(everything))
+    return _paced(client_of(model), job, Pace(rate))
 
 
 async def status(*models: type[Model]) -> list[Status]:

@@ -21,11 +21,12 @@ from rom.drivers.waiting import clock
 from rom.ops.requests import Command, Pipeline, Script, Sent
 
 # Of what changes nothing, an error says all there is to know. All else may change something.
-READING_SCRIPTS: Final = frozenset(('due', 'examine', 'load', 'search', 'tally', 'verify'))
+READING_SCRIPTS: Final = frozenset(('due', 'entries', 'load', 'search', 'tally', 'verify'))
 READING_COMMANDS: Final = frozenset(
     (
-        'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET', 'HSCAN', 'LLEN',
-        'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'STRLEN', 'TTL', 'TYPE', 'ZCARD',
+        'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
+        'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'STRLEN', 'TTL', 'TYPE',
+        'ZCARD',
     )
 )  # fmt: skip
 

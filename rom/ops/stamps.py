@@ -22,7 +22,7 @@ from rom.encoding.counts import LARGEST_ID, read_digits
 from rom.encoding.text import as_text, shorten, show
 from rom.exceptions import CorruptRowError
 from rom.ops.requests import Command, Operation, Pipeline
-from rom.schema import Schema
+from rom.schema import Schema, Unique
 
 #: What is indexed, to how: 'age' to 'Integer: index', 'unique a:b', 'geo home'.
 Declared = Mapping[str, str]
@@ -36,10 +36,15 @@ def declared_by(schema: Schema) -> dict[str, str]:
     for unique in schema.uniques:
         made_by = unique.made_by
         how = '' if made_by is None else _how(made_by.column)
-        found[UNIQUE + ':'.join(sorted(unique.columns))] = how
+        found[named_in_stamp(unique)] = how
     for name, place in schema.places.items():
         found[GEO + name] = f'by {_name(place.declared.callback)}'
     return found
+
+
+def named_in_stamp(unique: Unique) -> str:
+    """Return the name that a stamp has for a constraint."""
+    return UNIQUE + ':'.join(sorted(unique.columns))
 
 
 def _how(column: Column[Any]) -> str:

@@ -73,8 +73,8 @@ class Tally:
     """What a check has come to so far.
 
     Attributes:
-        done: how far it has got; an index and a row count for one each.
-        total: how much there is in all.
+        done: how many entities were looked at.
+        total: how many there are to look at, as far as is known.
         counts: how many findings there are of each kind.
         left: how many of them are not mended.
     """

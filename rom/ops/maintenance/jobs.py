@@ -7,10 +7,11 @@ from itertools import islice
 from typing import TypeVar
 
 from rom.exceptions import BulkError, ORMError
-from rom.ops.maintenance.examining import examine, examine_lists
+from rom.ops.maintenance.building import Builder
+from rom.ops.maintenance.comparing import blocks
 from rom.ops.maintenance.finding import find, named
 from rom.ops.maintenance.living import relive
-from rom.ops.maintenance.mending import mend_ids, sweep
+from rom.ops.maintenance.mending import mend_listed, sweep
 from rom.ops.maintenance.progress import Job, Progress
 from rom.ops.requests import Command
 from rom.ops.stamps import counted_in, look_up, read_stamp, stamp_of
@@ -27,22 +28,24 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     """
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
-    failures = yield from examine_lists(schema, block_size)
-    ids: Iterable[int] = range(1, counted + 1)
-    indexes, rows = named(schema), counted
+    failures = yield from mend_listed(schema, block_size)
+    ids: Sequence[int] = range(1, counted + 1)
+    every = (*schema.every_index, *schema.uniques)
     if scan:
         found = yield from find(schema, read_stamp(stamped.raw))
-        ids, rows = sorted(found.ids), len(found.ids)
-        counted = max(counted, max(found.ids, default=0))
-        indexes = found.indexes
-    done, total = len(indexes), len(indexes) + rows
-    # Before the rows: a unique value that is nobody's must not be in the way of its owner.
-    failures += yield from examine(schema, indexes, block_size, 0, total)
-    for block in _blocks(ids, block_size):
-        failures += yield from mend_ids(schema, block, {})
+        ids = sorted(found.ids)
+        counted = max(counted, max(ids, default=0))
+        builder = Builder(schema, every, found.indexes, every, block_size)
+    else:
+        # Of words nothing is known, so that the sums of the others tell nothing either.
+        builder = Builder(schema, every, {}, (), block_size, surplus=named(schema))
+    done, total = 0, len(ids)
+    for block in blocks(ids, block_size):
+        yield from builder.build(block)
         done += len(block)
         yield Progress(done, total)
-    yield from relive(schema, rows, counted, done, total)
+    failures += yield from builder.finish()
+    yield from relive(schema, total, counted, done, total)
     if scan and counted:
         yield Command('SET', schema.keys.indexes, stamp_of(schema))
     yield Progress(total, total)
@@ -55,13 +58,19 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     Raises:
         BulkError: at the end: some rows could not be mended. All others are.
     """
-    failures = yield from examine_lists(schema, block_size)
+    failures = yield from mend_listed(schema, block_size)
     found = yield from find(schema)
-    total = len(found.indexes)
-    failures += yield from examine(schema, found.indexes, block_size, 0, total)
+    ids = sorted(found.ids)
+    every = (*schema.every_index, *schema.uniques)
+    builder = Builder(schema, every, found.indexes, every, block_size)
+    done, total = 0, len(ids)
+    for block in blocks(ids, block_size):
+        yield from builder.weigh(block)
+        done += len(block)
+        yield Progress(done, total)
+    failures += yield from builder.finish()
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
-    highest = max(counted, max(found.ids, default=0))
-    yield from relive(schema, len(found.ids), highest, total, total)
+    yield from relive(schema, total, max(counted, max(ids, default=0)), done, total)
     yield Progress(total, total)
     _raise(schema, failures)
 

@@ -6,11 +6,13 @@ worked out from, and which is tried again on fresh rows where they are not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rom.changes import Change
 from rom.columns import ExpireAt
+from rom.encoding.counts import LARGEST_ID, read_digits
+from rom.encoding.legacy import listed_entries
 from rom.encoding.wire import pack
 from rom.exceptions import (
     CorruptRowError,
@@ -22,7 +24,7 @@ from rom.exceptions import (
 from rom.members import Entries, Entry
 from rom.ops.commit import commit
 from rom.ops.entities import load
-from rom.ops.requests import Operation, Script
+from rom.ops.requests import Command, Operation, Script
 from rom.ops.rows import Row
 from rom.schema import Schema
 
@@ -78,6 +80,35 @@ def mend_ids(
             yield from sweep(schema, _left_over(_change(schema, gone, surplus[id])))
     failures += yield from mend(schema, rows, surplus)
     return failures
+
+
+def mend_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
+    """Remove what early versions of rom 1.x listed of each row in a hash, and the hash."""
+    failures: list[ORMError] = []
+    key = schema.keys.listed
+    kind = yield Command('TYPE', key)
+    if kind not in (b'hash', 'hash'):
+        return failures
+    cursor = 0
+    while True:
+        position, found = yield Command('HSCAN', key, cursor, 'COUNT', block_size)
+        lists = dict(found) if isinstance(found, Mapping) else _pairs(found)
+        surplus = {
+            number: Surplus(listed_entries(schema.keys, text))
+            for id, text in lists.items()
+            if (number := read_digits(id)) is not None and number <= LARGEST_ID
+        }
+        failed = yield from mend_ids(schema, list(surplus), surplus)
+        failures += failed
+        if lists and not failed:
+            yield Command('HDEL', key, *lists)
+        cursor = int(position)
+        if cursor == 0:
+            return failures
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _change(schema: Schema, row: Row, surplus: Surplus) -> Change:

@@ -333,11 +333,23 @@ def test_in_a_session_with_a_client_of_its_own(server: Server, raw: redis.Redis)
             [finding] = [found async for found in rom.aio.check(CheckUser, repair=True)]
             assert (finding.kind, finding.id, finding.mended) == ('score', 3, True)
             assert [found async for found in rom.aio.check(CheckUser)] == []
-            assert [step async for step in rom.aio.reindex(CheckUser)][-1][1] > 5
+            assert [step async for step in rom.aio.reindex(CheckUser)][-1] == (5, 5)
             assert [status.state for status in await rom.aio.status(CheckUser)] == ['right']
 
     asyncio.run(story())
     assert dump(raw) == {}
+
+
+@pytest.mark.one_server
+def test_each_row_and_entry_is_read_once(connected: redis.Redis, raw: redis.Redis) -> None:
+    """Where nothing is wrong, nothing is asked about single entries."""
+    raw.config_resetstat()
+    assert list(maintenance.check(CheckUser)) == []
+    calls = {n.removeprefix('cmdstat_'): s['calls'] for n, s in raw.info('commandstats').items()}
+    rows = int(raw.bitcount('chk:id:live'))
+    assert calls['hmget'] == rows
+    assert calls.keys().isdisjoint({'zscore', 'sismember', 'hget'})
+    assert calls['evalsha'] + calls['scan'] < rows, 'some trips for all of them'
 
 
 def test_no_false_alarm_beside_writers(front: Front, server: Server) -> None:

@@ -182,6 +182,37 @@ def test_one_that_was_stopped_begins_again(
     assert maintenance.status(Thing)[0].state == 'right'
 
 
+@pytest.mark.one_server
+def test_only_what_differs_is_built(front: Front, connected: redis.Redis, raw: redis.Redis) -> None:
+    """Each row is read once, and once more by the script that writes; other indexes are let be."""
+    list(front.reindex(after()))
+    Thing = after(code=rom.Text(index=True, keygen=rom.IDENTITY))
+    raw.zadd('rei:number:idx', {'3': 99})
+    raw.config_resetstat()
+    steps = list(front.reindex(Thing, batch=20))
+    assert [done for done, _ in steps] == [0, 20, 40, 40]
+    calls = {name: stats['calls'] for name, stats in raw.info('commandstats').items()}
+    assert calls['cmdstat_hmget'] == 2 * 40
+    assert calls.keys().isdisjoint({'cmdstat_zadd', 'cmdstat_zscan', 'cmdstat_sscan'})
+    assert raw.zscore('rei:number:idx', 3) == 99
+    list(front.reindex(Thing, everything=True))
+    assert_consistent(raw, Thing)
+
+
+@pytest.mark.one_server
+def test_what_is_right_is_not_written(connected: redis.Redis, raw: redis.Redis) -> None:
+    """Where nothing differs from the stamp, all is compared, and what is wrong is built."""
+    Thing = before()
+    raw.config_resetstat()
+    list(maintenance.reindex(Thing))
+    calls = raw.info('commandstats')
+    assert calls.keys().isdisjoint({'cmdstat_zadd', 'cmdstat_sadd', 'cmdstat_hset'})
+    raw.delete('rei:name:pre', 'rei:city:City 7:idx')
+    raw.hset('rei:code:uidx', 'nobody', 5)
+    list(maintenance.reindex(Thing))
+    assert_consistent(raw, Thing)
+
+
 PROGRAM = """
 import sys, redis, rom
 from rom import maintenance
