@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import environments, report, runner
+from benchmarks import environments, maintaining, report, runner
 from benchmarks.operations import BY_NAME, SMALL_SET
 from benchmarks.peers import BY_NAME as MEMBERS
 from benchmarks.peers import OURS, Member
@@ -24,6 +24,9 @@ SAMPLES = FOLDER / 'samples.json'
 def main() -> None:
     """Run, or make the page of an earlier run."""
     options = _options()
+    if options.maintenance:
+        maintaining.main(['--to', str(options.out / 'maintenance.txt')])
+        return
     if options.report:
         results, samples = Results.read(options.report), options.report
     else:
@@ -69,6 +72,11 @@ def _options() -> argparse.Namespace:
         nargs='?',
         const=SAMPLES,
         help='measure nothing: make the page of these samples',
+    )
+    parser.add_argument(
+        '--maintenance',
+        action='store_true',
+        help='measure nothing but a reindex and a check of 200,000 products',
     )
     options = parser.parse_args()
     unknown = set(options.peers or ()) - MEMBERS.keys()

@@ -35,6 +35,7 @@ def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
         _models(results),
         _server_side(results),
         _memory(results),
+        _maintenance(page),
         _plots(page, plots),
         _peers(results),
     ]
@@ -317,6 +318,17 @@ def _plots(page: Path, plots: Sequence[Path]) -> str:
         for plot in plots
     )
     return _section('Cost against size', 'Both axes are logarithmic.', images) if plots else ''
+
+
+def _maintenance(page: Path) -> str:
+    """What `benchmarks.maintaining` has measured, if it has."""
+    table = page.with_suffix('') / 'maintenance.txt'
+    if not table.exists():
+        return ''
+    lead = 'Measured by ``scripts/bench --maintenance``.'
+    return _section(
+        'Reindexing and checking', lead, f'.. include:: {table.parent.name}/{table.name}'
+    )
 
 
 def _peers(results: Results) -> str:
