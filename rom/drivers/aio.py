@@ -19,9 +19,11 @@ from rom.drivers.replies import (
 from rom.drivers.sending import Sending, counted
 from rom.exceptions import ORMError
 from rom.ops.attempts import note_given_up
-from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script
+from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
 
 T = TypeVar('T')
+
+_NO_TRIP = (Destination, Rest)
 
 
 class AsyncDriver:
@@ -61,8 +63,11 @@ class AsyncDriver:
                 server takes no requests, and went on so.
             ServerError: the server answered with an error.
         """
-        if isinstance(request, Destination):
-            return self.connection
+        if isinstance(request, _NO_TRIP):
+            if isinstance(request, Destination):
+                return self.connection
+            await asyncio.sleep(0)
+            return True
         sending = Sending(self.connection, request)
         if isinstance(request, Pipeline):
             return await self._pipeline(request, sending)

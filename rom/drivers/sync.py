@@ -22,9 +22,11 @@ from rom.drivers.replies import (
 from rom.drivers.sending import Sending, counted
 from rom.exceptions import ORMError
 from rom.ops.attempts import note_given_up
-from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Script
+from rom.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
 
 T = TypeVar('T')
+
+_NO_TRIP = (Destination, Rest)
 
 # Commands whose replies the client library hands over as they are.
 _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
@@ -75,8 +77,10 @@ class SyncDriver:
                 server takes no requests, and went on so.
             ServerError: the server answered with an error.
         """
-        if isinstance(request, Destination):
-            return self.connection
+        if isinstance(request, _NO_TRIP):
+            if isinstance(request, Destination):
+                return self.connection
+            return False
         if isinstance(request, Pipeline):
             return (self._stream if request.one_by_one else self._pipeline)(request)
         return self._single(request, Sending(self.connection, request))

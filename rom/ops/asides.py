@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from rom.ops.requests import Command, Destination, Operation, Pipeline
+from rom.ops.requests import Command, Destination, Operation, Pipeline, Rest
 
 
 class Aside(NamedTuple):
@@ -29,7 +29,7 @@ def alongside(operation: Operation[Any], asides: tuple[Aside, ...]) -> Operation
     """
     try:
         request = next(operation)
-        while isinstance(request, Destination):  # which is no trip
+        while isinstance(request, (Destination, Rest)):  # which is no trip
             request = operation.send((yield request))
         requests = request.requests if isinstance(request, Pipeline) else (request,)
         questions = tuple(aside.request for aside in asides)

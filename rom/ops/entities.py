@@ -9,6 +9,7 @@ from typing import Any
 from rom.encoding.wire import pack
 from rom.exceptions import ServerError
 from rom.ops.requests import Command, Operation, Pipeline, Script
+from rom.ops.resting import TURN, rest
 from rom.ops.rows import Row, parse_rows, unreadable
 from rom.ops.stamps import to_begin
 from rom.schema import Schema
@@ -113,11 +114,16 @@ def _load(
     made: list[Any] = []
     broken: list[bytes] = []
     left: list[tuple[int, list[bytes]]] = []
-    for found, packed, unreadable_ids, rest in replies:
+    worked_on = 0
+    for found, packed, unreadable_ids, further in replies:
         made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
-        if rest:
-            left.append((len(made), rest))
+        if further:
+            left.append((len(made), further))
+        worked_on += len(found)
+        if worked_on >= TURN:
+            worked_on = 0
+            yield from rest()
     # Large rows: each call reads a megabyte of them. From the end on, so that places stay right.
     for place, ids in reversed(left):
         more: list[Any] = []

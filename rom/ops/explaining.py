@@ -16,7 +16,7 @@ from rom.encoding.text import show
 from rom.encoding.wire import pack, unpack
 from rom.exceptions import QueryError
 from rom.ops import queries
-from rom.ops.requests import Operation, Pipeline, Request, Script
+from rom.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom.ops.searching import BOUNDS, Bounds, Search
 from rom.query.builder import Query
 from rom.query.explained import Call, Explanation, Filter, Of, Plan, Role, Run, Sorting, Step
@@ -165,6 +165,9 @@ def _watched(operation: Operation[T], calls: list[Call]) -> Operation[T]:
     try:
         request = next(operation)
         while True:
+            if isinstance(request, Rest):
+                request = operation.send((yield request))
+                continue
             begun = perf_counter()
             try:
                 reply = yield _with_report(request)

@@ -10,12 +10,13 @@ sorted, by what their rows hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from rom.encoding.wire import pack
 from rom.ops.requests import Operation, Script
+from rom.ops.resting import rest, turns
 from rom.ops.rows import Row, unreadable
 from rom.ops.searching import BOUNDS, Answer, Bounds, Cursor, Search
 from rom.ops.sorting import sort_ids
@@ -179,7 +180,7 @@ def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
 
 
 def selected(
-    query: Query[R], rows: Iterable[Row], related: Mapping[str, Sequence[Any]] = NOTHING_RELATED
+    query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]] = NOTHING_RELATED
 ) -> list[R]:
     """What the query selects of each row, as its factory makes it. Pure.
 
@@ -193,28 +194,47 @@ def selected(
     """
     selection = query.selection
     assert selection is not None
-    schema = query.schema
     make = selection.factory(selection.columns)
-    results = []
-    for place, row in enumerate(rows):
-        values: list[Any] = []
-        for name in selection.columns:
-            if name in related:
-                values.append(related[name][place])
-                continue
-            raw, column = row.stored.get(name), schema.columns.get(name)
-            if name == schema.primary:
-                values.append(row.id if selection.decode else str(row.id))
-            elif column is None:
-                values.append(None)  # a OneToMany has nothing in the row
-            elif raw is None:
-                values.append(read_absent(column) if selection.decode else None)
-            elif selection.decode:
-                values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
-            else:
-                values.append(raw.decode('utf-8', 'surrogateescape'))
-        results.append(make(values))
+    return [make(_values(query, row, place, related)) for place, row in enumerate(rows)]
+
+
+def select(
+    query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]]
+) -> Operation[list[R]]:
+    """The same of many rows: in an event loop, other tasks run in between."""
+    selection = query.selection
+    assert selection is not None
+    make = selection.factory(selection.columns)
+    results: list[R] = []
+    for places in turns(range(len(rows))):
+        results += [make(_values(query, rows[place], place, related)) for place in places]
+        yield from rest()
     return results
+
+
+def _values(
+    query: Query[Any], row: Row, place: int, related: Mapping[str, Sequence[Any]]
+) -> list[Any]:
+    """What the query selects of a row."""
+    selection, schema = query.selection, query.schema
+    assert selection is not None
+    values: list[Any] = []
+    for name in selection.columns:
+        if name in related:
+            values.append(related[name][place])
+            continue
+        raw, column = row.stored.get(name), schema.columns.get(name)
+        if name == schema.primary:
+            values.append(row.id if selection.decode else str(row.id))
+        elif column is None:
+            values.append(None)  # a OneToMany has nothing in the row
+        elif raw is None:
+            values.append(read_absent(column) if selection.decode else None)
+        elif selection.decode:
+            values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
+        else:
+            values.append(raw.decode('utf-8', 'surrogateescape'))
+    return values
 
 
 def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) -> list[Row]:
@@ -274,7 +294,8 @@ def _sort_here(
         matches = yield from _all_matches(asking)
     others = yield from asking.load(matches.further, asking.sorting_names)
     rows = [*matches.rows, *others.rows]
-    ids = sort_ids(asking.schema, asking.orders, rows, asking.asked.mark, asking.direction)
+    asked = asking.asked
+    ids = yield from sort_ids(asking.schema, asking.orders, rows, asked.mark, asking.direction)
     stop = None if cursor.need is None else cursor.skip + cursor.need
     cursor.ids, cursor.position = ids[cursor.skip : stop], None
     if cursor.need is not None:

@@ -64,6 +64,10 @@ class Destination(NamedTuple):
     """To be told which client the requests go to; no trip."""
 
 
+class Rest(NamedTuple):
+    """To let other tasks of the event loop run; no trip. The reply: whether there is a loop."""
+
+
 Sent: TypeAlias = Command | Script | Pipeline
-Request: TypeAlias = Sent | Destination
+Request: TypeAlias = Sent | Destination | Rest
 Operation: TypeAlias = Generator[Request, Any, T]

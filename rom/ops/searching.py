@@ -12,6 +12,7 @@ from rom.exceptions import CorruptRowError, QueryError
 from rom.ops.parts import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom.ops.places import columns_for, mark_as_map
 from rom.ops.requests import Operation, Pipeline, Script
+from rom.ops.resting import TURN, rest
 from rom.ops.rows import Row, rows_of
 from rom.query.builder import Query
 from rom.query.orders import direction_of, is_for_us
@@ -390,10 +391,14 @@ class Search:
             request['expiry'] = as_bytes(self.expiry)
         rows: list[Row] = []
         broken: list[bytes] = []
+        worked_on = 0
         replies = yield from self._in_pages('load', ids, request)
         for found, packed, unreadable_ids, _ in replies:
             rows += rows_of(names, found, packed)
             broken += unreadable_ids
+            if len(rows) >= worked_on + TURN:
+                worked_on = len(rows)
+                yield from rest()
         return Answer(b'ok', rows, (), broken, len(rows))
 
     def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
 
 from rom.ops.places import place_of, standing
+from rom.ops.requests import Operation
+from rom.ops.resting import TURN, rest, turns
 from rom.ops.rows import Row
 from rom.query.plan import Direction, Mark, Order, Place
 from rom.schema import Schema
+
+T = TypeVar('T')
+
+# Items that are sorted in one turn; it takes some milliseconds.
+_RUN = 5000
 
 #: A row's id, and what it is compared by in each order.
 _Entry: TypeAlias = tuple[int, tuple[Any, ...]]
@@ -17,31 +26,42 @@ _Entry: TypeAlias = tuple[int, tuple[Any, ...]]
 def sort_ids(
     schema: Schema,
     orders: Sequence[Order],
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     mark: Mark | None = None,
     direction: Direction | None = None,
-) -> list[bytes]:
-    """The ids of rows, sorted as `order_by` says; those behind the mark, if there is one.
+) -> Operation[list[bytes]]:
+    """Return the ids of rows, sorted as `order_by` says; those behind the mark, if there is one.
+
+    In an event loop, other tasks run in between.
 
     Args:
         schema: the model's.
         orders: what the rows are sorted by.
         rows: in any order.
         mark: leave out what comes before it.
-        direction: of the ids, for what no order tells apart; None: that of the last order.
+        direction: of the ids, for rows that are equal in all orders; None: that of the last order.
     """
-    places = {row.id: tuple(place_of(schema, order, row) for order in orders) for row in rows}
+    is_shared = len(rows) > TURN and (yield from rest())
+    places: dict[int, tuple[Place, ...]] = {}
+    for some in turns(rows):
+        places |= {row.id: tuple(place_of(schema, order, row) for order in orders) for row in some}
+        if is_shared:
+            yield from rest()
     chosen = [_chosen(order, level, places.values()) for level, order in enumerate(orders)]
     standings = [standing(schema, order) for order in chosen]
 
     def entry_of(id: int, those: Sequence[Place]) -> _Entry:
         return id, tuple(told(place) for told, place in zip(standings, those, strict=True))
 
-    by_id = sorted(places.items(), reverse=direction == 'down')
-    entries = [entry_of(id, those) for id, those in by_id]
+    entries: list[_Entry] = []
+    by_id = yield from _sorted(list(places), int, direction == 'down', is_shared)
+    for ids in turns(by_id):
+        entries += [entry_of(id, places[id]) for id in ids]
+        if is_shared:
+            yield from rest()
     for level in range(len(orders) - 1, -1, -1):
         is_last = level == len(orders) - 1 and direction is None
-        entries = _sorted_by(entries, level, orders[level].reverse, is_last)
+        entries = yield from _sorted_by(entries, level, orders[level].reverse, is_last, is_shared)
     if mark is not None and mark.places:
         limit = entry_of(mark.id, mark.places[: len(orders)])
         entries = [entry for entry in entries if _is_behind(entry, limit, orders, direction)]
@@ -55,14 +75,35 @@ def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Or
     return order
 
 
-def _sorted_by(entries: list[_Entry], level: int, reverse: bool, is_last: bool) -> list[_Entry]:
+def _sorted_by(
+    entries: list[_Entry], level: int, reverse: bool, is_last: bool, is_shared: bool
+) -> Operation[list[_Entry]]:
     """Sorted by one order; what it leaves equal stays as it is, or goes by id in its direction."""
     present = [entry for entry in entries if entry[1][level] is not None]
     missing = [entry for entry in entries if entry[1][level] is None]
     if is_last and reverse:
         present.reverse()
-    present.sort(key=lambda entry: entry[1][level], reverse=reverse)
-    return [*present, *missing]
+    found = yield from _sorted(present, lambda entry: entry[1][level], reverse, is_shared)
+    return [*found, *missing]
+
+
+def _sorted(
+    items: list[T], key: Callable[[T], Any], reverse: bool, is_shared: bool
+) -> Operation[list[T]]:
+    """A stable sort. One call of the built-in one would hold an event loop for seconds."""
+    if not is_shared or len(items) <= _RUN:
+        items.sort(key=key, reverse=reverse)
+        return items
+    runs: list[list[T]] = []
+    for some in turns(items, _RUN):
+        runs.append(sorted(some, key=key, reverse=reverse))
+        yield from rest()
+    merged: Iterator[T] = heapq.merge(*runs, key=key, reverse=reverse)
+    found: list[T] = []
+    while some := list(islice(merged, TURN)):
+        found += some
+        yield from rest()
+    return found
 
 
 def _is_behind(

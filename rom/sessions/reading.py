@@ -26,6 +26,7 @@ from rom.exceptions import (
 from rom.model import Model
 from rom.ops import entities, queries
 from rom.ops.requests import Operation
+from rom.ops.resting import TURN, rest, turns
 from rom.ops.rows import Row
 from rom.query.uniques import unique_key, unique_values
 from rom.sessions.known import Known, flat
@@ -239,8 +240,15 @@ class Reading(Known):
     def _results(self, query: Query[R], rows: Sequence[Row], weakly: bool = False) -> Work[list[R]]:
         if query.selection is not None:
             related = yield from self._selected_relations(query, rows)
-            return queries.selected(query, rows, related)
-        found: list[Any] = self._adopt_each(query.model, rows, weakly)
+            if len(rows) <= TURN:
+                return queries.selected(query, rows, related)
+            values: list[R] = yield On(query.model, queries.select(query, rows, related))
+            return values
+        begun, found = self._begun, []
+        for some in turns(rows):
+            found += self._adopt_each(query.model, some, weakly, begun)
+            if len(rows) > TURN:
+                yield On(query.model, rest())
         _put_together(found)
         if query.asked.loads:
             yield from self._follow(found, query.asked.loads)

@@ -11,7 +11,7 @@ from rom.columns import Boolean, Integer, Text
 from rom.drivers.sync import SyncDriver
 from rom.encoding import keygens as kg
 from rom.ops import queries
-from rom.ops.requests import Pipeline, Script
+from rom.ops.requests import Pipeline, Rest, Script
 from rom.ops.searching import Bounds
 from tests.ops.search_support import Store, model_of
 
@@ -34,7 +34,7 @@ class Trips(SyncDriver):
     def perform(self, request: Any) -> Any:
         if isinstance(request, Pipeline):
             self.sent.append('+'.join(_name(one) for one in request.requests))
-        else:
+        elif not isinstance(request, Rest):
             self.sent.append(_name(request))
         return super().perform(request)
 

@@ -9,6 +9,7 @@ import pytest
 
 from rom.columns import Boolean, DateTime, Integer, Json, String, Text
 from rom.encoding import keygens as kg
+from rom.ops.requests import Operation, Rest
 from rom.ops.rows import Row
 from rom.ops.sorting import sort_ids
 from rom.query.plan import Order
@@ -25,6 +26,19 @@ MODEL = model_of(
     json=Json(),
 )
 SCHEMA = MODEL._schema
+
+
+def run(operation: Operation[Any], is_shared: bool = False) -> tuple[Any, int]:
+    """Carry out what makes no trip: what it returns, and how often it let others run."""
+    rests = 0
+    try:
+        request = next(operation)
+        while True:
+            assert request == Rest()
+            rests += 1
+            request = operation.send(is_shared)
+    except StopIteration as end:
+        return end.value, rests
 
 
 def rows(column: str, values: dict[int, Any]) -> list[Row]:
@@ -53,11 +67,30 @@ def test_sorted(column: str, kind: Any, values: dict[int, Any], expected: list[i
     present = [id for id in expected if values[id] not in (None, '')]
     missing = expected[len(present) :]
     for reverse in (False, True):
-        found = sort_ids(SCHEMA, [Order(column, reverse, kind)], rows(column, values))
+        found, _ = run(sort_ids(SCHEMA, [Order(column, reverse, kind)], rows(column, values)))
         assert found == [b'%d' % id for id in (present[::-1] if reverse else present) + missing]
 
 
 def test_what_does_not_decode_comes_last() -> None:
     found = [Row(1, {'age': b'many'}), Row(2, {'age': b'5'}), Row(3, {'tag': b'\xff'})]
-    assert sort_ids(SCHEMA, [Order('age', False, 'stored')], found) == [b'2', b'1', b'3']
-    assert sort_ids(SCHEMA, [Order('tag', False, 'text')], found) == [b'1', b'2', b'3']
+    by_age = sort_ids(SCHEMA, [Order('age', False, 'stored')], found)
+    assert run(by_age) == ([b'2', b'1', b'3'], 0)
+    by_tag = sort_ids(SCHEMA, [Order('tag', False, 'text')], found)
+    assert run(by_tag) == ([b'1', b'2', b'3'], 0)
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+def test_many_are_sorted_in_turns_in_an_event_loop(reverse: bool) -> None:
+    """As without one, however often other tasks run in between."""
+    many = [
+        Row(id, {'age': b'%d' % (id * 7919 % 90), 'label': b'l%d' % (id * 31 % 4001)})
+        for id in range(12_000, 0, -1)
+        if id % 10
+    ]
+    orders = [Order('age', reverse, 'stored'), Order('label', not reverse, 'text')]
+    alone, rests = run(sort_ids(SCHEMA, orders, many))
+    assert rests == 1, 'it asks once whether there is a loop'
+    assert len(alone) == len(many)
+    shared, rests = run(sort_ids(SCHEMA, orders, many), is_shared=True)
+    assert shared == alone
+    assert rests > 5 * len(many) / 1000, 'five walks through all of them, a thousand at a time'

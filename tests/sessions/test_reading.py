@@ -1,5 +1,6 @@
 """What else a session answers of a query: whether, which one, the ids; kept, and deleted."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -341,3 +342,42 @@ def test_inside_an_async_session_they_are_refused(server: Server) -> None:
                     call()
 
     world.run(story())
+
+
+@pytest.mark.one_server
+@pytest.mark.filterwarnings('ignore')  # to sort in the program is what is wanted here
+def test_other_tasks_run_while_many_are_sorted_and_made(server: Server, raw: redis.Redis) -> None:
+    """Counted, not timed: how often another task has its turn beside what the trips give it."""
+
+    class Many(rom.Model):
+        title = rom.Text(index=True, keygen=rom.FULL_TEXT)
+
+    count = 12_000
+    with raw.pipeline(transaction=False) as pipe:
+        for id in range(1, count + 1):
+            pipe.hset(f'Many:{id}', mapping={'id': id, 'title': f't{id * 7919 % count:05} all'})
+        pipe.sadd('Many:title:all:idx', *range(1, count + 1))
+        pipe.set('Many:id:', count)
+        pipe.execute()
+    turns = 0
+
+    async def ticking() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def story() -> list[str]:
+        client = server.connect_async()
+        async with client, rom.AsyncSession(client) as s:
+            ticks = asyncio.create_task(ticking())
+            found = await s.all(Many.query.filter(title='all').order_by('title'))
+            ids = [(await s.get(Many, list(range(1, count + 1))))[0].id, found[0].id]
+            ticks.cancel()
+            assert ids[0] == 1
+            return [many.title for many in found]
+
+    titles = asyncio.run(story())
+    assert len(titles) == count and titles == sorted(titles)
+    # Its rows are gone through five times: read, placed, told apart, sorted, made entities of.
+    assert turns > 5 * count / 1000
