@@ -13,6 +13,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from rom.drivers.kinds import running_loop
+from rom.exceptions import InvalidOperation
+
 T = TypeVar('T')
 
 #: The longest time that a cancelled task waits for its work to finish, in seconds.
@@ -23,8 +26,17 @@ _going: set[asyncio.Task[Any]] = set()
 
 
 def start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start work in a task of its own."""
-    task = asyncio.get_running_loop().create_task(work)
+    """Start work in a task of its own.
+
+    Raises:
+        InvalidOperation: no event loop of asyncio is running.
+    """
+    try:
+        loop = running_loop()
+    except InvalidOperation:
+        work.close()  # otherwise Python warns that it was never awaited
+        raise
+    task = loop.create_task(work)
     _going.add(task)
     task.add_done_callback(_going.discard)
     return task

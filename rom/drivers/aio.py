@@ -9,6 +9,7 @@ import redis.asyncio
 import redis.exceptions
 
 from rom.drivers.interrupted import ERRORS
+from rom.drivers.kinds import check_client, running_loop
 from rom.drivers.replies import (
     command_of,
     is_passing,
@@ -30,14 +31,17 @@ class AsyncDriver:
     """Runs operations, awaiting. The same as :class:`rom.drivers.sync.SyncDriver` in all else."""
 
     def __init__(self, connection: redis.asyncio.Redis) -> None:
+        check_client(connection, blocks=False)
         self.connection = connection
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests; returns what it returns.
 
         Raises:
+            InvalidOperation: there is no event loop of asyncio.
             ORMError: what the operation raises, or what went wrong with the server.
         """
+        running_loop()  # the client library would say that there is none, and no more
         try:
             request = next(operation)
             while True:

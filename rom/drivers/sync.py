@@ -11,6 +11,7 @@ import redis
 
 from rom.drivers import lines
 from rom.drivers.interrupted import ERRORS, drop_idle_unless_answered
+from rom.drivers.kinds import check_client
 from rom.drivers.line import BROKEN, SENT, Line
 from rom.drivers.replies import (
     command_of,
@@ -44,6 +45,7 @@ class SyncDriver:
     """
 
     def __init__(self, connection: redis.Redis) -> None:
+        check_client(connection, blocks=True)
         self.connection = connection
 
     def run(self, operation: Operation[T]) -> T:

@@ -26,6 +26,7 @@ from typing import Any, Final, NamedTuple
 import redis.asyncio
 
 from rom.drivers.destination import server_of
+from rom.drivers.kinds import check_client, running_loop
 from rom.drivers.recipe import recipe_of
 
 #: The attribute of a loop.
@@ -41,9 +42,10 @@ async def async_connection(client: Any) -> redis.asyncio.Redis:
     It is closed with the loop.
 
     Raises:
-        ORMError: a client with an option that has no like in asyncio.
+        ORMError: a client with an option that has no like in asyncio, or of another library; or
+            there is no event loop of asyncio.
     """
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     twins: _Twins | None = getattr(loop, _NAME, None)
     if twins is None:
         twins = await _begin(loop)
@@ -93,6 +95,7 @@ class _Twins:
         return twin
 
     def _twin(self, client: Any) -> Any:
+        check_client(client, blocks=True)
         recipe = recipe_of(client)
         key = server_of(client), recipe.key
         if key not in self._made:

@@ -14,6 +14,7 @@ import redis.asyncio
 from rom import current
 from rom.drivers.aio import AsyncDriver
 from rom.drivers.connection import async_connection, connection_of
+from rom.drivers.kinds import running_loop
 from rom.drivers.replies import own_errors
 from rom.model import Model
 from rom.sessions.reading import STREAM_PAGE
@@ -97,7 +98,7 @@ class AsyncSession(UnitOfWork):
 
     async def _run_alone(self, work: Work[T]) -> T:
         """Run what writes: tasks and threads that share the session do so one after the other."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         if self._writing[0] is not loop:  # a lock belongs to one loop; a session may see several
             self._writing = loop, asyncio.Lock()
         turns = self._identity.turns
