@@ -14,6 +14,7 @@ from rom.cli.expire import expire
 from rom.cli.explain import explain
 from rom.cli.load import load
 from rom.cli.models import models
+from rom.cli.once import OnceCommand
 from rom.cli.reindex import reindex
 from rom.cli.shell import shell
 from rom.cli.status import status
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={'help_option_names': ['-h', '--help']},
 )
 
 
@@ -49,4 +51,4 @@ def rom(
 
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(cls=OnceCommand)(command)

@@ -12,7 +12,7 @@ import typer
 from rom import maintenance
 from rom.cli import output
 from rom.cli.exits import Code
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
 from rom.cli.reporting import reported
@@ -23,7 +23,7 @@ from rom.ops.maintenance.findings import KINDS, Finding, Kind
 
 
 def check(
-    names: Models,
+    names: Models = None,
     url: Url = None,
     repair: Annotated[
         bool,
@@ -31,11 +31,12 @@ def check(
             '--repair', help='Mend the indexes. No row is touched; what no repair can decide stays.'
         ),
     ] = False,
-    batch: Annotated[
-        int, typer.Option(metavar='N', min=1, help='Rows, or entries of an index, in one look.')
-    ] = 100,
+    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one look.')] = 5000,
     quiet: Annotated[
-        bool, typer.Option('--quiet', '-q', help='Print how much was found, and not what.')
+        bool,
+        typer.Option(
+            '--quiet', '-q', help='Print how much was found, and not what; show no progress.'
+        ),
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -47,7 +48,7 @@ def check(
     """
     checking = Checking(repair, batch, quiet)
     with reported(debug, checking.stopped):
-        checking.left = opened(names, url)
+        checking.left = opened(needed(names), url)
         with Stopping('Stopping after this batch; once more: at once.') as stopping:
             while checking.left:
                 checking.run(checking.left[0], stopping)
@@ -80,7 +81,7 @@ class Checking:
         self._say_what_is_due(model)
         name, left = model.__name__, Counter[Kind]()
         title = 'Repairing' if self.repair else 'Checking'
-        with bar(f'{title} {name}') as progress:
+        with bar(f'{title} {name}', unit='entities', is_shown=not self.quiet) as progress:
 
             def told(done: int, total: int) -> None:
                 self.done, self.total = done, total
@@ -118,7 +119,7 @@ class Checking:
         if not self.left:
             return 'Stopped; nothing was written.'
         model = self.left[0]
-        where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} looked at'
+        where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} entities looked at'
         mended = f', {self.mended:,} mended' if self.repair else ''
         option = ' --repair' if self.repair else ''
         return (

@@ -15,7 +15,7 @@ import typer
 from rom import lines
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
 from rom.cli.reporting import reported
@@ -32,7 +32,7 @@ _MOST_ERRORS = 20
 
 
 def dump(
-    names: Models,
+    names: Models = None,
     to: Annotated[
         Path | None,
         typer.Option(metavar='FILE', help='Write to a new file. Without it: to stdout.'),
@@ -62,7 +62,7 @@ def dump(
     with reported(debug, dumping.stopped):
         if resume and to is None:
             raise MisuseError('--resume goes on with a file: name it with --to FILE')
-        models = opened(names, url)
+        models = opened(needed(names), url)
         _tell_of_unsafe(models)
         with Stopping() as stopping, _file(to, resume, models) as (file, after):
             for model in models if after is None else models[models.index(after[0]) :]:

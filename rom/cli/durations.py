@@ -27,3 +27,26 @@ def seconds_of(text: str) -> float:
     if not seconds:
         raise MisuseError(f'{show(text)} is no time at all: write 10s, 5m, 1h, or 1h30m')
     return seconds
+
+
+# Two units that follow each other are enough to go by.
+_WRITTEN = (('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
+
+
+def written(seconds: float) -> str:
+    """Return a duration for people, to the second, of two units at most.
+
+    >>> written(45), written(130), written(3600), written(11_105), written(200_000)
+    ('45 s', '2 min 10 s', '1 h', '3 h 5 min', '2 d 7 h')
+    """
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, one in _WRITTEN:
+        count, left = divmod(left, one)
+        if count:
+            parts.append(f'{count} {unit}')
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return ' '.join(parts) or '0 s'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import rom
 from rom.cli import output
 from rom.cli.durations import seconds_of
 from rom.cli.exits import Code, MisuseError, Terminated
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.stopping import Stopping
@@ -23,7 +23,7 @@ _MOST_ERRORS = 20
 
 
 def expire(
-    names: Models,
+    names: Models = None,
     url: Url = None,
     every: Annotated[
         str | None,
@@ -52,7 +52,8 @@ def expire(
     sweeper = Sweeper(limit, batch, on_delete, hooks)
     with reported(debug, sweeper.stopped):
         pause = None if every is None else seconds_of(every)
-        sweeper.models = _expiring(names, opened(names, url))
+        given = needed(names)
+        sweeper.models = _expiring(given, opened(given, url))
         with Stopping() as stopping:
             if pause is None:
                 sweeper.sweep(stopping.here)
@@ -62,7 +63,7 @@ def expire(
             raise typer.Exit(Code.FAILED)
 
 
-def _expiring(names: list[str], models: list[type[Model]]) -> list[type[Model]]:
+def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Model]]:
     """Those that ever expire."""
     found = [model for model in models if model._schema.expiry is not None]
     said = {name.partition(':')[2] for name in names if ':' in name}

@@ -11,7 +11,7 @@ import typer
 import rom
 from rom.cli import output
 from rom.cli.exits import MisuseError
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
@@ -28,7 +28,7 @@ def explain(
             'names, rom, datetime and decimal.',
         ),
     ],
-    names: Models,
+    names: Models = None,
     url: Url = None,
     run: Annotated[
         bool, typer.Option('--run', help='Answer it, too, and tell what happened, with times.')
@@ -44,7 +44,7 @@ def explain(
     The expression is evaluated where no request can be made: it writes nothing.
     """
     with reported(debug):
-        scope = scope_of(opened(names, url))
+        scope = scope_of(opened(needed(names), url))
         explained = query_of(expression, scope).explain(run=run, of='count' if count else 'all')
         if as_json:
             output.as_json(explained.as_dict())

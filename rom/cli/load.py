@@ -16,7 +16,7 @@ import typer
 from rom import lines
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.progress import Bar, bar
 from rom.cli.reporting import reported
@@ -40,7 +40,7 @@ class OnConflict(Enum):
 
 
 def load(
-    names: Models,
+    names: Models = None,
     source: Annotated[
         Path | None,
         typer.Option('--from', metavar='FILE', help='Read from a file. Without it: from stdin.'),
@@ -71,7 +71,7 @@ def load(
     """
     loading = Loading(from_line)
     with reported(debug, loading.stopped):
-        models = opened(names, url)
+        models = opened(needed(names), url)
         with _input(source) as (file, size):
             if size is not None:
                 _reserve(file, models, size)

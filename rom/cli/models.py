@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from rom.cli import output
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.output import Size
 from rom.cli.progress import bar
@@ -34,7 +34,7 @@ class Facts:
 
 
 def models(
-    names: Models,
+    names: Models = None,
     url: Url = None,
     sample: Annotated[
         int,
@@ -56,7 +56,7 @@ def models(
     the server, a thousand at a time, beside whatever else it does; --quick goes without.
     """
     with reported(debug):
-        known = opened(names, url)
+        known = opened(needed(names), url)
         surveys = {} if quick else _surveys(known, sample)
         facts = [Facts(model, model.query.count(), surveys.get(model)) for model in known]
         if as_json:

@@ -13,6 +13,20 @@ from rom.drivers import connection
 from rom.model import Model
 
 
+def needed(names: Sequence[str] | None) -> Sequence[str]:
+    """Return the names of models, of which there must be some.
+
+    Raises:
+        MisuseError: there are none.
+    """
+    if not names:
+        raise MisuseError(
+            'no models: name them, as package.module or package.module:Model, or set the '
+            'environment variable ROM_MODELS'
+        )
+    return names
+
+
 def opened(names: Sequence[str], url: str | None) -> list[type[Model]]:
     """Import models, and have them work on a server. Nothing is sent yet.
 

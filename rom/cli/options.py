@@ -27,20 +27,10 @@ _NAMES = (
     'in between.'
 )
 
+# No argument of typer's may be left out and yet say that it is needed; so `opened` says it.
 Models: TypeAlias = Annotated[
-    list[str],
-    typer.Argument(
-        metavar='MODEL', envvar='ROM_MODELS', show_envvar=False, show_default=False, help=_NAMES
-    ),
-]
-
-OptionalModels: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar='MODEL',
-        envvar='ROM_MODELS',
-        show_envvar=False,
-        show_default=False,
-        help=_NAMES,
+        metavar='MODEL', envvar='ROM_MODELS', show_envvar=False, show_default=False, help=_NAMES
     ),
 ]

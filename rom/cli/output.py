@@ -6,12 +6,13 @@ that a pipe gets results and nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -46,10 +47,33 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
 
 
-@functools.cache
 def console(to_stderr: bool = False) -> Console:
-    """Rich, as all subcommands use it: what is printed is text, and no markup."""
+    """Rich, as all subcommands use it: what is printed is text, and no markup.
+
+    While something moves at the bottom of the terminal, whatever is printed there goes through the
+    console that moves it.
+    """
+    if _moving and (to_stderr or is_terminal(sys.stdout)):
+        return _moving[-1]
+    return _console(to_stderr)
+
+
+@functools.cache
+def _console(to_stderr: bool) -> Console:
     return Console(stderr=to_stderr, highlight=False, emoji=False, markup=False)
+
+
+_moving: list[Console] = []
+
+
+@contextlib.contextmanager
+def above(moving: Console) -> Iterator[None]:
+    """Print above what this console keeps at the bottom of the terminal."""
+    _moving.append(moving)
+    try:
+        yield
+    finally:
+        _moving.remove(moving)
 
 
 def lenient() -> None:

@@ -11,7 +11,7 @@ import typer
 from rom import maintenance
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
 from rom.cli.reporting import reported
@@ -25,31 +25,38 @@ _MOST_ERRORS = 20
 
 
 def reindex(
-    names: Models,
+    names: Models = None,
     url: Url = None,
     rate: Annotated[
         float | None,
         typer.Option(metavar='N', help='N entities a second at most, to leave time for others.'),
     ] = None,
-    batch: Annotated[
-        int, typer.Option(metavar='N', min=1, help='Rows, or entries of an index, in one step.')
-    ] = 100,
+    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one step.')] = 1000,
     restart: Annotated[
         bool,
         typer.Option('--restart', help='Begin again, and not where one stopped half way.'),
+    ] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            '--all',
+            help='Also indexes that are declared as they were: after a change of what a keygen '
+            'does, or of a default.',
+        ),
     ] = False,
     debug: Debug = False,
 ) -> None:
     """Make indexes those that the models declare: after a change of them, and for old data.
 
-    It runs beside programs that write, if they have the same models. How far it has got is kept in
-    Redis: one that was stopped, or killed, goes on there.
+    Only indexes that are declared otherwise than they were are built; without any, all are compared
+    with the rows. It runs beside programs that write, if they have the same models. How far it has
+    got is kept in Redis: one that was stopped, or killed, goes on there.
     """
-    reindexing = Reindexing(rate, batch, restart)
+    reindexing = Reindexing(rate, batch, restart, everything)
     with reported(debug, reindexing.stopped):
         if rate is not None and not 0 < rate < math.inf:
             raise MisuseError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
-        reindexing.left = opened(names, url)
+        reindexing.left = opened(needed(names), url)
         # A step takes a second at most, also at a low rate.
         with Stopping('Stopping after this step; once more: at once.') as stopping:
             while reindexing.left:
@@ -72,6 +79,7 @@ class Reindexing:
     rate: float | None
     batch: int
     restart: bool
+    everything: bool
     left: list[type[Model]] = field(default_factory=list)
     failed: int = 0
     done: int = 0
@@ -88,8 +96,11 @@ class Reindexing:
                 'for the same indexes.'
             )
         try:
-            with bar(f'Reindexing {name}') as progress:
-                for done, total in maintenance.reindex(model, self.rate, self.batch, self.restart):
+            with bar(f'Reindexing {name}', unit='entities') as progress:
+                steps = maintenance.reindex(
+                    model, self.rate, self.batch, self.restart, self.everything
+                )
+                for done, total in steps:
                     self.done, self.total = done, total
                     progress.to(done, total)
                     stopping.here()
@@ -113,7 +124,7 @@ class Reindexing:
         """After a signal: what was done, and how to go on."""
         if not self.left:
             return 'Stopped; nothing was written.'
-        where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} done'
+        where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} entities done'
         return (
             f'{where}, and nothing is half done. It goes on there: rom reindex {named(self.left)}'
         )

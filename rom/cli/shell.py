@@ -14,14 +14,14 @@ import typer
 import rom
 from rom.cli.exits import Code
 from rom.cli.opening import opened
-from rom.cli.options import Debug, OptionalModels, Url
+from rom.cli.options import Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
 from rom.model import Model
 
 
 def shell(
-    names: OptionalModels = None,
+    names: Models = None,
     url: Url = None,
     program: Annotated[
         str | None, typer.Option('-c', metavar='CODE', help='Run this, and end.')

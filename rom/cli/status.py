@@ -10,7 +10,7 @@ import typer
 from rom import maintenance
 from rom.cli import output
 from rom.cli.exits import Code
-from rom.cli.opening import opened
+from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.drivers import eviction
@@ -26,7 +26,9 @@ _SAID = {
 }
 
 
-def status(names: Models, url: Url = None, as_json: AsJson = False, debug: Debug = False) -> None:
+def status(
+    names: Models = None, url: Url = None, as_json: AsJson = False, debug: Debug = False
+) -> None:
     """Say which models need `rom reindex`; exit 1 if any does.
 
     It compares what the models declare with what is kept beside the data. A keygen is known by its
@@ -35,7 +37,7 @@ def status(names: Models, url: Url = None, as_json: AsJson = False, debug: Debug
     A server that evicts keys when its memory is full is named as well.
     """
     with reported(debug):
-        models = opened(names, url)
+        models = opened(needed(names), url)
         found = maintenance.status(*models)
         objections = [eviction.objection(connection_of(model)) for model in models]
         if as_json:

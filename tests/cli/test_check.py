@@ -70,10 +70,10 @@ def test_quiet_and_with_a_reindex_due(place: Place) -> None:
 def test_in_a_terminal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.raw.zadd('cli:age:idx', {'5': 99})
     monkeypatch.setattr(output, 'is_terminal', lambda stream: True)
-    code, lines, _ = place.run('check', 'shop', '--repair')
+    code, lines, said = place.run('check', 'shop', '--repair')
     assert code == 1
+    assert 'User: score: cli:age:idx (id 5): its number is 99, and should be 5.0: mended' in said
     assert lines == [
-        'User: score: cli:age:idx (id 5): its number is 99, and should be 5.0: mended',
         'User: 1 score, 1 mended (an index entry has another number than its row implies)',
         'right  Team',
     ]

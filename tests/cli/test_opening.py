@@ -78,7 +78,8 @@ def test_models_from_the_environment(filled: Shop) -> None:
     names = {'ROM_MODELS': 'shop.models:Team shop.models:Login'}
     lines = filled.fine('models', '--quick', **names).splitlines()
     assert [line.split('\t')[1] for line in lines if line.startswith('model')] == ['Team', 'Login']
-    assert "Missing argument 'MODEL'" in filled.wrong(2, 'models')
+    assert 'no models: name them' in filled.wrong(2, 'models')
+    assert 'ROM_MODELS' in filled.wrong(2, 'check', '--quiet')
 
 
 def test_debug_shows_where(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from rom.cli import output
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, 'is_terminal', lambda stream: True)
     monkeypatch.setenv('COLUMNS', '60')
-    output.console.cache_clear()
+    output._console.cache_clear()
 
 
 def show() -> None:
@@ -50,7 +50,7 @@ def test_for_people(capsys: pytest.CaptureFixture[str], terminal: None) -> None:
         'bcd  2,000',
         'x' * 70,
     ]
-    output.console.cache_clear()
+    output._console.cache_clear()
 
 
 def test_json_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,10 +59,10 @@ def test_json_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_notes_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    output.console.cache_clear()
+    output._console.cache_clear()
     output.note('[bold]as it is[/bold] :smile: ' + 'x' * 200)
     told = capsys.readouterr()
     assert told.out == ''
     assert told.err == '[bold]as it is[/bold] :smile: ' + 'x' * 200 + '\n'
-    output.console.cache_clear()
+    output._console.cache_clear()
     assert not output.is_terminal(sys.stdout)

@@ -23,11 +23,11 @@ def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(warnings, 'showwarning', warnings.showwarning)
-    output.console.cache_clear()
+    output._console.cache_clear()
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    output.console.cache_clear()
+    output._console.cache_clear()
 
 
 def ending(error: BaseException, debug: bool = False) -> Any:
