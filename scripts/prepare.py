@@ -120,4 +120,9 @@ def say(line: str) -> None:
 
 
 if __name__ == '__main__':
-    main(set(sys.argv[1:]))
+    try:
+        main(set(sys.argv[1:]))
+    except KeyboardInterrupt:
+        # What is there without a fingerprint is made anew.
+        say('stopped; .venv is not complete, and the next script begins it again')
+        sys.exit(130)
