@@ -178,7 +178,7 @@ class Check(Tally, Iterator[Finding]):
 
 
 def check(
-    model: type[Model], repair: bool = False, batch: int = 5000, progress: Report | None = None
+    model: type[Model], repair: bool = False, batch: int = 1000, progress: Report | None = None
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes if that is wanted.
 

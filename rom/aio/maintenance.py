@@ -121,8 +121,7 @@ def check(
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes if that is wanted.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`. Batches are
-    smaller, so that other tasks run in between.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`.
 
     Example::
 
@@ -138,14 +137,13 @@ def check(
 def reindex(
     model: type[Model],
     rate: float | None = None,
-    batch: int = 500,
+    batch: int = 1000,
     restart: bool = False,
     everything: bool = False,
 ) -> AsyncIterator[tuple[int, int]]:
     """Make a model's indexes those that it declares: after a change of them, and for old data.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`. Batches are
-    smaller, so that other tasks run in between.
+    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`.
 
     Example::
 

@@ -31,7 +31,7 @@ def check(
             '--repair', help='Mend the indexes. No row is touched; what no repair can decide stays.'
         ),
     ] = False,
-    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one look.')] = 5000,
+    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one look.')] = 1000,
     quiet: Annotated[
         bool,
         typer.Option(
