@@ -19,7 +19,7 @@ from rom.query.plan import Near
 EARTH_RADIUS: Final = 6372797.560856  # meters, as the server has it
 METERS: Final = {'m': 1.0, 'km': 1000.0, 'mi': 1609.34, 'ft': 0.3048}
 # Places that are read in one command; squares that are counted in one trip, or read.
-_READ, _COUNTED, _READ_AT_ONCE = 4000, 500, 8
+_READ, _COUNTED, _READ_AT_ONCE = 2000, 500, 8
 # What rounding may do to the distance of a square.
 _SLACK, _LEAST_SLACK = 1.001, 1.0
 

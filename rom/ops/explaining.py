@@ -16,6 +16,7 @@ from rom.encoding.text import show
 from rom.encoding.wire import pack, unpack
 from rom.exceptions import QueryError
 from rom.ops import queries
+from rom.ops.parts import InPartsError
 from rom.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom.ops.searching import BOUNDS, Bounds, Search
 from rom.query.builder import Query
@@ -76,7 +77,11 @@ def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
     if is_count or asking.is_for_us:
         cursor.skip, cursor.need = 0, None
     is_plain = is_count and cursor.seen is None
-    told: dict[str, Any] | None = yield from asking.plan(cursor, 'count' if is_plain else 'rows')
+    told: dict[str, Any] | None
+    try:
+        told = yield from asking.plan(cursor, 'count' if is_plain else 'rows')
+    except InPartsError:
+        told = {'mode': b'parts', 'filters': (), 'entities': None, 'matches': None}
     return told
 
 
@@ -85,13 +90,13 @@ def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
     mode = told['mode'].decode()
     flat, nodes = told['filters'] or (), asking.asked.where.flat()
     sizes = iter([(kind.decode(), size) for kind, size in zip(flat[::2], flat[1::2], strict=True)])
-    filters = tuple(_filter(node, sizes) for node in nodes)
+    filters = tuple(_filter(node, sizes) for node in nodes if flat)
     order = told.get('order') or {}
     if mode == 'known' and any(found.size == 0 for found in filters):
         mode = 'empty'
     part = order.get(b'part') if mode == 'order' else told.get('part')
     sets = {place for place, found in enumerate(filters, 1) if found.kind == 'set'}
-    roles = [_role(mode, place, part, sets, node) for place, node in enumerate(nodes, 1)]
+    roles = [_role(mode, place, part, sets, node) for place, node in enumerate(nodes, 1) if flat]
     return Plan(
         way=mode,
         entities=told['entities'],

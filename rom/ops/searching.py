@@ -300,7 +300,10 @@ class Search:
 
         Raises:
             CorruptRowError: a key that should be an index is none.
+            InPartsError: it would not be asked as a whole.
         """
+        if filters_in(self.where) > MOST_FILTERS:
+            raise InPartsError
         request = {**self._request(cursor, want), 'tell': 'plan'}
         script = self._script('search', request, self._parts(want) | {'plan'})
         status, *rest = self._checked((yield script))

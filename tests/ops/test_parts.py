@@ -147,6 +147,10 @@ def test_very_many_values(thing: Any, raw: redis.Redis) -> None:
         [n for n in odd if n % 3 == 1]
     )
     assert query.sum('n') == sum(odd)
+    told = query.explain(run=True)
+    assert (told.plan.way, told.plan.filters) == ('parts', ())
+    assert told.run is not None and told.run.results == len(odd)
+    assert 'several calls' in str(told)
     assert query.update(tag='odd') == len(odd)
     assert thing.query.filter(tag='odd').ids() == odd
 
