@@ -19,7 +19,7 @@ from rom.query.builder import Query
 from rom.query.tallies import Tally, adding, by_extreme, counting
 
 # A value takes the server one or two microseconds; a call looks at candidates, too.
-TALLY_BOUNDS = BOUNDS._replace(page=3000, budget=3000)
+TALLY_BOUNDS = BOUNDS._replace(page=5500, budget=5000)
 
 
 def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:
