@@ -35,7 +35,7 @@ WALKED: Changes = {
 SORTED: Changes = {'local WALK_COST = 0.75': 'local WALK_COST = 1e9'}
 ALONG_IDS: Changes = {
     'local GATHER_GAIN = 2': 'local GATHER_GAIN = 0',
-    'return along_ids, part.size': 'return along_ids',
+    'return along_ids, is_small and part.size or nil': 'return along_ids',
 }
 GATHERED: Changes = {'local GATHER_GAIN = 2': 'local GATHER_GAIN = 1e9'}
 BY_THE_LARGEST: Changes = {

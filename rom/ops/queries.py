@@ -29,7 +29,7 @@ R = TypeVar('R')
 
 NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 # Of a row of which only the id is wanted, more may come in one trip.
-IDS_BOUNDS = BOUNDS._replace(page=1500)
+IDS_BOUNDS = BOUNDS._replace(page=3000)
 # So many times more results are looked at, as long as the rows of those before are gone.
 _MORE = 4
 # Ids in one call that stores them.
