@@ -192,7 +192,7 @@ def test_integers_of_as_many_digits_as_python_prints() -> None:
         ('plain', 'x', 'index=True'),
         ('unique', None, 'None is no value'),
         ('unique', ('a', 'b'), 'for a range declare it with index=True'),
-        ('unique', ['a', 5], 'takes'),
+        ('unique', ['a', 5], 'expected a str'),
         ('prefix', 'x', 'index=True'),
         ('plain:x', 5, 'index=True'),
         ('sorted', 'x', 'SIMPLE sorts, and cannot be searched; use keygen=IDENTITY'),
