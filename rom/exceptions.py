@@ -130,9 +130,9 @@ class ArgumentError(QueryError, TypeError, ValueError):
 
 
 class TransferError(InvalidOperation, ValueError):
-    """A transfer makes no sense, was done already, or there is not enough. Nothing was written.
+    """A transfer is invalid, was done already, or exceeds what there is. Nothing was written.
 
-    It is a ValueError too, as rom 1.x raised one.
+    It is a ValueError, too, because rom 1.x raised one.
     """
 
 

@@ -54,6 +54,7 @@ CLEAN: tuple[str, ...] = (
     'lua/lib/counter.lua',
     'lua/lib/epochs.lua',
     'lua/lib/expiry.lua',
+    'lua/lib/far.lua',
     'lua/lib/holding.lua',
     'lua/lib/ids.lua',
     'lua/lib/live.lua',

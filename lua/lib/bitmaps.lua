@@ -1,9 +1,9 @@
--- Bitmaps of live ids must be strings before any is marked, and what is beside them sorted sets.
--- See ../commit.lua and live.
+-- The check that live bitmaps are strings, and their far ids sorted sets, before a commit marks
+-- any. See ../commit.lua and live.
 
 -- @include lib/live
 
--- Return the objection to a bitmap of another type. Where there is no bitmap, check its draft: see
+-- Return the objection to a key of another type. Where there is no bitmap, check its draft: see
 -- lib/live.
 local function bitmaps_answer(bitmaps)
     for whole in pairs(bitmaps) do

@@ -1,6 +1,6 @@
--- Ids beside the bitmap of live ids: see live.
+-- Far ids: live ids in a sorted set beside the live bitmap. See live.
 
-local MOST_EXACT = 9007199254740992  -- 2^53: no walk goes on from a larger id
+local MOST_EXACT = 9007199254740992  -- 2^53: a walk cannot continue after a larger id
 
 local function far_of(live)
     return live .. ':far'
@@ -10,18 +10,19 @@ local function as_far(id)
     return string.rep('0', 20 - #id) .. id
 end
 
--- The first id beside the bitmap; none: infinite.
+-- Return the smallest far id, or infinity.
 local function first_far(live)
     local first = redis.call('ZRANGE', far_of(live), 0, 0)[1]
     return tonumber(first) or math.huge
 end
 
--- Where the bitmap ends at the latest: in no byte that could have this id's bit.
+-- Return the first bit of the byte that would have this far id; the bitmap must end before it. A
+-- walk goes on after the last byte of the bitmap, and would skip a far id within that byte.
 local function end_before(id)
     return math.floor(id / 8) * 8
 end
 
--- A far id that comes first must not keep others from the bitmap.
+-- Return ids in ascending order, so that a large id does not make the smaller ones far, too.
 local function ascending(ids)
     local sorted = {}
     for place, id in ipairs(ids) do
@@ -31,7 +32,7 @@ local function ascending(ids)
     return sorted
 end
 
--- Mark ids of which some are, or may be, far; false if one is too large for that.
+-- Mark ids of which some may be far; return false if one is too large even for that.
 local function mark_far(live, bits, ids)
     local limit, far, near = end_before(first_far(live)), {}, {}
     for _, id in ipairs(ascending(ids)) do

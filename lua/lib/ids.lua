@@ -28,7 +28,7 @@ local function refuse_too_many(model)
     end
 end
 
--- Ids beside the bitmap, from one on, in the direction of the command: they are padded with zeros.
+-- Return far ids between two bounds, in the direction of the command, without their padding.
 local function far_ids(model, command, from, to, limit)
     local ids = {}
     for place, padded in ipairs(ask(command, model.live .. ':far', from, to, 'LIMIT', 0, limit)) do
@@ -41,14 +41,14 @@ local function bound_at(number)
     return string.format('(%020.0f', number)
 end
 
--- Those above `after`, as the bitmap's below.
+-- Return far ids above `after`, with the same results as `ids_above`.
 local function far_above(model, after, limit)
     local ids = far_ids(model, 'ZRANGEBYLEX', bound_at(after), '+', limit)
     return ids, #ids == limit and tonumber(ids[limit]) or nil
 end
 
--- The ids above `after`, ascending: a list, and up to where it looked; nothing then is left if
--- that is nil.
+-- Return ids above `after`, ascending, and the number up to which they are complete; nil there
+-- means that no ids are left.
 local function ids_above(model, after, limit)
     local ids = {}
     if model.last then

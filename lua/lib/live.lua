@@ -1,14 +1,14 @@
--- The bitmap of live ids: a bit for each id that exists. Where it would grow out of proportion, the
--- ids from there on are in a sorted set beside it, `LIVE:far`: zeros and digits, twenty of them, in
--- the order of bytes. So what ids take is in proportion to the rows, wherever these are.
+-- The live bitmap: a bit for each id that has a row. Where a bitmap would become too large for its
+-- rows, the larger ids are members of the sorted set `LIVE:far` instead, padded with zeros to
+-- twenty digits and sorted as bytes. So the memory of ids grows with the rows, not with the ids.
 --
 -- Data of rom 1.x has no bitmap. While relive.lua builds one, it is a draft, under a key of its
 -- own. Queries do not read the draft, but every write keeps it up to date.
 
-local MOST_BITS = 4294967296       -- what Redis allows
-local LARGEST_GAP = 8388608        -- ids skipped at once: 1 MiB of nothing
+local MOST_BITS = 4294967296       -- the limit of Redis
+local LARGEST_GAP = 8388608        -- ids skipped at once: 1 MiB of zeros
 
-local HAS_FAR = {}  -- by bitmap, once that was asked
+local HAS_FAR = {}  -- by bitmap: whether it has far ids, once the script has looked
 
 local function has_far(live)
     if HAS_FAR[live] == nil then
@@ -40,9 +40,9 @@ local function set_bits(bitmap, first, last)
     end
 end
 
--- Set the bits of ids; false if they are too large, or too far apart.
+-- Set the bits of ids; return false if one is too large, or too far above the others.
 local function set_all(bitmap, bits, ids)
-    local first, last  -- of a run of ids that follow each other, as new ones do
+    local first, last  -- a run of consecutive ids, because new ids mostly are consecutive
     for _, id in ipairs(ids) do
         local number = tonumber(id)
         if number >= MOST_BITS or number > bits + LARGEST_GAP then
@@ -63,7 +63,7 @@ local function set_all(bitmap, bits, ids)
     return true
 end
 
--- What few models need, made where one does.
+-- Define the functions for far ids only on demand, because few models have such ids.
 local function open_far()
     -- @include lib/far
     return mark_far, unmark_far
@@ -74,7 +74,8 @@ local function mark_live(live, ids)
     if bits == 0 then
         return
     end
-    -- The server may allow no string of that length: an error is no reason to stop half way.
+    -- A server may not allow strings of that length. The script has written rows by now, so an
+    -- error must not end it; without a bitmap, the data is still right.
     local is_run, is_set = true, false
     if not has_far(live) then
         is_run, is_set = pcall(set_all, bitmap, bits, ids)

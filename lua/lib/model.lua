@@ -1,8 +1,8 @@
 -- A model: the head of the keys of its rows, and the extent of its ids.
 --
--- Where there is a bitmap of the live ids, `bytes` is its size, and `far` how many ids are beside
--- it (see lib/live). Data that rom 1.x wrote has none: there, every number up to the counter may be
--- an id, and that is `last`. `span` is how many ids there are, or may be.
+-- Where there is a live bitmap, `bytes` is its size, and `far` the number of far ids (see
+-- lib/live). Data that rom 1.x wrote has none: there, every number up to the counter, `last`, may
+-- be an id. `span` is the number of ids, or its upper bound.
 
 -- @include lib/ask
 

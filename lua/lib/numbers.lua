@@ -5,7 +5,7 @@ local INEXACT = 9007199254740992  -- 2^53: from here on, a double stands for sev
 local EXACT_DIGITS = 15           -- this many digits always fit into a double
 local BLOCK = 64
 
--- -1, 0 or 1, as strings of bytes compare, of which the first `same` are known to be equal.
+-- Return -1, 0 or 1: the order of two strings of bytes, whose first `same` bytes are equal.
 local function compare_bytes(a, b, same)
     if a == b then
         return 0

@@ -4,7 +4,7 @@
 -- a gap, and the list of rows. A row is a list of values, one for each field. A missing value is
 -- false; but where the last value is missing, the list is one shorter.
 
-local MOST_FIELDS = 4000  -- in one command; `unpack` takes some 7,000
+local MOST_FIELDS = 4000  -- in one command; `unpack` fails above some 7,000
 local MOST_BYTES = 1048576
 
 -- Return the values of more fields than one command can have, or the error of a command.
@@ -43,7 +43,7 @@ local function has_any(row)
     return false
 end
 
--- How long the values are, and whether one is missing.
+-- Return the total length of the values, and whether one is missing.
 local function measure(row)
     local bytes, has_gap = 0, false
     for position = 1, #row do
@@ -57,9 +57,9 @@ local function measure(row)
     return bytes, has_gap
 end
 
--- Read rows: the list of the ids that exist, in the order given; the rows, packed; the list of the
--- ids whose key holds something other than a row; and the list of the last ids, which would have
--- been more than `most` bytes for one reply: at least the first one is read.
+-- Read rows. Return the ids that exist, in the given order; the rows, packed; the ids whose key
+-- holds another type; and the ids that were not read, because the rows before them have more than
+-- `most` bytes. At least the first row is read.
 local function read_rows(head, fields, ids, most)
     local found, rows, unreadable, has_gaps, rest = {}, {}, {}, false, {}
     local count, width, total = 0, #fields, 0

@@ -39,7 +39,7 @@ _MASKS = (
 
 
 def spread_bits(bits: int) -> int:
-    """The bits of a number with a zero before each.
+    """Return the bits of a number with a zero before each.
 
     >>> bin(spread_bits(0b111))
     '0b10101'
@@ -50,7 +50,7 @@ def spread_bits(bits: int) -> int:
 
 
 def gather_bits(bits: int) -> int:
-    """Every other bit of a number, the last one included: what `spread_bits` made of it.
+    """Return every other bit of a number, from the last one on: the inverse of `spread_bits`.
 
     >>> bin(gather_bits(0b10101))
     '0b111'
