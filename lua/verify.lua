@@ -20,8 +20,7 @@
 
 -- @include lib/chunks
 -- @include lib/expiry
--- @include lib/live
--- @include lib/far
+-- @include lib/far_names
 -- @include lib/rows
 
 local request = cmsgpack.unpack(ARGV[1])

@@ -2,13 +2,7 @@
 
 local MOST_EXACT = 9007199254740992  -- 2^53: a walk cannot continue after a larger id
 
-local function far_of(live)
-    return live .. ':far'
-end
-
-local function as_far(id)
-    return string.rep('0', 20 - #id) .. id
-end
+-- @include lib/far_names
 
 -- Return the smallest far id, or infinity.
 local function first_far(live)

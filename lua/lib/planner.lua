@@ -91,7 +91,8 @@ local function begin_unsorted(search)
     elseif (part.kind == 'range' or part.kind == 'lex') and not is_by_id then
         return {mode = 'index', part = driver}
     end
-    local is_small = part.kind == 'given' or may_gather(search, part)
+    local is_listed = part.kind == 'given' or part.kind == 'ids' or part.kind == 'unique'
+    local is_small = is_listed or may_gather(search, part)
     if is_small and (search.unnumbered or part.size <= search.wanted * GATHER_GAIN) then
         return {mode = 'gather', part = driver}  -- a walk looks at as many as are wanted, at least
     elseif search.unnumbered then

@@ -18,6 +18,7 @@ from rom.query.asked import Asked
 from rom.query.plan import (
     All,
     AnyOf,
+    Direction,
     Given,
     InSet,
     Mark,
@@ -58,6 +59,7 @@ class Asking(Protocol):
 
     asked: Asked
     orders: tuple[Order, ...]
+    direction: Direction | None
     expiry: str | None
 
     def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Any:
@@ -109,7 +111,7 @@ class Parts:
             return everything - (yield from self.matches(node.node))
         if isinstance(node, Near):
             return (yield from self._near(node))
-        assert isinstance(node, InSet)  # ranges are walked, and never refused
+        assert isinstance(node, InSet), node  # ranges are walked, and never refused
         return (yield from self._sets([node]))
 
     def _whole(self, node: Node) -> Operation[set[bytes]]:
@@ -209,10 +211,15 @@ class Parts:
         asking = self._asking
         mark, orders = asking.asked.mark, asking.orders
         if not orders:
-            if mark is None and self._around is not None:
+            direction = asking.direction
+            if mark is None and direction is None and self._around is not None:
                 return self._around.nearest(ids)
-            after = 0 if mark is None else mark.id
-            return [b'%d' % id for id in sorted(map(int, ids)) if id > after]
+            numbers = sorted(map(int, ids), reverse=direction == 'down')
+            if mark is not None and direction == 'down':
+                numbers = [id for id in numbers if id < mark.id]
+            elif mark is not None:
+                numbers = [id for id in numbers if id > mark.id]
+            return [b'%d' % id for id in numbers]
         if any(order.kind != 'score' for order in orders):
             return None
         wanted = len(ids) if wanted is None else min(wanted, len(ids))

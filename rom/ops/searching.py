@@ -191,6 +191,7 @@ class Search:
         """A search of the same model for something else; only its ids are to be asked for."""
         other = copy(self)
         other.where, other.orders, other.is_for_us = where, orders, False
+        other.direction = self.direction if orders else None
         other.asked = self.asked._replace(mark=mark)
         return other
 

@@ -13,7 +13,7 @@ from rom.ops.parts import InPartsError, Parts
 from rom.ops.requests import Operation, Script
 from rom.ops.searching import BOUNDS
 from rom.query.asked import Asked
-from rom.query.plan import All, Mark, Node, Order
+from rom.query.plan import All, Direction, Mark, Node, Order
 from rom.repocket.criteria import Criterion, nodes_of
 from rom.repocket.layout import Layout
 from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan, unreadable
@@ -78,7 +78,7 @@ def _sift(layout: Layout, criteria: Sequence[Criterion], found: Found) -> Matche
 
 
 def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
-    """What the indexes have; the first page in the same trip."""
+    """Return the records that the indexes name, the first page in the same round trip."""
     asking = _Asking(layout, All(nodes))
     found = Found()
     further: list[bytes] = []
@@ -99,10 +99,11 @@ class _Asking:
 
     Args:
         layout: the model's.
-        where: what must hold.
+        where: the condition.
     """
 
     orders: tuple[Order, ...] = ()
+    direction: Direction | None = None
     asked = Asked()
     expiry: str | None = None
 
@@ -130,7 +131,7 @@ class _Asking:
         return found
 
     def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
-        """Those of some ids that have a record."""
+        """Return which of some ids have a record."""
         found = yield from load(self._layout, ids)
         return {id for id, _ in found.rows}
 

@@ -406,7 +406,7 @@ def _pk_in(cls: Any, pk: Any) -> str:
     """Return a primary key as keys have it."""
     try:
         return str(pk)
-    except Exception:  # of a number with very many digits, or an object of the caller's
+    except Exception:  # an int with very many digits, or any object
         raise ClauseError(f'{cls.__name__}: {show(pk)} is no primary key') from None
 
 

@@ -21,16 +21,16 @@ from tests.support.servers import Server
 pytestmark = pytest.mark.one_server
 
 
-class Kind(rom.Model):
+class OtherKind(rom.Model):
     name = rom.Text(index=True, keygen=rom.IDENTITY)
 
 
 USES: dict[str, Callable[[], Any]] = {
-    'get': lambda: Kind.get(1),
-    'query': lambda: Kind.query.filter(name='x').all(),
-    'save': lambda: Kind(name='x').save(),
-    'check': lambda: list(rom.maintenance.check(Kind)),
-    'lock': lambda: rom.util.Lock(Kind, 'name', 0, 5).acquire(),
+    'get': lambda: OtherKind.get(1),
+    'query': lambda: OtherKind.query.filter(name='x').all(),
+    'save': lambda: OtherKind(name='x').save(),
+    'check': lambda: list(rom.maintenance.check(OtherKind)),
+    'lock': lambda: rom.util.Lock(OtherKind, 'name', 0, 5).acquire(),
 }
 
 
@@ -61,7 +61,7 @@ def test_an_asyncio_client_where_calls_block(use: str, server: Server) -> None:
 def test_a_session_of_asyncio_on_another_client(make: Any, says: str, server: Server) -> None:
     async def story() -> None:
         async with rom.AsyncSession(make(unix_socket_path=server.socket)) as s:
-            await s.get(Kind, 1)
+            await s.get(OtherKind, 1)
 
     with pytest.raises(rom.InvalidOperation, match=says):
         asyncio.run(story())
@@ -74,14 +74,14 @@ def test_under_trio(is_given: bool, server: Server) -> None:
 
     async def read() -> None:
         async with rom.AsyncSession(client) as s:
-            await s.get(Kind, 1)
+            await s.get(OtherKind, 1)
 
     async def write() -> None:
         async with rom.AsyncSession(client) as s:
-            await s.save(Kind(name='x'))
+            await s.save(OtherKind(name='x'))
 
     async def lock() -> None:
-        await rom.aio.Lock(client or Kind, 'name', 0, 5).acquire()
+        await rom.aio.Lock(client or OtherKind, 'name', 0, 5).acquire()
 
     for use in (read, write, lock):
         with pytest.raises(rom.InvalidOperation, match='and trio runs here'):

@@ -25,7 +25,7 @@ def shown(value: Any) -> str:
     if isinstance(value, rom.Model):
         return f'<{value._pk}>'
     if isinstance(value, BaseException):
-        is_either = type(value).__name__ == 'ArgumentError'  # a QueryError, too, here
+        is_either = type(value).__name__ in ('ArgumentError', 'TransferError')  # ORMErrors, here
         return 'ValueError' if is_either else type(value).__name__
     if isinstance(value, (list, tuple)):
         return f'[{", ".join(map(shown, value))}]'
