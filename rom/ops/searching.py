@@ -264,6 +264,7 @@ class Search:
         wanted = None if cursor.need is None else offset + len(told) + cursor.need
         found = yield from parts.ordered(ids, wanted)
         if found is None:
+            cursor.position = None  # all are told, for the caller to sort
             return Answer(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
         left = [id for id in found if id not in told] if told else found
         stop = None if cursor.need is None else offset + cursor.need
