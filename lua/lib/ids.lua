@@ -6,6 +6,7 @@
 local MOST_IDS = 4294967296   -- the most that a bitmap holds; trying more numbers takes too long
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
+local LARGEST_WALKED = 9007199254740992  -- 2^53: no far id is larger
 
 -- The positions of the set bits of a byte, computed on first use. Bit 0 is the highest, as in
 -- SETBIT.
@@ -93,7 +94,7 @@ local function ids_below(model, before, limit)
         return ids, stop > 1 and stop or nil
     end
     if model.far > 0 then
-        local from = before and bound_at(before) or '+'
+        local from = before and before <= LARGEST_WALKED and bound_at(before) or '+'
         ids = far_ids(model, 'ZREVRANGEBYLEX', from, '-', limit)
         if #ids > 0 then
             return ids, tonumber(ids[#ids])

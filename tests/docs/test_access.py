@@ -175,7 +175,7 @@ def test_other_keys_are_refused_before_anything_is_written(raw: redis.Redis) -> 
     item, _ = models()
 
     class Other(rom.Model):
-        _namespace = 'Elsewhere'
+        _namespace = 'AccessElsewhere'
         name = rom.Text(index=True, keygen=rom.IDENTITY)
         item = rom.ManyToOne('Item', on_delete='cascade')
 
