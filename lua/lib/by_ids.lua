@@ -5,11 +5,10 @@
 -- unique   key, values   those that a hash of unique values has for some of its fields
 -- between  low, high     those between two, both included; without `high` there is no end
 
+-- @include lib/far_names
 -- @include lib/filters
 -- @include lib/lists
 -- @include lib/model
-
-local LARGEST_FAR = 9007199254740992  -- 2^53
 
 COLLECTABLE.ids, COLLECTABLE.unique, COLLECTABLE.between = true, true, true
 
@@ -35,13 +34,13 @@ local function count_live(model, first, last)
     return count
 end
 
--- How many ids beside the bitmap lie between two. None of them is above 2^53.
+-- How many far ids lie between two.
 local function count_far(model, first, last)
-    if model.far == 0 or first > LARGEST_FAR then
+    if model.far == 0 or first > MOST_EXACT then
         return 0
     end
-    local to = last <= LARGEST_FAR and string.format('[%020.0f', last) or '+'
-    return ask('ZLEXCOUNT', model.live .. ':far', string.format('[%020.0f', first), to)
+    local to = last <= MOST_EXACT and '[' .. as_far(write_id(last)) or '+'
+    return ask('ZLEXCOUNT', far_of(model.live), '[' .. as_far(write_id(first)), to)
 end
 
 -- Without a bitmap, every number up to the counter may be an id.

@@ -1,5 +1,6 @@
 -- Collecting the ids of filters by ids: see lib/by_ids.
 
+-- @include lib/far_names
 -- @include lib/ids
 -- @include lib/lists
 -- @include lib/numbers
@@ -11,9 +12,9 @@ local WINDOW_BYTES = 1024  -- of the bitmap
 local function append_far(model, ids, live)
     local padded = {}
     for place, id in ipairs(ids) do
-        padded[place] = string.rep('0', 20 - #id) .. id
+        padded[place] = as_far(id)
     end
-    for place, score in ipairs(ask_each('ZMSCORE', model.live .. ':far', padded)) do
+    for place, score in ipairs(ask_each('ZMSCORE', far_of(model.live), padded)) do
         if score then
             live[#live + 1] = ids[place]
         end

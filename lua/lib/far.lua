@@ -1,7 +1,5 @@
 -- Far ids: live ids in a sorted set beside the live bitmap. See live.
 
-local MOST_EXACT = 9007199254740992  -- 2^53: a walk cannot continue after a larger id
-
 -- @include lib/far_names
 
 -- Return the smallest far id, or infinity.

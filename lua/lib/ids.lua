@@ -1,12 +1,12 @@
 -- All ids of a model, in order, some at a time: those in the live bitmap; or, without a bitmap,
 -- every number up to the counter, because each may be an id.
 
+-- @include lib/far_names
 -- @include lib/model
 
 local MOST_IDS = 4294967296   -- the most that a bitmap holds; trying more numbers takes too long
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
 local LARGEST_WINDOW = 65536
-local LARGEST_WALKED = 9007199254740992  -- 2^53: no far id is larger
 
 -- The positions of the set bits of a byte, computed on first use. Bit 0 is the highest, as in
 -- SETBIT.
@@ -32,14 +32,14 @@ end
 -- Return far ids between two bounds, in the direction of the command, without their padding.
 local function far_ids(model, command, from, to, limit)
     local ids = {}
-    for place, padded in ipairs(ask(command, model.live .. ':far', from, to, 'LIMIT', 0, limit)) do
+    for place, padded in ipairs(ask(command, far_of(model.live), from, to, 'LIMIT', 0, limit)) do
         ids[place] = string.match(padded, '^0*(%d+)$')
     end
     return ids
 end
 
 local function bound_at(number)
-    return string.format('(%020.0f', number)
+    return '(' .. as_far(write_id(number))
 end
 
 -- Return far ids above `after`, with the same results as `ids_above`.
@@ -94,7 +94,7 @@ local function ids_below(model, before, limit)
         return ids, stop > 1 and stop or nil
     end
     if model.far > 0 then
-        local from = before and before <= LARGEST_WALKED and bound_at(before) or '+'
+        local from = before and before <= MOST_EXACT and bound_at(before) or '+'
         ids = far_ids(model, 'ZREVRANGEBYLEX', from, '-', limit)
         if #ids > 0 then
             return ids, tonumber(ids[#ids])

@@ -1,17 +1,12 @@
 -- Probing filters by ids: see lib/by_ids.
 
+-- @include lib/listed
 -- @include lib/lists
 -- @include lib/numbers
 
 -- Whether an id is one of a list does not say that it exists: KEEP.all does.
 function KEEP.ids(model, node, ids)
-    if not node.listed then
-        node.listed = {}
-        for _, id in ipairs(node.ids) do
-            node.listed[id] = true
-        end
-    end
-    return KEEP.all(model, nil, those(ids, function(id) return node.listed[id] end))
+    return KEEP.all(model, nil, those_listed(node, ids))
 end
 
 KEEP.unique = KEEP.ids
