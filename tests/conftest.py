@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 import redis
 
+import rom
 from rom.ops.attempts import forget_doubts
 from tests.support import servers as support
 from tests.support.worlds import BOTH, Front
@@ -97,6 +98,15 @@ def client(request: pytest.FixtureRequest, server: support.Server) -> Iterator[r
     """A client on `server`, of each kind in turn."""
     with server.connect(request.param) as connected:
         yield connected
+
+
+@pytest.fixture
+def on_client(client: redis.Redis) -> Iterator[None]:
+    """Models are on `client`, and the thread's session begins and ends without entities."""
+    rom.util.CONNECTION = client
+    rom.session.rollback()
+    yield
+    rom.session.rollback()
 
 
 @pytest.fixture

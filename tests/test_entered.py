@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import gc
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,7 +22,7 @@ import rom
 from rom import current
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 Way = Callable[[Callable[[], Any]], Awaitable[Any]]
 
@@ -36,14 +36,6 @@ class EnteredThing(rom.Model):
     n = rom.Integer(default=0)
     data = rom.Json(default=dict)
     team = rom.ManyToOne('EnteredTeam', on_delete='no action')
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 async def in_executor(job: Callable[[], Any]) -> Any:

@@ -8,7 +8,7 @@ import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from rom.ops.attempts import Attempt
 from tests.support.servers import Server
 from tests.support.worlds import World
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 
 class DetachedThing(rom.Model):
@@ -39,14 +39,6 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     **{f'pickle {n}': pickled(n) for n in range(pickle.HIGHEST_PROTOCOL + 1)},
 }
 ways = pytest.mark.parametrize('way', WAYS.values(), ids=WAYS)
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 def made(**values: Any) -> DetachedThing:

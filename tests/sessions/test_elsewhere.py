@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import gc
 import warnings
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,20 +15,12 @@ import redis
 
 import rom
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 
 class Elsewhere(rom.Model):
     name = rom.Text()
     data = rom.Json(default=dict)
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 def told(call: Callable[[], Any]) -> list[str]:

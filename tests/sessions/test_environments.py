@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-import redis
 from asgiref.sync import async_to_sync, sync_to_async
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
@@ -25,7 +24,7 @@ import rom
 from rom.contrib.asgi import RomMiddleware
 from tests.support.servers import Server
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 ROOT = Path(__file__).parent.parent.parent
 NO_PLUGINS = {'PYTEST_DISABLE_PLUGIN_AUTOLOAD': '1'}
@@ -42,14 +41,6 @@ class Player(rom.Model):
 class EnvPlayer(rom.Model):
     name = rom.Text(required=True)
     score = rom.Integer(default=0)
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 def python(

@@ -22,7 +22,7 @@ from rom.entity import Entity
 from tests.support.servers import Server
 from tests.support.worlds import World
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 
 class LawThing(rom.Model):
@@ -31,14 +31,6 @@ class LawThing(rom.Model):
     m = rom.Integer()
     name = rom.Text(unique=True)
     data = rom.Json(default=dict)
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 def in_thread(call: Callable[[], Any]) -> Any:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,20 +20,12 @@ from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 from tests.support.worlds import World
 
-pytestmark = pytest.mark.one_server
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 
 class Unwritten(rom.Model):
     name = rom.Text()
     data = rom.Json(default=dict)
-
-
-@pytest.fixture(autouse=True)
-def connection(client: redis.Redis) -> Iterator[None]:
-    rom.util.CONNECTION = client
-    rom.session.rollback()
-    yield
-    rom.session.rollback()
 
 
 def told(call: Callable[[], Any]) -> list[str]:
