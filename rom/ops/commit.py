@@ -18,15 +18,14 @@ from rom.ops.batch import Batch
 from rom.ops.entities import load_one
 from rom.ops.objections import error_of, same_row
 from rom.ops.requests import Operation, Script
-from rom.ops.sizes import check_entries
+from rom.ops.sizes import check_entries, most_entries
 from rom.planning import plan
 
 #: Each try that fails is one that another writer won; of many writers of one row, one may well lose
 #: some hundred times. So often, something is wrong.
 MOST_TRIES: Final = 2000
-#: Changes in one commit, and bytes of its request. The server is busy with so much for some two
-#: seconds; the client library waits for five.
-MOST_CHANGES = 100_000
+#: Bytes of the request of one commit. The server is busy with so much for some two seconds; the
+#: client library waits for five.
 MOST_BYTES = 256 * 1024 * 1024
 
 
@@ -94,7 +93,7 @@ def commit(
         Differs: what the steps rest on is not so.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
-    _check_size(len(changes), MOST_CHANGES, 'changes')
+    _check_size(len(changes), most_entries(), 'changes')  # each writes a row, at least
     attempt = attempt or attempt_of(changes)
     changes = attempt.changes
     request = _Request(changes, guards, tell_gone, also)
@@ -171,7 +170,7 @@ class _Request:
             raise InvalidOperation('an insert without an id must be a commit of its own')
         script = batch.call(attempt, self._also, self._more)
         _check_size(len(script.request), MOST_BYTES, 'bytes')
-        check_entries(batch, (change.schema for change in self._changes), script.request)
+        check_entries(batch, self._changes, script.request)
         self.outcomes = outcomes
         return script
 

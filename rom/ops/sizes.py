@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from rom.changes import Change
 from rom.encoding.counts import read_count
 from rom.encoding.text import as_text, shorten, show
 from rom.exceptions import InvalidOperation
@@ -50,12 +51,17 @@ def limit_commits(entries: int | None) -> None:
     _Limit.entries = most
 
 
-def check_entries(batch: Batch, schemas: Iterable[Schema], request: bytes) -> None:
+def most_entries() -> int:
+    """Return the limit in force."""
+    return _Limit.entries
+
+
+def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> None:
     """Refuse a commit of too many entries.
 
     Args:
         batch: what it writes.
-        schemas: whose rows it writes.
+        changes: of which rows.
         request: what would be sent.
 
     Raises:
@@ -68,7 +74,7 @@ def check_entries(batch: Batch, schemas: Iterable[Schema], request: bytes) -> No
     total = rows + sum(count for _, count in members)
     if total <= most:
         return
-    where, count = _largest(members, tuple(schemas))
+    where, count = _largest(members, tuple({change.schema: None for change in changes}))
     raise InvalidOperation(
         f'{where}: a commit of {total:,} rows, index entries and unique values, {count:,} of them '
         f'of this column, is too large to be atomic: {most:,} are the most '

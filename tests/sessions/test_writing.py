@@ -153,11 +153,12 @@ def test_a_commit_has_a_size(
     async def story() -> None:
         async with world.session() as s:
             made = [WrittenThing(number=number) for number in range(6)]
-            monkeypatch.setattr(commit_module, 'MOST_CHANGES', 5)
+            rom.util.limit_commits(5)
             with pytest.raises(
                 rom.InvalidOperation, match=r'6 changes.*5 are the most.*batch=1000'
             ):
                 await s.commit()
+            rom.util.limit_commits(None)
             monkeypatch.setattr(commit_module, 'MOST_BYTES', 100)
             with pytest.raises(rom.InvalidOperation, match=r'bytes is too large.*100 are the most'):
                 await s.commit(batch=3)
@@ -166,7 +167,10 @@ def test_a_commit_has_a_size(
             await s.commit(batch=3)
             assert not any(thing._new for thing in made)
 
-    world.run(story())
+    try:
+        world.run(story())
+    finally:
+        rom.util.limit_commits(None)
     assert_consistent(raw, WrittenThing)
 
 
