@@ -11,6 +11,7 @@
 -- Reply:   OK. A counter that is there already stays, so it may be repeated.
 
 -- @include lib/counter
+-- @include lib/put_ahead
 
 local request = cmsgpack.unpack(ARGV[1])
 local counter, live, id = request.counter, request.live, request.id

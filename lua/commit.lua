@@ -13,7 +13,8 @@
 -- Request: at        = when the request was made, see lib/attempt; absent: it may be repeated
 --          epochs    = list of keys: the epochs of counters, see lib/counter
 --          new       = what concerns rows that are new, see lib/new
---          old       = what concerns rows that are there, see lib/old
+--          old       = what concerns rows that exist, see lib/old
+--          deletes   = what is deleted, see lib/deletes
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
 --                      says when a row expires, if there is one}
 --          sadd      = {[set] = {member, ...}}
@@ -41,7 +42,8 @@
 local request = cmsgpack.unpack(ARGV[1])
 local NONE = {}
 local sadd, zadd = request.sadd or NONE, request.zadd or NONE
-local new, old, claims, also = request.new, request.old, request.claims, request.also
+local new, old, deletes = request.new, request.old, request.deletes
+local claims, also = request.claims, request.also
 
 -- A key is of another type, if that is what the error says. It is a table since Redis 7.
 local function unreadable(key, problem)
@@ -71,6 +73,7 @@ end
 -- @include lib/claims if claims
 -- @include lib/new if new
 -- @include lib/old if old
+-- @include lib/deletes if deletes
 -- @include lib/steps if also
 
 -- The story.
@@ -83,10 +86,11 @@ end
 
 local objection = (new and objection_to_new())
     or (old and objection_to_old())
+    or (deletes and objection_to_deletes())
     or keys_answer('SCARD', sadd)
     or keys_answer('ZCARD', zadd)
     or (claims and objection_to_claims(old and given_up() or NONE))
-    or (old and only_known_references())
+    or (deletes and only_known_references())
     or (also and objection_to(also.checks, also.steps))
 if objection then
     return at and refuse(objection) or objection
@@ -94,8 +98,11 @@ end
 
 local told = new and write_new() or ''
 if old then
-    local found = write_old()
-    told = old.tell and found or told
+    write_old()
+end
+if deletes then
+    local found = write_deletes()
+    told = deletes.tell and found or told
 end
 if claims then
     write_claims()

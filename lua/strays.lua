@@ -13,7 +13,7 @@
 --          'wrong type', key    the key is of another type
 
 -- @include lib/ids
--- @include lib/live
+-- @include lib/dead
 
 local request = cmsgpack.unpack(ARGV[1])
 

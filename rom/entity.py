@@ -263,8 +263,10 @@ class Entity:
         """What is not as it was, encoded. What was set to what was there is no change."""
         columns, values, stored = self._columns, self._values, self._stored
         wanted: dict[str, bytes | None] = {}
-        mutated = self._mutated() if self._schema.mutable else ()
-        for name in (*self._changed, *mutated):
+        names: Iterable[str] = self._changed
+        if self._schema.mutable:
+            names = (*names, *self._mutated())
+        for name in names:
             column, value = columns[name], values.get(name)
             if not column.is_stored:
                 continue
@@ -314,7 +316,7 @@ class Entity:
         if self._is_draft:
             self._is_draft = False
         self._forget_saved(change, stored)
-        if change.kind != 'insert':
+        if change.kind != 'insert' and not self._values.keys() <= change.wanted.keys():
             for name in self._values.keys() - change.wanted.keys():
                 if name not in self._changed and stored.get(name) != self._stored.get(name):
                     del self._values[name]  # another writer's value is known now
@@ -322,22 +324,21 @@ class Entity:
             raw = change.wanted.get(name)
             if raw is not None:
                 self._seen = {**self._seen, name: raw}
-        stored[primary] = b'%d' % id
+        if primary not in stored:
+            stored[primary] = b'%d' % id
         self._stored = stored
 
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
         """What was written is no change any more; what was set while the server wrote is one."""
         values, written, mutable = self._values, change.values, self._schema.mutable
-        names = {
-            name
-            for name in self._changed
-            if name not in written or values.get(name) is not written[name] or name in mutable
-        }
-        for name in list(names):
+        left = []
+        for name in self._changed:
+            if name in written and values.get(name) is written[name] and name not in mutable:
+                continue
             before = (stored if name in change.wanted else self._stored).get(name)
-            if self._is_encoded_as(name, before):
-                names.discard(name)
-        self._changed = frozenset(names) if names else _UNCHANGED
+            if not self._is_encoded_as(name, before):
+                left.append(name)
+        self._changed = frozenset(left) if left else _UNCHANGED
 
     def _is_encoded_as(self, name: str, raw: bytes | None) -> bool:
         """A value is what a row has; one that cannot be encoded, or not yet, is not."""

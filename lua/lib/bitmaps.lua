@@ -4,22 +4,18 @@
 -- @include lib/live
 
 -- Return the objection to a key of another type. Where there is no bitmap, check its draft: see
--- lib/live.
+-- lib/live. Far ids are looked at only if an id may be one: most are within the bitmap.
 local function bitmaps_answer(bitmaps)
-    for whole in pairs(bitmaps) do
-        local live = whole
-        local bytes = redis.pcall('STRLEN', live)
-        if bytes == 0 then
-            live = live .. ':draft'
-            bytes = redis.pcall('STRLEN', live)
+    for live, ids in pairs(bitmaps) do
+        local is_string, bitmap, bits = pcall(bitmap_to_mark, live)
+        if not is_string then
+            local is_there = redis.call('EXISTS', live) == 1
+            return unreadable(is_there and live or live .. ':draft', bitmap)
+        elseif #ids > 1 or tonumber(ids[1]) >= bits then
+            local is_set, problem = pcall(has_far, live)
+            if not is_set then
+                return unreadable(live .. ':far', problem)
+            end
         end
-        if type(bytes) ~= 'number' then
-            return unreadable(live, bytes)
-        end
-        local far = redis.pcall('ZCARD', whole .. ':far')
-        if type(far) ~= 'number' then
-            return unreadable(whole .. ':far', far)
-        end
-        HAS_FAR[whole] = far > 0
     end
 end

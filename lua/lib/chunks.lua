@@ -5,7 +5,12 @@ local CHUNK = 4000  -- even, so that pairs stay together
 -- Call `command key ...` with the arguments from position `first`, a chunk at a time.
 local function in_chunks(command, key, arguments, first)
     local count = #arguments
-    for from = first or 1, count, CHUNK do
+    first = first or 1
+    if first <= count and count <= CHUNK then  -- as most are
+        redis.call(command, key, unpack(arguments, first))
+        return
+    end
+    for from = first, count, CHUNK do
         local last = math.min(from + CHUNK - 1, count)
         redis.call(command, key, unpack(arguments, from, last))
     end

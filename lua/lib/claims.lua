@@ -1,8 +1,7 @@
 -- The part of a commit that claims unique values. See ../commit.lua.
 
--- @include lib/expiry
-
 local function lives(row, expiry)
+    -- @include lib/expiry
     return redis.call('EXISTS', row) == 1 and not (expiry and has_expired(row, expiry))
 end
 

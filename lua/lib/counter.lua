@@ -10,10 +10,14 @@
 
 local LONGEST = 2000  -- bytes of epochs; older ones are dropped
 
--- Return the id after this one, or nil for a malformed id. Both are strings, because a Lua number
--- would lose digits.
-local function id_after(last)
-    local head, digit, nines = last:match('^(%d-)([0-8]?)(9*)$')
+-- Return the id that the counter will give next, or nil if the key does not hold a counter. Ids are
+-- strings, because a Lua number would lose digits.
+local function next_id(counter)
+    local last = redis.pcall('GET', counter)
+    if type(last) == 'table' then
+        return
+    end
+    local head, digit, nines = (last or '0'):match('^(%d-)([0-8]?)(9*)$')
     if not head then
         return
     elseif digit == '' then
@@ -22,46 +26,21 @@ local function id_after(last)
     return head .. (digit + 1) .. nines:gsub('9', '0')
 end
 
--- Return the id that the counter will give next, or nil if the key does not hold a counter.
-local function next_id(counter)
-    local last = redis.pcall('GET', counter)
-    return type(last) ~= 'table' and id_after(last or '0')
-end
-
--- Begin an epoch if this process has not given an id before. `known` is the value of the key.
-local function note_epoch(epochs, counter, known)
-    -- The address of a table differs from process to process, and costs no command.
-    local process = tostring(redis) .. '|'
-    if known and known:sub(1, #process) == process then
-        return
-    end
+-- Begin an epoch, because this process has not given an id before. `known` is the value of the key.
+local function begin_epoch(epochs, counter, known, process)
     local older = known and known:match('|(.*)') or ''
     local time, last = redis.call('TIME'), redis.call('GET', counter) or '0'
     local all = string.format('%s%s%06d:%s %s', process, time[1], time[2], last, older)
     redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
 end
 
--- Compare ids as strings of digits without leading zeros, because Lua numbers would lose digits.
-local function is_less(one, other)
-    if #one ~= #other then
-        return #one < #other
-    end
-    return one < other
-end
-
--- Advance the counter to at least this id, so that it does not give the ids of written rows again.
--- Such ids come from another database, or from the counter before it was reset.
-local function put_ahead(counter, id)
-    if is_less(redis.call('GET', counter) or '0', id) then
-        redis.call('SET', counter, id)
-    end
-end
-
 -- Take ids; the counter then holds the last of them. `stamp` is {key, fingerprint} and `epochs` is
--- a key; both may be nil. `known` is the value of `epochs`.
+-- a key; both may be nil. `known` is the value of `epochs`. Return whether they are the first.
 local function take_ids(counter, live, count, stamp, epochs, known)
-    if epochs then
-        note_epoch(epochs, counter, known)
+    -- The address of a table differs from process to process, and costs no command.
+    local process = epochs and tostring(redis) .. '|'
+    if epochs and not (known and known:sub(1, #process) == process) then
+        begin_epoch(epochs, counter, known, process)
     end
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)
@@ -71,4 +50,5 @@ local function take_ids(counter, live, count, stamp, epochs, known)
     if stamp and is_first then
         redis.call('SETNX', stamp[1], stamp[2])
     end
+    return is_first
 end

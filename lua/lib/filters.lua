@@ -49,12 +49,14 @@ end
 
 -- How many filters a node asks about an id. One by strings reads a row.
 local function weight_of(node)
-    if not node.weight then
-        local inner, weight = node.nodes or {node.node}, 0
-        for _, part in ipairs(inner) do
+    if not (node.nodes or node.node) then
+        return node.kind == 'lex' and 3 or 1
+    elseif not node.weight then
+        local weight = 0
+        for _, part in ipairs(node.nodes or {node.node}) do
             weight = weight + weight_of(part)
         end
-        node.weight = inner[1] and weight or node.kind == 'lex' and 3 or 1
+        node.weight = math.max(weight, 1)
     end
     return node.weight
 end

@@ -8,7 +8,8 @@
 local MOST_BITS = 4294967296       -- the limit of Redis
 local LARGEST_GAP = 8388608        -- ids skipped at once: 1 MiB of zeros
 
-local HAS_FAR = {}  -- by bitmap: whether it has far ids, once the script has looked
+local LOOKED = {}   -- by key of a bitmap: what `bitmap_to_mark` found
+local HAS_FAR = {}  -- by key of a bitmap: whether it has far ids, once the script has looked
 
 local function has_far(live)
     if HAS_FAR[live] == nil then
@@ -17,86 +18,48 @@ local function has_far(live)
     return HAS_FAR[live]
 end
 
--- Return the key of the bitmap or of its draft, and its size in bits: 0 where neither exists.
+-- Return the key of the bitmap or of its draft, and its size in bits: 0 where neither exists. A
+-- bitmap is looked at once, because a command takes longer than all else here.
 local function bitmap_to_mark(live)
-    local bytes = redis.call('STRLEN', live)
-    if bytes > 0 then
-        return live, bytes * 8
-    end
-    return live .. ':draft', redis.call('STRLEN', live .. ':draft') * 8
-end
-
--- Set the bits of all ids from `first` to `last`: the whole bytes by one command.
-local function set_bits(bitmap, first, last)
-    local from, past = math.ceil(first / 8), math.floor((last + 1) / 8)
-    if from < past then
-        redis.call('SETRANGE', bitmap, from, string.rep('\255', past - from))
-        set_bits(bitmap, first, from * 8 - 1)
-        set_bits(bitmap, past * 8, last)
-        return
-    end
-    for id = first, last do
-        redis.call('SETBIT', bitmap, id, 1)
-    end
-end
-
--- Set the bits of ids; return false if one is too large, or too far above the others.
-local function set_all(bitmap, bits, ids)
-    local first, last  -- a run of consecutive ids, because new ids mostly are consecutive
-    for _, id in ipairs(ids) do
-        local number = tonumber(id)
-        if number >= MOST_BITS or number > bits + LARGEST_GAP then
-            return false
-        elseif number - 1 == last then
-            last = number
-        else
-            if first then
-                set_bits(bitmap, first, last)
-            end
-            first, last = number, number
+    local found = LOOKED[live]
+    if not found then
+        local key, bytes = live, redis.call('STRLEN', live)
+        if bytes == 0 then
+            key = live .. ':draft'
+            bytes = redis.call('STRLEN', key)
         end
-        bits = math.max(bits, number)
+        found = {key, bytes * 8}
+        LOOKED[live] = found
     end
-    if first then
-        set_bits(bitmap, first, last)
-    end
-    return true
+    return found[1], found[2]
 end
 
--- Define the functions for far ids only on demand, because few models have such ids.
-local function open_far()
+-- Define these functions on demand, because a usual insert calls none of them, and the server makes
+-- all functions at the top of a script at each call.
+local function open_marking()
+    -- @include lib/runs
     -- @include lib/far
-    return mark_far, unmark_far
+    return set_all, mark_far
 end
 
+-- Mark ids whose rows were written.
 local function mark_live(live, ids)
     local bitmap, bits = bitmap_to_mark(live)
     if bits == 0 then
         return
+    elseif #ids == 1 and tonumber(ids[1]) < bits then
+        redis.call('SETBIT', bitmap, ids[1], 1)
+        return
     end
+    local set_all, mark_far = open_marking()
     -- A server may not allow strings of that length. The script has written rows by now, so an
     -- error must not end it; without a bitmap, the data is still right.
-    local is_run, is_set = true, false
-    if not has_far(live) then
-        is_run, is_set = pcall(set_all, bitmap, bits, ids)
-    end
+    local is_run, is_set = pcall(set_all, live, bitmap, bits, ids)
     if is_run and not is_set and bitmap == live then
-        is_run, is_set = pcall(open_far(), live, bits, ids)
+        is_run, is_set = pcall(mark_far, live, bits, ids)
     end
     if not (is_run and is_set) then
         redis.call('DEL', bitmap, live .. ':far')
     end
-end
-
-local function mark_dead(live, ids)
-    local bitmap, bits = bitmap_to_mark(live)
-    for _, id in ipairs(ids) do
-        if tonumber(id) < bits then
-            redis.call('SETBIT', bitmap, id, 0)
-        end
-    end
-    if has_far(live) then
-        local _, unmark_far = open_far()
-        unmark_far(live, ids)
-    end
+    LOOKED[live] = nil
 end

@@ -11,49 +11,25 @@
 --
 -- Empty parts may be left out.
 
--- @include lib/bitmaps
--- @include lib/counter
--- @include lib/live
-
 local inserts = new.inserts or NONE
 
--- Checks. Each returns an objection, or nil.
-
-local function count_existing(keys)
-    local count = 0
-    for first = 1, #keys, CHUNK do
-        local last = math.min(first + CHUNK - 1, #keys)
-        count = count + redis.call('EXISTS', unpack(keys, first, last))
-    end
-    return count
-end
-
-local function counters_answer()
-    for counter in pairs(new.highest or NONE) do
-        if not next_id(counter) then
-            return {'unreadable', counter}
-        end
-    end
-end
-
--- Set the id of the single insert, though the counter is advanced only when the commit writes.
-local function id_is_to_be_had()
-    local id = next_id(new.take[1])
-    if not id then
-        return {'unreadable', new.take[1]}
-    end
-    inserts[1][2] = id
-end
+-- @include lib/bitmaps
+-- @include lib/live
+-- @include lib/take if take
+-- @include lib/highest if highest
 
 local function new_rows_are_free()
     local rows = {}
     for position, insert in ipairs(inserts) do
         rows[position] = insert[1] .. insert[2]
     end
-    if count_existing(rows) > 0 then
-        for _, row in ipairs(rows) do
-            if count_existing({row}) > 0 then
-                return {'exists', row}
+    for first = 1, #rows, CHUNK do
+        local last = math.min(first + CHUNK - 1, #rows)
+        if redis.call('EXISTS', unpack(rows, first, last)) > 0 then
+            for position = first, last do
+                if redis.call('EXISTS', rows[position]) == 1 then
+                    return {'exists', rows[position]}
+                end
             end
         end
     end
@@ -61,52 +37,22 @@ end
 
 local function objection_to_new()
     return (new.take and id_is_to_be_had())
-        or counters_answer()
+        or (new.highest and counters_answer())
         or new_rows_are_free()
         or bitmaps_answer(new.born or NONE)
 end
 
--- Writes.
-
--- Append the id that was taken where the request has ''.
-local function complete(id)
-    local function append(lists, step)
-        for _, list in pairs(lists) do
-            for position = step, #list, step do
-                list[position] = list[position] .. id
-            end
-        end
+-- Insert the rows; return the id that was taken, or ''.
+local function write_new()
+    local taken = new.take and take_id() or ''
+    if new.highest then
+        put_counters_ahead()
     end
-    append(sadd, 1)
-    append(zadd, 2)
-    append(new.born or NONE, 1)
-    for _, claim in ipairs(claims or NONE) do
-        append({claim[3]}, 1)
-    end
-end
-
-local function write_new_rows()
     for _, insert in ipairs(inserts) do
         local head, id, primary = insert[1], insert[2], insert[3]
         insert[2], insert[3] = primary, id
         in_chunks('HSET', head .. id, insert, primary and 2 or 4)
     end
-end
-
--- Insert the rows; return the id that was taken, or ''.
-local function write_new()
-    local taken = ''
-    if new.take then
-        local counter, live, stamp = unpack(new.take, 1, 3)
-        local key = request.epochs and request.epochs[1]
-        take_ids(counter, live, '1', stamp, key, key and found_epochs[1])
-        taken = inserts[1][2]
-        complete(taken)
-    end
-    for counter, id in pairs(new.highest or NONE) do
-        put_ahead(counter, id)
-    end
-    write_new_rows()
     for bitmap, ids in pairs(new.born or NONE) do
         mark_live(bitmap, ids)
     end

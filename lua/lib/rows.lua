@@ -43,20 +43,6 @@ local function has_any(row)
     return false
 end
 
--- Return the total length of the values, and whether one is missing.
-local function measure(row)
-    local bytes, has_gap = 0, false
-    for position = 1, #row do
-        local value = row[position]
-        if value then
-            bytes = bytes + #value
-        else
-            has_gap = true
-        end
-    end
-    return bytes, has_gap
-end
-
 -- Read rows. Return the ids that exist, in the given order; the rows, packed; the ids whose key
 -- holds another type; and the ids that were not read, because the rows before them have more than
 -- `most` bytes. At least the first row is read.
@@ -64,7 +50,8 @@ local function read_rows(head, fields, ids, most)
     local found, rows, unreadable, has_gaps, rest = {}, {}, {}, false, {}
     local count, width, total = 0, #fields, 0
     most = most or MOST_BYTES
-    for place, id in ipairs(ids) do
+    for place = 1, #ids do
+        local id = ids[place]
         local key = head .. id
         if total > most then
             for left = place, #ids do
@@ -80,8 +67,14 @@ local function read_rows(head, fields, ids, most)
             if row[1] or has_any(row) or redis.call('EXISTS', key) == 1 then
                 count = count + 1
                 found[count], rows[count] = id, row
-                local bytes, has_gap = measure(row)
-                total, has_gaps = total + bytes, has_gaps or has_gap
+                for position = 1, #row do
+                    local value = row[position]
+                    if value then
+                        total = total + #value
+                    else
+                        has_gaps = true
+                    end
+                end
             end
         end
     end

@@ -21,8 +21,8 @@ from rom.schema import Schema
 
 # The parts of the script, by what a request has. Most have one or two of them, and the server makes
 # all functions of a script at each call.
-_NAMES = ('new', 'old', 'claims', 'also')
-_PARTS = {
+_NAMES = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
+_PARTS: dict[tuple[bool, ...], frozenset[str]] = {
     chosen: frozenset(compress(_NAMES, chosen))
     for chosen in product((False, True), repeat=len(_NAMES))
 }
@@ -48,6 +48,7 @@ class Old:
         self.gone = Members()
         self.died: Lists = defaultdict(list)
         self.dropped: list[bytes] = []
+        self.strings: dict[bytes, bytes] = {}
         self.oldest: dict[Schema, float] = {}
         self.seen: dict[Schema, list[tuple[bytes, float]]] = {}
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -64,23 +65,25 @@ class Old:
         if self._tells_ages:
             self.seen.setdefault(schema, []).append((id, seen_at))
 
-    def request(self, attempt: Attempt, more: Mapping[str, Any]) -> dict[str, Any]:
-        """The map for `lua/lib/old.lua`; `more` is put there too."""
+    def request(self, attempt: Attempt) -> dict[str, Any]:
+        """The map for `lua/lib/old.lua`."""
         now = attempt.begun
         return _filled(
             {
                 'updates': self.updates,
-                'deletes': self.deletes,
                 'releases': [[key, *columns] for key, columns in self.released.items()],
                 'srem': self.gone.sets,
                 'zrem': {key: pairs[1::2] for key, pairs in self.gone.zsets.items()},
-                'died': self.died,
-                'dropped': self.dropped,
+                'strings': self.strings,
                 'ages': [int((now - moment) * 1e6) for moment in self.oldest.values()],
                 'read': [_read(now, *item) for item in self.seen.items()],
-                **more,
             }
         )
+
+    def removal(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        """The map for `lua/lib/deletes.lua`; `more` is put there too."""
+        rows = {'rows': self.deletes, 'died': self.died, 'dropped': self.dropped}
+        return _filled({**rows, **more})
 
 
 class Batch:
@@ -195,7 +198,7 @@ class Batch:
         Args:
             attempt: to write all this.
             also: steps to take with it, as `rom.ops.steps.as_map` has them.
-            more: what else concerns rows that are there, as `lua/lib/old.lua` reads it.
+            more: what else concerns deletes, as `lua/lib/deletes.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.
@@ -203,7 +206,8 @@ class Batch:
         """
         self._pour()
         has_old = 'old' in self.__dict__
-        old = self.old.request(attempt, more or {}) if has_old or more else None
+        old = self.old.request(attempt) if has_old else None
+        deletes = self.old.removal(more or {}) if has_old or more else None
         new = self._new() if self.inserts else None
         claims = self._claims()
         epochs = (
@@ -214,14 +218,15 @@ class Batch:
             'epochs': epochs,
             'new': new,
             'old': old,
+            'deletes': deletes,
             'claims': claims,
             'sadd': self.come.sets,
             'zadd': self.come.zsets,
             'also': also,
         }
         packed = pack(_filled(request))
-        parts = _PARTS[bool(new), bool(old), bool(claims), bool(also)]
-        return Script('commit', attempt.key, packed, parts)
+        asked = new, self.take, self.highest, old, deletes, claims, also
+        return Script('commit', attempt.key, packed, _PARTS[tuple([bool(part) for part in asked])])
 
     def sizes(self) -> tuple[int, list[tuple[bytes, int]]]:
         """How many rows are written; how many members, fields and scores each key gets or loses."""

@@ -191,10 +191,9 @@ def _fresh(saving: Saving) -> Operation[dict[str, bytes]]:
 
 
 def _script(batch: _Batch, saving: Saving, attempt: Attempt, tell: bool = False) -> Script:
-    streams = saving.streams.items()
-    strings = {saving.layout.stream(saving.id, name): data for name, data in streams}
-    more = {'strings': strings, 'tell': tell} if strings or tell else None
-    return batch.call(attempt, more=more)
+    for name, data in saving.streams.items():
+        batch.old.strings[saving.layout.stream(saving.id, name)] = data
+    return batch.call(attempt, more={'tell': True} if tell else None)
 
 
 def _batch_of(*savings: Saving) -> _Batch:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rom.clock import elapsed
@@ -266,17 +267,24 @@ class IdentityMap:
 
     def let_go(self, entities: Iterable[Model]) -> list[Model]:
         """Let go of those that are pending and clean; returns what other sessions hold of them."""
-        pending, hosted = self.pending, []
-        for entity in entities:
-            key = id(entity)
-            if key not in pending or entity._changed or entity._modified:
-                continue
-            if entity._seen and is_shared(entity._values.values()):
-                continue  # the program may change such a value without reading it once more
-            dict.pop(pending, key, None)
-            pending.round = object()  # as `pop` does, without a call: there may be very many
+        pending = self.pending
+        clean = [
+            entity
+            for entity in entities
+            if id(entity) in pending
+            and not (entity._changed or entity._modified)
+            # A value that the program has may change without being read once more.
+            and not (entity._seen and is_shared(entity._values.values()))
+        ]
+        pop, hosted = partial(dict.pop, pending), []  # with one new round for all
+        try:
+            for entity in clean:
+                pop(id(entity), None)
+        finally:
+            pending.round = object()
+        for entity in clean:
             if entity._changed:  # by another thread, since it was looked at
-                pending[key] = entity
+                pending[id(entity)] = entity
             elif entity._hosts:
                 hosted.append(entity)
         return hosted

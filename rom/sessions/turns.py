@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -59,8 +58,10 @@ class Turns:
 
     def give_back(self, number: Number) -> None:
         """Leave the line."""
-        with suppress(ValueError):  # another thread has seen that it is over
+        try:  # noqa: SIM105 - a context manager would take as long as all of a turn
             self._line.remove(number)
+        except ValueError:  # another thread has seen that it is over
+            pass
 
     def _enter(self, work: Work[Any]) -> Number:
         number = weakref.ref(work), get_ident()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rom.changes import Change
 from rom.clock import elapsed
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from rom.ops.attempts import Attempt
     from rom.ops.commit import Committed
     from rom.schema import Schema
+
+#: The hooks that come before a write, and after it.
+BEFORE: Final = ('_before_insert', '_before_update')
+AFTER: Final = ('_after_insert', '_after_update', '_after_delete')
 
 
 class Writing(Relating):
@@ -150,8 +154,9 @@ class Writing(Relating):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                is_ours = entity._session._identity is identity and not entity._is_detached
-                if not is_ours or identity.has_strays:
+                own = entity._session
+                is_ours = own is self or own._identity is identity
+                if not is_ours or entity._is_detached or identity.has_strays:
                     self.add(entity)
                 if entity._schema.relations:
                     may_refer = True
@@ -243,6 +248,8 @@ class Writing(Relating):
         for entity in saved:
             if entity._attempt is attempt:
                 entity._attempt = None
+        if len(saved) > 1 and not _have_hooks(saved, AFTER):
+            return
         for entity, change in zip(saved, changes, strict=True):
             if not others or entity not in others:
                 call_hook_after(entity, change)
@@ -320,7 +327,8 @@ def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Mode
     """Entities with something to write, and what it is."""
     concerned, changes = [], []
     for entity in group:
-        _check_is_there(entity, force)  # a hook may have deleted it
+        if entity._deleted:  # a hook may have deleted it
+            _check_is_there(entity, force)
         change = entity._change(full, force)
         if change is not None:
             concerned.append(entity)
@@ -328,24 +336,25 @@ def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Mode
     return concerned, changes
 
 
-def _have_hooks(group: Iterable[Model]) -> bool:
-    """Any of these has a hook that comes before a write."""
+def _have_hooks(group: Iterable[Model], names: Sequence[str] = BEFORE) -> bool:
+    """Any of these has a hook of its own."""
     models: set[type[Model]] = set(map(type, group))
-    return any(
-        model._before_insert is not Model._before_insert
-        or model._before_update is not Model._before_update
-        for model in models
-    )
+    usual = [getattr(Model, name) for name in names]
+    return any([getattr(model, name) for name in names] != usual for model in models)
 
 
 def _has_insert_hook(entity: Model) -> bool:
     return entity._new and type(entity)._before_insert is not Model._before_insert
 
 
-def _call_hooks(group: Iterable[Model], full: bool, force: bool) -> None:
+def _call_hooks(group: Sequence[Model], full: bool, force: bool) -> None:
     """Those that come before a write."""
     for entity in group:
-        _check_is_there(entity, force)
+        if entity._deleted:
+            _check_is_there(entity, force)
+    if len(group) > 1 and not _have_hooks(group):
+        return  # as most models have it, and a commit may be of very many
+    for entity in group:
         if entity._new:
             entity._before_insert()
         elif full or force or entity._modified:

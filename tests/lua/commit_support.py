@@ -14,30 +14,39 @@ Reply = list[bytes]
 Commit = Callable[..., Reply]
 
 
-# What is asked of rows that are there is one level down.
-NEW = ('take', 'inserts', 'highest', 'born')
-OLD = ('updates', 'deletes', 'releases', 'guards', 'died', 'dropped', 'strings', 'tell')
+# What a part of the script reads is one level down; here all has one level.
+LEVELS = {
+    'new': ('take', 'inserts', 'highest', 'born'),
+    'old': ('updates', 'releases', 'srem', 'zrem', 'strings', 'ages', 'read'),
+    'deletes': ('deletes', 'guards', 'died', 'dropped', 'tell'),
+}
 
 
 def request_of(**parts: Any) -> dict[str, Any]:
     """A request, of parts without levels, where sets and zsets say what to add and to remove."""
-    old = {name: parts.pop(name) for name in OLD if name in parts}
     for kind, adding, removing in (('sets', 'sadd', 'srem'), ('zsets', 'zadd', 'zrem')):
         given = parts.pop(kind, {})
         if 'add' in given:
             parts[adding] = given['add']
         if 'remove' in given:
-            old[removing] = given['remove']
-    new = {name: parts.pop(name) for name in NEW if name in parts}
+            parts[removing] = given['remove']
+    levels = {
+        level: {name: parts.pop(name) for name in names if name in parts}
+        for level, names in LEVELS.items()
+    }
+    if 'deletes' in levels['deletes']:
+        levels['deletes']['rows'] = levels['deletes'].pop('deletes')
     if parts.get('done') is not None:
         parts.setdefault('at', int(time.time()))
-    return {**parts, **({'old': old} if old else {}), **({'new': new} if new else {})}
+    return {**parts, **{level: asked for level, asked in levels.items() if asked}}
 
 
 def send(raw: redis.Redis, request: dict[str, Any]) -> Reply:
     """Call the script, of which only those parts are there that the request needs."""
     key = request.pop('done', None) or 'N:id:'
-    script = loaded('commit', frozenset({'new', 'old', 'claims', 'also'} & request.keys())).source
+    named = {'new', 'old', 'deletes', 'claims', 'also'} & request.keys()
+    parts = named | {'take', 'highest'} & request.get('new', {}).keys()
+    script = loaded('commit', frozenset(parts)).source
     reply = raw.execute_command('EVAL', script, 1, key, pack(request))
     assert isinstance(reply, list)
     return reply

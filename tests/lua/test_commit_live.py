@@ -102,7 +102,7 @@ def test_the_bitmap_is_given_up_past_what_a_walk_can_say(
 def test_what_is_beside_the_bitmap_must_be_a_sorted_set(refused: Commit, raw: redis.Redis) -> None:
     raw.setbit('N:id:live', 0, 0)
     raw.set('N:id:live:far', 'x')
-    reply = refused(inserts=[insert('1')], born={'N:id:live': ['1']})
+    reply = refused(inserts=[insert('8')], born={'N:id:live': ['8']})  # past the bitmap
     assert reply == [b'unreadable', b'N:id:live:far']
 
 

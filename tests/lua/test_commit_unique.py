@@ -13,7 +13,7 @@ def test_unique(refused: Commit, raw: redis.Redis) -> None:
     parts: dict[str, Any] = {'inserts': [insert('2')], 'claims': [claim('2', 'free', 'v')]}
     assert refused(**parts) == [b'unique', b'N:u:uidx', b'v', b'2', b'1']
     raw.set('N:id:', 1)
-    assert refused(**WITHOUT_ID) == [b'unique', b'N:u:uidx', b'v', b'', b'1']
+    assert refused(**WITHOUT_ID) == [b'unique', b'N:u:uidx', b'v', b'2', b'1']
 
 
 def test_unique_is_the_holder_even_of_another_type(refused: Commit, raw: redis.Redis) -> None:
