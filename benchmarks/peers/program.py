@@ -54,14 +54,17 @@ class Program(Peer):
         with clock:
             for values in columns:
                 Person(**values)
-            rom.session.commit()
+            self.commit()
 
     def change(self, users: Sequence[User], clock: Clock) -> None:
         people = Person.get([user.number + 1 for user in users])
         with clock:
             for person, user in zip(people, users, strict=True):
                 person.score = user.score
-            rom.session.commit()
+            self.commit()
+
+    def commit(self) -> None:
+        rom.session.commit()
 
     def save_one(self, user: User, clock: Clock) -> None:
         columns = user.columns()
