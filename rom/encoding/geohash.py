@@ -44,9 +44,7 @@ def spread_bits(bits: int) -> int:
     >>> bin(spread_bits(0b111))
     '0b10101'
     """
-    for shift, mask in _MASKS:
-        bits = (bits | bits << shift) & mask
-    return bits
+    return int(f'{bits:b}', 4)  # binary digits, read as digits of base 4
 
 
 def gather_bits(bits: int) -> int:

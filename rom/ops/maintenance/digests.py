@@ -104,7 +104,8 @@ class RowDigests:
             else:
                 words = map(unique.made_by.unique_word, map(NotingMapping, values))
                 claims = [() if word is None else (word,) for word in words]
-            yield id(unique), [sum(hash((unique.key, value)) for value in row) for row in claims]
+            key = unique.key
+            yield id(unique), [sum([hash((key, value)) for value in row]) for row in claims]
 
 
 def needed_by(makers: Collection[Index | Unique], schema: Schema) -> tuple[str, ...]:
