@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 import redis
 
 import rom
-import rom.lines
-from rom.drivers.sync import SyncDriver
-from rom.ops.requests import Pipeline
+import rom.jsonl
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Pipeline
 
 SIZE = 100_000
 LARGE = 10_000  # bytes of a large value
@@ -212,7 +212,7 @@ def fill_sparse() -> None:
     """Write two rows, one of them far from the other, as `rom load` does."""
     rows = ((1, 1), (FAR, 2))
     lines = [b'{"model": "Sparse", "id": %d, "columns": {"n": %d}}' % row for row in rows]
-    list(rom.lines.load(lines, Sparse))
+    list(rom.jsonl.load(lines, Sparse))
 
 
 def main() -> None:

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import redis
 
 import rom
-import rom.lines
+import rom.jsonl
 import rom.maintenance
 from benchmarks.catalogue import product_model, products
-from rom.drivers.embedded import open_server
+from rom._core.embedded.server import open_server
 
 TO = Path(__file__).parents[1] / 'docs' / 'benchmarks' / 'maintenance.txt'
 _COMMITTED = 1000
@@ -111,11 +111,11 @@ def run(count: int) -> list[Took]:
     bench, rows, model = Bench(connection), list(products(count)), product_model()
     bench.measure('commits of 1,000', lambda: commit(model, rows))
     with tempfile.TemporaryFile() as file:
-        for block in rom.lines.dump(model):
+        for block in rom.jsonl.dump(model):
             file.write(block.text)
         connection.flushall()
         file.seek(0)
-        bench.measure('``rom load``', lambda: drain(rom.lines.load(file, model)))
+        bench.measure('``rom load``', lambda: drain(rom.jsonl.load(file, model)))
     check = rom.maintenance.check
     bench.measure('``rom check``', lambda: drain(check(model)))
     rom.MODELS.clear()

@@ -17,10 +17,10 @@ from typing import Any
 import redis
 
 import rom
-from rom.drivers.scripts import source
-from rom.encoding.wire import pack
-from rom.ops.searching import BOUNDS, Bounds, Search
-from rom.query.orders import orders_for
+from rom._core.drivers.scripts import source
+from rom._core.encoding.wire import pack
+from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search
+from rom._core.query.ordering import orders_for
 
 ROUNDS = 5
 SECONDS = 0.1  # of the server's time, in a round

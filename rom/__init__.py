@@ -15,10 +15,9 @@ its time does not expect; what is new is reached as ``rom.AsyncSession``.
 
 from typing import TYPE_CHECKING
 
-from rom import columns, exceptions, model, query, util
-from rom._version import VERSION
-from rom.classproperty import ClassProperty
-from rom.columns import (
+from rom import exceptions, util
+from rom._core import columns, model, query
+from rom._core.columns import (
     Boolean,
     Column,
     Date,
@@ -39,10 +38,10 @@ from rom.columns import (
     Time,
     UnsafeColumn,
 )
-from rom.columns import ExpireAt as ExpireAt
-from rom.columns.kinds import COLUMN_TYPES, NUMERIC_TYPES
-from rom.drivers.connection import connect as connect
-from rom.encoding.keygens import (
+from rom._core.columns import ExpireAt as ExpireAt
+from rom._core.columns.column_lists import COLUMN_TYPES, NUMERIC_TYPES
+from rom._core.drivers.connections import connect as connect
+from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
     FULL_TEXT,
     IDENTITY,
@@ -52,6 +51,16 @@ from rom.encoding.keygens import (
     SIMPLE,
     SIMPLE_CI,
 )
+from rom._core.indexing.geo_index import GeoIndex
+from rom._core.model import Model
+from rom._core.model_registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
+from rom._core.query import Query
+from rom._core.query.filters import NOT_NULL
+from rom._core.sessions import Session as Session
+from rom._core.sessions import session
+from rom._core.support.classproperty import ClassProperty
+from rom._core.support.lazy_import import lazily
+from rom._version import VERSION
 from rom.exceptions import ArgumentError as ArgumentError
 from rom.exceptions import (
     BulkError,
@@ -77,27 +86,21 @@ from rom.exceptions import StaleEntityError as StaleEntityError
 from rom.exceptions import StaleIndexWarning as StaleIndexWarning
 from rom.exceptions import TransferError as TransferError
 from rom.exceptions import UnwrittenWarning as UnwrittenWarning
-from rom.geo import GeoIndex
-from rom.lazily import lazily
-from rom.model import Model
-from rom.query import Query
-from rom.query.filters import NOT_NULL
-from rom.registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
-from rom.sessions import Session as Session
-from rom.sessions import session
 
 if TYPE_CHECKING:
     from rom import index
+    from rom._core.sessions import AsyncSession as AsyncSession
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
-    from rom.sessions import AsyncSession as AsyncSession
 else:
     __getattr__ = lazily(
         __name__,
         {
             'index': 'rom.index',
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
-            **dict.fromkeys(('_disable_lua_writes', '_enable_lua_writes'), 'rom.old_names'),
-            'AsyncSession': 'rom.sessions.aio',
+            **dict.fromkeys(
+                ('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.compat.old_names'
+            ),
+            'AsyncSession': 'rom._core.sessions.async_session',
         },
     )
 

@@ -12,21 +12,21 @@ from typing import Any, NamedTuple
 
 import redis
 
-from rom.columns import PrimaryKey
-from rom.drivers.sync import SyncDriver
-from rom.encoding.keys import Keys
-from rom.encoding.scores import write_score
-from rom.encoding.text import as_bytes, show
+from rom._core.columns import PrimaryKey
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.keys import Keys
+from rom._core.encoding.scores import write_score
+from rom._core.encoding.text import as_bytes, show
+from rom._core.indexing.geo_index import GeoIndex
+from rom._core.model_registry import MODELS
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.search.search_calls import BOUNDS, Search
+from rom._core.query.like_patterns import EncodedToken, parse
+from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
+from rom._core.query.query import Query
+from rom._core.query.spec import Asked
+from rom._core.schema import Schema, build
 from rom.exceptions import QueryError
-from rom.geo import GeoIndex
-from rom.ops.requests import Command, Operation, Pipeline
-from rom.ops.searching import BOUNDS, Search
-from rom.query.asked import Asked
-from rom.query.builder import Query
-from rom.query.patterns import EncodedToken, parse
-from rom.query.plan import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
-from rom.registry import MODELS
-from rom.schema import Schema, build
 
 __all__ = ['GeneralIndex', 'GeoIndex', 'Pattern', 'Prefix', 'Suffix']
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import redis
 import redis.asyncio
 
-from rom.drivers.connection import connection_of
-from rom.drivers.eviction import noticed
-from rom.drivers.sync import SyncDriver
-from rom.encoding.text import show
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.eviction_warning import noticed
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops.locks import Claim, late_pauses
 from rom.exceptions import InvalidOperation, ORMError
-from rom.model import Model
-from rom.ops.locks import Claim, late_pauses
 
 if TYPE_CHECKING:
     from typing import Self

@@ -11,17 +11,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
-from rom.drivers.connection import connection_of
-from rom.drivers.sync import SyncDriver
-from rom.encoding.text import show
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.model_registry import MODELS
+from rom._core.ops.maintenance import check, jobs, reindex
+from rom._core.ops.maintenance.findings import Finding, Tally
+from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
+from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
+from rom._core.schema import Schema
 from rom.exceptions import InvalidOperation
-from rom.model import Model
-from rom.ops.maintenance import checking, jobs, reindexing
-from rom.ops.maintenance.findings import Finding, Tally
-from rom.ops.maintenance.progress import Job, Progress, advance, quietly
-from rom.ops.maintenance.reindexing import Pace, Reindexed, Status
-from rom.registry import MODELS
-from rom.schema import Schema
 
 __all__ = [
     'Check',
@@ -213,7 +213,7 @@ def check(
         print(found.counts, found.left)
     """
     schema = checked(model, batch, 'batch')
-    return Check(model, checking.check(schema, bool(repair), batch), progress)
+    return Check(model, check.check(schema, bool(repair), batch), progress)
 
 
 def reindex(
@@ -254,9 +254,7 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    return _paced(
-        model, reindexing.reindex(schema, size, bool(restart), bool(everything)), Pace(rate)
-    )
+    return _paced(model, reindex.reindex(schema, size, bool(restart), bool(everything)), Pace(rate))
 
 
 def status(*models: type[Model]) -> list[Status]:
@@ -278,7 +276,7 @@ def status(*models: type[Model]) -> list[Status]:
                 print(status.model, status.state, status.changes)
     """
     return [
-        SyncDriver(connection_of(model)).run(reindexing.status(checked(model, 1)))
+        SyncDriver(connection_of(model)).run(reindex.status(checked(model, 1)))
         for model in models or every_model()
     ]
 

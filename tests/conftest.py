@@ -17,7 +17,7 @@ import pytest
 import redis
 
 import rom
-from rom.ops.attempts import forget_doubts
+from rom._core.ops.commits.attempts import forget_doubts
 from tests.support import servers as support
 from tests.support.worlds import BOTH, Front
 

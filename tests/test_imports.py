@@ -15,36 +15,41 @@ ROOT = Path(rom.__file__).parent
 LAYERS = [
     (
         'rom._version',
-        'rom.classproperty',
-        'rom.clock',
+        'rom._core.support.classproperty',
+        'rom._core.support.clock',
         'rom.exceptions',
-        'rom.lazily',
-        'rom.warned',
+        'rom._core.support.lazy_import',
+        'rom._core.support.caller_warnings',
     ),
-    ('rom.encoding',),
-    ('rom.registry',),
+    ('rom._core.encoding',),
+    ('rom._core.model_registry',),
     ('rom.columns',),
-    ('rom.members',),
-    ('rom.entries',),
-    ('rom.geo',),
-    ('rom.schema',),
-    ('rom.pouring',),
-    ('rom.changes',),
-    ('rom.rowvalues',),
-    ('rom.planning',),
-    ('rom.current', 'rom.entered'),
+    ('rom._core.indexing.entry_lists',),
+    ('rom._core.indexing.column_index',),
+    ('rom._core.indexing.geo_index',),
+    ('rom._core.schema',),
+    ('rom._core.indexing.entry_changes',),
+    ('rom._core.writes.changes',),
+    ('rom._core.writes.decoded_row',),
+    ('rom._core.writes.planner',),
+    ('rom._core.session_context', 'rom._core.entered_session'),
     ('rom.query',),
-    ('rom.declaring',),
-    ('rom.detaching', 'rom.showing'),
-    ('rom.entity',),
-    ('rom.pydantic',),
+    ('rom._core.entities.metaclass',),
+    ('rom._core.entities.pickling', 'rom._core.entities.entity_repr'),
+    ('rom._core.entities.entity',),
+    ('rom._core.pydantic_types',),
     ('rom.model',),
-    ('rom.ops.requests',),
-    ('rom.ops',),
-    ('rom.drivers',),
-    ('rom.sessions',),
-    ('rom.locks', 'rom.maintenance', 'rom.old_names', 'rom.scripting'),
-    ('rom.lines', 'rom.surveying'),
+    ('rom._core.ops.requests',),
+    ('rom._core.ops',),
+    ('rom._core.drivers',),
+    ('rom._core.sessions',),
+    (
+        'rom.locks',
+        'rom.maintenance',
+        'rom._core.compat.old_names',
+        'rom._core.compat.loaded_script',
+    ),
+    ('rom.jsonl', 'rom.index_stats'),
     ('rom.util', 'rom.index', 'rom.aio'),
     ('rom',),
     ('rom.repocket', 'rom.schematics', 'rom.contrib', 'rom.testing'),
@@ -110,7 +115,9 @@ def test_imports_point_one_way(module: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize('module', [m for m in FILES if (place(m) or 0) < PLACES['rom.drivers']])
+@pytest.mark.parametrize(
+    'module', [m for m in FILES if (place(m) or 0) < PLACES['rom._core.drivers']]
+)
 def test_below_the_drivers_nothing_knows_the_wire(module: str) -> None:
     names = {name.partition('.')[0] for name, _ in found(module)}
     assert not names & WIRE
@@ -145,9 +152,9 @@ def test_the_reader_of_imports_sees_what_it_should() -> None:
     source = """
 import rom.model
 from rom import model, VERSION
-from rom.columns.base import Column
+from rom._core.columns.base import Column
 if TYPE_CHECKING:
-    from rom.sessions import Session
+    from rom._core.sessions import Session
 else:
     import rom.cli
 def f():
@@ -157,6 +164,6 @@ class C:
 """
     names = [name for name, _ in imports(ast.parse(source))]
     assert names == [
-        'rom.model', 'rom.model', 'rom', 'rom.columns.base', 'rom.cli', 'rom.util', 'rom.query',
+        'rom.model', 'rom.model', 'rom', 'rom._core.columns.base', 'rom.cli', 'rom.util', 'rom.query',
     ]  # fmt: skip
     assert 'rom.util' not in [name for name, _ in imports(ast.parse(source), False)]

@@ -52,14 +52,14 @@ EXPORTS = {
         Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json
         ManyToOne OneToMany OneToOne PrimaryKey SaferDateTime String Text Time UnsafeColumn
         """,
-    'rom.drivers': '',
-    'rom.encoding': '',
-    'rom.lines': 'Block Loaded dump highest load reserve resume',
-    'rom.ops': '',
+    'rom._core.drivers': '',
+    'rom._core.encoding': '',
+    'rom.jsonl': 'Block Loaded dump highest load reserve resume',
+    'rom._core.ops': '',
     'rom.query': """
         Query _dict_data_factory _list_data_factory _namedtuple_data_factory _tuple_data_factory
         """,
-    'rom.sessions': 'AsyncSession Session session',
+    'rom._core.sessions': 'AsyncSession Session session',
 }
 
 
@@ -114,7 +114,7 @@ def test_every_package_is_pinned() -> None:
     root = Path(rom.__file__).parent
     packages = {f'rom.{path.parent.name}' for path in root.glob('*/__init__.py')}
     front_ends = {
-        'rom.cli', 'rom.contrib', 'rom.lua', 'rom.pydantic', 'rom.repocket', 'rom.schematics',
+        'rom.cli', 'rom.contrib', 'rom.lua', 'rom._core.pydantic_types', 'rom.repocket', 'rom.schematics',
     }  # fmt: skip
     assert packages - front_ends == set(EXPORTS)
 

@@ -15,12 +15,12 @@ import redis.retry
 from redis.backoff import NoBackoff
 
 import rom
-from rom.aio import finishing
-from rom.drivers.aio import AsyncDriver
-from rom.drivers.scripts import source
-from rom.drivers.sync import SyncDriver
-from rom.ops import locks
-from rom.ops.requests import Script
+from rom._core.drivers.async_driver import AsyncDriver
+from rom._core.drivers.scripts import source
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops import locks
+from rom._core.ops.requests import Script
+from rom.aio import cancellation
 from rom.util import Lock
 from tests.support.patience import PATIENCE, eventually
 from tests.support.proxy import Proxy
@@ -251,7 +251,7 @@ def test_a_server_that_is_away_for_longer_is_told_later(
     with frail(front, server) as (client, proxy), pytest.MonkeyPatch.context() as m:
         proxy.cut_after_request(SCRIPTS)
         m.setattr(rom.locks, 'PATIENCE', 0.0)
-        m.setattr(finishing, 'PATIENCE', 0.0)
+        m.setattr(cancellation, 'PATIENCE', 0.0)
         lock = front.Lock(client, 'x', 0, 60)
         down = Away(m, times=5)
         with pytest.raises(rom.ServerUnavailable):

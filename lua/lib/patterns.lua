@@ -5,7 +5,7 @@
 --
 -- Where all gaps are without end, taking each literal where it is found first is right. Otherwise
 -- all places where a token can end are kept. Either way no pattern takes longer than its length
--- times that of the text; and how many tokens it may have, rom.query.patterns says.
+-- times that of the text; and how many tokens it may have, rom._core.query.like_patterns says.
 
 -- How long the UTF-8 character is that begins at a place. What is no UTF-8 counts by bytes.
 local function length_of_character(text, at)

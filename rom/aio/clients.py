@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import redis
 import redis.asyncio
 
-from rom import current
-from rom.drivers.aio import AsyncDriver
-from rom.drivers.connection import async_connection, connection_of
+from rom._core import session_context
+from rom._core.drivers.async_driver import AsyncDriver
+from rom._core.drivers.connections import async_connection, connection_of
 
 #: An asyncio client; or a sync one, which stands for the running loop's client of its server.
 Client: TypeAlias = redis.asyncio.Redis | redis.Redis
@@ -22,7 +22,7 @@ def client_of(subject: Any) -> Client:
     """
     session = getattr(subject, '_session', None)
     if session is None:
-        session = current.home()
+        session = session_context.home()
     if session.is_async and session._connection is not None:
         found: Client = session._connection
         return found

@@ -7,13 +7,13 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rom._core.drivers.eviction_warning import noticed
+from rom._core.model import Model
+from rom._core.ops.locks import Claim, late_pauses
+from rom.aio.cancellation import finished, patiently, start
 from rom.aio.clients import Client, client_of, driver_on
-from rom.aio.finishing import finished, patiently, start
-from rom.drivers.eviction import noticed
 from rom.exceptions import ORMError
 from rom.locks import checked_entity
-from rom.model import Model
-from rom.ops.locks import Claim, late_pauses
 
 if TYPE_CHECKING:
     from typing import Self

@@ -7,13 +7,13 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
+from rom._core.model import Model
+from rom._core.ops.maintenance import check, jobs, reindex
+from rom._core.ops.maintenance.findings import Finding, Tally
+from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
+from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
 from rom.aio.clients import Client, client_of, driver_on
 from rom.maintenance import Meter, Report, checked, checked_rate, every_model, unsafe_jobs
-from rom.model import Model
-from rom.ops.maintenance import checking, jobs, reindexing
-from rom.ops.maintenance.findings import Finding, Tally
-from rom.ops.maintenance.progress import Job, Progress, advance, quietly
-from rom.ops.maintenance.reindexing import Pace, Reindexed, Status
 
 
 def refresh_indices(
@@ -131,7 +131,7 @@ def check(
         print(found.counts, found.left)
     """
     schema = checked(model, batch, 'batch')
-    return Check(client_of(model), checking.check(schema, bool(repair), batch), progress)
+    return Check(client_of(model), check.check(schema, bool(repair), batch), progress)
 
 
 def reindex(
@@ -151,7 +151,7 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    job = reindexing.reindex(schema, size, bool(restart), bool(everything))
+    job = reindex.reindex(schema, size, bool(restart), bool(everything))
     return _paced(client_of(model), job, Pace(rate))
 
 
@@ -167,7 +167,7 @@ async def status(*models: type[Model]) -> list[Status]:
     found = []
     for model in models or every_model():
         driver = await driver_on(client_of(model))
-        found.append(await driver.run(reindexing.status(checked(model, 1))))
+        found.append(await driver.run(reindex.status(checked(model, 1))))
     return found
 
 

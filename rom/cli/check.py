@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from rom import maintenance
+from rom._core.model import Model
+from rom._core.ops.maintenance.findings import KINDS, Finding, Kind
 from rom.cli import output
 from rom.cli.exits import Code
 from rom.cli.opening import needed, opened
@@ -18,8 +20,6 @@ from rom.cli.progress import bar
 from rom.cli.reporting import reported
 from rom.cli.status import named
 from rom.cli.stopping import Stopping
-from rom.model import Model
-from rom.ops.maintenance.findings import KINDS, Finding, Kind
 
 
 def check(

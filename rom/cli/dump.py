@@ -12,7 +12,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from rom import lines
+from rom import jsonl
+from rom._core.model import Model
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
 from rom.cli.opening import needed, opened
@@ -21,7 +22,6 @@ from rom.cli.progress import bar
 from rom.cli.reporting import reported
 from rom.cli.stopping import Stopping
 from rom.exceptions import InvalidOperation, ORMError
-from rom.model import Model
 
 After = tuple[type[Model], int] | None
 
@@ -94,7 +94,7 @@ def _file(
     after: After = None
     if resume:
         try:
-            file, after = lines.resume(to, *models)
+            file, after = jsonl.resume(to, *models)
         except InvalidOperation as error:
             raise MisuseError(str(error)) from None
     else:
@@ -133,8 +133,8 @@ class Dumping:
         stopping: Stopping,
     ) -> None:
         """Dump a model. Stops between two blocks, with whole lines written."""
-        with bar(f'Dumping {model.__name__}', lines.highest(model), 'ids') as progress:
-            for block in lines.dump(model, after=after, with_expired=with_expired):
+        with bar(f'Dumping {model.__name__}', jsonl.highest(model), 'ids') as progress:
+            for block in jsonl.dump(model, after=after, with_expired=with_expired):
                 file.write(block.text)
                 file.flush()
                 self._count(block)
@@ -153,7 +153,7 @@ class Dumping:
                 output.note(self.stopped())
             raise
 
-    def _count(self, block: lines.Block) -> None:
+    def _count(self, block: jsonl.Block) -> None:
         self.rows += block.rows
         if block.rows:
             self.place = f'{block.model.__name__} {block.last}'

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import rom
+from rom._core.model import Model
 from rom.cli import output
 from rom.cli.durations import seconds_of
 from rom.cli.exits import Code, MisuseError, Terminated
@@ -16,7 +17,6 @@ from rom.cli.opening import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.stopping import Stopping
-from rom.model import Model
 
 # Of what cannot be removed, so many are told of.
 _MOST_ERRORS = 20

@@ -13,7 +13,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from rom import lines
+from rom import jsonl
+from rom._core.model import Model
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
 from rom.cli.opening import needed, opened
@@ -22,7 +23,6 @@ from rom.cli.progress import Bar, bar
 from rom.cli.reporting import reported
 from rom.cli.stopping import Stopping
 from rom.exceptions import BulkError, ORMError
-from rom.model import Model
 
 STDIN = Path('-')
 
@@ -75,7 +75,7 @@ def load(
         with _input(source) as (file, size):
             if size is not None:
                 _reserve(file, models, size)
-            steps = lines.load(
+            steps = jsonl.load(
                 file,
                 *models,
                 on_conflict=on_conflict.value,
@@ -93,7 +93,7 @@ def load(
 def _reserve(file: BinaryIO, models: list[type[Model]], size: int) -> None:
     """Go through the file once for its ids, which no program shall be given from now on."""
     with bar('Reading ids', size, 'bytes') as progress:
-        lines.reserve(_told(file, progress), *models)
+        jsonl.reserve(_told(file, progress), *models)
     file.seek(0)
 
 
@@ -126,9 +126,9 @@ class Loading:
 
     def __init__(self, from_line: int) -> None:
         self._first = from_line
-        self.done = lines.Loaded(from_line - 1)
+        self.done = jsonl.Loaded(from_line - 1)
 
-    def watched(self, steps: Iterator[lines.Loaded]) -> Iterator[lines.Loaded]:
+    def watched(self, steps: Iterator[jsonl.Loaded]) -> Iterator[jsonl.Loaded]:
         """Each step; of an error, what it means for the lines."""
         try:
             for self.done in steps:

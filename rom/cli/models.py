@@ -7,17 +7,17 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from rom._core.columns import Column
+from rom._core.model import Model
+from rom._core.ops.maintenance.index_stats import Gauge, Kind, Survey
+from rom._core.schema import Schema
 from rom.cli import output
 from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.output import Size
 from rom.cli.progress import bar
 from rom.cli.reporting import reported
-from rom.columns import Column
-from rom.model import Model
-from rom.ops.surveying import Gauge, Kind, Survey
-from rom.schema import Schema
-from rom.surveying import surveyed
+from rom.index_stats import surveyed
 
 COLUMNS = ('column', 'type', 'options')
 KINDS = get_args(Kind)

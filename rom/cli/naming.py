@@ -13,9 +13,9 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any
 
+from rom._core.encoding.text import show
+from rom._core.model import Model
 from rom.cli.exits import MisuseError
-from rom.encoding.text import show
-from rom.model import Model
 
 _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
 _FORMS = 'write package.module, or package.module:Model'

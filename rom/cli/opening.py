@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import redis
 
 import rom
+from rom._core.drivers import connections
+from rom._core.model import Model
 from rom.cli.exits import MisuseError
 from rom.cli.naming import models_named
-from rom.drivers import connection
-from rom.model import Model
 
 
 def needed(names: Sequence[str] | None) -> Sequence[str]:
@@ -65,7 +65,7 @@ def use(url: str) -> redis.Redis:
         raise MisuseError(str(error)) from None
     # Also where the models' module has put a client, or a function, of its own in the way.
     rom.util.CONNECTION = client
-    connection.provide_with(lambda: client)
+    connections.provide_with(lambda: client)
     return client
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rom import maintenance
+from rom._core.model import Model
 from rom.cli import output
 from rom.cli.exits import Code, MisuseError
 from rom.cli.opening import needed, opened
@@ -18,7 +19,6 @@ from rom.cli.reporting import reported
 from rom.cli.status import named
 from rom.cli.stopping import Stopping
 from rom.exceptions import BulkError
-from rom.model import Model
 
 # Of rows that cannot be indexed, so many are told of.
 _MOST_ERRORS = 20

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import rom
-from rom.model import Model
+from rom._core.model import Model
 
 
 def scope_of(models: Sequence[type[Model]]) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 import rom
+from rom._core.model import Model
 from rom.cli.exits import Code
 from rom.cli.opening import opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
-from rom.model import Model
 
 
 def shell(

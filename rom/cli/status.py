@@ -8,15 +8,15 @@ from dataclasses import asdict
 import typer
 
 from rom import maintenance
+from rom._core.drivers import eviction_warning
+from rom._core.drivers.connections import connection_of
+from rom._core.model import Model
+from rom._core.ops.maintenance.reindex import Status
 from rom.cli import output
 from rom.cli.exits import Code
 from rom.cli.opening import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.reporting import reported
-from rom.drivers import eviction
-from rom.drivers.connection import connection_of
-from rom.model import Model
-from rom.ops.maintenance.reindexing import Status
 
 _SAID = {
     'right': 'the indexes are those that it declares',
@@ -39,7 +39,7 @@ def status(
     with reported(debug):
         models = opened(needed(names), url)
         found = maintenance.status(*models)
-        objections = [eviction.objection(connection_of(model)) for model in models]
+        objections = [eviction_warning.objection(connection_of(model)) for model in models]
         if as_json:
             output.as_json(
                 [

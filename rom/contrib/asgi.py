@@ -23,13 +23,13 @@ import inspect
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rom import current
+from rom._core import session_context
+from rom._core.sessions import AsyncSession
 from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
 from rom.contrib.settings import Settings
 from rom.contrib.unit import Unit
 from rom.exceptions import InvalidOperation, ORMError
-from rom.sessions import AsyncSession
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -64,7 +64,7 @@ class RomMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope['type'] != 'http':
-            with current.connected(self._settings.own):
+            with session_context.connected(self._settings.own):
                 await self.app(scope, receive, send)
             return
         unit = scope[_KEY] = Unit(self._settings)

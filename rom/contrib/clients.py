@@ -12,8 +12,8 @@ from typing import Any
 
 import redis
 
-from rom.drivers.connection import open_url
-from rom.drivers.twins import Maker, pair
+from rom._core.drivers.async_clients import Maker, pair
+from rom._core.drivers.connections import open_url
 from rom.exceptions import ORMError
 
 # Frameworks make their middleware anew for each test client. Without this table, each 'embedded:'

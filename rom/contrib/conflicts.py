@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rom._core.model_registry import MODELS
 from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
@@ -16,7 +17,6 @@ from rom.exceptions import (
     RestrictError,
     UniqueKeyViolation,
 )
-from rom.registry import MODELS
 
 STATUS = 409
 REASON = 'Conflict'

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from rom._core.drivers import connections
 from rom.contrib.clients import client_at, client_by, is_async, is_client, making, pair_with
-from rom.drivers import connection
 from rom.exceptions import ORMError
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ class Settings:
             ServerUnavailable: the embedded server cannot be started.
         """
         if self.url is not None:
-            connection.use(self._needed())
+            connections.use(self._needed())
         elif self.client is not None:
-            connection.use_what(self._needed)
+            connections.use_what(self._needed)
 
     def _needed(self) -> redis.Redis:
         made = self.own

@@ -26,13 +26,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from rom import current
+from rom._core import session_context
+from rom._core.sessions import AsyncSession, Session
 from rom.exceptions import InvalidOperation
-from rom.sessions import AsyncSession, Session
 
 if TYPE_CHECKING:
+    from rom._core.session_context import AnySession
     from rom.contrib.settings import Settings
-    from rom.current import AnySession
 
 T = TypeVar('T')
 
@@ -58,7 +58,7 @@ class Unit:
         self._blocks = blocks
         own = settings.own
         # An application that is mounted in another one inherits the client of that one.
-        self._connection = own if own is not None else current.connection()
+        self._connection = own if own is not None else session_context.connection()
         self._writes = False
         self._has_failed = False
         self._is_over = False
@@ -66,7 +66,7 @@ class Unit:
     @contextmanager
     def active(self) -> Iterator[None]:
         """Make these sessions and the application's client current within the context."""
-        with current.connected(self._connection), current.shared(self):
+        with session_context.connected(self._connection), session_context.shared(self):
             yield
 
     def session_of(self, is_task: bool) -> AnySession | None:

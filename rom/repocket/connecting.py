@@ -6,10 +6,10 @@ from typing import TypeVar
 
 import redis
 
-from rom.drivers.connection import connection_of
-from rom.drivers.eviction import noticed
-from rom.drivers.sync import SyncDriver
-from rom.ops.requests import Operation
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.eviction_warning import noticed
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Operation
 
 T = TypeVar('T')
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rom.encoding.text import show
+from rom._core.encoding.text import show
+from rom._core.query.filters import filtered
+from rom._core.query.nodes import InRange, Node
 from rom.exceptions import InvalidColumnValue, QueryError
-from rom.query.filters import filtered
-from rom.query.plan import InRange, Node
 from rom.repocket.layout import Layout
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {

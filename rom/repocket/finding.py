@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rom.encoding.text import as_bytes
-from rom.encoding.wire import pack
+from rom._core.encoding.text import as_bytes
+from rom._core.encoding.wire import pack
+from rom._core.ops.requests import Operation, Script
+from rom._core.ops.search.search_calls import BOUNDS
+from rom._core.ops.search.split_search import InPartsError, Parts
+from rom._core.query.nodes import All, Direction, Mark, Node, Order
+from rom._core.query.spec import Asked
 from rom.exceptions import CorruptRowError
-from rom.ops.parts import InPartsError, Parts
-from rom.ops.requests import Operation, Script
-from rom.ops.searching import BOUNDS
-from rom.query.asked import Asked
-from rom.query.plan import All, Direction, Mark, Node, Order
 from rom.repocket.criteria import Criterion, nodes_of
 from rom.repocket.layout import Layout
 from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan, unreadable

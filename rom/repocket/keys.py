@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rom.encoding.text import as_bytes, as_text, show
+from rom._core.encoding.text import as_bytes, as_text, show
 
 if TYPE_CHECKING:
     from rom.repocket.record import ActiveRecord

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from rom.columns import Column, PrimaryKey
-from rom.encoding.text import as_bytes, as_text, show
+from rom._core.columns import Column, PrimaryKey
+from rom._core.encoding.text import as_bytes, as_text, show
+from rom._core.indexing.entry_lists import Entries
+from rom._core.schema import Schema, build
 from rom.exceptions import CorruptRowError, InvalidColumnValue
-from rom.members import Entries
 from rom.repocket.attributes import Attribute, AutoUUID
 from rom.repocket.errors import RepocketUnknownField
 from rom.repocket.keys import head_of, index_namespace, stream_key
-from rom.schema import Schema, build
 
 #: The known fields of a record's hash: JSON by field.
 Stored = Mapping[str, bytes]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rom.encoding.text import as_text
-from rom.encoding.wire import pack
+from rom._core.encoding.text import as_text
+from rom._core.encoding.wire import pack
+from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.rows import unpack_rows
 from rom.exceptions import CorruptRowError
-from rom.ops.requests import Command, Operation, Pipeline, Script
-from rom.ops.rows import unpack_rows
 from rom.repocket.keys import as_id, pattern_of
 from rom.repocket.layout import Layout
 

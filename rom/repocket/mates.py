@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rom.encoding.text import as_bytes, as_text
+from rom._core.encoding.text import as_bytes, as_text
 from rom.repocket import loading
 from rom.repocket.connecting import run
 from rom.repocket.errors import RepocketReferenceError

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from rom.encoding.text import as_bytes
+from rom._core.encoding.text import as_bytes
+from rom._core.support.caller_warnings import warn
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
 from rom.repocket import finding, loading, saving
 from rom.repocket.connecting import run
 from rom.repocket.criteria import criteria_of
 from rom.repocket.resultset import ResultSet
-from rom.warned import warn
 
 if TYPE_CHECKING:
     from rom.repocket.layout import Layout

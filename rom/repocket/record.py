@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rom.encoding.text import as_bytes, as_text, show
+from rom._core.encoding.text import as_bytes, as_text, show
 from rom.exceptions import ArgumentError, InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rom.encoding.text import show
+from rom._core.encoding.text import show
 from rom.exceptions import QueryError
 
 if TYPE_CHECKING:

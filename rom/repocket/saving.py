@@ -13,19 +13,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NoReturn
 
-from rom.encoding.text import as_bytes, as_text, show
-from rom.encoding.wire import pack
+from rom._core.encoding.text import as_bytes, as_text, show
+from rom._core.encoding.wire import pack
+from rom._core.indexing.entry_lists import differences
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.commits.commit import MOST_TRIES
+from rom._core.ops.commits.commit_request import Batch
+from rom._core.ops.requests import Operation, Script
 from rom.exceptions import (
     EntityDeletedError,
     InvalidOperation,
     ServerError,
     UniqueKeyViolation,
 )
-from rom.members import differences
-from rom.ops.attempts import Attempt
-from rom.ops.batch import Batch
-from rom.ops.commit import MOST_TRIES
-from rom.ops.requests import Operation, Script
 from rom.repocket.layout import Layout, Stored
 from rom.repocket.loading import load, no_index, no_string, scan, unreadable
 

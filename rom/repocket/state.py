@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from rom.encoding.text import as_text
+from rom._core.encoding.text import as_text
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.requests import Operation
 from rom.exceptions import InDoubtError, InvalidOperation
-from rom.ops.attempts import Attempt
-from rom.ops.requests import Operation
 from rom.repocket import saving
 from rom.repocket.attributes import Pointer
 from rom.repocket.connecting import run

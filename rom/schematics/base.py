@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from rom.classproperty import ClassProperty
-from rom.drivers.connection import connection_of
-from rom.drivers.eviction import noticed
-from rom.drivers.sync import SyncDriver
-from rom.encoding.text import show
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.eviction_warning import noticed
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.text import show
+from rom._core.ops.requests import Operation
+from rom._core.support.classproperty import ClassProperty
 from rom.exceptions import InvalidOperation
-from rom.ops.requests import Operation
 from rom.schematics import registry, transactions
 from rom.schematics.conditions import EQUAL, Condition, conditions_of, unknown_field
 from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound

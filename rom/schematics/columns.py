@@ -15,11 +15,11 @@ from typing import Any
 
 from schematics import types
 
-from rom.columns import Boolean, Column, ExpireAt, Float, Integer, PrimaryKey, Text
-from rom.encoding.keygens import IDENTITY
-from rom.encoding.text import as_bytes
+from rom._core.columns import Boolean, Column, ExpireAt, Float, Integer, PrimaryKey, Text
+from rom._core.encoding.keygens import IDENTITY
+from rom._core.encoding.text import as_bytes
+from rom._core.schema import Schema, build
 from rom.exceptions import ColumnError
-from rom.schema import Schema, build
 from rom.schematics.shapes import Field, Shape
 
 #: The columns for the id of the row and for its time of expiry. No field may have these names.

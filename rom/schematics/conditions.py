@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rom.encoding.text import shorten, show, show_name, show_names
+from rom._core.encoding.text import shorten, show, show_name, show_names
 from rom.schematics.exceptions import ClauseError
 from rom.schematics.shapes import Field, Shape
 

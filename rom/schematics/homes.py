@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from rom.encoding.text import as_bytes, as_text
+from rom._core.encoding.text import as_bytes, as_text
 
 _SPECIAL = re.compile(rb'([\[\]*?\\])')
 # Placeholder for the primary key, by which `Home` finds what stands before and after it in a key.

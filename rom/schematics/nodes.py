@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rom.columns import Boolean, Column
+from rom._core.columns import Boolean, Column
+from rom._core.query.filters import compared, filtered
+from rom._core.query.nodes import AnyOf, Node, Not
+from rom._core.query.string_filters import ending, starting
+from rom._core.schema import Schema
 from rom.exceptions import QueryError
-from rom.query.filters import compared, filtered
-from rom.query.plan import AnyOf, Node, Not
-from rom.query.strings import ending, starting
-from rom.schema import Schema
 from rom.schematics.columns import Numbered
 from rom.schematics.conditions import EQUAL, MANY, TEXTUAL, Condition
 

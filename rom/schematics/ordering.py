@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rom.ops.requests import Operation
+from rom._core.ops.requests import Operation
 from rom.schematics.conditions import Condition, unknown_field
 from rom.schematics.exceptions import ClauseError
 from rom.schematics.homes import Home

@@ -1,4 +1,4 @@
-"""Reading stored objects. The generators here are operations, as in `rom.ops`."""
+"""Reading stored objects. The generators here are operations, as in `rom._core.ops`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from schematics.exceptions import BaseError
 
-from rom.encoding.text import as_text
+from rom._core.encoding.text import as_text
+from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
-from rom.ops.requests import Operation
 from rom.schematics.conditions import EQUAL, Condition
 from rom.schematics.exceptions import StrictPerformanceException
 from rom.schematics.homes import Home

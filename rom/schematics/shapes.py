@@ -14,7 +14,7 @@ from typing import Any
 
 from schematics.types import BaseType
 
-from rom.encoding.text import as_bytes, show
+from rom._core.encoding.text import as_bytes, show
 from rom.exceptions import CorruptRowError
 
 

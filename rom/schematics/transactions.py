@@ -9,9 +9,9 @@ from typing import Any
 
 import redis
 
-from rom.drivers.destination import server_of
-from rom.drivers.eviction import noticed
-from rom.drivers.sync import SyncDriver
+from rom._core.drivers.eviction_warning import noticed
+from rom._core.drivers.server_identity import server_of
+from rom._core.drivers.sync_driver import SyncDriver
 from rom.exceptions import InvalidOperation
 from rom.schematics.layers.base import Task
 from rom.schematics.writing import write

@@ -1,4 +1,4 @@
-"""Writing objects of any layers, all or none. The generators here are operations, as in `rom.ops`.
+"""Writing objects of any layers, all or none. The generators here are operations, as in `rom._core.ops`.
 
 Each layer plans its tasks as pure data; one call of a script carries out all plans.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rom._core.ops.commits import raw_commands
+from rom._core.ops.commits.commit import MOST_TRIES, commit
+from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
-from rom.ops import steps
-from rom.ops.commit import MOST_TRIES, commit
-from rom.ops.requests import Operation
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Plan, Task, raced
 from rom.schematics.reading import misplaced, scan
@@ -30,7 +30,7 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
             for layer, some in _by_layer(tasks).items():
                 plan.add((yield from layer.plan(some)))
             return (yield from _carry_out(plan))
-        except steps.Differs as error:
+        except raw_commands.Differs as error:
             raise raced(plan.checks[error.place][1]) from None
         except ServerError as error:
             raise misplaced(error, tasks[0].home, tasks[0].pk) from None
@@ -57,10 +57,10 @@ def _carry_out(plan: Plan) -> Operation[None]:
         # Plain commands can be repeated safely. With checks, the commands must be an attempt,
         # because a repeated request would find its own writes, and fail.
         head = plan.checks[0][1].home.prefix if checks else None
-        yield from steps.take(plan.steps, checks, head)
+        yield from raw_commands.take(plan.steps, checks, head)
         return
     changes = [change for change, _ in plan.changes]
-    also = steps.as_map(plan.steps, checks) if plan.steps or checks else None
+    also = raw_commands.as_map(plan.steps, checks) if plan.steps or checks else None
     yield from commit(changes, also=also)
 
 

@@ -13,7 +13,7 @@ import redis.asyncio
 
 import rom
 import rom.aio
-from rom.aio import EntityLock, Lock, finishing
+from rom.aio import EntityLock, Lock, cancellation
 from tests.support.proxy import Proxy
 from tests.support.servers import Server
 from tests.support.slow import Slow
@@ -153,7 +153,7 @@ def test_cancelled_when_it_is_about_to_get_it(
 def test_a_server_that_hangs_does_not_hold_up_who_is_cancelled(
     run: Callable[..., Any], raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finishing, 'PATIENCE', 0.01)
+    monkeypatch.setattr(cancellation, 'PATIENCE', 0.01)
 
     async def story(client: Slow) -> None:
         client.hold_up = 'after'
@@ -163,7 +163,7 @@ def test_a_server_that_hangs_does_not_hold_up_who_is_cancelled(
         await cancelled(task)
         assert raw.exists('lock:x'), 'it still hangs'
         client.go_on.set()
-        await asyncio.wait(finishing._going)
+        await asyncio.wait(cancellation._going)
         assert not raw.exists('lock:x')
 
     run(story)
@@ -179,7 +179,7 @@ def test_cancelled_twice(run: Callable[..., Any], raw: redis.Redis) -> None:
             await asyncio.sleep(0.01)
         await cancelled(task)
         client.go_on.set()
-        await asyncio.wait(finishing._going)
+        await asyncio.wait(cancellation._going)
         assert not raw.exists('lock:x')
 
     run(story)
@@ -197,7 +197,7 @@ def test_cancelled_while_it_takes_again_what_it_has(
             await asyncio.sleep(0)
             client.go_on.set()
             await cancelled(task)
-            await asyncio.wait(finishing._going) if finishing._going else None
+            await asyncio.wait(cancellation._going) if cancellation._going else None
             assert await lock.refresh()
         assert not raw.exists('lock:x')
 

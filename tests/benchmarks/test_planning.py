@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.planning import Case, cases
-from rom.drivers.scripts import source
-from rom.ops.searching import BOUNDS, Search
-from rom.query.orders import orders_for
+from rom._core.drivers.scripts import source
+from rom._core.ops.search.search_calls import BOUNDS, Search
+from rom._core.query.ordering import orders_for
 
 
 @pytest.mark.parametrize('case', list(cases()), ids=lambda case: case.name)

@@ -18,8 +18,8 @@ import redis
 from typer.testing import CliRunner
 
 import rom
+from rom._core.drivers import connections
 from rom.cli.app import app
-from rom.drivers import connection
 from tests.support.servers import Server
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +95,7 @@ def placed(
     # A program that has run is gone; this one goes on.
     monkeypatch.setattr(warnings, 'showwarning', warnings.showwarning)
     for name in ('_provider', '_default', '_settings'):
-        monkeypatch.setattr(connection, name, getattr(connection, name))
+        monkeypatch.setattr(connections, name, getattr(connections, name))
     terminates = signal.getsignal(signal.SIGTERM)
     found = Place(folder, server, raw)
     found.declare()

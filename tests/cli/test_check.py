@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from rom.cli import output
+from tests._core.ops.maintenance.damage import rows
 from tests.cli.maintaining import Place, placed
-from tests.ops.maintenance.damage import rows
 from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from rom._core.embedded.server import open_server
+from rom._core.ops.import_rows import WAYS
 from rom.cli.load import OnConflict
-from rom.drivers.embedded import open_server
-from rom.ops.arriving import WAYS
 from tests.cli.conftest import Shop
 from tests.support.patience import PATIENCE
 from tests.support.servers import dump, without_notes

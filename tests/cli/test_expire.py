@@ -7,7 +7,7 @@ import time
 import pytest
 import redis
 
-from rom.drivers.embedded import open_server
+from rom._core.embedded.server import open_server
 from tests.cli.conftest import Shop
 from tests.support.patience import PATIENCE
 

@@ -25,7 +25,7 @@ print(N.query.count())
 def test_settings(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """'`rom.util.set_connection_settings(*args, **kwargs)`: same arguments as `redis.Redis`.'"""
     for name in ('_settings', '_default'):  # to be as it was, afterwards
-        monkeypatch.setattr(rom.drivers.connection, name, None)
+        monkeypatch.setattr(rom._core.drivers.connections, name, None)
     rom.util.CONNECTION = None
     rom.util.set_connection_settings('example.org', 6380, db=3, password='secret')
     used = rom.util.get_connection().connection_pool.connection_kwargs

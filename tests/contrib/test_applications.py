@@ -18,11 +18,11 @@ from fastapi.testclient import TestClient as Client
 from redis.sentinel import Sentinel
 
 import rom
+from rom._core.drivers import connections
 from rom.contrib.asgi import RomMiddleware
 from rom.contrib.flask import Rom
 from rom.contrib.settings import Settings
 from rom.contrib.unit import Stream, Unit
-from rom.drivers import connection
 from tests.contrib import views
 from tests.contrib.fronts import FRONTS, Front
 from tests.contrib.views import thing
@@ -39,9 +39,9 @@ FIRST, SECOND, OTHER = 1, 2, 3
 @pytest.fixture(autouse=True)
 def program(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Models without a client, in a program whose default is a database of its own."""
-    monkeypatch.setattr(connection, '_settings', None)
+    monkeypatch.setattr(connections, '_settings', None)
     with server.connect(db=OTHER) as client:
-        monkeypatch.setattr(connection, '_default', client)
+        monkeypatch.setattr(connections, '_default', client)
         views.declare()
         yield
     views.MET.clear()

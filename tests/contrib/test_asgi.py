@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient as Client
 from starlette.background import BackgroundTask
 
 import rom
-from rom import current
+from rom._core import session_context
 from rom.contrib.asgi import RomMiddleware, RomSession, session_of
 from tests.contrib.views import Boom, thing
 
@@ -38,13 +38,13 @@ def test_background_tasks_begin_when_all_is_written(app: Any, things: Names) -> 
 
     def later() -> None:
         met.append(things())
-        met.append(current.home())
+        met.append(session_context.home())
         thing()(name='later')
 
     async def much_later(session: rom.AsyncSession, entity: Any) -> None:
         met.append(things())
-        met.append(current.home())
-        assert session is current.home()
+        met.append(session_context.home())
+        assert session is session_context.home()
         entity.hits += 1
         await session.commit()
 
@@ -147,11 +147,11 @@ def test_after_a_stream(app: Any, things: Names) -> None:
 def test_all_plain_functions_of_a_request_have_one_session(app: Any, things: Names) -> None:
     def who() -> Any:
         thing()(name='dependency')
-        return current.home()
+        return session_context.home()
 
     @app.get('/{name}')
     def view(name: str, session: Any = fastapi.Depends(who)) -> str:  # noqa: B008
-        assert current.home() is session
+        assert session_context.home() is session
         thing()(name=name)
         assert session.get_by(thing(), name=name) is None
         return name
@@ -208,7 +208,7 @@ def test_tasks_of_the_request_belong_to_it(app: Any, things: Names) -> None:
 
     async def slow(forever: asyncio.Event) -> Any:
         await forever.wait()
-        return current.home()
+        return session_context.home()
 
     @app.get('/')
     async def view(session: RomSession) -> None:
@@ -240,7 +240,7 @@ def test_middleware_that_runs_the_endpoint_in_a_task_of_its_own(app: Any, things
 
     @app.get('/{status}')
     async def view(status: int, session: RomSession) -> Any:
-        assert current.home() is session
+        assert session_context.home() is session
         thing()(name=f'view {status}')
         return responses.PlainTextResponse('x', status)
 

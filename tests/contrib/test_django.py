@@ -13,7 +13,7 @@ import pytest
 from django import http
 
 import rom
-from rom import current
+from rom._core import session_context
 from rom.contrib.django import RomMiddleware
 from tests.contrib import fronts
 from tests.contrib.views import thing
@@ -30,7 +30,7 @@ def plain_middleware(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]
     def middleware(request: Any) -> Any:
         thing()(name='plain before')
         response = get_response(request)
-        MET.append(current.home())
+        MET.append(session_context.home())
         return response
 
     return middleware
@@ -173,11 +173,11 @@ def test_a_plain_stream_that_nobody_reads(things: Names, monkeypatch: pytest.Mon
     def view(name: str) -> tuple[int, Any]:
         def chunks() -> Iterator[str]:
             try:
-                MET.append(current.home())
+                MET.append(session_context.home())
                 yield 'a'
                 yield 'b'
             finally:
-                MET.append(current.home())
+                MET.append(session_context.home())
                 thing()(name='late')
 
         return 200, chunks()
@@ -191,7 +191,7 @@ def test_a_plain_stream_that_nobody_reads(things: Names, monkeypatch: pytest.Mon
         body.close()
     assert len(MET) == 2
     assert MET[0] is MET[1]
-    assert MET[0] is not current.home()
+    assert MET[0] is not session_context.home()
     assert things() == []
 
 

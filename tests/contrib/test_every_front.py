@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import rom
-from rom import current
+from rom._core import session_context
 from tests.contrib.conftest import names
 from tests.contrib.fronts import FRONTS, Front
 from tests.contrib.views import MET, Boom, thing
@@ -50,14 +50,14 @@ def test_a_success_is_committed(front: Front) -> None:
 
 
 def test_each_request_has_a_session_of_its_own(front: Front) -> None:
-    mine = current.home()
+    mine = session_context.home()
     for name in 'abc':
         front.call('create', name)
     assert len({id(session) for session in MET}) == 3
     assert {session.is_async for session in MET} == {front.is_async}
     assert all(not session.known and not list(session.wknown) for session in MET)
     assert mine not in MET
-    assert current.home() is mine
+    assert session_context.home() is mine
 
 
 @pytest.mark.parametrize('view, status', [('missing', 404), ('broken', 503)])
@@ -152,7 +152,7 @@ def test_a_stream_is_committed_before_it_begins_and_when_it_has_ended(front: Fro
         assert s.get_by(thing(), name='a-late').note == 'end'
     [session] = MET
     assert not list(session.wknown)
-    assert current.home() is not session
+    assert session_context.home() is not session
 
 
 def test_a_stream_that_fails_writes_nothing_more(front: Front) -> None:

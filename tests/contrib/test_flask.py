@@ -8,7 +8,7 @@ import flask
 import pytest
 
 import rom
-from rom import current
+from rom._core import session_context
 from rom.contrib.flask import Rom
 from tests.contrib.views import thing
 
@@ -59,7 +59,7 @@ def test_hooks_belong_to_the_request(app: Any, things: Names) -> None:
 
     def note(name: str) -> Callable[..., Any]:
         def hook(response: Any = None) -> Any:
-            met.append(current.home())
+            met.append(session_context.home())
             thing()(name=name)
             return response
 
@@ -242,7 +242,7 @@ def test_a_server_may_send_files_by_itself(app: Any, things: Names, tmp_path: Pa
 
 def test_a_context_without_a_request(app: Any) -> None:
     Rom(app)
-    mine = current.home()
+    mine = session_context.home()
     with app.test_request_context('/'):
-        assert current.home() is mine
+        assert session_context.home() is mine
         assert app.process_response(flask.Response('x')).status_code == 200

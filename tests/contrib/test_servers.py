@@ -21,7 +21,7 @@ import uvicorn
 from werkzeug import serving
 
 import rom
-from rom.drivers import lines
+from rom._core.drivers import kept_connections
 from tests.contrib import fronts
 from tests.contrib.views import ENDED, MET, thing
 from tests.support.patience import PATIENCE
@@ -171,7 +171,7 @@ def mixed(paths: list[str]) -> list[str]:
 def connections_in_use() -> int:
     gc.collect()
     client = rom.util.get_connection()
-    idle = lines.of(client)
+    idle = kept_connections.of(client)
     pool: Any = client.connection_pool
     return len(pool._in_use_connections) - (idle.idle if idle else 0)
 

@@ -9,9 +9,9 @@ import redis
 import redis.asyncio
 
 import rom
+from rom._core.drivers import connections
 from rom.contrib.settings import Settings
-from rom.drivers import connection
-from tests.drivers.test_urls import all_that_is_said
+from tests._core.drivers.test_urls import all_that_is_said
 from tests.support.servers import Server
 
 
@@ -66,20 +66,20 @@ def test_names_of_either_case() -> None:
 
 @pytest.mark.one_server
 def test_the_server_is_connected_to_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, '_default', None)
+    monkeypatch.setattr(connections, '_default', None)
     url = f'unix://{server.socket}'
     Settings(url=url).connect()
-    first = connection.default()
+    first = connections.default()
     assert first.connection_pool.connection_kwargs['path'] == server.socket
     Settings(url=url).connect()
-    assert connection.default() is first
+    assert connections.default() is first
     # Somebody has said something else since.
     other = rom.connect(url)
-    assert connection.default() is other is not first
+    assert connections.default() is other is not first
     Settings(url=url).connect()
-    assert connection.default() is first
+    assert connections.default() is first
     Settings().connect()
-    assert connection.default() is first
+    assert connections.default() is first
     first.close()
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import rom
-from rom import current
+from rom._core import session_context
 from rom.contrib.settings import Settings
 from rom.contrib.unit import Stream, Unit, stream
 from tests.contrib.views import Boom, thing
@@ -28,13 +28,13 @@ def unit() -> Unit:
 
 def test_plain_code_has_one_session_and_tasks_the_other(unit: Unit) -> None:
     async def task() -> object:
-        return current.home()
+        return session_context.home()
 
-    before = current.home()
+    before = session_context.home()
     with unit.active():
-        assert current.home() is unit.blocking
+        assert session_context.home() is unit.blocking
         assert asyncio.run(task()) is unit.awaited
-    assert current.home() is before
+    assert session_context.home() is before
 
 
 def test_threads_and_tasks_that_work_for_it_have_its_sessions(unit: Unit) -> None:
@@ -42,10 +42,10 @@ def test_threads_and_tasks_that_work_for_it_have_its_sessions(unit: Unit) -> Non
         with unit.active():
             children = await asyncio.gather(*(child() for _ in range(3)))
             assert children == [unit.awaited] * 3
-            assert await asyncio.to_thread(current.home) is unit.blocking
+            assert await asyncio.to_thread(session_context.home) is unit.blocking
 
     async def child() -> object:
-        return current.home()
+        return session_context.home()
 
     asyncio.run(story())
 
@@ -54,7 +54,7 @@ def test_other_threads_have_their_own(unit: Unit) -> None:
     found = []
     with unit.active():
         thread = threading.Thread(
-            target=contextvars.Context().run, args=(lambda: found.append(current.home()),)
+            target=contextvars.Context().run, args=(lambda: found.append(session_context.home()),)
         )
         thread.start()
         thread.join()
@@ -64,31 +64,31 @@ def test_other_threads_have_their_own(unit: Unit) -> None:
 def test_a_session_that_is_entered_inside_comes_first(unit: Unit) -> None:
     with unit.active():
         with rom.Session() as mine:
-            assert current.home() is mine
-        assert current.home() is unit.blocking
+            assert session_context.home() is mine
+        assert session_context.home() is unit.blocking
 
 
 def test_one_that_was_entered_outside_waits(unit: Unit) -> None:
     with rom.Session() as outside:
         with unit.active():
-            assert current.home() is unit.blocking
-        assert current.home() is outside
+            assert session_context.home() is unit.blocking
+        assert session_context.home() is outside
 
 
 def test_one_inside_another(unit: Unit) -> None:
     inner = Unit(Settings())
     with unit.active():
         with inner.active():
-            assert current.home() is inner.blocking
-        assert current.home() is unit.blocking
+            assert session_context.home() is inner.blocking
+        assert session_context.home() is unit.blocking
 
 
 def test_whoever_outlives_it_gets_another_session(unit: Unit) -> None:
     with unit.active(), ThreadPoolExecutor(1) as pool:
         context = contextvars.copy_context()
-        assert pool.submit(context.run, current.home).result() is unit.blocking
+        assert pool.submit(context.run, session_context.home).result() is unit.blocking
         unit.end()
-        assert pool.submit(context.run, current.home).result() is not unit.blocking
+        assert pool.submit(context.run, session_context.home).result() is not unit.blocking
 
 
 # --- what is written -----------------------------------------------------------------------------
@@ -212,12 +212,12 @@ def test_a_stream_of_a_failure_writes_nothing(unit: Unit, things: Names) -> None
 
 
 def test_outside_of_its_steps_a_stream_changes_nothing_for_others(unit: Unit) -> None:
-    before = current.home()
+    before = session_context.home()
     body = Stream(unit, iter('ab'))
     assert next(body) == 'a'
-    assert current.home() is before
+    assert session_context.home() is before
     body.close()
-    assert current.home() is before
+    assert session_context.home() is before
 
 
 @pytest.mark.parametrize('how', ['closed', 'fails'])
@@ -232,7 +232,7 @@ def test_an_awaited_stream_that_is_not_whole_writes_nothing_more(
             yield 'a'
             raise Boom
         finally:
-            steps.append(current.home())
+            steps.append(session_context.home())
 
     async def story() -> None:
         with unit.active():

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import rom
-from rom import current
+from rom._core import session_context
 
 Answer = tuple[int, Any]
 Plain = Callable[[str], Answer]
@@ -26,7 +26,7 @@ class Boom(Exception):
 
 def thing() -> Any:
     """The model: each test declares it anew."""
-    return rom.registry.MODELS['Thing']
+    return rom._core.model_registry.MODELS['Thing']
 
 
 def declare() -> tuple[type[rom.Model], ...]:
@@ -53,7 +53,7 @@ def overtake(name: str) -> None:
 
 def create(name: str) -> Answer:
     thing()(name=name)
-    MET.append(current.home())
+    MET.append(session_context.home())
     return 201, name
 
 
@@ -63,7 +63,7 @@ def count(name: str) -> Answer:
 
 def hit(name: str) -> Answer:
     found = thing().get_by(name=name)
-    MET.append(current.home())
+    MET.append(session_context.home())
     found.hits += 1
     return 200, str(found.hits)
 
@@ -117,7 +117,7 @@ def gone(name: str) -> Answer:
 
 def restricted(name: str) -> Answer:
     found = thing().get_by(name=name)
-    rom.registry.MODELS['Part'](of=found).save()
+    rom._core.model_registry.MODELS['Part'](of=found).save()
     found.delete()
     return 200, 'never seen'
 
@@ -127,7 +127,7 @@ def stream(name: str) -> Answer:
 
     def chunks() -> Iterator[str]:
         yield 'begin '
-        MET.append(current.home())
+        MET.append(session_context.home())
         late = thing()(name=f'{name}-late')
         yield f'{thing().query.count()} '
         late.note = 'end'
@@ -176,7 +176,7 @@ def stream_long(name: str) -> Answer:
 
 async def acreate(name: str, s: rom.AsyncSession) -> Answer:
     thing()(name=name)
-    MET.append(current.home())
+    MET.append(session_context.home())
     return 201, name
 
 
@@ -186,7 +186,7 @@ async def acount(name: str, s: rom.AsyncSession) -> Answer:
 
 async def ahit(name: str, s: rom.AsyncSession) -> Answer:
     found = await s.get_by(thing(), name=name)
-    MET.append(current.home())
+    MET.append(session_context.home())
     found.hits += 1
     return 200, str(found.hits)
 
@@ -234,7 +234,7 @@ async def agone(name: str, s: rom.AsyncSession) -> Answer:
 
 async def arestricted(name: str, s: rom.AsyncSession) -> Answer:
     found = await s.get_by(thing(), name=name)
-    await s.save(rom.registry.MODELS['Part'](of=found))
+    await s.save(rom._core.model_registry.MODELS['Part'](of=found))
     await s.delete(found)
     return 200, 'never seen'
 
@@ -244,7 +244,7 @@ async def astream(name: str, s: rom.AsyncSession) -> Answer:
 
     async def chunks() -> AsyncIterator[str]:
         yield 'begin '
-        MET.append(current.home())
+        MET.append(session_context.home())
         late = thing()(name=f'{name}-late')
         yield f'{await s.count(thing().query)} '
         late.note = 'end'

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom._core.drivers.scripts import loaded
+from rom._core.encoding.wire import pack
 from tests.support.servers import dump
 
 Ahead = Callable[..., None]

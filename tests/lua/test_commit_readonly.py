@@ -101,7 +101,7 @@ def test_what_frees_memory_on_a_full_server(commit: Commit, raw: redis.Redis, wr
 @pytest.mark.parametrize('name', available())
 @pytest.mark.one_server
 def test_a_replica(server: Server, raw: redis.Redis, name: str) -> None:
-    from rom.drivers.embedded import open_server
+    from rom._core.embedded.server import open_server
 
     with open_server('', binary=str(find(name))) as other:
         with redis.Redis(unix_socket_path=str(other.socket), protocol=2) as replica:

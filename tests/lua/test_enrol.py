@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom._core.drivers.scripts import loaded
+from rom._core.encoding.wire import pack
 from tests.support.implied import bits
 
 Enrol = Callable[..., int]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from rom.drivers.scripts import source
+from rom._core.drivers.scripts import source
 from tests.support.servers import Server
 
 

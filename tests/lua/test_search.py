@@ -12,9 +12,9 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rom.drivers.scripts import folder, loaded
-from rom.encoding.wire import pack
-from rom.query.patterns import EncodedToken, parse
+from rom._core.drivers.scripts import folder, loaded
+from rom._core.encoding.wire import pack
+from rom._core.query.like_patterns import EncodedToken, parse
 from tests.support.packed import packed_rows
 from tests.support.servers import dump
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom._core.drivers.scripts import loaded
+from rom._core.encoding.wire import pack
 
 IDS = [f'5f3c6f38-9d4b-11ee-b962-0242ac12{n:04}' for n in range(60)]
 EVEN = {'kind': 'set', 'key': 'even'}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom._core.drivers.scripts import loaded
+from rom._core.encoding.wire import pack
 from tests.support.servers import dump, ttls
 
 NOTE = 'N:id:done:t'

@@ -3,8 +3,8 @@
 import pytest
 import redis
 
-from rom.drivers.scripts import loaded
-from rom.encoding.wire import pack
+from rom._core.drivers.scripts import loaded
+from rom._core.encoding.wire import pack
 
 
 def store(raw: redis.Redis, ids: list[bytes], first: bytes = b'0') -> object:

@@ -166,10 +166,13 @@ WRONG_WHEELS: list[tuple[Callable[[Files], Any], str]] = [
     (lambda files: files.pop('rom/lua/commit.lua'), 'lacks rom/lua/commit.lua; see setup.py'),
     (lambda files: files.pop('rom/lua/lib/live.lua'), 'lacks rom/lua/lib/live.lua'),
     (lambda files: files.pop('rom/py.typed'), 'lacks rom/py.typed'),
-    (lambda files: files.pop('rom/model.py'), 'lacks rom/model.py'),
+    (lambda files: files.pop('rom/_core/model.py'), 'lacks rom/_core/model.py'),
     (lambda files: files.update({'tests/test_x.py': b''}), 'does not belong there: tests/test_x'),
     (lambda files: files.update({'rom/x.pyc': b''}), 'does not belong there: rom/x.pyc'),
-    (edited('rom/model.py', b'Model', b'Mdl'), 'another text than the checkout in rom/model.py'),
+    (
+        edited('rom/_core/model.py', b'Model', b'Mdl'),
+        'another text than the checkout in rom/_core/model.py',
+    ),
     (
         edited(METADATA, b'Name: rom-redis', b'Name: rum'),
         'says Name: rum, and should say rom-redis',

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from rom.drivers import scripts
+from rom._core.drivers import scripts
 
 pytest.importorskip('build')
 
@@ -33,7 +33,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / 'lua').glob('*.lua'))
 PROBE = """
 import importlib.resources, json, sys
 import rom._version
-from rom.drivers import scripts
+from rom._core.drivers import scripts
 print(json.dumps({
     'names': scripts.names(),
     'scripts': {name: scripts.source(name) for name in sys.argv[1:]},

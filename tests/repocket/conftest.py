@@ -9,8 +9,8 @@ import pytest
 import redis
 
 import rom
-from rom.drivers.sync import SyncDriver
-from rom.ops.requests import Pipeline, Script
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Pipeline, Script
 from rom.repocket import MODELS
 
 

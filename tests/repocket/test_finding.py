@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from rom.encoding.wire import unpack
+from rom._core.encoding.wire import unpack
+from rom._core.ops.requests import Pipeline, Script
 from rom.exceptions import CorruptRowError
-from rom.ops.requests import Pipeline, Script
 from rom.repocket import ActiveRecord, attributes, finding
 from rom.repocket.criteria import criteria_of
 from tests.support.packed import packed_rows

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rom.encoding.wire import unpack
-from rom.ops.requests import Command, Pipeline, Script
+from rom._core.encoding.wire import unpack
+from rom._core.ops.requests import Command, Pipeline, Script
 from rom.repocket import ActiveRecord, attributes, loading
 from tests.support.packed import packed_rows
 

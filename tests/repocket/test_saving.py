@@ -12,8 +12,8 @@ import pytest
 import redis
 
 import rom
+from rom._core.ops.commits import attempts
 from rom.exceptions import ServerUnavailable
-from rom.ops import attempts
 from rom.repocket import ActiveRecord, attributes
 from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy

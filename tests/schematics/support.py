@@ -11,9 +11,9 @@ import pytest
 import redis
 from schematics import models, types
 
-from rom.drivers.sync import SyncDriver
-from rom.encoding.text import as_text
-from rom.ops.requests import Pipeline, Rest, Script
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.text import as_text
+from rom._core.ops.requests import Pipeline, Rest, Script
 from rom.schematics import (
     BaseRedisMixin,
     FieldHashRedisMixin,

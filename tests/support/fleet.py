@@ -18,7 +18,7 @@ from typing import Any
 import redis
 from redis.sentinel import Sentinel
 
-from rom.drivers.binaries import find_binary
+from rom._core.embedded.binaries import find_binary
 from tests.support.patience import PATIENCE
 
 HOST = '127.0.0.1'

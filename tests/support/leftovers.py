@@ -45,7 +45,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     folder = session.config.stash.get(FOLDER, None)
     if folder is None:
         return
-    if embedded := sys.modules.get('rom.drivers.embedded'):
+    if embedded := sys.modules.get('rom._core.embedded.server'):
         embedded._close_all()  # as at the end of the program, which is after this
     left = [*processes(folder, PATIENCE), *files(folder)]
     shutil.rmtree(folder, ignore_errors=True)

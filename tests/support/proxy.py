@@ -51,7 +51,7 @@ from typing import Self
 
 import hiredis
 
-from rom.drivers import eviction
+from rom._core.drivers import eviction_warning
 
 Command = tuple[bytes, ...]
 Predicate = Callable[[Command], bool]
@@ -125,7 +125,7 @@ class Proxy:
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
         # Commands are counted, and rom asks each server a question of its own, once.
-        eviction._servers.add(f'unix:{self.socket}')
+        eviction_warning._servers.add(f'unix:{self.socket}')
 
     # --- what a test says ---
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 import rom
-from rom import registry
+from rom._core import model_registry
 
-# The dicts of rom.registry that a model's definition adds to.
+# The dicts of rom._core.model_registry that a model's definition adds to.
 REGISTRIES = ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE')
 
 
@@ -22,7 +22,7 @@ def fresh_registry(request: pytest.FixtureRequest) -> Iterator[None]:
     Models at the top of a test file are defined while the tests are collected, once and for all:
     their names must not occur twice in tests/. Documents do not find them.
     """
-    found = {name: getattr(registry, name) for name in REGISTRIES}
+    found = {name: getattr(model_registry, name) for name in REGISTRIES}
     get_connection = rom.util.get_connection
     before = {name: {key: _copy(value) for key, value in d.items()} for name, d in found.items()}
     if isinstance(request.node, pytest.DoctestItem):

@@ -18,7 +18,7 @@ from typing import Any
 import redis
 import redis.asyncio
 
-from rom.drivers import eviction
+from rom._core.drivers import eviction_warning
 from tests.support.patience import PATIENCE
 
 OLDEST = (6, 2)
@@ -120,7 +120,7 @@ class Server:
         self._embedded = embedded
         self._admin = self.connect()
         # Trips are counted, and rom asks each server a question of its own, once.
-        eviction._servers.add(f'unix:{self.socket}')
+        eviction_warning._servers.add(f'unix:{self.socket}')
 
     def __repr__(self) -> str:
         return f'<Server {self.name} at {self.socket}>'
@@ -164,7 +164,7 @@ class Servers:
         return self._running[name]
 
     def _start(self, name: str) -> Server:
-        from rom.drivers.embedded import open_server
+        from rom._core.embedded.server import open_server
 
         try:
             return Server(name, open_server(location='', binary=str(find(name))))

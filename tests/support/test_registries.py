@@ -12,7 +12,7 @@ DOCUMENT = """
     (False, ['Model'])
     >>> class ConftestShop(rom.Model):
     ...     parent = rom.ManyToOne('ConftestShop', 'no action')
-    >>> list(rom.registry.MODELS_REFERENCED)
+    >>> list(rom._core.model_registry.MODELS_REFERENCED)
     ['ConftestShop']
 """
 TEST = """
@@ -23,7 +23,7 @@ class ConftestAbove(rom.Model):
 
 def test_what_a_document_leaves_behind():
     assert 'ConftestAbove' in rom.MODELS
-    assert 'ConftestShop' not in {*rom.MODELS, *rom.registry.MODELS_REFERENCED}
+    assert 'ConftestShop' not in {*rom.MODELS, *rom._core.model_registry.MODELS_REFERENCED}
 """
 
 

@@ -108,8 +108,8 @@ def test_dump_and_ttls_of_many_keys(raw: redis.Redis) -> None:
 
 @pytest.mark.parametrize('round_', range(2))
 def test_what_a_test_registers_is_forgotten(round_: int) -> None:
-    from rom import registry
+    from rom._core import model_registry
 
     model = type('Forgotten', (), {'_schema': SimpleNamespace(relations=())})
-    registry.register('Forgotten', 'forgotten', model)  # twice: an error
-    assert 'forgotten' in registry.MODELS
+    model_registry.register('Forgotten', 'forgotten', model)  # twice: an error
+    assert 'forgotten' in model_registry.MODELS

@@ -11,8 +11,8 @@ import pydantic
 import rom
 import rom.aio
 from rom import maintenance
-from rom.columns.arithmetic import Arithmetic
-from rom.columns.expressions import Expression
+from rom._core.columns.arithmetic import Arithmetic
+from rom._core.columns.expressions import Expression
 
 
 class User(rom.Model):

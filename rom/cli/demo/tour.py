@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from rom._core.drivers.connections import without_password
 from rom.cli.demo import closing
 from rom.cli.demo.characters import code_points, declaration
 from rom.cli.demo.loading import already_there, load
@@ -12,7 +13,6 @@ from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared
 from rom.cli.demo.screen import Screen
 from rom.cli.opening import use
 from rom.cli.stopping import Stopping
-from rom.drivers.connection import without_password
 
 INTRODUCTION = (
     'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '

@@ -11,10 +11,10 @@ from copy import deepcopy
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
 
-from rom.columns import Column, String
-from rom.encoding.keygens import IDENTITY_STRING
-from rom.encoding.plain import plain
-from rom.encoding.text import as_text, show
+from rom._core.columns import Column, String
+from rom._core.encoding.keygens import IDENTITY_STRING
+from rom._core.encoding.plain_values import plain
+from rom._core.encoding.text import as_text, show
 from rom.exceptions import InvalidColumnValue
 from rom.repocket import stored
 from rom.repocket.errors import RepocketActiveRecordDefinitionError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from rom import columns
-from rom.encoding.keygens import IDENTITY
+from rom._core import columns
+from rom._core.encoding.keygens import IDENTITY
 from rom.repocket.attributes.base import Attribute, text_from
 
 

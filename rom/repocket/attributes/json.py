@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from rom.encoding.text import as_bytes
+from rom._core.encoding.text import as_bytes
 from rom.exceptions import InvalidOperation
 from rom.repocket.attributes.base import Attribute
 from rom.repocket.literals import read_value

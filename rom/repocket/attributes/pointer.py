@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from rom import columns
-from rom.encoding.keygens import IDENTITY
-from rom.encoding.text import as_bytes
+from rom._core import columns
+from rom._core.encoding.keygens import IDENTITY
+from rom._core.encoding.text import as_bytes
 from rom.repocket.attributes.base import Attribute, text_from
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 from rom.repocket.keys import PREFIX, Reference, name_of

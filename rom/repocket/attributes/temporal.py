@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from rom import columns
+from rom._core import columns
 from rom.repocket.attributes.base import Attribute, text_from
 
 

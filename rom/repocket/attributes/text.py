@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from rom.columns import Column, Text
-from rom.encoding.keygens import IDENTITY
-from rom.encoding.text import as_bytes
+from rom._core.columns import Column, Text
+from rom._core.encoding.keygens import IDENTITY
+from rom._core.encoding.text import as_bytes
 from rom.exceptions import InvalidOperation
 from rom.repocket.attributes.base import Attribute
 

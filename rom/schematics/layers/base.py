@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from rom.changes import Change
-from rom.encoding.text import show
+from rom._core.encoding.text import show
+from rom._core.ops.commits.raw_commands import Check, Step
+from rom._core.ops.requests import Operation
+from rom._core.writes.changes import Change
 from rom.exceptions import DataRaceError, ORMError
-from rom.ops.requests import Operation
-from rom.ops.steps import Check, Step
 from rom.schematics.conditions import Condition
 from rom.schematics.exceptions import NotFound
 from rom.schematics.homes import Home

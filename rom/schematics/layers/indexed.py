@@ -12,21 +12,21 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rom.changes import Change
-from rom.encoding.text import as_bytes, as_text
+from rom._core.encoding.text import as_bytes, as_text
+from rom._core.ops.commits.commit import commit
+from rom._core.ops.commits.raw_commands import Check, Step
+from rom._core.ops.expired_rows import due
+from rom._core.ops.load_rows import load_unique, take_ids
+from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
+from rom._core.ops.search import queries
+from rom._core.query.nodes import All, Node
+from rom._core.query.ordering import all_ordered
+from rom._core.query.query import Query
+from rom._core.query.spec import Asked
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
-from rom.ops import queries
-from rom.ops.commit import commit
-from rom.ops.entities import load_unique, take_ids
-from rom.ops.expiring import due
-from rom.ops.requests import Operation
-from rom.ops.rows import Row
-from rom.ops.steps import Check, Step
-from rom.query.asked import Asked
-from rom.query.builder import Query
-from rom.query.orders import all_ordered
-from rom.query.plan import All, Node
-from rom.schema import Schema
 from rom.schematics.columns import EXPIRES, columns_of, schema_of, sorts
 from rom.schematics.conditions import EQUAL, Condition
 from rom.schematics.homes import Home

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rom.encoding.text import as_bytes, as_text
-from rom.ops.requests import Command, Operation
-from rom.ops.steps import Check, Step, take
+from rom._core.encoding.text import as_bytes, as_text
+from rom._core.ops.commits.raw_commands import Check, Step, take
+from rom._core.ops.requests import Command, Operation
 from rom.schematics.homes import Home
 from rom.schematics.layers.base import PAGE, Layer, Primitive, Raw, Task, is_own
 from rom.schematics.shapes import Shape, corrupt, shape_of

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import redis
 
+from rom._core.embedded.server import open_server
 from rom.cli.demo.closing import REMOVAL, TO_TRY, python_command, rom_command
 from rom.cli.demo.questions import QUESTIONS
-from rom.drivers.embedded import open_server
 from tests.support import servers as support
 from tests.support.patience import PATIENCE
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 import redis
 
+from rom._core.ops.commits.raw_commands import Check, Step
+from rom._core.ops.requests import Command, Operation
 from rom.exceptions import DataRaceError
-from rom.ops.requests import Command, Operation
-from rom.ops.steps import Check, Step
 from rom.schematics import BaseRedisMixin, transaction
 from rom.schematics.homes import Home
 from rom.schematics.layers import Layer, Raw, Task

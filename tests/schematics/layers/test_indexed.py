@@ -13,7 +13,8 @@ import pytest
 import redis
 from schematics import models, types
 
-from rom.drivers.sync import SyncDriver
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Script
 from rom.exceptions import (
     ColumnError,
     CorruptRowError,
@@ -21,7 +22,6 @@ from rom.exceptions import (
     InvalidColumnValue,
     UniqueKeyViolation,
 )
-from rom.ops.requests import Script
 from rom.schematics import IndexedRedisMixin, StrictPerformanceException, transaction
 from tests.schematics.support import SOON, expire, fill, model, pks, trips, vanilla
 from tests.support.servers import Server, dump, without_notes

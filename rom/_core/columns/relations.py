@@ -1,0 +1,368 @@
+"""Relations: columns that refer to entities of a model.
+
+Loading an entity does not load the entities that it refers to. The row holds an id; the first read
+of the attribute loads the entity, for all entities that were loaded together, in one round trip.
+Under an AsyncSession the program must load it first, because reading an attribute cannot await.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from rom._core.columns.base import Column
+from rom._core.columns.column_owner import Holder
+from rom._core.encoding.integers import LARGEST_ID
+from rom._core.encoding.plain_values import plain
+from rom._core.encoding.scores import nearest_double
+from rom._core.model_registry import MODELS
+from rom.exceptions import ColumnError, InvalidOperation, ORMError
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar('T')
+
+ON_DELETE: Final = ('no action', 'restrict', 'cascade', 'set null', 'set default')
+
+
+def model_called(ftable: str, column: str) -> Any:
+    """Return the model of this name or namespace.
+
+    Raises:
+        ORMError: the model is not defined; the message names the column that refers to it.
+    """
+    found = MODELS.get(ftable)
+    if found is None:
+        raise ORMError(
+            f'{column} refers to the model {ftable!r}, which is not defined; define it, or import '
+            f'its module. Defined are: {", ".join(sorted(MODELS))}'
+        )
+    return found
+
+
+class Reference:
+    """The id of an entity that is not loaded, as a row stores it."""
+
+    __slots__ = ('_id',)
+
+    def __init__(self, id: int) -> None:
+        self._id: int | None = id
+
+    @property
+    def id(self) -> int | None:
+        """The id, for a keygen that gets the values of several columns."""
+        return self._id
+
+
+class GivenId(Reference):
+    """An id that was assigned to a relation; a read or a save looks the entity up.
+
+    Until then it takes the place of an entity that is saved and not deleted.
+    """
+
+    __slots__ = ()
+
+    _id: int
+    _new = _deleted = False
+
+    @property
+    def id(self) -> int:
+        """The id that was assigned."""
+        return self._id
+
+    def __repr__(self) -> str:
+        return f'<id {self._id}>'
+
+
+class NobodysId(GivenId):
+    """An assigned id under which a look-up found no entity: it reads as None, and is not saved."""
+
+    __slots__ = ()
+
+    _deleted = True
+
+
+class _Relation(Column[Any]):
+    """A column that holds the id of another entity."""
+
+    is_numeric = True
+    is_wide = True
+    is_relation = True
+    kind = 'an entity or its id'
+
+    def __init__(
+        self,
+        ftable: str,
+        on_delete: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        unique: bool = False,
+    ) -> None:
+        self.ftable = ftable if isinstance(ftable, str) else getattr(ftable, '__name__', '')
+        self.on_delete = on_delete
+        super().__init__(required=required, default=default, unique=unique, index=True)
+
+    def _check_options(self) -> None:
+        super()._check_options()
+        if self.on_delete not in ON_DELETE:
+            said = 'is missing' if self.on_delete is None else f'is {self.on_delete!r}'
+            self._wrong(f'on_delete {said}; expected one of {", ".join(map(repr, ON_DELETE))}')
+        if self.on_delete == 'set null' and self.required:
+            self._wrong("a required column cannot have on_delete='set null': choose another, or "
+                        'leave out required=True')  # fmt: skip
+        if self.on_delete == 'set default' and self.required and self.default is None:
+            self._wrong("a required column with on_delete='set default' needs a default")
+
+    def get_related_model(self) -> Any:
+        """Return the model that the column refers to.
+
+        Raises:
+            ORMError: no model of that name is defined yet.
+
+        Example::
+
+            Book.author.get_related_model()
+        """
+        return model_called(self.ftable, self.name)
+
+    def check(self, value: Any) -> Any:
+        model = self.get_related_model()
+        if isinstance(value, model) and value._namespace == model._namespace:
+            return value
+        if isinstance(value, GivenId):
+            return value
+        id = plain(value)
+        if type(id) is not int:
+            kind = type(value).__name__
+            self.refuse(value, f'is not an entity of {self.ftable} or an id; its type is {kind}')
+        if not 0 < id <= LARGEST_ID:
+            self.refuse(value, f'is not an id of {self.ftable}; expected an int of at least 1')
+        return GivenId(id)
+
+    def accept(self, entity: Holder, value: Any) -> Any:
+        value = super().accept(entity, value)
+        if value._deleted:
+            self.refuse(value, 'was deleted; save it again with force=True first')
+        return value
+
+    def make_default(self, entity: Holder) -> Any:
+        """Return the default, or None where the default entity was deleted."""
+        default = self.plain_default()
+        return None if default is None or default._deleted else self.accept(entity, default)
+
+    def plain_default(self) -> Any:
+        """Return the declared default, or the result of its function, deleted or not."""
+        default = self.default() if callable(self.default) else self.default
+        return None if default is None else self.check(default)
+
+    def absent(self) -> Any:
+        """Return the default where it is a stored entity, else None."""
+        default = self.plain_default()
+        return None if default is None or default._deleted or default._id is None else default
+
+    @property
+    def lasting_default(self) -> None:
+        """None: index entries are made from stored references only, because deletes follow them."""
+        return None
+
+    def encode(self, value: Any) -> bytes:
+        id = value._id
+        if value._deleted:
+            raise InvalidOperation(
+                f'{self.name} refers to {value._key}, which was deleted; assign another entity, or '
+                'first save that one with force=True'
+            )
+        if id is None:
+            raise InvalidOperation(
+                f'{self.name} refers to a {self.ftable} that has no id yet; save that one first'
+            )
+        return b'%d' % id
+
+    def decode(self, raw: bytes) -> Any:
+        if not raw.isdigit():
+            raise ValueError('expected an id of decimal digits')
+        return Reference(int(raw))
+
+    def number(self, value: Any) -> float:
+        return nearest_double(value._id)
+
+    def id_of(self, value: Any) -> int:
+        """Return the id that a query asks for, from an entity or an int.
+
+        Raises:
+            InvalidColumnValue: the value is neither.
+        """
+        given = plain(value)
+        if type(given) is int:
+            return given
+        checked = self.check(value)
+        id: int | None = checked.id if isinstance(checked, GivenId) else checked._need_id()
+        assert id is not None
+        return id
+
+    def score(self, value: Any) -> float:
+        return value if isinstance(value, float) else nearest_double(self.id_of(value))
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> Any: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
+        value: Any = super().__get__(entity, owner)  # type: ignore[arg-type]
+        if entity is None or value is None:
+            return value
+        if type(value) is GivenId:
+            entity._load_relation(self.name)
+            value = entity._values[self.name]
+        return None if value._deleted else value
+
+    def _read(self, entity: Holder) -> Any:
+        raw = entity._stored.get(self.name)
+        if raw is None:
+            value = entity._values[self.name] = self.make_default(entity)
+            return value
+        self.read_stored(raw, entity._key)  # raises where the stored value is not an id
+        entity._load_relation(self.name)
+        return entity._values[self.name]
+
+
+class ManyToOne(_Relation):
+    """A reference to an entity of another model; many may refer to the same one.
+
+    Args:
+        ftable: the other model's name; it may be defined later.
+        on_delete: the effect of deleting the other entity: 'no action', 'restrict' (the delete is
+            refused), 'cascade' (this entity is deleted, too), 'set null', 'set default'.
+        required: an entity must have a value when it is created and saved.
+        default: the entity that a new entity refers to, or a function that returns it.
+
+    Raises:
+        ColumnError: on_delete is missing, unknown, or contradicts `required`.
+
+    Example::
+
+        author = rom.ManyToOne('Author', on_delete='cascade')
+        Book.query.filter(author=ann)
+        Book.get_by(author=5)
+    """
+
+    def __init__(
+        self, ftable: str, on_delete: str | None = None, required: bool = False, default: Any = None
+    ) -> None:
+        super().__init__(ftable, on_delete, required, default)
+
+
+class OneToOne(_Relation):
+    """A reference to an entity of another model; with ``unique=True``, at most one refers to it.
+
+    The other arguments are those of :class:`ManyToOne`.
+
+    Example::
+
+        passport = rom.OneToOne('Passport', on_delete='set null', unique=True)
+    """
+
+    can_be_unique = True
+
+
+class OneToMany:
+    """The entities of another model that refer to this one; the row stores nothing of it.
+
+    Each read returns a new list, without deleted entities. Appending to the list changes nothing:
+    assign the column of the other entity instead.
+
+    Args:
+        ftable: the other model's name; it may be defined later.
+        column: the column of that model, where several refer to this one.
+
+    Raises:
+        ColumnError: several columns refer to this model and `column` is missing (raised as soon as
+            both models are defined), or no column does (raised on read).
+        InvalidOperation: the attribute is assigned or deleted.
+
+    Example::
+
+        books = rom.OneToMany('Book')
+        ann.books
+    """
+
+    name = ''
+
+    def __init__(self, ftable: str, column: str | None = None) -> None:
+        self.ftable = ftable if isinstance(ftable, str) else getattr(ftable, '__name__', '')
+        self.column = column
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = self.name or name  # the metaclass refuses a second one
+
+    def get_related_model(self) -> Any:
+        """Return the model of the listed entities.
+
+        Raises:
+            ORMError: no model of that name is defined yet.
+
+        Example::
+
+            Author.books.get_related_model()
+        """
+        return model_called(self.ftable, self.name)
+
+    def candidates(self, model: Any, other: Any) -> list[str]:
+        """Return the columns of the other model that refer to this one and match `column`."""
+        found = candidates(model, other._columns)
+        return found if self.column is None else [name for name in found if name == self.column]
+
+    def referring_column(self, model: Any, other: Any = None) -> str:
+        """Return the column of the other model that refers to this one.
+
+        Raises:
+            ORMError: the other model is not defined.
+            ColumnError: the other model has no such column, or several.
+        """
+        other = other or self.get_related_model()
+        found = self.candidates(model, other)
+        if len(found) == 1:
+            return found[0]
+        named = f' {self.column!r}' if self.column else ''
+        raise ColumnError(
+            f'{model.__name__}.{self.name}: {other.__name__} has '
+            + (
+                f'several columns that refer to {model.__name__} ({", ".join(found)}): name one, '
+                f'as OneToMany({self.ftable!r}, column={found[0]!r})'
+                if found
+                else f'no column{named} that refers to {model.__name__}'
+            )
+        )
+
+    @overload
+    def __get__(self, entity: None, owner: type) -> OneToMany: ...
+    @overload
+    def __get__(self, entity: Holder, owner: type | None = None) -> list[Any]: ...
+    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
+        if entity is None:
+            return self
+        if self.name not in entity._related:
+            return entity._load_related(self.name)
+        return [other for other in entity._related[self.name] if not other._deleted]
+
+    def __set__(self, entity: Holder, value: Any) -> None:
+        self._refuse(entity)
+
+    def __delete__(self, entity: Holder) -> None:
+        self._refuse(entity)
+
+    def _refuse(self, entity: Holder) -> None:
+        raise InvalidOperation(
+            f'{type(entity).__name__}.{self.name} lists the {self.ftable} entities that refer to '
+            'this one and cannot be assigned; assign the column of those entities'
+        )
+
+
+def candidates(model: Any, columns: dict[str, Column[Any]]) -> list[str]:
+    """Return the columns that refer to a model."""
+    names = (model.__name__, model._namespace)
+    return [
+        name
+        for name, column in columns.items()
+        if isinstance(column, _Relation) and column.ftable in names
+    ]

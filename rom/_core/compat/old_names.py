@@ -1,0 +1,101 @@
+"""Names of rom 1.x that nothing of ours needs: `rom.util` and `rom` have them for old programs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from typing import Final
+
+from rom._core.drivers.connections import DEFAULT, VARIABLE
+from rom._core.encoding.keygens import (
+    CASE_INSENSITIVE,
+    FULL_TEXT,
+    IDENTITY,
+    IDENTITY_CI,
+    SIMPLE,
+    SIMPLE_CI,
+)
+from rom._core.support.caller_warnings import warn
+
+_EPOCH = dt.datetime(1970, 1, 1)
+
+#: Where the data is, unless a program says otherwise.
+REDIS_URI: Final = os.environ.get(VARIABLE, DEFAULT)
+
+#: Keygens by which strings are searched, and those that sort; and their names.
+STRING_INDEX_KEYGENS: Final = (
+    FULL_TEXT,
+    SIMPLE,
+    SIMPLE_CI,
+    IDENTITY,
+    IDENTITY_CI,
+    CASE_INSENSITIVE,
+)
+STRING_SORT_KEYGENS: Final = (SIMPLE, SIMPLE_CI, CASE_INSENSITIVE)
+STRING_INDEX_KEYGENS_STR: Final = (
+    'FULL_TEXT, SIMPLE, SIMPLE_CI, IDENTITY, IDENTITY_CI, CASE_INSENSITIVE'
+)
+STRING_SORT_KEYGENS_STR: Final = 'SIMPLE, SIMPLE_CI, CASE_INSENSITIVE'
+
+
+def dt2ts(value: dt.date) -> float:
+    """Seconds since 1970 of a date, or of a datetime without a zone, taken as UTC.
+
+    >>> dt2ts(dt.datetime(1970, 1, 2, 0, 0, 1)), dt2ts(dt.date(1970, 1, 2))
+    (86401.0, 86400.0)
+    """
+    if not isinstance(value, dt.datetime):
+        value = dt.datetime.combine(value, dt.time())
+    return (value - _EPOCH).total_seconds()
+
+
+def ts2dt(value: float) -> dt.datetime:
+    """The datetime, in UTC and without a zone, of seconds since 1970.
+
+    >>> ts2dt(86401.25)
+    datetime.datetime(1970, 1, 2, 0, 0, 1, 250000)
+    """
+    return _EPOCH + dt.timedelta(seconds=value)
+
+
+def t2ts(value: dt.time) -> float:
+    """Seconds since midnight of a time of day.
+
+    >>> t2ts(dt.time(1, 2, 3, 500000))
+    3723.5
+    """
+    return (dt.datetime.combine(_EPOCH, value) - _EPOCH).total_seconds()
+
+
+def ts2t(value: float) -> dt.time:
+    """The time of day of seconds since midnight.
+
+    >>> ts2t(3723.5)
+    datetime.time(1, 2, 3, 500000)
+    """
+    return ts2dt(value).time()
+
+
+def _disable_lua_writes() -> None:
+    """Do nothing: every server that rom supports runs scripts.
+
+    Warns:
+        UserWarning: always.
+    """
+    _warn('_disable_lua_writes')
+
+
+def _enable_lua_writes() -> None:
+    """Do nothing, as `_disable_lua_writes`: scripts are always used.
+
+    Warns:
+        UserWarning: always.
+    """
+    _warn('_enable_lua_writes')
+
+
+def _warn(name: str) -> None:
+    warn(
+        f'rom.{name}() has no effect: rom writes through scripts on the server, which every server '
+        'that it supports can run; take the call out',
+    )

@@ -1,0 +1,139 @@
+"""The driver that runs operations on a `redis.asyncio.Redis`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+import redis.asyncio
+import redis.exceptions
+
+from rom._core.drivers.client_support import check_client, running_loop
+from rom._core.drivers.errors import (
+    command_of,
+    is_passing,
+    is_unknown_script,
+    raise_first_error,
+    whole_of,
+)
+from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.drivers.send_outcome import Sending, counted
+from rom._core.ops.commits.attempts import note_given_up
+from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
+from rom.exceptions import ORMError
+
+T = TypeVar('T')
+
+_NO_TRIP = (Destination, Rest)
+
+
+class AsyncDriver:
+    """Runs operations, awaiting. The same as :class:`rom._core.drivers.sync_driver.SyncDriver` in all else."""
+
+    def __init__(self, connection: redis.asyncio.Redis) -> None:
+        check_client(connection, blocks=False)
+        self.connection = connection
+
+    async def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation's requests; returns what it returns.
+
+        Raises:
+            InvalidOperation: there is no event loop of asyncio.
+            ORMError: what the operation raises, or what went wrong with the server.
+        """
+        running_loop()  # the client library would say that there is none, and no more
+        try:
+            request = next(operation)
+            while True:
+                try:
+                    reply = await self.perform(request)
+                except BaseException as error:
+                    request = operation.throw(error)
+                else:
+                    request = operation.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException:
+            operation.close()  # if it was this that was interrupted
+            note_given_up(self.connection)
+            raise
+
+    async def perform(self, request: Request) -> Any:
+        """Carry out one request; the reply, bytes whatever the client would decode.
+
+        Raises:
+            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
+                server takes no requests, and went on so.
+            ServerError: the server answered with an error.
+        """
+        if isinstance(request, _NO_TRIP):
+            if isinstance(request, Destination):
+                return self.connection
+            await asyncio.sleep(0)
+            return True
+        sending = Sending(self.connection, request)
+        if isinstance(request, Pipeline):
+            return await self._pipeline(request, sending)
+        return await self._single(request, sending)
+
+    async def _single(self, request: Command | Script, sending: Sending) -> Any:
+        args = command_of(request)
+        while True:
+            try:
+                return await self._ask(args, sending)
+            except ERRORS as error:
+                if args[0] == 'EVALSHA' and is_unknown_script(error):
+                    assert isinstance(request, Script)
+                    args = whole_of(request)
+                    continue
+                pause = sending.pause(error)
+            await asyncio.sleep(pause)
+
+    async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        execute: Any = self.connection.execute_command
+        named = counted(args)
+        try:
+            return await execute(*named, NEVER_DECODE=True)
+        finally:
+            sending.saw(named[:1])
+
+    async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any]:
+        replies = await self._send(pipeline.requests, sending)
+        for place, request in enumerate(pipeline.requests):
+            if isinstance(replies[place], Exception):
+                replies[place] = await self._settled(request, replies[place], sending)
+        return raise_first_error(replies, pipeline.optional)
+
+    async def _settled(self, request: Command | Script, error: Exception, sending: Sending) -> Any:
+        """What comes of a request of several that met an error; the reply, or our error."""
+        one = sending.of(request)
+        try:
+            if is_passing(error):
+                await asyncio.sleep(one.pause(error))
+            elif not is_unknown_script(error):
+                return one.failure(error)
+            return await self._single(request, one)
+        except ORMError as own:
+            return own
+
+    async def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        """The replies to several requests in one trip, errors of the server among them."""
+        while True:
+            try:
+                return await self._send_once(requests, sending)
+            except ERRORS as error:
+                pause = sending.pause(error)
+            await asyncio.sleep(pause)
+
+    async def _send_once(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> list[Any]:
+        named = [counted(command_of(request)) for request in requests]
+        try:
+            async with self.connection.pipeline(transaction=False) as pipe:
+                for args in named:
+                    pipe.execute_command(*args, NEVER_DECODE=True)
+                return await pipe.execute(raise_on_error=False)
+        finally:
+            sending.saw([args[0] for args in named])

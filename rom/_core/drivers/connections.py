@@ -1,0 +1,119 @@
+"""Connections: which server a model's data is on.
+
+In order: the model's own `_conn` (or `CONN`); what a program has put in the place of
+`rom.util.get_connection`, or of `rom.util.CONNECTION`; while a request is served, the connection of
+the application that serves it; then the program's default, which comes from `rom.connect` or
+`set_connection_settings`, else from the environment variable ROM_REDIS_URI, else from
+redis://localhost:6379/0. A client connects when it is first used, not before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import redis
+
+from rom._core import session_context
+from rom._core.drivers.async_clients import async_connection
+from rom._core.drivers.urls import open_url, without_password
+
+__all__ = [
+    'DEFAULT',
+    'VARIABLE',
+    'async_connection',
+    'connect',
+    'connection_of',
+    'default',
+    'open_url',
+    'provide_with',
+    'set_connection_settings',
+    'use',
+    'use_what',
+    'without_password',
+]
+
+VARIABLE = 'ROM_REDIS_URI'
+DEFAULT = 'redis://localhost:6379/0'
+
+_settings: Callable[[], redis.Redis] | None = None
+_default: redis.Redis | None = None
+_provider: Callable[[], redis.Redis] | None = None
+
+
+def set_connection_settings(*args: Any, **kwargs: Any) -> None:
+    """Say where the data is: the same arguments as `redis.Redis` takes.
+
+    >>> set_connection_settings(host='localhost', port=6379, db=0)  # doctest: +SKIP
+    """
+    use_what(partial(redis.Redis, *args, **kwargs))
+
+
+def connect(url: str) -> redis.Redis:
+    """Make the server at a URL the default, and return the client.
+
+    Args:
+        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own
+            with temporary data, `embedded:PATH` for one that keeps its data in that folder.
+
+    The client repeats a command up to three times when its connection breaks, which is safe for
+    every command of rom's. A client of the program's own does so if it has retries: that of
+    `redis.Redis(...)` has, that of `redis.Redis.from_url(...)` needs `retry=`. Only clients with
+    retries get rom's quick way to send a single command.
+
+    Raises:
+        ORMError: no such kind of URL.
+        ServerUnavailable: the embedded server cannot be started.
+
+    Example::
+
+        rom.connect('embedded:')
+    """
+    client = open_url(url)
+    use(client)
+    return client
+
+
+def use(client: redis.Redis) -> None:
+    """Make a client the default."""
+    global _settings, _default
+    _settings, _default = None, client
+
+
+def use_what(make: Callable[[], redis.Redis]) -> None:
+    """Make what a function gives the default. It is called when a client is first needed."""
+    global _settings, _default
+    _settings, _default = make, None
+
+
+def default() -> redis.Redis:
+    """Return the default client: of the application whose request this is, else the program's."""
+    found = session_context.connection()
+    return found if found is not None else _of_program()
+
+
+def _of_program() -> redis.Redis:
+    global _default
+    if _default is None:
+        if _settings is not None:
+            _default = _settings()
+        else:
+            _default = open_url(os.environ.get(VARIABLE) or DEFAULT, VARIABLE)
+    return _default
+
+
+def provide_with(provider: Callable[[], redis.Redis]) -> None:
+    """Have the default client come from a function, which is asked every time."""
+    global _provider
+    _provider = provider
+
+
+def connection_of(model: Any) -> redis.Redis:
+    """The client of a model, as a class or an entity of it."""
+    own = getattr(model, '_conn', None) or getattr(model, 'CONN', None)
+    if own is not None:
+        found: redis.Redis = own
+        return found
+    return _provider() if _provider is not None else default()

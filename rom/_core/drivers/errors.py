@@ -1,0 +1,205 @@
+"""What both drivers make of requests and of errors: how a request is sent, and what went wrong."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final
+
+import redis.exceptions
+
+from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
+from rom._core.drivers.scripts import loaded
+from rom._core.ops.requests import Command, Script
+from rom.exceptions import ORMError, ServerError, ServerUnavailable
+
+#: What a server says that takes no requests for a while: nothing was done, and it will pass.
+PASSING: Final = frozenset(('BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN'))
+
+
+def command_of(request: Command | Script) -> tuple[Any, ...]:
+    """A request as a command: a name, and bytes.
+
+    Bytes only: the packer of hiredis 3.5 crashes the interpreter when a signal interrupts it on a
+    number.
+    """
+    if isinstance(request, Command):
+        return _encoded(request.args)
+    digest = loaded(request.name, request.parts).digest_as_sent
+    return ('EVALSHA', digest, b'1', request.key, request.request)
+
+
+def whole_of(request: Script) -> tuple[Any, ...]:
+    """A script as a command that brings its text along."""
+    source = loaded(request.name, request.parts).source.encode('utf-8')
+    return ('EVAL', source, b'1', request.key, request.request)
+
+
+def _encoded(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    name, *rest = args
+    return (name, *[arg if type(arg) is bytes else _as_bytes(arg) for arg in rest])
+
+
+def _as_bytes(arg: Any) -> Any:
+    if isinstance(arg, str):
+        return arg.encode('utf-8')
+    return b'%d' % arg if isinstance(arg, int) else arg
+
+
+def is_unknown_script(reply: object) -> bool:
+    """The server does not have the script."""
+    return isinstance(reply, redis.exceptions.NoScriptError)
+
+
+def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:
+    """The replies of a pipeline; the first that is an error is raised, unless it is optional."""
+    for reply in replies[optional:]:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def is_full_pool(error: BaseException) -> bool:
+    """Nothing was sent, because the pool has as many connections as it may."""
+    if isinstance(error, redis.exceptions.MaxConnectionsError):
+        return True
+    # Up to redis-py 7, some pools say so in words only.
+    is_plain = isinstance(error, redis.exceptions.ConnectionError)
+    return is_plain and str(error) == 'Too many connections'
+
+
+def pool_is_full(pool: Any) -> ServerUnavailable:
+    """An error about a pool of which all connections are in use."""
+    most = getattr(pool, 'max_connections', None)
+    return ServerUnavailable(
+        f'all {most} connections that the pool may have are in use, and stay so; nothing was '
+        'sent. Give the client more of them (max_connections=...), or use fewer threads or tasks '
+        'at one time'
+    )
+
+
+# The client library has classes of its own for some, and leaves the code out of their text.
+_CODES: Final = (
+    (redis.exceptions.BusyLoadingError, 'LOADING'),
+    (redis.exceptions.MasterDownError, 'MASTERDOWN'),
+    (redis.exceptions.ClusterDownError, 'CLUSTERDOWN'),
+    (redis.exceptions.TryAgainError, 'TRYAGAIN'),
+)
+
+
+def _passing_code(error: BaseException) -> str | None:
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    if not isinstance(error, redis.exceptions.ResponseError):
+        return None
+    code = str(error).partition(' ')[0]
+    return code if code in PASSING else None
+
+
+def is_passing(error: BaseException) -> bool:
+    """The request was refused, and the same will be taken after a while."""
+    return _passing_code(error) is not None or is_full_pool(error)
+
+
+class _OwnErrors:
+    """A class, and no generator: each command goes through it."""
+
+    __slots__ = ('_connection',)
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            own = own_error(error, self._connection)
+            if own is not None:
+                raise own from None
+            drop_idle_unless_answered(self._connection, error)
+
+
+def own_errors(connection: Any) -> _OwnErrors:
+    """Turn the client library's errors into ours, around a command of the program's own.
+
+    Raises:
+        ServerUnavailable: no connection, or it broke, or timed out; or the server takes no
+            requests for a while.
+        ServerError: the server answered with an error.
+    """
+    return _OwnErrors(connection)
+
+
+_NO_ANSWER = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    ConnectionError,
+    TimeoutError,
+)
+_UNKNOWN = 'whether the write was carried out is not known; saving again finds out'
+
+
+def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) -> ORMError | None:
+    """Our error for one of the client library's; None for any other.
+
+    Args:
+        error: the client library's.
+        connection: the client.
+        is_in_doubt: it is about a write that was sent before, with no answer.
+    """
+    where = _where(connection)
+    if is_full_pool(error):
+        return pool_is_full(getattr(connection, 'connection_pool', None))
+    code = _passing_code(error)
+    if code is not None:
+        doubt = f' The request had been sent before, and {_UNKNOWN}.' if is_in_doubt else ''
+        return ServerUnavailable(
+            f'Redis at {where} takes no requests now: {code}: {_text(error, code)}.{doubt} '
+            'Try again later'
+        )
+    is_answer = isinstance(error, redis.exceptions.RedisError) and not isinstance(error, _NO_ANSWER)
+    if is_in_doubt and (is_answer or isinstance(error, redis.exceptions.AuthenticationError)):
+        return ServerUnavailable(
+            f'Redis at {where} answered the repetition of a request: {_text(error)}. The request '
+            f'had been sent before, and {_UNKNOWN}'
+        )
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return ServerError(f'{where} refused to let us in: {error}')
+    if isinstance(error, _NO_ANSWER):
+        return _no_answer(error, where)
+    return ServerError(f'Redis at {where}: {error}') if is_answer else None
+
+
+def _no_answer(error: BaseException, where: str) -> ServerUnavailable:
+    if 'max number of clients' in str(error):
+        return ServerUnavailable(
+            f'Redis at {where} takes no more connections: {_text(error)}. Raise its maxclients, or '
+            'open fewer'
+        )
+    return ServerUnavailable(
+        f'no answer from Redis at {where}: {_text(error)}. '
+        'Start a server there, or name another with rom.util.set_connection_settings(...) '
+        'or ROM_REDIS_URI; '
+        "ROM_REDIS_URI='embedded:' starts one of its own (pip install 'rom-redis[embedded]')"
+    )
+
+
+def _text(error: BaseException, code: str = '') -> str:
+    return str(error).removeprefix(f'{code} ').rstrip('.')
+
+
+def _where(connection: Any) -> str:
+    """A connection's address, without its password."""
+    pool: Any = getattr(connection, 'connection_pool', None)
+    options = getattr(pool, 'connection_kwargs', {})
+    if hasattr(pool, 'sentinel_manager'):
+        return f'the address that the sentinels have of {pool.service_name!r}'
+    if options.get('path'):
+        return f'unix:{options["path"]}'
+    host, port = options.get('host', 'localhost'), options.get('port', 6379)
+    return f'{host}:{port}/{options.get("db") or 0}'

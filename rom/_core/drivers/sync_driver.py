@@ -1,0 +1,253 @@
+"""The driver that runs operations on a `redis.Redis`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import redis
+
+from rom._core.drivers import kept_connections
+from rom._core.drivers.client_support import check_client
+from rom._core.drivers.errors import (
+    command_of,
+    is_passing,
+    is_unknown_script,
+    raise_first_error,
+    whole_of,
+)
+from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.drivers.pool_connection import BROKEN, SENT, Line
+from rom._core.drivers.send_outcome import Sending, counted
+from rom._core.ops.commits.attempts import note_given_up
+from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
+from rom.exceptions import ORMError
+
+T = TypeVar('T')
+
+_NO_TRIP = (Destination, Rest)
+
+# Commands whose replies the client library hands over as they are.
+_PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
+
+
+class SyncDriver:
+    """Runs operations, blocking.
+
+    >>> from rom._core.ops.requests import Command
+    >>> def ping():
+    ...     reply = yield Command('ECHO', 'pong')
+    ...     return reply
+    >>> SyncDriver(connection).run(ping())
+    b'pong'
+    """
+
+    def __init__(self, connection: redis.Redis) -> None:
+        check_client(connection, blocks=True)
+        self.connection = connection
+
+    def run(self, operation: Operation[T]) -> T:
+        """Carry out an operation's requests; returns what it returns.
+
+        Raises:
+            ORMError: what the operation raises, or what went wrong with the server.
+        """
+        try:
+            request = next(operation)
+            while True:
+                try:
+                    reply = self.perform(request)
+                except BaseException as error:
+                    request = operation.throw(error)
+                else:
+                    request = operation.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException:
+            operation.close()  # if it was this that was interrupted
+            note_given_up(self.connection)
+            raise
+
+    def perform(self, request: Request) -> Any:
+        """Carry out one request; the reply, bytes whatever the client would decode.
+
+        Raises:
+            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
+                server takes no requests, and went on so.
+            ServerError: the server answered with an error.
+        """
+        if isinstance(request, _NO_TRIP):
+            if isinstance(request, Destination):
+                return self.connection
+            return False
+        if isinstance(request, Pipeline):
+            return (self._stream if request.one_by_one else self._pipeline)(request)
+        return self._single(request, Sending(self.connection, request))
+
+    def _single(self, request: Command | Script, sending: Sending) -> Any:
+        args = command_of(request)
+        while True:
+            try:
+                return self._ask(args, sending)
+            except ERRORS as error:
+                if args[0] == 'EVALSHA' and is_unknown_script(error):
+                    assert isinstance(request, Script)
+                    args = whole_of(request)
+                    continue
+                pause = sending.pause(error)
+            time.sleep(pause)
+
+    def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        own_lines = kept_connections.of(self.connection)
+        if own_lines is None:
+            return self._ask_client(args, sending)
+        line = own_lines.take()
+        try:
+            reply = line.ask(args)
+        except BROKEN:
+            reply = _again(line, partial(line.ask, args), sending)
+        finally:
+            own_lines.put(line)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply if args[0] in _PLAIN else self._converted(args[0], reply)
+
+    def _ask_client(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        """What the client makes of a command in its own way."""
+        execute: Any = self.connection.execute_command
+        named = counted(args)
+        try:
+            return execute(*named, NEVER_DECODE=True)
+        except BaseException as error:
+            drop_idle_unless_answered(self.connection, error)
+            raise
+        finally:
+            sending.saw(named[:1])
+
+    def _converted(self, name: Any, reply: Any) -> Any:
+        """A reply as the client gives it for a command of this name."""
+        callbacks = self.connection.response_callbacks
+        return callbacks[name](reply) if name in callbacks else reply
+
+    def _pipeline(self, pipeline: Pipeline) -> list[Any]:
+        sending = Sending(self.connection, pipeline)
+        replies = zip(pipeline.requests, self._send(pipeline.requests, sending), strict=True)
+        settled = [self._settled(request, reply, sending) for request, reply in replies]
+        return raise_first_error(settled, pipeline.optional)
+
+    def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
+        """The replies to what changes nothing, each as soon as it is there."""
+        sending = Sending(self.connection, pipeline)
+        replies = self._one_by_one(pipeline.requests, sending)
+        for request in pipeline.requests:
+            yield raise_first_error([self._settled(request, next(replies), sending)])[0]
+
+    def _settled(self, request: Command | Script, reply: Any, sending: Sending) -> Any:
+        """A reply of several, or our error; what was not carried out is asked for again."""
+        if not isinstance(reply, Exception):
+            return reply
+        one = sending.of(request)
+        try:
+            if is_passing(reply):
+                time.sleep(one.pause(reply))
+            elif not is_unknown_script(reply):
+                return one.failure(reply)
+            return self._single(request, one)
+        except ORMError as error:
+            return error
+
+    def _one_by_one(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> Iterator[Any]:
+        told, own_lines, last = 0, kept_connections.of(self.connection), None
+        if own_lines is not None:
+            commands = [command_of(request) for request in requests]
+            try:
+                line = own_lines.take()
+                try:
+                    for reply in line.stream(commands):
+                        last = self._converted_of(requests[told], reply)
+                        told += 1
+                        if told < len(requests):
+                            yield last
+                finally:
+                    own_lines.put(line)
+            except BROKEN:
+                sending.is_repeated = True
+        if told < len(requests):
+            yield from self._send(requests[told:], sending)
+        else:
+            yield last  # the line is not waited for by who looks at this
+
+    def _converted_of(self, request: Command | Script, reply: Any) -> Any:
+        if isinstance(reply, Exception) or isinstance(request, Script):
+            return reply
+        return self._converted(request.args[0], reply)
+
+    def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        """The replies to several requests in one trip, errors of the server among them."""
+        while True:
+            try:
+                return self._send_once(requests, sending)
+            except ERRORS as error:
+                pause = sending.pause(error)
+            time.sleep(pause)
+
+    def _send_once(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        commands = [command_of(request) for request in requests]
+        own_lines = kept_connections.of(self.connection)
+        if own_lines is None:
+            return self._send_by_client(commands, sending)
+        replies = _all_of(own_lines, commands, sending)
+        pairs = zip(requests, replies, strict=True)
+        return [self._converted_of(request, reply) for request, reply in pairs]
+
+    def _send_by_client(self, commands: Sequence[tuple[Any, ...]], sending: Sending) -> list[Any]:
+        named = [counted(command) for command in commands]
+        try:
+            with self.connection.pipeline(transaction=False) as pipe:
+                for args in named:
+                    pipe.execute_command(*args, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
+                return pipe.execute(raise_on_error=False)
+        except BaseException as error:
+            drop_idle_unless_answered(self.connection, error)
+            raise
+        finally:
+            sending.saw([args[0] for args in named])
+
+
+def _all_of(
+    own_lines: kept_connections.Lines, commands: Sequence[tuple[Any, ...]], sending: Sending
+) -> list[Any]:
+    if not commands:
+        return []
+    line = own_lines.take()
+
+    def ask() -> list[Any]:
+        return list(line.stream(commands, ahead=len(commands)))
+
+    try:
+        return ask()
+    except BROKEN:
+        return _again(line, ask, sending)
+    finally:
+        own_lines.put(line)
+
+
+def _again(line: Line, ask: Callable[[], T], sending: Sending) -> T:
+    """Ask again where a line was broken, as the client library does: with pauses, as often.
+
+    The line may have been idle for too long, or the server was restarted.
+    """
+
+    def failed(error: Exception | None) -> None:
+        sending.is_repeated |= line.state is SENT
+        line.reset()
+
+    failed(None)
+    retry: Any = line.connection.retry
+    asked: T = retry.call_with_retry(ask, failed)
+    return asked

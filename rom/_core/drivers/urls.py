@@ -1,0 +1,130 @@
+"""URLs of servers: opened, and shown.
+
+A URL may hold a password anywhere: as a user, in an option, in front of what was meant as a host.
+So no error quotes any part of one, and none has an error of the client library behind it, which
+would.
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from typing import Final
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from rom.exceptions import ORMError
+
+EMBEDDED: Final = 'embedded:'
+_SCHEMES: Final = ('redis://', 'rediss://', 'unix://')
+
+
+def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
+    """Return a client for a URL, as :func:`rom.connect` takes it.
+
+    Args:
+        url: which server.
+        said_by: what the URL is called, for messages.
+
+    Raises:
+        ORMError: no such kind of URL.
+        ServerUnavailable: the embedded server cannot be started.
+    """
+    if url.startswith(EMBEDDED):
+        from rom._core.embedded.server import open_server
+
+        server = open_server(url.removeprefix(EMBEDDED))
+        client = redis.Redis(unix_socket_path=str(server.socket))
+        # The server lives as long as the client that speaks to it.
+        weakref.finalize(client, server.close)
+        return client
+    wrong = _wrong_with(url)
+    made = None if wrong else _client_at(url)
+    if made is None:  # raised here, not where an error of the library is handled
+        raise ORMError(
+            f'{said_by} cannot be used: {wrong or _UNREADABLE}; write '
+            'redis://USER:PASSWORD@HOST:PORT/DB, rediss://..., unix://PATH, embedded: or '
+            'embedded:PATH. (It is not shown here, because it may hold a password.)'
+        )
+    return made
+
+
+_ESCAPED: Final = 'a password with other characters than letters and digits needs them as %XX'
+_UNREADABLE: Final = f'its port or one of its options cannot be read; {_ESCAPED}'
+
+
+def _wrong_with(url: str) -> str:
+    """What is wrong with a URL that the library might take for another one; '' if nothing is."""
+    if not url.startswith(_SCHEMES):
+        return 'it does not begin with one of ' + ', '.join((*_SCHEMES, EMBEDDED))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _UNREADABLE
+    if parts.fragment:
+        return f'there is a # in it; {_ESCAPED}'
+    if parts.scheme != 'unix' and not _DATABASE.fullmatch(parts.path):
+        return f'what follows the address is no number of a database; {_ESCAPED}'
+    if parts.scheme == 'unix' and (not parts.path or parts.netloc.rpartition('@')[2]):
+        return 'a path must begin with a /, as in unix:///run/redis.sock'
+    return ''
+
+
+def _client_at(url: str) -> redis.Redis | None:
+    """A client, or None if the library makes no sense of the URL, or of the options in it."""
+    try:
+        client = redis.Redis.from_url(url, retry=_retry())
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing
+    except (ValueError, TypeError, redis.RedisError):
+        return None
+    return client
+
+
+def _retry() -> Retry:
+    """Return how a client of a URL repeats a command when its connection breaks.
+
+    The client library gives retries to `redis.Redis(...)` and none to `redis.Redis.from_url(...)`.
+    rom needs them: every write may be repeated (rom/_core/ops/commits/attempts.py), and only a client that
+    repeats has lines (rom/_core/drivers/kept_connections.py). A server that is not there is told within 0.4 s.
+    """
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), 3)
+
+
+_DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)
+#: Options whose values are no secret.
+_OPEN: Final = frozenset(
+    ('db', 'decode_responses', 'health_check_interval', 'max_connections', 'protocol',
+     'socket_connect_timeout', 'socket_timeout', 'timeout')
+)  # fmt: skip
+
+
+def without_password(url: str) -> str:
+    """Return a URL that was opened as it may be shown.
+
+    A user without a password may be a token, so it is left out as well.
+
+    >>> without_password('redis://ann:secret@localhost:6379/0?ssl_password=secret&db=1')
+    'redis://ann:PASSWORD@localhost:6379/0?ssl_password=PASSWORD&db=1'
+    >>> without_password('redis://token@localhost')
+    'redis://PASSWORD@localhost'
+    """
+    if url.startswith(EMBEDDED):
+        return url
+    parts = urlsplit(url)
+    secrets, _, host = parts.netloc.rpartition('@')
+    user, _, password = secrets.partition(':')
+    if secrets:
+        host = f'{user}:PASSWORD@{host}' if password else f'PASSWORD@{host}'
+    shown = [_shown_option(*option.partition('=')) for option in parts.query.split('&')]
+    options = '&'.join(filter(None, shown))
+    return f'{parts.scheme}://{host}{parts.path}' + (f'?{options}' if options else '')
+
+
+def _shown_option(name: str, equals: str, value: str) -> str:
+    if not value:
+        return ''
+    return f'{name}={value if name in _OPEN else "PASSWORD"}'

@@ -1,0 +1,104 @@
+"""The names of a model's keys in Redis: the layout of rom 1.x data, and `live`, which is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from rom._core.encoding.text import as_bytes
+
+
+class _Names(NamedTuple):
+    namespace: str
+    primary: str
+
+
+class Keys(_Names):
+    """The keys of one model.
+
+    >>> keys = Keys('users', 'id')
+    >>> keys.row(5), keys.counter, keys.word('name', 'cat')
+    (b'users:5', b'users:id:', b'users:name:cat:idx')
+    """
+
+    @cached_property
+    def head(self) -> bytes:
+        """Prefix of every key of the model."""
+        return as_bytes(self.namespace) + b':'
+
+    @cached_property
+    def counter(self) -> bytes:
+        """String: the last id taken."""
+        return self.head + as_bytes(self.primary) + b':'
+
+    @cached_property
+    def live(self) -> bytes:
+        """Bitmap: the live bitmap, a bit for each id that has a row."""
+        return self.counter + b'live'
+
+    @cached_property
+    def live_draft(self) -> bytes:
+        """Bitmap: the live bitmap while it is being built for data that has none."""
+        return self.live + b':draft'
+
+    @cached_property
+    def indexes(self) -> bytes:
+        """String: the fingerprint, the indexes that the stored data has."""
+        return self.counter + b'indexes'
+
+    @cached_property
+    def reindexing(self) -> bytes:
+        """String: the progress of a reindex; deleted when the reindex is done."""
+        return self.counter + b'reindex'
+
+    @cached_property
+    def listed(self) -> bytes:
+        """Hash: lists of index entries by id; early rom 1.x kept them here, not in the rows."""
+        return self.head + b':'
+
+    @cached_property
+    def epochs(self) -> bytes:
+        """String: the epochs: which server process gave ids, since when and from which id."""
+        return self.counter + b'epochs'
+
+    @cached_property
+    def attempts(self) -> bytes:
+        """Prefix of strings that expire after three minutes: the notes of attempts."""
+        return self.counter + b'done:'
+
+    def cached(self, token: bytes) -> bytes:
+        """Sorted set that expires: the ids that a query found, by their position in its order."""
+        return self.counter + b'cached:' + token
+
+    def row(self, id: int | bytes) -> bytes:
+        """Hash: an entity's columns."""
+        return self.head + (id if isinstance(id, bytes) else b'%d' % id)
+
+    def unsafe(self, id: int | bytes, column: str) -> bytes:
+        """Any type: the data of an entity's UnsafeColumn."""
+        return self.row(id) + b':' + as_bytes(column)
+
+    def word(self, column: str, word: str | bytes) -> bytes:
+        """Set: the ids that have the word. (A sub-index's sorted set has the same form.)"""
+        return self.head + as_bytes(column) + b':' + as_bytes(word) + b':idx'
+
+    def scores(self, column: str) -> bytes:
+        """Sorted set: id by number. `column` may name a sub-index, as in `col:x`."""
+        return self.head + as_bytes(column) + b':idx'
+
+    def prefixes(self, column: str) -> bytes:
+        """Sorted set: value, NUL, id."""
+        return self.head + as_bytes(column) + b':pre'
+
+    def suffixes(self, column: str) -> bytes:
+        """Sorted set: reversed value, NUL, id."""
+        return self.head + as_bytes(column) + b':suf'
+
+    def geo(self, name: str) -> bytes:
+        """Sorted set: id by geohash."""
+        return self.head + as_bytes(name) + b':geo'
+
+    def unique(self, columns: Sequence[str]) -> bytes:
+        """Hash: unique value to id; for a group of columns, their names sorted."""
+        return self.head + as_bytes(':'.join(sorted(columns))) + b':uidx'

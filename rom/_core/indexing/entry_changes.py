@@ -1,0 +1,40 @@
+"""Pouring: the entries of many rows at once, an index at a time, and what changes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.entry_lists import Members
+
+
+def pour(
+    indexes: Sequence[ColumnIndex],
+    ids: Sequence[bytes],
+    befores: Sequence[Mapping[str, Any]] | None,
+    afters: Sequence[Mapping[str, Any]],
+    gone: Members,
+    come: Members,
+) -> None:
+    """Add the entries of many rows in the indexes of single columns, an index at a time.
+
+    Args:
+        indexes: whose entries depend on one column alone.
+        ids: the rows' ids, as their members end.
+        befores: the rows' values as they were; None where no row was.
+        afters: as they shall be.
+        gone: gets what goes.
+        come: gets what comes, or comes again with another score.
+
+    Raises:
+        CorruptRowError: an old value does not decode.
+        InvalidColumnValue: a keygen failed.
+    """
+    for index in indexes:
+        source = index.source
+        values = [row[source] for row in afters]
+        if befores is None:
+            index.pour(ids, values, come)
+            continue
+        index.pour_changes(ids, [row[source] for row in befores], values, gone, come)

@@ -1,0 +1,151 @@
+"""Geo indexes: where an entity is, as its columns say.
+
+A model lists its geo indexes, and a callback tells the place from the columns. Entries follow from
+the columns as all others do: when one that the callback looked at changes, the place is worked out
+again, and the race check covers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
+
+from rom._core.encoding.geohash import LATITUDES, LONGITUDES, geo_score
+from rom._core.encoding.keys import Keys
+from rom._core.encoding.text import show
+from rom._core.indexing.entry_lists import Entries
+from rom.exceptions import InvalidColumnValue, ORMError
+
+Point: TypeAlias = Mapping[str, Any]
+
+
+class GeoIndex(NamedTuple):
+    """An index of places, for ``Model.query.near``.
+
+    The callback gets the entity's values, by attribute and by item, and returns
+    ``{'lon': ..., 'lat': ...}`` in degrees, or a list of those. An entity has one place: of a list
+    the last one counts, and an empty list (or None) is no place.
+
+    A column that has no value ends the callback as soon as it is looked at: the entity then has no
+    place. A relation gives an object that has the ``id`` alone.
+
+    Args:
+        name: what ``near`` calls it.
+        callback: tells the place.
+
+    Raises:
+        InvalidColumnValue: (on save) the callback failed, or gave no point on the globe; latitudes
+            end at 85.05112878 degrees north and south.
+
+    Example::
+
+        class Shop(rom.Model):
+            lon = rom.Float()
+            lat = rom.Float()
+            geo_index = [rom.GeoIndex('at', lambda e: {'lon': e.lon, 'lat': e.lat})]
+
+        Shop.query.near('at', 10.75, 59.91, 5, 'km').all()
+    """
+
+    name: str
+    callback: Callable[[Any], Point | Sequence[Point] | None]
+
+
+class _Missing(BaseException):
+    """The callback looked at a column without a value. Not for its own `except Exception`."""
+
+
+class _Present(Mapping[str, Any]):
+    """The values that a row has, for a callback."""
+
+    __slots__ = ('_values',)
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._values[name]
+        if value is None:
+            raise _Missing
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._values:
+            raise AttributeError(f'the model has no column {name!r}')
+        return self[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in self._values else default
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._values and self._values[name] is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._values if self._values[name] is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class _Declared(NamedTuple):
+    declared: GeoIndex
+    keys: Keys
+
+
+class Places(_Declared):
+    """One geo index of one model."""
+
+    #: Which columns these entries depend on is known once the callback has run.
+    depends_on_others: ClassVar[bool] = True
+    own: ClassVar[frozenset[str]] = frozenset()
+
+    @cached_property
+    def key(self) -> bytes:
+        """The key of the index."""
+        return self.keys.geo(self.declared.name)
+
+    def entries(self, values: Mapping[str, Any]) -> Entries:
+        """The entry of a row, given its columns' Python values; none where one is missing.
+
+        Raises:
+            InvalidColumnValue: the callback failed, or gave no point.
+        """
+        try:
+            found = self.declared.callback(_Present(values))
+        except _Missing:
+            return {}
+        except ORMError:
+            raise
+        except Exception as error:
+            raise InvalidColumnValue(f'{self._where}: its callback failed: {error!r}') from error
+        points = [found] if isinstance(found, Mapping) else found or ()
+        if not isinstance(points, (list, tuple)):
+            self._refuse(found)
+        scores = [self._score(point) for point in points]
+        return {(self.key, b''): scores[-1]} if scores else {}
+
+    @property
+    def _where(self) -> str:
+        return f'{self.keys.namespace}, geo index {self.declared.name!r}'
+
+    def _score(self, point: Any) -> bytes:
+        try:
+            longitude, latitude = float(point['lon']), float(point['lat'])
+        except (TypeError, ValueError, LookupError, OverflowError):
+            self._refuse(point)
+        for degrees, (low, high), name in (
+            (longitude, LONGITUDES, 'lon'),
+            (latitude, LATITUDES, 'lat'),
+        ):
+            if not low <= degrees <= high:
+                raise InvalidColumnValue(
+                    f'{self._where}: {name}={show(degrees)} is not between {low} and {high} degrees'
+                )
+        return geo_score(longitude, latitude)
+
+    def _refuse(self, found: Any) -> NoReturn:
+        raise InvalidColumnValue(
+            f"{self._where}: its callback returned {show(found)}; it must return {{'lon': degrees, "
+            "'lat': degrees}, a list of those, or None"
+        )

@@ -1,0 +1,146 @@
+"""Objections: what `lua/commit.lua` answers when it writes nothing, as errors with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from rom._core.encoding.text import as_text, show
+from rom._core.schema import Unique
+from rom._core.writes.changes import Write
+from rom.exceptions import (
+    CorruptRowError,
+    DataRaceError,
+    EntityDeletedError,
+    ORMError,
+    StaleEntityError,
+    UniqueKeyViolation,
+)
+
+Details: TypeAlias = Sequence[bytes]
+
+
+def same_row(writes: Sequence[Write], status: bytes, details: Details) -> int:
+    """Which of the writes the objection is about; the first, if none in particular."""
+    for place, write in enumerate(writes):
+        if _is_about(write, status, details):
+            return place
+    return 0
+
+
+def _is_about(write: Write, status: bytes, details: Details) -> bool:
+    change = write.change
+    id = b'' if change.id is None else b'%d' % change.id
+    if status == b'unique':
+        return (details[0], details[1]) in write.claimed and details[2] == id
+    if status == b'exists' and not id:
+        return details[0].startswith(change.schema.keys.head)
+    return details[0] == change.schema.keys.row(id)
+
+
+def error_of(write: Write, status: bytes, details: Details) -> ORMError:
+    """The error that an objection means."""
+    return _ERRORS[status](write, details)
+
+
+def _entity(write: Write) -> str:
+    change = write.change
+    return f'{change.schema.name} {change.id if change.id is not None else "(new)"}'
+
+
+def _unique(write: Write, details: Details) -> ORMError:
+    key, value, _, holder = details
+    unique = _constraint(write, key)
+    columns = ' and '.join(unique.columns)
+    values = {} if unique.made_by else write.change.values
+    shown = ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
+    keys = write.change.schema.keys
+    return UniqueKeyViolation(
+        f'{_entity(write)}: {shown} belongs to {keys.namespace}:{as_text(holder)} already, and '
+        f'{columns} must be unique; nothing was written. Choose another value, or change '
+        'the other entity in the same commit',
+        keys.namespace,
+        write.change.id,
+        unique.columns,
+        value=values.get(unique.columns[0], value) if len(unique.columns) == 1 else value,
+        holder=int(holder) if holder else None,
+    )
+
+
+def _constraint(write: Write, key: bytes) -> Unique:
+    return next(unique for unique in write.change.schema.uniques if unique.key == key)
+
+
+def _race(write: Write, details: Details) -> ORMError:
+    columns = [as_text(field) for field in details[1:]]
+    return DataRaceError(
+        f'{_entity(write)}: another writer changed {", ".join(columns)} since it was loaded; '
+        'nothing was written. refresh(force=True) takes the new values, save(force=True) '
+        'overwrites them',
+        write.change.schema.keys.namespace,
+        write.change.id,
+        columns,
+    )
+
+
+def _exists(write: Write, details: Details) -> ORMError:
+    keys = write.change.schema.keys
+    return DataRaceError(
+        f'{_entity(write)}: {as_text(details[0])} is there already, though the entity is new; '
+        f'nothing was written. The counter {as_text(keys.counter)} is behind the data: set it '
+        'to the highest id in use',
+        keys.namespace,
+        write.change.id,
+        [keys.primary],
+    )
+
+
+def _deleted(write: Write, details: Details) -> ORMError:
+    return EntityDeletedError(
+        f'{_entity(write)}: another writer deleted it since it was loaded; nothing was written. '
+        'save(force=True) writes it again',
+        write.change.schema.keys.namespace,
+        write.change.id,
+    )
+
+
+def _lost(write: Write, details: Details) -> ORMError:
+    return StaleEntityError(
+        f'{_entity(write)}: the row that it was read from is lost, and another has its id now '
+        '(the database was emptied, restored from an older copy, or failed over to a replica that '
+        'was behind); nothing was written. session.forget(entity) gives it up; '
+        'entity.copy().save() writes it as a new one',
+        write.change.schema.keys.namespace,
+        write.change.id,
+    )
+
+
+def _expired(write: Write, details: Details) -> ORMError:
+    schema = write.change.schema
+    return EntityDeletedError(
+        f'{_entity(write)}: it has expired, so others may have its unique values; nothing was '
+        f'written. Set {schema.expiry} to a later time, and save(force=True) writes it again',
+        schema.keys.namespace,
+        write.change.id,
+        [schema.expiry] if schema.expiry else [],
+    )
+
+
+def _unreadable(write: Write, details: Details) -> ORMError:
+    key = as_text(details[0])
+    return CorruptRowError(
+        f'{_entity(write)}: the key {key} holds another type than rom keeps there; nothing was '
+        f'written. Look at it with TYPE {key}, and rename or delete it',
+        key=key,
+    )
+
+
+_ERRORS: dict[bytes, Callable[[Write, Details], ORMError]] = {
+    b'unique': _unique,
+    b'race': _race,
+    b'exists': _exists,
+    b'deleted': _deleted,
+    b'expired': _expired,
+    b'lost': _lost,
+    b'unreadable': _unreadable,
+}

@@ -1,0 +1,100 @@
+"""Sizes: how much one commit may write, for it holds the server while it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from rom._core.encoding.integers import read_count
+from rom._core.encoding.text import as_text, shorten, show
+from rom._core.ops.commits.commit_request import Batch
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import InvalidOperation
+
+#: Rows, index entries and unique values of one commit, as long as nobody says otherwise. Each takes
+#: the server 2 to 5 microseconds.
+USUAL: Final = 100_000
+# No entry takes fewer bytes of a request: most commits are so short that there is nothing to count.
+_LEAST_BYTES = 2
+
+
+class _Limit:
+    """The limit in force."""
+
+    entries: int = USUAL
+
+
+def limit_commits(entries: int | None) -> None:
+    """Limit what one commit may write: rows, index entries and unique values, counted together.
+
+    A commit is atomic, so the server does nothing else meanwhile: 2 to 5 microseconds for each of
+    these, half a second for the usual limit of 100,000. A larger one raises
+    :class:`rom.InvalidOperation`, and nothing is written. The limit is that of the process.
+
+    Args:
+        entries: at most so many; None: the usual limit.
+
+    Raises:
+        InvalidOperation: not a number of 1 or more.
+
+    Example::
+
+        rom.util.limit_commits(20_000)      # a tenth of a second
+    """
+    most = USUAL if entries is None else read_count(entries)
+    if most is None:
+        raise InvalidOperation(
+            f'rom.util.limit_commits({show(entries)}): expected a number of 1 or more, or None'
+        )
+    _Limit.entries = most
+
+
+def most_entries() -> int:
+    """Return the limit in force."""
+    return _Limit.entries
+
+
+def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> None:
+    """Refuse a commit of too many entries.
+
+    Args:
+        batch: what it writes.
+        changes: of which rows.
+        request: what would be sent.
+
+    Raises:
+        InvalidOperation: it is too large; the error names the column that has most.
+    """
+    most = _Limit.entries
+    if len(request) < most * _LEAST_BYTES:
+        return
+    rows, members = batch.sizes()
+    total = rows + sum(count for _, count in members)
+    if total <= most:
+        return
+    where, count = _largest(members, tuple({change.schema: None for change in changes}))
+    raise InvalidOperation(
+        f'{where}: a commit of {total:,} rows, index entries and unique values, {count:,} of them '
+        f'of this column, is too large to be atomic: {most:,} are the most '
+        '(rom.util.limit_commits); nothing was written. In batches, each atomic: '
+        'session.commit(batch=1000) or less, query.update(_blocksize=1000); for one long text, '
+        'give the column a max_length, or an index of fewer words'
+    )
+
+
+def _largest(members: list[tuple[bytes, int]], schemas: tuple[Schema, ...]) -> tuple[str, int]:
+    """The column that has most entries, and how many."""
+    counts = Counter[str]()
+    for key, count in members:
+        counts[_column_of(key, schemas)] += count
+    return counts.most_common(1)[0] if counts else (schemas[0].name, 0)
+
+
+def _column_of(key: bytes, schemas: Iterable[Schema]) -> str:
+    for schema in schemas:
+        head = schema.keys.head
+        if key.startswith(head):
+            return f'{schema.name}.{shorten(as_text(key[len(head) :].partition(b":")[0]), 100)}'
+    return 'another model'

@@ -1,0 +1,287 @@
+"""Batch: many writes as one call of `lua/commit.lua`, which names each key once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from itertools import chain, compress, product
+from math import inf
+from typing import Any, TypeAlias
+
+from rom._core.encoding.wire import pack
+from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.entry_changes import pour
+from rom._core.indexing.entry_lists import Lists, Members
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.index_fingerprint import to_begin
+from rom._core.ops.requests import Script
+from rom._core.schema import Schema
+from rom._core.writes.changes import Write
+
+# The parts of the script, by what a request has. Most have one or two of them, and the server makes
+# all functions of a script at each call.
+_NAMES = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
+_PARTS: dict[tuple[bool, ...], frozenset[str]] = {
+    chosen: frozenset(compress(_NAMES, chosen))
+    for chosen in product((False, True), repeat=len(_NAMES))
+}
+
+_Column = tuple[list[bytes], list[bytes]]
+#: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
+_Group: TypeAlias = tuple[tuple[ColumnIndex, ...], bool]
+_Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str, Any]]]
+
+
+class Old:
+    """What writes do to rows that are there, and to what these leave.
+
+    Args:
+        tells_ages: say of each row how long ago it was read.
+    """
+
+    def __init__(self, tells_ages: bool) -> None:
+        self._tells_ages = tells_ages
+        self.updates: list[Sequence[Any]] = []
+        self.deletes: list[Sequence[Any]] = []
+        self.released: dict[bytes, _Column] = {}
+        self.gone = Members()
+        self.died: Lists = defaultdict(list)
+        self.dropped: list[bytes] = []
+        self.strings: dict[bytes, bytes] = {}
+        self.oldest: dict[Schema, float] = {}
+        self.seen: dict[Schema, list[tuple[bytes, float]]] = {}
+        self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of a row's fields. Many rows have the same, and share them."""
+        names = tuple(row)
+        return self._fields.setdefault(names, names)
+
+    def note_seen(self, schema: Schema, seen_at: float, id: bytes) -> None:
+        """Note when a row was read that is to be written."""
+        if seen_at < self.oldest.get(schema, inf):
+            self.oldest[schema] = seen_at
+        if self._tells_ages:
+            self.seen.setdefault(schema, []).append((id, seen_at))
+
+    def request(self, attempt: Attempt) -> dict[str, Any]:
+        """The map for `lua/lib/old.lua`."""
+        now = attempt.begun
+        return _filled(
+            {
+                'updates': self.updates,
+                'releases': [[key, *columns] for key, columns in self.released.items()],
+                'srem': self.gone.sets,
+                'zrem': {key: pairs[1::2] for key, pairs in self.gone.zsets.items()},
+                'strings': self.strings,
+                'ages': [int((now - moment) * 1e6) for moment in self.oldest.values()],
+                'read': [_read(now, *item) for item in self.seen.items()],
+            }
+        )
+
+    def removal(self, more: Mapping[str, Any]) -> dict[str, Any]:
+        """The map for `lua/lib/deletes.lua`; `more` is put there too."""
+        rows = {'rows': self.deletes, 'died': self.died, 'dropped': self.dropped}
+        return _filled({**rows, **more})
+
+
+class Batch:
+    """Collects writes; `call` gives the call of the script.
+
+    What it keeps of a row is tuples of bytes, which Python's collector of garbage passes over.
+
+    Args:
+        tells_ages: as for `Old`.
+    """
+
+    def __init__(self, tells_ages: bool = False) -> None:
+        self._tells_ages = tells_ages
+        self._seen_at: float | None = None
+        self._seen_schema: Schema | None = None
+        self.take: list[Any] | None = None
+        self.inserts: list[Sequence[Any]] = []
+        self.highest: dict[Schema, int] = {}
+        self.claimed: dict[bytes, tuple[Schema, _Column]] = {}
+        self.come = Members()
+        self.groups: dict[_Group, _Rows] = {}
+        self.born: Lists = defaultdict(list)
+
+    @cached_property
+    def old(self) -> Old:
+        """There is none in a commit of new rows alone."""
+        return Old(self._tells_ages)
+
+    def add(self, write: Write) -> None:
+        """Add a write. One without an id leaves its place free: the script appends the id."""
+        change = write.change
+        id = b'' if change.id is None else b'%d' % change.id
+        getattr(self, f'_{change.kind}')(write, id)
+        self._entries(write, id)
+        for key, value in write.released:
+            values, ids = self.old.released.setdefault(key, ([], []))
+            values.append(value)
+            ids.append(id)
+        for key, value in write.claimed:
+            _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))
+            values.append(value)
+            ids.append(id)
+
+    def _insert(self, write: Write, id: bytes) -> None:
+        schema = write.change.schema
+        keys = schema.keys
+        live = None if schema.keep_index_data else keys.live
+        if not id:
+            self.take = [keys.counter, live, to_begin(schema), keys.epochs]
+        elif (number := write.change.id or 0) > self.highest.get(schema, 0):
+            self.highest[schema] = number
+        row = chain.from_iterable(write.becomes.items())
+        self.inserts.append((keys.head, id, keys.primary, *row))
+        if live:
+            self.born[live].append(id)
+        elif self.old.dropped[-1:] != [keys.live]:
+            self.old.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
+
+    def _update(self, write: Write, id: bytes) -> None:
+        becomes = _absent_as_false(write.becomes)
+        change = write.change
+        expiry = None if change.forced or change.expired else change.schema.expiry_field
+        update = (*self._expectation(write, id), becomes)
+        self.old.updates.append((*update, expiry) if expiry else update)
+        schema, seen_at = change.schema, change.seen_at
+        # Those that were read together have one age, and only the first of them is noted.
+        is_new = seen_at != self._seen_at or schema is not self._seen_schema or self._tells_ages
+        if is_new and seen_at is not None:
+            self._seen_at, self._seen_schema = seen_at, schema
+            self.old.note_seen(schema, seen_at, id)
+
+    def _delete(self, write: Write, id: bytes) -> None:
+        self.old.deletes.append(self._expectation(write, id))
+        schema = write.change.schema
+        if write.change.seen_at is not None:
+            self.old.note_seen(schema, write.change.seen_at, id)
+        self.old.died[schema.keys.live].append(id)
+        self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
+
+    def _expectation(self, write: Write, id: bytes) -> tuple[Any, ...]:
+        row, expected = write.change.schema.keys.row(id), write.expected
+        return row, self.old.fields(expected), _absent_as_false(expected)
+
+    def _entries(self, write: Write, id: bytes) -> None:
+        if write.after is not None:
+            group = write.indexes, write.before is not None
+            ids, befores, afters = self.groups.setdefault(group, ([], [], []))
+            ids.append(id)
+            afters.append(write.after)
+            if write.before is not None:
+                befores.append(write.before)
+        if write.gone:
+            self.old.gone.add(write.gone, id)
+        if write.come:
+            self.come.add(write.come, id)
+
+    def _pour(self) -> None:
+        """Work out the entries of rows that have the same indexes to write, all at once."""
+        for (indexes, has_old), (ids, befores, afters) in self.groups.items():
+            gone = self.old.gone if has_old else Members()
+            pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
+        self.groups.clear()
+
+    def call(
+        self,
+        attempt: Attempt,
+        also: Mapping[str, Any] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> Script:
+        """The call of the script.
+
+        Args:
+            attempt: to write all this.
+            also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` has them.
+            more: what else concerns deletes, as `lua/lib/deletes.lua` reads it.
+
+        Raises:
+            CorruptRowError: an old value does not decode.
+            InvalidColumnValue: a keygen failed.
+        """
+        self._pour()
+        has_old = 'old' in self.__dict__
+        old = self.old.request(attempt) if has_old else None
+        deletes = self.old.removal(more or {}) if has_old or more else None
+        new = self._new() if self.inserts else None
+        claims = self._claims()
+        epochs = (
+            self.take[3:] if self.take else has_old and [s.keys.epochs for s in self.old.oldest]
+        )
+        request = {
+            'at': attempt.at,
+            'epochs': epochs,
+            'new': new,
+            'old': old,
+            'deletes': deletes,
+            'claims': claims,
+            'sadd': self.come.sets,
+            'zadd': self.come.zsets,
+            'also': also,
+        }
+        packed = pack(_filled(request))
+        asked = new, self.take, self.highest, old, deletes, claims, also
+        return Script('commit', attempt.key, packed, _PARTS[tuple([bool(part) for part in asked])])
+
+    def sizes(self) -> tuple[int, list[tuple[bytes, int]]]:
+        """How many rows are written; how many members, fields and scores each key gets or loses."""
+        rows = len(self.inserts)
+        members = [(key, len(claim[1][0])) for key, claim in self.claimed.items()]
+        members += _lengths(self.come)
+        if 'old' in self.__dict__:
+            old = self.old
+            rows += len(old.updates) + len(old.deletes)
+            members += [(key, len(values)) for key, (values, _) in old.released.items()]
+            members += _lengths(old.gone)
+        return rows, members
+
+    def _new(self) -> dict[str, Any]:
+        """The map for `lua/lib/new.lua`."""
+        return _filled(
+            {
+                'take': self.take and self.take[:3],
+                'inserts': self.inserts,
+                'highest': self.highest and _highest(self.highest),
+                'born': self.born,
+            }
+        )
+
+    def _claims(self) -> list[list[Any]]:
+        return [_claim(key, *claim) for key, claim in self.claimed.items()]
+
+
+def _lengths(members: Members) -> list[tuple[bytes, int]]:
+    sets = [(key, len(ids)) for key, ids in members.sets.items()]
+    return sets + [(key, len(pairs) // 2) for key, pairs in members.zsets.items()]
+
+
+def _read(
+    now: float, schema: Schema, rows: list[tuple[bytes, float]]
+) -> tuple[bytes, list[bytes], list[int]]:
+    """How long ago each row of a model was read, in microseconds."""
+    ids = [id for id, _ in rows]
+    return schema.keys.head, ids, [int((now - moment) * 1e6) for _, moment in rows]
+
+
+def _highest(ids: Mapping[Schema, int]) -> dict[bytes, bytes]:
+    return {schema.keys.counter: b'%d' % id for schema, id in ids.items()}
+
+
+def _filled(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What is empty is not sent: the server takes as long to read a name as to read an id."""
+    return {name: value for name, value in request.items() if value}
+
+
+def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
+    expiry = [schema.expiry_field] if schema.expiry_field else []
+    return [key, *columns, schema.keys.head, *expiry]
+
+
+def _absent_as_false(row: Mapping[str, bytes | None]) -> tuple[bytes | bool, ...]:
+    """Fields' values as the script's HMGET gives them: false for one that is not there."""
+    return tuple([False if raw is None else raw for raw in row.values()])

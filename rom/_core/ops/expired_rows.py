@@ -1,0 +1,80 @@
+"""Expiring: which entities have expired, by the server's clock, in the order in which they did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rom._core.encoding.wire import pack
+from rom._core.ops.maintenance.row_repair import sweep
+from rom._core.ops.requests import Operation, Script
+from rom._core.ops.rows import Row, parse_rows, unreadable
+from rom._core.ops.search.search_calls import wrong_type
+from rom._core.schema import Schema
+from rom.exceptions import CorruptRowError
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Some of what has expired.
+
+    Attributes:
+        rows: of entities that have.
+        position: where to go on, in the script's words; None: that was all.
+        broken: what is wrong with rows of which it cannot be said.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    position: bytes | None = None
+    broken: list[CorruptRowError] = field(default_factory=list)
+
+
+def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
+    """Look up what has expired. What the index has of rows that are gone is removed.
+
+    One trip; two where there is something to remove.
+
+    Args:
+        schema: of a model with an ExpireAt.
+        count: at most so many.
+        position: what the look before said. What expires later than the first look is left out.
+
+    Raises:
+        CorruptRowError: the index is none.
+    """
+    assert schema.expiry is not None
+    key = schema.keys.scores(schema.expiry)
+    request = {
+        'head': schema.keys.head,
+        'key': key,
+        'fields': schema.fields,
+        'count': b'%d' % count,
+        'position': position,
+    }
+    status, *rest = yield Script('due', schema.keys.counter, pack(request))
+    if status == b'wrong type':
+        raise wrong_type(schema, rest[0])
+    further, moment, ids, there, packed, broken_ids = rest
+    found = Due([], further or None, [unreadable(schema, id) for id in broken_ids])
+    for row in parse_rows(schema, there, packed):
+        try:
+            if _is_due(schema, row, float(moment)):
+                found.rows.append(row)
+        except CorruptRowError as error:
+            found.broken.append(error)
+    gone = {*ids} - {*there, *broken_ids}
+    yield from sweep(schema, [(key, id, id) for id in gone])
+    return found
+
+
+def _is_due(schema: Schema, row: Row, moment: float) -> bool:
+    """Whether the row says what the index says.
+
+    Raises:
+        CorruptRowError: it says nothing that makes sense.
+    """
+    assert schema.expiry is not None
+    raw = row.stored.get(schema.expiry)
+    if raw is None:
+        return False
+    schema.columns[schema.expiry].read_stored(raw, f'{schema.keys.namespace}:{row.id}')
+    return float(raw) <= moment

@@ -1,0 +1,36 @@
+"""Ahead: counters of ids go on behind ids that come from elsewhere, so that none comes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rom._core.encoding.wire import pack
+from rom._core.ops.index_fingerprint import to_begin
+from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.schema import Schema
+
+
+def highest_of(ids: Iterable[tuple[Schema, int]]) -> dict[Schema, int]:
+    """The highest id of each model."""
+    highest: dict[Schema, int] = {}
+    for schema, id in ids:
+        highest[schema] = max(id, highest.get(schema, 0))
+    return highest
+
+
+def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
+    """Have the counters of ids go on behind these; one that is ahead already stays. One trip."""
+    if highest:
+        yield Pipeline(tuple(_ahead(schema, id) for schema, id in highest.items()))
+
+
+def _ahead(schema: Schema, id: int) -> Script:
+    live = None if schema.keep_index_data else schema.keys.live
+    request = {
+        'counter': schema.keys.counter,
+        'live': live,
+        'id': b'%d' % id,
+        'stamp': to_begin(schema),
+        'epochs': schema.keys.epochs,
+    }
+    return Script('ahead', schema.keys.counter, pack(request))

@@ -1,0 +1,165 @@
+"""Reading rows by id or by a unique value, and taking ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from rom._core.encoding.wire import pack
+from rom._core.ops.index_fingerprint import to_begin
+from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.rows import Row, parse_rows, unreadable
+from rom._core.ops.time_slices import TURN, rest
+from rom._core.schema import Schema
+from rom.exceptions import ServerError
+
+# Rows in one call of the script: a millisecond of the server's time, and some at most. More calls
+# of fewer rows would let us work on the first rows sooner, and take longer in all.
+SMALLEST_PAGE = 250
+LARGEST_PAGE = 1000
+PAGES = 8
+
+
+def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[Row | None]:
+    """An entity's row, or None. One trip; no script, unless it may have expired.
+
+    Args:
+        schema: the model's.
+        id: the entity's.
+        with_expired: a row that has expired is one too.
+
+    Raises:
+        CorruptRowError: the key holds something other than a row.
+    """
+    if schema.expiry is not None and not with_expired:
+        found = yield from load(schema, [id])
+        return found[0] if found else None
+    try:
+        values = yield Command('HMGET', schema.keys.row(id), *schema.fields)
+    except ServerError as error:
+        if 'WRONGTYPE' in str(error):
+            raise unreadable(schema, id) from None
+        raise
+    pairs = zip(schema.names, values, strict=True)
+    stored = {name: raw for name, raw in pairs if raw is not None}
+    return Row(id, stored) if stored else None
+
+
+def load(
+    schema: Schema,
+    ids: Sequence[int],
+    with_expired: bool = False,
+    make: Callable[[list[Row]], list[Any]] = list,
+) -> Operation[list[Any]]:
+    """The rows that exist of these ids, in the order asked; in pages, in one trip.
+
+    Args:
+        schema: the model's.
+        ids: the entities'.
+        with_expired: rows that have expired come, too.
+        make: what becomes of the rows of a page, while the server reads the next.
+
+    Raises:
+        CorruptRowError: a key holds something other than a row; it carries what became of others.
+    """
+    if not ids:
+        return []
+    asked = [b'%d' % id for id in ids]
+    scripts = tuple(_script(schema, {'ids': page}, with_expired) for page in _in_pages(asked))
+    return (yield from _load(schema, scripts, make, with_expired))
+
+
+def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
+    """The first two, which a server may take for one request, are half as long as the others."""
+    size = min(max(len(ids) // PAGES, SMALLEST_PAGE), LARGEST_PAGE)
+    starts = [0, *range(size, len(ids), size), len(ids)]
+    if len(ids) > size:
+        starts.insert(1, size // 2)
+    for start, end in pairwise(starts):
+        yield ids[start:end]
+
+
+def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
+    """The rows that have these unique values, in the order asked. One trip, or none for none.
+
+    One that has expired has none.
+    """
+    if not values:
+        return []
+    scripts = tuple(
+        _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, False)
+        for at in range(0, len(values), LARGEST_PAGE)
+    )
+    return (yield from _load(schema, scripts, list))
+
+
+def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:
+    request = {'head': schema.keys.head, 'fields': schema.fields, **what}
+    if schema.expiry_field and not with_expired:
+        request['expiry'] = schema.expiry_field
+    return Script('load', schema.keys.counter, pack(request))
+
+
+def _load(
+    schema: Schema,
+    scripts: tuple[Script, ...],
+    make: Callable[[list[Row]], list[Any]],
+    with_expired: bool = False,
+) -> Operation[list[Any]]:
+    if len(scripts) == 1:
+        replies = [(yield scripts[0])]
+    else:
+        replies = yield Pipeline(scripts, one_by_one=True)
+    made: list[Any] = []
+    broken: list[bytes] = []
+    left: list[tuple[int, list[bytes]]] = []
+    worked_on = 0
+    for found, packed, unreadable_ids, further in replies:
+        made += make(parse_rows(schema, found, packed))
+        broken += unreadable_ids
+        if further:
+            left.append((len(made), further))
+        worked_on += len(found)
+        if worked_on >= TURN:
+            worked_on = 0
+            yield from rest()
+    # Large rows: each call reads a megabyte of them. From the end on, so that places stay right.
+    for place, ids in reversed(left):
+        more: list[Any] = []
+        while ids:
+            found, packed, unreadable_ids, ids = yield _script(schema, {'ids': ids}, with_expired)
+            more += make(parse_rows(schema, found, packed))
+            broken += unreadable_ids
+        made[place:place] = more
+    if broken:
+        error = unreadable(schema, broken[0])
+        error.entities = made
+        raise error
+    return made
+
+
+def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
+    """Ids for entities to come: so many of each model, in one trip."""
+    schemas = [schema for schema, count in counts.items() if count]
+    scripts = tuple(
+        Script(
+            'take_ids',
+            schema.keys.counter,
+            pack(
+                {
+                    'counter': schema.keys.counter,
+                    'live': None if schema.keep_index_data else schema.keys.live,
+                    'count': b'%d' % counts[schema],
+                    'stamp': to_begin(schema),
+                    'epochs': schema.keys.epochs,
+                }
+            ),
+        )
+        for schema in schemas
+    )
+    replies = (yield Pipeline(scripts)) if scripts else []
+    return {
+        schema: range(int(last) - counts[schema] + 1, int(last) + 1)
+        for schema, last in zip(schemas, replies, strict=True)
+    }

@@ -1,0 +1,162 @@
+"""Checking: every index against every row, and every row against every index, beside writers.
+
+All rows and all entries are weighed and compared (see comparing.py), each read once. What differs
+is looked at again, at one moment, before it is reported or mended; so are rows without a bit in the
+bitmap of live ids. Then that bitmap is looked through for bits without a row, and the counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rom._core.encoding.integers import read_digits
+from rom._core.encoding.text import as_text, show
+from rom._core.encoding.wire import pack
+from rom._core.ops.index_fingerprint import look_up, read_stamp, stamp_of
+from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
+from rom._core.ops.maintenance.findings import Checked, Finding
+from rom._core.ops.maintenance.keyspace import Found, find, is_declared
+from rom._core.ops.maintenance.progress import Job
+from rom._core.ops.maintenance.suspects import Settler, mended
+from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.schema import Schema
+
+# Ids that the bitmap is looked through for in one step.
+_STEP = 5000
+# Rows that are looked at closely in one step.
+_CLOSELY = 500
+
+
+def check(schema: Schema, mend: bool, block_size: int) -> Job[None]:
+    """Look for whatever is wrong with the indexes of a model; tells of it as it goes.
+
+    Args:
+        schema: the model's.
+        mend: put it right, where that can be done without touching a row.
+        block_size: rows, or entries of indexes, in one look.
+    """
+    yield from _Checker(schema, mend, block_size).story()
+
+
+class _Checker:
+    """One check, and what it must remember on the way."""
+
+    def __init__(self, schema: Schema, mend: bool, block_size: int) -> None:
+        self.schema, self.mend, self.block_size = schema, mend, block_size
+        self.done = self.total = 0
+        self.left = 0
+        self.settler = Settler(schema, mend)
+
+    def story(self) -> Job[None]:
+        stamped = yield from look_up(self.schema)
+        found = yield from find(self.schema, read_stamp(stamped.raw))
+        ids = sorted(found.ids)
+        self.total = len(ids)
+        yield self._tell(self._undeclared(found))
+        declared = {key: m for key, m in found.indexes.items() if is_declared(m, key)}
+        compared = Comparison(self.schema, declared, {}, whole=True, count=self.block_size)
+        yield from self._weigh(compared, ids)
+        yield self._tell(
+            [finding for key in compared.foreign for finding in self.settler.of_other_type(key)]
+        )
+        yield from compared.locate()
+        yield from self._look_closely(compared, ids)
+        yield from self._bitmap()
+        yield self._tell((yield from self._counter()))
+        stamp = stamp_of(self.schema)
+        if self.mend and not self.left and stamped.has_data and stamped.raw != stamp:
+            yield Command('SET', self.schema.keys.indexes, stamp)
+
+    def _tell(self, findings: Iterable[Finding]) -> Checked:
+        told = tuple(findings)
+        self.left += sum(not finding.mended for finding in told)
+        return Checked(self.done, self.total, told)
+
+    def _undeclared(self, found: Found) -> list[Finding]:
+        finding = self.settler.finding
+        return [
+            finding('undeclared', key, 'rom reindex removes it')
+            for key, maker in found.indexes.items()
+            if not is_declared(maker, key)
+        ]
+
+    # Rows and entries.
+
+    def _weigh(self, compared: Comparison, ids: Sequence[int]) -> Job[None]:
+        """Weigh all rows, and beside them as large a share of the entries."""
+        has_bits, counted = yield from self._known()
+        for block in blocks(ids, self.block_size):
+            yield from compared.read(block)
+            if has_bits:
+                yield from compared.find_bits(block)
+            if counted is not None:
+                compared.rows.doubtful.update(id for id in block if id > counted)
+            self.done += len(block)
+            yield from compared.scan(self.done / self.total)
+            yield self._tell(())
+        yield from compared.scan()
+
+    def _known(self) -> Operation[tuple[bool, int | None]]:
+        """Whether there is a bitmap of live ids, and what the counter says, if it is a number."""
+        live, counter = self.schema.keys.live, self.schema.keys.counter
+        asked = [Command('TYPE', live), Command('TYPE', counter)]
+        kinds = [as_text(kind) for kind in (yield Pipeline(tuple(asked)))]
+        has_bits = kinds[0] == 'string' and not self.schema.keep_index_data
+        has_bits = has_bits and (yield Command('STRLEN', live)) > 0
+        counted: bytes = b'0'
+        if kinds[1] == 'string':
+            counted = (yield Command('GET', counter)) or counted
+        return has_bits, read_digits(counted)
+
+    def _look_closely(self, compared: Comparison, ids: Sequence[int]) -> Job[None]:
+        """Settle the entries that differ, then the rows; each was counted once already."""
+        while compared.has_suspects:
+            suspicious: Suspicious = yield from compared.suspects()
+            yield self._tell((yield from self.settler.settle(list(suspicious), suspicious)))
+        again = compared.ids_among(ids)
+        self.total += len(again)
+        for block in blocks(again, min(self.block_size, _CLOSELY)):
+            asked = [b'%d' % id for id in block]
+            findings = yield from self.settler.settle(asked, {}, whole=True)
+            self.done += len(block)
+            yield self._tell(findings)
+
+    # The bitmap and the counter.
+
+    def _bitmap(self) -> Job[None]:
+        keys = self.schema.keys
+        request: dict[str, Any] = {'head': keys.head, 'live': keys.live, 'counter': keys.counter}
+        request |= {'count': b'%d' % _STEP, 'mend': self.mend}
+        after = b'-1'  # no id is 0, but a bit may be
+        while after and not self.schema.keep_index_data:
+            status, *rest = yield Script('strays', keys.counter, pack({**request, 'after': after}))
+            if status == b'none':
+                return
+            if status != b'ok':
+                yield self._tell(self.settler.of_other_type(rest[0]))
+                return
+            after, strays = rest
+            what = 'it has a bit, and no row'
+            findings = [self.settler.finding('live', keys.live, what, id) for id in strays]
+            yield self._tell(map(mended, findings) if self.mend else findings)
+
+    def _counter(self) -> Operation[list[Finding]]:
+        counter = self.schema.keys.counter
+        kind = yield Command('TYPE', counter)
+        if kind in (b'string', 'string'):
+            value = yield Command('GET', counter)
+            if value is not None and not value.isdigit():
+                what = f'it says {show(value)}, and should be the highest id in use: SET it'
+                return [self.settler.finding('corrupt', counter, what)]
+        elif kind not in (b'none', 'none'):
+            return self.settler.of_other_type(counter)
+        if self.settler.behind is None:
+            return []
+        id, counted = self.settler.behind
+        what = f'it says {as_text(counted)}, and there is an id {id}'
+        finding = self.settler.finding('counter', counter, what, b'%d' % id)
+        if not self.mend:
+            return [finding]
+        yield from self.settler.enrol([b'%d' % id])
+        return [mended(finding)]

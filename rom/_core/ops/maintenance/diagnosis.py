@@ -1,0 +1,203 @@
+"""Judging what was seen of a row: what is wrong, and what would mend it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rom._core.encoding.text import as_text, show
+from rom._core.indexing.entry_lists import Entries, Entry
+from rom._core.ops.maintenance.expected_entries import Claim
+from rom._core.ops.maintenance.findings import Finding, Kind
+from rom._core.ops.maintenance.keyspace import Maker
+from rom._core.ops.maintenance.snapshots import Member, Sight, Suspects, number_of
+from rom._core.ops.rows import Row
+from rom._core.schema import Schema
+
+# The state of an entry whose index's key is of another type.
+_OTHER_TYPE = 0
+
+
+@dataclass(slots=True)
+class Fix:
+    """What mends the indexes of one row, as long as the row is as it was seen."""
+
+    row: Row
+    removed: Entries = field(default_factory=dict)
+    added: Entries = field(default_factory=dict)
+    released: list[Entry] = field(default_factory=list)
+    claimed: list[Entry] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.removed or self.added or self.released or self.claimed)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is to be said of one id.
+
+    Attributes:
+        id: as entries have it.
+        findings: what is wrong.
+        fix: what mends the row's indexes, if there is a row.
+        left_over: entries (index, member, id) of a row that is gone.
+        taken: unique values of the row that another id has, to that id.
+        is_enrolled: the live bitmap knows of the row, or there is none.
+        foreign_keys: keys of indexes that are of another type.
+    """
+
+    id: bytes
+    findings: list[Finding] = field(default_factory=list)
+    fix: Fix | None = None
+    left_over: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
+    taken: dict[Claim, bytes] = field(default_factory=dict)
+    is_enrolled: bool = True
+    foreign_keys: set[bytes] = field(default_factory=set)
+
+
+def judge(schema: Schema, sight: Sight, suspects: Suspects, whole: bool) -> Verdict:
+    """Say what is wrong with what was seen of an id.
+
+    Args:
+        schema: the model's.
+        sight: what was seen.
+        suspects: entries that may be too much.
+        whole: say it of all that the row implies, and not only of the suspects.
+    """
+    verdict = Verdict(sight.id)
+    verdict.foreign_keys = {key for (key, _), state in sight.states.items() if state == _OTHER_TYPE}
+    note = _notes(schema, sight, verdict)
+    key = schema.keys.row(sight.id)
+    if sight.row is None and sight.is_readable:
+        _judge_leftovers(schema, sight, suspects, verdict, note)
+    elif sight.row is not None and sight.is_readable:
+        verdict.fix = Fix(sight.row)
+        _judge_suspects(schema, sight, suspects, verdict.fix, note)
+        if whole:
+            _judge_row(schema, sight, verdict, verdict.fix, note)
+    elif whole:
+        note('corrupt', key, f'it holds no row: look at it with TYPE {as_text(key)}, and delete it')
+    return verdict
+
+
+_Note = Callable[[Kind, bytes, str], None]
+
+
+def _notes(schema: Schema, sight: Sight, verdict: Verdict) -> _Note:
+    id = number_of(sight.id)
+
+    def note(kind: Kind, key: bytes, what: str) -> None:
+        verdict.findings.append(Finding(schema.name, kind, as_text(key), id, what))
+
+    return note
+
+
+def _kind(schema: Schema, key: bytes, kind: Kind) -> Kind:
+    is_expiry = schema.expiry is not None and key == schema.keys.scores(schema.expiry)
+    return 'expiry' if is_expiry else kind
+
+
+def _shown(key: bytes, member: bytes, id: bytes) -> str:
+    """The entry; in an index of strings the string, else nothing but the id, which is known."""
+    return f'{show(as_text(member[: -len(id) - 1]))}, ' if key.endswith((b':pre', b':suf')) else ''
+
+
+def _judge_leftovers(
+    schema: Schema, sight: Sight, suspects: Suspects, verdict: Verdict, note: _Note
+) -> None:
+    for key, member in suspects:
+        state = sight.states.get((key, member))
+        if state in (None, _OTHER_TYPE):
+            continue
+        if not key.endswith(b':uidx'):
+            what = f'{_shown(key, member, sight.id)}an entry without a row'
+            note(_kind(schema, key, 'dangling'), key, f'{what} ({show(as_text(sight.id))})')
+        elif state == sight.id:
+            note('unique', key, f'{show(as_text(member))} belongs to nobody: its row is gone')
+        else:
+            continue
+        verdict.left_over.append((key, member, sight.id))
+
+
+def _judge_row(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+    for fault in sight.implied.faults:
+        note('corrupt', schema.keys.row(sight.id), fault)
+    _judge_implied(schema, sight, verdict, fix, note)
+    _judge_claims(sight, verdict, fix, note)
+    if sight.bit == 0 and not schema.keep_index_data:
+        verdict.is_enrolled = False
+        note('live', schema.keys.live, 'the row has no bit')
+
+
+def _judge_implied(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+    for _, entries in sight.implied.entries:
+        for entry, score in entries.items():
+            key, member = entry[0], entry[1] + sight.id
+            state = sight.states[key, member]
+            if state == _OTHER_TYPE:
+                continue
+            if state is None:
+                what = f'{_shown(key, member, sight.id)}the row implies it'
+                note(_kind(schema, key, 'missing'), key, f'{what}, and it is not there')
+            elif (score is None) != (state == b''):
+                verdict.foreign_keys.add(key)
+                continue
+            elif score is not None and float(state) != float(score):
+                what = f'{_shown(key, member, sight.id)}its number is {as_text(state)}'
+                note(_kind(schema, key, 'score'), key, f'{what}, and should be {as_text(score)}')
+            else:
+                continue
+            fix.added[entry] = score
+
+
+def _judge_suspects(
+    schema: Schema, sight: Sight, suspects: Suspects, fix: Fix, note: _Note
+) -> None:
+    implied: dict[Member, bytes | None] = {
+        (key, stem + sight.id): score
+        for _, entries in sight.implied.entries
+        for (key, stem), score in entries.items()
+    }
+    for (key, member), maker in suspects.items():
+        state = sight.states.get((key, member))
+        if state in (None, _OTHER_TYPE) or _is_among(maker, sight.implied.unsure):
+            continue
+        if key.endswith(b':uidx'):
+            if state == sight.id and (key, member) not in sight.implied.claims:
+                note('unique', key, f'{show(as_text(member))} belongs to a row that has it not')
+                fix.released.append((key, member))
+        elif (key, member) not in implied:
+            kind: Kind = 'doubled' if _is_there_too(sight, maker, key) else 'dangling'
+            what = f'{_shown(key, member, sight.id)}the row does not imply it'
+            note(_kind(schema, key, kind), key, what)
+            fix.removed[key, member[: -len(sight.id)]] = state or None
+
+
+def _is_among(maker: Maker, makers: list[Maker]) -> bool:
+    return any(maker is other for other in makers)
+
+
+def _is_there_too(sight: Sight, maker: Maker, key: bytes) -> bool:
+    """The row is in this index as it should be, besides: among words, prefixes or suffixes."""
+    kind = key.rpartition(b':')[2]
+    return any(
+        other.endswith(b':' + kind) and sight.states[other, stem + sight.id] is not None
+        for index, entries in sight.implied.entries
+        if index is maker
+        for other, stem in entries
+    )
+
+
+def _judge_claims(sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+    if sight.expired:
+        return  # it claims nothing, for others may have its values by now
+    for claim in sight.implied.claims:
+        state = sight.states[claim]
+        if state in (sight.id, _OTHER_TYPE):
+            continue
+        if state is None:
+            key, value = claim
+            note('unclaimed', key, f'{show(as_text(value))}, which the row has, is not claimed')
+            fix.claimed.append(claim)
+        else:
+            verdict.taken[claim] = state

@@ -1,0 +1,179 @@
+"""Digests: whether the entries of an index are those that the rows imply, told by one number.
+
+Each entry weighs the hash of its key, stem and score, times that of its id plus one (the hash of
+nothing is 0, and none is -1). An index weighs as much as all its entries together. As that is a
+sum, rows and entries may come in any order, and nothing of them is kept. The entries of a row
+differ in the first factor alone, so that a row is one product, and a word that many rows have is
+weighed once. Where both sums are equal, so are the entries: the hashes have 64 bits, and for bytes
+differ from process to process.
+
+Sums that differ tell nothing of where. So the rows are also weighed in buckets of ten, by their ids
+without the last digit, all indexes together; and the entries as well, if it is needed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import mul
+from typing import Any, TypeAlias
+
+from rom._core.indexing.column_index import ColumnIndex, NotingMapping, Word
+from rom._core.ops.maintenance.entry_weights import weigh
+from rom._core.ops.rows import Row
+from rom._core.schema import INDEX_DATA, Index, Schema, Unique
+
+# Words of an index whose weight is remembered.
+_REMEMBERED = 50_000
+
+#: What makes the entries of an index, as a key: its place in memory.
+Place: TypeAlias = int
+
+
+class RowDigests:
+    """What rows weigh.
+
+    Args:
+        schema: the model's.
+        makers: the indexes and constraints that count.
+        whole: decode every column, so that a row with a value that does not decode is doubtful,
+            whether that value is indexed or not.
+
+    Attributes:
+        totals: by what makes the entries.
+        buckets: by bucket of ids.
+        doubtful: the ids of rows that count for nothing: something of them does not decode, or a
+            keygen fails on them.
+        listed: the ids of rows that have the list of entries of rom 1.x.
+    """
+
+    def __init__(
+        self, schema: Schema, makers: Collection[Index | Unique], whole: bool = False
+    ) -> None:
+        self.totals: defaultdict[Place, int] = defaultdict(int)
+        self.buckets: defaultdict[bytes, int] = defaultdict(int)
+        self.doubtful: set[int] = set()
+        self.listed: set[int] = set()
+        self._schema = schema
+        singles = [i for i in makers if isinstance(i, ColumnIndex) and not i.depends_on_others]
+        self._singles = [_Weigher(index) for index in singles]
+        self._uniques = [i for i in makers if isinstance(i, Unique)]
+        self._dependents = [i for i in makers if not isinstance(i, Unique) and i.depends_on_others]
+        self._needs_all = bool(self._dependents or any(u.made_by for u in self._uniques))
+        self._names = tuple(schema.columns) if whole else needed_by(makers, schema)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Weigh rows. Those that spoil it for the others are found out."""
+        if not rows:
+            return
+        try:
+            weights = list(self._weights(rows))
+        except Exception:  # of a column or a keygen, which are anybody's
+            if len(rows) == 1:
+                self.doubtful.add(rows[0].id)
+                return
+            middle = len(rows) // 2
+            self.add(rows[:middle])
+            self.add(rows[middle:])
+            return
+        self.listed.update(row.id for row in rows if INDEX_DATA in row.stored)
+        ids = [b'%d' % row.id for row in rows]
+        hashes = [hash(id) + 1 for id in ids]
+        for place, parts in weights:
+            self.totals[place] += sum(map(mul, parts, hashes))
+        buckets = self.buckets
+        wholes = map(sum, zip(*(parts for _, parts in weights), strict=True))
+        for id, number, whole in zip(ids, hashes, wholes, strict=bool(weights)):
+            buckets[id[:-1]] += whole * number
+
+    def _weights(self, rows: Sequence[Row]) -> Iterator[tuple[Place, list[int]]]:
+        """What makes entries, and what the entries of each row weigh, without the ids."""
+        columns = decoded(self._schema, self._names, rows)
+        for weigher in self._singles:
+            yield id(weigher.index), weigher.weights(columns[weigher.index.source])
+        if self._needs_all:
+            names, lists = tuple(columns), columns.values()
+            values = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
+        for index in self._dependents:
+            # A callback of places is given a mapping of its own, a keygen one that it may copy.
+            given = map(NotingMapping, values) if isinstance(index, ColumnIndex) else values
+            yield id(index), [weigh(index.entries(row)) for row in given]
+        for unique in self._uniques:
+            if unique.made_by is None:
+                claims = [unique.claims(row.stored) for row in rows]
+            else:
+                words = map(unique.made_by.unique_word, map(NotingMapping, values))
+                claims = [() if word is None else (word,) for word in words]
+            key = unique.key
+            yield id(unique), [sum([hash((key, value)) for value in row]) for row in claims]
+
+
+def needed_by(makers: Collection[Index | Unique], schema: Schema) -> tuple[str, ...]:
+    """Return the names of the columns whose values indexes and constraints look at, or may."""
+    if any(i.made_by if isinstance(i, Unique) else i.depends_on_others for i in makers):
+        return tuple(schema.columns)
+    sources = {index.source for index in makers if isinstance(index, ColumnIndex)}
+    return tuple(name for name in schema.columns if name in sources)
+
+
+def decoded(schema: Schema, names: Iterable[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Return the values of columns, each as a list of the rows' values.
+
+    Raises:
+        Exception: one does not decode, or a row says that it has another id.
+    """
+    defaults, primary = schema.indexed_defaults, schema.primary
+    found: dict[str, list[Any]] = {}
+    for name in names:
+        decode, absent = schema.columns[name].decode, defaults.get(name)
+        raws = [row.stored.get(name) for row in rows]
+        found[name] = [absent if raw is None else decode(raw) for raw in raws]
+    if primary in found:
+        ids = [b'%d' % row.id for row in rows]
+        if any(row.stored.get(primary, id) != id for row, id in zip(rows, ids, strict=True)):
+            raise ValueError('a row says that it has another id')
+        found[primary] = [row.id for row in rows]
+    return found
+
+
+class _Weigher:
+    """Weighs what values imply in the index of a single column."""
+
+    def __init__(self, index: ColumnIndex) -> None:
+        self.index = index
+        self._words = _Words(index)
+
+    def weights(self, values: Iterable[Any]) -> list[int]:
+        """Return what the entries of each value weigh."""
+        index, weight_of = self.index, self._words.__getitem__
+        if index.is_number:
+            key, score = index.numbers_key, index.score_of
+            return [0 if value is None else hash((key, b'', score(value))) for value in values]
+        found: list[int] = []
+        for value in values:
+            words = index.found(value)
+            if not words:
+                found.append(0)
+            elif isinstance(words, (list, tuple, set, frozenset)):
+                found.append(sum(map(weight_of, set(words))))
+            else:
+                found.append(weigh(index.entries_of(words, value)))
+        self._words.forget()
+        return found
+
+
+class _Words(dict[Word, int]):
+    """What words weigh in an index. Text and bytes differ, though their hashes may not."""
+
+    def __init__(self, index: ColumnIndex) -> None:
+        super().__init__()
+        self._index = index
+
+    def __missing__(self, word: Word) -> int:
+        weight = self[word] = weigh(self._index.entries_of((word,), word))
+        return weight
+
+    def forget(self) -> None:
+        """Forget them, where they are more than is worth it."""
+        if len(self) > _REMEMBERED:
+            self.clear()

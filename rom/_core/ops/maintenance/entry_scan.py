@@ -1,0 +1,71 @@
+"""Scanning: the entries of many indexes, several calls of a script in a trip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+from rom._core.encoding.wire import pack, unpack_list
+from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.schema import Schema
+
+# Calls of the script in one trip: some are worked on while the server is at the others.
+_CALLS = 8
+# Keys and entries in one call: some 2 milliseconds of the server's time.
+_KEYS = 500
+_ENTRIES = b'4000'
+_BEGINNING = b'0'
+
+#: Takes a key, its type, and some of its entries as SCAN gives them.
+Note: TypeAlias = Callable[[bytes, bytes, Sequence[bytes]], object]
+
+
+class Scan:
+    """Goes through the entries of indexes.
+
+    An entry that is there all the time is met once at least, and may be met again where the index
+    grows meanwhile.
+
+    Args:
+        schema: the model's.
+        keys: of the indexes.
+
+    Attributes:
+        done: how many indexes were gone through.
+    """
+
+    def __init__(self, schema: Schema, keys: Iterable[bytes]) -> None:
+        self.done = 0
+        self._schema = schema
+        self._waiting = iter(list(keys))
+        self._open: list[tuple[list[bytes], bytes]] = []
+        self._refill()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all entries were met."""
+        return not self._open
+
+    def step(self, note: Note) -> Operation[None]:
+        """Read some entries; one trip."""
+        scripts = tuple(self._script(keys, position) for keys, position in self._open)
+        replies = yield Pipeline(scripts, one_by_one=True)
+        left: list[tuple[list[bytes], bytes]] = []
+        for (keys, _), (begun, position, packed) in zip(self._open, replies, strict=True):
+            for key, (kind, flat) in zip(keys, unpack_list(packed), strict=False):
+                note(key, kind, flat or ())  # an empty list is packed as a map
+            ended = begun - (position != _BEGINNING)
+            self.done += ended
+            if rest := keys[ended:]:
+                left.append((rest, position))
+        self._open = left
+        self._refill()
+
+    def _refill(self) -> None:
+        while len(self._open) < _CALLS and (keys := list(islice(self._waiting, _KEYS))):
+            self._open.append((keys, _BEGINNING))
+
+    def _script(self, keys: list[bytes], position: bytes) -> Script:
+        request = {'keys': keys, 'from': position, 'count': _ENTRIES}
+        return Script('entries', self._schema.keys.counter, pack(request))

@@ -1,0 +1,96 @@
+"""Weighing: what entries weigh, of a row and as a server has them; see digests.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from operator import mul
+from typing import TypeAlias
+
+from rom._core.indexing.entry_lists import Entries
+
+#: An entry as a server has it: member (of unique values, the value), id, score or none.
+Found: TypeAlias = tuple[bytes, bytes, 'float | None']
+# Of prefixes and suffixes, whose members end with the id, behind a NUL.
+_STRINGS = (b':pre', b':suf')
+
+
+def bucket_of(id: bytes) -> bytes:
+    """Return the bucket of an id, which need not be one of ours.
+
+    >>> bucket_of(b'1234'), bucket_of(b'5')
+    (b'123', b'')
+    """
+    return id[:-1]
+
+
+def weigh(entries: Entries) -> int:
+    """Return what the entries of a row weigh, without its id."""
+    return sum(
+        hash((key, stem, None if score is None else float(score)))
+        for (key, stem), score in entries.items()
+    )
+
+
+def total_of(key: bytes, kind: bytes, flat: Sequence[bytes]) -> int:
+    """Return what entries of an index weigh.
+
+    Args:
+        key: of the index.
+        kind: its type.
+        flat: members, with scores or ids behind each, as SCAN gives them.
+    """
+    if kind == b'set':
+        return hash((key, b'', None)) * (sum(map(hash, flat)) + len(flat))
+    if kind == b'hash':
+        weights = list(map(hash, zip(repeat(key), flat[::2], strict=False)))
+        return _times(weights, flat[1::2])
+    if key.endswith(_STRINGS):
+        return _total_of_strings(key, flat)
+    scores = map(float, flat[1::2])
+    weights = list(map(hash, zip(repeat(key), repeat(b''), scores, strict=False)))
+    return _times(weights, flat[::2])
+
+
+def _total_of_strings(key: bytes, flat: Sequence[bytes]) -> int:
+    total = 0
+    for member, score in zip(flat[::2], flat[1::2], strict=True):
+        end = member.rfind(b'\0') + 1
+        total += hash((key, member[:end], float(score))) * (hash(member[end:]) + 1)
+    return total
+
+
+def _times(weights: list[int], ids: Iterable[bytes]) -> int:
+    total: int = sum(map(mul, weights, map(hash, ids)))
+    return total + sum(weights)
+
+
+def found_in(key: bytes, kind: bytes, flat: Sequence[bytes]) -> Iterator[Found]:
+    """Return entries one by one."""
+    if kind == b'set':
+        return ((member, member, None) for member in flat)
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    if kind == b'hash':
+        return ((value, id, None) for value, id in pairs)
+    if key.endswith(_STRINGS):
+        return ((m, m.rpartition(b'\0')[2], float(score)) for m, score in pairs)
+    return ((member, member, float(score)) for member, score in pairs)
+
+
+def subtract(buckets: dict[bytes, int], key: bytes, kind: bytes, flat: Sequence[bytes]) -> None:
+    """Subtract what entries weigh from the buckets of their ids."""
+    if kind == b'set':
+        weight = hash((key, b'', None))
+        for id in flat:
+            buckets[id[:-1]] -= weight * (hash(id) + 1)
+    elif kind == b'hash':
+        for value, id, _ in found_in(key, kind, flat):
+            buckets[id[:-1]] -= hash((key, value)) * (hash(id) + 1)
+    else:
+        for found in found_in(key, kind, flat):
+            buckets[found[1][:-1]] -= _product(key, found)
+
+
+def _product(key: bytes, found: Found) -> int:
+    member, id, score = found
+    return hash((key, member[: len(member) - len(id)], score)) * (hash(id) + 1)

@@ -1,0 +1,93 @@
+"""Findings: what a check has found wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from rom._core.ops.maintenance.progress import Progress
+
+Kind: TypeAlias = Literal[
+    'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
+    'counter', 'undeclared', 'corrupt',
+]  # fmt: skip
+
+#: What each kind of finding means.
+KINDS: Mapping[Kind, str] = MappingProxyType(
+    {
+        'dangling': 'an index entry whose row is gone, or has no such value',
+        'missing': 'an index entry that a row implies is not there',
+        'doubled': 'a row is in an index once as it should be, and once more as it should not',
+        'score': 'an index entry has another number than its row implies',
+        'expiry': 'the index of an ExpireAt says something else than the row',
+        'live': 'the bitmap of live ids has a bit without a row, or lacks the bit of a row',
+        'unique': 'a unique value belongs to nobody, or to an entity that does not have it',
+        'unclaimed': "a row's unique value is not claimed, or another has it without having it",
+        'shared': 'two rows have one unique value',
+        'counter': 'the id counter is behind the ids in use',
+        'undeclared': 'an index that the model does not declare',
+        'corrupt': 'a value, or a key, that is none of what rom writes',
+    }
+)
+#: What a check cannot mend: the program's, or a reindex's, to decide.
+BEYOND_REPAIR: frozenset[Kind] = frozenset(('shared', 'undeclared', 'corrupt'))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        model: the model's name.
+        kind: one of ``KINDS``.
+        key: the key in Redis that it is about.
+        id: the entity's; None if it is about none, or about what is no id.
+        what: what is wrong there; and the remedy, where a repair has none.
+        mended: a repair has put it right.
+    """
+
+    model: str
+    kind: Kind
+    key: str
+    id: int | None
+    what: str
+    mended: bool = False
+
+    def __str__(self) -> str:
+        whose = '' if self.id is None else f' (id {self.id})'
+        done = ': mended' if self.mended else ''
+        return f'{self.model}: {self.kind}: {self.key}{whose}: {self.what}{done}'
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Progress):
+    """So far a check has got, and this it has found since it last told."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+class Tally:
+    """What a check has come to so far.
+
+    Attributes:
+        done: how many entities were looked at.
+        total: how many there are to look at, as far as is known.
+        counts: how many findings there are of each kind.
+        left: how many of them are not mended.
+    """
+
+    def __init__(self) -> None:
+        self.done = self.total = self.left = 0
+        self.counts: Counter[Kind] = Counter()
+
+    def note(self, step: Progress) -> tuple[Finding, ...]:
+        """The check has got on; what it has found."""
+        self.done, self.total = step.done, step.total
+        findings = step.findings if isinstance(step, Checked) else ()
+        for finding in findings:
+            self.counts[finding.kind] += 1
+            self.left += not finding.mended
+        return findings

@@ -1,0 +1,102 @@
+"""The jobs: what is done in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp, stamp_of
+from rom._core.ops.maintenance.comparison import blocks
+from rom._core.ops.maintenance.keyspace import find, named
+from rom._core.ops.maintenance.live_bitmap import relive
+from rom._core.ops.maintenance.progress import Job, Progress
+from rom._core.ops.maintenance.rebuild import Builder
+from rom._core.ops.maintenance.row_repair import mend_listed, sweep
+from rom._core.ops.requests import Command
+from rom._core.schema import Schema
+from rom.exceptions import BulkError, ORMError
+
+T = TypeVar('T')
+
+
+def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
+    """Write all entries of all rows again, and remove those that no row implies.
+
+    Raises:
+        BulkError: at the end: some rows could not be mended. All others are.
+    """
+    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
+    stamped = yield from look_up(schema)
+    failures = yield from mend_listed(schema, block_size)
+    ids: Sequence[int] = range(1, counted + 1)
+    every = (*schema.every_index, *schema.uniques)
+    if scan:
+        found = yield from find(schema, read_stamp(stamped.raw))
+        ids = sorted(found.ids)
+        counted = max(counted, max(ids, default=0))
+        builder = Builder(schema, every, found.indexes, every, block_size)
+    else:
+        # Of words nothing is known, so that the sums of the others tell nothing either.
+        builder = Builder(schema, every, {}, (), block_size, surplus=named(schema))
+    done, total = 0, len(ids)
+    for block in blocks(ids, block_size):
+        yield from builder.build(block)
+        done += len(block)
+        yield Progress(done, total)
+    failures += yield from builder.finish()
+    yield from relive(schema, total, counted, done, total)
+    if scan and counted:
+        yield Command('SET', schema.keys.indexes, stamp_of(schema))
+    yield Progress(total, total)
+    _raise(schema, failures)
+
+
+def clean(schema: Schema, block_size: int) -> Job[None]:
+    """Remove the entries that no row implies, and set the bitmap of live ids right.
+
+    Raises:
+        BulkError: at the end: some rows could not be mended. All others are.
+    """
+    failures = yield from mend_listed(schema, block_size)
+    found = yield from find(schema)
+    ids = sorted(found.ids)
+    every = (*schema.every_index, *schema.uniques)
+    builder = Builder(schema, every, found.indexes, every, block_size)
+    done, total = 0, len(ids)
+    for block in blocks(ids, block_size):
+        yield from builder.weigh(block)
+        done += len(block)
+        yield Progress(done, total)
+    failures += yield from builder.finish()
+    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
+    yield from relive(schema, total, max(counted, max(ids, default=0)), done, total)
+    yield Progress(total, total)
+    _raise(schema, failures)
+
+
+def clean_unsafe(schema: Schema, block_size: int) -> Job[tuple[int, int]]:
+    """Remove the keys of UnsafeColumns whose entity is gone; how many there were, and went."""
+    found = yield from find(schema)
+    deleted = done = 0
+    for block in _blocks(found.unsafe.items(), block_size):
+        deleted += yield from sweep(schema, (), block)
+        done += len(block)
+        yield Progress(done, len(found.unsafe))
+    return len(found.unsafe), deleted
+
+
+def _blocks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
+    iterator = iter(items)
+    while block := list(islice(iterator, size)):
+        yield block
+
+
+def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
+    if failures:
+        raise BulkError(
+            f'{len(failures)} rows of {schema.name} could not be mended, all others are; the first '
+            f'of them: {failures[0]}. `errors` has all; mend or delete those rows, and run it '
+            'again',
+            failures,
+        )

@@ -1,0 +1,176 @@
+"""Finding what there is in the server of a model: its rows, and the keys of its indexes.
+
+Indexes of words have a key a word, which nothing lists; so the server is asked for all keys that
+begin as the model's do. A model whose namespace begins as this one's does has keys among them:
+those of models that the program knows are left alone; so are those of others, which are known by
+their id counters; and so is whatever has no form of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from rom._core.encoding.integers import read_digits
+from rom._core.indexing.column_index import ColumnIndex
+from rom._core.model_registry import MODELS
+from rom._core.ops.index_fingerprint import GEO, UNIQUE, Declared
+from rom._core.ops.requests import Command, Operation
+from rom._core.schema import Index, Schema, Unique
+
+# Keys that the server looks at between two replies.
+_SCAN = 1000
+
+#: What makes the entries of an index. None: nothing does any more.
+Maker: TypeAlias = Index | Unique | None
+
+
+@dataclass(slots=True)
+class Found:
+    """What there is.
+
+    Attributes:
+        ids: of the rows.
+        indexes: key to what makes its entries.
+        unsafe: keys of UnsafeColumns, to the id that they belong to.
+        others: what the keys of other models begin with, that this program does not know.
+    """
+
+    ids: set[int] = field(default_factory=set)
+    indexes: dict[bytes, Maker] = field(default_factory=dict)
+    unsafe: dict[bytes, bytes] = field(default_factory=dict)
+    others: set[bytes] = field(default_factory=set)
+
+
+def find(schema: Schema, before: Declared | None = None) -> Operation[Found]:
+    """Look at all keys of the server that begin as the model's do.
+
+    Args:
+        schema: the model's.
+        before: what the data's stamp says, for indexes of columns that the model no longer has.
+    """
+    found, former = Found(), _Former.of(before or {})
+    head = schema.keys.head
+    pattern = _literally(head) + b'*'
+    others = tuple(_longer_heads(head))
+    cursor = 0
+    while True:
+        position, keys = yield Command('SCAN', cursor, 'MATCH', pattern, 'COUNT', _SCAN)
+        for key in keys:
+            if not key.startswith(others):
+                _note(schema, former, key, found)
+        cursor = int(position)
+        if cursor == 0:
+            return _without(found, tuple(found.others))
+
+
+def named(schema: Schema) -> dict[bytes, Maker]:
+    """The indexes whose keys follow from the model alone: all but those of words."""
+    keys = schema.keys
+    found: dict[bytes, Maker] = {unique.key: unique for unique in schema.uniques}
+    found |= {place.key: place for place in schema.places.values()}
+    for name, index in schema.indexes.items():
+        found |= dict.fromkeys((keys.scores(name), keys.prefixes(name), keys.suffixes(name)), index)
+    return found
+
+
+def _without(found: Found, heads: tuple[bytes, ...]) -> Found:
+    if heads:
+        found.indexes = {k: m for k, m in found.indexes.items() if not k.startswith(heads)}
+        found.unsafe = {k: id for k, id in found.unsafe.items() if not k.startswith(heads)}
+    return found
+
+
+def _literally(text: bytes) -> bytes:
+    """Text as a pattern that means just that."""
+    special = b'\\*?[]^-'
+    return b''.join(b'\\' + bytes([c]) if c in special else bytes([c]) for c in text)
+
+
+def _longer_heads(head: bytes) -> Iterator[bytes]:
+    for model in MODELS.values():
+        schema = getattr(model, '_schema', None)
+        if schema is not None and schema.keys.head != head and schema.keys.head.startswith(head):
+            yield schema.keys.head
+
+
+def _note(schema: Schema, former: _Former, key: bytes, found: Found) -> None:
+    body = key[len(schema.keys.head) :]
+    if body.isdigit():
+        number = read_digits(body)
+        if number is not None and b'%d' % number == body:
+            found.ids.add(number)
+        return
+    if body.endswith(b':') and body.count(b':') > 1:
+        # A counter, and not ours: namespace, primary key column, nothing.
+        found.others.add(key[: key.rindex(b':', 0, -1) + 1])
+        return
+    id, colon, name = body.partition(b':')
+    if colon and id.isdigit() and _name(name) in schema.unsafe:
+        found.unsafe[key] = id
+        return
+    is_index, maker = _maker(schema, former, key, body)
+    if is_index:
+        found.indexes[key] = maker
+
+
+def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bool, Maker]:
+    """Whether a key is an index of the model's columns, and what makes its entries."""
+    rest, _, kind = body.rpartition(b':')
+    if kind == b'geo':
+        place = next((place for place in schema.places.values() if place.key == key), None)
+        return place is not None or _name(rest) in former.places, place
+    parts = [_name(part) for part in rest.split(b':')]
+    is_ours = parts[0] in schema.columns or parts[0] in former.columns
+    if kind == b'uidx':
+        unique = next((unique for unique in schema.uniques if unique.key == key), None)
+        is_group = _all_in(parts, schema.columns) or _name(rest) in former.uniques
+        return unique is not None or is_group, unique
+    if kind in (b'pre', b'suf'):
+        return len(parts) == 1 and is_ours, schema.indexes.get(parts[0])
+    return kind == b'idx' and is_ours, schema.indexes.get(parts[0])
+
+
+def _all_in(names: list[str], known: Collection[str]) -> bool:
+    return all(name in known for name in names)
+
+
+def _name(raw: bytes) -> str:
+    return raw.decode('utf-8', 'surrogateescape')
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    """The names in a stamp: of columns, of groups of unique columns, of places."""
+
+    columns: frozenset[str]
+    uniques: frozenset[str]
+    places: frozenset[str]
+
+    @classmethod
+    def of(cls, before: Declared) -> _Former:
+        uniques = {name.removeprefix(UNIQUE) for name in before if name.startswith(UNIQUE)}
+        places = {name.removeprefix(GEO) for name in before if name.startswith(GEO)}
+        columns = {name for name in before if ' ' not in name}
+        return cls(frozenset(columns), frozenset(uniques), frozenset(places))
+
+
+_OPTIONS = {b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix'}
+
+
+def is_declared(maker: Maker, key: bytes) -> bool:
+    """Whether the model declares the index with this key, which may be of a kind that it lacks."""
+    if not isinstance(maker, ColumnIndex):
+        return maker is not None
+    return bool(getattr(maker.column, _OPTIONS[key.rpartition(b':')[2]]))
+
+
+def was_declared(before: Declared, schema: Schema, key: bytes) -> bool:
+    """Whether the data's stamp knows the index with this key."""
+    body = _name(key[len(schema.keys.head) :])
+    rest, _, kind = body.rpartition(':')
+    if kind in ('uidx', 'geo'):
+        return (UNIQUE if kind == 'uidx' else GEO) + rest in before
+    how = before.get(rest.partition(':')[0])
+    return how is not None and _OPTIONS[kind.encode('ascii')] in how

@@ -1,0 +1,212 @@
+"""Building: the entries of rows written, whatever is there; then what no row implies removed.
+
+Each row is read once, and its entries in the indexes that are built go to the server with those of
+some hundred others, in the script of all commits: as an update that writes no column, of a row that
+must be as it was read. Rows that the script objects to wait until all others are done, for a unique
+value that is nobody's may be in their way till then.
+
+Entries that no row implies can be only in indexes that were there before. Those are compared with
+the rows at the end (see comparing.py), which were weighed on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+from rom._core.columns import ExpireAt
+from rom._core.encoding.integers import read_digits
+from rom._core.indexing.column_index import ColumnIndex, NotingMapping
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.commits.commit_request import Batch
+from rom._core.ops.load_rows import load
+from rom._core.ops.maintenance.comparison import Comparison, blocks
+from rom._core.ops.maintenance.digests import decoded, needed_by
+from rom._core.ops.maintenance.keyspace import Maker, is_declared
+from rom._core.ops.maintenance.row_repair import mend_ids
+from rom._core.ops.maintenance.suspects import Settler
+from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
+from rom._core.schema import INDEX_DATA, Index, Schema, Unique
+from rom._core.writes.changes import NO_ENTRIES, Change, Write
+from rom._core.writes.planner import claims_of
+from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
+
+# Entries in one call of the script: some 15 milliseconds of the server's time.
+_ENTRIES = 12_000
+# Rows in the first call, of which it is not known yet how many entries they have.
+_FIRST = 100
+# Rows that one batch may lose to other writers before all of it is put off.
+_MOST_LOST = 20
+
+
+class Builder:
+    """Builds indexes of a model.
+
+    Args:
+        schema: the model's.
+        makers: the indexes and constraints to build.
+        indexes: the keys that are there, to what makes their entries.
+        compared: those of `makers` that had entries before.
+        block_size: rows in a step, and entries in a trip.
+        surplus: keys of which each entry is looked at by itself; default: those in `indexes` that
+            the model does not declare.
+
+    Attributes:
+        put_off: the ids of rows that must wait for the end.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        makers: Collection[Index | Unique],
+        indexes: Mapping[bytes, Maker],
+        compared: Collection[Index | Unique],
+        block_size: int,
+        surplus: Mapping[bytes, Maker] | None = None,
+    ) -> None:
+        self.put_off: list[int] = []
+        self._schema, self._block_size = schema, block_size
+        self._singles = tuple(
+            i for i in makers if isinstance(i, ColumnIndex) and not i.depends_on_others
+        )
+        self._dependents = [i for i in makers if not isinstance(i, Unique) and i.depends_on_others]
+        self._uniques = [i for i in makers if isinstance(i, Unique)]
+        self._names = needed_by(makers, schema)
+        places = {*map(id, compared)}
+        undeclared = {k: m for k, m in indexes.items() if not is_declared(m, k)}
+        self._compared = Comparison(
+            schema,
+            {k: m for k, m in indexes.items() if id(m) in places and is_declared(m, k)},
+            undeclared if surplus is None else surplus,
+            compared,
+            count=max(block_size, 1),
+        )
+        self._needs_weights = bool(places)
+        self._at_once = _FIRST
+
+    def build(self, ids: Sequence[int]) -> Operation[None]:
+        """Read rows, and write their entries."""
+        try:
+            rows = yield from load(self._schema, ids, with_expired=True)
+        except CorruptRowError as error:
+            rows = error.entities
+            there = {row.id for row in rows}
+            self.put_off += [id for id in ids if id not in there]
+        listed = [row.id for row in rows if self._is_listed(row)]
+        self.put_off += listed
+        waiting = [row for row in rows if not self._is_listed(row)] if listed else rows
+        while waiting:
+            some, waiting = waiting[: self._at_once], waiting[self._at_once :]
+            yield from self._write(some)
+        if self._needs_weights:
+            self._compared.rows.add(rows)
+
+    def weigh(self, ids: Sequence[int]) -> Operation[None]:
+        """Read rows that were built earlier, where indexes are to be compared with them."""
+        if self._needs_weights:
+            yield from self._compared.read(ids)
+
+    def finish(self) -> Operation[list[ORMError]]:
+        """Remove what no row implies, then build the rows that were put off.
+
+        Returns:
+            What is wrong with those that cannot be.
+        """
+        failures: list[ORMError] = []
+        settler = Settler(self._schema, mend=True)
+        yield from self._compared.scan()
+        yield from self._compared.locate()
+        while self._compared.has_suspects:
+            suspicious = yield from self._compared.suspects()
+            # Of the rows concerned, all is put right: a number may be wrong, too.
+            yield from settler.settle(list(suspicious), suspicious, whole=True)
+        for block in blocks(self.put_off, min(self._block_size, _FIRST)):
+            failures += yield from mend_ids(self._schema, block, {})
+        return failures
+
+    def _is_listed(self, row: Row) -> bool:
+        """Whether a row has the list of entries of rom 1.x, or shall have one."""
+        return self._schema.keep_index_data or INDEX_DATA in row.stored
+
+    def _write(self, rows: Sequence[Row]) -> Operation[None]:
+        """Write the entries of rows. Those that spoil it for others are put off."""
+        lost = 0
+        waiting = {row.id: row for row in rows}
+        while waiting:
+            try:
+                batch = self._batch(list(waiting.values()))
+            except Exception:  # of a column or a keygen, which are anybody's
+                yield from self._write_halves(list(waiting.values()))
+                return
+            try:
+                reply = yield from Attempt(self._schema.keys.attempts).carry_out(batch.call)
+            except (CorruptRowError, InvalidColumnValue):
+                yield from self._write_halves(list(waiting.values()))
+                return
+            if reply[0] == b'ok':
+                self._learn(batch, len(waiting))
+                return
+            lost += 1
+            culprit = self._culprit(reply)
+            if culprit not in waiting or lost > _MOST_LOST:
+                break
+            del waiting[culprit]
+            self.put_off.append(culprit)
+        self.put_off += waiting
+
+    def _write_halves(self, rows: Sequence[Row]) -> Operation[None]:
+        if len(rows) == 1:
+            self.put_off.append(rows[0].id)
+            return
+        middle = len(rows) // 2
+        yield from self._write(rows[:middle])
+        yield from self._write(rows[middle:])
+
+    def _learn(self, batch: Batch, rows: int) -> None:
+        """Take as many rows the next time as have about as many entries as a call should have."""
+        entries = sum(map(len, batch.come.sets.values()))
+        entries += sum(map(len, batch.come.zsets.values())) // 2
+        self._at_once = max(1, _ENTRIES * rows // max(entries, rows))
+
+    def _culprit(self, reply: Sequence[Any]) -> int | None:
+        """The id that the script objects to, if it names one."""
+        if reply[0] == b'unique':
+            return read_digits(reply[3])
+        return read_digits(bytes(reply[1]).rpartition(b':')[2]) if len(reply) > 1 else None
+
+    def _batch(self, rows: Sequence[Row]) -> Batch:
+        """The writes of rows.
+
+        Raises:
+            Exception: a value does not decode, or a keygen fails.
+        """
+        batch = Batch()
+        columns = decoded(self._schema, self._names, rows)
+        values = zip(*columns.values(), strict=True) if columns else repeat((), len(rows))
+        for row, of_row in zip(rows, values, strict=True):
+            batch.add(self._write_of(row, dict(zip(self._names, of_row, strict=True))))
+        return batch
+
+    def _write_of(self, row: Row, values: Mapping[str, Any]) -> Write:
+        schema = self._schema
+        expiry = None if schema.expiry is None else schema.columns[schema.expiry]
+        expired = isinstance(expiry, ExpireAt) and expiry.is_past(row.stored.get(expiry.name))
+        come = NO_ENTRIES
+        if self._dependents:
+            come = {}
+            for index in self._dependents:
+                come.update(index.entries(NotingMapping(values)))
+        return Write(
+            Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=expired),
+            expected={name: row.stored.get(name) for name in schema.names},
+            becomes={},
+            gone=NO_ENTRIES,
+            come=come,
+            released=(),
+            claimed=() if expired else claims_of(self._uniques, row.stored, values),
+            indexes=self._singles,
+            before=None,
+            after=values,
+        )

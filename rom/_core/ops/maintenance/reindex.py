@@ -1,0 +1,317 @@
+"""Reindexing: a model's indexes made those that it declares, in steps between which it may end.
+
+Where it has got to is kept beside the data (`N:P:reindex`), with the declaration that it is for. So
+whoever comes next goes on there, unless the declaration is another by then. Only at the end does
+the stamp say that the data has these indexes.
+
+Only what differs from the stamp is built (see building.py). Rows are taken by their ids, ascending:
+what is written meanwhile is indexed by whoever writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from rom._core.ops.index_fingerprint import (
+    GEO,
+    Declared,
+    changes,
+    counted_in,
+    declared_by,
+    look_up,
+    named_in_stamp,
+    read_stamp,
+    stamp_of,
+)
+from rom._core.ops.maintenance.comparison import Comparison, blocks
+from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_declared
+from rom._core.ops.maintenance.live_bitmap import relive
+from rom._core.ops.maintenance.progress import Job, Progress
+from rom._core.ops.maintenance.rebuild import Builder
+from rom._core.ops.maintenance.row_repair import mend_listed
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.schema import Index, Schema, Unique
+from rom.exceptions import BulkError, ORMError
+
+# Keys removed at once; each of them in the background.
+_DROPPED = 500
+
+State: TypeAlias = Literal['right', 'stale', 'unknown', 'empty']
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed(Progress):
+    """So far a reindex has got, with so many rows since it last told."""
+
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a model's data has the indexes that the model declares.
+
+    Attributes:
+        model: the model's name.
+        state: 'right'; 'stale': it has others; 'unknown': there is data, and nothing says which
+            indexes it has, as with data of rom 1.x; 'empty': there never was any data.
+        changes: what differs, a line each.
+        stopped_at: the id at which a reindex stopped half way; None if none did.
+    """
+
+    model: str
+    state: State
+    changes: tuple[str, ...] = ()
+    stopped_at: int | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """A reindex is needed, or has not come to its end."""
+        return self.state in ('stale', 'unknown') or self.stopped_at is not None
+
+
+def status(schema: Schema) -> Operation[Status]:
+    """Compare what a model declares with what its data has; one trip."""
+    stamped = yield from look_up(schema)
+    stopped_at = None
+    if stamped.position is not None:
+        position = _read(stamped.position)
+        stopped_at = 0 if position is None else position.after
+    before = read_stamp(stamped.raw)
+    if before is None:
+        return Status(schema.name, 'unknown' if stamped.has_data else 'empty', (), stopped_at)
+    differing = changes(before, declared_by(schema))
+    return Status(schema.name, 'stale' if differing else 'right', differing, stopped_at)
+
+
+def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = False) -> Job[None]:
+    """Build the indexes that the data has not as they are declared; of those that it has, nothing.
+
+    Where nothing differs, or nothing is known of the data, that is all of them.
+
+    Args:
+        schema: the model's.
+        block_size: rows, or entries of indexes, in one step.
+        restart: begin at the beginning, even if one stopped half way.
+        everything: build all of them in any case.
+
+    Raises:
+        BulkError: at the end: some rows could not be indexed. All others are.
+    """
+    stamped = yield from look_up(schema)
+    before = read_stamp(stamped.raw) or {}
+    found = yield from find(schema, before)
+    indexes = yield from _drop(schema, before, found.indexes)
+    ids = sorted(found.ids)
+    position = None if restart else _read(stamped.position)
+    put_off: Collection[int] = ()
+    compared = 0
+    if position is None or not position.built or position.declared != declared_by(schema):
+        weighing = _Weighing(schema, before, everything, indexes)
+        yield from weighing.weigh(ids, block_size)
+        position, put_off = weighing.position(), weighing.put_off
+        compared = len(ids) if weighing.is_needed and position.built else 0
+    failures: list[ORMError] = []
+    if position.after == 0:
+        yield Command('DEL', schema.keys.reindexing)
+        failures += yield from mend_listed(schema, block_size)
+    makers = _makers(schema)
+    builder = Builder(
+        schema,
+        [makers[name] for name in position.built],
+        indexes,
+        [makers[name] for name in position.compared],
+        block_size,
+    )
+    builder.put_off += put_off
+    yield from _build(schema, builder, position, ids, block_size, compared)
+    failures += yield from builder.finish()
+    counted = yield Command('GET', schema.keys.counter)
+    highest = max(counted_in(schema, counted), max(ids, default=0))
+    if highest:
+        yield from relive(schema, len(ids), highest, compared + len(ids), compared + len(ids))
+    yield from _finish(schema, has_data=highest > 0)
+    yield Reindexed(compared + len(ids), compared + len(ids))
+    _raise(schema, failures)
+
+
+def _build(
+    schema: Schema,
+    builder: Builder,
+    position: _Position,
+    ids: Sequence[int],
+    block_size: int,
+    compared: int,
+) -> Job[None]:
+    """Build rows behind the position, a step at a time. Those before it were built earlier.
+
+    Those that were compared before anything was built count once more.
+    """
+    left = [id for id in ids if id > position.after] if position.built else []
+    total = compared + len(ids)
+    done = total - len(left)
+    yield Reindexed(done, total)
+    for block in blocks(left, block_size):
+        yield from builder.build(block)
+        position = position._replace(after=block[-1])
+        yield _keep(schema, position)
+        done += len(block)
+        yield Reindexed(done, total, len(block))
+    for block in blocks(ids[: len(ids) - len(left)], block_size):
+        yield from builder.weigh(block)
+        yield Reindexed(done, total)
+
+
+def _makers(schema: Schema) -> dict[str, Index | Unique]:
+    """What makes entries, by the names that stamps have for it."""
+    found: dict[str, Index | Unique] = dict(schema.indexes)
+    found |= {named_in_stamp(unique): unique for unique in schema.uniques}
+    found |= {GEO + name: place for name, place in schema.places.items()}
+    return found
+
+
+class _Weighing:
+    """Finds out what is to be built, and what of that may have entries that no row implies.
+
+    What differs from the stamp is built in any case. Of all else, if that is to be built as well,
+    rows and entries are compared first: where they are equal, there is nothing to build.
+    """
+
+    def __init__(
+        self, schema: Schema, before: Declared, everything: bool, indexes: Mapping[bytes, Maker]
+    ) -> None:
+        self.put_off: set[int] = set()
+        self._schema, self._makers = schema, _makers(schema)
+        after = self._declared = declared_by(schema)
+        differing = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        self._has_entries = {id(maker) for key, maker in indexes.items() if is_declared(maker, key)}
+        same = [name for name in after if name not in differing]
+        is_all = everything or not differing
+        self._unsure = [name for name in same if is_all and self._has(name)]
+        self._built = {
+            name for name in after if name in differing or (is_all and not self._has(name))
+        }
+        makers = [self._makers[name] for name in self._unsure]
+        places = {*map(id, makers)}
+        unsure = {k: m for k, m in indexes.items() if id(m) in places and is_declared(m, k)}
+        self._compared = Comparison(schema, unsure, {}, makers)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to compare."""
+        return bool(self._unsure)
+
+    def _has(self, name: str) -> bool:
+        return id(self._makers[name]) in self._has_entries
+
+    def weigh(self, ids: Sequence[int], block_size: int) -> Job[None]:
+        """Compare rows and entries, where that may spare the building."""
+        if not self.is_needed:
+            return
+        done = 0
+        for block in blocks(ids, block_size):
+            yield from self._compared.read(block)
+            done += len(block)
+            yield from self._compared.scan(done / len(ids))
+            yield Reindexed(done, len(ids), len(block))
+        yield from self._compared.scan()
+        # Rows that cannot be weighed are built one by one, and it is said what is wrong with them.
+        self.put_off = self._compared.rows.doubtful | self._compared.rows.listed
+
+    def position(self) -> _Position:
+        """Where to begin, after that."""
+        differing = self._compared.differing
+        built = self._built | {n for n in self._unsure if id(self._makers[n]) in differing}
+        compared = [name for name in built if self._has(name)]
+        return _Position(self._declared, 0, sorted(built), sorted(compared))
+
+
+def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
+    # What is wrong with one row may be met more than once.
+    failures = list({str(failure): failure for failure in failures}.values())
+    if failures:
+        raise BulkError(
+            f'{len(failures)} rows of {schema.name} could not be indexed, all others are; the '
+            f'first of them: {failures[0]}. `errors` has all; mend or delete those rows, and run '
+            'rom check --repair',
+            failures,
+        )
+
+
+def _drop(
+    schema: Schema, before: Declared, indexes: dict[bytes, Maker]
+) -> Operation[dict[bytes, Maker]]:
+    """Remove the indexes that the model declared once and declares no more; returns the others.
+
+    Of those, some are of no declaration that is known: they are gone through, entry by entry.
+    """
+    dropped = [
+        key
+        for key, maker in indexes.items()
+        if not is_declared(maker, key) and was_declared(before, schema, key)
+    ]
+    for start in range(0, len(dropped), _DROPPED):
+        yield Command('UNLINK', *dropped[start : start + _DROPPED])
+    return {key: maker for key, maker in indexes.items() if key not in set(dropped)}
+
+
+def _finish(schema: Schema, has_data: bool) -> Operation[None]:
+    over = Command('DEL', schema.keys.reindexing)
+    stamp = Command('SET', schema.keys.indexes, stamp_of(schema))
+    # Without data there is nothing to say; the first id will.
+    yield Pipeline((stamp, over) if has_data else (over,))
+
+
+class _Position(NamedTuple):
+    """How far a reindex has got, as it is kept beside the data.
+
+    Attributes:
+        declared: the declaration that it is for.
+        after: the last id that is done.
+        built: what is built, by the names that stamps have for it.
+        compared: those of them whose entries are compared with the rows at the end.
+    """
+
+    declared: Declared
+    after: int
+    built: list[str] = []
+    compared: list[str] = []
+
+
+def _keep(schema: Schema, position: _Position) -> Command:
+    kept = {**position._asdict(), 'after': str(position.after)}
+    return Command('SET', schema.keys.reindexing, json.dumps(kept, sort_keys=True))
+
+
+def _read(raw: bytes | None) -> _Position | None:
+    """The position that is kept; None if there is none, or none that makes sense."""
+    try:
+        found = json.loads(raw or b'')
+        position = _Position(**{**found, 'after': int(found['after'])})
+        names = {*position.declared}
+        return position if names.issuperset((*position.built, *position.compared)) else None
+    except (ValueError, LookupError, TypeError, RecursionError, OverflowError):
+        return None
+
+
+class Pace:
+    """So many rows a second at most. It reads no clock, but is told the time.
+
+    >>> pace = Pace(10)
+    >>> pace.wait(20, now=100.0), pace.wait(5, now=101.0), pace.wait(10, now=110.0)
+    (2.0, 1.5, 1.0)
+    """
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._free_at = 0.0
+
+    def wait(self, rows: int, now: float) -> float:
+        """For how many seconds to do nothing, after so many rows."""
+        if self._rate is None:
+            return 0.0
+        # Time that was lost is not made up for: a burst is what a rate is to prevent.
+        self._free_at = max(self._free_at, now) + rows / self._rate
+        return self._free_at - now

@@ -1,0 +1,149 @@
+"""Mending rows: all their entries written again, and those removed that they do not imply.
+
+Each batch goes through the commit, which checks that the rows still are what the entries were
+worked out from, and which is tried again on fresh rows where they are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rom._core.columns import ExpireAt
+from rom._core.encoding.integers import LARGEST_ID, read_digits
+from rom._core.encoding.legacy_entries import listed_entries
+from rom._core.encoding.wire import pack
+from rom._core.indexing.entry_lists import Entries, Entry
+from rom._core.ops.commits.commit import commit
+from rom._core.ops.load_rows import load
+from rom._core.ops.requests import Command, Operation, Script
+from rom._core.ops.rows import Row
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import (
+    CorruptRowError,
+    EntityDeletedError,
+    InvalidColumnValue,
+    ORMError,
+    UniqueKeyViolation,
+)
+
+# What is wrong with one row, and no reason not to mend the others.
+_OF_ONE_ROW = (CorruptRowError, EntityDeletedError, InvalidColumnValue, UniqueKeyViolation)
+
+
+@dataclass(slots=True)
+class Surplus:
+    """What was found of a row that it does not imply: entries, and unique values."""
+
+    entries: Entries = field(default_factory=dict)
+    unique: list[Entry] = field(default_factory=list)
+
+
+def mend(
+    schema: Schema, rows: Sequence[Row], surplus: dict[int, Surplus]
+) -> Operation[list[ORMError]]:
+    """Mend rows; returns what is wrong with those that could not be."""
+    changes = [_change(schema, row, surplus.get(row.id, Surplus())) for row in rows]
+    if not changes:
+        return []
+    try:
+        yield from commit(changes)
+        return []
+    except _OF_ONE_ROW:
+        pass  # one of them spoils the batch: each by itself
+    failures: list[ORMError] = []
+    for change in changes:
+        try:
+            yield from commit([change])
+        except EntityDeletedError:
+            yield from sweep(schema, _left_over(change))
+        except _OF_ONE_ROW as error:
+            failures.append(error)
+    return failures
+
+
+def mend_ids(
+    schema: Schema, ids: Sequence[int], surplus: dict[int, Surplus]
+) -> Operation[list[ORMError]]:
+    """Read rows and mend them. What was found of those that are gone is removed."""
+    failures: list[ORMError] = []
+    try:
+        rows = yield from load(schema, ids, with_expired=True)
+    except CorruptRowError as error:
+        failures.append(error)
+        rows = error.entities
+    there = {row.id for row in rows}
+    for id in ids:
+        if id not in there and id in surplus:
+            gone = Row(id, {})
+            yield from sweep(schema, _left_over(_change(schema, gone, surplus[id])))
+    failures += yield from mend(schema, rows, surplus)
+    return failures
+
+
+def mend_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
+    """Remove what early versions of rom 1.x listed of each row in a hash, and the hash."""
+    failures: list[ORMError] = []
+    key = schema.keys.listed
+    kind = yield Command('TYPE', key)
+    if kind not in (b'hash', 'hash'):
+        return failures
+    cursor = 0
+    while True:
+        position, found = yield Command('HSCAN', key, cursor, 'COUNT', block_size)
+        lists = dict(found) if isinstance(found, Mapping) else _pairs(found)
+        surplus = {
+            number: Surplus(listed_entries(schema.keys, text))
+            for id, text in lists.items()
+            if (number := read_digits(id)) is not None and number <= LARGEST_ID
+        }
+        failed = yield from mend_ids(schema, list(surplus), surplus)
+        failures += failed
+        if lists and not failed:
+            yield Command('HDEL', key, *lists)
+        cursor = int(position)
+        if cursor == 0:
+            return failures
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _change(schema: Schema, row: Row, surplus: Surplus) -> Change:
+    # By this clock. Where it is wrong, the script objects, or a claim is left for the next time.
+    expiry = None if schema.expiry is None else schema.columns[schema.expiry]
+    return Change(
+        schema,
+        'update',
+        row.id,
+        row.stored,
+        {},
+        {},
+        full=True,
+        stale=surplus.entries,
+        freed=tuple(surplus.unique),
+        expired=isinstance(expiry, ExpireAt) and expiry.is_past(row.stored.get(expiry.name)),
+    )
+
+
+def _left_over(change: Change) -> list[tuple[bytes, bytes, bytes]]:
+    id = b'%d' % (change.id or 0)
+    return [
+        *((key, stem + id, id) for key, stem in change.stale),
+        *((key, value, id) for key, value in change.freed),
+    ]
+
+
+def sweep(
+    schema: Schema,
+    entries: Sequence[tuple[bytes, bytes, bytes]],
+    keys: Sequence[tuple[bytes, bytes]] = (),
+) -> Operation[int]:
+    """Remove entries (index, member, id), and keys (key, id), of entities that are gone."""
+    if not entries and not keys:
+        return 0
+    request = {'head': schema.keys.head, 'entries': entries, 'keys': keys}
+    removed: int = yield Script('sweep', schema.keys.counter, pack(request))
+    return removed

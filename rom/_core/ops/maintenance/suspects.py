@@ -1,0 +1,169 @@
+"""Settling: what is wrong with rows and entries that are suspected, said and mended.
+
+Whatever looks wrong is looked at at one moment (see looking.py), judged, and mended if that is
+wanted. Where another writer was there in between, it is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rom._core.encoding.integers import read_digits
+from rom._core.encoding.text import as_text, show
+from rom._core.encoding.wire import pack
+from rom._core.ops.maintenance.comparison import Suspicious
+from rom._core.ops.maintenance.diagnosis import Fix, Verdict, judge
+from rom._core.ops.maintenance.expected_entries import Claim
+from rom._core.ops.maintenance.findings import BEYOND_REPAIR, Finding, Kind
+from rom._core.ops.maintenance.repair import repair
+from rom._core.ops.maintenance.row_repair import sweep
+from rom._core.ops.maintenance.snapshots import MOST_TRIES, Sight, look, number_of
+from rom._core.ops.requests import Operation, Script
+from rom._core.schema import Schema, Unique
+
+
+class Settler:
+    """Says what is wrong with ids, and what it must remember on the way.
+
+    Args:
+        schema: the model's.
+        mend: put it right, where that can be done without touching a row.
+
+    Attributes:
+        behind: the highest id above the counter, with what the counter said at that moment.
+    """
+
+    def __init__(self, schema: Schema, mend: bool) -> None:
+        self.schema, self.mend = schema, mend
+        self.behind: tuple[int, bytes] | None = None
+        self._foreign_keys: set[bytes] = set()
+
+    def settle(
+        self, ids: Sequence[bytes], suspicious: Suspicious, whole: bool = False
+    ) -> Operation[list[Finding]]:
+        """Look at ids until what is wrong with them is known, and mended if that is wanted.
+
+        Args:
+            ids: as entries have them.
+            suspicious: entries that may be wrong, by id.
+            whole: look for all that the rows imply, and not only at the suspects.
+        """
+        findings: list[Finding] = []
+        left: list[Finding] = []
+        waiting = list(ids)
+        for _ in range(MOST_TRIES):
+            if not waiting:
+                break
+            sights = yield from look(self.schema, waiting, suspicious)
+            groups: list[tuple[Verdict, list[Fix]]] = []
+            for id, sight in sights.items():
+                verdict = judge(self.schema, sight, suspicious.get(id, {}), whole)
+                self._note_counter(sight)
+                freeing: list[Fix] = []
+                for claim, holder in verdict.taken.items():
+                    freeing += yield from self._taken(verdict, claim, holder)
+                for key in verdict.foreign_keys:
+                    findings += self.of_other_type(key)
+                groups.append((verdict, [*([verdict.fix] if verdict.fix else ()), *freeing]))
+            raced = (yield from self._mend(groups)) if self.mend else set()
+            waiting = [verdict.id for verdict, _ in groups if verdict.id in raced]
+            left = [f for verdict, _ in groups if verdict.id in raced for f in verdict.findings]
+            # Their bits are set already, and not missed again.
+            findings += [mended(finding) for finding in left if finding.kind == 'live']
+            findings += [
+                f for verdict, _ in groups if verdict.id not in raced for f in verdict.findings
+            ]
+        # Each time, another writer was there in between.
+        return findings + [finding for finding in left if waiting and finding.kind != 'live']
+
+    def _taken(self, verdict: Verdict, claim: Claim, holder: bytes) -> Operation[list[Fix]]:
+        """Another id has a unique value of the row: find out whether it has it by right.
+
+        Returns what makes it free: the holder's claim given up.
+        """
+        key, value = claim
+        holder_is_ours = number_of(holder) is not None
+        pair = [verdict.id, holder] if holder_is_ours else [verdict.id]
+        suspicious: Suspicious = {holder: {claim: None}}
+        sights = yield from look(self.schema, pair, suspicious, together=True)
+        sight, other = sights.get(verdict.id), sights.get(holder)
+        if sight is None or sight.states.get(claim) != holder or sight.expired:
+            return []  # it has changed since
+        shown = f'{show(as_text(value))} belongs to {as_text(self.schema.keys.row(holder))}'
+        is_doubtful = other is not None and (
+            not other.is_readable
+            or any(isinstance(m, Unique) and m.key == key for m in other.implied.unsure)
+        )
+        has_it_too = other is not None and claim in other.implied.claims and not other.expired
+        if has_it_too or is_doubtful:
+            what = f'{shown}, which has it too' if has_it_too else f'{shown}, which is corrupt'
+            what += ': give one of them another value, or delete one; then check again'
+            verdict.findings.append(self.finding('shared', key, what, verdict.id))
+            return []
+        what = f'{shown}, which has it not'
+        verdict.findings.append(self.finding('unclaimed', key, what, verdict.id))
+        if verdict.fix is not None:
+            verdict.fix.claimed.append(claim)
+        if other is None or other.row is None:
+            return []  # whose row is gone is in nobody's way
+        return [Fix(other.row, released=[claim])]
+
+    def _mend(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
+        """Carry out what mends these ids; those that are to be looked at again."""
+        raced: set[bytes] = set()
+        left_over = [entry for verdict, _ in groups for entry in verdict.left_over]
+        yield from sweep(self.schema, left_over)
+        lost = [verdict.id for verdict, _ in groups if not verdict.is_enrolled]
+        yield from self.enrol(lost)
+        fixing = [(verdict, fixes) for verdict, fixes in groups if fixes]
+        replies = yield from repair(self.schema, [fixes for _, fixes in fixing])
+        failed: set[bytes] = set()
+        for (verdict, _), (status, *details) in zip(fixing, replies, strict=True):
+            if status in (b'race', b'deleted', b'unique'):
+                raced.add(verdict.id)
+            elif status != b'ok':
+                verdict.foreign_keys.add(details[0])
+                verdict.findings += self.of_other_type(details[0])
+                failed.add(verdict.id)
+        for verdict, _ in groups:
+            if verdict.id not in failed | raced:
+                verdict.findings[:] = map(mended, verdict.findings)
+        return raced
+
+    def enrol(self, ids: Sequence[bytes]) -> Operation[None]:
+        """Have the bitmap of live ids and the counter know of rows."""
+        if ids:
+            keys = self.schema.keys
+            live = None if self.schema.keep_index_data else keys.live
+            request = {'head': keys.head, 'live': live, 'counter': keys.counter, 'ids': ids}
+            yield Script('enrol', keys.counter, pack(request))
+
+    def _note_counter(self, sight: Sight) -> None:
+        """The counter was read at the same moment as the row was seen to be there."""
+        raw, id = sight.counter or b'0', number_of(sight.id)
+        counted = read_digits(raw)
+        if sight.row is None or id is None or counted is None:
+            return
+        if id > counted and (self.behind is None or id > self.behind[0]):
+            self.behind = (id, raw)
+
+    def of_other_type(self, key: bytes) -> list[Finding]:
+        """Say, once, that a key is of another type."""
+        if key in self._foreign_keys:
+            return []
+        self._foreign_keys.add(key)
+        name = as_text(key)
+        what = f'it is of another type than rom keeps there: look at it with TYPE {name}, and '
+        what += 'rename or delete it; then check again'
+        return [self.finding('corrupt', key, what)]
+
+    def finding(self, kind: Kind, key: bytes, what: str, id: bytes | None = None) -> Finding:
+        """Return a finding about the model."""
+        number = None if id is None else number_of(id)
+        return Finding(self.schema.name, kind, as_text(key), number, what)
+
+
+def mended(finding: Finding) -> Finding:
+    """Return the finding once a repair has put it right, if one can."""
+    return finding if finding.kind in BEYOND_REPAIR else replace(finding, mended=True)

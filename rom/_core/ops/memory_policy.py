@@ -1,0 +1,68 @@
+"""What a server does when its memory is full: refuse writes, or evict keys.
+
+rom's data are keys that rest on each other. A server that evicts some of them breaks that, without
+an error: rows go and their index entries stay, or the other way round. Where only keys that expire
+are evicted, data are safe, but not what makes writes happen once: the notes of commits, and locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rom._core.encoding.text import as_text
+
+_BREAKS = {
+    'volatile': (
+        'it evicts keys that expire: locks (a lock then has two holders), the notes of commits (a '
+        'commit that is sent twice is then carried out twice) and cached results'
+    ),
+    'allkeys': (
+        'it evicts any key: rows, index entries, unique values, locks and the notes of commits; '
+        'queries then miss entities, unique values are taken twice and ids are given again'
+    ),
+}
+
+
+class Memory(NamedTuple):
+    """How much memory a server may use.
+
+    Attributes:
+        limit: bytes; 0: no limit.
+        policy: its ``maxmemory-policy``.
+    """
+
+    limit: int
+    policy: str
+
+    @property
+    def breaks(self) -> str | None:
+        """What goes wrong when the memory is full; None: nothing is evicted."""
+        return _BREAKS.get(self.policy.partition('-')[0]) if self.limit else None
+
+
+def read(reply: Sequence[bytes] | None) -> Memory | None:
+    """What a server answers; None: it does not say.
+
+    >>> read([b'1000', b'volatile-lru'])
+    Memory(limit=1000, policy='volatile-lru')
+    >>> read([])
+    """
+    return Memory(int(reply[0]), as_text(reply[1])) if reply else None
+
+
+def objection(memory: Memory | None, server: str) -> str | None:
+    """What a user should know of a server; None: nothing.
+
+    Args:
+        memory: what it says.
+        server: its address.
+    """
+    if memory is None or memory.breaks is None:
+        return None
+    return (
+        f'Redis at {server} has maxmemory-policy {memory.policy}: when its memory is full '
+        f'({memory.limit:,} bytes), {memory.breaks}. Set it to noeviction (CONFIG SET '
+        'maxmemory-policy noeviction, and in its configuration), so that a full server refuses '
+        'writes; keep caches on another server'
+    )

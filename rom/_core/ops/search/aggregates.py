@@ -1,0 +1,97 @@
+"""Tallying: sums, averages, counts by value, and the smallest and the largest.
+
+One call of `lua/search.lua` finds the matches and tallies what their rows hold, a page of them; of
+more there come the ids, which `lua/tally.lua` tallies in pages, or the place where to go on. Where
+several calls might find an id again, only ids come, and are tallied when they are known to be new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal
+
+from rom._core.ops.requests import Operation
+from rom._core.ops.rows import unreadable
+from rom._core.ops.search.queries import first_row
+from rom._core.ops.search.search_calls import BOUNDS, Answer, Bounds, Search
+from rom._core.ops.search.totals import Reply, Total, Totals, counts, value_of
+from rom._core.query.aggregates import Tally, adding, by_extreme, counting
+from rom._core.query.query import Query
+
+# A value takes the server one or two microseconds; a call looks at candidates, too.
+TALLY_BOUNDS = BOUNDS._replace(page=5500, budget=5000)
+
+
+def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:
+    """The sum of a column's values; 0 of nothing. The limit and the order do not count.
+
+    Raises:
+        QueryError: not a column of numbers.
+        CorruptRowError: a row, a value or an index is none.
+    """
+    return (yield from _add_up(query, adding(query.schema, 'sum', column), bounds)).sum
+
+
+def average(
+    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
+) -> Operation[Total | None]:
+    """The mean of a column's values; None of nothing. Otherwise as `total`."""
+    return (yield from _add_up(query, adding(query.schema, 'avg', column), bounds)).average
+
+
+def facets(
+    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
+) -> Operation[Counter[Any]]:
+    """How many entities have each value. The limit and the order do not count.
+
+    Raises:
+        QueryError: values that are no keys of a dict.
+        CorruptRowError: a row, a value or an index is none.
+    """
+    tally = counting(query.schema, column)
+    replies = yield from _tally(query, tally, bounds)
+    return counts(query.schema, tally, replies)
+
+
+def extreme(
+    query: Query[Any], method: Literal['min', 'max'], column: str, bounds: Bounds = BOUNDS
+) -> Operation[Any]:
+    """The smallest or the largest value; None of nothing. The limit and the order do not count.
+
+    Raises:
+        QueryError: no index sorts the column.
+        CorruptRowError: a row, a value or an index is none.
+    """
+    row = yield from first_row(by_extreme(query, method, column), bounds)
+    if row is None:
+        return None
+    schema = query.schema
+    if column == schema.primary:
+        return row.id
+    raw = row.stored.get(column)
+    if raw is None:
+        return schema.defaults.get(column)
+    # An empty string has no place in an index, and so comes last, with what has no value.
+    if not raw and schema.columns[column].is_string:
+        return None
+    return value_of(schema, column, raw, row.id)
+
+
+def _add_up(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[Totals]:
+    replies = yield from _tally(query, tally, bounds)
+    return Totals(query.schema, tally, replies)
+
+
+def _tally(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[list[Reply]]:
+    """The tallies of all matches."""
+    asking = Search(query.limitless(), bounds, tally=tally)
+    cursor = asking.begin()
+    found: list[Answer] = []
+    while not cursor.is_done:
+        answer = yield from asking.ask(cursor, 'tally')
+        found.append(answer)
+        found += yield from asking.tally_of(answer.further)
+    for answer in found:
+        if answer.broken:
+            raise unreadable(query.schema, answer.broken[0])
+    return [answer.tally for answer in found if answer.tally]

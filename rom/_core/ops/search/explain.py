@@ -1,0 +1,242 @@
+"""Explaining: what the server would do to answer a query, and what it does.
+
+The plan is what `lua/search.lua` tells when it is asked not to search. What happens is seen by
+watching the very operation that answers the query: each of its calls is asked for a report, which
+is taken off the reply before the operation gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from time import perf_counter
+from typing import Any, Final, TypeVar, get_args
+
+from rom._core.encoding.text import show
+from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
+from rom._core.ops.search import queries
+from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search
+from rom._core.ops.search.split_search import InPartsError
+from rom._core.query.explanation import (
+    Call,
+    Explanation,
+    Filter,
+    Of,
+    Plan,
+    Role,
+    Run,
+    Sorting,
+    Step,
+)
+from rom._core.query.nodes import All, AnyOf, Node, Not, StartsWith
+from rom._core.query.ordering import orders_for
+from rom._core.query.query import Query
+from rom.exceptions import QueryError
+
+T = TypeVar('T')
+
+_KINDS: Final = {'lex': 'strings', 'between': 'ids', 'and': 'all of', 'or': 'any of'}
+
+
+def explain(
+    query: Query[Any], run: bool = False, of: Of = 'all', bounds: Bounds = BOUNDS
+) -> Operation[Explanation]:
+    """How a query is answered.
+
+    Args:
+        query: what is asked.
+        run: answer it, and tell what happened.
+        of: 'all' or 'count'.
+        bounds: how much one call may do.
+
+    Raises:
+        QueryError: another `of`.
+        CorruptRowError: as for `rom._core.ops.search.queries.search`.
+    """
+    asked = query.asked
+    if of not in get_args(Of):
+        raise QueryError(
+            f"{query.schema.name}.query.explain(of={show(of)}): 'all' and 'count' can be "
+            'explained; for first() and exists(), explain limit(0, 1) of the query'
+        )
+    is_count = of == 'count'
+    if asked.count == 0 and not is_count:
+        plan = Plan('unasked')
+    else:
+        plan = yield from _plan(query, is_count, bounds)
+    limits = (0, None) if is_count else (asked.offset, asked.count)
+    happened = (yield from _run(query, is_count, bounds)) if run else None
+    return Explanation(query.schema.name, of, *limits, plan, happened)
+
+
+def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
+    asking = Search(query, bounds, () if is_count else orders_for(query))
+    told = yield from _ask(asking, is_count)
+    if told is None:
+        orders = tuple(queries.without_index(order) for order in asking.sorted_by)
+        asking = Search(query, bounds, orders)
+        told = yield from _ask(asking, is_count)
+    assert told is not None  # without an index, the server is not asked to sort
+    return _plan_of(asking, told)
+
+
+def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
+    """The plan for what `rom._core.ops.search.queries` would ask first."""
+    cursor = asking.begin()
+    if is_count or asking.is_for_us:
+        cursor.skip, cursor.need = 0, None
+    is_plain = is_count and cursor.seen is None
+    told: dict[str, Any] | None
+    try:
+        told = yield from asking.plan(cursor, 'count' if is_plain else 'rows')
+    except InPartsError:
+        told = {'mode': b'parts', 'filters': (), 'entities': None, 'matches': None}
+    return told
+
+
+def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
+    """What the server told, in the program's terms."""
+    mode = told['mode'].decode()
+    flat, nodes = told['filters'] or (), asking.asked.where.flat()
+    sizes = iter([(kind.decode(), size) for kind, size in zip(flat[::2], flat[1::2], strict=True)])
+    filters = tuple(_filter(node, sizes) for node in nodes if flat)
+    order = told.get('order') or {}
+    if mode == 'known' and any(found.size == 0 for found in filters):
+        mode = 'empty'
+    part = order.get(b'part') if mode == 'order' else told.get('part')
+    sets = {place for place, found in enumerate(filters, 1) if found.kind == 'set'}
+    roles = [_role(mode, place, part, sets, node) for place, node in enumerate(nodes, 1) if flat]
+    return Plan(
+        way=mode,
+        entities=told['entities'],
+        filters=tuple(replace(f, role=role) for f, role in zip(filters, roles, strict=True)),
+        sorting=_sorting(asking, mode, order),
+        expired=told.get('expired') or 0,
+        matches=told['matches'],
+        walk=told.get('walk'),
+        gather=told.get('gather'),
+        patience=told.get('patience'),
+    )
+
+
+def _role(mode: str, place: int, part: int | None, sets: set[int], node: Node) -> Role:
+    """What the filter at a place does, where that at `part` gives the candidates."""
+    if mode in ('known', 'empty'):
+        return 'counted'
+    if place == part:
+        return 'bounds' if mode == 'order' else 'drives'
+    if mode in ('gather', 'sort') and {place, part} <= sets:
+        return 'intersected'
+    return 'collected' if isinstance(node, StartsWith) and node.whole is None else 'probed'
+
+
+def _sorting(asking: Search, mode: str, order: dict[bytes, Any]) -> Sorting | None:
+    if not asking.sorted_by:
+        return None
+    columns = tuple(f'{"-" if order.reverse else ""}{order.column}' for order in asking.sorted_by)
+    first = asking.sorted_by[0]
+    if asking.is_for_us or (mode == 'sort' and first.kind == 'text'):
+        return Sorting(columns, 'program')
+    is_bound = order.get(b'part') is not None and mode == 'order'
+    within = order[b'stop'] - order[b'first'] if is_bound else None
+    key = None if first.kind == 'id' else _shown(first.key)
+    return Sorting(columns, 'server', key, order.get(b'size'), within)
+
+
+def _filter(node: Node, sizes: Iterator[tuple[str, int]]) -> Filter:
+    """A filter and those that it is made of, in the order in which `as_map` puts them."""
+    inner: tuple[Node, ...] = ()
+    if isinstance(node, (All, AnyOf)):
+        inner = node.flat() if isinstance(node, All) else node.nodes
+        if len(inner) == 1:
+            return _filter(inner[0], sizes)
+    elif isinstance(node, Not):
+        inner = (node.node,)
+    kind, size = next(sizes)
+    nodes = tuple(_filter(one, sizes) for one in inner)
+    said, key = getattr(node, 'said', None), getattr(node, 'key', None)
+    return Filter(
+        _KINDS.get(kind, kind), size, None, said, None if key is None else _shown(key), nodes
+    )
+
+
+def _shown(key: bytes) -> str:
+    return key.decode('utf-8', 'backslashreplace')
+
+
+def _run(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Run]:
+    calls: list[Call] = []
+    begun = perf_counter()
+    if is_count:
+        results: int = yield from _watched(queries.count(query, bounds), calls)
+    else:
+        results = len((yield from _watched(queries.search(query, bounds), calls)))
+    return Run(results, tuple(calls), _since(begun))
+
+
+def _watched(operation: Operation[T], calls: list[Call]) -> Operation[T]:
+    """An operation as it is; and what each of its calls did."""
+    try:
+        request = next(operation)
+        while True:
+            if isinstance(request, Rest):
+                request = operation.send((yield request))
+                continue
+            begun = perf_counter()
+            try:
+                reply = yield _with_report(request)
+            except Exception as error:
+                request = operation.throw(error)
+                continue
+            calls.append(_call(request, reply, _since(begun)))
+            request = operation.send(_without_report(request, reply))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _since(begun: float) -> float:
+    return (perf_counter() - begun) * 1000
+
+
+def _is_script(request: Request) -> bool:
+    first = request.requests[0] if isinstance(request, Pipeline) else request
+    return isinstance(first, Script)
+
+
+def _is_search(request: Request) -> bool:
+    return isinstance(request, Script) and request.name == 'search'
+
+
+def _with_report(request: Request) -> Request:
+    if not isinstance(request, Script) or not _is_search(request):
+        return request
+    told = pack({**unpack(request.request), 'tell': 'report'})
+    return request._replace(request=told, parts=(request.parts or frozenset()) | {'report'})
+
+
+def _without_report(request: Request, reply: Any) -> Any:
+    return reply[:-1] if _is_search(request) and len(reply) != _REFUSAL else reply
+
+
+# A script that cannot answer says a status and what is wrong, and no more.
+_REFUSAL: Final = 2
+
+
+def _call(request: Request, reply: Any, milliseconds: float) -> Call:
+    if not _is_script(request):
+        return Call('parts', (), 0, 0, milliseconds)
+    if isinstance(request, Pipeline) or not _is_search(request):
+        replies = reply if isinstance(request, Pipeline) else [reply]
+        rows = sum(len(found) for found, *_ in replies)
+        return Call('load', (), 0, rows, milliseconds)
+    if len(reply) == _REFUSAL:
+        return Call('search', (), 0, 0, milliseconds)
+    report = unpack(reply[-1])
+    flat = report['steps'] or ()
+    steps = tuple(
+        Step(way.decode(), looked) for way, looked in zip(flat[::2], flat[1::2], strict=True)
+    )
+    _, _, _, count, ids, *_ = reply
+    return Call('search', steps, int(count), len(ids), milliseconds, report['time'] / 1000)

@@ -1,0 +1,481 @@
+"""Searching: calls of `lua/search.lua` and `lua/load.lua`, and where a search is between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rom._core.encoding.text import as_bytes
+from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.rows import Row, rows_of
+from rom._core.ops.search.sort_cursors import columns_for, mark_as_map
+from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
+from rom._core.ops.time_slices import TURN, rest
+from rom._core.query.nodes import All, Given, InRange, InSet, Mark, Order, StartsWith
+from rom._core.query.ordering import direction_of, is_for_us
+from rom._core.query.query import Query
+from rom._core.query.string_filters import index_string
+from rom._core.schema import Schema
+from rom.exceptions import CorruptRowError, QueryError
+
+if TYPE_CHECKING:
+    from rom._core.query.aggregates import Tally
+
+
+class Bounds(NamedTuple):
+    """How much one call of a script may do.
+
+    Attributes:
+        page: rows that it reads.
+        small: ids that it gathers at once; half as many, if they are sorted.
+        budget: candidates that it looks at, after which it says where to go on; before that, if
+            it does much with each: see lua/lib/filters.
+        chunk: candidates that it looks at first, more each time; None: by how many are wanted.
+        bytes: of rows that it reads; None: a megabyte.
+    """
+
+    page: int = 1000
+    small: int = 6000
+    budget: int = 20_000
+    chunk: int | None = None
+    bytes: int | None = None
+
+
+BOUNDS = Bounds()
+#: Of rows in a page: each comes with the call that finds it.
+ALL_ROWS = 1_000_000_000
+
+# Pages of rows in one trip.
+_PAGES = 20
+
+# The parts of `lua/search.lua` that are not those of filters.
+_ORDERS = frozenset(('orders',))
+_STRING_ORDERS = frozenset(('orders', 'strings'))
+_EXPIRY = frozenset(('expiry', 'trees'))
+_TALLY = frozenset(('tally',))
+
+
+class Cursor:
+    """Where a search has got to.
+
+    Attributes:
+        position: where the script goes on, in its own words; empty: at the beginning; None: it has
+            told all.
+        skip: how many matches are still to be left out.
+        need: how many are still wanted; None: all.
+        ids: matches whose rows are still to be read, in order.
+        known: rows of some of them that were read already.
+        seen: the ids of all matches so far, where one may be found twice; else None.
+        given: the same, where the script may refuse to go on; else None.
+        counted: how many matches were told so far.
+        offset: how many matches were to be left out when the search began.
+    """
+
+    __slots__ = (
+        'counted', 'given', 'ids', 'known', 'need', 'offset', 'position', 'seen', 'skip',
+    )  # fmt: skip
+
+    def __init__(
+        self, skip: int, need: int | None, may_repeat: bool, may_refuse: bool = False
+    ) -> None:
+        self.position: bytes | None = b''
+        self.given: set[bytes] | None = set() if may_refuse else None
+        self.counted = 0
+        self.offset = skip
+        self.skip = skip
+        self.need = need
+        self.ids: list[bytes] = []
+        self.known: dict[bytes, Row] = {}
+        self.seen: set[bytes] | None = set() if may_repeat else None
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is left to come."""
+        return not self.ids and (self.position is None or self.need == 0)
+
+
+class Answer(NamedTuple):
+    """What a call brought.
+
+    Attributes:
+        status: 'ok'; 'unsorted': all matches, for us to sort; 'no order': nothing, for the index
+            to sort by does not exist.
+        rows: the rows of the first matches.
+        further: the ids of the others.
+        broken: ids whose key holds no row.
+        count: how many matched.
+        tally: what the script made of the matches but `further`, where that was wanted.
+    """
+
+    status: bytes
+    rows: Sequence[Row] = ()
+    further: Sequence[bytes] = ()
+    broken: Sequence[bytes] = ()
+    count: int = 0  # type: ignore[assignment]  # and no method of tuples
+    tally: Sequence[Any] = ()
+
+
+class Search:
+    """One query's way of asking the scripts.
+
+    Args:
+        query: what is asked.
+        bounds: how much one call may do.
+        orders: what the results are sorted by, on the server or here; by ids in the end.
+        tally: what is made of the matches, where that is wanted.
+    """
+
+    def __init__(
+        self,
+        query: Query[Any],
+        bounds: Bounds,
+        orders: tuple[Order, ...] = (),
+        tally: Tally | None = None,
+    ) -> None:
+        schema, asked = query.schema, query.asked
+        self.query = query
+        self.schema = schema
+        self.asked = asked
+        flat = asked.where.flat()
+        # Whoever asks twice for the same asks once: 'a a a' in a search box.
+        self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
+        self.bounds = bounds
+        #: All orders, that by ids included.
+        self.sorted_by = orders
+        #: Of the ids, where it was asked for.
+        self.direction = direction_of(orders)
+        self.orders = orders if self.direction is None else orders[:-1]
+        self.tally = tally
+        #: The results are sorted here.
+        self.is_for_us = is_for_us(schema, self.orders)
+        #: The column that leaves entities out.
+        self.expiry = None if asked.with_expired else schema.expiry
+        names = schema.names if asked.selection is None else asked.selection.columns
+        if asked.mark is not None or any(order.may_need_rows for order in self.orders):
+            names = (*names, *(name for name in self.sorting_names if name not in names))
+        self.names = names
+
+    @property
+    def _fields(self) -> Sequence[bytes]:
+        """The names as rows have them."""
+        schema = self.schema
+        if self.names is schema.names:
+            return schema.fields
+        return [as_bytes(name) for name in self.names]
+
+    @property
+    def sorting_names(self) -> tuple[str, ...]:
+        """The columns that tell where a row stands in the results."""
+        return columns_for(self.schema, self.orders)
+
+    def begin(self) -> Cursor:
+        """A cursor at the beginning."""
+        return self.begin_with(self.asked.count, self.asked.offset)
+
+    def begin_with(self, need: int | None, skip: int = 0) -> Cursor:
+        """A cursor at the beginning, for so many results."""
+        return Cursor(skip, need, self.where.may_repeat, self._may_refuse)
+
+    @property
+    def _may_refuse(self) -> bool:
+        """The script may find out on its way that it can not go on."""
+        if any(order.tie in ('text', 'text_ci') for order in self.orders):
+            return True
+        nodes = self.where.flat()
+        is_alone = len(nodes) == 1 and not self.orders and type(nodes[0]) in _WALKED
+        return not is_alone and not _ASKED_SIMPLY.issuperset(map(type, nodes))
+
+    def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Search:
+        """A search of the same model for something else; only its ids are to be asked for."""
+        other = copy(self)
+        other.where, other.orders, other.is_for_us = where, orders, False
+        other.direction = self.direction if orders else None
+        other.asked = self.asked._replace(mark=mark)
+        return other
+
+    def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
+        """The ids of all matches, or of the first ones.
+
+        Raises:
+            InPartsError: the script refuses.
+        """
+        cursor = self.begin_with(need)
+        found: list[bytes] = []
+        while not cursor.is_done:
+            found += (yield from self.ask_whole(cursor, 'ids')).further
+        return found
+
+    def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
+        """Those of some ids that have a row, which has not expired."""
+        found = yield from self.load(ids, (self.schema.primary,))
+        return {b'%d' % row.id for row in found.rows}
+
+    def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
+        """Go on with a search; moves the cursor.
+
+        Args:
+            cursor: where to go on.
+            want: 'rows', 'ids', 'count' or 'tally'.
+
+        Raises:
+            CorruptRowError: a key that should be an index is none.
+            QueryError: the ids are too many to be listed.
+        """
+        if filters_in(self.where) <= MOST_FILTERS:
+            if cursor.position == b'':
+                cursor.offset = cursor.skip
+            try:
+                answer = yield from self.ask_whole(cursor, want)
+            except InPartsError:
+                pass
+            else:
+                cursor.counted += answer.count
+                if cursor.given is not None:
+                    cursor.given.update(b'%d' % row.id for row in answer.rows)
+                    cursor.given.update(answer.further)
+                return answer
+        answer = yield from self._ask_in_parts(cursor)
+        if want == 'rows' and self.bounds.page >= ALL_ROWS:
+            return (yield from self._with_rows_seen(answer))
+        return answer
+
+    def _with_rows_seen(self, answer: Answer) -> Operation[Answer]:
+        """The rows of matches, of those that still match when they have been read.
+
+        The filters of a query depend on nothing but a row. So a row that is as it was read, when
+        it is written, did match.
+        """
+        found = yield from self.load(answer.further)
+        ids = yield from Parts(self).matches(self.where)
+        rows = [row for row in found.rows if b'%d' % row.id in ids]
+        return answer._replace(rows=rows, further=(), broken=found.broken, count=len(rows))
+
+    def _ask_in_parts(self, cursor: Cursor) -> Operation[Answer]:
+        """All that is left of the matches; rows are for the caller to read."""
+        parts = Parts(self)
+        ids = yield from parts.matches(self.where)
+        told: set[bytes] = cursor.seen or cursor.given or set()
+        offset = cursor.offset
+        if not told:
+            # Those before were only counted, or there are none: the rest is the end of them all.
+            offset += cursor.counted
+        wanted = None if cursor.need is None else offset + len(told) + cursor.need
+        found = yield from parts.ordered(ids, wanted)
+        if found is None:
+            cursor.position = None  # all are told, for the caller to sort
+            return Answer(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
+        left = [id for id in found if id not in told] if told else found
+        stop = None if cursor.need is None else offset + cursor.need
+        left = left[offset:stop]
+        cursor.position, cursor.skip = None, 0
+        if cursor.need is not None:
+            cursor.need -= len(left)
+        return Answer(b'ok', (), left, (), len(left))
+
+    def ask_whole(self, cursor: Cursor, want: str) -> Operation[Answer]:
+        """The same of the script alone.
+
+        Raises:
+            InPartsError: it would hold the server for too long.
+        """
+        script = self._script('search', self._request(cursor, want), self._parts(want))
+        status, *rest = self._checked((yield script))
+        if status == b'no order':
+            return Answer(status)
+        position, skipped, count, ids, found, broken, further = rest
+        rows = rows_of(self.names, ids, found) if want == 'rows' else []
+        tally = found if want == 'tally' else ()
+        answer = Answer(status, rows, further, broken, int(count), tally)
+        if status == b'unsorted':
+            return answer
+        if cursor.seen is not None:
+            answer = _not_seen(answer, cursor.seen, cursor.need)
+        cursor.position = position or None
+        cursor.skip -= int(skipped)
+        cursor.need = None if cursor.need is None else cursor.need - answer.count
+        return answer
+
+    def plan(self, cursor: Cursor, want: str) -> Operation[dict[str, Any] | None]:
+        """What `ask` would do, as lua/lib/plan tells it; None: there is no index to sort by.
+
+        Raises:
+            CorruptRowError: a key that should be an index is none.
+            InPartsError: it would not be asked as a whole.
+        """
+        if filters_in(self.where) > MOST_FILTERS:
+            raise InPartsError
+        request = {**self._request(cursor, want), 'tell': 'plan'}
+        script = self._script('search', request, self._parts(want) | {'plan'})
+        status, *rest = self._checked((yield script))
+        return None if status == b'no order' else unpack(rest[0])
+
+    def _checked(self, reply: list[Any]) -> list[Any]:
+        if reply[0] == b'in parts':
+            raise InPartsError
+        if reply[0] in _ERRORS:
+            raise _ERRORS[reply[0]](self.schema, reply[1])
+        return reply
+
+    def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
+        """The script's map. What is not said there costs nothing, on either side."""
+        schema, bounds = self.schema, self.bounds
+        keys = schema.keys
+        request = {
+            'head': keys.head,
+            # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
+            'live': keys.live_draft if schema.keep_index_data else keys.live,
+            'counter': keys.counter,
+            'where': self.where.as_map(),
+            'skip': cursor.skip,
+            'want': want,
+            'page': bounds.page,
+            'small': bounds.small,
+            'budget': bounds.budget,
+        }
+        if want == 'rows':
+            request['fields'] = self._fields
+        elif want == 'tally' and self.tally is not None:
+            is_alone = cursor.seen is not None or cursor.given is not None
+            request['tally'] = self.tally.as_map(alone=is_alone)
+        if self.expiry is not None:
+            request['expiry'] = keys.scores(self.expiry)
+        if schema.absent_fields:
+            request['absent'] = schema.absent_fields
+        if not self.is_for_us:
+            self._add_sorting(request)
+        if cursor.need is not None:
+            request['need'] = cursor.need + len(cursor.seen or ())
+        if bounds.chunk is not None:
+            request['chunk'] = bounds.chunk
+        if bounds.bytes is not None:
+            request['bytes'] = bounds.bytes
+        if cursor.position:
+            request['position'] = cursor.position
+        return request
+
+    def _add_sorting(self, request: dict[str, Any]) -> None:
+        """What the script sorts by, and from where on."""
+        orders, mark = self.orders, self.asked.mark
+        if orders:
+            request['orders'] = [self._order_as_map(order) for order in orders]
+        if self.direction is not None:
+            request['direction'] = self.direction
+        if mark is not None and len(mark.places) == len(self.asked.orders):
+            request['mark'] = mark_as_map(self.schema, orders, mark)
+
+    def _order_as_map(self, order: Order) -> dict[str, Any]:
+        default = self.schema.indexed_defaults.get(order.column)
+        if order.kind != 'text' or default is None:
+            return order.as_map()
+        stem = index_string(self.schema.columns[order.column], default)
+        return {**order.as_map(), 'absent': stem}
+
+    def _parts(self, want: str) -> frozenset[str]:
+        """The parts of the script that this takes."""
+        parts = self.where.needs
+        if self.orders and not self.is_for_us:
+            is_by_strings = 'text' in [order.kind for order in self.orders]
+            parts |= _STRING_ORDERS if is_by_strings else _ORDERS
+        if self.expiry is not None:
+            parts |= _EXPIRY
+        return parts | _TALLY if want == 'tally' else parts
+
+    def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
+        """Read rows by id, in pages, many in one trip.
+
+        Args:
+            ids: in the order wanted; those that are gone are left out.
+            names: the columns to read, instead of the query's.
+        """
+        names = names or self.names
+        fields = [as_bytes(name) for name in names]
+        request: dict[str, Any] = {'fields': fields}
+        if self.expiry is not None:
+            request['expiry'] = as_bytes(self.expiry)
+        rows: list[Row] = []
+        broken: list[bytes] = []
+        worked_on = 0
+        replies = yield from self._in_pages('load', ids, request)
+        for found, packed, unreadable_ids, _ in replies:
+            rows += rows_of(names, found, packed)
+            broken += unreadable_ids
+            if len(rows) >= worked_on + TURN:
+                worked_on = len(rows)
+                yield from rest()
+        return Answer(b'ok', rows, (), broken, len(rows))
+
+    def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:
+        """What is made of these ids, each once, in pages, many in one trip."""
+        assert self.tally is not None
+        replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
+        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
+
+    def _in_pages(
+        self, name: str, ids: Sequence[bytes], request: dict[str, Any]
+    ) -> Operation[list[Any]]:
+        head, page = self.schema.keys.head, self.bounds.page
+        replies: list[Any] = []
+        for start in range(0, len(ids), page * _PAGES):
+            some = ids[start : start + page * _PAGES]
+            for reply in (
+                yield Pipeline(
+                    tuple(
+                        self._script(name, {'head': head, 'ids': some[at : at + page], **request})
+                        for at in range(0, len(some), page)
+                    )
+                )
+            ):
+                replies.append(reply)
+                while replies[-1][-1]:  # ids whose rows were too long for one reply
+                    more = {'head': head, 'ids': replies[-1][-1], **request}
+                    replies.append((yield self._script(name, more)))
+        return replies
+
+    def _script(
+        self, name: str, request: dict[str, Any], parts: frozenset[str] | None = None
+    ) -> Script:
+        return Script(name, self.schema.keys.counter, pack(request), parts)
+
+
+# Filters along which the script can walk, and those of which it can ask about any number of ids.
+_WALKED = frozenset((StartsWith, InSet, InRange))
+_ASKED_SIMPLY = frozenset((InSet, InRange, Given))
+
+
+def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
+    """An answer without what earlier ones had, and without what is more than enough."""
+    rows = [row for row in answer.rows if b'%d' % row.id not in seen]
+    further = [id for id in answer.further if id not in seen]
+    repeated = len(answer.rows) - len(rows) + len(answer.further) - len(further)
+    count = answer.count - repeated
+    surplus = 0 if need is None else max(count - need, 0)
+    kept = len(rows) + len(further) - surplus
+    rows, further = rows[:kept], further[: max(kept - len(rows), 0)]
+    seen.update(b'%d' % row.id for row in rows)
+    seen.update(further)
+    return answer._replace(rows=rows, further=further, count=count - surplus)
+
+
+def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
+    return QueryError(
+        f'{schema.name}: all its entities cannot be listed: the ids go up to {last.decode()}, and '
+        f'there is no bitmap of them, which ends at 2**32; filter by an indexed column'
+    )
+
+
+def wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
+    """The error for a key that should be an index and is none."""
+    name = key.decode('utf-8', 'surrogateescape')
+    return CorruptRowError(
+        f'{name} should be an index of {schema.name}, and holds something of another type; '
+        f'look at it with TYPE {name}, delete or rename it, and write the index again',
+        key=name,
+    )
+
+
+_ERRORS: dict[bytes, Callable[[Schema, bytes], Exception]] = {
+    b'wrong type': wrong_type,
+    b'too many ids': _too_many_ids,
+}

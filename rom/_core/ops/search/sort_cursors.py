@@ -1,0 +1,114 @@
+"""Places: where rows stand in the orders of a query.
+
+A mark keeps the places of the row that was last on a page. The script gets them as it finds them in
+indexes and rows; where results are sorted here, they are compared here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from rom._core.columns import Column
+from rom._core.ops.rows import Row
+from rom._core.query.nodes import Mark, Order, Place
+from rom._core.query.string_filters import index_string
+from rom._core.schema import Schema
+from rom._core.writes.planner import entries_in
+from rom.exceptions import InvalidColumnValue
+
+#: What places are compared by; None: no value, which comes last.
+Standing: TypeAlias = Callable[[Place], Any]
+
+
+def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
+    """The columns that tell where a row stands."""
+    names: dict[str, None] = {}
+    for order in orders:
+        column = _column(schema, order)
+        own = schema.stored if column.keygen2 is not None else (column.source,)
+        names |= dict.fromkeys(own)
+    return tuple(names)
+
+
+def place_of(schema: Schema, order: Order, row: Row) -> Place:
+    """Where a row stands in an order."""
+    if order.kind == 'id':
+        return Place(None, None)
+    column = _column(schema, order)
+    source = column.source
+    raw = None if ':' in order.column else row.stored.get(source)
+    if raw is None and ':' not in order.column and source in schema.defaults:
+        raw = schema.columns[source].encode(schema.defaults[source])
+    if column.name == schema.primary:
+        raw = b'%d' % row.id
+    if order.kind != 'score':
+        return Place(None, raw)
+    index = schema.indexes[column.name]
+    try:
+        score = entries_in(schema, index, row.id, row.stored).get((order.key, b''))
+    except InvalidColumnValue:
+        score = None
+    return Place(score, raw)
+
+
+def mark_of(schema: Schema, orders: Sequence[Order], row: Row) -> Mark:
+    """The mark behind a row."""
+    return Mark(row.id, tuple(place_of(schema, order, row) for order in orders))
+
+
+def mark_as_map(schema: Schema, orders: Sequence[Order], mark: Mark) -> dict[str, Any]:
+    """The mark that the script reads. Of the ids, it is the mark's own that says it."""
+    pairs = zip(orders, mark.places, strict=False)
+    return {
+        'id': b'%d' % mark.id,
+        'places': [_place_as_map(schema, order, place) for order, place in pairs],
+    }
+
+
+def _place_as_map(schema: Schema, order: Order, place: Place) -> dict[str, bytes] | bool:
+    if order.kind == 'text':
+        value = standing(schema, order)(place)
+        return {'value': value} if value else False
+    if place.score is None:
+        return False
+    return {'score': place.score, 'value': place.raw or b''}
+
+
+def standing(schema: Schema, order: Order) -> Standing:
+    """What the places of an order are compared by. What does not decode has no place."""
+    column = _column(schema, order)
+    if order.kind == 'text' or (order.kind == 'score' and column.traits.sorts):
+        return _or_none(lambda place: index_string(column, column.decode(place.raw)))
+    if order.kind == 'stored' and column.is_string:
+        return lambda place: place.raw or None
+    if order.kind == 'score' and not _is_plain(column, order):
+        return lambda place: None if place.score is None else float(place.score)
+    if column.is_relation or column.is_foreign:
+        return _or_none(lambda place: int(place.raw))  # what it refers to is not loaded
+    if column.is_numeric:
+        return _or_none(lambda place: column.decode(place.raw))
+    return lambda place: place.raw
+
+
+def _is_plain(column: Column[Any], order: Order) -> bool:
+    """The numbers in the index are the column's own."""
+    return ':' not in order.column and column.keygen is None and column.keygen2 is None
+
+
+def _column(schema: Schema, order: Order) -> Column[Any]:
+    return schema.columns[order.column.partition(':')[0]]
+
+
+def _or_none(compared: Callable[[Any], Any]) -> Standing:
+    """Who reads a value that does not decode is told what is wrong with it."""
+
+    def tried(place: Place) -> Any:
+        if not place.raw:
+            return None
+        try:
+            return compared(place)
+        except Exception:
+            return None
+
+    return tried

@@ -1,0 +1,189 @@
+"""Totals: what the tallies of several calls come to. Pure, and exact.
+
+Integers and decimals come from the server in pieces that no double had to round; floats as doubles
+whose sum is exactly that of the values. So the order in which the values were found changes
+nothing, and a float total is rounded once, at the very end, as that of `math.fsum` is.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from rom._core.columns import Column
+from rom._core.encoding.text import show
+from rom._core.query.aggregates import Tally
+from rom._core.schema import Schema
+from rom.exceptions import QueryError
+
+Reply: TypeAlias = Sequence[Any]
+"""A tally as the script returns it: see lua/lib/tally."""
+
+Total: TypeAlias = 'int | float | decimal.Decimal'
+
+_CARRY = 2**52
+_LIMB = 10**15
+# Digits of an exact decimal total: 1E+99999999 and 0.1 have none that fits anywhere.
+_MOST_DIGITS = 10_000
+
+
+class Totals:
+    """The sum of a column's values, and how many they are.
+
+    Args:
+        schema: the model's.
+        tally: what was asked.
+        replies: the tallies, in any order.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+        QueryError: decimals so far apart that their sum has too many digits.
+    """
+
+    def __init__(self, schema: Schema, tally: Tally, replies: Sequence[Reply]) -> None:
+        self.count = sum(int(reply[0]) for reply in replies)
+        rest = list(_rest(schema, tally, replies))
+        parts = [part for reply in replies for part in reply[1]]
+        self.sum: Total
+        self._exact: Fraction | None = None
+        if tally.way == 'float':
+            self._exact, self.sum = _float_total(parts, rest)
+        elif tally.way == 'integer':
+            self.sum = sum(number for number, _ in _pieces(parts)) + sum(rest)
+        else:
+            self.sum = _decimal_total(schema, tally, [*_pieces(parts)], rest)
+
+    @property
+    def average(self) -> Total | None:
+        """The sum, divided by the count; None for nothing. Of integers, a float."""
+        if not self.count:
+            return None
+        if self._exact is not None:
+            return _nearest(self._exact / self.count)
+        if isinstance(self.sum, int):
+            return _nearest(Fraction(self.sum, self.count))
+        return self.sum / self.count
+
+
+def counts(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Counter[Any]:
+    """How many rows have each value; None stands for those that have none.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+        QueryError: one is no key of a dict.
+    """
+    found: Counter[bytes] = Counter()
+    holders: dict[bytes, bytes] = {}
+    for _, parts, _ in replies:
+        for raw, count, id in _in_groups(parts, 3):
+            found[raw] += int(count)
+            holders[raw] = id
+    merged: Counter[Any] = Counter()
+    for raw, number in sorted(found.items()):
+        merged[_key(schema, tally, raw, holders[raw])] += number
+    without = sum(int(reply[0]) for reply in replies)
+    if without:
+        merged[None] = without
+    return Counter(dict(merged.most_common()))
+
+
+def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
+    """What a row holds in a column, decoded; of a relation, the id.
+
+    Raises:
+        CorruptRowError: it does not decode.
+    """
+    column: Column[Any] = schema.columns[name]
+    value = column.read_stored(raw, schema.keys.row(id).decode('utf-8', 'surrogateescape'))
+    return value.id if column.is_relation or column.is_foreign else value
+
+
+def _key(schema: Schema, tally: Tally, raw: bytes, id: bytes) -> Any:
+    value = value_of(schema, tally.column, raw, id)
+    try:
+        hash(value)
+    except TypeError as error:
+        raise QueryError(
+            f'{schema.name}.query.facets({tally.column}): {show(value)}, which '
+            f'{schema.name} {int(id)} has, is no key of a dict ({error})'
+        ) from None
+    return value
+
+
+def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    each = iter(flat)
+    return zip(*(each,) * size, strict=True)
+
+
+def _rest(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Iterator[Any]:
+    """The values that the script left to us."""
+    for _, _, rest in replies:
+        for id, raw in _in_groups(rest, 2):
+            yield value_of(schema, tally.column, raw, id)
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """What the script added: integers, each with the number of its digits behind the point."""
+    for scale, place, carried, number in _in_groups(map(int, parts), 4):
+        yield (carried * _CARRY + number) * _LIMB ** (place - 1), scale
+
+
+def _nearest(exact: Fraction) -> float:
+    """The nearest double; past the largest, an infinity."""
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
+def _float_total(parts: Iterable[bytes], rest: Sequence[float]) -> tuple[Fraction | None, float]:
+    """The total, exact and rounded. Infinities and NaN have no exact one: they add as floats do."""
+    special = [value for value in rest if not math.isfinite(value)]
+    if special:
+        return None, sum(special)
+    exact = sum(map(Fraction, (*map(float, parts), *rest)), Fraction())
+    return exact, _nearest(exact)
+
+
+def _decimal_total(
+    schema: Schema,
+    tally: Tally,
+    pieces: Sequence[tuple[int, int]],
+    rest: Sequence[decimal.Decimal],
+) -> decimal.Decimal:
+    special = [value for value in rest if not value.is_finite()]
+    if special:
+        return _special_total(special)
+    terms = [(number, -scale) for number, scale in pieces]
+    for value in rest:
+        sign, digits, exponent = value.as_tuple()
+        number = int(decimal.Decimal((sign, digits, 0)))
+        # A zero adds nothing, however small its exponent.
+        if number and isinstance(exponent, int):
+            terms.append((number, exponent))
+    low = min((exponent for _, exponent in terms), default=0)
+    low = min(low, 0)
+    terms = [term for term in terms if term[0]]
+    high = max((decimal.Decimal(n).adjusted() + exponent for n, exponent in terms), default=low)
+    if high - low > _MOST_DIGITS:
+        raise QueryError(
+            f'{schema.name}.query.sum({tally.column}): the sum would have {high - low} digits, '
+            f'from 1E{low:+} to 1E{high:+}; leave out the largest or the smallest values with a '
+            'filter'
+        )
+    total = sum(number * 10 ** (exponent - low) for number, exponent in terms)
+    sign, digits, _ = decimal.Decimal(total).as_tuple()
+    return decimal.Decimal((sign, digits, low))
+
+
+def _special_total(special: Sequence[decimal.Decimal]) -> decimal.Decimal:
+    """As decimals add, but that what is no number is said by the result, not by an exception."""
+    quiet = decimal.Context(traps=[])
+    total = special[0]
+    for value in special[1:]:
+        total = quiet.add(total, value)
+    return decimal.Decimal('NaN') if total.is_nan() else total

@@ -1,0 +1,204 @@
+"""Transfer: a number goes from one row to another, and a third row says that it was done.
+
+The rows are read, the outcome is worked out here, and written by a commit that checks that they
+still are as they were; otherwise all begins again. So the numbers are exact, whatever their size,
+and indexes follow as they do with every write. The commit leaves a note: sent twice by the client
+library, it is carried out once, even where others have changed the rows meanwhile.
+"""
+
+from __future__ import annotations
+
+import decimal
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rom._core.columns import Boolean, Decimal, Float, Integer
+from rom._core.encoding.integers import read_count
+from rom._core.encoding.text import shorten, show
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.commits.commit import MOST_TRIES, commit
+from rom._core.ops.load_rows import load_one
+from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import (
+    DataRaceError,
+    EntityDeletedError,
+    InvalidColumnValue,
+    ServerError,
+    TransferError,
+)
+
+NUMBERS = (Integer, Float, Decimal)
+
+# More digits than a transfer ever has: a Float alone may have three hundred before the point, and
+# as many behind it.
+_EXACT = decimal.Context(prec=5000)
+# Text that says 0: a column of text may count, too.
+_ZERO = re.compile(rb'[+-]?0+(\.0*)?')
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One of the three entities, and its column that is written.
+
+    Attributes:
+        seen_at: when the entity was read.
+    """
+
+    schema: Schema
+    id: int
+    name: str
+    seen_at: float | None = None
+
+    @property
+    def column(self) -> Any:
+        """The column that is written."""
+        return self.schema.columns[self.name]
+
+
+def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
+    """How much is to move, rounded.
+
+    Raises:
+        TransferError: nothing, less than nothing, or no number; places below 0.
+
+    >>> amount_of(2.675, 2), amount_of('3', 0)
+    (Decimal('2.68'), Decimal('3'))
+    """
+    if read_count(decimal_places, 0) is None:
+        raise TransferError(f'decimal_places must be 0 or more, not {show(decimal_places)}')
+    try:
+        exact = decimal.Decimal(repr(value) if isinstance(value, float) else value)
+        if exact.is_nan():
+            raise TypeError
+        places = decimal.Decimal(1).scaleb(-decimal_places)
+        rounded = exact.quantize(places, decimal.ROUND_HALF_UP, _EXACT)
+    except (decimal.InvalidOperation, TypeError, ValueError):
+        raise TransferError(f'the value to transfer must be a number, not {show(value)}') from None
+    if not rounded > 0:
+        raise TransferError(
+            f'the value to transfer must be greater than 0, not {show(value)}'
+            f'{" (with decimal_places=" + show(decimal_places) + ")" if exact > 0 else ""}'
+        )
+    return rounded
+
+
+def transfer(
+    source: Party, target: Party, note: Party, amount: decimal.Decimal, attempt: Attempt
+) -> Operation[list[dict[str, bytes]]]:
+    """Move an amount; returns what the three rows hold then.
+
+    Raises:
+        TransferError: there is not enough, it was done already, or the outcome fits into no column.
+        EntityDeletedError: one of the rows is gone, or has expired.
+        ServerError: other writers never paused; nothing was written.
+    """
+    parties = (source, target, note)
+    for _ in range(MOST_TRIES):
+        rows = []
+        for party in parties:
+            rows.append((yield from _row_of(party)))
+        attempt.changes = _changes(parties, rows, amount)
+        try:
+            done = yield from commit(attempt.changes, attempt)
+        except DataRaceError:
+            continue  # another writer was there: what was read is no longer so
+        return done.rows
+    raise ServerError(
+        f'{MOST_TRIES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
+        f'{target.schema.name} {target.id} each met new changes of these rows; find out which '
+        'program writes them without pause'
+    )
+
+
+def _row_of(party: Party) -> Operation[Row]:
+    row = yield from load_one(party.schema, party.id)
+    if row is None:
+        raise EntityDeletedError(
+            f'{party.schema.name} {party.id} is gone: another writer deleted it, or it has '
+            'expired; nothing was transferred',
+            party.schema.keys.namespace,
+            party.id,
+        )
+    return row
+
+
+def _changes(
+    parties: Sequence[Party], rows: Sequence[Row], amount: decimal.Decimal
+) -> list[Change]:
+    source, target, note = parties
+    if _is_marked(note, rows[2]):
+        raise TransferError(
+            f'already sent: {note.schema.name} {note.id} says so in its column {note.name!r}'
+        )
+    held = _number(source, rows[0])
+    if held < amount:
+        raise TransferError(
+            f'not enough credit: {source.schema.name} {source.id} has '
+            f'{shorten(str(held), 100)} in {source.name!r}, '
+            f'and {amount} is to be transferred'
+        )
+    return [
+        _change(source, rows[0], _written(source, _EXACT.subtract(held, amount))),
+        _change(target, rows[1], _written(target, _EXACT.add(_number(target, rows[1]), amount))),
+        _change(note, rows[2], _mark(note)),
+    ]
+
+
+def _is_marked(note: Party, row: Row) -> bool:
+    """Whether the column says that it was done. As in 1.x, a 0 that a default wrote does not."""
+    raw = row.stored.get(note.name)
+    if not raw:
+        return False
+    value = note.column.read_stored(raw, f'{note.schema.keys.namespace}:{note.id}')
+    if isinstance(value, (str, bytes)):
+        return not _ZERO.fullmatch(raw)
+    return bool(value)
+
+
+def _number(party: Party, row: Row) -> decimal.Decimal:
+    raw = row.stored.get(party.name)
+    if raw is None:
+        return decimal.Decimal(0)
+    value = party.column.read_stored(raw, f'{party.schema.keys.namespace}:{party.id}')
+    number = decimal.Decimal(repr(value) if isinstance(value, float) else value)
+    if not number.is_finite():
+        raise TransferError(f'{party.schema.name} {party.id} has {show(value)} in {party.name!r}')
+    return number
+
+
+def _written(party: Party, number: decimal.Decimal) -> Any:
+    """A number as the column's value."""
+    if isinstance(party.column, Integer):
+        if number != number.to_integral_value(context=_EXACT):
+            raise TransferError(
+                f'{party.schema.name}.{party.name} holds integers, and '
+                f'{shorten(str(number), 100)} is none: transfer '
+                'with decimal_places=0, or declare it as a Decimal'
+            )
+        return int(number)
+    return float(number) if isinstance(party.column, Float) else number
+
+
+def _mark(note: Party) -> Any:
+    """What says in a column that it was done; what 1.x wrote there."""
+    if isinstance(note.column, Boolean):
+        return True
+    try:
+        return note.column.check(note.column.decode(b'1'))
+    except (InvalidColumnValue, ValueError, TypeError):
+        raise TransferError(
+            f'{note.schema.name}.{note.name} cannot say that something was done: use a Boolean'
+        ) from None
+
+
+def _change(party: Party, row: Row, value: Any) -> Change:
+    encoded = {party.name: party.column.encode(value)}
+    return Change(
+        party.schema, 'update', party.id, row.stored, encoded, {party.name: value},
+        seen_at=party.seen_at,
+    )  # fmt: skip

@@ -1,0 +1,185 @@
+"""Kinds: the pydantic type of each class of columns, and its form in JSON.
+
+pydantic converts a value by its own rules, then the column checks the result by those of rom. So an
+entity's column accepts whatever the class validates. rom has rules of its own only for types that
+JSON lacks:
+
+* bytes are base64;
+* datetimes are UTC, as everywhere in rom, and end in ``Z``, because many readers take a text
+  without a zone for local time;
+* a number for a datetime means seconds, never milliseconds;
+* True and False are refused as numbers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import decimal
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from rom._core.columns import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Decimal,
+    Float,
+    ForeignModel,
+    Integer,
+    Json,
+    ManyToOne,
+    OneToOne,
+    String,
+    Text,
+    Time,
+)
+from rom.exceptions import ColumnError
+
+Taken = Callable[[Column[Any], Any], Any]
+
+
+def annotation_of(column: Column[Any]) -> Any:
+    """Return the annotated type of a column's values."""
+    kind = kind_of(column)
+    annotation = KINDS[kind]
+    taken = BEFORE.get(kind)
+    if not (column.is_relation or column.is_foreign):  # the save looks up the ids of relations
+        annotation = Annotated[annotation, AfterValidator(partial(checked, column))]
+    if taken is not None:
+        annotation = Annotated[annotation, BeforeValidator(partial(taken, column))]
+    schema = JSON_SCHEMAS.get(kind)
+    return annotation if schema is None else Annotated[annotation, WithJsonSchema(schema)]
+
+
+def kind_of(column: Column[Any]) -> type:
+    """Return the nearest base of the column's class that is a key of the tables below."""
+    return next(cls for cls in type(column).__mro__ if cls in KINDS)
+
+
+def checked(column: Column[Any], value: Any) -> Any:
+    """Return the value as the column keeps it, or raise an error for pydantic."""
+    try:
+        return column.check(value)
+    except ColumnError as error:
+        raise refusal(error) from None
+
+
+def refusal(error: ColumnError) -> PydanticCustomError:
+    """Return the error of a column in a form that pydantic reports with the others."""
+    # The message must not be the template itself, because it may contain braces.
+    return PydanticCustomError('invalid_column_value', '{reason}', {'reason': str(error)})
+
+
+def _number(column: Column[Any], value: Any) -> Any:
+    return checked(column, value) if isinstance(value, bool) else value
+
+
+def _moment(column: Column[Any], value: Any) -> Any:
+    """Check seconds, and the timedelta of an ExpireAt, by the column; pydantic reads the rest."""
+    is_ours = isinstance(value, (int, float, dt.timedelta))
+    return checked(column, value) if is_ours else value
+
+
+def _day(column: Column[Any], value: Any) -> Any:
+    is_ours = isinstance(value, (int, float, dt.date))  # a datetime gives its day in UTC
+    return checked(column, value) if is_ours else value
+
+
+def _bytes(column: Column[Any], value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError('invalid_base64', 'Bytes should be base64') from None
+
+
+def _json(column: Column[Any], value: Any) -> Any:
+    """Return the value as the row will give it back: with lists for tuples, and str keys."""
+    return column.decode(column.encode(checked(column, value)))
+
+
+def _id(column: Any, value: Any) -> Any:
+    return value if is_id(value) else id_of(column, value)
+
+
+def is_id(value: Any) -> bool:
+    """Return whether to read a value as an id, not as the object itself; pydantic takes None."""
+    return value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool))
+
+
+def id_of(column: Any, value: Any) -> int:
+    """Return the id of the object that a column refers to; a new entity gets its id now.
+
+    Raises:
+        InvalidColumnValue: the column does not refer to objects of this type.
+        InvalidOperation: a new entity under an AsyncSession.
+    """
+    try:
+        id: int = column.id_of(value)
+    except ColumnError as error:
+        raise refusal(error) from None
+    return id
+
+
+def _in_utc(moment: dt.datetime) -> str:
+    return f'{moment.isoformat()}Z'
+
+
+def _in_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode('ascii')
+
+
+def _written(write: Callable[[Any], str]) -> PlainSerializer:
+    return PlainSerializer(write, return_type=str, when_used='json-unless-none')
+
+
+_Moment = Annotated[dt.datetime, _written(_in_utc)]
+_Id = Annotated[int, Field(ge=1)]
+
+#: The pydantic type, by the column's class or its nearest base.
+KINDS: Final[dict[type, Any]] = {
+    Integer: int,
+    Float: float,
+    Decimal: Annotated[decimal.Decimal, Field(allow_inf_nan=True)],
+    Boolean: bool,
+    Text: str,
+    String: Annotated[bytes, _written(_in_base64)],
+    Json: Any,
+    DateTime: _Moment,
+    Date: dt.date,
+    Time: dt.time,
+    ManyToOne: _Id,
+    OneToOne: _Id,
+    ForeignModel: int,
+    Column: Any,
+}
+
+#: The conversion that runs before pydantic reads a value.
+BEFORE: Final[dict[type, Taken]] = {
+    Integer: _number,
+    Float: _number,
+    Decimal: _number,
+    String: _bytes,
+    Json: _json,
+    DateTime: _moment,
+    Date: _day,
+    Time: _moment,
+    ManyToOne: _id,
+    OneToOne: _id,
+    ForeignModel: _id,
+}
+
+#: The JSON schemas that pydantic cannot derive from the type.
+JSON_SCHEMAS: Final[dict[type, dict[str, Any]]] = {
+    String: {'type': 'string', 'contentEncoding': 'base64'},
+    Json: {'anyOf': [{'type': 'object', 'additionalProperties': True}, {'type': 'array'}]},
+    DateTime: {'type': 'string', 'format': 'date-time'},
+}

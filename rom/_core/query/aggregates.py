@@ -1,0 +1,148 @@
+"""Tallies: what is made of a column's values without reading the entities. Pure.
+
+Which column can be added up, counted by value, or has a smallest value, is decided here; what is
+wrong with the others, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from rom._core.columns import Column, Decimal, Float, Integer, PrimaryKey
+from rom._core.encoding.keygens import TRAITS
+from rom._core.encoding.text import as_bytes, show
+from rom._core.query.clause import Clause
+from rom._core.query.id_filters import is_of_ids
+from rom._core.query.string_filters import has_many
+from rom._core.schema import Schema
+from rom.exceptions import QueryError
+
+if TYPE_CHECKING:
+    from rom._core.query.query import Query
+
+Way: TypeAlias = Literal['values', 'integer', 'float', 'decimal']
+
+# By how the stored value is read: a class that reads it in a way of its own has none.
+_WAYS: dict[Callable[..., Any], Way] = {
+    Integer.decode: 'integer',
+    Float.decode: 'float',
+    Decimal.decode: 'decimal',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the server makes of a column.
+
+    Attributes:
+        column: its name.
+        way: 'values' counts each value; the others add the values up.
+        absent: the value of rows that lack the column: its default, encoded. What a function makes
+            is made once for all of them.
+    """
+
+    column: str
+    way: Way
+    absent: bytes | None = None
+
+    def as_map(self, alone: bool = False) -> dict[str, Any]:
+        """As a script takes it.
+
+        Args:
+            alone: only what one call finds by itself may be tallied there.
+        """
+        found = {'field': as_bytes(self.column), 'way': self.way, 'alone': alone}
+        return found if self.absent is None else {**found, 'absent': self.absent}
+
+
+def adding(schema: Schema, method: str, name: object) -> Tally:
+    """For `sum` and `avg`.
+
+    Raises:
+        QueryError: no such column, or not one of numbers.
+    """
+    clause = _stored(schema, method, name)
+    column = clause.column
+    if isinstance(column, PrimaryKey):
+        clause.wrong('ids are names, not amounts; count() counts the entities')
+    way = _WAYS.get(type(column).decode)
+    if way is None:
+        clause.wrong(
+            f'only an Integer, Float or Decimal is added on the server, and this is a '
+            f'{type(column).__name__}; for anything else, add up what '
+            f'query.select({clause.name!r}).all() reads'
+        )
+    return Tally(clause.name, way, _absent(column))
+
+
+def counting(schema: Schema, name: object) -> Tally:
+    """For `facets`.
+
+    Raises:
+        QueryError: no such column, or its values are no keys of a dict.
+    """
+    clause = _stored(schema, 'facets', name)
+    if isinstance(clause.column, PrimaryKey):
+        clause.wrong('no two entities have one id; count() counts the entities')
+    if clause.column.is_mutable:
+        clause.wrong(
+            f'the values of a {type(clause.column).__name__} are no keys of a dict; keep what is '
+            'to be counted in a column of its own'
+        )
+    return Tally(clause.name, 'values', _absent(clause.column))
+
+
+def _absent(column: Column[Any]) -> bytes | None:
+    value = column.absent()
+    return None if value is None else column.encode(value)
+
+
+def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -> Query[Any]:
+    """For `min` and `max`: the query whose first result has the value.
+
+    Raises:
+        QueryError: no such column, or none that an index sorts by value.
+    """
+    clause = _stored(query.schema, method, name)
+    if not (is_of_ids(clause) or _is_sorted(clause.column)):
+        clause.wrong(_how_to_sort(clause.column))
+    order = clause.name if method == 'min' else f'-{clause.name}'
+    whole = query.limitless()._with(orders=(), selection=None)
+    return whole.order_by(order).select(clause.name, decode=False)
+
+
+def _stored(schema: Schema, method: str, name: object) -> Clause:
+    if not isinstance(name, str):
+        raise QueryError(
+            f'{schema.name}.query.{method}({show(name)}): takes the name of a column, as in '
+            f"{method}('age')"
+        )
+    clause = Clause(schema, method, name)
+    if clause.part:
+        clause.wrong('the number that a keygen gives is in no row; keep it in a column of its own')
+    if not clause.column.is_stored:
+        source = clause.column.source
+        other = f'; name {source!r}' if source != name else ', but what it indexes does'
+        clause.wrong(f'an {type(clause.column).__name__} holds no value{other}')
+    return clause
+
+
+def _is_sorted(column: Column[Any]) -> bool:
+    if column.index and not column.keygen and not column.keygen2:
+        return column.is_numeric
+    is_whole = column.prefix and column.keygen in TRAITS and not has_many(column)
+    return bool((column.index and column.traits.sorts) or is_whole)
+
+
+def _how_to_sort(column: Column[Any]) -> str:
+    kind = type(column).__name__
+    if column.is_string:
+        return (
+            'no index sorts this column; declare it with index=True and keygen=SIMPLE (or '
+            'SIMPLE_CI), or with prefix=True and a keygen of whole values, such as IDENTITY'
+        )
+    if column.is_numeric:
+        return f'no index sorts this column; declare the {kind} with index=True and no keygen'
+    return f'no index sorts the values of a {kind}; facets({column.name!r}) counts them'

@@ -1,0 +1,191 @@
+"""Assigning: what `update(score=User.score + 1, city='Rome')` writes, checked. Pure.
+
+Everything that can be known to be wrong is found here, before anything is read: names, and values
+that are the same for all rows. What is calculated is checked when a row is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from rom._core.columns import Column
+from rom._core.columns.arithmetic import Computable, columns_in, evaluate, shown
+from rom._core.columns.base import of_model
+from rom._core.columns.expressions import Expression
+from rom._core.encoding.text import show, show_name, show_names
+from rom._core.schema import Schema
+from rom.exceptions import InvalidColumnValue, QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """New values of columns, for any number of rows.
+
+    Attributes:
+        schema: the model's.
+        values: by column: a value as the column keeps it, None for one that goes, or what is to be
+            calculated.
+    """
+
+    schema: Schema
+    values: Mapping[str, Any]
+
+    def of_row(self, id: int, stored: Mapping[str, bytes]) -> dict[str, Any]:
+        """The new values of one row.
+
+        A column that the row lacks has its default here, as it has in an entity.
+
+        Raises:
+            CorruptRowError: a value to calculate with does not decode.
+            InvalidColumnValue: what comes of a calculation is none of the column's values.
+        """
+        key = f'{self.schema.keys.namespace}:{id}'
+
+        def value_of(column: Column[Any]) -> Any:
+            if column.name == self.schema.primary:
+                return id
+            raw = stored.get(column.name)
+            return column.absent() if raw is None else column.read_stored(raw, key)
+
+        return {name: self._value(name, value_of, str(id)) for name in self.values}
+
+    def of_new(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of an entity that is to be made, with those that are given for it.
+
+        Raises:
+            InvalidColumnValue: as for `of_row`; or a calculation has nothing to begin with.
+        """
+
+        def value_of(column: Column[Any]) -> Any:
+            value = given.get(column.name)
+            return default_of(column) if value is None else column.check(value)
+
+        values = {}
+        for name in self.values:
+            if name in given:
+                continue
+            value = self._value(name, value_of, '(new)')
+            calculation = self.values[name]
+            if value is None and isinstance(calculation, Computable):
+                raise InvalidColumnValue(
+                    f'{self.schema.name}.{name}: {shown(calculation)} has nothing to begin with in '
+                    f'a new entity; give the column a default, or pass create={{{name!r}: ...}}'
+                )
+            values[name] = value
+        return values
+
+    def _value(self, name: str, value_of: Callable[[Column[Any]], Any], entity: str) -> Any:
+        value = self.values[name]
+        if not isinstance(value, Computable):
+            return value
+        try:
+            return checked(self.schema, name, evaluate(value, value_of))
+        except InvalidColumnValue as error:
+            why = str(error)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            why = f'{self.schema.name}.{name} cannot be worked out: {error}'
+        raise InvalidColumnValue(f'{self.schema.name} {entity}, {name}={shown(value)}: {why}')
+
+
+def default_of(column: Column[Any]) -> Any:
+    """The value of a column where there is none."""
+    default = column.default() if callable(column.default) else deepcopy(column.default)
+    return None if default is None else column.check(default)
+
+
+def checked(schema: Schema, name: str, value: Any) -> Any:
+    """A value as its column keeps it; None for one that goes.
+
+    Raises:
+        InvalidColumnValue: the column does not take it; None, and the column is required.
+    """
+    column = schema.columns[name]
+    if value is None:
+        if column.required:
+            raise InvalidColumnValue(
+                f'{schema.name}.{name} is required and cannot be removed; set another '
+                'value, or declare it without required=True'
+            )
+        return None
+    try:
+        value = column.check(value)
+        if column.is_relation and (value._id is None or value._deleted):
+            is_what = 'was never saved' if value._id is None else 'was deleted'
+            column.refuse(value, f'{is_what}, so that no row can refer to it; save it first')
+    except InvalidColumnValue as error:
+        raise of_model(error, schema.name) from None
+    return value
+
+
+def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignments:
+    """What is to be written, checked as far as can be without a row.
+
+    Args:
+        schema: the model's.
+        where: what errors begin with, as ``User.query.update()``.
+        values: by column.
+
+    Raises:
+        QueryError: no values; a name that is no column with a value of its own; a calculation with
+            another model's column, or with one that refers to something.
+        InvalidColumnValue: a value that the column does not take.
+    """
+    if not values:
+        raise QueryError(f'{where}: name one column at least, of {_settable(schema)}')
+    found = {}
+    for name, value in values.items():
+        check_name(schema, where, name)
+        if isinstance(value, Computable):
+            _check_calculation(schema, where, name, value)
+            found[name] = value
+        elif isinstance(value, Expression):
+            raise InvalidColumnValue(
+                f'{where}: {schema.name}.{name} takes no comparison; compare in '
+                '.where(...), and set a value'
+            )
+        else:
+            found[name] = checked(schema, name, value)
+    return Assignments(schema, found)
+
+
+def check_name(schema: Schema, where: str, name: object) -> None:
+    """Raise QueryError for what is no column that can be set."""
+    if not isinstance(name, str):
+        raise QueryError(f'{where}: takes the names of columns, not {show(name)}')
+    column = schema.columns.get(name)
+    if name == schema.primary:
+        why = 'is the primary key, which the server gives'
+    elif name in schema.lists:
+        why = 'is a OneToMany, and stores nothing; set the column of the entities that refer'
+    elif name in schema.unsafe:
+        why = 'is an UnsafeColumn, a key of its own; call its commands'
+    elif column is None:
+        why = f'is no column; there are {_settable(schema)}'
+    elif not column.is_stored:
+        why = 'is an IndexOnly, and stores nothing; set the columns that it indexes'
+    else:
+        return
+    raise QueryError(f'{where}: {schema.name}.{show_name(name)} {why}')
+
+
+def _settable(schema: Schema) -> str:
+    return show_names(name for name in schema.stored if name != schema.primary)
+
+
+def _check_calculation(schema: Schema, where: str, name: str, value: Computable) -> None:
+    named = show_name(name)
+    for column in columns_in(value):
+        own = schema.columns.get(column.name)
+        if own is None or own is not column:
+            raise QueryError(
+                f'{where}: {named}={shown(value)}: {column.name} is no column of {schema.name}; '
+                'only what is in the same row can be calculated with'
+            )
+        if own.is_relation or own.is_foreign or not own.is_stored:
+            raise QueryError(
+                f'{where}: {named}={shown(value)}: {column.name} holds no value that could be '
+                'calculated with'
+            )

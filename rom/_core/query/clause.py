@@ -1,0 +1,133 @@
+"""Clauses: one column that a query asks something of, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NoReturn
+
+from rom._core.columns import Column, String
+from rom._core.encoding.keygens import TRAITS
+from rom._core.encoding.plain_values import plain
+from rom._core.encoding.text import show, show_name, show_names
+from rom._core.indexing.column_index import Word
+from rom._core.schema import Schema
+from rom.exceptions import QueryError
+
+#: Ids, or unique values, in one filter: the server looks each of them up in one call.
+MOST_LISTED: Final = 20_000
+
+# The methods that a unique column answers without an index.
+_FILTERS: Final = ('filter', 'where')
+
+
+class Clause:
+    """One column of a query's clause, and how to say what is wrong with it.
+
+    Args:
+        schema: the model's.
+        method: the name of the query's method.
+        name: the column's name; for `filter`, also that of a sub-index, as in 'col:x'.
+
+    Raises:
+        QueryError: no such column.
+    """
+
+    def __init__(self, schema: Schema, method: str, name: str) -> None:
+        self.schema = schema
+        self.method = method
+        self.name = name
+        base, colon, self.part = name.partition(':')
+        if colon and not self.part:
+            self.wrong('behind the colon comes the name that a keygen gives to a number')
+        found = schema.columns.get(base)
+        if found is None:
+            self.wrong(f'the model has no column {show(base)}; it has {show_names(schema.columns)}')
+        self.column: Column[Any] = found
+
+    def wrong(self, what: str, *value: Any) -> NoReturn:
+        """Raise the error for this clause, and the value that was asked."""
+        asked = f'={show(value[0])}' if value else ''
+        raise QueryError(
+            f'{self.schema.name}.query.{self.method}({show_name(self.name)}{asked}): {what}'
+        ) from None
+
+    def need_index(self, *options: str) -> None:
+        """Raise unless the column has one of these kinds of index."""
+        for option in options:
+            if getattr(self.column, option):
+                return
+        remedy = self.how_to_declare(*options)
+        if self.method in _FILTERS and self.column.unique and not self.part:
+            remedy = f'filter({self.name}=...) looks up single values without one; else {remedy}'
+        self.wrong(f'the column has no such index; {remedy}')
+
+    def how_to_declare(self, *options: str) -> str:
+        """The remedy for an index that is missing: these options of the column, or ``index``."""
+        wanted = ' or '.join(f'{option}=True' for option in options or ('index',))
+        return f'declare it with {wanted}'
+
+    def ends_of_range(self, value: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The two ends of a range.
+
+        Raises:
+            QueryError: it has another number of them.
+        """
+        if len(value) != 2:
+            self.wrong(
+                f'a range is a tuple of 2 endpoints, (low, high), None being an open end; '
+                f'this one has {len(value)}. For any of several values, pass a list',
+                value,
+            )
+        return value
+
+    def check_listed(self, count: int) -> None:
+        """Raise if a list has more values than one call may look up."""
+        if count > MOST_LISTED:
+            self.wrong(
+                f'{count} values are too many for one look-up; {MOST_LISTED} are the most. Ask in '
+                f'parts, or read them by {self.schema.name}.get([...])'
+            )
+
+    @property
+    def numbers_key(self) -> bytes:
+        """The key of the numeric index that is meant.
+
+        Raises:
+            QueryError: no keygen of the column gives a number a name.
+        """
+        column = self.column
+        if self.part and (column.keygen in TRAITS or not (column.keygen or column.keygen2)):
+            self.wrong(
+                f'only a keygen of your own gives numbers a name, and {column.name} has none; '
+                f'leave out {show(":" + self.part)}'
+            )
+        return self.schema.keys.scores(self.name)
+
+
+def asked_word(clause: Clause, value: Any) -> Word:
+    """What a query asks for, as the column's keygen would have it before it splits it.
+
+    Raises:
+        QueryError: no string, or not one of this column.
+    """
+    if not isinstance(value, (str, bytes)):
+        clause.wrong(f'this index holds words, and {type(value).__name__} is none', value)
+    try:
+        return as_kept(clause.column, plain(value))
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
+        clause.wrong(f'no value of this column could be that: {error}', value)
+
+
+def as_kept(column: Column[Any], word: Word) -> Word:
+    """A string as the column's keygen would have it before it splits it."""
+    traits = column.traits
+    if isinstance(column, String) and isinstance(word, str):
+        word = word.encode('latin-1')
+    elif not isinstance(column, String) and isinstance(word, bytes) and column.keygen in TRAITS:
+        word = word.decode('utf-8')
+    if isinstance(word, bytes) and traits.lowers and traits.splits:
+        word = word.decode('latin-1')
+    if traits.lowers:
+        word = word.lower()
+    if traits.reads_bytes and isinstance(word, str):
+        word = word.encode('latin-1')
+    return word

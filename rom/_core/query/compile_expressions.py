@@ -1,0 +1,135 @@
+"""Expressions: what `Query.where` is given, as nodes of a plan.
+
+Each comparison becomes what the method of that kind makes of it, so that they find the same, and
+refuse the same. There are just two things more: ``<`` and ``>`` leave their bound out (see
+`rom._core.query.filters.compared`), and `is_none` is what an index has nothing of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from rom._core.columns import Boolean, Column
+from rom._core.columns.expressions import And, Compare, Expression, Not, Or
+from rom._core.encoding.keygens import TRAITS
+from rom._core.encoding.text import show
+from rom._core.query import nodes
+from rom._core.query.clause import Clause
+from rom._core.query.filters import compared, filtered
+from rom._core.query.id_filters import is_of_ids
+from rom._core.query.nodes import All, AnyOf, Node
+from rom._core.query.string_filters import alike, ending, starting
+from rom._core.schema import Schema
+from rom.exceptions import QueryError
+
+#: How deep ``& | ~`` may be nested (long chains of ``&`` or ``|`` alone are not). The server's own
+#: stack would bear somewhat more.
+DEEPEST: Final = 100
+
+
+def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
+    """The node for an expression.
+
+    Raises:
+        QueryError: no expression, or one about another model; no such index; a value that makes no
+            sense there.
+    """
+    if depth > DEEPEST:
+        raise QueryError(
+            f'{schema.name}.query.where(): & | ~ are nested more than {DEEPEST} deep; use '
+            '.in_([...]), or put the expressions side by side'
+        )
+    match expression:
+        case Compare():
+            return _compared(schema, expression)
+        case And(parts):
+            return All(tuple(planned(schema, part, depth + 1) for part in parts))
+        case Or(parts):
+            return AnyOf(tuple(planned(schema, part, depth + 1) for part in parts))
+        case Not(part):
+            return _opposite(planned(schema, part, depth + 1))
+    shown = f'the column {expression.name}' if isinstance(expression, Column) else show(expression)
+    raise QueryError(
+        f'{schema.name}.query.where(): {shown} is no expression; compare a column with a value, '
+        f'as in {schema.name}.{schema.primary} == 5'
+    )
+
+
+def _opposite(node: Node) -> Node:
+    """What is there is a range that a search can begin with; what is not not there is none."""
+    return node.node if isinstance(node, nodes.Not) else nodes.Not(node)
+
+
+def _compared(schema: Schema, asked: Compare) -> Node:
+    clause = Clause(schema, 'where', asked.name)
+    if clause.column is not asked.column:
+        clause.wrong(f'this column is not that of {schema.name}, but one of another model')
+    values = asked.value if asked.sign in ('between', 'in_') else (asked.value,)
+    if asked.sign != 'is_none':
+        for value in values:
+            _check(clause, asked, value)
+    return _SIGNS[asked.sign](schema, asked)
+
+
+def _check(clause: Clause, asked: Compare, value: Any) -> None:
+    """Refuse what `filter` takes for a range, or for several values."""
+    if value is None:
+        instead = '>= or <= for an open end' if asked.sign == 'between' else '.is_none()'
+        clause.wrong(f'None is no value, and nothing compares with it; use {instead}', None)
+    if isinstance(value, (tuple, list, set, frozenset)):
+        clause.wrong(
+            'one value is compared; use .in_([...]) for any of several, .between(a, b) for a range',
+            value,
+        )
+    if isinstance(value, (Column, Expression)):
+        clause.wrong('a column is compared with a value, not with another column', value)
+
+
+def _equal(schema: Schema, asked: Compare) -> Node:
+    return filtered(schema, asked.name, asked.value, 'where')
+
+
+def _any_of(schema: Schema, asked: Compare) -> Node:
+    return filtered(schema, asked.name, list(asked.value), 'where')
+
+
+def _in_order(schema: Schema, asked: Compare) -> Node:
+    return compared(schema, asked.name, asked.sign, asked.value)
+
+
+def _nothing(schema: Schema, asked: Compare) -> Node:
+    """The entities of which an index that has every value has nothing."""
+    clause = Clause(schema, 'where', asked.name)
+    column, name = clause.column, asked.name
+    if is_of_ids(clause):
+        return AnyOf()
+    clause.need_index('index', 'prefix', 'suffix')
+    if (column.keygen or column.keygen2) and column.keygen not in TRAITS:
+        clause.wrong('is_none(): only its own keygen knows what the index has of a value')
+    if column.index and column.traits.sorts:
+        return nodes.Not(nodes.InRange(clause.numbers_key, b'-inf', b'+inf'))
+    if column.prefix:
+        return nodes.Not(starting(schema, name, ''))
+    if column.suffix:
+        return nodes.Not(ending(schema, name, ''))
+    if isinstance(column, Boolean) and not column.keygen:
+        return nodes.Not(filtered(schema, name, [True, False], 'where'))
+    if column.keygen:
+        clause.wrong('is_none(): its index is looked up word by word; declare it with prefix=True')
+    return nodes.Not(filtered(schema, name, (None, None), 'where'))
+
+
+_SIGNS: dict[str, Callable[[Schema, Compare], Node]] = {
+    '==': _equal,
+    'in_': _any_of,
+    '<': _in_order,
+    '<=': _in_order,
+    '>': _in_order,
+    '>=': _in_order,
+    'between': _in_order,
+    'startswith': lambda schema, asked: starting(schema, asked.name, asked.value),
+    'endswith': lambda schema, asked: ending(schema, asked.name, asked.value),
+    'like': lambda schema, asked: alike(schema, asked.name, asked.value),
+    'is_none': _nothing,
+}

@@ -1,0 +1,241 @@
+"""Filters: what a clause of a query means, as nodes of a plan.
+
+What `filter(col=value)` looks up depends on what the column's index holds. There are four ways, in
+the table `_WAYS`: words that one of rom's own keygens made, the two words of a Boolean, numbers,
+and whatever a program's own keygen returns, where the kind of the value asked decides. Everything
+wrong is wrong here, with a QueryError that says what to do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from rom._core.columns import Boolean, Integer, PrimaryKey
+from rom._core.encoding.keygens import TRAITS
+from rom._core.encoding.plain_values import plain
+from rom._core.encoding.scores import nearest_double, write_score
+from rom._core.encoding.text import as_bytes
+from rom._core.indexing.column_index import Word
+from rom._core.query.clause import Clause, asked_word
+from rom._core.query.filter_labels import Said, Sign
+from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
+from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
+from rom._core.query.unique_filters import is_by_unique, with_unique
+from rom._core.schema import Schema
+from rom.exceptions import InvalidColumnValue
+
+# From here on, a double stands for several integers.
+_INEXACT = 2.0**53
+_DIGITS = Integer()
+_EVERYTHING = (b'-inf', b'+inf')
+
+#: In a filter, any entity that a relation may refer to.
+NOT_NULL: Final = object()
+
+# What a value that makes no sense to a column may raise there.
+_NO_VALUE = (InvalidColumnValue, UnicodeEncodeError, ValueError, TypeError, OverflowError)
+
+_Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
+
+
+def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> Node:
+    """The node for `filter(name=value)`; errors name the method.
+
+    Raises:
+        QueryError: no such column or index, or a value that makes no sense there.
+    """
+    clause = Clause(schema, method, name)
+    try:
+        if is_of_ids(clause):
+            return with_ids(clause, value)
+        if is_by_unique(clause):
+            return with_unique(clause, value)
+        clause.need_index('index')
+        way = _numbers if clause.part else _way_of(clause)
+        if isinstance(value, (list, set, frozenset)):
+            return AnyOf(tuple(way(clause, plain(item)) for item in value))
+        return way(clause, plain(value))
+    except _NO_VALUE as error:
+        clause.wrong(str(error), value)
+
+
+def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
+    """The node for a comparison by order: `<`, `<=`, `>`, `>=`, or 'between' two values.
+
+    Raises:
+        QueryError: no such column, no index of numbers, or a value that makes no sense there.
+    """
+    clause = Clause(schema, 'where', name)
+    if is_of_ids(clause):
+        try:
+            return compared_ids(clause, sign, value)
+        except _NO_VALUE as error:
+            clause.wrong(str(error), value)
+    clause.need_index('index')
+    if _has_ids(clause.column):
+        clause.wrong(f'{sign}: a relation is one entity or another, and none is larger', value)
+    if _way_of(clause) in (_words, _truth):
+        clause.wrong(f'{sign}: its index holds no numbers; it has ==, != and .in_([...])', value)
+    try:
+        if sign in ('<', '>'):
+            return _beyond(clause, '<' if sign == '<' else '>', value)
+        return _numbers(clause, {'<=': (None, value), '>=': (value, None)}.get(sign, value))
+    except _NO_VALUE as error:
+        clause.wrong(str(error), value)
+
+
+def _way_of(clause: Clause) -> _Asked:
+    column = clause.column
+    if column.keygen or column.keygen2:
+        return _WAYS['words' if column.keygen in TRAITS else 'anything']
+    return _WAYS['truth' if isinstance(column, Boolean) else 'numbers']
+
+
+def _words(clause: Clause, value: Any) -> Node:
+    column = clause.column
+    if column.traits.sorts:
+        clause.wrong(
+            f'the index of {column.keygen.__name__} sorts, and cannot be searched; '  # type: ignore[union-attr]
+            'use keygen=IDENTITY, or prefix=True and startswith()',
+            value,
+        )
+    asked = asked_word(clause, value) if column.is_string else column.check(value)
+    found = column.keygen(asked) if column.keygen else None
+    words = tuple(found or ())
+    if len(words) == 1 and not column.traits.splits:
+        return _has_word(clause, words[0], Said(clause.name, '=', value))
+    nodes = [_has_word(clause, word, Said(clause.name, 'word', word)) for word in words]
+    return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
+
+
+def _has_word(clause: Clause, word: Word, said: Said) -> InSet:
+    return InSet(clause.schema.keys.word(clause.name, word), said)
+
+
+def _truth(clause: Clause, value: Any) -> Node:
+    if value is None or isinstance(value, tuple):
+        clause.wrong('a Boolean is True or False', value)
+    truth = bool(value)
+    return _has_word(clause, str(truth), Said(clause.name, '=', truth))
+
+
+def _anything(clause: Clause, value: Any) -> Node:
+    if isinstance(value, (str, bytes)):
+        word = asked_word(clause, value)
+        return _has_word(clause, word, Said(clause.name, '=', value))
+    return _numbers(clause, value)
+
+
+def _numbers(clause: Clause, value: Any) -> Node:
+    if value is NOT_NULL:
+        if not _has_ids(clause.column):
+            clause.wrong('NOT_NULL is for relations; (None, None) finds all that have a value')
+        value = (None, None)
+    if not isinstance(value, tuple):
+        if value is None:
+            clause.wrong('None is no value; (None, None) finds all that have one', None)
+        score, exact = _number(clause, _as_set(clause, value))
+        said = Said(clause.name, '=', _as_said(clause, value))
+        return _range(clause, (score, score), (exact, exact), said)
+    low, high = clause.ends_of_range(value)
+    (lowest, first) = (_EVERYTHING[0], None) if low is None else _number(clause, low)
+    (highest, last) = (_EVERYTHING[1], None) if high is None else _number(clause, high)
+    said = Said(clause.name, 'between', _as_said(clause, value))
+    return _range(clause, (lowest, highest), (first, last), said)
+
+
+def _as_set(clause: Clause, value: Any) -> Any:
+    """Return a value as the column keeps it: what was set, and rounded then, is found by itself."""
+    column = clause.column
+    is_own = not clause.part and column.is_numeric and not column.keygen and not column.keygen2
+    if not is_own or _has_ids(column):
+        return value
+    try:
+        return column.check(value)
+    except InvalidColumnValue:
+        return value  # a number of no value, as the half of an Integer, is just not found
+
+
+def _as_said(clause: Clause, value: Any) -> Any:
+    """An entity's id stands for it: a query keeps none alive."""
+    column: Any = clause.column
+    if clause.part or not _has_ids(column):
+        return value
+    if isinstance(value, tuple):
+        return tuple(None if bound is None else column.id_of(bound) for bound in value)
+    return column.id_of(value)
+
+
+def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
+    """A range without its bound: up to the next integer, or the next double, before it."""
+    score, digits = _number(clause, value)
+    said = Said(clause.name, sign, value)
+    step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
+    if digits is not None:
+        score, digits = _number(clause, _DIGITS.check(value) + step)
+    elif float(score) == end:
+        return AnyOf()
+    else:
+        score = write_score(math.nextafter(float(score), end))
+    if sign == '<':
+        return _range(clause, (_EVERYTHING[0], score), (None, digits), said)
+    return _range(clause, (score, _EVERYTHING[1]), (digits, None), said)
+
+
+def _range(
+    clause: Clause,
+    scores: tuple[bytes, bytes],
+    exact: tuple[bytes | None, bytes | None],
+    said: Said,
+) -> InRange:
+    if exact == (None, None):
+        return InRange(clause.numbers_key, *scores, None, said)
+    field = b'' if isinstance(clause.column, PrimaryKey) else as_bytes(clause.column.name)
+    return InRange(clause.numbers_key, *scores, Exact(field, *exact), said)
+
+
+def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
+    """A bound as a score; and its digits, where the score says less than they do."""
+    column: Any = clause.column
+    value = plain(value)
+    own = not clause.part and column.is_numeric
+    if own and _has_ids(column):
+        value = column.id_of(value)
+    score = column.score(value) if own else _plain_score(clause, value)
+    if math.isnan(score):
+        clause.wrong('NaN has no place in an index', value)
+    exact = None
+    if own and column.is_wide and not column.keygen and not column.keygen2:
+        exact = _digits(value, score)
+    return write_score(score), exact
+
+
+def _has_ids(column: Any) -> bool:
+    return bool(column.is_relation or column.is_foreign)
+
+
+def _digits(value: Any, score: float) -> bytes | None:
+    if abs(score) < _INEXACT or value in (math.inf, -math.inf):
+        return None
+    return _DIGITS.encode(_DIGITS.check(value))
+
+
+def _plain_score(clause: Clause, value: Any) -> float:
+    """The number for an index of which only the keygen knows what it holds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, decimal.Decimal)):
+        if isinstance(value, (datetime.date, datetime.time)) and clause.column.is_numeric:
+            return clause.column.score(value)
+        clause.wrong(f'this index holds numbers, and {type(value).__name__} is none', value)
+    return nearest_double(value) if isinstance(value, int) else float(value)
+
+
+_WAYS: dict[str, _Asked] = {
+    'words': _words,
+    'truth': _truth,
+    'numbers': _numbers,
+    'anything': _anything,
+}

@@ -1,0 +1,77 @@
+"""Near: what a search around a point means, as a node of a plan."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+from rom._core.encoding.geohash import LATITUDES, LONGITUDES
+from rom._core.encoding.integers import read_count
+from rom._core.encoding.plain_values import plain
+from rom._core.encoding.text import show, show_names
+from rom._core.query.filter_labels import Said
+from rom._core.query.nodes import Near
+from rom._core.schema import Schema
+from rom.exceptions import ArgumentError, QueryError
+
+T = TypeVar('T')
+
+# More places than a server has are all of them, and it reads no number past this.
+_MOST = 2**31 - 1
+UNITS = ALLOWED_DIST = ('m', 'km', 'mi', 'ft')  # the second is its name in rom 1.x
+
+
+def nearby(
+    schema: Schema, name: str, lon: float, lat: float, radius: float, unit: str, count: int | None
+) -> Near:
+    """The node for `near(...)`.
+
+    Raises:
+        ArgumentError: no such geo index or unit.
+        QueryError: a value that makes no sense there.
+    """
+    where = f'{schema.name}.query.near({show(name)})'
+    place = schema.places.get(name) if isinstance(name, str) else None
+    if place is None:
+        has = show_names(schema.places) or 'none'
+        raise ArgumentError(f'{where}: the model has no geo index of that name; it has {has}')
+    if not isinstance(unit, str) or unit not in UNITS:
+        units = ', '.join(map(repr, UNITS))
+        raise ArgumentError(f'{where}: the unit must be one of {units}, not {show(unit)}')
+    most = None if count is None else read_count(count)
+    if count is not None and most is None:
+        raise QueryError(f'{where}: count must be 1 or more, or None for all, not {show(count)}')
+    return Near(
+        place.key,
+        _within(where, 'lon', lon, LONGITUDES),
+        _within(where, 'lat', lat, LATITUDES),
+        _within(where, 'radius', radius, (0, math.inf)),
+        unit,
+        None if most is None else min(most, _MOST),
+        Said(name, 'near', (lon, lat, radius, unit, count)),
+    )
+
+
+def one_of(name: str, value: T | None, other: str, same: T | None) -> T | None:
+    """The value of an argument that has two names.
+
+    Raises:
+        ArgumentError: both are given.
+
+    >>> one_of('distance', None, 'radius', 5)
+    5
+    """
+    if value is not None and same is not None:
+        raise ArgumentError(f'near(): {name} and {other} are the same: give one of them')
+    return same if value is None else value
+
+
+def _within(where: str, what: str, value: Any, bounds: tuple[float, float]) -> bytes:
+    try:
+        number = float(plain(value))
+    except Exception:
+        raise QueryError(f'{where}: {what} must be a number, not {show(value)}') from None
+    low, high = bounds
+    if not low <= number <= high or math.isinf(number):
+        raise QueryError(f'{where}: {what} must be between {low} and {high}')
+    return repr(number).encode('ascii')

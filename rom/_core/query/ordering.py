@@ -1,0 +1,141 @@
+"""Orders: which index sorts by a column, if any does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rom._core.columns import Boolean, Column, PrimaryKey, String
+from rom._core.encoding.keygens import TRAITS
+from rom._core.encoding.text import as_bytes, shorten, show
+from rom._core.query.clause import Clause
+from rom._core.query.id_filters import is_of_ids
+from rom._core.query.nodes import Direction, Order, StartsWith, Tie
+from rom._core.query.string_filters import has_many
+from rom._core.schema import Schema
+from rom._core.support.caller_warnings import warn
+from rom.exceptions import QueryError
+
+if TYPE_CHECKING:
+    from rom._core.query.query import Query
+
+
+def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
+    """The orders for `order_by(*asked)`.
+
+    Raises:
+        QueryError: none, one column twice; no such column, or no index of it.
+
+    Warns:
+        UserWarning: a text column whose index does not sort.
+    """
+    found = [ordered(schema, name) for name in asked]
+    names = [order.column for order in found]
+    if not names or len(set(names)) < len(names):
+        shown = shorten(', '.join(map(show, asked)), 200)
+        what = 'names a column twice' if names else "takes the names of columns, as in 'age'"
+        raise QueryError(f'{schema.name}.query.order_by({shown}): {what}')
+    last = next((place for place, order in enumerate(found) if order.kind == 'id'), len(found))
+    return tuple(found[: last + 1])
+
+
+def ordered(schema: Schema, asked: object) -> Order:
+    """The order for `order_by(asked)`.
+
+    Raises:
+        QueryError: no such column, or no index of it.
+
+    Warns:
+        UserWarning: a text column whose index does not sort.
+    """
+    if not isinstance(asked, str):
+        raise QueryError(
+            f'{schema.name}.query.order_by({show(asked)}): takes the name of a column, as in '
+            "'age' or '-age'"
+        )
+    name = asked.removeprefix('-')
+    reverse = name != asked
+    clause = Clause(schema, 'order_by', name)
+    if clause.part:
+        clause.need_index('index')
+        return Order(name, reverse, 'score', clause.numbers_key)
+    if is_of_ids(clause):
+        return Order(name, reverse, 'id')
+    clause.need_index('index', 'prefix', 'suffix')
+    column = clause.column
+    field = as_bytes(column.source)
+    if column.index and (column.traits.sorts or _has_numbers(column)):
+        return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
+    if column.prefix and column.keygen in TRAITS and not has_many(column):
+        return Order(name, reverse, 'text', schema.keys.prefixes(name), 'id', field)
+    if not column.is_stored:
+        if column.keygen in TRAITS or not column.index:
+            clause.wrong(f'its index does not sort; order by {column.source!r}')
+        return Order(name, reverse, 'score', clause.numbers_key)
+    _warn(clause)
+    if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
+        return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)
+    return Order(name, reverse, 'stored', field=field)
+
+
+def orders_for(query: Query[Any]) -> tuple[Order, ...]:
+    """What to sort a query's results by, given its filters.
+
+    A column may have an index of numbers that sort and one of strings. Where a filter looks for
+    strings, walking along that index finds them sorted already.
+    """
+    orders = query.asked.orders
+    if not orders:
+        return ()
+    first = orders[0]
+    column, keys = query.schema.columns.get(first.column), query.schema.keys
+    if first.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
+        strings = keys.prefixes(first.column)
+        if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
+            first = first._replace(kind='text', key=strings, tie='id')
+    return (first, *orders[1:])
+
+
+def direction_of(orders: tuple[Order, ...]) -> Direction | None:
+    """Return the direction of the ids where it was asked for, which the last order says."""
+    if not orders or orders[-1].kind != 'id':
+        return None
+    return 'down' if orders[-1].reverse else 'up'
+
+
+def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:
+    """The server cannot sort by these: an index is missing, or only Python knows its strings.
+
+    Strings that sort what an earlier order leaves are those of the rows. In the index they are
+    lower-cased, or bytes, as the column says.
+    """
+    for place, order in enumerate(orders):
+        if order.kind == 'stored':
+            return True
+        if place and order.kind == 'text' and _differs_in_index(schema.columns[order.column]):
+            return True
+    return False
+
+
+def _differs_in_index(column: Column[object]) -> bool:
+    return column.traits.lowers or isinstance(column, String)
+
+
+def _has_numbers(column: Column[object]) -> bool:
+    return column.is_numeric and not column.keygen and not column.keygen2
+
+
+def _tie(column: Column[object]) -> Tie:
+    traits = column.traits
+    if traits.sorts:
+        return 'text_ci' if traits.lowers else 'text'
+    return 'integer' if column.is_wide and not isinstance(column, PrimaryKey) else 'id'
+
+
+def _warn(clause: Clause) -> None:
+    if not clause.column.is_string:
+        return
+    warn(
+        f'{clause.schema.name}.query.order_by({clause.name!r}): the index of this text column does '
+        'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
+        'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
+    )

@@ -1,0 +1,161 @@
+"""Written: a query as a program would write it, for shells and messages. Pure.
+
+Each filter remembers what the program said, and each sign has two ways to be written: as an
+argument of a query's method, and, within *or* and *not*, as an expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rom._core.encoding.text import shorten, show, show_name
+from rom._core.query.filter_labels import Said
+from rom._core.query.nodes import All, AnyOf, Node, Not, Order
+
+if TYPE_CHECKING:
+    from rom._core.query.builder import Narrowing
+
+#: Characters of a query.
+MOST: Final = 500
+# Filters of one list, and of one query, that are written out; more are not read.
+_MANY: Final = 20
+
+
+def written(query: Narrowing[Any]) -> str:
+    """Return a query as a program would write it, in at most 500 printable characters.
+
+    Example::
+
+        written(User.query.filter(age=42).limit(10))    # 'User.query.filter(age=42).limit(0, 10)'
+    """
+    model = show_name(query.schema.name)
+    return shorten(f'{model}.query{"".join(_clauses(query, model))}', MOST)
+
+
+def _clauses(query: Narrowing[Any], model: str) -> Iterator[str]:
+    asked = query.asked
+    if asked.with_expired:
+        yield '.with_expired()'
+    for node in asked.where.nodes[:_MANY]:
+        yield _clause(node, model)
+    if len(asked.where.nodes) > _MANY:
+        yield '...'
+    if asked.orders:
+        yield f'.order_by({", ".join(map(_order, asked.orders))})'
+    if asked.count is not None:
+        yield f'.limit({asked.offset}, {asked.count})'
+    if asked.selection is not None:
+        yield f'.select({", ".join(map(show, asked.selection.columns))})'
+    if asked.loads:
+        yield f'.load({", ".join(map(show, asked.loads))})'
+
+
+def _order(order: Order) -> str:
+    return show(f'-{order.column}' if order.reverse else order.column)
+
+
+def _clause(node: Node, model: str) -> str:
+    """One filter, as a method of the query."""
+    said = _said(node)
+    if said is None or said.sign in ('<', '>'):
+        return f'.where({_expression(node, model)})'
+    method = _METHODS.get(said.sign)
+    if method is None:  # near, which takes no columns
+        return f'.near({show(said.column)}, {", ".join(map(show, said.value[:4]))})'
+    if ':' in said.column:
+        return f'.{method}(**{{{show(said.column)}: {_value(said.value)}}})'
+    return f'.{method}({show_name(said.column)}={_value(said.value)})'
+
+
+def _said(node: Node) -> Said | None:
+    """What the program said by one filter; of several on one column, what they are together."""
+    if not isinstance(node, (All, AnyOf)):
+        return getattr(node, 'said', None)
+    several = [_said(part) for part in node.nodes[: _MANY + 1]]
+    if several and isinstance(node, AnyOf):
+        return _together(several, list)
+    if several and all(said is not None and said.sign == 'word' for said in several):
+        return _together(several, lambda words: ' '.join(map(_as_text, words)))
+    return None
+
+
+def _together(several: Sequence[Said | None], join: Callable[[Iterator[Any]], Any]) -> Said | None:
+    first = several[0]
+    if first is None or (first.sign not in ('=', 'word') and len(several) > 1):
+        return None
+    if len(several) == 1:
+        return first
+    if any(said is None or said[:2] != first[:2] for said in several):
+        return None
+    return Said(first.column, '=', join(said.value for said in several if said is not None))
+
+
+def _expression(node: Node, model: str) -> str:
+    """A filter as an expression."""
+    said = _said(node)
+    if said is not None:
+        write = _SIGNS.get(said.sign)
+        column = f'{model}.{show_name(said.column)}'
+        return write(column, said.value) if write else show(str(said))
+    if isinstance(node, Not):
+        return f'~{_in_parentheses(node.node, model)}'
+    if isinstance(node, (All, AnyOf)) and node.nodes:
+        parts = [_in_parentheses(part, model) for part in node.nodes[:_MANY]]
+        more = ['...'] if len(node.nodes) > _MANY else []
+        return (' & ' if isinstance(node, All) else ' | ').join([*parts, *more])
+    return '<everything>' if isinstance(node, All) else '<nothing>'
+
+
+def _in_parentheses(node: Node, model: str) -> str:
+    return f'({_expression(node, model)})'
+
+
+def _range(column: str, value: tuple[Any, Any]) -> str:
+    low, high = value
+    if low is None and high is None:
+        return f'~{column}.is_none()'
+    if low is None:
+        return f'{column} <= {_value(high)}'
+    if high is None:
+        return f'{column} >= {_value(low)}'
+    return f'{column}.between({_value(low)}, {_value(high)})'
+
+
+def _equal(column: str, value: Any) -> str:
+    if isinstance(value, (list, set, frozenset)):
+        return f'{column}.in_({_value(value)})'
+    return f'{column} == {_value(value)}'
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list) and len(value) > _MANY:
+        return f'{show(value[:_MANY])[:-1]}, ...]'
+    return show(value)
+
+
+def _as_text(word: str | bytes) -> str:
+    return word if isinstance(word, str) else word.decode('utf-8', 'replace')
+
+
+_METHODS: Final = {
+    '=': 'filter',
+    'between': 'filter',
+    'word': 'filter',
+    'starts with': 'startswith',
+    'ends with': 'endswith',
+    'does not start with': 'does_not_startwith',
+    'does not end with': 'does_not_endwith',
+    'like': 'like',
+}
+
+_SIGNS: Final[dict[str, Callable[[str, Any], str]]] = {
+    '=': _equal,
+    'word': _equal,
+    'between': _range,
+    '<': lambda column, value: f'{column} < {_value(value)}',
+    '>': lambda column, value: f'{column} > {_value(value)}',
+    'starts with': lambda column, value: f'{column}.startswith({_value(value)})',
+    'ends with': lambda column, value: f'{column}.endswith({_value(value)})',
+    'like': lambda column, value: f'{column}.like({_value(value)})',
+}

@@ -1,0 +1,419 @@
+"""Schema: the checked, immutable declarations of a model's class body.
+
+:func:`build` makes it in small steps, each of which checks its part. Everything that depends on the
+namespace is here and not in the columns, because subclasses share those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias, cast
+
+from rom._core.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
+from rom._core.encoding.keys import Keys
+from rom._core.encoding.text import as_bytes
+from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.geo_index import GeoIndex, Places
+from rom.exceptions import ColumnError, ORMError
+
+INDEX_DATA = '-index-data-'
+
+Index: TypeAlias = ColumnIndex | Places
+
+
+def group_value(parts: Iterable[bytes]) -> bytes:
+    """Return the unique value of a group of columns, in the form of rom 1.x.
+
+    >>> group_value([b'x', b'\\xff'])
+    b'\\x00\\x00x\\x00\\x00\\x00\\xc3\\xbf'
+    """
+    return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
+
+
+def _unambiguous_value(parts: Sequence[bytes]) -> bytes:
+    """Return the unique value of a group, in a form that differs for different parts.
+
+    The form of rom 1.x separates the parts by NULs, so a part with a NUL is ambiguous. Then this
+    uses another form, which has the length of each part.
+
+    >>> _unambiguous_value([b'x', b'y']) == group_value([b'x', b'y'])
+    True
+    >>> _unambiguous_value([b'x\\0', b'y'])
+    b'\\x012:x\\x001:y'
+    """
+    if b'\0' not in b''.join(parts):
+        return group_value(parts)
+    told = b''.join(b'%d:%b' % (len(part), part) for part in parts)
+    return (b'\1' + told).decode('latin-1').encode('utf-8')
+
+
+class Unique(NamedTuple):
+    """A constraint: no two entities have the same values in these columns.
+
+    The row does not hold the value of an IndexOnly; `made_by` makes it from the Python values.
+
+    Equal numbers may be stored in several forms, such as 1.5 and 1.50. For a group with a form that
+    is not `Column.canonical`, a row claims two values: the canonical one, so that equal values
+    collide, and the stored one, which a row of rom 1.x has claimed.
+    """
+
+    columns: tuple[str, ...]
+    key: bytes
+    #: The index of an IndexOnly, which makes the value.
+    made_by: ColumnIndex | None = None
+    #: The columns whose equal values may be stored in several forms, with their positions.
+    numbers: tuple[tuple[int, Column[Any]], ...] = ()
+
+    def value(self, encoded: Mapping[str, bytes]) -> bytes | None:
+        """Return the first of the `claims`, or None where the constraint does not apply.
+
+        >>> Unique(('a', 'b'), b'k').value({'a': b'x', 'b': b'1'})
+        b'\\x00\\x00x\\x00\\x00\\x001'
+        """
+        claims = self.claims(encoded)
+        return claims[0] if claims else None
+
+    def claims(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
+        """Return the unique values of a row, empty where the constraint does not apply to it."""
+        if len(self.columns) == 1:
+            # As in rom 1.x, an empty string claims nothing, so several entities may have it.
+            value = encoded.get(self.columns[0])
+            return (value,) if value else ()
+        parts = self._parts(encoded)
+        if parts is None:
+            return ()
+        stored = _unambiguous_value(parts)
+        if not self.numbers:
+            return (stored,)
+        for place, column in self.numbers:
+            parts[place] = column.canonical(parts[place])
+        canonical = _unambiguous_value(parts)
+        return (canonical,) if canonical == stored else (canonical, stored)
+
+    def leftovers(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
+        """Return the ambiguous value that rom 1.x claimed for a group with a NUL in a part."""
+        parts = None if len(self.columns) == 1 else self._parts(encoded)
+        if parts is None or b'\0' not in b''.join(parts):
+            return ()
+        return (group_value(parts),)
+
+    def _parts(self, encoded: Mapping[str, bytes]) -> list[bytes] | None:
+        parts = [encoded.get(name) for name in self.columns]
+        return None if None in parts else cast('list[bytes]', parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """The columns, keys, indexes and constraints of one model.
+
+    Attributes:
+        name: the class's name.
+        columns: every column by name, in order of declaration, bases first.
+        keys: the names of the model's keys in Redis.
+        indexes: the indexes by column, for the columns that have one.
+        uniques: the unique constraints.
+        keep_index_data: rows keep the list of index entries of rom 1.x.
+        lists: the OneToMany attributes by name; they are not columns, because rows do not store
+            them.
+        unsafe: the names of the UnsafeColumns, which are not columns for the same reason.
+        places: the geo indexes by name.
+        is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
+    """
+
+    name: str
+    columns: Mapping[str, Column[Any]]
+    keys: Keys
+    indexes: Mapping[str, ColumnIndex]
+    uniques: tuple[Unique, ...]
+    keep_index_data: bool
+    lists: Mapping[str, OneToMany]
+    unsafe: tuple[str, ...] = ()
+    places: Mapping[str, Places] = field(default_factory=dict)
+    is_stamped: bool = True
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary key."""
+        return self.keys.primary
+
+    @cached_property
+    def fields(self) -> tuple[bytes, ...]:
+        """Fields to read of a row: the columns, then the list of entries of rom 1.x."""
+        return tuple(as_bytes(name) for name in self.names)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the `fields`, in the same order."""
+        return (*self.stored, INDEX_DATA)
+
+    @cached_property
+    def stored(self) -> tuple[str, ...]:
+        """Columns whose values are in the row."""
+        return tuple(name for name, column in self.columns.items() if column.is_stored)
+
+    @cached_property
+    def settable(self) -> tuple[tuple[str, Column[Any]], ...]:
+        """Columns that a new entity accepts, with their names: all but the primary key."""
+        return tuple(item for item in self.columns.items() if item[0] != self.primary)
+
+    @cached_property
+    def settable_names(self) -> frozenset[str]:
+        """Names of the `settable` columns."""
+        return frozenset(name for name, _ in self.settable)
+
+    @cached_property
+    def encoders(self) -> tuple[tuple[str, Callable[[Any], bytes]], ...]:
+        """Encoders of the columns of a new row, with their names: all but the primary key."""
+        return tuple((name, column.encode) for name, column in self.settable if column.is_stored)
+
+    @cached_property
+    def in_rows(self) -> frozenset[str]:
+        """Names of the `stored` columns, as a set."""
+        return frozenset(self.stored)
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """Columns whose value is an object, of which the row holds the id."""
+        return frozenset(
+            name for name, column in self.columns.items() if column.is_relation or column.is_foreign
+        )
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """Columns whose value is decoded from the row alone, without a look-up."""
+        return frozenset(self.columns) - self.references
+
+    @cached_property
+    def every_index(self) -> tuple[Index, ...]:
+        """Indexes of columns, then geo indexes."""
+        return (*self.indexes.values(), *self.places.values())
+
+    @cached_property
+    def single_indexes(self) -> tuple[ColumnIndex, ...]:
+        """Indexes whose entries depend on one column."""
+        return tuple(index for index in self.indexes.values() if not index.depends_on_others)
+
+    @cached_property
+    def dependent_indexes(self) -> tuple[Index, ...]:
+        """Indexes whose keygen may read several columns; which ones, only its run tells."""
+        return tuple(index for index in self.every_index if index.depends_on_others)
+
+    @cached_property
+    def reads_id(self) -> bool:
+        """True where index entries or unique values may depend on the id."""
+        sources = {index.source for index in self.indexes.values()}
+        made = any(unique.made_by for unique in self.uniques)
+        return bool(self.dependent_indexes) or made or self.primary in sources
+
+    @cached_property
+    def needs_id_first(self) -> bool:
+        """True where the id must be known before the row is written, to make its entries."""
+        makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
+        return bool(self.places) or any(
+            index.column.source == self.primary or index.may_read_any for index in makers
+        )
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """Constant defaults by column, which rows without the column have."""
+        found = {
+            n: column.lasting_default for n, column in self.columns.items() if column.is_stored
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @cached_property
+    def indexed_defaults(self) -> Mapping[str, Any]:
+        """Constant defaults of the columns that index entries may depend on."""
+        makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
+        if self.places or any(index.may_read_any for index in makers):
+            return self.defaults
+        sources = {index.source for index in makers}
+        return {name: value for name, value in self.defaults.items() if name in sources}
+
+    @cached_property
+    def absent_fields(self) -> Mapping[bytes, bytes]:
+        """The `indexed_defaults` as rows would store them, by field."""
+        return {
+            as_bytes(name): self.columns[name].encode(value)
+            for name, value in self.indexed_defaults.items()
+        }
+
+    @cached_property
+    def expiry(self) -> str | None:
+        """Name of the ExpireAt column, or None."""
+        return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)
+
+    @cached_property
+    def expiry_field(self) -> bytes | None:
+        """Field of the ExpireAt column, or None."""
+        return None if self.expiry is None else as_bytes(self.expiry)
+
+    @cached_property
+    def relations(self) -> tuple[str, ...]:
+        """Columns that refer to other entities."""
+        return tuple(name for name, column in self.columns.items() if column.is_relation)
+
+    @cached_property
+    def mutable(self) -> tuple[str, ...]:
+        """Columns whose values can change in place."""
+        return tuple(name for name, column in self.columns.items() if column.is_mutable)
+
+
+def build(
+    name: str,
+    columns: Mapping[str, Column[Any]],
+    namespace: object,
+    unique_together: object,
+    keep_index_data: bool,
+    lists: Mapping[str, OneToMany] = MappingProxyType({}),
+    unsafe: Mapping[str, UnsafeColumn] = MappingProxyType({}),
+    geo_index: object = None,
+) -> Schema:
+    """Check a class body and make its schema.
+
+    Args:
+        name: the class's name.
+        columns: the columns, bases first, with a primary key.
+        namespace: the value of `_namespace`, or None.
+        unique_together: the value of the attribute, or None.
+        keep_index_data: the value of `_keep_index_data`.
+        lists: the OneToMany attributes of the class.
+        unsafe: the UnsafeColumns of the class.
+        geo_index: the value of the attribute, or None.
+
+    Raises:
+        ORMError, ColumnError: a declaration is invalid; the message names the attribute.
+    """
+    primary = _primary(name, columns)
+    keys = Keys(_namespace(name, namespace), primary)
+    _check_sources(name, columns)
+    _check_expiry(name, columns)
+    indexes = {
+        column: ColumnIndex(declared, keys)
+        for column, declared in columns.items()
+        if declared.searched
+    }
+    singles = [
+        Unique(
+            (column,),
+            keys.unique((column,)),
+            None if declared.is_stored else ColumnIndex(declared, keys),
+        )
+        for column, declared in columns.items()
+        if declared.unique
+    ]
+    groups = _unique_groups(name, columns, primary, unique_together)
+    uniques = (*singles, *(_group(group, keys, columns) for group in groups))
+    places = _places(name, keys, geo_index)
+    return Schema(
+        name,
+        dict(columns),
+        keys,
+        indexes,
+        uniques,
+        keep_index_data,
+        lists,
+        tuple(unsafe),
+        places,
+    )
+
+
+def _group(names: tuple[str, ...], keys: Keys, columns: Mapping[str, Column[Any]]) -> Unique:
+    numbers = tuple(
+        (place, columns[name])
+        for place, name in enumerate(names)
+        if type(columns[name]).canonical is not Column.canonical
+    )
+    return Unique(names, keys.unique(names), numbers=numbers)
+
+
+def _namespace(name: str, declared: object) -> str:
+    if declared is None:
+        return name
+    if not isinstance(declared, str) or not declared:
+        raise ORMError(f'{name}._namespace: expected a non-empty str, got {declared!r}')
+    as_bytes(declared)
+    return declared
+
+
+def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:
+    found = [column for column, declared in columns.items() if isinstance(declared, PrimaryKey)]
+    if len(found) > 1:
+        raise ColumnError(f'{name} has {len(found)} primary keys ({", ".join(found)}); keep one')
+    return found[0]
+
+
+def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:
+    """Raise ColumnError for an IndexOnly whose source is not a stored column."""
+    for column, declared in columns.items():
+        if declared.is_stored or declared.source == column:
+            continue
+        source = columns.get(declared.source)
+        if source is None or not source.is_stored:
+            why = 'is not a column of the model' if source is None else 'holds no value itself'
+            raise ColumnError(f'{name}.{column} indexes {declared.source!r}, which {why}')
+
+
+def _check_expiry(name: str, columns: Mapping[str, Column[Any]]) -> None:
+    found = [column for column, declared in columns.items() if isinstance(declared, ExpireAt)]
+    if len(found) > 1:
+        raise ColumnError(
+            f'{name} has {len(found)} ExpireAt columns ({", ".join(found)}), bases included; '
+            'keep one, and declare the others as DateTime'
+        )
+
+
+def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:
+    if declared is None:
+        return {}
+    if not isinstance(declared, list) or not all(isinstance(item, GeoIndex) for item in declared):
+        raise ORMError(
+            f'{name}.geo_index: expected a list of GeoIndex(name, callback), got {declared!r}'
+        )
+    found: dict[str, Places] = {}
+    for index in declared:
+        if not isinstance(index.name, str) or not index.name or not callable(index.callback):
+            raise ORMError(f'{name}.geo_index: expected a name and a callback, got {index!r}')
+        if index.name in found:
+            raise ColumnError(f'{name}.geo_index has two indexes {index.name!r}; rename one')
+        found[index.name] = Places(index, keys)
+    return found
+
+
+def _unique_groups(
+    name: str, columns: Mapping[str, Column[Any]], primary: str, declared: object
+) -> list[tuple[str, ...]]:
+    if not declared:
+        return []
+    if not isinstance(declared, (list, tuple)):
+        raise ColumnError(f'{name}.unique_together: expected a list of tuples, got {declared!r}')
+    is_one_group = all(isinstance(item, str) for item in declared)
+    groups: Iterable[Any] = [declared] if is_one_group else declared
+    checked: list[tuple[str, ...]] = []
+    for group in groups:
+        ordered = _unique_group(name, columns, primary, group)
+        if ordered in checked:
+            raise ColumnError(f'{name}.unique_together has the group {group!r} twice; drop one')
+        checked.append(ordered)
+    return checked
+
+
+def _unique_group(
+    name: str, columns: Mapping[str, Column[Any]], primary: str, group: Any
+) -> tuple[str, ...]:
+    where = f'{name}.unique_together, group {group!r}'
+    if not isinstance(group, (list, tuple)) or not all(isinstance(item, str) for item in group):
+        raise ColumnError(f'{where}: expected a tuple of column names')
+    if len(set(group)) < 2:
+        raise ColumnError(f'{where}: expected at least two columns; for one, use unique=True')
+    for column in group:
+        if column not in columns:
+            raise ColumnError(f'{where}: the model has no column {column!r}')
+        if not columns[column].is_stored:
+            raise ColumnError(f'{where}: {column!r} holds no value; name the column it indexes')
+        if column == primary:
+            raise ColumnError(f'{where}: the primary key is always unique; leave it out')
+    return tuple(sorted(set(group)))

@@ -1,0 +1,14 @@
+"""The sessions, and the one that every thread has already."""
+
+from typing import TYPE_CHECKING
+
+from rom._core.sessions.proxy import session
+from rom._core.sessions.sync_session import Session
+from rom._core.support.lazy_import import lazily
+
+if TYPE_CHECKING:
+    from rom._core.sessions.async_session import AsyncSession
+else:
+    __getattr__ = lazily(__name__, {'AsyncSession': 'rom._core.sessions.async_session'})
+
+__all__ = ['AsyncSession', 'Session', 'session']

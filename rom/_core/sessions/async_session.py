@@ -1,0 +1,493 @@
+"""The session for asyncio: the same methods as the other one, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import redis.asyncio
+
+from rom._core import session_context
+from rom._core.drivers.async_driver import AsyncDriver
+from rom._core.drivers.client_support import running_loop
+from rom._core.drivers.connections import async_connection, connection_of
+from rom._core.drivers.errors import own_errors
+from rom._core.model import Model
+from rom._core.sessions.loading import STREAM_PAGE
+from rom._core.sessions.stale_index_warning import watched
+from rom._core.sessions.steps import Work
+from rom._core.sessions.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rom._core.query import Query
+    from rom._core.query.explanation import Explanation, Of
+    from rom._core.query.page import Page
+
+M = TypeVar('M', bound=Model)
+R = TypeVar('R')
+T = TypeVar('T')
+
+
+class AsyncSession(UnitOfWork):
+    """Knows entities, and writes what changed of them, all or nothing; without blocking the loop.
+
+    Entities that are made inside ``async with`` belong to it. At the end it forgets what it knows,
+    and commits nothing by itself.
+
+    Args:
+        connection: the asyncio client to use for all models; default: one for each
+            model's server and event loop, closed with the loop.
+
+    Example::
+
+        async with rom.AsyncSession() as s:
+            user = await s.get(User, 1)
+            user.age += 1
+            await s.commit()
+    """
+
+    is_async = True
+
+    def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
+        self._connection = connection
+        self._entered = []
+        self._writing: tuple[object, asyncio.Lock] = (None, asyncio.Lock())
+        super().__init__()
+
+    async def __aenter__(self) -> Self:
+        self._note_entering()
+        self._entered.append(session_context.enter(self))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session_context.leave(self._entered.pop())
+        if error is None:
+            self._end()
+        else:
+            self.rollback()
+
+    async def _run(self, work: Work[T]) -> T:
+        try:
+            step = next(work)
+            while True:
+                try:
+                    driver = await self._driver(step.model)
+                    operation = watched(step.model, step.operation, driver.connection)
+                    reply = await driver.run(operation)
+                except BaseException as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException:
+            work.close()  # if it was this that was interrupted
+            raise
+
+    async def _run_alone(self, work: Work[T]) -> T:
+        """Run what writes: tasks and threads that share the session do so one after the other."""
+        loop = running_loop()
+        if self._writing[0] is not loop:  # a lock belongs to one loop; a session may see several
+            self._writing = loop, asyncio.Lock()
+        turns = self._identity.turns
+        try:
+            async with self._writing[1]:
+                number = await turns.take_awaited(work)
+                result = await self._run(work)
+        finally:
+            work.close()  # if the task was cancelled before it began
+        turns.give_back(number)
+        return result
+
+    async def _driver(self, model: type[Model]) -> AsyncDriver:
+        return AsyncDriver(self._connection or await async_connection(connection_of(model)))
+
+    async def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or await async_connection(connection_of(entity))
+        if name is not None:
+            await self.take_ids(entity)
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            reply = getattr(client, command)(*args, **kwargs)
+            return await reply if inspect.isawaitable(reply) else reply
+
+    @overload
+    async def get(self, model: str) -> Model | None: ...
+    @overload
+    async def get(  # type: ignore[overload-overlap]
+        self, model: type[M], ids: int | str
+    ) -> M | None: ...
+    @overload
+    async def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
+    async def get(self, model: Any, ids: Any = None) -> Any:
+        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+
+        Example::
+
+            await s.get(User, 1)
+        """
+        return await self._run(self._get(model, ids))
+
+    async def get_by(self, model: type[M], /, **value: Any) -> Any:
+        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+
+        Example::
+
+            await s.get_by(User, email='ann@example.org')
+        """
+        return await self._run(self._get_by(model, **value))
+
+    async def all(self, query: Query[R]) -> list[R]:
+        """A query's results.
+
+        Example::
+
+            await s.all(User.query.filter(age=42))
+        """
+        return await self._run(self._all(query))
+
+    async def first(self, query: Query[R]) -> R | None:
+        """A query's first result, or None.
+
+        Example::
+
+            await s.first(User.query.order_by('-age'))
+        """
+        work = self._first(query)
+        return await self._run(work)
+
+    async def count(self, query: Query[R]) -> int:
+        """How many results a query has.
+
+        Example::
+
+            await s.count(User.query.filter(age=42))
+        """
+        return await self._run(self._count(query))
+
+    async def exists(self, query: Query[Any]) -> bool:
+        """Whether a query has any result.
+
+        Example::
+
+            await s.exists(User.query.filter(age=42))
+        """
+        return await self._run(self._exists(query))
+
+    async def one(self, query: Query[R]) -> R:
+        """A query's only result.
+
+        Raises:
+            QueryError: there is none, or there are several.
+
+        Example::
+
+            await s.one(User.query.filter(name='Ann', city='Oslo'))
+        """
+        work = self._one(query)
+        return await self._run(work)
+
+    async def ids(self, query: Query[Any]) -> list[int]:
+        """The ids of a query's results, in order.
+
+        Example::
+
+            await s.ids(User.query.order_by('-age'))
+        """
+        return await self._run(self._ids(query))
+
+    async def sum(self, query: Query[Any], column: str) -> Any:
+        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+
+        Example::
+
+            await s.sum(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._sum(query, column))
+
+    async def avg(self, query: Query[Any], column: str) -> Any:
+        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+
+        Example::
+
+            await s.avg(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._avg(query, column))
+
+    async def min(self, query: Query[Any], column: str) -> Any:
+        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+
+        Example::
+
+            await s.min(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._extreme(query, 'min', column))
+
+    async def max(self, query: Query[Any], column: str) -> Any:
+        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+
+        Example::
+
+            await s.max(User.query.filter(city='Oslo'), 'age')
+        """
+        return await self._run(self._extreme(query, 'max', column))
+
+    async def facets(self, query: Query[Any], column: str) -> Counter[Any]:
+        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+
+        Example::
+
+            await s.facets(User.query.filter(age=(18, None)), 'city')
+        """
+        return await self._run(self._facets(query, column))
+
+    async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            await s.page(User.query.order_by('city', '-age'), 20)
+        """
+        return await self._run(self._page(query, size, after))
+
+    async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
+        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+
+        Example::
+
+            print(await session.explain(User.query.filter(city='Oslo')))
+        """
+        return await self._run(self._explain(query, run, of))
+
+    async def cached_result(self, query: Query[Any], timeout: int) -> str:
+        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+
+        Example::
+
+            key = await s.cached_result(User.query.order_by('-age'), 30)
+        """
+        return await self._run(self._cached_result(query, timeout))
+
+    async def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+
+        Example::
+
+            await s.delete_all(User.query.filter(active=False))
+        """
+        return await self._run_alone(self._delete_all(query, blocksize))
+
+    async def update_all(
+        self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
+    ) -> int:
+        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+
+        Example::
+
+            await s.update_all(User.query.filter(city='Roma'), city='Rome')
+        """
+        return await self._run_alone(self._update_all(query, _blocksize, values))
+
+    async def get_or_create(
+        self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
+    ) -> tuple[M, bool]:
+        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+
+        Example::
+
+            user, created = await s.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
+        """
+        work = self._get_or_create(model, defaults, unique)
+        return await self._run_alone(work)
+
+    async def upsert(
+        self,
+        model: type[M],
+        values: Mapping[str, Any] | None = None,
+        create: Mapping[str, Any] | None = None,
+        /,
+        **unique: Any,
+    ) -> tuple[M, bool]:
+        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+
+        Example::
+
+            page, created = await s.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
+        """
+        work = self._upsert(model, values, create, unique)
+        return await self._run_alone(work)
+
+    async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
+        """A query's results one by one, read in pages.
+
+        Args:
+            query: what is asked.
+            pagesize: so many are read at once.
+
+        Example::
+
+            async for user in s.stream(User.query):
+                print(user.name)
+        """
+        cursor = None
+        while True:
+            block, cursor = await self._run(self._block(query, cursor, pagesize))
+            for result in block:
+                yield result
+            self._pass_over(query, block)
+            if cursor is None:
+                return
+
+    async def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            await s.load(books, 'author.publisher')
+        """
+        await self._run(self._load(objects, *paths))
+
+    async def refresh(self, *objects: Any, force: bool = False) -> None:
+        """Read the rows of entities again: see :meth:`rom.Model.refresh`.
+
+        Example::
+
+            await s.refresh(user)
+        """
+        await self._run_alone(self._refresh(*objects, force=force))
+
+    async def refresh_all(self, force: bool = False) -> None:
+        """Read the rows of all entities known again.
+
+        Example::
+
+            await s.refresh_all()
+        """
+        await self._run_alone(self._refresh_all(force))
+
+    async def flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
+        """Write what changed, all or nothing of each connection.
+
+        Args:
+            full: write every column of the entities written.
+            all: write those that did not change, too.
+            force: overwrite what other writers did.
+            batch: write so many entities at once, each batch all or nothing: for more than one
+                atomic commit holds: see :func:`rom.util.limit_commits`.
+
+        Returns:
+            How many columns were written.
+
+        Raises:
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
+                those before the one it is about were.
+            InvalidOperation: too much for one commit; nothing was written.
+
+        Example::
+
+            await s.flush()
+        """
+        return await self._run_alone(self._flush(full, all, force, batch))
+
+    async def commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
+        """Flush, then hold entities only weakly.
+
+        Example::
+
+            await s.commit()
+        """
+        return await self._run_alone(self._commit(full, all, force, batch))
+
+    async def save(
+        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+    ) -> int:
+        """Write what changed of these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            await s.save(ann, bob)
+        """
+        return await self._run_alone(self._save(*objects, full=full, all=all, force=force))
+
+    async def delete(self, *objects: Any, force: bool = False) -> None:
+        """Delete these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            await s.delete(ann, bob)
+        """
+        await self._run_alone(self._delete(*objects, force=force))
+
+    async def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            await s.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        await self._run_alone(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
+
+    async def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            await s.expire(Login, limit=10_000)
+        """
+        return await self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
+
+    async def take_ids(self, entity: Model) -> None:
+        """Give a new entity its id now, before it is saved.
+
+        Example::
+
+            await s.take_ids(user)
+        """
+        await self._run_alone(self.take_ids_work(entity))

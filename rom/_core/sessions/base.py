@@ -1,0 +1,222 @@
+"""What both sessions know, and how a program tells them to know more or less.
+
+What a program changes is written by the next commit of the session it works in, whatever session
+loaded the entity. So a change brings the entity to the current session. The session that knows it
+keeps it: a thread may change what another one is to commit. The current session is then its host,
+and whichever of the two commits first writes it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.sessions import unwritten_warning
+from rom._core.sessions.identity_map import IdentityMap
+from rom.exceptions import ORMError
+
+if TYPE_CHECKING:
+    from rom._core.entered_session import Entered
+
+_moments: Final = count()
+
+
+class Known:
+    """A session's identity map, as programs see it. Nothing here needs a server."""
+
+    is_async = False
+    _entered: list[Entered]
+    # The session of its own that a thread or task had whose context was copied for this one's.
+    _before: weakref.ref[Any] | None = None
+    # In the order of all sessions: when it was made, and when it was entered.
+    _entered_at = 0
+
+    def __init__(self) -> None:
+        self._made_at = next(_moments)
+        self._identity = IdentityMap()
+        unwritten_warning.note_session(self)
+
+    def __del__(self) -> None:
+        if hasattr(self, '_identity'):
+            self._end()
+
+    def _note_entering(self) -> None:
+        if not self._entered:
+            self._entered_at = next(_moments)
+
+    def _end(self) -> None:
+        """Nobody will commit any more: warn of what was never written, and forget everything."""
+        try:
+            if self._identity.pending:
+                unwritten_warning.end(self)
+        finally:  # a warning may be an error
+            self.rollback()
+
+    @property
+    def known(self) -> dict[str, Model]:
+        """The entities held until the next commit, by the key of their row."""
+        return self._identity.known
+
+    @property
+    def wknown(self) -> Any:
+        """All entities known, held weakly, by the key of their row."""
+        return self._identity.wknown
+
+    @property
+    def null_session(self) -> bool:
+        """No further entities become known; each read makes new objects, `commit` finds nothing.
+
+        Setting it is for this session alone; deleting it goes back to the default, which
+        `rom.util.use_null_session` and `use_rom_session` set.
+
+        Example::
+
+            rom.session.null_session = True
+        """
+        return self._identity.is_null
+
+    @null_session.setter
+    def null_session(self, is_null: bool) -> None:
+        self._identity.null = bool(is_null)
+
+    @null_session.deleter
+    def null_session(self) -> None:
+        self._identity.null = None
+
+    def add(self, entity: Model) -> None:
+        """Have the session know an entity, and no other session.
+
+        Example::
+
+            session.add(user)
+        """
+        check_entity(entity)
+        if entity._modified:
+            self._identity.check_alone(entity)
+        previous = entity._session
+        if entity._is_draft:
+            entity._is_draft = False
+        if entity._is_detached:
+            entity._is_detached = False
+        # In this order: an interrupt in between must not lose the entity.
+        self._identity.add(entity)
+        entity._session = self
+        if previous is not None and previous._identity is not self._identity:
+            previous._identity.forget(entity)
+            for host in entity._hosts:
+                if host._identity is not self._identity:
+                    host._identity.pending.pop(id(entity), None)
+            entity._hosts = ()
+
+    def add_all(self, entities: Iterable[Any]) -> None:
+        """Have the session know several entities: a list of them, or anything else to iterate over.
+
+        Raises:
+            ORMError: one of them is no entity, or this is nothing to iterate over. None is added.
+
+        Example::
+
+            session.add_all([ann, bob])
+        """
+        if not isinstance(entities, Iterable):
+            raise ORMError(f'add_all takes a list of entities, not {show(entities)}; see add')
+        for entity in flat(entities):
+            self.add(entity)
+
+    def forget(self, entity: Model) -> None:
+        """Know an entity no longer: the next commit leaves it out.
+
+        Example::
+
+            session.forget(user)
+        """
+        check_entity(entity)
+        self._identity.forget(entity)
+        self._leave_hosts((entity,))
+
+    def rollback(self) -> None:
+        """Forget all entities, and with them what was not saved.
+
+        Example::
+
+            session.rollback()
+        """
+        pending = list(self._identity.pending.values())
+        self._identity.forget_all()
+        self._leave_hosts(pending)
+
+    def _join(self, entity: Model) -> None:
+        """An entity is about to change here: the next commit is to write it.
+
+        Raises:
+            InvalidOperation: another object of its row has changes here that are not saved.
+        """
+        identity, own = self._identity, entity._session
+        if entity._is_draft:
+            return
+        identity.check_alone(entity)
+        if own._identity is identity or not own._identity.knows(entity):
+            identity.add(entity)
+            entity._session = self
+        else:
+            self._be_host(entity)
+
+    def _watch(self, entity: Model) -> None:
+        """An entity may change in place: the next commit is to look at it."""
+        identity, own = self._identity, entity._session
+        if entity._is_draft:
+            return
+        if own._identity is not identity and own._identity.knows(entity):
+            self._be_host(entity)
+        elif identity.knows(entity):
+            identity.hold((entity,))
+        elif entity._new:
+            identity.add(entity)
+            entity._session = self
+        else:  # who asks for its row is not to get what was loaded who knows when
+            identity.hold_stray(entity)
+
+    def _be_host(self, entity: Model) -> None:
+        own = entity._session
+        own._identity.hold((entity,))
+        if not self._identity.is_null:
+            if self not in entity._hosts:
+                entity._hosts = (*entity._hosts, self)
+            self._identity.pending[id(entity)] = entity
+
+    def _leave_hosts(self, entities: Iterable[Model]) -> None:
+        """Entities of this session are written, or given up: nobody else need look at them."""
+        for entity in entities:
+            if entity._hosts and entity._session._identity is self._identity:
+                for host in entity._hosts:
+                    host._identity.pending.pop(id(entity), None)
+                entity._hosts = ()
+
+
+def check_entity(entity: object) -> None:
+    """Raise ORMError for what is no entity."""
+    if not isinstance(entity, Model):
+        raise ORMError(f'a session takes entities of models, not {show(entity)}')
+
+
+def flat(objects: Iterable[Any]) -> list[Any]:
+    """Return entities, and those in lists of them, as one list."""
+    found: list[Any] = []
+    try:
+        _collect(objects, found)
+    except RecursionError:
+        raise ORMError('lists of entities lie too deep in one another') from None
+    return found
+
+
+def _collect(objects: Iterable[Any], into: list[Any]) -> None:
+    for item in objects:
+        if isinstance(item, (list, tuple, set, frozenset)):
+            _collect(item, into)
+        else:
+            check_entity(item)
+            into.append(item)

@@ -1,0 +1,221 @@
+"""Changes in place: of what a query finds, and of the one entity with a unique value.
+
+No entity is made of the rows that change, and no hook is called. But one that the session knows
+gets to know its new values, except where the program has set others: those are its changes, not
+saved yet, and a save of them will find that another value is there by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rom._core.columns.relations import GivenId
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops import load_rows
+from rom._core.ops.rows import Row
+from rom._core.schema import INDEX_DATA, Unique
+from rom._core.sessions.commit_recovery import settle_all
+from rom._core.sessions.flush import nobodys
+from rom._core.sessions.loading import model_of
+from rom._core.sessions.steps import Work
+from rom._core.sessions.transfer import Transferring
+from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
+
+if TYPE_CHECKING:
+    from rom._core.query import Query
+    from rom._core.query.assignments import Assignments
+
+M = TypeVar('M', bound=Model)
+
+#: Each look that finds nothing is followed by another writer's entity, which is gone by the next.
+MOST_LOOKS = 50
+
+
+class Updating(Transferring):
+    """Changes rows where they are, and makes the one that is not there."""
+
+    def _update_all(
+        self, query: Query[Any], blocksize: int | None, values: Mapping[str, Any]
+    ) -> Work[int]:
+        from rom._core.ops import bulk_update
+        from rom._core.query.assignments import assigned
+
+        model: type[Any] = model_of(query)
+        where = f'{query.schema.name}.query.update()'
+        is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
+        if blocksize is not None and not is_size:
+            raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
+        query = query.entities()
+        assignments = yield from self._referring(model, assigned(query.schema, where, values))
+        yield from self._settle_known(model)
+        if blocksize is None:
+            rows = yield from self._rows(model, bulk_update.update(query, assignments))
+            self._tell_known(model, assignments, rows)
+            return len(rows)
+        blocks, total = bulk_update.Blocks(query, assignments, blocksize), 0
+        while not blocks.is_done:
+            rows = yield from self._rows(model, blocks.next())
+            self._tell_known(model, assignments, rows)
+            total += len(rows)
+        return total
+
+    def _get_or_create(
+        self, model: type[M], defaults: Mapping[str, Any] | None, values: dict[str, Any]
+    ) -> Work[tuple[M, bool]]:
+        from rom._core.query.unique_lookup import argument, check_others, sought
+
+        schema, where = model._schema, f'{model.__name__}.get_or_create()'
+        defaults = argument(schema, 'defaults', defaults, values)
+        unique, value = sought(schema, where, values)
+        check_others(schema, where, 'defaults', defaults or {}, unique)
+        made = {**(defaults or {}), **values}
+
+        def look() -> Work[M | None]:
+            operation = load_rows.load_unique(schema, unique.key, value)
+            rows = yield from self._rows(model, operation)
+            return self._adopt(model, rows[0]) if rows else None
+
+        return (yield from self._found_or_made(model, look, lambda: made, unique, value))
+
+    def _upsert(
+        self,
+        model: type[M],
+        values: Mapping[str, Any] | None,
+        create: Mapping[str, Any] | None,
+        by: dict[str, Any],
+    ) -> Work[tuple[M, bool]]:
+        from rom._core.ops import bulk_update
+        from rom._core.query.assignments import assigned
+        from rom._core.query.unique_lookup import argument, check_others, sought
+
+        schema, where = model._schema, f'{model.__name__}.upsert()'
+        values = argument(schema, 'values', values, by) or {}
+        create = argument(schema, 'create', create, by)
+        unique, value = sought(schema, where, by)
+        assignments = assigned(schema, where, values)
+        check_others(schema, where, 'values', values, unique)
+        check_others(schema, where, 'create', create or {}, unique)
+        given = {**(create or {}), **by}
+        assignments = yield from self._referring(model, assignments)
+        yield from self._settle_known(model)
+
+        def look() -> Work[M | None]:
+            operation = bulk_update.update_unique(assignments, unique, value)
+            row = yield from self._rows(model, operation)
+            if row is None:
+                return None
+            self._tell_known(model, assignments, [row])
+            return self._adopt(model, row)
+
+        def made() -> dict[str, Any]:
+            return {**assignments.of_new(given), **given}
+
+        return (yield from self._found_or_made(model, look, made, unique, value))
+
+    def _found_or_made(
+        self,
+        model: type[M],
+        look: Callable[[], Work[M | None]],
+        made: Callable[[], Mapping[str, Any]],
+        unique: Unique,
+        value: tuple[bytes, ...],
+    ) -> Work[tuple[M, bool]]:
+        looks_left = MOST_LOOKS
+        while True:
+            looks_left -= 1
+            found = yield from look()
+            if found is not None:
+                return found, False
+            entity = yield from self._create(model, made(), unique, value, looks_left > 0)
+            if entity is not None:
+                return entity, True
+
+    def _create(
+        self,
+        model: type[M],
+        values: Mapping[str, Any],
+        unique: Unique,
+        value: tuple[bytes, ...],
+        is_look_left: bool,
+    ) -> Work[M | None]:
+        """Make and save one entity, and nothing else; None to look again: another was faster.
+
+        What could not be saved is forgotten, so that the next commit does not try it again.
+        """
+        entity = model(**values)
+        self.add(entity)
+        try:
+            yield from self._write([entity], False, False)
+        except BaseException as error:
+            if entity._new:
+                self.forget(entity)
+            if not is_look_left or not _is_about(error, entity, unique, value):
+                raise
+            return None
+        return entity
+
+    def _referring(self, model: type[Model], assignments: Assignments) -> Work[Assignments]:
+        """Assignments with entities where there are ids: nothing is set to refer to nobody.
+
+        Raises:
+            InvalidColumnValue: an id is nobody's.
+        """
+        values = dict(assignments.values)
+        for name, value in assignments.values.items():
+            if type(value) is not GivenId:
+                continue
+            column: Any = model._columns[name]
+            found: list[Model] = yield from self._get_many(column.get_related_model(), [value.id])
+            if not found:
+                raise nobodys(model, name, value)
+            [values[name]] = found
+        return replace(assignments, values=values)
+
+    def _settle_known(self, model: type[Model]) -> Work[None]:
+        """What became of lost commits must be known, before there is yet another past."""
+        lost = [e for e in self._identity if type(e) is model and e._attempt is not None]
+        yield from settle_all(lost)
+
+    def _tell_known(
+        self, model: type[Model], assignments: Assignments, rows: Iterable[Row]
+    ) -> None:
+        """Tell the entities that the session knows what their rows hold now."""
+        for row in rows:
+            entity = self._identity.find(f'{model._namespace}:{row.id}')
+            if entity is not None:
+                _take_over(entity, assignments.values, row.stored)
+
+
+def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, bytes]) -> None:
+    """Columns have new values in the row. What the program has set stays, with its past."""
+    own = {*entity._changed, *entity._mutated()}
+    past, seen = dict(entity._stored), dict(entity._seen)
+    for name in (*values, INDEX_DATA):
+        if name in own:
+            continue
+        past.pop(name, None)
+        if name in stored:
+            past[name] = stored[name]
+        entity._values.pop(name, None)
+        seen.pop(name, None)
+        if isinstance(values.get(name), Model):
+            entity._values[name] = values[name]
+    entity._stored, entity._seen = past, seen
+
+
+def _is_about(
+    error: BaseException, entity: Model, unique: Unique, value: tuple[bytes, ...]
+) -> bool:
+    """Another entity has the very value that was looked up, not one that a hook put there."""
+    if not isinstance(error, UniqueKeyViolation):
+        return False
+    if (error.namespace, error.columns) != (entity._namespace, unique.columns):
+        return False
+    try:
+        encoded = entity._encoded(unique.columns)
+    except ORMError:
+        return False
+    return unique.claims({name: raw for name, raw in encoded.items() if raw is not None}) == value

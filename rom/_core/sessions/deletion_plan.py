@@ -1,0 +1,142 @@
+"""Consequences: what a delete comes to, row by row, before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+from rom._core.model import Model
+from rom._core.ops.commits.commit import Guard
+from rom._core.ops.rows import Row
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import RestrictError
+
+#: A row, by its model and id.
+Place: TypeAlias = tuple[type[Model], int]
+
+
+class Doomed(NamedTuple):
+    """A row to delete.
+
+    Attributes:
+        stored: what is known of it.
+        rests_on: the columns that the decision rests on.
+        seen_at: when it was read, if that was not just now.
+    """
+
+    stored: Mapping[str, bytes]
+    rests_on: tuple[str, ...] = ()
+    seen_at: float | None = None
+
+
+class Consequences:
+    """What a delete comes to.
+
+    Attributes:
+        defaults: what references are set to, by column, once it was asked for.
+        doomed: the rows to delete.
+        expired: of the rows that refer to a deleted one, those that have expired.
+        changed: the rows that lose a reference, with what they get instead.
+        forbidden: the rows that forbid it, with the column and the id.
+        guards: who may refer to the deleted ids.
+    """
+
+    def __init__(
+        self, defaults: dict[tuple[type[Model], str], Any], doomed: dict[Place, Doomed]
+    ) -> None:
+        self.defaults = defaults
+        self.doomed = doomed
+        self.expired: set[Place] = set()
+        self.changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = {}
+        self.forbidden: list[tuple[Place, str, int]] = []
+        self.guards: list[tuple[type[Model], Guard]] = []
+
+    def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
+        """Note that this row refers to a deleted one; returns it if it is now doomed itself."""
+        place = (model, row.id)
+        if place in self.doomed:
+            return None
+        on_delete = on_delete_of(model, name)
+        may_forbid = on_delete == 'restrict' or model._columns[name].required
+        if place in self.expired and may_forbid:
+            self.doomed[place] = Doomed(row.stored, (name, *expiry_of(model)))
+            return place
+        if on_delete == 'restrict':
+            self.forbidden.append((place, name, id))
+        elif on_delete == 'cascade':
+            self.doomed[place] = Doomed(row.stored, (name,))
+            return place
+        else:
+            _, wanted = self.changed.setdefault(place, (row.stored, {}))
+            wanted[name] = self._default(model, name) if on_delete == 'set default' else None
+        return None
+
+    def _default(self, model: type[Model], name: str) -> Any:
+        """The same for all rows and looks: a function may make a new entity each time."""
+        if (model, name) not in self.defaults:
+            column: Any = model._columns[name]
+            self.defaults[model, name] = column.plain_default()
+        return self.defaults[model, name]
+
+    def check(self) -> None:
+        """Drop what concerns rows that go themselves.
+
+        Raises:
+            RestrictError: a row that stays forbids it.
+        """
+        for place in self.changed.keys() & self.doomed.keys():
+            del self.changed[place]
+        for place, (stored, wanted) in self.changed.items():
+            for name, default in wanted.items():
+                if default is not None and self._goes(default):
+                    wanted[name] = None
+                if wanted[name] is None and place[0]._columns[name].required:
+                    self.forbidden.append((place, name, int(stored[name])))
+        staying = [item for item in self.forbidden if item[0] not in self.doomed]
+        if staying:
+            (model, id), name, target = staying[0]
+            raise RestrictError(
+                f'{model._namespace}:{id} refers to {target} in its column {name!r}, whose '
+                f'on_delete is {on_delete_of(model, name)!r}; {len(staying)} such references, '
+                'nothing was deleted. Delete those, or let them refer to another, first'
+            )
+
+    def _goes(self, default: Model) -> bool:
+        return default._deleted or (type(default), default._id) in self.doomed
+
+    def changes(self) -> list[tuple[type[Model], Change]]:
+        """The changes to commit."""
+        deletes = [
+            (model, _deletion(model._schema, id, doomed))
+            for (model, id), doomed in self.doomed.items()
+        ]
+        updates = []
+        for (model, id), (stored, values) in self.changed.items():
+            wanted = {
+                name: None if value is None else model._columns[name].encode(value)
+                for name, value in values.items()
+            }
+            change = Change(model._schema, 'update', id, stored, wanted, values)
+            if (model, id) in self.expired:
+                change = change._replace(expired=True, rests_on=expiry_of(model))
+            updates.append((model, change))
+        return [*deletes, *updates]
+
+
+def _deletion(schema: Schema, id: int, doomed: Doomed) -> Change:
+    stored, columns, seen_at = doomed
+    return Change(schema, 'delete', id, stored, {}, {}, rests_on=columns, seen_at=seen_at)
+
+
+def on_delete_of(model: type[Model], name: str) -> str:
+    """What a relation says of the entities that it refers to."""
+    column: Any = model._columns[name]
+    on_delete: str = column.on_delete
+    return on_delete
+
+
+def expiry_of(model: type[Model]) -> tuple[str, ...]:
+    """The column that says when a model's entities expire, if there is one."""
+    name = model._schema.expiry
+    return () if name is None else (name,)

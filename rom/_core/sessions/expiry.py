@@ -1,0 +1,124 @@
+"""Expiring: removing what has expired, a block at a time, beside whatever else goes on.
+
+A block is looked up in one trip and removed in another. The commit checks that each row still says
+what it said when it was found expired, so one that was written anew meanwhile stays. It also tells
+which rows were there, so that of two programs that sweep at once only one counts an entity.
+
+One row that cannot be removed must not keep the others: a block that fails is halved, and halved
+again, until it is alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops.rows import Row
+from rom._core.sessions.bulk_update import Updating
+from rom._core.sessions.deletion import Manner
+from rom._core.sessions.deletion_plan import Doomed, Place
+from rom._core.sessions.steps import On, Work
+from rom.exceptions import (
+    BulkError,
+    CorruptRowError,
+    InvalidColumnValue,
+    InvalidOperation,
+    RestrictError,
+    UniqueKeyViolation,
+)
+
+# What is wrong with one row, and no reason not to remove the others.
+_OF_ONE_ROW = (CorruptRowError, InvalidColumnValue, RestrictError, UniqueKeyViolation)
+
+
+class Expiring(Updating):
+    """Removes what has expired."""
+
+    def _expire(
+        self, model: type[Model], limit: int | None, blocksize: int, on_delete: bool, hooks: bool
+    ) -> Work[int]:
+        from rom._core.ops.expired_rows import due
+
+        _check(model, limit, blocksize)
+        manner = Manner(bool(on_delete), bool(hooks), is_shared=True)
+        removed, position = 0, None
+        errors: list[Exception] = []
+        while limit is None or removed < limit:
+            count = blocksize if limit is None else min(blocksize, limit - removed)
+            found = yield On(model, due(model._schema, count, position))
+            errors += found.broken
+            chosen, told = self._choose(model, found.rows, hooks, errors)
+            removed += yield from self._remove_all(chosen, told, manner, errors)
+            position = found.position
+            if position is None:
+                break
+        if errors:
+            raise BulkError(
+                f'{len(errors)} entities of {model.__name__} have expired and could not be '
+                f'removed, {removed} others were; the first of them: {errors[0]}. `errors` has all',
+                errors,
+                removed,
+            )
+        return removed
+
+    def _choose(
+        self, model: type[Model], rows: list[Row], hooks: bool, errors: list[Exception]
+    ) -> tuple[dict[Place, Doomed], dict[Place, Model]]:
+        """What is to go, and the entities whose hook was called; one that forbids it stays."""
+        expiry = model._schema.expiry
+        assert expiry is not None
+        chosen: dict[Place, Doomed] = {}
+        told: dict[Place, Model] = {}
+        for row in rows:
+            if hooks:
+                entity = told[model, row.id] = self._adopt(model, row)
+                try:
+                    entity._before_delete()
+                except Exception as error:
+                    errors.append(error)
+                    continue
+                if entity._deleted:
+                    continue  # by the hook
+            chosen[model, row.id] = Doomed(row.stored, (expiry,))
+        return chosen, told
+
+    def _remove_all(
+        self,
+        chosen: dict[Place, Doomed],
+        told: dict[Place, Model],
+        manner: Manner,
+        errors: list[Exception],
+    ) -> Work[int]:
+        """Remove rows; returns how many. Notes what is wrong with those that cannot be."""
+        waiting, removed = [chosen] if chosen else [], 0
+        while waiting:
+            block = waiting.pop()
+            try:
+                removed += len((yield from self._remove(block, told, manner)))
+            except _OF_ONE_ROW as error:
+                if len(block) == 1:
+                    errors.append(error)
+                else:
+                    items = list(block.items())
+                    half = len(items) // 2
+                    waiting += [dict(items[half:]), dict(items[:half])]
+        return removed
+
+
+def _check(model: Any, limit: Any, blocksize: Any) -> None:
+    if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
+        raise InvalidOperation(f'expire takes a model, not {show(model)}')
+    if model._schema.expiry is None:
+        raise InvalidOperation(
+            f'{model.__name__} never expires: declare when, with a column such as '
+            'expire_at = rom.ExpireAt()'
+        )
+    for name, value in (('limit', limit), ('blocksize', blocksize)):
+        if name == 'limit' and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidOperation(
+                f'expire({model.__name__}, {name}={show(value)}): it must be a number from 1 on'
+                f'{", or None for all" if name == "limit" else ""}'
+            )

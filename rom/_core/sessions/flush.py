@@ -1,0 +1,370 @@
+"""The writing half of a session: from changed entities to commits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final
+
+from rom._core.columns.relations import GivenId
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops import load_rows
+from rom._core.ops.commits import commit as commits
+from rom._core.sessions import recently_deleted
+from rom._core.sessions.base import flat
+from rom._core.sessions.commit_recovery import (
+    call_hook_after,
+    columns_written,
+    let_go_of,
+    refuse_to_wait,
+    settle_all,
+)
+from rom._core.sessions.other_sessions import tell_after_nothing, tell_before
+from rom._core.sessions.relation_loading import Relating
+from rom._core.sessions.server_groups import servers_of
+from rom._core.sessions.steps import On, Work
+from rom._core.support.clock import elapsed
+from rom._core.writes.changes import Change
+from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
+
+if TYPE_CHECKING:
+    from rom._core.ops.commits.attempts import Attempt
+    from rom._core.ops.commits.commit import Committed
+    from rom._core.schema import Schema
+
+#: The hooks that come before a write, and after it.
+BEFORE: Final = ('_before_insert', '_before_update')
+AFTER: Final = ('_after_insert', '_after_update', '_after_delete')
+
+
+class Writing(Relating):
+    """Saves and commits."""
+
+    def _flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> Work[int]:
+        tell_before(self)
+        written = yield from self._write_all(full, all, force, batch)
+        if not written:
+            tell_after_nothing(self)
+        return written
+
+    def _write_all(self, full: bool, all: bool, force: bool, batch: int | None) -> Work[int]:
+        chosen = list(self._identity) if all else self._identity.modified
+        if all and recently_deleted.is_any() and not (full or force):
+            yield from self._check_rows_are_there(chosen)
+        if batch is None:
+            return (yield from self._write(chosen, full, force, is_commit=True))
+        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+            raise InvalidOperation(f'commit(batch={show(batch)}): a batch has 1 entity or more')
+        written, met = 0, set[int]()
+        while chosen:
+            for start in range(0, len(chosen), batch):
+                block = chosen[start : start + batch]
+                # What an earlier batch refers to was written with it.
+                block = [entity for entity in block if all or entity._modified]
+                written += yield from self._write(block, full, force)
+            met.update(map(id, chosen))
+            # What hooks have made or changed meanwhile is part of the commit.
+            chosen = [entity for entity in self._identity.modified if id(entity) not in met]
+        return written
+
+    def _commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> Work[int]:
+        written = yield from self._flush(full, all, force, batch)
+        self._leave_hosts(self._identity.release())
+        return written
+
+    def _save(
+        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+    ) -> Work[int]:
+        chosen = flat(objects)
+        if recently_deleted.is_any() and not (full or force):
+            yield from self._check_rows_are_there(chosen)
+        return (yield from self._write(chosen, full, force))
+
+    def take_ids_work(self, entity: Model) -> Work[None]:
+        """Give ids to a new entity, and to the older new ones of its model."""
+        yield from self._take_ids(type(entity), [entity])
+
+    def _take_ids(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
+        """Give ids to new entities, in the order of creation: older ones get theirs too."""
+        without = {id(entity) for entity in group if entity._id is None}
+        waiting: dict[Schema, list[Model]] = {}
+        # What another task is writing at this moment gets its id by that.
+        pending = [
+            entity
+            for entity in self._identity.unsaved.values()
+            if entity._id is None and (entity._attempt is None or id(entity) in without)
+        ]
+        pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
+        for entity in reversed(pending):
+            if id(entity) in without or entity._schema in waiting:
+                waiting.setdefault(entity._schema, []).append(entity)
+        if not waiting:
+            return
+        counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
+        taken = yield On(model, load_rows.take_ids(counts))
+        for schema, ids in taken.items():
+            numbered = waiting[schema][::-1]
+            for entity, new_id in zip(numbered, ids, strict=True):
+                if entity._id is None:  # else another task was faster
+                    entity._id = new_id
+            self._identity.add_numbered(numbered)
+
+    def _write(
+        self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool = False
+    ) -> Work[int]:
+        chosen, written = yield from self._prepared(chosen, full, force, is_commit)
+        groups = list(by_connection(chosen))
+        if not self._is_lone_insert(chosen):
+            for model, group in groups:
+                yield from self._take_ids(model, group)
+        # All is encoded before anything is sent: what one server would write, another may refuse.
+        ready = [(model, *_changes(group, full, force)) for model, group in groups]
+        for model, concerned, changes in ready:
+            if changes:
+                attempt = commits.attempt_of(changes)
+                # A generator that has ended has no frame, whatever has ended it.
+                attempt.thread = None if self.is_async else get_ident()
+                attempt.writer = self._write_group(model, concerned, changes, attempt)
+                written += yield from attempt.writer
+        return written
+
+    def _prepared(
+        self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool
+    ) -> Work[tuple[list[Model], int]]:
+        """All that is to be written, each before what refers to it; their hooks have been called.
+
+        A hook may refer to new entities, which are then written too, and have hooks of their own.
+        So is, in a commit, whatever else a hook makes or changes.
+        With them comes how many columns were written by earlier attempts whose answer was lost.
+        """
+        ready: dict[int, Model] = {}
+        identity = self._identity
+        may_refer, written = False, 0
+        while True:
+            chosen = with_referred(chosen)
+            fresh = [entity for entity in chosen if id(entity) not in ready]
+            if not fresh:
+                if may_refer and _have_hooks(chosen):  # they may have set ids as well
+                    yield from self._look_up(chosen)
+                return chosen, written
+            for entity in fresh:
+                ready[id(entity)] = entity
+                own = entity._session
+                is_ours = own is self or own._identity is identity
+                if not is_ours or entity._is_detached or identity.has_strays:
+                    self.add(entity)
+                if entity._schema.relations:
+                    may_refer = True
+            if may_refer:
+                yield from self._look_up(fresh)
+            lost = [entity for entity in fresh if entity._attempt is not None]
+            if lost:
+                written += yield from settle_all(lost, force)
+                gone = {id(entity) for entity in lost if entity._deleted and not entity._changed}
+                fresh = [entity for entity in fresh if id(entity) not in gone]
+                chosen = [entity for entity in chosen if id(entity) not in gone]
+            if self.is_async:  # a hook may read the id, and cannot wait for one
+                for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
+                    yield from self._take_ids(model, group)
+            _call_hooks(fresh, full, force)
+            if is_commit and _have_hooks(fresh):
+                more = [entity for entity in identity.modified if id(entity) not in ready]
+                chosen = [*chosen, *more]
+            elif not may_refer:
+                return chosen, written
+
+    def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
+        """Load what entities were set to refer to by an id alone.
+
+        Raises:
+            InvalidColumnValue: the id is nobody's.
+        """
+        groups: dict[tuple[type[Model], str], list[Model]] = {}
+        for entity in chosen:
+            for name in entity._unseen if entity._schema.relations else ():
+                groups.setdefault((type(entity), name), []).append(entity)
+        for (model, name), group in groups.items():
+            yield from self._load_references(group, name)
+            for entity in group:
+                value = entity._values.get(name)
+                if isinstance(value, GivenId):
+                    raise nobodys(model, name, value)
+
+    def _is_lone_insert(self, group: Sequence[Model]) -> bool:
+        """One new entity, older than all others without an id: the script may give it its own."""
+        if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
+            return False
+        [entity] = group
+        for name in entity._schema.relations:
+            if entity._values.get(name) is entity:
+                return False
+        for other in self._identity.unsaved.values():
+            if other._schema is entity._schema:
+                return other is entity
+        return True
+
+    def _write_group(
+        self,
+        model: type[Model],
+        concerned: list[Model],
+        changes: list[Change],
+        attempt: Attempt,
+    ) -> Work[int]:
+        for entity in concerned:
+            if entity._attempt is not None:  # it was none when all that was given up was settled
+                refuse_to_wait(entity)
+        more = self._identity.hold(concerned)
+        for place, entity in enumerate(concerned):
+            entity._attempt, entity._place = attempt, place
+        try:
+            done = yield On(model, commits.commit(changes, attempt))
+        except BaseException:
+            if let_go_of(attempt, concerned):
+                self._identity.let_loose(more)
+            raise
+        self._note_saved(concerned, changes, attempt, done)
+        return sum([columns_written(change) for change in changes])
+
+    def _note_saved(
+        self, saved: list[Model], changes: list[Change], attempt: Attempt, done: Committed
+    ) -> None:
+        """Note in entities that they were saved; who is interrupted finds their attempt again."""
+        others, now = [], elapsed()
+        for entity, change, stored in zip(saved, changes, done.rows, strict=True):
+            if entity._attempt is attempt:
+                known_id = change.id or done.id
+                assert known_id is not None
+                entity._saved(change, known_id, stored, now)
+            else:
+                others.append(entity)  # another task was faster to note it
+        self._identity.add_numbered(saved)
+        if recently_deleted.is_any():
+            recently_deleted.forget(f'{entity._namespace}:{entity._id}' for entity in saved)
+        for entity in saved:
+            if entity._attempt is attempt:
+                entity._attempt = None
+        if len(saved) > 1 and not _have_hooks(saved, AFTER):
+            return
+        for entity, change in zip(saved, changes, strict=True):
+            if not others or entity not in others:
+                call_hook_after(entity, change)
+
+    def _check_rows_are_there(self, chosen: Iterable[Model]) -> Work[None]:
+        """Raise for an entity without changes whose row was deleted by way of another object."""
+        for entity in chosen:
+            if not recently_deleted.may_be(f'{entity._namespace}:{entity._id}') or entity._modified:
+                continue
+            assert entity._id is not None
+            row = yield On(type(entity), load_rows.load_one(entity._schema, entity._id))
+            if row is None:
+                raise EntityDeletedError(
+                    f'{entity._key} was deleted since it was loaded, and nothing was written; '
+                    'save(force=True) writes it again',
+                    entity._namespace,
+                    entity._id,
+                )
+
+
+def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
+    """The error for an id that nobody has, which a relation was set to."""
+    column: Any = model._columns[name]
+    return InvalidColumnValue(
+        f'{model.__name__}.{name}: {given.id}: no {column.ftable} has this id; set another, or None'
+    )
+
+
+def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
+    """Entities that are on one server, each once, in their order, and a model of theirs."""
+    chosen = list(chosen)
+    if len(chosen) == 1:  # as a request of a web program has it
+        yield type(chosen[0]), chosen
+        return
+    if not chosen:
+        return
+    once = {id(entity): entity for entity in chosen}.values()
+    servers = servers_of(map(type, once), chosen[0]._session._connection)
+    groups: dict[Hashable, list[Model]] = {server: [] for server in servers.values()}
+    of_model = {model: groups[server] for model, server in servers.items()}
+    for entity in once:
+        of_model[type(entity)].append(entity)
+    for group in groups.values():
+        yield type(group[0]), group
+
+
+def with_referred(chosen: Iterable[Model]) -> list[Model]:
+    """Entities, and before each the unsaved ones that it refers to."""
+    ordered: dict[int, Model] = {}
+    met: set[int] = set()
+    for first in chosen:
+        if not first._schema.relations:
+            ordered[id(first)] = first
+            continue
+        waiting = [first] if id(first) not in met else []
+        while waiting:  # no recursion: a chain may be longer than Python's stack is deep
+            entity = waiting[-1]
+            met.add(id(entity))
+            further = next((t for t in _unsaved_targets(entity) if id(t) not in met), None)
+            if further is not None:
+                waiting.append(further)
+            else:
+                ordered[id(entity)] = waiting.pop()
+    return list(ordered.values())
+
+
+def _unsaved_targets(entity: Model) -> Iterator[Model]:
+    for name in entity._schema.relations:
+        target = entity._values.get(name)
+        if target is not None and target._new and name in entity._changed:
+            yield target
+
+
+def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Model], list[Change]]:
+    """Entities with something to write, and what it is."""
+    concerned, changes = [], []
+    for entity in group:
+        if entity._deleted:  # a hook may have deleted it
+            _check_is_there(entity, force)
+        change = entity._change(full, force)
+        if change is not None:
+            concerned.append(entity)
+            changes.append(change)
+    return concerned, changes
+
+
+def _have_hooks(group: Iterable[Model], names: Sequence[str] = BEFORE) -> bool:
+    """Any of these has a hook of its own."""
+    models: set[type[Model]] = set(map(type, group))
+    usual = [getattr(Model, name) for name in names]
+    return any([getattr(model, name) for name in names] != usual for model in models)
+
+
+def _has_insert_hook(entity: Model) -> bool:
+    return entity._new and type(entity)._before_insert is not Model._before_insert
+
+
+def _call_hooks(group: Sequence[Model], full: bool, force: bool) -> None:
+    """Those that come before a write."""
+    for entity in group:
+        if entity._deleted:
+            _check_is_there(entity, force)
+    if len(group) > 1 and not _have_hooks(group):
+        return  # as most models have it, and a commit may be of very many
+    for entity in group:
+        if entity._new:
+            entity._before_insert()
+        elif full or force or entity._modified:
+            entity._before_update()
+
+
+def _check_is_there(entity: Model, force: bool) -> None:
+    if entity._deleted and not force:
+        raise EntityDeletedError(
+            f'{entity._key} was deleted; save(force=True) writes it again',
+            entity._namespace,
+            entity._id,
+        )

@@ -1,0 +1,78 @@
+"""Changes that a commit does not write, because they belong to another session.
+
+A program that commits expects that what it changed is written. Two threads or tasks that have
+sessions of their own may well change different things, and nothing is said of that. But this is
+told, at the commit itself:
+
+* The session was entered, but not in this context nor in one around it. What the program changes
+  here belongs to another session, and what it changed in jobs may be lost already. (FastAPI runs
+  each step of a ``def`` dependency in a copy of the context, and the endpoint in another.)
+* There is nothing to write, and where this context was copied from, another thread or task has
+  changes in a session of its own.
+* There is nothing to write, and the program still has an entity whose session has ended: so nobody
+  will write it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rom._core import session_context
+from rom._core.sessions import unwritten_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rom._core.model import Model
+    from rom._core.sessions.base import Known
+
+
+def tell_before(session: Known) -> None:
+    """Warn, before a session writes, of what was changed beside it where it cannot be seen."""
+    if not session._entered or session_context.is_around(session):  # type: ignore[arg-type]
+        return
+    there = _shown(session, session_context.own_sessions())
+    missed = [*unwritten_warning.lost_since(session._entered_at), *there]
+    if missed:
+        unwritten_warning.warn_of(
+            missed,
+            f'changed while this {type(session).__name__} was open, and not in it: it was entered '
+            'in another context, as by a `def` dependency of FastAPI, and does not write them. '
+            'session.add() them, or enter the session in an `async def`, or use the middleware',
+        )
+
+
+def tell_after_nothing(session: Known) -> None:
+    """Warn, when a commit has had nothing to write, of changes that are there."""
+    lost = unwritten_warning.still_there()
+    if lost:
+        unwritten_warning.warn_of(
+            lost,
+            'changed in a session that has ended, and never written, nor by this commit(): save() '
+            'or session.add() it, or rollback() before the session ends',
+        )
+    others = session_context.own_sessions()
+    # Around a session that was entered, much may be changed that is to be written later.
+    missed = _shown(session, others) if session in others else []
+    if missed:
+        unwritten_warning.warn_of(
+            missed,
+            'changed, and not written by this commit(): it belongs to the session of another '
+            'thread or task, which has not committed. Commit it there, or enter one session '
+            'around both: `with rom.Session()`',
+        )
+
+
+def _shown(session: Known, others: Iterable[Known]) -> list[str]:
+    """Return, for a message, what other sessions are to write, and this one is not."""
+    found: dict[int, Model] = {}
+    for other in others:
+        if other is not session:
+            found.update({id(entity): entity for entity in other._identity.modified})
+    return [
+        unwritten_warning.shown(entity)
+        for entity in found.values()
+        if not entity._deleted
+        and id(entity) not in session._identity.pending
+        and unwritten_warning.has_changes(entity)
+    ]

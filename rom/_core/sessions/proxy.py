@@ -1,0 +1,55 @@
+"""The session that every thread and task has already, as one object: `rom.session`."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import FunctionType
+from typing import Any, cast
+
+from rom._core import session_context
+from rom._core.drivers.connections import connection_of
+from rom._core.sessions.sync_session import Session
+from rom._core.sessions.thread_partner import Partner
+
+
+class _Method:
+    """A method of the session that is the current one where it is called.
+
+    A program may take it in one place and call it in another, as for a thread: see `sync_to_async`
+    of asgiref, `loop.run_in_executor`, `threading.Thread(target=...)`.
+    """
+
+    def __init__(self, method: FunctionType) -> None:
+        self.__name__, self.__doc__ = method.__name__, method.__doc__
+        self.__wrapped__ = partial(method, None)  # its signature is without the session
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return getattr(session_context.session(), self.__name__)(*args, **kwargs)
+
+
+class _CurrentSession:
+    """Stands for the current thread's or task's session."""
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(Session, name, None)
+        if type(method) is FunctionType:
+            return _Method(method)
+        if isinstance(method, property):
+            return getattr(session_context.home(), name)  # such as `known`, for which nobody waits
+        return getattr(session_context.session(), name)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(Session) if not name.startswith('_')]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(session_context.session(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(session_context.session(), name)
+
+    def __repr__(self) -> str:
+        return f'<the current one: {session_context.session()!r}>'
+
+
+session_context.set_up(Session, Partner, connection_of)
+session = cast(Session, _CurrentSession())

@@ -1,0 +1,149 @@
+"""Loading what entities refer to, and what refers to them: one trip for each step, however many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rom._core.columns.relations import GivenId, NobodysId
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops.rows import Row
+from rom._core.ops.search import queries
+from rom._core.sessions.base import flat
+from rom._core.sessions.loading import Reading
+from rom._core.sessions.steps import Work
+from rom.exceptions import CorruptRowError, QueryError
+
+if TYPE_CHECKING:
+    from rom._core.query import Query
+    from rom._core.schema import Schema
+
+
+class Relating(Reading):
+    """Follows relations from entities that are loaded."""
+
+    def _load(self, objects: Any, *paths: str) -> Work[None]:
+        yield from self._follow(flat([objects]), paths)
+
+    def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
+        for path in paths:
+            yield from self._load_path(found, path.split('.'))
+
+    def _selected_relations(
+        self, query: Query[Any], rows: Sequence[Row]
+    ) -> Work[Mapping[str, Sequence[Any]]]:
+        """What the rows have in selected columns that hold entities, lists or commands.
+
+        It is read as from entities, which no session knows: one trip for each relation.
+        """
+        selection, model = query.selection, query.model
+        assert selection is not None
+        schema: Schema = model._schema
+        if not selection.decode or schema.plain.issuperset(selection.columns):
+            return queries.NOTHING_RELATED
+        holders: list[Model] = [model._from_row(row.id, row.stored) for row in rows]
+        for holder in holders:
+            holder._session = self
+        names = [name for name in selection.columns if name not in schema.plain]
+        for name in names if holders else ():
+            if name in schema.lists:
+                yield from self._load_lists(model, holders, name)
+            elif name in schema.relations:
+                yield from self._load_references(holders, name)
+        return {name: [getattr(holder, name) for holder in holders] for name in names}
+
+    def _load_path(self, entities: Iterable[Model], names: Sequence[str]) -> Work[None]:
+        """Follow a path such as author, publisher: each step for all that the last one found."""
+        groups: dict[type[Model], list[Model]] = {}
+        for entity in entities:
+            groups.setdefault(type(entity), []).append(entity)
+        found: list[Model] = []
+        for model, group in groups.items():
+            if names[0] in model._schema.lists:
+                found += yield from self._load_lists(model, group, names[0])
+            elif names[0] in model._schema.relations:
+                found += yield from self._load_references(group, names[0])
+            else:
+                raise QueryError(
+                    f'{model.__name__} has no relation {show(names[0])} to load; it has '
+                    f'{", ".join([*model._schema.relations, *model._schema.lists]) or "none"}'
+                )
+        if len(names) > 1 and found:
+            yield from self._load_path({id(e): e for e in found}.values(), names[1:])
+
+    def _load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
+        """Load what this entity refers to, and on the way what those loaded with it refer to."""
+        try:
+            yield from self._load_references([entity, *together], name)
+        except CorruptRowError:
+            if name not in entity._values:
+                yield from self._load_references([entity], name)
+
+    def _load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
+        """Load what a column of these entities refers to.
+
+        What is broken is left: a row that holds no id is for whoever reads that relation. A row
+        referred to that cannot be read raises the error once all others are in their places.
+        """
+        column: Any = group[0]._columns[name]
+        target: type[Model] = column.get_related_model()
+        ids: dict[int, int] = {}
+        for entity in group:
+            raw, given = entity._stored.get(name), entity._values.get(name)
+            if isinstance(given, GivenId):
+                ids[id(entity)] = given.id
+            elif raw is not None and name not in entity._values and raw.isdigit():
+                ids[id(entity)] = int(raw)
+        by_id: dict[int | None, Model] = {}
+        failure = None
+        if ids:
+            wanted = list(dict.fromkeys(ids.values()))
+            try:
+                found = yield from self._get_many(target, wanted)
+            except CorruptRowError as error:
+                failure = error
+                met = (self._find(target, id) for id in wanted)
+                found = [one for one in met if one is not None]
+            by_id = {one._id: one for one in found}
+        for entity in group:
+            if id(entity) not in ids:
+                continue
+            value: Any = by_id.get(ids[id(entity)])
+            if value is None and isinstance(entity._values.get(name), GivenId):
+                value = NobodysId(ids[id(entity)])  # it was set, so a save is to refuse it
+            if failure is None or ids[id(entity)] in by_id:
+                entity._values[name] = value
+        if failure is not None:
+            raise failure
+        values = (entity._values.get(name) for entity in group)
+        return [value for value in values if value is not None and not isinstance(value, GivenId)]
+
+    def _load_lists(
+        self, model: type[Model], group: Sequence[Model], name: str
+    ) -> Work[list[Model]]:
+        """Load the entities that refer to these ones."""
+        one = model._schema.lists[name]
+        other = one.get_related_model()
+        column = one.referring_column(model)
+        lists: dict[int | None, list[Any]] = {e._id: [] for e in group if e._id is not None}
+        found: list[Any] = []
+        if lists:
+            query = other.query.filter(**{column: list(lists)})
+            rows = yield from self._rows(other, queries.search(query))
+            # The row decides, should an index say otherwise.
+            rows = [row for row in rows if row.refers(column) in lists]
+            found = self._adopt_all(other, rows)
+            for entity, row in zip(found, rows, strict=True):
+                lists[row.refers(column)].append(entity)
+        for entity in group:
+            entity._related = {**entity._related, name: lists.get(entity._id, [])}
+        return found
+
+    def _load_list(self, entity: Model, name: str) -> Work[list[Any]]:
+        """The entities that refer to this one, asked anew."""
+        yield from self._load_lists(type(entity), [entity], name)
+        related = dict(entity._related)
+        found = related.pop(name)
+        entity._related = related
+        return found

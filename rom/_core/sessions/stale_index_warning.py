@@ -1,0 +1,51 @@
+"""Whether a model's data has the indexes that it declares: asked once, on a trip made anyway."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import Any
+
+from rom._core.drivers import eviction_warning
+from rom._core.model import Model
+from rom._core.ops.index_fingerprint import changes, declared_by, read_stamp
+from rom._core.ops.piggyback import Aside, alongside
+from rom._core.ops.requests import Command, Operation
+from rom._core.schema import Schema
+from rom._core.support.caller_warnings import warn
+from rom.exceptions import StaleIndexWarning
+
+# Schemas that this program has asked about, by their id, which is looked at for each operation. (A
+# model that is on two servers is asked about once.)
+_asked: set[int] = set()
+
+
+def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
+    """An operation, which asks about the model's indexes if it is the first one on that model.
+
+    The first one on a server asks whether it evicts keys, as well.
+    """
+    schema = model._schema
+    if id(schema) in _asked and eviction_warning.is_known(connection):
+        return operation
+    asides = [eviction_warning.aside(connection)]
+    if id(schema) not in _asked:
+        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_tell, schema)))
+    return alongside(operation, tuple(filter(None, asides)))
+
+
+def _tell(schema: Schema, stamp: bytes | None) -> None:
+    if id(schema) in _asked:
+        return  # another thread was faster
+    _asked.add(id(schema))
+    weakref.finalize(schema, _asked.discard, id(schema))  # another may get the same id
+    before = read_stamp(stamp)
+    if before is None:
+        return  # of data that is older than stamps nothing is known, and nothing said
+    if differing := changes(before, declared_by(schema)):
+        warn(
+            f'{schema.name}: its indexes in Redis are not those that it declares '
+            f'({"; ".join(differing)}), so queries may miss entities: run rom reindex, or '
+            f'rom.maintenance.reindex({schema.name})',
+            StaleIndexWarning,
+        )

@@ -1,0 +1,474 @@
+"""The session that blocks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import redis
+
+from rom._core import session_context
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.errors import own_errors
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.model import Model
+from rom._core.sessions.loading import STREAM_PAGE
+from rom._core.sessions.stale_index_warning import watched
+from rom._core.sessions.steps import Work
+from rom._core.sessions.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from rom._core.query import Query
+    from rom._core.query.explanation import Explanation, Of
+    from rom._core.query.page import Page
+
+M = TypeVar('M', bound=Model)
+R = TypeVar('R')
+T = TypeVar('T')
+
+
+class Session(UnitOfWork):
+    """Knows entities, and writes what changed of them, all or nothing.
+
+    Every thread has one already, `rom.session`. One of your own is entered with ``with``; at the
+    end it forgets what it knows, and commits nothing by itself.
+
+    Args:
+        connection: the client to use for all models; default: each model's own.
+
+    Example::
+
+        with rom.Session() as session:
+            user = session.get(User, 1)
+            user.age += 1
+            session.commit()
+    """
+
+    def __init__(self, connection: redis.Redis | None = None) -> None:
+        self._connection = connection
+        self._entered = []
+        super().__init__()
+
+    def __enter__(self) -> Self:
+        self._note_entering()
+        self._entered.append(session_context.enter(self))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session_context.leave(self._entered.pop())
+        if error is None:
+            self._end()
+        else:
+            self.rollback()
+
+    def _run(self, work: Work[T]) -> T:
+        try:
+            step = next(work)
+            while True:
+                try:
+                    driver = self._driver(step.model)
+                    reply = driver.run(watched(step.model, step.operation, driver.connection))
+                except BaseException as error:
+                    step = work.throw(error)
+                else:
+                    step = work.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except BaseException:
+            work.close()  # if it was this that was interrupted
+            raise
+
+    def _run_alone(self, work: Work[T]) -> T:
+        """Run what writes: threads that share the session do so one after the other."""
+        turns = self._identity.turns
+        try:
+            number = turns.take(work)
+            result = self._run(work)
+        finally:
+            work.close()  # if the program was interrupted before it began
+        turns.give_back(number)
+        return result
+
+    def _driver(self, model: type[Model]) -> SyncDriver:
+        return SyncDriver(self._connection or connection_of(model))
+
+    def _call(
+        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        client = self._connection or connection_of(entity)
+        if name is not None:
+            args = (f'{entity._pk}:{name}', *args)
+        with own_errors(client):
+            return getattr(client, command)(*args, **kwargs)
+
+    @overload
+    def get(self, model: str) -> Model | None: ...
+    @overload
+    def get(self, model: type[M], ids: int | str) -> M | None: ...  # type: ignore[overload-overlap]
+    @overload
+    def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
+    def get(self, model: Any, ids: Any = None) -> Any:
+        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+
+        Example::
+
+            session.get(User, 1)
+        """
+        return self._run(self._get(model, ids))
+
+    def get_by(self, model: type[M], /, **value: Any) -> Any:
+        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+
+        Example::
+
+            session.get_by(User, email='ann@example.org')
+        """
+        return self._run(self._get_by(model, **value))
+
+    def all(self, query: Query[R]) -> list[R]:
+        """A query's results.
+
+        Example::
+
+            session.all(User.query.filter(age=42))
+        """
+        return self._run(self._all(query))
+
+    def first(self, query: Query[R]) -> R | None:
+        """A query's first result, or None.
+
+        Example::
+
+            session.first(User.query.order_by('-age'))
+        """
+        work = self._first(query)
+        return self._run(work)
+
+    def count(self, query: Query[R]) -> int:
+        """How many results a query has.
+
+        Example::
+
+            session.count(User.query.filter(age=42))
+        """
+        return self._run(self._count(query))
+
+    def exists(self, query: Query[Any]) -> bool:
+        """Whether a query has any result.
+
+        Example::
+
+            session.exists(User.query.filter(age=42))
+        """
+        return self._run(self._exists(query))
+
+    def one(self, query: Query[R]) -> R:
+        """A query's only result.
+
+        Raises:
+            QueryError: there is none, or there are several.
+
+        Example::
+
+            session.one(User.query.filter(name='Ann', city='Oslo'))
+        """
+        work = self._one(query)
+        return self._run(work)
+
+    def ids(self, query: Query[Any]) -> list[int]:
+        """The ids of a query's results, in order.
+
+        Example::
+
+            session.ids(User.query.order_by('-age'))
+        """
+        return self._run(self._ids(query))
+
+    def sum(self, query: Query[Any], column: str) -> Any:
+        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+
+        Example::
+
+            session.sum(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._sum(query, column))
+
+    def avg(self, query: Query[Any], column: str) -> Any:
+        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+
+        Example::
+
+            session.avg(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._avg(query, column))
+
+    def min(self, query: Query[Any], column: str) -> Any:
+        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+
+        Example::
+
+            session.min(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'min', column))
+
+    def max(self, query: Query[Any], column: str) -> Any:
+        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+
+        Example::
+
+            session.max(User.query.filter(city='Oslo'), 'age')
+        """
+        return self._run(self._extreme(query, 'max', column))
+
+    def facets(self, query: Query[Any], column: str) -> Counter[Any]:
+        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+
+        Example::
+
+            session.facets(User.query.filter(age=(18, None)), 'city')
+        """
+        return self._run(self._facets(query, column))
+
+    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
+        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+
+        Example::
+
+            session.page(User.query.order_by('city', '-age'), 20)
+        """
+        return self._run(self._page(query, size, after))
+
+    def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
+        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+
+        Example::
+
+            print(session.explain(User.query.filter(city='Oslo')))
+        """
+        return self._run(self._explain(query, run, of))
+
+    def cached_result(self, query: Query[Any], timeout: int) -> str:
+        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+
+        Example::
+
+            key = session.cached_result(User.query.order_by('-age'), 30)
+        """
+        return self._run(self._cached_result(query, timeout))
+
+    def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+
+        Example::
+
+            session.delete_all(User.query.filter(active=False))
+        """
+        return self._run_alone(self._delete_all(query, blocksize))
+
+    def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
+        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+
+        Example::
+
+            session.update_all(User.query.filter(city='Roma'), city='Rome')
+        """
+        return self._run_alone(self._update_all(query, _blocksize, values))
+
+    def get_or_create(
+        self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
+    ) -> tuple[M, bool]:
+        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+
+        Example::
+
+            user, created = session.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
+        """
+        work = self._get_or_create(model, defaults, unique)
+        return self._run_alone(work)
+
+    def upsert(
+        self,
+        model: type[M],
+        values: Mapping[str, Any] | None = None,
+        create: Mapping[str, Any] | None = None,
+        /,
+        **unique: Any,
+    ) -> tuple[M, bool]:
+        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+
+        Example::
+
+            page, created = session.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
+        """
+        work = self._upsert(model, values, create, unique)
+        return self._run_alone(work)
+
+    def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
+        """A query's results one by one, read in pages.
+
+        Args:
+            query: what is asked.
+            pagesize: so many are read at once.
+
+        Example::
+
+            for user in session.stream(User.query):
+                print(user.name)
+        """
+        cursor = None
+        while True:
+            block, cursor = self._run(self._block(query, cursor, pagesize))
+            yield from block
+            self._pass_over(query, block)
+            if cursor is None:
+                return
+
+    def load(self, objects: Any, *paths: str) -> None:
+        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+
+        Args:
+            objects: an entity, or a list of them.
+            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+
+        Raises:
+            QueryError: no such relation.
+
+        Example::
+
+            session.load(books, 'author.publisher')
+        """
+        self._run(self._load(objects, *paths))
+
+    def refresh(self, *objects: Any, force: bool = False) -> None:
+        """Read the rows of entities again: see :meth:`rom.Model.refresh`.
+
+        Example::
+
+            session.refresh(user)
+        """
+        self._run_alone(self._refresh(*objects, force=force))
+
+    def refresh_all(self, force: bool = False) -> None:
+        """Read the rows of all entities known again.
+
+        Example::
+
+            session.refresh_all()
+        """
+        self._run_alone(self._refresh_all(force))
+
+    def flush(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
+        """Write what changed, all or nothing of each connection.
+
+        Args:
+            full: write every column of the entities written.
+            all: write those that did not change, too.
+            force: overwrite what other writers did.
+            batch: write so many entities at once, each batch all or nothing: for more than one
+                atomic commit holds: see :func:`rom.util.limit_commits`.
+
+        Returns:
+            How many columns were written.
+
+        Raises:
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
+                those before the one it is about were.
+            InvalidOperation: too much for one commit; nothing was written.
+
+        Example::
+
+            session.flush()
+        """
+        return self._run_alone(self._flush(full, all, force, batch))
+
+    def commit(
+        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+    ) -> int:
+        """Flush, then hold entities only weakly.
+
+        Example::
+
+            session.commit()
+        """
+        return self._run_alone(self._commit(full, all, force, batch))
+
+    def save(
+        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+    ) -> int:
+        """Write what changed of these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            session.save(ann, bob)
+        """
+        return self._run_alone(self._save(*objects, full=full, all=all, force=force))
+
+    def delete(self, *objects: Any, force: bool = False) -> None:
+        """Delete these entities, all or nothing; lists of them are taken too.
+
+        Example::
+
+            session.delete(ann, bob)
+        """
+        self._run_alone(self._delete(*objects, force=force))
+
+    def transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int = 0,
+        refresh_entities: bool = True,
+        refresh_index: bool = True,
+    ) -> None:
+        """Move a number from one entity to another: see :meth:`rom.Model.transfer`.
+
+        Example::
+
+            session.transfer(ann, bob, 'gold', 5, trade, 'done')
+        """
+        refresh = refresh_entities or refresh_index
+        self._run_alone(
+            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
+        )
+
+    def expire(
+        self,
+        model: type[Model],
+        limit: int | None = None,
+        blocksize: int = 1000,
+        on_delete: bool = False,
+        hooks: bool = False,
+    ) -> int:
+        """Remove entities that have expired, in blocks: see :func:`rom.util.expire`.
+
+        Example::
+
+            session.expire(Login, limit=10_000)
+        """
+        return self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
+
+    def take_ids(self, entity: Model) -> None:
+        """Give a new entity its id now. Reading ``entity.id`` does that by itself.
+
+        Example::
+
+            session.take_ids(user)
+        """
+        self._run_alone(self.take_ids_work(entity))

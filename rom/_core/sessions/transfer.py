@@ -1,0 +1,98 @@
+"""Transferring a number between two entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rom._core.encoding.text import show_name
+from rom._core.model import Model
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.sessions.base import check_entity
+from rom._core.sessions.commit_recovery import let_go_of, settle_all
+from rom._core.sessions.deletion import Deleting
+from rom._core.sessions.server_groups import servers_of
+from rom._core.sessions.steps import On, Work
+from rom._core.support.clock import elapsed
+from rom.exceptions import TransferError
+
+if TYPE_CHECKING:
+    from rom._core.ops.transfer import Party
+
+
+class Transferring(Deleting):
+    """Moves numbers; what it finds wrong is a ValueError, as in rom 1.x."""
+
+    def _transfer(
+        self,
+        source: Model,
+        other: Model,
+        attr: str,
+        value: Any,
+        txn_model: Model,
+        txn_attr: str,
+        decimal_places: int,
+        refresh: bool,
+    ) -> Work[None]:
+        from rom._core.ops.transfer import NUMBERS, amount_of, transfer
+
+        entities = (source, other, txn_model)
+        for entity in entities:
+            check_entity(entity)
+        amount = amount_of(value, decimal_places)
+        _check_connections(entities)
+        purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
+        earlier = txn_model._attempt
+        yield from settle_all(entities)
+        if earlier is not None and earlier.told is not None and earlier.purpose == purpose:
+            return  # this very transfer was tried before, and was carried out
+        _check_saved(entities)
+        source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
+        note = _party(txn_model, txn_attr, ())
+        attempt = Attempt(note.schema.keys.attempts, purpose)
+        self._identity.hold(entities)
+        for place, entity in enumerate(entities):
+            entity._attempt, entity._place = attempt, place
+        try:
+            rows = yield On(type(source), transfer(source_party, target, note, amount, attempt))
+        except BaseException:
+            let_go_of(attempt, entities)
+            raise
+        for entity, stored in zip(entities, rows, strict=True):
+            if refresh:
+                entity._begin(entity._id, stored, elapsed())
+            entity._attempt = None
+
+
+def _check_connections(entities: Sequence[Model]) -> None:
+    servers = servers_of(map(type, entities), entities[0]._session._connection)
+    if len(set(servers.values())) > 1:
+        raise TransferError(
+            'the three entities of a transfer must have the same connection: one server, database '
+            'and user, because one script writes all three'
+        )
+
+
+def _check_saved(entities: Sequence[Model]) -> None:
+    if len({id(entity) for entity in entities}) < 3 or len({e._key for e in entities}) < 3:
+        raise TransferError('a transfer needs three different entities')
+    for entity in entities:
+        if entity._modified or entity._deleted:
+            raise TransferError(
+                f'{entity._key} has unsaved changes, or is deleted; save it before a transfer'
+            )
+
+
+def _party(entity: Model, name: str, kinds: tuple[type, ...]) -> Party:
+    from rom._core.ops.transfer import Party
+
+    column = entity._columns.get(name) if isinstance(name, str) else None
+    if column is None or not column.is_stored or (kinds and not isinstance(column, kinds)):
+        raise TransferError(
+            f'{type(entity).__name__}.{show_name(name)}: expected an Integer, a Float or a Decimal '
+            'for the number, or a Boolean that marks the transfer as done'
+        )
+    if name == entity._pkey:
+        raise TransferError(f'{type(entity).__name__}.{name} is the primary key')
+    assert entity._id is not None
+    return Party(entity._schema, entity._id, name, entity._seen_at)

@@ -1,0 +1,140 @@
+"""Changes of rows, and the writes that carry them out. Pure.
+
+A :class:`Change` holds the known values of a row and the wanted ones. A :class:`Write` holds the
+steps: the values to compare, the values to write, the index entries to remove and add, the unique
+values to release and claim. `rom._core.writes.planner` makes a write from a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.entry_changes import pour
+from rom._core.indexing.entry_lists import Entries, Entry, Members
+from rom._core.schema import Schema
+
+Kind: TypeAlias = Literal['insert', 'update', 'delete']
+Raw: TypeAlias = Mapping[str, bytes]
+
+
+NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
+NO_ENTRIES: Mapping[Entry, bytes | None] = MappingProxyType({})
+
+
+def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Return a row without its None values.
+
+    >>> present({'a': b'1', 'b': None})
+    {'a': b'1'}
+    """
+    return {name: raw for name, raw in row.items() if raw is not None}
+
+
+def changed(row: Raw, wanted: Mapping[str, bytes | None]) -> dict[str, bytes]:
+    """Return a row with these columns written; None removes one.
+
+    >>> changed({'a': b'1', 'b': b'2'}, {'b': None, 'c': b'3'})
+    {'a': b'1', 'c': b'3'}
+    """
+    outcome = {**row, **wanted} if row else dict(wanted)
+    return present(outcome) if None in wanted.values() else cast('dict[str, bytes]', outcome)
+
+
+class Change(NamedTuple):
+    """The change of one row that a program asks for.
+
+    A commit makes a `Change` and a `Write` for each entity. They are named tuples, because a frozen
+    dataclass takes ten times as long to make.
+
+    Attributes:
+        schema: the model's schema.
+        kind: insert, update or delete.
+        id: the entity's id; None if the server must give one.
+        stored: the row as it was last read, by column.
+        wanted: the columns to write, encoded; None removes one.
+        values: the Python values of `wanted`.
+        full: write every index entry again, not only those that changed.
+        rests_on: columns that must not have changed since the row was read.
+        forced: write even if another writer changed the row, or old values do not decode.
+        stale: entries that were found in an index, to remove unless the row implies them.
+        freed: unique values found with the row's id, to release unless the row has them.
+        expired: the row has expired, and is written nevertheless. It claims no unique values,
+            because others may have taken them.
+        seen_at: the time when the row was read, by `rom._core.support.clock.elapsed`; None: just now.
+    """
+
+    schema: Schema
+    kind: Kind
+    id: int | None
+    stored: Raw
+    wanted: Mapping[str, bytes | None]
+    values: Mapping[str, Any]
+    full: bool = False
+    forced: bool = False
+    rests_on: tuple[str, ...] = ()
+    stale: Mapping[Entry, bytes | None] = NO_ENTRIES
+    freed: tuple[Entry, ...] = ()
+    expired: bool = False
+    seen_at: float | None = None
+
+    @property
+    def outcome(self) -> dict[str, bytes]:
+        """The row after the change, as far as it is known."""
+        return changed(self.stored, self.wanted)
+
+
+class Write(NamedTuple):
+    """The steps that carry out a change in Redis.
+
+    Attributes:
+        change: the change.
+        expected: the values that the row must still have; None for a column that it must lack.
+            The columns of `becomes` come first, in the same order.
+        becomes: the columns to write; None removes one.
+        gone, come: index entries to remove and to add, computed for this row alone.
+        released, claimed: unique values, as (key, value).
+        indexes: the indexes whose entries depend on one column. A commit computes their entries
+            from `before` and `after`, for all of its rows at once.
+        before: the old values of the row; None where it had no entries.
+        after: the new values of the row; None without such indexes.
+    """
+
+    change: Change
+    expected: Mapping[str, bytes | None]
+    becomes: Mapping[str, bytes | None]
+    gone: Mapping[Entry, bytes | None]
+    come: Mapping[Entry, bytes | None]
+    released: Sequence[Entry]
+    claimed: Sequence[Entry]
+    indexes: tuple[ColumnIndex, ...] = ()
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+    @property
+    def removed(self) -> Entries:
+        """Index entries to remove, of all indexes."""
+        return {**self.gone, **self._together[0].entries()}
+
+    @property
+    def added(self) -> Entries:
+        """Index entries to add, or to give another score, of all indexes."""
+        return {**self.come, **self._together[1].entries()}
+
+    @property
+    def _together(self) -> tuple[Members, Members]:
+        """Entries of `indexes` to remove and to add, without the id of the row."""
+        gone, come = Members(), Members()
+        if self.after is not None:
+            befores = None if self.before is None else [self.before]
+            pour(self.indexes, [b''], befores, [self.after], gone, come)
+        return gone, come
+
+    @property
+    def outcome(self) -> dict[str, bytes]:
+        """The row after the write, as far as it is known."""
+        if self.change.kind == 'insert':
+            return cast('dict[str, bytes]', self.becomes)  # an insert removes no columns
+        return changed(self.change.stored, self.becomes)

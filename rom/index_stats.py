@@ -1,0 +1,53 @@
+"""Memory use of the indexes of models: the blocking front end of :mod:`rom._core.ops.maintenance.index_stats`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.server_identity import server_of
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops.maintenance.index_stats import Survey, survey
+from rom._core.ops.maintenance.progress import Progress, advance
+from rom.exceptions import InvalidOperation
+from rom.maintenance import checked
+
+
+def surveyed(
+    models: Sequence[type[Model]], sample: int = 100
+) -> Iterator[tuple[int, int] | dict[type[Model], Survey]]:
+    """Scan all keys of the servers, and measure the memory of the models' indexes.
+
+    It reads a thousand keys at a time, and measures a sample of the keys of each index.
+
+    Args:
+        models: the models.
+        sample: the most keys of one index to measure; for an index with more keys, the numbers are
+            estimates.
+
+    Yields:
+        The progress as (done, total); after the last key of each server, a survey by model.
+
+    Raises:
+        InvalidOperation: an argument is not a model, or the sample is less than 1.
+
+    Example::
+
+        for step in rom.index_stats.surveyed([User]):
+            if isinstance(step, dict):
+                print(step[User]['rows', ''].memory)
+    """
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+        raise InvalidOperation(f'sample: expected an int of at least 1, got {show(sample)}')
+    on_each: dict[Hashable, list[type[Model]]] = {}
+    for model in models:
+        checked(model, sample)
+        on_each.setdefault(server_of(connection_of(model)), []).append(model)
+    for group in on_each.values():
+        driver = SyncDriver(connection_of(group[0]))
+        job = survey([model._schema for model in group], sample)
+        while isinstance(step := driver.run(advance(job)), Progress):
+            yield step.done, step.total
+        yield {model: step.result[model._schema] for model in group}

@@ -1,0 +1,8 @@
+"""JSON lines: dump models to lines of JSON, and load them into another server."""
+
+from rom.jsonl.dumping import Block, dump, highest
+from rom.jsonl.loading import Loaded, load
+from rom.jsonl.reserving import reserve
+from rom.jsonl.resuming import resume
+
+__all__ = ['Block', 'Loaded', 'dump', 'highest', 'load', 'reserve', 'resume']

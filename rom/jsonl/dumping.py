@@ -1,0 +1,124 @@
+"""Dump models as lines of JSON, block by block, in the order of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rom._core.drivers.connections import connection_of
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.model import Model
+from rom._core.ops.requests import Command, Operation
+from rom._core.ops.search.row_scan import Stretch, stretch
+from rom.exceptions import CorruptRowError, InvalidOperation
+from rom.jsonl.line import line_of
+from rom.maintenance import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of rows of one model, as lines.
+
+    Attributes:
+        model: the model of the rows.
+        text: the lines, each with its line end.
+        rows: the number of lines.
+        last: the id after which the next block begins.
+        broken: the errors of the rows that are left out because they cannot be read.
+    """
+
+    model: type[Model]
+    text: bytes
+    rows: int
+    last: int
+    broken: tuple[CorruptRowError, ...]
+
+
+def dump(
+    *models: type[Model],
+    after: tuple[type[Model], int] | None = None,
+    with_expired: bool = False,
+    block_size: int = 500,
+) -> Iterator[Block]:
+    """Yield the rows of models as lines of JSON, for :func:`rom.jsonl.load`.
+
+    Other programs may write meanwhile: the dump is not a snapshot, but each row is as it was at
+    some moment of the dump. Memory use does not grow with the number of rows.
+
+    Args:
+        *models: the models, dumped one after the other.
+        after: continue after this id of this model; the models before it are skipped.
+        with_expired: include expired rows that are not removed yet.
+        block_size: number of rows read at once.
+
+    Raises:
+        InvalidOperation: no models, an invalid size, or `after` names a model that is not dumped.
+
+    Example::
+
+        with open('users.jsonl', 'wb') as file:
+            for block in rom.jsonl.dump(User):
+                file.write(block.text)
+    """
+    for model, first in whole(models, after, block_size):
+        driver = SyncDriver(connection_of(model))
+        last, is_end = first, False
+        while not is_end:
+            found = driver.run(some(model, last, with_expired, block_size))
+            last, is_end = found.last, found.is_end
+            yield block_of(model, found)
+
+
+def highest(model: type[Model]) -> int | None:
+    """Return the last id that the counter gave, or None; for the progress of a dump.
+
+    It is one command, where counting the rows may take a long search.
+
+    Example::
+
+        rom.jsonl.highest(User)
+    """
+    found = SyncDriver(connection_of(model)).run(_counter(model))
+    return None if found is None else int(found)
+
+
+def _counter(model: type[Model]) -> Operation[bytes | None]:
+    counted: bytes | None = yield Command('GET', model._schema.keys.counter)
+    return counted
+
+
+# Helpers that rom.aio.jsonl uses, too.
+
+
+def whole(
+    models: tuple[type[Model], ...], after: tuple[type[Model], int] | None, block_size: int
+) -> list[tuple[type[Model], int]]:
+    """Return the models to dump, each with the id after which its dump begins."""
+    if not models:
+        raise InvalidOperation('dump: expected at least one model, got none')
+    for model in models:
+        checked(model, block_size)
+    todo = [(model, 0) for model in dict.fromkeys(models)]
+    if after is None:
+        return todo
+    place = next((place for place, (model, _) in enumerate(todo) if model is after[0]), None)
+    if place is None:
+        raise InvalidOperation(f'dump: `after` names {after[0].__name__}; dump that model, too')
+    return [after, *todo[place + 1 :]]
+
+
+def some(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
+    """Read the next rows of a model."""
+    query = model.query.with_expired() if with_expired else model.query
+    return stretch(query, after, size)
+
+
+def block_of(model: type[Model], found: Stretch) -> Block:
+    """Return rows as a block of lines; a row that cannot be read does not stop the others."""
+    broken, lines = list(found.broken), []
+    for row in found.rows:
+        try:
+            lines.append(line_of(model._schema, row))
+        except CorruptRowError as error:
+            broken.append(error)
+    return Block(model, b''.join(lines), len(lines), found.last, tuple(broken))

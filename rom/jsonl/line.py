@@ -1,0 +1,150 @@
+"""Conversion of a row to one line of JSON, and back. Pure.
+
+    {"model": "User", "id": 5, "columns": {"name": "Ann", "born": "1990-05-17", "team": 3}}
+
+Every stored column is named; null means that the row has no value. Index entries are not in a line,
+because they follow from the values. Nor are UnsafeColumns, whose data is in keys of their own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops.import_rows import Arrival
+from rom._core.ops.rows import Row
+from rom._core.schema import Schema
+from rom.exceptions import InvalidColumnValue, LineError
+from rom.jsonl.values import read, written
+
+# Half of the largest id that the counter can give, because it must have ids left after this one.
+_MOST_ID = 2**62
+
+_FORM = '{"model": ..., "id": ..., "columns": {...}}'
+_PARTS = {'model', 'id', 'columns'}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A parsed line.
+
+    Attributes:
+        number: the line number, from 1.
+        model: the model of the row.
+        arrival: the row.
+    """
+
+    number: int
+    model: type[Model]
+    arrival: Arrival
+
+
+def line_of(schema: Schema, row: Row) -> bytes:
+    """Return a row as a line, with its line end.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+    """
+    key = f'{schema.keys.namespace}:{row.id}'
+    columns = {
+        name: written(column, row.stored.get(name), key)
+        for name, column in schema.columns.items()
+        if column.is_stored and name != schema.primary
+    }
+    data = {'model': schema.name, 'id': row.id, 'columns': columns}
+    try:
+        text = json.dumps(data, ensure_ascii=False).encode('utf-8')
+    except UnicodeEncodeError:
+        # A lone surrogate in a Json column: JSON can escape it, UTF-8 cannot encode it.
+        text = json.dumps(data).encode('ascii')
+    return text + b'\n'
+
+
+class Reader:
+    """Parser of lines.
+
+    Args:
+        models: the models that lines may name, by class name or by namespace.
+    """
+
+    def __init__(self, models: Iterable[type[Model]]) -> None:
+        self._models: dict[str, type[Model]] = {}
+        for model in models:
+            self._models[model._namespace] = self._models[model.__name__] = model
+
+    def read(self, number: int, text: bytes) -> Line:
+        """Parse one line.
+
+        Raises:
+            LineError: the line is malformed; the message says where and why.
+        """
+        data = _parsed(number, text)
+        model = self._model(number, data['model'])
+        id = data['id']
+        if not isinstance(id, int) or isinstance(id, bool) or not 1 <= id <= _MOST_ID:
+            _wrong(number, f'"id": expected an integer from 1 to {_MOST_ID}, got {_shown(id)}')
+        columns = data['columns']
+        if not isinstance(columns, dict):
+            _wrong(number, f'"columns": expected an object, got {_shown(columns)}')
+        wanted = _wanted(number, model._schema, columns)
+        return Line(number, model, Arrival(model._schema, id, wanted))
+
+    def _model(self, number: int, name: Any) -> type[Model]:
+        model = self._models.get(name) if isinstance(name, str) else None
+        if model is None:
+            there = ', '.join(dict.fromkeys(m.__name__ for m in self._models.values()))
+            _wrong(number, f'"model": expected one of {there}, got {_shown(name)}; load it, too')
+        return model
+
+
+def _parsed(number: int, text: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f' at character {error.pos + 1}' if isinstance(error, json.JSONDecodeError) else ''
+        _wrong(number, f'invalid JSON{where}: {_shown_text(text)}; expected a line like {_FORM}')
+    if not isinstance(data, dict) or data.keys() != _PARTS:
+        _wrong(number, f'expected a line like {_FORM}, got {_shown_text(text)}')
+    return data
+
+
+def _wanted(number: int, schema: Schema, columns: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+    wanted: dict[str, bytes | None] = {}
+    names = [name for name in schema.stored if name != schema.primary]
+    for name, said in columns.items():
+        if name not in names:
+            _wrong(number, _no_column(schema, name, names))
+        column = schema.columns[name]
+        if said is None and column.required:
+            _wrong(number, f'{schema.name}.{name} is required: expected a value, got null')
+        try:
+            wanted[name] = read(column, said)
+        except InvalidColumnValue as error:
+            _wrong(number, f'{schema.name}.{error}')
+    return wanted
+
+
+def _no_column(schema: Schema, name: str, names: Sequence[str]) -> str:
+    if name in schema.columns or name in schema.unsafe or name in schema.lists:
+        return f'{schema.name}.{name} is not stored in the row; leave it out of the line'
+    close = difflib.get_close_matches(name, names, 1)
+    meant = f'did you mean {close[0]!r}?' if close else 'leave it out, or declare it'
+    return f'{schema.name} has no column {show(name)}; {meant}'
+
+
+def _wrong(number: int, what: str) -> NoReturn:
+    raise LineError(f'line {number}: {what}', number) from None
+
+
+def _shown(value: Any) -> str:
+    return _shown_text(json.dumps(value, ensure_ascii=False).encode('utf-8', 'replace'))
+
+
+def _shown_text(text: bytes) -> str:
+    shown = text.decode('utf-8', 'replace').strip()
+    return shown if len(shown) <= 60 else f'{shown[:60]} ...'

@@ -1,0 +1,209 @@
+"""Aggregates: how many trips they take, what is in no index or in no row, and broken rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+
+from rom._core.encoding import keygens as kg
+from rom._core.ops.search import aggregates, queries
+from rom._core.ops.search.search_calls import Bounds
+from rom.columns import Date, Float, Integer, Text
+from rom.exceptions import CorruptRowError, QueryError
+from rom.query import Query
+from tests._core.ops.search_support import Store, model_of
+from tests._core.ops.test_queries_trips import Trips, trips
+
+MODEL = model_of(
+    words=Text(index=True, prefix=True, keygen=kg.FULL_TEXT),
+    name=Text(index=True, keygen=kg.SIMPLE),
+    city=Text(index=True, prefix=True, keygen=kg.IDENTITY),
+    age=Integer(index=True),
+    size=Float(),
+    born=Date(index=True),
+)
+COUNT = 12_000
+
+
+@pytest.fixture
+def store(raw: redis.Redis) -> Store:
+    found = Store(raw, raw, MODEL)
+    found.driver = Trips(raw)
+    return found
+
+
+@pytest.fixture
+def crowd(store: Store) -> Store:
+    store.write(
+        {
+            id: {
+                'words': f'all w{id % 7}',
+                'city': f'City {id % 40:02}',
+                'age': id % 10,
+                'size': id / 2,
+            }
+            for id in range(1, COUNT + 1)
+        }
+    )
+    return store
+
+
+def run(store: Store, operation: Any) -> Any:
+    return store.driver.run(operation)
+
+
+@pytest.mark.one_server
+def test_one_trip_for_a_page_of_matches(crowd: Store) -> None:
+    some: list[tuple[Query[Any], range]] = [
+        (crowd.query.filter(city='City 03'), range(3, COUNT + 1, 40)),
+        (crowd.query.filter(age=(2, 5)), range(0)),
+        (crowd.query.filter(age=3).order_by('-age').limit(5, 5), range(3, COUNT + 1, 10)),
+        (crowd.query.startswith(words='w3'), range(3, COUNT + 1, 7)),
+        (crowd.query.filter(city='nowhere'), range(0)),
+    ]
+    for query, ids in some:
+        total = run(crowd, aggregates.total(query, 'size'))
+        assert trips(crowd) == ['search']
+        if ids:
+            assert total == sum(ids) / 2
+        run(crowd, aggregates.average(query, 'age'))
+        assert trips(crowd) == ['search']
+        run(crowd, aggregates.facets(query, 'city'))
+        assert trips(crowd) == ['search']
+        run(crowd, aggregates.extreme(query, 'max', 'age'))
+        assert trips(crowd) == ['search']
+
+
+@pytest.mark.one_server
+def test_more_come_a_piece_at_a_time(crowd: Store) -> None:
+    assert run(crowd, aggregates.total(crowd.query, 'size')) == sum(range(COUNT + 1)) / 2
+    assert trips(crowd) == ['search'] * 3
+    # Gathered at once, tallied in pages.
+    query = crowd.query.filter(city=[f'City {n:02}' for n in range(30)])
+    at_once = aggregates.TALLY_BOUNDS._replace(small=20_000)
+    assert run(crowd, aggregates.facets(query, 'age', at_once)) == dict.fromkeys(range(10), 900)
+    assert trips(crowd) == ['search', 'tally']
+    # Too many for that: in parts.
+    assert run(crowd, aggregates.facets(query, 'age')) == dict.fromkeys(range(10), 900)
+    assert trips(crowd)[-1].startswith('tally')
+    bounds = Bounds(page=100, small=100, budget=1000)
+    assert run(crowd, aggregates.facets(query, 'age', bounds)) == dict.fromkeys(range(10), 900)
+    assert len(trips(crowd)) > 10
+    for method in ('min', 'max'):
+        run(crowd, aggregates.extreme(crowd.query, method, 'age'))
+        assert trips(crowd) == ['search']
+
+
+@pytest.mark.one_server
+def test_what_several_words_find_counts_once(crowd: Store) -> None:
+    """Where it takes several calls, which do not know of each other."""
+    query = crowd.query.startswith(words='')
+    for bounds in (aggregates.TALLY_BOUNDS, Bounds(page=500, budget=700, chunk=50)):
+        assert run(crowd, aggregates.total(query, 'age', bounds)) == sum(
+            id % 10 for id in range(COUNT + 1)
+        )
+        sent = trips(crowd)
+        assert sent.count('search') > 3
+        assert any('tally' in trip for trip in sent)
+
+
+@pytest.mark.parametrize('live', [True, False])
+def test_entries_of_rows_that_are_gone(raw: redis.Redis, store: Store, live: bool) -> None:
+    """`ids` leaves them out, and so do aggregates. (`count` looks at the index alone.)"""
+    store.write({id: {'city': 'x', 'age': id, 'words': 'a b'} for id in range(1, 41)}, live)
+    for id in (*range(1, 31), 40):
+        raw.delete(f'Thing:{id}')
+    for query in (
+        store.query,
+        store.query.filter(city='x'),
+        store.query.filter(age=(1, 40)),
+        store.query.startswith(words=''),
+    ):
+        assert sorted(run(store, queries.ids(query))) == list(range(31, 40))
+        assert run(store, aggregates.total(query, 'age')) == sum(range(31, 40))
+        assert run(store, aggregates.average(query, 'age')) == 35
+        assert run(store, aggregates.facets(query, 'city')) == {'x': 9}
+        assert run(store, aggregates.facets(query, 'size')) == {None: 9}
+        assert run(store, aggregates.extreme(query, 'min', 'age')) == 31
+        assert run(store, aggregates.extreme(query, 'max', 'age')) == 39
+        assert run(store, aggregates.extreme(query, 'min', 'city')) == 'x'
+
+
+@pytest.mark.one_server
+def test_no_row_is_left(raw: redis.Redis, store: Store) -> None:
+    store.write({id: {'age': id} for id in range(1, 41)})
+    for id in range(1, 41):
+        raw.delete(f'Thing:{id}')
+    assert run(store, aggregates.extreme(store.query, 'min', 'age')) is None
+    assert run(store, aggregates.total(store.query, 'age')) == 0
+    assert run(store, aggregates.average(store.query, 'age')) is None
+
+
+@pytest.mark.one_server
+def test_values_are_those_of_the_rows(raw: redis.Redis, store: Store) -> None:
+    """Also where the column has no index, or an index has no place for a value."""
+    store.write({1: {'name': '', 'age': 2**60 + 1}, 2: {'name': ''}, 3: {'age': 2**60}})
+    assert run(store, aggregates.extreme(store.query, 'min', 'name')) is None
+    assert run(store, aggregates.facets(store.query, 'name')) == {'': 2, None: 1}
+    assert run(store, aggregates.extreme(store.query, 'max', 'age')) == 2**60 + 1
+    assert run(store, aggregates.extreme(store.query, 'min', 'age')) == 2**60
+    assert run(store, aggregates.total(store.query, 'age')) == 2**61 + 1
+    store.write({4: {'name': 'b'}, 5: {'name': 'a'}})
+    assert run(store, aggregates.extreme(store.query, 'min', 'name')) == 'a'
+    assert run(store, aggregates.extreme(store.query, 'max', 'name')) == 'b'
+
+
+@pytest.mark.parametrize('bounds', [aggregates.TALLY_BOUNDS, Bounds(page=2, budget=2, chunk=2)])
+def test_a_value_that_does_not_decode(raw: redis.Redis, store: Store, bounds: Bounds) -> None:
+    store.write({id: {'age': id, 'size': 0.5, 'city': 'x'} for id in range(1, 10)})
+    raw.hset('Thing:7', mapping={'age': 'x', 'size': '0x1p3', 'city': b'\xff'})
+    raw.zadd('Thing:age:idx', {'7': 100})
+    for operation, column in (
+        (aggregates.total(store.query, 'age', bounds), 'age'),
+        (aggregates.average(store.query, 'age', bounds), 'age'),
+        (aggregates.total(store.query, 'size', bounds), 'size'),
+        (aggregates.facets(store.query, 'city', bounds), 'city'),
+        (aggregates.extreme(store.query, 'max', 'age', bounds), 'age'),
+    ):
+        with pytest.raises(CorruptRowError, match=f"Thing:7, column '{column}': the stored") as e:
+            run(store, operation)
+        assert (e.value.key, e.value.column) == ('Thing:7', column)
+    assert run(store, aggregates.total(store.query.filter(age=(1, 9)), 'age', bounds)) == 38
+
+
+@pytest.mark.parametrize('bounds', [aggregates.TALLY_BOUNDS, Bounds(page=2, budget=2, chunk=2)])
+def test_a_key_that_holds_no_row(raw: redis.Redis, store: Store, bounds: Bounds) -> None:
+    store.write({id: {'age': id, 'words': 'a b'} for id in range(1, 10)})
+    raw.delete('Thing:1')
+    raw.set('Thing:1', 'x')
+    for query in (store.query, store.query.startswith(words='')):
+        for operation in (
+            aggregates.total(query, 'age', bounds),
+            aggregates.facets(query, 'age', bounds),
+            aggregates.extreme(query, 'min', 'age', bounds),
+        ):
+            with pytest.raises(CorruptRowError, match='Thing:1 should hold a hash'):
+                run(store, operation)
+
+
+@pytest.mark.one_server
+def test_a_key_that_holds_no_index(raw: redis.Redis, store: Store) -> None:
+    store.write({1: {'age': 1}})
+    raw.set('Thing:city:x:idx', 'x')
+    with pytest.raises(CorruptRowError, match='Thing:city:x:idx should be an index'):
+        run(store, aggregates.total(store.query.filter(city='x'), 'age'))
+
+
+@pytest.mark.one_server
+def test_what_is_wrong_is_said_before_anything_is_sent(store: Store) -> None:
+    for operation in (
+        aggregates.total(store.query, 'born'),
+        aggregates.average(store.query, 'city'),
+        aggregates.facets(store.query, 'id'),
+        aggregates.extreme(store.query, 'min', 'words'),
+    ):
+        with pytest.raises(QueryError):
+            run(store, operation)
+    assert trips(store) == []

@@ -1,0 +1,98 @@
+"""Arriving: what the front (tests/jsonl/test_loading.py) cannot show: races, told by replies."""
+
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.import_rows import Arrival, Arrived, RefusedError, arrive
+from rom._core.ops.requests import Script
+
+pytestmark = pytest.mark.one_server
+
+
+class ArriveUser(rom.Model):
+    name = rom.Text(index=True, keygen=rom.IDENTITY)
+
+
+class Meddling(SyncDriver):
+    """Does something before the first commit is sent."""
+
+    def __init__(self, client: redis.Redis, deed: Any) -> None:
+        super().__init__(client)
+        self.deed = deed
+
+    def perform(self, request: Any) -> Any:
+        if isinstance(request, Script) and request.name == 'commit' and self.deed:
+            deed, self.deed = self.deed, None
+            deed()
+        return super().perform(request)
+
+
+@pytest.fixture(autouse=True)
+def connected(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+
+
+def arrival(id: int = 1, name: bytes = b'new') -> Arrival:
+    return Arrival(ArriveUser._schema, id, {'name': name})
+
+
+def appears(raw: redis.Redis) -> Any:
+    def deed() -> None:
+        raw.hset('ArriveUser:1', mapping={'id': 1, 'name': 'other'})
+        raw.sadd('ArriveUser:name:other:idx', 1)
+        raw.setbit('ArriveUser:id:live', 1, 1)
+
+    return deed
+
+
+@pytest.mark.parametrize(
+    ('on_conflict', 'counted', 'name'),
+    [
+        ('update', Arrived(inserted=1), b'new'),
+        ('replace', Arrived(inserted=1), b'new'),
+        ('skip', Arrived(skipped=1), b'other'),
+    ],
+)
+def test_a_row_that_appears_meanwhile(
+    raw: redis.Redis, on_conflict: Any, counted: Arrived, name: bytes
+) -> None:
+    found = Meddling(raw, appears(raw)).run(arrive([arrival()], on_conflict))
+    assert found == counted
+    assert raw.hget('ArriveUser:1', 'name') == name
+    assert ArriveUser.query.filter(name=name.decode()).ids() == [1]
+    assert ArriveUser.query.filter(name='new' if name == b'other' else 'other').count() == 0
+
+
+def test_one_that_appears_and_must_not(raw: redis.Redis) -> None:
+    with pytest.raises(RefusedError, match='ArriveUser 1 is there already') as caught:
+        Meddling(raw, appears(raw)).run(arrive([arrival(2), arrival()], 'fail'))
+    assert caught.value.place == 1
+    assert raw.exists('ArriveUser:2') == 0
+
+
+def test_a_row_that_changes_or_goes_meanwhile(raw: redis.Redis) -> None:
+    ArriveUser(name='old').save()
+
+    def change() -> None:
+        with rom.Session(raw) as session:
+            user = session.get(ArriveUser, 1)
+            user.name = 'other'
+            session.commit()
+
+    assert Meddling(raw, change).run(arrive([arrival()])) == Arrived(updated=1)
+    assert [ArriveUser.query.filter(name=n).count() for n in ('old', 'other', 'new')] == [0, 0, 1]
+
+    def delete() -> None:
+        with rom.Session(raw) as session:
+            session.delete(session.get(ArriveUser, 1))
+
+    assert Meddling(raw, delete).run(arrive([arrival(name=b'again')])) == Arrived(updated=1)
+    assert ArriveUser.query.filter(name='again').ids() == [1]
+
+
+def test_counts_add_up() -> None:
+    assert Arrived(1, 2, 3, 4) + Arrived(10, 20, 30, 40) == Arrived(11, 22, 33, 44)

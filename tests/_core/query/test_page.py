@@ -1,0 +1,28 @@
+"""A page is a sequence, and says where the next one begins."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from rom._core.query.page import Page
+
+
+def test_it_is_a_sequence() -> None:
+    page = Page(('a', 'b', 'c'), 'there')
+    assert (list(page), len(page), page[0], page[-1], page[1:]) == (
+        ['a', 'b', 'c'],
+        3,
+        'a',
+        'c',
+        ('b', 'c'),
+    )
+    assert 'b' in page
+    assert page.next == 'there'
+    assert not Page((), None)
+
+
+def test_it_does_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Page((), None).next = 'x'  # type: ignore[misc]

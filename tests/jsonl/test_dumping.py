@@ -1,0 +1,148 @@
+"""Dumping: blocks, going on, what cannot be read, and a memory that does not grow."""
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom import jsonl
+
+pytestmark = pytest.mark.one_server
+
+
+class DumpUser(rom.Model):
+    name = rom.Text(index=True, keygen=rom.IDENTITY)
+    age = rom.Integer()
+
+
+class DumpTeam(rom.Model):
+    name = rom.Text()
+
+
+class DumpLogin(rom.Model):
+    expire_at = rom.ExpireAt()
+
+
+@pytest.fixture(autouse=True)
+def connected(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+
+
+def make(model: type[rom.Model], count: int) -> None:
+    for number in range(count):
+        model(name=f'n{number}')
+    rom.session.commit()
+    rom.session.rollback()
+
+
+def ids(blocks: Any) -> list[tuple[str, int]]:
+    text = b''.join(block.text for block in blocks)
+    return [(said['model'], said['id']) for said in map(json.loads, text.splitlines())]
+
+
+def test_blocks() -> None:
+    make(DumpUser, 5)
+    make(DumpTeam, 2)
+    blocks = list(jsonl.dump(DumpUser, DumpTeam, DumpUser, block_size=2))
+    assert [(b.model, b.rows, b.last) for b in blocks if b.rows] == [
+        (DumpUser, 2, 2),
+        (DumpUser, 2, 4),
+        (DumpUser, 1, 5),
+        (DumpTeam, 2, 2),
+    ]
+    assert ids(blocks) == [
+        *(('DumpUser', n) for n in range(1, 6)),
+        ('DumpTeam', 1),
+        ('DumpTeam', 2),
+    ]
+
+
+def test_going_on() -> None:
+    make(DumpUser, 5)
+    make(DumpTeam, 2)
+    assert ids(jsonl.dump(DumpUser, DumpTeam, after=(DumpUser, 3))) == [
+        ('DumpUser', 4), ('DumpUser', 5), ('DumpTeam', 1), ('DumpTeam', 2),
+    ]  # fmt: skip
+    assert ids(jsonl.dump(DumpUser, DumpTeam, after=(DumpTeam, 1))) == [('DumpTeam', 2)]
+    assert ids(jsonl.dump(DumpUser, DumpTeam, after=(DumpTeam, 2))) == []
+
+
+def test_rows_that_go_and_come_meanwhile() -> None:
+    make(DumpUser, 6)
+    blocks = jsonl.dump(DumpUser, block_size=2)
+    found = [next(blocks)]
+    DumpUser.get(3).delete()
+    DumpUser(name='new').save()
+    assert ids([*found, *blocks]) == [('DumpUser', n) for n in (1, 2, 4, 5, 6, 7)]
+
+
+def test_data_without_a_bitmap(raw: redis.Redis) -> None:
+    make(DumpUser, 5)
+    raw.delete('DumpUser:id:live', 'DumpUser:2')
+    assert ids(jsonl.dump(DumpUser, block_size=2)) == [('DumpUser', n) for n in (1, 3, 4, 5)]
+
+
+def test_nothing_there() -> None:
+    assert ids(jsonl.dump(DumpUser)) == []
+    assert jsonl.highest(DumpUser) is None
+    make(DumpUser, 2)
+    assert jsonl.highest(DumpUser) == 2
+
+
+def test_what_has_expired() -> None:
+    import datetime
+
+    DumpLogin(expire_at=datetime.datetime(2020, 1, 1)).save()
+    DumpLogin().save()
+    assert ids(jsonl.dump(DumpLogin)) == [('DumpLogin', 2)]
+    assert ids(jsonl.dump(DumpLogin, with_expired=True)) == [('DumpLogin', 1), ('DumpLogin', 2)]
+
+
+def test_what_cannot_be_read_is_left_out(raw: redis.Redis) -> None:
+    make(DumpUser, 9)
+    raw.hset('DumpUser:2', 'age', 'many')
+    for number in (4, 5, 8):
+        raw.delete(f'DumpUser:{number}')
+        raw.set(f'DumpUser:{number}', 'x')
+    blocks = list(jsonl.dump(DumpUser, block_size=3))
+    assert ids(blocks) == [('DumpUser', n) for n in (1, 3, 6, 7, 9)]
+    broken = [error for block in blocks for error in block.broken]
+    assert [error.key for error in broken] == [f'DumpUser:{n}' for n in (2, 4, 5, 8)]
+
+
+def test_arguments() -> None:
+    with pytest.raises(rom.InvalidOperation, match='expected at least one model'):
+        list(jsonl.dump())
+    with pytest.raises(rom.InvalidOperation, match='block_size must be a number'):
+        list(jsonl.dump(DumpUser, block_size=0))
+    with pytest.raises(rom.InvalidOperation, match='names DumpTeam; dump that model, too'):
+        list(jsonl.dump(DumpUser, after=(DumpTeam, 1)))
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    """Neither out nor in: what ten times the rows need at most is about the same."""
+
+    def peak(count: int) -> tuple[int, int]:
+        rom.util.CONNECTION.flushdb()  # type: ignore[union-attr]
+        for start in range(0, count, 500):
+            make(DumpUser, min(500, count - start))
+        tracemalloc.start()
+        rows = sum(block.rows for block in jsonl.dump(DumpUser))
+        assert rows == count
+        out = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        said = {'model': 'DumpUser', 'columns': {'name': 'x', 'age': 1}}
+        source = (json.dumps({**said, 'id': n}).encode() for n in range(1, count + 1))
+        for _ in jsonl.load(source, DumpUser):
+            pass
+        into = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return out, into
+
+    peak(500)
+    small, large = peak(600), peak(2400)
+    assert large[0] < small[0] * 1.5
+    assert large[1] < small[1] * 1.5
