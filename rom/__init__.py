@@ -15,8 +15,7 @@ its time does not expect; what is new is reached as ``rom.AsyncSession``.
 
 from typing import TYPE_CHECKING
 
-from rom import exceptions, util
-from rom._core import columns, model, query
+from rom import columns, exceptions, model, query, util
 from rom._core.columns import (
     Boolean,
     Column,
@@ -60,6 +59,7 @@ from rom._core.sessions import Session as Session
 from rom._core.sessions import session
 from rom._core.support.classproperty import ClassProperty
 from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import publish
 from rom._version import VERSION
 from rom.exceptions import ArgumentError as ArgumentError
 from rom.exceptions import (
@@ -167,3 +167,12 @@ __all__ = [
     'session',
     'util',
 ]
+
+publish(
+    __name__,
+    *(Boolean, Column, Date, DateTime, Decimal, ExpireAt, Float, ForeignModel, IndexOnly, Integer),
+    *(Json, ManyToOne, OneToMany, OneToOne, PrimaryKey, SaferDateTime, String, Text, Time),
+    *(UnsafeColumn, ClassProperty, GeoIndex, Model, Query, Session, connect),
+    *(CASE_INSENSITIVE, FULL_TEXT, IDENTITY, IDENTITY_CI, IDENTITY_STRING, IDENTITY_STRING_CI),
+    SIMPLE,
+)

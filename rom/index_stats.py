@@ -1,4 +1,7 @@
-"""Memory use of the indexes of models: the blocking front end of :mod:`rom._core.ops.maintenance.index_stats`."""
+"""Memory use of the indexes of models.
+
+The blocking front end of :mod:`rom._core.ops.maintenance.index_stats`.
+"""
 
 from __future__ import annotations
 

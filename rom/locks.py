@@ -19,6 +19,8 @@ from rom._core.model import Model
 from rom._core.ops.locks import Claim, late_pauses
 from rom.exceptions import InvalidOperation, ORMError
 
+__all__ = ['EntityLock', 'Lock']
+
 if TYPE_CHECKING:
     from typing import Self
 

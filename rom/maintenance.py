@@ -16,7 +16,9 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.model_registry import MODELS
-from rom._core.ops.maintenance import check, jobs, reindex
+from rom._core.ops.maintenance import check as check_ops
+from rom._core.ops.maintenance import jobs
+from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.findings import Finding, Tally
 from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
@@ -213,7 +215,7 @@ def check(
         print(found.counts, found.left)
     """
     schema = checked(model, batch, 'batch')
-    return Check(model, check.check(schema, bool(repair), batch), progress)
+    return Check(model, check_ops.check(schema, bool(repair), batch), progress)
 
 
 def reindex(
@@ -254,7 +256,8 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    return _paced(model, reindex.reindex(schema, size, bool(restart), bool(everything)), Pace(rate))
+    job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
+    return _paced(model, job, Pace(rate))
 
 
 def status(*models: type[Model]) -> list[Status]:
@@ -276,7 +279,7 @@ def status(*models: type[Model]) -> list[Status]:
                 print(status.model, status.state, status.changes)
     """
     return [
-        SyncDriver(connection_of(model)).run(reindex.status(checked(model, 1)))
+        SyncDriver(connection_of(model)).run(reindex_ops.status(checked(model, 1)))
         for model in models or every_model()
     ]
 

@@ -33,6 +33,7 @@ from rom._core.sessions import Session, session
 from rom._core.sessions.identity_map import use_null_session, use_rom_session
 from rom._core.support.classproperty import ClassProperty
 from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
     from rom._core.compat.loaded_script import LoadedScript
@@ -182,3 +183,6 @@ def _in_force() -> redis.Redis:
 
 
 _connection.provide_with(_in_force)
+publish(
+    __name__, limit_commits, set_connection_settings, use_null_session, use_rom_session, wait_awake
+)

@@ -1,0 +1,1 @@
+"""The private core: a program imports from `rom` and its public modules, never from here."""

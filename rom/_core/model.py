@@ -16,7 +16,6 @@ from rom._core.entities.entity_repr import shown
 from rom._core.entities.metaclass import ModelMeta
 from rom._core.query import Query
 from rom._core.support.classproperty import ClassProperty
-from rom._core.support.lazy_import import lazily
 from rom.exceptions import InvalidColumnValue, InvalidOperation, QueryError
 
 if TYPE_CHECKING:
@@ -483,28 +482,3 @@ def _name(model: type[Model], attr: object) -> str:
 
 def _listed(names: Iterable[Any]) -> str:
     return show_names(sorted(map(show, names)))
-
-
-if not TYPE_CHECKING:
-    # Names that rom 1.x had here as well.
-    _COLUMNS = ('Column', 'IndexOnly', 'ManyToOne', 'OneToMany', 'OneToOne', 'Text', 'UnsafeColumn')
-    _ERRORS = (
-        'ColumnError',
-        'DataRaceError',
-        'EntityDeletedError',
-        'ORMError',
-        'QueryError',
-        'UniqueKeyViolation',
-    )
-    __getattr__ = lazily(
-        __name__,
-        {
-            'GeoIndex': 'rom._core.indexing.geo_index',
-            'NUMERIC_TYPES': 'rom._core.columns.column_lists',
-            **dict.fromkeys(
-                ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'
-            ),
-            **dict.fromkeys(_COLUMNS, 'rom._core.columns'),
-            **dict.fromkeys(_ERRORS, 'rom.exceptions'),
-        },
-    )

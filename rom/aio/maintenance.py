@@ -8,7 +8,9 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
 from rom._core.model import Model
-from rom._core.ops.maintenance import check, jobs, reindex
+from rom._core.ops.maintenance import check as check_ops
+from rom._core.ops.maintenance import jobs
+from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.findings import Finding, Tally
 from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
@@ -131,7 +133,7 @@ def check(
         print(found.counts, found.left)
     """
     schema = checked(model, batch, 'batch')
-    return Check(client_of(model), check.check(schema, bool(repair), batch), progress)
+    return Check(client_of(model), check_ops.check(schema, bool(repair), batch), progress)
 
 
 def reindex(
@@ -151,7 +153,7 @@ def reindex(
     """
     schema = checked(model, batch, 'batch')
     size = checked_rate(rate, batch)
-    job = reindex.reindex(schema, size, bool(restart), bool(everything))
+    job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
     return _paced(client_of(model), job, Pace(rate))
 
 
@@ -167,7 +169,7 @@ async def status(*models: type[Model]) -> list[Status]:
     found = []
     for model in models or every_model():
         driver = await driver_on(client_of(model))
-        found.append(await driver.run(reindex.status(checked(model, 1))))
+        found.append(await driver.run(reindex_ops.status(checked(model, 1))))
     return found
 
 

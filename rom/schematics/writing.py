@@ -1,4 +1,6 @@
-"""Writing objects of any layers, all or none. The generators here are operations, as in `rom._core.ops`.
+"""Writing objects of any layers, all or none.
+
+The generators here are operations, as in `rom._core.ops`.
 
 Each layer plans its tasks as pure data; one call of a script carries out all plans.
 """

@@ -1,4 +1,6 @@
-"""Filter expressions, such as `User.age >= 18`: pure data, compiled by `rom._core.query.compile_expressions`.
+"""Filter expressions, such as `User.age >= 18`: pure data.
+
+They are compiled by `rom._core.query.compile_expressions`.
 
 A comparison makes a `Compare`, and ``& | ~`` combine expressions. ``and``, ``or``, ``not``, ``in``
 and a chain such as ``1 < User.age < 5`` cannot be overloaded: Python tests the truth of one part

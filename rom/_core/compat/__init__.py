@@ -1,0 +1,1 @@
+"""Names of rom 1.x that nothing else in rom uses."""

@@ -28,7 +28,10 @@ _NO_TRIP = (Destination, Rest)
 
 
 class AsyncDriver:
-    """Runs operations, awaiting. The same as :class:`rom._core.drivers.sync_driver.SyncDriver` in all else."""
+    """Runs operations, awaiting.
+
+    The same as :class:`rom._core.drivers.sync_driver.SyncDriver` in all else.
+    """
 
     def __init__(self, connection: redis.asyncio.Redis) -> None:
         check_client(connection, blocks=False)

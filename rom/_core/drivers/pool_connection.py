@@ -7,8 +7,8 @@ comes between (Ctrl-C, a handler that raises, a generator that is abandoned) lea
 
 A signal handler may raise after any call in Python, and then what a function holds is lost. So a
 connection is moved by code that is all C, into a list that outlives the line: its hands. Where a
-line has ended and its hands are not empty, somebody was interrupted; rom/_core/drivers/kept_connections.py takes the
-connection over.
+line has ended and its hands are not empty, somebody was interrupted;
+rom/_core/drivers/kept_connections.py takes the connection over.
 """
 
 from __future__ import annotations

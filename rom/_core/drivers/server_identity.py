@@ -21,6 +21,8 @@ from typing import Any, Final
 
 import redis
 
+from rom._core.support.public_names import publish
+
 #: Packages whose classes go where their options say.
 _LIBRARIES: Final = frozenset(('redis', 'valkey'))
 
@@ -94,3 +96,6 @@ class _Itself:
 
 
 _itself = _Itself
+
+
+publish('rom.connections', server_of)

@@ -88,8 +88,9 @@ def _retry() -> Retry:
     """Return how a client of a URL repeats a command when its connection breaks.
 
     The client library gives retries to `redis.Redis(...)` and none to `redis.Redis.from_url(...)`.
-    rom needs them: every write may be repeated (rom/_core/ops/commits/attempts.py), and only a client that
-    repeats has lines (rom/_core/drivers/kept_connections.py). A server that is not there is told within 0.4 s.
+    rom needs them: every write may be repeated (rom/_core/ops/commits/attempts.py), and only a
+    client that repeats has lines (rom/_core/drivers/kept_connections.py). A server that is not
+    there is told within 0.4 s.
     """
     return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), 3)
 

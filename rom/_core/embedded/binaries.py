@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from rom._core.support.public_names import publish
 from rom.exceptions import ServerUnavailable
 
 VARIABLE = 'ROM_REDIS_SERVER'
@@ -125,3 +126,6 @@ def _package_folders(name: str) -> Iterator[Path]:
 def _executable(path: Path) -> Iterator[Path]:
     if path.is_file() and os.access(path, os.X_OK):
         yield path
+
+
+publish('rom.embedded', find_binary)

@@ -1,11 +1,11 @@
 """A Redis or Valkey server of the program's own: what stands behind ``embedded:`` URLs.
 
 **Who ends the server?** Whoever uses a server holds the writing end of one named pipe in the data
-folder; a small shell beside the server reads it (:mod:`rom._core.embedded.shell`), and ends the server at
-the end of the pipe. The kernel counts the holders. It closes what a process held however that
-process ends (return, exception, ``os._exit``, SIGKILL), so the server lives exactly as long as its
-last user: nothing is left running, and a second program keeps its server when the first one ends.
-There is no count or process id on disk that could be wrong after a crash. (The kernel's
+folder; a small shell beside the server reads it (:mod:`rom._core.embedded.shell`), and ends the
+server at the end of the pipe. The kernel counts the holders. It closes what a process held however
+that process ends (return, exception, ``os._exit``, SIGKILL), so the server lives exactly as long as
+its last user: nothing is left running, and a second program keeps its server when the first one
+ends. There is no count or process id on disk that could be wrong after a crash. (The kernel's
 parent-death signal is no help: it fires when the starting *thread* ends. Nor is a daemon: nothing
 ends it.)
 
@@ -47,6 +47,7 @@ from typing import BinaryIO, Literal
 
 from rom._core.embedded import file_ownership, supervisor
 from rom._core.embedded.binaries import ADVICE, VARIABLE, check_binary, find_binary, major_version
+from rom._core.support.public_names import publish
 from rom.exceptions import ServerUnavailable
 
 READY_SECONDS = 10.0
@@ -154,7 +155,7 @@ def open_server(
             file ``server.conf`` in it is read by the server first. Empty: a temporary folder and a
             server of its own, which keep nothing.
         binary: the server program to start, a path or a name on PATH; None asks
-            :func:`rom._core.embedded.binaries.find_binary`. Not looked at when a server runs already.
+            :func:`rom.embedded.find_binary`. Not looked at when a server runs already.
 
     Returns:
         a handle on a server that answers.
@@ -347,3 +348,6 @@ def _close_all() -> None:
     for shell in _still_used:
         if shell.poll() is None:
             shell.returncode = 0  # left to the others on purpose: no ResourceWarning
+
+
+publish('rom.embedded', EmbeddedServer, open_server)

@@ -1,7 +1,7 @@
 """The files in an embedded server's folder: how a server is started, joined, and let go.
 
-See :mod:`rom._core.embedded.server` for why, and :mod:`rom._core.embedded.shell` for the shell that is started
-with the server. This file does not know what a handle is.
+See :mod:`rom._core.embedded.server` for why, and :mod:`rom._core.embedded.shell` for the shell that
+is started with the server. This file does not know what a handle is.
 
 The shell inherits two things from whoever starts it: the reading end of the users' pipe and the
 lock. It hands the lock on to the server, so the lock is held while the server or its shell lives,

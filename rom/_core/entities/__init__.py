@@ -1,0 +1,1 @@
+"""Entities: their state and life cycle, the metaclass of models, pickling."""

@@ -19,6 +19,7 @@ from rom._core.ops.id_counters import highest_of, put_ahead
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
+from rom._core.support.public_names import publish
 from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
 from rom.exceptions import DataRaceError, MissingColumn, ORMError
@@ -237,3 +238,6 @@ def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterato
             _ = write.removed, write.added  # worked out when they are asked for
         except ORMError:
             yield place
+
+
+publish('rom.jsonl', Arrived)

@@ -1,7 +1,8 @@
 """Explained: how a search goes about a query, and what came of it. Pure data.
 
-`rom._core.ops.search.explain` makes it of what the server told, and `rom._core.query.explanation_tree` a tree of words of
-it. What a `Way` and a `Role` mean, and how they are chosen, is in docs/design/planner.rst.
+`rom._core.ops.search.explain` makes it of what the server told, and
+`rom._core.query.explanation_tree` a tree of words of it. What a `Way` and a `Role` mean, and how
+they are chosen, is in docs/design/planner.rst.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from rom._core.query.explanation_tree import outline
 from rom._core.query.filter_labels import Said
+from rom._core.support.public_names import publish
 
 #: How the candidates are found. 'order', 'index' and 'ids' are walks: along the index that sorts,
 #: along that of a filter, along all ids. For 'gather' and 'sort' all matches are found at once;
@@ -215,3 +217,6 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)
+
+
+publish('rom.query', Call, Explanation, Filter, Plan, Run, Sorting, Step)

@@ -1,8 +1,9 @@
 """Plans: what a search asks of the server, as pure data, in the terms of Redis' keys.
 
-A plan is made by `rom._core.query.query` and carried out by `lua/search.lua`, which finds out how large
-each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the map
-that the script reads. What a node was `said` to be is for people, and makes no two of them differ.
+A plan is made by `rom._core.query.query` and carried out by `lua/search.lua`, which finds out how
+large each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the
+map that the script reads. What a node was `said` to be is for people, and makes no two of them
+differ.
 """
 
 from __future__ import annotations

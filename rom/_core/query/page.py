@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
+from rom._core.support.public_names import publish
+
 R_co = TypeVar('R_co', covariant=True)
 
 
@@ -36,3 +38,6 @@ class Page(Sequence[R_co]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+publish('rom.query', Page)

@@ -21,6 +21,7 @@ from rom._core.sessions.loading import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
 from rom._core.sessions.unit_of_work import UnitOfWork
+from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
     from typing import Self
@@ -491,3 +492,6 @@ class AsyncSession(UnitOfWork):
             await s.take_ids(user)
         """
         await self._run_alone(self.take_ids_work(entity))
+
+
+publish('rom', AsyncSession)

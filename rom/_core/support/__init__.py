@@ -1,0 +1,1 @@
+"""Helpers that know nothing of models: lazy imports, the clock, warnings."""

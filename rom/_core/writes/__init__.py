@@ -1,0 +1,1 @@
+"""Writes: the changes of rows, planned as index entries and values. Pure."""

@@ -63,7 +63,8 @@ class Change(NamedTuple):
         freed: unique values found with the row's id, to release unless the row has them.
         expired: the row has expired, and is written nevertheless. It claims no unique values,
             because others may have taken them.
-        seen_at: the time when the row was read, by `rom._core.support.clock.elapsed`; None: just now.
+        seen_at: the time when the row was read, by `rom._core.support.clock.elapsed`; None: just
+            now.
     """
 
     schema: Schema

@@ -252,7 +252,10 @@ def campaign(path: str, rounds: int) -> None:
 
 def test_signals_at_any_time(server: Server, pool: redis.ConnectionPool) -> None:
     """Of the system's own, as they come: in the client library's code too, and twice in a call."""
-    code = f'from tests._core.drivers.test_interrupts import campaign; campaign({server.socket!r}, 1500)'
+    code = (
+        'from tests._core.drivers.test_interrupts import campaign; '
+        f'campaign({server.socket!r}, 1500)'
+    )
     done = subprocess.run(
         [sys.executable, '-c', code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE
     )

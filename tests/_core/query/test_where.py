@@ -1,4 +1,7 @@
-"""What `where` means, and every way to be wrong. tests/_core/ops/test_where_random.py: what it finds."""
+"""What `where` means, and every way to be wrong.
+
+tests/_core/ops/test_where_random.py: what it finds.
+"""
 
 # ruff: noqa: SIM300
 

@@ -15,7 +15,10 @@ import redis
 import rom
 from tests.support.implied import assert_consistent
 
-PARTS = ('/rom/sessions/', '/rom/ops/', '/rom/entity.py', '/rom/changes.py', '/rom/planning.py')
+PARTS = (
+    '/_core/sessions/', '/_core/ops/', '/_core/entities/entity.py', '/_core/writes/changes.py',
+    '/_core/writes/planner.py',
+)  # fmt: skip
 MOST = 3000
 
 

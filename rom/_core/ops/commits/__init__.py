@@ -1,0 +1,1 @@
+"""Commits: what is written at once, or not at all."""

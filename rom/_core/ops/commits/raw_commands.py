@@ -1,6 +1,7 @@
 """Steps: commands that are carried out together, all or none, by `lua/steps.lua`.
 
-For front ends with keys of their own, which know what to write and need no index of `rom._core.indexing.column_index`.
+For front ends with keys of their own, which know what to write and need no index of
+`rom._core.indexing.column_index`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from rom._core.ops.maintenance.progress import Progress
+from rom._core.support.public_names import publish
 
 Kind: TypeAlias = Literal[
     'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
@@ -91,3 +92,6 @@ class Tally:
             self.counts[finding.kind] += 1
             self.left += not finding.mended
         return findings
+
+
+publish('rom.maintenance', Finding)

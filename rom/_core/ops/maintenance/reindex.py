@@ -34,6 +34,7 @@ from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.row_repair import mend_listed
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Index, Schema, Unique
+from rom._core.support.public_names import publish
 from rom.exceptions import BulkError, ORMError
 
 # Keys removed at once; each of them in the background.
@@ -315,3 +316,6 @@ class Pace:
         # Time that was lost is not made up for: a burst is what a rate is to prevent.
         self._free_at = max(self._free_at, now) + rows / self._rate
         return self._free_at - now
+
+
+publish('rom.maintenance', Status)

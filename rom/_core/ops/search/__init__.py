@@ -1,0 +1,1 @@
+"""Searches: the calls that answer a query, and what is made of their replies."""

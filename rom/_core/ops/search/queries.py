@@ -71,7 +71,8 @@ def block(
 ) -> Operation[tuple[list[Row], Cursor | None]]:
     """Some results, and the cursor for the next ones; None when there are no more.
 
-    The cursor is for this process alone; that of `rom._core.ops.search.pagination` is for another day.
+    The cursor is for this process alone; that of `rom._core.ops.search.pagination` is for
+    another day.
 
     Args:
         query: what is asked.

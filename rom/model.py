@@ -1,0 +1,32 @@
+"""The base class of models, and the names that rom 1.x had here."""
+
+from typing import TYPE_CHECKING
+
+from rom._core.model import Model
+from rom._core.support.lazy_import import lazily
+
+if not TYPE_CHECKING:
+    # Names that rom 1.x had here as well.
+    _COLUMNS = ('Column', 'IndexOnly', 'ManyToOne', 'OneToMany', 'OneToOne', 'Text', 'UnsafeColumn')
+    _ERRORS = (
+        'ColumnError',
+        'DataRaceError',
+        'EntityDeletedError',
+        'ORMError',
+        'QueryError',
+        'UniqueKeyViolation',
+    )
+    __getattr__ = lazily(
+        __name__,
+        {
+            'GeoIndex': 'rom._core.indexing.geo_index',
+            'NUMERIC_TYPES': 'rom._core.columns.column_lists',
+            **dict.fromkeys(
+                ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'
+            ),
+            **dict.fromkeys(_COLUMNS, 'rom._core.columns'),
+            **dict.fromkeys(_ERRORS, 'rom.exceptions'),
+        },
+    )
+
+__all__ = ['Model']
