@@ -32,7 +32,7 @@ import redis
 from schematics import models, types
 
 import rom.schematics as layers
-from rom._core.embedded.server import open_server
+from rom.embedded import open_server
 
 ROOT = Path(__file__).parents[1]
 MIXINS = (

@@ -23,7 +23,7 @@ import rom
 import rom.jsonl
 import rom.maintenance
 from benchmarks.catalogue import product_model, products
-from rom._core.embedded.server import open_server
+from rom.embedded import open_server
 
 TO = Path(__file__).parents[1] / 'docs' / 'benchmarks' / 'maintenance.txt'
 _COMMITTED = 1000

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from benchmarks.peers.base import connect
-from rom._core.embedded.server import open_server
+from rom.embedded import open_server
 
 # The last database of a server is ours, to ask about the server.
 _ADMIN = 15

@@ -43,9 +43,9 @@ nitpick_ignore_regex = [
     ),
     (r'py:mod', r'rom\..*'),
     (r'py:.*', r'(os|pathlib|subprocess)\..*'),
-    (r'py:class', r'(rom\.[a-z.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
-    (r'py:class', r'(rom\.[a-z.]+\.)?(BaseModel|Keygen|Keys|Of|Point|TypeAliasForwardRef)'),
-    (r'py:class', r'rom\.[a-z.]+\.(_WriteConflict|Transaction|Task)'),
+    (r'py:class', r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
+    (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|TypeAliasForwardRef)'),
+    (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task)'),
 ]
 
 pygments_dark_style = 'github-dark'

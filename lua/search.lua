@@ -35,7 +35,8 @@
 --          Of a tally: no ids and, instead of the rows, the tally
 --          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
 --          'no order'          the order's index does not exist, and `or_stored` was said
---          'in parts'          it would hold the server for too long: see rom/_core/ops/parts
+--          'in parts'          it would hold the server for too long: see
+--                              rom/_core/ops/search/split_search.py
 --          'wrong type', key   this key holds something else
 --          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
 

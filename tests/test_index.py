@@ -1,9 +1,10 @@
 """What the packages export. A name that comes or goes must come or go here too."""
 
+import dataclasses
 import importlib
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -135,6 +136,8 @@ def test_what_is_public_says_so(module: str) -> None:
             home = importlib.import_module(value.__module__)
             assert '_core' not in value.__module__
             assert getattr(home, value.__qualname__) is value
+            if dataclasses.is_dataclass(value) or hasattr(value, '_fields'):
+                assert get_type_hints(value).keys() >= vars(value)['__annotations__'].keys()
 
 
 def test_the_modules_that_programs_import_from() -> None:

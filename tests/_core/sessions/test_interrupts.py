@@ -1,7 +1,8 @@
 """A program that is interrupted at any line of a write, and goes on: each write is there once.
 
 The interrupt is raised by a trace function, at each line in turn of everything that prepares a
-write, sends it, and notes its outcome. The driver itself has tests of its own, in tests/drivers.
+write, sends it, and notes its outcome. The driver itself has tests of its own, in
+tests/_core/drivers.
 """
 
 import sys

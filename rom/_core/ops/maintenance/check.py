@@ -1,6 +1,6 @@
 """Checking: every index against every row, and every row against every index, beside writers.
 
-All rows and all entries are weighed and compared (see comparing.py), each read once. What differs
+All rows and all entries are weighed and compared (see comparison.py), each read once. What differs
 is looked at again, at one moment, before it is reported or mended; so are rows without a bit in the
 bitmap of live ids. Then that bitmap is looked through for bits without a row, and the counter.
 """

@@ -3,7 +3,7 @@
 First both are weighed (see digests.py). Where the sums of an index differ, or a row could not be
 weighed, the entries are weighed once more, by buckets of ids; a bucket that differs names ten rows,
 and the entries of those ids are suspects. Whether they are wrong, a look at one moment says (see
-looking.py): what writers did meanwhile differs as well, and is no fault.
+snapshots.py): what writers did meanwhile differs as well, and is no fault.
 """
 
 from __future__ import annotations

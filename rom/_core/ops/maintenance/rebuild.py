@@ -6,7 +6,7 @@ must be as it was read. Rows that the script objects to wait until all others ar
 value that is nobody's may be in their way till then.
 
 Entries that no row implies can be only in indexes that were there before. Those are compared with
-the rows at the end (see comparing.py), which were weighed on the way.
+the rows at the end (see comparison.py), which were weighed on the way.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Where it has got to is kept beside the data (`N:P:reindex`), with the declaratio
 whoever comes next goes on there, unless the declaration is another by then. Only at the end does
 the stamp say that the data has these indexes.
 
-Only what differs from the stamp is built (see building.py). Rows are taken by their ids, ascending:
+Only what differs from the stamp is built (see rebuild.py). Rows are taken by their ids, ascending:
 what is written meanwhile is indexed by whoever writes it.
 """
 

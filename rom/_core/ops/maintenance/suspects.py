@@ -1,6 +1,6 @@
 """Settling: what is wrong with rows and entries that are suspected, said and mended.
 
-Whatever looks wrong is looked at at one moment (see looking.py), judged, and mended if that is
+Whatever looks wrong is looked at at one moment (see snapshots.py), judged, and mended if that is
 wanted. Where another writer was there in between, it is looked at again.
 """
 
