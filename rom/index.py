@@ -6,5 +6,6 @@
 from rom._core.general_index import GeneralIndex, Pattern, Prefix, Suffix
 from rom._core.general_index import Geofilter as Geofilter
 from rom._core.indexing.geo_index import GeoIndex
+from rom.exceptions import QueryError as QueryError
 
 __all__ = ['GeneralIndex', 'GeoIndex', 'Pattern', 'Prefix', 'Suffix']

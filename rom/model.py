@@ -7,11 +7,22 @@ from rom._core.support.lazy_import import lazily
 
 if not TYPE_CHECKING:
     # Names that rom 1.x had here as well.
-    _COLUMNS = ('Column', 'IndexOnly', 'ManyToOne', 'OneToMany', 'OneToOne', 'Text', 'UnsafeColumn')
+    _COLUMNS = (
+        'Column',
+        'IndexOnly',
+        'ManyToOne',
+        'OneToMany',
+        'OneToOne',
+        'PrimaryKey',
+        'Text',
+        'UnsafeColumn',
+    )
     _ERRORS = (
         'ColumnError',
         'DataRaceError',
         'EntityDeletedError',
+        'InvalidColumnValue',
+        'InvalidOperation',
         'ORMError',
         'QueryError',
         'UniqueKeyViolation',
@@ -19,8 +30,10 @@ if not TYPE_CHECKING:
     __getattr__ = lazily(
         __name__,
         {
+            'ClassProperty': 'rom._core.support.classproperty',
             'GeoIndex': 'rom._core.indexing.geo_index',
             'NUMERIC_TYPES': 'rom._core.columns.column_lists',
+            'Query': 'rom._core.query',
             **dict.fromkeys(
                 ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'
             ),

@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 import rom
 from tests.support.servers import Server
@@ -26,6 +27,6 @@ def test_examples(name: str, server: Server) -> None:
     with server.connect() as connection:
         rom.util.CONNECTION = connection
         module = importlib.import_module(name)
-        given = {'connection': connection, 'rom': rom}
+        given = {'connection': connection, 'redis': redis, 'rom': rom}
         failed, _ = doctest.testmod(module, extraglobs=given, optionflags=OPTIONS)
     assert failed == 0

@@ -20,9 +20,10 @@ pytestmark = pytest.mark.one_server
 TESTS = Path(__file__).parent.parent
 PAGE = TESTS.parent / 'docs' / 'howto' / 'sessions.rst'
 
-P, U, E = 'sessions/test_promises', 'sessions/test_unwritten', 'sessions/test_elsewhere'
-ENV, D, C = 'sessions/test_environments', 'sessions/test_detached', 'test_current'
-IN = 'test_entered'
+P, U = '_core/sessions/test_promises', '_core/sessions/test_unwritten_warning'
+E, ENV = '_core/sessions/test_other_sessions', '_core/sessions/test_environments'
+D, C = '_core/sessions/test_detached', '_core/test_session_context'
+IN = '_core/test_entered_session'
 
 # How sentences begin, and the tests that hold each: a file, and names in it.
 SENTENCES: dict[str, dict[str, str]] = {
@@ -54,7 +55,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         P: 'test_an_object_that_was_rolled_back_keeps_its_values'
     },
     'refresh(force=True) discards': {P: 'test_a_forced_refresh_discards_changes'},
-    'A commit is all or nothing': {'sessions/test_both': 'test_several_models_all_or_nothing'},
+    'A commit is all or nothing': {
+        '_core/sessions/test_both': 'test_several_models_all_or_nothing'
+    },
     'If the value of a Json cannot': {P: 'test_a_spoiled_value_is_told_with_its_entity'},
     'A commit includes what _before': {P: 'test_what_hooks_make_and_change_is_part_of_the_commit'},
     'A save() writes only': {P: 'test_a_save_writes_only_what_it_is_given'},

@@ -343,9 +343,9 @@ def test_a_system_that_cannot_sleeps() -> None:
     for missing in ('del select.poll', 'del os.sched_yield'):
         code = (
             f'import os, select; {missing}\n'
-            'from rom._core.drivers import waiting\n'
-            'waiting.wait_awake(1)\n'
-            'print(waiting.limit())'
+            'from rom._core.drivers import busy_wait\n'
+            'busy_wait.wait_awake(1)\n'
+            'print(busy_wait.limit())'
         )
         done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)
         assert done.stdout.split() == [b'0.0']

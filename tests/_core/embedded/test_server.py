@@ -508,7 +508,7 @@ def test_a_program_that_joined_needs_no_binary(folder: Path) -> None:
         assert program.end() == 0
 
 
-NEVER_GIVES_UP = 'from rom._core.drivers import supervisor; supervisor.STOP_SECONDS = 10**6\n'
+NEVER_GIVES_UP = 'from rom._core.embedded import supervisor; supervisor.STOP_SECONDS = 10**6\n'
 
 
 def test_the_starter_leaves_others_alone_and_says_nothing(folder: Path) -> None:

@@ -25,7 +25,7 @@ from rom.columns import (
 )
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 
 def own(value: Any) -> Any:

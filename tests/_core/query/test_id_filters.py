@@ -12,7 +12,7 @@ from rom._core.query.ordering import direction_of
 from rom.columns import Integer, PrimaryKey
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(number=PrimaryKey(), age=Integer(index=True))
 NUMBER: Any = MODEL._schema.columns['number']

@@ -13,7 +13,7 @@ from rom._core.query.ordering import orders_for
 from rom.columns import Boolean, DateTime, Float, Integer, Json, PrimaryKey, String, Text
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 
 def own(value: Any) -> Any:

@@ -12,7 +12,7 @@ from rom._core.query.nodes import All
 from rom.columns import Integer, Text
 from rom.exceptions import InvalidOperation, QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(
     name=Text(index=True, prefix=True, suffix=True, keygen=IDENTITY),

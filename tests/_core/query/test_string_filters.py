@@ -13,7 +13,7 @@ from rom._core.query.string_filters import has_many, index_string
 from rom.columns import Integer, String, Text
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 BOTH = {'prefix': True, 'suffix': True}
 MODEL = model_of(

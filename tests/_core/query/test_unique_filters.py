@@ -9,7 +9,7 @@ from rom._core.query.nodes import AnyOf, InSet, InUnique, Not
 from rom.columns import IndexOnly, Integer, String, Text
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(
     email=Text(unique=True, prefix=True, keygen=kg.IDENTITY),

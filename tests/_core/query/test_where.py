@@ -1,6 +1,6 @@
 """What `where` means, and every way to be wrong.
 
-tests/_core/ops/test_where_random.py: what it finds.
+tests/_core/ops/search/test_where_random.py: what it finds.
 """
 
 # ruff: noqa: SIM300
@@ -25,7 +25,7 @@ from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node, Not
 from rom.columns import Boolean, Column, DateTime, Decimal, Float, IndexOnly, Integer, String, Text
 from rom.exceptions import QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 
 def own(value: Any) -> Any:

@@ -13,7 +13,7 @@ from rom._core.ops.commits.commit import commit
 from rom._core.ops.requests import Command, Script
 from rom._core.writes.changes import Change
 from rom.columns import ExpireAt, Text
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 
 class RetriedBox(rom.Model):

@@ -11,7 +11,7 @@ import rom
 from rom._core.ops.maintenance.digests import RowDigests
 from rom._core.ops.maintenance.entry_weights import subtract, total_of
 from rom._core.ops.rows import Row
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(
     words=rom.Text(index=True, prefix=True, suffix=True, keygen=lambda v: (v or '').split()),

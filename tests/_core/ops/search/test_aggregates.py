@@ -13,8 +13,8 @@ from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Date, Float, Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
 from rom.query import Query
-from tests._core.ops.search_support import Store, model_of
-from tests._core.ops.test_queries_trips import Trips, trips
+from tests._core.ops.search.search_support import Store, model_of
+from tests._core.ops.search.test_queries_trips import Trips, trips
 
 MODEL = model_of(
     words=Text(index=True, prefix=True, keygen=kg.FULL_TEXT),

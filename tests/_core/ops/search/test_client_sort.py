@@ -13,7 +13,7 @@ from rom._core.ops.rows import Row
 from rom._core.ops.search.client_sort import sort_ids
 from rom._core.query.nodes import Order
 from rom.columns import Boolean, DateTime, Integer, Json, String, Text
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(
     label=Text(prefix=True, keygen=kg.IDENTITY),

@@ -19,8 +19,8 @@ from rom._core.query.explanation import Explanation, Filter
 from rom.columns import Boolean, ExpireAt, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError, ServerError
 from rom.query import Query
-from tests._core.ops.search_support import Store, model_of
-from tests._core.ops.test_queries_trips import Trips, trips
+from tests._core.ops.search.search_support import Store, model_of
+from tests._core.ops.search.test_queries_trips import Trips, trips
 
 MODEL = model_of(
     words=Text(index=True, prefix=True, keygen=kg.FULL_TEXT),

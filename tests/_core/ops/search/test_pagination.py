@@ -16,9 +16,9 @@ from rom._core.ops.search.pagination import page, read_cursor, write_cursor
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import Mark, Place
 from rom.exceptions import QueryError
-from tests._core.ops.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids
-from tests._core.ops.search_support import Store
-from tests._core.ops.test_queries_random import BOUNDS, EXAMPLES, ORDER, Orders, asked
+from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids
+from tests._core.ops.search.search_support import Store
+from tests._core.ops.search.test_queries_random import BOUNDS, EXAMPLES, ORDER, Orders, asked
 from tests.support.servers import Server
 
 

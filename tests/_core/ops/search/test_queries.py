@@ -15,7 +15,7 @@ from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.selection import as_lists, as_tuples
 from rom.columns import Boolean, DateTime, Float, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError
-from tests._core.ops.search_support import Store, model_of
+from tests._core.ops.search.search_support import Store, model_of
 from tests.support.servers import dump
 
 

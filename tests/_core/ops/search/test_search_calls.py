@@ -15,7 +15,7 @@ from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
 from rom.query import Query
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 from tests.support.packed import packed_rows
 
 MODEL = model_of(

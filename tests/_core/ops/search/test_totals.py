@@ -13,7 +13,7 @@ from rom._core.ops.search.totals import Totals, counts, value_of
 from rom._core.query.aggregates import Tally
 from rom.columns import Column, Decimal, Float, Integer, ManyToOne, Text
 from rom.exceptions import CorruptRowError, QueryError
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 
 class Listed(Column[Any]):

@@ -18,9 +18,18 @@ from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All
 from rom.columns import Decimal, Float, Integer
 from rom.query import Query
-from tests._core.ops.oracle import CLAUSES, COLUMNS, MODEL, ORDERS, ROWS, Clause, Holds, Values
-from tests._core.ops.search_support import Store, model_of
-from tests._core.ops.test_queries_random import (
+from tests._core.ops.search.oracle import (
+    CLAUSES,
+    COLUMNS,
+    MODEL,
+    ORDERS,
+    ROWS,
+    Clause,
+    Holds,
+    Values,
+)
+from tests._core.ops.search.search_support import Store, model_of
+from tests._core.ops.search.test_queries_random import (
     BOUNDS,
     EXAMPLES,
     LIMIT,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All, AnyOf, Node, Not
 from rom.query import Query
-from tests._core.ops.oracle import (
+from tests._core.ops.search.oracle import (
     CLAUSES,
     MODEL,
     NOTHING,
@@ -25,7 +25,7 @@ from tests._core.ops.oracle import (
     Values,
     in_order,
 )
-from tests._core.ops.search_support import Store
+from tests._core.ops.search.search_support import Store
 from tests.support.servers import Server
 
 EXAMPLES = int(os.environ.get('ROM_TEST_EXAMPLES', '100'))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rom._core.encoding import keygens as kg
 from rom.columns import Boolean, Float, Integer, String, Text
-from tests._core.ops.search_support import model_of
+from tests._core.ops.search.search_support import model_of
 
 Values = Mapping[str, Any]
 Holds = Callable[[Values], bool]

@@ -18,10 +18,18 @@ from rom._core.ops.search import queries
 from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Boolean, ExpireAt, Integer, Text
 from rom.query import Query
-from tests._core.ops.oracle import CLAUSES, MODEL, ROWS, Clause, Values
-from tests._core.ops.search_support import Store, model_of
-from tests._core.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, Orders, asked, check
-from tests._core.ops.test_queries_trips import Trips, trips
+from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values
+from tests._core.ops.search.search_support import Store, model_of
+from tests._core.ops.search.test_queries_random import (
+    BOUNDS,
+    EXAMPLES,
+    LIMIT,
+    ORDER,
+    Orders,
+    asked,
+    check,
+)
+from tests._core.ops.search.test_queries_trips import Trips, trips
 from tests.support.servers import Server
 
 PAST = dt.datetime(2001, 2, 3)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rom._core.columns.expressions import Expression
 from rom._core.ops.search.search_calls import Bounds
-from tests._core.ops.oracle import (
+from tests._core.ops.search.oracle import (
     BIGS,
     CLAUSES,
     FLOATS,
@@ -26,8 +26,16 @@ from tests._core.ops.oracle import (
     own_length,
     words,
 )
-from tests._core.ops.search_support import Store
-from tests._core.ops.test_queries_random import BOUNDS, EXAMPLES, LIMIT, ORDER, Orders, asked, check
+from tests._core.ops.search.search_support import Store
+from tests._core.ops.search.test_queries_random import (
+    BOUNDS,
+    EXAMPLES,
+    LIMIT,
+    ORDER,
+    Orders,
+    asked,
+    check,
+)
 from tests.support.servers import Server
 
 COLUMNS: dict[str, Any] = MODEL._schema.columns

@@ -13,7 +13,7 @@ from rom._core.ops.requests import Pipeline, Rest, Script
 from rom._core.ops.search import queries
 from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Boolean, Integer, Text
-from tests._core.ops.search_support import Store, model_of
+from tests._core.ops.search.search_support import Store, model_of
 
 MODEL = model_of(
     words=Text(index=True, prefix=True, keygen=kg.FULL_TEXT),
