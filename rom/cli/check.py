@@ -13,13 +13,13 @@ from rom import maintenance
 from rom._core.model import Model
 from rom._core.ops.maintenance.findings import KINDS, Finding, Kind
 from rom.cli import output
-from rom.cli.exits import Code
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code
+from rom.cli.model_args import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
-from rom.cli.reporting import reported
+from rom.cli.signals import Stopping
 from rom.cli.status import named
-from rom.cli.stopping import Stopping
 
 
 def check(

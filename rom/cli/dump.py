@@ -15,12 +15,12 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code, MisuseError
+from rom.cli.model_args import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
-from rom.cli.reporting import reported
-from rom.cli.stopping import Stopping
+from rom.cli.signals import Stopping
 from rom.exceptions import InvalidOperation, ORMError
 
 After = tuple[type[Model], int] | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rom._core.encoding.text import show
-from rom.cli.exits import MisuseError
+from rom.cli.exit_codes import MisuseError
 
 _SECONDS = {'d': 86400, 'h': 3600, 'm': 60, 's': 1}
 _PART = re.compile(r'(\d+(?:\.\d+)?)([dhms])')

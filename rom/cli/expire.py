@@ -12,11 +12,11 @@ import rom
 from rom._core.model import Model
 from rom.cli import output
 from rom.cli.durations import seconds_of
-from rom.cli.exits import Code, MisuseError, Terminated
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code, MisuseError, Terminated
+from rom.cli.model_args import needed, opened
 from rom.cli.options import Debug, Models, Url
-from rom.cli.reporting import reported
-from rom.cli.stopping import Stopping
+from rom.cli.signals import Stopping
 
 # Of what cannot be removed, so many are told of.
 _MOST_ERRORS = 20

@@ -11,10 +11,10 @@ import typer
 import rom
 from rom._core.drivers.io_guard import BarredError, no_requests
 from rom.cli import output
-from rom.cli.exits import MisuseError
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import MisuseError
+from rom.cli.model_args import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
-from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
 
 

@@ -16,12 +16,12 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code, MisuseError
+from rom.cli.model_args import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.progress import Bar, bar
-from rom.cli.reporting import reported
-from rom.cli.stopping import Stopping
+from rom.cli.signals import Stopping
 from rom.exceptions import BulkError, ORMError
 
 STDIN = Path('-')

@@ -12,11 +12,11 @@ from rom._core.model import Model
 from rom._core.ops.maintenance.index_stats import Gauge, Kind, Survey
 from rom._core.schema import Schema
 from rom.cli import output
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.model_args import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.output import Size
 from rom.cli.progress import bar
-from rom.cli.reporting import reported
 from rom.index_stats import surveyed
 
 COLUMNS = ('column', 'type', 'options')

@@ -11,13 +11,13 @@ import typer
 from rom import maintenance
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.exits import Code, MisuseError
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code, MisuseError
+from rom.cli.model_args import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import bar
-from rom.cli.reporting import reported
+from rom.cli.signals import Stopping
 from rom.cli.status import named
-from rom.cli.stopping import Stopping
 from rom.exceptions import BulkError
 
 # Of rows that cannot be indexed, so many are told of.

@@ -13,10 +13,10 @@ import typer
 
 import rom
 from rom._core.model import Model
-from rom.cli.exits import Code
-from rom.cli.opening import opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code
+from rom.cli.model_args import opened
 from rom.cli.options import Debug, Models, Url
-from rom.cli.reporting import reported
 from rom.cli.scope import scope_of
 
 

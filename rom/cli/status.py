@@ -13,10 +13,10 @@ from rom._core.drivers.connections import connection_of
 from rom._core.model import Model
 from rom._core.ops.maintenance.reindex import Status
 from rom.cli import output
-from rom.cli.exits import Code
-from rom.cli.opening import needed, opened
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code
+from rom.cli.model_args import needed, opened
 from rom.cli.options import AsJson, Debug, Models, Url
-from rom.cli.reporting import reported
 
 _SAID = {
     'right': 'the indexes are those that it declares',

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rom._core import session_context
 from rom._core.sessions import AsyncSession
-from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
+from rom.contrib.request_scope import Unit
 from rom.contrib.settings import Settings
-from rom.contrib.unit import Unit
 from rom.exceptions import InvalidOperation, ORMError
 
 Scope: TypeAlias = MutableMapping[str, Any]

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
+from rom.contrib.request_scope import Stream, Unit, stream
 from rom.contrib.settings import Settings
-from rom.contrib.unit import Stream, Unit, stream
 from rom.exceptions import ORMError
 
 try:
@@ -67,7 +67,7 @@ class RomMiddleware:
 
         Args:
             request: the current request.
-            error: one of :data:`rom.contrib.conflicts.CONFLICTS`. Nothing was written.
+            error: one of :data:`rom.contrib.conflict_responses.CONFLICTS`. Nothing was written.
 
         Example::
 

@@ -16,10 +16,10 @@ from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from rom.contrib.conflicts import CONFLICTS, STATUS, body_of
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
 from rom.contrib.missing import not_installed
+from rom.contrib.request_scope import Stream, Unit
 from rom.contrib.settings import Settings
-from rom.contrib.unit import Stream, Unit
 from rom.exceptions import ORMError
 
 try:

@@ -15,7 +15,7 @@ from rom._core.encoding.text import show
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import InRange, Node
 from rom.exceptions import InvalidColumnValue, QueryError
-from rom.repocket.layout import Layout
+from rom.repocket.record_schema import Layout
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     '': operator.eq,

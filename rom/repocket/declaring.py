@@ -9,8 +9,8 @@ from rom.exceptions import InvalidColumnValue
 from rom.repocket.attributes import Attribute, AutoUUID
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 from rom.repocket.keys import name_of
-from rom.repocket.layout import Layout, is_id
-from rom.repocket.objects import Objects
+from rom.repocket.manager import Objects
+from rom.repocket.record_schema import Layout, is_id
 from rom.repocket.registry import MODELS
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from rom._core.query.nodes import All, Direction, Mark, Node, Order
 from rom._core.query.spec import Asked
 from rom.exceptions import CorruptRowError
 from rom.repocket.criteria import Criterion, nodes_of
-from rom.repocket.layout import Layout
 from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan, unreadable
+from rom.repocket.record_schema import Layout
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.ops.rows import unpack_rows
 from rom.exceptions import CorruptRowError
 from rom.repocket.keys import as_id, pattern_of
-from rom.repocket.layout import Layout
+from rom.repocket.record_schema import Layout
 
 # Rows in one call of the script, and calls in one round trip.
 PAGE = 1000

@@ -18,13 +18,13 @@ from rom.repocket.attributes import DateTime
 from rom.repocket.criteria import criteria_of
 from rom.repocket.declaring import ModelType
 from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
-from rom.repocket.mates import Mates
+from rom.repocket.prefetch import Mates
 from rom.repocket.state import State
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from rom.repocket.objects import Objects
+    from rom.repocket.manager import Objects
 
 
 class ActiveRecord(State, metaclass=ModelType):
@@ -78,7 +78,7 @@ class ActiveRecord(State, metaclass=ModelType):
 
     @classmethod
     def create(cls, /, **values: Any) -> Self:
-        """Make a record and save it: see :meth:`rom.repocket.objects.Objects.create`.
+        """Make a record and save it: see :meth:`rom.repocket.manager.Objects.create`.
 
         Example::
 

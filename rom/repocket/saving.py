@@ -26,8 +26,8 @@ from rom.exceptions import (
     ServerError,
     UniqueKeyViolation,
 )
-from rom.repocket.layout import Layout, Stored
 from rom.repocket.loading import load, no_index, no_string, scan, unreadable
+from rom.repocket.record_schema import Layout, Stored
 
 # The number of records whose entries one call of the script writes.
 _AT_ONCE = 500

@@ -19,8 +19,8 @@ from rom.repocket import saving
 from rom.repocket.attributes import Pointer
 from rom.repocket.connecting import run
 from rom.repocket.keys import Reference
-from rom.repocket.layout import Layout
-from rom.repocket.mates import Mates, load_pointers, load_streams
+from rom.repocket.prefetch import Mates, load_pointers, load_streams
+from rom.repocket.record_schema import Layout
 
 T = TypeVar('T')
 

@@ -17,12 +17,12 @@ from rom.exceptions import InvalidOperation
 from rom.schematics import registry, transactions
 from rom.schematics.conditions import EQUAL, Condition, conditions_of, unknown_field
 from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound
-from rom.schematics.homes import Home
+from rom.schematics.fields import shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import PAGE, Layer, Task
 from rom.schematics.primary_keys import asked_pk, own_pk
 from rom.schematics.reading import load, refuse_scans, search
 from rom.schematics.references import related
-from rom.schematics.shapes import shape_of
 from rom.schematics.states import state_of
 from rom.schematics.writing import remove_all, write
 

@@ -20,7 +20,7 @@ from rom._core.encoding.keygens import IDENTITY
 from rom._core.encoding.text import as_bytes
 from rom._core.schema import Schema, build
 from rom.exceptions import ColumnError
-from rom.schematics.shapes import Field, Shape
+from rom.schematics.fields import Field, Shape
 
 #: The columns for the id of the row and for its time of expiry. No field may have these names.
 ROW_ID, EXPIRES = 'rom_id', 'rom_expires'

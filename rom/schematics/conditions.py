@@ -15,7 +15,7 @@ from typing import Any
 
 from rom._core.encoding.text import shorten, show, show_name, show_names
 from rom.schematics.exceptions import ClauseError
-from rom.schematics.shapes import Field, Shape
+from rom.schematics.fields import Field, Shape
 
 EQUAL = 'eq'
 MANY = ('in', 'exclude')

@@ -8,11 +8,11 @@ from schematics import models, types
 
 from rom.schematics.base import BaseRedisMixin
 from rom.schematics.conditions import conditions_of
+from rom.schematics.fields import shape_of
 from rom.schematics.layers.fields import FieldHashLayer, FieldLayer, ObjectHashLayer
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.layers.whole import HashLayer, SimpleLayer
 from rom.schematics.ordering import in_order
-from rom.schematics.shapes import shape_of
 
 if TYPE_CHECKING:
     from typing import Self

@@ -8,10 +8,10 @@ from typing import Any
 from rom._core.ops.requests import Operation
 from rom.schematics.conditions import Condition, unknown_field
 from rom.schematics.exceptions import ClauseError
-from rom.schematics.homes import Home
+from rom.schematics.fields import Shape, shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.reading import made_in_turn, search
-from rom.schematics.shapes import Shape, shape_of
 
 
 def in_order(

@@ -7,7 +7,7 @@ from typing import Any
 
 from schematics.undefined import Undefined
 
-from rom.schematics.shapes import shape_of
+from rom.schematics.fields import shape_of
 
 
 def own_pk(instance: Any) -> str | None:

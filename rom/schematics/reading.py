@@ -12,9 +12,9 @@ from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
 from rom.schematics.conditions import EQUAL, Condition
 from rom.schematics.exceptions import StrictPerformanceException
-from rom.schematics.homes import Home
+from rom.schematics.fields import corrupt, shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import Layer, Primitive, Raw, is_own
-from rom.schematics.shapes import corrupt, shape_of
 from rom.schematics.states import Batch, state_of
 
 Found = list[tuple[str, Raw]]

@@ -13,7 +13,7 @@ from rom._core.ops.commits import raw_commands
 from rom._core.ops.commits.commit import MOST_TRIES, commit
 from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
-from rom.schematics.homes import Home
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import PAGE, Layer, Plan, Task, raced
 from rom.schematics.reading import misplaced, scan
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rom.cli.durations import seconds_of
-from rom.cli.exits import MisuseError
+from rom.cli.exit_codes import MisuseError
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 import rom
-from rom.cli.exits import MisuseError
+from rom.cli.exit_codes import MisuseError
 from rom.cli.explain import query_of
 from rom.cli.scope import scope_of
 from tests.cli.conftest import Shop

@@ -21,8 +21,8 @@ import rom
 from rom._core.drivers import connections
 from rom.contrib.asgi import RomMiddleware
 from rom.contrib.flask import Rom
+from rom.contrib.request_scope import Stream, Unit
 from rom.contrib.settings import Settings
-from rom.contrib.unit import Stream, Unit
 from tests.contrib import views
 from tests.contrib.fronts import FRONTS, Front
 from tests.contrib.views import thing

@@ -29,7 +29,7 @@ def loaded_by(program: str) -> set[str]:
 
 
 def test_rom_imports_no_framework() -> None:
-    program = 'import rom, rom.contrib\nassert "rom.contrib.unit" not in sys.modules'
+    program = 'import rom, rom.contrib\nassert "rom.contrib.request_scope" not in sys.modules'
     assert loaded_by(program) == set()
 
 

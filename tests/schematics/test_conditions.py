@@ -9,7 +9,7 @@ import pytest
 from schematics import models, types
 
 from rom.schematics.conditions import SIGNS, conditions_of
-from rom.schematics.shapes import shape_of
+from rom.schematics.fields import shape_of
 
 
 class Meal(models.Model):  # type: ignore[misc]

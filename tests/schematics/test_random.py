@@ -11,7 +11,7 @@ import redis
 
 from rom.schematics import transaction
 from rom.schematics.conditions import conditions_of
-from rom.schematics.shapes import shape_of
+from rom.schematics.fields import shape_of
 from tests.schematics.support import EVERY_LAYER, model, pks
 from tests.support.servers import dump
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rom.cli.errors import reported
 from rom.cli.options import Debug
-from rom.cli.reporting import reported
 
 # With fewer, the questions about particular characters would have no answer.
 LEAST = 3000

@@ -11,8 +11,8 @@ from rom.cli.demo.characters import code_points, declaration
 from rom.cli.demo.loading import already_there, load
 from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared
 from rom.cli.demo.screen import Screen
-from rom.cli.opening import use
-from rom.cli.stopping import Stopping
+from rom.cli.model_args import use
+from rom.cli.signals import Stopping
 
 INTRODUCTION = (
     'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '

@@ -16,7 +16,7 @@ from rom._core.encoding.keygens import IDENTITY_STRING
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import as_text, show
 from rom.exceptions import InvalidColumnValue
-from rom.repocket import stored
+from rom.repocket import codec
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Attribute:
         value = self._do_cast(value)
         if simple:
             return value
-        return stored.as_python(type(self).__name__, None if value is None else self._write(value))
+        return codec.as_python(type(self).__name__, None if value is None else self._write(value))
 
     def _from_python(self, found: Mapping[str, Any]) -> Any:
         """Return the value in such a dict.
@@ -200,7 +200,7 @@ class Attribute:
             ValueError: the argument is not such a dict.
             InvalidColumnValue: the value does not decode.
         """
-        text = stored.text_of(found)
+        text = codec.text_of(found)
         return None if text is None else self._from_string(text)
 
     def _to_json(self, value: Any) -> str:
@@ -210,7 +210,7 @@ class Attribute:
 
             attributes.Unicode().to_json('x')
         """
-        return stored.as_json(self._to_python(value))
+        return codec.as_json(self._to_python(value))
 
     def _from_json(self, raw: str | bytes) -> Any:
         """Return the value of a field of a record's hash.
@@ -219,7 +219,7 @@ class Attribute:
             ValueError: the text is not JSON, or has no value.
             InvalidColumnValue: the value does not decode.
         """
-        return self._from_python(stored.from_json(raw))
+        return self._from_python(codec.from_json(raw))
 
     cast = either(_do_cast)
     get_base_type = either(lambda self: self.base_type)

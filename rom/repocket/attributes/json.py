@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from rom._core.encoding.text import as_bytes
 from rom.exceptions import InvalidOperation
 from rom.repocket.attributes.base import Attribute
-from rom.repocket.literals import read_value
+from rom.repocket.python2_literals import read_value
 
 
 class JSON(Attribute):

@@ -23,8 +23,8 @@ from rom._core.writes.changes import Change
 from rom.exceptions import DataRaceError, ORMError
 from rom.schematics.conditions import Condition
 from rom.schematics.exceptions import NotFound
-from rom.schematics.homes import Home
-from rom.schematics.shapes import Field, Shape, shape_of
+from rom.schematics.fields import Field, Shape, shape_of
+from rom.schematics.keys import Home
 
 #: A stored object: its parts by name. A layer that stores objects as a whole has one part.
 Raw: TypeAlias = Mapping[str, 'bytes | None']

@@ -8,9 +8,9 @@ from rom._core.encoding.text import as_bytes, as_text
 from rom._core.encoding.wire import pack
 from rom._core.ops.commits.raw_commands import Check, Step, as_map, objection_of, take
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
-from rom.schematics.homes import Home
+from rom.schematics.fields import shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import PAGE, Layer, Raw, Task, chunked
-from rom.schematics.shapes import shape_of
 
 
 def _names(home: Home) -> tuple[str, ...]:

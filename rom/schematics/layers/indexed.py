@@ -29,10 +29,10 @@ from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
 from rom.schematics.columns import EXPIRES, columns_of, schema_of, sorts
 from rom.schematics.conditions import EQUAL, Condition
-from rom.schematics.homes import Home
+from rom.schematics.fields import Field, Shape, shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import Layer, Plan, Primitive, Raw, Task, raced
-from rom.schematics.nodes import node_of
-from rom.schematics.shapes import Field, Shape, shape_of
+from rom.schematics.query_nodes import node_of
 
 Found = list[tuple[str, Raw]]
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.commits.raw_commands import Check, Step, take
 from rom._core.ops.requests import Command, Operation
-from rom.schematics.homes import Home
+from rom.schematics.fields import Shape, corrupt, shape_of
+from rom.schematics.keys import Home
 from rom.schematics.layers.base import PAGE, Layer, Primitive, Raw, Task, is_own
-from rom.schematics.shapes import Shape, corrupt, shape_of
 
 # The name of the one part.
 WHOLE = ''

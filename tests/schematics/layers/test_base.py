@@ -11,7 +11,7 @@ from rom._core.ops.commits.raw_commands import Check, Step
 from rom._core.ops.requests import Command, Operation
 from rom.exceptions import DataRaceError
 from rom.schematics import BaseRedisMixin, transaction
-from rom.schematics.homes import Home
+from rom.schematics.keys import Home
 from rom.schematics.layers import Layer, Raw, Task
 from tests.schematics.support import fill, model, pks
 

@@ -86,4 +86,6 @@ def test_debug_shows_where(shop: Shop) -> None:
     ran = shop.run('models', 'nope', '--debug')
     assert ran.returncode == 1
     assert 'Traceback' in ran.stderr
-    assert ran.stderr.splitlines()[-1].startswith("rom.cli.exits.MisuseError: no module 'nope'")
+    assert ran.stderr.splitlines()[-1].startswith(
+        "rom.cli.exit_codes.MisuseError: no module 'nope'"
+    )

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
-from rom.cli.exits import Terminated
+from rom.cli.exit_codes import Terminated
 from rom.cli.output import note
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

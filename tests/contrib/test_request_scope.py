@@ -10,8 +10,8 @@ import pytest
 
 import rom
 from rom._core import session_context
+from rom.contrib.request_scope import Stream, Unit, stream
 from rom.contrib.settings import Settings
-from rom.contrib.unit import Stream, Unit, stream
 from tests.contrib.views import Boom, thing
 
 pytestmark = pytest.mark.one_server

@@ -8,7 +8,7 @@ import pytest
 from schematics import models, types
 
 from rom.exceptions import CorruptRowError, InvalidColumnValue
-from rom.schematics.shapes import shape_of
+from rom.schematics.fields import shape_of
 
 
 class Sample(models.Model):  # type: ignore[misc]

@@ -9,8 +9,8 @@ import redis
 import rom
 from rom._core.drivers import connections
 from rom._core.model import Model
-from rom.cli.exits import MisuseError
-from rom.cli.naming import models_named
+from rom.cli.exit_codes import MisuseError
+from rom.cli.model_names import models_named
 
 
 def needed(names: Sequence[str] | None) -> Sequence[str]:
@@ -31,7 +31,7 @@ def opened(names: Sequence[str], url: str | None) -> list[type[Model]]:
     """Import models, and have them work on a server. Nothing is sent yet.
 
     Args:
-        names: as `rom.cli.naming.models_named` takes them.
+        names: as `rom.cli.model_names.models_named` takes them.
         url: of the server, whatever the models' modules set up; None: what they set up, else
             ROM_REDIS_URI, else the local server.
 

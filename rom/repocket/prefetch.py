@@ -16,7 +16,7 @@ from rom.repocket import loading
 from rom.repocket.connecting import run
 from rom.repocket.errors import RepocketReferenceError
 from rom.repocket.keys import Reference
-from rom.repocket.layout import Layout
+from rom.repocket.record_schema import Layout
 from rom.repocket.registry import MODELS
 
 if TYPE_CHECKING:

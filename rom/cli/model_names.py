@@ -15,7 +15,7 @@ from typing import Any
 
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom.cli.exits import MisuseError
+from rom.cli.exit_codes import MisuseError
 
 _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
 _FORMS = 'write package.module, or package.module:Model'

@@ -15,7 +15,7 @@ import typer
 from rich.text import Text
 
 from rom.cli import output
-from rom.cli.exits import Code, MisuseError, Terminated
+from rom.cli.exit_codes import Code, MisuseError, Terminated
 from rom.exceptions import ORMError, ServerUnavailable
 
 # The first that fits.

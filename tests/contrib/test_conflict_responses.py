@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom.contrib.conflicts import CONFLICTS, body_of, described
+from rom.contrib.conflict_responses import CONFLICTS, body_of, described
 
 
 def test_which_errors_are_conflicts() -> None:

@@ -12,9 +12,9 @@ import typer
 
 import rom
 from rom.cli import output
-from rom.cli.exits import Code, MisuseError, Terminated
-from rom.cli.reporting import reported
-from rom.cli.stopping import Stopping
+from rom.cli.errors import reported
+from rom.cli.exit_codes import Code, MisuseError, Terminated
+from rom.cli.signals import Stopping
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_the_codes_are_those_of_the_documents() -> None:
     assert [int(code) for code in Code] == [0, 1, 2, 3, 130, 143]
     assert Code.FOUND is Code.FAILED
     for code in Code:
-        assert f'\n{int(code)} ' in str(sys.modules['rom.cli.exits'].__doc__)
+        assert f'\n{int(code)} ' in str(sys.modules['rom.cli.exit_codes'].__doc__)
 
 
 # --- stopping ------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_waiting_ends_with_a_signal() -> None:
 def test_a_batch_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import select
 
-    monkeypatch.setattr('rom.cli.stopping.GRACE_SECONDS', 1)
+    monkeypatch.setattr('rom.cli.signals.GRACE_SECONDS', 1)
     with pytest.raises(KeyboardInterrupt), Stopping():
         os.kill(os.getpid(), signal.SIGINT)
         select.select([], [], [], 60)

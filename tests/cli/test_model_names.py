@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rom.cli.exits import MisuseError
-from rom.cli.naming import models_named
+from rom.cli.exit_codes import MisuseError
+from rom.cli.model_names import models_named
 
 FILES = {
     'pack/__init__.py': '',

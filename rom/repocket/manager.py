@@ -15,8 +15,8 @@ from rom.repocket.criteria import criteria_of
 from rom.repocket.resultset import ResultSet
 
 if TYPE_CHECKING:
-    from rom.repocket.layout import Layout
     from rom.repocket.record import ActiveRecord
+    from rom.repocket.record_schema import Layout
 
 R = TypeVar('R', bound='ActiveRecord')
 

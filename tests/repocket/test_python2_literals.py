@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rom.repocket.literals import read_value
+from rom.repocket.python2_literals import read_value
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from schematics import models, types
 
 from rom.schematics import SimpleRedisMixin
-from rom.schematics.homes import Home
+from rom.schematics.keys import Home
 
 
 def home(**body: Any) -> Home:
