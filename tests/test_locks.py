@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import msgpack
@@ -55,6 +56,15 @@ def test_the_key_is_that_of_1x_and_goes_by_itself(
     assert lock.refresh()
     assert 30_000 < ttls(raw)[b'lock:nightly'] <= 60_000
     assert lock.acquire(), 'who has it may take it again'
+
+
+@pytest.mark.one_server
+def test_times_that_are_decimals(front: Front, client: redis.Redis, raw: redis.Redis) -> None:
+    lock = front.Lock(client, 'nightly', Decimal('0.02'), Decimal(60))
+    assert lock.acquire()
+    assert 30_000 < ttls(raw)[b'lock:nightly'] <= 60_000
+    assert front.Lock(client, 'nightly', Decimal('0.02'), 5).acquire() is False
+    assert lock.release()
 
 
 @pytest.mark.one_server

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 from rom._core.encoding.text import as_bytes, show
 from rom._core.encoding.wire import pack
@@ -33,11 +33,22 @@ _LONGEST_LATE_PAUSE = 5.0
 _PROMPT = 0.05
 
 
+# 31 years, in seconds.
+_FOREVER: Final = 1e9
+
+
 def _is_number(value: object) -> bool:
     # A NaN of decimals raises where it is compared.
     return isinstance(value, (int, float, Fraction)) or (
         isinstance(value, Decimal) and not value.is_nan()
     )
+
+
+def _seconds(value: Any) -> float:
+    """Return a time that can be added to a clock: decimals cannot, nor can very large ints."""
+    if isinstance(value, (Decimal, Fraction)) or value > _FOREVER:
+        return float(min(value, _FOREVER))
+    return value  # as it is, for messages
 
 
 class Claim:
@@ -51,14 +62,14 @@ class Claim:
 
     def __init__(self, lockname: str | bytes, acquire_timeout: float, lock_timeout: float) -> None:
         are_numbers = _is_number(acquire_timeout) and _is_number(lock_timeout)
-        if not are_numbers or not acquire_timeout >= 0 or not 0 < lock_timeout < 1e9:
+        if not are_numbers or not acquire_timeout >= 0 or not 0 < lock_timeout < _FOREVER:
             raise InvalidOperation(
                 'a lock waits for 0 seconds or more and is held for more than 0, not '
                 f'acquire_timeout={show(acquire_timeout)}, lock_timeout={show(lock_timeout)}'
             )
         self._name(lockname)
-        self.acquire_timeout = acquire_timeout
-        self.lock_timeout = lock_timeout
+        self.acquire_timeout = _seconds(acquire_timeout)
+        self.lock_timeout = _seconds(lock_timeout)
         self._token = b''
         self._is_prompt = True
         self._renounce()

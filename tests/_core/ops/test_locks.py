@@ -1,5 +1,9 @@
 """What a lock is, without a server: its name, its times, who it is."""
 
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
 import pytest
 
 import rom
@@ -34,6 +38,22 @@ def test_the_time_begins_with_the_first_try(monkeypatch: pytest.MonkeyPatch) -> 
     pauses = Claim('x', 0.5, 1)._pauses()
     now += 1  # a slow server
     assert list(pauses) == []
+
+
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        (Decimal('0.5'), 0.5),
+        (Fraction(1, 2), 0.5),
+        (10**400, 1e9),
+        (float('inf'), 1e9),
+        (Decimal('inf'), 1e9),
+    ],
+)
+def test_times_of_any_type(given: Any, expected: float) -> None:
+    claim = Claim('x', given, 1)
+    assert claim.acquire_timeout == expected
+    assert next(claim._pauses()) > 0
 
 
 def test_each_is_another_holder() -> None:
