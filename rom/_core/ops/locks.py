@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from rom._core.encoding.text import as_bytes, show
 from rom._core.encoding.wire import pack
@@ -44,7 +44,7 @@ def _is_number(value: object) -> bool:
     )
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: float | Decimal | Fraction) -> float:
     """Return a time that can be added to a clock: decimals cannot, nor can very large ints."""
     if isinstance(value, (Decimal, Fraction)) or value > _FOREVER:
         return float(min(value, _FOREVER))
