@@ -1,1 +1,1 @@
-"""Commits: what is written at once, or not at all."""
+"""Commits: the operations that write all changes of a session, or none."""

@@ -1,19 +1,20 @@
-"""Attempts: every write is carried out once, or not at all, however often its request arrives.
+"""Attempts: idempotent writes, each carried out at most once however often its request arrives.
 
-The client library repeats a request when a connection breaks; the network may deliver one late; a
-program that got no answer calls ``save()`` again. So a write is an attempt with a key of its own,
-under which the script leaves a note of its answer (`lua/lib/attempt.lua`):
+The client library repeats a request when a connection breaks. The network may deliver a request
+late. A program that got no answer calls ``save()`` again. So each write is an attempt with a key of
+its own, under which the script leaves a note of its answer (`lua/lib/attempt.lua`):
 
-* A copy of the request finds the note. It gets the same answer again; or it hears that the attempt
-  was refused, which is then tried again, under another key.
+* A copy of the request finds the note. It gets the same answer again, or it learns that the attempt
+  was refused. A refused attempt is tried again under another key.
 * An attempt is in doubt from the moment it is sent until the script itself has answered it. An
-  error of the server is no such answer: it may answer a repetition, and says nothing of the first.
-* Who needs to know what became of an attempt in doubt asks `lua/settle.lua`, which leaves a note
-  where there is none: from then on the attempt is void, and a request that arrives late is refused.
-  A look at the row would prove nothing, for another writer may have brought about the same.
+  error of the server does not count as an answer: it may answer a copy and tell nothing of the
+  first request.
+* `lua/settle.lua` tells the outcome of an attempt in doubt. Where it finds no note, it leaves one
+  that voids the attempt, so that a request that arrives late is refused. Reading the row instead
+  would prove nothing, because another writer may have written the same values.
 
-A note lives for `LIFE` seconds. A request that is older than half of that is refused, so none is
-carried out whose note could be gone; and a question that is too late has no answer.
+A note lives for `LIFE` seconds. The script refuses requests older than half of that, so it never
+carries out a request whose note could be gone. A question that comes too late has no answer.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from rom._core.ops.requests import Destination, Operation, Pipeline, Script
 from rom._core.support.clock import elapsed, learn_server_time, server_time
 from rom.exceptions import InDoubtError, ORMError, ServerError, ServerUnavailable
 
-#: Seconds that a note lives. `lua/lib/attempt.lua` has it too.
+#: Lifetime of a note, in seconds. `lua/lib/attempt.lua` has the same number.
 LIFE: Final = 180
-#: An attempt that began so many seconds ago may have been carried out, and its note be gone.
+#: Age in seconds from which an attempt may have been carried out and its note be gone.
 _CERTAIN: Final = 150
-#: So often a request is made anew: for the server's clock, and where a copy of it was refused.
+#: How often a request is made again, where the clock was wrong or a copy of it was refused.
 _MOST_COPIES: Final = 10
 
 _EMPTY: Final = b'\x80'  # an empty map, packed
 _MADE_AGAIN: Final = (b'late', b'void', b'epoch')
 
-# Keys are this process's own, and numbered: that takes less than to draw each of them.
+# Keys are a random number of this process and a counter: cheaper than a random number for each.
 _process = b''
 _numbers = count()
 
@@ -54,23 +55,24 @@ os.register_at_fork(after_in_child=_draw)
 
 
 class Attempt:
-    """One write: what it is known by, and what became of it.
+    """One write, with the key of its note and its outcome.
 
     Args:
-        head: what the key of its note begins with; it says in which slot of a cluster it is.
-        purpose: what it is for, where that is more than to save entities.
+        head: the prefix of the note's key; it decides the slot of a cluster.
+        purpose: the reason for the write, where that is more than saving entities.
 
     Attributes:
         purpose: as given.
-        key: of the note. It is another for each request that is made.
+        key: the key of the note. Each request that is made has another one.
         at: when the request was made, by the server's clock; seconds since 1970.
-        begun: the same, by `rom._core.support.clock.elapsed`.
-        is_in_doubt: it may have been carried out, or may still be.
-        told: what the script told when it was carried out; None: it was not, as far as is known.
-        tells_ages: the request says of each row how long ago it was read.
-        changes: of rows, as they were last sent; for those who settle it.
-        writer: the work that waits for the answer, where there is one to wait.
-        thread: the one that it blocks; None: it does not block.
+        begun: the same moment, by `rom._core.support.clock.elapsed`.
+        is_in_doubt: the write may have been carried out, or may still be.
+        told: the script's answer once it was carried out; None as long as that is not known.
+        tells_ages: the request tells of each row how long ago it was read.
+        changes: the changes of rows as they were last sent, for the caller that settles the
+            attempt.
+        writer: the generator that waits for the answer, if one does.
+        thread: the id of the thread that `writer` blocks; None if it blocks none.
     """
 
     __slots__ = (
@@ -90,31 +92,29 @@ class Attempt:
 
     @property
     def is_under_way(self) -> bool:
-        """Somebody waits for the answer: it is not for others to find out what became of it.
-
-        Of a thread that blocks, that is for other threads to say: if it comes here itself, it was
-        interrupted, and waits no more.
-        """
+        """True while a writer waits for the answer, so that no other caller may settle it."""
+        # A blocked thread cannot ask. If the thread of `writer` asks, its wait was interrupted,
+        # for example by KeyboardInterrupt, and the attempt is free to be settled.
         is_alive = self.writer is not None and self.writer.gi_frame is not None
         return is_alive and self.thread != get_ident()
 
     @property
     def is_over(self) -> bool:
-        """Nothing was written, and nothing will be."""
+        """True where it is certain that nothing was written and nothing will be."""
         return not self.is_in_doubt and self.told is None
 
     def carry_out(self, make: Callable[[Attempt], Script]) -> Operation[list[Any]]:
         """Send the request of a script that writes, until the script has answered it.
 
-        Attempts of the same head that are still in doubt are settled first: none of them may be
-        carried out behind this one.
+        Settles attempts in doubt of the same head first, because none of them may be carried out
+        after this one.
 
         Args:
-            make: the request, with the attempt's `key` and `at` in it. It is made again, under
-                another key, where a copy was refused, or where the clock was wrong.
+            make: makes the request from the attempt's `key` and `at`. It is called again, with
+                another key, where a copy was refused or where the clock was wrong.
 
         Returns:
-            The script's answer: 'ok' and what it tells; or its objection, and nothing was written.
+            The script's answer: 'ok' and its details; or an objection, and nothing was written.
 
         Raises:
             ServerError: an error of the server; nothing was written, unless the attempt is in
@@ -147,14 +147,14 @@ class Attempt:
         )
 
     def _begin(self) -> None:
-        """Begin anew, as an attempt that the server has not heard of."""
+        """Begin again under a new key, which the server does not know yet."""
         self.is_in_doubt, self.told = False, None
         self.key = b'%b%b%x' % (self._head, _process, next(_numbers))
         self.at = server_time(self._head)
         self.begun = elapsed()
 
     def _after_error(self, error: BaseException) -> Operation[list[Any]]:
-        """What the script has answered all the same; else the error is raised once more."""
+        """Return the script's answer if the write was carried out; else raise the error again."""
         if isinstance(error, ServerError) and (yield from self._may_be_done()):
             return [b'ok', self.told]
         if self.is_in_doubt:
@@ -162,7 +162,7 @@ class Attempt:
         raise error
 
     def _learn(self, now: int) -> None:
-        """The server refused the request for its age, and told what time it is there."""
+        """Correct the server's clock after the server refused the request for its age."""
         learn_server_time(self._head, now)
         if not self._is_certain:
             _given_up.setdefault(get_ident(), []).append(self)
@@ -172,7 +172,7 @@ class Attempt:
             )
 
     def _may_be_done(self) -> Operation[bool]:
-        """Find out whether it was carried out; where that fails, it stays in doubt."""
+        """Settle the attempt; where that fails, return False and leave it in doubt."""
         try:
             return (yield from self.settle())
         except ORMError:
@@ -180,21 +180,21 @@ class Attempt:
 
     @property
     def _is_certain(self) -> bool:
-        """The server has a note of it, if it was carried out."""
+        """True while the server still has the note, if the write was carried out."""
         return elapsed() - self.begun < _CERTAIN
 
     def settle(self) -> Operation[bool]:
-        """Find out whether the attempt was carried out. If not, it will not be.
+        """Return whether the attempt was carried out; if it was not, void it.
 
         Raises:
-            InDoubtError: it was too long ago; the attempt stays in doubt.
+            InDoubtError: the note may be gone by now; the attempt stays in doubt.
             ServerUnavailable, ServerError: no answer; the attempt stays in doubt.
         """
         if self.is_in_doubt:
             self._note_outcome((yield self._question))
         if self.is_in_doubt:
             raise InDoubtError(
-                'a write got no answer, and nobody can tell any more whether it was carried out: '
+                'a write got no answer, and it is too late to tell whether it was carried out: '
                 f'notes of writes live for {LIFE} s. Look at what is stored'
             )
         return self.told is not None
@@ -210,22 +210,23 @@ class Attempt:
             self.is_in_doubt = False
 
 
-# Attempts that were given up while in doubt: whoever made them may have forgotten them. Only their
-# own server knows what became of them; so each driver that fails says which pool it used. Until
-# then they are those of a thread.
+# Attempts that were given up while in doubt. They are kept here because their callers may be gone.
+# Only the server that got the request can settle it, and only the driver knows that server. So an
+# attempt is filed under its thread (`_given_up`) until the failing driver names its pool, and from
+# then on under its head (`_doubtful`).
 _Pool: TypeAlias = weakref.ref[Any]
 _given_up: dict[int, list[Attempt]] = {}
 _doubtful: dict[bytes, list[tuple[_Pool, Attempt]]] = {}
 
 
 def note_given_up(client: Any) -> None:
-    """Note where the attempts went that this thread has just given up: to a client's server."""
+    """Note that the attempts this thread has just given up went to the server of a client."""
     for attempt in _given_up.pop(get_ident(), ()):
         _doubtful.setdefault(attempt._head, []).append((_pool_of(client), attempt))
 
 
 def forget_doubts() -> None:
-    """Settle no attempts that were given up: their servers are gone, or were emptied."""
+    """Drop all attempts in doubt, because their servers are gone or were emptied."""
     _given_up.clear()
     _doubtful.clear()
 
@@ -235,9 +236,9 @@ def _pool_of(client: Any) -> _Pool:
 
 
 def _settle_doubtful(head: bytes) -> Operation[None]:
-    """Settle the attempts of a head that were given up on the same server, in one trip.
+    """Settle the attempts of a head that were given up on the same server, in one round trip.
 
-    Of one that is too old to be settled, no request would be carried out any more.
+    Attempts that are too old to be settled are dropped: the script refuses their requests anyway.
     """
     pool = _pool_of((yield Destination()))
     pending = [item for item in _doubtful.pop(head, ()) if item[0]() and item[1].is_in_doubt]

@@ -1,8 +1,8 @@
 """Commit: changes of any number of rows, in one call of `lua/commit.lua`.
 
-The script decides. Where it objects because of something that the program neither wrote nor asked
-about (a column that only a keygen looked at, a delete whose row changed), the change is worked out
-again on the fresh row and tried again; everything else becomes an error.
+The script decides. It may object because of a value that the program neither wrote nor read, such
+as a column that only a keygen read, or a delete whose row changed. Then the change is computed
+again from the fresh row and tried again. Every other objection becomes an error.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from rom._core.writes.changes import Change, present
 from rom._core.writes.planner import plan
 from rom.exceptions import InvalidOperation, ORMError, ServerError
 
-#: Each try that fails is one that another writer won; of many writers of one row, one may well lose
-#: some hundred times. So often, something is wrong.
+#: Each try that fails is one that another writer won. One of many writers of a row may well lose
+#: some hundred times; to lose this often means that something is wrong.
 MOST_TRIES: Final = 2000
-#: Bytes of the request of one commit. The server is busy with so much for some two seconds; the
-#: client library waits for five.
+#: Bytes of the request of one commit, at most. They keep the server busy for about two seconds;
+#: the client library waits for five.
 MOST_BYTES = 256 * 1024 * 1024
 
 
 class Guard(NamedTuple):
-    """Nobody may refer to an id but those that are known to.
+    """Condition of a delete: only the given entities refer to the id.
 
     Attributes:
-        key: the numeric index of a relation.
-        id: the id that is about to go.
-        head: what the keys of the rows with that relation begin with.
-        column: the relation.
-        members: the ids of the entities that are known to refer to it.
+        key: the key of the relation's numeric index.
+        id: the id that is about to be deleted.
+        head: the prefix of the keys of the rows with that relation.
+        column: the name of the relation.
+        members: the ids of the entities that are known to refer to `id`.
     """
 
     key: bytes
@@ -48,16 +48,16 @@ class Guard(NamedTuple):
 
 
 class Referenced(ORMError):
-    """Somebody else refers to an id by now. For the session's own ears."""
+    """An entity that is not among a guard's `members` refers to the id; the session catches it."""
 
 
 class Committed(NamedTuple):
-    """What a commit came to.
+    """Result of a commit.
 
     Attributes:
-        id: of the one insert that had none; else None.
-        rows: what is known to be stored now, for each change in turn.
-        gone: the places of the deletes that found no row, if that was asked for.
+        id: the id of the one insert that had none; else None.
+        rows: the values that are known to be stored now, for each change in turn.
+        gone: the positions of the deletes that found no row, if the caller asked for them.
     """
 
     id: int | None
@@ -82,15 +82,16 @@ def commit(
     """Carry out changes, all or nothing.
 
     Args:
-        changes: of different rows. An insert without an id must be the only change.
-        attempt: of these changes, for those who settle it should its answer be lost.
-        guards: who may refer to the ids that are deleted.
-        tell_gone: tell of which deletes somebody else was first. Not with an insert without an id.
-        also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` has them.
+        changes: changes of different rows. An insert without an id must be the only change.
+        attempt: the attempt of these changes, for callers that settle it if the answer is lost.
+        guards: conditions on the entities that refer to the ids that are deleted.
+        tell_gone: also return the deletes that another writer was faster with. Not allowed with an
+            insert without an id.
+        also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` returns them.
 
     Raises:
-        Referenced: somebody else does.
-        Differs: what the steps rest on is not so.
+        Referenced: a guard does not hold.
+        Differs: a check of the steps does not hold.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     _check_size(len(changes), most_entries(), 'changes')  # each writes a row, at least
@@ -109,7 +110,8 @@ def commit(
             from rom._core.ops.commits import raw_commands
 
             raise raw_commands.objection_of(status, details[0])
-        # What all changes come to is needed only now: to keep it would double the time of a commit.
+        # The plans are needed only for errors: to keep those of `request` would double the time of
+        # a commit.
         writes = [plan(change) for change in changes]
         place = same_row(writes, status, details)
         retried = yield from _retried(changes[place], status, details)
@@ -140,10 +142,10 @@ def _gone(changes: Sequence[Change], found: bytes) -> frozenset[int]:
 
 
 class _Request:
-    """Makes the call of the script, of the changes as they are then.
+    """Makes the call of the script from the changes as they are when it is called.
 
     Attributes:
-        outcomes: what the rows hold if the script says yes.
+        outcomes: the values that the rows hold if the script answers 'ok'.
     """
 
     def __init__(
@@ -176,13 +178,13 @@ class _Request:
 
 
 def _as_list(guard: Guard) -> list[Any]:
-    """A guard as the script has it."""
+    """Return a guard as the script reads it."""
     known = {b'%d' % member: True for member in guard.members}
     return [guard.key, b'%d' % guard.id, guard.head, as_bytes(guard.column), known]
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
-    """The change to try instead, on the row as it is now; None where it is an error."""
+    """Return the change to try instead, based on the row as it is now; None for an error."""
     if status == b'deleted' and change.forced:
         return change._replace(kind='insert', stored={}, wanted=present(change.wanted))
     if status == b'exists' and change.forced:
@@ -199,8 +201,8 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
 def _on_fresh_row(change: Change) -> Operation[Change]:
     assert change.id is not None
     row = yield from load_one(change.schema, change.id, with_expired=True)
-    # A row that is gone by now is the script's to find out; and so is what the change rests on,
-    # should that have changed in the meantime.
+    # The program's own columns keep the values that it read: if they have changed since, the script
+    # must object once more. A row that is gone by now is left to the script as well.
     fresh = row.stored if row else {}
     if not change.forced:
         kept = (*change.wanted, *change.rests_on)

@@ -1,4 +1,4 @@
-"""Objections: what `lua/commit.lua` answers when it writes nothing, as errors with a remedy."""
+"""Errors of commits: turns each objection of `lua/commit.lua` into an error with a remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Details: TypeAlias = Sequence[bytes]
 
 
 def same_row(writes: Sequence[Write], status: bytes, details: Details) -> int:
-    """Which of the writes the objection is about; the first, if none in particular."""
+    """Return the position of the write that the objection is about; 0 if it names none."""
     for place, write in enumerate(writes):
         if _is_about(write, status, details):
             return place
@@ -39,7 +39,7 @@ def _is_about(write: Write, status: bytes, details: Details) -> bool:
 
 
 def error_of(write: Write, status: bytes, details: Details) -> ORMError:
-    """The error that an objection means."""
+    """Return the error that an objection means."""
     return _ERRORS[status](write, details)
 
 

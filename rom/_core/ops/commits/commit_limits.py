@@ -1,4 +1,4 @@
-"""Sizes: how much one commit may write, for it holds the server while it does."""
+"""Limits of commits: how much one commit may write, because it blocks the server meanwhile."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import InvalidOperation
 
-#: Rows, index entries and unique values of one commit, as long as nobody says otherwise. Each takes
-#: the server 2 to 5 microseconds.
+#: Default limit of the rows, index entries and unique values of one commit. Each takes the server 2
+#: to 5 microseconds.
 USUAL: Final = 100_000
-# No entry takes fewer bytes of a request: most commits are so short that there is nothing to count.
+# Fewest bytes of a request that an entry takes. Most requests are so short that they cannot exceed
+# the limit, and need no counting.
 _LEAST_BYTES = 2
 
 
@@ -30,14 +31,14 @@ def limit_commits(entries: int | None) -> None:
     """Limit what one commit may write: rows, index entries and unique values, counted together.
 
     A commit is atomic, so the server does nothing else meanwhile: 2 to 5 microseconds for each of
-    these, half a second for the usual limit of 100,000. A larger one raises
-    :class:`rom.InvalidOperation`, and nothing is written. The limit is that of the process.
+    these, half a second for the default limit of 100,000. A larger commit raises
+    :class:`rom.InvalidOperation`, and nothing is written. The limit holds for the whole process.
 
     Args:
-        entries: at most so many; None: the usual limit.
+        entries: the limit, a number of at least 1; None for the default of 100,000.
 
     Raises:
-        InvalidOperation: not a number of 1 or more.
+        InvalidOperation: `entries` is neither a number of at least 1 nor None.
 
     Example::
 
@@ -60,12 +61,12 @@ def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> No
     """Refuse a commit of too many entries.
 
     Args:
-        batch: what it writes.
-        changes: of which rows.
-        request: what would be sent.
+        batch: the writes of the commit.
+        changes: the changes that the writes come from.
+        request: the packed request.
 
     Raises:
-        InvalidOperation: it is too large; the error names the column that has most.
+        InvalidOperation: the commit is too large; the error names the column with most entries.
     """
     most = _Limit.entries
     if len(request) < most * _LEAST_BYTES:
@@ -85,7 +86,7 @@ def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> No
 
 
 def _largest(members: list[tuple[bytes, int]], schemas: tuple[Schema, ...]) -> tuple[str, int]:
-    """The column that has most entries, and how many."""
+    """Return the column with most entries, and their number."""
     counts = Counter[str]()
     for key, count in members:
         counts[_column_of(key, schemas)] += count

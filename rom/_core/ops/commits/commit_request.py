@@ -19,8 +19,9 @@ from rom._core.ops.requests import Script
 from rom._core.schema import Schema
 from rom._core.writes.changes import Write
 
-# The parts of the script, by what a request has. Most have one or two of them, and the server makes
-# all functions of a script at each call.
+# The parts of the script that a request needs, by the sections that it has. Redis creates all
+# functions of a script at each call, and most requests need only one or two parts; so the others
+# are left out of the script.
 _NAMES = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
 _PARTS: dict[tuple[bool, ...], frozenset[str]] = {
     chosen: frozenset(compress(_NAMES, chosen))
@@ -34,10 +35,10 @@ _Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str,
 
 
 class Old:
-    """What writes do to rows that are there, and to what these leave.
+    """Collects the writes to existing rows, and the entries and unique values that they give up.
 
     Args:
-        tells_ages: say of each row how long ago it was read.
+        tells_ages: tell of each row how long ago it was read.
     """
 
     def __init__(self, tells_ages: bool) -> None:
@@ -54,19 +55,19 @@ class Old:
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of a row's fields. Many rows have the same, and share them."""
+        """Return the names of a row's fields; rows with the same names share one tuple."""
         names = tuple(row)
         return self._fields.setdefault(names, names)
 
     def note_seen(self, schema: Schema, seen_at: float, id: bytes) -> None:
-        """Note when a row was read that is to be written."""
+        """Note when a row that is to be written was read."""
         if seen_at < self.oldest.get(schema, inf):
             self.oldest[schema] = seen_at
         if self._tells_ages:
             self.seen.setdefault(schema, []).append((id, seen_at))
 
     def request(self, attempt: Attempt) -> dict[str, Any]:
-        """The map for `lua/lib/old.lua`."""
+        """Return the map for `lua/lib/old.lua`."""
         now = attempt.begun
         return _filled(
             {
@@ -81,19 +82,20 @@ class Old:
         )
 
     def removal(self, more: Mapping[str, Any]) -> dict[str, Any]:
-        """The map for `lua/lib/deletes.lua`; `more` is put there too."""
+        """Return the map for `lua/lib/deletes.lua`, with the items of `more`."""
         rows = {'rows': self.deletes, 'died': self.died, 'dropped': self.dropped}
         return _filled({**rows, **more})
 
 
 class Batch:
-    """Collects writes; `call` gives the call of the script.
-
-    What it keeps of a row is tuples of bytes, which Python's collector of garbage passes over.
+    """Collects writes; `call` returns the call of the script.
 
     Args:
         tells_ages: as for `Old`.
     """
+
+    # Rows are kept as tuples of bytes, because Python's garbage collector stops tracking those. One
+    # container for each row would make its passes slow in commits of many rows.
 
     def __init__(self, tells_ages: bool = False) -> None:
         self._tells_ages = tells_ages
@@ -109,11 +111,11 @@ class Batch:
 
     @cached_property
     def old(self) -> Old:
-        """There is none in a commit of new rows alone."""
+        """The writes to existing rows; made on first use, so that new rows alone have none."""
         return Old(self._tells_ages)
 
     def add(self, write: Write) -> None:
-        """Add a write. One without an id leaves its place free: the script appends the id."""
+        """Add a write. Without an id, its entries lack the id, which the script appends."""
         change = write.change
         id = b'' if change.id is None else b'%d' % change.id
         getattr(self, f'_{change.kind}')(write, id)
@@ -140,7 +142,8 @@ class Batch:
         if live:
             self.born[live].append(id)
         elif self.old.dropped[-1:] != [keys.live]:
-            self.old.dropped.append(keys.live)  # 1.x keeps none: one from before would be wrong
+            # rom 1.x does not keep the live bitmap, so an existing one would become wrong.
+            self.old.dropped.append(keys.live)
 
     def _update(self, write: Write, id: bytes) -> None:
         becomes = _absent_as_false(write.becomes)
@@ -149,7 +152,7 @@ class Batch:
         update = (*self._expectation(write, id), becomes)
         self.old.updates.append((*update, expiry) if expiry else update)
         schema, seen_at = change.schema, change.seen_at
-        # Those that were read together have one age, and only the first of them is noted.
+        # Rows that were read together have one age; only the first of them is noted.
         is_new = seen_at != self._seen_at or schema is not self._seen_schema or self._tells_ages
         if is_new and seen_at is not None:
             self._seen_at, self._seen_schema = seen_at, schema
@@ -181,7 +184,7 @@ class Batch:
             self.come.add(write.come, id)
 
     def _pour(self) -> None:
-        """Work out the entries of rows that have the same indexes to write, all at once."""
+        """Compute the entries of all rows that write the same indexes together."""
         for (indexes, has_old), (ids, befores, afters) in self.groups.items():
             gone = self.old.gone if has_old else Members()
             pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
@@ -193,12 +196,13 @@ class Batch:
         also: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> Script:
-        """The call of the script.
+        """Return the call of the script.
 
         Args:
-            attempt: to write all this.
-            also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` has them.
-            more: what else concerns deletes, as `lua/lib/deletes.lua` reads it.
+            attempt: the attempt to write this batch.
+            also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` returns
+                them.
+            more: further items for deletes, as `lua/lib/deletes.lua` reads them.
 
         Raises:
             CorruptRowError: an old value does not decode.
@@ -229,7 +233,7 @@ class Batch:
         return Script('commit', attempt.key, packed, _PARTS[tuple([bool(part) for part in asked])])
 
     def sizes(self) -> tuple[int, list[tuple[bytes, int]]]:
-        """How many rows are written; how many members, fields and scores each key gets or loses."""
+        """Return the number of rows, and of members and fields that each key gets or loses."""
         rows = len(self.inserts)
         members = [(key, len(claim[1][0])) for key, claim in self.claimed.items()]
         members += _lengths(self.come)
@@ -241,7 +245,7 @@ class Batch:
         return rows, members
 
     def _new(self) -> dict[str, Any]:
-        """The map for `lua/lib/new.lua`."""
+        """Return the map for `lua/lib/new.lua`."""
         return _filled(
             {
                 'take': self.take and self.take[:3],
@@ -263,7 +267,7 @@ def _lengths(members: Members) -> list[tuple[bytes, int]]:
 def _read(
     now: float, schema: Schema, rows: list[tuple[bytes, float]]
 ) -> tuple[bytes, list[bytes], list[int]]:
-    """How long ago each row of a model was read, in microseconds."""
+    """Return a model's prefix, the ids of its rows, and their ages in microseconds."""
     ids = [id for id, _ in rows]
     return schema.keys.head, ids, [int((now - moment) * 1e6) for _, moment in rows]
 
@@ -273,7 +277,7 @@ def _highest(ids: Mapping[Schema, int]) -> dict[bytes, bytes]:
 
 
 def _filled(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What is empty is not sent: the server takes as long to read a name as to read an id."""
+    """Leave out empty items, because Redis takes as long to read a name as to read an id."""
     return {name: value for name, value in request.items() if value}
 
 
@@ -283,5 +287,5 @@ def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
 
 
 def _absent_as_false(row: Mapping[str, bytes | None]) -> tuple[bytes | bool, ...]:
-    """Fields' values as the script's HMGET gives them: false for one that is not there."""
+    """Return fields' values as the script's HMGET returns them: false for an absent one."""
     return tuple([False if raw is None else raw for raw in row.values()])

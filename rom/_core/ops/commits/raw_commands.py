@@ -1,6 +1,6 @@
-"""Steps: commands that are carried out together, all or none, by `lua/steps.lua`.
+"""Steps: commands that `lua/steps.lua` carries out together, all or none.
 
-For front ends with keys of their own, which know what to write and need no index of
+They are for front ends with keys of their own, which do without the indexes of
 `rom._core.indexing.column_index`.
 """
 
@@ -21,11 +21,11 @@ Step: TypeAlias = tuple[bytes, ...]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a reading command must find, for the steps to be taken.
+    """Condition of steps: the reply that a reading command must give.
 
     Attributes:
-        command: one whose reply is a list, such as MGET.
-        expected: that list; None for what is not there.
+        command: a command whose reply is a list, such as MGET.
+        expected: the expected list, with None for absent values.
     """
 
     command: Step
@@ -37,10 +37,10 @@ class Check:
 
 
 class Differs(ORMError):
-    """A check found something else. For the caller's own ears.
+    """A check did not hold. Internal: callers catch it.
 
     Attributes:
-        place: of the check among all of them.
+        place: the position of the check among all checks.
     """
 
     def __init__(self, place: int) -> None:
@@ -51,15 +51,16 @@ class Differs(ORMError):
 def take(
     steps: Sequence[Step], checks: Sequence[Check] = (), once: str | None = None
 ) -> Operation[list[Any]]:
-    """Take steps, all or none; returns their replies.
+    """Take steps, all or none, and return their replies.
 
     Args:
-        steps: commands. One alone, without checks and not as an attempt, goes as it is.
-        checks: what must be stored for that.
-        once: take them as an attempt, for to do it twice would matter; in the slot of this key.
+        steps: commands. A single one, without checks and `once`, is sent as it is.
+        checks: conditions, all of which must hold.
+        once: a key of the slot for the note of an attempt, where taking the steps twice would be
+            wrong; None takes them without a note.
 
     Raises:
-        Differs: a check found something else; nothing was written.
+        Differs: a check did not hold; nothing was written.
         CorruptRowError: a key holds another type; nothing was written.
     """
     if not steps:
@@ -81,12 +82,12 @@ def take(
 
 
 def as_map(steps: Sequence[Step], checks: Sequence[Check]) -> dict[str, Any]:
-    """Steps and checks as `lua/lib/steps.lua` reads them."""
+    """Return steps and checks as `lua/lib/steps.lua` reads them."""
     return {'steps': steps, 'checks': [check.as_list() for check in checks]}
 
 
 def objection_of(status: bytes, detail: bytes) -> ORMError:
-    """The error that an objection of `lua/lib/steps.lua` means."""
+    """Return the error that an objection of `lua/lib/steps.lua` means."""
     if status == b'differs':
         return Differs(int(detail) - 1)
     key = as_text(detail)
