@@ -1,1 +1,1 @@
-"""Searches: the calls that answer a query, and what is made of their replies."""
+"""Searches: the operations that answer queries, and the results made of their replies."""

@@ -1,8 +1,9 @@
-"""Tallying: sums, averages, counts by value, and the smallest and the largest.
+"""Aggregates: sums, averages, counts by value, minimum and maximum.
 
-One call of `lua/search.lua` finds the matches and tallies what their rows hold, a page of them; of
-more there come the ids, which `lua/tally.lua` tallies in pages, or the place where to go on. Where
-several calls might find an id again, only ids come, and are tallied when they are known to be new.
+One call of `lua/search.lua` finds the matches and tallies the values of the first page of rows. It
+returns the ids of further matches, which `lua/tally.lua` tallies in pages, or the position where
+the next call goes on. Where several calls might find an id twice, the calls return only ids, and
+each new id is tallied once.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ TALLY_BOUNDS = BOUNDS._replace(page=5500, budget=5000)
 
 
 def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:
-    """The sum of a column's values; 0 of nothing. The limit and the order do not count.
+    """Return the sum of a column's values; 0 without any. Ignores the limit and the order.
 
     Raises:
-        QueryError: not a column of numbers.
-        CorruptRowError: a row, a value or an index is none.
+        QueryError: the column does not hold numbers.
+        CorruptRowError: a row, a value or an index is corrupt.
     """
     return (yield from _add_up(query, adding(query.schema, 'sum', column), bounds)).sum
 
@@ -35,18 +36,18 @@ def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Oper
 def average(
     query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
 ) -> Operation[Total | None]:
-    """The mean of a column's values; None of nothing. Otherwise as `total`."""
+    """Return the mean of a column's values; None without any. Otherwise as `total`."""
     return (yield from _add_up(query, adding(query.schema, 'avg', column), bounds)).average
 
 
 def facets(
     query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
 ) -> Operation[Counter[Any]]:
-    """How many entities have each value. The limit and the order do not count.
+    """Return the number of entities for each value. Ignores the limit and the order.
 
     Raises:
-        QueryError: values that are no keys of a dict.
-        CorruptRowError: a row, a value or an index is none.
+        QueryError: a value is not hashable.
+        CorruptRowError: a row, a value or an index is corrupt.
     """
     tally = counting(query.schema, column)
     replies = yield from _tally(query, tally, bounds)
@@ -56,11 +57,11 @@ def facets(
 def extreme(
     query: Query[Any], method: Literal['min', 'max'], column: str, bounds: Bounds = BOUNDS
 ) -> Operation[Any]:
-    """The smallest or the largest value; None of nothing. The limit and the order do not count.
+    """Return the smallest or the largest value; None without any. Ignores the limit and the order.
 
     Raises:
         QueryError: no index sorts the column.
-        CorruptRowError: a row, a value or an index is none.
+        CorruptRowError: a row, a value or an index is corrupt.
     """
     row = yield from first_row(by_extreme(query, method, column), bounds)
     if row is None:
@@ -71,7 +72,7 @@ def extreme(
     raw = row.stored.get(column)
     if raw is None:
         return schema.defaults.get(column)
-    # An empty string has no place in an index, and so comes last, with what has no value.
+    # An empty string is in no index, and so comes last, with the rows that have no value.
     if not raw and schema.columns[column].is_string:
         return None
     return value_of(schema, column, raw, row.id)
@@ -83,7 +84,7 @@ def _add_up(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[Totals
 
 
 def _tally(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[list[Reply]]:
-    """The tallies of all matches."""
+    """Return the tallies of all matches."""
     asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()
     found: list[Answer] = []

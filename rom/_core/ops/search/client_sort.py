@@ -1,4 +1,4 @@
-"""Sorting here, by what the rows hold, where no index on the server does it."""
+"""Client sort: sorts results by the values of their rows, where no index on the server can."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rom._core.schema import Schema
 
 T = TypeVar('T')
 
-# Items that are sorted in one turn; it takes some milliseconds.
+# Items that are sorted in one turn, which takes some milliseconds.
 _RUN = 5000
 
-#: A row's id, and what it is compared by in each order.
+#: A row's id, and the value by which each order compares it.
 _Entry: TypeAlias = tuple[int, tuple[Any, ...]]
 
 
@@ -30,16 +30,17 @@ def sort_ids(
     mark: Mark | None = None,
     direction: Direction | None = None,
 ) -> Operation[list[bytes]]:
-    """Return the ids of rows, sorted as `order_by` says; those behind the mark, if there is one.
+    """Return the ids of rows, sorted by the orders; only those behind the mark, if there is one.
 
     In an event loop, other tasks run in between.
 
     Args:
-        schema: the model's.
-        orders: what the rows are sorted by.
-        rows: in any order.
-        mark: leave out what comes before it.
-        direction: of the ids, for rows that are equal in all orders; None: that of the last order.
+        schema: the schema of the model.
+        orders: the orders to sort by.
+        rows: the rows, in any order.
+        mark: leave out rows up to this place.
+        direction: direction of the ids of rows that are equal in all orders; None: that of the last
+            order.
     """
     is_shared = len(rows) > TURN and (yield from rest())
     places: dict[int, tuple[Place, ...]] = {}
@@ -69,7 +70,7 @@ def sort_ids(
 
 
 def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Order:
-    """Where no row has a number in an index that need not exist, what is stored counts."""
+    """Return the order by stored values, where its index is optional and no row has a score."""
     if order.or_stored and all(those[level].score is None for those in places):
         return order._replace(kind='stored')
     return order
@@ -78,7 +79,7 @@ def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Or
 def _sorted_by(
     entries: list[_Entry], level: int, reverse: bool, is_last: bool, is_shared: bool
 ) -> Operation[list[_Entry]]:
-    """Sorted by one order; what it leaves equal stays as it is, or goes by id in its direction."""
+    """Sort by one order. Equal entries stay as they are, or by id in the last order's direction."""
     present = [entry for entry in entries if entry[1][level] is not None]
     missing = [entry for entry in entries if entry[1][level] is None]
     if is_last and reverse:
@@ -90,7 +91,7 @@ def _sorted_by(
 def _sorted(
     items: list[T], key: Callable[[T], Any], reverse: bool, is_shared: bool
 ) -> Operation[list[T]]:
-    """A stable sort. One call of the built-in one would hold an event loop for seconds."""
+    """Sort items, stably, in turns: one built-in sort could block an event loop for seconds."""
     if not is_shared or len(items) <= _RUN:
         items.sort(key=key, reverse=reverse)
         return items

@@ -1,8 +1,8 @@
-"""Explaining: what the server would do to answer a query, and what it does.
+"""Explain: the plan of a query, and a report of a run.
 
-The plan is what `lua/search.lua` tells when it is asked not to search. What happens is seen by
-watching the very operation that answers the query: each of its calls is asked for a report, which
-is taken off the reply before the operation gets it.
+`lua/search.lua` returns the plan when it is asked not to search. A run is watched through the
+operation that answers the query: each of its calls is asked for a report, which is removed from the
+reply before the operation gets it.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _KINDS: Final = {'lex': 'strings', 'between': 'ids', 'and': 'all of', 'or': 'any
 def explain(
     query: Query[Any], run: bool = False, of: Of = 'all', bounds: Bounds = BOUNDS
 ) -> Operation[Explanation]:
-    """How a query is answered.
+    """Return how a query is answered.
 
     Args:
-        query: what is asked.
-        run: answer it, and tell what happened.
+        query: the query.
+        run: also answer the query, and report its calls.
         of: 'all' or 'count'.
-        bounds: how much one call may do.
+        bounds: limits of the work of one call.
 
     Raises:
-        QueryError: another `of`.
+        QueryError: `of` has another value.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
     asked = query.asked
@@ -82,7 +82,7 @@ def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
 
 
 def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
-    """The plan for what `rom._core.ops.search.queries` would ask first."""
+    """Return the plan of the first call that `rom._core.ops.search.queries` would make."""
     cursor = asking.begin()
     if is_count or asking.is_for_us:
         cursor.skip, cursor.need = 0, None
@@ -96,7 +96,7 @@ def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
 
 
 def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
-    """What the server told, in the program's terms."""
+    """Return the plan that the script told, in the terms of the query."""
     mode = told['mode'].decode()
     flat, nodes = told['filters'] or (), asking.asked.where.flat()
     sizes = iter([(kind.decode(), size) for kind, size in zip(flat[::2], flat[1::2], strict=True)])
@@ -121,7 +121,7 @@ def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
 
 
 def _role(mode: str, place: int, part: int | None, sets: set[int], node: Node) -> Role:
-    """What the filter at a place does, where that at `part` gives the candidates."""
+    """Return the role of the filter at `place`, if the one at `part` gives the candidates."""
     if mode in ('known', 'empty'):
         return 'counted'
     if place == part:
@@ -145,7 +145,7 @@ def _sorting(asking: Search, mode: str, order: dict[bytes, Any]) -> Sorting | No
 
 
 def _filter(node: Node, sizes: Iterator[tuple[str, int]]) -> Filter:
-    """A filter and those that it is made of, in the order in which `as_map` puts them."""
+    """Return a filter with its inner filters, taking their sizes in the order of `as_map`."""
     inner: tuple[Node, ...] = ()
     if isinstance(node, (All, AnyOf)):
         inner = node.flat() if isinstance(node, All) else node.nodes
@@ -176,7 +176,7 @@ def _run(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Run]:
 
 
 def _watched(operation: Operation[T], calls: list[Call]) -> Operation[T]:
-    """An operation as it is; and what each of its calls did."""
+    """Run an operation unchanged, and append a report of each of its calls to `calls`."""
     try:
         request = next(operation)
         while True:
@@ -220,7 +220,7 @@ def _without_report(request: Request, reply: Any) -> Any:
     return reply[:-1] if _is_search(request) and len(reply) != _REFUSAL else reply
 
 
-# A script that cannot answer says a status and what is wrong, and no more.
+# Length of the reply of a script that cannot answer: a status and its detail, without a report.
 _REFUSAL: Final = 2
 
 

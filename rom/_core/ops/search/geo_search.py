@@ -1,9 +1,9 @@
-"""Around: the places within a distance of a point, from an index of any size, a few at a time.
+"""Geo search: the places within a distance of a point, read from an index of any size in pieces.
 
-A geo index is a sorted set of numbers whose bits say, two at a time, in which quarter of the map a
-place is, in which quarter of that, and so on. So a square of the map is a range of numbers. Squares
-that a circle touches are counted, and quartered where they have too many places to be read in one
-command; what is read is measured here, by the formula that the server has.
+A geo index is a sorted set of geohash scores. Each two bits of a score name a quarter of the map, a
+quarter of that quarter, and so on. So a square of the map is a range of scores. The squares that
+the circle touches are counted, and quartered where they have too many places for one command. The
+distances are computed in this process, by the formula that Redis uses.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from rom._core.encoding.geohash import BITS, LATITUDES, LONGITUDES, STEPS, gathe
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.query.nodes import Near
 
-EARTH_RADIUS: Final = 6372797.560856  # meters, as the server has it
+EARTH_RADIUS: Final = 6372797.560856  # meters; the constant of Redis
 METERS: Final = {'m': 1.0, 'km': 1000.0, 'mi': 1609.34, 'ft': 0.3048}
-# Places that are read in one command; squares that are counted in one trip, or read.
+# Places that one command reads; squares that one round trip counts; squares that one reads.
 _READ, _COUNTED, _READ_AT_ONCE = 2000, 500, 8
-# What rounding may do to the distance of a square.
+# Tolerance for rounding in the distance of a square: a factor, and meters.
 _SLACK, _LEAST_SLACK = 1.001, 1.0
 
 
 class Square(NamedTuple):
-    """A part of the map.
+    """A square of the map.
 
     Attributes:
-        level: how often the map was quartered for it.
-        across, up: its place among the squares of that level, from the south-west.
+        level: how often the map was quartered.
+        across, up: the position among the squares of that level, counted from the south-west.
     """
 
     level: int
@@ -44,19 +44,19 @@ class Square(NamedTuple):
 
     @property
     def bounds(self) -> tuple[bytes, bytes]:
-        """The range of its numbers, as ZCOUNT reads it."""
+        """The range of the square's scores, as ZCOUNT reads it."""
         shift = 2 * (BITS - self.level)
         first = spread_bits(self.up) | spread_bits(self.across) << 1
         return b'%d' % (first << shift), b'(%d' % (first + 1 << shift)
 
     def distance(self, lon: float, lat: float) -> float:
-        """How far a point is from it, in meters; of a point in it, 0."""
+        """Return the distance of a point from the square, in meters; 0 inside it."""
         west, east = _edges(self.across, self.level, LONGITUDES)
         south, north = _edges(self.up, self.level, LATITUDES)
         if west <= lon <= east:
             return distance(lon, lat, lon, min(max(lat, south), north))
-        # The nearest point is on one of the meridians that bound it: at an end, or where the
-        # meridian comes nearest to the point.
+        # The nearest point is on a meridian that bounds the square: at one of its ends, or at the
+        # foot of the perpendicular from the point, if that lies between the ends.
         nearest = []
         for edge in (west, east):
             turn = math.cos(math.radians(edge - lon))
@@ -74,7 +74,7 @@ def _edges(place: int, level: int, bounds: tuple[float, float]) -> tuple[float, 
 
 
 def distance(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
-    """Meters between two points, along a great circle."""
+    """Return the distance between two points along a great circle, in meters."""
     phi, other_phi = math.radians(lat), math.radians(other_lat)
     across = math.sin((math.radians(other_lon) - math.radians(lon)) / 2)
     if across == 0:
@@ -85,7 +85,7 @@ def distance(lon: float, lat: float, other_lon: float, other_lat: float) -> floa
 
 
 def point_of(score: int) -> tuple[float, float]:
-    """The longitude and the latitude that a score of a geo index says.
+    """Return the longitude and the latitude of a score of a geo index.
 
     >>> point_of(3666804695560495)
     (10.000002086162567, 49.999999571721304)
@@ -99,21 +99,21 @@ def point_of(score: int) -> tuple[float, float]:
 
 
 class Around:
-    """The places of one `near`, once they have been looked for.
+    """Search for the places of one `near` filter.
 
     Args:
-        node: says around which point, and how far.
+        node: the filter, with its point and radius.
     """
 
     def __init__(self, node: Near) -> None:
         self._node = node
         self._lon, self._lat = float(node.lon), float(node.lat)
         self._radius = float(node.radius) * METERS[node.unit]
-        #: By id, how far it is, in meters.
+        #: The distance of each id, in meters; filled by `look`.
         self.distances: dict[bytes, float] = {}
 
     def look(self) -> Operation[None]:
-        """Find all places."""
+        """Find all places within the radius."""
         squares = [Square(0, 0, 0)]
         while squares:
             some, squares = squares[-_COUNTED:], squares[:-_COUNTED]
@@ -141,7 +141,7 @@ class Around:
         return Command('ZRANGEBYSCORE', self._node.key, *square.bounds, 'WITHSCORES')
 
     def _measure(self, found: Sequence[bytes]) -> None:
-        # RESP2 has members and scores in turn, RESP3 has pairs.
+        # RESP2 returns members and scores in turn, RESP3 returns pairs.
         pairs = found if found and isinstance(found[0], (list, tuple)) else None
         each = pairs or zip(found[::2], found[1::2], strict=True)
         for id, score in each:
@@ -151,7 +151,7 @@ class Around:
                 self.distances[id] = meters
 
     def nearest(self, ids: Collection[bytes]) -> list[bytes]:
-        """Those of these ids that are places, the nearest first, as many as were asked for."""
+        """Return those of the ids that are places, nearest first, up to the filter's count."""
         far = self.distances
         places = sorted((id for id in far if id in ids), key=lambda id: (far[id], int(id)))
         return places[: self._node.count]

@@ -1,8 +1,9 @@
-"""Paging: a page of results, and a text that says where the next one begins.
+"""Pagination: a page of results, and a page cursor that says where the next one begins.
 
-The text, a cursor, holds where the last row of the page stood in the orders of the query, and its
-id. The next page is what comes behind that place, whatever was inserted and deleted meanwhile, that
-row included. It comes back from the outside, so nothing in it is trusted: its form is checked.
+The cursor is a text that holds the id of the page's last row, and the place of that row in each
+order of the query. The next page begins behind that place, even if rows were inserted or deleted
+meanwhile, that row included. The cursor comes back from outside the program, so it is not trusted:
+its form is checked.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rom.exceptions import QueryError
 
 BEGINNING = Mark(0)
 _DIGEST = 4
-# As Redis reads a score, and as the script compares integers.
+# The numbers that Redis reads as scores, and those that the script compares as integers.
 _SCORE = re.compile(rb'-?(inf|[0-9]{1,350}(\.[0-9]{1,350})?(e[-+]?[0-9]{1,3})?)')
 _INTEGER = re.compile(rb'-?[0-9]+')
 
@@ -36,15 +37,15 @@ _INTEGER = re.compile(rb'-?[0-9]+')
 def page(
     query: Query[Any], size: int, after: str | None, bounds: Bounds = BOUNDS
 ) -> Operation[tuple[list[Row], str | None]]:
-    """The rows of a page, and the cursor of the next one; None when there is none.
+    """Return the rows of a page, and the cursor of the next page; None on the last page.
 
     Args:
-        query: what is asked.
-        size: at most so many rows come.
-        after: the cursor of this page; None: the first.
+        query: the query, without a limit.
+        size: the most rows of the page, at least 1.
+        after: the cursor of this page; None for the first page.
 
     Raises:
-        QueryError: a query or a size that makes no sense here, or no cursor of this query.
+        QueryError: the query cannot be paged, or the size or the cursor is wrong.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
     size = _check(query, size)
@@ -58,13 +59,15 @@ def page(
             return rows[:size], write_cursor(query, last, unplaced)
         if is_all:
             return rows, None
-        wanted *= 2  # rows that were found went before they were read, or had gone before
+        # Some matches have no row (deleted meanwhile, or left in an index): ask for more.
+        wanted *= 2
 
 
 def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
-    """The columns that a row lacks, and whose default no index has of it before a reindex.
+    """Return the columns that a row lacks and for which it has no index entry of the default.
 
-    Such a row comes last, as one without a value, and its cursor must say that.
+    A row that was stored before the column got its default has none until a reindex. It comes
+    last, as a row without a value, and its cursor must say so.
     """
     schema, found = query.schema, set()
     for order in query.asked.orders:
@@ -80,12 +83,12 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
 
 
 def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozenset()) -> str:
-    """The place behind a row, as text that may stand in a URL.
+    """Return the cursor behind a row, as text that is safe in a URL.
 
     Args:
-        query: what is asked.
-        row: the last of a page.
-        unplaced: columns by which it came last, as it has no place in their index.
+        query: the query.
+        row: the last row of a page.
+        unplaced: the columns in whose index the row has no entry, so that it came last.
     """
     orders = query.asked.orders
     mark = mark_of(query.schema, orders, row)
@@ -99,10 +102,10 @@ def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozens
 
 
 def read_cursor(query: Query[Any], text: object) -> Mark:
-    """The mark that a cursor says.
+    """Return the mark that a cursor holds.
 
     Raises:
-        QueryError: it is none, or that of a query with another order.
+        QueryError: the text is not a cursor, or belongs to a query with another order.
     """
     if not isinstance(text, str) or not text.isascii():
         _refuse(query, text, 'it is a text that an earlier page gave as its `next`')
@@ -122,10 +125,10 @@ def read_cursor(query: Query[Any], text: object) -> Mark:
 
 
 def _id_in(found: Mapping[str, Any]) -> int:
-    """Return the id that a cursor says.
+    """Return the id in an unpacked cursor.
 
     Raises:
-        ValueError: what it says is no id.
+        ValueError: the cursor holds something else in place of an id.
     """
     raw = found['id']
     id = read_digits(raw) if isinstance(raw, bytes) else None
@@ -135,7 +138,7 @@ def _id_in(found: Mapping[str, Any]) -> int:
 
 
 def _is_good(order: Order, place: Place) -> bool:
-    """Whether the script can compare a place: it takes numbers to be numbers."""
+    """Return whether the script can compare a place: its numbers must be well formed."""
     if not all(value is None or isinstance(value, bytes) for value in place):
         return False
     if place.score is not None and not _SCORE.fullmatch(place.score):
@@ -144,7 +147,7 @@ def _is_good(order: Order, place: Place) -> bool:
 
 
 def _digest(query: Query[Any]) -> bytes:
-    """What a cursor is good for: a model's rows in one order, whatever the filters."""
+    """Return a digest of the model and the order: a cursor is valid for any filters of these."""
     orders = [(order.column, order.reverse) for order in query.asked.orders]
     said = repr((query.schema.keys.namespace, orders)).encode('utf-8', 'surrogatepass')
     return hashlib.blake2b(said, digest_size=_DIGEST).digest()

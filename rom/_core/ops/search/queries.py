@@ -1,11 +1,12 @@
-"""Answering queries.
+"""Queries: the operations that answer them.
 
 One call of the script answers most searches. A search that finds more than a page of rows gets the
-ids of the others with the first ones, and reads their rows in further calls; one that has to look
-at very many candidates is told where to go on, so that no call holds the server up for long.
+ids of the others with the first page, and reads their rows in further calls. A search that has to
+examine very many candidates gets a position where the next call goes on, so that no call blocks
+Redis for long.
 
-The script sorts by numbers. Where few strings match, or no index sorts, it is here that they are
-sorted, by what their rows hold.
+The script sorts by numbers, and by strings where many match. Where few strings match, or no index
+sorts, the results are sorted in this process by the values in their rows.
 """
 
 from __future__ import annotations
@@ -28,29 +29,30 @@ from rom._core.writes.decoded_row import read_absent
 R = TypeVar('R')
 
 NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
-# Of a row of which only the id is wanted, more may come in one trip.
+# Rows of which only the id is wanted are short, so a page may have more of them.
 IDS_BOUNDS = BOUNDS._replace(page=3000)
-# So many times more results are looked at, as long as the rows of those before are gone.
+# Factor by which more results are read each time, as long as the rows of those before are gone.
 _MORE = 4
-# Ids in one call that stores them.
+# Ids that one call stores.
 _CACHED = 5000
 
 
 def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
-    """The rows of all results, in order.
+    """Return the rows of all results, in order.
 
     Raises:
-        CorruptRowError: a key holds no row, or no index; `entities` has the rows of the others.
+        CorruptRowError: the key of a row or an index holds another type; `entities` has the other
+            rows.
     """
     rows, _ = yield from find(query, bounds)
     return rows
 
 
 def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row], bool]]:
-    """The rows of all results, in order; and whether there are no more of them.
+    """Return the rows of all results, in order, and whether there are no more results.
 
-    Of as many results as the limit allows, some may be gone before they are read: then there are
-    fewer rows than that, and more results all the same.
+    Rows may be gone before they are read. Then fewer rows than the limit are returned, although
+    there may be more results.
 
     Raises:
         CorruptRowError: as for `search`.
@@ -69,15 +71,15 @@ def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row
 def block(
     query: Query[Any], cursor: Cursor | None, size: int, bounds: Bounds = BOUNDS
 ) -> Operation[tuple[list[Row], Cursor | None]]:
-    """Some results, and the cursor for the next ones; None when there are no more.
+    """Return some rows, and the cursor for the next ones; None when there are no more.
 
-    The cursor is for this process alone; that of `rom._core.ops.search.pagination` is for
-    another day.
+    The cursor lives in this process only; page cursors (`rom._core.ops.search.pagination`) can
+    be stored.
 
     Args:
-        query: what is asked.
-        cursor: what the call before returned; None: at the beginning.
-        size: at most so many rows come.
+        query: the query.
+        cursor: the cursor that the last call returned; None to begin.
+        size: the most rows to return.
 
     Raises:
         CorruptRowError: as for `search`.
@@ -94,9 +96,9 @@ def block(
 
 
 def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
-    """The row of the first result; None if there is none.
+    """Return the row of the first result; None without results.
 
-    What an index has of a row that is gone is skipped, and the next results are looked at.
+    Skips index entries whose row is gone, and reads the next results instead.
 
     Raises:
         CorruptRowError: as for `search`.
@@ -114,13 +116,13 @@ def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | Non
 
 
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
-    """How many entities there are.
+    """Return the number of matching entities.
 
-    As in rom 1.x, a limit counts where nothing else is asked for; beside a filter or an order, it
-    does not: there a program pages, and wants to know how many there are of all pages.
+    As in rom 1.x, the limit counts only in a query without filters and orders. With these, a
+    program usually pages, and wants the number of entities on all pages.
 
     Raises:
-        CorruptRowError: a key that should be an index is none.
+        CorruptRowError: the key of an index holds another type.
     """
     asking = Search(query, bounds)
     cursor = asking.begin()
@@ -137,10 +139,10 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
 
 
 def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
-    """Whether there is any result, the limit considered.
+    """Return whether there is any result within the limit.
 
     Raises:
-        CorruptRowError: a key that should be an index is none.
+        CorruptRowError: the key of an index holds another type.
     """
     asking = Search(query.first_only(), bounds)
     cursor = asking.begin()
@@ -153,10 +155,10 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
 
 
 def ids(query: Query[Any], bounds: Bounds = IDS_BOUNDS) -> Operation[list[int]]:
-    """The ids of all results, in order.
+    """Return the ids of all results, in order.
 
     Raises:
-        CorruptRowError: a key holds no row, or no index.
+        CorruptRowError: the key of a row or an index holds another type.
     """
     primary = query.schema.primary
     rows = yield from search(query.select(primary), bounds)
@@ -164,14 +166,14 @@ def ids(query: Query[Any], bounds: Bounds = IDS_BOUNDS) -> Operation[list[int]]:
 
 
 def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
-    """Keep the ids of all results, whatever the limit, in a sorted set that expires.
+    """Store the ids of all results, whatever the limit, in a sorted set that expires.
 
-    Each call tells the place of each id, so that one that is repeated changes nothing.
+    Each call of the script gives each id its position, so that a repeated call changes nothing.
 
     Args:
-        query: what is asked.
-        key: a new one, that nobody knows yet.
-        timeout: in seconds.
+        query: the query.
+        key: a new key, which no other program uses yet.
+        timeout: the lifetime of the key, in seconds.
     """
     found = yield from ids(query.limitless())
     for first in range(0, len(found), _CACHED):
@@ -183,12 +185,12 @@ def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
 def selected(
     query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]] = NOTHING_RELATED
 ) -> list[R]:
-    """What the query selects of each row, as its factory makes it. Pure.
+    """Return the selected values of each row, as the query's factory makes them. Pure.
 
     Args:
-        query: what is asked.
+        query: the query.
         rows: the results.
-        related: by column, what each row has there, of the columns that no row says.
+        related: the values of each row by column, for columns that are not stored in the row.
 
     Raises:
         CorruptRowError: a value does not decode.
@@ -202,7 +204,7 @@ def selected(
 def select(
     query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]]
 ) -> Operation[list[R]]:
-    """The same of many rows: in an event loop, other tasks run in between."""
+    """Return the same as `selected`; lets other tasks of an event loop run in between."""
     selection = query.selection
     assert selection is not None
     make = selection.factory(selection.columns)
@@ -216,7 +218,7 @@ def select(
 def _values(
     query: Query[Any], row: Row, place: int, related: Mapping[str, Sequence[Any]]
 ) -> list[Any]:
-    """What the query selects of a row."""
+    """Return the selected values of a row."""
     selection, schema = query.selection, query.schema
     assert selection is not None
     values: list[Any] = []
@@ -228,7 +230,7 @@ def _values(
         if name == schema.primary:
             values.append(row.id if selection.decode else str(row.id))
         elif column is None:
-            values.append(None)  # a OneToMany has nothing in the row
+            values.append(None)  # a OneToMany stores nothing in the row
         elif raw is None:
             values.append(read_absent(column) if selection.decode else None)
         elif selection.decode:
@@ -247,7 +249,7 @@ def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) 
 
 
 def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
-    """The next rows of a search: at most `size`, or as many as are known to come."""
+    """Return the next rows of a search: at most `size`; None for all that are known by now."""
     if cursor.ids:
         return (yield from _load_next(asking, cursor, size))
     if asking.is_for_us:
@@ -264,12 +266,12 @@ def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer
 
 
 def without_index(order: Order) -> Order:
-    """What sorts the results, as there is no index to sort by."""
+    """Return the order that sorts by stored values, where the index to sort by may be absent."""
     return order._replace(kind='stored') if order.or_stored else order
 
 
 def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
-    """The rows of the next ids of a cursor; those that are known need not be read."""
+    """Return the rows of the next ids of a cursor; reads only those that it does not hold."""
     ids, cursor.ids = cursor.ids[:size], [] if size is None else cursor.ids[size:]
     found = cursor.known
     missing = [id for id in ids if id not in found]
@@ -285,10 +287,10 @@ def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[An
 def _sort_here(
     asking: Search, cursor: Cursor, matches: Answer | None, size: int | None
 ) -> Operation[Answer]:
-    """Sort all matches by what their rows hold; the first rows, the cursor having the other ids.
+    """Sort all matches in this process; return the first rows and keep the other ids in `cursor`.
 
     Args:
-        matches: all of them, if they were found already.
+        matches: all matches, if they were found already.
     """
     asking.is_for_us = True
     if matches is None:
@@ -307,7 +309,7 @@ def _sort_here(
 
 
 def _all_matches(asking: Search) -> Operation[Answer]:
-    """Every match, in any order: some rows, and the ids of the others."""
+    """Return every match in any order: some as rows, the others as ids."""
     cursor = asking.begin()
     cursor.skip, cursor.need = 0, None
     rows: list[Row] = []

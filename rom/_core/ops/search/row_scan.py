@@ -1,7 +1,7 @@
-"""Walking: the rows of a model in the order of their ids, some at a time.
+"""Row scan: the rows of a model in the order of their ids, some at a time.
 
-Where to go on is an id, so a walk can be broken off, and gone on with on another day. It sees what
-is there when it comes by: of what other programs write meanwhile, what lies behind it is missed.
+The position is an id, so a scan can stop and go on later, even in another process. It reads each
+row as it is at that moment, and misses what other programs write meanwhile behind its position.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from rom.exceptions import CorruptRowError
 
 @dataclass(slots=True)
 class Stretch:
-    """Some rows.
+    """Part of a row scan.
 
     Attributes:
-        rows: in the order of their ids.
-        broken: what is wrong with keys that should hold a row and do not.
-        last: the id to go on behind.
-        is_end: there are no more.
+        rows: the rows in the order of their ids.
+        broken: an error for each key that should hold a row and holds another type.
+        last: the id behind which the next stretch begins.
+        is_end: True if there are no more rows.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -35,12 +35,12 @@ class Stretch:
 
 
 def stretch(query: Query[Any], after: int, count: int) -> Operation[Stretch]:
-    """The next rows behind an id. One trip, mostly.
+    """Return the next rows behind an id; usually one round trip.
 
     Args:
-        query: which rows; without an order of its own.
-        after: an id, there or not; 0: from the beginning.
-        count: at most so many.
+        query: selects the rows; it must have no order.
+        after: an id, whether or not it has a row; 0 for the beginning.
+        count: the most rows to return.
     """
     try:
         rows, is_end = yield from find(query.marked(Mark(after)).at_most(count))
@@ -50,7 +50,7 @@ def stretch(query: Query[Any], after: int, count: int) -> Operation[Stretch]:
 
 
 def _one_by_one(query: Query[Any], after: int, count: int) -> Operation[Stretch]:
-    """The same where something among them is no row: an error tells of one at a time."""
+    """Return a stretch that contains broken keys, row by row: each error names only one key."""
     found = Stretch(last=after)
     head = len(query.schema.keys.namespace) + 1
     while not found.is_end and len(found.rows) + len(found.broken) < count:
@@ -58,7 +58,7 @@ def _one_by_one(query: Query[Any], after: int, count: int) -> Operation[Stretch]
             rows, found.is_end = yield from find(query.marked(Mark(found.last)).at_most(1))
         except CorruptRowError as error:
             if error.column is not None or not error.key[head:].isdigit():
-                raise  # an index, and no row
+                raise  # the key of an index, not of a row
             found.broken.append(error)
             found.last = int(error.key[head:])
         else:

@@ -1,4 +1,4 @@
-"""Searching: calls of `lua/search.lua` and `lua/load.lua`, and where a search is between them."""
+"""Search calls: requests for `lua/search.lua` and `lua/load.lua`, and the cursor between them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 
 class Bounds(NamedTuple):
-    """How much one call of a script may do.
+    """Limits of the work of one call of a script.
 
     Attributes:
-        page: rows that it reads.
-        small: ids that it gathers at once; half as many, if they are sorted.
-        budget: candidates that it looks at, after which it says where to go on; before that, if
-            it does much with each: see lua/lib/filters.
-        chunk: candidates that it looks at first, more each time; None: by how many are wanted.
-        bytes: of rows that it reads; None: a megabyte.
+        page: the most rows that it reads.
+        small: the most ids that it gathers at once; half as many, if it sorts them.
+        budget: the candidates that it examines before it returns a position to go on from. It
+            returns earlier if each candidate costs much: see lua/lib/filters.
+        chunk: the candidates of its first step, more in each further step; None: chosen by the
+            number of results that are wanted.
+        bytes: the most bytes of rows that it reads; None: a megabyte.
     """
 
     page: int = 1000
@@ -44,7 +45,7 @@ class Bounds(NamedTuple):
 
 
 BOUNDS = Bounds()
-#: Of rows in a page: each comes with the call that finds it.
+#: A page size without a limit: each row comes with the call that finds it.
 ALL_ROWS = 1_000_000_000
 
 # Pages of rows in one trip.
@@ -58,19 +59,19 @@ _TALLY = frozenset(('tally',))
 
 
 class Cursor:
-    """Where a search has got to.
+    """State of a search between two calls.
 
     Attributes:
-        position: where the script goes on, in its own words; empty: at the beginning; None: it has
-            told all.
-        skip: how many matches are still to be left out.
-        need: how many are still wanted; None: all.
-        ids: matches whose rows are still to be read, in order.
-        known: rows of some of them that were read already.
-        seen: the ids of all matches so far, where one may be found twice; else None.
+        position: the position where the script goes on, which only the script reads; empty at the
+            beginning; None once it has returned all matches.
+        skip: the number of matches still to be skipped.
+        need: the number of matches still wanted; None: all.
+        ids: the ids of matches whose rows are still to be read, in order.
+        known: the rows of some of `ids`, which were read already.
+        seen: the ids of all matches so far, where the script may find one twice; else None.
         given: the same, where the script may refuse to go on; else None.
-        counted: how many matches were told so far.
-        offset: how many matches were to be left out when the search began.
+        counted: the number of matches returned so far.
+        offset: the number of matches to skip when the search began.
     """
 
     __slots__ = (
@@ -92,39 +93,39 @@ class Cursor:
 
     @property
     def is_done(self) -> bool:
-        """Nothing is left to come."""
+        """True once no more results will come."""
         return not self.ids and (self.position is None or self.need == 0)
 
 
 class Answer(NamedTuple):
-    """What a call brought.
+    """Result of one call.
 
     Attributes:
-        status: 'ok'; 'unsorted': all matches, for us to sort; 'no order': nothing, for the index
-            to sort by does not exist.
+        status: 'ok'; 'unsorted': all matches, which the caller must sort; 'no order': nothing,
+            because the index to sort by does not exist.
         rows: the rows of the first matches.
-        further: the ids of the others.
-        broken: ids whose key holds no row.
-        count: how many matched.
-        tally: what the script made of the matches but `further`, where that was wanted.
+        further: the ids of the other matches.
+        broken: the ids whose key holds another type than a row.
+        count: the number of matches.
+        tally: the script's tally of all matches but `further`, where the caller asked for one.
     """
 
     status: bytes
     rows: Sequence[Row] = ()
     further: Sequence[bytes] = ()
     broken: Sequence[bytes] = ()
-    count: int = 0  # type: ignore[assignment]  # and no method of tuples
+    count: int = 0  # type: ignore[assignment]  # hides tuple.count
     tally: Sequence[Any] = ()
 
 
 class Search:
-    """One query's way of asking the scripts.
+    """Asks the scripts for the results of one query.
 
     Args:
-        query: what is asked.
-        bounds: how much one call may do.
-        orders: what the results are sorted by, on the server or here; by ids in the end.
-        tally: what is made of the matches, where that is wanted.
+        query: the query.
+        bounds: limits of the work of one call.
+        orders: the orders of the results, on the server or in this process; ids decide last.
+        tally: the aggregate of the matches, where one is wanted.
     """
 
     def __init__(
@@ -139,18 +140,18 @@ class Search:
         self.schema = schema
         self.asked = asked
         flat = asked.where.flat()
-        # Whoever asks twice for the same asks once: 'a a a' in a search box.
+        # Repeated filters are dropped: a user may type 'a a a' in a search box.
         self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
         self.bounds = bounds
-        #: All orders, that by ids included.
+        #: All orders, including that by ids.
         self.sorted_by = orders
-        #: Of the ids, where it was asked for.
+        #: The direction of the ids, where the query orders by them; else None.
         self.direction = direction_of(orders)
         self.orders = orders if self.direction is None else orders[:-1]
         self.tally = tally
-        #: The results are sorted here.
+        #: Whether the results are sorted in this process.
         self.is_for_us = is_for_us(schema, self.orders)
-        #: The column that leaves entities out.
+        #: The column whose expired entities are left out; None where they are included.
         self.expiry = None if asked.with_expired else schema.expiry
         names = schema.names if asked.selection is None else asked.selection.columns
         if asked.mark is not None or any(order.may_need_rows for order in self.orders):
@@ -159,7 +160,7 @@ class Search:
 
     @property
     def _fields(self) -> Sequence[bytes]:
-        """The names as rows have them."""
+        """The names of the columns as fields of a row."""
         schema = self.schema
         if self.names is schema.names:
             return schema.fields
@@ -167,20 +168,20 @@ class Search:
 
     @property
     def sorting_names(self) -> tuple[str, ...]:
-        """The columns that tell where a row stands in the results."""
+        """The columns whose values decide the place of a row in the results."""
         return columns_for(self.schema, self.orders)
 
     def begin(self) -> Cursor:
-        """A cursor at the beginning."""
+        """Return a cursor at the beginning."""
         return self.begin_with(self.asked.count, self.asked.offset)
 
     def begin_with(self, need: int | None, skip: int = 0) -> Cursor:
-        """A cursor at the beginning, for so many results."""
+        """Return a cursor at the beginning, for `need` results behind the first `skip`."""
         return Cursor(skip, need, self.where.may_repeat, self._may_refuse)
 
     @property
     def _may_refuse(self) -> bool:
-        """The script may find out on its way that it can not go on."""
+        """True where the script may find out during the search that it cannot go on."""
         if any(order.tie in ('text', 'text_ci') for order in self.orders):
             return True
         nodes = self.where.flat()
@@ -188,7 +189,7 @@ class Search:
         return not is_alone and not _ASKED_SIMPLY.issuperset(map(type, nodes))
 
     def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Search:
-        """A search of the same model for something else; only its ids are to be asked for."""
+        """Return a search of the same model for other matches; it may be asked for ids only."""
         other = copy(self)
         other.where, other.orders, other.is_for_us = where, orders, False
         other.direction = self.direction if orders else None
@@ -196,10 +197,10 @@ class Search:
         return other
 
     def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
-        """The ids of all matches, or of the first ones.
+        """Return the ids of all matches, or of the first `need` ones.
 
         Raises:
-            InPartsError: the script refuses.
+            InPartsError: the script refuses the search.
         """
         cursor = self.begin_with(need)
         found: list[bytes] = []
@@ -208,20 +209,20 @@ class Search:
         return found
 
     def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
-        """Those of some ids that have a row, which has not expired."""
+        """Return those of the ids that have a row which has not expired."""
         found = yield from self.load(ids, (self.schema.primary,))
         return {b'%d' % row.id for row in found.rows}
 
     def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
-        """Go on with a search; moves the cursor.
+        """Go on with a search, and move the cursor.
 
         Args:
-            cursor: where to go on.
+            cursor: the state of the search.
             want: 'rows', 'ids', 'count' or 'tally'.
 
         Raises:
-            CorruptRowError: a key that should be an index is none.
-            QueryError: the ids are too many to be listed.
+            CorruptRowError: the key of an index holds another type.
+            QueryError: there are too many ids to list.
         """
         if filters_in(self.where) <= MOST_FILTERS:
             if cursor.position == b'':
@@ -242,10 +243,10 @@ class Search:
         return answer
 
     def _with_rows_seen(self, answer: Answer) -> Operation[Answer]:
-        """The rows of matches, of those that still match when they have been read.
+        """Return the rows of those matches that still match after their rows were read.
 
-        The filters of a query depend on nothing but a row. So a row that is as it was read, when
-        it is written, did match.
+        Filters depend only on the row. So if a row that is written is still as it was read, it
+        matched when it was read.
         """
         found = yield from self.load(answer.further)
         ids = yield from Parts(self).matches(self.where)
@@ -253,18 +254,18 @@ class Search:
         return answer._replace(rows=rows, further=(), broken=found.broken, count=len(rows))
 
     def _ask_in_parts(self, cursor: Cursor) -> Operation[Answer]:
-        """All that is left of the matches; rows are for the caller to read."""
+        """Return the ids of all remaining matches; the caller must read their rows."""
         parts = Parts(self)
         ids = yield from parts.matches(self.where)
         told: set[bytes] = cursor.seen or cursor.given or set()
         offset = cursor.offset
         if not told:
-            # Those before were only counted, or there are none: the rest is the end of them all.
+            # Earlier calls only counted matches, or there were none: the rest comes behind those.
             offset += cursor.counted
         wanted = None if cursor.need is None else offset + len(told) + cursor.need
         found = yield from parts.ordered(ids, wanted)
         if found is None:
-            cursor.position = None  # all are told, for the caller to sort
+            cursor.position = None  # all ids are returned, and the caller must sort them
             return Answer(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
         left = [id for id in found if id not in told] if told else found
         stop = None if cursor.need is None else offset + cursor.need
@@ -275,10 +276,10 @@ class Search:
         return Answer(b'ok', (), left, (), len(left))
 
     def ask_whole(self, cursor: Cursor, want: str) -> Operation[Answer]:
-        """The same of the script alone.
+        """Go on with a search in one call of the script.
 
         Raises:
-            InPartsError: it would hold the server for too long.
+            InPartsError: one call would block Redis for too long.
         """
         script = self._script('search', self._request(cursor, want), self._parts(want))
         status, *rest = self._checked((yield script))
@@ -298,11 +299,11 @@ class Search:
         return answer
 
     def plan(self, cursor: Cursor, want: str) -> Operation[dict[str, Any] | None]:
-        """What `ask` would do, as lua/lib/plan tells it; None: there is no index to sort by.
+        """Return the plan of `ask`, as lua/lib/plan tells it; None without an index to sort by.
 
         Raises:
-            CorruptRowError: a key that should be an index is none.
-            InPartsError: it would not be asked as a whole.
+            CorruptRowError: the key of an index holds another type.
+            InPartsError: the search would be done in parts.
         """
         if filters_in(self.where) > MOST_FILTERS:
             raise InPartsError
@@ -319,12 +320,12 @@ class Search:
         return reply
 
     def _request(self, cursor: Cursor, want: str) -> dict[str, Any]:
-        """The script's map. What is not said there costs nothing, on either side."""
+        """Return the map that the script reads; items that are left out cost neither side time."""
         schema, bounds = self.schema, self.bounds
         keys = schema.keys
         request = {
             'head': keys.head,
-            # Beside rom 1.x, which keeps no bitmap, one from before is not to be trusted.
+            # rom 1.x does not keep the live bitmap, so beside it an older one may be wrong.
             'live': keys.live_draft if schema.keep_index_data else keys.live,
             'counter': keys.counter,
             'where': self.where.as_map(),
@@ -356,7 +357,7 @@ class Search:
         return request
 
     def _add_sorting(self, request: dict[str, Any]) -> None:
-        """What the script sorts by, and from where on."""
+        """Add the orders by which the script sorts, and the mark behind which it begins."""
         orders, mark = self.orders, self.asked.mark
         if orders:
             request['orders'] = [self._order_as_map(order) for order in orders]
@@ -373,7 +374,7 @@ class Search:
         return {**order.as_map(), 'absent': stem}
 
     def _parts(self, want: str) -> frozenset[str]:
-        """The parts of the script that this takes."""
+        """Return the parts of the script that the search needs."""
         parts = self.where.needs
         if self.orders and not self.is_for_us:
             is_by_strings = 'text' in [order.kind for order in self.orders]
@@ -383,10 +384,10 @@ class Search:
         return parts | _TALLY if want == 'tally' else parts
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
-        """Read rows by id, in pages, many in one trip.
+        """Read rows by id, in pages, many of them in one round trip.
 
         Args:
-            ids: in the order wanted; those that are gone are left out.
+            ids: the ids in the wanted order; those without a row are left out.
             names: the columns to read, instead of the query's.
         """
         names = names or self.names
@@ -407,7 +408,7 @@ class Search:
         return Answer(b'ok', rows, (), broken, len(rows))
 
     def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:
-        """What is made of these ids, each once, in pages, many in one trip."""
+        """Return the tallies of ids, in pages, many of them in one round trip."""
         assert self.tally is not None
         replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
         return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
@@ -428,7 +429,7 @@ class Search:
                 )
             ):
                 replies.append(reply)
-                while replies[-1][-1]:  # ids whose rows were too long for one reply
+                while replies[-1][-1]:  # the ids whose rows were too long for one reply
                     more = {'head': head, 'ids': replies[-1][-1], **request}
                     replies.append((yield self._script(name, more)))
         return replies
@@ -439,13 +440,13 @@ class Search:
         return Script(name, self.schema.keys.counter, pack(request), parts)
 
 
-# Filters along which the script can walk, and those of which it can ask about any number of ids.
+# Filters whose entries the script can walk in pieces, and those that it can probe for any ids.
 _WALKED = frozenset((StartsWith, InSet, InRange))
 _ASKED_SIMPLY = frozenset((InSet, InRange, Given))
 
 
 def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
-    """An answer without what earlier ones had, and without what is more than enough."""
+    """Return an answer without the matches of earlier answers and without surplus ones."""
     rows = [row for row in answer.rows if b'%d' % row.id not in seen]
     further = [id for id in answer.further if id not in seen]
     repeated = len(answer.rows) - len(rows) + len(answer.further) - len(further)
@@ -466,7 +467,7 @@ def _too_many_ids(schema: Schema, last: bytes) -> QueryError:
 
 
 def wrong_type(schema: Schema, key: bytes) -> CorruptRowError:
-    """The error for a key that should be an index and is none."""
+    """Return the error for the key of an index that holds another type."""
     name = key.decode('utf-8', 'surrogateescape')
     return CorruptRowError(
         f'{name} should be an index of {schema.name}, and holds something of another type; '

@@ -1,7 +1,7 @@
-"""Places: where rows stand in the orders of a query.
+"""Places: the positions of rows in the orders of a query.
 
-A mark keeps the places of the row that was last on a page. The script gets them as it finds them in
-indexes and rows; where results are sorted here, they are compared here.
+A mark holds the places of the last row of a page. The script gets them in the form that indexes and
+rows have. Where results are sorted in this process, they are compared in this process as well.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rom._core.schema import Schema
 from rom._core.writes.planner import entries_in
 from rom.exceptions import InvalidColumnValue
 
-#: What places are compared by; None: no value, which comes last.
+#: Returns the value by which places are compared; None without a value, which sorts last.
 Standing: TypeAlias = Callable[[Place], Any]
 
 
 def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
-    """The columns that tell where a row stands."""
+    """Return the columns whose values decide the place of a row."""
     names: dict[str, None] = {}
     for order in orders:
         column = _column(schema, order)
@@ -32,7 +32,7 @@ def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
 
 
 def place_of(schema: Schema, order: Order, row: Row) -> Place:
-    """Where a row stands in an order."""
+    """Return the place of a row in an order."""
     if order.kind == 'id':
         return Place(None, None)
     column = _column(schema, order)
@@ -53,12 +53,12 @@ def place_of(schema: Schema, order: Order, row: Row) -> Place:
 
 
 def mark_of(schema: Schema, orders: Sequence[Order], row: Row) -> Mark:
-    """The mark behind a row."""
+    """Return the mark behind a row."""
     return Mark(row.id, tuple(place_of(schema, order, row) for order in orders))
 
 
 def mark_as_map(schema: Schema, orders: Sequence[Order], mark: Mark) -> dict[str, Any]:
-    """The mark that the script reads. Of the ids, it is the mark's own that says it."""
+    """Return the map of a mark that the script reads; its id decides between equal places."""
     pairs = zip(orders, mark.places, strict=False)
     return {
         'id': b'%d' % mark.id,
@@ -76,7 +76,10 @@ def _place_as_map(schema: Schema, order: Order, place: Place) -> dict[str, bytes
 
 
 def standing(schema: Schema, order: Order) -> Standing:
-    """What the places of an order are compared by. What does not decode has no place."""
+    """Return the function that gives the places of an order a comparable value.
+
+    A value that does not decode becomes None, and so sorts last.
+    """
     column = _column(schema, order)
     if order.kind == 'text' or (order.kind == 'score' and column.traits.sorts):
         return _or_none(lambda place: index_string(column, column.decode(place.raw)))
@@ -85,14 +88,14 @@ def standing(schema: Schema, order: Order) -> Standing:
     if order.kind == 'score' and not _is_plain(column, order):
         return lambda place: None if place.score is None else float(place.score)
     if column.is_relation or column.is_foreign:
-        return _or_none(lambda place: int(place.raw))  # what it refers to is not loaded
+        return _or_none(lambda place: int(place.raw))  # compares ids, and loads no entity
     if column.is_numeric:
         return _or_none(lambda place: column.decode(place.raw))
     return lambda place: place.raw
 
 
 def _is_plain(column: Column[Any], order: Order) -> bool:
-    """The numbers in the index are the column's own."""
+    """Return whether the index holds the column's own numbers, and not those of a keygen."""
     return ':' not in order.column and column.keygen is None and column.keygen2 is None
 
 
@@ -101,7 +104,10 @@ def _column(schema: Schema, order: Order) -> Column[Any]:
 
 
 def _or_none(compared: Callable[[Any], Any]) -> Standing:
-    """Who reads a value that does not decode is told what is wrong with it."""
+    """Return a `Standing` that gives None for values that are absent or do not decode.
+
+    Sorting must not fail because of them: the error is raised when the row itself is read.
+    """
 
     def tried(place: Place) -> Any:
         if not place.raw:

@@ -1,10 +1,10 @@
-"""Parts: a search that would hold the server for too long in one call, done filter by filter.
+"""Split search: answers a search filter by filter, where one call would block Redis for too long.
 
-The script refuses to gather very many ids at once, and to ask very many filters about each id. Then
-the ids of each filter come by themselves, in calls of bounded work, and their sets are put together
-here. Few of very many matches in some order are found by walking the order and dropping what is no
-match, or by sorting some thousands at a time and keeping the first ones. It is exact for what stays
-as it is meanwhile, as any search of several calls is.
+The script refuses to gather very many ids at once, and to probe very many filters for each id. Then
+each filter's ids are read in calls of bounded work, and the sets of ids are combined in this
+process. The first few of very many matches are found in two ways: by walking the index of the order
+and skipping other ids, or by sorting some at a time and keeping the first ones. The result is exact
+for rows that do not change meanwhile, as in any search of several calls.
 """
 
 from __future__ import annotations
@@ -29,32 +29,33 @@ from rom._core.query.nodes import (
 )
 from rom._core.query.spec import Asked
 
-# Filters in one call of the script. To size each takes it two or three microseconds.
+# Filters in one call of the script. It takes two or three microseconds to find the size of each.
 MOST_FILTERS: Final = 2000
-# Of these, so many are united in one call.
+# Filters that are united in one call.
 _GROUP = 500
-# What is asked about ids in one call: so many ids, or fewer for several filters.
+# Probes in one call: so many ids, or fewer for several filters; and ids sorted in one call.
 _ASKED = 9000
 _SORTED = 1500
-# Of a search for so many, the best are kept while all are sorted some at a time.
+# Most results that are kept while the matches are sorted some at a time.
 _KEPT = 1000
-# Sets that are intersected in one command, and ids of the smallest of them.
+# Sets that one command intersects, and ids of the smallest of them.
 _SETS, _LARGE = 1000, 100_000
 _MOST_PROBED = 64
 _EVERYTHING = All()
 
 
 class InPartsError(Exception):
-    """The script refuses to do it all. For this module's ears."""
+    """The script refuses to do a search in one call. Internal: `Search.ask` catches it."""
 
 
 class Asking(Protocol):
-    """What asks the script.
+    """Interface of `Search`, which asks the script.
 
     Attributes:
-        asked: of which the mark counts.
-        orders: what the results are sorted by.
-        expiry: the column that leaves entities out.
+        asked: the query's parts; only the mark is used.
+        orders: the orders of the results.
+        direction: the direction of the ids; None where the last order decides.
+        expiry: the column whose expired entities are left out; None where they are included.
     """
 
     asked: Asked
@@ -63,28 +64,28 @@ class Asking(Protocol):
     expiry: str | None
 
     def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Any:
-        """The same, of something else."""
+        """Return a search of the same model for other matches."""
 
     def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
-        """The ids of all matches, or of the first ones.
+        """Return the ids of all matches, or of the first `need` ones.
 
         Raises:
-            InPartsError: the script refuses.
+            InPartsError: the script refuses the search.
         """
 
     def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
-        """Those of some ids that have a row, which has not expired."""
+        """Return those of the ids that have a row which has not expired."""
 
 
 def filters_in(node: Node) -> int:
-    """How many filters a tree has."""
+    """Return the number of filters in a tree."""
     if isinstance(node, (All, AnyOf)):
         return sum(map(filters_in, node.nodes))
     return filters_in(node.node) if isinstance(node, Not) else 1
 
 
 class Parts:
-    """One search, done in parts.
+    """Answers one search in parts.
 
     Args:
         asking: the search.
@@ -92,11 +93,11 @@ class Parts:
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        # Of the first `near`, how far its places are: results come in that order.
+        # The places of the first `near` filter: results without an order come nearest first.
         self._around: Around | None = None
 
     def matches(self, node: Node) -> Operation[set[bytes]]:
-        """The ids for which a node holds."""
+        """Return the ids that match a node."""
         if filters_in(node) <= MOST_FILTERS:
             try:
                 return (yield from self._whole(node))
@@ -111,20 +112,20 @@ class Parts:
             return everything - (yield from self.matches(node.node))
         if isinstance(node, Near):
             return (yield from self._near(node))
-        assert isinstance(node, InSet), node  # ranges are walked, and never refused
+        assert isinstance(node, InSet), node  # the script walks ranges, and never refuses them
         return (yield from self._sets([node]))
 
     def _whole(self, node: Node) -> Operation[set[bytes]]:
-        """The same, of the script alone.
+        """Return the ids that match a node, found by the script alone.
 
         Raises:
-            InPartsError: it refuses.
+            InPartsError: the script refuses the search.
         """
         where = node if isinstance(node, All) else All((node,))
         return set((yield from self._asking.about(where).all_ids()))
 
     def _all(self, nodes: Sequence[Node]) -> Operation[set[bytes]]:
-        """The ids that all nodes have: sets first, then what only comes whole, then the rest."""
+        """Return the ids that match all nodes: sets first, then nodes as `_by_ease` sorts them."""
         sets = [node for node in nodes if isinstance(node, InSet)]
         others = [node for node in nodes if not isinstance(node, InSet)]
         found: set[bytes] | None = (yield from self._sets(sets)) if sets else None
@@ -152,7 +153,7 @@ class Parts:
         return not comes_whole and filters_in(node) <= _MOST_PROBED
 
     def _probed(self, ids: set[bytes], node: Node) -> Operation[set[bytes]]:
-        """Those of some ids for which a node holds."""
+        """Return those of the ids that match a node."""
         found: set[bytes] = set()
         for some in _in_chunks(ids, _ASKED // (2 + filters_in(node))):
             where = All((Given(some), node))
@@ -160,7 +161,7 @@ class Parts:
         return found
 
     def _any(self, nodes: Sequence[Node]) -> Operation[set[bytes]]:
-        """The ids that one of the nodes has: some nodes at a time, fewer where that is too much."""
+        """Return the ids that match any node, asking for halves of a group that is refused."""
         found: set[bytes] = set()
         groups = [nodes[at : at + _GROUP] for at in range(0, len(nodes), _GROUP)]
         while groups:
@@ -176,7 +177,7 @@ class Parts:
         return found
 
     def _sets(self, nodes: Sequence[InSet]) -> Operation[set[bytes]]:
-        """What sets have in common: the server hands over many more than a script gathers."""
+        """Return the intersection of sets, by SINTER where a script refuses to gather the ids."""
         try:
             return (yield from self._whole(All(tuple(nodes))))
         except InPartsError:
@@ -202,11 +203,11 @@ class Parts:
     # Orders.
 
     def ordered(self, ids: set[bytes], wanted: int | None) -> Operation[list[bytes] | None]:
-        """Matches in the order of the search, the first ones at least; None: rows must tell.
+        """Return at least the first matches in order; None where only rows can tell the order.
 
         Args:
             ids: all matches.
-            wanted: how many; None: all.
+            wanted: the number of first matches; None: all.
         """
         asking = self._asking
         mark, orders = asking.asked.mark, asking.orders
@@ -224,14 +225,14 @@ class Parts:
             return None
         wanted = len(ids) if wanted is None else min(wanted, len(ids))
         found = yield from self._walked(ids, wanted)
-        # Strings with one score are sorted sooner here than there.
+        # Strings with equal scores are sorted faster in this process than in the script.
         has_ties = any(order.tie in ('text', 'text_ci') for order in orders)
         if found is None and wanted <= _KEPT and not has_ties:
             found = yield from self._best(ids, wanted)
         return found
 
     def _walked(self, ids: set[bytes], wanted: int) -> Operation[list[bytes] | None]:
-        """The first matches, met on a walk along the order; None if the walk is too long."""
+        """Return the first matches, found by walking the order; None if the walk is too long."""
         walk = self._asking.about(_EVERYTHING, self._asking.orders, self._asking.asked.mark)
         patience, looked = max(2 * len(ids), _SORTED), 0
         found: list[bytes] = []
@@ -240,7 +241,7 @@ class Parts:
             while not cursor.is_done and len(found) < wanted:
                 if looked > patience:
                     return None
-                # A walk that is cut short says where to go on; one that has found enough does not.
+                # A bounded walk returns a position to go on from; one with a `need` does not.
                 walk.bounds = walk.bounds._replace(budget=max(_SORTED, looked))
                 answer = yield from walk.ask_whole(cursor, 'ids')
                 looked += len(answer.further)
@@ -250,7 +251,7 @@ class Parts:
         return found
 
     def _best(self, ids: set[bytes], wanted: int) -> Operation[list[bytes] | None]:
-        """The first matches: some are sorted at a time, with the best of those before."""
+        """Return the first matches: sorts some at a time, together with the first ones so far."""
         best: list[bytes] = []
         orders, mark = self._asking.orders, self._asking.asked.mark
         try:
@@ -263,7 +264,10 @@ class Parts:
 
 
 def _by_ease(node: Node) -> tuple[bool, bool]:
-    """What only comes whole, and is no *not*, goes first; else many ids are asked about."""
+    """Return the sort key of a node in an intersection: first come those that cannot be probed.
+
+    They are read whole in any case, and leave fewer ids for which the others are probed.
+    """
     comes_whole = isinstance(node, (Near, StartsWith)) or filters_in(node) > _MOST_PROBED
     return isinstance(node, Not), not comes_whole
 

@@ -1,8 +1,8 @@
-"""Totals: what the tallies of several calls come to. Pure, and exact.
+"""Totals: the exact sum of the tallies of several calls. Pure.
 
-Integers and decimals come from the server in pieces that no double had to round; floats as doubles
-whose sum is exactly that of the values. So the order in which the values were found changes
-nothing, and a float total is rounded once, at the very end, as that of `math.fsum` is.
+The server returns integers and decimals in pieces that no double had to round, and floats as
+doubles whose sum is exactly that of the values. So the order of the values changes nothing, and a
+float total is rounded once, at the end, as by `math.fsum`.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ Total: TypeAlias = 'int | float | decimal.Decimal'
 
 _CARRY = 2**52
 _LIMB = 10**15
-# Digits of an exact decimal total: 1E+99999999 and 0.1 have none that fits anywhere.
+# Most digits of an exact decimal total: that of 1E+99999999 and 0.1 would fill the memory.
 _MOST_DIGITS = 10_000
 
 
 class Totals:
-    """The sum of a column's values, and how many they are.
+    """Sum and number of a column's values.
 
     Args:
-        schema: the model's.
-        tally: what was asked.
+        schema: the schema of the model.
+        tally: the aggregate that was asked for.
         replies: the tallies, in any order.
 
     Raises:
@@ -59,7 +59,7 @@ class Totals:
 
     @property
     def average(self) -> Total | None:
-        """The sum, divided by the count; None for nothing. Of integers, a float."""
+        """The mean; None without values. The mean of integers is a float."""
         if not self.count:
             return None
         if self._exact is not None:
@@ -70,11 +70,11 @@ class Totals:
 
 
 def counts(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Counter[Any]:
-    """How many rows have each value; None stands for those that have none.
+    """Return the number of rows for each value; None stands for rows without a value.
 
     Raises:
         CorruptRowError: a value does not decode.
-        QueryError: one is no key of a dict.
+        QueryError: a value is not hashable.
     """
     found: Counter[bytes] = Counter()
     holders: dict[bytes, bytes] = {}
@@ -92,10 +92,10 @@ def counts(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Counter[An
 
 
 def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
-    """What a row holds in a column, decoded; of a relation, the id.
+    """Return the decoded value of a row's column; for a relation, the id.
 
     Raises:
-        CorruptRowError: it does not decode.
+        CorruptRowError: the value does not decode.
     """
     column: Column[Any] = schema.columns[name]
     value = column.read_stored(raw, schema.keys.row(id).decode('utf-8', 'surrogateescape'))
@@ -120,20 +120,20 @@ def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _rest(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Iterator[Any]:
-    """The values that the script left to us."""
+    """Yield the values that the script could not add, decoded."""
     for _, _, rest in replies:
         for id, raw in _in_groups(rest, 2):
             yield value_of(schema, tally.column, raw, id)
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
-    """What the script added: integers, each with the number of its digits behind the point."""
+    """Yield the sums of the script: integers, each with its number of decimal places."""
     for scale, place, carried, number in _in_groups(map(int, parts), 4):
         yield (carried * _CARRY + number) * _LIMB ** (place - 1), scale
 
 
 def _nearest(exact: Fraction) -> float:
-    """The nearest double; past the largest, an infinity."""
+    """Return the nearest double; an infinity beyond the largest."""
     try:
         return float(exact)
     except OverflowError:
@@ -141,7 +141,7 @@ def _nearest(exact: Fraction) -> float:
 
 
 def _float_total(parts: Iterable[bytes], rest: Sequence[float]) -> tuple[Fraction | None, float]:
-    """The total, exact and rounded. Infinities and NaN have no exact one: they add as floats do."""
+    """Return the exact total (None with infinities or NaN, which add as floats) and the rounded."""
     special = [value for value in rest if not math.isfinite(value)]
     if special:
         return None, sum(special)
@@ -181,7 +181,7 @@ def _decimal_total(
 
 
 def _special_total(special: Sequence[decimal.Decimal]) -> decimal.Decimal:
-    """As decimals add, but that what is no number is said by the result, not by an exception."""
+    """Return the sum of infinities and NaNs as decimals add; NaN instead of an exception."""
     quiet = decimal.Context(traps=[])
     total = special[0]
     for value in special[1:]:
