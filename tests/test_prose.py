@@ -81,6 +81,7 @@ CLEAN: tuple[str, ...] = (
     'rom/_core/indexing/column_index.py',
     'rom/_core/indexing/entry_lists.py',
     'rom/_core/ops/commits',
+    'rom/_core/ops/maintenance',
     'rom/_core/ops/search',
     'rom/_core/pydantic_types',
     'rom/_core/schema.py',

@@ -1,4 +1,4 @@
-"""Maintenance: jobs that put a model's indexes right, in batches, beside running writers.
+"""Maintenance: jobs that check and repair a model's indexes, in batches, beside running writers.
 
-A job is an operation that takes long, and tells between two batches how far it has got.
+A job is a long operation that reports its progress between two batches.
 """

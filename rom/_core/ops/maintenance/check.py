@@ -1,8 +1,9 @@
-"""Checking: every index against every row, and every row against every index, beside writers.
+"""Check: compares every index with every row, and every row with every index, beside writers.
 
-All rows and all entries are weighed and compared (see comparison.py), each read once. What differs
-is looked at again, at one moment, before it is reported or mended; so are rows without a bit in the
-bitmap of live ids. Then that bitmap is looked through for bits without a row, and the counter.
+All rows and all entries are read once, and compared by digests (see comparison.py). Differences,
+and rows without a bit in the live bitmap, are read again in one atomic snapshot before they are
+reported or repaired. Last, the live bitmap is searched for bits without a row, and the counter is
+checked.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from rom._core.ops.maintenance.suspects import Settler, mended
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.schema import Schema
 
-# Ids that the bitmap is looked through for in one step.
+# Ids whose bits one step checks.
 _STEP = 5000
-# Rows that are looked at closely in one step.
+# Rows that one step checks in snapshots.
 _CLOSELY = 500
 
 
 def check(schema: Schema, mend: bool, block_size: int) -> Job[None]:
-    """Look for whatever is wrong with the indexes of a model; tells of it as it goes.
+    """Check the indexes of a model, and report findings with the progress.
 
     Args:
-        schema: the model's.
-        mend: put it right, where that can be done without touching a row.
-        block_size: rows, or entries of indexes, in one look.
+        schema: the schema of the model.
+        mend: repair findings, where that needs no change of a row.
+        block_size: rows, or index entries, in one step.
     """
     yield from _Checker(schema, mend, block_size).story()
 
 
 class _Checker:
-    """One check, and what it must remember on the way."""
+    """Runs one check, and holds its state."""
 
     def __init__(self, schema: Schema, mend: bool, block_size: int) -> None:
         self.schema, self.mend, self.block_size = schema, mend, block_size
@@ -84,7 +85,7 @@ class _Checker:
     # Rows and entries.
 
     def _weigh(self, compared: Comparison, ids: Sequence[int]) -> Job[None]:
-        """Weigh all rows, and beside them as large a share of the entries."""
+        """Weigh all rows, and after each block an equal share of the entries."""
         has_bits, counted = yield from self._known()
         for block in blocks(ids, self.block_size):
             yield from compared.read(block)
@@ -98,7 +99,7 @@ class _Checker:
         yield from compared.scan()
 
     def _known(self) -> Operation[tuple[bool, int | None]]:
-        """Whether there is a bitmap of live ids, and what the counter says, if it is a number."""
+        """Return whether there is a live bitmap, and the value of the counter if it is a number."""
         live, counter = self.schema.keys.live, self.schema.keys.counter
         asked = [Command('TYPE', live), Command('TYPE', counter)]
         kinds = [as_text(kind) for kind in (yield Pipeline(tuple(asked)))]
@@ -110,7 +111,7 @@ class _Checker:
         return has_bits, read_digits(counted)
 
     def _look_closely(self, compared: Comparison, ids: Sequence[int]) -> Job[None]:
-        """Settle the entries that differ, then the rows; each was counted once already."""
+        """Settle the entries that differ, then the rows, which the progress counts once more."""
         while compared.has_suspects:
             suspicious: Suspicious = yield from compared.suspects()
             yield self._tell((yield from self.settler.settle(list(suspicious), suspicious)))
@@ -128,7 +129,7 @@ class _Checker:
         keys = self.schema.keys
         request: dict[str, Any] = {'head': keys.head, 'live': keys.live, 'counter': keys.counter}
         request |= {'count': b'%d' % _STEP, 'mend': self.mend}
-        after = b'-1'  # no id is 0, but a bit may be
+        after = b'-1'  # 0 is not an id, but its bit may be set
         while after and not self.schema.keep_index_data:
             status, *rest = yield Script('strays', keys.counter, pack({**request, 'after': after}))
             if status == b'none':

@@ -1,9 +1,9 @@
-"""Comparing: all entries of indexes with all rows, each read once; then only what differs.
+"""Comparison: reads all entries and all rows once, and then only those that differ.
 
-First both are weighed (see digests.py). Where the sums of an index differ, or a row could not be
-weighed, the entries are weighed once more, by buckets of ids; a bucket that differs names ten rows,
-and the entries of those ids are suspects. Whether they are wrong, a look at one moment says (see
-snapshots.py): what writers did meanwhile differs as well, and is no fault.
+First both are weighed (see digests.py). Where the sums of an index differ, the entries are weighed
+once more, by buckets of ids. A bucket that differs, or has a row that could not be weighed, names
+ten ids, whose entries are suspects. An atomic snapshot tells whether a suspect is wrong (see
+snapshots.py), because rows that were written meanwhile differ as well.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from rom._core.ops.rows import Row
 from rom._core.schema import Index, Schema, Unique
 from rom.exceptions import CorruptRowError
 
-# Ids whose entries are looked at together, at most.
+# Most ids whose suspects are returned together.
 _MOST_SUSPECTS = 2000
 _TYPES = {b'uidx': (b'hash', b'none'), b'idx': (b'set', b'zset', b'none')}
 _SORTED = (b'zset', b'none')
-# Ids above these have no bit in any bitmap.
+# Ids from here on have no bit in a bitmap, because a string of Redis has at most 2**32 bits.
 _MOST_BITS = 2**32
 
 #: Entries that may be wrong, by id, each with what makes the entries of its index.
@@ -39,17 +39,17 @@ class Comparison:
     """Compares rows and indexes.
 
     Args:
-        schema: the model's.
-        indexes: the indexes to compare, key to what makes its entries.
-        surplus: indexes of which every entry is a suspect; see `indexes`.
-        makers: what makes the entries of `indexes`; default: all that the model declares.
-        whole: a row is also looked at for a value without an index that does not decode.
-        count: ids whose suspects are looked at together, 2,000 at most.
+        schema: the schema of the model.
+        indexes: the keys to compare, each with the index or constraint that makes its entries.
+        surplus: the keys whose entries are all suspects, in the same form.
+        makers: the indexes and constraints of `indexes`; default: all that the model declares.
+        whole: decode columns without an index as well, to find corrupt values.
+        count: the number of ids whose suspects are returned together, at most 2,000.
 
     Attributes:
-        rows: what was weighed of the rows.
-        buckets: those that differ, once `locate` has run.
-        foreign: keys of indexes that are of another type.
+        rows: the weights of the rows.
+        buckets: the buckets that differ, once `locate` has run.
+        foreign: the keys of indexes that hold another type.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Comparison:
     # Weighing.
 
     def read(self, ids: Sequence[int]) -> Operation[None]:
-        """Read rows and weigh them, one page while the server reads the next; one trip."""
+        """Read rows in one round trip, and weigh each page while Redis reads the next."""
         there: set[int] = set()
 
         def weigh(rows: list[Row]) -> list[Row]:
@@ -83,13 +83,13 @@ class Comparison:
             there.update(row.id for row in rows)
             return []
 
-        with suppress(CorruptRowError):  # of the keys that hold no row
+        with suppress(CorruptRowError):  # keys of another type become doubtful below
             yield from load(self.schema, ids, with_expired=True, make=weigh)
-        # Gone since, or unreadable: a look will tell.
+        # These rows are gone or unreadable; a snapshot will tell.
         self.rows.doubtful.update(id for id in ids if id not in there)
 
     def find_bits(self, ids: Sequence[int]) -> Operation[None]:
-        """Look for the bits of rows in the bitmap of live ids; one trip."""
+        """Note rows without a bit in the live bitmap as doubtful; one round trip."""
         most = [id for id in ids if id < _MOST_BITS]
         asked = [word for id in most for word in ('GET', 'u1', id)]
         bits = (yield Command('BITFIELD_RO', self.schema.keys.live, *asked)) if most else []
@@ -97,13 +97,13 @@ class Comparison:
         self.rows.doubtful |= lost.union(id for id in ids if id >= _MOST_BITS)
 
     def scan(self, share: float = 1.0) -> Operation[None]:
-        """Read entries and weigh them, until this share of the indexes is done."""
+        """Read entries and weigh them, until this share of the indexes (0 to 1) is done."""
         while not self._scan.is_over and self._scan.done < share * len(self.indexes):
             yield from self._scan.step(self._weigh)
 
     @property
     def is_weighed(self) -> bool:
-        """Whether all entries were weighed."""
+        """True once all entries were weighed."""
         return self._scan.is_over
 
     def _weigh(self, key: bytes, kind: bytes, flat: Sequence[bytes]) -> None:
@@ -116,11 +116,11 @@ class Comparison:
 
     @property
     def differing(self) -> set[int]:
-        """The makers, as places in memory, whose entries and rows weigh something else."""
+        """The `id()` of each index or constraint whose entries and rows differ in weight."""
         return {place for place, total in self._totals.items() if total}
 
     def locate(self) -> Operation[None]:
-        """Find the buckets of ids that differ; no trip where the sums are equal."""
+        """Find the buckets of ids that differ; no round trip where the sums are equal."""
         differing = self.differing
         if differing:
             buckets = self.rows.buckets
@@ -135,18 +135,18 @@ class Comparison:
         self._suspecting = Scan(self.schema, [*self.surplus, *keys])
 
     def ids_among(self, ids: Iterable[int]) -> list[int]:
-        """Return those of these ids that are in a bucket that differs."""
+        """Return those of the ids that are in a bucket that differs."""
         if not self.buckets:
             return []
         return [id for id in ids if bucket_of(b'%d' % id) in self.buckets]
 
     @property
     def has_suspects(self) -> bool:
-        """Whether there may be more suspects; after `locate`."""
+        """True while there may be more suspects; valid after `locate`."""
         return bool(self._suspicious) or not (self._suspecting is None or self._suspecting.is_over)
 
     def suspects(self) -> Operation[Suspicious]:
-        """Return some suspects; none where a trip brought none."""
+        """Return some suspects, possibly none, in at most one round trip."""
         assert self._suspecting is not None, 'located first'
         if not self._suspicious:
             yield from self._suspecting.step(self._suspect)

@@ -1,4 +1,4 @@
-"""Judging what was seen of a row: what is wrong, and what would mend it. Pure."""
+"""Diagnosis: the findings of a snapshot of a row, and the fix that would mend them. Pure."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rom._core.ops.maintenance.snapshots import Member, Sight, Suspects, number_
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 
-# The state of an entry whose index's key is of another type.
+# The state of an entry whose key holds another type.
 _OTHER_TYPE = 0
 
 
 @dataclass(slots=True)
 class Fix:
-    """What mends the indexes of one row, as long as the row is as it was seen."""
+    """Repair of the indexes of one row, valid while the row is as in the snapshot."""
 
     row: Row
     removed: Entries = field(default_factory=dict)
@@ -34,16 +34,16 @@ class Fix:
 
 @dataclass(slots=True)
 class Verdict:
-    """What is to be said of one id.
+    """Result of the diagnosis of one id.
 
     Attributes:
-        id: as entries have it.
-        findings: what is wrong.
-        fix: what mends the row's indexes, if there is a row.
+        id: the id, in the form that entries have.
+        findings: the faults.
+        fix: the repair of the row's indexes, if there is a row.
         left_over: entries (index, member, id) of a row that is gone.
-        taken: unique values of the row that another id has, to that id.
-        is_enrolled: the live bitmap knows of the row, or there is none.
-        foreign_keys: keys of indexes that are of another type.
+        taken: unique values of the row that are registered to another id, each with that id.
+        is_enrolled: False if the row has no bit in the live bitmap.
+        foreign_keys: the keys of indexes that hold another type.
     """
 
     id: bytes
@@ -56,13 +56,13 @@ class Verdict:
 
 
 def judge(schema: Schema, sight: Sight, suspects: Suspects, whole: bool) -> Verdict:
-    """Say what is wrong with what was seen of an id.
+    """Return the diagnosis of an id.
 
     Args:
-        schema: the model's.
-        sight: what was seen.
-        suspects: entries that may be too much.
-        whole: say it of all that the row implies, and not only of the suspects.
+        schema: the schema of the model.
+        sight: the snapshot of the id.
+        suspects: entries that may be surplus.
+        whole: judge everything that the row implies, and not only the suspects.
     """
     verdict = Verdict(sight.id)
     verdict.foreign_keys = {key for (key, _), state in sight.states.items() if state == _OTHER_TYPE}
@@ -98,7 +98,7 @@ def _kind(schema: Schema, key: bytes, kind: Kind) -> Kind:
 
 
 def _shown(key: bytes, member: bytes, id: bytes) -> str:
-    """The entry; in an index of strings the string, else nothing but the id, which is known."""
+    """Return the string of an entry of prefixes or suffixes; '' for others, which are plain ids."""
     return f'{show(as_text(member[: -len(id) - 1]))}, ' if key.endswith((b':pre', b':suf')) else ''
 
 
@@ -178,7 +178,7 @@ def _is_among(maker: Maker, makers: list[Maker]) -> bool:
 
 
 def _is_there_too(sight: Sight, maker: Maker, key: bytes) -> bool:
-    """The row is in this index as it should be, besides: among words, prefixes or suffixes."""
+    """Return whether the row also has a right entry in this index, of the key's kind."""
     kind = key.rpartition(b':')[2]
     return any(
         other.endswith(b':' + kind) and sight.states[other, stem + sight.id] is not None
@@ -190,7 +190,7 @@ def _is_there_too(sight: Sight, maker: Maker, key: bytes) -> bool:
 
 def _judge_claims(sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
     if sight.expired:
-        return  # it claims nothing, for others may have its values by now
+        return  # an expired row claims nothing, because others may have its values by now
     for claim in sight.implied.claims:
         state = sight.states[claim]
         if state in (sight.id, _OTHER_TYPE):

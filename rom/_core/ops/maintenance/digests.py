@@ -1,14 +1,14 @@
-"""Digests: whether the entries of an index are those that the rows imply, told by one number.
+"""Digests: one number that tells whether the entries of an index are those that the rows imply.
 
-Each entry weighs the hash of its key, stem and score, times that of its id plus one (the hash of
-nothing is 0, and none is -1). An index weighs as much as all its entries together. As that is a
-sum, rows and entries may come in any order, and nothing of them is kept. The entries of a row
-differ in the first factor alone, so that a row is one product, and a word that many rows have is
-weighed once. Where both sums are equal, so are the entries: the hashes have 64 bits, and for bytes
-differ from process to process.
+The weight of an entry is the hash of its key, stem and score, times the hash of its id plus one.
+(So this factor is never 0: in Python the hash of b'' is 0, and no hash is -1.) The weight of an
+index is the sum of its entries, so rows and entries may come in any order, and none is kept in
+memory. The entries of a row differ only in the first factor. So a row is one product, and a word
+that many rows share is weighed once. Where both sums are equal, so are the entries: the hashes have
+64 bits, and those of bytes differ from process to process.
 
-Sums that differ tell nothing of where. So the rows are also weighed in buckets of ten, by their ids
-without the last digit, all indexes together; and the entries as well, if it is needed.
+Sums that differ do not tell where. So the rows are also weighed in buckets of ten, by their ids
+without the last digit, all indexes together. The entries are weighed in buckets only if needed.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from rom._core.ops.maintenance.entry_weights import weigh
 from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 
-# Words of an index whose weight is remembered.
+# Words of an index whose weights are cached.
 _REMEMBERED = 50_000
 
-#: What makes the entries of an index, as a key: its place in memory.
+#: The `id()` of the index or constraint that makes entries, used as a key.
 Place: TypeAlias = int
 
 
 class RowDigests:
-    """What rows weigh.
+    """Weights of rows.
 
     Args:
-        schema: the model's.
-        makers: the indexes and constraints that count.
-        whole: decode every column, so that a row with a value that does not decode is doubtful,
-            whether that value is indexed or not.
+        schema: the schema of the model.
+        makers: the indexes and constraints that are weighed.
+        whole: decode every column, so that a row with a corrupt value is doubtful whether or not
+            that value is indexed.
 
     Attributes:
-        totals: by what makes the entries.
-        buckets: by bucket of ids.
-        doubtful: the ids of rows that count for nothing: something of them does not decode, or a
-            keygen fails on them.
+        totals: weights by index or constraint.
+        buckets: weights by bucket of ids.
+        doubtful: the ids of rows without a weight, because a value does not decode or a keygen
+            fails on them.
         listed: the ids of rows that have the list of entries of rom 1.x.
     """
 
@@ -63,12 +63,14 @@ class RowDigests:
         self._names = tuple(schema.columns) if whole else needed_by(makers, schema)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Weigh rows. Those that spoil it for the others are found out."""
+        """Weigh rows; note rows that cannot be weighed as doubtful."""
         if not rows:
             return
         try:
             weights = list(self._weights(rows))
-        except Exception:  # of a column or a keygen, which are anybody's
+        # Columns and keygens may be the program's own, and raise any exception. It does not tell
+        # which row is to blame, so halves are tried until one row is left.
+        except Exception:
             if len(rows) == 1:
                 self.doubtful.add(rows[0].id)
                 return
@@ -87,7 +89,7 @@ class RowDigests:
             buckets[id[:-1]] += whole * number
 
     def _weights(self, rows: Sequence[Row]) -> Iterator[tuple[Place, list[int]]]:
-        """What makes entries, and what the entries of each row weigh, without the ids."""
+        """Yield each index or constraint with the weights of its entries by row, without ids."""
         columns = decoded(self._schema, self._names, rows)
         for weigher in self._singles:
             yield id(weigher.index), weigher.weights(columns[weigher.index.source])
@@ -95,7 +97,7 @@ class RowDigests:
             names, lists = tuple(columns), columns.values()
             values = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
         for index in self._dependents:
-            # A callback of places is given a mapping of its own, a keygen one that it may copy.
+            # The callback of a geo index gets the plain values; a keygen gets a NotingMapping.
             given = map(NotingMapping, values) if isinstance(index, ColumnIndex) else values
             yield id(index), [weigh(index.entries(row)) for row in given]
         for unique in self._uniques:
@@ -120,7 +122,7 @@ def decoded(schema: Schema, names: Iterable[str], rows: Sequence[Row]) -> dict[s
     """Return the values of columns, each as a list of the rows' values.
 
     Raises:
-        Exception: one does not decode, or a row says that it has another id.
+        Exception: a value does not decode, or a row's primary key is not its id.
     """
     defaults, primary = schema.indexed_defaults, schema.primary
     found: dict[str, list[Any]] = {}
@@ -137,14 +139,14 @@ def decoded(schema: Schema, names: Iterable[str], rows: Sequence[Row]) -> dict[s
 
 
 class _Weigher:
-    """Weighs what values imply in the index of a single column."""
+    """Weighs the entries that values imply in the index of a single column."""
 
     def __init__(self, index: ColumnIndex) -> None:
         self.index = index
         self._words = _Words(index)
 
     def weights(self, values: Iterable[Any]) -> list[int]:
-        """Return what the entries of each value weigh."""
+        """Return the weight of each value's entries."""
         index, weight_of = self.index, self._words.__getitem__
         if index.is_number:
             key, score = index.numbers_key, index.score_of
@@ -163,7 +165,7 @@ class _Weigher:
 
 
 class _Words(dict[Word, int]):
-    """What words weigh in an index. Text and bytes differ, though their hashes may not."""
+    """Cache of the weights of words in an index. str and bytes are distinct keys of a dict."""
 
     def __init__(self, index: ColumnIndex) -> None:
         super().__init__()
@@ -174,6 +176,6 @@ class _Words(dict[Word, int]):
         return weight
 
     def forget(self) -> None:
-        """Forget them, where they are more than is worth it."""
+        """Clear the cache once it is too large."""
         if len(self) > _REMEMBERED:
             self.clear()

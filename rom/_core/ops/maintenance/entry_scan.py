@@ -1,4 +1,4 @@
-"""Scanning: the entries of many indexes, several calls of a script in a trip."""
+"""Entry scan: reads the entries of many indexes, several calls of a script in a round trip."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from rom._core.encoding.wire import pack, unpack_list
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.schema import Schema
 
-# Calls of the script in one trip: some are worked on while the server is at the others.
+# Calls of the script in one round trip: replies are processed while Redis runs the other calls.
 _CALLS = 8
 # Keys and entries in one call: some 2 milliseconds of the server's time.
 _KEYS = 500
 _ENTRIES = b'4000'
 _BEGINNING = b'0'
 
-#: Takes a key, its type, and some of its entries as SCAN gives them.
+#: Takes a key, its type, and some of its entries as SCAN returns them.
 Note: TypeAlias = Callable[[bytes, bytes, Sequence[bytes]], object]
 
 
 class Scan:
-    """Goes through the entries of indexes.
+    """Reads the entries of indexes.
 
-    An entry that is there all the time is met once at least, and may be met again where the index
+    An entry that exists all the time is read at least once; it may be read again where the index
     grows meanwhile.
 
     Args:
-        schema: the model's.
-        keys: of the indexes.
+        schema: the schema of the model.
+        keys: the keys of the indexes.
 
     Attributes:
-        done: how many indexes were gone through.
+        done: the number of indexes that were read to their end.
     """
 
     def __init__(self, schema: Schema, keys: Iterable[bytes]) -> None:
@@ -44,11 +44,11 @@ class Scan:
 
     @property
     def is_over(self) -> bool:
-        """Whether all entries were met."""
+        """True once all entries were read."""
         return not self._open
 
     def step(self, note: Note) -> Operation[None]:
-        """Read some entries; one trip."""
+        """Read some entries, in one round trip, and pass them to `note`."""
         scripts = tuple(self._script(keys, position) for keys, position in self._open)
         replies = yield Pipeline(scripts, one_by_one=True)
         left: list[tuple[list[bytes], bytes]] = []

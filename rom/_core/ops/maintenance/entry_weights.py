@@ -1,4 +1,4 @@
-"""Weighing: what entries weigh, of a row and as a server has them; see digests.py."""
+"""Weights of entries, both those that a row implies and those on a server; see digests.py."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeAlias
 
 from rom._core.indexing.entry_lists import Entries
 
-#: An entry as a server has it: member (of unique values, the value), id, score or none.
+#: An entry on the server: its member (or unique value), its id, and its score or None.
 Found: TypeAlias = tuple[bytes, bytes, 'float | None']
-# Of prefixes and suffixes, whose members end with the id, behind a NUL.
+# Endings of the keys of prefixes and suffixes, whose members end with a NUL and the id.
 _STRINGS = (b':pre', b':suf')
 
 
 def bucket_of(id: bytes) -> bytes:
-    """Return the bucket of an id, which need not be one of ours.
+    """Return the bucket of an id, which need not be a valid one.
 
     >>> bucket_of(b'1234'), bucket_of(b'5')
     (b'123', b'')
@@ -25,7 +25,7 @@ def bucket_of(id: bytes) -> bytes:
 
 
 def weigh(entries: Entries) -> int:
-    """Return what the entries of a row weigh, without its id."""
+    """Return the weight of a row's entries, without its id."""
     return sum(
         hash((key, stem, None if score is None else float(score)))
         for (key, stem), score in entries.items()
@@ -33,12 +33,12 @@ def weigh(entries: Entries) -> int:
 
 
 def total_of(key: bytes, kind: bytes, flat: Sequence[bytes]) -> int:
-    """Return what entries of an index weigh.
+    """Return the weight of entries of an index.
 
     Args:
-        key: of the index.
-        kind: its type.
-        flat: members, with scores or ids behind each, as SCAN gives them.
+        key: the key of the index.
+        kind: the type of the key.
+        flat: the members, each followed by its score or id, as SCAN returns them.
     """
     if kind == b'set':
         return hash((key, b'', None)) * (sum(map(hash, flat)) + len(flat))
@@ -66,7 +66,7 @@ def _times(weights: list[int], ids: Iterable[bytes]) -> int:
 
 
 def found_in(key: bytes, kind: bytes, flat: Sequence[bytes]) -> Iterator[Found]:
-    """Return entries one by one."""
+    """Return an iterator of the entries."""
     if kind == b'set':
         return ((member, member, None) for member in flat)
     pairs = zip(flat[::2], flat[1::2], strict=True)
@@ -78,7 +78,7 @@ def found_in(key: bytes, kind: bytes, flat: Sequence[bytes]) -> Iterator[Found]:
 
 
 def subtract(buckets: dict[bytes, int], key: bytes, kind: bytes, flat: Sequence[bytes]) -> None:
-    """Subtract what entries weigh from the buckets of their ids."""
+    """Subtract the weights of entries from the buckets of their ids."""
     if kind == b'set':
         weight = hash((key, b'', None))
         for id in flat:

@@ -1,4 +1,4 @@
-"""What a row implies, index by index, and what of it cannot be told because the row is corrupt."""
+"""Expected entries: those that a row implies, index by index, and the faults that hide some."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rom._core.schema import Schema, Unique
 from rom._core.writes.decoded_row import RowValues
 from rom.exceptions import CorruptRowError, InvalidColumnValue
 
-#: A unique value: the key of its hash, and itself.
+#: A unique value: the key of its hash, and the value.
 Claim = tuple[bytes, bytes]
 
 
 @dataclass(slots=True)
 class Implied:
-    """What a row implies.
+    """Entries and unique values that a row implies.
 
     Attributes:
-        entries: of each index.
-        claims: unique values, with the constraints that they come from.
-        unsure: the indexes and constraints of which that cannot be told.
-        faults: what is wrong with the row.
+        entries: the entries of each index.
+        claims: the unique values, each with its constraint.
+        unsure: the indexes and constraints whose entries are unknown, because of the faults.
+        faults: the faults of the row, as texts for findings.
     """
 
     entries: list[tuple[Maker, Entries]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Implied:
 
 
 def implied_in(schema: Schema, row: Row) -> Implied:
-    """Work out what a row implies."""
+    """Return the entries and unique values that a row implies."""
     found = Implied()
     values = RowValues(schema, row.stored, {schema.primary: row.id}, lenient=False)
     corrupt = _corrupt_columns(schema, row, found)

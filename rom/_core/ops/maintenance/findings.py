@@ -1,4 +1,4 @@
-"""Findings: what a check has found wrong."""
+"""Findings: the faults that a check reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind: TypeAlias = Literal[
     'counter', 'undeclared', 'corrupt',
 ]  # fmt: skip
 
-#: What each kind of finding means.
+#: The meaning of each kind of finding.
 KINDS: Mapping[Kind, str] = MappingProxyType(
     {
         'dangling': 'an index entry whose row is gone, or has no such value',
@@ -33,21 +33,22 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         'corrupt': 'a value, or a key, that is none of what rom writes',
     }
 )
-#: What a check cannot mend: the program's, or a reindex's, to decide.
+#: Kinds that a repair leaves alone, because only the program or a reindex can decide them.
 BEYOND_REPAIR: frozenset[Kind] = frozenset(('shared', 'undeclared', 'corrupt'))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """One fault in the stored data of a model.
 
     Attributes:
-        model: the model's name.
+        model: the name of the model.
         kind: one of ``KINDS``.
-        key: the key in Redis that it is about.
-        id: the entity's; None if it is about none, or about what is no id.
-        what: what is wrong there; and the remedy, where a repair has none.
-        mended: a repair has put it right.
+        key: the key in Redis that has the fault.
+        id: the id of the entity; None if the fault concerns no entity, or something that is not a
+            valid id.
+        what: the fault; and the remedy, where a repair has none.
+        mended: True if a repair has mended it.
     """
 
     model: str
@@ -65,19 +66,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked(Progress):
-    """So far a check has got, and this it has found since it last told."""
+    """Progress of a check, with its findings since the last report."""
 
     findings: tuple[Finding, ...] = ()
 
 
 class Tally:
-    """What a check has come to so far.
+    """Running totals of a check.
 
     Attributes:
-        done: how many entities were looked at.
-        total: how many there are to look at, as far as is known.
-        counts: how many findings there are of each kind.
-        left: how many of them are not mended.
+        done: the number of entities that were checked.
+        total: the number of entities to check, as far as it is known.
+        counts: the number of findings of each kind.
+        left: the number of findings that are not mended.
     """
 
     def __init__(self) -> None:
@@ -85,7 +86,7 @@ class Tally:
         self.counts: Counter[Kind] = Counter()
 
     def note(self, step: Progress) -> tuple[Finding, ...]:
-        """The check has got on; what it has found."""
+        """Take a progress report into the totals, and return its findings."""
         self.done, self.total = step.done, step.total
         findings = step.findings if isinstance(step, Checked) else ()
         for finding in findings:

@@ -1,8 +1,8 @@
-"""Surveying: how many keys each index of some models has, and about how much memory.
+"""Index statistics: the number of keys of each index, and an estimate of its memory.
 
-All keys of the server are gone through once, a thousand at a time, as SCAN does. Of each index
-(and of the rows) some keys are drawn by lot, and the server is asked about those; where there are
-more of them, the numbers are estimates.
+SCAN reads all keys of the server once, about a thousand at a time. A random sample of the keys of
+each index, and of the rows, is measured. Where an index has more keys than its sample, the numbers
+are estimates.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema
 
-# Keys that the server looks at between two replies.
+# Keys that Redis scans in one call.
 _SCAN = 1000
-# Elements of a large key that the server looks at for its size.
+# Elements of a large key from which Redis estimates its size.
 _SAMPLES = 5
-# Keys asked about in one trip.
+# Keys that one round trip measures.
 _ASKED = 100
 
-#: 'words' are sets, a key each; 'numbers' sorted sets; 'unique' a hash; 'live' the bitmap of ids.
+#: 'words': a set for each word; 'numbers': sorted sets; 'unique': a hash; 'live': the live bitmap.
 Kind: TypeAlias = Literal[
     'rows', 'live', 'unique', 'words', 'numbers', 'prefixes', 'suffixes', 'places', 'unsafe'
 ]
@@ -42,16 +42,16 @@ _CARDINALITY = {b'set': 'SCARD', b'zset': 'ZCARD', b'hash': 'HLEN'}
 
 @dataclass(slots=True)
 class Gauge:
-    """An index, or the rows.
+    """Statistics of an index, or of the rows.
 
     Attributes:
-        kind: what it is.
-        name: of the column, columns or geo index; '' for rows and ids.
-        keys: how many there are.
-        entries: how many those have in all; None: not known.
-        memory: how many bytes they take, as the server counts them; None: not known.
-        sampled: how many of the keys were looked at. Fewer than `keys`: the others are taken to be
-            like them.
+        kind: the kind of index.
+        name: the name of the column, columns or geo index; the primary key for 'live'; '' for rows.
+        keys: the number of keys.
+        entries: the number of entries of all keys; None if not known.
+        memory: the bytes of all keys, as Redis counts them; None if not known.
+        sampled: the number of keys that were measured. If it is less than `keys`, the other keys
+            are taken to be like them.
     """
 
     kind: Kind
@@ -63,7 +63,7 @@ class Gauge:
     _drawn: list[bytes] = field(default_factory=list)
 
     def draw(self, key: bytes, sample: int, lot: random.Random) -> None:
-        """Count a key, and keep it for looking at if the lot falls on it."""
+        """Count a key, and keep it if it falls into the random sample (reservoir sampling)."""
         self.keys += 1
         if len(self._drawn) < sample:
             self._drawn.append(key)
@@ -71,7 +71,7 @@ class Gauge:
             self._drawn[place] = key
 
     def drawn(self) -> Sequence[bytes]:
-        """The keys on which the lot fell."""
+        """Return the keys of the sample."""
         return self._drawn
 
 
@@ -79,11 +79,11 @@ Survey: TypeAlias = dict[tuple[Kind, str], Gauge]
 
 
 def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
-    """Go through all keys, and look at some of each index.
+    """Scan all keys, and measure a sample of each index.
 
     Args:
-        schemas: of models on one connection.
-        sample: at most so many keys of each index are looked at.
+        schemas: the schemas of models on one connection.
+        sample: the most keys of each index that are measured.
     """
     found: dict[Schema, Survey] = {schema: {} for schema in schemas}
     heads = _heads(schemas)
@@ -105,7 +105,7 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
 
 
 def _heads(schemas: Sequence[Schema]) -> list[tuple[bytes, Schema | None]]:
-    """What keys begin with, the longest first; those of other models, so as to leave them out."""
+    """Return the prefixes of keys, longest first, with None for models that are left out."""
     others = {getattr(model, '_schema', None) for model in MODELS.values()}
     heads = {other.keys.head: None for other in others if other is not None}
     wanted = {schema.keys.head: schema for schema in schemas}
@@ -128,7 +128,7 @@ def _note(
 
 
 def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
-    """What a key is; None for one that is no index of the model, and no row."""
+    """Return the kind and the name of a key; None if it is neither an index nor a row."""
     if body.isdigit():
         return 'rows', ''
     if key == schema.keys.live:
@@ -151,7 +151,7 @@ def _name(raw: bytes) -> str:
 
 
 def _weigh(gauge: Gauge) -> Operation[None]:
-    """Ask about the keys that were drawn. One that is gone by now counts for nothing."""
+    """Measure the keys of the sample; ignore keys that are gone by now."""
     drawn = gauge.drawn()
     entries = size = there = 0
     is_counted, kinds = gauge.kind != 'rows', set[bytes]()
@@ -175,7 +175,7 @@ def _weigh(gauge: Gauge) -> Operation[None]:
         size += sum(int(found or 0) for found in sizes)
     gauge.sampled = there
     if gauge.kind == 'words' and kinds == {b'zset'}:
-        gauge.kind = 'numbers'  # a named sub-index, and no word
+        gauge.kind = 'numbers'  # the scores of a named sub-index, not a word
     if there:
         gauge.memory = round(size / there * gauge.keys)
         gauge.entries = round(entries / there * gauge.keys) if is_counted else None

@@ -1,4 +1,4 @@
-"""The jobs: what is done in which order."""
+"""Jobs: the steps of a refresh and of the cleanups, in their order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     """Write all entries of all rows again, and remove those that no row implies.
 
     Raises:
-        BulkError: at the end: some rows could not be mended. All others are.
+        BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
@@ -37,7 +37,8 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
         counted = max(counted, max(ids, default=0))
         builder = Builder(schema, every, found.indexes, every, block_size)
     else:
-        # Of words nothing is known, so that the sums of the others tell nothing either.
+        # Without a scan the keys of words are not known, and the digests of other indexes prove
+        # nothing: so every entry of the known keys is a suspect.
         builder = Builder(schema, every, {}, (), block_size, surplus=named(schema))
     done, total = 0, len(ids)
     for block in blocks(ids, block_size):
@@ -53,10 +54,10 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
 
 
 def clean(schema: Schema, block_size: int) -> Job[None]:
-    """Remove the entries that no row implies, and set the bitmap of live ids right.
+    """Remove the entries that no row implies, and repair the live bitmap.
 
     Raises:
-        BulkError: at the end: some rows could not be mended. All others are.
+        BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
     failures = yield from mend_listed(schema, block_size)
     found = yield from find(schema)
@@ -76,7 +77,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
 
 
 def clean_unsafe(schema: Schema, block_size: int) -> Job[tuple[int, int]]:
-    """Remove the keys of UnsafeColumns whose entity is gone; how many there were, and went."""
+    """Remove keys of UnsafeColumns without an entity; return how many there were, and went."""
     found = yield from find(schema)
     deleted = done = 0
     for block in _blocks(found.unsafe.items(), block_size):

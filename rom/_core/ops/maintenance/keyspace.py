@@ -1,9 +1,9 @@
-"""Finding what there is in the server of a model: its rows, and the keys of its indexes.
+"""Keyspace: finds the rows of a model, and the keys of its indexes, on the server.
 
-Indexes of words have a key a word, which nothing lists; so the server is asked for all keys that
-begin as the model's do. A model whose namespace begins as this one's does has keys among them:
-those of models that the program knows are left alone; so are those of others, which are known by
-their id counters; and so is whatever has no form of ours.
+An index of words has a key for each word, and no list of them, so SCAN is asked for all keys with
+the model's prefix. Among them may be keys of other models whose namespaces begin with this one.
+Those of models that the program knows are left alone. So are those of unknown models, which are
+recognized by their id counters, and all keys that do not have the form of a key of rom.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from rom._core.ops.index_fingerprint import GEO, UNIQUE, Declared
 from rom._core.ops.requests import Command, Operation
 from rom._core.schema import Index, Schema, Unique
 
-# Keys that the server looks at between two replies.
+# Keys that Redis scans in one call.
 _SCAN = 1000
 
-#: What makes the entries of an index. None: nothing does any more.
+#: The index or constraint that makes the entries of a key. None: the model no longer has it.
 Maker: TypeAlias = Index | Unique | None
 
 
 @dataclass(slots=True)
 class Found:
-    """What there is.
+    """Keys of a model on the server.
 
     Attributes:
-        ids: of the rows.
-        indexes: key to what makes its entries.
-        unsafe: keys of UnsafeColumns, to the id that they belong to.
-        others: what the keys of other models begin with, that this program does not know.
+        ids: the ids of the rows.
+        indexes: the keys of indexes, each with the index or constraint that makes its entries.
+        unsafe: the keys of UnsafeColumns, each with the id that it belongs to.
+        others: the prefixes of the keys of models that this program does not know.
     """
 
     ids: set[int] = field(default_factory=set)
@@ -44,11 +44,11 @@ class Found:
 
 
 def find(schema: Schema, before: Declared | None = None) -> Operation[Found]:
-    """Look at all keys of the server that begin as the model's do.
+    """Scan all keys of the server with the model's prefix.
 
     Args:
-        schema: the model's.
-        before: what the data's stamp says, for indexes of columns that the model no longer has.
+        schema: the schema of the model.
+        before: the indexes in the fingerprint, for columns that the model no longer has.
     """
     found, former = Found(), _Former.of(before or {})
     head = schema.keys.head
@@ -66,7 +66,7 @@ def find(schema: Schema, before: Declared | None = None) -> Operation[Found]:
 
 
 def named(schema: Schema) -> dict[bytes, Maker]:
-    """The indexes whose keys follow from the model alone: all but those of words."""
+    """Return the indexes whose keys follow from the model alone: all but those of words."""
     keys = schema.keys
     found: dict[bytes, Maker] = {unique.key: unique for unique in schema.uniques}
     found |= {place.key: place for place in schema.places.values()}
@@ -83,7 +83,7 @@ def _without(found: Found, heads: tuple[bytes, ...]) -> Found:
 
 
 def _literally(text: bytes) -> bytes:
-    """Text as a pattern that means just that."""
+    """Return a pattern of SCAN that matches the text literally."""
     special = b'\\*?[]^-'
     return b''.join(b'\\' + bytes([c]) if c in special else bytes([c]) for c in text)
 
@@ -103,7 +103,7 @@ def _note(schema: Schema, former: _Former, key: bytes, found: Found) -> None:
             found.ids.add(number)
         return
     if body.endswith(b':') and body.count(b':') > 1:
-        # A counter, and not ours: namespace, primary key column, nothing.
+        # The id counter of another model: namespace, primary key, and nothing behind the colon.
         found.others.add(key[: key.rindex(b':', 0, -1) + 1])
         return
     id, colon, name = body.partition(b':')
@@ -116,7 +116,7 @@ def _note(schema: Schema, former: _Former, key: bytes, found: Found) -> None:
 
 
 def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bool, Maker]:
-    """Whether a key is an index of the model's columns, and what makes its entries."""
+    """Return whether a key is an index of the model, and what makes its entries."""
     rest, _, kind = body.rpartition(b':')
     if kind == b'geo':
         place = next((place for place in schema.places.values() if place.key == key), None)
@@ -142,7 +142,7 @@ def _name(raw: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """The names in a stamp: of columns, of groups of unique columns, of places."""
+    """Names in a fingerprint, sorted into columns, groups of unique columns and geo indexes."""
 
     columns: frozenset[str]
     uniques: frozenset[str]
@@ -160,14 +160,14 @@ _OPTIONS = {b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix'}
 
 
 def is_declared(maker: Maker, key: bytes) -> bool:
-    """Whether the model declares the index with this key, which may be of a kind that it lacks."""
+    """Return whether the model declares an index of the key's kind (words, prefixes, ...)."""
     if not isinstance(maker, ColumnIndex):
         return maker is not None
     return bool(getattr(maker.column, _OPTIONS[key.rpartition(b':')[2]]))
 
 
 def was_declared(before: Declared, schema: Schema, key: bytes) -> bool:
-    """Whether the data's stamp knows the index with this key."""
+    """Return whether the fingerprint names the index with this key."""
     body = _name(key[len(schema.keys.head) :])
     rest, _, kind = body.rpartition(':')
     if kind in ('uidx', 'geo'):

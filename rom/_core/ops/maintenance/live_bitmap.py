@@ -1,4 +1,4 @@
-"""The bitmap of live ids: made for data that has none, set right where there is one."""
+"""Live bitmap: makes it for data that has none, and repairs an existing one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
 
-# Ids looked at in one step, some milliseconds of the server's time.
+# Ids in one step, which takes Redis some milliseconds.
 _STEP = 5000
-# Somebody else may go on when we have not been heard of for so long, in milliseconds.
+# Milliseconds without a step after which another process may take over the work.
 _HOLD = 60_000
-# A bitmap for ids farther apart than this would be larger than what it helps to find.
+# A bitmap of ids farther apart than this would be larger than the rows that it helps to find.
 _SPARSE = 1000
 
 
 def relive(schema: Schema, rows: int, highest: int, done: int, total: int) -> Job[bool]:
-    """Make the bitmap right.
+    """Make or repair the live bitmap.
 
     Args:
-        schema: the model's. One that rom 1.x writes too has no bitmap.
-        rows: how many rows there are, about.
-        highest: the highest id known.
-        done, total: how far the job has got; this part counts for nothing.
+        schema: the schema of the model. A model that rom 1.x writes as well has no live bitmap.
+        rows: the approximate number of rows.
+        highest: the highest known id.
+        done, total: the progress of the job, to which this part adds nothing.
 
     Returns:
-        There is one now, and it is right.
+        True if the model has a correct live bitmap now.
     """
     keys = schema.keys
     if schema.keep_index_data or highest > _SPARSE * (rows + _STEP):

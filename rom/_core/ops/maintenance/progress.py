@@ -1,4 +1,4 @@
-"""How far a job has got, and how it is carried out."""
+"""Jobs: their progress, and how they are advanced."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ T = TypeVar('T')
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """So much of all is done. The total is what is known of it by now, and may grow."""
+    """Progress of a job. The total is an estimate, and may grow."""
 
     done: int
     total: int
 
 
-#: Yields requests, as an operation does, and in between how far it has got.
+#: Yields requests, as an operation does, and its progress in between.
 Job: TypeAlias = Generator[Request | Progress, Any, T]
 
 
 @dataclass(frozen=True, slots=True)
 class Finished(Generic[T]):
-    """The job is at its end, and this is its result."""
+    """End of a job, with its result."""
 
     result: T
 
 
 def advance(job: Job[T]) -> Operation[Progress | Finished[T]]:
-    """Carry a job on until it next tells how far it has got, or to its end."""
+    """Run a job until it next reports its progress, or to its end."""
     try:
         step = next(job)
         while not isinstance(step, Progress):
@@ -47,7 +47,7 @@ def advance(job: Job[T]) -> Operation[Progress | Finished[T]]:
 
 
 def quietly(job: Job[T]) -> Operation[T]:
-    """A whole job, which tells nothing on the way."""
+    """Run a job to its end, without reports of its progress."""
     while isinstance(step := (yield from advance(job)), Progress):
         pass
     return step.result

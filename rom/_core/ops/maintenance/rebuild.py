@@ -1,12 +1,12 @@
-"""Building: the entries of rows written, whatever is there; then what no row implies removed.
+"""Rebuild: writes the entries of all rows, then removes entries that no row implies.
 
-Each row is read once, and its entries in the indexes that are built go to the server with those of
-some hundred others, in the script of all commits: as an update that writes no column, of a row that
-must be as it was read. Rows that the script objects to wait until all others are done, for a unique
-value that is nobody's may be in their way till then.
+Each row is read once. Its entries are written together with those of some hundred other rows, by
+the script of all commits: as an update that writes no column, of a row that must be as it was read.
+Rows that the script objects to are put off until all others are done, because a unique value that
+is registered to a wrong id may be in their way till then.
 
-Entries that no row implies can be only in indexes that were there before. Those are compared with
-the rows at the end (see comparison.py), which were weighed on the way.
+Only indexes that existed before can have entries that no row implies. Those are compared with the
+rows at the end (see comparison.py); the rows were weighed when they were built.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
 
 # Entries in one call of the script: some 15 milliseconds of the server's time.
 _ENTRIES = 12_000
-# Rows in the first call, of which it is not known yet how many entries they have.
+# Rows in the first call, when it is not known yet how many entries a row has.
 _FIRST = 100
-# Rows that one batch may lose to other writers before all of it is put off.
+# Rows that the script may object to before the whole batch is put off.
 _MOST_LOST = 20
 
 
@@ -45,16 +45,16 @@ class Builder:
     """Builds indexes of a model.
 
     Args:
-        schema: the model's.
+        schema: the schema of the model.
         makers: the indexes and constraints to build.
-        indexes: the keys that are there, to what makes their entries.
+        indexes: the existing keys, each with the index or constraint that makes its entries.
         compared: those of `makers` that had entries before.
-        block_size: rows in a step, and entries in a trip.
-        surplus: keys of which each entry is looked at by itself; default: those in `indexes` that
-            the model does not declare.
+        block_size: rows in a step, and ids whose suspects are read together.
+        surplus: keys whose entries are all suspects; default: those in `indexes` that the model
+            does not declare.
 
     Attributes:
-        put_off: the ids of rows that must wait for the end.
+        put_off: the ids of rows that are built at the end.
     """
 
     def __init__(
@@ -104,15 +104,15 @@ class Builder:
             self._compared.rows.add(rows)
 
     def weigh(self, ids: Sequence[int]) -> Operation[None]:
-        """Read rows that were built earlier, where indexes are to be compared with them."""
+        """Read rows that were built earlier, and weigh them, if any index is to be compared."""
         if self._needs_weights:
             yield from self._compared.read(ids)
 
     def finish(self) -> Operation[list[ORMError]]:
-        """Remove what no row implies, then build the rows that were put off.
+        """Remove entries that no row implies, then build the rows that were put off.
 
         Returns:
-            What is wrong with those that cannot be.
+            The errors of rows that could not be built.
         """
         failures: list[ORMError] = []
         settler = Settler(self._schema, mend=True)
@@ -120,24 +120,24 @@ class Builder:
         yield from self._compared.locate()
         while self._compared.has_suspects:
             suspicious = yield from self._compared.suspects()
-            # Of the rows concerned, all is put right: a number may be wrong, too.
+            # `whole`, because a score of these rows may be wrong as well, which is no suspect.
             yield from settler.settle(list(suspicious), suspicious, whole=True)
         for block in blocks(self.put_off, min(self._block_size, _FIRST)):
             failures += yield from mend_ids(self._schema, block, {})
         return failures
 
     def _is_listed(self, row: Row) -> bool:
-        """Whether a row has the list of entries of rom 1.x, or shall have one."""
+        """Return whether a row has the list of entries of rom 1.x, or must get one."""
         return self._schema.keep_index_data or INDEX_DATA in row.stored
 
     def _write(self, rows: Sequence[Row]) -> Operation[None]:
-        """Write the entries of rows. Those that spoil it for others are put off."""
+        """Write the entries of rows; put off the rows that make the batch fail."""
         lost = 0
         waiting = {row.id: row for row in rows}
         while waiting:
             try:
                 batch = self._batch(list(waiting.values()))
-            except Exception:  # of a column or a keygen, which are anybody's
+            except Exception:  # a column or a keygen of the program may raise any exception
                 yield from self._write_halves(list(waiting.values()))
                 return
             try:
@@ -165,19 +165,19 @@ class Builder:
         yield from self._write(rows[middle:])
 
     def _learn(self, batch: Batch, rows: int) -> None:
-        """Take as many rows the next time as have about as many entries as a call should have."""
+        """Choose the number of rows of the next call, so that it has about `_ENTRIES` entries."""
         entries = sum(map(len, batch.come.sets.values()))
         entries += sum(map(len, batch.come.zsets.values())) // 2
         self._at_once = max(1, _ENTRIES * rows // max(entries, rows))
 
     def _culprit(self, reply: Sequence[Any]) -> int | None:
-        """The id that the script objects to, if it names one."""
+        """Return the id of the row that the script objects to, if it names one."""
         if reply[0] == b'unique':
             return read_digits(reply[3])
         return read_digits(bytes(reply[1]).rpartition(b':')[2]) if len(reply) > 1 else None
 
     def _batch(self, rows: Sequence[Row]) -> Batch:
-        """The writes of rows.
+        """Return the writes of rows.
 
         Raises:
             Exception: a value does not decode, or a keygen fails.

@@ -1,11 +1,11 @@
-"""Reindexing: a model's indexes made those that it declares, in steps between which it may end.
+"""Reindex: builds the indexes that a model declares, in steps, and can be interrupted between them.
 
-Where it has got to is kept beside the data (`N:P:reindex`), with the declaration that it is for. So
-whoever comes next goes on there, unless the declaration is another by then. Only at the end does
-the stamp say that the data has these indexes.
+Its position is stored beside the data (`N:P:reindex`), with the declaration that it builds. The
+next run goes on there, unless the model's declaration has changed. Only at the end is the
+fingerprint written, which says that the data has these indexes.
 
-Only what differs from the stamp is built (see rebuild.py). Rows are taken by their ids, ascending:
-what is written meanwhile is indexed by whoever writes it.
+Only indexes that differ from the fingerprint are built (see rebuild.py). Rows are read in ascending
+order of their ids. Rows that are written meanwhile are indexed by their writers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish
 from rom.exceptions import BulkError, ORMError
 
-# Keys removed at once; each of them in the background.
+# Keys that one UNLINK removes, in the background.
 _DROPPED = 500
 
 State: TypeAlias = Literal['right', 'stale', 'unknown', 'empty']
@@ -45,21 +45,21 @@ State: TypeAlias = Literal['right', 'stale', 'unknown', 'empty']
 
 @dataclass(frozen=True, slots=True)
 class Reindexed(Progress):
-    """So far a reindex has got, with so many rows since it last told."""
+    """Progress of a reindex, with the number of rows since the last report."""
 
     rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether a model's data has the indexes that the model declares.
+    """Comparison of the indexes that a model declares with those that its data has.
 
     Attributes:
-        model: the model's name.
-        state: 'right'; 'stale': it has others; 'unknown': there is data, and nothing says which
-            indexes it has, as with data of rom 1.x; 'empty': there never was any data.
-        changes: what differs, a line each.
-        stopped_at: the id at which a reindex stopped half way; None if none did.
+        model: the name of the model.
+        state: 'right'; 'stale': the indexes differ; 'unknown': there is data without a
+            fingerprint, such as that of rom 1.x; 'empty': there never was any data.
+        changes: the differences, as one line each.
+        stopped_at: the id at which a reindex was interrupted; None if none was.
     """
 
     model: str
@@ -69,12 +69,12 @@ class Status:
 
     @property
     def is_due(self) -> bool:
-        """A reindex is needed, or has not come to its end."""
+        """True if a reindex is needed, or was interrupted."""
         return self.state in ('stale', 'unknown') or self.stopped_at is not None
 
 
 def status(schema: Schema) -> Operation[Status]:
-    """Compare what a model declares with what its data has; one trip."""
+    """Compare the declared indexes with the fingerprint; one round trip."""
     stamped = yield from look_up(schema)
     stopped_at = None
     if stamped.position is not None:
@@ -88,18 +88,18 @@ def status(schema: Schema) -> Operation[Status]:
 
 
 def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = False) -> Job[None]:
-    """Build the indexes that the data has not as they are declared; of those that it has, nothing.
+    """Build the indexes whose declaration differs from the fingerprint, and no others.
 
-    Where nothing differs, or nothing is known of the data, that is all of them.
+    Where nothing differs, or the data has no fingerprint, all indexes are built.
 
     Args:
-        schema: the model's.
-        block_size: rows, or entries of indexes, in one step.
-        restart: begin at the beginning, even if one stopped half way.
-        everything: build all of them in any case.
+        schema: the schema of the model.
+        block_size: rows, or index entries, in one step.
+        restart: begin at the first id, even if an earlier reindex was interrupted.
+        everything: build all indexes in any case.
 
     Raises:
-        BulkError: at the end: some rows could not be indexed. All others are.
+        BulkError: some rows could not be indexed. It is raised at the end; all others are.
     """
     stamped = yield from look_up(schema)
     before = read_stamp(stamped.raw) or {}
@@ -146,9 +146,10 @@ def _build(
     block_size: int,
     compared: int,
 ) -> Job[None]:
-    """Build rows behind the position, a step at a time. Those before it were built earlier.
+    """Build the rows behind the position in steps, and weigh those before it, built earlier.
 
-    Those that were compared before anything was built count once more.
+    Args:
+        compared: the rows that were compared before, which the progress counts as well.
     """
     left = [id for id in ids if id > position.after] if position.built else []
     total = compared + len(ids)
@@ -166,7 +167,7 @@ def _build(
 
 
 def _makers(schema: Schema) -> dict[str, Index | Unique]:
-    """What makes entries, by the names that stamps have for it."""
+    """Return the indexes and constraints by their names in fingerprints."""
     found: dict[str, Index | Unique] = dict(schema.indexes)
     found |= {named_in_stamp(unique): unique for unique in schema.uniques}
     found |= {GEO + name: place for name, place in schema.places.items()}
@@ -174,10 +175,11 @@ def _makers(schema: Schema) -> dict[str, Index | Unique]:
 
 
 class _Weighing:
-    """Finds out what is to be built, and what of that may have entries that no row implies.
+    """Finds the indexes to build, and those of them that may have entries that no row implies.
 
-    What differs from the stamp is built in any case. Of all else, if that is to be built as well,
-    rows and entries are compared first: where they are equal, there is nothing to build.
+    Indexes that differ from the fingerprint are built in any case. For the others, if they are to
+    be built as well, rows and entries are compared first: where these are equal, the index is left
+    as it is.
     """
 
     def __init__(
@@ -201,14 +203,14 @@ class _Weighing:
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is anything to compare."""
+        """True if there is any index to compare."""
         return bool(self._unsure)
 
     def _has(self, name: str) -> bool:
         return id(self._makers[name]) in self._has_entries
 
     def weigh(self, ids: Sequence[int], block_size: int) -> Job[None]:
-        """Compare rows and entries, where that may spare the building."""
+        """Compare rows and entries of indexes that need not be built if these are equal."""
         if not self.is_needed:
             return
         done = 0
@@ -218,11 +220,11 @@ class _Weighing:
             yield from self._compared.scan(done / len(ids))
             yield Reindexed(done, len(ids), len(block))
         yield from self._compared.scan()
-        # Rows that cannot be weighed are built one by one, and it is said what is wrong with them.
+        # Rows that cannot be weighed are built one by one, and their errors are reported.
         self.put_off = self._compared.rows.doubtful | self._compared.rows.listed
 
     def position(self) -> _Position:
-        """Where to begin, after that."""
+        """Return the position at which the build begins, after `weigh`."""
         differing = self._compared.differing
         built = self._built | {n for n in self._unsure if id(self._makers[n]) in differing}
         compared = [name for name in built if self._has(name)]
@@ -230,7 +232,7 @@ class _Weighing:
 
 
 def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
-    # What is wrong with one row may be met more than once.
+    # The same error of a row may come from several steps.
     failures = list({str(failure): failure for failure in failures}.values())
     if failures:
         raise BulkError(
@@ -244,9 +246,9 @@ def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
 def _drop(
     schema: Schema, before: Declared, indexes: dict[bytes, Maker]
 ) -> Operation[dict[bytes, Maker]]:
-    """Remove the indexes that the model declared once and declares no more; returns the others.
+    """Remove the indexes of the fingerprint that the model no longer declares; return the others.
 
-    Of those, some are of no declaration that is known: they are gone through, entry by entry.
+    Undeclared indexes that the fingerprint does not name are kept: their entries become suspects.
     """
     dropped = [
         key
@@ -261,18 +263,18 @@ def _drop(
 def _finish(schema: Schema, has_data: bool) -> Operation[None]:
     over = Command('DEL', schema.keys.reindexing)
     stamp = Command('SET', schema.keys.indexes, stamp_of(schema))
-    # Without data there is nothing to say; the first id will.
+    # Without data there is no fingerprint; taking the first id writes it.
     yield Pipeline((stamp, over) if has_data else (over,))
 
 
 class _Position(NamedTuple):
-    """How far a reindex has got, as it is kept beside the data.
+    """Position of a reindex, as it is stored beside the data.
 
     Attributes:
-        declared: the declaration that it is for.
+        declared: the declaration that it builds.
         after: the last id that is done.
-        built: what is built, by the names that stamps have for it.
-        compared: those of them whose entries are compared with the rows at the end.
+        built: the indexes that are built, by their names in fingerprints.
+        compared: those of `built` whose entries are compared with the rows at the end.
     """
 
     declared: Declared
@@ -287,7 +289,7 @@ def _keep(schema: Schema, position: _Position) -> Command:
 
 
 def _read(raw: bytes | None) -> _Position | None:
-    """The position that is kept; None if there is none, or none that makes sense."""
+    """Return the stored position; None if it is absent or malformed."""
     try:
         found = json.loads(raw or b'')
         position = _Position(**{**found, 'after': int(found['after'])})
@@ -298,7 +300,7 @@ def _read(raw: bytes | None) -> _Position | None:
 
 
 class Pace:
-    """So many rows a second at most. It reads no clock, but is told the time.
+    """Limits the rows per second; the caller tells it the time, so that it reads no clock.
 
     >>> pace = Pace(10)
     >>> pace.wait(20, now=100.0), pace.wait(5, now=101.0), pace.wait(10, now=110.0)
@@ -310,10 +312,10 @@ class Pace:
         self._free_at = 0.0
 
     def wait(self, rows: int, now: float) -> float:
-        """For how many seconds to do nothing, after so many rows."""
+        """Return the seconds to wait after a number of rows."""
         if self._rate is None:
             return 0.0
-        # Time that was lost is not made up for: a burst is what a rate is to prevent.
+        # Lost time is not made up for, because that would be a burst, which the rate must prevent.
         self._free_at = max(self._free_at, now) + rows / self._rate
         return self._free_at - now
 

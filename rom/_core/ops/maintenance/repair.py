@@ -1,7 +1,7 @@
-"""Repairing: entries and unique values put right, and no row touched.
+"""Repair: writes and removes entries and unique values, and changes no row.
 
-A repair goes through the script of all commits, as an update that writes no column. So the row must
-be as it was when the repair was worked out, and unique values that are claimed must be free.
+A repair uses the script of all commits, as an update that writes no column. So the script checks
+that the row is as it was in the diagnosis, and that unique values to be claimed are free.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def repair(schema: Schema, fixes: Sequence[Sequence[Fix]]) -> Operation[list[Seq
     """Carry out fixes, each group of them all or nothing.
 
     Returns:
-        For each group what the script says: 'ok', or its objection.
+        The script's answer for each group: 'ok', or its objection.
     """
     if not fixes:
         return []
@@ -42,7 +42,8 @@ def _written(schema: Schema, fixes: Sequence[Fix]) -> Operation[Sequence[bytes]]
 
 def _write(schema: Schema, fix: Fix) -> Write:
     row = fix.row
-    # Whether it has expired was asked with the rest; to write its entries, it need not be alive.
+    # `expired=True` lets the script write the entries of an expired row. The snapshot told whether
+    # it has expired, and the diagnosis claims no unique values for it then.
     change = Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=True)
     return Write(
         change,

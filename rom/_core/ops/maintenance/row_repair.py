@@ -1,7 +1,7 @@
-"""Mending rows: all their entries written again, and those removed that they do not imply.
+"""Row repair: writes all entries of rows again, and removes those that the rows do not imply.
 
-Each batch goes through the commit, which checks that the rows still are what the entries were
-worked out from, and which is tried again on fresh rows where they are not.
+Each batch is a commit. It checks that the rows are still those from which the entries were
+computed, and is tried again with fresh rows where they are not.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 
-# What is wrong with one row, and no reason not to mend the others.
+# Errors that concern one row, so that the other rows can still be repaired.
 _OF_ONE_ROW = (CorruptRowError, EntityDeletedError, InvalidColumnValue, UniqueKeyViolation)
 
 
 @dataclass(slots=True)
 class Surplus:
-    """What was found of a row that it does not imply: entries, and unique values."""
+    """Entries and unique values that were found for a row, and that it does not imply."""
 
     entries: Entries = field(default_factory=dict)
     unique: list[Entry] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Surplus:
 def mend(
     schema: Schema, rows: Sequence[Row], surplus: dict[int, Surplus]
 ) -> Operation[list[ORMError]]:
-    """Mend rows; returns what is wrong with those that could not be."""
+    """Repair rows; return the errors of rows that could not be repaired."""
     changes = [_change(schema, row, surplus.get(row.id, Surplus())) for row in rows]
     if not changes:
         return []
@@ -51,7 +51,7 @@ def mend(
         yield from commit(changes)
         return []
     except _OF_ONE_ROW:
-        pass  # one of them spoils the batch: each by itself
+        pass  # one row spoils the batch, so each is tried by itself
     failures: list[ORMError] = []
     for change in changes:
         try:
@@ -66,7 +66,7 @@ def mend(
 def mend_ids(
     schema: Schema, ids: Sequence[int], surplus: dict[int, Surplus]
 ) -> Operation[list[ORMError]]:
-    """Read rows and mend them. What was found of those that are gone is removed."""
+    """Read rows and repair them; remove the surplus of rows that are gone."""
     failures: list[ORMError] = []
     try:
         rows = yield from load(schema, ids, with_expired=True)
@@ -83,7 +83,7 @@ def mend_ids(
 
 
 def mend_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
-    """Remove what early versions of rom 1.x listed of each row in a hash, and the hash."""
+    """Remove the entries that early versions of rom 1.x listed for each row in a hash, and it."""
     failures: list[ORMError] = []
     key = schema.keys.listed
     kind = yield Command('TYPE', key)
@@ -112,7 +112,8 @@ def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 def _change(schema: Schema, row: Row, surplus: Surplus) -> Change:
-    # By this clock. Where it is wrong, the script objects, or a claim is left for the next time.
+    # Expiry is decided by this process's clock. If that is wrong, the script objects, or a unique
+    # value stays unclaimed until the next run.
     expiry = None if schema.expiry is None else schema.columns[schema.expiry]
     return Change(
         schema,

@@ -1,8 +1,8 @@
-"""Looking: rows, and what the server has of them in indexes, all at one moment.
+"""Snapshots: rows and their index entries, read at one moment.
 
-What a row should have in the indexes is worked out here, so the row is read first. The script that
-then looks at the indexes makes sure that it still is what was read; where it is not, it is read
-again. So a writer in between is no alarm.
+The entries that a row implies are computed in this process, so the row is read first. The script
+that then reads the entries checks that the row has not changed since; if it has, it is read again.
+So a writer in between causes no false finding.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
-# Between two tries another writer must have changed the row again. It is writing its indexes, too.
+# Each further try means that another writer has changed the row, and so written its entries, too.
 MOST_TRIES = 50
-# Entries looked at in one call of the script: some milliseconds of the server's time.
+# Entries that one call of the script reads, which takes Redis some milliseconds.
 MOST_MEMBERS = 5000
 
-#: An entry, as (index, member); of unique values, the member is the value.
+#: An entry, as (index, member); for a unique value, the member is the value.
 Member = tuple[bytes, bytes]
-#: Entries that may be wrong, and what makes the entries of their index.
+#: Entries that may be wrong, each with the index or constraint that makes those of its key.
 Suspects = Mapping[Member, Maker]
-#: An id, the row that was read, and what to look at.
+#: An id, the row that was read, and the entries to read.
 Asked = tuple[bytes, Row | None, list[Member]]
 
 
 @dataclass(slots=True)
 class Sight:
-    """What was seen of one id.
+    """Snapshot of one id.
 
     Attributes:
-        id: as entries have it; it need not be one of ours.
-        row: None where there is none.
-        is_readable: the key holds a row, or nothing.
-        implied: what the row implies.
-        states: what the server has: a score, '' in a set, the holder of a unique value; None for
-            what is not there; 0 where the index's key is of another type.
-        expired: the row has expired.
-        bit: its bit among the live ids; -1 without a bitmap.
-        counter: what the id counter says.
+        id: the id, in the form that entries have; it need not be a valid one.
+        row: the row; None without one.
+        is_readable: True if the key of the row holds a hash or nothing.
+        implied: the entries and unique values that the row implies.
+        states: the state of each entry: its score, '' in a set, or the holder of a unique value;
+            None for an absent entry; 0 where the key holds another type.
+        expired: True if the row has expired.
+        bit: the bit of the id in the live bitmap; -1 without a bitmap.
+        counter: the value of the id counter.
     """
 
     id: bytes
@@ -61,7 +61,7 @@ class Sight:
 
 
 def number_of(id: bytes) -> int | None:
-    """The number that an id is, if it is one as rom writes them.
+    """Return an id as a number; None if it does not have the form that rom writes.
 
     >>> number_of(b'7'), number_of(b'07'), number_of(b'x')
     (7, None, None)
@@ -76,16 +76,16 @@ def look(
     suspects: Mapping[bytes, Suspects],
     together: bool = False,
 ) -> Operation[dict[bytes, Sight]]:
-    """Look at rows, at all that they imply, and at suspects.
+    """Take snapshots of rows, with the entries that they imply and with suspects.
 
     Args:
-        schema: the model's.
-        ids: whose rows.
-        suspects: entries by id.
-        together: all of them at the same moment, and not only each by itself.
+        schema: the schema of the model.
+        ids: the ids of the rows.
+        suspects: further entries to read, by id.
+        together: read all ids at the same moment, and not only each by itself.
 
     Returns:
-        What was seen, by id. One that is written all the time may be left out.
+        The snapshots by id. A row that is written without pause may be left out.
     """
     seen: dict[bytes, Sight] = {}
     waiting = list(dict.fromkeys(ids))
@@ -134,7 +134,7 @@ def _rows(schema: Schema, ids: Sequence[bytes]) -> Operation[dict[bytes, Row]]:
     try:
         rows = yield from load(schema, numbers, with_expired=True)
     except CorruptRowError as error:
-        rows = error.entities  # the others; the script says which of them has none
+        rows = error.entities  # the readable rows; the script tells which ids have none
     return {b'%d' % row.id: row for row in rows}
 
 
@@ -144,7 +144,7 @@ def _members(id: bytes, implied: Implied, suspects: Suspects) -> list[Member]:
 
 
 def _shared_out(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
-    """So many in one call of the script that the server is not held up."""
+    """Yield blocks for one call of the script each, small enough not to block Redis for long."""
     block: list[Asked] = []
     size = 0
     for one in asked:
@@ -160,7 +160,7 @@ def _shared_out(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
 def _verified(
     schema: Schema, blocks: Sequence[Sequence[Asked]]
 ) -> Operation[list[tuple[bytes | None, Any]]]:
-    """For each row what the script says of it, and what the counter said at that moment."""
+    """Return for each row the counter and the state of the row, at the same moment."""
     scripts = tuple(_script(schema, block) for block in blocks)
     replies = (yield Pipeline(scripts)) if len(scripts) > 1 else [(yield scripts[0])]
     return [(counter, row) for counter, *rows in replies for row in rows]

@@ -1,7 +1,7 @@
-"""Settling: what is wrong with rows and entries that are suspected, said and mended.
+"""Suspects: judges rows and entries that may be wrong, and repairs them.
 
-Whatever looks wrong is looked at at one moment (see snapshots.py), judged, and mended if that is
-wanted. Where another writer was there in between, it is looked at again.
+Each suspect is read in an atomic snapshot (see snapshots.py), judged, and repaired if the caller
+wants that. Where another writer was faster than the repair, it is read and judged again.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rom._core.schema import Schema, Unique
 
 
 class Settler:
-    """Says what is wrong with ids, and what it must remember on the way.
+    """Finds what is wrong with ids, and holds the state of that.
 
     Args:
-        schema: the model's.
-        mend: put it right, where that can be done without touching a row.
+        schema: the schema of the model.
+        mend: repair findings, where that needs no change of a row.
 
     Attributes:
-        behind: the highest id above the counter, with what the counter said at that moment.
+        behind: the highest id above the counter, with the counter's value at that moment.
     """
 
     def __init__(self, schema: Schema, mend: bool) -> None:
@@ -42,12 +42,12 @@ class Settler:
     def settle(
         self, ids: Sequence[bytes], suspicious: Suspicious, whole: bool = False
     ) -> Operation[list[Finding]]:
-        """Look at ids until what is wrong with them is known, and mended if that is wanted.
+        """Return the findings of ids, repaired if the caller wants that.
 
         Args:
-            ids: as entries have them.
+            ids: the ids, in the form that entries have.
             suspicious: entries that may be wrong, by id.
-            whole: look for all that the rows imply, and not only at the suspects.
+            whole: check everything that the rows imply, and not only the suspects.
         """
         findings: list[Finding] = []
         left: list[Finding] = []
@@ -69,18 +69,18 @@ class Settler:
             raced = (yield from self._mend(groups)) if self.mend else set()
             waiting = [verdict.id for verdict, _ in groups if verdict.id in raced]
             left = [f for verdict, _ in groups if verdict.id in raced for f in verdict.findings]
-            # Their bits are set already, and not missed again.
+            # `_mend` has set the bits of raced rows already, so the next try does not find them.
             findings += [mended(finding) for finding in left if finding.kind == 'live']
             findings += [
                 f for verdict, _ in groups if verdict.id not in raced for f in verdict.findings
             ]
-        # Each time, another writer was there in between.
+        # Rows that are still waiting met another writer at each try.
         return findings + [finding for finding in left if waiting and finding.kind != 'live']
 
     def _taken(self, verdict: Verdict, claim: Claim, holder: bytes) -> Operation[list[Fix]]:
-        """Another id has a unique value of the row: find out whether it has it by right.
+        """Judge a unique value of the row that is registered to another id.
 
-        Returns what makes it free: the holder's claim given up.
+        Returns the fix that frees the value, where the holder's row does not have it.
         """
         key, value = claim
         holder_is_ours = number_of(holder) is not None
@@ -106,11 +106,11 @@ class Settler:
         if verdict.fix is not None:
             verdict.fix.claimed.append(claim)
         if other is None or other.row is None:
-            return []  # whose row is gone is in nobody's way
+            return []  # without a row of the holder, the commit takes the value over
         return [Fix(other.row, released=[claim])]
 
     def _mend(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
-        """Carry out what mends these ids; those that are to be looked at again."""
+        """Carry out repairs; return the ids that must be read and judged again."""
         raced: set[bytes] = set()
         left_over = [entry for verdict, _ in groups for entry in verdict.left_over]
         yield from sweep(self.schema, left_over)
@@ -132,7 +132,7 @@ class Settler:
         return raced
 
     def enrol(self, ids: Sequence[bytes]) -> Operation[None]:
-        """Have the bitmap of live ids and the counter know of rows."""
+        """Set the bits of rows in the live bitmap, and raise the counter to their ids."""
         if ids:
             keys = self.schema.keys
             live = None if self.schema.keep_index_data else keys.live
@@ -140,7 +140,7 @@ class Settler:
             yield Script('enrol', keys.counter, pack(request))
 
     def _note_counter(self, sight: Sight) -> None:
-        """The counter was read at the same moment as the row was seen to be there."""
+        """Note a counter below the id of an existing row; both were read at the same moment."""
         raw, id = sight.counter or b'0', number_of(sight.id)
         counted = read_digits(raw)
         if sight.row is None or id is None or counted is None:
@@ -149,7 +149,7 @@ class Settler:
             self.behind = (id, raw)
 
     def of_other_type(self, key: bytes) -> list[Finding]:
-        """Say, once, that a key is of another type."""
+        """Return the finding of a key of another type; nothing for a key reported before."""
         if key in self._foreign_keys:
             return []
         self._foreign_keys.add(key)
@@ -165,5 +165,5 @@ class Settler:
 
 
 def mended(finding: Finding) -> Finding:
-    """Return the finding once a repair has put it right, if one can."""
+    """Return the finding marked as mended, unless its kind is beyond repair."""
     return finding if finding.kind in BEYOND_REPAIR else replace(finding, mended=True)
