@@ -1,1 +1,1 @@
-"""The operations: generators that yield requests and are sent replies. No file here does I/O."""
+"""Operations: generators that yield requests and are sent replies. No module here does I/O."""

@@ -1,9 +1,9 @@
-"""Changing rows in place: what a query finds gets new values, worked out on the rows as they are.
+"""Bulk update: gives the results of a query new values, computed from the stored rows.
 
-A search brings each row in the very call that found it, never later; its new values are worked out
-here, and written by a commit that expects the whole row to be as it was seen. Since the filters of
-a query depend on nothing but the row, what is written is a row that still matches. Where another
-writer was faster, nothing is written, and all begins again with a new search.
+The search reads each row in the call that finds it, never later. The new values are computed in
+this process, and written by a commit that expects the whole row to be as it was read. Filters
+depend only on the row, so every row that is written still matches. Where another writer was faster,
+nothing is written, and a new search begins.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from rom._core.schema import Schema, Unique
 from rom._core.writes.changes import Change
 from rom.exceptions import DataRaceError, EntityDeletedError, ServerError
 
-# No limit of rows: a row that came later than its match might have ceased to match.
+# No limit of rows: a row that is read in a later call than its match may no longer match.
 _ALL: Final = ALL_ROWS
-# So many take some milliseconds to read.
+# Rows that Redis reads in some milliseconds.
 _FEW: Final = 1_000
 
 
 def seen_rows(query: Query[Any], bounds: Bounds) -> Bounds:
-    """Bounds for a search whose rows all come with their matches.
+    """Return bounds for a search that reads each row in the call that finds it.
 
-    Of many rows fewer may be looked at in a call, for each that matches is read as well.
+    A search without a small limit examines fewer candidates in a call, because the call also reads
+    the rows of all that match.
     """
     bounds = bounds._replace(page=_ALL, bytes=_ALL)
     if query.asked.count is not None and query.asked.count <= _FEW:
@@ -41,7 +42,7 @@ def seen_rows(query: Query[Any], bounds: Bounds) -> Bounds:
 
 
 def change_of(assignments: Assignments, row: Row) -> Change:
-    """The change that gives a row its new values, if nobody has touched it since.
+    """Return the change that gives a row its new values, if it has not changed since.
 
     Raises:
         CorruptRowError, InvalidColumnValue: as for `Assignments.of_row`.
@@ -58,11 +59,11 @@ def change_of(assignments: Assignments, row: Row) -> Change:
 def update(
     query: Query[Any], assignments: Assignments, bounds: Bounds = BOUNDS
 ) -> Operation[list[Row]]:
-    """Change all results in one commit; returns what their rows hold then.
+    """Change all results in one commit; return their new rows.
 
     Raises:
         UniqueKeyViolation, CorruptRowError, InvalidColumnValue: nothing was written.
-        ServerError: other writers never paused; nothing was written.
+        ServerError: other writers were faster at every try; nothing was written.
     """
     for _ in range(MOST_TRIES):
         found = yield from queries.search(query, seen_rows(query, bounds))
@@ -76,11 +77,11 @@ def update(
 def update_unique(
     assignments: Assignments, unique: Unique, value: Sequence[bytes]
 ) -> Operation[Row | None]:
-    """Change the row with this unique value; returns what it holds then, None if there is none.
+    """Change the row with this unique value; return the new row, or None without a row.
 
     Raises:
         UniqueKeyViolation, CorruptRowError, InvalidColumnValue: nothing was written.
-        ServerError: other writers never paused; nothing was written.
+        ServerError: other writers were faster at every try; nothing was written.
     """
     schema = assignments.schema
     for _ in range(MOST_TRIES):
@@ -96,7 +97,8 @@ def update_unique(
 
 
 def _written(assignments: Assignments, rows: Iterable[Row]) -> Operation[list[Row]]:
-    # A search of several calls may find twice what another writer moved on; the last look counts.
+    # A search of several calls finds a row twice if another writer moves it along the index
+    # meanwhile; the later one is more recent.
     once = {row.id: row for row in rows}
     changes = [change_of(assignments, row) for row in once.values()]
     if not changes:
@@ -113,17 +115,17 @@ def _too_many_races(schema: Schema) -> ServerError:
 
 
 class Blocks:
-    """Changes the results of a query in blocks, each of them atomic and written once.
+    """Changes the results of a query in blocks, each of them atomic, and each row once.
 
-    The results are searched while others, and this very update, change them. So what is done is
-    remembered: a row that its new value moves on along the index is found again, and left alone. A
-    row that another writer was faster with waits for another pass.
+    The search runs while other writers, and this update itself, change the results. So the ids that
+    are done are remembered: a row whose new value moves it along the index is found again, and
+    skipped. A row that another writer changed first waits for the next pass.
 
     Args:
-        query: what is asked.
-        assignments: what is written.
-        size: rows in a block, at most.
-        bounds: how much one call of a script may do.
+        query: the query.
+        assignments: the new values.
+        size: the most rows of a block.
+        bounds: limits of the work of one call of a script.
     """
 
     def __init__(
@@ -152,12 +154,12 @@ class Blocks:
         self._has_raced = False
 
     def next(self) -> Operation[list[Row]]:
-        """Change the next block; returns what its rows hold then. None may be left: see `is_done`.
+        """Change the next block; return its new rows, possibly none. `is_done` tells the end.
 
         Raises:
             UniqueKeyViolation, CorruptRowError, InvalidColumnValue: nothing of the block was
-                written; those before were.
-            ServerError: other writers never paused.
+                written; earlier blocks were.
+            ServerError: other writers were faster at every try.
         """
         while len(self._found) < self._size and not self._is_searched:
             yield from self._search()
@@ -191,10 +193,11 @@ class Blocks:
         self._is_searched = self._cursor is None
 
     def _end(self) -> None:
-        """All that was found is done. Another pass, where there may be more."""
+        """End a pass, and begin another where there may be more results."""
         has_done = len(self._done) > self._before
         is_full = self._count is not None and len(self._done) >= self._count
-        # What was moved on and found again has taken a place within the limit.
+        # Rows that moved along the index and were found again counted towards the limit of the
+        # search, so that others may be left.
         has_more = self._has_raced or (self._count is not None and has_done)
         self.is_done = is_full or not has_more
         self._passes = 0 if has_done else self._passes + 1

@@ -1,4 +1,4 @@
-"""Expiring: which entities have expired, by the server's clock, in the order in which they did."""
+"""Expired rows: finds them by the server's clock, in the order in which they expired."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from rom.exceptions import CorruptRowError
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Some of what has expired.
+    """Some of the expired rows.
 
     Attributes:
-        rows: of entities that have.
-        position: where to go on, in the script's words; None: that was all.
-        broken: what is wrong with rows of which it cannot be said.
+        rows: the expired rows.
+        position: the position where the script goes on, which only the script reads; None at the
+            end.
+        broken: an error for each row that may have expired, and is unreadable.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -29,17 +30,18 @@ class Due:
 
 
 def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
-    """Look up what has expired. What the index has of rows that are gone is removed.
+    """Return some expired rows, and remove the index entries of rows that are gone.
 
-    One trip; two where there is something to remove.
+    One round trip; two where there are entries to remove.
 
     Args:
-        schema: of a model with an ExpireAt.
-        count: at most so many.
-        position: what the look before said. What expires later than the first look is left out.
+        schema: the schema of a model with an ExpireAt.
+        count: the most index entries to read.
+        position: the position that the last call returned; None to begin. Rows that expire after
+            the first call are left out.
 
     Raises:
-        CorruptRowError: the index is none.
+        CorruptRowError: the key of the index holds another type.
     """
     assert schema.expiry is not None
     key = schema.keys.scores(schema.expiry)
@@ -67,10 +69,10 @@ def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
 
 
 def _is_due(schema: Schema, row: Row, moment: float) -> bool:
-    """Whether the row says what the index says.
+    """Return whether the row has expired, as its index entry says.
 
     Raises:
-        CorruptRowError: it says nothing that makes sense.
+        CorruptRowError: the time in the row does not decode.
     """
     assert schema.expiry is not None
     raw = row.stored.get(schema.expiry)

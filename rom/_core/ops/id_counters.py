@@ -1,4 +1,4 @@
-"""Ahead: counters of ids go on behind ids that come from elsewhere, so that none comes twice."""
+"""Id counters: raises them above imported ids, so that no id is given twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rom._core.schema import Schema
 
 
 def highest_of(ids: Iterable[tuple[Schema, int]]) -> dict[Schema, int]:
-    """The highest id of each model."""
+    """Return the highest id of each model."""
     highest: dict[Schema, int] = {}
     for schema, id in ids:
         highest[schema] = max(id, highest.get(schema, 0))
@@ -19,7 +19,7 @@ def highest_of(ids: Iterable[tuple[Schema, int]]) -> dict[Schema, int]:
 
 
 def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
-    """Have the counters of ids go on behind these; one that is ahead already stays. One trip."""
+    """Raise the id counters to at least these ids; one round trip."""
     if highest:
         yield Pipeline(tuple(_ahead(schema, id) for schema, id in highest.items()))
 

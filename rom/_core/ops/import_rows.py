@@ -1,10 +1,10 @@
-"""Arriving: rows that come from elsewhere, with the ids that they have there.
+"""Import of rows: writes rows from another source under the ids that they have there.
 
-A batch is one commit, written whole or not at all, and sent again it changes nothing. Before it,
-the counters are put ahead of its ids, so that no running program is given one of them.
+A batch is one commit, all or nothing, and importing it again changes nothing. Before the commit,
+the id counters are raised above its ids, so that no running program is given one of them.
 
-What has expired on the way arrives too, and is found by nobody; it claims no unique values, which
-others may have taken by now.
+Rows that have expired are written too, although queries do not find them. They claim no unique
+values, because other rows may have taken those by now.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
 from rom.exceptions import DataRaceError, MissingColumn, ORMError
 
-#: What becomes of a row that is there already: 'update' writes what the newcomer says and leaves
-#: other columns as they are, 'replace' also removes those, 'skip' leaves the row alone, 'fail'
-#: refuses the newcomer.
+#: Treatment of a row that exists already: 'update' writes the imported columns and leaves the other
+#: columns as they are, 'replace' also removes those, 'skip' leaves the row as it is, 'fail' raises
+#: an error.
 OnConflict: TypeAlias = Literal['update', 'replace', 'skip', 'fail']
 WAYS: tuple[OnConflict, ...] = get_args(OnConflict)
 
-# What becomes of a row, in the order of the counts in `Arrived`.
+# Outcomes for a row, in the order of the counts in `Arrived`.
 _KINDS = ('insert', 'update', 'unchanged', 'skipped')
-# Who loses a race for a row looks again. So often, it is no accident.
+# Tries to write a batch: each means that another writer wrote one of its rows in between.
 _MOST_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A row that comes from elsewhere.
+    """A row to import.
 
     Attributes:
-        schema: the model's.
-        id: its id, there and here.
-        wanted: the columns that it says something of, encoded; None: it has none of that.
+        schema: the schema of the model.
+        id: the id of the row, in its source and in this database.
+        wanted: the encoded values of the imported columns; None removes the value.
     """
 
     schema: Schema
@@ -53,13 +53,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """What became of a batch; so many rows each.
+    """Number of rows of a batch by outcome.
 
     Attributes:
-        inserted: were not there.
-        updated: were there, and were written.
-        unchanged: were there, and are as they were.
-        skipped: were there, and are left alone.
+        inserted: rows that did not exist.
+        updated: rows that existed and were written.
+        unchanged: rows that existed with the same values.
+        skipped: rows that existed and were left as they are.
     """
 
     inserted: int = 0
@@ -77,11 +77,11 @@ class Arrived:
 
 
 class RefusedError(ORMError):
-    """One row of a batch cannot arrive; nothing of the batch was written. For the front's ears.
+    """A row of a batch cannot be written, so nothing was written. Internal: callers catch it.
 
     Attributes:
-        place: of the row, in the batch.
-        cause: why.
+        place: the position of the row in the batch.
+        cause: the error of the row.
     """
 
     def __init__(self, place: int, cause: ORMError) -> None:
@@ -91,15 +91,15 @@ class RefusedError(ORMError):
 
 
 def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> Operation[Arrived]:
-    """Write a batch of rows, all or nothing. Three trips, plus one for each further model.
+    """Write a batch of rows, all or nothing. Three round trips, plus one for each further model.
 
     Args:
-        arrivals: of different rows, on one connection.
-        on_conflict: what becomes of rows that are there already.
+        arrivals: different rows of models on one connection.
+        on_conflict: the treatment of rows that exist already.
 
     Raises:
-        RefusedError: one of them cannot be written.
-        ORMError: none of them can, whichever is to blame.
+        RefusedError: one of the rows cannot be written.
+        ORMError: nothing was written, and no single row is known to be the cause.
     """
     yield from put_ahead(highest_of((arrival.schema, arrival.id) for arrival in arrivals))
     for attempt in range(_MOST_TRIES):
@@ -112,7 +112,7 @@ def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> O
         try:
             yield from _committed(changes)
         except DataRaceError:
-            # Of an insert that is not forced: somebody else has written that row meanwhile.
+            # An insert that is not forced met a row that another writer has written meanwhile.
             if attempt == _MOST_TRIES - 1:
                 raise
         else:
@@ -136,7 +136,7 @@ _There: TypeAlias = dict[tuple[Schema, int], dict[str, bytes]]
 
 
 def _there(arrivals: Sequence[Arrival]) -> Operation[_There]:
-    """The rows that are there already, expired ones too."""
+    """Return the rows that exist already, including expired ones."""
     found: _There = {}
     for schema in dict.fromkeys(arrival.schema for arrival in arrivals):
         ids = [arrival.id for arrival in arrivals if arrival.schema is schema]
@@ -148,9 +148,9 @@ def _there(arrivals: Sequence[Arrival]) -> Operation[_There]:
 def _change(
     arrival: Arrival, stored: dict[str, bytes] | None, on_conflict: OnConflict
 ) -> Change | Literal['unchanged', 'skipped']:
-    """How a row is to be written; or why it is not."""
+    """Return the change that writes a row, or the outcome if it is not written."""
     schema, wanted = arrival.schema, dict(arrival.wanted)
-    # Whoever wants what is there left alone must not be forced past it.
+    # With 'skip' and 'fail', a row that another writer inserts meanwhile must not be overwritten.
     is_forced = on_conflict in ('update', 'replace')
     if stored is None:
         kept = {name: raw for name, raw in wanted.items() if raw is not None or is_forced}
@@ -199,7 +199,7 @@ def _refuse_those_there(arrivals: Sequence[Arrival], there: _There) -> None:
 
 
 def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
-    """A row that is there may lack what has become required since; a new one may not."""
+    """Refuse new rows that lack a required column; existing ones may predate the requirement."""
     for place, change in enumerate(planned):
         if not isinstance(change, Change) or change.kind == 'update':
             continue
@@ -216,7 +216,7 @@ def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
 
 
 def _blamed(error: ORMError, changes: Sequence[tuple[int, Change]]) -> ORMError:
-    """The error with the place of the row that it is about; as it is, if it is about none."""
+    """Return the error with the position of its row; unchanged if it concerns no single row."""
     if isinstance(error, ConnectionError):
         return error
     place = next(_culprits(error, changes), None)
@@ -231,11 +231,11 @@ def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterato
             yield place
     if namespace is not None or key is not None:
         return
-    # A keygen failed, and does not know for whom.
+    # A keygen failed, and its error does not name the row: plan each change again to find it.
     for place, change in changes:
         try:
             write = plan(change)
-            _ = write.removed, write.added  # worked out when they are asked for
+            _ = write.removed, write.added  # both are computed on first use
         except ORMError:
             yield place
 

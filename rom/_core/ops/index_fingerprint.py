@@ -1,13 +1,13 @@
-"""Stamps: which indexes a model's data has, kept beside the data.
+"""Fingerprints (in the code: stamps): the indexes that a model's data has, stored beside the data.
 
-The stamp is a plain telling of the declared indexes (JSON under `N:P:indexes`), so that a program
-can see whether the indexes it declares are those that the data has, and which went out of use. It
-begins with the first id that is ever taken, as the bitmap of live ids does: what is written from
-then on is indexed as declared. After a change of the declaration only a reindex, or a check that
-left nothing unmended, makes a new one. Data that is older than stamps has none, and nothing is
-known of it.
+The fingerprint lists the declared indexes as JSON under `N:P:indexes`. From it a program sees
+whether the data has the indexes that it declares, and which are no longer declared. It is written
+with the first id that is ever taken, as the live bitmap is: all later rows are indexed as declared.
+After a change of the declaration, only a reindex, or a check that left nothing unmended, writes a
+new one. Data that is older than fingerprints has none, and its indexes are unknown.
 
-What a keygen or a callback does is not in it, only its name: bytecode is another with each Python.
+The fingerprint holds only the name of a keygen or a callback, and not its code, because each
+version of Python compiles it to other bytecode.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema, Unique
 from rom.exceptions import CorruptRowError
 
-#: What is indexed, to how: 'age' to 'Integer: index', 'unique a:b', 'geo home'.
+#: Maps the name of an index ('age', 'unique a:b', 'geo home') to how it is made ('Integer: index').
 Declared = Mapping[str, str]
 
 UNIQUE, GEO = 'unique ', 'geo '
 
 
 def declared_by(schema: Schema) -> dict[str, str]:
-    """The indexes that a model declares."""
+    """Return the indexes that a model declares."""
     found = {name: _how(index.column) for name, index in schema.indexes.items()}
     for unique in schema.uniques:
         made_by = unique.made_by
@@ -43,7 +43,7 @@ def declared_by(schema: Schema) -> dict[str, str]:
 
 
 def named_in_stamp(unique: Unique) -> str:
-    """Return the name that a stamp has for a constraint."""
+    """Return the name of a constraint in fingerprints."""
     return UNIQUE + ':'.join(sorted(unique.columns))
 
 
@@ -63,7 +63,7 @@ _stamps: WeakKeyDictionary[Schema, bytes] = WeakKeyDictionary()
 
 
 def stamp_of(schema: Schema) -> bytes:
-    """The stamp of data whose indexes are as the model declares."""
+    """Return the fingerprint of data whose indexes are as the model declares."""
     stamp = _stamps.get(schema)
     if stamp is None:
         stamp = json.dumps(declared_by(schema), sort_keys=True).encode('ascii')
@@ -72,12 +72,12 @@ def stamp_of(schema: Schema) -> bytes:
 
 
 def to_begin(schema: Schema) -> list[bytes] | None:
-    """The stamp for the first id that is ever taken, as scripts have it: key, and what it says."""
+    """Return the key and the text that a script writes with the first id that is ever taken."""
     return [schema.keys.indexes, stamp_of(schema)] if schema.is_stamped else None
 
 
 def read_stamp(raw: bytes | None) -> dict[str, str] | None:
-    """What a stamp says; None without one, or if it says nothing that we know.
+    """Return the indexes in a fingerprint; None if it is absent or malformed.
 
     >>> read_stamp(b'{"age": "Integer: index"}'), read_stamp(b'?')
     ({'age': 'Integer: index'}, None)
@@ -92,10 +92,10 @@ def read_stamp(raw: bytes | None) -> dict[str, str] | None:
 
 
 def counted_in(schema: Schema, raw: bytes | None) -> int:
-    """Return the last id that was given, as the counter says; 0 without one.
+    """Return the last id that was taken, according to the counter; 0 without a counter.
 
     Raises:
-        CorruptRowError: the counter holds something else.
+        CorruptRowError: the counter holds something other than an id.
     """
     number = 0 if raw is None else read_digits(raw)
     if number is None or number > LARGEST_ID:
@@ -110,7 +110,7 @@ def counted_in(schema: Schema, raw: bytes | None) -> int:
 
 
 def changes(before: Declared, after: Declared) -> tuple[str, ...]:
-    """What differs between two declarations, a line each.
+    """Return the differences between two declarations, as one line each.
 
     >>> changes({'a': 'Text: index', 'b': 'x'}, {'a': 'Text: prefix', 'unique c': ''})
     ('a was Text: index, and is Text: prefix', 'b is gone', 'unique c is new')
@@ -129,12 +129,12 @@ def _lines(before: Declared, after: Declared) -> Iterator[str]:
 
 
 class Stamped(NamedTuple):
-    """What is known of a model's data.
+    """State of a model's data, as stored beside it.
 
     Attributes:
-        raw: the stamp, if there is one.
-        has_data: some id was taken.
-        position: where a reindex stopped, if one did.
+        raw: the fingerprint; None without one.
+        has_data: True if an id was ever taken.
+        position: the position of an interrupted reindex; None without one.
     """
 
     raw: bytes | None
@@ -143,7 +143,7 @@ class Stamped(NamedTuple):
 
 
 def look_up(schema: Schema) -> Operation[Stamped]:
-    """Ask the server; one trip."""
+    """Read the state of a model's data; one round trip."""
     keys = schema.keys
     stamp, is_there, position = yield Pipeline(
         (

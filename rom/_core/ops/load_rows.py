@@ -1,4 +1,4 @@
-"""Reading rows by id or by a unique value, and taking ids."""
+"""Rows: read by id or by a unique value; and ids: taken for new rows."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rom._core.ops.time_slices import TURN, rest
 from rom._core.schema import Schema
 from rom.exceptions import ServerError
 
-# Rows in one call of the script: a millisecond of the server's time, and some at most. More calls
-# of fewer rows would let us work on the first rows sooner, and take longer in all.
+# Rows in one call of the script, which takes Redis from one to some milliseconds. With smaller
+# pages, the first rows could be processed sooner, but all rows together would take longer.
 SMALLEST_PAGE = 250
 LARGEST_PAGE = 1000
 PAGES = 8
 
 
 def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[Row | None]:
-    """An entity's row, or None. One trip; no script, unless it may have expired.
+    """Return the row of an entity, or None. One round trip; a script only if it may have expired.
 
     Args:
-        schema: the model's.
-        id: the entity's.
-        with_expired: a row that has expired is one too.
+        schema: the schema of the model.
+        id: the id of the entity.
+        with_expired: also return a row that has expired.
 
     Raises:
-        CorruptRowError: the key holds something other than a row.
+        CorruptRowError: the key holds another type than a row.
     """
     if schema.expiry is not None and not with_expired:
         found = yield from load(schema, [id])
@@ -52,16 +52,16 @@ def load(
     with_expired: bool = False,
     make: Callable[[list[Row]], list[Any]] = list,
 ) -> Operation[list[Any]]:
-    """The rows that exist of these ids, in the order asked; in pages, in one trip.
+    """Return the rows of those ids that have one, in their order; in pages, in one round trip.
 
     Args:
-        schema: the model's.
-        ids: the entities'.
-        with_expired: rows that have expired come, too.
-        make: what becomes of the rows of a page, while the server reads the next.
+        schema: the schema of the model.
+        ids: the ids of the entities.
+        with_expired: also return rows that have expired.
+        make: turns the rows of a page into results, while Redis reads the next page.
 
     Raises:
-        CorruptRowError: a key holds something other than a row; it carries what became of others.
+        CorruptRowError: a key holds another type than a row; `entities` has the other results.
     """
     if not ids:
         return []
@@ -71,7 +71,7 @@ def load(
 
 
 def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
-    """The first two, which a server may take for one request, are half as long as the others."""
+    """Yield pages of ids, the first two half as long, as Redis may answer both calls together."""
     size = min(max(len(ids) // PAGES, SMALLEST_PAGE), LARGEST_PAGE)
     starts = [0, *range(size, len(ids), size), len(ids)]
     if len(ids) > size:
@@ -81,9 +81,9 @@ def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
 
 
 def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
-    """The rows that have these unique values, in the order asked. One trip, or none for none.
+    """Return the rows with these unique values, in their order; one round trip at most.
 
-    One that has expired has none.
+    Rows that have expired are left out.
     """
     if not values:
         return []
@@ -124,7 +124,8 @@ def _load(
         if worked_on >= TURN:
             worked_on = 0
             yield from rest()
-    # Large rows: each call reads a megabyte of them. From the end on, so that places stay right.
+    # Large rows are left over, because each call reads at most a megabyte. They are inserted from
+    # the end on, so that the earlier positions stay valid.
     for place, ids in reversed(left):
         more: list[Any] = []
         while ids:
@@ -140,7 +141,7 @@ def _load(
 
 
 def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
-    """Ids for entities to come: so many of each model, in one trip."""
+    """Take ids for new entities, a number for each model, in one round trip."""
     schemas = [schema for schema, count in counts.items() if count]
     scripts = tuple(
         Script(

@@ -1,8 +1,9 @@
-"""Locks: one trip a step; whether it is ours is decided by the script.
+"""Locks: one round trip for each step; the script decides who holds a lock.
 
 A request whose answer is lost may have been carried out, may never be, or may be carried out later:
-it can wait in a buffer of the network after its sender gave up. So who does not know whether it got
-the lock *voids* its token. The script then releases the lock, and refuses this token from then on.
+it can wait in a buffer of the network after its sender gave up. So a client that does not know
+whether it got the lock *voids* its token. The script then releases the lock, and refuses the token
+from then on.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Operation, Script
 from rom.exceptions import DataRaceError, InvalidOperation
 
-# Between two tries to get a lock, in seconds.
+# Pause between two tries to get a lock, in seconds.
 _PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
 
-#: How long a request may be under way, in seconds: the server remembers a void token for so long,
-#: and a server that does not answer is told of it for so long.
+#: How long a request may be under way, in seconds. So long the server remembers a void token, and
+#: so long the client tries to void it on a server that does not answer.
 LATE: Final = 180.0
 _LONGEST_LATE_PAUSE = 5.0
 
-# An answer that took longer, in seconds, may be the answer to a repetition by the client library.
-# Its first request may still be under way, and must not take the lock after the release.
+# An answer that took longer, in seconds, may belong to a copy sent by the client library. The first
+# request may still be under way, and must not take the lock after the release.
 _PROMPT = 0.05
 
 
@@ -52,12 +53,12 @@ def _seconds(value: float | Decimal | Fraction) -> float:
 
 
 class Claim:
-    """What a lock is, whichever way it speaks to the server: what is locked, by whom, how long.
+    """State of a lock that blocking and asyncio locks share: name, token and timeouts.
 
     Attributes:
-        lockname: what is locked; the key is ``lock:`` and this name.
-        acquire_timeout: how long to wait for it, in seconds.
-        lock_timeout: how long it is held, in seconds.
+        lockname: the name of the lock; its key is ``lock:`` and this name.
+        acquire_timeout: how long to wait for the lock, in seconds.
+        lock_timeout: how long the lock is held, in seconds.
     """
 
     def __init__(self, lockname: str | bytes, acquire_timeout: float, lock_timeout: float) -> None:
@@ -84,20 +85,20 @@ class Claim:
 
     @property
     def _is_held(self) -> bool:
-        """The lock is certainly ours: it was acquired, and its time is not over."""
+        """True while the lock is certainly held: it was acquired, and its time is not over."""
         return time.monotonic() < self._held_until
 
     def _note(self, begun: float, is_done: bool) -> bool:
-        """Note what the server answered to an acquire or a refresh."""
+        """Note the server's answer to an acquire or a refresh, and return it."""
         self._held_until = begun + self.lock_timeout if is_done else 0.0
         self._is_prompt &= time.monotonic() - begun < _PROMPT
         return is_done
 
     def _renounce(self) -> tuple[str, bytes]:
-        """Be another holder from now on.
+        """Draw a new token, and so become another holder.
 
         Returns:
-            what gives back what the holder before may have, and its token.
+            The step that gives back a lock that the old token may hold, and the old token.
         """
         what = 'release' if self._is_prompt else 'void'
         token, self._token = self._token, secrets.token_hex(16).encode('ascii')
@@ -105,9 +106,9 @@ class Claim:
         return what, token
 
     def _pauses(self) -> Iterator[float]:
-        """How long to wait after each try that failed, in seconds; ends when it is time to give up.
+        """Return the pauses between tries, in seconds, which end with `acquire_timeout`.
 
-        That time begins with the first try: at the call, and not when the first pause is asked for.
+        The timeout begins at this call, which is that of the first try, not at the first pause.
         """
         return _pauses(time.monotonic() + self.acquire_timeout, _LONGEST_PAUSE)
 
@@ -119,7 +120,7 @@ class Claim:
 
 
 def late_pauses() -> Iterator[float]:
-    """How long to wait after each try that failed to void a token, in seconds."""
+    """Return the pauses between tries to void a token, in seconds."""
     return _pauses(time.monotonic() + LATE, _LONGEST_LATE_PAUSE)
 
 
@@ -134,13 +135,13 @@ def lock_step(what: str, key: bytes, token: bytes, hold: float) -> Operation[boo
     """Acquire, refresh, release or void a lock.
 
     Args:
-        what: which of them.
-        key: the lock's.
-        token: who we are.
-        hold: how long it is held, in seconds; or how long a void token is remembered.
+        what: 'acquire', 'refresh', 'release' or 'void'.
+        key: the key of the lock.
+        token: the token of the holder.
+        hold: how long the lock is held, or a void token remembered, in seconds.
 
     Returns:
-        It was done: the lock was free, or ours.
+        True if the step was done, because the lock was free or held with this token.
     """
     milliseconds = b'%d' % max(round(hold * 1000), 1)
     request = {'key': key, 'token': token, 'what': what, 'hold': milliseconds}

@@ -1,8 +1,9 @@
-"""What a server does when its memory is full: refuse writes, or evict keys.
+"""Memory policy: whether a server with full memory refuses writes or evicts keys.
 
-rom's data are keys that rest on each other. A server that evicts some of them breaks that, without
-an error: rows go and their index entries stay, or the other way round. Where only keys that expire
-are evicted, data are safe, but not what makes writes happen once: the notes of commits, and locks.
+The keys of rom depend on each other. A server that evicts some of them breaks that without an
+error: rows are lost while their index entries stay, or the other way round. Where only keys with a
+TTL are evicted, the rows are safe. But the notes of commits and the locks are not, so writes may
+happen twice.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ _BREAKS = {
 
 
 class Memory(NamedTuple):
-    """How much memory a server may use.
+    """Memory settings of a server.
 
     Attributes:
-        limit: bytes; 0: no limit.
+        limit: its ``maxmemory`` in bytes; 0: no limit.
         policy: its ``maxmemory-policy``.
     """
 
@@ -37,12 +38,12 @@ class Memory(NamedTuple):
 
     @property
     def breaks(self) -> str | None:
-        """What goes wrong when the memory is full; None: nothing is evicted."""
+        """The harm that evictions do when the memory is full; None if nothing is evicted."""
         return _BREAKS.get(self.policy.partition('-')[0]) if self.limit else None
 
 
 def read(reply: Sequence[bytes] | None) -> Memory | None:
-    """What a server answers; None: it does not say.
+    """Return the settings in a server's reply; None if it does not tell them.
 
     >>> read([b'1000', b'volatile-lru'])
     Memory(limit=1000, policy='volatile-lru')
@@ -52,11 +53,11 @@ def read(reply: Sequence[bytes] | None) -> Memory | None:
 
 
 def objection(memory: Memory | None, server: str) -> str | None:
-    """What a user should know of a server; None: nothing.
+    """Return a warning about a server that evicts keys; None if it does not.
 
     Args:
-        memory: what it says.
-        server: its address.
+        memory: the settings of the server.
+        server: the address of the server.
     """
     if memory is None or memory.breaks is None:
         return None

@@ -1,4 +1,4 @@
-"""Questions that travel along with the first trip of an operation, and cost none of their own."""
+"""Piggyback: commands sent with the first round trip of an operation, at no extra round trip."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Re
 
 
 class Aside(NamedTuple):
-    """A question that is no part of an operation.
+    """A command that does not belong to the operation that it is sent with.
 
     Attributes:
-        request: the question.
-        tell: takes the answer, in the midst of the operation.
+        request: the command.
+        tell: takes the reply, before the operation gets its own.
     """
 
     request: Command
@@ -21,15 +21,14 @@ class Aside(NamedTuple):
 
 
 def alongside(operation: Operation[Any], asides: tuple[Aside, ...]) -> Operation[Any]:
-    """An operation whose first trip asks more.
+    """Run an operation, and send further commands with its first round trip.
 
-    The questions go first. So where the connection breaks among them, the operation's own request
-    was not carried out. A server that does not answer them is no reason to fail: the answer is
-    None then.
+    These commands go first. So if the connection breaks among them, the operation's own request was
+    not carried out. An error of one of them does not fail the operation; `tell` gets None for it.
     """
     try:
         request = next(operation)
-        while isinstance(request, (Destination, Rest)):  # which is no trip
+        while isinstance(request, (Destination, Rest)):  # no round trip
             request = operation.send((yield request))
         requests = request.requests if isinstance(request, Pipeline) else (request,)
         questions = tuple(aside.request for aside in asides)

@@ -1,8 +1,7 @@
-"""What an operation may ask of a server: values that do not change, which the drivers carry out.
+"""Requests of operations: immutable values, which the drivers carry out.
 
-An operation is a generator: it yields one of these, and is sent the reply. It says what is to be
-done and never how, so that it is written once for both worlds, and can be tested by sending it
-replies.
+An operation is a generator: it yields a request, and is sent the reply. It does no I/O itself. So
+it is written once for blocking and asyncio programs, and can be tested by sending it replies.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ class _Arguments(NamedTuple):
 
 
 class Command(_Arguments):
-    """One command, such as ``Command(b'HGETALL', b'users:5')``. The reply is bytes, always."""
+    """One command, such as ``Command(b'HGETALL', b'users:5')``. Texts of the reply are bytes."""
 
     __slots__ = ()
 
@@ -30,10 +29,10 @@ class Script(NamedTuple):
     """A call of a script of `lua/`.
 
     Attributes:
-        name: the file's name without `.lua`.
-        key: a key of the slot in which the script works; a cluster needs it.
+        name: the name of the file without `.lua`.
+        key: a key of the slot in which the script works, for clusters.
         request: the packed map that the script reads.
-        parts: of what the script includes on condition, only this is needed; None: all.
+        parts: the conditional parts of the script that the call needs; None: all.
     """
 
     name: str
@@ -43,16 +42,16 @@ class Script(NamedTuple):
 
 
 class Pipeline(NamedTuple):
-    """Several requests in one trip. The reply is the list of their replies.
+    """Several requests in one round trip. The reply is the list of their replies.
 
-    No transaction: what must be atomic is one script. The first error is raised, after all ran.
+    It is not a transaction: atomic work is one script. The first error is raised after all ran.
 
     Attributes:
-        requests: in the order in which they are carried out.
-        one_by_one: the replies may come as an iterator, each as soon as the server has it, so that
-            one can be worked on while the server is at the next. An error then comes in its place.
-            For what changes nothing.
-        optional: so many of the first requests may fail; an error is their reply then.
+        requests: the requests, in the order in which they are carried out.
+        one_by_one: the replies may come as an iterator, each as soon as Redis sends it, so that
+            one is processed while Redis works on the next. An error is raised in its place. Only
+            for requests that change nothing.
+        optional: the number of first requests that may fail; their reply is the error then.
     """
 
     requests: tuple[Command | Script, ...]
@@ -61,11 +60,11 @@ class Pipeline(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """To be told which client the requests go to; no trip."""
+    """Asks the driver which client the requests go to; no round trip."""
 
 
 class Rest(NamedTuple):
-    """To let other tasks of the event loop run; no trip. The reply: whether there is a loop."""
+    """Lets other tasks of the event loop run; no round trip. The reply tells if there is a loop."""
 
 
 Sent: TypeAlias = Command | Script | Pipeline

@@ -14,24 +14,24 @@ from rom.exceptions import CorruptRowError
 
 
 class Row(NamedTuple):
-    """One entity's row: the columns that it has, encoded."""
+    """Row of one entity: its id, and the encoded values of its columns."""
 
     id: int
     stored: dict[str, bytes]
 
     def refers(self, column: str) -> int | None:
-        """The id in a relation; None where there is none, or what is there is no id."""
+        """Return the id in a relation; None if it is absent or malformed."""
         raw = self.stored.get(column, b'')
         return int(raw) if raw.isdigit() else None
 
 
 def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]:
-    """Pair ids with their rows, of `schema.fields` each; a row without any value is left out."""
+    """Pair ids with their rows of `schema.fields`; leave out rows without any value."""
     return [row for row in rows_of(schema.names, ids, packed) if row.stored]
 
 
 def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
-    """Pair ids with their rows, of these columns each."""
+    """Pair ids with their rows of the given columns."""
     return list(map(Row, ids_of(ids), unpack_rows(names, packed)))
 
 
@@ -39,7 +39,7 @@ def ids_of(raw: Sequence[bytes]) -> list[int]:
     """Return the ids that a script found.
 
     Raises:
-        CorruptRowError: one is no number, so that rom did not write it into that index.
+        CorruptRowError: an id is not a number, so rom did not write it into that index.
     """
     try:
         return list(map(int, raw))
@@ -54,9 +54,9 @@ def ids_of(raw: Sequence[bytes]) -> list[int]:
 
 
 def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
-    """The columns that rows have, of these, as `lua/lib/rows.lua` packs them."""
+    """Return the values that rows have of the columns, from the form of `lua/lib/rows.lua`."""
     has_gaps, rows = unpack_list(packed)
-    # Each lacks its last value, where there is none.
+    # `zip` stops early on purpose: a row ends at its last value, and may be shorter than `names`.
     found = [dict(pairs) for pairs in map(zip, repeat(names), rows)]
     if has_gaps:
         return [{name: raw for name, raw in row.items() if raw is not False} for row in found]
@@ -64,7 +64,7 @@ def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
 
 
 def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:
-    """The error for a row's key that holds something other than a hash."""
+    """Return the error for the key of a row that holds another type than a hash."""
     key = schema.keys.row(id).decode('utf-8', 'surrogateescape')
     return CorruptRowError(
         f'{key} should hold a hash, the row of a {schema.name}, and holds something else; '

@@ -1,7 +1,7 @@
-"""Resting: work that takes long in the program itself, cut into turns.
+"""Time slices: cuts long work of this process into turns, between which other tasks may run.
 
-An event loop runs one task at a time, so that a task that sorts 200,000 rows would keep all others
-waiting. Between two turns it lets them run. Without a loop, nothing is waited for.
+An event loop runs one task at a time, so a task that sorts 200,000 rows would block all others.
+Between two turns it yields to them. Without a loop, it goes on at once.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from rom._core.ops.requests import Operation, Rest
 
 T = TypeVar('T')
 
-#: Rows that are worked on in one turn: some milliseconds.
+#: Rows that one turn processes, in some milliseconds.
 TURN: Final = 1000
 
 
 def turns(items: Sequence[T], size: int = TURN) -> Iterator[Sequence[T]]:
-    """Cut what is to be worked on into turns.
+    """Cut items into turns.
 
     >>> list(turns('abcde', 2))
     ['ab', 'cd', 'e']
@@ -29,6 +29,6 @@ def turns(items: Sequence[T], size: int = TURN) -> Iterator[Sequence[T]]:
 
 
 def rest() -> Operation[bool]:
-    """Let other tasks run; returns whether there is an event loop."""
+    """Let other tasks run; return whether there is an event loop."""
     is_shared: bool = yield Rest()
     return is_shared

@@ -1,9 +1,9 @@
-"""Transfer: a number goes from one row to another, and a third row says that it was done.
+"""Transfer: moves an amount from one row to another, and marks a third row as done.
 
-The rows are read, the outcome is worked out here, and written by a commit that checks that they
-still are as they were; otherwise all begins again. So the numbers are exact, whatever their size,
-and indexes follow as they do with every write. The commit leaves a note: sent twice by the client
-library, it is carried out once, even where others have changed the rows meanwhile.
+The rows are read, the new values are computed in this process, and a commit writes them if the rows
+have not changed meanwhile; else all begins again. So the numbers are exact, whatever their size,
+and indexes are updated as with every write. The commit leaves a note: sent twice by the client
+library, it is carried out once, even if other writers have changed the rows meanwhile.
 """
 
 from __future__ import annotations
@@ -34,19 +34,22 @@ from rom.exceptions import (
 
 NUMBERS = (Integer, Float, Decimal)
 
-# More digits than a transfer ever has: a Float alone may have three hundred before the point, and
-# as many behind it.
+# More digits than a transfer ever needs: a Float may have three hundred before the point, and as
+# many behind it.
 _EXACT = decimal.Context(prec=5000)
-# Text that says 0: a column of text may count, too.
+# Texts that mean 0, because a column of text may be the mark as well.
 _ZERO = re.compile(rb'[+-]?0+(\.0*)?')
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """One of the three entities, and its column that is written.
+    """One of the three entities, and the column to write.
 
     Attributes:
-        seen_at: when the entity was read.
+        schema: the schema of the model.
+        id: the id of the entity.
+        name: the name of the column.
+        seen_at: when the entity was read, in seconds; None if that is not known.
     """
 
     schema: Schema
@@ -56,15 +59,15 @@ class Party:
 
     @property
     def column(self) -> Any:
-        """The column that is written."""
+        """The column to write."""
         return self.schema.columns[self.name]
 
 
 def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
-    """How much is to move, rounded.
+    """Return the amount to move, rounded half up to a number of decimal places.
 
     Raises:
-        TransferError: nothing, less than nothing, or no number; places below 0.
+        TransferError: `value` is not a number greater than 0, or `decimal_places` is below 0.
 
     >>> amount_of(2.675, 2), amount_of('3', 0)
     (Decimal('2.68'), Decimal('3'))
@@ -90,12 +93,13 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
 def transfer(
     source: Party, target: Party, note: Party, amount: decimal.Decimal, attempt: Attempt
 ) -> Operation[list[dict[str, bytes]]]:
-    """Move an amount; returns what the three rows hold then.
+    """Move an amount; return the new values of the three rows.
 
     Raises:
-        TransferError: there is not enough, it was done already, or the outcome fits into no column.
+        TransferError: the source has less than the amount, the transfer was done already, or a
+            column cannot hold the new value.
         EntityDeletedError: one of the rows is gone, or has expired.
-        ServerError: other writers never paused; nothing was written.
+        ServerError: other writers were faster at every try; nothing was written.
     """
     parties = (source, target, note)
     for _ in range(MOST_TRIES):
@@ -106,7 +110,7 @@ def transfer(
         try:
             done = yield from commit(attempt.changes, attempt)
         except DataRaceError:
-            continue  # another writer was there: what was read is no longer so
+            continue  # another writer has changed a row since it was read
         return done.rows
     raise ServerError(
         f'{MOST_TRIES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
@@ -150,7 +154,7 @@ def _changes(
 
 
 def _is_marked(note: Party, row: Row) -> bool:
-    """Whether the column says that it was done. As in 1.x, a 0 that a default wrote does not."""
+    """Return whether the note is marked as done; as in 1.x, a 0 that a default wrote is no mark."""
     raw = row.stored.get(note.name)
     if not raw:
         return False
@@ -172,20 +176,20 @@ def _number(party: Party, row: Row) -> decimal.Decimal:
 
 
 def _written(party: Party, number: decimal.Decimal) -> Any:
-    """A number as the column's value."""
+    """Return a number as a value of the column."""
     if isinstance(party.column, Integer):
         if number != number.to_integral_value(context=_EXACT):
             raise TransferError(
-                f'{party.schema.name}.{party.name} holds integers, and '
-                f'{shorten(str(number), 100)} is none: transfer '
-                'with decimal_places=0, or declare it as a Decimal'
+                f'{party.schema.name}.{party.name}: expected an integer, got '
+                f'{shorten(str(number), 100)}. Transfer with decimal_places=0, or declare the '
+                'column as a Decimal'
             )
         return int(number)
     return float(number) if isinstance(party.column, Float) else number
 
 
 def _mark(note: Party) -> Any:
-    """What says in a column that it was done; what 1.x wrote there."""
+    """Return the value that marks a transfer as done, which is the one that 1.x wrote."""
     if isinstance(note.column, Boolean):
         return True
     try:

@@ -207,7 +207,7 @@ def test_every_value_error(parties: Any, raw: redis.Redis, server: Server) -> No
     refuse(give('gold', 1, trade, 'done', -1), 'decimal_places', raw)
     refuse(give('gold', 11, trade, 'done'), 'not enough credit', raw)
     refuse(give('rate', 10.51, trade, 'done', 2), 'not enough credit', raw)
-    refuse(give('gold', 1.5, trade, 'done', 1), 'holds integers', raw)
+    refuse(give('gold', 1.5, trade, 'done', 1), 'expected an integer', raw)
     refuse(give('note', 1, trade, 'done'), 'expected an Integer, a Float or a Decimal', raw)
     refuse(give('nope', 1, trade, 'done'), 'expected an Integer, a Float or a Decimal', raw)
     refuse(give('id', 1, trade, 'done'), 'primary key', raw)
