@@ -19,8 +19,7 @@ class Due:
 
     Attributes:
         rows: the expired rows.
-        position: the position where the script goes on, which only the script reads; None at the
-            end.
+        position: the position for the next call, in the script's own form; None at the end.
         broken: an error for each row that may have expired, and is unreadable.
     """
 

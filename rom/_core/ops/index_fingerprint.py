@@ -6,8 +6,8 @@ with the first id that is ever taken, as the live bitmap is: all later rows are 
 After a change of the declaration, only a reindex, or a check that left nothing unmended, writes a
 new one. Data that is older than fingerprints has none, and its indexes are unknown.
 
-The fingerprint holds only the name of a keygen or a callback, and not its code, because each
-version of Python compiles it to other bytecode.
+The fingerprint holds only the name of a keygen or a callback. Its bytecode would differ between
+versions of Python.
 """
 
 from __future__ import annotations

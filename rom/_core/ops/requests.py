@@ -48,9 +48,9 @@ class Pipeline(NamedTuple):
 
     Attributes:
         requests: the requests, in the order in which they are carried out.
-        one_by_one: the replies may come as an iterator, each as soon as Redis sends it, so that
-            one is processed while Redis works on the next. An error is raised in its place. Only
-            for requests that change nothing.
+        one_by_one: the reply may be an iterator, which yields each reply as soon as Redis sends it,
+            while Redis works on the next. An error is raised in its place. Only for requests that
+            change nothing.
         optional: the number of first requests that may fail; their reply is the error then.
     """
 

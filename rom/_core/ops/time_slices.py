@@ -1,7 +1,7 @@
 """Time slices: cuts long work of this process into turns, between which other tasks may run.
 
 An event loop runs one task at a time, so a task that sorts 200,000 rows would block all others.
-Between two turns it yields to them. Without a loop, it goes on at once.
+Between two turns it yields to them. Without a loop, it continues at once.
 """
 
 from __future__ import annotations

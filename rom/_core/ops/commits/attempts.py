@@ -14,7 +14,7 @@ its own, under which the script leaves a note of its answer (`lua/lib/attempt.lu
   would prove nothing, because another writer may have written the same values.
 
 A note lives for `LIFE` seconds. The script refuses requests older than half of that, so it never
-carries out a request whose note could be gone. A question that comes too late has no answer.
+carries out a request whose note could be gone. An attempt that is older cannot be settled.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Attempt:
         raise error
 
     def _learn(self, now: int) -> None:
-        """Correct the server's clock after the server refused the request for its age."""
+        """Adopt the time of the server, which refused the request because of its age."""
         learn_server_time(self._head, now)
         if not self._is_certain:
             _given_up.setdefault(get_ident(), []).append(self)

@@ -1,8 +1,8 @@
 """Commit: changes of any number of rows, in one call of `lua/commit.lua`.
 
-The script decides. It may object because of a value that the program neither wrote nor read, such
-as a column that only a keygen read, or a delete whose row changed. Then the change is computed
-again from the fresh row and tried again. Every other objection becomes an error.
+The script decides. It may object because of a value that the program neither wrote nor read: a
+column that only a keygen read, or any column of a row to delete. Then the change is computed again
+from the fresh row and tried again. Every other objection becomes an error.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class RowDigests:
 
 
 def needed_by(makers: Collection[Index | Unique], schema: Schema) -> tuple[str, ...]:
-    """Return the names of the columns whose values indexes and constraints look at, or may."""
+    """Return the names of the columns whose values indexes and constraints may read."""
     if any(i.made_by if isinstance(i, Unique) else i.depends_on_others for i in makers):
         return tuple(schema.columns)
     sources = {index.source for index in makers if isinstance(index, ColumnIndex)}

@@ -1,9 +1,9 @@
 """Keyspace: finds the rows of a model, and the keys of its indexes, on the server.
 
-An index of words has a key for each word, and no list of them, so SCAN is asked for all keys with
-the model's prefix. Among them may be keys of other models whose namespaces begin with this one.
-Those of models that the program knows are left alone. So are those of unknown models, which are
-recognized by their id counters, and all keys that do not have the form of a key of rom.
+An index of words has a key for each word, and nothing lists them. So SCAN reads all keys with the
+model's prefix. Among them may be keys of other models whose namespaces begin with this one. Those
+of models that the program knows are left alone. So are those of unknown models, recognized by their
+id counters, and keys that do not have the form of rom's keys.
 """
 
 from __future__ import annotations

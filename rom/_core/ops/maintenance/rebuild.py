@@ -2,8 +2,8 @@
 
 Each row is read once. Its entries are written together with those of some hundred other rows, by
 the script of all commits: as an update that writes no column, of a row that must be as it was read.
-Rows that the script objects to are put off until all others are done, because a unique value that
-is registered to a wrong id may be in their way till then.
+Rows that the script objects to are put off until all others are done. Their unique values may be
+registered to wrong ids, which are removed by then.
 
 Only indexes that existed before can have entries that no row implies. Those are compared with the
 rows at the end (see comparison.py); the rows were weighed when they were built.

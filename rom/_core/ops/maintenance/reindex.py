@@ -1,8 +1,8 @@
 """Reindex: builds the indexes that a model declares, in steps, and can be interrupted between them.
 
 Its position is stored beside the data (`N:P:reindex`), with the declaration that it builds. The
-next run goes on there, unless the model's declaration has changed. Only at the end is the
-fingerprint written, which says that the data has these indexes.
+next run continues there, unless the model's declaration has changed. The fingerprint, which says
+that the data has these indexes, is written only at the end.
 
 Only indexes that differ from the fingerprint are built (see rebuild.py). Rows are read in ascending
 order of their ids. Rows that are written meanwhile are indexed by their writers.

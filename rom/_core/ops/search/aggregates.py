@@ -1,8 +1,8 @@
 """Aggregates: sums, averages, counts by value, minimum and maximum.
 
 One call of `lua/search.lua` finds the matches and tallies the values of the first page of rows. It
-returns the ids of further matches, which `lua/tally.lua` tallies in pages, or the position where
-the next call goes on. Where several calls might find an id twice, the calls return only ids, and
+returns the ids of further matches, which `lua/tally.lua` tallies in pages, or a position from which
+the next call continues. Where several calls might find an id twice, the calls return only ids, and
 each new id is tallied once.
 """
 

@@ -1,9 +1,8 @@
 """Pagination: a page of results, and a page cursor that says where the next one begins.
 
-The cursor is a text that holds the id of the page's last row, and the place of that row in each
-order of the query. The next page begins behind that place, even if rows were inserted or deleted
-meanwhile, that row included. The cursor comes back from outside the program, so it is not trusted:
-its form is checked.
+The cursor is a text that holds the id of the page's last row, and its place in each order of the
+query. The next page begins behind that place, even if rows were inserted or deleted meanwhile, that
+row included. The cursor comes back from outside the program, so its form is checked.
 """
 
 from __future__ import annotations

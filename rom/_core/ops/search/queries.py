@@ -1,9 +1,8 @@
 """Queries: the operations that answer them.
 
-One call of the script answers most searches. A search that finds more than a page of rows gets the
-ids of the others with the first page, and reads their rows in further calls. A search that has to
-examine very many candidates gets a position where the next call goes on, so that no call blocks
-Redis for long.
+One call of the script answers most searches. If it finds more than a page of rows, it returns the
+ids of the others, whose rows are read in further calls. If it has to examine very many candidates,
+it returns a position from which the next call continues, so that no call blocks Redis for long.
 
 The script sorts by numbers, and by strings where many match. Where few strings match, or no index
 sorts, the results are sorted in this process by the values in their rows.

@@ -1,6 +1,6 @@
 """Row scan: the rows of a model in the order of their ids, some at a time.
 
-The position is an id, so a scan can stop and go on later, even in another process. It reads each
+The position is an id, so a scan can stop and continue later, even in another process. It reads each
 row as it is at that moment, and misses what other programs write meanwhile behind its position.
 """
 

@@ -30,7 +30,7 @@ class Bounds(NamedTuple):
     Attributes:
         page: the most rows that it reads.
         small: the most ids that it gathers at once; half as many, if it sorts them.
-        budget: the candidates that it examines before it returns a position to go on from. It
+        budget: the candidates that it examines before it returns a position to continue from. It
             returns earlier if each candidate costs much: see lua/lib/filters.
         chunk: the candidates of its first step, more in each further step; None: chosen by the
             number of results that are wanted.
@@ -62,14 +62,14 @@ class Cursor:
     """State of a search between two calls.
 
     Attributes:
-        position: the position where the script goes on, which only the script reads; empty at the
+        position: the position from which the script continues, in its own form; empty at the
             beginning; None once it has returned all matches.
         skip: the number of matches still to be skipped.
         need: the number of matches still wanted; None: all.
         ids: the ids of matches whose rows are still to be read, in order.
         known: the rows of some of `ids`, which were read already.
         seen: the ids of all matches so far, where the script may find one twice; else None.
-        given: the same, where the script may refuse to go on; else None.
+        given: the same, where the script may refuse to continue; else None.
         counted: the number of matches returned so far.
         offset: the number of matches to skip when the search began.
     """
@@ -181,7 +181,7 @@ class Search:
 
     @property
     def _may_refuse(self) -> bool:
-        """True where the script may find out during the search that it cannot go on."""
+        """True where the script may find out during the search that it cannot continue."""
         if any(order.tie in ('text', 'text_ci') for order in self.orders):
             return True
         nodes = self.where.flat()
@@ -214,7 +214,7 @@ class Search:
         return {b'%d' % row.id for row in found.rows}
 
     def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
-        """Go on with a search, and move the cursor.
+        """Continue a search, and move the cursor.
 
         Args:
             cursor: the state of the search.
@@ -276,7 +276,7 @@ class Search:
         return Answer(b'ok', (), left, (), len(left))
 
     def ask_whole(self, cursor: Cursor, want: str) -> Operation[Answer]:
-        """Go on with a search in one call of the script.
+        """Continue a search in one call of the script.
 
         Raises:
             InPartsError: one call would block Redis for too long.

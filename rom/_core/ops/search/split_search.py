@@ -241,7 +241,8 @@ class Parts:
             while not cursor.is_done and len(found) < wanted:
                 if looked > patience:
                     return None
-                # A bounded walk returns a position to go on from; one with a `need` does not.
+                # A walk that ends at its budget returns a position; one that ends at its `need`
+                # does not. So the budget bounds it.
                 walk.bounds = walk.bounds._replace(budget=max(_SORTED, looked))
                 answer = yield from walk.ask_whole(cursor, 'ids')
                 looked += len(answer.further)

@@ -1,8 +1,8 @@
 """Totals: the exact sum of the tallies of several calls. Pure.
 
-The server returns integers and decimals in pieces that no double had to round, and floats as
-doubles whose sum is exactly that of the values. So the order of the values changes nothing, and a
-float total is rounded once, at the end, as by `math.fsum`.
+The server returns integers and decimals in pieces that no double had to round. It returns floats as
+doubles with exactly the sum of the values. So the order of the values changes nothing, and a float
+total is rounded once, at the end, as by `math.fsum`.
 """
 
 from __future__ import annotations
