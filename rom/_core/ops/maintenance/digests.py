@@ -1,7 +1,7 @@
 """Digests: one number that tells whether the entries of an index are those that the rows imply.
 
 The weight of an entry is the hash of its key, stem and score, times the hash of its id plus one.
-(So this factor is never 0: in Python the hash of b'' is 0, and no hash is -1.) The weight of an
+So the second factor is never 0: in Python the hash of b'' is 0, and no hash is -1. The weight of an
 index is the sum of its entries, so rows and entries may come in any order, and none is kept in
 memory. The entries of a row differ only in the first factor. So a row is one product, and a word
 that many rows share is weighed once. Where both sums are equal, so are the entries: the hashes have

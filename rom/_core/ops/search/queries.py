@@ -1,8 +1,8 @@
 """Queries: the operations that answer them.
 
 One call of the script answers most searches. If it finds more than a page of rows, it returns the
-ids of the others, whose rows are read in further calls. If it has to examine very many candidates,
-it returns a position from which the next call continues, so that no call blocks Redis for long.
+ids of the others, whose rows are read in further calls. If there are very many candidates, it
+returns a position from which the next call continues, so that no call blocks Redis for long.
 
 The script sorts by numbers, and by strings where many match. Where few strings match, or no index
 sorts, the results are sorted in this process by the values in their rows.
@@ -28,7 +28,7 @@ from rom._core.writes.decoded_row import read_absent
 R = TypeVar('R')
 
 NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
-# Rows of which only the id is wanted are short, so a page may have more of them.
+# Bounds for rows with only an id: they are short, so a page may have more of them.
 IDS_BOUNDS = BOUNDS._replace(page=3000)
 # Factor by which more results are read each time, as long as the rows of those before are gone.
 _MORE = 4

@@ -33,7 +33,7 @@ from rom._core.query.spec import Asked
 MOST_FILTERS: Final = 2000
 # Filters that are united in one call.
 _GROUP = 500
-# Probes in one call: so many ids, or fewer for several filters; and ids sorted in one call.
+# Ids that one call probes (fewer with several filters), and ids that one call sorts.
 _ASKED = 9000
 _SORTED = 1500
 # Most results that are kept while the matches are sorted some at a time.
