@@ -14,7 +14,8 @@ its own, under which the script leaves a note of its answer (`lua/lib/attempt.lu
   would prove nothing, because another writer may have written the same values.
 
 A note lives for `LIFE` seconds. The script refuses requests older than half of that, so it never
-carries out a request whose note could be gone. An attempt that is older cannot be settled.
+carries out a request whose note could be gone. After `_CERTAIN` seconds, a missing note proves
+nothing any more, and the attempt cannot be settled.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from rom.exceptions import InDoubtError, ORMError, ServerError, ServerUnavailabl
 
 #: Lifetime of a note, in seconds. `lua/lib/attempt.lua` has the same number.
 LIFE: Final = 180
-#: Age in seconds from which an attempt may have been carried out and its note be gone.
+#: Age of an attempt, in seconds, from which it may have been carried out and its note be gone.
 _CERTAIN: Final = 150
-#: How often a request is made again, where the clock was wrong or a copy of it was refused.
+#: Requests that are made at most, where the clock was wrong or copies of them were refused.
 _MOST_COPIES: Final = 10
 
 _EMPTY: Final = b'\x80'  # an empty map, packed
@@ -93,8 +94,8 @@ class Attempt:
     @property
     def is_under_way(self) -> bool:
         """True while a writer waits for the answer, so that no other caller may settle it."""
-        # A blocked thread cannot ask. If the thread of `writer` asks, its wait was interrupted,
-        # for example by KeyboardInterrupt, and the attempt is free to be settled.
+        # A thread that is blocked by `writer` cannot ask. So if that thread asks, its wait was
+        # interrupted, for example by KeyboardInterrupt, and the attempt may be settled.
         is_alive = self.writer is not None and self.writer.gi_frame is not None
         return is_alive and self.thread != get_ident()
 

@@ -68,8 +68,8 @@ class RowDigests:
             return
         try:
             weights = list(self._weights(rows))
-        # Columns and keygens may be the program's own, and raise any exception. It does not tell
-        # which row is to blame, so halves are tried until one row is left.
+        # Columns and keygens may be the program's own, and raise any exception, which does not name
+        # the row. So halves are tried until one row is left.
         except Exception:
             if len(rows) == 1:
                 self.doubtful.add(rows[0].id)

@@ -106,7 +106,7 @@ class Settler:
         if verdict.fix is not None:
             verdict.fix.claimed.append(claim)
         if other is None or other.row is None:
-            return []  # without a row of the holder, the commit takes the value over
+            return []  # the commit takes over a unique value whose holder has no row
         return [Fix(other.row, released=[claim])]
 
     def _mend(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
