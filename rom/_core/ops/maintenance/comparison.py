@@ -2,8 +2,8 @@
 
 First both are weighed (see digests.py). Where the sums of an index differ, the entries are weighed
 once more, by buckets of ids. A bucket that differs, or has a row that could not be weighed, names
-ten ids, whose entries are suspects. An atomic snapshot tells whether a suspect is wrong (see
-snapshots.py), because rows that were written meanwhile differ as well.
+ten ids. Their entries in the indexes that differ are suspects. An atomic snapshot tells whether a
+suspect is wrong (see snapshots.py), because rows that were written meanwhile differ as well.
 """
 
 from __future__ import annotations
