@@ -48,7 +48,7 @@ BOUNDS = Bounds()
 #: A page size without a limit: each row comes with the call that finds it.
 ALL_ROWS = 1_000_000_000
 
-# Pages of rows in one trip.
+# Pages of rows in one round trip.
 _PAGES = 20
 
 # The parts of `lua/search.lua` that are not those of filters.
