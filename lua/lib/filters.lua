@@ -31,7 +31,7 @@ local KEEP, COLLECT
 -- a character that a pattern is matched against counts one. A walk takes so much in one call, and
 -- then says where to go on.
 -- Of one filter at most `known` ids are collected to ask about others.
-local EFFORT = {spent = 0, most = 25000, known = 6000}
+local EFFORT = {spent = 0, most = 20000, known = 6000}
 local MOST_PROBED = 64  -- filters that one id is asked about, where these are too many to collect
 
 local function spend(effort)

@@ -74,7 +74,7 @@ def test_in_a_terminal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 1
     assert 'User: score: cli:age:idx (id 5): its number is 99, and should be 5.0: mended' in said
     assert lines == [
-        'User: 1 score, 1 mended (an index entry has another number than its row implies)',
+        'User: 1 score, 1 mended (an index entry has another score than its row implies)',
         'right  Team',
     ]
 

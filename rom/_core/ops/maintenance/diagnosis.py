@@ -113,7 +113,7 @@ def _judge_leftovers(
             what = f'{_shown(key, member, sight.id)}an entry without a row'
             note(_kind(schema, key, 'dangling'), key, f'{what} ({show(as_text(sight.id))})')
         elif state == sight.id:
-            note('unique', key, f'{show(as_text(member))} belongs to nobody: its row is gone')
+            note('unique', key, f'{show(as_text(member))} belongs to a deleted entity')
         else:
             continue
         verdict.left_over.append((key, member, sight.id))

@@ -19,18 +19,18 @@ Kind: TypeAlias = Literal[
 #: The meaning of each kind of finding.
 KINDS: Mapping[Kind, str] = MappingProxyType(
     {
-        'dangling': 'an index entry whose row is gone, or has no such value',
-        'missing': 'an index entry that a row implies is not there',
-        'doubled': 'a row is in an index once as it should be, and once more as it should not',
-        'score': 'an index entry has another number than its row implies',
-        'expiry': 'the index of an ExpireAt says something else than the row',
+        'dangling': 'an index entry whose row is deleted, or has another value',
+        'missing': 'an index entry that a row implies is missing',
+        'doubled': 'a row has its index entry, and a second one that it does not imply',
+        'score': 'an index entry has another score than its row implies',
+        'expiry': 'the index of an ExpireAt has another time than the row',
         'live': 'the bitmap of live ids has a bit without a row, or lacks the bit of a row',
-        'unique': 'a unique value belongs to nobody, or to an entity that does not have it',
-        'unclaimed': "a row's unique value is not claimed, or another has it without having it",
-        'shared': 'two rows have one unique value',
+        'unique': 'a unique value is registered to a deleted entity, or to one without it',
+        'unclaimed': "a row's unique value is not registered, or to an entity without it",
+        'shared': 'two rows have the same unique value',
         'counter': 'the id counter is behind the ids in use',
         'undeclared': 'an index that the model does not declare',
-        'corrupt': 'a value, or a key, that is none of what rom writes',
+        'corrupt': 'a value, or a key, that rom did not write',
     }
 )
 #: Kinds that a repair leaves alone, because only the program or a reindex can decide them.
