@@ -1,6 +1,6 @@
-"""Narrowing: the methods of a query that make another one of it.
+"""The builder half of Query: methods that return a copy with another clause, order or limit.
 
-Everything wrong is found here, when a clause is added, so that a query that exists can be answered.
+Each method checks its arguments, so that a query that exists can run.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 R_co = TypeVar('R_co', covariant=True)
 S = TypeVar('S')
-# The count of a limit that has none.
+# The default of `limit`'s second argument: its first one is the count then.
 _ALONE: Final[Any] = object()
 Q = TypeVar('Q', bound='Narrowing[Any]')
 
 
 class Narrowing(Generic[R_co]):
-    """All of a query but its answers."""
+    """The builder half of Query; every method returns a copy."""
 
     __slots__ = ('asked', 'model')
 
@@ -51,7 +51,7 @@ class Narrowing(Generic[R_co]):
 
     @property
     def selection(self) -> Selection | None:
-        """Which plain data come instead of entities, if any."""
+        """The columns that results have as plain data; None: results are entities."""
         return self.asked.selection
 
     def __repr__(self) -> str:
@@ -72,15 +72,16 @@ class Narrowing(Generic[R_co]):
         return type(self)(self.model, self.asked.also(nodes))
 
     def filter(self, /, *expressions: Never, **clauses: Any) -> Self:
-        """Those whose columns have these values, all of them.
+        """Keep the entities whose columns have all of these values.
 
-        A value is a word, a number or date, ``True`` or ``False``; ``(low, high)`` is a range that
-        includes both ends, ``None`` being an open one; a list or set means any of its values. Of
-        an index of the words of a text, all words asked must occur. ``**{'col:x': value}`` searches
-        the numbers that a keygen calls ``x``, and ``filter(col='x')`` finds all that have one.
+        A value is a word, a number or date, ``True`` or ``False``. ``(low, high)`` is a range that
+        includes both ends, and ``None`` leaves an end open. A list or set matches any of its
+        values. In an index of the words of a text, all given words must occur.
+        ``**{'col:x': value}`` searches the numbers that a keygen names ``x``, and
+        ``filter(col='x')`` finds all entities that have one.
 
-        The primary key needs no index. Neither does a unique column for a value or a list of them,
-        which are looked up as `get_by` does it. Of either, a list has 20,000 at most.
+        The primary key needs no index. Nor does a unique column, for a value or a list of values:
+        they are looked up as in `get_by`. For both, a list has at most 20,000 values.
 
         Args:
             **clauses: values by column.
@@ -89,8 +90,8 @@ class Narrowing(Generic[R_co]):
             Another query.
 
         Raises:
-            QueryError: an unknown column, one without ``index=True``, or a value that makes no
-                sense there.
+            QueryError: an unknown column, one without ``index=True``, or a value that is not
+                valid for it.
 
         Example::
 
@@ -107,11 +108,12 @@ class Narrowing(Generic[R_co]):
         return self._where(filtered, clauses)
 
     def where(self, *expressions: Expression) -> Self:
-        """Those for which expressions hold, all of them: columns compared, and ``& | ~`` of that.
+        """Keep the entities for which all expressions hold: comparisons, joined by ``& | ~``.
 
         A column has ``== != < <= > >=``, ``between``, ``in_``, ``startswith``, ``endswith``,
-        ``like`` and ``is_none``; they find what `filter` and the others find. ``~x`` is all that
-        ``x`` does not find, entities without a value included, and ``!=`` is ``~`` of ``==``.
+        ``like`` and ``is_none``; they match as `filter` and the other methods do. ``~x`` matches
+        all entities that ``x`` does not, including those without a value. ``!=`` is ``~`` of
+        ``==``.
 
         Args:
             *expressions: comparisons.
@@ -120,8 +122,8 @@ class Narrowing(Generic[R_co]):
             Another query.
 
         Raises:
-            QueryError: no expression, another model's column, one without the index that it takes,
-                or a value that makes no sense there.
+            QueryError: no expression; a column of another model, or one without the index that
+                the comparison needs; or a value that is not valid for it.
 
         Example::
 
@@ -130,13 +132,16 @@ class Narrowing(Generic[R_co]):
         return self._also([planned(self.schema, expression) for expression in expressions])
 
     def startswith(self, /, **clauses: str | bytes) -> Self:
-        """Those whose columns begin like this: a word of it, or the whole, as the keygen says.
+        """Keep the entities whose columns start with these strings.
+
+        The keygen decides whether that is the start of each word or of the whole value.
 
         Args:
-            **clauses: beginnings by column; an empty one finds all that have a value.
+            **clauses: prefixes by column; an empty one matches all entities with a value.
 
         Raises:
-            QueryError: an unknown column, one without ``prefix=True``, or no string.
+            QueryError: an unknown column, one without ``prefix=True``, or a value that is not a
+                string.
 
         Example::
 
@@ -145,13 +150,16 @@ class Narrowing(Generic[R_co]):
         return self._where(starting, clauses)
 
     def endswith(self, /, **clauses: str | bytes) -> Self:
-        """Those whose columns end like this: a word of it, or the whole, as the keygen says.
+        """Keep the entities whose columns end with these strings.
+
+        The keygen decides whether that is the end of each word or of the whole value.
 
         Args:
-            **clauses: ends by column; an empty one finds all that have a value.
+            **clauses: suffixes by column; an empty one matches all entities with a value.
 
         Raises:
-            QueryError: an unknown column, one without ``suffix=True``, or no string.
+            QueryError: an unknown column, one without ``suffix=True``, or a value that is not a
+                string.
 
         Example::
 
@@ -160,17 +168,18 @@ class Narrowing(Generic[R_co]):
         return self._where(ending, clauses)
 
     def does_not_startwith(self, /, **clauses: Any) -> Self:
-        """Those that have a value in the index which begins with none of these.
+        """Keep the entities with an indexed value that starts with none of these strings.
 
-        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
-        that begins otherwise is enough.
+        An entity without a value does not match. One with several words, as with ``FULL_TEXT``,
+        matches if any word starts otherwise.
 
         Args:
-            **clauses: by column, one beginning, or a list of them; an empty list finds all that
-                have a value.
+            **clauses: by column, one prefix, or a list of them; an empty list matches all entities
+                with a value.
 
         Raises:
-            QueryError: an unknown column, one without ``prefix=True``, or no string.
+            QueryError: an unknown column, one without ``prefix=True``, or a value that is not a
+                string.
 
         Example::
 
@@ -179,17 +188,18 @@ class Narrowing(Generic[R_co]):
         return self._where(not_starting, clauses)
 
     def does_not_endwith(self, /, **clauses: Any) -> Self:
-        """Those that have a value in the index which ends with none of these.
+        """Keep the entities with an indexed value that ends with none of these strings.
 
-        An entity without a value is none of them. Of several words, as those of ``FULL_TEXT``, one
-        that ends otherwise is enough.
+        An entity without a value does not match. One with several words, as with ``FULL_TEXT``,
+        matches if any word ends otherwise.
 
         Args:
-            **clauses: by column, one end, or a list of them; an empty list finds all that have a
-                value.
+            **clauses: by column, one suffix, or a list of them; an empty list matches all entities
+                with a value.
 
         Raises:
-            QueryError: an unknown column, one without ``suffix=True``, or no string.
+            QueryError: an unknown column, one without ``suffix=True``, or a value that is not a
+                string.
 
         Example::
 
@@ -198,18 +208,18 @@ class Narrowing(Generic[R_co]):
         return self._where(not_ending, clauses)
 
     def like(self, /, **clauses: str | bytes) -> Self:
-        """Those whose columns match a pattern, from the start; their ends may be left over.
+        """Keep the entities whose columns start with a match of a pattern.
 
-        In a pattern ``?`` stands for no character or one, ``*`` for any number of them, ``+`` for
-        one or more and ``!`` for exactly one. All else stands for itself. A pattern has 16 groups
-        of wildcards at most, and 1,000 characters from the first one on.
+        In a pattern ``?`` matches no character or one, ``*`` any number of them, ``+`` one or more
+        and ``!`` exactly one. All other characters match themselves. A pattern has at most 16
+        groups of wildcards, and at most 1,000 characters from the first one on.
 
         Args:
             **clauses: patterns by column.
 
         Raises:
-            QueryError: an unknown column, one without ``prefix=True``, no string, or too long a
-                pattern.
+            QueryError: an unknown column, one without ``prefix=True``, a value that is not a
+                string, or a pattern that is too long.
 
         Example::
 
@@ -229,22 +239,25 @@ class Narrowing(Generic[R_co]):
         radius: float | None = None,
         unit: str | None = None,
     ) -> Self:
-        """Those within a distance of a point; the nearest come first, unless `order_by` is called.
+        """Keep the entities within a distance of a point, the nearest first.
+
+        `order_by` changes that order.
 
         Args:
-            name: of the model's :class:`rom.GeoIndex`.
+            name: the name of the model's :class:`rom.GeoIndex`.
             lon: the point's longitude, in degrees.
-            lat: its latitude.
-            distance: how far away they may be.
-            measure: of the distance: ``'m'``, which is the default, ``'km'``, ``'mi'`` or ``'ft'``.
-            count: take only the nearest so many; other clauses then choose among those.
+            lat: its latitude, in degrees.
+            distance: the largest distance from the point.
+            measure: the unit of the distance: ``'m'``, which is the default, ``'km'``, ``'mi'`` or
+                ``'ft'``.
+            count: keep only so many, the nearest ones; other clauses filter those.
             radius: another name of `distance`.
             unit: another name of `measure`.
 
         Raises:
-            ArgumentError: no distance; one of them under both its names; an unknown geo index or
-                measure. It is a TypeError and a ValueError, too.
-            QueryError: a value that makes no sense there.
+            ArgumentError: no distance; an argument given under both its names; an unknown geo
+                index or unit. It is also a TypeError and a ValueError.
+            QueryError: a value that is not valid there.
 
         Example::
 
@@ -262,20 +275,20 @@ class Narrowing(Generic[R_co]):
     def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.
 
-        What the first column leaves equal is sorted by the second, and so on; in the end by id, in
-        the direction of the last column. Entities without a value come at the end, either way
-        round.
+        Entities with equal values in the first column are sorted by the second, and so on; finally
+        by id, in the direction of the last column. Entities without a value are last, in either
+        direction.
 
         Args:
             *columns: their names, ``'-name'`` for the largest first; or ``'name:x'``, the number
-                that a keygen calls ``x``. The primary key needs no index.
+                that a keygen names ``x``. The primary key needs no index.
 
         Raises:
             QueryError: no column, one twice, an unknown one, or one without any index.
 
         Warns:
-            UserWarning: a text column whose index does not sort: all results are read, and sorted
-                by what is stored.
+            UserWarning: the index of a text column does not sort, so that rom reads all results
+                and sorts them by the stored values.
 
         Example::
 
@@ -289,14 +302,14 @@ class Narrowing(Generic[R_co]):
     @overload
     def limit(self, offset: int, count: int) -> Self: ...
     def limit(self, offset: int, count: int = _ALONE) -> Self:
-        """Leave out the first results, and stop after so many; the last call counts.
+        """Skip the first results, and return at most so many; the last call counts.
 
         Args:
-            offset: how many to leave out; one below 0 is 0. ``limit(10)`` is ``limit(0, 10)``.
-            count: how many at most; one below 1 means none.
+            offset: the number to skip; below 0 it is 0. ``limit(10)`` is ``limit(0, 10)``.
+            count: the maximum number of results; below 1 it is 0.
 
         Raises:
-            ArgumentError: no ints. It is a TypeError, too.
+            ArgumentError: an argument is not an int. It is also a TypeError.
 
         Example::
 
@@ -312,16 +325,16 @@ class Narrowing(Generic[R_co]):
         return self._with(offset=_within(offset), count=_within(count))
 
     def replace(self, **parts: Any) -> Self:
-        """The same with other parts, as in rom 1.x; None takes a part away.
+        """Return the query with other parts, as in rom 1.x; None removes a part.
 
         Args:
-            **parts: ``filters``, as another query has them; ``order_by``, a column's name or a
-                list of them; ``limit``, an ``(offset, count)``; ``select``, a list of columns.
+            **parts: ``filters``, a query that has them; ``order_by``, a column's name or a list of
+                names; ``limit``, an ``(offset, count)``; ``select``, a list of columns.
 
         Raises:
-            ArgumentError: another name, or a value that is none. It is a TypeError, too.
-            QueryError: what `order_by` or `select` refuses; filters that are none of a query of
-                this model.
+            ArgumentError: another name, or a value of another type. It is also a TypeError.
+            QueryError: as for `order_by` and `select`; or ``filters`` is not a query of this
+                model.
 
         Example::
 
@@ -338,10 +351,10 @@ class Narrowing(Generic[R_co]):
         return query
 
     def load(self, *paths: str) -> Self:
-        """Load relations with the results: one more trip for each step.
+        """Load relations with the results, in one more round trip for each step of a path.
 
         Args:
-            *paths: their names, as ``'author'``, or ``'author.publisher'``.
+            *paths: names of relations, as ``'author'`` or ``'author.publisher'``.
 
         Raises:
             QueryError: no such relation.
@@ -360,11 +373,11 @@ class Narrowing(Generic[R_co]):
         return self._with(loads=(*self.asked.loads, *paths))
 
     def with_expired(self) -> Self:
-        """Find entities that have expired as well, as long as `util.expire` has not removed them.
+        """Include entities that have expired, until `util.expire` removes them.
 
-        It is called before a filter by times that are past, which else warns. Of a model without
-        :class:`rom.ExpireAt`, it makes no difference. What is loaded with the results has not
-        expired.
+        Call it before a filter by times in the past, which warns otherwise. It has no effect on a
+        model without :class:`rom.ExpireAt`. Relations loaded with the results still leave out
+        expired entities.
 
         Example::
 
@@ -373,24 +386,24 @@ class Narrowing(Generic[R_co]):
         return self._with(with_expired=True)
 
     def first_only(self) -> Self:
-        """The same, with its first result only."""
+        """Return the query with only its first result."""
         return self.at_most(1)
 
     def at_most(self, most: int) -> Self:
-        """The same, with its first so many results only."""
+        """Return the query with at most so many results."""
         count = self.asked.count
         return self._with(count=min(most, ENDLESS if count is None else count))
 
     def marked(self, mark: Mark | None) -> Self:
-        """The same, with what comes after a mark."""
+        """Return the query for the results after a sort position."""
         return self._with(mark=mark)
 
     def entities(self) -> Query[Any]:
-        """The same, with entities as results, and without what they refer to."""
+        """Return the query with entities as results, and without relations to load."""
         return cast('Query[Any]', self._with(selection=None, loads=()))
 
     def limitless(self) -> Self:
-        """The same, with all its results."""
+        """Return the query without its limit."""
         return self._with(offset=0, count=None)
 
     @overload
@@ -412,14 +425,14 @@ class Narrowing(Generic[R_co]):
         decode: bool = True,
         ff: Factory | None = None,
     ) -> Query[Any]:
-        """Plain data of some columns instead of entities. The session does not get to know them.
+        """Return plain data of some columns instead of entities, which the session does not track.
 
         Args:
             *columns: their names. A column without a value gives None. A relation gives the
-                entity, and a OneToMany the list of them, loaded for all results in one more trip;
-                the session gets to know those.
+                entity, and a OneToMany the list of them, loaded for all results in one more round
+                trip; the session tracks those.
             include_pk: add the primary key, as the last one, unless it is among the columns.
-            decode: Python values; else the text that is stored, of a relation the id.
+            decode: return Python values; otherwise the stored text, and the id for a relation.
             ff: ``ff(columns)`` returns the function that is called with each result's list of
                 values; default: dicts. Others are in :mod:`rom._core.query.selection`.
 
@@ -462,7 +475,7 @@ def _with_filters(query: Q, other: Any) -> Q:
 
 
 def _listed(query: Narrowing[Any], name: str, given: Any) -> tuple[Any, ...]:
-    """Return what an argument of `replace` lists; a string is one name."""
+    """Return the items of an argument of `replace` as a tuple; a string is one name."""
     if isinstance(given, str):
         return (given,)
     if isinstance(given, (list, tuple)):
@@ -471,7 +484,7 @@ def _listed(query: Narrowing[Any], name: str, given: Any) -> tuple[Any, ...]:
 
 
 def _within(number: int) -> int:
-    """Return a number of results that the server can count to."""
+    """Limit a number of results to the range that the server can count."""
     return min(max(number, 0), ENDLESS)
 
 

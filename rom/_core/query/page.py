@@ -1,4 +1,4 @@
-"""Page: some of a query's results, and where the next ones begin."""
+"""Page: one page of a query's results, with the cursor of the next one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ R_co = TypeVar('R_co', covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Page(Sequence[R_co]):
-    """Results, as a sequence; and the cursor of those that follow.
+    """A sequence of results, with the cursor of the next page.
 
     Attributes:
         items: the results.
-        next: what `Query.page` takes as `after` for the next page; None: this is the last one.
+        next: the `after` argument of `Query.page` for the next page; None: this is the last one.
 
     Example::
 

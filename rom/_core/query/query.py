@@ -1,7 +1,7 @@
-"""Query: what is asked of a model, put together clause by clause, and the ways to its answer.
+"""The Query class: the methods that run a query through the current session.
 
-A query never changes: each method returns another one, so that one can be kept and narrowed down in
-several ways. What it holds is in `rom._core.query.spec`, frozen.
+A query is immutable: each method returns another one, so that a program can keep it and narrow it
+down in several ways. Its frozen data is defined in `rom._core.query.spec`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class Query(Narrowing[R_co]):
 
     ``Model.query`` finds all of them, and each method narrows it down.
 
-    Without `order_by`, results come in whatever order the index has that drives the search. Where a
-    number, a relation or a prefix is filtered, that is ids as text within equal values: 1, 10, 11,
-    2. Order by a column, or use `page`, which is in the order of ids.
+    Without `order_by`, results have the order of the index that drives the search. Where that index
+    is of a number, a relation or a prefix, entities with equal values are in the order of their ids
+    as text: 1, 10, 11, 2. Order by a column, or use `page`, which sorts by id.
 
     Attributes:
-        model: whose entities are searched.
-        asked: what for.
+        model: the class whose entities are searched.
+        asked: the filters, the orders and the limit, frozen.
 
     Example::
 
@@ -41,12 +41,12 @@ class Query(Narrowing[R_co]):
     __slots__ = ()
 
     def all(self) -> list[R_co]:
-        """The results.
+        """Return the results.
 
         Raises:
-            ServerUnavailable: no answer.
-            CorruptRowError: a row or an index holds what rom would not have written there; its
-                ``entities`` are the others.
+            ServerUnavailable: the server did not reply.
+            CorruptRowError: a row or an index holds data that rom does not write there; the
+                error's ``entities`` are the other results.
 
         Example::
 
@@ -55,11 +55,11 @@ class Query(Narrowing[R_co]):
         return session_context.session().all(self)
 
     def execute(self) -> list[R_co]:
-        """The results: another name of :meth:`all`."""
+        """Return the results: another name of :meth:`all`."""
         return self.all()
 
     def first(self) -> R_co | None:
-        """The first result, or None.
+        """Return the first result, or None.
 
         Example::
 
@@ -68,9 +68,9 @@ class Query(Narrowing[R_co]):
         return session_context.session().first(self)
 
     def count(self) -> int:
-        """How many entities there are, whatever the limit.
+        """Return the number of matching entities, whatever the limit.
 
-        Only where there is neither a filter nor an order, the limit counts, as in rom 1.x:
+        The limit counts only in a query without filters and orders, as in rom 1.x:
         ``User.query.limit(20, 10).count()`` is the length of that page.
 
         Example::
@@ -80,7 +80,7 @@ class Query(Narrowing[R_co]):
         return session_context.session().count(self)
 
     def exists(self) -> bool:
-        """Whether there is any result.
+        """Return whether there is any result.
 
         Example::
 
@@ -89,10 +89,10 @@ class Query(Narrowing[R_co]):
         return session_context.session().exists(self)
 
     def get(self) -> R_co:
-        """The only result.
+        """Return the only result.
 
         Raises:
-            QueryError: there is none, or there are several.
+            QueryError: the query has no result, or several.
 
         Example::
 
@@ -101,7 +101,7 @@ class Query(Narrowing[R_co]):
         return session_context.session().one(self)
 
     def ids(self) -> list[int]:
-        """The ids of the results, in order. The session does not get to know the entities.
+        """Return the ids of the results, in order, without adding entities to the session.
 
         Example::
 
@@ -110,19 +110,19 @@ class Query(Narrowing[R_co]):
         return session_context.session().ids(self)
 
     def sum(self, column: str) -> Any:
-        """The sum of an Integer, Float or Decimal column, added up on the server; no index needed.
+        """Return the sum of an Integer, Float or Decimal column, added up on the server.
 
-        It is exact: an int of any size, a Decimal with all its digits, a float as ``math.fsum``
-        gives it (past the largest one, an infinity). Entities without a value are left out. The
-        limit does not count.
+        It needs no index and is exact: an int of any size, a Decimal with all its digits, a float
+        as ``math.fsum`` returns it (beyond the largest float, an infinity). Entities without a
+        value are left out. The limit is ignored.
 
         Returns:
-            An int, float or Decimal, as the column has; 0 if there is nothing to add.
+            An int, float or Decimal, like the column's values; 0 if there is nothing to add.
 
         Raises:
-            QueryError: another kind of column; or decimals so far apart (1E+999999 and 0.1) that
-                no sum of theirs is exact.
-            CorruptRowError: a stored value is no number.
+            QueryError: the column is of another type; or its decimals are so far apart
+                (1E+999999 and 0.1) that no sum is exact.
+            CorruptRowError: a stored value is not a number.
 
         Example::
 
@@ -131,11 +131,11 @@ class Query(Narrowing[R_co]):
         return session_context.session().sum(self, column)
 
     def avg(self, column: str) -> Any:
-        """The mean of an Integer, Float or Decimal column, worked out as :meth:`sum` is.
+        """Return the mean of an Integer, Float or Decimal column, computed like :meth:`sum`.
 
         Returns:
-            A float, the nearest one; of a Decimal column a Decimal, rounded as the program's
-            decimal context says. None if no entity has a value.
+            The nearest float; for a Decimal column a Decimal, rounded by the current decimal
+            context. None if no entity has a value.
 
         Raises:
             QueryError, CorruptRowError: as for :meth:`sum`.
@@ -147,16 +147,17 @@ class Query(Narrowing[R_co]):
         return session_context.session().avg(self, column)
 
     def min(self, column: str) -> Any:
-        """The smallest value of a column, as ``order_by`` sorts it; of a relation, the id.
+        """Return the smallest value of a column, in the order of ``order_by``.
 
-        The limit does not count.
+        The limit is ignored.
 
         Raises:
-            QueryError: no index sorts the column by its value; says which to declare.
+            QueryError: no index sorts the column by value; the message says which to declare.
             CorruptRowError: the stored value does not decode.
 
         Returns:
-            The value; None if no entity has one. An empty string counts as none.
+            The value, which is an id for a relation; None if no entity has a value. An empty
+            string does not count as a value.
 
         Example::
 
@@ -165,7 +166,7 @@ class Query(Narrowing[R_co]):
         return session_context.session().min(self, column)
 
     def max(self, column: str) -> Any:
-        """The largest value of a column; otherwise as :meth:`min`.
+        """Return the largest value of a column; otherwise like :meth:`min`.
 
         Example::
 
@@ -174,14 +175,14 @@ class Query(Narrowing[R_co]):
         return session_context.session().max(self, column)
 
     def facets(self, column: str) -> Counter[Any]:
-        """How many entities have each value of a column, counted on the server; no index needed.
+        """Count the entities that have each value of a column, on the server; no index needed.
 
         Returns:
-            Value to count, the most frequent first. Entities without a value count under None;
-            a relation's values are ids. The limit does not count.
+            The count by value, the most frequent first. Entities without a value count under
+            None; the values of a relation are ids. The limit is ignored.
 
         Raises:
-            QueryError: the values are no keys of a dict (Json), or in no row (IndexOnly).
+            QueryError: the values are not hashable (Json), or not stored in rows (IndexOnly).
             CorruptRowError: a stored value does not decode.
 
         Example::
@@ -191,22 +192,22 @@ class Query(Narrowing[R_co]):
         return session_context.session().facets(self, column)
 
     def page(self, size: int, after: str | None = None) -> Page[R_co]:
-        """Some of the results, and a cursor for the next ones.
+        """Return one page of the results, with a cursor for the next one.
 
-        A cursor says where the last result stood, not how many there were before. So whatever is
-        inserted and deleted between two pages, no other result is left out, and none comes twice.
-        Without `order_by`, results are in the order of their ids.
+        A cursor holds the position of the last result, not a number of results. Therefore inserts
+        and deletes between two pages neither skip nor repeat another result. Without `order_by`,
+        results are in the order of their ids.
 
-        A cursor is text that may stand in a URL. It holds the id and the values that the query
-        sorts by, for all to see.
+        A cursor is text that may be part of a URL. It holds the id and the values that the query
+        sorts by, and is not encrypted.
 
         Args:
-            size: so many at most.
-            after: the `next` of the page before; None: the first page.
+            size: the maximum number of results, 1 or more.
+            after: the `next` of the previous page; None: the first page.
 
         Raises:
-            QueryError: a size below 1; a cursor that is none, or that of another order; a query
-                with a limit, or one of `near` without an order.
+            QueryError: a size below 1; an invalid cursor, or one of another order; a query with a
+                limit, or one of `near` without an order.
 
         Example::
 
@@ -216,20 +217,20 @@ class Query(Narrowing[R_co]):
         return session_context.session().page(self, size, after)
 
     def explain(self, run: bool = False, of: Of = 'all') -> Explanation:
-        """How the server answers: how many each filter has, which one drives, what is walked.
+        """Return the plan of the query: the size of each filter, the index that drives the search.
 
         ``print`` it for a tree of plain words; its attributes and ``as_dict()`` have the same as
-        data. Nothing is searched, unless *run* says so.
+        data. The query does not run unless *run* is true.
 
         Args:
-            run: answer the query, too, and tell what happened, with times in milliseconds. The
-                session does not get to know the entities, and nothing that they refer to loads.
-            of: the method that is explained: ``'all'`` or ``'count'``; for `first`, explain
+            run: run the query too, and report each call with its time in milliseconds. The
+                session does not track the entities, and no relations are loaded.
+            of: the method to explain: ``'all'`` or ``'count'``; for `first`, explain
                 ``limit(0, 1)``.
 
         Raises:
-            QueryError: another method; or all entities cannot be listed.
-            CorruptRowError: a key that should be an index is none, or one of a row holds no row.
+            QueryError: another method; or the ids of all entities cannot be listed.
+            CorruptRowError: the key of an index or of a row holds another type of data.
 
         Example::
 
@@ -240,17 +241,17 @@ class Query(Narrowing[R_co]):
     def iter_result(
         self, timeout: int = 30, pagesize: int = 100, no_hscan: bool = False
     ) -> Iterator[R_co]:
-        """The results one by one, read in pages.
+        """Iterate over the results, which are read in pages.
 
         Args:
-            timeout: for programs written for rom 1.x, where the results were kept on the server
-                for so many seconds. Nothing is kept there now, and a page may take any time.
-            pagesize: so many are read at once.
-            no_hscan: for programs written for rom 1.x, where it chose the command that listed all
-                entities. It makes no difference.
+            timeout: accepted for rom 1.x, which kept the results on the server for so many
+                seconds. It is ignored: nothing is kept there, and a page may take any time.
+            pagesize: the number of results to read at once.
+            no_hscan: accepted for rom 1.x, where it chose the command that listed all entities.
+                It is ignored.
 
         Raises:
-            QueryError: a page of less than one.
+            QueryError: a page size below 1.
 
         Example::
 
@@ -260,19 +261,19 @@ class Query(Narrowing[R_co]):
         return session_context.session().stream(self, pagesize)
 
     def cached_result(self, timeout: int) -> str:
-        """Keep the ids of the results on the server for a while, as a sorted set.
+        """Store the ids of the results on the server for a while, as a sorted set.
 
         Their scores are 0, 1, 2... in the order of the results. A limit is ignored, as in rom 1.x.
-        Without any result there is no key. It is the one query that writes.
+        Without results no key is made. It is the only query that writes.
 
         Args:
-            timeout: seconds until the key goes, 1 at least.
+            timeout: seconds until the key expires, at least 1.
 
         Returns:
             The name of the key, a new one each time.
 
         Raises:
-            QueryError: a shorter timeout, or a query without any filter and order.
+            QueryError: a timeout below 1, or a query without filters and orders.
 
         Example::
 
@@ -282,20 +283,20 @@ class Query(Narrowing[R_co]):
         return session_context.session().cached_result(self, timeout)
 
     def delete(self, blocksize: int = 100) -> int:
-        """Delete the results, and do to what refers to them what its ``on_delete`` says.
+        """Delete the results, and apply the ``on_delete`` of the relations that refer to them.
 
-        They are read and deleted in blocks, each all or nothing: an error leaves those before
-        deleted.
+        The results are read and deleted in blocks, each of them atomic. Blocks before an error
+        stay deleted.
 
         Args:
-            blocksize: so many are deleted at once.
+            blocksize: the number of entities to delete at once.
 
         Returns:
-            How many were deleted, without those that others brought with them.
+            The number of deleted results, without the entities that a cascade deleted.
 
         Raises:
-            RestrictError: something refers to one of a block, and forbids it.
-            QueryError: a block of less than one.
+            RestrictError: a relation with ``on_delete='restrict'`` refers to one of a block.
+            QueryError: a block size below 1.
 
         Example::
 
@@ -304,27 +305,26 @@ class Query(Narrowing[R_co]):
         return session_context.session().delete_all(self, blocksize)
 
     def update(self, /, _blocksize: int | None = None, **values: Any) -> int:
-        """Give columns of the results new values, where they are.
+        """Set columns of the results to new values on the server, without loading entities.
 
-        A value may be calculated from columns of the same row, with ``+ - * / // %``. Where one of
-        them has no value and no default, nothing comes of it either. All is written in one commit,
-        to rows that match the query at that very moment; where another writer was faster, it looks
-        again. The limit and the order count. No hook is called.
+        A value may be calculated from columns of the same row, with ``+ - * / // %``. If one of
+        them has neither a value nor a default, the result has no value either. One commit writes
+        all rows, and only rows that still match the query; after a conflict with another writer,
+        rom repeats the search. The limit and the order count. No hook is called.
 
         Args:
-            _blocksize: write in blocks of so many at most, each all or nothing: for more than some
-                ten thousand results. An error leaves those before written.
-            **values: new values by column, None to remove one.
+            _blocksize: write in blocks of at most so many, each of them atomic: for more than some
+                ten thousand results. Blocks before an error stay written.
+            **values: new values by column; None removes the value.
 
         Returns:
-            How many entities the query found and gave the values, whatever they had before.
+            The number of matching entities, whether or not their values differed before.
 
         Raises:
-            QueryError: no column, an unknown one, or one that cannot be set; a block of less
-                than one.
-            InvalidColumnValue: a value, or what comes of a calculation, is none for its column.
-            UniqueKeyViolation: a value must be unique, and is not.
-            CorruptRowError: a row found, or a value to calculate with, is none of rom's.
+            QueryError: no column, an unknown one, or one that cannot be set; a block size below 1.
+            InvalidColumnValue: a value, or a calculated one, is not valid for its column.
+            UniqueKeyViolation: another entity has a value of a unique column.
+            CorruptRowError: a matching row, or a value to calculate with, is corrupt.
             ServerError: other writers changed the results again and again.
 
         Example::
@@ -334,7 +334,7 @@ class Query(Narrowing[R_co]):
         return session_context.session().update_all(self, _blocksize, **values)
 
     def __iter__(self) -> Iterator[R_co]:
-        """The results one by one, read in pages.
+        """Iterate over the results, which are read in pages.
 
         Example::
 

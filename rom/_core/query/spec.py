@@ -1,4 +1,4 @@
-"""Asked: what a query asks for, frozen."""
+"""The frozen data of a query: its filters, orders, limit and selection."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ EVERYTHING = All()
 
 
 class Asked(NamedTuple):
-    """What a query asks for. A named tuple, of which another one is made in a third of the time.
+    """The data of a query. A named tuple, because its copies take a third of the time.
 
     Attributes:
-        where: all of these hold.
-        orders: what the results are sorted by, the first counts most.
-        offset: so many results are left out.
-        count: at most so many come; None: all.
-        selection: plain data instead of entities.
-        loads: the relations to load as well.
-        with_expired: entities that have expired are found, too.
-        mark: only what comes after it; without an order, in the order of ids.
+        where: the filters, all of which must hold.
+        orders: the sort orders, the most significant first.
+        offset: the number of results to skip.
+        count: the maximum number of results; None: no limit.
+        selection: the plain data to return instead of entities; None: entities.
+        loads: the paths of relations to load with the results.
+        with_expired: include expired entities.
+        mark: only results after this position; without an order, in the order of ids.
     """
 
     where: All = EVERYTHING
     orders: tuple[Order, ...] = ()
     offset: int = 0
-    count: int | None = None  # type: ignore[assignment]  # and no method of tuples
+    count: int | None = None  # type: ignore[assignment]  # hides the method of tuples
     selection: Selection | None = None
     loads: tuple[str, ...] = ()
     with_expired: bool = False
     mark: Mark | None = None
 
     def also(self, nodes: Iterable[Node]) -> Asked:
-        """The same, of which these hold as well."""
+        """Return a copy with more filters."""
         return Asked(All((*self.where.nodes, *nodes)), *self[1:])
 
 

@@ -1,4 +1,4 @@
-"""The session for asyncio: the same methods as the other one, awaited."""
+"""AsyncSession: the methods of Session, for asyncio."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ T = TypeVar('T')
 
 
 class AsyncSession(UnitOfWork):
-    """Knows entities, and writes what changed of them, all or nothing; without blocking the loop.
+    """Tracks entities and commits their changes atomically, without blocking the event loop.
 
-    Entities that are made inside ``async with`` belong to it. At the end it forgets what it knows,
-    and commits nothing by itself.
+    Entities that are made inside ``async with`` belong to it. At the end of the block it forgets
+    its entities; it does not commit.
 
     Args:
         connection: the asyncio client to use for all models; default: one for each
@@ -94,13 +94,13 @@ class AsyncSession(UnitOfWork):
             result: T = end.value
             return result
         except BaseException:
-            work.close()  # if it was this that was interrupted
+            work.close()  # in case this function was interrupted, not the generator
             raise
 
     async def _run_alone(self, work: Work[T]) -> T:
-        """Run what writes: tasks and threads that share the session do so one after the other."""
+        """Run an operation that writes, while no other task or thread writes in this session."""
         loop = running_loop()
-        if self._writing[0] is not loop:  # a lock belongs to one loop; a session may see several
+        if self._writing[0] is not loop:  # a lock belongs to one loop; a session may serve several
             self._writing = loop, asyncio.Lock()
         turns = self._identity.turns
         try:
@@ -108,7 +108,7 @@ class AsyncSession(UnitOfWork):
                 number = await turns.take_awaited(work)
                 result = await self._run(work)
         finally:
-            work.close()  # if the task was cancelled before it began
+            work.close()  # in case the task was cancelled before it began
         turns.give_back(number)
         return result
 
@@ -118,7 +118,7 @@ class AsyncSession(UnitOfWork):
     async def _call(
         self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        """Call a command of the client, on the key of the UnsafeColumn *name* if given."""
         client = self._connection or await async_connection(connection_of(entity))
         if name is not None:
             await self.take_ids(entity)
@@ -136,7 +136,9 @@ class AsyncSession(UnitOfWork):
     @overload
     async def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
     async def get(self, model: Any, ids: Any = None) -> Any:
-        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+        """Return an entity by id or None, or a list of those that exist.
+
+        With only the key of a row, return its entity if the session tracks it.
 
         Example::
 
@@ -145,7 +147,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._get(model, ids))
 
     async def get_by(self, model: type[M], /, **value: Any) -> Any:
-        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+        """Return entities by one indexed column: see :meth:`rom.Model.get_by`.
 
         Example::
 
@@ -154,7 +156,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._get_by(model, **value))
 
     async def all(self, query: Query[R]) -> list[R]:
-        """A query's results.
+        """Return a query's results.
 
         Example::
 
@@ -163,7 +165,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._all(query))
 
     async def first(self, query: Query[R]) -> R | None:
-        """A query's first result, or None.
+        """Return a query's first result, or None.
 
         Example::
 
@@ -173,7 +175,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(work)
 
     async def count(self, query: Query[R]) -> int:
-        """How many results a query has.
+        """Return the number of a query's results.
 
         Example::
 
@@ -182,7 +184,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._count(query))
 
     async def exists(self, query: Query[Any]) -> bool:
-        """Whether a query has any result.
+        """Return whether a query has any result.
 
         Example::
 
@@ -191,10 +193,10 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._exists(query))
 
     async def one(self, query: Query[R]) -> R:
-        """A query's only result.
+        """Return a query's only result.
 
         Raises:
-            QueryError: there is none, or there are several.
+            QueryError: the query has no result, or several.
 
         Example::
 
@@ -204,7 +206,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(work)
 
     async def ids(self, query: Query[Any]) -> list[int]:
-        """The ids of a query's results, in order.
+        """Return the ids of a query's results, in order.
 
         Example::
 
@@ -213,7 +215,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._ids(query))
 
     async def sum(self, query: Query[Any], column: str) -> Any:
-        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+        """Return the sum of a column over the results: see :meth:`rom.Query.sum`.
 
         Example::
 
@@ -222,7 +224,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._sum(query, column))
 
     async def avg(self, query: Query[Any], column: str) -> Any:
-        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+        """Return the mean of a column over the results: see :meth:`rom.Query.avg`.
 
         Example::
 
@@ -231,7 +233,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._avg(query, column))
 
     async def min(self, query: Query[Any], column: str) -> Any:
-        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+        """Return the smallest value of a column over the results: see :meth:`rom.Query.min`.
 
         Example::
 
@@ -240,7 +242,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._extreme(query, 'min', column))
 
     async def max(self, query: Query[Any], column: str) -> Any:
-        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+        """Return the largest value of a column over the results: see :meth:`rom.Query.max`.
 
         Example::
 
@@ -249,7 +251,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._extreme(query, 'max', column))
 
     async def facets(self, query: Query[Any], column: str) -> Counter[Any]:
-        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+        """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
 
         Example::
 
@@ -258,7 +260,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._facets(query, column))
 
     async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
-        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+        """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
 
         Example::
 
@@ -267,7 +269,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._page(query, size, after))
 
     async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
-        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+        """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.
 
         Example::
 
@@ -276,7 +278,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._explain(query, run, of))
 
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
-        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+        """Store the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
         Example::
 
@@ -285,7 +287,7 @@ class AsyncSession(UnitOfWork):
         return await self._run(self._cached_result(query, timeout))
 
     async def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
-        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+        """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
 
         Example::
 
@@ -296,7 +298,7 @@ class AsyncSession(UnitOfWork):
     async def update_all(
         self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
     ) -> int:
-        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+        """Set columns of a query's results to new values: see :meth:`rom.Query.update`.
 
         Example::
 
@@ -307,7 +309,7 @@ class AsyncSession(UnitOfWork):
     async def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
     ) -> tuple[M, bool]:
-        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+        """Return the entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
 
         Example::
 
@@ -324,7 +326,7 @@ class AsyncSession(UnitOfWork):
         /,
         **unique: Any,
     ) -> tuple[M, bool]:
-        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+        """Update the entity with a unique value, or create it: see :meth:`rom.Model.upsert`.
 
         Example::
 
@@ -334,11 +336,11 @@ class AsyncSession(UnitOfWork):
         return await self._run_alone(work)
 
     async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
-        """A query's results one by one, read in pages.
+        """Iterate over a query's results, which are read in pages.
 
         Args:
-            query: what is asked.
-            pagesize: so many are read at once.
+            query: the query to run.
+            pagesize: the number of results to read at once.
 
         Example::
 
@@ -355,11 +357,11 @@ class AsyncSession(UnitOfWork):
                 return
 
     async def load(self, objects: Any, *paths: str) -> None:
-        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+        """Load relations of entities, in one round trip for each step of a path.
 
         Args:
             objects: an entity, or a list of them.
-            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+            *paths: names of relations, as ``'author'`` or ``'author.publisher'``.
 
         Raises:
             QueryError: no such relation.
@@ -380,7 +382,7 @@ class AsyncSession(UnitOfWork):
         await self._run_alone(self._refresh(*objects, force=force))
 
     async def refresh_all(self, force: bool = False) -> None:
-        """Read the rows of all entities known again.
+        """Read the rows of all tracked entities again.
 
         Example::
 
@@ -391,22 +393,22 @@ class AsyncSession(UnitOfWork):
     async def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> int:
-        """Write what changed, all or nothing of each connection.
+        """Write all changes; those of one connection are atomic.
 
         Args:
-            full: write every column of the entities written.
-            all: write those that did not change, too.
-            force: overwrite what other writers did.
-            batch: write so many entities at once, each batch all or nothing: for more than one
+            full: write every column of the written entities.
+            all: write unchanged entities too.
+            force: overwrite the changes of other writers.
+            batch: the number of entities to write at once, each batch atomic: for more than one
                 atomic commit holds: see :func:`rom.util.limit_commits`.
 
         Returns:
-            How many columns were written.
+            The number of written columns.
 
         Raises:
-            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
-                those before the one it is about were.
-            InvalidOperation: too much for one commit; nothing was written.
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written, except the
+                batches before the one that failed.
+            InvalidOperation: the changes exceed one commit; nothing was written.
 
         Example::
 
@@ -428,7 +430,7 @@ class AsyncSession(UnitOfWork):
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> int:
-        """Write what changed of these entities, all or nothing; lists of them are taken too.
+        """Write the changes of these entities, or of lists of them, in one atomic commit.
 
         Example::
 
@@ -437,7 +439,7 @@ class AsyncSession(UnitOfWork):
         return await self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     async def delete(self, *objects: Any, force: bool = False) -> None:
-        """Delete these entities, all or nothing; lists of them are taken too.
+        """Delete these entities, or lists of them, in one atomic commit.
 
         Example::
 

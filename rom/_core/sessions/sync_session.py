@@ -1,4 +1,4 @@
-"""The session that blocks."""
+"""Session: a session whose methods block."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ T = TypeVar('T')
 
 
 class Session(UnitOfWork):
-    """Knows entities, and writes what changed of them, all or nothing.
+    """Tracks entities and commits their changes atomically.
 
-    Every thread has one already, `rom.session`. One of your own is entered with ``with``; at the
-    end it forgets what it knows, and commits nothing by itself.
+    Every thread has one already, `rom.session`. ``with`` enters another one, which forgets its
+    entities at the end of the block; it does not commit.
 
     Args:
-        connection: the client to use for all models; default: each model's own.
+        connection: the client to use for all models; default: that of each model.
 
     Example::
 
@@ -85,17 +85,17 @@ class Session(UnitOfWork):
             result: T = end.value
             return result
         except BaseException:
-            work.close()  # if it was this that was interrupted
+            work.close()  # in case this function was interrupted, not the generator
             raise
 
     def _run_alone(self, work: Work[T]) -> T:
-        """Run what writes: threads that share the session do so one after the other."""
+        """Run an operation that writes, while no other thread writes in this session."""
         turns = self._identity.turns
         try:
             number = turns.take(work)
             result = self._run(work)
         finally:
-            work.close()  # if the program was interrupted before it began
+            work.close()  # in case of an interrupt before it began
         turns.give_back(number)
         return result
 
@@ -105,7 +105,7 @@ class Session(UnitOfWork):
     def _call(
         self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        """Call a command of the client, on the key of an UnsafeColumn if there is a name."""
+        """Call a command of the client, on the key of the UnsafeColumn *name* if given."""
         client = self._connection or connection_of(entity)
         if name is not None:
             args = (f'{entity._pk}:{name}', *args)
@@ -119,7 +119,9 @@ class Session(UnitOfWork):
     @overload
     def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
     def get(self, model: Any, ids: Any = None) -> Any:
-        """An entity by id, or None; or several, those that exist. With a row's key alone: if known.
+        """Return an entity by id or None, or a list of those that exist.
+
+        With only the key of a row, return its entity if the session tracks it.
 
         Example::
 
@@ -128,7 +130,7 @@ class Session(UnitOfWork):
         return self._run(self._get(model, ids))
 
     def get_by(self, model: type[M], /, **value: Any) -> Any:
-        """Entities by one indexed column: see :meth:`rom.Model.get_by`.
+        """Return entities by one indexed column: see :meth:`rom.Model.get_by`.
 
         Example::
 
@@ -137,7 +139,7 @@ class Session(UnitOfWork):
         return self._run(self._get_by(model, **value))
 
     def all(self, query: Query[R]) -> list[R]:
-        """A query's results.
+        """Return a query's results.
 
         Example::
 
@@ -146,7 +148,7 @@ class Session(UnitOfWork):
         return self._run(self._all(query))
 
     def first(self, query: Query[R]) -> R | None:
-        """A query's first result, or None.
+        """Return a query's first result, or None.
 
         Example::
 
@@ -156,7 +158,7 @@ class Session(UnitOfWork):
         return self._run(work)
 
     def count(self, query: Query[R]) -> int:
-        """How many results a query has.
+        """Return the number of a query's results.
 
         Example::
 
@@ -165,7 +167,7 @@ class Session(UnitOfWork):
         return self._run(self._count(query))
 
     def exists(self, query: Query[Any]) -> bool:
-        """Whether a query has any result.
+        """Return whether a query has any result.
 
         Example::
 
@@ -174,10 +176,10 @@ class Session(UnitOfWork):
         return self._run(self._exists(query))
 
     def one(self, query: Query[R]) -> R:
-        """A query's only result.
+        """Return a query's only result.
 
         Raises:
-            QueryError: there is none, or there are several.
+            QueryError: the query has no result, or several.
 
         Example::
 
@@ -187,7 +189,7 @@ class Session(UnitOfWork):
         return self._run(work)
 
     def ids(self, query: Query[Any]) -> list[int]:
-        """The ids of a query's results, in order.
+        """Return the ids of a query's results, in order.
 
         Example::
 
@@ -196,7 +198,7 @@ class Session(UnitOfWork):
         return self._run(self._ids(query))
 
     def sum(self, query: Query[Any], column: str) -> Any:
-        """The sum of a column over a query's results: see :meth:`rom.Query.sum`.
+        """Return the sum of a column over the results: see :meth:`rom.Query.sum`.
 
         Example::
 
@@ -205,7 +207,7 @@ class Session(UnitOfWork):
         return self._run(self._sum(query, column))
 
     def avg(self, query: Query[Any], column: str) -> Any:
-        """The mean of a column over a query's results: see :meth:`rom.Query.avg`.
+        """Return the mean of a column over the results: see :meth:`rom.Query.avg`.
 
         Example::
 
@@ -214,7 +216,7 @@ class Session(UnitOfWork):
         return self._run(self._avg(query, column))
 
     def min(self, query: Query[Any], column: str) -> Any:
-        """The smallest value of a column over a query's results: see :meth:`rom.Query.min`.
+        """Return the smallest value of a column over the results: see :meth:`rom.Query.min`.
 
         Example::
 
@@ -223,7 +225,7 @@ class Session(UnitOfWork):
         return self._run(self._extreme(query, 'min', column))
 
     def max(self, query: Query[Any], column: str) -> Any:
-        """The largest value of a column over a query's results: see :meth:`rom.Query.max`.
+        """Return the largest value of a column over the results: see :meth:`rom.Query.max`.
 
         Example::
 
@@ -232,7 +234,7 @@ class Session(UnitOfWork):
         return self._run(self._extreme(query, 'max', column))
 
     def facets(self, query: Query[Any], column: str) -> Counter[Any]:
-        """How many of a query's results have each value of a column: see :meth:`rom.Query.facets`.
+        """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
 
         Example::
 
@@ -241,7 +243,7 @@ class Session(UnitOfWork):
         return self._run(self._facets(query, column))
 
     def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
-        """Some of a query's results, and a cursor for the next ones: see :meth:`rom.Query.page`.
+        """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
 
         Example::
 
@@ -250,7 +252,7 @@ class Session(UnitOfWork):
         return self._run(self._page(query, size, after))
 
     def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
-        """How a query is answered, and what happens then: see :meth:`rom.Query.explain`.
+        """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.
 
         Example::
 
@@ -259,7 +261,7 @@ class Session(UnitOfWork):
         return self._run(self._explain(query, run, of))
 
     def cached_result(self, query: Query[Any], timeout: int) -> str:
-        """Keep the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
+        """Store the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
 
         Example::
 
@@ -268,7 +270,7 @@ class Session(UnitOfWork):
         return self._run(self._cached_result(query, timeout))
 
     def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
-        """Delete a query's results, in blocks; returns how many: see :meth:`rom.Query.delete`.
+        """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
 
         Example::
 
@@ -277,7 +279,7 @@ class Session(UnitOfWork):
         return self._run_alone(self._delete_all(query, blocksize))
 
     def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
-        """Give columns of a query's results new values: see :meth:`rom.Query.update`.
+        """Set columns of a query's results to new values: see :meth:`rom.Query.update`.
 
         Example::
 
@@ -288,7 +290,7 @@ class Session(UnitOfWork):
     def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
     ) -> tuple[M, bool]:
-        """The entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
+        """Return the entity with a unique value, or a new one: see :meth:`rom.Model.get_or_create`.
 
         Example::
 
@@ -305,7 +307,7 @@ class Session(UnitOfWork):
         /,
         **unique: Any,
     ) -> tuple[M, bool]:
-        """Change the entity with a unique value, or make it: see :meth:`rom.Model.upsert`.
+        """Update the entity with a unique value, or create it: see :meth:`rom.Model.upsert`.
 
         Example::
 
@@ -315,11 +317,11 @@ class Session(UnitOfWork):
         return self._run_alone(work)
 
     def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
-        """A query's results one by one, read in pages.
+        """Iterate over a query's results, which are read in pages.
 
         Args:
-            query: what is asked.
-            pagesize: so many are read at once.
+            query: the query to run.
+            pagesize: the number of results to read at once.
 
         Example::
 
@@ -335,11 +337,11 @@ class Session(UnitOfWork):
                 return
 
     def load(self, objects: Any, *paths: str) -> None:
-        """Load what entities refer to, or what refers to them: one trip for each step of a path.
+        """Load relations of entities, in one round trip for each step of a path.
 
         Args:
             objects: an entity, or a list of them.
-            *paths: names of relations, as ``'author'``, ``'author.publisher'``.
+            *paths: names of relations, as ``'author'`` or ``'author.publisher'``.
 
         Raises:
             QueryError: no such relation.
@@ -360,7 +362,7 @@ class Session(UnitOfWork):
         self._run_alone(self._refresh(*objects, force=force))
 
     def refresh_all(self, force: bool = False) -> None:
-        """Read the rows of all entities known again.
+        """Read the rows of all tracked entities again.
 
         Example::
 
@@ -371,22 +373,22 @@ class Session(UnitOfWork):
     def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> int:
-        """Write what changed, all or nothing of each connection.
+        """Write all changes; those of one connection are atomic.
 
         Args:
-            full: write every column of the entities written.
-            all: write those that did not change, too.
-            force: overwrite what other writers did.
-            batch: write so many entities at once, each batch all or nothing: for more than one
+            full: write every column of the written entities.
+            all: write unchanged entities too.
+            force: overwrite the changes of other writers.
+            batch: the number of entities to write at once, each batch atomic: for more than one
                 atomic commit holds: see :func:`rom.util.limit_commits`.
 
         Returns:
-            How many columns were written.
+            The number of written columns.
 
         Raises:
-            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written; in batches,
-                those before the one it is about were.
-            InvalidOperation: too much for one commit; nothing was written.
+            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written, except the
+                batches before the one that failed.
+            InvalidOperation: the changes exceed one commit; nothing was written.
 
         Example::
 
@@ -408,7 +410,7 @@ class Session(UnitOfWork):
     def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> int:
-        """Write what changed of these entities, all or nothing; lists of them are taken too.
+        """Write the changes of these entities, or of lists of them, in one atomic commit.
 
         Example::
 
@@ -417,7 +419,7 @@ class Session(UnitOfWork):
         return self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     def delete(self, *objects: Any, force: bool = False) -> None:
-        """Delete these entities, all or nothing; lists of them are taken too.
+        """Delete these entities, or lists of them, in one atomic commit.
 
         Example::
 
@@ -465,7 +467,7 @@ class Session(UnitOfWork):
         return self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
 
     def take_ids(self, entity: Model) -> None:
-        """Give a new entity its id now. Reading ``entity.id`` does that by itself.
+        """Give a new entity its id now; reading ``entity.id`` does that too.
 
         Example::
 
