@@ -1,11 +1,11 @@
-"""One entering of a session: from ``with`` to its end, for all contexts that are copied meanwhile.
+"""One use of a session in ``with``, for all contexts that are copied before its end.
 
-Everything that begins inside works in the session: it writes what they change. Threads do so too,
-where a job runs in a copy of the context (`asyncio.to_thread`, anyio, asgiref, an executor's
+All code that begins inside works in the session, which writes its changes. So do threads whose job
+runs in a copy of the context (`asyncio.to_thread`, anyio, asgiref, an executor's
 ``copy_context().run``).
 
-An `AsyncSession` is awaited, and a thread without an event loop cannot do that. There, its
-*partner* stands for it: a sync session that knows the same entities, and writes the same changes.
+An `AsyncSession` must be awaited, which a thread without an event loop cannot do. There, its
+*partner* replaces it: a sync session with the same identity map, which writes the same changes.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class Entered:
-    """A session that was entered, and what was entered around it.
+    """A session that was entered, and the one entered around it.
 
     Args:
-        session: which.
-        outer: what was the current one before.
-        make_partner: makes what stands for an AsyncSession.
+        session: the session.
+        outer: the entry that was current before; None: there was none.
+        make_partner: makes the partner of an AsyncSession.
 
     Attributes:
-        is_open: it was not left yet. A copy of the context may be there for longer.
-        token: what sets the context variable back.
+        is_open: whether the session was not left yet. A copy of the context may exist longer.
+        token: resets the context variable.
     """
 
     __slots__ = ('_make_partner', '_partner', '_thread', 'is_open', 'outer', 'session', 'token')
@@ -52,13 +52,13 @@ class Entered:
         self._make_partner = make_partner
 
     def session_here(self) -> AnySession:
-        """The session that the running code works in: this one, or its partner."""
+        """Return the session for the running code: this one, or its partner."""
         if not self.session.is_async or asyncio._get_running_loop() is not None:
             return self.session
         return self.session if current_thread() is self._thread else self._get_partner()
 
     def _get_partner(self) -> Session:
-        # Of two that are made at once, either will do: they know the same.
+        # Two threads may make one at once; either will do, because they share the identity map.
         if self._partner is None:
             self._partner = self._make_partner(cast('AsyncSession', self.session))
         return self._partner

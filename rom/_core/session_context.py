@@ -1,24 +1,25 @@
-"""The current session: one for each thread and each task, made when it is first asked for.
+"""The current session: one for each thread and each task, made when it is first needed.
 
-A session that was entered is the current one for all that begins inside: tasks that are gathered, a
-fixture's test, callbacks, and jobs that a thread runs in a copy of the context. A context variable
-holds it, and those around it. A copy of the context may outlive the session; then it is skipped.
-`rom._core.entered_session` has the rest.
+A session that was entered is the current one for all code that begins inside: gathered tasks, the
+test of a fixture, callbacks, and jobs that a thread runs in a copy of the context. A context
+variable holds it, with the sessions entered around it. A copy of the context may outlive the
+session; then the session is skipped. `rom._core.entered_session` has the rest.
 
-Where none was entered, a task has its own, as long as it lives. So has a thread: it is in the
-thread's context, and a job that runs in a context of its own, as `asyncio.to_thread` has it, leaves
-nothing to the next one. Callbacks of a loop, whose contexts nobody sees twice, share their
-thread's; and so do all tasks of an interactive program, where each cell or line is a task. Such a
-session is never that of anybody else, because a server's tasks all have copies of one context. Each
-knows the one that its context had before it, so that a commit can tell of changes that are there.
+Without an entered session, each task has its own for as long as it lives. So has each thread: its
+session is in the thread's context, so that a job in a context of its own, as with
+`asyncio.to_thread`, leaves nothing to the next job. Callbacks of a loop share the session of their
+thread, because each of their contexts is used only once. So do all tasks of an interactive program,
+where each cell or line is a task. No other thread or task shares such a session, not even in a copy
+of the context: all tasks of a server have copies of one context. But each session knows the one
+that its context had before, so that a commit can warn of changes in that.
 
-What a web framework does for one request may run in several threads and tasks, one after the other.
-They have the request's sessions, which another variable holds: all that is begun inside `shared`
-finds them there, until they are over. A third one holds the client of the application whose request
-it is.
+A web framework may run one request in several threads and tasks, one after the other. They share
+the sessions of the request, which another variable holds: all code that begins inside `shared`
+finds them there until the request ends. A third variable holds the client of the application that
+serves the request.
 
-The models and queries call sessions, and the sessions import models: this file stands below both,
-and `rom._core.sessions` tells it how a session is made.
+Models and queries call sessions, and sessions import models. This module is below both, and
+`rom._core.sessions` sets the functions that make a session.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ class Shared(Protocol):
     """Sessions for all threads and tasks of one piece of work."""
 
     def session_of(self, is_task: bool) -> AnySession | None:
-        """The session of a task, or of a thread; None when the work is over."""
+        """Return the session of a task, or of a thread; None after the work has ended."""
 
 
 class _Here(threading.local):
-    """The running thread. To ask `threading` takes twice as long."""
+    """The running thread, cached because a call of `threading` takes twice as long."""
 
     def __init__(self) -> None:
         self.thread = threading.current_thread()
 
 
 class _Own:
-    """The session of a thread or task, which ends with it: then it tells what nobody wrote."""
+    """The session of a thread or task; it ends with that, and warns of unwritten changes."""
 
     __slots__ = ('session',)
 
@@ -78,8 +79,8 @@ _NONE: Mapping[threading.Thread, _Own] = {}
 
 _slot: ContextVar[Entered | None] = ContextVar('rom_session', default=None)
 _last_own: ContextVar[weakref.ref[Session] | None] = ContextVar('rom_last_own', default=None)
-# By thread: a library may carry the context of one thread to another, and back. Not by its number:
-# one that begins gets that of one that has ended.
+# By thread, because a library may carry the context of one thread to another, and back. The keys
+# are not thread ids, because Python reuses those.
 _of_threads: ContextVar[Mapping[threading.Thread, _Own]] = ContextVar('rom_threads', default=_NONE)
 _of_tasks: weakref.WeakKeyDictionary[Any, _Own] = weakref.WeakKeyDictionary()
 _of_callbacks = threading.local()
@@ -96,11 +97,11 @@ def set_up(
     make_partner: Callable[[AsyncSession], Session],
     connection_of: Callable[[Any], redis.Redis],
 ) -> None:
-    """Say how sessions are made, and which client a model has.
+    """Set the functions that make sessions, and the one that returns the client of a model.
 
     Args:
-        make: for a new thread or task.
-        make_partner: to stand for an AsyncSession in threads.
+        make: makes the session of a new thread or task.
+        make_partner: makes the sync session that replaces an AsyncSession in threads.
         connection_of: returns the client of a model.
     """
     global _make, _make_partner, _connection_of
@@ -108,23 +109,23 @@ def set_up(
 
 
 def connection_of(model: Any) -> redis.Redis:
-    """The client of a model."""
+    """Return the client of a model."""
     assert _connection_of is not None, 'rom._core.sessions is not imported'
     return _connection_of(model)
 
 
 def connection() -> redis.Redis | None:
-    """Return the client of the piece of work that this belongs to; None: it has none of its own."""
+    """Return the client of the current piece of work; None: it has none of its own."""
     return _connection.get()
 
 
 @contextmanager
 def connected(client: redis.Redis | None) -> Iterator[None]:
-    """Have all that runs in here, and all threads and tasks begun in here, use a client.
+    """Make all code that begins in this block, in any thread or task, use a client.
 
-    It serves the models without a client of their own, where the program has not put another one in
-    `rom.util`. Unlike a session, it is not over when the piece of work is: what outlives that works
-    on the same server. None: what was said outside stays.
+    It serves the models without their own client, unless the program has set another one in
+    `rom.util`. Unlike a session, it does not end with the piece of work: code that outlives the
+    block uses the same server. None: the client from outside stays.
     """
     if client is None:
         yield
@@ -137,7 +138,7 @@ def connected(client: redis.Redis | None) -> Iterator[None]:
 
 
 def home() -> AnySession:
-    """The session that new entities belong to: sync, or of asyncio where one was entered."""
+    """Return the session of new entities: sync, or an AsyncSession where one was entered."""
     entered = _slot.get()
     while entered is not None:
         if entered.is_open:
@@ -166,7 +167,7 @@ def _of_this_thread() -> Session:
     own = known.get(thread)
     if own is None:
         own = _Own()
-        # A context outlives threads whose sessions it was told of.
+        # The context may outlive threads whose sessions it holds.
         kept = {other: session for other, session in known.items() if other.is_alive()}
         _of_threads.set({**kept, thread: own})
     return own.session
@@ -180,7 +181,7 @@ def _of_this_threads_callbacks() -> Session:
 
 
 def _end_at_exit() -> None:
-    """The program ends, and with it the session of its main thread."""
+    """End the session of the main thread at the exit of the program."""
     of_thread = _of_threads.get().get(_here.thread)
     for own in (of_thread, getattr(_of_callbacks, 'own', None)):
         if own is not None:
@@ -191,7 +192,7 @@ atexit.register(_end_at_exit)
 
 
 def session() -> Session:
-    """The current sync session.
+    """Return the current sync session.
 
     Raises:
         InvalidOperation: inside ``async with AsyncSession()``, where I/O must be awaited.
@@ -206,7 +207,7 @@ def session() -> Session:
 
 
 def enter(session: AnySession) -> Entered:
-    """Make a session the current one of all that begins here."""
+    """Make a session the current one of all code that begins here."""
     assert _make_partner is not None, 'rom._core.sessions is not imported'
     entered = Entered(session, _slot.get(), _make_partner)
     entered.token = _slot.set(entered)
@@ -214,16 +215,16 @@ def enter(session: AnySession) -> Entered:
 
 
 def leave(entered: Entered) -> None:
-    """Go back to the session before."""
+    """Restore the session before."""
     entered.is_open = False
-    # A framework may end a generator in another context than the one where it was entered. There, a
-    # session that was left counts no more, and the one around it does.
+    # A framework may end a generator in another context than the one that entered the session,
+    # where the variable cannot be reset. There the closed session is skipped.
     with suppress(ValueError):
         _slot.reset(entered.token)
 
 
 def is_around(session: AnySession) -> bool:
-    """Whether a session was entered in this context, or in one that this is a copy of."""
+    """Return whether a session was entered in this context, or in one it was copied from."""
     entered = _slot.get()
     while entered is not None:
         if entered.session is session:
@@ -233,7 +234,7 @@ def is_around(session: AnySession) -> bool:
 
 
 def own_sessions() -> list[AnySession]:
-    """The threads' and tasks' own sessions that this context has seen, or is copied from.
+    """Return the own sessions of threads and tasks that this context has seen or inherited.
 
     Those of threads and tasks that have ended are left out.
     """
@@ -242,16 +243,16 @@ def own_sessions() -> list[AnySession]:
     while ref is not None and (session := ref()) is not None:
         found[id(session)] = session
         ref = session._before
-    # What carries contexts back may have put another one in the first one's place.
+    # A library that carries contexts back may have replaced the last one in the variable.
     found.update({id(own.session): own.session for own in _of_threads.get().values()})
     return list(found.values())
 
 
 @contextmanager
 def shared(sessions: Shared) -> Iterator[None]:
-    """Have all that runs in here, and all threads and tasks begun in here, use these sessions.
+    """Make all code that begins in this block, in any thread or task, use these sessions.
 
-    What is entered inside comes first, as ever. What was entered outside waits.
+    Sessions entered inside come first. Those entered outside are hidden until the end.
     """
     tokens = _shared.set(sessions), _slot.set(None), _of_threads.set(_NONE)
     last = _last_own.set(None)

@@ -1,8 +1,8 @@
-"""An entity's life: what it knows, what was changed, and what columns and sessions need of it.
+"""The state of an entity: its stored values, its changes, and what columns and sessions need.
 
-An entity has an encoded past and a Python present: `_stored` is what Redis is known to have,
-`_values` what was read or set since, `_changed` the names that were set. What a save writes is
-their difference.
+`_stored` holds the values as Redis is known to have them, encoded. `_values` holds the Python
+values that were read or set since, and `_changed` the names of those that were set. A save writes
+the difference.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from rom._core.ops.commits.attempts import Attempt
 
-# What most entities have: nothing of the kind. They share it, for Python's collector of garbage
-# counts every dict and every set that is made, and walks over all there are when they are many.
+# Empty defaults that most entities share. Python's garbage collector counts every dict and set that
+# is made, and walks over all of them when there are many.
 _NONE: Mapping[str, Any] = {}
 _UNCHANGED: frozenset[str] = frozenset()
 
 
 class Entity:
-    """All of a model but what programs call."""
+    """The base class of models: all but the methods that programs call."""
 
     _schema: ClassVar[Schema]
     _columns: ClassVar[dict[str, Column[Any]]]
@@ -42,24 +42,24 @@ class Entity:
     _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]
-    # These are replaced, and never changed: entities may share them.
+    # Entities may share these: replace them, never change them in place.
     _stored: Mapping[str, bytes]
     _seen: Mapping[str, bytes]
-    _related: Mapping[str, list[Any]]  # what a OneToMany listed
+    _related: Mapping[str, list[Any]]  # the loaded lists of OneToMany columns
     _changed: frozenset[str]
 
-    _batch: Sequence[weakref.ref[Any]] = ()  # those that were loaded with it
+    _batch: Sequence[weakref.ref[Any]] = ()  # the entities that were loaded together with it
     _id: int | None
     _new: bool
     _deleted: bool
-    _attempt: Attempt | None  # to write it, which has not been noted here yet
-    _place: int  # of its change, among those of the attempt
+    _attempt: Attempt | None  # the write whose outcome is not noted here yet
+    _place: int  # the index of its change in the attempt
     _seen_at: float | None  # when the row was read or written, by `rom._core.support.clock.elapsed`
-    _session: Any = NoSession()  # the Session or AsyncSession that knows it
-    _is_detached: bool = False  # it came from elsewhere, and no session was told of it
-    _is_draft: bool = False  # new, and for the program to add to a session or to save
-    _hosts: tuple[Any, ...] = ()  # other sessions that are to look at it, too
-    _round: object = None  # in which it came to those whom the session at work looks at
+    _session: Any = NoSession()  # the Session or AsyncSession that tracks it
+    _is_detached: bool = False  # unpickled or copied, and not added to a session yet
+    _is_draft: bool = False  # new, and not tracked until the program adds or saves it
+    _hosts: tuple[Any, ...] = ()  # other sessions in which it is pending
+    _round: object = None  # the round of `Pending` in which it was added
 
     def _begin(
         self, id: int | None, stored: Mapping[str, bytes] = _NONE, seen_at: float | None = None
@@ -76,7 +76,7 @@ class Entity:
 
     @classmethod
     def _from_row(cls, id: int, stored: Mapping[str, bytes], seen_at: float | None = None) -> Self:
-        """An entity that was loaded. Its values are decoded when they are first read."""
+        """Return the entity of a loaded row. Its values are decoded when they are first read."""
         entity = cls.__new__(cls)
         entity._begin(id, stored, seen_at)
         return entity
@@ -87,8 +87,8 @@ class Entity:
     def __setstate__(self, state: dict[str, Any]) -> None:
         restore(self, state)
 
-    # Hooks, for programs to define. What happens in those before a write may stop it, or change the
-    # entity; what those after it change is not saved yet.
+    # Hooks, for programs to override. Those before a write may raise to stop it, or change the
+    # entity; changes by those after it are not saved yet.
 
     def _before_insert(self) -> None: ...
     def _after_insert(self) -> None: ...
@@ -97,7 +97,7 @@ class Entity:
     def _before_delete(self) -> None: ...
     def _after_delete(self) -> None: ...
 
-    # What columns and sessions need of an entity.
+    # Methods for columns and sessions.
 
     def _set(self, name: str, value: Any) -> None:
         session: Any = home()
@@ -107,33 +107,33 @@ class Entity:
         self._values[name] = value
         if name not in self._changed:
             self._changed = _with(self._changed, name)
-        if self._round is not pending.round:  # another thread commits; or a null session
+        if self._round is not pending.round:  # another thread has committed; or a null session
             self._come_to(session)
 
     def _come_to(self, session: Any) -> None:
-        """Have the session at work look at this at its next commit."""
+        """Make the entity pending in the current session."""
         pending = session._identity.pending
-        now = pending.round  # before the look: who leaves after it ends the round
+        now = pending.round  # read before the test: if the entity leaves after it, the round ends
         if id(self) not in pending:
             session._join(self)
         if id(self) in pending:
             self._round = now
 
     def _look_into(self) -> None:
-        """A value is read that can change in place: the session at work is to compare it."""
+        """Make the entity pending before a value that can change in place is read."""
         session: Any = home()
         if id(self) not in session._identity.pending:
             session._watch(self)
 
     @property
     def _session_here(self) -> Any:
-        """The entity's session, for I/O: in threads, what stands for an AsyncSession."""
+        """The session for I/O: in threads, the partner of an AsyncSession."""
         session: Any = self._session
         here: Any = home()
         return here if here._identity is session._identity else session
 
     def _need_id(self) -> int | None:
-        """The id; a new entity's is taken from the server now."""
+        """Return the id; take one from the server for a new entity."""
         if self._id is None:
             session = self._session_here
             if session.is_async:
@@ -145,7 +145,7 @@ class Entity:
         return self._id
 
     def _load_relation(self, name: str) -> None:
-        """Load what a column refers to, for all entities that were loaded with this one."""
+        """Load the entity that a column refers to, for all entities loaded with this one."""
         column: Any = self._columns[name]
         session = self._session_here
         if session.is_async:
@@ -163,9 +163,9 @@ class Entity:
 
     @property
     def _unseen(self) -> list[str]:
-        """The relations that were set to ids which the row does not have, and of whom is not known.
+        """The relations that were set to an id whose entity is not known to exist.
 
-        The session looks them up before it writes, and refuses those of nobody.
+        The session looks those ids up before it writes, and raises for unknown ones.
         """
         values, stored = self._values, self._stored
         return [
@@ -176,7 +176,7 @@ class Entity:
         ]
 
     def _load_related(self, name: str) -> list[Any]:
-        """The entities that refer to this one."""
+        """Return the entities that refer to this one."""
         if self._id is None:
             return []
         self._no_hidden_io(name)
@@ -193,7 +193,7 @@ class Entity:
 
     @property
     def _key(self) -> str:
-        """For messages: the row's key, whether or not there is an id yet."""
+        """The key of the row for messages, also of an entity without an id."""
         return f'{self._namespace}:{"(new)" if self._id is None else self._id}'
 
     @property
@@ -203,14 +203,14 @@ class Entity:
 
     @property
     def _seems_expired(self) -> bool:
-        """Past its time by this program's clock, as far as is known: the server should be asked."""
+        """True if it has expired by this program's clock, so that the server must decide."""
         name = self._schema.expiry
         column = None if name is None else self._columns[name]
         return isinstance(column, ExpireAt) and column.is_past(self._stored.get(column.name))
 
     @property
     def _modified(self) -> bool:
-        """Something was set, or changed in place, and is not saved."""
+        """True if there are unsaved changes, set or made in place."""
         return (
             bool(self._changed)
             or self._new
@@ -219,7 +219,7 @@ class Entity:
         )
 
     def _mutated(self) -> list[str]:
-        """The columns whose value changed without being set."""
+        """Return the columns whose value changed in place."""
         values, found = self._values, []
         for name in self._schema.mutable:
             value = values.get(name)
@@ -227,14 +227,14 @@ class Entity:
                 continue
             try:
                 is_same = self._columns[name].encode(value) == self._seen.get(name)
-            except ORMError:  # it was made something that the column does not take: a save says so
+            except ORMError:  # no longer a valid value: the save raises
                 is_same = False
             if not is_same:
                 found.append(name)
         return found
 
     def _change(self, full: bool, force: bool) -> Change | None:
-        """What is to be written; None if nothing is."""
+        """Return the change to write, or None without changes."""
         schema, values = self._schema, self._values
         wanted: dict[str, bytes | None]
         if self._new:
@@ -260,7 +260,7 @@ class Entity:
         )  # fmt: skip
 
     def _newly_encoded(self) -> dict[str, bytes | None]:
-        """What is not as it was, encoded. What was set to what was there is no change."""
+        """Return the changed columns, encoded, without those set to the value they had."""
         columns, values, stored = self._columns, self._values, self._stored
         wanted: dict[str, bytes | None] = {}
         names: Iterable[str] = self._changed
@@ -281,7 +281,7 @@ class Entity:
         return wanted
 
     def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
-        """Columns as a row stores them. Those that were not read are as they were."""
+        """Return columns encoded as in a row; unread ones keep their stored value."""
         columns, values = self._columns, self._values
         encoded: dict[str, bytes | None] = {}
         for name in names:
@@ -299,17 +299,17 @@ class Entity:
         return encoded
 
     def _refuse(self, error: InvalidColumnValue) -> NoReturn:
-        """Raise the error for a value that was changed in place to what its column cannot hold."""
+        """Raise the error for a value that was changed in place to an invalid one."""
         raise InvalidColumnValue(
             f'{type(self).__name__} {self._key}: {error}. Nothing was written; set the column to '
             'another value, or refresh(force=True) gives changes up'
         ) from None
 
     def _saved(self, change: Change, id: int, stored: dict[str, bytes], at: float) -> None:
-        """A change was carried out, and the row is known to be this now; the entity keeps it.
+        """Take over the result of a change that was carried out: the row as it is now.
 
-        An interrupt may come between any two steps: then all of this is done once more, as long as
-        the entity has its attempt.
+        An interrupt may come between any two steps. Then all of them are repeated, because the
+        entity keeps its attempt until the end.
         """
         primary = self._schema.primary
         self._id, self._new, self._deleted, self._seen_at = id, False, False, at
@@ -319,7 +319,7 @@ class Entity:
         if change.kind != 'insert' and not self._values.keys() <= change.wanted.keys():
             for name in self._values.keys() - change.wanted.keys():
                 if name not in self._changed and stored.get(name) != self._stored.get(name):
-                    del self._values[name]  # another writer's value is known now
+                    del self._values[name]  # another writer's value, to be decoded again
         for name in self._schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
@@ -329,7 +329,7 @@ class Entity:
         self._stored = stored
 
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
-        """What was written is no change any more; what was set while the server wrote is one."""
+        """Drop the written columns from the changed ones, except those set during the write."""
         values, written, mutable = self._values, change.values, self._schema.mutable
         left = []
         for name in self._changed:
@@ -341,7 +341,7 @@ class Entity:
         self._changed = frozenset(left) if left else _UNCHANGED
 
     def _is_encoded_as(self, name: str, raw: bytes | None) -> bool:
-        """A value is what a row has; one that cannot be encoded, or not yet, is not."""
+        """Return whether a value equals the stored one; False if it cannot be encoded (yet)."""
         value = self._values.get(name)
         if isinstance(value, Entity) and value._id is None:
             return False
@@ -353,5 +353,5 @@ class Entity:
 
 @lru_cache(maxsize=1024)
 def _with(names: frozenset[str], name: str) -> frozenset[str]:
-    """These names and one more. Of many entities the same columns are set: they share the set."""
+    """Return the names with one more; cached, so that entities share equal sets."""
     return names | {name}

@@ -1,7 +1,7 @@
-"""Showing: an entity in a line, as a shell, a log or a failed test prints it.
+"""The one-line representation of an entity, for a shell, a log or a failed test.
 
-Whoever prints an entity asks for nothing: nothing is requested, loaded or remembered, and whatever
-the row or a program's column does, a line comes.
+It does no I/O, loads nothing and changes no state. It returns a line for any row, and for any
+column that a program defines.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from rom._core.model_registry import MODELS
 if TYPE_CHECKING:
     from rom._core.entities.entity import Entity
 
-#: Characters of the line.
+#: The maximum number of characters.
 MOST: Final = 400
-# Of a stored value so many bytes are decoded: enough for what `show` shows of a text.
+# The number of bytes of a stored value that are decoded: enough for what `show` prints of it.
 _ENOUGH: Final = 1000
 
 
 def shown(entity: Entity) -> str:
     """Return the key of an entity's row and its values, of at most 400 printable characters.
 
-    A relation is the key of what it refers to. A column without a value is left out.
+    A relation is shown as the key of its target. A column without a value is left out.
 
     Example::
 
@@ -35,7 +35,7 @@ def shown(entity: Entity) -> str:
     try:
         parts = ', '.join(_parts(entity))
         line = f'{entity._key} {parts}' if parts else entity._key
-    except Exception:  # in a property that a program has put in the place of one of ours
+    except Exception:  # raised by a property with which a program replaced a column
         line = f'{type(entity).__name__} object'
     return f'<{shorten(line, MOST - 2)}>'
 
@@ -62,7 +62,7 @@ def _value(column: Column[Any], value: Any) -> str | None:
 
 
 def _stored(column: Column[Any], raw: bytes) -> str:
-    """A value of the row, which is decoded for this once. One that does not decode is as it is."""
+    """Show a stored value, decoded only for this; raw bytes if it does not decode."""
     if len(raw) > _ENOUGH:
         if not column.is_string:
             return show(raw)

@@ -1,4 +1,4 @@
-"""The sessions, and the one that every thread has already."""
+"""Session, AsyncSession, and `session`, the proxy for the current one."""
 
 from typing import TYPE_CHECKING
 

@@ -1,9 +1,9 @@
-"""What both sessions know, and how a program tells them to know more or less.
+"""The base of both sessions: adding entities to a session, and removing them.
 
-What a program changes is written by the next commit of the session it works in, whatever session
-loaded the entity. So a change brings the entity to the current session. The session that knows it
-keeps it: a thread may change what another one is to commit. The current session is then its host,
-and whichever of the two commits first writes it.
+A change is written by the next commit of the session in which it is made, whichever session loaded
+the entity. So a change brings the entity to the current session. If another session tracks the
+entity, that session keeps it, because a thread may change an entity that another thread commits.
+The current session is then its *host*, and the first of the two to commit writes it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _moments: Final = count()
 
 
 class Known:
-    """A session's identity map, as programs see it. Nothing here needs a server."""
+    """The identity map of a session, with its public methods. None of them needs a server."""
 
     is_async = False
     _entered: list[Entered]
-    # The session of its own that a thread or task had whose context was copied for this one's.
+    # The own session of the thread or task whose context was copied for this session's.
     _before: weakref.ref[Any] | None = None
-    # In the order of all sessions: when it was made, and when it was entered.
+    # Positions in one sequence over all sessions: when it was made, and when it was entered.
     _entered_at = 0
 
     def __init__(self) -> None:
@@ -49,11 +49,11 @@ class Known:
             self._entered_at = next(_moments)
 
     def _end(self) -> None:
-        """Nobody will commit any more: warn of what was never written, and forget everything."""
+        """End the session: warn of changes that were never written, and forget all entities."""
         try:
             if self._identity.pending:
                 unwritten_warning.end(self)
-        finally:  # a warning may be an error
+        finally:  # the program may turn warnings into errors
             self.rollback()
 
     @property
@@ -63,15 +63,15 @@ class Known:
 
     @property
     def wknown(self) -> Any:
-        """All entities known, held weakly, by the key of their row."""
+        """The tracked entities, held weakly, by the key of their row."""
         return self._identity.wknown
 
     @property
     def null_session(self) -> bool:
-        """No further entities become known; each read makes new objects, `commit` finds nothing.
+        """True if the session tracks no further entities: each read makes a new object.
 
-        Setting it is for this session alone; deleting it goes back to the default, which
-        `rom.util.use_null_session` and `use_rom_session` set.
+        ``commit()`` does not find those. Setting it affects this session alone; deleting it
+        restores the default, which `rom.util.use_null_session` and `use_rom_session` set.
 
         Example::
 
@@ -88,7 +88,7 @@ class Known:
         self._identity.null = None
 
     def add(self, entity: Model) -> None:
-        """Have the session know an entity, and no other session.
+        """Track an entity in this session, and in no other one.
 
         Example::
 
@@ -113,10 +113,13 @@ class Known:
             entity._hosts = ()
 
     def add_all(self, entities: Iterable[Any]) -> None:
-        """Have the session know several entities: a list of them, or anything else to iterate over.
+        """Track several entities in this session.
+
+        Args:
+            entities: an iterable of entities, or of lists of them.
 
         Raises:
-            ORMError: one of them is no entity, or this is nothing to iterate over. None is added.
+            ORMError: an item is not an entity, or *entities* is not iterable.
 
         Example::
 
@@ -128,7 +131,7 @@ class Known:
             self.add(entity)
 
     def forget(self, entity: Model) -> None:
-        """Know an entity no longer: the next commit leaves it out.
+        """Stop tracking an entity: the next commit leaves it out.
 
         Example::
 
@@ -139,7 +142,7 @@ class Known:
         self._leave_hosts((entity,))
 
     def rollback(self) -> None:
-        """Forget all entities, and with them what was not saved.
+        """Forget all entities, and their unsaved changes.
 
         Example::
 
@@ -150,10 +153,10 @@ class Known:
         self._leave_hosts(pending)
 
     def _join(self, entity: Model) -> None:
-        """An entity is about to change here: the next commit is to write it.
+        """Prepare for a change of an entity: the next commit here will write it.
 
         Raises:
-            InvalidOperation: another object of its row has changes here that are not saved.
+            InvalidOperation: another object of its row has unsaved changes here.
         """
         identity, own = self._identity, entity._session
         if entity._is_draft:
@@ -166,7 +169,7 @@ class Known:
             self._be_host(entity)
 
     def _watch(self, entity: Model) -> None:
-        """An entity may change in place: the next commit is to look at it."""
+        """Prepare for a value that may change in place: the next commit here will compare it."""
         identity, own = self._identity, entity._session
         if entity._is_draft:
             return
@@ -177,7 +180,7 @@ class Known:
         elif entity._new:
             identity.add(entity)
             entity._session = self
-        else:  # who asks for its row is not to get what was loaded who knows when
+        else:  # pending, but not tracked by its key: a read of its row must make a fresh object
             identity.hold_stray(entity)
 
     def _be_host(self, entity: Model) -> None:
@@ -189,7 +192,7 @@ class Known:
             self._identity.pending[id(entity)] = entity
 
     def _leave_hosts(self, entities: Iterable[Model]) -> None:
-        """Entities of this session are written, or given up: nobody else need look at them."""
+        """Remove entities of this session, now written or forgotten, from their host sessions."""
         for entity in entities:
             if entity._hosts and entity._session._identity is self._identity:
                 for host in entity._hosts:
@@ -198,13 +201,13 @@ class Known:
 
 
 def check_entity(entity: object) -> None:
-    """Raise ORMError for what is no entity."""
+    """Raise ORMError for an object that is not an entity."""
     if not isinstance(entity, Model):
         raise ORMError(f'a session takes entities of models, not {show(entity)}')
 
 
 def flat(objects: Iterable[Any]) -> list[Any]:
-    """Return entities, and those in lists of them, as one list."""
+    """Return entities, and those in nested lists, as one list."""
     found: list[Any] = []
     try:
         _collect(objects, found)

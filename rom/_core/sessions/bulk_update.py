@@ -1,8 +1,8 @@
-"""Changes in place: of what a query finds, and of the one entity with a unique value.
+"""Bulk updates of the results of a query, and of the one entity with a unique value.
 
-No entity is made of the rows that change, and no hook is called. But one that the session knows
-gets to know its new values, except where the program has set others: those are its changes, not
-saved yet, and a save of them will find that another value is there by now.
+They make no entities of the changed rows, and call no hooks. Tracked entities take over the new
+values, except in columns that the program has set: those are unsaved changes, and saving them
+raises the error for a conflict.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 M = TypeVar('M', bound=Model)
 
-#: Each look that finds nothing is followed by another writer's entity, which is gone by the next.
+#: Each search that finds nothing was followed by a conflict with an entity that is gone again.
 MOST_LOOKS = 50
 
 
 class Updating(Transferring):
-    """Changes rows where they are, and makes the one that is not there."""
+    """The part of a session that updates rows in bulk, and updates or creates one entity."""
 
     def _update_all(
         self, query: Query[Any], blocksize: int | None, values: Mapping[str, Any]
@@ -141,9 +141,9 @@ class Updating(Transferring):
         value: tuple[bytes, ...],
         is_look_left: bool,
     ) -> Work[M | None]:
-        """Make and save one entity, and nothing else; None to look again: another was faster.
+        """Create and save one entity, and nothing else; return None to search again.
 
-        What could not be saved is forgotten, so that the next commit does not try it again.
+        An entity that could not be saved is forgotten, so that the next commit does not try again.
         """
         entity = model(**values)
         self.add(entity)
@@ -158,10 +158,10 @@ class Updating(Transferring):
         return entity
 
     def _referring(self, model: type[Model], assignments: Assignments) -> Work[Assignments]:
-        """Assignments with entities where there are ids: nothing is set to refer to nobody.
+        """Replace ids in assignments by their entities, so that no relation gets an unknown id.
 
         Raises:
-            InvalidColumnValue: an id is nobody's.
+            InvalidColumnValue: no entity has an id.
         """
         values = dict(assignments.values)
         for name, value in assignments.values.items():
@@ -175,14 +175,14 @@ class Updating(Transferring):
         return replace(assignments, values=values)
 
     def _settle_known(self, model: type[Model]) -> Work[None]:
-        """What became of lost commits must be known, before there is yet another past."""
+        """Settle commits in doubt of tracked entities, before their stored values change again."""
         lost = [e for e in self._identity if type(e) is model and e._attempt is not None]
         yield from settle_all(lost)
 
     def _tell_known(
         self, model: type[Model], assignments: Assignments, rows: Iterable[Row]
     ) -> None:
-        """Tell the entities that the session knows what their rows hold now."""
+        """Pass the new values of rows on to their tracked entities."""
         for row in rows:
             entity = self._identity.find(f'{model._namespace}:{row.id}')
             if entity is not None:
@@ -190,7 +190,7 @@ class Updating(Transferring):
 
 
 def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, bytes]) -> None:
-    """Columns have new values in the row. What the program has set stays, with its past."""
+    """Take over new values of columns; those that the program has set keep their old state."""
     own = {*entity._changed, *entity._mutated()}
     past, seen = dict(entity._stored), dict(entity._seen)
     for name in (*values, INDEX_DATA):
@@ -209,7 +209,7 @@ def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, by
 def _is_about(
     error: BaseException, entity: Model, unique: Unique, value: tuple[bytes, ...]
 ) -> bool:
-    """Another entity has the very value that was looked up, not one that a hook put there."""
+    """Return whether the error is about the value looked up, not one that a hook has set."""
     if not isinstance(error, UniqueKeyViolation):
         return False
     if (error.namespace, error.columns) != (entity._namespace, unique.columns):

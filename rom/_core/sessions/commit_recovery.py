@@ -1,7 +1,7 @@
-"""Settling: what became of writes whose answer was lost, before anything else is done.
+"""Commits in doubt: asking the server for the outcome of a write before the next one.
 
-An entity keeps the attempt to write it until the outcome is noted in it: an answer may be lost, and
-a program may be interrupted at any moment, or a task cancelled.
+An entity keeps the attempt to write it until the outcome is noted in it. Until then a reply may be
+lost, the program interrupted, or its task cancelled.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from rom.exceptions import InDoubtError, InvalidOperation
 
 
 def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
-    """Find out what became of attempts to write these entities, and note it in them.
+    """Ask for the outcome of attempts to write these entities, and note it in them.
 
-    The server is asked once for each commit in doubt. Hooks that come after a write are called.
+    The server is asked once for each commit in doubt. The hooks after a write are called.
 
     Args:
         group: the entities; most have no attempt.
-        forced: take what nobody can tell any more for not carried out.
+        forced: treat an attempt whose outcome can no longer be known as not carried out.
 
     Returns:
-        How many columns were written by attempts that were carried out.
+        The number of columns written by the attempts that were carried out.
 
     Raises:
-        InvalidOperation: somebody waits for the answer at this moment.
-        InDoubtError: nobody can tell any more.
-        ServerUnavailable, ServerError: no answer; the entities keep their attempts.
+        InvalidOperation: another thread or task waits for the reply now.
+        InDoubtError: the outcome can no longer be known.
+        ServerUnavailable, ServerError: no reply; the entities keep their attempts.
     """
     written = 0
     for entity in group:
@@ -50,27 +50,27 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
         try:
             is_done = yield On(type(entity), attempt.settle())
         except InDoubtError as error:
-            if not forced and change.kind != 'delete':  # which may be done twice
+            if not forced and change.kind != 'delete':  # a delete is safe to repeat
                 raise InDoubtError(
                     f'{entity._key}: {error}. refresh(force=True) takes it, and save(force=True) '
                     'writes the entity, or writes it again'
                 ) from None
             is_done = False
         if entity._attempt is not attempt:
-            continue  # whoever made it has noted the outcome meanwhile
+            continue  # the writer of the attempt has noted the outcome meanwhile
         if is_done:
             written += _note_done(entity, attempt, change)
         entity._attempt = None
-        # What a delete or a transfer does to others calls no hooks of theirs.
+        # A delete or a transfer calls no hooks of the other entities that it changes.
         if is_done and attempt.purpose in (None, change.kind):
             call_hook_after(entity, change)
     return written
 
 
 def let_go_of(attempt: Attempt, entities: Iterable[Model]) -> bool:
-    """Have entities forget an attempt that has come to nothing; returns whether it has.
+    """Remove an attempt that wrote nothing from its entities; return whether that is known.
 
-    One that was carried out, or is in doubt, they keep until its outcome is noted.
+    If it was carried out, or is in doubt, they keep it until its outcome is noted.
     """
     if attempt.is_over:
         for entity in entities:
@@ -93,7 +93,7 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
     assert attempt.told is not None
     entity._saved(change, change.id or int(attempt.told), plan(change).outcome, elapsed())
     if attempt.purpose is not None:
-        # Not the program has set these values: they are read again.
+        # The program did not set these values: drop them, so that they are read again.
         for name in change.wanted.keys() - entity._changed:
             entity._values.pop(name, None)
     entity._session.add(entity)
@@ -109,7 +109,7 @@ def note_deleted(entity: Model) -> None:
 
 
 def call_hook_after(entity: Model, change: Change) -> None:
-    """Call the hook that comes after what was done."""
+    """Call the hook that runs after this kind of change."""
     if change.kind == 'insert':
         entity._after_insert()
     elif change.kind == 'update':
@@ -119,7 +119,7 @@ def call_hook_after(entity: Model, change: Change) -> None:
 
 
 def columns_written(change: Change) -> int:
-    """Return how many columns a change counts as."""
+    """Return the number of columns that a change counts as written."""
     if change.kind == 'insert' or change.full or change.forced:
         return len(change.schema.columns)
     return len(change.wanted)

@@ -1,16 +1,16 @@
-"""Deleting: what a delete brings with it, found out first, then done in one commit.
+"""Deleting entities: first the search for all consequences, then one commit that carries them out.
 
-Entities that refer to a deleted one are looked for, level by level: some are deleted too, some lose
-the reference, some forbid it all. Another writer may add a reference between the look and the
-commit, so the script checks that nobody refers to a deleted id but those that were found; otherwise
-the look begins again.
+The search finds the entities that refer to a deleted one, level by level. By the ``on_delete`` of
+the relation, each of them is deleted too, loses the reference, or forbids the delete. Another
+writer may add a reference between the search and the commit. So the commit script checks that only
+the entities that were found refer to a deleted id; otherwise the search begins again.
 
-The hooks before a delete are called once for each entity, those of the entities given before the
-first look: a hook may itself delete what stands in the way. After hooks that may have changed
-something, the look begins again too.
+The hooks before a delete are called once for each entity. Those of the given entities run before
+the first search, because a hook may itself delete an entity that forbids the delete. After hooks
+that may have changed something, the search begins again too.
 
-What has expired and refers to a deleted entity is no obstacle: where it would forbid the delete, it
-is deleted as well. Only the server knows whether it has.
+An expired entity forbids no delete: where its relation would, it is deleted as well. Only the
+server knows whether an entity has expired.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ if TYPE_CHECKING:
     from rom._core.query import Query
 
 MOST_LOOKS = 50
-# Ids in one search for references.
+# The number of ids in one search for references.
 PAGE = 200
 
 
 class Manner(NamedTuple):
-    """How to delete.
+    """The options of a delete.
 
     Attributes:
-        on_delete: do to what refers to a deleted entity what its relation says.
-        hooks: call them, also those of what goes with it.
-        is_shared: others are at the same work: a row is for one of them alone, who found it, to
-            tell of.
+        on_delete: apply the ``on_delete`` of relations to the entities that refer to a deleted one.
+        hooks: call the hooks, also those of entities that a cascade deletes.
+        is_shared: other processes may delete the same rows at once; only the one that deletes a
+            row calls its hook.
     """
 
     on_delete: bool = True
@@ -73,7 +73,7 @@ class Manner(NamedTuple):
 
 
 class Deleting(Writing):
-    """Deletes entities, and does to others what their relations say."""
+    """The part of a session that deletes entities, with the consequences for others."""
 
     def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
         once = {id(entity): entity for entity in flat(objects)}
@@ -89,7 +89,7 @@ class Deleting(Writing):
         for entity in chosen:
             told[type(entity), _id_of(entity)] = entity
             entity._before_delete()
-        # A hook may have deleted one.
+        # A hook may have deleted one of the entities.
         doomed = {
             (type(entity), _id_of(entity)): Doomed(entity._stored, (), entity._seen_at)
             for entity in chosen
@@ -100,15 +100,15 @@ class Deleting(Writing):
     def _remove(
         self, chosen: Mapping[Place, Doomed], told: dict[Place, Model], manner: Manner
     ) -> Work[set[Place]]:
-        """Delete rows; returns which of them, without those that another writer deleted first.
+        """Delete rows; return those that were not already deleted by another writer.
 
         Args:
-            chosen: the rows; those that are no longer as the decision needs them stay.
+            chosen: the rows; one whose `rests_on` columns have changed is not deleted.
             told: the entities whose hook before a delete was called.
-            manner: how.
+            manner: the options.
 
         Raises:
-            RestrictError: something refers to them, and forbids it; nothing was deleted.
+            RestrictError: a relation to one of them forbids it; nothing was deleted.
         """
         chosen = dict(chosen)
         defaults: dict[tuple[type[Model], str], Any] = {}
@@ -131,7 +131,7 @@ class Deleting(Writing):
                 _leave_out(chosen, error)
                 continue
             except (EntityDeletedError, Referenced):
-                continue  # another writer was there: what was found is no longer so
+                continue  # another writer changed a row that the search found
             self._after(found, told, manner, gone)
             return chosen.keys() - gone
         raise ServerError(
@@ -140,7 +140,7 @@ class Deleting(Writing):
         )
 
     def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
-        """Delete a query's results, a page at a time. What goes meanwhile does not come up."""
+        """Delete a query's results, a page at a time; ones deleted meanwhile are not found."""
         model_of(query)
         query, cursor, total = query.entities(), None, 0
         while True:
@@ -151,7 +151,7 @@ class Deleting(Writing):
                 return total
 
     def _look(self, found: Consequences) -> Work[None]:
-        """Add to what is doomed what comes of it."""
+        """Add the consequences of the rows to delete."""
         fresh = list(found.doomed)
         while fresh:
             by_model: dict[type[Model], list[int]] = {}
@@ -165,20 +165,20 @@ class Deleting(Writing):
     def _look_at(
         self, model: type[Model], ids: list[int], found: Consequences
     ) -> Work[list[Place]]:
-        """Who refers to these ids; returns those that are doomed by it."""
+        """Find the entities that refer to these ids; return those that are to be deleted too."""
         fresh = []
         for referring, name in references_to(model):
             if on_delete_of(referring, name) == 'no action':
                 continue
             query = referring.query.with_expired().filter(**{name: ids})
             rows: list[Row] = yield On(referring, queries.search(query))
-            if on_delete_of(referring, name) != 'cascade':  # which takes all alike
+            if on_delete_of(referring, name) != 'cascade':  # which deletes expired ones as well
                 found.expired |= yield from self._expired(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
             for row in rows:
                 id = row.refers(name)
                 if id not in members:
-                    continue  # the index says so, and the row does not
+                    continue  # in the index only: the row holds another value
                 members[id].append(row.id)
                 place = found.note(referring, name, row, id)
                 if place is not None:
@@ -191,7 +191,7 @@ class Deleting(Writing):
         return fresh
 
     def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[Place]]:
-        """Which of these rows have expired; asks the server only about those that ever do."""
+        """Return the expired rows; ask the server only about rows with an expiry."""
         ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
         if not ids:
             return set()
@@ -199,9 +199,9 @@ class Deleting(Writing):
         return {(model, id) for id in ids} - {(model, row.id) for row in living}
 
     def _tell(self, found: Consequences, told: dict[Place, Model]) -> bool:
-        """Call the hooks of those that go too; one that raises stops it all.
+        """Call the hooks before a delete that were not called yet; an error stops the delete.
 
-        Returns whether there were any.
+        Return whether there were any.
         """
         fresh = [place for place in found.doomed if place not in told and _has_hook(place[0])]
         for model, id in fresh:
@@ -213,7 +213,7 @@ class Deleting(Writing):
     def _carry_out(
         self, found: Consequences, told: Mapping[Place, Model], manner: Manner
     ) -> Work[set[Place]]:
-        """Commit what a delete comes to, server by server; returns which rows were gone already."""
+        """Commit a delete and its consequences, one server at a time; return rows already gone."""
         gone: set[Place] = set()
         groups: dict[Hashable, list[tuple[type[Model], Change]]] = {}
         all_changes = found.changes()[::-1]
@@ -234,7 +234,7 @@ class Deleting(Writing):
     def _committed(
         self, model: type[Model], attempt: Attempt, guards: list[Guard], held: list[Model]
     ) -> Work[Committed]:
-        """Carry out an attempt; the entities that hold it let go of it if nothing was written."""
+        """Carry out an attempt; remove it from its entities if nothing was written."""
         try:
             operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
             done: Committed = yield On(model, operation)
@@ -246,7 +246,7 @@ class Deleting(Writing):
     def _held(
         self, group: list[tuple[type[Model], Change]], told: Mapping[Place, Model], attempt: Attempt
     ) -> list[Model]:
-        """Have the entities that the session knows keep an attempt until its outcome is noted."""
+        """Give an attempt to the tracked entities, which keep it until its outcome is noted."""
         held = []
         for place, (model, change) in enumerate(group):
             entity = self._known_at((model, _known_id(change.id)), told)
@@ -263,7 +263,7 @@ class Deleting(Writing):
     def _after(
         self, found: Consequences, told: dict[Place, Model], manner: Manner, gone: set[Place]
     ) -> None:
-        """Tell the entities that the session knows what happened to them, then call the hooks."""
+        """Mark the tracked entities as deleted or changed, then call the hooks."""
         to_tell = []
         for model, id in found.doomed:
             recently_deleted.note(f'{model._namespace}:{id}')
@@ -286,7 +286,7 @@ class Deleting(Writing):
 
 
 def _set_references(entity: Model, values: dict[str, Any]) -> None:
-    """An entity's references were changed in its row. What a program has set since stays."""
+    """Take over references that the row has now; values that the program has set since stay."""
     past = dict(entity._stored)
     for name, value in values.items():
         if value is None:
@@ -306,7 +306,7 @@ def _has_hook(model: type[Model]) -> bool:
 
 
 def _leave_out(chosen: dict[Place, Doomed], error: DataRaceError) -> None:
-    """Take out the chosen row that is no longer as the decision needs it, if it is one of those."""
+    """Remove the row that the error is about from the chosen ones, if it must not be deleted."""
     for (model, id), doomed in list(chosen.items()):
         if doomed.rests_on and (model._namespace, id) == (error.namespace, error.id):
             del chosen[model, id]

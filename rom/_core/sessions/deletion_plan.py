@@ -1,4 +1,4 @@
-"""Consequences: what a delete comes to, row by row, before anything is done."""
+"""The plan of a delete: the rows to delete or change, found before anything is written."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Doomed(NamedTuple):
     """A row to delete.
 
     Attributes:
-        stored: what is known of it.
-        rests_on: the columns that the decision rests on.
-        seen_at: when it was read, if that was not just now.
+        stored: its stored values, as far as known.
+        rests_on: the columns on which the decision to delete it depends.
+        seen_at: when it was read; None: just now.
     """
 
     stored: Mapping[str, bytes]
@@ -31,15 +31,15 @@ class Doomed(NamedTuple):
 
 
 class Consequences:
-    """What a delete comes to.
+    """The consequences of a delete.
 
     Attributes:
-        defaults: what references are set to, by column, once it was asked for.
+        defaults: the values of ``set default`` relations that were needed, by column.
         doomed: the rows to delete.
-        expired: of the rows that refer to a deleted one, those that have expired.
-        changed: the rows that lose a reference, with what they get instead.
-        forbidden: the rows that forbid it, with the column and the id.
-        guards: who may refer to the deleted ids.
+        expired: the expired rows among those that refer to a deleted one.
+        changed: the rows that lose a reference, with their new values.
+        forbidden: the rows that forbid the delete, with the column and the id it refers to.
+        guards: the rows that may refer to the deleted ids; the commit fails if there are others.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Consequences:
         self.guards: list[tuple[type[Model], Guard]] = []
 
     def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
-        """Note that this row refers to a deleted one; returns it if it is now doomed itself."""
+        """Note that a row refers to a deleted one; return its place if it must be deleted too."""
         place = (model, row.id)
         if place in self.doomed:
             return None
@@ -73,17 +73,17 @@ class Consequences:
         return None
 
     def _default(self, model: type[Model], name: str) -> Any:
-        """The same for all rows and looks: a function may make a new entity each time."""
+        """Return the same default for all rows and searches: a function may make a new entity."""
         if (model, name) not in self.defaults:
             column: Any = model._columns[name]
             self.defaults[model, name] = column.plain_default()
         return self.defaults[model, name]
 
     def check(self) -> None:
-        """Drop what concerns rows that go themselves.
+        """Drop the changes of rows that are deleted themselves.
 
         Raises:
-            RestrictError: a row that stays forbids it.
+            RestrictError: a row that is not deleted forbids it.
         """
         for place in self.changed.keys() & self.doomed.keys():
             del self.changed[place]
@@ -106,7 +106,7 @@ class Consequences:
         return default._deleted or (type(default), default._id) in self.doomed
 
     def changes(self) -> list[tuple[type[Model], Change]]:
-        """The changes to commit."""
+        """Return the changes to commit."""
         deletes = [
             (model, _deletion(model._schema, id, doomed))
             for (model, id), doomed in self.doomed.items()
@@ -130,13 +130,13 @@ def _deletion(schema: Schema, id: int, doomed: Doomed) -> Change:
 
 
 def on_delete_of(model: type[Model], name: str) -> str:
-    """What a relation says of the entities that it refers to."""
+    """Return the ``on_delete`` of a relation."""
     column: Any = model._columns[name]
     on_delete: str = column.on_delete
     return on_delete
 
 
 def expiry_of(model: type[Model]) -> tuple[str, ...]:
-    """The column that says when a model's entities expire, if there is one."""
+    """Return the name of the column with a model's expiry in a tuple; without one, ()."""
     name = model._schema.expiry
     return () if name is None else (name,)

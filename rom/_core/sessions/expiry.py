@@ -1,11 +1,11 @@
-"""Expiring: removing what has expired, a block at a time, beside whatever else goes on.
+"""Removal of expired entities, a block at a time, while other programs run.
 
-A block is looked up in one trip and removed in another. The commit checks that each row still says
-what it said when it was found expired, so one that was written anew meanwhile stays. It also tells
-which rows were there, so that of two programs that sweep at once only one counts an entity.
+A block is found in one round trip and removed in another. The commit checks that the expiry of each
+row is unchanged, so that a row that was written anew meanwhile stays. It also reports which rows
+existed, so that of two programs that remove the same entity only one counts it.
 
-One row that cannot be removed must not keep the others: a block that fails is halved, and halved
-again, until it is alone.
+A row that cannot be removed must not keep the others from it: a block that fails is halved, again
+and again, until the row is alone.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 
-# What is wrong with one row, and no reason not to remove the others.
+# Errors about one row, after which the others are still removed.
 _OF_ONE_ROW = (CorruptRowError, InvalidColumnValue, RestrictError, UniqueKeyViolation)
 
 
 class Expiring(Updating):
-    """Removes what has expired."""
+    """The part of a session that removes expired entities."""
 
     def _expire(
         self, model: type[Model], limit: int | None, blocksize: int, on_delete: bool, hooks: bool
@@ -65,7 +65,7 @@ class Expiring(Updating):
     def _choose(
         self, model: type[Model], rows: list[Row], hooks: bool, errors: list[Exception]
     ) -> tuple[dict[Place, Doomed], dict[Place, Model]]:
-        """What is to go, and the entities whose hook was called; one that forbids it stays."""
+        """Return the rows to delete, and their entities; one whose hook raises is left out."""
         expiry = model._schema.expiry
         assert expiry is not None
         chosen: dict[Place, Doomed] = {}
@@ -90,7 +90,7 @@ class Expiring(Updating):
         manner: Manner,
         errors: list[Exception],
     ) -> Work[int]:
-        """Remove rows; returns how many. Notes what is wrong with those that cannot be."""
+        """Remove rows, and return their number; add the errors of the others to the list."""
         waiting, removed = [chosen] if chosen else [], 0
         while waiting:
             block = waiting.pop()

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from rom._core.ops.commits.commit import Committed
     from rom._core.schema import Schema
 
-#: The hooks that come before a write, and after it.
+#: The hooks that run before a write, and those that run after it.
 BEFORE: Final = ('_before_insert', '_before_update')
 AFTER: Final = ('_after_insert', '_after_update', '_after_delete')
 
 
 class Writing(Relating):
-    """Saves and commits."""
+    """The part of a session that saves and commits."""
 
     def _flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -62,11 +62,11 @@ class Writing(Relating):
         while chosen:
             for start in range(0, len(chosen), batch):
                 block = chosen[start : start + batch]
-                # What an earlier batch refers to was written with it.
+                # An earlier batch also writes the new entities that its own refer to.
                 block = [entity for entity in block if all or entity._modified]
                 written += yield from self._write(block, full, force)
             met.update(map(id, chosen))
-            # What hooks have made or changed meanwhile is part of the commit.
+            # Entities that hooks have made or changed meanwhile are part of the commit.
             chosen = [entity for entity in self._identity.modified if id(entity) not in met]
         return written
 
@@ -90,10 +90,10 @@ class Writing(Relating):
         yield from self._take_ids(type(entity), [entity])
 
     def _take_ids(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
-        """Give ids to new entities, in the order of creation: older ones get theirs too."""
+        """Give ids to new entities and to older ones, in the order of creation."""
         without = {id(entity) for entity in group if entity._id is None}
         waiting: dict[Schema, list[Model]] = {}
-        # What another task is writing at this moment gets its id by that.
+        # Leave out entities that another task is writing now: that write gives them their ids.
         pending = [
             entity
             for entity in self._identity.unsaved.values()
@@ -110,7 +110,7 @@ class Writing(Relating):
         for schema, ids in taken.items():
             numbered = waiting[schema][::-1]
             for entity, new_id in zip(numbered, ids, strict=True):
-                if entity._id is None:  # else another task was faster
+                if entity._id is None:  # another task may have set it meanwhile
                     entity._id = new_id
             self._identity.add_numbered(numbered)
 
@@ -122,12 +122,14 @@ class Writing(Relating):
         if not self._is_lone_insert(chosen):
             for model, group in groups:
                 yield from self._take_ids(model, group)
-        # All is encoded before anything is sent: what one server would write, another may refuse.
+        # Encode everything before sending anything: a value that fails to encode for the second
+        # server must stop the write on the first one.
         ready = [(model, *_changes(group, full, force)) for model, group in groups]
         for model, concerned, changes in ready:
             if changes:
                 attempt = commits.attempt_of(changes)
-                # A generator that has ended has no frame, whatever has ended it.
+                # A generator that has ended has no frame, even after an interrupt. So the
+                # attempt can tell whether it still runs.
                 attempt.thread = None if self.is_async else get_ident()
                 attempt.writer = self._write_group(model, concerned, changes, attempt)
                 written += yield from attempt.writer
@@ -136,11 +138,11 @@ class Writing(Relating):
     def _prepared(
         self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool
     ) -> Work[tuple[list[Model], int]]:
-        """All that is to be written, each before what refers to it; their hooks have been called.
+        """Return the entities to write, each after those it refers to; call their hooks first.
 
         A hook may refer to new entities, which are then written too, and have hooks of their own.
-        So is, in a commit, whatever else a hook makes or changes.
-        With them comes how many columns were written by earlier attempts whose answer was lost.
+        A commit also writes all other entities that a hook makes or changes. The second result is
+        the number of columns written by earlier attempts that were in doubt.
         """
         ready: dict[int, Model] = {}
         identity = self._identity
@@ -149,7 +151,7 @@ class Writing(Relating):
             chosen = with_referred(chosen)
             fresh = [entity for entity in chosen if id(entity) not in ready]
             if not fresh:
-                if may_refer and _have_hooks(chosen):  # they may have set ids as well
+                if may_refer and _have_hooks(chosen):  # hooks may have set relations to ids
                     yield from self._look_up(chosen)
                 return chosen, written
             for entity in fresh:
@@ -168,7 +170,7 @@ class Writing(Relating):
                 gone = {id(entity) for entity in lost if entity._deleted and not entity._changed}
                 fresh = [entity for entity in fresh if id(entity) not in gone]
                 chosen = [entity for entity in chosen if id(entity) not in gone]
-            if self.is_async:  # a hook may read the id, and cannot wait for one
+            if self.is_async:  # a hook may read the id, and cannot await one
                 for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
                     yield from self._take_ids(model, group)
             _call_hooks(fresh, full, force)
@@ -179,10 +181,10 @@ class Writing(Relating):
                 return chosen, written
 
     def _look_up(self, chosen: Iterable[Model]) -> Work[None]:
-        """Load what entities were set to refer to by an id alone.
+        """Load the entities of relations that were set to an id.
 
         Raises:
-            InvalidColumnValue: the id is nobody's.
+            InvalidColumnValue: no entity has the id.
         """
         groups: dict[tuple[type[Model], str], list[Model]] = {}
         for entity in chosen:
@@ -196,7 +198,10 @@ class Writing(Relating):
                     raise nobodys(model, name, value)
 
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
-        """One new entity, older than all others without an id: the script may give it its own."""
+        """Return whether the commit script can give the id: to one new entity, the oldest one.
+
+        Ids follow the order of creation, so an older new entity must get its id first.
+        """
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
@@ -216,7 +221,7 @@ class Writing(Relating):
         attempt: Attempt,
     ) -> Work[int]:
         for entity in concerned:
-            if entity._attempt is not None:  # it was none when all that was given up was settled
+            if entity._attempt is not None:  # begun by another write after `_prepared`
                 refuse_to_wait(entity)
         more = self._identity.hold(concerned)
         for place, entity in enumerate(concerned):
@@ -233,7 +238,7 @@ class Writing(Relating):
     def _note_saved(
         self, saved: list[Model], changes: list[Change], attempt: Attempt, done: Committed
     ) -> None:
-        """Note in entities that they were saved; who is interrupted finds their attempt again."""
+        """Mark entities as saved; after an interrupt here, they still have their attempt."""
         others, now = [], elapsed()
         for entity, change, stored in zip(saved, changes, done.rows, strict=True):
             if entity._attempt is attempt:
@@ -241,7 +246,7 @@ class Writing(Relating):
                 assert known_id is not None
                 entity._saved(change, known_id, stored, now)
             else:
-                others.append(entity)  # another task was faster to note it
+                others.append(entity)  # another task has marked it already
         self._identity.add_numbered(saved)
         if recently_deleted.is_any():
             recently_deleted.forget(f'{entity._namespace}:{entity._id}' for entity in saved)
@@ -255,7 +260,7 @@ class Writing(Relating):
                 call_hook_after(entity, change)
 
     def _check_rows_are_there(self, chosen: Iterable[Model]) -> Work[None]:
-        """Raise for an entity without changes whose row was deleted by way of another object."""
+        """Raise for an unchanged entity whose row was deleted by way of another object."""
         for entity in chosen:
             if not recently_deleted.may_be(f'{entity._namespace}:{entity._id}') or entity._modified:
                 continue
@@ -271,7 +276,7 @@ class Writing(Relating):
 
 
 def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
-    """The error for an id that nobody has, which a relation was set to."""
+    """Return the error for a relation that was set to an id without an entity."""
     column: Any = model._columns[name]
     return InvalidColumnValue(
         f'{model.__name__}.{name}: {given.id}: no {column.ftable} has this id; set another, or None'
@@ -279,9 +284,9 @@ def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue
 
 
 def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
-    """Entities that are on one server, each once, in their order, and a model of theirs."""
+    """Group entities by server, each once, in their order; yield a model with each group."""
     chosen = list(chosen)
-    if len(chosen) == 1:  # as a request of a web program has it
+    if len(chosen) == 1:  # the usual case of a web request
         yield type(chosen[0]), chosen
         return
     if not chosen:
@@ -297,7 +302,7 @@ def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[M
 
 
 def with_referred(chosen: Iterable[Model]) -> list[Model]:
-    """Entities, and before each the unsaved ones that it refers to."""
+    """Return entities, each after the unsaved ones that it refers to."""
     ordered: dict[int, Model] = {}
     met: set[int] = set()
     for first in chosen:
@@ -305,7 +310,7 @@ def with_referred(chosen: Iterable[Model]) -> list[Model]:
             ordered[id(first)] = first
             continue
         waiting = [first] if id(first) not in met else []
-        while waiting:  # no recursion: a chain may be longer than Python's stack is deep
+        while waiting:  # not recursive: a chain of references may exceed Python's stack
             entity = waiting[-1]
             met.add(id(entity))
             further = next((t for t in _unsaved_targets(entity) if id(t) not in met), None)
@@ -324,10 +329,10 @@ def _unsaved_targets(entity: Model) -> Iterator[Model]:
 
 
 def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Model], list[Change]]:
-    """Entities with something to write, and what it is."""
+    """Return the entities that have something to write, and their changes."""
     concerned, changes = [], []
     for entity in group:
-        if entity._deleted:  # a hook may have deleted it
+        if entity._deleted:  # by a hook
             _check_is_there(entity, force)
         change = entity._change(full, force)
         if change is not None:
@@ -337,7 +342,7 @@ def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Mode
 
 
 def _have_hooks(group: Iterable[Model], names: Sequence[str] = BEFORE) -> bool:
-    """Any of these has a hook of its own."""
+    """Return whether any of these entities' models overrides a hook."""
     models: set[type[Model]] = set(map(type, group))
     usual = [getattr(Model, name) for name in names]
     return any([getattr(model, name) for name in names] != usual for model in models)
@@ -348,12 +353,12 @@ def _has_insert_hook(entity: Model) -> bool:
 
 
 def _call_hooks(group: Sequence[Model], full: bool, force: bool) -> None:
-    """Those that come before a write."""
+    """Call the hooks that run before a write."""
     for entity in group:
         if entity._deleted:
             _check_is_there(entity, force)
     if len(group) > 1 and not _have_hooks(group):
-        return  # as most models have it, and a commit may be of very many
+        return  # most models have no hooks, and a commit may have very many entities
     for entity in group:
         if entity._new:
             entity._before_insert()

@@ -1,22 +1,23 @@
-"""The identity map: which entities a session knows. One row, one object.
+"""The identity map: the entities that a session tracks, one object for each row.
 
-Entities are held strongly until the next commit, and weakly from then on, so that one that the
-program still has is found again, and one that it has dropped goes. New entities without an id have
-no key yet, and are held in the order they were made.
+Entities are held strongly until the next commit, and weakly after it: an entity that the program
+still uses is found again, and one that it has dropped is freed. New entities without an id have no
+key yet, and are held in the order of their creation.
 
-A weak reference costs as much as all else that is done to know an entity, and many are forgotten
-before they are ever held weakly: so each gets its own when it is let go of.
+Making a weak reference costs as much as the rest of tracking an entity, and many entities are
+forgotten before they are held weakly. So the reference is made when the entity is released.
 
-A commit looks at what may have changed, and not at all that is known. So an entity is *pending*,
-and held strongly, from its making, its first change, or the first look at a value that can change
-in place, until a commit has found it clean and the program has no part of such a value any more:
-who wants to change it then has to read it once more, and that is noticed.
+A commit compares only entities that may have changed, not all tracked ones. Such an entity is
+*pending*, and held strongly. It becomes pending when it is made, at its first change, or when the
+program first reads a value that can change in place. It remains so until a commit finds it clean
+and the program holds no part of such a value. To change the value after that, the program must read
+it again, which makes the entity pending again.
 
-An entity of one session may be pending in another one too, which is then its host: whichever of
-them commits first writes it. See `rom._core.sessions.base`.
+An entity of one session may also be pending in another one, which is then its host: the first of
+them to commit writes it. See `rom._core.sessions.base`.
 
-A null session knows nothing more: each read makes a new object, and what changed must be saved by
-itself. What it knew before stays known, and is still found.
+A null session tracks no further entities: each read makes a new object, and changes must be saved
+one by one. Entities from before stay tracked, and are still found.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ _null_by_default = False
 
 
 def use_null_session() -> None:
-    """Have sessions know no further entities, except those told otherwise by `null_session`.
+    """Make sessions track no further entities, unless their `null_session` says otherwise.
 
-    For programs that read much and once. Entities then have to be saved one by one: ``commit()``
-    does not find them.
+    For programs that read much and once. Entities must then be saved one by one, because
+    ``commit()`` does not find them.
 
     Example::
 
@@ -55,7 +56,7 @@ def use_null_session() -> None:
 
 
 def use_rom_session() -> None:
-    """Have sessions know their entities again, as they do from the start.
+    """Make sessions track their entities again, which is the default.
 
     Example::
 
@@ -66,10 +67,10 @@ def use_rom_session() -> None:
 
 
 class Pending(dict[int, 'Model']):
-    """Entities by `id`, which the next commit looks at; and a round, which ends when one leaves.
+    """Entities by `id` that the next commit compares, with a *round* that ends when one leaves.
 
-    Who was here in this round still is. So an entity that is set again, and knows the round in
-    which it came, need not be looked up.
+    An entity keeps the round in which it was added. While that round lasts it is still pending,
+    so that setting another value needs no look-up.
     """
 
     __slots__ = ('round',)
@@ -78,13 +79,13 @@ class Pending(dict[int, 'Model']):
         self.round = object()
 
     def pop(self, key: int, default: Any = None) -> Any:
-        """Take an entity out."""
+        """Remove an entity, and end the round."""
         found = dict.pop(self, key, default)
         self.round = object()
         return found
 
     def clear(self) -> None:
-        """Take all out."""
+        """Remove all entities, and end the round."""
         dict.clear(self)
         self.round = object()
 
@@ -93,12 +94,12 @@ class IdentityMap:
     """The entities of one session.
 
     Attributes:
-        known: those held strongly, by the key of their row.
+        known: entities held strongly, by the key of their row.
         unsaved: new ones without an id, in the order of their creation.
-        has_strays: some that are pending may not be what is known of their rows.
-        pending: those that the next commit looks at, by `id`: changed, or looked into.
-        null: it knows nothing more; None: as is the default.
-        turns: who writes of those that share it.
+        has_strays: some pending entities may not be the tracked objects of their rows.
+        pending: entities that the next commit compares, by `id`: changed, or read values of them.
+        null: whether this is a null session; None: the default applies.
+        turns: the queue of the writes of all threads and tasks that share the session.
     """
 
     def __init__(self) -> None:
@@ -111,7 +112,7 @@ class IdentityMap:
         self.pending = Pending()
 
     def add(self, entity: Model) -> None:
-        """Know an entity, strongly; a null session only if it is known already."""
+        """Hold an entity strongly; a null session does so only if it tracks the entity already."""
         if self.is_null and not self.knows(entity):
             return
         self.pending[id(entity)] = entity
@@ -121,7 +122,7 @@ class IdentityMap:
             self.add_numbered((entity,))
 
     def add_numbered(self, entities: Iterable[Model]) -> None:
-        """The same, of many entities that have ids."""
+        """Hold many entities strongly that have ids, as `add` does."""
         if self.is_null:
             entities = [entity for entity in entities if self.knows(entity)]
         known, unsaved = self.known, self.unsaved
@@ -133,10 +134,10 @@ class IdentityMap:
                 unsaved.pop(id(entity), None)
 
     def hold(self, entities: Iterable[Model]) -> list[Model]:
-        """Have the next commit look at entities; a null session only at those it knows.
+        """Make entities pending; a null session does so only for those that it tracks.
 
         Returns:
-            Those that it would not have looked at before.
+            The entities that were not pending before.
         """
         pending, is_null, more = self.pending, self.is_null, []
         for entity in entities:
@@ -147,18 +148,18 @@ class IdentityMap:
         return more
 
     def let_loose(self, entities: Iterable[Model]) -> None:
-        """Look at these no more: nothing came of what they were held for."""
+        """Make entities no longer pending, because the write they were held for failed."""
         for entity in entities:
             self.pending.pop(id(entity), None)
 
     def hold_stray(self, entity: Model) -> None:
-        """The same, of an entity that is not known, or whose row is known as another object."""
+        """Make an entity pending that is untracked, or whose row is tracked as another object."""
         self.has_strays = True
         if not self.is_null:
             self.pending[id(entity)] = entity
 
     def has_other(self, entity: Model) -> bool:
-        """Another object of this entity's row is known."""
+        """Return whether another object of this entity's row is tracked."""
         if entity._id is None:
             return False
         other = self.find(f'{entity._namespace}:{entity._id}')
@@ -180,16 +181,16 @@ class IdentityMap:
         begun: float,
         weakly: bool = False,
     ) -> list[Model]:
-        """The entities of rows that were loaded: those that are known, or new objects.
+        """Return the entities of loaded rows: the tracked ones, or new objects.
 
-        One that is known and has no changes takes the row.
+        A tracked entity without changes takes over the row.
 
         Args:
-            model: whose rows they are.
-            rows: in the order wanted.
-            session: the one that gets to know the new ones, unless this is a null session.
-            begun: when the rows were asked for.
-            weakly: hold the new ones no longer than the program does.
+            model: the model of the rows.
+            rows: in the order of the result.
+            session: the session that tracks the new entities, unless this is a null session.
+            begun: when the rows were requested, in seconds of `elapsed`.
+            weakly: hold the new entities weakly from the start.
         """
         known, namespace, make = self.known, model._namespace, model._from_row
         hold: MutableMapping[str, Model] = self._released if weakly else known
@@ -213,45 +214,45 @@ class IdentityMap:
 
     @property
     def wknown(self) -> weakref.WeakValueDictionary[str, Model]:
-        """All that are known by now, held weakly, by the key of their row."""
+        """The tracked entities that have an id, held weakly, by the key of their row."""
         self._released.update(self.known)
         return self._released
 
     @property
     def is_empty(self) -> bool:
-        """It knows no entity that has an id."""
+        """True if no tracked entity has an id."""
         return not (self.known or self._released)
 
     @property
     def is_null(self) -> bool:
-        """Nothing more is to be known."""
+        """True if no further entities are tracked."""
         return _null_by_default if self.null is None else self.null
 
     def knows(self, entity: Model) -> bool:
-        """This very object is known."""
+        """Return whether this very object is tracked."""
         if id(entity) in self.pending or id(entity) in self.unsaved:
             return True
         return entity._id is not None and self.find(entity._pk) is entity
 
     def forget(self, entity: Model) -> None:
-        """Know it no longer."""
+        """Stop tracking an entity."""
         self.pending.pop(id(entity), None)
         self.unsaved.pop(id(entity), None)
         if entity._id is not None and self.find(entity._pk) is entity:
-            # Of the same row, another one may have been known before.
+            # Another object of the same row may be tracked: leave that one alone.
             self.known.pop(entity._pk, None)
             self._released.pop(entity._pk, None)
 
     def forget_all(self) -> None:
-        """Know nothing."""
+        """Stop tracking all entities."""
         for known in (self.known, self._released, self.unsaved, self.pending):
             known.clear()
         self.has_strays = False
 
     def release(self) -> list[Model]:
-        """Hold nothing strongly that is written; returns what other sessions hold of that.
+        """Hold written entities only weakly; return those of them that have host sessions.
 
-        What a hook changed after the write is not written.
+        Entities that a hook changed after the write are not written yet, and are kept.
         """
         hosted = self.let_go(list(self.pending.values()))
         self._released.update(self.known)
@@ -266,17 +267,17 @@ class IdentityMap:
         return hosted
 
     def let_go(self, entities: Iterable[Model]) -> list[Model]:
-        """Let go of those that are pending and clean; returns what other sessions hold of them."""
+        """Make clean entities no longer pending; return those of them that have host sessions."""
         pending = self.pending
         clean = [
             entity
             for entity in entities
             if id(entity) in pending
             and not (entity._changed or entity._modified)
-            # A value that the program has may change without being read once more.
+            # The program holds a part of a value, and may change it without reading it again.
             and not (entity._seen and is_shared(entity._values.values()))
         ]
-        pop, hosted = partial(dict.pop, pending), []  # with one new round for all
+        pop, hosted = partial(dict.pop, pending), []  # one new round for all of them, below
         try:
             for entity in clean:
                 pop(id(entity), None)
@@ -291,7 +292,7 @@ class IdentityMap:
 
     @property
     def modified(self) -> list[Model]:
-        """All with changes that are not saved, the new ones last."""
+        """The entities with unsaved changes, the new ones last."""
         pending = list(self.pending.values())
         changed = [entity for entity in pending if entity._changed or entity._modified]
         unsaved = self.unsaved
@@ -301,14 +302,14 @@ class IdentityMap:
         return numbered + list(unsaved.values())
 
     def find(self, key: str) -> Model | None:
-        """The entity of a row, or None."""
+        """Return the entity of a row, or None."""
         entity = self.known.get(key)
         if entity is None and self._released:
             return self._released.get(key)
         return entity
 
     def __iter__(self) -> Iterator[Model]:
-        """All that are known, the new ones last; a copy."""
+        """Iterate over a copy of all tracked entities, the new ones last."""
         found = {id(entity): entity for entity in (dict(self._released) | self.known).values()}
         found.update(self.pending)
         unsaved = dict(self.unsaved)
@@ -317,7 +318,7 @@ class IdentityMap:
 
 
 def refuse_twin(entity: Model) -> NoReturn:
-    """Raise the error for a second object of one row that has changes."""
+    """Raise the error for a second changed object of one row."""
     raise InvalidOperation(
         f'{entity._key}: this is the second object of one row with changes that are not saved, and '
         'one commit cannot write both. Commit or refresh(force=True) the first one, and get the '

@@ -1,6 +1,6 @@
 """The reading half of a session: from rows to entities.
 
-What few programs ask for is imported where it is asked for, so that importing rom takes less time.
+Functions import rarely used modules where they need them, so that importing rom takes less time.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 
-# Entities in one trip when a query is iterated over.
+# The number of entities in one round trip when a program iterates over a query.
 STREAM_PAGE = 500
 
 
 def model_of(query: Any) -> Any:
-    """Return the model that a query asks.
+    """Return the model of a query.
 
     Raises:
-        ArgumentError: it is no query.
+        ArgumentError: the argument is not a query.
     """
     from rom._core.query import Query
 
@@ -62,9 +62,9 @@ def model_of(query: Any) -> Any:
 
 
 class Reading(Known):
-    """Looks up, searches and reads again."""
+    """The part of a session that gets entities by id, runs queries and refreshes."""
 
-    _begun = 0.0  # when the rows were asked for that came last
+    _begun = 0.0  # when the last rows that came were requested
 
     def _get(self, model: Any, ids: Any = None) -> Work[Any]:
         if isinstance(model, (str, bytes)):
@@ -82,7 +82,7 @@ class Reading(Known):
         return None if row is None else self._adopt(model, row)
 
     def _find(self, model: type[Model], id: int) -> Model | None:
-        """The entity that is known, unless only the server knows whether it has expired."""
+        """Return the tracked entity, unless only the server can tell whether it has expired."""
         known = self._identity.find(f'{model._namespace}:{id}')
         return None if known is not None and known._seems_expired else known
 
@@ -96,7 +96,7 @@ class Reading(Known):
             adopted: list[M] = yield On(model, load_rows.load(model._schema, missing, make=make))
             _put_together(adopted)
             if len(adopted) == len(ids):
-                return adopted  # each was asked for once, and none was known
+                return adopted  # each id was given once, and none was tracked
             known |= {id: entity for entity in adopted if (id := entity.id) is not None}
         return [entity for id in ids if (entity := known[id]) is not None]
 
@@ -219,9 +219,9 @@ class Reading(Known):
     def _block(
         self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
     ) -> Work[tuple[list[R], Any]]:
-        """Some of a query's entities, and where to go on; None at the end.
+        """Return a page of a query's entities, and the cursor of the next; None at the end.
 
-        They are held only as long as the program does.
+        The entities are held weakly.
         """
         model: type[Any] = model_of(query)
         size = read_count(pagesize)
@@ -232,7 +232,7 @@ class Reading(Known):
         return (yield from self._results(query, rows, weakly=True)), cursor
 
     def _pass_over(self, query: Query[Any], block: list[Any]) -> None:
-        """A block of a query is done with: those that were only looked at are let go of."""
+        """Release the entities of a page after the program has iterated over them."""
         if query.selection is None:
             self._leave_hosts(self._identity.let_go(block))
 
@@ -254,17 +254,17 @@ class Reading(Known):
         return found
 
     def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
-        """Load these relations of entities; the next half of a session knows how."""
+        """Load these relations of entities; a subclass implements it."""
         raise NotImplementedError
 
     def _selected_relations(
         self, query: Query[Any], rows: Sequence[Row]
     ) -> Work[Mapping[str, Sequence[Any]]]:
-        """Load what selected columns refer to; the next half of a session knows how."""
+        """Load the relations among the selected columns; a subclass implements it."""
         raise NotImplementedError
 
     def _rows(self, model: type[M], operation: Operation[Any]) -> Work[Any]:
-        """Read rows; an error about one of them carries the entities of the others."""
+        """Read rows; a CorruptRowError carries the entities of the other rows."""
         begun = elapsed()
         try:
             return (yield On(model, operation))
@@ -273,10 +273,12 @@ class Reading(Known):
             error.entities = self._adopt_all(model, error.entities)
             raise
         finally:
-            self._begun = begun  # of the rows that are adopted next: nothing is awaited until then
+            # For the caller, which adopts these rows next. It yields nothing until then, so that no
+            # other task can overwrite the time.
+            self._begun = begun
 
     def _adopt(self, model: type[M], row: Row) -> M:
-        """The entity of a row: the one that is known, or a new object."""
+        """Return the entity of a row: the tracked one, or a new object."""
         [entity] = self._adopt_each(model, (row,))
         return entity
 
@@ -329,7 +331,7 @@ class Reading(Known):
         return rows
 
     def _begin_again(self, group: Sequence[Model], rows: Iterable[Row]) -> None:
-        """Let entities be as their rows, and nothing else."""
+        """Reset entities to their rows, without the changes of the program."""
         seen_at, by_id = elapsed(), {row.id: row for row in rows}
         for entity in group:
             row = by_id.get(entity._id)  # type: ignore[arg-type]
@@ -362,7 +364,7 @@ def _check_refreshable(entity: Model, force: bool) -> None:
 
 
 def _put_together(found: Sequence[Model]) -> None:
-    """Entities that were found together load their relations together."""
+    """Note which entities were found together, so that they load a relation together."""
     if len(found) > 1 and found[0]._schema.relations:
         batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
         for entity in found:
@@ -373,7 +375,9 @@ def _as_id(model: type[Model], id: Any) -> int:
     number = read_id(id)
     if number is None:
         where = getattr(model, '__name__', show(model))
-        raise InvalidOperation(f'{where}.get: {show(id)} is no id; an id is a number from 1 on')
+        raise InvalidOperation(
+            f'{where}.get: expected an id, an integer of 1 or more, got {show(id)}'
+        )
     return number
 
 

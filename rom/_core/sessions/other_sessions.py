@@ -1,16 +1,15 @@
 """Changes that a commit does not write, because they belong to another session.
 
-A program that commits expects that what it changed is written. Two threads or tasks that have
-sessions of their own may well change different things, and nothing is said of that. But this is
-told, at the commit itself:
+A program expects that its commit writes all of its changes. Threads or tasks with sessions of their
+own may change different entities, which is no reason to warn. A commit warns in these cases:
 
-* The session was entered, but not in this context nor in one around it. What the program changes
-  here belongs to another session, and what it changed in jobs may be lost already. (FastAPI runs
+* The session was entered, but not in this context, nor in one around it. Changes that the program
+  makes here belong to another session, and those made in jobs may be lost already. (FastAPI runs
   each step of a ``def`` dependency in a copy of the context, and the endpoint in another.)
-* There is nothing to write, and where this context was copied from, another thread or task has
-  changes in a session of its own.
-* There is nothing to write, and the program still has an entity whose session has ended: so nobody
-  will write it.
+* There is nothing to write, and another thread or task, whose context this one is a copy of, has
+  changes in its own session.
+* There is nothing to write, and the program still has a changed entity whose session has ended, so
+  that no commit will write it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def tell_before(session: Known) -> None:
-    """Warn, before a session writes, of what was changed beside it where it cannot be seen."""
+    """Warn, before a session writes, of changes in sessions that the program cannot see."""
     if not session._entered or session_context.is_around(session):  # type: ignore[arg-type]
         return
     there = _shown(session, session_context.own_sessions())
@@ -43,7 +42,7 @@ def tell_before(session: Known) -> None:
 
 
 def tell_after_nothing(session: Known) -> None:
-    """Warn, when a commit has had nothing to write, of changes that are there."""
+    """Warn, after a commit without changes, of unsaved changes in other sessions."""
     lost = unwritten_warning.still_there()
     if lost:
         unwritten_warning.warn_of(
@@ -52,7 +51,7 @@ def tell_after_nothing(session: Known) -> None:
             'or session.add() it, or rollback() before the session ends',
         )
     others = session_context.own_sessions()
-    # Around a session that was entered, much may be changed that is to be written later.
+    # An entered session is not among these: changes around it may be written later.
     missed = _shown(session, others) if session in others else []
     if missed:
         unwritten_warning.warn_of(
@@ -64,7 +63,7 @@ def tell_after_nothing(session: Known) -> None:
 
 
 def _shown(session: Known, others: Iterable[Known]) -> list[str]:
-    """Return, for a message, what other sessions are to write, and this one is not."""
+    """Return, for a message, the changed entities that only other sessions will write."""
     found: dict[int, Model] = {}
     for other in others:
         if other is not session:

@@ -1,4 +1,4 @@
-"""The session that every thread and task has already, as one object: `rom.session`."""
+"""`rom.session`: a proxy for the current session of the running thread or task."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from rom._core.sessions.thread_partner import Partner
 
 
 class _Method:
-    """A method of the session that is the current one where it is called.
+    """A method that is looked up in the current session when it is called.
 
-    A program may take it in one place and call it in another, as for a thread: see `sync_to_async`
-    of asgiref, `loop.run_in_executor`, `threading.Thread(target=...)`.
+    A program may take it in one place and call it in another, for example in a thread: see
+    `sync_to_async` of asgiref, `loop.run_in_executor`, `threading.Thread(target=...)`.
     """
 
     def __init__(self, method: FunctionType) -> None:
         self.__name__, self.__doc__ = method.__name__, method.__doc__
-        self.__wrapped__ = partial(method, None)  # its signature is without the session
+        self.__wrapped__ = partial(method, None)  # so that its signature has no `self`
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         return getattr(session_context.session(), self.__name__)(*args, **kwargs)
 
 
 class _CurrentSession:
-    """Stands for the current thread's or task's session."""
+    """A proxy for the current session."""
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(Session, name, None)
         if type(method) is FunctionType:
             return _Method(method)
         if isinstance(method, property):
-            return getattr(session_context.home(), name)  # such as `known`, for which nobody waits
+            return getattr(session_context.home(), name)  # a property such as `known` does no I/O
         return getattr(session_context.session(), name)
 
     def __dir__(self) -> list[str]:

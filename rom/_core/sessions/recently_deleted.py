@@ -1,9 +1,10 @@
-"""The rows that this process deleted lately, by their keys.
+"""The keys of the rows that this process deleted last.
 
-To save an entity without changes costs no trip. Yet where its row was deleted by way of another
-object, as by a second session, the save has to say so, as in rom 1.x: the row of such an entity is
-looked at. A key that is noted wrongly, as of another database, costs that look and no more. One
-that is noted no longer is found out as what another program deleted is: by the next write.
+Saving an entity without changes costs no round trip. But if its row was deleted by way of another
+object, for example in a second session, the save must raise an error, as in rom 1.x. So the save
+reads the row of an entity whose key is noted here. A wrong note, such as one of another database,
+costs only that read. A deletion that is no longer noted is found by the next write, as one by
+another program is.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-# Some hundred bytes each.
+# Each entry takes some hundred bytes.
 MOST: Final = 10_000
 
-# A dict whose oldest entry goes in one step, whatever other threads do.
+# Removing the oldest entry of this dict is one step, and so safe among threads.
 _keys: Final[OrderedDict[str, None]] = OrderedDict()
 
 
@@ -27,16 +28,16 @@ def note(key: str) -> None:
 
 
 def forget(keys: Iterable[str]) -> None:
-    """Rows of these keys were written: they are there."""
+    """Remove the keys of rows that were written again."""
     for key in keys:
         _keys.pop(key, None)
 
 
 def is_any() -> bool:
-    """Whether this process has deleted anything lately."""
+    """Return whether this process has deleted any row lately."""
     return bool(_keys)
 
 
 def may_be(key: str) -> bool:
-    """Whether this process has deleted a row of this key."""
+    """Return whether this process has deleted the row of this key lately."""
     return key in _keys

@@ -1,4 +1,4 @@
-"""Renewing: an entity that is known, and whose row has come once more, is as the row says now."""
+"""Updating a tracked entity from a row that was read again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 
 
 def renew(entity: Model, stored: Mapping[str, bytes], seen_at: float, begun: float) -> None:
-    """Take a row that differs from what an entity knows.
+    """Update an entity from a row whose values differ.
 
-    One with changes keeps them, and its past with them: its save will meet the lock. So does a
-    value of which the program has a part, for it may change it. A row that was read before the
-    entity was saved or read is out of date.
+    An entity with changes keeps them and its stored values, so that its save detects the
+    conflict. So does a value of which the program holds a part, because it may change that
+    part. A row that was requested before the entity was saved or read is out of date.
 
     Args:
-        entity: which.
-        stored: what the row holds.
-        seen_at: when the answer came.
+        entity: the tracked entity.
+        stored: the values of the row.
+        seen_at: when the reply came, in seconds of `elapsed`.
+        begun: when the row was requested.
         begun: when the row was asked for.
     """
     if entity._modified or entity._deleted or (entity._seen_at or 0) > begun:
@@ -35,7 +36,7 @@ def renew(entity: Model, stored: Mapping[str, bytes], seen_at: float, begun: flo
     else:
         entity._seen_at = seen_at
     taken = [name for name in names if name not in kept]
-    # In this order: whoever is interrupted here reads these values again.
+    # In this order: after an interrupt here, these values are decoded again from the old row.
     for name in taken:
         values.pop(name, None)
     if entity._seen:
@@ -44,4 +45,4 @@ def renew(entity: Model, stored: Mapping[str, bytes], seen_at: float, begun: flo
 
 
 def _is_shared(values: Mapping[str, object], name: str) -> bool:
-    return is_shared(values[name] for _ in range(1))  # a tuple of it would refer to it, too
+    return is_shared(values[name] for _ in range(1))  # a tuple would add a reference

@@ -1,4 +1,4 @@
-"""Loading what entities refer to, and what refers to them: one trip for each step, however many."""
+"""Loading relations: one round trip for each step of a path, for any number of entities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Relating(Reading):
-    """Follows relations from entities that are loaded."""
+    """The part of a session that loads the relations of entities."""
 
     def _load(self, objects: Any, *paths: str) -> Work[None]:
         yield from self._follow(flat([objects]), paths)
@@ -33,9 +33,10 @@ class Relating(Reading):
     def _selected_relations(
         self, query: Query[Any], rows: Sequence[Row]
     ) -> Work[Mapping[str, Sequence[Any]]]:
-        """What the rows have in selected columns that hold entities, lists or commands.
+        """Return the values of the selected columns that are relations, lists or unsafe columns.
 
-        It is read as from entities, which no session knows: one trip for each relation.
+        They are loaded through temporary entities that no session tracks, in one round trip for
+        each relation.
         """
         selection, model = query.selection, query.model
         assert selection is not None
@@ -54,7 +55,7 @@ class Relating(Reading):
         return {name: [getattr(holder, name) for holder in holders] for name in names}
 
     def _load_path(self, entities: Iterable[Model], names: Sequence[str]) -> Work[None]:
-        """Follow a path such as author, publisher: each step for all that the last one found."""
+        """Load a path such as author, publisher: each step for all entities of the one before."""
         groups: dict[type[Model], list[Model]] = {}
         for entity in entities:
             groups.setdefault(type(entity), []).append(entity)
@@ -73,7 +74,7 @@ class Relating(Reading):
             yield from self._load_path({id(e): e for e in found}.values(), names[1:])
 
     def _load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
-        """Load what this entity refers to, and on the way what those loaded with it refer to."""
+        """Load what an entity refers to, together with the same relation of its batch."""
         try:
             yield from self._load_references([entity, *together], name)
         except CorruptRowError:
@@ -81,10 +82,10 @@ class Relating(Reading):
                 yield from self._load_references([entity], name)
 
     def _load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
-        """Load what a column of these entities refers to.
+        """Load the entities that a column of these entities refers to.
 
-        What is broken is left: a row that holds no id is for whoever reads that relation. A row
-        referred to that cannot be read raises the error once all others are in their places.
+        A row that holds no id is skipped: reading its relation raises the error. If a target row
+        is corrupt, the error is raised after all other targets are assigned.
         """
         column: Any = group[0]._columns[name]
         target: type[Model] = column.get_related_model()
@@ -111,7 +112,7 @@ class Relating(Reading):
                 continue
             value: Any = by_id.get(ids[id(entity)])
             if value is None and isinstance(entity._values.get(name), GivenId):
-                value = NobodysId(ids[id(entity)])  # it was set, so a save is to refuse it
+                value = NobodysId(ids[id(entity)])  # the program set it, so a save must raise
             if failure is None or ids[id(entity)] in by_id:
                 entity._values[name] = value
         if failure is not None:
@@ -131,7 +132,7 @@ class Relating(Reading):
         if lists:
             query = other.query.filter(**{column: list(lists)})
             rows = yield from self._rows(other, queries.search(query))
-            # The row decides, should an index say otherwise.
+            # A row decides over an index that differs.
             rows = [row for row in rows if row.refers(column) in lists]
             found = self._adopt_all(other, rows)
             for entity, row in zip(found, rows, strict=True):
@@ -141,7 +142,7 @@ class Relating(Reading):
         return found
 
     def _load_list(self, entity: Model, name: str) -> Work[list[Any]]:
-        """The entities that refer to this one, asked anew."""
+        """Return the entities that refer to this one, always from the server."""
         yield from self._load_lists(type(entity), [entity], name)
         related = dict(entity._related)
         found = related.pop(name)

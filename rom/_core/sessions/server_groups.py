@@ -1,4 +1,4 @@
-"""Which of some models are on one server: what is written at once."""
+"""Grouping models by server, because one commit writes all entities on a server."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rom._core.model import Model
 
 
 def servers_of(models: Iterable[type[Model]], own: Any) -> dict[type[Model], Hashable]:
-    """Return what is equal for models on one server, asking for each model's client once.
+    """Return a key for each model that is equal for models on one server.
 
     Args:
-        models: one or more times each.
+        models: models, with or without repeats.
         own: the session's own client, which serves all models; None: each model has its own.
     """
     each = dict.fromkeys(models, own)
@@ -21,5 +21,5 @@ def servers_of(models: Iterable[type[Model]], own: Any) -> dict[type[Model], Has
         return each
     clients = {model: model._connection for model in each}
     if len({id(client) for client in clients.values()}) < 2:
-        return each  # one object: as most programs have it, and there is nothing to tell apart
+        return each  # one client for all, as in most programs
     return {model: server_of(client) for model, client in clients.items()}

@@ -1,4 +1,4 @@
-"""Whether a model's data has the indexes that it declares: asked once, on a trip made anyway."""
+"""The check of a model's stored indexes against the declared ones: once, without a round trip."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import StaleIndexWarning
 
-# Schemas that this program has asked about, by their id, which is looked at for each operation. (A
-# model that is on two servers is asked about once.)
+# The ids of the schemas that were checked; every operation looks here. (A model that is on two
+# servers is checked once.)
 _asked: set[int] = set()
 
 
 def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
-    """An operation, which asks about the model's indexes if it is the first one on that model.
+    """Return an operation that also checks the indexes, if it is the first one on its model.
 
-    The first one on a server asks whether it evicts keys, as well.
+    The first one on a server also checks whether the server evicts keys.
     """
     schema = model._schema
     if id(schema) in _asked and eviction_warning.is_known(connection):
@@ -36,12 +36,12 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
 
 def _tell(schema: Schema, stamp: bytes | None) -> None:
     if id(schema) in _asked:
-        return  # another thread was faster
+        return  # another thread has checked it meanwhile
     _asked.add(id(schema))
-    weakref.finalize(schema, _asked.discard, id(schema))  # another may get the same id
+    weakref.finalize(schema, _asked.discard, id(schema))  # a later schema may get the same id
     before = read_stamp(stamp)
     if before is None:
-        return  # of data that is older than stamps nothing is known, and nothing said
+        return  # data from before fingerprints: nothing to compare with
     if differing := changes(before, declared_by(schema)):
         warn(
             f'{schema.name}: its indexes in Redis are not those that it declares '

@@ -1,7 +1,7 @@
-"""Work: what a session does, as generators, so that it is written once for both sessions.
+"""Steps: the work of a session as generators, written once for both sessions.
 
-A step of it is `On(model, operation)`: carry this out on the connection of that model. The sync
-session does so at once, the other one awaits it.
+A generator yields `On(model, operation)`, and is sent the result of that operation on the
+connection of the model. Session runs it at once, AsyncSession awaits it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar('T')
 
 
 class On(NamedTuple):
-    """An operation, and the model on whose connection it runs."""
+    """An operation, with the model on whose connection it runs."""
 
     model: type[Model]
     operation: Operation[Any]

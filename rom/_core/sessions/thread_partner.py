@@ -1,4 +1,4 @@
-"""What stands for an AsyncSession in threads without an event loop."""
+"""The sync session that replaces an AsyncSession in threads without an event loop."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Partner(Session):
-    """A session that blocks, and knows what an AsyncSession knows: see `rom._core.entered_session`.
+    """A sync session with the identity map of an AsyncSession: see `rom._core.entered_session`.
 
     Args:
-        session: the other one, which will tell what nobody has written.
+        session: the AsyncSession, which also gives the warning of unwritten changes at its end.
     """
 
     def __init__(self, session: AsyncSession) -> None:
@@ -38,7 +38,7 @@ class Partner(Session):
         return super()._call(entity, name, command, args, kwargs)
 
     def _check_client(self) -> None:
-        """Raise InvalidOperation where the AsyncSession writes by a client that must be awaited."""
+        """Raise InvalidOperation if the AsyncSession has its own client, which must be awaited."""
         if not self._is_client_ours:
             raise InvalidOperation(
                 'this thread works in an AsyncSession that has an asyncio client of its own, and '

@@ -1,4 +1,4 @@
-"""Transferring a number between two entities."""
+"""Transfer of a number between two entities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Transferring(Deleting):
-    """Moves numbers; what it finds wrong is a ValueError, as in rom 1.x."""
+    """The part of a session that transfers numbers; its errors are ValueErrors, as in rom 1.x."""
 
     def _transfer(
         self,
@@ -45,7 +45,7 @@ class Transferring(Deleting):
         earlier = txn_model._attempt
         yield from settle_all(entities)
         if earlier is not None and earlier.told is not None and earlier.purpose == purpose:
-            return  # this very transfer was tried before, and was carried out
+            return  # an earlier attempt at this transfer was carried out
         _check_saved(entities)
         source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
         note = _party(txn_model, txn_attr, ())

@@ -1,4 +1,4 @@
-"""The unit of work: all of a session but the waiting."""
+"""The unit of work: a session without the methods that run its steps."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from rom._core.sessions.expiry import Expiring
 
 
 class UnitOfWork(Expiring):
-    """Knows entities, and writes what changed of them, all or nothing.
+    """Tracks entities and commits their changes atomically.
 
-    Each part stands on the one before: known, reading, relating, writing, deleting,
+    Each part inherits from the one before: known, reading, relating, writing, deleting,
     transferring, updating, expiring.
     """

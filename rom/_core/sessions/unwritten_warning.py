@@ -1,4 +1,4 @@
-"""Telling of what was changed in a session, and never written by anybody."""
+"""Warnings about changes in a session that no commit has written."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from rom._core.model import Model
     from rom._core.sessions.base import Known
 
-#: So many entities are named in one warning.
+#: The maximum number of entities that one warning names.
 NAMED: Final = 5
 
-#: So many of the entities that were lost last are remembered.
+#: The number of lost entities that are remembered, the last ones.
 REMEMBERED: Final = 100
 
 
 class _Lost:
-    """An entity that was told of when its session ended.
+    """An entity with changes that was warned of when its session ended.
 
     Attributes:
         made_at: when its session was made.
-        text: what it was, for a message; the entity itself is not kept.
-        is_told: a commit has told of it as well.
+        text: its description for a message; the entity itself is not kept.
+        is_told: a commit has warned of it too.
     """
 
     __slots__ = ('_ref', 'is_told', 'made_at', 'text')
@@ -41,7 +41,7 @@ class _Lost:
         self.is_told = False
 
     def is_there(self) -> bool:
-        """Return whether the program still has it, and no session does."""
+        """Return whether the program still has the entity, and no session tracks it."""
         entity = self._ref()
         return (
             entity is not None
@@ -57,17 +57,17 @@ _alive: weakref.WeakSet[Known] = weakref.WeakSet()
 
 
 def note_session(session: Known) -> None:
-    """Have a session forget in a forked process what its parent is to write."""
+    """Register a session, which in a forked process must forget its parent's changes."""
     _alive.add(session)
 
 
 def end(session: Known) -> None:
-    """Hand over what others are to write, too; warn of all else that was never written."""
+    """Hand changes over to host sessions, and warn of all others that were never written."""
     known, lost = session._identity, []
     for entity in known.modified:
         own = entity._session
         if entity._deleted or (own._identity is not known and own._identity.knows(entity)):
-            continue  # there is nothing to write any more; or another session writes it
+            continue  # nothing to write; or another session tracks it, and writes it
         hosts = [host for host in entity._hosts if entity in host._identity.pending.values()]
         if hosts:
             hosts[0].add(entity)
@@ -83,18 +83,18 @@ def end(session: Known) -> None:
 
 
 def has_changes(entity: Model) -> bool:
-    """Return whether there is anything of an entity to write."""
+    """Return whether an entity has unsaved changes."""
     return bool(entity._changed or entity._new or entity._mutated())
 
 
 def lost_since(moment: int) -> list[str]:
-    """Return the entities that were lost by sessions made after a moment; each is told of once."""
+    """Return the entities lost by sessions made after a moment; each is returned once."""
     found = [lost for lost in list(_lost) if lost.made_at > moment and not lost.is_told]
     return _told(found)
 
 
 def still_there() -> list[str]:
-    """Return the entities that were lost, and that the program still has; each is told of once."""
+    """Return the lost entities that the program still has; each is returned once."""
     return _told([lost for lost in list(_lost) if lost.is_there()]) if _lost else []
 
 
@@ -105,20 +105,20 @@ def _told(found: list[_Lost]) -> list[str]:
 
 
 def warn_of(entities: Sequence[str], what: str) -> None:
-    """Warn of entities, at the line of the program that led here."""
+    """Warn of entities, at the line of the program that called rom."""
     named = '; '.join(entities[:NAMED])
     more = f' and {len(entities) - NAMED} more' if len(entities) > NAMED else ''
     warn(f'{named}{more}: {what}', UnwrittenWarning)
 
 
 def shown(entity: Model) -> str:
-    """An entity and its columns that are not written, for a message."""
+    """Return an entity and the names of its unsaved columns, for a message."""
     columns = sorted({*entity._changed, *entity._mutated()})
     return f'{type(entity).__name__} {entity._key} ({", ".join(columns)})'
 
 
 def _forget_in_child() -> None:
-    """A process was forked. What its parent changed is for the parent to write, not for both."""
+    """Forget changes after a fork: the parent writes them, and must be the only one."""
     lost = []
     for session in list(_alive):
         lost += [entity for entity in session._identity.modified if not entity._deleted]

@@ -1,11 +1,12 @@
-"""Who writes in a session: threads and tasks that share it do so one after the other.
+"""The queue of writes in a session: threads and tasks that share it write one after the other.
 
-Two that wrote the same entities at once would each take the other's row for a stranger's.
+Without it, two that write the same entities at once would each see the other's row as a conflict.
 
-Each write takes a number, and waits for those before it. A write is a generator, and one that has
-ended has no frame, whatever has ended it: so a number that was not given back, as by an interrupt,
-holds nobody up, while a lock would. Nobody waits for ever: a hook may wait for a thread that would
-write in the same session. Whoever goes ahead is told of each entity that is being saved by another.
+Each write takes a number, and waits for those before it. A number is a weak reference to the
+generator that writes. A generator that has ended has no frame, even after an interrupt, so that a
+number which was not returned blocks no other write; a lock would. A wait ends after `PATIENCE`
+seconds, because a hook may wait for a thread that would write in the same session. A write that
+goes ahead then gets an error for each entity that another write is saving.
 """
 
 from __future__ import annotations
@@ -24,16 +25,17 @@ if TYPE_CHECKING:
     from rom._core.sessions.steps import Work
 
 #: Seconds.
+#: The longest time that a write waits for those before it, and the time between two looks.
 PATIENCE: Final = 10.0
 PAUSE: Final = 0.0005
 
 
-# A write, and its thread.
+# A write, and the id of its thread.
 Number: TypeAlias = 'tuple[weakref.ref[Work[Any]], int]'
 
 
 class Turns:
-    """The line of those who write."""
+    """The queue of the writes of one session."""
 
     __slots__ = ('_line',)
 
@@ -41,7 +43,7 @@ class Turns:
         self._line: list[Number] = []
 
     def take(self, work: Work[Any]) -> Number:
-        """Wait until no other thread writes; then it is the turn of this work."""
+        """Wait until no other thread writes, and return the number of this write."""
         number = self._enter(work)
         if self._line[0] is not number:
             for _ in self._waits(number):
@@ -49,7 +51,7 @@ class Turns:
         return number
 
     async def take_awaited(self, work: Work[Any]) -> Number:
-        """The same in a task; other tasks of the loop are not waited for."""
+        """Wait as `take` does, in a task; other tasks of the same loop do not count."""
         number = self._enter(work)
         if self._line[0] is not number:
             for _ in self._waits(number):
@@ -57,10 +59,10 @@ class Turns:
         return number
 
     def give_back(self, number: Number) -> None:
-        """Leave the line."""
+        """Remove a number from the queue."""
         try:  # noqa: SIM105 - a context manager would take as long as all of a turn
             self._line.remove(number)
-        except ValueError:  # another thread has seen that it is over
+        except ValueError:  # another thread has found it ended and removed it
             pass
 
     def _enter(self, work: Work[Any]) -> Number:
@@ -74,7 +76,7 @@ class Turns:
             yield
 
     def _is_next(self, number: Number) -> bool:
-        # A copy, and removed one by one: other threads do the same.
+        # Other threads remove items too: hence a copy of the list, and no deletion of a range.
         for other in self._line[:]:
             if other is number:
                 return True
@@ -85,6 +87,6 @@ class Turns:
 
 
 def _is_over(number: Number) -> bool:
-    """Whether a write has ended, or is one that will never begin."""
+    """Return whether a write has ended, or will never begin."""
     work: Any = number[0]()
     return work is None or work.gi_frame is None

@@ -62,9 +62,9 @@ def test_a_size_of_any_size_is_all(world: World, thing: Any, size: int) -> None:
     'id', ['1_0', '０１', ' 1', '+1', 1.9, float('inf'), float('nan'), -1, True]
 )
 def test_what_is_no_id(world: World, thing: Any, id: Any) -> None:
-    with pytest.raises(rom.InvalidOperation, match='is no id'):
+    with pytest.raises(rom.InvalidOperation, match='expected an id'):
         answer(world, lambda session: session.get(thing, id))
-    with pytest.raises(rom.InvalidOperation, match='is no id'):
+    with pytest.raises(rom.InvalidOperation, match='expected an id'):
         answer(world, lambda session: session.get(thing, [1, id]))
 
 
