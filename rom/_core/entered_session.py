@@ -26,7 +26,7 @@ class Entered:
 
     Args:
         session: the session.
-        outer: the entry that was current before; None: there was none.
+        outer: the entry that was current before, or None.
         make_partner: makes the partner of an AsyncSession.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Queries: what is asked, as immutable data, and how it is put to the server."""
+"""Queries: immutable data, the methods that build them, and their plans."""
 
 from rom._core.query.query import Query
 

@@ -1,7 +1,7 @@
-"""Tallies: what is made of a column's values without reading the entities. Pure.
+"""Aggregates of a column, computed on the server without reading entities. Pure.
 
-Which column can be added up, counted by value, or has a smallest value, is decided here; what is
-wrong with the others, too.
+The functions here check whether a column can be added up, counted by value, or has a smallest
+value. For other columns they raise an error with the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Way: TypeAlias = Literal['values', 'integer', 'float', 'decimal']
 
-# By how the stored value is read: a class that reads it in a way of its own has none.
+# Keyed by the decoder: a subclass with a decoder of its own cannot be added on the server.
 _WAYS: dict[Callable[..., Any], Way] = {
     Integer.decode: 'integer',
     Float.decode: 'float',
@@ -34,13 +34,13 @@ _WAYS: dict[Callable[..., Any], Way] = {
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the server makes of a column.
+    """An aggregate of one column.
 
     Attributes:
-        column: its name.
+        column: the name of the column.
         way: 'values' counts each value; the others add the values up.
-        absent: the value of rows that lack the column: its default, encoded. What a function makes
-            is made once for all of them.
+        absent: the value of rows that lack the column: its default, encoded. A default function
+            is called once for all of them.
     """
 
     column: str
@@ -48,20 +48,21 @@ class Tally:
     absent: bytes | None = None
 
     def as_map(self, alone: bool = False) -> dict[str, Any]:
-        """As a script takes it.
+        """Return the aggregate as a map for the script.
 
         Args:
-            alone: only what one call finds by itself may be tallied there.
+            alone: aggregate only the matches that one call finds by itself, because later calls
+                may find the same ids.
         """
         found = {'field': as_bytes(self.column), 'way': self.way, 'alone': alone}
         return found if self.absent is None else {**found, 'absent': self.absent}
 
 
 def adding(schema: Schema, method: str, name: object) -> Tally:
-    """For `sum` and `avg`.
+    """Return the aggregate for `sum` and `avg`.
 
     Raises:
-        QueryError: no such column, or not one of numbers.
+        QueryError: no such column, or its values are not numbers.
     """
     clause = _stored(schema, method, name)
     column = clause.column
@@ -78,10 +79,10 @@ def adding(schema: Schema, method: str, name: object) -> Tally:
 
 
 def counting(schema: Schema, name: object) -> Tally:
-    """For `facets`.
+    """Return the aggregate for `facets`.
 
     Raises:
-        QueryError: no such column, or its values are no keys of a dict.
+        QueryError: no such column, or its values are not hashable.
     """
     clause = _stored(schema, 'facets', name)
     if isinstance(clause.column, PrimaryKey):
@@ -100,10 +101,10 @@ def _absent(column: Column[Any]) -> bytes | None:
 
 
 def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -> Query[Any]:
-    """For `min` and `max`: the query whose first result has the value.
+    """Return, for `min` and `max`, the query whose first result has the value.
 
     Raises:
-        QueryError: no such column, or none that an index sorts by value.
+        QueryError: no such column, or no index that sorts it by value.
     """
     clause = _stored(query.schema, method, name)
     if not (is_of_ids(clause) or _is_sorted(clause.column)):

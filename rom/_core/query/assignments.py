@@ -1,7 +1,7 @@
-"""Assigning: what `update(score=User.score + 1, city='Rome')` writes, checked. Pure.
+"""The checked values of an update, such as `update(score=User.score + 1, city='Rome')`. Pure.
 
-Everything that can be known to be wrong is found here, before anything is read: names, and values
-that are the same for all rows. What is calculated is checked when a row is at hand.
+Names, and values that are the same for all rows, are checked before anything is read. A calculated
+value is checked for each row.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Assignments:
     """New values of columns, for any number of rows.
 
     Attributes:
-        schema: the model's.
-        values: by column: a value as the column keeps it, None for one that goes, or what is to be
-            calculated.
+        schema: the schema of the model.
+        values: by column: a value as the column keeps it, None to remove the value, or a
+            calculation.
     """
 
     schema: Schema
     values: Mapping[str, Any]
 
     def of_row(self, id: int, stored: Mapping[str, bytes]) -> dict[str, Any]:
-        """The new values of one row.
+        """Return the new values of one row.
 
-        A column that the row lacks has its default here, as it has in an entity.
+        A column that the row lacks has its default, as in an entity.
 
         Raises:
             CorruptRowError: a value to calculate with does not decode.
-            InvalidColumnValue: what comes of a calculation is none of the column's values.
+            InvalidColumnValue: a calculated value is not valid for its column.
         """
         key = f'{self.schema.keys.namespace}:{id}'
 
@@ -53,10 +53,10 @@ class Assignments:
         return {name: self._value(name, value_of, str(id)) for name in self.values}
 
     def of_new(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The values of an entity that is to be made, with those that are given for it.
+        """Return the values of a new entity, besides those that are given for it.
 
         Raises:
-            InvalidColumnValue: as for `of_row`; or a calculation has nothing to begin with.
+            InvalidColumnValue: as for `of_row`; or a calculation uses a column without a value.
         """
 
         def value_of(column: Column[Any]) -> Any:
@@ -91,16 +91,16 @@ class Assignments:
 
 
 def default_of(column: Column[Any]) -> Any:
-    """The value of a column where there is none."""
+    """Return the default of a column; None if it has none."""
     default = column.default() if callable(column.default) else deepcopy(column.default)
     return None if default is None else column.check(default)
 
 
 def checked(schema: Schema, name: str, value: Any) -> Any:
-    """A value as its column keeps it; None for one that goes.
+    """Return a value as its column keeps it; None to remove the value.
 
     Raises:
-        InvalidColumnValue: the column does not take it; None, and the column is required.
+        InvalidColumnValue: the value is not valid; or None, and the column is required.
     """
     column = schema.columns[name]
     if value is None:
@@ -121,17 +121,17 @@ def checked(schema: Schema, name: str, value: Any) -> Any:
 
 
 def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignments:
-    """What is to be written, checked as far as can be without a row.
+    """Return the assignments of an update, checked as far as possible without a row.
 
     Args:
-        schema: the model's.
-        where: what errors begin with, as ``User.query.update()``.
+        schema: the schema of the model.
+        where: the start of error messages, such as ``User.query.update()``.
         values: by column.
 
     Raises:
-        QueryError: no values; a name that is no column with a value of its own; a calculation with
-            another model's column, or with one that refers to something.
-        InvalidColumnValue: a value that the column does not take.
+        QueryError: no values; a name that is not a column with a stored value; a calculation with
+            another model's column, or with a relation.
+        InvalidColumnValue: a value that is not valid for its column.
     """
     if not values:
         raise QueryError(f'{where}: name one column at least, of {_settable(schema)}')
@@ -152,7 +152,7 @@ def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignmen
 
 
 def check_name(schema: Schema, where: str, name: object) -> None:
-    """Raise QueryError for what is no column that can be set."""
+    """Raise QueryError for a name that is not a column that can be set."""
     if not isinstance(name, str):
         raise QueryError(f'{where}: takes the names of columns, not {show(name)}')
     column = schema.columns.get(name)
@@ -181,7 +181,7 @@ def _check_calculation(schema: Schema, where: str, name: str, value: Computable)
         own = schema.columns.get(column.name)
         if own is None or own is not column:
             raise QueryError(
-                f'{where}: {named}={shown(value)}: {column.name} is no column of {schema.name}; '
+                f'{where}: {named}={shown(value)}: {column.name} is not a column of {schema.name}; '
                 'only what is in the same row can be calculated with'
             )
         if own.is_relation or own.is_foreign or not own.is_stored:

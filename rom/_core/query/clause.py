@@ -1,4 +1,4 @@
-"""Clauses: one column that a query asks something of, and what is wrong with it."""
+"""Clauses: one column in a call of a query's method, with the errors about it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rom._core.indexing.column_index import Word
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
-#: Ids, or unique values, in one filter: the server looks each of them up in one call.
+#: The maximum number of ids or unique values in one filter: one call looks all of them up.
 MOST_LISTED: Final = 20_000
 
-# The methods that a unique column answers without an index.
+# The methods that need no index on a unique column.
 _FILTERS: Final = ('filter', 'where')
 
 
 class Clause:
-    """One column of a query's clause, and how to say what is wrong with it.
+    """One column of a clause, with the errors about it.
 
     Args:
-        schema: the model's.
+        schema: the schema of the model.
         method: the name of the query's method.
         name: the column's name; for `filter`, also that of a sub-index, as in 'col:x'.
 
@@ -44,7 +44,7 @@ class Clause:
         self.column: Column[Any] = found
 
     def wrong(self, what: str, *value: Any) -> NoReturn:
-        """Raise the error for this clause, and the value that was asked."""
+        """Raise the error for this clause, with the value that was given."""
         asked = f'={show(value[0])}' if value else ''
         raise QueryError(
             f'{self.schema.name}.query.{self.method}({show_name(self.name)}{asked}): {what}'
@@ -61,15 +61,15 @@ class Clause:
         self.wrong(f'the column has no such index; {remedy}')
 
     def how_to_declare(self, *options: str) -> str:
-        """The remedy for an index that is missing: these options of the column, or ``index``."""
+        """Return the remedy for a missing index: these options of the column, or ``index``."""
         wanted = ' or '.join(f'{option}=True' for option in options or ('index',))
         return f'declare it with {wanted}'
 
     def ends_of_range(self, value: tuple[Any, ...]) -> tuple[Any, Any]:
-        """The two ends of a range.
+        """Return the two ends of a range.
 
         Raises:
-            QueryError: it has another number of them.
+            QueryError: the tuple has another length.
         """
         if len(value) != 2:
             self.wrong(
@@ -89,10 +89,10 @@ class Clause:
 
     @property
     def numbers_key(self) -> bytes:
-        """The key of the numeric index that is meant.
+        """The key of the numeric index of the column or sub-index.
 
         Raises:
-            QueryError: no keygen of the column gives a number a name.
+            QueryError: the column has no keygen that names numbers.
         """
         column = self.column
         if self.part and (column.keygen in TRAITS or not (column.keygen or column.keygen2)):
@@ -104,10 +104,10 @@ class Clause:
 
 
 def asked_word(clause: Clause, value: Any) -> Word:
-    """What a query asks for, as the column's keygen would have it before it splits it.
+    """Return a string to search for in the form that the column's keygen gets.
 
     Raises:
-        QueryError: no string, or not one of this column.
+        QueryError: the value is not a string, or not a valid one for the column.
     """
     if not isinstance(value, (str, bytes)):
         clause.wrong(f'this index holds words, and {type(value).__name__} is none', value)
@@ -118,7 +118,7 @@ def asked_word(clause: Clause, value: Any) -> Word:
 
 
 def as_kept(column: Column[Any], word: Word) -> Word:
-    """A string as the column's keygen would have it before it splits it."""
+    """Return a string in the form that the column's keygen gets."""
     traits = column.traits
     if isinstance(column, String) and isinstance(word, str):
         word = word.encode('latin-1')

@@ -1,8 +1,8 @@
-"""Expressions: what `Query.where` is given, as nodes of a plan.
+"""Compilation of the expressions of `Query.where` to nodes of a plan.
 
-Each comparison becomes what the method of that kind makes of it, so that they find the same, and
-refuse the same. There are just two things more: ``<`` and ``>`` leave their bound out (see
-`rom._core.query.filters.compared`), and `is_none` is what an index has nothing of.
+Each comparison compiles to the node of the query method of its kind, so that both match the same
+entities and raise the same errors. Two things are more: ``<`` and ``>`` exclude their bound (see
+`rom._core.query.filters.compared`), and `is_none` matches the entities without an index entry.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from rom._core.query.string_filters import alike, ending, starting
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
-#: How deep ``& | ~`` may be nested (long chains of ``&`` or ``|`` alone are not). The server's own
-#: stack would bear somewhat more.
+#: The maximum nesting of ``& | ~``; a long chain of ``&`` or ``|`` alone is not nested. The
+#: server's stack would allow somewhat more.
 DEEPEST: Final = 100
 
 
 def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
-    """The node for an expression.
+    """Return the node for an expression.
 
     Raises:
-        QueryError: no expression, or one about another model; no such index; a value that makes no
-            sense there.
+        QueryError: not an expression, or one of another model; no such index; a value that is not
+            valid for the column.
     """
     if depth > DEEPEST:
         raise QueryError(
@@ -57,7 +57,7 @@ def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
 
 
 def _opposite(node: Node) -> Node:
-    """What is there is a range that a search can begin with; what is not not there is none."""
+    """Negate a node; a double negation is dropped, because a search can begin with a range."""
     return node.node if isinstance(node, nodes.Not) else nodes.Not(node)
 
 
@@ -73,7 +73,7 @@ def _compared(schema: Schema, asked: Compare) -> Node:
 
 
 def _check(clause: Clause, asked: Compare, value: Any) -> None:
-    """Refuse what `filter` takes for a range, or for several values."""
+    """Raise for a value that `filter` takes as a range, or as several values."""
     if value is None:
         instead = '>= or <= for an open end' if asked.sign == 'between' else '.is_none()'
         clause.wrong(f'None is no value, and nothing compares with it; use {instead}', None)
@@ -99,7 +99,7 @@ def _in_order(schema: Schema, asked: Compare) -> Node:
 
 
 def _nothing(schema: Schema, asked: Compare) -> Node:
-    """The entities of which an index that has every value has nothing."""
+    """Return the node for the entities without an entry in an index that has all values."""
     clause = Clause(schema, 'where', asked.name)
     column, name = clause.column, asked.name
     if is_of_ids(clause):

@@ -1,4 +1,4 @@
-"""A filter that only what has expired could pass, in a query that leaves that out."""
+"""A warning about filters that only expired entities match, in queries that leave those out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rom._core.support.caller_warnings import warn
 
 
 def warn_of_expired(schema: Schema, nodes: Iterable[Node]) -> None:
-    """Warn of a range of times to expire that lies in the past: no result can be in it.
+    """Warn of a range of expiry times in the past: no result can be in it.
 
-    So did the clean-up jobs of programs look for what is to go, before the column was an ExpireAt.
+    Clean-up jobs used such filters before the column was an ExpireAt.
     """
     if schema.expiry is None:
         return

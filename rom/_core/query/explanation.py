@@ -1,8 +1,8 @@
-"""Explained: how a search goes about a query, and what came of it. Pure data.
+"""Explanations: the plan of a search, and what a run of it did. Pure data.
 
-`rom._core.ops.search.explain` makes it of what the server told, and
-`rom._core.query.explanation_tree` a tree of words of it. What a `Way` and a `Role` mean, and how
-they are chosen, is in docs/design/planner.rst.
+`rom._core.ops.search.explain` makes one from the server's reply, and
+`rom._core.query.explanation_tree` formats it as a tree. docs/design/planner.rst defines each `Way`
+and `Role`, and how the server chooses them.
 """
 
 from __future__ import annotations
@@ -16,34 +16,33 @@ from rom._core.support.public_names import publish
 
 #: How the candidates are found. 'order', 'index' and 'ids' are walks: along the index that sorts,
 #: along that of a filter, along all ids. For 'gather' and 'sort' all matches are found at once;
-#: 'near' takes places by distance. For the others no id is looked at: 'known' is a count, 'empty'
-#: means that a filter has no id, 'unasked' that no result is wanted.
+#: 'near' takes entries by distance. The others read no ids: 'known' is a count, 'empty' means
+#: that a filter has no ids, 'unasked' that the limit is 0.
 Way: TypeAlias = Literal[
     'order', 'index', 'ids', 'gather', 'sort', 'near', 'parts', 'known', 'empty', 'unasked'
 ]
 
-#: What a filter does: it 'drives' (candidates are its ids), 'bounds' the walk along the order's
-#: index, is 'intersected' by the server, is 'probed' with the ids of candidates, is 'collected'
-#: whole before it can be probed, or is just 'counted'.
+#: The role of a filter: it 'drives' (its ids are the candidates), 'bounds' the walk along the
+#: order's index, is 'intersected' by the server, is 'probed' with the ids of candidates, is
+#: 'collected' whole before it can be probed, or is only 'counted'.
 Role: TypeAlias = Literal['drives', 'bounds', 'intersected', 'probed', 'collected', 'counted']
 
-#: The query's method that is explained.
+#: The method of the query that is explained.
 Of: TypeAlias = Literal['all', 'count']
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter, or several as one.
+    """One filter, or several combined.
 
     Attributes:
-        kind: 'set', 'range', 'strings', 'near', 'ids', 'unique'; 'any of', 'all of' and 'not' are
-            made of others; 'all' is every entity.
-        size: how many ids it has, at most; None: nobody asked.
-        role: what it does in the search; None: what the filter does that it is a part of.
-        said: what the program said; None for one made of others.
-        key: of its index, or of the hash of unique values; None for ids, and for one made of
-            others.
-        nodes: the others that it is made of.
+        kind: 'set', 'range', 'strings', 'near', 'ids', 'unique'; 'any of', 'all of' and 'not'
+            combine others; 'all' matches every entity.
+        size: the maximum number of its ids; None: not counted.
+        role: its role in the search; None: that of the filter that it is a part of.
+        said: the filter in the terms of the program; None for a combination.
+        key: the key of its index, or of the hash of unique values; None for ids and combinations.
+        nodes: the filters that it combines.
     """
 
     kind: str
@@ -56,14 +55,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Sorting:
-    """How the results are put in order.
+    """The order of the results.
 
     Attributes:
-        columns: as `order_by` was told.
-        by: 'server'; or 'program': all matches are read, and sorted here.
-        key: of the index of the first column; None where there is none, as for ids.
-        size: how many ids that index has.
-        within: how many of them lie within the filter that bounds the walk.
+        columns: as given to `order_by`.
+        by: 'server'; or 'program': rom reads all matches and sorts them.
+        key: the key of the first column's index; None without one, as for ids.
+        size: the number of ids in that index.
+        within: the number of those within the filter that bounds the walk.
     """
 
     columns: tuple[str, ...]
@@ -75,20 +74,20 @@ class Sorting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the search does; the numbers that begin with 'about' are estimates.
+    """The plan of a search; numbers that are shown with 'about' are estimates.
 
     Attributes:
         way: how candidates are found.
-        entities: how many there are; None: nobody asked.
-        filters: all of them must hold.
-        sorting: how the results are put in order; None: as they are found, or by id.
-        expired: how many entities have expired, and are left out.
-        matches: about how many match, all filters being independent of each other.
-        walk: about how many candidates a walk looks at, before it has enough.
-        gather: how many are looked at where all matches are gathered; None: no filter has a list
-            of its ids.
-        patience: after so many candidates, a walk is given up and all matches are gathered; None:
-            it is not given up.
+        entities: the number of entities; None: not counted.
+        filters: the filters, all of which must hold.
+        sorting: the order of the results; None: unsorted, or by id.
+        expired: the number of expired entities, which are left out.
+        matches: the estimated number of matches, as if the filters were independent.
+        walk: the estimated number of candidates that a walk reads until it has enough results.
+        gather: the number of candidates to read if all matches are gathered; None: no filter has
+            a list of its ids.
+        patience: the number of candidates after which a walk stops and all matches are gathered;
+            None: it never stops so.
     """
 
     way: Way
@@ -107,9 +106,9 @@ class Step:
     """A part of a call.
 
     Attributes:
-        way: as in `Plan`; also 'group', a walk within the many that a column leaves equal, and
-            'tail', one along what has no value in the order's index.
-        looked: how many candidates it looked at.
+        way: as in `Plan`; also 'group', a walk within the many entities with equal values of a
+            column, and 'tail', one over the entities without a value in the order's index.
+        looked: the number of candidates that it read.
     """
 
     way: str
@@ -118,16 +117,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One trip to the server.
+    """One round trip to the server.
 
     Attributes:
         script: 'search'; 'load', which reads the rows of further matches; or 'parts', commands
-            that list what one filter has.
-        steps: what a search did, one after the other.
-        matches: how many it found.
-        rows: how many rows came with them.
-        milliseconds: until the reply was here.
-        server_milliseconds: of these, the server's work, to the microsecond; None for 'load'.
+            that list the ids of one filter.
+        steps: the steps of a search, in order.
+        matches: the number of matches found.
+        rows: the number of rows in the reply.
+        milliseconds: the time until the reply arrived.
+        server_milliseconds: the server's part of it, to the microsecond; None for 'load'.
     """
 
     script: str
@@ -139,23 +138,23 @@ class Call:
 
     @property
     def looked(self) -> int:
-        """How many candidates were looked at."""
+        """The number of candidates that were read."""
         return sum(step.looked for step in self.steps)
 
     @property
     def gave_up(self) -> bool:
-        """A walk took longer than was thought, and was given up for gathering all matches."""
+        """True if a walk exceeded its patience, and all matches were gathered instead."""
         return len(self.steps) > 1 and self.steps[-1].way in ('gather', 'sort')
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What happened.
+    """The run of a query.
 
     Attributes:
-        results: how many there were; of a count, the count.
-        calls: each trip to the server.
-        milliseconds: from the first request to the last reply, what is sorted here included.
+        results: the number of results; for 'count', the count.
+        calls: the round trips.
+        milliseconds: from the first request to the last reply, with sorting by rom.
     """
 
     results: int
@@ -164,21 +163,21 @@ class Run:
 
     @property
     def looked(self) -> int:
-        """How many candidates were looked at."""
+        """The number of candidates that were read."""
         return sum(call.looked for call in self.calls)
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a query is answered. ``str()`` of it is a tree of plain words.
+    """The plan of a query, and its run. ``str()`` formats it as a tree in plain words.
 
     Attributes:
         model: the model's name.
         of: the query's method: 'all' or 'count'.
-        offset: so many results are left out.
-        limit: at most so many come; None: all.
-        plan: what the server would do.
-        run: what it did, where that was asked.
+        offset: the number of results to skip.
+        limit: the maximum number of results; None: no limit.
+        plan: the plan of the search.
+        run: the run of the query; None unless requested.
 
     Example::
 
@@ -193,7 +192,7 @@ class Explanation:
     run: Run | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as dicts, lists, text and numbers, fit for JSON.
+        """Return the explanation as dicts, lists, text and numbers, ready for JSON.
 
         Example::
 

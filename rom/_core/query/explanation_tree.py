@@ -1,4 +1,4 @@
-"""Outline: an explanation as a tree, each line indented below what it belongs to."""
+"""An explanation as a tree of lines, each indented below its parent."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ROLES: Final = {
 
 
 def outline(explained: Explanation) -> Iterator[str]:
-    """The lines of the tree."""
+    """Yield the lines of the tree."""
     yield f'{explained.model}.{explained.of}(){_limits(explained)}'
     for line in _plan(explained.plan):
         yield _INDENT + line
@@ -91,7 +91,7 @@ def _sorter(sorting: Sorting) -> str:
 
 
 def _rows(node: Filter, depth: int) -> Iterator[tuple[str, str, str, str]]:
-    """What each line of the table of filters says: what, size, role, key."""
+    """Yield the rows of the table of filters: filter, size, role and key."""
     what = _INDENT * depth + (node.kind if node.said is None else str(node.said))
     size = '' if node.size is None else _number(node.size)
     role = '' if node.role is None else _ROLES[node.role]

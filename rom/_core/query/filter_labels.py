@@ -1,7 +1,7 @@
-"""Said: what the program asked of a column, in its own terms. For people; no search looks at it.
+"""Filter labels: each filter in the terms of the program, for messages and explanations only.
 
-Every filter makes one, whoever asks for it or not: a named tuple is made in half the time that a
-frozen dataclass takes.
+Every filter makes one, used or not. It is a named tuple, because a frozen dataclass takes twice as
+long to make.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Sign: TypeAlias = Literal[
 
 
 class Said(NamedTuple):
-    """What a filter was told.
+    """The column, the comparison and the value of a filter.
 
     Attributes:
         column: its name; that of a sub-index, as in 'col:x', or of a geo index.
-        sign: how the value is meant.
+        sign: the comparison.
         value: the value; ``(low, high)`` for 'between', one word of a text for 'word'.
 
     >>> str(Said('age', 'between', (18, None))), str(Said('city', '=', 'Rome'))

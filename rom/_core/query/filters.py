@@ -1,9 +1,9 @@
-"""Filters: what a clause of a query means, as nodes of a plan.
+"""Compilation of `filter` clauses to nodes of a plan.
 
-What `filter(col=value)` looks up depends on what the column's index holds. There are four ways, in
-the table `_WAYS`: words that one of rom's own keygens made, the two words of a Boolean, numbers,
-and whatever a program's own keygen returns, where the kind of the value asked decides. Everything
-wrong is wrong here, with a QueryError that says what to do.
+The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has four
+ways: words of one of rom's own keygens, the two words of a Boolean, numbers, and the results of the
+program's own keygen, where the type of the value decides. All errors are raised here, as a
+QueryError with the remedy.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from rom._core.query.unique_filters import is_by_unique, with_unique
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue
 
-# From here on, a double stands for several integers.
+# From here on, one double stands for several integers.
 _INEXACT = 2.0**53
 _DIGITS = Integer()
 _EVERYTHING = (b'-inf', b'+inf')
 
-#: In a filter, any entity that a relation may refer to.
+#: In a filter on a relation: any entity.
 NOT_NULL: Final = object()
 
-# What a value that makes no sense to a column may raise there.
+# The errors that a column may raise for a value that is not valid for it.
 _NO_VALUE = (InvalidColumnValue, UnicodeEncodeError, ValueError, TypeError, OverflowError)
 
 _Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
 
 
 def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> Node:
-    """The node for `filter(name=value)`; errors name the method.
+    """Return the node for `filter(name=value)`; errors name the method.
 
     Raises:
-        QueryError: no such column or index, or a value that makes no sense there.
+        QueryError: no such column or index, or a value that is not valid for it.
     """
     clause = Clause(schema, method, name)
     try:
@@ -64,10 +64,10 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
 
 
 def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
-    """The node for a comparison by order: `<`, `<=`, `>`, `>=`, or 'between' two values.
+    """Return the node for a comparison by order: `<`, `<=`, `>`, `>=` or 'between'.
 
     Raises:
-        QueryError: no such column, no index of numbers, or a value that makes no sense there.
+        QueryError: no such column, no index of numbers, or a value that is not valid for it.
     """
     clause = Clause(schema, 'where', name)
     if is_of_ids(clause):
@@ -149,7 +149,7 @@ def _numbers(clause: Clause, value: Any) -> Node:
 
 
 def _as_set(clause: Clause, value: Any) -> Any:
-    """Return a value as the column keeps it: what was set, and rounded then, is found by itself."""
+    """Return a value as the column keeps it, rounded as when it was set, so that it is found."""
     column = clause.column
     is_own = not clause.part and column.is_numeric and not column.keygen and not column.keygen2
     if not is_own or _has_ids(column):
@@ -157,11 +157,11 @@ def _as_set(clause: Clause, value: Any) -> Any:
     try:
         return column.check(value)
     except InvalidColumnValue:
-        return value  # a number of no value, as the half of an Integer, is just not found
+        return value  # not a possible value, as 0.5 for an Integer: nothing matches
 
 
 def _as_said(clause: Clause, value: Any) -> Any:
-    """An entity's id stands for it: a query keeps none alive."""
+    """Return the id in place of an entity, so that a query keeps no entity alive."""
     column: Any = clause.column
     if clause.part or not _has_ids(column):
         return value
@@ -171,7 +171,7 @@ def _as_said(clause: Clause, value: Any) -> Any:
 
 
 def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
-    """A range without its bound: up to the next integer, or the next double, before it."""
+    """Return a range without its bound, which ends at the next integer or double."""
     score, digits = _number(clause, value)
     said = Said(clause.name, sign, value)
     step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
@@ -199,7 +199,7 @@ def _range(
 
 
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
-    """A bound as a score; and its digits, where the score says less than they do."""
+    """Return the score of a bound, and its digits if the score is not exact."""
     column: Any = clause.column
     value = plain(value)
     own = not clause.part and column.is_numeric
@@ -225,7 +225,7 @@ def _digits(value: Any, score: float) -> bytes | None:
 
 
 def _plain_score(clause: Clause, value: Any) -> float:
-    """The number for an index of which only the keygen knows what it holds."""
+    """Return the score of a value in an index of the program's own keygen."""
     if isinstance(value, bool) or not isinstance(value, (int, float, decimal.Decimal)):
         if isinstance(value, (datetime.date, datetime.time)) and clause.column.is_numeric:
             return clause.column.score(value)

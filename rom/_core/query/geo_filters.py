@@ -1,4 +1,4 @@
-"""Near: what a search around a point means, as a node of a plan."""
+"""Compilation of `near` to a node of a plan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rom.exceptions import ArgumentError, QueryError
 
 T = TypeVar('T')
 
-# More places than a server has are all of them, and it reads no number past this.
+# The largest count that the server reads; no index has more entries.
 _MOST = 2**31 - 1
 UNITS = ALLOWED_DIST = ('m', 'km', 'mi', 'ft')  # the second is its name in rom 1.x
 
@@ -24,11 +24,11 @@ UNITS = ALLOWED_DIST = ('m', 'km', 'mi', 'ft')  # the second is its name in rom 
 def nearby(
     schema: Schema, name: str, lon: float, lat: float, radius: float, unit: str, count: int | None
 ) -> Near:
-    """The node for `near(...)`.
+    """Return the node for `near(...)`.
 
     Raises:
         ArgumentError: no such geo index or unit.
-        QueryError: a value that makes no sense there.
+        QueryError: a value that is not valid there.
     """
     where = f'{schema.name}.query.near({show(name)})'
     place = schema.places.get(name) if isinstance(name, str) else None
@@ -53,11 +53,10 @@ def nearby(
 
 
 def one_of(name: str, value: T | None, other: str, same: T | None) -> T | None:
-    """The value of an argument that has two names.
+    """Return the value of an argument that has two names.
 
     Raises:
         ArgumentError: both are given.
-
     >>> one_of('distance', None, 'radius', 5)
     5
     """

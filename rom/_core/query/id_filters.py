@@ -1,7 +1,7 @@
-"""Ids: what a clause about the primary key means, as nodes of a plan.
+"""Compilation of clauses about the primary key to nodes of a plan.
 
-No index of the ids needs to be declared: the bitmap of live ids has them. Where one is declared, it
-is used as that of any number, for data of rom 1.x may have no bitmap.
+The primary key needs no declared index, because the live bitmap has the ids. A declared one is used
+like that of any number, because data of rom 1.x may have no live bitmap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rom._core.query.nodes import AnyOf, Ids, IdsBetween, Node
 
 
 def is_of_ids(clause: Clause) -> bool:
-    """Whether a clause is about the primary key, and no index of it is declared."""
+    """Return whether a clause is about a primary key without a declared index."""
     column = clause.column
     return isinstance(column, PrimaryKey) and not column.index and not clause.part
 
@@ -28,8 +28,8 @@ def with_ids(clause: Clause, value: Any) -> Node:
     """Return the node for `filter(id=value)`: an id, several, or a range of them.
 
     Raises:
-        QueryError: None, a range that is no pair, or more than 20,000 ids.
-        InvalidColumnValue: no number.
+        QueryError: None, a range that is not a pair, or more than 20,000 ids.
+        InvalidColumnValue: a value is not a number.
     """
     if isinstance(value, (list, set, frozenset)):
         return _among(clause, value, Said(clause.name, '=', list(value)))
@@ -47,7 +47,7 @@ def compared_ids(clause: Clause, sign: str, value: Any) -> Node:
     """Return the node for `<`, `<=`, `>`, `>=` and 'between'.
 
     Raises:
-        InvalidColumnValue: no number.
+        InvalidColumnValue: a value is not a number.
     """
     if sign == 'between':
         return with_ids(clause, value)
@@ -77,12 +77,12 @@ def _between(low: int | None, high: int | None, said: Said) -> Node:
 
 
 def _number(clause: Clause, value: Any) -> int | float:
-    """Return a number that an id may be compared with; one that is past all ids as the next one."""
+    """Return a number to compare ids with; one beyond all ids becomes the next one beyond."""
     given = plain(value)
     if given is None:
         clause.wrong('None is no id; (None, None) finds all entities', None)
     if isinstance(given, float):
-        clause.column.score(given)  # refuses NaN
+        clause.column.score(given)  # raises for NaN
     else:
         given = clause.column.check(given)
     number: int | float = max(-1, min(given, LARGEST_ID + 1))

@@ -1,9 +1,8 @@
-"""Patterns: what `like` is asked, taken apart.
+"""The parser of `like` patterns.
 
-A pattern is literal text with wildcards: ``?`` stands for no character or one, ``*`` for any
-number, ``+`` for one or more, ``!`` for exactly one. It must match from the start of a value, and
-need not reach its end. Wildcards side by side are one gap, of at least and at most so many
-characters.
+A pattern is literal text with wildcards: ``?`` matches no character or one, ``*`` any number,
+``+`` one or more, ``!`` exactly one. It must match from the start of a value, but need not reach
+its end. Adjacent wildcards form one gap, with a minimum and a maximum number of characters.
 
 The literal text before the first gap is looked up in the index; the server matches the rest.
 """
@@ -14,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: How many gaps a pattern may have, and how many characters from the first one on. The server looks
-#: at a value once for each gap, and other clients wait meanwhile.
+#: The maximum number of gaps, and of characters from the first gap on. The server scans a value
+#: once for each gap, while other clients wait.
 MOST_GAPS: Final = 16
 MOST_CHARACTERS: Final = 1000
 
@@ -33,8 +32,8 @@ class Token:
     """A gap in a pattern, and the text that follows it.
 
     Attributes:
-        least, most: so many characters are in the gap; None: any number.
-        text: the literal text behind it; empty at the pattern's end.
+        least, most: the minimum and maximum length of the gap in characters; None: no maximum.
+        text: the literal text after it; empty at the end of the pattern.
     """
 
     least: int
@@ -42,13 +41,13 @@ class Token:
     text: str
 
     def matches_anything(self) -> bool:
-        """A gap at the end that asks for nothing."""
+        """Return whether this is a gap at the end that matches any text."""
         return not self.least and not self.text
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedToken:
-    """The same, with its text as it stands in the index."""
+    """A token with its text encoded as in the index."""
 
     least: int
     most: int | None
@@ -60,7 +59,7 @@ class EncodedToken:
 
 
 def parse(pattern: str) -> tuple[str, list[Token]]:
-    """A pattern as the text that it begins with, and the gaps and texts that follow.
+    """Split a pattern into its literal start, and the gaps and texts that follow.
 
     >>> parse('ab?*c!')
     ('ab', [Token(least=0, most=None, text='c'), Token(least=1, most=1, text='')])
@@ -75,7 +74,7 @@ def parse(pattern: str) -> tuple[str, list[Token]]:
 
 
 def why_too_long(pattern: str) -> str | None:
-    """Return what is too long in a pattern, or None.
+    """Return the reason why a pattern is too long, or None.
 
     >>> why_too_long('J*n!son'), why_too_long('a?' * 33)
     (None, 'a pattern has 16 groups of wildcards at most, and this one has 33')

@@ -1,9 +1,9 @@
-"""Plans: what a search asks of the server, as pure data, in the terms of Redis' keys.
+"""Query plans: a search as pure data, in terms of Redis keys.
 
-A plan is made by `rom._core.query.query` and carried out by `lua/search.lua`, which finds out how
-large each part is and where to begin. Nodes make a tree of any depth; `as_map` turns one into the
-map that the script reads. What a node was `said` to be is for people, and makes no two of them
-differ.
+The methods of `rom._core.query.query` make a plan. `lua/search.lua` carries it out: it finds the
+size of each part, and decides where to begin. Nodes form a tree of any depth; `as_map` turns one
+into the map that the script reads. The label `said` is for messages, and does not count for
+equality.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rom._core.query.filter_labels import Said
 if TYPE_CHECKING:
     from rom._core.query.like_patterns import EncodedToken
 
-# Parts of `lua/search.lua` that nodes take; those made of other nodes take one.
+# Parts of `lua/search.lua` that nodes need; nodes made of other nodes need one as well.
 NOTHING: Final[frozenset[str]] = frozenset()
 TREES: Final = frozenset(('trees',))
 IDS: Final = frozenset(('ids',))
@@ -27,9 +27,10 @@ N = TypeVar('N', bound=tuple[Any, ...])
 
 
 def _node(kind: type[N]) -> type[N]:
-    """A kind of node: two are equal that ask for the same, whatever they were said to be.
+    """Add the methods of a node: two with equal fields are equal, whatever their labels.
 
-    Named tuples, for every query makes some: a frozen dataclass takes ten times as long.
+    Nodes are named tuples, because every query makes some: a frozen dataclass takes ten times as
+    long.
     """
     fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
     asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'said'))
@@ -55,7 +56,7 @@ def _node(kind: type[N]) -> type[N]:
 
 @_node
 class InSet(NamedTuple):
-    """The ids that have a word; or, where the key is that of a numeric sub-index, all ids in it."""
+    """The ids with an index entry for a word; or, with the key of a sub-index, all ids in it."""
 
     key: bytes
     said: Said | None = None
@@ -65,16 +66,16 @@ class InSet(NamedTuple):
 
     @property
     def needs(self) -> frozenset[str]:
-        """The parts of the script that it takes, as every node says."""
+        """The names of the parts of the script that the node needs."""
         return NOTHING
 
 
 @_node
 class Ids(NamedTuple):
-    """Those of some ids that exist.
+    """The existing ones of some ids.
 
     Attributes:
-        ids: in ascending order, each once.
+        ids: in ascending order, without repeats.
     """
 
     ids: tuple[int, ...]
@@ -90,7 +91,7 @@ class Ids(NamedTuple):
 
 @_node
 class IdsBetween(NamedTuple):
-    """The ids between two, both included; `high` may be None."""
+    """The ids between two bounds, both included; `high` may be None."""
 
     low: int
     high: int | None
@@ -107,7 +108,7 @@ class IdsBetween(NamedTuple):
 
 @_node
 class InUnique(NamedTuple):
-    """The ids that the hash of a column's unique values has for some of them."""
+    """The ids to which the hash of a column's unique values maps some values."""
 
     key: bytes
     values: tuple[bytes, ...]
@@ -122,11 +123,11 @@ class InUnique(NamedTuple):
 
 
 class Exact(NamedTuple):
-    """The integers that bound a range, where doubles cannot tell them from their neighbours.
+    """The exact integers that bound a range, where doubles stand for several integers.
 
     Attributes:
-        field: the column in the row that has the whole number; empty: the id is the number.
-        low, high: decimal digits; None where the double says enough.
+        field: the column in the row with the whole number; empty: the id is the number.
+        low, high: decimal digits; None if the double is exact.
     """
 
     field: bytes
@@ -136,7 +137,7 @@ class Exact(NamedTuple):
 
 @_node
 class InRange(NamedTuple):
-    """The ids whose number lies between two, both included."""
+    """The ids whose number lies between two bounds, both included."""
 
     key: bytes
     low: bytes
@@ -158,12 +159,12 @@ class InRange(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """An index has an entity's whole value, so that its row tells what is in the index.
+    """The form of a whole value in an index, so that its row shows what the index has.
 
     Attributes:
         field: the column in the row.
-        lowers: the index has it lower-cased.
-        turned: the index has it reversed.
+        lowers: the index has the value lower-cased.
+        turned: the index has the value reversed.
     """
 
     field: bytes
@@ -173,15 +174,15 @@ class Whole(NamedTuple):
 
 @_node
 class StartsWith(NamedTuple):
-    """The ids whose string, in a prefix or suffix index, begins in some way.
+    """The ids whose string in a prefix or suffix index starts with a text.
 
     Attributes:
-        key: of the index.
-        head: what the string begins with.
-        pattern: what must follow, when that is not just anything.
-        raw: the strings are bytes: a character is a byte, where it else is one of UTF-8.
-        whole: the string is the whole value; None: an entity may have several.
-        without: what the string begins with none of.
+        key: the key of the index.
+        head: the literal start of the string.
+        pattern: the gaps and texts that must follow; empty: anything may follow.
+        raw: the strings are bytes, so that a character is a byte; otherwise they are UTF-8.
+        whole: where the row holds the whole value; None: an entity may have several strings.
+        without: starts that the string must not have.
     """
 
     key: bytes
@@ -218,7 +219,7 @@ class StartsWith(NamedTuple):
 
 @_node
 class All(NamedTuple):
-    """Every node holds; without nodes: every entity."""
+    """The ids that match every node; without nodes: all ids."""
 
     nodes: tuple[Node, ...] = ()
 
@@ -236,11 +237,11 @@ class All(NamedTuple):
 
     @property
     def may_repeat(self) -> bool:
-        """One entity may be found several times, by each of its strings."""
+        """True if an entity may match several times, by each of its strings."""
         return None in [node.whole for node in self.flat() if isinstance(node, StartsWith)]
 
     def flat(self) -> tuple[Node, ...]:
-        """The nodes, those of nested `All` in the place of these; one of one is that one."""
+        """Return the nodes without nested `All`; an `AnyOf` of one node becomes that node."""
         if _NESTED.isdisjoint(map(type, self.nodes)):
             return self.nodes
         parts = (_flat(node) for node in self.nodes)
@@ -249,7 +250,7 @@ class All(NamedTuple):
 
 @_node
 class AnyOf(NamedTuple):
-    """One of the nodes holds; without nodes: no entity."""
+    """The ids that match one of the nodes; without nodes: no ids."""
 
     nodes: tuple[Node, ...] = ()
 
@@ -265,7 +266,7 @@ class AnyOf(NamedTuple):
 
 @_node
 class Not(NamedTuple):
-    """The node does not hold."""
+    """The ids that do not match the node."""
 
     node: Node
 
@@ -279,13 +280,13 @@ class Not(NamedTuple):
 
 @_node
 class Near(NamedTuple):
-    """The ids of the places within a radius; the nearest first, where nothing else is asked for.
+    """The ids within a radius of a point, the nearest first unless an order is given.
 
     Attributes:
-        key: of the geo index.
+        key: the key of the geo index.
         lon, lat, radius: numbers, as digits.
-        unit: that of the radius.
-        count: so many of them at most, the nearest; None: all.
+        unit: the unit of the radius.
+        count: the maximum number of ids, the nearest ones; None: all.
     """
 
     key: bytes
@@ -314,7 +315,7 @@ class Near(NamedTuple):
 
 @_node
 class Given(NamedTuple):
-    """These ids, each once: what was found before.
+    """The ids that an earlier search found, without repeats.
 
     Attributes:
         ids: in any order.
@@ -346,17 +347,17 @@ Node: TypeAlias = (
 
 
 class Order(NamedTuple):
-    """What results are sorted by.
+    """A sort order of the results.
 
     Attributes:
         column: the column's name, or that of a sub-index, as in 'col:x'.
         reverse: the largest first.
-        kind: 'score' by a numeric index, 'text' by an index of whole strings, 'stored' by what
-            the rows hold, 'id' by the ids; no order follows the last one, which leaves none equal.
-        key: of that index; empty for 'stored' and 'id'.
-        tie: what tells apart those of one score.
-        field: the column in the row that `tie` looks at.
-        or_stored: when the key does not exist, the rows decide.
+        kind: 'score' by a numeric index, 'text' by an index of whole strings, 'stored' by the
+            stored values, 'id' by the ids. No order follows 'id', because no two are equal.
+        key: the key of that index; empty for 'stored' and 'id'.
+        tie: how entities with equal scores are sorted.
+        field: the column in the row that `tie` compares.
+        or_stored: if the key does not exist, sort by the stored values.
     """
 
     column: str
@@ -369,7 +370,7 @@ class Order(NamedTuple):
 
     @property
     def may_need_rows(self) -> bool:
-        """Results may have to be sorted by what their rows hold."""
+        """True if the results may have to be sorted by the values in their rows."""
         return self.kind != 'score' or self.or_stored
 
     def as_map(self) -> dict[str, Any]:
@@ -384,11 +385,11 @@ class Order(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a row stands in an order.
+    """The position of a row in an order.
 
     Attributes:
-        score: its number in the order's index; None where it has none.
-        raw: what it holds of the column; None where it holds nothing, or no column says.
+        score: its number in the order's index; None without an entry.
+        raw: its stored value of the column; None without a value, or if the order has no column.
     """
 
     score: bytes | None
@@ -396,12 +397,12 @@ class Place(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A place in the results: what follows it is wanted.
+    """The position of a result, after which the next page begins.
 
     Attributes:
-        id: of the entity that stood there.
-        places: where its row stood in each order; none, where there are orders: it is the
-            beginning, and rows have to tell where they stand.
+        id: the id of the result.
+        places: its position in each order. Empty although there are orders: the page is the first
+            one, and the reply must include the positions of its rows.
     """
 
     id: int
@@ -409,11 +410,11 @@ class Mark(NamedTuple):
 
 
 def bounds_of(head: bytes) -> tuple[bytes, bytes]:
-    """The lexical range that holds all strings with this beginning.
+    """Return the lexical range of all strings that start with a text.
 
-    Members of an index are a string, a NUL and an id, and the order of the index is that of the
-    strings. For bounds without a NUL these two orders agree, so of a head with one only the part
-    before it makes the range, and the members are looked at one by one.
+    A member of an index is a string, a NUL and an id, and the index should be sorted by the
+    string. Redis compares whole members, which gives the same order for bounds without a NUL. So
+    the range uses only the part of *head* before a NUL, and the server compares each member.
 
     >>> bounds_of(b'ab'), bounds_of(b'a\\xff'), bounds_of(b'\\xff'), bounds_of(b'a\\x00b')
     ((b'[ab', b'(ac'), (b'[a\\xff', b'(b'), (b'[\\xff', b'+'), (b'[a', b'(b'))

@@ -1,4 +1,4 @@
-"""Orders: which index sorts by a column, if any does."""
+"""Sort orders: the index that sorts by a column, if there is one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
-    """The orders for `order_by(*asked)`.
+    """Return the orders for `order_by(*asked)`.
 
     Raises:
-        QueryError: none, one column twice; no such column, or no index of it.
+        QueryError: no column, or one twice; no such column, or no index of it.
 
     Warns:
-        UserWarning: a text column whose index does not sort.
+        UserWarning: the index of a text column does not sort.
     """
     found = [ordered(schema, name) for name in asked]
     names = [order.column for order in found]
@@ -39,13 +39,13 @@ def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
 
 
 def ordered(schema: Schema, asked: object) -> Order:
-    """The order for `order_by(asked)`.
+    """Return the order for `order_by(asked)`.
 
     Raises:
         QueryError: no such column, or no index of it.
 
     Warns:
-        UserWarning: a text column whose index does not sort.
+        UserWarning: the index of a text column does not sort.
     """
     if not isinstance(asked, str):
         raise QueryError(
@@ -78,10 +78,10 @@ def ordered(schema: Schema, asked: object) -> Order:
 
 
 def orders_for(query: Query[Any]) -> tuple[Order, ...]:
-    """What to sort a query's results by, given its filters.
+    """Return the orders of a query, given its filters.
 
-    A column may have an index of numbers that sort and one of strings. Where a filter looks for
-    strings, walking along that index finds them sorted already.
+    A column may have an index of numbers that sort and one of strings. If a filter searches the
+    strings, a walk along that index finds the matches already sorted.
     """
     orders = query.asked.orders
     if not orders:
@@ -96,17 +96,17 @@ def orders_for(query: Query[Any]) -> tuple[Order, ...]:
 
 
 def direction_of(orders: tuple[Order, ...]) -> Direction | None:
-    """Return the direction of the ids where it was asked for, which the last order says."""
+    """Return the direction of the ids if the last order sorts by them, else None."""
     if not orders or orders[-1].kind != 'id':
         return None
     return 'down' if orders[-1].reverse else 'up'
 
 
 def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:
-    """The server cannot sort by these: an index is missing, or only Python knows its strings.
+    """Return whether the caller must sort: an index is missing, or does not sort like Python.
 
-    Strings that sort what an earlier order leaves are those of the rows. In the index they are
-    lower-cased, or bytes, as the column says.
+    Within equal values of an earlier order, strings are compared as the rows hold them. The index
+    has them lower-cased, or as bytes, depending on the column.
     """
     for place, order in enumerate(orders):
         if order.kind == 'stored':

@@ -1,6 +1,6 @@
-"""Written: a query as a program would write it, for shells and messages. Pure.
+"""A query as Python source, for shells and messages. Pure.
 
-Each filter remembers what the program said, and each sign has two ways to be written: as an
+Each filter has a label in the program's terms. Each comparison can be written in two ways: as an
 argument of a query's method, and, within *or* and *not*, as an expression.
 """
 
@@ -16,9 +16,9 @@ from rom._core.query.nodes import All, AnyOf, Node, Not, Order
 if TYPE_CHECKING:
     from rom._core.query.builder import Narrowing
 
-#: Characters of a query.
+#: The maximum number of characters.
 MOST: Final = 500
-# Filters of one list, and of one query, that are written out; more are not read.
+# The maximum number of values of one list, and of filters of one query, that are written.
 _MANY: Final = 20
 
 
@@ -56,7 +56,7 @@ def _order(order: Order) -> str:
 
 
 def _clause(node: Node, model: str) -> str:
-    """One filter, as a method of the query."""
+    """Return one filter as a call of a query's method."""
     said = _said(node)
     if said is None or said.sign in ('<', '>'):
         return f'.where({_expression(node, model)})'
@@ -69,7 +69,7 @@ def _clause(node: Node, model: str) -> str:
 
 
 def _said(node: Node) -> Said | None:
-    """What the program said by one filter; of several on one column, what they are together."""
+    """Return the label of a filter; for several filters on one column, a joint one."""
     if not isinstance(node, (All, AnyOf)):
         return getattr(node, 'said', None)
     several = [_said(part) for part in node.nodes[: _MANY + 1]]
@@ -92,7 +92,7 @@ def _together(several: Sequence[Said | None], join: Callable[[Iterator[Any]], An
 
 
 def _expression(node: Node, model: str) -> str:
-    """A filter as an expression."""
+    """Return a filter as an expression."""
     said = _said(node)
     if said is not None:
         write = _SIGNS.get(said.sign)

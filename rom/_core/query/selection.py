@@ -1,7 +1,7 @@
-"""Selection: plain data instead of entities.
+"""Selection: plain data as results, instead of entities.
 
-A factory gets the names of the columns, once, and returns a function that gets one list of values
-for each row. The names that begin with an underscore are those of rom 1.x.
+A factory is called once with the names of the columns. It returns a function that is called with
+the list of values of each row. The names that begin with an underscore are those of rom 1.x.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Factory: TypeAlias = Callable[[tuple[str, ...]], Callable[[list[Any]], Any]]
 
 
 class Selection(NamedTuple):
-    """Which columns of each result, and what is made of them.
+    """The columns of each result, and the factory that makes it.
 
     Attributes:
-        columns: their names, in order; the primary key's is the last, when it is asked for.
-        decode: Python values; else the text that is stored.
-        factory: makes a result of a list of values.
+        columns: their names, in order; an added primary key is the last.
+        decode: return Python values; otherwise the stored text.
+        factory: makes the function that turns a list of values into a result.
     """
 
     columns: tuple[str, ...]
@@ -28,7 +28,7 @@ class Selection(NamedTuple):
 
 
 def as_dicts(columns: tuple[str, ...]) -> Callable[[list[Any]], dict[str, Any]]:
-    """Results are dicts.
+    """Return a function that makes a dict of a list of values.
 
     >>> as_dicts(('a', 'b'))([1, 2])
     {'a': 1, 'b': 2}
@@ -37,7 +37,7 @@ def as_dicts(columns: tuple[str, ...]) -> Callable[[list[Any]], dict[str, Any]]:
 
 
 def as_lists(columns: tuple[str, ...]) -> Callable[[list[Any]], list[Any]]:
-    """Results are lists.
+    """Return a function that makes a list of a list of values.
 
     >>> as_lists(('a', 'b'))([1, 2])
     [1, 2]
@@ -46,7 +46,7 @@ def as_lists(columns: tuple[str, ...]) -> Callable[[list[Any]], list[Any]]:
 
 
 def as_tuples(columns: tuple[str, ...]) -> Callable[[list[Any]], tuple[Any, ...]]:
-    """Results are tuples.
+    """Return a function that makes a tuple of a list of values.
 
     >>> as_tuples(('a', 'b'))([1, 2])
     (1, 2)
@@ -55,12 +55,13 @@ def as_tuples(columns: tuple[str, ...]) -> Callable[[list[Any]], tuple[Any, ...]
 
 
 def as_namedtuples(columns: tuple[str, ...]) -> Callable[[list[Any]], Any]:
-    """Results are named tuples. As in rom 1.x, underscores that a name begins with are left out.
+    """Return a function that makes a named tuple of a list of values.
 
-    A column with a name that no field can have gets ``_0``, ``_1``...
+    As in rom 1.x, leading underscores of names are removed. A column whose name is not valid for a
+    field gets ``_0``, ``_1``...
 
     Raises:
-        ValueError: two columns differ in such underscores only.
+        ValueError: two columns differ only in leading underscores.
 
     >>> as_namedtuples(('a', 'b'))([1, 2])
     Result(a=1, b=2)

@@ -1,7 +1,7 @@
-"""Strings: what `startswith`, `endswith`, `like` and their opposites mean, as nodes of a plan.
+"""Compilation of `startswith`, `endswith`, `like` and their opposites to nodes of a plan.
 
-All of them are a range of an index of strings: what begins with some bytes. A suffix index has its
-strings reversed, and a pattern leaves to the server what follows the text that it begins with.
+Each is a range of an index of strings: all that start with some bytes. A suffix index holds its
+strings reversed. For a pattern, the index finds its literal start, and the server matches the rest.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class _Side(NamedTuple):
     """One of the two indexes of strings.
 
     Attributes:
-        option: what a column is declared with to have it.
-        key: of the index of a column.
-        stem: how a column's string stands in it.
-        turned: it has strings reversed.
-        begins, differs: what a filter says of it.
+        option: the option that declares it on a column.
+        key: returns the key of a column's index.
+        stem: returns the function that encodes a column's string as in the index.
+        turned: the strings are reversed.
+        begins, differs: the comparison in a filter's label, and its opposite.
     """
 
     option: str
@@ -40,46 +40,47 @@ class _Side(NamedTuple):
 
 
 def starting(schema: Schema, name: str, value: Any) -> Node:
-    """The node for `startswith(name=value)`.
+    """Return the node for `startswith(name=value)`.
 
     Raises:
-        QueryError: no such column, no prefix index, or no string.
+        QueryError: no such column, no prefix index, or a value that is not a string.
     """
     return _begins(Clause(schema, 'startswith', name), _PREFIX, value)
 
 
 def ending(schema: Schema, name: str, value: Any) -> Node:
-    """The node for `endswith(name=value)`.
+    """Return the node for `endswith(name=value)`.
 
     Raises:
-        QueryError: no such column, no suffix index, or no string.
+        QueryError: no such column, no suffix index, or a value that is not a string.
     """
     return _begins(Clause(schema, 'endswith', name), _SUFFIX, value)
 
 
 def not_starting(schema: Schema, name: str, values: Any) -> Node:
-    """The node for `does_not_startwith(name=values)`.
+    """Return the node for `does_not_startwith(name=values)`.
 
     Raises:
-        QueryError: no such column, no prefix index, or no strings.
+        QueryError: no such column, no prefix index, or a value that is not a string.
     """
     return _begins_otherwise(Clause(schema, 'does_not_startwith', name), _PREFIX, values)
 
 
 def not_ending(schema: Schema, name: str, values: Any) -> Node:
-    """The node for `does_not_endwith(name=values)`.
+    """Return the node for `does_not_endwith(name=values)`.
 
     Raises:
-        QueryError: no such column, no suffix index, or no strings.
+        QueryError: no such column, no suffix index, or a value that is not a string.
     """
     return _begins_otherwise(Clause(schema, 'does_not_endwith', name), _SUFFIX, values)
 
 
 def alike(schema: Schema, name: str, value: Any) -> Node:
-    """The node for `like(name=pattern)`.
+    """Return the node for `like(name=pattern)`.
 
     Raises:
-        QueryError: no such column, no prefix index, no string, or too long a pattern.
+        QueryError: no such column, no prefix index, a value that is not a string, or a pattern
+            that is too long.
     """
     from rom._core.query.like_patterns import EncodedToken, parse, why_too_long
 
@@ -111,7 +112,7 @@ def _begins(clause: Clause, side: _Side, value: Any) -> Node:
 
 
 def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
-    """With none of these: one string, or any number of them."""
+    """Return the node for strings that start with none of these: one, or a list of them."""
     clause.need_index(side.option)
     several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
     without = tuple(_as_indexed(clause, side, value) for value in several)
@@ -140,12 +141,12 @@ def _stem_of(column: Column[Any]) -> Callable[[Word], bytes]:
 
 
 def index_string(column: Column[Any], value: Word) -> bytes:
-    """How a whole value of a column stands in its prefix index, by which it is sorted."""
+    """Return a whole value of a column as its prefix index holds and sorts it."""
     return _stem_of(column)(as_kept(column, value))
 
 
 def has_many(column: Column[Any]) -> bool:
-    """An entity may have other strings in the prefix and suffix indexes than its whole value."""
+    """Return whether the index may hold other strings of an entity than its whole value."""
     return column.keygen2 is not None or column.traits.splits or not column.is_string
 
 

@@ -1,7 +1,6 @@
-"""Uniques: what a look-up by unique values asks of their hash.
+"""Compilation of filters on a unique column without an index to nodes of a plan.
 
-A query of a unique column that has no index to filter by is answered by that hash, which tells who
-has a value, and nothing of ranges or beginnings.
+The hash of unique values answers such a filter. It finds whole values only, not ranges or prefixes.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ _SEVERAL: Final = (list, set, frozenset)
 
 
 def is_by_unique(clause: Clause) -> bool:
-    """Whether the hash of unique values answers a clause: nothing else does, for single values."""
+    """Return whether a clause uses the hash of unique values, because no index has the values."""
     column = clause.column
     return column.unique and not column.index and not clause.part
 
 
 def with_unique(clause: Clause, value: Any) -> Node:
-    """Return the node for `filter(email=value)`: those with a unique value, or with any of several.
+    """Return the node for `filter(email=value)`: one unique value, or a list of them.
 
     Raises:
         QueryError: None, a range, or more than 20,000 values.
-        InvalidColumnValue: a value that the column does not take.
+        InvalidColumnValue: a value that is not valid for the column.
     """
     asked: Sequence[Any] = list(value) if isinstance(value, _SEVERAL) else [value]
     for one in asked:
@@ -53,10 +52,10 @@ def unique_key(schema: Schema, name: str) -> bytes:
 
 
 def unique_values(column: Column[Any], values: Iterable[Any]) -> list[bytes]:
-    """Return values as that hash has them.
+    """Return values encoded as in that hash.
 
     Raises:
-        InvalidColumnValue: one that the column does not take.
+        InvalidColumnValue: a value that is not valid for the column.
     """
     if column.is_relation:
         return [b'%d' % column.id_of(value) for value in values]  # type: ignore[attr-defined]

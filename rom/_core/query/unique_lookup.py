@@ -1,4 +1,4 @@
-"""Seeking: the constraint by which one entity is looked up, or made where there is none. Pure."""
+"""The unique constraint of `get_or_create` and `upsert`, by which they find one entity. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from rom.exceptions import QueryError
 def sought(
     schema: Schema, where: str, values: Mapping[str, Any]
 ) -> tuple[Unique, tuple[bytes, ...]]:
-    """The constraint that these columns are, and their value in its hash, in all its forms.
+    """Return the constraint on these columns, and their value in its hash, in all its forms.
 
     Args:
-        schema: the model's.
-        where: what errors begin with, as ``User.upsert()``.
+        schema: the schema of the model.
+        where: the start of error messages, such as ``User.upsert()``.
         values: by column: exactly one unique column, or exactly one group of `unique_together`.
 
     Raises:
         QueryError: no constraint has these columns; or one of them has no value, so that the
-            constraint is silent.
-        InvalidColumnValue: a value that the column does not take.
+            constraint does not apply.
+        InvalidColumnValue: a value that is not valid for its column.
     """
     constraints = [unique for unique in schema.uniques if unique.made_by is None]
     found = next((unique for unique in constraints if {*unique.columns} == {*values}), None)
@@ -56,13 +56,13 @@ def sought(
 def argument(
     schema: Schema, name: str, given: Mapping[str, Any] | None, unique: dict[str, Any]
 ) -> Mapping[str, Any] | None:
-    """Return an argument that may have been passed by name, and is none of the columns then.
+    """Return an argument that may be passed by name, unless a unique column has that name.
 
     Args:
-        schema: the model's.
-        name: the argument's; a unique column may have it, which comes first.
-        given: what was passed by position.
-        unique: what was passed by name; the argument is removed from it.
+        schema: the schema of the model.
+        name: the name of the argument; a unique column of that name takes precedence.
+        given: the argument passed by position, or None.
+        unique: the arguments passed by name; the argument is removed from it.
     """
     if given is not None or any(name in constraint.columns for constraint in schema.uniques):
         return given
@@ -73,7 +73,7 @@ def argument(
 def check_others(
     schema: Schema, where: str, kind: str, values: Mapping[str, Any], unique: Unique
 ) -> None:
-    """Raise QueryError for what cannot be set beside the columns that are looked up."""
+    """Raise QueryError for values that cannot be set together with the columns looked up."""
     if not isinstance(values, Mapping):
         raise QueryError(f'{where}: {kind} takes a dict by column, not {show(values)}')
     for name in values:
