@@ -25,7 +25,7 @@ class Query(Narrowing[R_co]):
 
     Without `order_by`, results have the order of the index that drives the search. Where that index
     is of a number, a relation or a prefix, entities with equal values are in the order of their ids
-    as text: 1, 10, 11, 2. Order by a column, or use `page`, which sorts by id.
+    as text: 1, 10, 11, 2. Order by a column, or use `page`, which then sorts by id.
 
     Attributes:
         model: the class whose entities are searched.
@@ -264,7 +264,7 @@ class Query(Narrowing[R_co]):
         """Store the ids of the results on the server for a while, as a sorted set.
 
         Their scores are 0, 1, 2... in the order of the results. A limit is ignored, as in rom 1.x.
-        Without results no key is made. It is the only query that writes.
+        Without results no key is made. Unlike other searches, this one writes to Redis.
 
         Args:
             timeout: seconds until the key expires, at least 1.
@@ -295,7 +295,7 @@ class Query(Narrowing[R_co]):
             The number of deleted results, without the entities that a cascade deleted.
 
         Raises:
-            RestrictError: a relation with ``on_delete='restrict'`` refers to one of a block.
+            RestrictError: a relation to an entity of a block forbids the delete.
             QueryError: a block size below 1.
 
         Example::

@@ -430,7 +430,7 @@ class AsyncSession(UnitOfWork):
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> int:
-        """Write the changes of these entities, or of lists of them, in one atomic commit.
+        """Write the changes of these entities, or of lists of them, atomically.
 
         Example::
 
@@ -439,7 +439,7 @@ class AsyncSession(UnitOfWork):
         return await self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     async def delete(self, *objects: Any, force: bool = False) -> None:
-        """Delete these entities, or lists of them, in one atomic commit.
+        """Delete these entities, or lists of them, atomically.
 
         Example::
 

@@ -68,7 +68,7 @@ class Known:
 
     @property
     def null_session(self) -> bool:
-        """True if the session tracks no further entities: each read makes a new object.
+        """True if the session tracks no further entities; each read makes a new object.
 
         ``commit()`` does not find those. Setting it affects this session alone; deleting it
         restores the default, which `rom.util.use_null_session` and `use_rom_session` set.

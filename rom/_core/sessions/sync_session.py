@@ -410,7 +410,7 @@ class Session(UnitOfWork):
     def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> int:
-        """Write the changes of these entities, or of lists of them, in one atomic commit.
+        """Write the changes of these entities, or of lists of them, atomically.
 
         Example::
 
@@ -419,7 +419,7 @@ class Session(UnitOfWork):
         return self._run_alone(self._save(*objects, full=full, all=all, force=force))
 
     def delete(self, *objects: Any, force: bool = False) -> None:
-        """Delete these entities, or lists of them, in one atomic commit.
+        """Delete these entities, or lists of them, atomically.
 
         Example::
 

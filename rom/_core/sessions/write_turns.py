@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from rom._core.sessions.steps import Work
 
-#: Seconds.
-#: The longest time that a write waits for those before it, and the time between two looks.
+#: The longest time that a write waits for those before it, and the time between two looks, in
+#: seconds.
 PATIENCE: Final = 10.0
 PAUSE: Final = 0.0005
 
