@@ -284,7 +284,7 @@ class IdentityMap:
         finally:
             pending.round = object()
         for entity in clean:
-            if entity._changed:  # by another thread, since it was looked at
+            if entity._changed:  # by another thread, after the test above
                 pending[id(entity)] = entity
             elif entity._hosts:
                 hosted.append(entity)

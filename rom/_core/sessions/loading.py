@@ -64,7 +64,7 @@ def model_of(query: Any) -> Any:
 class Reading(Known):
     """The part of a session that gets entities by id, runs queries and refreshes."""
 
-    _begun = 0.0  # when the last rows that came were requested
+    _begun = 0.0  # when the rows read last were requested
 
     def _get(self, model: Any, ids: Any = None) -> Work[Any]:
         if isinstance(model, (str, bytes)):

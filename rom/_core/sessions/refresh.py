@@ -23,7 +23,6 @@ def renew(entity: Model, stored: Mapping[str, bytes], seen_at: float, begun: flo
         stored: the values of the row.
         seen_at: when the reply came, in seconds of `elapsed`.
         begun: when the row was requested.
-        begun: when the row was asked for.
     """
     if entity._modified or entity._deleted or (entity._seen_at or 0) > begun:
         return

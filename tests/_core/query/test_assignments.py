@@ -67,7 +67,7 @@ def test_a_column_that_the_row_lacks_has_its_default() -> None:
     ({'id': 1}, 'is the primary key'),
     ({'words': 'x'}, 'is an IndexOnly'),
     ({'log': 'x'}, 'is an UnsafeColumn'),
-    ({'score': AssignedTeam.size + 1}, r'score=\(size \+ 1\): size is not a column of AssignedUser'),
+    ({'score': AssignedTeam.size + 1}, r'=\(size \+ 1\): size is not a column of AssignedUser'),
     ({'score': AssignedTeam.id}, 'id is not a column of AssignedUser'),
     ({'score': AssignedUser.team + 1}, 'team holds no value that could be calculated with'),
     ({'score': AssignedUser.words}, 'words holds no value'),
