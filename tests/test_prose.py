@@ -74,6 +74,7 @@ CLEAN: tuple[str, ...] = (
     'lua/lib/take.lua',
     'rom/_core/__init__.py',
     'rom/_core/columns',
+    'rom/_core/drivers',
     'rom/_core/encoding',
     'rom/_core/entered_session.py',
     'rom/_core/entities',

@@ -1,4 +1,4 @@
-"""What an asyncio client is made of, so that it does what a client that blocks does."""
+"""Options of an asyncio client that behaves like a given blocking client."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import redis.asyncio.retry
 
 from rom.exceptions import ORMError
 
-#: Connections, where the client that blocks has no limit.
+#: The limit of connections, where the blocking client has none.
 MOST: Final = 100
 _UNLIMITED: Final = 2**31
 
 
 class WaitingPool(redis.asyncio.BlockingConnectionPool):
-    """A pool that is waited for, where a turn that nobody takes is passed on.
+    """A blocking pool that passes on the wakeup of a cancelled task.
 
-    A task that was woken because a connection is free, and is cancelled before it runs, would take
-    the waking along, and the next one in the queue would sleep beside the free connection.
+    A task may be woken because a connection is free, and be cancelled before it runs. Its wakeup
+    would be lost, and the next task in the queue would sleep although a connection is free.
     """
 
     async def get_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a connection, when there is one."""
+        """Return a connection; wait until one is free."""
         try:
             return await super().get_connection(*args, **kwargs)  # type: ignore[no-untyped-call]
         except BaseException:
@@ -37,13 +37,13 @@ class WaitingPool(redis.asyncio.BlockingConnectionPool):
 
 
 class Recipe(NamedTuple):
-    """What an asyncio client is made of.
+    """The options of an asyncio client, of its pool and of its connections.
 
     Attributes:
-        options: as `redis.asyncio.Redis` takes them.
-        more: for its connections alone.
-        most: connections at once.
-        timeout: seconds to wait for one; None: as long as it takes.
+        options: arguments of `redis.asyncio.Redis`.
+        more: arguments that only its connections take.
+        most: the limit of connections.
+        timeout: seconds to wait for a free connection; None: no limit.
     """
 
     options: dict[str, Any]
@@ -53,7 +53,7 @@ class Recipe(NamedTuple):
 
     @property
     def key(self) -> Hashable:
-        """Equal for clients that are made alike."""
+        """A key that is equal for clients with equal options."""
         options = {**self.options, **self.more}
         alike = frozenset((name, _as_key(value)) for name, value in options.items())
         return alike, self.most, self.timeout
@@ -71,21 +71,22 @@ class Recipe(NamedTuple):
         return redis.asyncio.Redis.from_pool(pool)
 
 
-#: What the client library puts among a connection's options by itself.
+#: Options that the client library adds to a connection's own.
 _OF_THE_POOL: Final = frozenset(
     ('himport_registry', 'maint_notifications_config', 'maint_notifications_pool_handler',
      'oss_cluster_maint_notifications_handler', 'orig_host_address', 'orig_socket_timeout',
      'orig_socket_connect_timeout', 'event_dispatcher')
 )  # fmt: skip
-#: What is about how the client that blocks works, and not about what it does.
+#: Options that concern only the internals of the blocking client.
 _OF_ITS_OWN: Final = _OF_THE_POOL | {'parser_class', 'command_packer', 'cache', 'cache_config'}
 
 
 def recipe_of(client: Any) -> Recipe:
-    """Return what the asyncio client for the server of one that blocks is made of.
+    """Return the recipe of the asyncio client that matches a blocking client.
 
     Raises:
-        ORMError: it has an option that has no like in asyncio, or no address of its own.
+        ORMError: the client has an option that `redis.asyncio` lacks, or is one of a cluster, or
+            asks sentinels for the address.
     """
     pool = getattr(client, 'connection_pool', None)
     if pool is None or hasattr(pool, 'sentinel_manager'):
@@ -121,11 +122,11 @@ def recipe_of(client: Any) -> Recipe:
 
 @cache
 def _known_options(is_secure: bool, is_unix: bool) -> tuple[frozenset[str], frozenset[str]]:
-    """The options of an asyncio client, and of its connections."""
+    """Return the names of the options of an asyncio client, and of its connections."""
     kind: type = redis.asyncio.UnixDomainSocketConnection if is_unix else redis.asyncio.Connection
     if is_secure:
         kind = redis.asyncio.SSLConnection
-    # A function for new connections that blocks cannot be awaited.
+    # asyncio would await redis_connect_func, and that of a blocking client cannot be awaited.
     others = {'redis_connect_func', 'self', 'args', 'kwargs'}
     of_connection = {name for base in kind.__mro__ for name in _taken_by(base)}
     return frozenset(_taken_by(redis.asyncio.Redis) - others), frozenset(of_connection - others)
@@ -136,7 +137,7 @@ def _taken_by(kind: Any) -> set[str]:
 
 
 def _retry_like(retry: Any) -> redis.asyncio.retry.Retry:
-    """How often, how long apart and after which errors a command is repeated: the same, awaited."""
+    """Return the asyncio retry with the backoff, retries and errors of a blocking one."""
     return redis.asyncio.retry.Retry(
         copy.deepcopy(retry._backoff), retry._retries, tuple(retry._supported_errors)
     )

@@ -1,17 +1,17 @@
-"""Twins: for each event loop and each client that blocks, an asyncio client for the same server.
+"""Twins: for each event loop and each blocking client, an asyncio client for the same server.
 
-A twin is made when it is first needed, with what its sibling was made with, and shared by all
-clients that lead to one server with the same options: a program may make its client for each call.
+A twin is made when it is first needed, with the options of its blocking client. All clients of one
+server with equal options share it, because a program may make a new client for each call.
 
-**Who waits is answered.** A web program has more requests under way than a pool has connections. A
-twin's pool is waited for, as long as its sibling's pool would be (a `BlockingConnectionPool` has a
-timeout, others have none).
+**Tasks wait for a connection.** A web program has more requests under way than a pool has
+connections. A task waits for a twin's pool as long as a thread would wait for the blocking pool (a
+`BlockingConnectionPool` has a timeout, others have none).
 
-**A loop is let go.** The twins of a loop are an attribute of the loop, because whatever a twin
-holds leads back to the loop: in a dictionary of ours, however weak its keys, the loop would stay
-for ever. They are closed when the loop's asynchronous generators are, as `asyncio.run` does at its
-end. A loop that was closed without that is found by the next loop that needs a twin; nothing of it
-runs any more, so its sockets are closed directly.
+**A loop can be collected.** The twins of a loop are an attribute of the loop, because a twin refers
+to its loop. A module's dictionary, even one with weak keys, would keep the loop alive for ever. The
+twins are closed with the loop's asynchronous generators, as `asyncio.run` does at its end. A loop
+that was closed without that is found by the next loop that needs a twin. Nothing of it runs any
+more, so its sockets are closed directly.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rom._core.drivers.async_client_options import recipe_of
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.server_identity import server_of
 
-#: The attribute of a loop.
+#: The attribute of a loop that holds its twins.
 _NAME: Final = '_rom_clients'
 
 _loops: set[weakref.ref[asyncio.AbstractEventLoop]] = set()
@@ -37,13 +37,13 @@ _finding = threading.Lock()
 
 
 async def async_connection(client: Any) -> redis.asyncio.Redis:
-    """Return the asyncio client, of the running loop, for the server of one that blocks.
+    """Return the running loop's asyncio client for the server of a blocking client.
 
     It is closed with the loop.
 
     Raises:
-        ORMError: a client with an option that has no like in asyncio, or of another library; or
-            there is no event loop of asyncio.
+        ORMError: the client has an option that `redis.asyncio` lacks, or is of another library; or
+            no asyncio event loop runs.
     """
     loop = running_loop()
     twins: _Twins | None = getattr(loop, _NAME, None)
@@ -53,11 +53,11 @@ async def async_connection(client: Any) -> redis.asyncio.Redis:
 
 
 class Maker(NamedTuple):
-    """How a program makes the asyncio client for one that blocks.
+    """The program's own function for the asyncio client of a blocking client.
 
     Attributes:
-        make: gives it.
-        is_kept: it gives the program's own, which the program closes.
+        make: returns the asyncio client.
+        is_kept: the program closes that client; otherwise it is closed with the loop.
     """
 
     make: Callable[[], Any]
@@ -68,7 +68,7 @@ _makers: weakref.WeakKeyDictionary[Any, Maker] = weakref.WeakKeyDictionary()
 
 
 def pair(client: Any, maker: Maker) -> None:
-    """Have a program's own function give the asyncio client wherever a client is used."""
+    """Use a program's own function to make the asyncio client of a blocking client."""
     _makers[client] = maker
 
 
@@ -77,13 +77,13 @@ class _Twins:
 
     def __init__(self) -> None:
         self.closer: AsyncGenerator[None, None] | None = None
-        # By the client that is paired, else by its pool; by what it was made of.
+        # The keys of `_known` are paired clients and, for other clients, their pools.
         self._known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._made: dict[Hashable, Any] = {}
         self._own: list[Any] = []
 
     def of(self, client: Any) -> redis.asyncio.Redis:
-        """The twin of a client."""
+        """Return the twin of a client."""
         maker = _makers.get(client) if _makers else None
         source = client if maker is not None else getattr(client, 'connection_pool', client)
         found = self._known.get(source)
@@ -125,13 +125,13 @@ class _Twins:
         self.forget()
 
     def forget(self) -> None:
-        """Hold nothing more."""
+        """Drop all references."""
         self.closer, self._known, self._made = None, weakref.WeakKeyDictionary(), {}
         self._own = []
 
 
 async def _begin(loop: asyncio.AbstractEventLoop) -> _Twins:
-    """A loop that has no twins yet."""
+    """Give a loop its twins, and close those of loops that are closed."""
     _let_go()
     twins = _Twins()
     setattr(loop, _NAME, twins)
@@ -150,7 +150,7 @@ async def _closing(twins: _Twins) -> AsyncGenerator[None, None]:
 
 
 def _let_go() -> None:
-    """Close the sockets of loops that are closed by now."""
+    """Close the sockets of loops that were closed without closing their twins."""
     with _finding:
         known = [(ref, loop) for ref in list(_loops) if (loop := ref()) is not None]
         closed = [(ref, loop) for ref, loop in known if loop.is_closed()]
@@ -171,6 +171,6 @@ def _cut(connection: Any) -> None:
     outer = writer.transport
     inner = getattr(getattr(outer, '_ssl_protocol', None), '_transport', outer)
     for step in (outer.close, inner.close, lambda: inner._call_connection_lost(None)):
-        # The loop is closed, and says so at each step; loops of other libraries have closed it.
+        # Each step may raise because the loop is closed; some loops have closed the socket.
         with contextlib.suppress(Exception):
             step()

@@ -28,9 +28,9 @@ _NO_TRIP = (Destination, Rest)
 
 
 class AsyncDriver:
-    """Runs operations, awaiting.
+    """Runs operations on an asyncio client.
 
-    The same as :class:`rom._core.drivers.sync_driver.SyncDriver` in all else.
+    Otherwise it behaves like :class:`rom._core.drivers.sync_driver.SyncDriver`.
     """
 
     def __init__(self, connection: redis.asyncio.Redis) -> None:
@@ -38,13 +38,13 @@ class AsyncDriver:
         self.connection = connection
 
     async def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation's requests; returns what it returns.
+        """Carry out an operation's requests, and return the operation's result.
 
         Raises:
-            InvalidOperation: there is no event loop of asyncio.
-            ORMError: what the operation raises, or what went wrong with the server.
+            InvalidOperation: no asyncio event loop runs.
+            ORMError: the operation raised it, or a request to the server failed.
         """
-        running_loop()  # the client library would say that there is none, and no more
+        running_loop()  # its error names the remedy; the client library's does not
         try:
             request = next(operation)
             while True:
@@ -58,16 +58,16 @@ class AsyncDriver:
             result: T = end.value
             return result
         except BaseException:
-            operation.close()  # if it was this that was interrupted
+            operation.close()  # the interrupt may have come here, outside the operation
             note_given_up(self.connection)
             raise
 
     async def perform(self, request: Request) -> Any:
-        """Carry out one request; the reply, bytes whatever the client would decode.
+        """Carry out one request, and return the reply, as bytes even if the client decodes.
 
         Raises:
-            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
-                server takes no requests, and went on so.
+            ServerUnavailable: there was no answer, or none that says whether a write was carried
+                out; or the server kept refusing requests.
             ServerError: the server answered with an error.
         """
         if isinstance(request, _NO_TRIP):
@@ -109,7 +109,7 @@ class AsyncDriver:
         return raise_first_error(replies, pipeline.optional)
 
     async def _settled(self, request: Command | Script, error: Exception, sending: Sending) -> Any:
-        """What comes of a request of several that met an error; the reply, or our error."""
+        """Settle a request of a pipeline that got an error; return its reply or rom's error."""
         one = sending.of(request)
         try:
             if is_passing(error):
@@ -121,7 +121,7 @@ class AsyncDriver:
             return own
 
     async def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
-        """The replies to several requests in one trip, errors of the server among them."""
+        """Return the replies to several requests of one trip, including the server's errors."""
         while True:
             try:
                 return await self._send_once(requests, sending)

@@ -1,10 +1,10 @@
-"""Waiting for a reply awake: a thread that sleeps has to be woken up, and that takes time.
+"""Busy-waiting: polling for the replies of local servers instead of sleeping.
 
-A server on the same machine answers many a call in 20 to 150 microseconds, and to put a thread to
-sleep and wake it up takes some 40. So a thread that asks such a server looks for the reply again
-and again. Each time, it lends the core, and the interpreter's lock, to whoever wants them. When
-somebody does, it sleeps as threads do: during this call and the next ones, of which there are four
-times as many when that happens again soon. When the reply takes long, it sleeps, too.
+A server on the same machine answers many calls in 20 to 150 microseconds, and putting a thread to
+sleep and waking it takes about 40. So a thread that asks such a server polls for the reply. Between
+two polls it yields the core and the interpreter's lock. If another thread or process takes them, it
+sleeps during this call and the next few. Their number grows fourfold each time that this happens
+again soon. It also sleeps when the reply takes long.
 """
 
 from __future__ import annotations
@@ -21,26 +21,25 @@ from typing import Any, Final
 
 from rom.exceptions import InvalidOperation
 
-#: Seconds that only go forward. Not the name of a clock: programs under test stop those (freezegun
-#: puts another function in the place of each `perf_counter` that it finds in a module).
+#: Monotonic time in seconds. It is a partial, because tools that freeze time in tests replace the
+#: clock functions that a module imports (freezegun replaces each `perf_counter` that it finds).
 clock: Final[Callable[[], float]] = (
     partial(time.clock_gettime, time.CLOCK_MONOTONIC)
     if hasattr(time, 'clock_gettime')
     else partial(time.perf_counter)
 )
 
-#: Seconds that a thread waits awake for one reply, unless a program says otherwise: a few times as
-#: long as it takes to be woken up.
+#: Default limit of busy-waiting for one reply, in seconds: a few times as long as a wakeup takes.
 USUAL: Final = 400e-6
-#: Who takes so many seconds from one look to the next has lent the core or the lock to somebody.
+#: If more seconds pass between two polls, another thread or process had the core or the lock.
 #: (The system's own work takes less.)
 LAP: Final = 60e-6
-#: So many calls sleep after one that lent the core, at least and at most; after one whose reply
-#: took long, the least.
+#: The least and the greatest number of calls that sleep after one that lost the core. After a slow
+#: reply, the least.
 LEAST: Final = 2
 MOST: Final = 2048
 
-# Neither is everywhere, and libraries of greenlets put a `poll` of their own there.
+# Some systems lack one of them, and libraries of greenlets replace `poll` by their own.
 _IS_POSSIBLE: Final = (
     hasattr(os, 'sched_yield')
     and getattr(getattr(select, 'poll', None), '__module__', '') == 'select'
@@ -52,28 +51,28 @@ _limit = USUAL if _IS_POSSIBLE else 0.0
 
 
 def limit() -> float:
-    """Seconds that a thread waits awake for one reply; 0: it never does."""
+    """Return the limit of busy-waiting for one reply, in seconds; 0: threads always sleep."""
     return _limit
 
 
 def wait_awake(seconds: float = USUAL) -> None:
-    """Say how long threads wait for a near server's reply without going to sleep.
+    """Set how long threads busy-wait for a near server's reply before they sleep.
 
-    By default 400 microseconds, for as long as no other thread or process wants the core. A server
-    is near that is on the same machine, by its address, and has ever answered within that time. A
-    single call takes a third less time then, and more of the processor's: a tenth where the server
-    answers at once, up to three times as much where it takes 200 microseconds. Where the
-    processor's time is what a program pays for, let it wait asleep.
+    The default is 400 microseconds, while no other thread or process wants the core. A server is
+    near if its address is on the same machine and it has ever answered within that time. A single
+    call then takes a third less time, and more processor time: a tenth more where the server
+    answers at once, up to three times as much where it takes 200 microseconds. Where a program pays
+    for processor time, set 0.
 
-    It is for all connections of the process, but not for asyncio, where nobody waits for one reply
-    alone. Where the system cannot do it (it takes Linux or its like, and a connection without TLS),
-    threads always sleep.
+    It holds for all connections of the process, but not for asyncio, where no task blocks on a
+    single reply. Where the system cannot do it (it needs Linux or a similar system, and a
+    connection without TLS), threads always sleep.
 
     Args:
-        seconds: at most so many for one reply; 0: go to sleep at once.
+        seconds: the limit for one reply; 0: sleep at once.
 
     Raises:
-        InvalidOperation: no number from 0 on, or an endless one.
+        InvalidOperation: `seconds` is not a finite number of at least 0.
 
     Example::
 
@@ -88,21 +87,21 @@ def wait_awake(seconds: float = USUAL) -> None:
 
 
 class Watch:
-    """Waits awake for the replies of one connection, as long as that is worth it.
+    """Busy-waits for the replies of one connection, while that saves time.
 
     Attributes:
-        asleep: so many of the next calls are to be waited for asleep.
+        asleep: the number of the next calls that are not busy-waited for.
     """
 
     def __init__(self) -> None:
         self.asleep = 0
-        self._next_time = LEAST  # so many, if the core is lent again
+        self._next_time = LEAST  # the next value of `asleep`, if the core is lost again
         self._socket: Any = None
         self._poll: Any = None
-        self._patience = math.inf  # seconds that the socket's owner would wait
+        self._patience = math.inf  # the socket's timeout in seconds
 
     def wait(self, sock: Any) -> None:
-        """Come back when a socket has something to read, or is to be waited for asleep."""
+        """Return when a socket is readable, or when the caller should block on it."""
         if self.asleep:
             self.asleep -= 1
             return
@@ -131,16 +130,16 @@ class Watch:
 
 
 def _poll_of(sock: Any) -> Any:
-    """What tells when a socket has something to read; None if that is not worth waiting for awake.
+    """Return a poll object for a socket, or None if busy-waiting would not help.
 
-    The server is on another machine, or what tells it is another library's: TLS, greenlets.
+    It would not for a server on another machine, and for the sockets of TLS or of greenlets.
     """
     if type(sock).__module__ != 'socket':
         return None
     number = sock.fileno()
     try:
         peer = sock.getpeername()
-    except OSError:  # it is closed by now: whoever reads it will hear of that
+    except OSError:  # the socket is closed; the caller's read raises the error
         return None
     if sock.family != socket.AF_UNIX and not _LOOPBACK.match(peer[0]):
         return None

@@ -1,4 +1,4 @@
-"""Kinds of clients and of event loops: those that rom works with, and what to say of others."""
+"""Supported clients and event loops, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import redis.asyncio
 
 from rom.exceptions import InvalidOperation
 
-# Classes that are right, by whether they block.
+# Classes of clients that passed the check, by whether they block.
 _right: dict[bool, set[type]] = {True: set(), False: set()}
 
 
 def check_client(client: Any, blocks: bool) -> None:
-    """Look whether a client is of a kind that a driver can use.
+    """Check that a driver can use a client.
 
     Args:
-        client: any object. One of a kind that is not known is given a chance.
-        blocks: it must be one whose calls block; else one whose calls are awaited.
+        client: any object. An unknown class is accepted.
+        blocks: True: its calls must block; False: they must be awaitable.
 
     Raises:
-        InvalidOperation: it is of the other kind, or of another library.
+        InvalidOperation: the client is of the other kind, or of another library.
     """
     kind = type(client)
     if kind in _right[blocks]:
@@ -49,10 +49,10 @@ def check_client(client: Any, blocks: bool) -> None:
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop that runs.
+    """Return the running event loop.
 
     Raises:
-        InvalidOperation: there is none of asyncio.
+        InvalidOperation: no asyncio event loop runs.
     """
     try:
         return asyncio.get_running_loop()
@@ -61,7 +61,7 @@ def running_loop() -> asyncio.AbstractEventLoop:
 
 
 def no_loop() -> InvalidOperation:
-    """An error about an AsyncSession, or what is like it, without a loop of asyncio."""
+    """Return the error for a use of asyncio code where no asyncio event loop runs."""
     where = 'trio runs here' if _is_in_trio() else 'none runs here'
     return InvalidOperation(
         f'AsyncSession and rom.aio need an event loop of asyncio, and {where}: run the program '

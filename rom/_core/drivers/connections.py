@@ -1,10 +1,15 @@
-"""Connections: which server a model's data is on.
+"""Connections: the client for a model's data.
 
-In order: the model's own `_conn` (or `CONN`); what a program has put in the place of
-`rom.util.get_connection`, or of `rom.util.CONNECTION`; while a request is served, the connection of
-the application that serves it; then the program's default, which comes from `rom.connect` or
-`set_connection_settings`, else from the environment variable ROM_REDIS_URI, else from
-redis://localhost:6379/0. A client connects when it is first used, not before.
+The first of these that is set:
+
+* the model's own `_conn` (or `CONN`);
+* the program's replacement of `rom.util.get_connection`, or of `rom.util.CONNECTION`;
+* while a web application serves a request, the connection of that application;
+* the client of `rom.connect` or `set_connection_settings`;
+* the URL in the environment variable ROM_REDIS_URI;
+* redis://localhost:6379/0.
+
+A client connects when it is first used.
 """
 
 from __future__ import annotations
@@ -44,7 +49,7 @@ _provider: Callable[[], redis.Redis] | None = None
 
 
 def set_connection_settings(*args: Any, **kwargs: Any) -> None:
-    """Say where the data is: the same arguments as `redis.Redis` takes.
+    """Set the default server, with the arguments of `redis.Redis`.
 
     >>> set_connection_settings(host='localhost', port=6379, db=0)  # doctest: +SKIP
     """
@@ -55,16 +60,16 @@ def connect(url: str) -> redis.Redis:
     """Make the server at a URL the default, and return the client.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for a server of the program's own
-            with temporary data, `embedded:PATH` for one that keeps its data in that folder.
+        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for an embedded server with
+            temporary data, `embedded:PATH` for one that keeps its data in that folder.
 
     The client repeats a command up to three times when its connection breaks, which is safe for
-    every command of rom's. A client of the program's own does so if it has retries: that of
-    `redis.Redis(...)` has, that of `redis.Redis.from_url(...)` needs `retry=`. Only clients with
-    retries get rom's quick way to send a single command.
+    every command of rom. The program's own clients do so if they have retries: `redis.Redis(...)`
+    does, `redis.Redis.from_url(...)` needs `retry=`. rom keeps connections ready, which makes
+    single commands faster, only for clients with retries.
 
     Raises:
-        ORMError: no such kind of URL.
+        ORMError: the URL cannot be used.
         ServerUnavailable: the embedded server cannot be started.
 
     Example::
@@ -83,13 +88,13 @@ def use(client: redis.Redis) -> None:
 
 
 def use_what(make: Callable[[], redis.Redis]) -> None:
-    """Make what a function gives the default. It is called when a client is first needed."""
+    """Make the client that a function returns the default; call it when one is first needed."""
     global _settings, _default
     _settings, _default = make, None
 
 
 def default() -> redis.Redis:
-    """Return the default client: of the application whose request this is, else the program's."""
+    """Return the client of the application that serves this request, else the program's."""
     found = session_context.connection()
     return found if found is not None else _of_program()
 
@@ -105,13 +110,13 @@ def _of_program() -> redis.Redis:
 
 
 def provide_with(provider: Callable[[], redis.Redis]) -> None:
-    """Have the default client come from a function, which is asked every time."""
+    """Use a function for the default client; it is called each time a client is needed."""
     global _provider
     _provider = provider
 
 
 def connection_of(model: Any) -> redis.Redis:
-    """The client of a model, as a class or an entity of it."""
+    """Return the client of a model, given the class or an entity."""
     own = getattr(model, '_conn', None) or getattr(model, 'CONN', None)
     if own is not None:
         found: redis.Redis = own

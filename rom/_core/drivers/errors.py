@@ -1,4 +1,4 @@
-"""What both drivers make of requests and of errors: how a request is sent, and what went wrong."""
+"""Requests as commands, and errors of the client library as errors of rom, for both drivers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rom._core.drivers.scripts import loaded
 from rom._core.ops.requests import Command, Script
 from rom.exceptions import ORMError, ServerError, ServerUnavailable
 
-#: What a server says that takes no requests for a while: nothing was done, and it will pass.
+#: Error codes of a server that refuses requests for a while. It has carried nothing out.
 PASSING: Final = frozenset(('BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN'))
 
 
 def command_of(request: Command | Script) -> tuple[Any, ...]:
-    """A request as a command: a name, and bytes.
+    """Return a request as a command: a name and arguments in bytes.
 
-    Bytes only: the packer of hiredis 3.5 crashes the interpreter when a signal interrupts it on a
-    number.
+    The packer of hiredis 3.5 crashes the interpreter if a signal interrupts it at a number, so
+    numbers are encoded here.
     """
     if isinstance(request, Command):
         return _encoded(request.args)
@@ -29,7 +29,7 @@ def command_of(request: Command | Script) -> tuple[Any, ...]:
 
 
 def whole_of(request: Script) -> tuple[Any, ...]:
-    """A script as a command that brings its text along."""
+    """Return the EVAL command of a script, with its text."""
     source = loaded(request.name, request.parts).source.encode('utf-8')
     return ('EVAL', source, b'1', request.key, request.request)
 
@@ -46,12 +46,12 @@ def _as_bytes(arg: Any) -> Any:
 
 
 def is_unknown_script(reply: object) -> bool:
-    """The server does not have the script."""
+    """Tell whether the server lacks the script."""
     return isinstance(reply, redis.exceptions.NoScriptError)
 
 
 def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:
-    """The replies of a pipeline; the first that is an error is raised, unless it is optional."""
+    """Return a pipeline's replies; raise the first error among those that are not optional."""
     for reply in replies[optional:]:
         if isinstance(reply, Exception):
             raise reply
@@ -59,16 +59,16 @@ def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:
 
 
 def is_full_pool(error: BaseException) -> bool:
-    """Nothing was sent, because the pool has as many connections as it may."""
+    """Tell whether nothing was sent because the pool has reached its limit of connections."""
     if isinstance(error, redis.exceptions.MaxConnectionsError):
         return True
-    # Up to redis-py 7, some pools say so in words only.
+    # Up to redis-py 7, some pools raise a plain ConnectionError with this text.
     is_plain = isinstance(error, redis.exceptions.ConnectionError)
     return is_plain and str(error) == 'Too many connections'
 
 
 def pool_is_full(pool: Any) -> ServerUnavailable:
-    """An error about a pool of which all connections are in use."""
+    """Return the error for a pool whose connections are all in use."""
     most = getattr(pool, 'max_connections', None)
     return ServerUnavailable(
         f'all {most} connections that the pool may have are in use, and stay so; nothing was '
@@ -77,7 +77,7 @@ def pool_is_full(pool: Any) -> ServerUnavailable:
     )
 
 
-# The client library has classes of its own for some, and leaves the code out of their text.
+# The client library has classes for some codes, and leaves the code out of their text.
 _CODES: Final = (
     (redis.exceptions.BusyLoadingError, 'LOADING'),
     (redis.exceptions.MasterDownError, 'MASTERDOWN'),
@@ -97,12 +97,12 @@ def _passing_code(error: BaseException) -> str | None:
 
 
 def is_passing(error: BaseException) -> bool:
-    """The request was refused, and the same will be taken after a while."""
+    """Tell whether the request was refused only for a while, so that it can be repeated."""
     return _passing_code(error) is not None or is_full_pool(error)
 
 
 class _OwnErrors:
-    """A class, and no generator: each command goes through it."""
+    """Context manager of `own_errors`: a class, because a generator would slow each command."""
 
     __slots__ = ('_connection',)
 
@@ -125,11 +125,11 @@ class _OwnErrors:
 
 
 def own_errors(connection: Any) -> _OwnErrors:
-    """Turn the client library's errors into ours, around a command of the program's own.
+    """Translate the client library's errors into rom's, around a command of the program.
 
     Raises:
-        ServerUnavailable: no connection, or it broke, or timed out; or the server takes no
-            requests for a while.
+        ServerUnavailable: there was no connection, or it broke, or it timed out; or the server
+            refuses requests for a while.
         ServerError: the server answered with an error.
     """
     return _OwnErrors(connection)
@@ -145,12 +145,12 @@ _UNKNOWN = 'whether the write was carried out is not known; saving again finds o
 
 
 def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) -> ORMError | None:
-    """Our error for one of the client library's; None for any other.
+    """Return rom's error for one of the client library; None for any other.
 
     Args:
-        error: the client library's.
+        error: the error.
         connection: the client.
-        is_in_doubt: it is about a write that was sent before, with no answer.
+        is_in_doubt: the request writes, and was sent before without an answer.
     """
     where = _where(connection)
     if is_full_pool(error):
@@ -194,7 +194,7 @@ def _text(error: BaseException, code: str = '') -> str:
 
 
 def _where(connection: Any) -> str:
-    """A connection's address, without its password."""
+    """Return a client's address, without its password."""
     pool: Any = getattr(connection, 'connection_pool', None)
     options = getattr(pool, 'connection_kwargs', {})
     if hasattr(pool, 'sentinel_manager'):

@@ -1,4 +1,4 @@
-"""Each server is asked once by a program whether it evicts keys, on a trip that is made anyway."""
+"""Eviction check: the program's first trip to a server also asks whether it evicts keys."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from rom.exceptions import EvictionWarning
 
 T = TypeVar('T')
 
-# Pools are known by their id, which is looked at for each operation. Several pools may lead to one
-# server: asyncio has one for each event loop.
+# Pools are known by their id, because each operation looks its pool up. Several pools may lead to
+# one server: asyncio has one for each event loop.
 _pools: set[int] = set()
 _servers: set[str] = set()
 _telling = threading.Lock()
 
 
 def is_known(connection: Any) -> bool:
-    """Whether the server of this client was asked by this program."""
+    """Tell whether this program has asked the server of this client."""
     return id(getattr(connection, 'connection_pool', connection)) in _pools
 
 
 def noticed(connection: Any, operation: Operation[T]) -> Operation[T]:
-    """An operation, whose first trip asks the server if no other has."""
+    """Return an operation whose first trip also asks the server, unless it was asked before."""
     asked = aside(connection)
     return operation if asked is None else alongside(operation, (asked,))
 
 
 def aside(connection: Any) -> Aside | None:
-    """The question; None: the server was asked before."""
+    """Return the request to send along; None: the server was asked before."""
     if is_known(connection):
         return None
     if address(connection) in _servers:
@@ -48,16 +48,16 @@ def aside(connection: Any) -> Aside | None:
 
 
 def question() -> Command:
-    """What to ask a server.
+    """Return the command that reads a server's memory policy.
 
-    The whole script is sent, and not its digest: a server that does not know the digest would take
-    another trip, in the midst of an operation that has happened already.
+    It sends the whole script instead of its digest. A server that does not know the digest would
+    take another trip, although the operation that it goes along with is already carried out.
     """
     return Command('EVAL', loaded('memory').source, 0)
 
 
 def objection(connection: redis.Redis) -> str | None:
-    """What a user should know of the server of a client; None: nothing. One trip."""
+    """Return a warning about the eviction policy of a client's server, or None. One trip."""
     found = memory_policy.read(SyncDriver(connection).perform(question()))
     return memory_policy.objection(found, address(connection))
 
@@ -81,7 +81,7 @@ def _note(connection: Any) -> None:
 
 
 def address(connection: Any) -> str:
-    """Where a client's server is.
+    """Return the address of a client's server.
 
     >>> import redis
     >>> address(redis.Redis(port=7000, db=3, password='secret'))

@@ -1,4 +1,4 @@
-"""Interrupted calls, of which a reply may still be due on a connection of the pool."""
+"""Interrupted calls, whose replies may still be due on a connection of the pool."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Final
 import redis
 import redis.asyncio
 
-#: What the client library raises, and the system.
+#: Errors of the client library and of the system.
 ERRORS: Final = (redis.exceptions.RedisError, ConnectionError, TimeoutError)
 
 
 def drop_idle_unless_answered(client: Any, error: BaseException) -> None:
     """Disconnect the idle connections of a blocking client after a call that was interrupted.
 
-    The client library disconnects a connection when an interrupt comes while it sends or reads. One
-    that comes in between (Ctrl-C, a signal handler that raises) leaves the connection in the pool,
-    with a reply due that the next command would take for its own. Nothing tells which connection
-    that is, so all idle ones are disconnected; each is connected again by its next command.
+    The client library disconnects a connection if an interrupt comes while it sends or reads. An
+    interrupt in between (Ctrl-C, a signal handler that raises) leaves the connection in the pool,
+    and the next command would take the reply that is still due for its own. Nothing tells which
+    connection that is, so all idle ones are disconnected. Each reconnects for its next command.
 
     Args:
-        client: the client whose call ended with an error. An asyncio client is interrupted where it
-            awaits, and nowhere else: then it disconnects by itself.
-        error: the error; one of the client library or of the system is no interrupt.
+        client: the client whose call ended with an error. An asyncio client is left alone: it is
+            interrupted only where it awaits, and then disconnects by itself.
+        error: the error. One of the client library or of the system is not an interrupt.
     """
     if isinstance(error, ERRORS) or isinstance(client, redis.asyncio.Redis):
         return

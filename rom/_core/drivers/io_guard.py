@@ -1,4 +1,4 @@
-"""Barring: a block in which no request is made, whatever the code in it calls."""
+"""Barring: a block in which every request to a server raises an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import redis
 from rom._core.drivers.sync_driver import SyncDriver
 from rom.exceptions import InvalidOperation
 
-# Through these goes whatever goes to a server.
+# Every request to a server goes through one of these methods.
 _WAYS: Final[tuple[tuple[type[Any], str], ...]] = (
     (SyncDriver, 'perform'),
     (redis.Redis, 'execute_command'),
@@ -21,7 +21,7 @@ _WAYS: Final[tuple[tuple[type[Any], str], ...]] = (
 
 
 class BarredError(InvalidOperation):
-    """A request was made where none may be."""
+    """A request in a block that allows none."""
 
 
 def _refuse(*args: Any, **options: Any) -> NoReturn:
@@ -32,11 +32,11 @@ def _refuse(*args: Any, **options: Any) -> NoReturn:
 def no_requests() -> Iterator[None]:
     """Refuse requests of sessions, and commands of clients, until the end of the block.
 
-    The methods are replaced, for the whole process: a switch that every request looks at would cost
-    all programs time. It is for commands that run code of somebody's before anything else is done.
+    The methods are replaced for the whole process, because a switch that every request reads would
+    slow down all programs. Use it in commands that import a user's code before they start.
 
     Raises:
-        BarredError: where a request would have been made.
+        BarredError: code in the block makes a request.
     """
     own = [(kind, name, vars(kind)[name]) for kind, name in _WAYS]
     for kind, name in _WAYS:

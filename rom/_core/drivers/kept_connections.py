@@ -1,16 +1,16 @@
-"""Lines: the connections of a pool that rom has taken, for the next call that needs one.
+"""Lines: the connections that rom has taken from a pool and keeps for the next calls.
 
-The client library takes a connection from its pool for each command, checks it, counts, and gives
-it back. That takes several times as long as a small command itself. To take one from a list of
-those that are known to be well, and to put it back there, takes next to nothing.
+The client library takes a connection from its pool for each command, checks it, counts it, and
+gives it back. That takes several times as long as a small command itself. Taking a checked
+connection from a list, and putting it back, costs almost nothing.
 
-No thread keeps a line between two calls, so there are never more lines than calls at one time. The
-pool gets them back when it needs them: its list of free connections gives an idle line where the
-pool could make no other connection. Where all are in use, a thread waits in a queue, and is handed
-the next line that is put back.
+No thread keeps a line between two calls, so there are never more lines than concurrent calls. The
+pool can get lines back: if it is at its limit, its list of free connections returns an idle line.
+If all lines are in use, a thread waits in a queue, and gets the next line that is put back.
 
-There are lines only where the client's own way would not be missed: on a plain pool, of a client
-that repeats commands and collects no metrics, whose `execute_command` and `pipeline` are its own.
+A client gets lines only if they replace nothing that a program relies on. Its pool must be plain,
+it must have retries and collect no metrics, and `execute_command` and `pipeline` must be the client
+library's own.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ from rom._core.drivers.errors import is_full_pool, pool_is_full
 from rom._core.drivers.pool_connection import CLEAN, Line
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 
-#: Seconds from one time that a line is handed over to the next: who waits waits no longer than so
-#: many for each before them.
+#: Seconds between two handovers of a line. A thread in the queue waits at most this long for each
+#: thread before it.
 TURN: Final = 0.001
 
 
 def _own(method: Any) -> Any:
-    """A method, if it is the client library's own; tracing programs put others there."""
+    """Return a method if it is the client library's own; tracing programs replace it."""
     is_own = type(method) is FunctionType and method.__globals__ is vars(redis.client)
     return method if is_own else None
 
 
-# Taken from the class each time as well: a program may begin to trace at any time.
+# `of` compares the class's methods with these at each call: a program may begin to trace any time.
 _EXECUTE: Final = _own(redis.Redis.execute_command)
 _PIPELINE: Final = _own(redis.Redis.pipeline)
 _RUN: Final = _own(redis.client.Pipeline.execute)
 
 
 def _collects_metrics() -> bool:
-    """The program has the client library count and time its commands."""
+    """Tell whether the client library collects metrics for the program."""
     manager = _observer().get_provider_manager()
     return manager is not None and bool(manager.config.enabled_telemetry)
 
 
 try:
     from redis.observability.providers import get_observability_instance as _observer
-except ImportError:  # the client library is older than its metrics
+except ImportError:  # this version of the client library has no metrics
 
     def _collects_metrics() -> bool:
         return False
 
 
-# To ask the system at each call would take as long as all else that `of` looks at.
+# A system call in each `of` would take as long as all its other checks.
 _pid = os.getpid()
 
 
@@ -77,28 +77,30 @@ class Lines:
     """The lines of one pool, in one process."""
 
     def __init__(self, pool: Any) -> None:
-        # The pool is not held: it lives as long as its client does.
+        # A weak reference: the lines must not keep the pool alive after its client.
         self._pool = weakref.ref(pool)
         self._idle: list[Line] = []
         self._queue: deque[_Place] = deque()
         self._next_turn = 0.0
-        # Every line that was made, and its hands, which say what it had when it is gone.
+        # Every line that was made, with its hands: they hold the connection of a line that ended
+        # in an interrupted call.
         self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
-        self._connecting: list[int] = []  # the threads that are asking the pool for one
+        self._connecting: list[int] = []  # the threads that are taking a connection from the pool
 
     @property
     def idle(self) -> int:
-        """How many lines no call is using."""
+        """The number of lines that no call is using."""
         return len(self._idle)
 
-    # Nothing here takes a lock: to append to a list and to pop of it is one step each.
+    # No method takes a lock, because append and pop of a list are atomic in CPython. A lock would
+    # cost more than they do, and an interrupt while it is held could leave it locked.
 
     def take(self) -> Line:
-        """A line that is clean, for one call; it is to be put back.
+        """Take a clean line for one call; the caller must put it back.
 
         Raises:
-            redis.exceptions.RedisError: there is no connection to be had.
-            ServerUnavailable: all that the pool may have are in use, and stay so.
+            redis.exceptions.RedisError: no connection could be made.
+            ServerUnavailable: all connections that the pool may have remain in use.
         """
         try:
             return self._idle.pop()
@@ -107,7 +109,7 @@ class Lines:
         return self._other() or self._wait()
 
     def put(self, line: Line) -> None:
-        """Give a line back: to those that are idle, or to who is first in the queue."""
+        """Put a line back: to the first thread in the queue, or among the idle ones."""
         if line.state is not CLEAN:
             line.reset()
         if self._queue:
@@ -116,10 +118,10 @@ class Lines:
             self._idle.append(line)
 
     def _serve(self, line: Line) -> None:
-        """Hand a line to who is first, if it is time for that; else only wake them up.
+        """Hand a line to the first thread of the queue once per `TURN`; otherwise only wake it.
 
-        To hand over each line would make threads take turns at each call, which takes several times
-        as long as the calls. One that is awake may find the line taken; its turn comes.
+        Handing over each line would switch threads at every call, which takes several times as long
+        as the calls. A thread that is only woken may find the line taken, and then waits again.
         """
         with suppress(IndexError):
             now = clock()
@@ -135,14 +137,14 @@ class Lines:
         self._idle.append(line)
 
     def recall(self) -> Any:
-        """A connection that no call is using, for the pool to give away; None: there is none."""
+        """Return an idle line's connection to the pool; None: no line is idle."""
         with suppress(IndexError):
             line = self._found() or self._idle.pop(0)
             return line.hands.pop()
         return None
 
     def _other(self) -> Line | None:
-        """A line on a connection that got lost, or on one of the pool; None: that is full."""
+        """Return a line on a lost connection or on one of the pool; None: the pool is full."""
         try:
             return self._found() or self._new()
         except redis.exceptions.ConnectionError as error:
@@ -156,7 +158,7 @@ class Lines:
         return line
 
     def _found(self) -> Line | None:
-        """A line on a connection that somebody had who was interrupted; None: there is none."""
+        """Return a line on the connection of an interrupted call; None: no call was."""
         for made in self._made[:]:
             ended, hands = made
             if ended() is not None:
@@ -173,7 +175,7 @@ class Lines:
 
     def _new(self) -> Line | None:
         pool: Any = self._pool()
-        assert pool is not None  # its client is being used
+        assert pool is not None  # the caller uses its client
         if pool._created_connections >= pool.max_connections and not pool._available_connections:
             return None
         thread = threading.get_ident()
@@ -191,9 +193,10 @@ class Lines:
         return line
 
     def _disconnect_free(self, pool: Any) -> None:
-        """The pool has taken back what this thread was connecting when it was interrupted.
+        """Disconnect the pool's free connections, after an interrupt while one was connecting.
 
-        It does not look what is still to come there, and nobody knows which one it is.
+        The pool took that connection back although replies may be due on it. Nothing tells which
+        one it is, so all free ones are disconnected.
         """
         with pool._lock:
             for connection in pool._available_connections:
@@ -204,10 +207,10 @@ class Lines:
             self._connecting.remove(thread)
 
     def _wait(self) -> Line:
-        """The next line that is put back; first come, first served.
+        """Wait for the next line that is put back; first come, first served.
 
-        Others give connections back to the pool itself, where nobody is told; so now and then this
-        looks there, too.
+        Other code gives connections back to the pool itself, which does not notify the queue. So
+        this also looks into the pool after each pause.
         """
         place, until = _Place(), clock() + PATIENCE
         self._queue.append(place)
@@ -235,12 +238,12 @@ class Lines:
         with suppress(ValueError):
             self._queue.remove(place)
         line, place.line = place.line, None
-        if line is not None:  # it was handed over in the same moment
+        if line is not None:  # it was handed over just before the place left the queue
             self.put(line)
 
 
 class _Place:
-    """Somebody in the queue."""
+    """A thread's place in the queue."""
 
     __slots__ = ('_sleep', 'line')
 
@@ -250,21 +253,21 @@ class _Place:
         self._sleep.acquire()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep until somebody wakes this up, at most for so long; False: nobody did."""
+        """Sleep until `wake` is called; return False if the time ran out first."""
         return self._sleep.acquire(timeout=seconds)
 
     def wake(self) -> None:
         if self._sleep.locked():
-            with suppress(RuntimeError):  # somebody else did, in this moment
+            with suppress(RuntimeError):  # another thread has released it just now
                 self._sleep.release()
 
 
 class _Free(list[Any]):
-    """A pool's list of free connections, which has lines to fall back on.
+    """A pool's list of free connections, which falls back on idle lines.
 
     Attributes:
-        lines: the pool's.
-        pid: of the process whose they are: a fork has none of them.
+        lines: the pool's lines.
+        pid: the process that owns the lines; a forked child must not use them.
     """
 
     def __init__(self, pool: Any) -> None:
@@ -274,10 +277,10 @@ class _Free(list[Any]):
         self._pool = weakref.ref(pool)
 
     def pop(self, index: Any = -1) -> Any:
-        """The pool asks for a connection, holding its lock.
+        """Return a free connection; the pool calls this, and holds its lock.
 
         Raises:
-            IndexError: none is free; so the pool makes one, or says that it is full.
+            IndexError: none is free. The pool then makes one, or raises that it is full.
         """
         if not self:
             pool = self._pool()
@@ -289,7 +292,7 @@ class _Free(list[Any]):
 
 
 def of(client: Any) -> Lines | None:
-    """The lines to a client's server; None: it is to be used in its own way."""
+    """Return the lines of a client's pool; None: use the client's own methods."""
     pool = getattr(client, 'connection_pool', None)
     if type(pool) is not redis.ConnectionPool or client.connection is not None:
         return None
@@ -298,10 +301,10 @@ def of(client: Any) -> Lines | None:
     if type(client).pipeline is not _PIPELINE or redis.client.Pipeline.execute is not _RUN:
         return None
     if getattr(pool, 'cache', None) is not None or _collects_metrics():
-        return None  # connections look into the cache by themselves
+        return None  # the pool's connections answer from a cache, which lines would bypass
     retry = client.get_retry()
     if retry is None or not retry.get_retries():
-        return None  # whoever wants no command repeated gets none repeated
+        return None  # lines repeat commands, and this client must not
     free: Any = pool._available_connections
     if type(free) is _Free and free.pid == _pid:
         return free.lines
@@ -309,8 +312,8 @@ def of(client: Any) -> Lines | None:
 
 
 def _begin(pool: Any) -> Lines | None:
-    """Have lines on a pool that has none, in this process."""
-    pool._checkpid()  # after a fork, it forgets all connections
+    """Give lines to a pool that has none in this process."""
+    pool._checkpid()  # in a forked child, this drops the parent's connections
     with pool._lock:
         free = pool._available_connections
         if type(free) is list:

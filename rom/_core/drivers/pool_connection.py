@@ -1,14 +1,14 @@
-"""Line: one connection of a pool, for calls that are requests and their replies.
+"""Line: one connection of a pool, for requests and their replies.
 
-A reply belongs to the request that is next in turn, and nothing else tells which. So a line on
-which a request was sent, and whose replies were not all read, must never be used again as it is.
-Its state is set before the first byte goes out, and is CLEAN after the last reply came in. Whatever
-comes between (Ctrl-C, a handler that raises, a generator that is abandoned) leaves it as it was.
+Only their order assigns replies to requests. So a line must not be used again while replies to its
+requests are unread. Its state is set before the first byte is sent, and is CLEAN again after the
+last reply was read. An interrupt in between (Ctrl-C, a handler that raises, a generator that is
+abandoned) leaves the state as it was.
 
-A signal handler may raise after any call in Python, and then what a function holds is lost. So a
-connection is moved by code that is all C, into a list that outlives the line: its hands. Where a
-line has ended and its hands are not empty, somebody was interrupted;
-rom/_core/drivers/kept_connections.py takes the connection over.
+A signal handler may raise between any two steps of Python code, and the local variables of the
+interrupted function are lost. So a connection is moved by C code alone, into a list that outlives
+the line: its hands. If a line was collected and its hands are not empty, its call was interrupted,
+and rom/_core/drivers/kept_connections.py takes the connection over.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ import redis
 from rom._core.drivers import busy_wait
 from rom._core.drivers.busy_wait import clock
 
-#: The states of a line: every request was answered, and the answer was read; it is being connected,
-#: and the replies to that may be due; a request may have been sent.
+#: The states of a line. CLEAN: all replies were read. CONNECTING: replies to the commands of a new
+#: connection may be due. SENT: a request may have been sent.
 CLEAN, CONNECTING, SENT = range(3)
 
-#: A server that has ever answered within so many seconds is near.
+#: A server that has ever answered within this time, in seconds, is near.
 NEAR: Final = 0.001
-#: Of several commands, a near server gets so many before it has answered the first.
+#: The number of commands that are sent to a near server before its first reply is read.
 AHEAD: Final = 2
 
-#: What the client library raises, or the system, when a connection is of no use.
+#: Errors of the client library and of the system for a broken connection.
 BROKEN: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
 _HiredisPacker: Final = redis.connection.HiredisRespSerializer
-# Answers all the same, although the client library takes two of them for broken connections.
+# Replies of the server, although the client library treats two of them as broken connections.
 _ANSWERS: Final = (
     redis.exceptions.ResponseError,
     redis.exceptions.BusyLoadingError,
@@ -49,7 +49,7 @@ with suppress(ImportError):  # without it, the client library packs in Python
 
 
 def _packed(args: tuple[Any, ...]) -> Sequence[bytes]:
-    """A command as the client library packs it, less the search for what is not bytes."""
+    """Pack a command as the client library does, without converting arguments to bytes."""
     return (_pack_command(args),)
 
 
@@ -61,10 +61,10 @@ class Line:
     """One connection, used by one thread at a time.
 
     Attributes:
-        hands: the connection, once there is one.
-        connection: the client library's.
+        hands: a list that holds the connection, once there is one.
+        connection: the client library's connection.
         state: CLEAN, CONNECTING or SENT.
-        shortest: seconds that the shortest call took so far.
+        shortest: the duration of the shortest call so far, in seconds.
     """
 
     def __init__(self) -> None:
@@ -77,11 +77,11 @@ class Line:
         self.hands: list[Any] = []
 
     def take(self, get: Callable[[], Any]) -> None:
-        """Have a connection from now on: what a function returns."""
-        # No interrupt comes between the function's end and the list: nothing here is Python.
+        """Take the connection that a function returns."""
+        # C code calls the function and stores the result, so no signal handler runs in between.
         self.hands.extend(starmap(get, ((),)))
         self.connection = connection = self.hands[0]
-        # redis-py knows of maintenance, after which one reconnects, from 7.0 on.
+        # Since redis-py 7.0, a connection may have to reconnect after maintenance of the server.
         if not isinstance(getattr(connection, '_command_packer', None), _HiredisPacker):
             self._pack = lambda args: connection.pack_command(*args)
         self._must_reconnect = getattr(connection, 'should_reconnect', _never)
@@ -89,7 +89,7 @@ class Line:
     def ask(self, args: tuple[Any, ...]) -> Any:
         """Send a command and read its reply, as bytes.
 
-        Errors of the server are returned, and so is that no connection is to be had.
+        An error of the server is returned, and so is the error if no connection can be made.
 
         Raises:
             redis.exceptions.RedisError: the connection broke. In the state SENT, the command
@@ -116,14 +116,15 @@ class Line:
         return reply
 
     def stream(self, commands: Sequence[Sequence[Any]], ahead: int | None = None) -> Iterator[Any]:
-        """Send commands, and read their replies one by one, errors of the server among them.
+        """Send commands, and yield their replies one by one, including the server's errors.
 
-        A server carries out all that it has read before it replies. So a near one gets the next
-        command while it is at the one before; to a far one all go at once, in one trip.
+        A server carries out all commands that it has read before it replies. So a near server gets
+        the next command while it works on the one before. A far one gets all at once, in one trip.
 
         Args:
-            commands: there is at least one.
-            ahead: so many are sent before the first reply; None: as the server is near or far.
+            commands: at least one.
+            ahead: the number of commands sent before the first reply is read; None: `AHEAD` for a
+                near server, all for a far one.
 
         Raises:
             redis.exceptions.RedisError: the connection broke.
@@ -147,9 +148,9 @@ class Line:
             yield reply
 
     def _open(self) -> Exception | None:
-        """Connect, with the client library's retries; returns why that cannot be done.
+        """Connect, with the client library's retries; return the error if that fails.
 
-        An answer, and nothing broken: to ask again would only multiply the retries.
+        The error is returned, because a raised one would be retried again by the caller.
         """
         self.state = CONNECTING
         try:
@@ -165,7 +166,7 @@ class Line:
         return len(commands)
 
     def reset(self) -> None:
-        """Disconnect: what is still due comes no more. The next call connects again."""
+        """Disconnect, and so drop the replies that are due. The next call connects again."""
         with suppress(*BROKEN):
             self.connection.disconnect()
         self.state = CLEAN
@@ -173,7 +174,7 @@ class Line:
 
 def _reply(connection: Any) -> Any:
     try:
-        # Who gives the line back disconnects it unless all went well.
+        # `Lines.put` disconnects a line that is not CLEAN.
         return connection.read_response(disable_decoding=True, disconnect_on_error=False)
     except _ANSWERS as error:
         return error.with_traceback(None)

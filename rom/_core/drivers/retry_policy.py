@@ -1,19 +1,19 @@
-"""Patience: how long, and how often, something is tried again that will pass."""
+"""Retry policy: how long, and with which pauses, a refused request is repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-#: Seconds that a request waits for a server that takes none for a while.
+#: Seconds that a request waits for a server that refuses requests for a while.
 PATIENCE: Final = 10.0
-#: The first pause between two tries, and the longest; each is twice as long as the one before.
+#: The first pause between two tries, and the longest, in seconds; each doubles the one before.
 FIRST: Final = 0.002
 LONGEST: Final = 0.25
 
 
 def pauses() -> Iterator[float]:
-    """Seconds to wait before each try, without an end."""
+    """Yield the seconds to wait before each try, without end."""
     pause = FIRST
     while True:
         yield pause

@@ -1,11 +1,11 @@
-"""The Lua scripts: found, put together, and known by their digest.
+"""Lua scripts: found, assembled from their parts, and identified by their digest.
 
-A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, once in a script, however often
-it is asked for; `-- @include lib/x if y` does so where the caller asks for the part `y`. Such a
-line may be indented: then what it brings in is part of the function around it, made when that is
-called, and known only there; so another function may bring it in again. Redis knows a script by
-its SHA1 digest; a server that has forgotten it, or never knew it, says NOSCRIPT, and the driver
-loads it and repeats just that call.
+A line `-- @include lib/x` stands for the text of `lua/lib/x.lua`, which a script includes only
+once. `-- @include lib/x if y` includes it only if the caller asks for the part `y`. An indented
+line makes the text local to the function around it, so another function may include it again.
+
+Redis identifies a script by its SHA1 digest. A server that does not have the script replies
+NOSCRIPT; the driver then sends the text, and repeats only that call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INCLUDE = re.compile(r'( *)-- @include (\S+)(?: if (\S+))?$')
 
 
 class Loaded(NamedTuple):
-    """A script as the server gets it."""
+    """The text of a script as it is sent to the server, and its digest."""
 
     source: str
     digest: str
@@ -32,10 +32,10 @@ class Loaded(NamedTuple):
 
 @cache
 def folder() -> Traversable:
-    """Where the Lua files are: in the package, as installed, or beside it, in a checkout.
+    """Return the folder of the Lua files: in the installed package, or beside it in a checkout.
 
     Raises:
-        FileNotFoundError: neither; the installation is broken.
+        FileNotFoundError: neither has them; the installation is broken.
     """
     for place in (files('rom') / 'lua', Path(__file__).parents[3] / 'lua'):
         if (place / 'commit.lua').is_file():
@@ -47,7 +47,7 @@ def folder() -> Traversable:
 
 
 def names() -> list[str]:
-    """The names of all scripts, sorted."""
+    """Return the names of all scripts, sorted."""
     return sorted(
         place.name.removesuffix('.lua')
         for place in folder().iterdir()
@@ -56,17 +56,17 @@ def names() -> list[str]:
 
 
 def source(name: str, parts: frozenset[str] | None = None) -> str:
-    """A script's whole text, with what it includes in place.
+    """Return a script's whole text, with its includes.
 
     Args:
-        name: the script's.
-        parts: of what it includes on condition, only this; None: all.
+        name: the name of the script.
+        parts: the conditional parts to include; None: all.
     """
     return ''.join(_lines(name, parts, set()))
 
 
 def _lines(path: str, parts: frozenset[str] | None, known: set[str]) -> Iterator[str]:
-    """A file's lines; `known` is what was brought in before, in the same place or around it."""
+    """Yield a file's lines; `known` names the files that this scope or an outer one includes."""
     room: set[str] | None = None
     for line in _read(path).splitlines(keepends=True):
         include = _INCLUDE.match(line)
@@ -96,7 +96,7 @@ def _read(path: str) -> str:
 
 @cache
 def loaded(name: str, parts: frozenset[str] | None = None) -> Loaded:
-    """A script, with these parts, ready to be called; read once in a process."""
+    """Return a script with these parts; it is read once per process."""
     text = source(name, parts)
     digest = hashlib.sha1(text.encode('utf-8'), usedforsecurity=False).hexdigest()
     return Loaded(text, digest, digest.encode())

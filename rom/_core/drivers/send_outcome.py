@@ -1,10 +1,10 @@
-"""Sending: what became of one request, which may have been sent more than once.
+"""Sending: the outcome of one request, which may have been sent more than once.
 
-When a connection breaks, nobody knows whether the server got the request. So it is sent again, by
-the client library or by the driver, and what the server answers is about the second sending. A
-reply is as good as any: every script finds out that it was carried out before. An error is not: a
-server that is busy with the first sending refuses the second. So an error in answer to a repetition
-leaves it open whether a write was carried out, and the program must be told so.
+When a connection breaks, it is unknown whether the server got the request. So the client library or
+the driver sends it again. A reply to the repetition can be trusted, because every script detects
+that it was carried out before. An error cannot: a server that is busy with the first sending
+refuses the second. So after an error in reply to a repetition, the write is in doubt, and the error
+says so.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rom._core.drivers.errors import is_passing, own_error
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 from rom._core.ops.requests import Command, Pipeline, Script, Sent
 
-# Of what changes nothing, an error says all there is to know. All else may change something.
+# These change nothing, so an error leaves nothing in doubt. All others may write.
 READING_SCRIPTS: Final = frozenset(('due', 'entries', 'load', 'search', 'tally', 'verify'))
 READING_COMMANDS: Final = frozenset(
     (
@@ -35,14 +35,14 @@ class Sending:
     """One request on its way.
 
     Args:
-        client: whose server it is for.
+        client: the client that sends it.
         request: the request.
 
     Attributes:
-        is_repeated: it may have been sent, and was sent again.
+        is_repeated: the request was sent again after it may have reached the server.
     """
 
-    # On the class: most requests need nothing but what they are.
+    # Defaults on the class make a Sending cheaper: most requests change none of them.
     is_repeated = False
     _until: float | None = None
     _pauses: Iterator[float] | None = None
@@ -52,7 +52,7 @@ class Sending:
         self._request = request
 
     def of(self, request: Command | Script) -> Sending:
-        """A request of this pipeline, which goes on alone, for no longer than the whole may."""
+        """Return the Sending of one request of this pipeline, with the pipeline's deadline."""
         one = Sending(self._client, request)
         one.is_repeated = self.is_repeated
         self._begin_to_wait()
@@ -60,18 +60,18 @@ class Sending:
         return one
 
     def saw(self, names: Sequence[Any]) -> None:
-        """The client library is through with a command, or several, of these counted names."""
+        """Note from counted names how often the client library has sent their commands."""
         for name in names:
             times = getattr(name, 'times', 1)
-            # A client that encodes names in another way than we know may have repeated anything.
+            # An unknown class of client may encode names in another way, which counts nothing.
             if times > 1 or (times == 0 and not isinstance(self._client, _KNOWN)):
                 self.is_repeated = True
 
     def pause(self, error: Exception) -> float:
-        """Seconds to wait before the request is sent again.
+        """Return the seconds to wait before the request is sent again.
 
         Raises:
-            ORMError: our error for one of the client library's, which will not pass.
+            ORMError: rom's error, if waiting does not help or the time is up.
         """
         if is_passing(error):
             self._begin_to_wait()
@@ -88,7 +88,7 @@ class Sending:
             self._pauses = pauses()
 
     def failure(self, error: Exception) -> Exception:
-        """Our error for one of the client library's."""
+        """Return rom's error for one of the client library."""
         is_in_doubt = self.is_repeated and _may_change(self._request)
         return own_error(error, self._client, is_in_doubt) or error
 
@@ -120,7 +120,7 @@ class _Text(str):
 
 
 class _Bytes(bytes):
-    """The same of bytes, in which the client library looks for a space."""
+    """A command's name in bytes; it counts how often the client library looks for a space."""
 
     times = 0
 
@@ -130,6 +130,6 @@ class _Bytes(bytes):
 
 
 def counted(args: Sequence[Any]) -> tuple[Any, ...]:
-    """A command whose name has an attribute `times`: so often was it sent."""
+    """Return a command whose name has an attribute `times`: how often it was sent."""
     name, *rest = args
     return (_Bytes(name) if isinstance(name, bytes) else _Text(name), *rest)

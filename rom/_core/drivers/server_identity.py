@@ -1,17 +1,16 @@
-"""Where a client leads: what tells two servers apart, whichever objects are on the way there.
+"""Destinations: the server, database and user of a client, whichever objects lead there.
 
-A program may make a client for each call, on one pool or on a new one each time. What is to be
-written at once must not fall apart because of that, so clients are told apart by what they were
-told: address, database and user. Names are not looked up: ``localhost`` and ``127.0.0.1`` count as
-two servers, because what a name stands for may change.
+A program may make a client for each call, on one pool or on a new one each time. That must not
+split a commit, so clients are compared by their address, database and user. Host names are not
+resolved: ``localhost`` and ``127.0.0.1`` count as two servers, because a name's address may change.
 
 * **Two databases are two destinations**, because a script writes to one.
-* **Two users are two destinations**, because their rights may differ: a commit is carried out with
-  the rights of one user, so each user writes what is theirs.
-* **Options are none**: how replies are decoded, timeouts, retries, pools. The commit of several
-  models goes by the client of the first of them.
-* **What is unknown leads to itself**: a connection class or an ``execute_command`` that is not the
-  client library's may go anywhere. Then the pool, or else the client, is the destination.
+* **Two users are two destinations**, because their permissions may differ, and a commit has the
+  permissions of one user.
+* **Other options do not count**: decoding, timeouts, retries, pools. A commit of several models
+  uses the client of the first of them.
+* **An unknown class is its own destination**, because a connection class or an ``execute_command``
+  that is not the client library's may go anywhere. Then the pool, or the client, is the key.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ _LIBRARIES: Final = frozenset(('redis', 'valkey'))
 
 
 def server_of(client: Any) -> Hashable:
-    """Return what is equal for two clients that lead to one database of one server as one user.
+    """Return a key that is equal for clients of one database of one server with one user.
 
-    It holds no password. It is good as a key, and for nothing else.
+    The key holds no password. Do not read its parts: they may change.
 
     >>> first, second = redis.Redis(db=1), redis.Redis.from_url('redis://localhost/1?protocol=3')
     >>> server_of(first) == server_of(second)
@@ -62,7 +61,7 @@ def _end_of(pool: Any) -> Hashable:
 
 
 def _is_usual(kind: type) -> bool:
-    """The client goes where its pool does: whatever a program derives from it, commands do."""
+    """Tell whether the client library's own `execute_command` carries out the commands."""
     home = next((base for base in kind.__mro__ if 'execute_command' in vars(base)), None)
     return home is not None and home.__module__.partition('.')[0] in _LIBRARIES
 
@@ -81,7 +80,7 @@ def _addresses(clients: Iterable[Any]) -> frozenset[Hashable]:
 
 
 class _Itself:
-    """An object, as a key: equal to nothing but itself, and alive as long as the key is."""
+    """An object as a key: equal only to itself, and alive as long as the key is."""
 
     __slots__ = ('thing',)
 

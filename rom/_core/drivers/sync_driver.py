@@ -29,12 +29,12 @@ T = TypeVar('T')
 
 _NO_TRIP = (Destination, Rest)
 
-# Commands whose replies the client library hands over as they are.
+# Commands whose replies the client library does not convert.
 _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 
 
 class SyncDriver:
-    """Runs operations, blocking.
+    """Runs operations on a blocking client.
 
     >>> from rom._core.ops.requests import Command
     >>> def ping():
@@ -49,10 +49,10 @@ class SyncDriver:
         self.connection = connection
 
     def run(self, operation: Operation[T]) -> T:
-        """Carry out an operation's requests; returns what it returns.
+        """Carry out an operation's requests, and return the operation's result.
 
         Raises:
-            ORMError: what the operation raises, or what went wrong with the server.
+            ORMError: the operation raised it, or a request to the server failed.
         """
         try:
             request = next(operation)
@@ -67,16 +67,16 @@ class SyncDriver:
             result: T = end.value
             return result
         except BaseException:
-            operation.close()  # if it was this that was interrupted
+            operation.close()  # the interrupt may have come here, outside the operation
             note_given_up(self.connection)
             raise
 
     def perform(self, request: Request) -> Any:
-        """Carry out one request; the reply, bytes whatever the client would decode.
+        """Carry out one request, and return the reply, as bytes even if the client decodes.
 
         Raises:
-            ServerUnavailable: no answer; or none that says whether a write was carried out; or the
-                server takes no requests, and went on so.
+            ServerUnavailable: there was no answer, or none that says whether a write was carried
+                out; or the server kept refusing requests.
             ServerError: the server answered with an error.
         """
         if isinstance(request, _NO_TRIP):
@@ -116,7 +116,7 @@ class SyncDriver:
         return reply if args[0] in _PLAIN else self._converted(args[0], reply)
 
     def _ask_client(self, args: tuple[Any, ...], sending: Sending) -> Any:
-        """What the client makes of a command in its own way."""
+        """Carry out a command with the client's own `execute_command`."""
         execute: Any = self.connection.execute_command
         named = counted(args)
         try:
@@ -128,7 +128,7 @@ class SyncDriver:
             sending.saw(named[:1])
 
     def _converted(self, name: Any, reply: Any) -> Any:
-        """A reply as the client gives it for a command of this name."""
+        """Return a reply as the client's own callbacks convert it."""
         callbacks = self.connection.response_callbacks
         return callbacks[name](reply) if name in callbacks else reply
 
@@ -139,14 +139,14 @@ class SyncDriver:
         return raise_first_error(settled, pipeline.optional)
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
-        """The replies to what changes nothing, each as soon as it is there."""
+        """Yield the replies of a pipeline that only reads, each as soon as it has arrived."""
         sending = Sending(self.connection, pipeline)
         replies = self._one_by_one(pipeline.requests, sending)
         for request in pipeline.requests:
             yield raise_first_error([self._settled(request, next(replies), sending)])[0]
 
     def _settled(self, request: Command | Script, reply: Any, sending: Sending) -> Any:
-        """A reply of several, or our error; what was not carried out is asked for again."""
+        """Return a reply of a pipeline, or rom's error; repeat a request that was refused."""
         if not isinstance(reply, Exception):
             return reply
         one = sending.of(request)
@@ -180,7 +180,7 @@ class SyncDriver:
         if told < len(requests):
             yield from self._send(requests[told:], sending)
         else:
-            yield last  # the line is not waited for by who looks at this
+            yield last  # after `put`, so that the caller's work does not hold up the line
 
     def _converted_of(self, request: Command | Script, reply: Any) -> Any:
         if isinstance(reply, Exception) or isinstance(request, Script):
@@ -188,7 +188,7 @@ class SyncDriver:
         return self._converted(request.args[0], reply)
 
     def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
-        """The replies to several requests in one trip, errors of the server among them."""
+        """Return the replies to several requests of one trip, including the server's errors."""
         while True:
             try:
                 return self._send_once(requests, sending)
@@ -238,7 +238,7 @@ def _all_of(
 
 
 def _again(line: Line, ask: Callable[[], T], sending: Sending) -> T:
-    """Ask again where a line was broken, as the client library does: with pauses, as often.
+    """Repeat a request whose line broke, with the client's own retries and pauses.
 
     The line may have been idle for too long, or the server was restarted.
     """

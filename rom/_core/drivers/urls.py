@@ -1,8 +1,7 @@
-"""URLs of servers: opened, and shown.
+"""URLs of servers: opened, and shown without passwords.
 
-A URL may hold a password anywhere: as a user, in an option, in front of what was meant as a host.
-So no error quotes any part of one, and none has an error of the client library behind it, which
-would.
+A URL may hold a password anywhere: as a user, in an option, before the intended host. So no error
+quotes any part of a URL. Nor is any error chained to one of the client library, which would.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
     """Return a client for a URL, as :func:`rom.connect` takes it.
 
     Args:
-        url: which server.
-        said_by: what the URL is called, for messages.
+        url: the URL of the server.
+        said_by: the name of the URL in messages.
 
     Raises:
-        ORMError: no such kind of URL.
+        ORMError: the URL cannot be used.
         ServerUnavailable: the embedded server cannot be started.
     """
     if url.startswith(EMBEDDED):
@@ -43,7 +42,7 @@ def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
         return client
     wrong = _wrong_with(url)
     made = None if wrong else _client_at(url)
-    if made is None:  # raised here, not where an error of the library is handled
+    if made is None:  # raised outside any `except`, or the library's error would be chained to it
         raise ORMError(
             f'{said_by} cannot be used: {wrong or _UNREADABLE}; write '
             'redis://USER:PASSWORD@HOST:PORT/DB, rediss://..., unix://PATH, embedded: or '
@@ -57,7 +56,7 @@ _UNREADABLE: Final = f'its port or one of its options cannot be read; {_ESCAPED}
 
 
 def _wrong_with(url: str) -> str:
-    """What is wrong with a URL that the library might take for another one; '' if nothing is."""
+    """Return why a URL cannot be used, or ''; the client library would misread such URLs."""
     if not url.startswith(_SCHEMES):
         return 'it does not begin with one of ' + ', '.join((*_SCHEMES, EMBEDDED))
     try:
@@ -74,7 +73,7 @@ def _wrong_with(url: str) -> str:
 
 
 def _client_at(url: str) -> redis.Redis | None:
-    """A client, or None if the library makes no sense of the URL, or of the options in it."""
+    """Return a client, or None if the library cannot read the URL or its options."""
     try:
         client = redis.Redis.from_url(url, retry=_retry())
         pool = client.connection_pool
@@ -85,18 +84,18 @@ def _client_at(url: str) -> redis.Redis | None:
 
 
 def _retry() -> Retry:
-    """Return how a client of a URL repeats a command when its connection breaks.
+    """Return the retries of a client that is made from a URL.
 
     The client library gives retries to `redis.Redis(...)` and none to `redis.Redis.from_url(...)`.
     rom needs them: every write may be repeated (rom/_core/ops/commits/attempts.py), and only a
-    client that repeats has lines (rom/_core/drivers/kept_connections.py). A server that is not
-    there is told within 0.4 s.
+    client with retries has lines (rom/_core/drivers/kept_connections.py). If no server answers, the
+    error comes within 0.4 s.
     """
     return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), 3)
 
 
 _DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)
-#: Options whose values are no secret.
+#: Options whose values are not secret.
 _OPEN: Final = frozenset(
     ('db', 'decode_responses', 'health_check_interval', 'max_connections', 'protocol',
      'socket_connect_timeout', 'socket_timeout', 'timeout')
@@ -104,9 +103,9 @@ _OPEN: Final = frozenset(
 
 
 def without_password(url: str) -> str:
-    """Return a URL that was opened as it may be shown.
+    """Return an accepted URL with its passwords replaced.
 
-    A user without a password may be a token, so it is left out as well.
+    A user without a password may be a token, so it is replaced as well.
 
     >>> without_password('redis://ann:secret@localhost:6379/0?ssl_password=secret&db=1')
     'redis://ann:PASSWORD@localhost:6379/0?ssl_password=PASSWORD&db=1'
