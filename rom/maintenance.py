@@ -1,6 +1,6 @@
-"""Maintenance as programs call it: generators that carry a job out and say how far they have got.
+"""Maintenance of indexes: generators that carry out a job and yield their progress.
 
-All of it may run beside programs that write. It works in batches, each of which is atomic, so it
+All jobs may run beside programs that write. They work in batches, each of which is atomic, so a job
 may be stopped at any time and begun again.
 """
 
@@ -40,36 +40,36 @@ __all__ = [
     'status',
 ]
 
-#: What is told how far a job has got: (done, total).
+#: A function that is called with the progress of a job: (done, total).
 Report: TypeAlias = Callable[[int, int], object]
 
 
 def refresh_indices(
     model: type[Model], block_size: int = 100, scan: bool = True
 ) -> Iterator[tuple[int, int]]:
-    """Write all index entries of a model again, as its columns say today.
+    """Write all index entries of a model again, as its columns are declared now.
 
-    For a model whose indexes were changed, and for data that rom 1.x wrote: afterwards rows have no
-    `-index-data-` (unless `_keep_index_data` says so), nothing that no row implies is left in the
-    indexes, and the bitmap of live ids is there, so that ``count()`` takes no time.
+    Use it after a change of indexes, and for data that rom 1.x wrote. Afterwards rows have no
+    `-index-data-` (unless `_keep_index_data` is set), the indexes have no entries without a row,
+    and the live bitmap exists, so that ``count()`` reads only one key.
 
-    Indexes of a column that the model no longer has are found where the data itself tells that it
-    had them, or rows list them, as those of rom 1.x do. (:func:`rom.maintenance.reindex` does the
-    same, and can be stopped and gone on with.)
+    Indexes of a column that the model no longer has are found if the data's fingerprint names them,
+    or if rows list them, as those of rom 1.x do. (:func:`rom.maintenance.reindex` does the same,
+    and can be stopped and resumed.)
 
     Args:
-        model: whose indexes.
+        model: the model.
         block_size: rows in one batch.
-        scan: find rows, and indexes of words, by looking at all keys of the server. Without it,
-            rows are looked for by their ids, up to the counter, and of words only those that rows
-            list in their `-index-data-` are cleaned up.
+        scan: find rows, and indexes of words, by scanning all keys of the server. Without it, rows
+            are looked up by their ids, up to the counter, and only the words that rows list in
+            their `-index-data-` are cleaned up.
 
     Yields:
         ``(done, total)`` after each batch, in entities.
 
     Raises:
         BulkError: at the end: some rows could not be read, or share a unique value. Its `errors`
-            say which; all others are done.
+            name them; all others are done.
 
     Example::
 
@@ -83,14 +83,15 @@ def refresh_indices(
 def clean_old_index(
     model: type[Model], block_size: int = 100, **ignored: Any
 ) -> Iterator[tuple[int, int]]:
-    """Remove what no row implies from a model's indexes: entries of rows that are gone or have
-    other values, unique values that belong to nobody, bits of the bitmap of live ids, and what
-    early versions of rom 1.x kept in the hash ``N::``.
+    """Remove from a model's indexes all entries that no row implies.
+
+    These are entries of rows that are gone or have other values, unique values without a row, bits
+    of the live bitmap, and the data that early versions of rom 1.x kept in the hash ``N::``.
 
     Args:
-        model: whose indexes.
+        model: the model.
         block_size: rows in one batch.
-        **ignored: what 1.x took.
+        **ignored: arguments of 1.x.
 
     Yields:
         ``(done, total)`` after each batch, in entities.
@@ -107,7 +108,7 @@ def clean_old_index(
 
 
 def refresh_all_indexes() -> None:
-    """Refresh the indexes of all models that there are, and print how far it has got.
+    """Refresh the indexes of all models that the program has defined, and print the progress.
 
     Example::
 
@@ -119,7 +120,7 @@ def refresh_all_indexes() -> None:
 
 
 def show_progress(job: Iterable[tuple[int, int]]) -> None:
-    """Run a job to its end, and print a line whenever it has got on, at most one a second.
+    """Run a job to its end, and print its progress, at most once a second.
 
     Example::
 
@@ -132,14 +133,14 @@ def show_progress(job: Iterable[tuple[int, int]]) -> None:
 
 
 def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int, int]:
-    """Remove what UnsafeColumns left behind: keys whose entity is gone.
+    """Remove the keys of UnsafeColumns that belong to no row any more.
 
     Args:
-        *models: whose columns; default: all models that there are.
+        *models: the models; default: all that the program has defined.
         block_size: keys in one batch.
 
     Returns:
-        How many keys there were, and how many of them were deleted.
+        The number of keys found, and the number of them that were deleted.
 
     Example::
 
@@ -154,13 +155,13 @@ def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int
 
 
 class Check(Tally, Iterator[Finding]):
-    """A check that is going on: an iterator of what it finds, which counts along.
+    """A running check: an iterator of its findings, which also counts them.
 
     Attributes:
-        done: how many entities were looked at.
-        total: how many there are to look at, as far as is known.
-        counts: how many findings there are of each kind.
-        left: how many of them are not mended.
+        done: the number of entities checked so far.
+        total: the number of entities to check, as far as it is known.
+        counts: the number of findings of each kind.
+        left: the number of findings that are not mended.
     """
 
     def __init__(self, model: type[Model], job: Job[None], progress: Report | None) -> None:
@@ -182,30 +183,31 @@ class Check(Tally, Iterator[Finding]):
 def check(
     model: type[Model], repair: bool = False, batch: int = 1000, progress: Report | None = None
 ) -> Check:
-    """Compare every index of a model with every row, and mend the indexes if that is wanted.
+    """Compare every index of a model with every row, and mend the indexes on request.
 
-    Rows and entries are each read once and compared as sums; only where those differ is more looked
-    at. It may run beside programs that write: what looks wrong is looked at again, at one moment,
-    before it is told. It reads in batches, and writes nothing unless it repairs; and then indexes
-    only, never a row. What no repair can decide it tells with the remedy.
+    Rows and entries are each read once and compared by checksums; only where those differ does it
+    look closer. It may run beside programs that write: before it reports a difference, it reads the
+    row and its entries again, at one moment. It reads in batches, and writes nothing without
+    `repair`; with it, only indexes, never a row. A finding that no repair can decide names the
+    remedy.
 
-    The declaration of this program is what counts. For data of rom 1.x, and after a change of
-    indexes, use :func:`rom.maintenance.reindex` first, or it finds as much as there are entries.
+    It compares with the declaration of this program. For data of rom 1.x, and after a change of
+    indexes, use :func:`rom.maintenance.reindex` first. Otherwise nearly every entry is a finding.
 
     Args:
-        model: whose indexes.
-        repair: mend them.
-        batch: rows in one look.
-        progress: called with (done, total) after each, in entities. The total grows by those that
-            must be looked at once more.
+        model: the model.
+        repair: mend the indexes.
+        batch: rows in one request.
+        progress: called with (done, total) after each batch, in entities. The total grows by the
+            entities that must be checked once more.
 
     Returns:
         An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
-        ``mended``. It has the numbers, too: ``counts`` by kind, and
-        ``left``, which are not mended.
+        ``mended``. The iterator has ``counts``, the findings by kind, and ``left``, the number
+        that are not mended.
 
     Raises:
-        InvalidOperation: no model, or no number from 1 on.
+        InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.
 
     Example::
 
@@ -225,29 +227,30 @@ def reindex(
     restart: bool = False,
     everything: bool = False,
 ) -> Iterator[tuple[int, int]]:
-    """Make a model's indexes those that it declares: after a change of them, and for old data.
+    """Build the indexes that a model declares: after a change of them, and for old data.
 
-    Only what differs from the stamp of the data is built, each row being read once; indexes that
-    are declared no more go. Where nothing differs, or nothing is known, all indexes are gone
-    through: those whose entries are not what the rows imply are built again. It may run beside
-    programs that write, if they have the same declaration.
+    It builds only the indexes that differ from the fingerprint of the data, and reads each row
+    once; indexes that are no longer declared are removed. If nothing differs, or there is no
+    fingerprint, it checks all indexes, and builds again those whose entries do not match the rows.
+    It may run beside programs that write, if they have the same declaration.
 
-    How far it has got is kept in Redis. One that was stopped, however hard, goes on where it was
-    when it is called again; unless the declaration has changed since, or `restart` is given.
+    Its position is kept in Redis. After it was stopped, even by SIGKILL, the next call resumes
+    there, unless the declaration has changed since or `restart` is given.
 
     Args:
-        model: whose indexes.
-        rate: so many entities a second at most; None: as fast as it goes.
+        model: the model.
+        rate: the limit of entities a second; None: no limit.
         batch: rows in one step.
-        restart: begin at the beginning, even if one was stopped half way.
-        everything: go through all indexes, also those that the stamp says are right: after a change
-            of what a keygen does, or of a default.
+        restart: start at the beginning, even if an earlier call was stopped half way.
+        everything: check all indexes, even those that match the fingerprint: after a change in what
+            a keygen or a default returns.
 
     Yields:
         ``(done, total)`` after each step, in entities.
 
     Raises:
-        InvalidOperation: no model, or no number from 1 on; a rate that is not above 0.
+        InvalidOperation: `model` is not a model, `batch` is not a whole number of at least 1, or
+            `rate` is not above 0.
         BulkError: at the end: some rows could not be indexed. All others are.
 
     Example::
@@ -261,15 +264,15 @@ def reindex(
 
 
 def status(*models: type[Model]) -> list[Status]:
-    """Compare the indexes that models declare with those that their data has; a trip each.
+    """Compare the indexes that models declare with those of their data; one trip for each model.
 
     Args:
-        *models: default: all models that there are.
+        *models: default: all models that the program has defined.
 
     Returns:
-        For each model a ``Status``: ``model``, its name; ``state``: 'right', 'stale', 'unknown'
-        (there is data, of which nothing is known, as that of rom 1.x) or 'empty'; ``changes``, what
-        differs, a line each; ``stopped_at``, the id at which a reindex stopped half way, else None;
+        A ``Status`` for each model: ``model``, its name; ``state``: 'right', 'stale', 'unknown'
+        (there is data without a fingerprint, as that of rom 1.x) or 'empty'; ``changes``, a line
+        for each difference; ``stopped_at``, the id at which a reindex stopped half way, or None;
         and ``is_due``: a reindex is needed.
 
     Example::
@@ -298,14 +301,14 @@ def _carried_out(model: type[Model], job: Job[None]) -> Iterator[tuple[int, int]
         yield step.done, step.total
 
 
-# What the front for asyncio needs, too.
+# The asyncio functions use these as well.
 
 
 def checked(model: Any, block_size: Any, name: str = 'block_size') -> Schema:
-    """The schema of a model to work on.
+    """Return the schema of a model, after a check of both arguments.
 
     Raises:
-        InvalidOperation: it is no model, or the size is none.
+        InvalidOperation: `model` is not a model, or the size is not a whole number of at least 1.
     """
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
         raise InvalidOperation(f'maintenance takes a model, not {show(model)}')
@@ -315,10 +318,10 @@ def checked(model: Any, block_size: Any, name: str = 'block_size') -> Schema:
 
 
 def checked_rate(rate: Any, batch: int) -> int:
-    """The size of a batch that takes no longer than a second at this rate.
+    """Return the size of a batch that takes at most a second at this rate.
 
     Raises:
-        InvalidOperation: the rate is no number above 0.
+        InvalidOperation: the rate is not a number above 0.
     """
     if rate is None:
         return batch
@@ -331,27 +334,27 @@ def checked_rate(rate: Any, batch: int) -> int:
 
 
 def every_model() -> list[type[Model]]:
-    """All models that there are; each is registered under several names."""
+    """Return every model once; each is registered under several names."""
     return [model for model in dict.fromkeys(MODELS.values()) if model is not Model]
 
 
 def unsafe_jobs(
     models: Iterable[type[Model]], block_size: int
 ) -> list[tuple[type[Model], Job[tuple[int, int]]]]:
-    """What :func:`clean_unsafe_cols` has to do; no model means all."""
+    """Return the jobs of :func:`clean_unsafe_cols`; no models means all."""
     schemas = [(model, checked(model, block_size)) for model in list(models) or every_model()]
     return [(m, jobs.clean_unsafe(schema, block_size)) for m, schema in schemas if schema.unsafe]
 
 
 class Meter:
-    """Prints how far a job has got, whenever it has got on, at most once a second."""
+    """Prints the progress of a job, at most once a second."""
 
     def __init__(self) -> None:
         self._begun = self._shown = time.monotonic()
         self._total = 0
 
     def note(self, done: int, total: int) -> None:
-        """So much of all is done."""
+        """Take note of progress, and print it if a second has passed."""
         self._total = total
         now = time.monotonic()
         if now - self._shown >= 1 and done < total:
@@ -359,7 +362,7 @@ class Meter:
             self._show(done, now)
 
     def end(self) -> None:
-        """All of it is."""
+        """Print that the job is complete."""
         self._show(self._total, time.monotonic())
 
     def _show(self, done: int, now: float) -> None:

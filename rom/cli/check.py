@@ -59,12 +59,12 @@ def check(
 
 @dataclass
 class Checking:
-    """Checks models, and counts.
+    """Checks models, and counts the findings.
 
     Attributes:
         left: the models that are not done; the first one is being checked.
-        found, mended: how much was found, and mended, in all models.
-        done, total: how far the model is that is being checked.
+        found, mended: the numbers of findings, and of those mended, in all models.
+        done, total: the progress of the model that is being checked.
     """
 
     repair: bool
@@ -77,7 +77,7 @@ class Checking:
     total: int = 0
 
     def run(self, model: type[Model], stopping: Stopping) -> None:
-        """Check a model. Stops between two batches."""
+        """Check a model; a signal stops it between two batches."""
         self._say_what_is_due(model)
         name, left = model.__name__, Counter[Kind]()
         title = 'Repairing' if self.repair else 'Checking'
@@ -115,7 +115,7 @@ class Checking:
             )
 
     def stopped(self) -> str:
-        """After a signal: what was done, and how to go on."""
+        """Return the message after a signal, with the work done and the way to continue."""
         if not self.left:
             return 'Stopped; nothing was written.'
         model = self.left[0]

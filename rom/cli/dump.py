@@ -27,7 +27,7 @@ After = tuple[type[Model], int] | None
 
 STDOUT = Path('-')
 
-# Rows that cannot be read are told of one by one, up to so many.
+# The greatest number of unreadable rows that are named one by one.
 _MOST_ERRORS = 20
 
 
@@ -54,8 +54,8 @@ def dump(
 ) -> None:
     """Write models as lines of JSON, in the order of their ids.
 
-    It runs beside programs that write: each row is as it was at some moment meanwhile. What
-    UnsafeColumns hold is left out. `rom load` takes the lines.
+    It runs beside programs that write: each row is as it was at some moment meanwhile. The data of
+    UnsafeColumns is left out. `rom load` takes the lines.
     """
     to = None if to == STDOUT else to
     dumping = Dumping(to)
@@ -87,7 +87,7 @@ def _tell_of_unsafe(models: Sequence[type[Model]]) -> None:
 def _file(
     to: Path | None, resume: bool, models: Sequence[type[Model]]
 ) -> Iterator[tuple[BinaryIO, After]]:
-    """Where the lines go, and behind which row to go on."""
+    """Yield the output file, and the row after which to continue."""
     if to is None:
         yield sys.stdout.buffer, None
         return
@@ -110,13 +110,13 @@ def _file(
 
 @dataclass
 class Dumping:
-    """A dump, and how far it is.
+    """A dump and its progress.
 
     Attributes:
         to: the file; None: stdout.
-        rows: how many were written, by this run.
-        place: the last of them, in words.
-        broken: how many could not be read.
+        rows: the number of rows that this run has written.
+        place: the model and the id of the last of them, as text.
+        broken: the number of rows that could not be read.
     """
 
     to: Path | None
@@ -132,7 +132,7 @@ class Dumping:
         with_expired: bool,
         stopping: Stopping,
     ) -> None:
-        """Dump a model. Stops between two blocks, with whole lines written."""
+        """Dump a model; a signal stops it between two blocks, with whole lines written."""
         with bar(f'Dumping {model.__name__}', jsonl.highest(model), 'ids') as progress:
             for block in jsonl.dump(model, after=after, with_expired=with_expired):
                 file.write(block.text)
@@ -143,7 +143,7 @@ class Dumping:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Of an error, as of a full disk or a server that went away, how far it had got."""
+        """Print the progress before an error, such as a full disk or a lost connection."""
         try:
             yield
         except BrokenPipeError:
@@ -163,12 +163,12 @@ class Dumping:
                 output.note(f'Left out: {error}')
 
     def end(self) -> None:
-        """Say what was done."""
+        """Print what was done."""
         left_out = f'; {self.broken:,} could not be read, and are left out' if self.broken else ''
         output.note(f'Dumped {_counted(self.rows)}{left_out}.')
 
     def stopped(self) -> str:
-        """After a signal: what was done, and how to go on."""
+        """Return the message after a signal, with the work done and the way to continue."""
         if not self.place:
             return 'Stopped; nothing was written.'
         then = '' if self.to is None else ' The same command with --resume goes on behind it.'

@@ -1,4 +1,4 @@
-"""Durations as they are written on the command line: 10s, 5m, 1h, 1h30m."""
+"""Durations on the command line: 10s, 5m, 1h, 1h30m."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _PART = re.compile(r'(\d+(?:\.\d+)?)([dhms])')
 
 
 def seconds_of(text: str) -> float:
-    """A duration in seconds.
+    """Return a duration in seconds.
 
     Raises:
-        MisuseError: it is none, or no time at all.
+        MisuseError: the text is not a duration, or the duration is 0.
 
     >>> seconds_of('10s'), seconds_of('1h30m'), seconds_of('0.5s')
     (10.0, 5400.0, 0.5)
@@ -29,12 +29,12 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-# Two units that follow each other are enough to go by.
+# Two adjacent units are precise enough.
 _WRITTEN = (('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
 
 
 def written(seconds: float) -> str:
-    """Return a duration for people, to the second, of two units at most.
+    """Return a duration for people to read, to the second, in at most two units.
 
     >>> written(45), written(130), written(3600), written(11_105), written(200_000)
     ('45 s', '2 min 10 s', '1 h', '3 h 5 min', '2 d 7 h')

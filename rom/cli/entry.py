@@ -1,4 +1,4 @@
-"""Where the `rom` command begins, before typer is known to be there."""
+"""Entry point of the `rom` command; it works without typer, to say that typer is missing."""
 
 from __future__ import annotations
 

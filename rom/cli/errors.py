@@ -1,4 +1,4 @@
-"""How every subcommand ends: an error is one message, and a signal says how things stand."""
+"""The end of every subcommand: one message for an error, and one for a signal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rom.cli import output
 from rom.cli.exit_codes import Code, MisuseError, Terminated
 from rom.exceptions import ORMError, ServerUnavailable
 
-# The first that fits.
+# The first class that matches decides.
 _CODES: tuple[tuple[type[Exception], Code], ...] = (
     (MisuseError, Code.MISUSED),
     (ServerUnavailable, Code.UNREACHABLE),
@@ -28,17 +28,18 @@ _CODES: tuple[tuple[type[Exception], Code], ...] = (
 
 
 def nothing_begun() -> str:
-    """What a subcommand says after a signal, when it has written nothing."""
+    """Return the message after a signal of a subcommand that writes nothing."""
     return 'Stopped; nothing was written.'
 
 
 @contextmanager
 def reported(debug: bool, stopped: Callable[[], str] = nothing_begun) -> Iterator[None]:
-    """Turn what ends a subcommand into a message on stderr, and an exit code.
+    """Turn an error or a signal into a message on stderr and an exit code.
 
     Args:
         debug: let errors through, with their traceback.
-        stopped: says, after a signal, what was done, what was not, and how to go on.
+        stopped: returns the message after a signal, with the work done, the work left and the way
+            to continue.
     """
     output.lenient()
     warnings.showwarning = _warn
@@ -51,7 +52,7 @@ def reported(debug: bool, stopped: Callable[[], str] = nothing_begun) -> Iterato
     except Terminated:
         _stop(stopped, Code.TERMINATED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing is to be flushed there at exit.
+        # The reader of the pipe has closed it, and a flush at exit would raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(Code.FAILED) from None
     except (typer.Exit, typer.Abort, typer.BadParameter):
@@ -67,7 +68,7 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _stop(stopped: Callable[[], str], code: Code) -> NoReturn:
-    # Servers are closed at exit; a second signal would only cut that short.
+    # Embedded servers are closed at exit; a second signal would interrupt that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     _end(Text(stopped()), code)
@@ -75,10 +76,10 @@ def _stop(stopped: Callable[[], str], code: Code) -> NoReturn:
 
 def _fail(error: Exception) -> NoReturn:
     code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
-    # Here, a program's way to name a server is not the one to tell of.
+    # The message names the remedy of a program; on the command line it is --url.
     said = str(error).replace('rom.util.set_connection_settings(...)', '--url')
     if code is None:
-        # Ours, or of the models: whoever mends it needs to know where.
+        # A bug in rom or in the models: its traceback is needed to mend it.
         said = f'{type(error).__name__}: {said} (--debug shows where)'
     _end(Text.assemble(('Error: ', 'bold red'), output.safe(said)), code or Code.FAILED)
 

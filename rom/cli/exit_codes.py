@@ -1,4 +1,4 @@
-"""How the `rom` command ends, as a number that scripts can use.
+"""Exit codes of the `rom` command, for scripts.
 
 =====  =========================================================================================
 code   meaning
@@ -18,21 +18,21 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """What the `rom` command exits with."""
+    """Exit codes of the `rom` command."""
 
     FINE = 0
     FOUND = 1
     FAILED = 1
     MISUSED = 2
     UNREACHABLE = 3
-    # As shells have it: 128, and the number of the signal.
+    # The convention of shells: 128 plus the number of the signal.
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 class MisuseError(Exception):
-    """The command was told something that makes no sense; says what, and what to do instead."""
+    """An invalid argument; the message names it and the remedy."""
 
 
 class Terminated(BaseException):
-    """SIGTERM came. Not an `Exception`, as `KeyboardInterrupt` is none: nobody shall swallow it."""
+    """SIGTERM came. Like `KeyboardInterrupt` not an `Exception`, so that no handler swallows it."""

@@ -1,4 +1,4 @@
-"""`rom expire`: removes what has expired, once or again and again."""
+"""`rom expire`: removes expired entities, once or periodically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rom.cli.model_args import needed, opened
 from rom.cli.options import Debug, Models, Url
 from rom.cli.signals import Stopping
 
-# Of what cannot be removed, so many are told of.
+# The greatest number of errors that are printed.
 _MOST_ERRORS = 20
 
 
@@ -64,7 +64,7 @@ def expire(
 
 
 def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Model]]:
-    """Those that ever expire."""
+    """Return the models that have an ExpireAt column."""
     found = [model for model in models if model._schema.expiry is not None]
     said = {name.partition(':')[2] for name in names if ':' in name}
     never = [model.__name__ for model in models if model not in found and model.__name__ in said]
@@ -78,14 +78,15 @@ def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Mode
 
 
 def _work(sweeper: Sweeper, pause: float, stopping: Stopping) -> None:
-    """Sweep until stopped; SIGTERM is how a worker ends."""
+    """Sweep until stopped; SIGTERM is the normal end of a worker."""
     is_away = has_worked = False
     try:
         while True:
             try:
                 sweeper.sweep(stopping.here)
             except (rom.ServerUnavailable, rom.ServerError) as error:
-                # A wrong password stays wrong; a replica that is not yet the master soon is.
+                # An error of the first sweep stays, such as a wrong password. After a sweep that
+                # worked, it passes: a replica that is not yet the master soon will be.
                 if isinstance(error, rom.ServerError) and not has_worked:
                     raise
                 if not is_away:
@@ -102,18 +103,18 @@ def _work(sweeper: Sweeper, pause: float, stopping: Stopping) -> None:
 
 
 def _first_sentence(error: Exception) -> str:
-    """Without the advice, which is for somebody who begins."""
+    """Return an error's first sentence, without the advice that follows."""
     return str(error).partition('. ')[0]
 
 
 @dataclass
 class Sweeper:
-    """Removes what has expired of some models, and counts.
+    """Removes the expired entities of some models, and counts them.
 
     Attributes:
-        models: whose entities.
-        removed: how many are, of all sweeps.
-        failed: some could not be, in the last sweep.
+        models: the models.
+        removed: the number of entities removed in all sweeps.
+        failed: whether some could not be removed in the last sweep.
     """
 
     limit: int | None
@@ -125,10 +126,10 @@ class Sweeper:
     failed: bool = False
 
     def sweep(self, between: Callable[[], None]) -> None:
-        """Remove what has expired by now, and say how much.
+        """Remove the entities that have expired by now, and print their number.
 
         Args:
-            between: called where nothing is half done.
+            between: called between two batches, when nothing is half done.
         """
         self.failed = False
         for model in self.models:
@@ -143,17 +144,17 @@ class Sweeper:
                     output.line('expired', model.__name__, count)
 
     def _rounds(self, model: type[Model]) -> Iterator[int]:
-        """Remove a batch at a time; gives how many each was."""
+        """Remove one batch after the other; yield the number of each."""
         left, errors = self.limit, list[Exception]()
         while left is None or left > 0:
             count = self.batch if left is None else min(self.batch, left)
             try:
                 removed, errors = self._remove(model, count), []
             except rom.BulkError as error:
-                # Those that cannot be removed are met again in each round, and told of once.
+                # Each round finds these again, so only the last round's errors are printed.
                 removed, errors = error.done, error.errors
             if self.hooks:
-                rom.session.commit()  # what hooks made, and so that nothing piles up
+                rom.session.commit()  # the changes of hooks; it also empties the session
             yield removed
             if removed < count:
                 break
@@ -168,5 +169,5 @@ class Sweeper:
         return rom.util.expire(model, count, count, self.on_delete, self.hooks)
 
     def stopped(self) -> str:
-        """After a signal: what was done."""
+        """Return the message after a signal, with the work done."""
         return f'Stopped after {self.removed:,} removed; nothing is half done.'

@@ -53,10 +53,10 @@ def explain(
 
 
 def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
-    """Return the query that the expression makes; what would make a request is not carried out.
+    """Evaluate an expression to a query; a request to the server is refused.
 
     Raises:
-        MisuseError: it says nothing, or no query, or would make a request.
+        MisuseError: the expression cannot be evaluated, is not a query, or makes a request.
     """
     try:
         code = compile(expression.strip(), '<QUERY>', 'eval')

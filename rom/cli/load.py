@@ -26,12 +26,12 @@ from rom.exceptions import BulkError, ORMError
 
 STDIN = Path('-')
 
-# Progress is shown each so many lines.
+# The number of lines between two updates of the progress.
 _TOLD_EACH = 1000
 
 
 class OnConflict(Enum):
-    """What becomes of a row that is there already."""
+    """The treatment of a row that exists already."""
 
     update = 'update'
     replace = 'replace'
@@ -91,7 +91,7 @@ def load(
 
 
 def _reserve(file: BinaryIO, models: list[type[Model]], size: int) -> None:
-    """Go through the file once for its ids, which no program shall be given from now on."""
+    """Read the file once, and reserve its ids, so that no program is given one of them."""
     with bar('Reading ids', size, 'bytes') as progress:
         jsonl.reserve(_told(file, progress), *models)
     file.seek(0)
@@ -106,7 +106,7 @@ def _told(file: BinaryIO, progress: Bar) -> Iterator[bytes]:
 
 @contextmanager
 def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
-    """Where the lines come from, and how many bytes they are, where that is known."""
+    """Yield the input file, and its size in bytes if that is known."""
     if source is None or source == STDIN:
         if sys.stdin.isatty():
             raise MisuseError('there are no lines: name a file with --from FILE, or pipe them in')
@@ -122,14 +122,14 @@ def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 class Loading:
-    """A load, and how far it is."""
+    """A load and its progress."""
 
     def __init__(self, from_line: int) -> None:
         self._first = from_line
         self.done = jsonl.Loaded(from_line - 1)
 
     def watched(self, steps: Iterator[jsonl.Loaded]) -> Iterator[jsonl.Loaded]:
-        """Each step; of an error, what it means for the lines."""
+        """Yield each step; before an error, print which lines are in."""
         try:
             for self.done in steps:
                 yield self.done
@@ -143,7 +143,7 @@ class Loading:
             raise
 
     def show(self, as_json: bool) -> None:
-        """Say what was done."""
+        """Print what was done."""
         rows = self.done.rows
         facts = {
             'inserted': rows.inserted,
@@ -157,7 +157,7 @@ class Loading:
             output.facts(facts)
 
     def stopped(self) -> str:
-        """After a signal: what was done, and how to go on."""
+        """Return the message after a signal, with the work done and the way to continue."""
         return f'Stopped; nothing is half done. {self._how_far()}'
 
     def _how_far(self) -> str:

@@ -1,4 +1,4 @@
-"""Opening: the models that a subcommand is about, on the server that it is told."""
+"""The models of a subcommand, connected to the server of its `--url`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rom.cli.model_names import models_named
 
 
 def needed(names: Sequence[str] | None) -> Sequence[str]:
-    """Return the names of models, of which there must be some.
+    """Return the names of models, after a check that there is at least one.
 
     Raises:
-        MisuseError: there are none.
+        MisuseError: there are no names.
     """
     if not names:
         raise MisuseError(
@@ -28,16 +28,16 @@ def needed(names: Sequence[str] | None) -> Sequence[str]:
 
 
 def opened(names: Sequence[str], url: str | None) -> list[type[Model]]:
-    """Import models, and have them work on a server. Nothing is sent yet.
+    """Import models, and set their server. Nothing is sent yet.
 
     Args:
         names: as `rom.cli.model_names.models_named` takes them.
-        url: of the server, whatever the models' modules set up; None: what they set up, else
-            ROM_REDIS_URI, else the local server.
+        url: the server, which overrides the one that the models' modules set up; None: use theirs,
+            else ROM_REDIS_URI, else the local server.
 
     Raises:
-        MisuseError: the names, or the URL; or a model has a connection of its own, and a URL is
-            given.
+        MisuseError: a name or the URL is invalid; or a URL is given, and a model has its own
+            connection.
         ORMError: an embedded server cannot be started.
     """
     models = models_named(names)
@@ -49,10 +49,10 @@ def opened(names: Sequence[str], url: str | None) -> list[type[Model]]:
 
 
 def use(url: str) -> redis.Redis:
-    """Have every model without a connection of its own work on this server.
+    """Set the server of every model that has no connection of its own.
 
     Raises:
-        MisuseError: it is no URL of a server.
+        MisuseError: the URL is invalid.
         ORMError: an embedded server cannot be started.
     """
     if not url.strip():
@@ -63,7 +63,7 @@ def use(url: str) -> redis.Redis:
         raise
     except rom.ORMError as error:
         raise MisuseError(str(error)) from None
-    # Also where the models' module has put a client, or a function, of its own in the way.
+    # Override a client or a function that the models' module has set as well.
     rom.util.CONNECTION = client
     connections.provide_with(lambda: client)
     return client

@@ -25,12 +25,12 @@ def models_named(names: Sequence[str]) -> list[type[Model]]:
     """Import models by their names, each once, in the order in which they are named.
 
     Args:
-        names: each `package.module`, for all models that the module has a name for, or
+        names: each `package.module`, for all models in the module's namespace, or
             `package.module:Model`.
 
     Raises:
-        MisuseError: a name means nothing, or its module cannot be imported. With the cause, where
-            that is an error of the module itself.
+        MisuseError: a name is not found, or its module cannot be imported. It has a cause if the
+            module itself raised an error.
     """
     found: dict[type[Model], None] = {}
     for name in names:
@@ -71,7 +71,7 @@ def _picked(module: ModuleType, there: dict[str, type[Model]], name: str) -> typ
 
 
 def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
-    """Advice: what is there that is spelt nearly so; else all of it."""
+    """Return advice: the names that are spelt similarly, or else the first names of all."""
     known = list(names)
     lower = {other.lower(): other for other in known}
     close = [lower[low] for low in difflib.get_close_matches(name.lower(), lower, 3)]
@@ -102,7 +102,7 @@ def _look_in_the_current_folder() -> None:
 
 
 def _for_a_path(name: str) -> str:
-    """Somebody gave a file: the module that it is."""
+    """Return advice for a name that is the path of a file: the name of its module."""
     path = name.removeprefix('./').removesuffix('.py').strip('/').replace(os.sep, '.')
     return f'; did you mean {path}?' if path != name and _MODULE.fullmatch(path) else ''
 
@@ -112,7 +112,7 @@ def _not_found(name: str, missing: str) -> str:
     if last == 'py' and parent:
         return f'{show(name)} is the name of a file; name the module: {parent}'
     prefix = f'{parent}.' if parent else ''
-    # Of what is installed all over, only what is spelt nearly so is worth telling.
+    # Top-level modules are searched for in the current folder only: too many are installed.
     path = getattr(sys.modules.get(parent), '__path__', None) if parent else [os.getcwd()]
     if path is None:
         return f'no module {show(missing)}: {parent} is a module, and no package; {_FORMS}'
@@ -122,7 +122,7 @@ def _not_found(name: str, missing: str) -> str:
 
 
 def _failed(name: str, error: BaseException) -> MisuseError:
-    """The module is there, and an error came out of it."""
+    """Return the error for a module that was found and whose import raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_machinery(frame.filename)]
     place: Any = error if isinstance(error, SyntaxError) else (own[-1] if own else None)
@@ -133,7 +133,7 @@ def _failed(name: str, error: BaseException) -> MisuseError:
 
 
 def _is_machinery(filename: str) -> bool:
-    """Python's importing, or rom itself: not where the fault is."""
+    """Tell whether a file belongs to Python's import system or to rom, not to the models."""
     ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return (
         filename.startswith(('<frozen', os.path.join(ours, 'rom') + os.sep))

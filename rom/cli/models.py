@@ -1,4 +1,4 @@
-"""`rom models`: what models are made of, how many entities they have, and what memory they take."""
+"""`rom models`: the columns, indexes, entity counts and memory of models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INDEXES = ('index', 'of', '>keys', '>entries', '>memory')
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a model."""
+    """A model's count of entities, and the sizes of its keys."""
 
     model: type[Model]
     count: int
@@ -128,7 +128,7 @@ def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _said(column: Column[Any]) -> dict[str, Any]:
-    """What a column was declared with, where that is not as with any."""
+    """Return a column's type, and those of its options that are not the default."""
     said: dict[str, Any] = {'type': type(column).__name__}
     for option in ('required', 'unique', 'index', 'prefix', 'suffix'):
         if getattr(column, option):
@@ -142,7 +142,7 @@ def _said(column: Column[Any]) -> dict[str, Any]:
 
 
 def _words(said: dict[str, Any]) -> str:
-    """The same in a line."""
+    """Return the options of a column as one line."""
     words = [
         name if value is True else f'{name}={value}'
         for name, value in said.items()
@@ -152,7 +152,7 @@ def _words(said: dict[str, Any]) -> str:
 
 
 def _data(fact: Facts) -> dict[str, Any]:
-    """The same for programs."""
+    """Return the facts as data for JSON."""
     schema = fact.model._schema
     gauges = None if fact.gauges is None else list(fact.gauges.values())
     return {

@@ -1,4 +1,4 @@
-"""Options that take one value are given once: of two, the first may be the one that is meant."""
+"""Commands that refuse a repeated option, because either value may be the intended one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperOption
 
 
 class OnceCommand(TyperCommand):
-    """A subcommand that refuses an option with a value that is given twice."""
+    """A subcommand that refuses an option that takes one value and is given twice."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments.

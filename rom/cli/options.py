@@ -1,4 +1,4 @@
-"""The options and arguments that subcommands have in common."""
+"""Options and arguments that subcommands share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ _NAMES = (
     'in between.'
 )
 
-# No argument of typer's may be left out and yet say that it is needed; so `opened` says it.
+# Optional here, because typer's own message for a missing argument does not name ROM_MODELS;
+# `rom.cli.model_args.needed` raises one that does.
 Models: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(

@@ -1,7 +1,7 @@
-"""What subcommands print: tables on a terminal; elsewhere one line a row, tab separated, or JSON.
+"""Output of subcommands: tables on a terminal; elsewhere tab-separated lines, or JSON.
 
-Results go to stdout. Everything that is about the run (progress, notes, errors) goes to stderr, so
-that a pipe gets results and nothing else.
+Results go to stdout. Messages about the run (progress, notes, errors) go to stderr, so that a pipe
+gets only results.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _ESCAPES = str.maketrans({'\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r'})
 
 
 def safe(text: str) -> str:
-    """Return text with escapes for all that a terminal obeys, but for the ends of lines.
+    """Return text in which all control characters but newlines are escaped.
 
-    Names of keys and values of rows are anybody's: they may hold colours, titles, or worse.
+    Names of keys and values of rows may come from an attacker, and hold escape sequences.
 
     >>> safe('a' + chr(27) + '[2J' + chr(10) + 'b')
     'a\\\\x1b[2J\\nb'
@@ -43,15 +43,15 @@ def safe(text: str) -> str:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Somebody looks at it, on something that can place and colour what is printed."""
+    """Tell whether a stream is a terminal that understands escape sequences."""
     return stream.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
 
 
 def console(to_stderr: bool = False) -> Console:
-    """Rich, as all subcommands use it: what is printed is text, and no markup.
+    """Return the console of rich that all subcommands print with, without markup.
 
-    While something moves at the bottom of the terminal, whatever is printed there goes through the
-    console that moves it.
+    While a progress bar is shown, output to the terminal must go through the bar's own console, or
+    it would be written over.
     """
     if _moving and (to_stderr or is_terminal(sys.stdout)):
         return _moving[-1]
@@ -68,7 +68,7 @@ _moving: list[Console] = []
 
 @contextlib.contextmanager
 def above(moving: Console) -> Iterator[None]:
-    """Print above what this console keeps at the bottom of the terminal."""
+    """Print above the progress bar of this console, until the end of the block."""
     _moving.append(moving)
     try:
         yield
@@ -77,26 +77,26 @@ def above(moving: Console) -> Iterator[None]:
 
 
 def lenient() -> None:
-    """A character that the output's encoding lacks is no reason to stop."""
+    """Escape characters that the output's encoding lacks, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')
 
 
 def heading(text: str) -> None:
-    """Print what follows is about, where somebody looks at it; lines for programs have none."""
+    """Print a heading on a terminal; lines for programs have none."""
     if is_terminal(sys.stdout):
         console().print(Text(safe(text), HEADING))
 
 
 def gap() -> None:
-    """Print an empty line, where somebody looks at it."""
+    """Print an empty line on a terminal."""
     if is_terminal(sys.stdout):
         console().print()
 
 
 def row(*cells: Any) -> None:
-    """Print a line for programs, of what a heading says to people."""
+    """Print a line for programs with the data that a heading shows on a terminal."""
     if not is_terminal(sys.stdout):
         print('\t'.join(map(cell, cells)))
 
@@ -107,10 +107,10 @@ def table(
     """Print rows: a table on a terminal; else a line each, its cells separated by tabs.
 
     Args:
-        kind: what each row is, in one word: the first cell of each line that is for programs.
-        columns: the titles on a terminal. One that begins with '>' is of numbers.
-        rows: of strings, numbers, and None for what is not known or not there.
-        about: further cells behind the kind, where a heading says the same to people.
+        kind: one word for the rows: the first cell of each line for programs.
+        columns: the titles on a terminal. One that begins with '>' is for numbers.
+        rows: strings, numbers, and None for unknown or missing values.
+        about: further cells after the kind, which a heading shows on a terminal.
     """
     if not is_terminal(sys.stdout):
         for row in rows:
@@ -133,7 +133,7 @@ def table(
 
 
 def line(*cells: Any) -> None:
-    """Print one line, which says the same to everybody."""
+    """Print the same cells as one line for people or for programs."""
     if is_terminal(sys.stdout):
         text('  '.join(map(shown, cells)))
     else:
@@ -141,14 +141,14 @@ def line(*cells: Any) -> None:
 
 
 def facts(known: Mapping[str, Any]) -> None:
-    """Print what is known by its name, a line each."""
+    """Print names and their values, a line each."""
     width = max(map(len, known))
     for name, value in known.items():
         line(name.ljust(width) if is_terminal(sys.stdout) else name, value)
 
 
 def text(text: str) -> None:
-    """Print lines as they are, however long."""
+    """Print lines without wrapping them."""
     if is_terminal(sys.stdout):
         console().print(Text(safe(text)), soft_wrap=True)
     else:
@@ -156,7 +156,7 @@ def text(text: str) -> None:
 
 
 def as_json(data: Any) -> None:
-    """Print data for programs, in one piece."""
+    """Print data as JSON."""
     written = json.dumps(data, indent=2, ensure_ascii=False)
     print(''.join(c if c == '\n' or c.isprintable() else _in_json(c) for c in written))
 
@@ -166,13 +166,13 @@ def _in_json(character: str) -> str:
 
 
 def note(text: str) -> None:
-    """Say something about the run, on stderr."""
+    """Print a message about the run on stderr."""
     on = console(to_stderr=True)
     on.print(Text(safe(text)), soft_wrap=not on.is_terminal)
 
 
 class Size(int):
-    """So many bytes."""
+    """A size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class About:
 
 
 def cell(value: Any) -> str:
-    """Return a value for programs: no thousands separators; what is not printable is escaped.
+    """Return a value for programs: no thousands separators, control characters escaped.
 
     >>> cell(12345), cell('a\\tb'), cell(None)
     ('12345', 'a\\\\tb', '')
@@ -196,7 +196,7 @@ def cell(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for people.
+    """Return a value for people.
 
     >>> shown(12345), shown(Size(12345)), shown(About(5)), shown(None)
     ('12,345', '12.3 kB', '~5', '')

@@ -1,4 +1,4 @@
-"""Progress: a bar on stderr, where somebody looks at it; elsewhere nothing."""
+"""Progress: a bar on stderr if that is a terminal, otherwise nothing."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from rom.cli.durations import written
 
 CODE = 'cyan'
 
-# Drawing takes time from the work.
+# Drawing takes processor time from the job.
 DRAWS_PER_SECOND = 4
 
 
 class Bar:
-    """How far a job has got."""
+    """The progress of a job, shown or not."""
 
     def __init__(self, progress: Progress | None, task: TaskID | None) -> None:
         self._progress = progress
         self._task = task
 
     def to(self, done: int, total: int | None = None) -> None:
-        """So much of all is done; `total` where it became known, or changed."""
+        """Set the amount that is done; and the total, if it became known or changed."""
         if self._progress is not None and self._task is not None:
             known = {} if total is None else {'total': float(total)}
             self._progress.update(self._task, completed=done, **known)  # type: ignore[arg-type]
 
     def advance(self, count: int = 1) -> None:
-        """So much more is done."""
+        """Add to the amount that is done."""
         if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, count)
 
@@ -41,13 +41,13 @@ class Bar:
 def bar(
     title: str, total: int | None = None, unit: str = '', is_shown: bool = True
 ) -> Iterator[Bar]:
-    """Show how far a job has got, until the end of the block. What is printed stands above it.
+    """Show the progress of a job until the end of the block; other output goes above it.
 
     Args:
-        title: what is done, as in 'Dumping User'.
-        total: how much there is to do; None: not known.
-        unit: what is counted, as in 'rows'.
-        is_shown: whether to show anything, where somebody looks at it.
+        title: the name of the job, as in 'Dumping User'.
+        total: the amount to do; None: not known.
+        unit: the unit of the amount, as in 'rows'.
+        is_shown: False: show nothing, even on a terminal.
     """
     if not is_shown or not output.is_terminal(sys.stderr):
         yield Bar(None, None)
@@ -61,7 +61,7 @@ def bar(
             console=console,
             refresh_per_second=DRAWS_PER_SECOND,
             transient=True,
-            # What goes into a pipe must not come here; all else is printed on this console.
+            # rich would print redirected stdout on stderr; `output` uses this console anyway.
             redirect_stdout=False,
             redirect_stderr=False,
         ) as progress,
@@ -70,7 +70,7 @@ def bar(
         yield Bar(progress, progress.add_task(title, total=total))
 
 
-# The widths of the bar, of what stands between it and its neighbours, and of the longest title.
+# The widths of the bar, of the gaps beside it, and of the longest title.
 _BAR, _GAPS, _TITLE = 16, 2, 30
 
 
@@ -79,7 +79,7 @@ def _cut(title: str) -> str:
 
 
 class _HowFar(ProgressColumn):
-    """Count, time remaining and rate, as much of that as there is room for."""
+    """Count, time remaining and rate, as far as the terminal is wide enough."""
 
     def __init__(self, unit: str, room: int) -> None:
         super().__init__()

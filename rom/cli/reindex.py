@@ -1,4 +1,4 @@
-"""`rom reindex`: makes the indexes those that the models declare."""
+"""`rom reindex`: builds the indexes that the models declare."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rom.cli.signals import Stopping
 from rom.cli.status import named
 from rom.exceptions import BulkError
 
-# Of rows that cannot be indexed, so many are told of.
+# The greatest number of rows that cannot be indexed and are named one by one.
 _MOST_ERRORS = 20
 
 
@@ -57,7 +57,7 @@ def reindex(
         if rate is not None and not 0 < rate < math.inf:
             raise MisuseError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
         reindexing.left = opened(needed(names), url)
-        # A step takes a second at most, also at a low rate.
+        # A step takes at most a second, even at a low rate, so it need not be interrupted.
         with Stopping('Stopping after this step; once more: at once.') as stopping:
             while reindexing.left:
                 reindexing.run(reindexing.left[0], stopping)
@@ -71,9 +71,9 @@ class Reindexing:
     """Reindexes models.
 
     Attributes:
-        left: the models that are not done; the first one is being done.
-        failed: how many rows could not be indexed.
-        done, total: how far the model is that is being done.
+        left: the models that are not done; the first one is being reindexed.
+        failed: the number of rows that could not be indexed.
+        done, total: the progress of the model that is being reindexed.
     """
 
     rate: float | None
@@ -86,7 +86,7 @@ class Reindexing:
     total: int = 0
 
     def run(self, model: type[Model], stopping: Stopping) -> None:
-        """Reindex a model. Stops between two steps."""
+        """Reindex a model; a signal stops it between two steps."""
         name = model.__name__
         self.done = self.total = 0
         [status] = maintenance.status(model)
@@ -121,7 +121,7 @@ class Reindexing:
         )
 
     def stopped(self) -> str:
-        """After a signal: what was done, and how to go on."""
+        """Return the message after a signal, with the work done and the way to continue."""
         if not self.left:
             return 'Stopped; nothing was written.'
         where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} entities done'

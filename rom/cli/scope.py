@@ -1,4 +1,4 @@
-"""The names that an expression or a program on the command line has."""
+"""The names that are defined for an expression or a program on the command line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ from rom._core.model import Model
 
 
 def scope_of(models: Sequence[type[Model]]) -> dict[str, Any]:
-    """The models by their names, `rom`, and what values are often made with."""
+    """Return the models by their names, `rom`, `datetime` and `decimal`."""
     given = {'rom': rom, 'datetime': datetime, 'decimal': decimal}
     return {**given, **{model.__name__: model for model in models}}

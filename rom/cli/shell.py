@@ -33,7 +33,7 @@ def shell(
 ) -> None:
     """Start Python with models and a session.
 
-    Or run -c CODE, or what is piped in. What is changed is written by session.commit() alone.
+    Or run -c CODE, or a program from a pipe. Only session.commit() writes changes.
     """
     with reported(debug, lambda: 'Stopped; what was committed is written, and nothing else.'):
         models = opened(names or [], url)
@@ -47,7 +47,7 @@ def shell(
 
 
 def banner(models: Sequence[type[Model]]) -> str:
-    """What there is, in some lines."""
+    """Return the lines that a shell shows first: the server, the models and the names."""
     there = ', '.join(model.__name__ for model in models) or 'none; name their module to have them'
     return (
         f'rom {rom.VERSION} on Python {sys.version.split()[0]}, {_server()}\n'
@@ -58,7 +58,7 @@ def banner(models: Sequence[type[Model]]) -> str:
 
 
 def _server() -> str:
-    """Which server it is; without asking it anything, and without its password."""
+    """Return the address of the server, without a request and without its password."""
     options = rom.util.get_connection().connection_pool.connection_kwargs
     if options.get('path'):
         return f'unix:{options["path"]}'
@@ -67,21 +67,21 @@ def _server() -> str:
 
 
 def _run(program: str, where: str, scope: dict[str, Any]) -> None:
-    """Run a program. Its errors are shown as Python shows them: they are its own."""
+    """Run a program, and show its errors as Python does."""
     names = {'__name__': '__main__', '__builtins__': __builtins__, **scope}
     try:
         exec(compile(program, where, 'exec'), names)
     except (BrokenPipeError, rom.ServerUnavailable):
         raise
     except Exception as error:
-        # From their first line on: that we called them is of no interest.
+        # Leave out the first frame, which is this function.
         trace = error.__traceback__
         traceback.print_exception(error.with_traceback(trace and trace.tb_next))
         raise typer.Exit(Code.FAILED) from None
 
 
 def _talk(scope: dict[str, Any], said: str, plain: bool) -> None:
-    # A shell shows what its lines raise, and goes on; SIGTERM is meant to end it.
+    # With rom's handler, the shell would print `Terminated` and go on; SIGTERM must end it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if not plain:
         try:
@@ -97,7 +97,7 @@ def _talk(scope: dict[str, Any], said: str, plain: bool) -> None:
 
 
 def _complete(scope: dict[str, Any]) -> None:
-    """Have the Tab key complete names, where Python was built with that."""
+    """Let the Tab key complete names, if Python has readline."""
     try:
         import readline
         import rlcompleter

@@ -1,13 +1,13 @@
-"""Stopping between two batches: Ctrl-C and SIGTERM wait until nothing is half done.
+"""Stopping between two batches: Ctrl-C and SIGTERM wait for the end of the current batch.
 
     with Stopping() as stopping:
         for batch in batches:
             write(batch)
             stopping.here()
 
-The first signal is noted, and `here()` raises what it stands for. A second one does not wait; nor
-is a server waited for that does not answer: after some seconds the batch is given up. That, too,
-leaves nothing half done, for a batch is atomic; only whether it is in is then known to nobody.
+The first signal is noted, and `here()` raises its exception. A second signal raises at once. If the
+server does not answer, the exception comes after `GRACE_SECONDS`. Even then nothing is half done,
+because a batch is atomic; but it is unknown whether the last batch was written.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from rom.cli.output import note
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# A batch takes much less than that, where the server answers.
+# A batch takes much less than that if the server answers.
 GRACE_SECONDS = 10
 
 
 class Stopping:
-    """Holds signals back, as a context manager. For the main thread only.
+    """Context manager that defers signals. For the main thread only.
 
     Args:
-        said: what is said when a signal comes; '' says nothing.
+        said: the message to print when a signal comes; '': none.
     """
 
     def __init__(self, said: str = 'Stopping after this batch; once more: at once.') -> None:
@@ -42,9 +42,9 @@ class Stopping:
         self._reads, self._writes = -1, -1
 
     def __enter__(self) -> Stopping:
-        # A signal that comes while we wait has to end the waiting.
+        # `wait` selects on this pipe, because Python resumes an interrupted select.
         self._reads, self._writes = os.pipe()
-        # What runs in the background of a shell ignores Ctrl-C, and goes on doing so.
+        # A process in the background of a shell ignores Ctrl-C, and must go on ignoring it.
         heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in heard}
         self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._give_up)
@@ -61,17 +61,17 @@ class Stopping:
             signal.signal(number, handler)
         os.close(self._reads)
         os.close(self._writes)
-        # One that came after the last look must not be lost.
+        # A signal after the last `here` must not be lost.
         if kind is None:
             self.here()
 
     @property
     def asked(self) -> bool:
-        """A signal came."""
+        """True after a signal came."""
         return self._asked is not None
 
     def here(self) -> None:
-        """A place where nothing is half done: stop here, if that was asked for.
+        """Raise the exception of a signal that came; call it when nothing is half done.
 
         Raises:
             KeyboardInterrupt: by Ctrl-C.
@@ -81,7 +81,7 @@ class Stopping:
             _raise(self._asked)
 
     def wait(self, seconds: float) -> None:
-        """Wait, and stop here as soon as that is asked for."""
+        """Sleep, and stop as soon as a signal comes."""
         self.here()
         select.select([self._reads], [], [], seconds)
         self.here()

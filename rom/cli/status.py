@@ -1,4 +1,4 @@
-"""`rom status`: whether the data has the indexes that the models declare, and is kept."""
+"""`rom status`: compares the declared indexes with the data's, and warns of eviction."""
 
 from __future__ import annotations
 
@@ -71,5 +71,5 @@ def _show(status: Status) -> None:
 
 
 def named(models: list[type[Model]]) -> str:
-    """Models as the command line names them."""
+    """Return models as arguments of the command line."""
     return ' '.join(f'{model.__module__}:{model.__name__}' for model in models)

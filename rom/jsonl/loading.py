@@ -1,4 +1,4 @@
-"""Loading: lines of JSON as rows, in batches, each of which is written whole or not at all."""
+"""Loading: writes rows from lines of JSON, in atomic batches."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rom.exceptions import BulkError, InvalidOperation, LineError
 from rom.jsonl.line import Line, Reader
 from rom.maintenance import checked
 
-# Of a batch in which every line is wrong, as of a wrong file, the first ones say enough.
+# If every line is wrong, as of a wrong file, the first errors suffice.
 _MOST_ERRORS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How far a load has got.
+    """The progress of a load.
 
     Attributes:
-        line: the number of the last line that is done; 0: none is.
-        rows: what became of the rows, so many each.
-        bytes: how much of the input that was.
+        line: the number of the last line that is done; 0: no line is.
+        rows: the numbers of rows inserted, updated, unchanged and skipped.
+        bytes: the length of the input up to there.
     """
 
     line: int = 0
@@ -43,32 +43,32 @@ def load(
     from_line: int = 1,
     batch_size: int = 500,
 ) -> Iterator[Loaded]:
-    """Write rows from lines of JSON, as :func:`rom.jsonl.dump` gives them, with the ids they have.
+    """Write rows from lines of JSON, as :func:`rom.jsonl.dump` yields them, with their ids.
 
     A batch is one atomic commit, and takes three or four trips. It may run beside programs that
-    write. Those that make new entities are given ids behind all that were loaded by then; call
-    :func:`reserve` first, so that no line to come has such an id. To load lines again changes
-    nothing, unless others have changed those rows in between.
+    write. New entities of those get ids above all that were loaded so far. Call :func:`reserve`
+    first, so that no later line has such an id. Loading the same lines again changes nothing,
+    unless other programs have changed those rows in between.
 
-    Hooks are not called. What a relation refers to is not looked for, so the order of lines does
-    not matter. What has expired is loaded as such.
+    Hooks are not called. The targets of relations are not checked, so the order of lines does not
+    matter. Expired rows are loaded, too.
 
     Args:
-        lines: as a file that is open for reading bytes gives them. Empty ones do not matter.
-        *models: whose lines may be there.
-        on_conflict: what becomes of a row with the same id: 'update' writes the columns that the
-            line has, 'replace' also removes the others, 'skip' leaves the row as it is, 'fail'
-            refuses the line.
-        from_line: leave out the lines before this one.
-        batch_size: so many lines in a commit; fewer, where an id comes twice.
+        lines: bytes, as from a file that is open for reading bytes. Empty lines are skipped.
+        *models: the models whose lines may occur.
+        on_conflict: the treatment of an existing row with the same id. 'update' writes the columns
+            that the line has, 'replace' also removes the others, 'skip' leaves the row as it is,
+            'fail' refuses the line.
+        from_line: skip the lines before this one.
+        batch_size: lines in a commit; fewer, where an id comes twice.
 
     Yields:
-        after each batch, how far it has got.
+        the progress after each batch.
 
     Raises:
-        InvalidOperation: no models; a size, a line or an `on_conflict` that makes no sense.
+        InvalidOperation: there are no models; or a size, a line number or `on_conflict` is invalid.
         BulkError: lines cannot be loaded; its `errors` are a :class:`rom.exceptions.LineError`
-            each. Nothing of their batch was written, and all batches before it are in.
+            each. Nothing of their batch was written; all batches before it are in.
 
     Example::
 
@@ -87,7 +87,7 @@ def load(
         yield done
 
 
-# What the front for asyncio needs, too.
+# The asyncio functions use these as well.
 
 
 @dataclass(slots=True)
@@ -95,10 +95,10 @@ class Batch:
     """Lines for one commit.
 
     Attributes:
-        lines: of different rows, on one connection.
-        errors: of lines that make no sense.
-        last: the number of the last line that was looked at.
-        bytes: the length of all of them, empty ones too.
+        lines: valid lines, of different rows on one server.
+        errors: the errors of invalid lines.
+        last: the number of the last line that was read.
+        bytes: the length of all its lines, including empty ones.
     """
 
     lines: list[Line] = field(default_factory=list)
@@ -110,7 +110,7 @@ class Batch:
         """Write the rows, all or nothing.
 
         Raises:
-            BulkError: that one line is to blame.
+            BulkError: a line is refused; the error names it.
         """
         try:
             return (yield from arrive([line.arrival for line in self.lines], on_conflict))
@@ -119,7 +119,7 @@ class Batch:
             raise self._refusal([LineError(f'line {number}: {error.cause}', number)]) from None
 
     def check(self) -> None:
-        """Refuse a batch with lines that make no sense.
+        """Refuse a batch with invalid lines.
 
         Raises:
             BulkError: there are some.
@@ -138,7 +138,7 @@ class Batch:
 
 
 def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int) -> None:
-    """Refuse arguments that make no sense."""
+    """Check the arguments of a load."""
     if not models:
         raise InvalidOperation('load takes models, one or more')
     for model in models:
@@ -153,10 +153,10 @@ def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size:
 def batches(
     lines: Iterable[bytes], models: Sequence[type[Model]], first: int, size: int
 ) -> Iterator[Batch]:
-    """Lines in batches.
+    """Yield the lines in batches, each for one server and with each row once.
 
     Raises:
-        BulkError: there are lines in a batch that make no sense.
+        BulkError: a batch has invalid lines.
     """
     reader = Reader(models)
     batch, server = Batch(last=first - 1), None
@@ -195,5 +195,5 @@ def batches(
 
 
 def after(done: Loaded, batch: Batch, rows: Arrived) -> Loaded:
-    """How far a load has got when a batch is in."""
+    """Return the progress of a load after a batch was written."""
     return Loaded(batch.last, done.rows + rows, done.bytes + batch.bytes)

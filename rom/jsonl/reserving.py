@@ -1,4 +1,4 @@
-"""Reserving: no program is given an id that is still to be loaded."""
+"""Reserving: keeps the ids of lines that are still to be loaded from being given out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rom._core.ops.id_counters import put_ahead
 from rom.exceptions import LineError
 from rom.jsonl.line import Reader
 
-# A line as `line_of` writes it begins so: no need to read all of it.
+# The beginning of a line that `line_of` wrote. It suffices, so such lines are not parsed as JSON.
 _HEAD = re.compile(rb'\{"model": "([^"\\]+)", "id": (\d{1,18}),')
 
-# So many lines of each model are looked at, those with the highest ids first.
+# The number of lines of each model that are checked, those with the highest ids first.
 _KEPT = 100
 
 
 def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], int]:
-    """Put the counters of ids ahead of all that are in lines, which are to be loaded later.
+    """Put the counters above all ids in lines that are to be loaded later.
 
-    Then programs may make new entities while the lines are loaded. A line that makes no sense is
-    left out: its id may be anything, and no ids follow the largest one.
+    Then programs may make new entities while the lines are loaded. An invalid line is left out: its
+    id may be anything, even the largest possible one, after which no ids are left.
 
     Args:
         lines: as :func:`load` takes them.
-        *models: whose lines may be there.
+        *models: the models whose lines may occur.
 
     Returns:
         The highest id of each model that has lines.
@@ -48,14 +48,14 @@ def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], i
     return highest
 
 
-# What the front for asyncio needs, too.
+# The asyncio functions use these as well.
 
 
 def highest_in(lines: Iterable[bytes], models: Iterable[type[Model]]) -> dict[type[Model], int]:
-    """Return the highest id of each model in lines that make sense.
+    """Return the highest id of each model in valid lines.
 
-    To make sense of every line takes as long as to load it. So the lines with the highest ids are
-    kept, and looked at in the end.
+    Checking every line would take as long as loading it. So only the lines with the highest ids are
+    kept, and checked at the end.
     """
     named: dict[str, type[Model]] = {}
     for model in models:
