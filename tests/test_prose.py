@@ -75,6 +75,7 @@ CLEAN: tuple[str, ...] = (
     'rom/_core/__init__.py',
     'rom/_core/columns',
     'rom/_core/drivers',
+    'rom/_core/embedded',
     'rom/_core/encoding',
     'rom/_core/entered_session.py',
     'rom/_core/entities',

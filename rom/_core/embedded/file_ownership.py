@@ -1,8 +1,8 @@
-"""Whose a file is: what an embedded server is built on must belong to this user.
+"""Ownership checks: the files of an embedded server must belong to this user.
 
-Who owns the folder of a server, its lock or its socket can read and change all that the server
-holds. And in a folder of somebody else, a name may be a symbolic link to a file of ours. So nothing
-is opened through a link, and what belongs to another user is refused.
+The owner of a server's folder, lock or socket can read and change all its data. In another user's
+folder, a name may also be a symbolic link to a file of this user. So no link is followed, and
+files of other users are refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rom.exceptions import ServerUnavailable
 if sys.platform != 'win32':
     import pwd
 
-#: For whatever only this user may read, write and enter.
+#: Modes of files and folders that only this user may read, write and enter.
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
 _KINDS = {
@@ -40,37 +40,37 @@ def check_folder(folder: Path) -> None:
     if found.st_uid != os.geteuid():
         raise ServerUnavailable(
             f'no server can be embedded in {str(folder)!r}: the folder belongs to '
-            f'{_user(found.st_uid)}, and this program runs as {_user(os.geteuid())}. Whoever owns '
-            'it can read and change the data. Name a folder of your own (one that does not exist '
+            f'{_user(found.st_uid)}, and this program runs as {_user(os.geteuid())}. Its owner can '
+            'read and change the data. Name a folder of your own (one that does not exist '
             'yet is made), or run the program as the owner'
         )
 
 
 def check_place(path: Path, kind: int) -> None:
-    """Refuse what is there under a name unless it is of this kind and this user's.
+    """Refuse a path that is not of this kind, or belongs to another user.
 
     Args:
-        path: is not followed if it is a symbolic link.
-        kind: such as `stat.S_IFSOCK`.
+        path: the path; a symbolic link is not followed.
+        kind: the expected type of file, such as `stat.S_IFSOCK`.
 
     Raises:
         ServerUnavailable: with the path, its owner and the remedy.
-        OSError: nothing is there.
+        OSError: the path does not exist.
     """
     _check(path, os.lstat(path), kind)
 
 
 def open_private(path: Path, flags: int, kind: int = stat.S_IFREG) -> int:
-    """Open a file of this user's, which nobody else may open from now on; a new descriptor.
+    """Open a file of this user, close it to all other users, and return the descriptor.
 
     Args:
-        path: is not followed if it is a symbolic link.
-        flags: as for `os.open`; without ``O_TRUNC``, which would come before the check.
-        kind: such as `stat.S_IFIFO`.
+        path: the path; a symbolic link is not followed.
+        flags: as for `os.open`; without ``O_TRUNC``, which would take effect before the check.
+        kind: the expected type of file, such as `stat.S_IFIFO`.
 
     Raises:
-        ServerUnavailable: something else is there, or somebody else's.
-        OSError: it cannot be opened.
+        ServerUnavailable: the file is of another type, or belongs to another user.
+        OSError: the file cannot be opened.
     """
     try:
         opened = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
@@ -90,7 +90,7 @@ def open_private(path: Path, flags: int, kind: int = stat.S_IFREG) -> int:
 
 
 def make_private(path: Path) -> None:
-    """Take all rights to a file or folder of ours from everybody else; others' are left alone."""
+    """Remove all other users' permissions from a file or folder, if it belongs to this user."""
     found = os.lstat(path)
     if found.st_uid != os.geteuid() or not stat.S_IMODE(found.st_mode) & 0o077:
         return

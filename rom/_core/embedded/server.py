@@ -1,33 +1,32 @@
-"""A Redis or Valkey server of the program's own: what stands behind ``embedded:`` URLs.
+"""Embedded servers: a Redis or Valkey server of the program's own, for ``embedded:`` URLs.
 
-**Who ends the server?** Whoever uses a server holds the writing end of one named pipe in the data
-folder; a small shell beside the server reads it (:mod:`rom._core.embedded.shell`), and ends the
-server at the end of the pipe. The kernel counts the holders. It closes what a process held however
-that process ends (return, exception, ``os._exit``, SIGKILL), so the server lives exactly as long as
-its last user: nothing is left running, and a second program keeps its server when the first one
-ends. There is no count or process id on disk that could be wrong after a crash. (The kernel's
-parent-death signal is no help: it fires when the starting *thread* ends. Nor is a daemon: nothing
-ends it.)
+**The end of the server.** Each user of a server holds the writing end of one named pipe in the data
+folder. A small shell beside the server reads the pipe (:mod:`rom._core.embedded.shell`), and ends
+the server at its end. The kernel counts the holders, and closes the pipe of a process however that
+process ends (return, exception, ``os._exit``, SIGKILL). So the server lives exactly as long as its
+last user. Nothing is left running, and a second program keeps its server when the first one ends.
+There is no count or process id on disk that could be wrong after a crash. (The kernel's
+parent-death signal does not help: it fires when the starting *thread* ends. Neither does a daemon,
+because nothing ends it.)
 
-**Who starts it?** Whoever gets the ``flock`` on the lock file. The server inherits the lock, so it
-is free exactly when no server runs there, and two servers never write one folder. Whoever does not
-get it joins; a join that comes too late is noticed by the missing answer
+**The start of the server.** The program that gets the ``flock`` on the lock file starts it. The
+server inherits the lock, so the lock is free exactly when no server runs there, and two servers
+never write one folder. Other programs join. A join that comes too late gets no answer
 (:mod:`rom._core.embedded.supervisor`).
 
-**Who starts it again?** The shell, which is the parent of the server: when a server dies while it
-is used, the next one follows on the same socket. What is kept is there again; what is temporary is
-lost.
+**Restarts.** The shell is the parent of the server. If a server dies while it is used, the shell
+starts the next one on the same socket. Data in a folder is there again; temporary data is lost.
 
-**Whose is it?** A folder, a lock or a socket that is not this user's is refused
-(:mod:`rom._core.embedded.file_ownership`): whoever owns one of them can read and change all data.
+**Ownership.** A folder, a lock or a socket of another user is refused
+(:mod:`rom._core.embedded.file_ownership`), because its owner can read and change all data.
 
-A temporary folder works in the same way, and is removed by the shell, hence after SIGKILL too. Two
-handles in one process are two holders of the pipe: no sharing needs to be noted down anywhere.
+A temporary folder works in the same way. The shell removes it, so it goes even after SIGKILL. Two
+handles in one process are two holders of the pipe: they need no shared count.
 
-**Other processes.** The pipe is closed in programs that we execute. A *forked* child has a copy of
-it: a child that ends, with or without exit handlers, gives back only its copy; and a child that
-outlives us keeps the server until it ends, too. Shell and server are in a session of their own, so
-Ctrl-C ends the program first, and the server is up for whatever the program does at its end.
+**Child processes.** The pipe is closed in programs that this one executes. A *forked* child has a
+copy of it. If the child ends, with or without exit handlers, only its copy is closed; if it
+outlives the parent, it keeps the server until it ends. Shell and server have a session of their
+own: Ctrl-C reaches only the program, which can use the server until its end.
 
 POSIX only: named pipes, ``flock`` and unix sockets, on a local file system.
 """
@@ -51,8 +50,8 @@ from rom._core.support.public_names import publish
 from rom.exceptions import ServerUnavailable
 
 READY_SECONDS = 10.0
-LOADING_SECONDS = 60.0  # a server that reads a large file says so
-JOIN_SECONDS = 20.0  # for the end of a server that is ending
+LOADING_SECONDS = 60.0  # for a server that replies LOADING, as with a large file
+JOIN_SECONDS = 20.0  # a server that is ending must have ended by then
 
 LOG_BYTES = 4000
 LOG_LINES = 10
@@ -61,18 +60,18 @@ KEPT = ('--appendonly', 'yes', '--save', '')
 TEMPORARY = ('--appendonly', 'no', '--save', '')
 
 _open: set[EmbeddedServer] = set()
-_still_used: list[subprocess.Popen[bytes]] = []  # shells of ours whose server others go on using
+_still_used: list[subprocess.Popen[bytes]] = []  # this process's shells that others still use
 
 
 class EmbeddedServer:
-    """A running server that this program holds. Made by :func:`open_server`.
+    """A handle on a running server. Made by :func:`open_server`.
 
-    Also a context manager that closes it. Handles that are still open are closed at exit.
+    It is also a context manager that closes it. Handles that are still open are closed at exit.
 
     Attributes:
-        folder: where its data is, an absolute :class:`pathlib.Path`.
+        folder: the folder of its data, an absolute :class:`pathlib.Path`.
         socket: the unix socket to connect to, an absolute :class:`pathlib.Path`.
-        owned: whether this handle started it; False: it ran already, and was joined.
+        owned: True if this handle started the server; False if it joined a running one.
 
     Example:
         >>> import redis
@@ -94,16 +93,16 @@ class EmbeddedServer:
         self.owned = shell is not None
         self._pipe = pipe
         self._shell = shell
-        self._scratch = scratch  # only of who has made it: no path out of a file is ever removed
+        self._scratch = scratch  # only of its maker: a path that was read from a file is kept
         _open.add(self)
 
     def close(self) -> None:
-        """Let go of the server. When nobody else holds it: stop it, and wait for that.
+        """Let go of the server. If no other handle or program holds it, stop it and wait.
 
-        What was written stays in the folder; a temporary folder is removed with the server. When
-        another handle or program still holds the server, it runs on. To close twice does nothing.
+        The data stays in the folder; a temporary folder is removed with the server. If another
+        handle or program still holds the server, it runs on. A second call does nothing.
 
-        Waits up to 15 s: a server in the midst of an endless script is killed after 10 s.
+        It waits up to 15 s: a server that is busy with an endless script is killed after 10 s.
 
         Example:
             >>> server = open_server()
@@ -112,14 +111,14 @@ class EmbeddedServer:
             False
         """
         try:
-            _open.remove(self)  # of two threads, one gets through
+            _open.remove(self)  # if two threads close, only one of them continues
         except KeyError:
             return
         if self._shell is not None:
-            self._shell.poll()  # one that was killed is cleared away, so that others see it gone
+            self._shell.poll()  # reap a shell that was killed, so that it no longer counts as alive
         ended = supervisor.let_go(self.folder, self._pipe)
         if ended and self._scratch is not None:
-            rmtree(self._scratch, ignore_errors=True)  # where the shells were killed
+            rmtree(self._scratch, ignore_errors=True)  # needed only if the shells were killed
         if self._shell is None:
             return
         if ended:
@@ -150,20 +149,20 @@ def open_server(
     """Start a server, or join the one that already runs on this folder.
 
     Args:
-        location: the folder for its data, made when missing, private to this user then; ``~`` is
-            expanded. Every name of one folder means the same server, in this program and others. A
-            file ``server.conf`` in it is read by the server first. Empty: a temporary folder and a
-            server of its own, which keep nothing.
-        binary: the server program to start, a path or a name on PATH; None asks
-            :func:`rom.embedded.find_binary`. Not looked at when a server runs already.
+        location: the folder for its data. A missing folder is made, private to this user; ``~`` is
+            expanded. Every name of one folder means the same server, in this program and others.
+            The server first reads the file ``server.conf`` in it, if there is one. Empty: a new
+            server with temporary data.
+        binary: the server program to start, a path or a name on PATH; None: the result of
+            :func:`rom.embedded.find_binary`. It is ignored if a server runs already.
 
     Returns:
         a handle on a server that answers.
 
     Raises:
-        ServerUnavailable: there is no program to start; the folder cannot be made or written, or
-            belongs to another user; or the server did not start: the message has what it printed
-            last. It has 10 s to answer, and 60 s while it says that it is loading its data.
+        ServerUnavailable: no program was found; the folder cannot be made or written, or belongs to
+            another user; or the server did not start: the message has the last lines that it
+            printed. It has 10 s to answer, and 60 s while it is loading its data.
 
     Example:
         >>> import tempfile
@@ -202,7 +201,7 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
                 try:
                     return _start_kept(folder, lock, _program(binary))
                 finally:
-                    os.close(lock)  # the server has it now
+                    os.close(lock)  # the server has inherited it
             pipe = joining.step()
             if pipe is not None:
                 server = _joined(folder, pipe)
@@ -211,7 +210,7 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
                     return server
                 if state == 'silent':
                     break
-                # It ended, or never came up: our turn.
+                # It ended, or never came up, so the next round tries to start one.
             elif not joining.is_waiting:
                 supervisor.end_orphan(folder)
             time.sleep(supervisor.POLL_SECONDS)
@@ -224,7 +223,7 @@ def _join_or_start(folder: Path, binary: str | os.PathLike[str] | None) -> Embed
 
 
 def _joined(folder: Path, pipe: int) -> EmbeddedServer:
-    """The handle of who has joined: the shell has answered, so the socket's place is known."""
+    """Return the handle after a join; the shell has answered, so the socket is recorded."""
     try:
         socket = supervisor.recorded_socket(folder)
     except BaseException:
@@ -246,10 +245,10 @@ def _start_kept(folder: Path, lock: int, program: Path) -> EmbeddedServer:
 
 
 def _check_age(folder: Path, program: Path) -> None:
-    """Refuse a server that would not see what is in the folder, and begin an empty one beside it.
+    """Refuse a server that would ignore the data in the folder, and start with empty data.
 
-    Redis 6.2 keeps one file; Redis 7 and Valkey read that, and keep a folder of files instead. All
-    other mixtures work, or fail with a complaint of the server's own.
+    Redis 6.2 keeps one file. Redis 7 and Valkey read that, and keep a folder of files instead. All
+    other combinations work, or fail with the server's own message.
     """
     if (folder / 'appendonlydir').is_dir() and not (folder / 'appendonly.aof').exists():
         version = major_version(program)
@@ -276,7 +275,7 @@ def _start_temporary(binary: str | os.PathLike[str] | None) -> EmbeddedServer:
 
 
 def _start(folder: Path, lock: int, program: Path, scratch: Path | None) -> EmbeddedServer:
-    """Start a server. Scratch, a temporary folder for the socket, goes with it."""
+    """Start a server; `scratch`, a temporary folder for the socket, is removed with it."""
     socket = (scratch or folder) / supervisor.SOCKET
     temporary = scratch == folder
     flags = TEMPORARY if temporary else KEPT
@@ -301,7 +300,7 @@ def _start(folder: Path, lock: int, program: Path, scratch: Path | None) -> Embe
 
 
 def _await(server: EmbeddedServer) -> Literal['ready', 'ended', 'silent']:
-    """Wait for a server's first answer; the handle is closed where that fails."""
+    """Wait for a server's first answer; close the handle if it does not come."""
     try:
         state = supervisor.wait_ready(
             server.folder, server.socket, server._pipe, READY_SECONDS, LOADING_SECONDS
@@ -321,7 +320,7 @@ def _program(binary: str | os.PathLike[str] | None) -> Path:
 
 
 def _new_log(folder: Path) -> BinaryIO:
-    """A new file, so that nothing is written through a link to another one."""
+    """Open a new file for the log, so that nothing is written through a link to another one."""
     path = folder / supervisor.LOG
     path.unlink(missing_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL
@@ -347,7 +346,7 @@ def _close_all() -> None:
         server.close()
     for shell in _still_used:
         if shell.poll() is None:
-            shell.returncode = 0  # left to the others on purpose: no ResourceWarning
+            shell.returncode = 0  # other programs use it: suppress the ResourceWarning
 
 
 publish('rom.embedded', EmbeddedServer, open_server)

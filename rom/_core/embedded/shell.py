@@ -1,31 +1,32 @@
 """The shell beside an embedded server, as the text that ``/bin/sh -c`` gets.
 
-Three processes, all of this one script; the kernel tells each of them of another's end:
+It is three processes of one script. Each notices the end of another through the kernel:
 
 keeper
     The parent of the server. It waits for the server's end, and starts the next one on the same
-    socket, unless no user is left or the first one never got ready. The next one follows at once;
-    after that there is a pause between two starts, which doubles while servers die in it.
+    socket, unless no user is left or the first one was never ready. The first restart comes at
+    once. After that there is a pause between two starts, which doubles while servers die in it.
 reader
     Reads the users' pipe. A program that joins writes a name, and has joined when the file of that
-    name is gone. At the end of the pipe no user is left; the reader says so to the watcher.
+    name is gone. At the end of the pipe no user is left, and the reader tells the watcher.
 watcher
-    Reads what the reader prints. Either this is the server's process id, so no user is left: it
-    tells the keeper, ends the server, and kills it after ten seconds (an endless script). Or it is
-    the end of that pipe, so the reader was killed: the keeper starts both anew. It keeps the pipe
+    Reads the output of the reader. If it is the server's process id, no user is left: the watcher
+    tells the keeper, ends the server, and kills it after ten seconds (an endless script). If it
+    ends without one, the reader was killed: the keeper starts both anew. The keeper holds the pipe
     open meanwhile, so no user is lost.
 
-Where the keeper was killed, the watcher ends the server all the same and clears up. Where the
-watcher was killed, the reader does its work. (Where all three were, the next program that opens the
-folder ends the server; see :func:`rom._core.embedded.supervisor.end_orphan`.)
+If the keeper was killed, the watcher still ends the server and clears up. If the watcher was
+killed, the reader does its work. (If all three were, the next program that opens the folder ends
+the server; see :func:`rom._core.embedded.supervisor.end_orphan`.)
 
-The lock is inherited by keeper and server alone: it is free when neither lives. (The others close
-it by ``exec``: a shell that redirects a group keeps a copy of what it redirects.) Whoever clears up
-without being the keeper looks for the mark of this launch first, for another may have begun.
+Only keeper and server inherit the lock, so it is free when neither lives. (The others close it by
+``exec``, because a shell that redirects a group keeps a copy of the descriptor.) A process that
+clears up in the keeper's place first checks the mark of this launch, because another launch may
+have begun.
 
-The signals between them are PIPE and XFSZ: Python never lets a child ignore these two, and a shell
-cannot trap what it was born to ignore. The keeper waits for each of its children: where a program
-is process 1 of a container, nobody else clears away what has ended.
+They signal each other with PIPE and XFSZ, because Python never lets a child ignore these two, and a
+shell cannot trap a signal that was ignored when it started. The keeper waits for each of its
+children: if a program is process 1 of a container, no other process would reap them.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ from typing import Final
 
 PATH: Final = '/bin/sh'
 
-#: Arguments: a folder to remove at the end, the socket, the signal that ends the server first, the
-#: pipe, the prefix of the files of those who join, a file that is there until the server is ready
-#: for the first time, the mark of this launch; then the server's command. Its stdin is the reading
-#: end of the pipe, its stdout the log, its stderr the lock.
+#: Arguments: a folder to remove at the end, the socket, the first signal to end the server with,
+#: the pipe, the prefix of the files of joining programs, a file that exists until the server is
+#: ready for the first time, the mark of this launch; then the server's command. Its stdin is the
+#: reading end of the pipe, its stdout the log, its stderr the lock.
 SCRIPT: Final = r"""
 umask 077
 exec 8<&0 9>&2 2>&1 </dev/null

@@ -1,17 +1,16 @@
 """The files in an embedded server's folder: how a server is started, joined, and let go.
 
 See :mod:`rom._core.embedded.server` for why, and :mod:`rom._core.embedded.shell` for the shell that
-is started with the server. This file does not know what a handle is.
+is started with the server. This file does not know of handles.
 
-The shell inherits two things from whoever starts it: the reading end of the users' pipe and the
-lock. It hands the lock on to the server, so the lock is held while the server or its shell lives,
-whatever happens to either. A program that joins writes a name into the pipe and waits until the
-shell has removed the file of that name: only then is it sure that the shell has not met the end of
-the pipe before. After the last user's end, the pipe goes last, which tells those who wait that all
-is done.
+The shell inherits two things from the program that starts it: the reading end of the users' pipe
+and the lock. It hands the lock on to the server, so the lock is held while either of them lives. A
+program that joins writes a name into the pipe, and waits until the shell has removed the file of
+that name. Only then is it sure that the shell has not read the end of the pipe before. At the end
+of the server, the pipe is removed last, which tells waiting programs that all is done.
 
-A pipe that no shell reads is left over by shells that were killed. It is used again, because
-programs may hold it that go on using the server.
+A pipe without a reader remains if the shells were killed. It is used again, because programs that
+still use the server may hold it.
 """
 
 from __future__ import annotations
@@ -37,26 +36,26 @@ from rom._core.embedded import file_ownership, shell
 if sys.platform != 'win32':
     import fcntl
 
-LOCK = 'server.lock'  # held by the server; its text is where the socket is
+LOCK = 'server.lock'  # held by the server; its text is the path of the socket
 PIPE = 'server.users'  # every user holds a writing end
-CONFIG = 'server.conf'  # settings for the server, where the user has made it
-LOG = 'server.log'  # what the server printed since its last start
+CONFIG = 'server.conf'  # settings for the server, if the user has made this file
+LOG = 'server.log'  # the output of the server since its last start
 SOCKET = 'server.sock'
-JOINING = 'server.joining-'  # and a name: removed once the shell knows this user
+JOINING = 'server.joining-'  # followed by a name; removed once the shell knows this user
 
-STARTING = 'server.starting'  # there until the server has answered for the first time
-MARK = 'server.shell-'  # and a name: this launch's, until its shell has cleared up
+STARTING = 'server.starting'  # exists until the server has answered for the first time
+MARK = 'server.shell-'  # followed by a name of this launch; exists until its shell has cleared up
 
 # A unix socket's name has room for 107 bytes on Linux and 103 on macOS.
 SOCKET_BYTES = 100
 
 POLL_SECONDS = 0.002
-STOP_SECONDS = 15  # more than the ten that the shell gives the server, and two to clear up
-KNOCK_SECONDS = 0.5  # a reader that is killed may have read a name and not answered
+STOP_SECONDS = 15  # more than the ten that the shell gives the server, plus two to clear up
+KNOCK_SECONDS = 0.5  # the name is written again, because a killed reader may have read the first
 
 
 def take_lock(folder: Path) -> int | None:
-    """Take the folder's lock; None while a server (or one who starts it) holds it."""
+    """Take the folder's lock; None while a server, or a program that starts it, holds it."""
     lock = file_ownership.open_private(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,7 +68,7 @@ def take_lock(folder: Path) -> int | None:
 
 
 def short_folder() -> Path:
-    """A new temporary folder, of mode 700, in which a socket's name is short enough."""
+    """Make a temporary folder, of mode 700, whose path is short enough for a socket."""
     base = tempfile.gettempdir()
     if len(os.fsencode(base)) > SOCKET_BYTES - 30:
         base = '/tmp'
@@ -77,15 +76,15 @@ def short_folder() -> Path:
 
 
 def has_room(folder: Path) -> bool:
-    """Whether a socket in this folder has a name that is short enough."""
+    """Tell whether the path of a socket in this folder is short enough."""
     return len(os.fsencode(folder / SOCKET)) <= SOCKET_BYTES
 
 
 def settings(folder: Path) -> list[str]:
-    """The server's first argument, where there is a file of settings.
+    """Return the server's first argument, if there is a file of settings; else an empty list.
 
     Raises:
-        ServerUnavailable: it is somebody else's.
+        ServerUnavailable: the file belongs to another user.
     """
     path = folder / CONFIG
     if not path.exists():
@@ -109,14 +108,14 @@ def launch(
     Args:
         folder: the server's data.
         command: the server program with its flags.
-        lock: what :func:`take_lock` gave; the caller closes its own descriptor afterwards.
+        lock: the result of :func:`take_lock`; the caller closes its own descriptor afterwards.
         log: the descriptor that the server prints to.
-        socket_path: where the server will listen.
+        socket_path: the socket that the server will listen on.
         scratch: a folder to remove with everything in it when the server has ended.
-        signal_name: what ends the server first; KILL is for one that has nothing to keep.
+        signal_name: the first signal to end the server with; KILL if its data is temporary.
 
     Returns:
-        our writing end of the pipe, and the shell.
+        the caller's writing end of the pipe, and the shell.
     """
     _clear_away(folder)
     os.ftruncate(lock, 0)
@@ -144,7 +143,7 @@ def launch(
 
 
 def _clear_away(folder: Path) -> None:
-    """Remove what servers of before have left, and take rights to the data from everybody else."""
+    """Remove the files of earlier servers, and other users' permissions on the data."""
     left = (*folder.glob(JOINING + '*'), *folder.glob(MARK + '*'))
     for path in (folder / SOCKET, folder / STARTING, *left):
         path.unlink(missing_ok=True)
@@ -153,23 +152,23 @@ def _clear_away(folder: Path) -> None:
 
 
 def _reading_end(folder: Path) -> int:
-    """The reading end of the users' pipe, which is made unless there is one that nobody reads."""
+    """Open the reading end of the users' pipe; make a new pipe unless one has no reader."""
     path = folder / PIPE
     if has_reader(folder) or not os.path.lexists(path):
         path.unlink(missing_ok=True)
         os.mkfifo(path, file_ownership.PRIVATE_FILE)
     reading = file_ownership.open_private(path, os.O_RDONLY | os.O_NONBLOCK, stat.S_IFIFO)
-    _is_at_its_end(reading)  # what was said to the shells of before is not for the new ones
+    _is_at_its_end(reading)  # discard what was written for earlier shells
     return reading
 
 
 def set_started(folder: Path) -> None:
-    """Note that the server has answered: from now on, one that ends is started again."""
+    """Record that the server has answered: from now on, the shell restarts it."""
     (folder / STARTING).unlink(missing_ok=True)
 
 
 def has_reader(folder: Path) -> bool:
-    """Whether a shell reads the users' pipe."""
+    """Tell whether a shell reads the users' pipe."""
     pipe = _writing_end(folder)
     if pipe is None:
         return False
@@ -178,7 +177,7 @@ def has_reader(folder: Path) -> bool:
 
 
 def _writing_end(folder: Path) -> int | None:
-    """The writing end of the users' pipe; None: there is no pipe, or nobody reads it."""
+    """Open the writing end of the users' pipe; None: there is no pipe, or it has no reader."""
     try:
         return file_ownership.open_private(folder / PIPE, os.O_WRONLY | os.O_NONBLOCK, stat.S_IFIFO)
     except OSError as error:
@@ -188,11 +187,11 @@ def _writing_end(folder: Path) -> int | None:
 
 
 def end_orphan(folder: Path) -> None:
-    """End the server whose shells were all killed: nobody else would end it, or start it again.
+    """End a server whose shells were all killed, because no other process would end it.
 
-    The order is what makes this safe beside other programs that do the same. Whoever starts a
-    server first opens the pipe for reading. So if there is no reader after the connection was made,
-    the connection is not one to a newer server.
+    The order of steps makes this safe beside other programs that do the same. A program that starts
+    a server first opens the pipe for reading. So if the pipe has no reader after the connection was
+    made, the connection does not lead to a newer server.
     """
     path = recorded_socket(folder)
     if path is None or not _is_there(path):
@@ -201,15 +200,15 @@ def end_orphan(folder: Path) -> None:
         connection.settimeout(1)
         connection.connect(str(path))
         if not has_reader(folder):
-            connection.sendall(b'SHUTDOWN NOSAVE\r\n')  # what is to be kept is in a file already
+            connection.sendall(b'SHUTDOWN NOSAVE\r\n')  # kept data is in the append-only file
             connection.recv(100)
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is a socket.
+    """Tell whether the socket exists.
 
     Raises:
-        ServerUnavailable: it is something else, or somebody else's.
+        ServerUnavailable: the path is not a socket, or belongs to another user.
     """
     try:
         file_ownership.check_place(path.parent, stat.S_IFDIR)
@@ -222,8 +221,8 @@ def _is_there(path: Path) -> bool:
 def _spawn(
     arguments: list[str], folder: Path, stdin: int, stdout: int, stderr: int
 ) -> subprocess.Popen[bytes]:
-    # A child inherits the calling thread's blocked signals, and the shell needs these to see an
-    # end. (With SIGTERM blocked the server ends by SIGKILL, ten seconds late.)
+    # A child inherits the calling thread's blocked signals, and the shell needs these to notice
+    # the end of another process. (With SIGTERM blocked, the server ends by SIGKILL after 10 s.)
     needed = {signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ}
     blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, needed)
     try:
@@ -241,7 +240,7 @@ def _spawn(
 
 
 class Joining:
-    """One program's way into a running server: open the pipe, say a name, wait for the answer."""
+    """Joins a running server: opens the pipe, writes a name, and waits for the answer."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -250,10 +249,10 @@ class Joining:
         self._said = 0.0
 
     def step(self) -> int | None:
-        """Go on as far as possible without waiting.
+        """Take the next step, without waiting.
 
         Returns:
-            our end of the pipe once the server is held; whoever gets it closes it.
+            the writing end of the pipe once the server is held, for the caller to close; or None.
         """
         if self._pipe is None:
             self._pipe = _writing_end(self.folder)
@@ -269,18 +268,18 @@ class Joining:
 
     @property
     def is_waiting(self) -> bool:
-        """The name was said, and is not answered yet."""
+        """True while the name is written and not answered."""
         return self._pipe is not None
 
     def _knock(self, pipe: int) -> None:
         self._said = time.monotonic()
         try:
             os.write(pipe, os.fsencode(self._sign.name.removeprefix(JOINING)) + b'\n')
-        except (BrokenPipeError, BlockingIOError):  # the reader ended just now
+        except (BrokenPipeError, BlockingIOError):  # the reader has just ended
             self.give_up()
 
     def give_up(self) -> None:
-        """Close what was opened, remove what was made."""
+        """Close the pipe, and remove the file of the name."""
         self._said = 0.0
         self._sign.unlink(missing_ok=True)
         if self._pipe is not None:
@@ -289,7 +288,7 @@ class Joining:
 
 
 def recorded_socket(folder: Path) -> Path | None:
-    """Where the running server's socket is; None: its starter has not written that down yet."""
+    """Return the socket of the running server; None: it is not recorded yet."""
     lock = file_ownership.open_private(folder / LOCK, os.O_RDONLY)
     with open(lock, 'rb') as file:
         path = Path(os.fsdecode(file.read()))
@@ -297,7 +296,7 @@ def recorded_socket(folder: Path) -> Path | None:
 
 
 def is_served(folder: Path, pipe: int) -> bool:
-    """Whether the shell behind our end of the pipe has not finished yet."""
+    """Tell whether the shell at the other end of the pipe has not finished."""
     try:
         return os.path.samestat(os.stat(folder / PIPE), os.fstat(pipe))
     except FileNotFoundError:
@@ -305,10 +304,10 @@ def is_served(folder: Path, pipe: int) -> bool:
 
 
 def let_go(folder: Path, pipe: int) -> bool:
-    """Close our end of the pipe. When it was the last one, wait until the server has ended.
+    """Close a writing end of the pipe. If it was the last one, wait for the server's end.
 
     Returns:
-        False when others still use the server.
+        False if other handles or programs still use the server.
     """
     if is_served(folder, pipe) and _has_no_reader(pipe):
         return _let_go_of_orphan(folder, pipe)
@@ -324,7 +323,7 @@ def let_go(folder: Path, pipe: int) -> bool:
         with selectors.DefaultSelector() as selector:
             selector.register(reading, selectors.EVENT_READ)
             while same and is_served(folder, reading) and time.monotonic() < deadline:
-                # Readable: at its end (we were the last), or someone is joining at this moment.
+                # Readable: this was the last writing end, or a program is joining just now.
                 if not selector.select(0):
                     return False
                 time.sleep(POLL_SECONDS)
@@ -334,14 +333,14 @@ def let_go(folder: Path, pipe: int) -> bool:
 
 
 def _has_no_reader(pipe: int) -> bool:
-    """Whether nobody has the reading end of a pipe."""
+    """Tell whether a pipe has no reading end."""
     poll = select.poll()
     poll.register(pipe, 0)
     return bool(poll.poll(0))
 
 
 def _let_go_of_orphan(folder: Path, pipe: int) -> bool:
-    """The same where every shell was killed, so that the last user has to end the server."""
+    """Let go of a server whose shells were killed; the last user has to end the server."""
     reading = os.open(folder / PIPE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         os.close(pipe)
@@ -355,7 +354,7 @@ def _let_go_of_orphan(folder: Path, pipe: int) -> bool:
 
 
 def _is_at_its_end(reading: int) -> bool:
-    """Read what is left in the users' pipe; whether nobody holds its writing end."""
+    """Empty the users' pipe; tell whether it has no writing end."""
     while True:
         try:
             if not os.read(reading, 4096):
@@ -365,10 +364,10 @@ def _is_at_its_end(reading: int) -> bool:
 
 
 def ask(socket_path: Path) -> bytes:
-    """What the server answers to PING, cut after 100 bytes; nothing when it does not.
+    """Return up to 100 bytes of the server's answer to PING; empty if there is no answer.
 
     Raises:
-        ServerUnavailable: the socket is somebody else's.
+        ServerUnavailable: the socket belongs to another user.
     """
     if not _is_there(socket_path):
         return b''
@@ -385,7 +384,7 @@ def ask(socket_path: Path) -> bytes:
 def wait_ready(
     folder: Path, socket_path: Path, pipe: int, ready_seconds: float, loading_seconds: float
 ) -> Literal['ready', 'ended', 'silent']:
-    """Wait until the server answers, or ends, or the time is over."""
+    """Wait until the server answers, or ends, or the time is up."""
     begin = time.monotonic()
     limit = ready_seconds
     while is_served(folder, pipe):
