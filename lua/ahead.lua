@@ -1,14 +1,14 @@
--- Put a counter of ids ahead of ids that come from elsewhere, so that none is given out again.
+-- Put a counter above ids that come from elsewhere, so that none of them is given out again.
 --
--- Keys: the counter, a string; the bitmap of live ids and the stamp, which begin with the first id.
+-- Keys: the counter, a string; the live bitmap and the fingerprint, which begin with the first id.
 --
 -- Request: counter = key
---          live    = key of the bitmap; absent: none is kept
+--          live    = key of the bitmap; absent: the model has no bitmap
 --          id      = the highest of the ids, as a string
---          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
---          epochs  = key, see lib/counter; absent: none are kept
+--          stamp   = {key, text}: the fingerprint, written with the first id; absent: not written
+--          epochs  = key, see lib/counter; absent: the counter has no epochs
 --
--- Reply:   OK. A counter that is there already stays, so it may be repeated.
+-- Reply:   OK. A higher counter stays as it is, so the script may be repeated.
 
 -- @include lib/counter
 -- @include lib/put_ahead
@@ -17,7 +17,7 @@ local request = cmsgpack.unpack(ARGV[1])
 local counter, live, id = request.counter, request.live, request.id
 
 if (redis.call('GET', counter) or '0') == '0' then
-    -- the first, and with it all that begins with the first
+    -- the first id: also write the keys that begin with it
     local epochs = request.epochs
     local known = epochs and redis.call('MGET', epochs)[1]
     take_ids(counter, live, id, request.stamp, epochs, known)

@@ -1,19 +1,19 @@
 -- Append bytes to a string that belongs to a row, once.
 --
--- The server appends whole or not at all, one after the other, so that writers do not tear each
--- other's bytes apart. Only a copy of the request would write them twice; it finds a note instead.
+-- Redis runs one script at a time, so the bytes of several writers are never mixed. A repeated
+-- request finds the note of the first one, and does not append the bytes twice.
 --
 -- Keys: KEYS[1], the attempt's; the row (a hash); the string.
 --
 -- Request: at     = when the request was made, see lib/attempt
---          row    = key of the row, without which there is nothing to append to
---          string = key
---          data   = what comes at the end
+--          row    = key of the row, which must exist
+--          string = key of the string
+--          data   = the bytes to append
 --
--- Reply:   'ok', how long the string is then
+-- Reply:   'ok', the new length of the string
 --          'void'; 'late', time   see lib/attempt
---          'deleted', row         there is no such row
---          'unreadable', key      the key holds no string, or no row
+--          'deleted', row         the row does not exist
+--          'unreadable', key      the key holds another type
 
 -- @include lib/attempt
 

@@ -1,40 +1,41 @@
 -- Write any number of entities, all or nothing.
 --
--- First everything is looked at: the rows must be as the writer saw them, the unique values free,
--- and every key of the right type. Only then is anything written, one command a key. A request that
--- arrives again (the client library repeats it when a connection breaks) finds a note of the first
--- answer. A row that shows the outcome would be no proof: of two that add 1 to 5, the second must
--- not take the first one's 6 for its own.
+-- The script checks everything first: the rows must be as the writer read them, the unique values
+-- free, and every key of the right type. Only then does it write, with one command for each key. A
+-- repeated request (the client library repeats it when a connection breaks) finds a note of the
+-- first answer. The stored row cannot prove that a request was carried out: if two requests each
+-- change 5 to 6, the second must not take the first one's 6 for its own.
 --
 -- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets),
--- numbers, prefixes and suffixes (sorted sets), live ids (bitmaps), a counter and the epochs of
--- counters (strings); KEYS[1], the attempt's.
+-- numbers, prefixes and suffixes (sorted sets), live bitmaps, a counter and the epochs of counters
+-- (strings); KEYS[1], the attempt's.
 --
 -- Request: at        = when the request was made, see lib/attempt; absent: it may be repeated
 --          epochs    = list of keys: the epochs of counters, see lib/counter
---          new       = what concerns rows that are new, see lib/new
---          old       = what concerns rows that exist, see lib/old
---          deletes   = what is deleted, see lib/deletes
+--          new       = the new rows, see lib/new
+--          old       = the changes of existing rows, see lib/old
+--          deletes   = the deletes, see lib/deletes
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
---                      says when a row expires, if there is one}
+--                      says when a row expires, if there is one}: unique values
 --          sadd      = {[set] = {member, ...}}
 --          zadd      = {[sorted set] = {score, member, ...}}
---          also      = {checks, steps}: commands of the caller's own, see lib/steps
+--          also      = {checks, steps}: further commands of the caller, see lib/steps
 --
--- What is empty may be left out of the request.
+-- Empty parts may be left out of the request.
 --
--- Reply:   'ok', the id taken or ''; or a 1 for each of those that was there, a 0 for the others
+-- Reply:   'ok', the id taken or ''; for deletes, a 1 for each row that existed and a 0 for others
 --          'void'; 'late', time              see lib/attempt
 --          'unreadable', key                 a key holds another type
 --          'deleted', row                    an updated row is gone
 --          'expired', row                    an updated row has expired
 --          'race', row, field, ...           these fields are not as expected
---          'epoch'                           ids were lost since rows were read: say more of them
---          'lost', row                       the row that was read is lost, and this is another
---          'exists', row                     an inserted row is there already
---          'unique', hash, value, id, holder the value belongs to another
---          'referenced', key, member         somebody else refers to an id that is to go
---          'differs', number                 one of the caller's own checks
+--          'epoch'                           ids were lost since rows were read; the caller must
+--                                            send more of the rows, see lib/old
+--          'lost', row                       the row that was read is lost, and this is another one
+--          'exists', row                     an inserted row exists already
+--          'unique', hash, value, id, holder another row has the value
+--          'referenced', key, member         another row refers to an id that is to be deleted
+--          'differs', number                 a check of the caller failed
 
 -- @include lib/attempt
 -- @include lib/chunks
@@ -45,7 +46,7 @@ local sadd, zadd = request.sadd or NONE, request.zadd or NONE
 local new, old, deletes = request.new, request.old, request.deletes
 local claims, also = request.claims, request.also
 
--- A key is of another type, if that is what the error says. It is a table since Redis 7.
+-- The objection for an error that says WRONGTYPE; others are raised. Since Redis 7 it is a table.
 local function unreadable(key, problem)
     local said = type(problem) == 'table' and problem.err or problem
     if not string.find(said, 'WRONGTYPE', 1, true) then
@@ -54,7 +55,7 @@ local function unreadable(key, problem)
     return {'unreadable', key}
 end
 
--- Keys must be of the type that is about to be written: `read` is a command for that type.
+-- The objection to keys of another type than the one to write; `read` is a command for that type.
 local function keys_answer(read, keys)
     for key in pairs(keys) do
         local answer = redis.pcall(read, key)
@@ -76,7 +77,7 @@ end
 -- @include lib/deletes if deletes
 -- @include lib/steps if also
 
--- The story.
+-- The script itself.
 
 local at = request.at
 local answer = at and earlier_answer(at, request.epochs)

@@ -1,17 +1,17 @@
--- Look up what has expired: some entities, the first to expire first, and their rows.
+-- Look up expired entities in the order in which they expired, and read their rows.
 --
--- Keys: the index of the column that says when (a sorted set); the rows (hashes).
+-- Keys: the index of the ExpireAt column (a sorted set); the rows (hashes).
 --
--- Request: head     = what the rows' keys begin with
---          key      = of the index
+-- Request: head     = the prefix of the rows' keys
+--          key      = key of the index
 --          fields   = list of the columns to read of a row
---          count    = so many at most
---          position = where to go on: what an earlier reply said; absent: at the beginning
+--          count    = the greatest number of entities
+--          position = the position of an earlier reply; absent: start at the beginning
 --
--- Reply:   'ok', where to go on ('' when that is all), the moment by which they have expired (that
---          of the first call), list of ids, list of the ids that exist, their rows, see lib/rows,
---          list of the ids whose key holds no row
---          'wrong type', key     the index is none
+-- Reply:   'ok', the position to continue at ('' at the end), the moment by which they have expired
+--          (that of the first call), list of ids, list of the ids that exist, their rows, see
+--          lib/rows, list of the ids whose key holds no row
+--          'wrong type', key     the key of the index holds another type
 
 -- @include lib/ask
 -- @include lib/expiry
@@ -20,7 +20,8 @@
 
 local request = cmsgpack.unpack(ARGV[1])
 
--- The rank to begin at. What was found before may be gone or still be there, so it is not counted.
+-- The rank to begin at. It is found by the last member, because the entities that were found before
+-- may have been deleted since.
 local function rank_of(position)
     return position.member and rank_after(request.key, position.score, position.member) or 0
 end

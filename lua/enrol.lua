@@ -1,14 +1,14 @@
--- Have the bitmap of live ids and the counter know of rows that they have missed.
+-- Add rows that the live bitmap and the counter have missed to both.
 --
 -- Keys: the rows; the bitmap and the counter (strings).
 --
--- Request: head, live, counter = what the rows' keys begin with; keys. Without `live`, the model
---                                has no bitmap
---          ids                 = of the rows; those that are gone are left out
+-- Request: head, live, counter = the prefix of the rows' keys; keys. Without `live`, the model has
+--                                no bitmap
+--          ids                 = list of the rows' ids; ids without a row are left out
 --
--- Reply:   how many of them there are.
+-- Reply:   the number of rows that exist.
 --
--- The bitmap may be given up, where an id is too far away: counts then look at the rows.
+-- If an id is too far away, the bitmap may be given up: counts then look at the rows.
 
 -- @include lib/live
 

@@ -3,12 +3,12 @@
 -- Keys: indexes (sets, sorted sets, hashes of unique values).
 --
 -- Request: keys  = list of indexes
---          from  = where to go on in the first of them ('0': at the beginning), as SCAN has it
---          count = about so many entries in all; each key counts for one more
+--          from  = the cursor of SCAN in the first of them ('0': start at the beginning)
+--          count = the approximate number of entries in all; each key counts for one more
 --
--- Reply:   how many of the keys were begun; where to go on in the last of those ('0': it was read
---          to its end); packed, for each of them: its type, and a list as SCAN gives it: members
---          of a set; members and scores in turn; unique values and ids in turn.
+-- Reply:   how many of the keys were begun; the cursor in the last of those ('0': it was read to
+--          its end); packed, for each of them: its type, and a list as SCAN returns it (members; or
+--          members and scores in turn; or unique values and ids in turn).
 
 local request = cmsgpack.unpack(ARGV[1])
 local SCAN = {set = 'SSCAN', zset = 'ZSCAN', hash = 'HSCAN'}

@@ -2,15 +2,15 @@
 --
 -- Keys: the rows (hashes); for unique values, the hash of value to id.
 --
--- Request: head   = what the rows' keys begin with
---          fields = list of the columns wanted
+-- Request: head   = the prefix of the rows' keys
+--          fields = list of the columns to read
 --          ids    = list of ids; or
 --          unique = key of a hash, values = list of its fields
---          expiry = column that says when an entity expires: one that has is left out; or none
+--          expiry = the ExpireAt column, to leave out expired entities; absent: keep them
 --
--- Reply:   list of the ids that exist, in the order asked, repeated ones too; their rows, see
---          lib/rows; list of the ids whose key holds no row; list of the last ids, if their rows
---          would have been too many bytes.
+-- Reply:   list of the ids that exist, in the order of the request, with repetitions; their rows,
+--          see lib/rows; list of the ids whose key holds no row; list of the last ids, if their
+--          rows would have been too many bytes.
 
 -- @include lib/chunks
 -- @include lib/expiry

@@ -1,18 +1,17 @@
--- Take, keep and give back a lock. Only its holder can do the last two.
+-- Acquire, refresh and release a lock. Only its holder can do the last two.
 --
 -- Keys: the lock, a string: the holder's token.
---       the lock's name, ':void:' and a token: this token takes the lock no more; it expires.
+--       the lock's name, ':void:' and a token: this token must not acquire the lock; it expires.
 --
--- Request: key, token
---          what = 'acquire', 'refresh', 'release', or 'void': release it, and take it no more
+-- Request: key, token, what = 'acquire', 'refresh', 'release', or 'void', which also releases
 --          hold = how long it is held, in milliseconds; with 'void', how long that is remembered
 --
--- Reply:   1 if it was done, 0 if the lock is another's, or nobody's any more.
+-- Reply:   1 if it was done, 0 if another token or no token holds the lock.
 --
--- Repeated by the client library, 'acquire' finds its own token. A 'release' whose first answer was
--- lost says 0, for the lock is then nobody's. An 'acquire' may also arrive after its sender gave up
--- waiting for the answer, on a connection that is broken by now. 'void' is sent first, so the
--- server refuses that 'acquire' whenever it comes.
+-- If the client library repeats an 'acquire', it finds its own token. A repeated 'release' replies
+-- 0, because the first one has freed the lock. An 'acquire' may also arrive on a broken connection
+-- after its sender gave up waiting. But the sender has sent 'void' before, so Redis refuses that
+-- 'acquire' whenever it arrives.
 
 -- @include lib/holding
 

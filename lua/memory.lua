@@ -1,9 +1,9 @@
--- Say how much memory the server may use, and what it evicts when that is full.
+-- Reply with the server's memory limit and its eviction policy.
 --
--- Keys, request: none. So nothing of an access list can be in the way but EVAL itself.
+-- Keys, request: none. So an access list needs to permit no keys, only EVAL itself.
 --
--- Reply:   bytes that the server may use, '0' for no limit; the policy, such as 'noeviction'.
---          An empty list where the user may not ask: that is no error.
+-- Reply:   the limit in bytes, '0' for no limit; the policy, such as 'noeviction'.
+--          An empty list, not an error, if the user may not run INFO.
 
 local info = redis.pcall('INFO', 'memory')
 if type(info) ~= 'string' then

@@ -1,20 +1,20 @@
--- Make the bitmap of live ids, or mend it: look at some ids, and set their bits to what is so.
+-- Make or mend the live bitmap: look up the rows of some ids, and set the bits of these ids.
 --
--- Data of rom 1.x has no bitmap. A draft is made first; from then on writers mark it too, so that
--- it misses nothing that happens beside us; when all ids have been looked at, it takes its place.
--- Where there is a bitmap already, its bits are set right in place.
+-- Data of rom 1.x has no bitmap. This script first makes a draft. From then on writers mark the
+-- draft, too, so it misses none of their rows. After the last id, the draft becomes the bitmap. An
+-- existing bitmap is mended in place.
 --
--- Keys: the rows; the bitmap and its draft (strings); the counter; a string that says who is at it.
+-- Keys: the rows; the bitmap and its draft (strings); the counter; a lock (a string).
 --
--- Request: head, live, draft, counter = what the rows' keys begin with; keys
---          by, token = key that says who is at it, and who we are
---          hold      = for so many milliseconds nobody else is
---          first     = the first id to look at, as a string; '0' begins
---          count     = how many
---          highest   = the highest id that is known of, should the counter be behind it
+-- Request: head, live, draft, counter = the prefix of the rows' keys; keys
+--          by, token = key of the lock; the caller's token
+--          hold      = how long the lock is held, in milliseconds
+--          first     = the first id to look up, as a string; '0' starts
+--          count     = the number of ids
+--          highest   = the highest id that the caller knows of, in case the counter is lower
 --
 -- Reply:   'more', the next id, the last one;  'done', the last id
---          'busy'      somebody else is at it
+--          'busy'      another caller holds the lock
 --          'given up'  the ids are too large, or too far apart
 
 -- @include lib/live
@@ -26,7 +26,7 @@ local request = cmsgpack.unpack(ARGV[1])
 local function last_id(bits)
     local counted = tonumber(redis.call('GET', request.counter) or '0')
     if first_far(request.live) < math.huge then
-        return bits - 1  -- what is beyond is no matter of bits
+        return bits - 1  -- the ids beyond are kept as far ids, see lib/far
     end
     return math.max(counted, tonumber(request.highest), bits - 1)
 end
@@ -46,7 +46,7 @@ local function give_up()
     return {'given up'}
 end
 
--- The story.
+-- The script itself.
 
 if not take_hold(request.by, request.token, request.hold) then
     return {'busy'}

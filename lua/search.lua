@@ -1,53 +1,55 @@
--- Find the entities for which a tree of filters holds, sorted or not, and read their rows. Writes
--- nothing.
+-- Find the entities that match a tree of filters, sorted or not, and read their rows. The script
+-- writes nothing.
 --
--- Keys: those of the filters and of the order (sets, sorted sets); the bitmap of live ids and,
--- where there is none, the counter (strings); the rows (hashes).
+-- Keys: those of the filters and of the order (sets, sorted sets); the live bitmap or, without it,
+-- the counter (strings); the rows (hashes).
 --
--- Request: head, live, counter = what the rows' keys begin with; keys
+-- Request: head, live, counter = the prefix of the rows' keys; keys
 --          where    = a node: see lib/filters
---          expiry   = index of when entities expire: those that have are left out; or none
---          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or none
---          mark     = {id, places}: only what comes after that; see lib/groups; or none
---          direction = 'up' or 'down': of the ids, where no order tells two matches apart; absent:
---                     that of the last order. With it or a mark, and without an order, matches
---                     come in the order of ids
---          skip     = how many matches to leave out
---          need     = how many are wanted; absent: all
+--          expiry   = index of the ExpireAt column, to leave out expired entities; or absent
+--          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or absent
+--          mark     = {id, places}: find only later matches; see lib/groups; or absent
+--          direction = 'up' or 'down': the order of the ids of matches that are equal in all
+--                     orders; absent: that of the last order. With a direction or a mark, and
+--                     without an order, matches are sorted by id
+--          skip     = the number of matches to leave out
+--          need     = the number of matches to find; absent: all
 --          want     = 'rows', 'ids', 'count' or 'tally'
 --          fields   = list of the columns to read of a row
---          tally    = {field, way, alone}: see lib/tally; `alone`: only what one call finds by
---                     itself is tallied, for the next ones might find the same ids
---          bytes    = at most so many bytes of rows come; absent: what lib/rows says
---          page     = at most so many rows come, or are tallied; of further matches, the ids
---          small    = a filter of so many ids may be gathered at once
---          unnumbered = the ids are no numbers: there is nothing to walk along, and sets of any
---                     size are gathered
---          budget   = after so many candidates the script ends, and says where to go on
---          chunk    = so many candidates are looked at first, more each time; absent: by `need`
---          position = where to go on: what an earlier reply said; absent: at the beginning
---          tell     = 'plan': what would be done, instead of doing it, see lib/plan; 'report': also
---                     what was done, see lib/report; or none
+--          tally    = {field, way, alone}: see lib/tally; `alone`: tally only if one call finds all
+--                     matches, because further calls might find the same ids again
+--          bytes    = the greatest number of bytes of rows; absent: that of lib/rows
+--          page     = the greatest number of rows to reply with or to tally; further matches come
+--                     as ids
+--          small    = a filter with at most this number of ids may be gathered at once
+--          unnumbered = the ids are not numbers: they cannot be walked along, so sets of any size
+--                     are gathered
+--          budget   = after this number of candidates the script ends, with a position
+--          chunk    = the number of candidates in the first step of a walk, which grows; absent: it
+--                     follows from `need`
+--          position = the position of an earlier reply; absent: start at the beginning
+--          tell     = 'plan': the plan, without a search, see lib/plan; 'report': also the steps,
+--                     see lib/report; or absent
 --
--- Reply:   'ok', where to go on ('' when all is done), how many were left out, how many matched,
---          list of ids, their rows, see lib/rows, list of ids whose key holds no row,
---          list of the ids of further matches; of all, when no rows are wanted.
---          Of a tally: no ids and, instead of the rows, the tally
---          'unsorted', ...     the same, of all matches: they are few, and the caller sorts them
---          'no order'          the order's index does not exist, and `or_stored` was said
---          'in parts'          it would hold the server for too long: see
+-- Reply:   'ok', the position to continue at ('' at the end), how many matches were skipped, how
+--          many were found, list of ids, their rows, see lib/rows, list of ids whose key holds no
+--          row, list of the ids of further matches (all, if the request wants no rows).
+--          With a tally: no ids and, instead of the rows, the tally
+--          'unsorted', ...     the same for all matches: they are few; the caller sorts them
+--          'no order'          the order's index does not exist, and the order has `or_stored`
+--          'in parts'          the search would block the server for too long: see
 --                              rom/_core/ops/search/split_search.py
---          'wrong type', key   this key holds something else
---          'too many ids', n   there is no bitmap, and no end of numbers up to n to try
+--          'wrong type', key   this key holds another type
+--          'too many ids', n   there is no bitmap, and n, the counter, is too large to try all ids
 
 -- @include lib/ask
 -- @include lib/model
 -- @include lib/matches
 -- @include lib/planner
 
--- Most searches need little of what follows, and the server runs through all of a script each time
--- it is called: so only the parts come that the caller names. What only the server can tell to be
--- needed is made when it is: see lib/rooms.
+-- Redis runs through the whole script at each call, and most searches need few of its parts. So the
+-- caller names the parts to include. Parts whose need shows only during the search are made then:
+-- see lib/rooms.
 -- @include lib/trees if trees
 -- @include lib/unexpired if expiry
 -- @include lib/strings if strings
@@ -60,10 +62,10 @@
 local request = cmsgpack.unpack(ARGV[1])
 EFFORT.known = request.small
 
--- What is told instead of the plain answer, by what `tell` says.
+-- Functions that replace `story`, by the value of `tell`.
 local STORY = {}
 
--- Whoever tells what was done puts something in the place of this.
+-- Take one step of a search. lib/report replaces this function.
 local function take_step(step, search, position)
     return step(search, position)
 end
@@ -86,7 +88,7 @@ local function open_search()
         is_one_collectable = is_one_collectable or part.collectable
         smallest = math.min(smallest, size_of(model, part))
     end
-    parts[#parts + 1] = model.unexpired or nil  -- the last: a position names parts by their place
+    parts[#parts + 1] = model.unexpired or nil  -- last, because a position names parts by place
     local search = {
         model = model,
         parts = parts,
@@ -101,7 +103,7 @@ local function open_search()
     return setmetatable(search, {__index = request})
 end
 
--- A count that needs no look at single ids, but for those that have expired.
+-- The number of matches, if it follows from the sizes of filters; only expired ids are looked up.
 local function count_at_once(search)
     local model, part = search.model, search.parts[1]
     local expired = model.unexpired and model.unexpired.node
@@ -139,12 +141,12 @@ local function open_rows()
     return read_rows
 end
 
--- `position` is where a later call goes on, as that is told; none when all is done.
+-- The reply. `position` is packed, for a later call to continue at; nil at the end.
 local function reply(status, search, position)
     local sink = search.sink
     local ids, rows, unreadable, further, rest = {}, '', {}, sink.ids, {}
     if request.want == 'rows' then
-        -- What has looked long for its matches leaves more of their rows to another call.
+        -- After a long search, this call reads fewer rows, and leaves the others to the next one.
         local page = is_spent() and math.ceil(request.page / 4) or request.page
         ids, further = split(sink.ids, page)
         local read_rows = open_rows()
@@ -170,8 +172,8 @@ AT_ONCE = filled_when_asked(function()
     -- @include lib/sort if orders
 end)
 
--- All matches are found at once. Few strings are for the caller to sort, who knows what the rows
--- hold, and to leave out what comes before the mark.
+-- The reply with all matches, found at once. In an order of strings, the caller sorts them, because
+-- it reads the rows anyway; it also leaves out the matches before the mark.
 local function reply_at_once(search, position)
     local order = search.order
     local is_unsorted = order and order.kind == 'text'
@@ -191,8 +193,8 @@ local function open_walks()
     return WALK, first_chunk, write_position
 end
 
--- Walk on until there are enough matches, or none are left, or it takes too long. What was only
--- tried, and took longer than `patience`, is given up.
+-- Walk until there are enough matches, or the walk ends, or it takes too long. With `patience`, a
+-- walk that has looked at more candidates than that is given up, and all matches are gathered.
 local function walk(search, position, patience)
     local WALK, first_chunk, write_position = open_walks()
     local sink, pace = new_sink(request), search.pace
@@ -223,7 +225,7 @@ local function begin(search, strings)
     return BEGIN.near and not is_by_id and BEGIN.near(search) or begin_unsorted(search)
 end
 
--- How many match, where that is known without a look at any id.
+-- The number of matches if it is known without a walk; else false.
 local function known_at_once(search)
     if search.smallest == 0 then
         return 0
@@ -231,7 +233,7 @@ local function known_at_once(search)
     return request.want == 'count' and not request.position and count_at_once(search)
 end
 
--- Where to begin, and with what patience.
+-- The position to begin at, and the patience of the walk.
 local function decide(search)
     local strings
     search.driver, strings = choose_driver(search)

@@ -1,14 +1,14 @@
--- Find out what became of an attempt to write whose answer was lost; and end it.
+-- Find out whether an attempt in doubt was carried out, and end it.
 --
--- Where there is no note, the attempt is void from now on: its request may still be on its way, and
--- is refused when it arrives.
+-- Without a note, the attempt is void from now on: its request may still be on its way, and is
+-- refused if it arrives.
 --
 -- Keys: KEYS[1], the attempt's.
 --
--- Reply:   'ok', what was told       it was carried out
+-- Reply:   'ok', the lost answer     it was carried out
 --          'refused'                 it was refused
---          'void'                    there is no note of it, so it was not carried out; unless
---                                    it is so old that its note would be gone
+--          'void'                    it has no note, so it was not carried out; unless it is so old
+--                                    that its note would have expired
 
 -- @include lib/attempt
 

@@ -1,4 +1,4 @@
--- Carry out commands that the caller names, all or none, if what is stored is as expected.
+-- Carry out commands of the caller, all or none, if the stored data is as expected.
 --
 -- Keys: KEYS[1], the attempt's, if there is one; those of the commands.
 --
@@ -9,7 +9,7 @@
 -- Reply:   'ok', the steps' replies, packed if this is an attempt
 --          'void'; 'late', time  see lib/attempt
 --          'unreadable', key     a key holds another type
---          'differs', number     what that check (the first: 1) found is not what was expected
+--          'differs', number     this check (the first: 1) found another value than expected
 
 -- @include lib/attempt
 -- @include lib/steps

@@ -1,12 +1,12 @@
--- Keep ids in a sorted set, in an order, for a while. To do it again changes nothing.
+-- Store ids in a sorted set, in their order, until it expires. Repetition changes nothing.
 --
 -- Keys: KEYS[1], the sorted set.
 --
 -- Request: ids     = list of ids
---          first   = the score of the first; the others follow
---          timeout = the set goes after so many seconds
+--          first   = the score of the first id; the score of each next one is higher by 1
+--          timeout = the time until the set expires, in seconds
 --
--- Reply:   how many ids the set has.
+-- Reply:   the number of ids in the set.
 
 -- @include lib/chunks
 

@@ -1,16 +1,16 @@
--- Look through the bitmap of live ids for bits of ids that have no row; clear them if asked to.
+-- Find the bits of the live bitmap whose ids have no row, and clear them on request.
 --
 -- Keys: the bitmap (a string); the rows.
 --
--- Request: head, live = what the rows' keys begin with; key of the bitmap
+-- Request: head, live = the prefix of the rows' keys; key of the bitmap
 --          counter    = key of the counter
---          after      = look at the ids above this one, as a string
---          count      = at about so many of them
---          mend       = clear those bits; or none
+--          after      = start above this id, a string
+--          count      = the approximate number of ids
+--          mend       = true: clear those bits; absent: only find them
 --
--- Reply:   'ok', where to go on ('' at the end), list of the ids without a row
---          'none'               there is no bitmap
---          'wrong type', key    the key is of another type
+-- Reply:   'ok', the id to continue after ('' at the end), list of the ids without a row
+--          'none'               the model has no bitmap
+--          'wrong type', key    the key holds another type
 
 -- @include lib/ids
 -- @include lib/dead

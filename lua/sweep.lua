@@ -1,13 +1,14 @@
--- Remove what is left of entities that are gone. One that has been written again keeps its own.
+-- Remove the index entries and keys of rows that are gone. A row that was written again keeps its
+-- own.
 --
--- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values); keys of entities'
--- own (any type).
+-- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values); the keys that
+-- belong to single entities (any type).
 --
--- Request: head    = what the rows' keys begin with
+-- Request: head    = the prefix of the rows' keys
 --          entries = list of {index, member, id}
---          keys    = list of {key, id}: all of it goes
+--          keys    = list of {key, id}: the whole key is removed
 --
--- Reply:   how many were removed.
+-- Reply:   the number of entries and keys that were removed.
 
 local request = cmsgpack.unpack(ARGV[1])
 

@@ -1,17 +1,17 @@
 -- Take ids for entities that will be written later.
 --
--- Keys: the counter, a string; the bitmap of live ids and the stamp, a string: both begin with the
+-- Keys: the counter, a string; the live bitmap and the fingerprint, a string: both begin with the
 -- first id; the epochs of the counter, a string.
 --
 -- Request: counter = key
---          live    = key of the bitmap; absent: none is kept
---          count   = how many, as a string
---          stamp   = {key, what it says}: which indexes the data has; absent: nothing is said
---          epochs  = key, see lib/counter; absent: none are kept
+--          live    = key of the bitmap; absent: the model has no bitmap
+--          count   = the number of ids, as a string
+--          stamp   = {key, text}: the fingerprint, written with the first id; absent: not written
+--          epochs  = key, see lib/counter; absent: the counter has no epochs
 --
 -- Reply:   the last id taken; the others are those just below it.
 --
--- Repeated by the client library, it skips ids. Nothing is lost by that.
+-- If the client library repeats the request, some ids are skipped, which does no harm.
 
 -- @include lib/counter
 

@@ -1,10 +1,10 @@
--- Tally what the rows of some ids hold in one column.
+-- Tally the values of one column in the rows of some ids.
 --
 -- Keys: the rows (hashes).
 --
--- Request: head  = what the rows' keys begin with
+-- Request: head  = the prefix of the rows' keys
 --          tally = {field, way}: see lib/tally
---          ids   = list of ids, each once; one whose row is gone does not count
+--          ids   = list of ids, each once; ids without a row do not count
 --
 -- Reply:   the tally; list of the ids whose key holds no row; list of the last ids, if their values
 --          would have been too many bytes.

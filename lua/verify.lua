@@ -1,22 +1,22 @@
--- Look at rows and at entries of theirs in indexes, all at one moment, and write nothing.
+-- Read rows and their index entries, all at one moment, and write nothing.
 --
--- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values); the bitmap of live
--- ids and the counter (strings).
+-- Keys: the rows (hashes); indexes (sets, sorted sets, hashes of unique values); the live bitmap
+-- and the counter (strings).
 --
--- Request: head    = what the rows' keys begin with
+-- Request: head    = the prefix of the rows' keys
 --          live    = key of the bitmap
 --          counter = key of the counter
 --          fields  = list of the columns that are compared
---          expiry  = column that says when a row expires; or none
+--          expiry  = the ExpireAt column; absent: rows do not expire
 --          rows    = list of {id, {expected value or false, ...} or false for a row that is gone,
 --                    {index, member, index, member, ...}}: a unique value is a member
 --
--- Reply:   what the counter says, or nil;
+-- Reply:   the value of the counter, or nil;
 --          for each row: {'changed'}      it is not as expected
 --                        {'unreadable'}   its key holds no hash
---                        {'same', has it expired, its bit (-1: there is no bitmap), state, ...}:
---                        of each entry its score, '' in a set, the id that has the unique value;
---                        nil if it is not there, and 0 if the index's key is of another type
+--                        {'same', 1 if it has expired, its bit (-1: no bitmap), state, ...}:
+--                        the state of an entry is its score, or '' in a set, or the id that has the
+--                        unique value; nil if it does not exist; 0 if the key holds another type
 
 -- @include lib/chunks
 -- @include lib/expiry
@@ -30,7 +30,7 @@ local SORTED = {zset = true}
 
 local kinds = {}
 
--- The type of an index's key, which is asked for once.
+-- The type of an index's key; Redis is asked only once for each.
 local function kind_of(key)
     if not kinds[key] then
         kinds[key] = redis.call('TYPE', key).ok
@@ -38,7 +38,7 @@ local function kind_of(key)
     return kinds[key]
 end
 
--- What an index has of a member.
+-- The state of a member in an index.
 local function state_of(key, member)
     local kind = kind_of(key)
     if kind == 'none' then

@@ -1,11 +1,11 @@
--- What finds all matches at once, by the mode of its position: the table AT_ONCE of search.lua.
+-- Finding all matches at once, by the mode of the position: the table AT_ONCE of search.lua.
 
 -- @include lib/gathering
 -- @include lib/numbers
 
 function AT_ONCE.gather(search, position)
     local ids = gather(search, position.part)
-    if search.want == 'rows' or search.want == 'ids' then  -- else nobody minds their order
+    if search.want == 'rows' or search.want == 'ids' then  -- the others do not depend on the order
         ids = by_id(ids, search.direction == 'down', search.mark)
     end
     pour(search.sink, ids)

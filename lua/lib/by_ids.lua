@@ -1,9 +1,9 @@
--- Filters by ids, and by what leads to one: the kinds `ids`, `unique` and `between` of lib/filters.
+-- Filters by ids and by unique values: the kinds `ids`, `unique` and `between` of lib/filters.
 --
 -- kind     fields        ids
--- ids      ids           those of a list that exist
--- unique   key, values   those that a hash of unique values has for some of its fields
--- between  low, high     those between two, both included; without `high` there is no end
+-- ids      ids           the ids of a list that exist
+-- unique   key, values   the ids of unique values, looked up in their hash
+-- between  low, high     the ids from `low` to `high`, both included; without `high` no upper bound
 
 -- @include lib/far_names
 -- @include lib/filters
@@ -21,7 +21,8 @@ function SIZE.unique(_, node)
     return #node.ids
 end
 
--- How many ids of the bitmap lie between two, whose bytes it has. The server counts whole bytes.
+-- The number of live ids from `first` to `last`, for a range within the bitmap. Redis counts whole
+-- bytes, so the bits at both ends are subtracted.
 local function count_live(model, first, last)
     local from, to = math.floor(first / 8), math.floor(last / 8)
     local count = ask('BITCOUNT', model.live, from, to)
@@ -34,7 +35,7 @@ local function count_live(model, first, last)
     return count
 end
 
--- How many far ids lie between two.
+-- The number of far ids from `first` to `last`.
 local function count_far(model, first, last)
     if model.far == 0 or first > MOST_EXACT then
         return 0

@@ -1,4 +1,4 @@
--- Collecting: all ids of a filter. The table COLLECT of lib/filters.
+-- Collecting all ids of a filter: the table COLLECT of lib/filters.
 
 -- @include lib/lists
 -- @include lib/ranges

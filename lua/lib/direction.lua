@@ -1,6 +1,6 @@
--- Which way the ids go where nothing else tells matches apart: see lib/groups.
+-- The direction of the ids of matches that are equal in all orders: see lib/groups.
 
--- Whether downwards: as was asked; else, as `otherwise` says.
+-- Tell whether the ids go downwards: as the request says, else as `otherwise` says.
 local function is_downwards(search, otherwise)
     if search.direction then
         return search.direction == 'down'

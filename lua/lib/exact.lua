@@ -1,9 +1,10 @@
--- Bounds of a range that a double does not tell from their neighbours.
+-- Bounds of a range that have the same score, a double, as their neighbours.
 
 -- @include lib/lists
 -- @include lib/numbers
 
--- The whole number behind a score that a bound has too lies on the right side of that bound.
+-- Tell whether an id is in the range. If its score is that of a bound, the integer in its row is
+-- compared with the bound.
 local function is_exactly_within(model, node, id, score)
     local exact = node.exact
     local is_low = exact.low and score == node.lowest

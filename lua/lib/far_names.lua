@@ -1,6 +1,6 @@
--- The key of far ids, and how it holds an id: see far.
+-- The key of far ids, and the form of an id in it: see lib/far.
 
-local MOST_EXACT = 9007199254740992  -- 2^53: a far id is smaller, so that a walk can go on from it
+local MOST_EXACT = 9007199254740992  -- 2^53: a far id is smaller, so a walk can continue from it
 
 local function far_of(live)
     return live .. ':far'

@@ -1,21 +1,22 @@
--- Filters: a tree of nodes. For each kind there are functions, in these tables:
+-- Filters: a tree of nodes. Each kind of node has functions in these tables:
 --
---   SIZE         how many ids it has, at most, in O(log N); looks up what the others need, too
---   COLLECTABLE  whether all ids can be collected without walking through all there are; of those
---                made of other filters, a function that says so
---   KEEP         of a list of ids, those it has, in the same order: see lib/probes
---   COLLECT      all its ids, in any order, perhaps repeated; for those kinds only that can say:
---                see lib/collecting
+--   SIZE         the greatest number of its ids, in O(log N); also looks up what the others need
+--   COLLECTABLE  true if its ids can be collected without a walk through all ids; a function that
+--                tells, for filters made of other filters
+--   KEEP         the ids of a list that match, in the same order: see lib/probes
+--   COLLECT      all its ids, in any order, perhaps repeated; only for collectable kinds: see
+--                lib/collecting
 --
 -- kind    fields                                         ids
--- set     key                                            members of a set; of a sorted set as well
--- range   key, low, high, exact = {field, low, high}     scores between two, both included; where
---                                                        `exact` bounds are met, the row decides
+-- set     key                                            the members of a set or a sorted set
+-- range   key, low, high, exact = {field, low, high}     scores from low to high, both included; if
+--                                                        a score equals an `exact` bound, the row
+--                                                        decides
 -- lex     see lib/strings
 -- and     nodes                                          in all of the nodes
 -- or      nodes                                          in one of the nodes
 -- not     node                                           not in the node
--- all                                                    all there are
+-- all                                                    all ids
 -- near    see lib/near
 -- ids, unique, between: see lib/by_ids
 -- given   ids                                            these, each once: see lib/given
@@ -26,13 +27,12 @@
 local SIZE, COLLECTABLE = {}, {set = true, range = true, given = true}
 local KEEP, COLLECT
 
--- What a call does, whoever asks for it: some quarter of a microsecond each. A candidate that is
--- looked at, and each filter that is asked about one, counts two; where a string is compared, six;
--- a character that a pattern is matched against counts one. A walk takes so much in one call, and
--- then says where to go on.
--- Of one filter at most `known` ids are collected to ask about others.
+-- The effort of a call, in units of about a quarter of a microsecond. A candidate counts two, and
+-- so does each filter that is asked about it; a comparison of strings counts six; a character that
+-- a pattern is matched against counts one. After the effort `most`, a walk ends the call with a
+-- position. At most `known` ids of one filter are collected to probe the ids of others.
 local EFFORT = {spent = 0, most = 20000, known = 6000}
-local MOST_PROBED = 64  -- filters that one id is asked about, where these are too many to collect
+local MOST_PROBED = 64  -- filters that one id is looked up in, if they are too large to collect
 
 local function spend(effort)
     EFFORT.spent = EFFORT.spent + effort
@@ -42,12 +42,13 @@ local function is_spent()
     return EFFORT.spent >= EFFORT.most
 end
 
--- The search would hold the server for too long: the caller does it in parts, filter by filter.
+-- End a search that would block the server for too long; the caller searches filter by filter.
 local function refuse_whole()
     error({status = 'in parts', what = ''})
 end
 
--- How many filters a node asks about an id. One by strings reads a row.
+-- The number of filters that a node asks about an id. A filter by strings counts three, because it
+-- reads a row.
 local function weight_of(node)
     if not (node.nodes or node.node) then
         return node.kind == 'lex' and 3 or 1
@@ -91,7 +92,7 @@ COLLECT = filled_when_asked(function()
     -- @include lib/collecting_ids if ids
 end)
 
--- A set. The index of a named number has the same form of key, and holds the ids that have one.
+-- A set. The index of a named number has the same form of key; then its members are the ids.
 function SIZE.set(model, node)
     local size = redis.pcall('SCARD', node.key)
     if type(size) == 'number' then

@@ -1,4 +1,4 @@
--- All matches gathered at once.
+-- Gathering all matches at once.
 
 -- @include lib/matches
 -- @include lib/seen
@@ -6,7 +6,7 @@
 local MOST_SETS = 1000  -- in one command
 local IS_ONCE = {range = true, ids = true, between = true, unique = true}  -- has no id twice
 
--- What several sets have in common is for the server to find.
+-- Let Redis intersect the parts that are sets, and probe the others.
 local function gather_sets(search)
     local keys, known = {}, {}
     for _, part in ipairs(search.parts) do
@@ -18,7 +18,7 @@ local function gather_sets(search)
     return keep_all(search, ask('SINTER', unpack(keys)), known)
 end
 
--- All matches at once, by way of one part; each once, in any order.
+-- All matches, each once, in any order; the candidates are the ids of one part.
 local function gather(search, driver)
     local part = search.parts[driver]
     note_looked(search, part.size)

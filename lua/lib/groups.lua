@@ -1,20 +1,20 @@
--- Ids put in order, by one index after another.
+-- Sorting ids by one index after another.
 --
--- A search has a list of orders; what they are, lib/order says. What the first does not tell apart
--- is left to the second, and so on; in the end the ids decide, in the direction of the last order,
--- or in the one that was asked for.
--- What has no value for an order comes last, either way round.
+-- A search has a list of orders, see lib/sorting. Ids that are equal in the first order are sorted
+-- by the second, and so on. Ids that are equal in all orders are sorted as numbers, in the
+-- direction of the last order or in that of the request. Ids without a value for an order come
+-- last, in both directions.
 --
--- Ids may be wanted from a mark on: {id, places}, which is what stood last on the page before. It
--- has a place for each order: {score, value}, or false where it has no value. Entries are
--- {ids, by}: a list of ids, and one of what they go by, in ascending order of that.
+-- A mark {id, places} is the last match of the page before; only later ids are kept. It has a place
+-- for each order: {score, value}, or false if it has no value. Entries are {ids, by}: a list of
+-- ids, and a list of their sort keys, in ascending order of the keys.
 
 -- @include lib/direction
 -- @include lib/lists
 -- @include lib/numbers
 -- @include lib/scores
 
-local LEAST_SORTED = 64  -- so many numbers at least are sorted at once
+local LEAST_SORTED = 64  -- the least number of numbers that are sorted at once
 
 local COMPARE = {integer = compare_integers, text = compare_bytes, text_ci = compare_bytes}
 
@@ -22,22 +22,22 @@ local function compare_numbers(a, b)
     return a == b and 0 or a < b and -1 or 1
 end
 
--- Whether an order itself tells no two ids of a score apart.
+-- Tell whether ids of one score are equal in this order, so that only the next order sorts them.
 local function is_by_id(order, score)
     return order.kind == 'score'
         and (order.tie == 'id' or order.tie == 'integer' and math.abs(score) < INEXACT)
 end
 
--- What is compared within one score, of what a row holds.
+-- The sort key of a row among rows of one score.
 local function tie_of(order, value)
     if order.tie == 'integer' then
         return value or '0'
     end
     value = value or ''
-    return order.tie == 'text_ci' and string.lower(value) or value  -- of ASCII; the rest as it is
+    return order.tie == 'text_ci' and string.lower(value) or value  -- lowers ASCII letters only
 end
 
--- Entries put in order, by what says of two values which comes first.
+-- Entries sorted by a function that compares two keys.
 local function sort_entries(entries, compare)
     local by, places, sorted = entries.by, {}, {ids = {}, by = {}}
     for place = 1, #by do
@@ -50,8 +50,8 @@ local function sort_entries(entries, compare)
     return sorted
 end
 
--- The same of numbers, which Lua sorts in a third of the time without a function that compares.
--- Of places with one number, each names the next.
+-- Entries sorted by numbers. Lua sorts plain numbers in a third of the time that it takes with a
+-- function that compares. `next_place` links the places of equal numbers.
 local function sort_by_numbers(entries)
     local place_of, next_place, numbers, ids = {}, {}, {}, {}
     for place, number in ipairs(entries.by) do
@@ -79,8 +79,8 @@ local function ids_of_run(ids, first, after, step)
     return run
 end
 
--- The ids of entries, with each run of them that go by the same put in order by `sort_run`. What
--- comes before `from` is left out; `sort_run` is told whether its run is the one of `from`.
+-- The ids of sorted entries, where `sort_run` sorts each run of equal keys. Keys before `from` are
+-- left out; the second argument of `sort_run` tells whether the run is that of `from`.
 local function in_runs(entries, reverse, compare, from, sort_run)
     local ids, by, sorted, step = entries.ids, entries.by, {}, reverse and -1 or 1
     local at = reverse and #ids or 1
@@ -101,8 +101,8 @@ local function in_runs(entries, reverse, compare, from, sort_run)
     return sorted
 end
 
--- Of the numbers past `edge` the `wanted`-th in ascending order; infinite, if there are fewer. Most
--- are only compared with the limit so far.
+-- The `wanted`-th smallest of the numbers above `edge`; infinite if there are fewer. Most numbers
+-- are only compared with the limit found so far, so few are sorted.
 local function limit_of(numbers, wanted, edge)
     local best, limit = {}, math.huge
     local most = math.max(2 * wanted, LEAST_SORTED)
@@ -128,8 +128,8 @@ local function limit_of(numbers, wanted, edge)
     return limit
 end
 
--- Of entries that go by numbers, those of `from`, and those whose run reaches into the first
--- `wanted` beyond it.
+-- The entries by numbers with the key `from`, and those whose run reaches into the first `wanted`
+-- after it.
 local function cut(entries, wanted, reverse, from)
     local step, numbers, near = reverse and -1 or 1, {}, {ids = {}, by = {}}
     for place, score in ipairs(entries.by) do
@@ -146,7 +146,7 @@ local function cut(entries, wanted, reverse, from)
     return near
 end
 
--- Entries, not sorted yet, of the ids that have a value; and the other ids.
+-- Unsorted entries of the ids that have a value; and the other ids.
 local function split_by_value(ids, value_of)
     local having, by, without = {}, {}, {}
     for position, id in ipairs(ids) do
@@ -160,9 +160,9 @@ local function split_by_value(ids, value_of)
     return {ids = having, by = by}, without
 end
 
--- What an order of strings sorts a row by; false where it comes last. A row that lacks the column
--- has the default from when the index has it: before a reindex, walks along the index do not meet
--- it either.
+-- The key of a row in an order of strings; false if it comes last. A row without the column counts
+-- with the default only if the index has that entry: before a reindex, a walk along the index would
+-- not find it either.
 local function text_in_order(model, order, id)
     local value, absent = value_in_row(model, id, order.field), order.absent
     if absent and value == model.absent[order.field]
@@ -172,7 +172,7 @@ local function text_in_order(model, order, id)
     return value ~= nil and value ~= '' and value
 end
 
--- Ids by an order: entries, not sorted yet, and the ids that have no value for it.
+-- Unsorted entries of ids in an order, and the ids without a value for it.
 local ENTRIES_OF = {}
 
 function ENTRIES_OF.score(_, order, ids)
@@ -190,7 +190,7 @@ end
 
 local sorted_from
 
--- Ids that an order does not tell apart.
+-- Sort ids that are equal in an order, by the next order or as numbers.
 local function sorted_beyond(search, level, ids, mark, reverse)
     if search.orders[level + 1] then
         return sorted_from(search, level + 1, ids, mark)
@@ -198,7 +198,8 @@ local function sorted_beyond(search, level, ids, mark, reverse)
     return by_id(ids, is_downwards(search, reverse), mark)
 end
 
--- How many bytes all strings begin with, at most 64: those that share a score often share more.
+-- The length of the common prefix of strings, at most 64 bytes. Strings of one score often share a
+-- long prefix, which need not be compared again for each pair.
 local function length_in_common(strings)
     local common = string.sub(strings[1] or '', 1, BLOCK)
     for _, text in ipairs(strings) do
@@ -209,7 +210,7 @@ local function length_in_common(strings)
     return #common
 end
 
--- Ids of one score.
+-- Sort ids of one score.
 local function sorted_by_tie(search, level, ids, mark, score)
     local order = search.orders[level]
     if is_by_id(order, score) then
@@ -232,7 +233,7 @@ local function sorted_by_tie(search, level, ids, mark, score)
         end)
 end
 
--- Entries that are sorted by one order, with the others' part done.
+-- The ids of entries that are sorted by one order, with equal ones sorted by the next orders.
 local function sorted_entries(search, level, entries, mark)
     local order = search.orders[level]
     local place = mark and mark.places[level]
@@ -248,7 +249,7 @@ local function sorted_entries(search, level, entries, mark)
         end)
 end
 
--- Ids by one order and those after it; at least the first `wanted` of them, if that is given.
+-- Sort ids by one order and those after it; with `wanted`, at least the first ones.
 function sorted_from(search, level, ids, mark, wanted)
     local order = search.orders[level]
     local place = mark and mark.places[level]

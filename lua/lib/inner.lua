@@ -1,9 +1,9 @@
--- Searches within a search: for what an order leaves undecided.
+-- Searches within a search, for matches that are equal in an order or lack a value for it.
 
 -- @include lib/direction
 -- @include lib/lists
 
--- A search with one part more, by the next order or by id.
+-- A search with one more part, sorted by the next order or by id.
 local function inner_search(search, part, has_mark)
     local inner = setmetatable({parts = {}}, {__index = search})
     append(inner.parts, search.parts)

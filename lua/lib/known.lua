@@ -1,4 +1,4 @@
--- What is known of a filter once all its ids are collected.
+-- The ids of a filter, collected once to probe others.
 
 -- All ids of a node, as the keys of a table, collected once, if they are few enough.
 local function ids_known(model, node)

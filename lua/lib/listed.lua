@@ -2,7 +2,7 @@
 
 -- @include lib/lists
 
--- Those of some ids that a node lists.
+-- Those of some ids that are in a node's list.
 local function those_listed(node, ids)
     if not node.listed then
         node.listed = {}

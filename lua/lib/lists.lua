@@ -1,4 +1,4 @@
--- Lists of ids, and commands that are asked about each of them.
+-- Lists of ids, and commands with an answer for each id.
 
 -- @include lib/ask
 
@@ -10,7 +10,7 @@ local function append(list, more)
     end
 end
 
--- The ids that `passes` is true of.
+-- The ids for which `passes` returns true.
 local function those(ids, passes)
     local kept = {}
     for position, id in ipairs(ids) do
@@ -21,8 +21,8 @@ local function those(ids, passes)
     return kept
 end
 
--- The value of a column in a row, or its default; nil where there is none. A key that holds no row
--- has no values: whoever reads it is told.
+-- The value of a column in a row, or its default, or nil. A key of another type has no values here;
+-- reading it as a row reports the error.
 local function value_in_row(model, id, field)
     local value = redis.pcall('HGET', model.head .. id, field)
     if not value then
@@ -31,7 +31,7 @@ local function value_in_row(model, id, field)
     return type(value) == 'string' and value or nil
 end
 
--- What a variadic command answers for each of the ids.
+-- The answers of a variadic command, one for each id.
 local function ask_each(command, key, ids)
     if #ids == 0 then
         return {}

@@ -1,12 +1,12 @@
--- What a search is, what it looks for and where its matches go.
+-- The state of a search, and the sink for its matches.
 --
--- A search is {model, parts, pace, sink, seen, ...}, and what the request says: `parts` are the
--- filters, of which all must hold; of `pace`, `chunk` is how many candidates are looked at next,
--- and `looked` how many were. What the mark is, lib/groups says.
+-- A search is {model, parts, pace, sink, seen, ...} and the fields of the request. `parts` are the
+-- filters, all of which must match. In `pace`, `chunk` is the number of candidates of the next
+-- step, and `looked` the number of candidates so far. For `mark`, see lib/groups.
 
 -- @include lib/filters
 
--- The sink leaves out the first `skip` ids, takes up to `need`, and then is full.
+-- A sink skips the first `skip` ids, takes up to `need` ids, and is then full.
 local function new_sink(asked)
     return {
         skip = asked.skip,
@@ -41,8 +41,8 @@ local function note_looked(search, count)
     spend(2 * count)
 end
 
--- The ids for which all parts hold; the smallest part is asked first. `known` are parts that hold
--- anyway.
+-- The ids that match all parts; the smallest part is probed first, because it removes most ids.
+-- `known` are parts that match anyway.
 local function keep_all(search, ids, known)
     local unknown = {}
     for _, part in ipairs(search.parts) do

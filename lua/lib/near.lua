@@ -2,24 +2,24 @@
 --
 -- kind    fields                                         ids
 -- near    key, lon, lat, radius, unit, count             of the places, at most `count`; `enough`:
---                                                        the nearest so many will do
+--                                                        this number of the nearest is sufficient
 --
--- The server collects all that lie in a circle before it sorts them, however few it is asked for;
--- but it stops at any so many if it may. So a circle is only listed if it has fewer than that.
+-- Redis collects all places of a circle before it sorts them, even if COUNT is small. With ANY, it
+-- stops at COUNT places, but not at the nearest. So a result is used only if it has fewer places
+-- than COUNT: then it is complete.
 
 -- @include lib/filters
 -- @include lib/lists
 -- @include lib/planner
 
 local MOST_PLACES = 4000
-local LEAST_PLACES = 100  -- or five times as many as are wanted: half the radius has a quarter
+local LEAST_PLACES = 100  -- or five times `count`: half the radius has about a quarter of them
 local MOST_HALVINGS = 48  -- of the earth's radius: less than a tenth of a micrometer
 
--- Where few of the nearest places are wanted, circles of these parts of the radius are looked at
--- first.
+-- To find a few of the nearest places, circles with these parts of the radius are searched in turn.
 local PARTS = {1 / 64, 1 / 8, 1}
 
--- The places in a circle, the nearest first; nil if they are too many.
+-- The places in a circle, the nearest first; nil if there are too many.
 local function in_circle(node, radius, most)
     local found = ask('GEOSEARCH', node.key, 'FROMLONLAT', node.lon, node.lat,
         'BYRADIUS', radius, node.unit, 'ASC', 'COUNT', most, 'ANY')
@@ -27,8 +27,8 @@ local function in_circle(node, radius, most)
     return #found < most and found or nil
 end
 
--- At least the nearest `count` places, if there are as many; nil if they cannot be told from too
--- many others. A circle that has too many is halved until it has not.
+-- At least the nearest `count` places, if there are that many; nil if no circle has both enough and
+-- not too many. The radius of a circle with too many places is halved until it has fewer.
 local function nearest_few(node, count)
     local radius = tonumber(node.radius)
     local most = math.min(math.max(5 * count, LEAST_PLACES), MOST_PLACES)
@@ -50,7 +50,7 @@ local function nearest_few(node, count)
     end
 end
 
--- The ids of the nearest places; a place whose entity is gone, or has expired, is none.
+-- The ids of the nearest places, without those of rows that are gone or have expired.
 local function nearest(model, node, count)
     local found
     if count then
@@ -72,8 +72,8 @@ end
 
 COLLECTABLE.near = true
 
--- No index says how many there are: they are found here, once. Of more than are wanted, the others
--- need not be found at all.
+-- The size is not known without a search, so the places are found here, once. If a few suffice,
+-- only these are searched for.
 function SIZE.near(model, node)
     local most = node.count and math.min(node.count, node.enough or math.huge) or node.enough
     local count = most
@@ -100,7 +100,7 @@ function COLLECT.near(_, node)
     return node.ids
 end
 
--- Where to begin without an order, if there is such a filter: the nearest come first.
+-- The position to begin at without an order, if there is a `near` filter: the nearest come first.
 function BEGIN.near(search)
     for index, part in ipairs(search.parts) do
         if part.kind == 'near' then

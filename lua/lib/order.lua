@@ -1,12 +1,12 @@
 -- Walks in the order of some columns: see lib/sorting.
 --
--- A search's `level` says which order is walked: the first, or a later one within a large group of
--- the one before. Such a walk is a search of its own, with one filter more.
+-- The `level` of a search is the order that is walked: the first, or a later one within a large
+-- group of the one before. Such an inner walk is a search of its own, with one more filter.
 
 -- @include lib/sorting
 -- @include lib/walks
 
--- The ranks at which a group begins and ends, within bounds. It is named by its head or its score.
+-- The ranks at which a group begins and ends, within bounds. Its name is its head or its score.
 local function ranks_of_group(order, group)
     local first, stop
     if order.kind == 'text' then
@@ -24,13 +24,13 @@ local function rank_past(order, group)
     return order.reverse and first or stop
 end
 
--- Whether there may be matches that the order's index lacks.
+-- Tell whether the order's index may lack some matches.
 local function has_tail(search)
     local order, model = search.order, search.model
     return not order.part and not (model.bytes and order.size >= model.span)
 end
 
--- Where the walk goes on at a rank, the group of that name being done.
+-- The position at a rank, after the group of that name is done.
 local function after_group(search, rank, group)
     local order = search.order
     local is_last

@@ -1,13 +1,14 @@
 -- Patterns of `like`, matched character by character.
 --
--- A pattern is a list of gaps, each followed by a literal text: {least, most, text}, `most` absent
--- for a gap without end. A match begins where it is told to, and may leave over the text's end.
+-- A pattern is a list of tokens, each a gap and the literal text after it: {least, most, text}.
+-- `most` is absent for a gap of any length. A match begins at a given place, and may end before the
+-- end of the text.
 --
--- Where all gaps are without end, taking each literal where it is found first is right. Otherwise
--- all places where a token can end are kept. Either way no pattern takes longer than its length
--- times that of the text; and how many tokens it may have, rom._core.query.like_patterns says.
+-- If all gaps are of any length, the first occurrence of each literal is the right one. Otherwise
+-- all places where a token can end are kept. Either way a match takes at most the length of the
+-- pattern times that of the text; rom._core.query.like_patterns limits the number of tokens.
 
--- How long the UTF-8 character is that begins at a place. What is no UTF-8 counts by bytes.
+-- The length of the UTF-8 character that begins at a place. Bytes that are not UTF-8 count singly.
 local function length_of_character(text, at)
     local lead = string.byte(text, at)
     local length = 1
@@ -23,7 +24,7 @@ local function length_of_character(text, at)
     return length
 end
 
--- Every gap's end is open. (At the end of a pattern, it need not say so.)
+-- Tell whether every gap may have any length; the end of a pattern always may.
 local function is_open(pattern)
     for position, token in ipairs(pattern) do
         if token.most and not (position == #pattern and token.text == '') then
@@ -52,8 +53,8 @@ local function matches_at_first_sight(text, at, pattern, is_raw)
     return true
 end
 
--- Where the characters of a text begin, from `at` on, and where the last one ends; and the
--- reverse: the number of the character that begins at a place. None where characters are bytes.
+-- The places where the characters of a text begin, from `at` on, and where the last one ends; and
+-- the reverse: the number of the character at a place. Nothing if all characters are bytes.
 local function characters(text, at, is_raw)
     if is_raw or not string.find(text, '[\128-\255]', at) then
         return nil, nil, #text - at + 2
@@ -69,8 +70,8 @@ local function characters(text, at, is_raw)
     return places, numbers, #places
 end
 
--- From the characters in `reached`, those that a token leads to: over its gap, behind its text.
--- Only those are looked at that the gap may lead to; how many that were is returned, too.
+-- From the characters in `reached`, those that a token leads to: across its gap, after its text.
+-- Only characters within reach of the gap are compared; their number is returned, too.
 local function step_over(token, reached, text, at, places, numbers)
     local least, most, wanted = token.least, token.most, token.text
     local size, following = #wanted, {}
@@ -112,8 +113,8 @@ local function matches_somehow(text, at, pattern, is_raw)
     return true, looked
 end
 
--- Whether a text matches a pattern, from the byte after the first `skip` on; and how many
--- characters were looked at to tell, each time for each token.
+-- Tell whether a text matches a pattern, from the byte after the first `skip` on. Also returns the
+-- number of characters that were compared, summed over all tokens.
 local function matches(text, skip, pattern, is_raw)
     if pattern.is_open == nil then
         pattern.is_open = is_open(pattern)

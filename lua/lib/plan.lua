@@ -1,22 +1,22 @@
--- What a search would do: told, and not done. For lua/search.lua.
+-- The plan of a search, which is not carried out. For lua/search.lua.
 --
--- Reply: 'plan', a packed map; or those of the search that say why there is none:
+-- Reply: 'plan', a packed map; or a reply of the search that says why it has no plan:
 --
--- filters  list of kind, size; kind, size...: of each filter of the request, how many ids it has at
---          most. One made of others comes before these
--- entities how many ids there are; or may be, where there is no bitmap
--- expired  how many of these have expired
--- mode     how it begins: along 'ids', along the 'index' of a filter, along the 'order', the places
---          'near' in the order of distance; all matches: 'gather', 'sort'; or no id is looked at:
---          'known', and `count` is the answer; or the caller does it in 'parts'
--- part     which filter gives the candidates, by its place among all that must hold, from 1 on
--- driver   the same, of the filter by which all matches would be gathered; absent: none can
--- matches  an estimate: how many match, if each filter were independent of the others
--- walk     an estimate: how many candidates a walk would look at
--- gather   how many candidates there are, where all matches are gathered
--- patience after so many candidates, the walk is given up for that; absent: it is not
--- order    {size, first, stop, part}: members of the order's index; the ranks that are walked, and
---          the filter that says so
+-- filters  list of kind, size; kind, size...: the greatest number of ids of each filter of the
+--          request. A filter made of others comes before them
+-- entities the number of ids; without a bitmap, the greatest possible number
+-- expired  the number of these that have expired
+-- mode     the beginning: a walk along 'ids', along the 'index' of a filter or along the 'order';
+--          'near', the places by distance; all matches: 'gather' or 'sort'; 'known': no id is
+--          looked up, and `count` is the answer; 'parts': the caller searches filter by filter
+-- part     the filter that gives the candidates: its place among all parts, counted from 1
+-- driver   the same for the filter by which all matches would be gathered; absent: no filter can
+-- matches  estimated number of matches, if the filters were independent of each other
+-- walk     estimated number of candidates of a walk
+-- gather   the number of candidates if all matches are gathered
+-- patience the number of candidates after which a walk is given up to gather; absent: never
+-- order    {size, first, stop, part}: the size of the order's index, the ranks that are walked, and
+--          the filter that bounds them
 
 local function rounded(number)
     return math.floor(number + 0.5)

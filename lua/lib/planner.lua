@@ -1,21 +1,21 @@
--- How a search goes about it: by which filter it finds candidates, and whether it walks or gathers.
+-- The planner: chooses the filter that gives the candidates, and whether to walk or to gather.
 --
--- All of it goes by the sizes of the filters, as if each were independent of the others.
+-- It decides by the sizes of the filters, as if they were independent of each other.
 
 -- @include lib/matches
 
-local SPARSE = 16           -- rather gather one id of so many than walk through all
-local LARGE = 100000        -- ids that the server hands over at once, if no script looks at them
+local SPARSE = 16           -- gather if a filter has less than one id in this number; else walk
+local LARGE = 100000        -- ids that Redis returns at once, if no script looks at them
 local GATHER_GAIN = 2       -- looking at an id in a walk, against gathering sets
 local COUNT_GAIN = 2.5      -- and where sets are only counted
 local SET_WEIGHT = 0.25     -- of a set that another one is intersected with, against other probes
-local MOST_WEIGHT = 4       -- times `small`: what is asked about all that is gathered
+local MOST_WEIGHT = 4       -- times `small`: the most probes for all gathered ids
 
--- Where a search of some kind begins.
+-- Positions to begin at, by the kind of search.
 local BEGIN = {}
 
--- The part to find candidates by: the smallest. But what strings an id has, no row may tell, and
--- then all ids of a range of strings are gathered anyway; so such a range goes first.
+-- The driver: the part that gives the candidates. It is the smallest, unless a range of strings
+-- cannot be probed by rows: its ids must all be gathered anyway, so it goes first.
 local function choose_driver(search)
     local strings, best
     for index, part in ipairs(search.parts) do
@@ -32,7 +32,7 @@ local function choose_driver(search)
     return strings or best, strings
 end
 
--- Which share of all ids the filters have, `known` aside, if each were independent of the others.
+-- The share of all ids that match the filters except `known`, if these were independent.
 local function share_of(search, known)
     local share = 1
     for index, part in ipairs(search.parts) do
@@ -43,13 +43,13 @@ local function share_of(search, known)
     return share
 end
 
--- How many of so many candidates have to be looked at until there are enough matches.
+-- The estimated number of candidates until there are enough matches.
 local function length_of_walk(search, candidates, known)
     return math.min(candidates, search.wanted / share_of(search, known))
 end
 
--- The same of a walk from this position: along the order's index, a filter's, or all ids. Also says
--- which filter holds for all candidates.
+-- The same for a walk from this position: along the order's index, a filter's, or all ids. Also
+-- returns the filter that matches all candidates.
 local function estimate(search, position)
     local order, mode = search.order, position.mode
     local part = (mode == 'index' or mode == 'ids') and search.parts[position.part]
@@ -61,7 +61,7 @@ local function estimate(search, position)
     return length_of_walk(search, search.model.span)
 end
 
--- Whether all ids of a part may be gathered in one call, and the other parts asked about them.
+-- Tell whether one call may gather all ids of a part, and probe the other parts.
 local function may_gather(search, part)
     local weight, is_count = 1, search.want == 'count' and part.kind == 'set'
     for _, other in ipairs(search.parts) do
@@ -75,7 +75,8 @@ local function may_gather(search, part)
     return part.size <= most and part.size * weight <= most * MOST_WEIGHT
 end
 
--- Where to begin without an order; and how far to walk before gathering all matches after all.
+-- The position to begin at without an order, and the patience: the number of candidates after which
+-- the walk is given up to gather all matches.
 local function begin_unsorted(search)
     local driver = search.driver
     local part = driver and search.parts[driver]
@@ -94,7 +95,7 @@ local function begin_unsorted(search)
     local is_listed = part.kind == 'given' or part.kind == 'ids' or part.kind == 'unique'
     local is_small = is_listed or may_gather(search, part)
     if is_small and (search.unnumbered or part.size <= search.wanted * GATHER_GAIN) then
-        return {mode = 'gather', part = driver}  -- a walk looks at as many as are wanted, at least
+        return {mode = 'gather', part = driver}  -- a walk would look at no fewer ids
     elseif search.unnumbered then
         refuse_whole()
     end

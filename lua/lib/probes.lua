@@ -1,4 +1,4 @@
--- Probing: of a list of ids, those that a filter has. The table KEEP of lib/filters.
+-- Probing: finding the ids of a list that match a filter. The table KEEP of lib/filters.
 
 -- @include lib/lists
 -- @include lib/scores
@@ -28,7 +28,7 @@ function KEEP.range(model, node, ids)
     return kept
 end
 
--- Ids that are walked through are those of the bitmap; without one, it is the row that tells.
+-- A walk yields only ids of the bitmap, so all match. Without a bitmap, the rows are looked up.
 function KEEP.all(model, _, ids)
     if model.bytes then
         return ids

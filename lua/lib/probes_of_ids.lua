@@ -4,7 +4,7 @@
 -- @include lib/lists
 -- @include lib/numbers
 
--- Whether an id is one of a list does not say that it exists: KEEP.all does.
+-- An id of the list need not exist, so KEEP.all checks that.
 function KEEP.ids(model, node, ids)
     return KEEP.all(model, nil, those_listed(node, ids))
 end

@@ -4,7 +4,7 @@
 -- @include lib/lists
 -- @include lib/values
 
--- What the index has of a value that a row has; nil if only Python knows.
+-- The indexed form of a row's value; nil if only Python can make it.
 local function as_indexed(node, stored)
     if string.find(stored, '[\128-\255]') then
         return nil
@@ -13,7 +13,8 @@ local function as_indexed(node, stored)
     return node.turned and string.reverse(value) or value
 end
 
--- No id says what its strings are. A row may say it; all ids of the range together always do.
+-- An index of strings cannot be searched by id. So the values are read from the rows if these have
+-- them; else all ids of the range are collected.
 function KEEP.lex(model, node, ids)
     if not node.field or node.known or #ids > node.size then
         local known = ids_known(model, node)

@@ -10,7 +10,7 @@ KEEP['and'] = function(model, node, ids)
     return ids
 end
 
--- Of few ids each part is asked; of many, it is less work to collect all ids of the parts.
+-- Few ids are probed in each part. For many, collecting all ids of the parts is less work.
 KEEP['or'] = function(model, node, ids)
     local are_many = #node.nodes > MOST_PROBED
     local is_less = are_many or node.size < #ids * #node.nodes

@@ -1,13 +1,13 @@
--- A search that is carried out, and also tells what it did. For lua/search.lua.
+-- A search that also reports its steps. For lua/search.lua.
 --
--- Reply: that of the search with one part more at its end, a packed map:
+-- Reply: that of the search with one more part at its end, a packed map:
 --
--- steps    list of mode, candidates; mode, candidates...: how it went about it, and how many it
---          looked at meanwhile; see lib/plan
--- time     microseconds of the server's time
+-- steps    list of mode, candidates; mode, candidates...: the steps, and the number of candidates
+--          in each; see lib/plan
+-- time     the time of the search on the server, in microseconds
 
--- Seconds. From version 7.2 on, TIME stands still while a script runs. But there is a clock then,
--- of the processor's time, which the oldest versions lack.
+-- The time in seconds. Since Redis 7.2, TIME does not change while a script runs; os.clock, the
+-- processor time, exists there, but not in the oldest versions.
 local function seconds()
     -- luacheck: ignore 113
     local has_clock, clock = pcall(function() return os.clock() end)
@@ -27,7 +27,7 @@ local function add_step(steps, mode, looked)
     end
 end
 
--- Walks begin others, for large groups: only the outermost is a step.
+-- A walk may run inner walks, for large groups; only the outermost is counted as a step.
 local function watch(steps)
     take_step = function(step, search, position)
         local mode, before = position.mode, search.pace.looked

@@ -1,7 +1,7 @@
--- Rooms: functions that are made when they are first needed. The server runs through a script each
--- time it is called, and making functions that nobody calls takes longer than many a search.
+-- Rooms: functions that are made when they are first needed. Redis runs through the whole script at
+-- each call, and making functions that are not called takes longer than many a search.
 
--- A table that is filled when something is first asked for that is not in it.
+-- A table that `fill` fills when a missing field is first read.
 local function filled_when_asked(fill)
     return setmetatable({}, {__index = function(room, name)
         setmetatable(room, nil)
@@ -10,7 +10,7 @@ local function filled_when_asked(fill)
     end})
 end
 
--- A table each of whose fields is made when it is first asked for, by its function in `makers`.
+-- A table that makes each field when it is first read, with the function of that name in `makers`.
 local function made_when_asked(makers)
     return setmetatable({}, {__index = function(made, name)
         made[name] = makers[name]()

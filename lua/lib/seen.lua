@@ -1,4 +1,4 @@
--- What a search has seen already.
+-- The ids that a search has found already.
 
 local function not_seen(search, ids)
     local seen, new = search.seen, {}

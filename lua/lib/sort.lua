@@ -1,4 +1,4 @@
--- All matches gathered at once, and sorted: see lib/at_once.
+-- Gathering all matches at once, and sorting them: see lib/at_once.
 
 -- @include lib/gathering
 -- @include lib/groups

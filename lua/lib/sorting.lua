@@ -1,18 +1,19 @@
--- Matches sorted by columns: by walking the first column's index, or by sorting what matches.
+-- Matches sorted by columns: by a walk along the first column's index, or by sorting all matches.
 --
--- An order is {key, kind, reverse, tie, field}. Of kind 'score' the index has a number for each id;
--- of kind 'text' it has whole strings (value, NUL, id). Ids of one number make a group, which the
--- row's `field`, the next order or the ids put in order. In an index of strings a group is what has
--- the same bytes before the first NUL: up to there the order of the index is that of the values.
+-- An order is {key, kind, reverse, tie, field}. With kind 'score', the index has a number for each
+-- id; with kind 'text', it has whole strings (value, NUL, id). Ids with one number make a group,
+-- which is sorted by the row's `field`, the next order or the ids. In an index of strings, members
+-- with the same bytes before the first NUL make a group: up to there the index is in the order of
+-- the values.
 --
--- What has no value in the index comes last, either way round.
+-- Ids without a value in the index come last, in both directions.
 
 -- @include lib/planner
 
-local WALK_COST = 0.75      -- looking at an id in a walk, against doing so in a sort
+local WALK_COST = 0.75      -- a candidate in a walk, against one in a sort
 local SORT_COST = 2         -- gathering an id and sorting it, against gathering it
 
--- Whether the indexes exist without which the caller had better sort.
+-- Tell whether all indexes exist for which `or_stored` is set; else the caller sorts the rows.
 local function exist(orders)
     for _, order in ipairs(orders) do
         if order.or_stored and redis.call('EXISTS', order.key) == 0 then
@@ -22,7 +23,7 @@ local function exist(orders)
     return true
 end
 
--- The ranks between which the order's index is walked: all, or those of a filter on the same index.
+-- Set the ranks between which the order's index is walked: all, or those of a filter on this index.
 local function bound_order(search)
     local order = search.order
     order.first, order.stop = 0, ask('ZCARD', order.key)
@@ -39,7 +40,7 @@ local function head_of(member)
     return string.match(member, '^%Z*')
 end
 
--- The walk's first position: at the mark, or at the beginning.
+-- The first position of the walk: at the mark, or at the beginning.
 local function begin_order(search)
     local place = search.mark and search.mark.places[search.level]
     if not search.mark then
@@ -51,7 +52,8 @@ local function begin_order(search)
     return {mode = 'order', from = group}
 end
 
--- Where to begin with an order; and how far to walk before sorting all matches after all.
+-- The position to begin at with an order, and the patience: the number of candidates after which
+-- the walk is given up to sort all matches.
 local function begin_sorted(search, strings)
     local order, driver = search.order, search.driver
     local part = driver and search.parts[driver]

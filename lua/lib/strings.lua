@@ -2,10 +2,10 @@
 --
 -- kind    fields                                         ids
 -- lex     key, low, high, head, pattern, raw, plain,     members between two strings, whose value
---         without, field, lowers, turned                 has a head and matches a pattern, and has
---                                                        none of the heads `without`; `plain`:
---                                                        all of them do; `field`: an id has one,
---                                                        and the row tells which
+--         without, field, lowers, turned                 has a head, matches a pattern, and has
+--                                                        none of the heads `without`; `plain`: all
+--                                                        members match; `field`: each id has one
+--                                                        value, which is in this column of its row
 
 -- @include lib/filters
 

@@ -1,25 +1,26 @@
--- Tallies: what the rows of a list of ids hold in one column, counted by value or added up. Nothing
--- is lost: what a double cannot hold is kept in several, and what Lua cannot add is handed back.
+-- Tallies: the values of one column in the rows of some ids, counted by value or added up. The sums
+-- are exact: a sum that a double cannot hold is kept in several, and values that Lua cannot add are
+-- returned to the caller.
 --
--- A tally is {field, way, alone, absent}; `alone` is for search.lua; `absent` is the value of a row
--- that lacks the column, where it has a default. Of each way there is a list of three:
+-- A tally is {field, way, alone, absent}; `alone` is for search.lua; `absent` is the column's
+-- default, for rows that lack the column. The result is a list of three:
 --
--- way      how many                 list of what was found          list of id, value
--- values   rows without the column  value, how many, one id; ...    none
--- float    values                   numbers, whose sum it is        those that are not added here
+-- way      count                    list of results                 list of id, value
+-- values   rows without the column  value, how many, one id; ...    empty
+-- float    values                   numbers whose sum is the result values that were not added
 -- integer  values                   scale, place, carried, sum; ... the same
 -- decimal  values                   the same                        the same
 --
--- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); of decimals, that is
+-- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); a decimal is that sum
 -- divided by 10^scale.
 
 -- @include lib/numbers
 
-local CARRY = 4503599627370496         -- 2^52: with a limb's value it is still exact
-local LARGEST_SUMMAND = 2 ^ 990        -- so many of them stay far from the largest double
+local CARRY = 4503599627370496         -- 2^52: plus a limb's value, a double still holds it exactly
+local LARGEST_SUMMAND = 2 ^ 990        -- the sum of many of them is still below the largest double
 local MOST_VALUES = 400000             -- bytes of values in one call
 
--- What is done for each of thousands of ids had better be at hand.
+-- Locals, because they are called for thousands of ids, and a global lookup is slower.
 local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, type, tonumber
 
 -- The ids from this place on.
@@ -31,8 +32,8 @@ local function ids_from(ids, place)
     return rest
 end
 
--- Call `see(id, value)` for each id; the value is false where the row has none, or is gone. Returns
--- the ids whose key holds no row, and the last ids, whose values would have been too many bytes.
+-- Call `see(id, value)` for each id; the value is false if the row lacks it or is gone. Returns the
+-- ids whose key holds no row, and the last ids, if their values would have been too many bytes.
 local function read_column(head, tally, ids, see)
     local unreadable, field, absent, bytes = {}, tally.field, tally.absent, 0
     for place, id in ipairs(ids) do
@@ -55,7 +56,7 @@ local function read_column(head, tally, ids, see)
     return unreadable, {}
 end
 
--- Add to one limb of an integer: what is too much for a double is carried.
+-- Add to one limb of an integer; the excess over 2^52 is counted in `carried`.
 local function add_limb(limbs, place, number)
     local limb = limbs[place]
     if not limb then
@@ -94,7 +95,7 @@ local function write_limbs(scales)
     return parts
 end
 
--- Doubles whose sum is exactly that of all added so far: each rounding error is kept as one more.
+-- Add a number to doubles whose sum is exact: each rounding error is kept as a further double.
 local function add_exactly(parts, number)
     local kept = 0
     for position = 1, #parts do
@@ -114,8 +115,8 @@ local function add_exactly(parts, number)
     parts[kept + 1] = number
 end
 
--- For each way: a function that adds a value, and is false where it cannot; and one that says what
--- came out.
+-- For each way: a function that adds a value, and returns false if it cannot; and one that returns
+-- the result.
 local ADD = {}
 
 function ADD.integer()
@@ -205,7 +206,7 @@ local function count_values(head, tally, ids)
     return {string.format('%.0f', without), parts, {}}, unreadable, left
 end
 
--- The tally of these ids, those whose key holds no row, and those that are left for another call.
+-- The tally of some ids, the ids whose key holds no row, and the ids that are left for a later call.
 local function tally_ids(head, tally, ids)
     local work = tally.way == 'values' and count_values or add_up
     return work(head, tally, ids)

@@ -1,5 +1,5 @@
--- Filters made of other filters, and the one for all there are: the kinds `and`, `or`, `not` and
--- `all` of lib/filters.
+-- Filters made of other filters, and the filter for all ids: the kinds `and`, `or`, `not` and `all`
+-- in lib/filters.
 
 -- @include lib/filters
 
@@ -28,7 +28,7 @@ function SIZE.all(model)
     return model.span
 end
 
--- Of a node's parts: whether all can be collected, and whether one can.
+-- Tell whether all parts of a node can be collected, and whether at least one can.
 local function look_at_parts(node)
     local are_all, is_one = true, false
     for _, part in ipairs(node.nodes) do

@@ -1,9 +1,9 @@
--- What leaves out the entities that have expired.
+-- The filter that leaves out expired entities.
 
 -- @include lib/expiry
 -- @include lib/trees
 
--- A part for what has not expired; none where the index says that all has not, as it usually does.
+-- A part that matches unexpired entities; nil if none has expired, which is the usual case.
 local function open_unexpired(model, key)
     local expired = {kind = 'range', key = key, low = '-inf', high = now()}
     if size_of(model, expired) > 0 then

@@ -1,4 +1,4 @@
--- The values that a filter by strings means: see lib/strings.
+-- The values that match a filter by strings: see lib/strings.
 
 -- @include lib/patterns if patterns
 
@@ -11,7 +11,7 @@ local function has_one_of(value, heads)
     return false
 end
 
--- Whether a node means this value, which need not be from the node's range.
+-- Tell whether a value matches a node; it need not come from the node's range.
 local function is_meant(node, value)
     if string.sub(value, 1, #node.head) ~= node.head then
         return false

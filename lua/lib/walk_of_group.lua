@@ -3,7 +3,7 @@
 -- @include lib/inner
 -- @include lib/scores
 
--- Along the next order, or the ids, for those of one large group.
+-- Walk along the next order, or the ids, to find the members of one large group.
 local function walk_group(search, position)
     local order, group = search.order, position.group
     local place = search.mark and search.mark.places[search.level]

@@ -2,8 +2,8 @@
 
 -- @include lib/ids
 
--- In data without a bitmap, numbers are walked that may be no ids: the row tells, where no filter
--- did.
+-- Without a bitmap, the walk yields all numbers. If no filter has excluded those that are not ids,
+-- the rows are looked up.
 local function keep_existing(search, ids)
     if search.model.last and not search.collectable then
         return KEEP.all(search.model, nil, ids)
@@ -11,7 +11,7 @@ local function keep_existing(search, ids)
     return ids
 end
 
--- The ids that bound the walk, themselves in it: those of the filters by ids that must hold.
+-- The first and the last id of the walk, from the `between` filters that must match.
 local function ends_of(search)
     local first, last = 0, math.huge
     for _, part in ipairs(search.parts) do

@@ -4,7 +4,7 @@
 -- @include lib/ranks
 -- @include lib/seen
 
--- Along one part's range of an index.
+-- Walk along one part's range of an index.
 local function walk_index(search, position)
     local part = search.parts[position.part]
     local stop = part.first + part.size

@@ -4,9 +4,9 @@
 -- @include lib/lists
 -- @include lib/members if strings
 
-local MOST_TIED = 2000  -- of one group are read, and sorted by what their rows hold
+local MOST_TIED = 2000  -- the largest group that is read at once, and sorted by its rows
 
--- The name of the group of the first or the last member. Members of kind 'score' come with scores.
+-- The name of the group of the first or last member. With kind 'score', scores follow the members.
 local function name_of_group(order, members, is_first)
     if #members == 0 then
         return nil
@@ -25,12 +25,12 @@ local function read_members(order, first, stop)
     return ask('ZRANGE', order.key, first, stop - 1, 'WITHSCORES')
 end
 
--- Whether what has one number is told apart by strings, of which thousands may begin alike.
+-- Tell whether strings sort the ids of one score; thousands of them may have the same beginning.
 local function order_by_text(order)
     return order.tie == 'text' or order.tie == 'text_ci'
 end
 
--- Whether to find a group's ids by walking through all ids: they are many, and few are wanted.
+-- Tell whether to find the ids of a group by an inner walk: they are many, and few are needed.
 local function is_too_large(search, first, stop, group)
     local size = stop - first
     if size < search.pace.chunk or not group then
@@ -50,8 +50,8 @@ local function is_too_large(search, first, stop, group)
     return walk < 2 * size or size > MOST_TIED
 end
 
--- The members of the next groups, all of them whole, and the rank that follows in the order asked
--- for; or the name of one group that is too large.
+-- The members of the next whole groups, and the rank after them in the direction of the order; or
+-- the name of a group that is too large.
 local function next_members(search, rank)
     local order, chunk = search.order, next_chunk(search)
     local reverse = order.reverse
@@ -79,8 +79,8 @@ local function next_members(search, rank)
     return members, group_stop
 end
 
--- The members that match, as entries. A filter on the same index is not asked again, but for what
--- its bounds do not say.
+-- The members that match, as entries. A filter on the same index is not probed again, except for
+-- bounds that a score cannot decide.
 local MATCHING = {}
 
 function MATCHING.score(search, members)
@@ -99,7 +99,7 @@ function MATCHING.score(search, members)
     return {ids = ids, by = by}
 end
 
--- Members with one head are in the order of the index, which is not that of values with a NUL.
+-- The index does not sort values that contain a NUL as values, so these entries are sorted here.
 function MATCHING.text(search, members)
     local order, ids, value_of, has_nul = search.order, {}, {}, false
     local bound = order.part and search.parts[order.part]
@@ -123,7 +123,7 @@ local function rank_at(order, group)
     return order.reverse and stop or first
 end
 
--- Along the order's index.
+-- Walk along the order's index.
 local function walk_order(search, position)
     local order = search.order
     local rank = position.rank

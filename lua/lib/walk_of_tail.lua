@@ -1,4 +1,4 @@
--- The walk through what an order's index lacks.
+-- The walk through the ids that an order's index lacks.
 
 -- @include lib/gathering
 -- @include lib/groups
@@ -21,7 +21,7 @@ function KEEP.lacking(model, node, ids)
     return those(ids, function(_, position) return not scores[position] end)
 end
 
--- Along the next order, or the ids, for what matches and has no value in the order's index.
+-- Walk along the next order, or the ids, to find matches without a value in the order's index.
 local function walk_tail(search, position)
     local driver = search.driver
     local has_mark = search.mark and not search.mark.places[search.level]

@@ -1,18 +1,17 @@
--- Walks that find matches in an index's own order, or in that of the ids, some at a time.
+-- Walks: finding matches in the order of an index or of the ids, a few at a time.
 --
--- A walk gets the search and a position, looks at some candidates, gives those that match to the
--- sink, and returns where to go on, or nil at the end. A position also serves a later call of the
--- script, when other clients have written in between: it names a member or an id, never a rank
--- alone.
+-- A walk gets the search and a position, probes some candidates, pours the matches into the sink,
+-- and returns the next position, or nil at the end. A later call of the script may continue at a
+-- position, after other clients have written: so it names a member or an id, never a rank alone.
 
 -- @include lib/planner
 
 local SMALLEST_CHUNK = 16
 local LARGEST_FIRST_CHUNK = 1000
 local LARGEST_CHUNK = 2000
-local MARGIN = 1.25         -- of the candidates that should be enough, so many are looked at first
+local MARGIN = 1.25         -- the first chunk, in terms of the candidates that should suffice
 
--- How many candidates to look at first. Where nothing is probed, all that is looked at is wanted.
+-- The number of candidates in the first step. If nothing is probed, every candidate is a match.
 local function first_chunk(search, position)
     local chunk = search.wanted
     if #search.parts > 0 then
@@ -25,7 +24,7 @@ local function first_chunk(search, position)
     return math.min(chunk, LARGEST_FIRST_CHUNK)
 end
 
--- Candidates to look at next: more each time, but no more than this call may still look at.
+-- The number of candidates in the next step: it doubles each time, within the effort that is left.
 local function next_chunk(search)
     local chunk, weight = search.pace.chunk, 1
     search.pace.chunk = math.min(chunk * 2, LARGEST_CHUNK)
@@ -39,7 +38,7 @@ local function next_chunk(search)
     return math.max(math.min(chunk, left), SMALLEST_CHUNK)
 end
 
--- Where a later call goes on: without what only holds now.
+-- Pack a position for a later call, without ranks, which writes may change.
 local function write_position(position)
     local step = position
     while step do
@@ -51,7 +50,7 @@ local function write_position(position)
     return cmsgpack.pack(position)
 end
 
--- What makes the walks, by mode.
+-- Functions that make the walks, by mode.
 local WALKS = {}
 local WALK = made_when_asked(WALKS)
 
