@@ -66,6 +66,7 @@ CLEAN: tuple[str, ...] = (
     'rom/_core/support/public_names.py',
     'rom/_core/writes',
     'rom/aio',
+    'rom/cli',
     'rom/columns.py',
     'rom/connections.py',
     'rom/contrib',

@@ -206,7 +206,7 @@ local function count_values(head, tally, ids)
     return {string.format('%.0f', without), parts, {}}, unreadable, left
 end
 
--- The tally of some ids, the ids whose key holds no row, and the ids that are left for a later call.
+-- The tally of some ids, the ids whose key holds no row, and the ids left for a later call.
 local function tally_ids(head, tally, ids)
     local work = tally.way == 'values' and count_values or add_up
     return work(head, tally, ids)

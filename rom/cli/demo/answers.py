@@ -1,4 +1,4 @@
-"""What an answer looks like, on any screen: rows of cells, or a line."""
+"""Answers as text, for any screen: rows of cells, or a line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rom.cli.demo.characters import Character
 from rom.cli.demo.glyphs import shown
 from rom.cli.demo.questions import Answer
 
-# What a float is rounded to when it is shown: fractions in Unicode have small denominators.
+# Floats are shown as fractions; those in Unicode have small denominators.
 LARGEST_DENOMINATOR = 1000
 
 
 def rows_of(value: Any, columns: Sequence[str]) -> list[tuple[str, ...]] | None:
-    """An answer's characters, or plain data, as rows; None for one that is neither.
+    """Return an answer's characters or dicts as rows; None for any other answer.
 
     Args:
-        columns: of the model, that are shown besides the character, its code point and its name.
+        columns: the columns to show besides the character, its code point and its name.
     """
     found = value if isinstance(value, list) else [value]
     if all(isinstance(item, Character) for item in found):
@@ -30,7 +30,7 @@ def rows_of(value: Any, columns: Sequence[str]) -> list[tuple[str, ...]] | None:
 
 def _row(character: Character, columns: Sequence[str]) -> tuple[str, ...]:
     extra = (f'{column} {_cell(getattr(character, column))}' for column in columns)
-    # The name is the longest, and comes last, where it may wrap.
+    # The name is the longest cell. It comes last, so that it may wrap.
     return (
         _cell(character.char),
         f'U+{character.point:04X}',
@@ -48,14 +48,14 @@ def _cell(value: Any) -> str:
 
 
 def line_of(value: Any) -> str:
-    """Any other answer, as one line."""
+    """Return any other answer as one line."""
     if isinstance(value, Exception):
         return f'{type(value).__name__}: {shown(str(value))}'
     return f'{value:,}' if isinstance(value, int) else shown(str(value))
 
 
 def measure_of(answer: Answer) -> str:
-    """How much came, and how long it took."""
+    """Return the number of results, and the time."""
     took = f'{answer.seconds * 1000:.1f} ms'
     if not isinstance(answer.value, list):
         return took
@@ -64,7 +64,7 @@ def measure_of(answer: Answer) -> str:
 
 
 def loading_line(done: int, total: int, rate: float) -> str:
-    """How far loading is.
+    """Return the progress of loading as text.
 
     >>> loading_line(45_000, 138_552, 6_000.0)
     '45,000 of 138,552, 6,000 a second, 16 s left'

@@ -1,7 +1,7 @@
-"""The characters of Unicode as entities: the demo's model, and where its data comes from.
+"""The characters of Unicode as entities: the demo's model, and its data.
 
-All of it is in the standard library, and real: names of up to 80 letters, numbers that few have,
-and columns as skewed as columns are (nine characters of ten are of one category).
+The data is in the standard library. It is real: names of up to 80 letters, numbers that few rows
+have, and a skewed column (nine of ten characters have one category).
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ class Character(rom.Model):
 
 
 def declaration() -> str:
-    """The model as it is declared, without its methods."""
+    """Return the source of the model, without its methods."""
     return inspect.getsource(Character).partition('\n    def ')[0].rstrip()
 
 
 def code_points(limit: int | None = None) -> list[int]:
-    """The code points of all characters that have a name, in order.
+    """Return the code points of all characters that have a name, in order.
 
     Args:
-        limit: only so many: those with the shortest names, and the uncased letters last. That is a
-            mixture of everything, where the first code points would be a handful of scripts.
+        limit: the number of characters: those with the shortest names, uncased letters last. This
+            mixes all kinds, whereas the first code points belong to a few scripts.
     """
     points = [point for point in range(sys.maxunicode + 1) if unicodedata.name(chr(point), '')]
     if limit is None or limit >= len(points):
@@ -85,12 +85,12 @@ def create(points: Iterable[int]) -> None:
 
 
 def without_those_there(points: Sequence[int]) -> list[int]:
-    """Those of the code points that the server does not have yet."""
+    """Return the code points that the server does not have yet."""
     there = {character.point for character in Character.get_by(point=list(points))}
     return [point for point in points if point not in there]
 
 
 def is_a_character(entity: Character) -> bool:
-    """Whether a row was written by the demo: what it says of itself is true."""
+    """Tell whether the demo wrote a row: its character must have its code point."""
     point = entity.point
     return point is not None and 0 <= point <= sys.maxunicode and entity.char == chr(point)

@@ -1,4 +1,4 @@
-"""How to go on: the very lines to type, for the data that was loaded just now."""
+"""Closing lines of the demo: the commands to type, for the data that was just loaded."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ REMOVAL = "db.unlink(*db.scan_iter('rom-demo:*', 1000))"
 
 
 def shell_lines(url: str) -> tuple[str, ...]:
-    """What to type in a Python shell to have the data of a demo at hand."""
+    """Return the lines to type in a Python shell to use the data of a demo."""
     return ('import rom', f'db = rom.connect({url!r})', *PREPARATION)
 
 
 def python_command() -> str:
-    """How this Python is started in a shell."""
+    """Return the shell command that starts this Python."""
     return _command(sys.executable)
 
 
 def rom_command() -> str:
-    """How the rom command is started in a shell."""
+    """Return the shell command that starts `rom`."""
     name = Path(sys.argv[0])
     if name.name == '__main__.py' or not os.access(name, os.X_OK):
         return f'{python_command()} -m rom.cli'
@@ -40,7 +40,7 @@ def rom_command() -> str:
 
 
 def _command(program: str) -> str:
-    """A program's name where that is enough, else its path, the shorter way."""
+    """Return a program's name if the shell finds it on PATH, else its shorter path."""
     path = Path(program)
     if shutil.which(path.name) == program:
         return path.name

@@ -49,7 +49,7 @@ def demo(
         raise typer.BadParameter('--keep is for embedded servers, --url for others: give one')
     if keep is not None and not keep.strip():
         raise typer.BadParameter('--keep needs the path of a folder')
-    # Not before it is needed: the model would take its name from the models of other programs.
+    # Imported only here, because the import defines the model, and so registers its name.
     from rom.cli.demo.screen import screen
     from rom.cli.demo.tour import Place, Tour
 

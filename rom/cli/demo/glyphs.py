@@ -1,15 +1,14 @@
-"""How a character is shown, so that the line that it is in stays in order.
+"""Display of characters, such that none changes the text around it.
 
-Some characters would act on what is around them rather than stand for themselves: marks join the
-character before them, format characters and separators turn or break the line, and those of scripts
-that run from right to left take their neighbours along.
+Marks would join the character before them, format characters and separators would turn or break the
+line, and characters of right-to-left scripts would reorder their neighbours.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-CIRCLE = '\N{DOTTED CIRCLE}'  # what a mark is shown on, as in the charts of Unicode
+CIRCLE = '\N{DOTTED CIRCLE}'  # the base of a mark, as in the charts of Unicode
 SPACE = '\N{OPEN BOX}'
 INVISIBLE = '\N{MIDDLE DOT}'
 
@@ -21,7 +20,7 @@ JOINING = (range(0x1160, 0x1200), range(0xD7B0, 0xD800))
 
 
 def shown(text: str) -> str:
-    """Text, each character of which is safe to print.
+    """Return text in a form in which each character is safe to print.
 
     >>> shown('a\\u0301'), shown('\\u2028'), shown('\\x1b[1m')
     ('a◌\\u0301', '·', '·[1m')

@@ -1,8 +1,8 @@
-"""Loading the characters: in batches. Each is one commit, so it is written whole or not at all.
+"""Loading the characters in batches, each of which is one atomic commit.
 
-What is there already is found by its code point and left out, so that loading can be stopped
-anywhere, and go on later. Two programs may even load into one server at the same time: the
-unique code point has the slower one's commit refused, and it looks again.
+Characters that exist already are found by their code points and left out, so that loading can be
+stopped anywhere and continued later. Two programs may even load into one server at the same time:
+the unique code point makes the slower one's commit fail, and it looks again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from rom.cli.demo.characters import Character, create, is_a_character, without_t
 # Measured: 250 to 2000 are within 5% of each other.
 BATCH = 500
 
-# Another program got this batch's characters in while we looked; more often is no accident.
+# Another program may have written characters of a batch since they were looked up. More failures
+# than this have another cause.
 MOST_TRIES = 5
 
 
 def already_there(where: str) -> int:
-    """How many characters the server has.
+    """Return the number of characters that the server has.
 
     Raises:
-        ORMError: the demo's place is taken by something else.
+        ORMError: the server has other data in the demo's keys.
     """
     try:
         first = Character.query.first()
@@ -41,15 +42,15 @@ def already_there(where: str) -> int:
 
 
 def load(points: Sequence[int], there: int, advance: Callable[[int], None]) -> int:
-    """Load what is missing of these characters.
+    """Load those of the characters that are missing.
 
     Args:
         points: the code points of the characters to load.
-        there: how many characters the server has: with none, nothing needs to be looked for.
+        there: the number of characters that the server has; with 0, no look-up is needed.
         advance: called after each batch, with its size.
 
     Returns:
-        How many were missing.
+        The number of characters that were missing.
     """
     added = 0
     for start in range(0, len(points), BATCH):

@@ -1,4 +1,4 @@
-"""The demo in a pipe, a file, or a terminal that can do nothing: plain lines."""
+"""The demo in a pipe, a file, or a terminal without escape sequences: plain lines."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Plain:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Rows as lines, in columns as wide as their widest cell on a screen.
+    """Yield rows as lines, in columns as wide as their widest cell on a screen.
 
     >>> list(aligned([('a', '1', 'x'), ('bcd', '22', 'y')]))
     ['a    1   x', 'bcd  22  y']

@@ -1,4 +1,4 @@
-"""The demo on a terminal. Colours are the terminal's own few, legible in dark and in light."""
+"""The demo on a terminal, in the terminal's basic colours, legible on dark and on light."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INDENT = (0, 0, 0, 4)
 CODE = 'cyan'
 FAINT = 'dim'
 
-# Drawing takes time from loading.
+# Drawing takes processor time from loading.
 DRAWS_PER_SECOND = 4
 
 

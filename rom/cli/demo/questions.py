@@ -1,6 +1,6 @@
-"""The questions of the demo: a table, and how one is asked.
+"""The questions of the demo: a table, and the evaluation of one.
 
-The lines are what is shown, and what is evaluated: there is no other text of them.
+The lines that are shown are also the lines that are evaluated.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ PREPARATION = 'from rom.cli.demo.characters import Character', 'chars = Characte
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something to be curious about.
+    """A question of the demo.
 
     Attributes:
-        title: in a person's words.
-        lines: in Python; each has its own answer.
-        columns: what is worth seeing of a character, besides itself, its code point and its name.
-        refusal: the error that a line is to raise; any other error ends the demo.
+        title: the question in English.
+        lines: the question in Python; each line has its own answer.
+        columns: the columns to show besides the character, its code point and its name.
+        refusal: the error that a line must raise; any other error ends the demo.
     """
 
     title: str
@@ -34,13 +34,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a line came to.
+    """The result of a line.
 
     Attributes:
         line: the line that was evaluated.
         has_value: it was an expression, not a statement.
-        value: the value of the expression, or the error that was to be expected.
-        seconds: how long that took, to the last result.
+        value: the value of the expression, or the expected error.
+        seconds: the time until the last result.
     """
 
     line: str
@@ -136,7 +136,7 @@ QUESTIONS = (
 
 
 def prepared() -> dict[str, Any]:
-    """The names that the lines use."""
+    """Return the names that the lines use."""
     names: dict[str, Any] = {'rom': rom}
     for line in PREPARATION:
         exec(line, names)
@@ -147,7 +147,7 @@ def ask(question: Question, names: dict[str, Any]) -> Iterator[Answer]:
     """Evaluate a question's lines in turn.
 
     Args:
-        names: what the lines know; they may add to it.
+        names: the names that the lines can use; they may add to them.
     """
     for line in question.lines:
         yield _evaluate(line, names, question.refusal)

@@ -1,4 +1,4 @@
-"""Where the demo shows itself: the form that both screens have, and which of them it is."""
+"""The screen of the demo: the protocol of both screens, and the choice between them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rom.cli.demo.questions import Answer
 
 
 class Screen(Protocol):
-    """What the demo prints with."""
+    """Prints the demo."""
 
     def say(self, text: str) -> None:
         """Print a paragraph."""
 
     def head(self, text: str) -> None:
-        """Print the title of what follows."""
+        """Print the title of a section."""
 
     def lines(self, lines: Sequence[str], prompt: str = '') -> None:
-        """Print lines of a program, or to type."""
+        """Print lines of a program, or lines to type."""
 
     def loading(self, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show progress; what is entered is called with how many more are done."""
+        """Show progress; the context's function takes the number of further characters done."""
 
     def answer(self, answer: Answer, columns: Sequence[str]) -> None:
-        """Print a line of Python, and what came of it."""
+        """Print a line of Python and its result."""
 
 
 def screen() -> Screen:
-    """Rich on a terminal, plain lines anywhere else."""
+    """Return a screen with rich on a terminal, or one with plain lines anywhere else."""
     if output.is_terminal(sys.stdout):
         from rom.cli.demo.pretty import Pretty
 

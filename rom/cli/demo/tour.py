@@ -1,4 +1,4 @@
-"""The demo itself: connect, load, ask, and say how to go on."""
+"""The demo itself: connect, load, ask, and tell how to continue."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ INTRODUCTION = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the demo has its data.
+    """The server and the data of the demo.
 
     Attributes:
-        url: of the server.
+        url: the URL of the server.
         kept: the data outlives the demo.
     """
 
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def is_shared(self) -> bool:
-        """The server is not the demo's own."""
+        """True if the server is not the demo's own."""
         return not self.url.startswith('embedded:')
 
     @property
@@ -54,7 +54,7 @@ class Tour:
         self.total = 0
 
     def run(self) -> None:
-        """All of it, from the start to the end."""
+        """Run the whole demo."""
         use(self.place.url)
         there = already_there(self.place.shown)
         self.screen.say(INTRODUCTION)
@@ -65,7 +65,7 @@ class Tour:
         self.close()
 
     def load(self, there: int) -> None:
-        """Load the characters that are not there yet."""
+        """Load the characters that the server lacks."""
         self.screen.head('The data')
         points = code_points(self.limit)
         self.total = len(points)
@@ -98,7 +98,7 @@ class Tour:
                 self.screen.answer(answer, question.columns)
 
     def close(self) -> None:
-        """Say how to go on."""
+        """Tell how to continue."""
         url = self.place.shown
         if self.place.kept:
             self.screen.head('Your turn, on the same data')
@@ -114,7 +114,7 @@ class Tour:
             self.screen.lines([closing.REMOVAL], '>>> ')
 
     def stopped(self) -> str:
-        """After Ctrl-C: what was done, and what to expect of the data."""
+        """Return the message after Ctrl-C, with the work done and the state of the data."""
         if not self.total:
             return 'Stopped before anything was written.'
         if self.done < self.total:
