@@ -16,8 +16,8 @@ def drop_idle_unless_answered(client: Any, error: BaseException) -> None:
     """Disconnect the idle connections of a blocking client after a call that was interrupted.
 
     The client library disconnects a connection if an interrupt comes while it sends or reads. An
-    interrupt in between (Ctrl-C, a signal handler that raises) leaves the connection in the pool,
-    and the next command would take the reply that is still due for its own. Nothing tells which
+    interrupt in between (Ctrl-C, a signal handler that raises) leaves the connection in the pool.
+    Its next command would take the reply that is still due for its own. Nothing tells which
     connection that is, so all idle ones are disconnected. Each reconnects for its next command.
 
     Args:

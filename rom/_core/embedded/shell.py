@@ -24,8 +24,8 @@ Only keeper and server inherit the lock, so it is free when neither lives. (The 
 clears up in the keeper's place first checks the mark of this launch, because another launch may
 have begun.
 
-They signal each other with PIPE and XFSZ, because Python never lets a child ignore these two, and a
-shell cannot trap a signal that was ignored when it started. The keeper waits for each of its
+They signal each other with PIPE and XFSZ, because Python never lets a child ignore these two. (A
+shell cannot trap a signal that was ignored when it started.) The keeper waits for each of its
 children: if a program is process 1 of a container, no other process would reap them.
 """
 
