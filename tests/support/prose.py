@@ -20,7 +20,7 @@ NO_FIRST_WORDS = frozenset(
 WEAK = re.compile(
     r'(?:^|[.:;] )(?:What|Who|Whose|Whoever|Whatever|Of)\b(?! course)'
     r'|\b(?:whoever|whosoever|somebody|someone else|nobody|ours|for us|by us|let us in)\b'
-    r'|\b(?:is|are|was) none\b(?! of)|\bis no (?:number|name|id|column|model|text|such)\b'
+    r'|\b(?:is|are|was) (?-i:none)\b(?! of)|\bis no (?:number|name|id|column|model|text|such)\b'
     r'|\bcomes? to nothing\b|\bin secret\b|\bnone of (?:our|its) business\b',
     re.IGNORECASE,
 )
