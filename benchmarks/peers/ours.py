@@ -15,6 +15,5 @@ class Implementation(Program):
     """rom, as its documents say."""
 
     def commit(self) -> None:
-        # 10,000 of these entities have more entries than one commit may write; the handwritten
-        # peer sends 1,000 at a time, too.
-        rom.session.commit(batch=1000)
+        # 10,000 of these entities have 105,014 entries, more than one commit may write.
+        rom.session.commit(batch=5000)

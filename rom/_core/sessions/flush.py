@@ -93,12 +93,17 @@ class Writing(Relating):
         """Give ids to new entities and to older ones, in the order of creation."""
         without = {id(entity) for entity in group if entity._id is None}
         waiting: dict[Schema, list[Model]] = {}
-        # Leave out entities that another task is writing now: that write gives them their ids.
-        pending = [
-            entity
-            for entity in self._identity.unsaved.values()
-            if entity._id is None and (entity._attempt is None or id(entity) in without)
-        ]
+        pending: list[Model] = []
+        left = len(without)
+        for entity in list(self._identity.unsaved.values()):
+            if not left:
+                break  # all others are newer: a batch must not look through the next ones
+            if id(entity) in without:
+                left -= 1
+                pending.append(entity)
+            # Leave out entities that another task is writing now: that write gives them their ids.
+            elif entity._id is None and entity._attempt is None:
+                pending.append(entity)
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):
             if id(entity) in without or entity._schema in waiting:
