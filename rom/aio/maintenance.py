@@ -21,7 +21,7 @@ from rom.maintenance import Meter, Report, checked, checked_rate, every_model, u
 def refresh_indices(
     model: type[Model], block_size: int = 100, scan: bool = True
 ) -> AsyncIterator[tuple[int, int]]:
-    """Write all index entries of a model again, as its columns say today.
+    """Write all index entries of a model again, as its columns are declared now.
 
     Arguments, yielded values and errors are those of :func:`rom.util.refresh_indices`.
 
@@ -37,7 +37,7 @@ def refresh_indices(
 def clean_old_index(
     model: type[Model], block_size: int = 100, **ignored: Any
 ) -> AsyncIterator[tuple[int, int]]:
-    """Remove what no row implies from a model's indexes.
+    """Remove from a model's indexes all entries that no row implies.
 
     Arguments, yielded values and errors are those of :func:`rom.util.clean_old_index`.
 
@@ -50,7 +50,7 @@ def clean_old_index(
 
 
 async def refresh_all_indexes() -> None:
-    """Refresh the indexes of all models that there are, and print how far it has got.
+    """Refresh the indexes of all models that the program has defined, and print the progress.
 
     Example::
 
@@ -62,7 +62,7 @@ async def refresh_all_indexes() -> None:
 
 
 async def show_progress(job: AsyncIterable[tuple[int, int]]) -> None:
-    """Run a job to its end, and print a line whenever it has got on, at most one a second.
+    """Run a job to its end, and print its progress, at most once a second.
 
     Example::
 
@@ -75,7 +75,7 @@ async def show_progress(job: AsyncIterable[tuple[int, int]]) -> None:
 
 
 async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int, int]:
-    """Remove what UnsafeColumns left behind: keys whose entity is gone.
+    """Remove the keys of UnsafeColumns that belong to no row any more.
 
     Args:
         *models: the models; default: all defined models.
@@ -121,7 +121,7 @@ class Check(Tally, AsyncIterator[Finding]):
 def check(
     model: type[Model], repair: bool = False, batch: int = 1000, progress: Report | None = None
 ) -> Check:
-    """Compare every index of a model with every row, and mend the indexes if that is wanted.
+    """Compare every index of a model with every row, and mend the indexes on request.
 
     Arguments, yielded values and errors are those of :func:`rom.maintenance.check`.
 
@@ -143,7 +143,7 @@ def reindex(
     restart: bool = False,
     everything: bool = False,
 ) -> AsyncIterator[tuple[int, int]]:
-    """Make a model's indexes those that it declares: after a change of them, and for old data.
+    """Build the indexes that a model declares: after a change of them, and for old data.
 
     Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`.
 
@@ -158,7 +158,7 @@ def reindex(
 
 
 async def status(*models: type[Model]) -> list[Status]:
-    """Compare the indexes that models declare with those that their data has; a trip each.
+    """Compare the indexes that models declare with those of their data; one trip for each model.
 
     Arguments and result are those of :func:`rom.maintenance.status`.
 
