@@ -14,6 +14,6 @@ assert Path(rom.__file__).is_relative_to(ROOT), f'{rom.__file__} is not the rom 
 class Implementation(Program):
     """rom, as its documents say."""
 
-    def commit(self) -> None:
+    def commit_new(self) -> None:
         # 10,000 of these entities have 105,014 entries, more than one commit may write.
         rom.session.commit(batch=5000)

@@ -54,16 +54,16 @@ class Program(Peer):
         with clock:
             for values in columns:
                 Person(**values)
-            self.commit()
+            self.commit_new()
 
     def change(self, users: Sequence[User], clock: Clock) -> None:
         people = Person.get([user.number + 1 for user in users])
         with clock:
             for person, user in zip(people, users, strict=True):
                 person.score = user.score
-            self.commit()
+            rom.session.commit()
 
-    def commit(self) -> None:
+    def commit_new(self) -> None:
         rom.session.commit()
 
     def save_one(self, user: User, clock: Clock) -> None:

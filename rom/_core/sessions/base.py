@@ -161,6 +161,9 @@ class Known:
         identity, own = self._identity, entity._session
         if entity._is_draft:
             return
+        if own is self and identity.holds(entity):
+            identity.pending[id(entity)] = entity  # the usual case, without the checks below
+            return
         identity.check_alone(entity)
         if own._identity is identity or not own._identity.knows(entity):
             identity.add(entity)

@@ -228,6 +228,10 @@ class IdentityMap:
         """True if no further entities are tracked."""
         return _null_by_default if self.null is None else self.null
 
+    def holds(self, entity: Model) -> bool:
+        """Return whether it holds this very object strongly as the entity of its row."""
+        return self.known.get(f'{entity._namespace}:{entity._id}') is entity
+
     def knows(self, entity: Model) -> bool:
         """Return whether this very object is tracked."""
         if id(entity) in self.pending or id(entity) in self.unsaved:
