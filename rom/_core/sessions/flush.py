@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 #: The hooks that run before a write, and those that run after it.
 BEFORE: Final = ('_before_insert', '_before_update')
-AFTER: Final = ('_after_insert', '_after_update', '_after_delete')
+AFTER: Final = ('_after_insert', '_after_update')
 
 
 class Writing(Relating):
@@ -337,8 +337,8 @@ def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Mode
     """Return the entities that have something to write, and their changes."""
     concerned, changes = [], []
     for entity in group:
-        if entity._deleted:  # by a hook
-            _check_is_there(entity, force)
+        if entity._deleted and not force:  # a hook may have deleted it
+            raise _gone(entity)
         change = entity._change(full, force)
         if change is not None:
             concerned.append(entity)
@@ -359,22 +359,22 @@ def _has_insert_hook(entity: Model) -> bool:
 
 def _call_hooks(group: Sequence[Model], full: bool, force: bool) -> None:
     """Call the hooks that run before a write."""
+    # Most models have no hooks, and a commit may have very many entities.
+    are_called = len(group) == 1 or _have_hooks(group)
     for entity in group:
-        if entity._deleted:
-            _check_is_there(entity, force)
-    if len(group) > 1 and not _have_hooks(group):
-        return  # most models have no hooks, and a commit may have very many entities
-    for entity in group:
+        if entity._deleted and not force:  # perhaps by the hook of an earlier one
+            raise _gone(entity)
+        if not are_called:
+            continue
         if entity._new:
             entity._before_insert()
         elif full or force or entity._modified:
             entity._before_update()
 
 
-def _check_is_there(entity: Model, force: bool) -> None:
-    if entity._deleted and not force:
-        raise EntityDeletedError(
-            f'{entity._key} was deleted; save(force=True) writes it again',
-            entity._namespace,
-            entity._id,
-        )
+def _gone(entity: Model) -> EntityDeletedError:
+    return EntityDeletedError(
+        f'{entity._key} was deleted; save(force=True) writes it again',
+        entity._namespace,
+        entity._id,
+    )

@@ -158,19 +158,12 @@ class IdentityMap:
         if not self.is_null:
             self.pending[id(entity)] = entity
 
-    def has_other(self, entity: Model) -> bool:
-        """Return whether another object of this entity's row is tracked."""
-        if entity._id is None:
-            return False
-        other = self.find(f'{entity._namespace}:{entity._id}')
-        return other is not None and other is not entity
-
     def check_alone(self, entity: Model) -> None:
         """Raise InvalidOperation if another object of this entity's row has changes here."""
-        if not self.has_other(entity):
+        if entity._id is None:
             return
         other = self.find(f'{entity._namespace}:{entity._id}')
-        if other is not None and other._modified:
+        if other is not None and other is not entity and other._modified:
             refuse_twin(entity)
 
     def adopt(

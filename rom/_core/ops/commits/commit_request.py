@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cached_property
-from itertools import chain, compress, product
+from functools import cache, cached_property
+from itertools import chain, compress
 from math import inf
 from typing import Any, TypeAlias
 
@@ -19,14 +19,9 @@ from rom._core.ops.requests import Script
 from rom._core.schema import Schema
 from rom._core.writes.changes import Write
 
-# The parts of the script that a request needs, by the sections that it has. Redis creates all
-# functions of a script at each call, and most requests need only one or two parts; so the others
-# are left out of the script.
-_NAMES = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
-_PARTS: dict[tuple[bool, ...], frozenset[str]] = {
-    chosen: frozenset(compress(_NAMES, chosen))
-    for chosen in product((False, True), repeat=len(_NAMES))
-}
+# The parts of the script. Redis creates all functions of a script at each call, and most requests
+# need only one or two parts; so the others are left out of the script.
+_PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
 
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
@@ -230,7 +225,8 @@ class Batch:
         }
         packed = pack(_filled(request))
         asked = new, self.take, self.highest, old, deletes, claims, also
-        return Script('commit', attempt.key, packed, _PARTS[tuple([bool(part) for part in asked])])
+        parts = _parts(tuple([bool(part) for part in asked]))
+        return Script('commit', attempt.key, packed, parts)
 
     def sizes(self) -> tuple[int, list[tuple[bytes, int]]]:
         """Return the number of rows, and of members and fields that each key gets or loses."""
@@ -274,6 +270,12 @@ def _read(
 
 def _highest(ids: Mapping[Schema, int]) -> dict[bytes, bytes]:
     return {schema.keys.counter: b'%d' % id for schema, id in ids.items()}
+
+
+@cache
+def _parts(asked: tuple[bool, ...]) -> frozenset[str]:
+    """Return the names of the parts that a request has."""
+    return frozenset(compress(_PARTS, asked))
 
 
 def _filled(request: Mapping[str, Any]) -> dict[str, Any]:

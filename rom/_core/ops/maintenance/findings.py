@@ -19,7 +19,7 @@ Kind: TypeAlias = Literal[
 #: The meaning of each kind of finding.
 KINDS: Mapping[Kind, str] = MappingProxyType(
     {
-        'dangling': 'an index entry whose row is deleted, or has another value',
+        'dangling': 'an index entry whose row is deleted, or does not imply it',
         'missing': 'an index entry that a row implies is missing',
         'doubled': 'a row has its index entry, and a second one that it does not imply',
         'score': 'an index entry has another score than its row implies',
@@ -30,7 +30,7 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         'shared': 'two rows have the same unique value',
         'counter': 'the id counter is behind the ids in use',
         'undeclared': 'an index that the model does not declare',
-        'corrupt': 'a value, or a key, that rom did not write',
+        'corrupt': 'a value, or a key, of a form that rom does not write',
     }
 )
 #: Kinds that a repair leaves alone, because only the program or a reindex can decide them.

@@ -101,7 +101,7 @@ class Settler:
             what += ': give one of them another value, or delete one; then check again'
             verdict.findings.append(self.finding('shared', key, what, verdict.id))
             return []
-        what = f'{shown}, which has another value'
+        what = f'{shown}, which does not have it'
         verdict.findings.append(self.finding('unclaimed', key, what, verdict.id))
         if verdict.fix is not None:
             verdict.fix.claimed.append(claim)
