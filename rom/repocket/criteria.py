@@ -85,8 +85,12 @@ def criteria_of(layout: Layout, asked: Mapping[str, Any]) -> list[Criterion]:
 
     Raises:
         RepocketUnknownField: the model has no such attribute.
-        QueryError: the attribute does not accept the value, or cannot be compared so.
+        QueryError: the attribute does not accept the value, or cannot be compared so; or a key is
+            not a name.
     """
+    for name in asked:
+        if not isinstance(name, str):
+            raise QueryError(f'{layout.model}: expected names of attributes, got {show(name)}')
     return [_criterion(layout, name, value) for name, value in asked.items()]
 
 

@@ -16,6 +16,7 @@ from rom.exceptions import (
     EntityDeletedError,
     InvalidColumnValue,
     InvalidOperation,
+    QueryError,
 )
 from rom.repocket import MODELS, ActiveRecord, attributes
 from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
@@ -311,6 +312,13 @@ def test_matches(store: redis.Redis) -> None:
     assert build.matches({'project': project.id})  # type: ignore[attr-defined]
     with pytest.raises(RepocketUnknownField):
         project.matches({'nmae': 'p'})
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('name', [1, None, b'name', ('name',)])
+def test_matches_takes_names(store: redis.Redis, name: Any) -> None:
+    with pytest.raises(QueryError, match='expected names of attributes'):
+        LifeProject.create(name='p').matches({name: 'p'})
 
 
 @pytest.mark.one_server
