@@ -6,24 +6,25 @@ import decimal
 from typing import Any
 
 from rom._core import columns
+from rom._core.columns.value_limits import MOST_DIGITS, has_few_digits
 from rom.repocket.attributes.base import Attribute, text_from
 
 
 class Integer(Attribute):
-    """Attribute of integers of any size."""
+    """Attribute of integers of at most 4,300 digits, as Python reads by default."""
 
     base_type = int
     empty = 0
     is_ordered = True
 
     def _cast(self, value: Any) -> int:
-        if isinstance(value, int):
-            return int(value)
-        if isinstance(value, (str, bytes)):
-            return int(value)
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        self.refuse(value, 'an integer')
+        is_whole = isinstance(value, float) and value.is_integer()
+        if not (is_whole or isinstance(value, (int, str, bytes))):
+            self.refuse(value, 'an integer')
+        number = int(value)
+        if not has_few_digits(number):
+            self.refuse(value, f'an integer of at most {MOST_DIGITS:,} digits')
+        return number
 
     def _write(self, value: int) -> bytes:
         return b'%d' % value

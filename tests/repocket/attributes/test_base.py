@@ -254,3 +254,11 @@ def test_a_guise_becomes_the_plain_value(guise: Any, value: Any) -> None:
     attribute = kinds[type(value)]()
     assert type(attribute.cast(guise)) is type(value)
     assert attribute.to_json(guise) == attribute.to_json(value)
+
+
+@pytest.mark.parametrize('sign', [1, -1])
+def test_an_integer_has_no_more_digits_than_python_reads(sign: int) -> None:
+    largest = sign * (10**4300 - 1)
+    assert attributes.Integer().cast(largest) == largest
+    with pytest.raises(InvalidColumnValue, match='at most 4,300 digits'):
+        attributes.Integer().cast(largest + sign)
