@@ -80,7 +80,7 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
             raise TypeError
         places = decimal.Decimal(1).scaleb(-decimal_places)
         rounded = exact.quantize(places, decimal.ROUND_HALF_UP, _EXACT)
-    except (decimal.InvalidOperation, TypeError, ValueError):
+    except (decimal.InvalidOperation, TypeError, ValueError, OverflowError):
         raise TransferError(f'the value to transfer must be a number, not {show(value)}') from None
     if not rounded > 0:
         raise TransferError(

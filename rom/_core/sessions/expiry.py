@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.rows import Row
@@ -46,6 +47,7 @@ class Expiring(Updating):
         errors: list[Exception] = []
         while limit is None or removed < limit:
             count = blocksize if limit is None else min(blocksize, limit - removed)
+            count = min(count, ENDLESS)
             found = yield On(model, due(model._schema, count, position))
             errors += found.broken
             chosen, told = self._choose(model, found.rows, hooks, errors)

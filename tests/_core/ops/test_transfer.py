@@ -433,3 +433,6 @@ def test_amounts() -> None:
     assert amount_of(decimal.Decimal('1e30'), 0) == 10**30
     assert amount_of(0.1 + 0.2, 1) == decimal.Decimal('0.3')
     assert amount_of(2.5, 0) == 3
+    for value in ([2**64, '%', 2**64], (0, (1,), 2**64), 'x', None):
+        with pytest.raises(rom.TransferError, match='must be a number'):
+            amount_of(value, 0)

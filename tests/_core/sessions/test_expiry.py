@@ -547,6 +547,20 @@ def test_limit_and_blocksize(world: World, raw: redis.Redis, sent: list[str]) ->
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize('size', [2**53, 10**30, 10**5000], ids=['53 bits', '31 digits', '5,001'])
+def test_sizes_of_any_size_mean_all(world: World, raw: redis.Redis, size: int) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            for number in range(3):
+                login(number, PAST)
+            await s.commit()
+            assert await s.expire(ExpLogin, size, size) == 3
+            assert await s.expire(ExpLogin, blocksize=size) == 0
+
+    world.run(story())
+
+
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     ('more', 'said'),
     [
