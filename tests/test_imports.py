@@ -41,6 +41,7 @@ LAYERS = [
         'rom._core.ops.piggyback',
         'rom._core.ops.rows',
         'rom._core.ops.time_slices',
+        'rom._core.ops.together',
     ),
     ('rom._core.ops.commits',),
     ('rom._core.ops.search',),

@@ -88,13 +88,11 @@ class _Checker:
         """Weigh all rows, and after each block an equal share of the entries."""
         has_bits, counted = yield from self._known()
         for block in blocks(ids, self.block_size):
-            yield from compared.read(block)
-            if has_bits:
-                yield from compared.find_bits(block)
+            share = (self.done + len(block)) / self.total
+            yield from compared.read_with_entries(block, share, has_bits)
             if counted is not None:
                 compared.rows.doubtful.update(id for id in block if id > counted)
             self.done += len(block)
-            yield from compared.scan(self.done / self.total)
             yield self._tell(())
         yield from compared.scan()
 

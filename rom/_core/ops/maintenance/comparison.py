@@ -21,6 +21,7 @@ from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.maintenance.snapshots import Member
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.rows import Row
+from rom._core.ops.together import together
 from rom._core.schema import Index, Schema, Unique
 from rom.exceptions import CorruptRowError
 
@@ -91,10 +92,25 @@ class Comparison:
     def find_bits(self, ids: Sequence[int]) -> Operation[None]:
         """Note rows without a bit in the live bitmap as doubtful; one round trip."""
         most = [id for id in ids if id < _MOST_BITS]
-        asked = [word for id in most for word in ('GET', 'u1', id)]
+        asked = [word for id in most for word in (b'GET', b'u1', b'%d' % id)]
         bits = (yield Command('BITFIELD_RO', self.schema.keys.live, *asked)) if most else []
         lost = {id for id, bit in zip(most, bits, strict=True) if not bit}
         self.rows.doubtful |= lost.union(id for id in ids if id >= _MOST_BITS)
+
+    def read_with_entries(
+        self, ids: Sequence[int], share: float, has_bits: bool = False
+    ) -> Operation[None]:
+        """Read rows, their bits, and entries of indexes, in one round trip if possible.
+
+        Args:
+            ids: the ids of the rows.
+            share: weigh entries until this share of the indexes (0 to 1) is done.
+            has_bits: note rows without a bit in the live bitmap as doubtful.
+        """
+        asked = [self.read(ids), self.scan(share)]
+        if has_bits:
+            asked.append(self.find_bits(ids))
+        yield from together(*asked)
 
     def scan(self, share: float = 1.0) -> Operation[None]:
         """Read entries and weigh them, until this share of the indexes (0 to 1) is done."""

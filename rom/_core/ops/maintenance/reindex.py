@@ -215,9 +215,8 @@ class _Weighing:
             return
         done = 0
         for block in blocks(ids, block_size):
-            yield from self._compared.read(block)
             done += len(block)
-            yield from self._compared.scan(done / len(ids))
+            yield from self._compared.read_with_entries(block, done / len(ids))
             yield Reindexed(done, len(ids), len(block))
         yield from self._compared.scan()
         # Rows that cannot be weighed are built one by one, and their errors are reported.

@@ -1,0 +1,81 @@
+"""Together: operations whose first requests share one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from rom._core.ops.requests import Operation, Pipeline, Request, Rest
+
+
+def together(*operations: Operation[Any]) -> Operation[list[Any]]:
+    """Carry out operations that only read, in their order; return their results.
+
+    The first requests of all are sent in one round trip. Redis works on those of the later
+    operations while the program processes the replies to the earlier ones.
+
+    Args:
+        operations: operations that change nothing. The first request of each is a command, a
+            script or a pipeline; an operation may also end without a request.
+
+    Raises:
+        Exception: an operation raised it, or a request of the shared round trip failed. The
+            operations that were not finished are closed.
+    """
+    results: list[Any] = [None] * len(operations)
+    begun: dict[int, Any] = {}
+    try:
+        for place, operation in enumerate(operations):
+            try:
+                begun[place] = next(operation)
+            except StopIteration as end:
+                results[place] = end.value
+        if begun:
+            asked = [one for request in begun.values() for one in _parts(request)]
+            replies = _Replies((yield Pipeline(tuple(asked), one_by_one=True)))
+            for place, request in begun.items():
+                results[place] = yield from _finish(operations[place], request, replies)
+        return results
+    finally:
+        for operation in operations:
+            operation.close()
+
+
+class _Replies(Iterator[Any]):
+    """The replies of the shared round trip, which arrive one by one."""
+
+    def __init__(self, replies: Iterable[Any]) -> None:
+        self._replies = iter(replies)
+
+    def __next__(self) -> Any:
+        return next(self._replies)
+
+    def read_all(self) -> None:
+        """Read the replies that have not arrived yet, before another request is sent."""
+        self._replies = iter(list(self._replies))
+
+
+def _parts(request: Any) -> tuple[Any, ...]:
+    return request.requests if isinstance(request, Pipeline) else (request,)
+
+
+def _finish(operation: Operation[Any], first: Any, replies: _Replies) -> Operation[Any]:
+    """Run an operation from the reply to its first request to its end; return its result."""
+    own = islice(replies, len(_parts(first)))
+    try:
+        reply = own if isinstance(first, Pipeline) else next(own)
+        request: Request = operation.send(reply)
+        while True:
+            if not isinstance(request, Rest):
+                replies.read_all()
+            try:
+                reply = yield request
+            except BaseException as error:
+                request = operation.throw(error)
+            else:
+                request = operation.send(reply)
+    except StopIteration as end:
+        for _ in own:
+            pass  # replies that the operation did not read
+        return end.value
