@@ -4,11 +4,11 @@
 --
 -- Request: counter = key
 --          live    = key of the bitmap; absent: the model has no bitmap
---          id      = the highest of the ids, as a string
+--          id      = the highest of the ids, as a string; '0' if the counter is only to be read
 --          stamp   = {key, text}: the fingerprint, written with the first id; absent: not written
 --          epochs  = key, see lib/counter; absent: the counter has no epochs
 --
--- Reply:   OK. A higher counter stays as it is, so the script may be repeated.
+-- Reply:   the counter. A higher counter stays as it is, so the script may be repeated.
 
 -- @include lib/counter
 -- @include lib/put_ahead
@@ -24,4 +24,4 @@ if (redis.call('GET', counter) or '0') == '0' then
 else
     put_ahead(counter, id)
 end
-return 'OK'
+return redis.call('GET', counter)

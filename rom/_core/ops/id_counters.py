@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
+from rom._core.encoding.integers import read_digits
 from rom._core.encoding.wire import pack
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.schema import Schema
 
 
-def highest_of(ids: Iterable[tuple[Schema, int]]) -> dict[Schema, int]:
-    """Return the highest id of each model."""
-    highest: dict[Schema, int] = {}
-    for schema, id in ids:
-        highest[schema] = max(id, highest.get(schema, 0))
-    return highest
+def begin(schemas: Collection[Schema]) -> Operation[dict[Schema, int]]:
+    """Prepare models for rows that bring their ids; return their counters; one round trip.
+
+    A model without an id gets what begins with the first one: a live bitmap and the fingerprint.
+    """
+    replies = yield Pipeline(tuple(_ahead(schema, 0) for schema in schemas))
+    return {schema: read_digits(raw) or 0 for schema, raw in zip(schemas, replies, strict=True)}
 
 
 def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:

@@ -1,7 +1,8 @@
 """Import of rows: writes rows from another source under the ids that they have there.
 
-A batch is one commit, all or nothing, and importing it again changes nothing. Before the commit,
-the id counters are raised above its ids, so that no running program is given one of them.
+A batch is one commit, all or nothing, and importing it again changes nothing. The commit raises
+the id counters above the ids that it writes, and a batch that is refused raises none. If a running
+program was given one of the ids and wrote its row meanwhile, the batch is planned again.
 
 Rows that have expired are written too, although queries do not find them. They claim no unique
 values, because other rows may have taken those by now.
@@ -15,7 +16,7 @@ from typing import Literal, TypeAlias, get_args
 
 from rom._core.columns import ExpireAt
 from rom._core.ops.commits.commit import commit
-from rom._core.ops.id_counters import highest_of, put_ahead
+from rom._core.ops.id_counters import begin, put_ahead
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
@@ -101,9 +102,10 @@ def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> O
         RefusedError: one of the rows cannot be written.
         ORMError: nothing was written, and no single row is known to be the cause.
     """
-    yield from put_ahead(highest_of((arrival.schema, arrival.id) for arrival in arrivals))
+    counters = yield from begin(list(dict.fromkeys(arrival.schema for arrival in arrivals)))
     for attempt in range(_MOST_TRIES):
         there = yield from _there(arrivals)
+        yield from put_ahead(_above(counters, there))
         planned = [_change(a, there.get((a.schema, a.id)), on_conflict) for a in arrivals]
         if on_conflict == 'fail':
             _refuse_those_there(arrivals, there)
@@ -112,7 +114,7 @@ def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> O
         try:
             yield from _committed(changes)
         except DataRaceError:
-            # An insert that is not forced met a row that another writer has written meanwhile.
+            # An insert met a row that another writer has written meanwhile.
             if attempt == _MOST_TRIES - 1:
                 raise
         else:
@@ -145,25 +147,27 @@ def _there(arrivals: Sequence[Arrival]) -> Operation[_There]:
     return found
 
 
+def _above(counters: Mapping[Schema, int], there: _There) -> dict[Schema, int]:
+    """Return the highest id of each model whose stored rows are above its counter.
+
+    Its counter was lost, and is repaired on this occasion.
+    """
+    highest: dict[Schema, int] = {}
+    for schema, id in there:
+        if id > max(counters[schema], highest.get(schema, 0)):
+            highest[schema] = id
+    return highest
+
+
 def _change(
     arrival: Arrival, stored: dict[str, bytes] | None, on_conflict: OnConflict
 ) -> Change | Literal['unchanged', 'skipped']:
     """Return the change that writes a row, or the outcome if it is not written."""
     schema, wanted = arrival.schema, dict(arrival.wanted)
-    # With 'skip' and 'fail', a row that another writer inserts meanwhile must not be overwritten.
-    is_forced = on_conflict in ('update', 'replace')
     if stored is None:
-        kept = {name: raw for name, raw in wanted.items() if raw is not None or is_forced}
-        return Change(
-            schema,
-            'insert',
-            arrival.id,
-            {},
-            kept,
-            {},
-            forced=is_forced,
-            expired=_has_expired(schema, wanted),
-        )
+        kept = {name: raw for name, raw in wanted.items() if raw is not None}
+        expired = _has_expired(schema, wanted)
+        return Change(schema, 'insert', arrival.id, {}, kept, {}, expired=expired)
     if on_conflict == 'skip':
         return 'skipped'
     if on_conflict == 'replace':

@@ -52,8 +52,8 @@ def appears(raw: redis.Redis) -> Any:
 @pytest.mark.parametrize(
     ('on_conflict', 'counted', 'name'),
     [
-        ('update', Arrived(inserted=1), b'new'),
-        ('replace', Arrived(inserted=1), b'new'),
+        ('update', Arrived(updated=1), b'new'),
+        ('replace', Arrived(updated=1), b'new'),
         ('skip', Arrived(skipped=1), b'other'),
     ],
 )
