@@ -17,7 +17,7 @@ def ahead(raw: redis.Redis) -> Ahead:
     def run(id: int, live: str | None = 'N:id:live') -> None:
         request = pack({'counter': 'N:id:', 'live': live, 'id': b'%d' % id})
         reply = raw.execute_command('EVAL', loaded('ahead').source, 1, 'N:id:', request)
-        assert reply == b'OK'
+        assert reply == raw.get('N:id:')
 
     return run
 
@@ -47,6 +47,15 @@ def test_the_higher_one_stays(
     raw.set('N:id:', last)
     ahead(id)
     assert raw.get('N:id:') == b'%d' % then
+
+
+def test_no_id_only_begins_a_model(ahead: Ahead, raw: redis.Redis) -> None:
+    for _ in range(2):
+        ahead(0)
+        assert dump(raw) == {b'N:id:': b'0', b'N:id:live': b'\x00'}
+    raw.set('N:id:', 7)
+    ahead(0)
+    assert raw.get('N:id:') == b'7'
 
 
 def test_older_data_does_without_the_bitmap(ahead: Ahead, raw: redis.Redis) -> None:
