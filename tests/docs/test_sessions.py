@@ -8,12 +8,11 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from docutils import nodes
-from docutils.core import publish_doctree
-from docutils.parsers.rst import Directive, directives, roles
+
+from tests.support.pages import tree
 
 pytestmark = pytest.mark.one_server
 
@@ -193,28 +192,15 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 
 
-class Skipped(Directive):
-    """A directive of Sphinx, and what is in it."""
-
-    has_content = True
-    optional_arguments = 1
-
-    def run(self) -> list[nodes.Node]:
-        return []
-
-
 def sentences() -> list[str]:
     """What the page says, and the first column of its table."""
-    directives.register_directive('code-block', Skipped)  # type: ignore[no-untyped-call]
-    roles.register_generic_role('doc', nodes.literal)
-    tree: Any = publish_doctree(PAGE.read_text(), settings_overrides={'report_level': 5})
     found = []
-    for paragraph in tree.findall(nodes.paragraph):
-        row = paragraph.parent.parent if isinstance(paragraph.parent, nodes.entry) else None
-        if row is not None:
-            if row.index(paragraph.parent) == 0:
+    for paragraph in tree(PAGE).findall(nodes.paragraph):
+        cell = paragraph.parent
+        if isinstance(cell, nodes.entry):
+            if cell.parent.index(cell) == 0:
                 found.append(paragraph.astext())
-        elif not isinstance(paragraph.parent, nodes.system_message):
+        elif not isinstance(cell, nodes.system_message):
             text = ' '.join(paragraph.astext().split())
             found += re.split(r'(?<=[.:]) (?=[A-Z]|\w+\(|\w+\.\w+\(|async_)', text)
     captions = {'FastAPI.', 'Celery.', 'Tests.', 'asgiref.'}

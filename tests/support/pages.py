@@ -1,4 +1,4 @@
-"""What a page of docs/ tells its reader to type, taken out of it to the letter.
+"""Pages of docs/, taken apart: the code that a reader types, and the tree of docutils.
 
 Code blocks are found by their directive, ``.. code-block:: LANGUAGE``. One with a ``:caption:`` is
 a file of that name, or, with ``NAME, continued``, the rest of one. In one of the language
@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from docutils.parsers.rst import Directive, directives, roles
 
 DOCS = Path(__file__).parents[2] / 'docs'
 _DIRECTIVE = re.compile(r'^( *)\.\. code-block:: *(\S+)\n((?: +:.*\n)*)', re.MULTILINE)
@@ -64,6 +69,46 @@ def files(page: Path) -> dict[str, str]:
         assert (name in found) == bool(continued), f'{page.name}: {block.caption}'
         found[name] = f'{found[name]}\n\n{block.text}' if continued else block.text
     return found
+
+
+class _Skipped(Directive):
+    """A directive of Sphinx whose content is not prose."""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        return []
+
+
+class _Glossary(Directive):
+    """The terms of a glossary, as an ordinary list of definitions."""
+
+    has_content = True
+    option_spec = {'sorted': directives.flag}
+
+    def run(self) -> list[nodes.Node]:
+        found = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, found)
+        return [found]
+
+
+_SKIPPED = (
+    'autoclass autodata autoexception autofunction automodule code-block currentmodule data include'
+    ' raw toctree'
+)
+
+
+@cache
+def tree(page: Path) -> nodes.document:
+    """The page as docutils reads it; Sphinx's roles are literals, and its directives empty."""
+    for name in _SKIPPED.split():
+        directives.register_directive(name, _Skipped)  # type: ignore[no-untyped-call]
+    directives.register_directive('glossary', _Glossary)  # type: ignore[no-untyped-call]
+    for name in ('attr', 'class', 'data', 'doc', 'exc', 'func', 'meth', 'mod', 'ref', 'term'):
+        roles.register_generic_role(name, nodes.literal)
+    return publish_doctree(page.read_text('utf-8'), settings_overrides={'report_level': 5})
 
 
 def _caption(options: str) -> str:

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from docutils import nodes
+
+from tests.support.pages import tree
+
 #: A docstring starts with a verb or a noun phrase, and so with none of these words.
 NO_FIRST_WORDS = frozenset(
     re.findall(
@@ -24,6 +28,18 @@ WEAK = re.compile(
     r'|\bcomes? to nothing\b|\bin secret\b|\bnone of (?:our|its) business\b',
     re.IGNORECASE,
 )
+
+#: What pages do without, beside these: data does not tell, say, come and go; persons have names;
+#: and "for" does not mean "because".
+WEAK_ON_PAGES = re.compile(
+    r'\b(?:tells?|told|say|says|said|comes?(?! first| last| before)|came|go|goes|gone|went)\b'
+    r'|\b(?:is|are|was|were) none\b|(?<!\bthere )\b(?:is|are|was|were) no\b(?! longer| more)'
+    r'|\b(?:someone|anyone|anybody|everyone|everybody|our|we|(?-i:us))\b'
+    r'|[,;] for (?:it|they|there|nothing|nobody|only|otherwise)\b',
+    re.IGNORECASE,
+)
+#: Of a sentence on a page. Aim at 25.
+MOST_WORDS = 30
 
 
 class Piece(NamedTuple):
@@ -67,17 +83,32 @@ def _lua(path: Path, text: str) -> Iterator[Piece]:
 
 
 def _page(path: Path, text: str) -> Iterator[Piece]:
-    """The paragraphs: what is neither indented, nor a table, nor an underline."""
-    start, lines = 1, list[str]()
-    for number, line in enumerate([*text.splitlines(), ''], 1):
-        if line and not line[0].isspace() and not re.match(r'[=\-~^]{3,}|\.\. ', line):
-            if not lines:
-                start = number
-            lines.append(line)
-            continue
-        if lines:
-            yield Piece(path, start, ' '.join(lines))
-        lines = []
+    """Titles, paragraphs and terms; a literal or a reference is the one word ``code``."""
+    del text  # `tree` reads it, and keeps what it has read
+    line = 1
+    for node in tree(path).findall():
+        line = getattr(node, 'line', None) or line
+        is_prose = isinstance(node, nodes.title | nodes.paragraph | nodes.term)
+        if is_prose and not isinstance(node.parent, nodes.system_message):
+            yield Piece(path, line, ' '.join(_words(node).split()))
+
+
+def _words(node: nodes.Element) -> str:
+    return ''.join(
+        child.astext()
+        if isinstance(child, nodes.Text)
+        else '``code``'
+        if isinstance(child, nodes.literal | nodes.title_reference)
+        else _words(child)
+        for child in node.children
+        if isinstance(child, nodes.Text | nodes.Element)
+    )
+
+
+def long_sentences(piece: Piece) -> list[str]:
+    """The sentences of a page that are longer than `MOST_WORDS`; a colon ends one, too."""
+    sentences = re.split(r'(?<=[.!?:])[)\'"]*\s+', piece.text)
+    return [sentence for sentence in sentences if len(sentence.split()) > MOST_WORDS]
 
 
 def _without_examples(docstring: str) -> str:
