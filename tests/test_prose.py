@@ -84,20 +84,16 @@ NOT_YET = frozenset(
         'docs/design/structure.rst',
         'docs/design/testing.rst',
         'docs/glossary.rst',
-        'docs/howto/command-line.rst',
-        'docs/howto/errors.rst',
-        'docs/howto/faq.rst',
         'docs/howto/getting-started-rom-1x.rst',
-        'docs/howto/pages.rst',
-        'docs/howto/reindexing.rst',
         'docs/howto/replicas-and-sentinel.rst',
         'docs/howto/sessions.rst',
-        'docs/howto/troubleshooting.rst',
         'docs/howto/values-from-outside.rst',
         'docs/index.rst',
         'examples/README.rst',
     )
 )
+#: Cells of a page that repeat a docstring of rom/cli; tests/cli/test_document.py compares them.
+FROM_CODE = ('fine; a worker that was', 'no answer from the server, or it went')
 HELD = [page for page in PAGES if page not in NOT_YET]
 #: As for the code.
 LONGEST_LINE = 100
@@ -149,6 +145,7 @@ def test_pages_are_in_plain_words_and_short_sentences(page: str) -> None:
     weak = [
         f'{piece}  [{m.group()}]'
         for piece in found
+        if not piece.text.startswith(FROM_CODE)
         for pattern in (WEAK, WEAK_ON_PAGES)
         for m in pattern.finditer(piece.text)
     ]
