@@ -83,12 +83,7 @@ NOT_YET = frozenset(
         'docs/design/storage.rst',
         'docs/design/structure.rst',
         'docs/design/testing.rst',
-        'docs/glossary.rst',
-        'docs/howto/getting-started-rom-1x.rst',
         'docs/howto/replicas-and-sentinel.rst',
-        'docs/howto/sessions.rst',
-        'docs/howto/values-from-outside.rst',
-        'docs/index.rst',
         'examples/README.rst',
     )
 )

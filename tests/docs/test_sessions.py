@@ -26,8 +26,8 @@ IN = '_core/test_entered_session'
 
 # How sentences begin, and the tests that hold each: a file, and names in it.
 SENTENCES: dict[str, dict[str, str]] = {
-    'What a program changes is written': {P: 'test_after_a_rollback test_in_a_later_session'},
-    'Where that is not so, rom says so': {E: 'test_a_commit_beside_the_task_that_has_changes'},
+    'The next commit of the current session': {P: 'test_after_a_rollback test_in_a_later_session'},
+    'If it does not, rom raises an error': {E: 'test_a_commit_beside_the_task_that_has_changes'},
     'A change brings an entity to the current': {P: 'test_of_a_session_that_ended'},
     'An assignment, del and update()': {P: 'test_after_a_rollback'},
     'So is a Json that is read': {P: 'test_after_a_rollback test_in_a_later_session'},
@@ -139,11 +139,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         ENV: 'test_a_dependency_in_threads_writes_what_its_session_knows',
         E: 'test_what_it_knows_is_written_wherever_it_commits',
     },
-    'Of others it warns': {ENV: 'test_a_dependency_in_threads_is_told_what_it_does_not_write'},
+    'It warns of all other': {ENV: 'test_a_dependency_in_threads_is_told_what_it_does_not_write'},
     'A worker’s thread runs': {C: 'test_a_thread_has_one_session'},
     'Enter a session in each task': {ENV: 'test_a_task_of_celery_enters_a_session'},
     'Fixtures of pytest-asyncio': {ENV: 'test_fixtures_that_are_awaited test_unittest'},
-    'What one sync_to_async call': {ENV: 'test_asgiref_keeps_what_one_call_has_made_for_the_next'},
+    'The changes of one sync_to_async call': {
+        ENV: 'test_asgiref_keeps_what_one_call_has_made_for_the_next'
+    },
     'async_to_sync starts': {ENV: 'test_async_to_sync_starts_a_task_with_a_session_of_its_own'},
     'A session commits nothing by itself': {U: 'test_a_session_that_is_left'},
     'Changes that were never written': {U: 'test_a_session_that_is_left'},
@@ -157,7 +159,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     'The warning is given once': {
         U: 'test_a_session_that_is_left test_many_entities_are_one_warning'
     },
-    'There is none after rollback()': {U: 'test_it_is_silent'},
+    'A rollback(), or an error': {U: 'test_it_is_silent'},
     'A commit also warns': {E: 'test_the_line_of_the_program_is_named'},
     'it has nothing to write, and the program': {
         E: 'test_an_entity_whose_session_has_ended_is_told_of_by_the_next_commit'
