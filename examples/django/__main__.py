@@ -1,4 +1,4 @@
-"""`python -m examples.django`"""
+"""Entry point of `python -m examples.django`."""
 
 from __future__ import annotations
 

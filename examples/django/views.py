@@ -1,4 +1,4 @@
-"""The URL shortener with Django. Every request has a session; none of these views commits."""
+"""The URL shortener with Django. rom.contrib commits after each of the views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rom.contrib.django import RomMiddleware
 
 
 class Conflicts(RomMiddleware):
-    """A session for each request, and pages for conflicts."""
+    """Middleware: a session for each request, and pages for conflicts."""
 
     def conflict(self, request: HttpRequest, error: rom.ORMError) -> HttpResponse:
         is_taken = isinstance(error, rom.UniqueKeyViolation)
@@ -41,7 +41,7 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get('q', '').strip()
     try:
         results = found(text).page(PAGE, after=request.GET.get('after') or None)
-    except rom.QueryError:  # a cursor that is none of ours
+    except rom.QueryError:  # an invalid cursor
         return HttpResponseRedirect(f'/search?{urlencode({"q": text})}')
     return HttpResponse(pages.page('search', text=text, results=results, home=_home(request)))
 
@@ -60,7 +60,7 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def follow(request: HttpRequest, slug: str) -> HttpResponse:
     link = _link(slug)
-    # On the server, so that visitors who come at once all count.
+    # The server adds 1, so simultaneous visits all count.
     only(link).update(hits=Link.hits + 1)
     return HttpResponseRedirect(str(link.url))
 

@@ -1,4 +1,4 @@
-"""`python -m examples.fastapi`"""
+"""Entry point of `python -m examples.fastapi`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The URL shortener with FastAPI. Every request has a session; none of these endpoints commits."""
+"""The URL shortener with FastAPI. rom.contrib commits after each of the endpoints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def search(request: Request, session: RomSession, q: str = '', after: str 
     text = q.strip()
     try:
         results = await session.page(found(text), PAGE, after=after or None)
-    except rom.QueryError:  # a cursor that is none of ours
+    except rom.QueryError:  # an invalid cursor
         return RedirectResponse(f'/search?{urlencode({"q": text})}', 302)
     home = str(request.base_url)
     return HTMLResponse(pages.page('search', text=text, results=results, home=home))
@@ -67,7 +67,7 @@ async def delete(session: RomSession, slug: str) -> Response:
 @app.get('/{slug}')
 async def follow(session: RomSession, slug: str) -> Response:
     link = await _link(session, slug)
-    # On the server, so that visitors who come at once all count.
+    # The server adds 1, so simultaneous visits all count.
     await session.update_all(only(link), hits=Link.hits + 1)
     return RedirectResponse(str(link.url), 302)
 

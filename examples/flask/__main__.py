@@ -1,4 +1,4 @@
-"""`python -m examples.flask`"""
+"""Entry point of `python -m examples.flask`."""
 
 from __future__ import annotations
 

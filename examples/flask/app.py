@@ -1,4 +1,4 @@
-"""The URL shortener with Flask. Every request has a session; none of these views commits."""
+"""The URL shortener with Flask. rom.contrib commits after each of the views."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def search() -> Answer:
     text = flask.request.args.get('q', '').strip()
     try:
         results = found(text).page(PAGE, after=flask.request.args.get('after') or None)
-    except rom.QueryError:  # a cursor that is none of ours
+    except rom.QueryError:  # an invalid cursor
         return flask.redirect(flask.url_for('search', q=text))
     return pages.page('search', text=text, results=results, home=flask.request.url_root)
 
@@ -55,7 +55,7 @@ def delete(slug: str) -> Answer:
 @app.get('/<slug>')
 def follow(slug: str) -> Answer:
     link = _link(slug)
-    # On the server, so that visitors who come at once all count.
+    # The server adds 1, so simultaneous visits all count.
     only(link).update(hits=Link.hits + 1)
     return flask.redirect(str(link.url))
 

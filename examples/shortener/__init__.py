@@ -1,1 +1,1 @@
-"""A URL shortener: all of it that is the same in every framework."""
+"""A URL shortener: the parts that all frameworks share."""

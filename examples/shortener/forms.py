@@ -1,4 +1,4 @@
-"""What visitors send, checked. Nothing here knows a framework or a server."""
+"""Validation of the forms, independent of framework and server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-#: How long a link may live, by what the form calls it.
+#: Lifetimes of a link, by their names in the form.
 LIFETIMES = {
     'never': None,
     'minute': dt.timedelta(minutes=1),
@@ -21,7 +21,7 @@ LIFETIMES = {
 }
 LONGEST_URL = 2000
 LONGEST_TITLE = 100
-#: The first parts of the application's own paths.
+#: The first parts of the paths of the application, which a link may not have.
 RESERVED = {'links', 'search'}
 
 _SLUG = re.compile(r'[a-z0-9][a-z0-9_-]{0,39}')
@@ -30,11 +30,11 @@ _LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789'
 
 @dataclass
 class Form:
-    """A wish for a link, as it was written, and what is wrong with it.
+    """A submitted form, with its problems.
 
     Attributes:
-        url, slug, title, lifetime: what was written, stripped.
-        errors: by the name of the field, what to do about it.
+        url, slug, title, lifetime: the submitted text, stripped.
+        errors: the remedy of each invalid field, by the name of the field.
     """
 
     url: str = ''
@@ -45,7 +45,7 @@ class Form:
 
     @classmethod
     def read(cls, sent: Mapping[str, object]) -> Form:
-        """A form that was sent; what is missing is empty."""
+        """Read a submitted form; missing fields are empty."""
         url, slug, title, lifetime = (
             str(sent.get(name) or '').strip() for name in ('url', 'slug', 'title', 'lifetime')
         )
@@ -61,7 +61,7 @@ class Form:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What a new link is made of. Without a name it gets one that cannot be guessed."""
+        """Return the columns of a new link. A missing name is replaced by a random one."""
         return {
             'url': self.url,
             'slug': self.slug or ''.join(secrets.choice(_LETTERS) for _ in range(7)),
@@ -71,7 +71,7 @@ class Form:
 
 
 def wrong_url(text: str) -> str | None:
-    """What is wrong with a URL that others are to be sent to; None if nothing is."""
+    """Return the problem of a target URL, or None."""
     if not text:
         return 'Where should it lead to?'
     if len(text) > LONGEST_URL:
@@ -94,7 +94,7 @@ def wrong_url(text: str) -> str | None:
 
 
 def wrong_slug(text: str) -> str | None:
-    """What is wrong with a name for a link; None if nothing is."""
+    """Return the problem of a name, or None."""
     if text in RESERVED:
         return f'“{text}” is a page of this site; choose another name.'
     if _SLUG.fullmatch(text) is None:
@@ -103,7 +103,7 @@ def wrong_slug(text: str) -> str | None:
 
 
 def wrong_title(text: str) -> str | None:
-    """What is wrong with a title; None if nothing is."""
+    """Return the problem of a title, or None."""
     if len(text) > LONGEST_TITLE:
         return f'Too long: at most {LONGEST_TITLE} characters.'
     return None if text.isprintable() else 'No control characters, please.'

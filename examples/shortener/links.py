@@ -1,4 +1,4 @@
-"""The model, and what is asked of it."""
+"""The model of a link, and its queries."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PAGE = 10
 
 
 def now() -> dt.datetime:
-    """This moment, in UTC, as rom stores it."""
+    """Return the current time in UTC, as rom stores it."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 def words_in(text: str | None) -> list[str]:
-    """What one can search for: all runs of letters and digits."""
+    """Return the words to search by: all runs of letters and digits."""
     return re.findall(r'[^\W_]+', (text or '').lower())
 
 
@@ -41,12 +41,12 @@ class Link(rom.Model):
 
 
 def latest() -> rom.Query[Link]:
-    """The newest links first."""
+    """Return a query of all links, newest first."""
     return Link.query.order_by('-created')
 
 
 def found(text: str) -> rom.Query[Link]:
-    """The links that have words which begin like those of a text."""
+    """Return a query of links with words that start like those of a text."""
     query = latest()
     for word in words_in(text)[:10]:
         query = query.startswith(words=word)
@@ -54,5 +54,5 @@ def found(text: str) -> rom.Query[Link]:
 
 
 def only(link: Link) -> rom.Query[Link]:
-    """A query that finds this link, as it is when the server looks."""
+    """Return a query that finds this link at the time of the call."""
     return Link.query.filter(slug=link.slug)

@@ -1,4 +1,4 @@
-"""The pages, from templates that escape whatever they are given."""
+"""The pages, from templates that escape all values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STEPS = ((86400, 'day'), (3600, 'hour'), (60, 'minute'), (1, 'second'))
 
 
 def distance(moment: dt.datetime) -> str:
-    """How far a moment is from now, as in '3 days'; a week that has just begun has 7 of them."""
+    """Return the distance of a moment from now, rounded, as in '3 days'."""
     seconds = abs((moment - now()).total_seconds())
     for length, name in _STEPS:
         if seconds > length - min(30, length / 60):
@@ -35,12 +35,12 @@ _pages.globals['lifetimes'] = list(LIFETIMES)
 
 
 def page(template: str, **values: object) -> str:
-    """A page, as HTML."""
+    """Return a page as HTML."""
     return _pages.get_template(f'{template}.html').render(values)
 
 
 def missing() -> str:
-    """The page for what is not there."""
+    """Return the page for an unknown name, with status 404."""
     return page(
         'problem',
         status=404,
@@ -50,7 +50,7 @@ def missing() -> str:
 
 
 def taken(slug: object) -> str:
-    """The page for a name that another link has."""
+    """Return the page for a name that another link has."""
     return page(
         'problem',
         status=409,
@@ -60,7 +60,7 @@ def taken(slug: object) -> str:
 
 
 def meanwhile() -> str:
-    """The page for other conflicts."""
+    """Return the page for other conflicts."""
     return page(
         'problem',
         status=409,

@@ -1,4 +1,4 @@
-"""Starting an example: its options, its server of data, its port."""
+"""Start of an example: options, data server, port."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import rom
 
 HOST = '127.0.0.1'
 
-#: Serves on a socket that listens already, until it is interrupted.
+#: Serve on a listening socket until Ctrl-C.
 Serve = Callable[[socket.socket], None]
 
 
@@ -22,9 +22,9 @@ def start(framework: str, port: int, serve: Serve) -> None:
     """Run an example until Ctrl-C.
 
     Args:
-        framework: its name, for messages; in small letters its folder.
-        port: where it listens if nothing else is said.
-        serve: how the framework does it.
+        framework: the name for messages; in lower case, the folder.
+        port: the default port.
+        serve: the function that serves on a socket.
     """
     folder = framework.lower()
     parser = argparse.ArgumentParser(
@@ -34,14 +34,16 @@ def start(framework: str, port: int, serve: Serve) -> None:
         '--port', type=_port, default=port, help='where to listen; 0: any (default: %(default)s)'
     )
     parser.add_argument(
-        '--keep', metavar='PATH', help='keep the links in this folder; else they go with the end'
+        '--keep',
+        metavar='PATH',
+        help='keep the links in this folder; without it they are deleted',
     )
     given = parser.parse_args()
     data = 'embedded:' if given.keep is None else f'embedded:{Path(given.keep).absolute()}'
     with _listening(parser.prog, given.port) as listening:
         address = f'http://{HOST}:{listening.getsockname()[1]}/'
         try:
-            # Before the address is shown: there is no use in looking at it without data.
+            # Before the address is printed, because the pages need the data.
             rom.connect(data).ping()
             print(f'The URL shortener ({framework}) is at {address}', flush=True)
             print('Ctrl-C ends it.', flush=True)

@@ -179,7 +179,7 @@ WRONG_WHEELS: list[tuple[Callable[[Files], Any], str]] = [
     ),
     (edited(METADATA, b'\nVersion: ', b'\nVersion: 9'), 'says Version: 9'),
     (edited(METADATA, b'Requires-Python', b'Requires-Snake'), 'says no Requires-Python'),
-    (edited(METADATA, b'To work on it\n', b'.. nonsense::\n\nx\n'), 'README.rst.* cannot be shown'),
+    (edited(METADATA, b'Contributing\n', b'.. nonsense::\n\nx\n'), 'README.rst.* cannot be shown'),
     (lambda files: files.pop(f'{INFO}/licenses/LICENSE'), 'lacks .*LICENSE'),
     (
         lambda files: files.pop(f'rom_redis-{VERSION}.dist-info/entry_points.txt'),
