@@ -74,14 +74,10 @@ NOT_YET = frozenset(
         'CHANGELOG.rst',
         'docs/benchmarks.rst',
         'docs/design/commit.rst',
-        'docs/design/embedded.rst',
         'docs/design/faults.rst',
-        'docs/design/limits.rst',
         'docs/design/planner.rst',
         'docs/design/queries.rst',
-        'docs/design/storage.rst',
         'docs/design/structure.rst',
-        'docs/design/testing.rst',
         'docs/howto/replicas-and-sentinel.rst',
     )
 )
