@@ -75,8 +75,6 @@ NOT_YET = frozenset(
         'docs/benchmarks.rst',
         'docs/design/commit.rst',
         'docs/design/faults.rst',
-        'docs/design/planner.rst',
-        'docs/design/queries.rst',
         'docs/design/structure.rst',
         'docs/howto/replicas-and-sentinel.rst',
     )
