@@ -134,14 +134,14 @@ def table(took: list[Took], count: int) -> str:
     """Return a table of the docs."""
     commits, load = took[0], took[1]
     lines = [
-        f'{count:,} products, ten indexes each. Ratios are of the time on the clock; in brackets,',
-        'of the time of the processor, in the program and in the server together.',
+        f'{count:,} products with ten indexes each. The ratios are of wall time; in brackets, of',
+        'processor time, of the program and the server together.',
         '',
         '.. list-table::',
         '   :header-rows: 1',
         '   :widths: 45 20 20 15',
         '',
-        '   * - what',
+        '   * - job',
         '     - of ``rom load``',
         '     - of commits of 1,000',
         '     - calls',

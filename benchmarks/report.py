@@ -50,26 +50,25 @@ def _head(results: Results) -> str:
         f'Python {facts["python"]}, redis-py {versions["redis"]} with hiredis '
         f'{versions["hiredis"]}, {facts["system"]}, {facts["cores"]} cores; sets of {sizes} '
         'entities. The samples are in ``docs/benchmarks/samples.json``; '
-        '``scripts/bench --report`` makes this page of them.',
+        '``scripts/bench --report`` generates this page from them.',
         100,
     )
     return f"""\
 Benchmarks
 ==========
 
-Made by ``scripts/bench``; to be made again rather than edited. Absolute times mean nothing: the
-machine may have been doing other things as well. But all peers took turns in one run, so their
-**ratios** mean something: each is the median of the ratios in {facts['rounds']} rounds. The peers
-run on one core and the servers on another, so that every call has to wake its server up. Of the
-peers, rom alone waits awake for short replies, as long as nobody else wants its core
-(``rom.util.wait_awake(0)`` turns it off): here nobody does, and a single call takes some 30 µs
-less.
+``scripts/bench`` generates this page; do not edit it. Absolute times mean nothing, because the
+machine may have been busy. The **ratios** are meaningful, because all peers took turns in one run:
+each is the median of the ratios in {facts['rounds']} rounds. The peers run on one core and the
+servers on another, so every call has to wake its server. Only rom busy-waits for short replies
+while its core is otherwise idle, as here; this saves some 30 µs per call
+(``rom.util.wait_awake(0)`` turns it off).
 
 {run}
 
 The model: email (unique, prefix, suffix), name (two or three words, full text), city (one of 50,
 identity), age (0 to 99), score and created_at (floats), all indexed. All peers get the same data,
-and their answers are compared with what the data say before anything is timed."""
+and their answers are compared with the data before anything is timed."""
 
 
 def _warning(results: Results) -> str:
@@ -77,8 +76,8 @@ def _warning(results: Results) -> str:
     if results.sizes[-1] >= MILLION:
         return ''
     return """\
-**A quick run:** no set of a million, and few rounds. It shows that all works and roughly where
-things stand; the table of what must be reached is that of a whole run."""
+**A quick run:** without a set of a million, and with few rounds. It shows that all peers work, and
+rough ratios; the goals are those of a whole run."""
 
 
 # The goals.
@@ -90,9 +89,9 @@ def _targets(results: Results) -> str:
     missed = sum(row[3].startswith('**missed**') for row in rows)
     rest = len(rows) - reached - missed
     lead = f'{reached} reached, {missed} missed, {rest} not measured in this run.'
-    table = _table(('what', 'goal', 'measured', ''), rows, '46 14 26 14')
+    table = _table(('measure', 'goal', 'measured', ''), rows, '46 14 26 14')
     missing = [row[0] for row in rows if row[3].startswith('**missed**')]
-    return _section('What must be reached', lead, table) + _obstacles(missing)
+    return _section('Goals', lead, table) + _obstacles(missing)
 
 
 def _obstacles(missing: list[str]) -> str:
@@ -107,8 +106,8 @@ def _obstacles(missing: list[str]) -> str:
     for reason, goals in reasons.items():
         text = fill(reason, 100, initial_indent='    ', subsequent_indent='    ')
         items.append(f'*{"*; *".join(goals)}*\n{text}')
-    lead = 'Found by profiling; the figures are those of ``benchmarks/obstacles.py``.'
-    return '\n\n' + _section('What stands in the way', lead, '\n\n'.join(items))
+    lead = 'Found by profiling; the figures are in ``benchmarks/obstacles.py``.'
+    return '\n\n' + _section('Reasons for missed goals', lead, '\n\n'.join(items))
 
 
 def _target_row(results: Results, target: Target) -> list[str]:
@@ -136,11 +135,11 @@ def _bulks(results: Results) -> str:
                     [f'{operation.title}: {count:,}', *_cells(results, members, case, count)]
                 )
     lead = (
-        'Time an entity, of so many at once; in brackets, how many times as long as rom takes. '
-        'Peers that take a trip or more for each entity were given a thousand at most. Writes are '
-        'timed once in a round, and reads up to five times.'
+        'Time per entity, for so many at once; in brackets, the ratio to the time of rom. Peers '
+        'with one or more round trips per entity got a thousand at most. Writes are timed once '
+        'per round, and reads up to five times.'
     )
-    return _section('Many at once', lead, _times_table(members, rows))
+    return _section('Bulk operations', lead, _times_table(members, rows))
 
 
 def _calls(results: Results) -> str:
@@ -149,12 +148,12 @@ def _calls(results: Results) -> str:
         [operation.title, *_cells(results, members, Case(operation.name, operation.counts[0]))]
         for operation in _measured(results, 'calls')
     ]
-    lead = 'Time of a call, with 10,000 entities there (or 1,000: see above).'
-    return _section('One at a time', lead, _times_table(members, rows))
+    lead = 'Time of a call, with 10,000 stored entities (or 1,000: see above).'
+    return _section('Single calls', lead, _times_table(members, rows))
 
 
 def _queries(results: Results) -> str:
-    lead = 'Time of a query that returns entities, with so many there.'
+    lead = 'Time of a query that returns entities, with so many stored.'
     operations = [one for one in _measured(results, 'query') if not one.of]
     return _section('Queries', lead, _queries_table(results, operations)) if operations else ''
 
@@ -162,8 +161,8 @@ def _queries(results: Results) -> str:
 def _models(results: Results) -> str:
     operations = [one for one in _measured(results, 'query') if one.of]
     lead = (
-        'The same of models of the schematics library; in brackets, how many times as long as '
-        'rom.schematics takes.'
+        'The same for models of the schematics library; in brackets, the ratio to the time of '
+        'rom.schematics.'
     )
     table = _queries_table(results, operations)
     return _section('Models of schematics', lead, table) if operations else ''
@@ -248,11 +247,10 @@ def _server_side(results: Results) -> str:
             )
             rows.append([title, *(_check(checks.get(m.name, {}).get(case)) for m in members)])
     lead = (
-        'Trips; changes to the data, if a query makes any; and the longest time that one command '
-        'held the server. (The last is a time: of two goes, the one whose longest was shorter. The '
-        'others are exact.)'
+        'Round trips; writes of a query, if any; and the longest time that one command held the '
+        'server. (The time is the shorter of two runs. The others are exact.)'
     )
-    return _section('Trips, writes and the server', lead, _times_table(members, rows))
+    return _section('Round trips, writes and the server', lead, _times_table(members, rows))
 
 
 def _check(found: dict[str, int | None] | None) -> str:
@@ -276,13 +274,14 @@ def _held(longest: int) -> str:
 def _memory(results: Results) -> str:
     members = _present(results)
     rows = [
-        [f'bytes an entity, of {size:,}', *_bytes(results, members, size)] for size in results.sizes
-    ]
-    rows += [
-        [f'time an entity to load {size:,}', *_loads(results, members, size)]
+        [f'bytes per entity, of {size:,}', *_bytes(results, members, size)]
         for size in results.sizes
     ]
-    lead = "The server's memory, and the first load, which is timed once."
+    rows += [
+        [f'time per entity to load {size:,}', *_loads(results, members, size)]
+        for size in results.sizes
+    ]
+    lead = "The server's memory, and the time of the first load, measured once."
     imports = ''
     ratio = results.import_ratio('rom', 'redis')
     if ratio is not None:
@@ -341,7 +340,7 @@ def _peers(results: Results) -> str:
         for reason, operations in reasons.items():
             names = ', '.join(f'``{name}``' for name in operations if name)
             lines.append(_indented(f'{DASH} {names + ": " if names else ""}{reason}.'))
-    lead = 'And what a dash means.'
+    lead = 'And the meaning of each dash.'
     return _section('The peers', lead, '\n\n'.join(lines))
 
 

@@ -60,7 +60,7 @@ PEERS = (
         SMALL_SET,
         'redis-py pipelines of a thousand entities, without transactions, that write the very keys '
         'of rom and check nothing. Getting by id is the pipelined HGETALLs alone: the fields stay '
-        'bytes. Each query is what one would write by hand on these keys, in the trips it takes.',
+        'bytes. Each query is written by hand for these keys, in the round trips that it needs.',
     ),
     Member(
         ROM1,
@@ -68,7 +68,7 @@ PEERS = (
         (*CLIENT, 'rom==1.1.2'),
         1_000_000,
         SMALL_SET,
-        'As its documents say.',
+        'Used as its documents show.',
     ),
     Member(
         'walrus',
@@ -76,8 +76,8 @@ PEERS = (
         (*CLIENT, 'walrus==0.9.8'),
         100_000,
         1000,
-        'Sorts with SORT, reads each hit in two trips; has no unique columns (the address is an '
-        'index), and no limit (the rest of the results is not read).',
+        'Sorts with SORT, and reads each hit in two round trips. It has no unique columns (the '
+        'address is an index), and no limit (the rest of the results is not read).',
     ),
     Member(
         'redis_om',

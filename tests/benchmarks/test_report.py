@@ -90,7 +90,7 @@ def test_models_are_compared_with_ours(results: Results, tmp_path: Path) -> None
     page = tmp_path / 'benchmarks.rst'
     report.write(results, page, [])
     _, _, rest = page.read_text().partition('Models of schematics')
-    table, _, rest = rest.partition('Trips, writes')
+    table, _, rest = rest.partition('Round trips, writes')
     assert 'rom (this)' not in table
     assert table.count('- 6 µs (0.857×)\n     - 7 µs\n') == len(SIZES)
     assert 'age = x, 1% at most: 1,000,000' in rest
@@ -117,7 +117,7 @@ def test_the_page(results: Results, tmp_path: Path) -> None:
     text = page.read_text()
     assert '3 µs (3×)' in text
     assert '**missed** by' in text
-    assert 'What stands in the way' in text
+    assert 'Reasons for missed goals' in text
     assert '.. image:: benchmarks/queries.png' in text
     assert 'A quick run' not in text
     assert all(member.title in text for member in PEERS)
