@@ -198,6 +198,7 @@ def test_a_quoted_message_is_that_of_today(
     start: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_connections, 'PATIENCE', 0.02)
+    monkeypatch.setattr(rom.util, 'CONNECTION', server.connect())
     (quoted,) = (term for term in terms() if term.startswith(start))
     kind, raised = MESSAGES[start]
     with pytest.raises(kind, match=re.escape(quoted.removesuffix(' localhost:6379/0'))) as caught:
