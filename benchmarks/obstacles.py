@@ -38,9 +38,9 @@ OBSTACLES = {
     'get_by a unique column': _CALL,
     'one get': _CALL,
     'one save': (
-        'One script with 28 commands: 40 µs with warm caches, twice that between other things; and '
-        '80 µs in the program, 24 of which an entity also takes in a commit of many. To wake the '
-        'server takes 40 more, for all peers.'
+        'One script with 28 commands takes 40 µs with warm caches, and twice that between other '
+        'work. The program takes 80 µs, 24 of which an entity also takes in a commit of many. '
+        'Waking the server takes 40 more, for all peers.'
     ),
     'created_at range with 50 hits': _FIXED,
     'prefix with 10 hits': _FIXED,

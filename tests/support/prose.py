@@ -38,8 +38,8 @@ WEAK_ON_PAGES = re.compile(
     r'|[,;] for (?:it|they|there|nothing|nobody|only|otherwise)\b',
     re.IGNORECASE,
 )
-#: Of a sentence on a page. Aim at 25.
-MOST_WORDS = 30
+#: Of a sentence on a page.
+MOST_WORDS = 26
 
 
 class Piece(NamedTuple):
