@@ -1,4 +1,4 @@
-"""How Sphinx makes HTML of these pages: see `scripts/docs`. It fetches nothing from the network."""
+"""Configuration of Sphinx, for `scripts/docs`. The build fetches nothing from the network."""
 
 import html
 import json
@@ -21,12 +21,12 @@ version = release = VERSION
 
 extensions = ['sphinx.ext.autodoc', 'sphinx.ext.napoleon']
 exclude_patterns = ['_build']
-# Docstrings say `this` where they name something of Python.
+# Docstrings write names of Python as `this`.
 default_role = 'code'
 
 autodoc_member_order = 'bysource'
 autodoc_typehints_format = 'short'
-# A TypeVar or an alias of ours, by its own name rather than by what it stands for.
+# A TypeVar or an alias of rom is shown by its name, not by its definition.
 autodoc_type_aliases = {name: name for name in ('Keygen', 'Keys', 'Point', 'Of')}
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
@@ -66,7 +66,7 @@ def shorter(
     signature: str | None,
     *rest: str,
 ) -> tuple[str | None, str | None] | None:
-    """Signatures as a reader needs them: aliases by their name, what columns share only once."""
+    """Shorten signatures: aliases by their name, and the options of all columns only once."""
     if signature is None:
         return None
     own = getattr(found, '__init__', None) is not Column.__init__ or found is Column

@@ -1,6 +1,6 @@
 """Docstrings, comments, messages and pages are plain English, where they have been revised.
 
-A folder of code is added to `CLEAN` when its prose has been revised. Of pages all are held, but for
+A folder of code is added to `CLEAN` when its prose has been revised. All pages are held, except
 those of `NOT_YET`.
 """
 
@@ -22,6 +22,7 @@ from tests.support.prose import (
 
 ROOT = Path(__file__).resolve().parent.parent
 CLEAN: tuple[str, ...] = (
+    'docs/conf.py',
     'examples',
     'lua',
     'rom/_core/__init__.py',
@@ -60,6 +61,8 @@ CLEAN: tuple[str, ...] = (
     'rom/schematics',
     'rom/testing.py',
     'rom/util.py',
+    'tests/docs',
+    'tests/support/pages.py',
 )
 PAGES = sorted(
     str(page.relative_to(ROOT))

@@ -1,4 +1,4 @@
-"""docs/howto/tls-and-authentication.rst: its users may do what the page says, and its TLS works."""
+"""docs/howto/tls-and-authentication.rst: the permissions of its users."""
 
 import asyncio
 import datetime
@@ -17,7 +17,7 @@ from tests.support.servers import Server, dump
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / 'docs' / 'howto' / 'tls-and-authentication.rst'
 SOON = datetime.timedelta(hours=1)
-# Redis, of a command; of a key; of a command in a script.
+# The texts of Redis for a command, a key, and a command in a script.
 REFUSED = r"(?i)permission|can't run"
 
 
@@ -69,7 +69,7 @@ def models() -> tuple[type[rom.Model], type[rom.Model]]:
 
 
 def write_all(item: type[rom.Model], maker: type[rom.Model]) -> None:
-    """What a program does in a day: inserts, updates, deletes, races, calculations, locks."""
+    """Make every kind of write: inserts, updates, deletes, races, calculations, locks."""
     one = maker(name='Ann')
     entities = [
         item(
@@ -239,7 +239,7 @@ def test_a_reader_may_ask_everything_and_write_nothing(server: Server, raw: redi
 
 @pytest.mark.one_server
 def test_the_list_has_every_command_that_is_called(raw: redis.Redis) -> None:
-    """Of the scripts, and of what Python sends. (UnsafeColumns and front ends send their own.)"""
+    """Commands of the scripts, and of Python. (UnsafeColumns and front ends send their own.)"""
     commands = {name.upper() for name in raw.command()}
     called = {
         word

@@ -42,7 +42,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(
         [sys.executable, '-m', 'sphinx', '--quiet', *options, '--builder', 'html',
          '--doctree-dir', str(folder / 'doctrees'), str(DOCS), str(folder / 'html')],
-        # No network: whatever is asked of a proxy, nobody answers.
+        # No network: the proxies do not answer.
         env=os.environ | {'http_proxy': 'http://127.0.0.1:9', 'https_proxy': 'http://127.0.0.1:9'},
         capture_output=True,
         text=True,

@@ -140,7 +140,7 @@ def test_the_block_does_what_the_page_describes(page: str, server: Server) -> No
 
 
 def test_blocks_that_connect() -> None:
-    """Nothing is sent, so no server is needed."""
+    """No server is needed, because no request is sent."""
     program = '\n'.join(text for page in CONNECTING for text in python_of(page))
     done = subprocess.run(
         [sys.executable, '-c', f'import rom\n{program}\n{SHOW}'], capture_output=True, text=True

@@ -52,6 +52,6 @@ SIDES = ('x', 'y', 'width', 'height')
 
 
 def test_colours_are_those_of_the_page() -> None:
-    """So that they are right in light and in dark."""
+    """Colours from the style sheet fit light and dark pages."""
     for name in NAMES:
         assert not re.search(r'(fill|stroke|style)=', diagrams().DRAWINGS[name]().svg(name))

@@ -68,7 +68,7 @@ def on_client(make: Callable[[Server], Any], work: Callable[[], Any] = read) -> 
 
 
 def in_loop(run: Callable[[Any], Any], client: Callable[[Server], Any], read: Any) -> Any:
-    """Read in an `AsyncSession`: what `read` returns of it is awaited, if anything."""
+    """Read in an `AsyncSession`; await the result of `read`, if it has one."""
 
     def raised(server: Server) -> None:
         async def story() -> None:

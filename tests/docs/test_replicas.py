@@ -1,4 +1,4 @@
-"""docs/howto/replicas-and-sentinel.rst: what it says of replicas, on each server.
+"""docs/howto/replicas-and-sentinel.rst: its statements about replicas, on each server.
 
 The page itself runs with a sentinel, on the embedded server.
 """

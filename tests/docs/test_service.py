@@ -1,7 +1,7 @@
-"""docs/tutorial-service.rst, to the letter, in an empty folder; rom and the rest are those here.
+"""docs/tutorial-service.rst, run literally in an empty folder, with rom and the packages from here.
 
-What is typed is taken from the page. Only ``pip install`` is not let loose: what it names must be
-known here, and the new environment gets the packages of this one, and this checkout.
+The commands are taken from the page. Only ``pip install`` is not run: its names must be known
+here, and the new environment gets the packages of this one, and this checkout.
 """
 
 import contextlib
@@ -31,13 +31,13 @@ ROOT = DOCS.parent
 PAGE = DOCS / 'tutorial-service.rst'
 PREPARING, TESTING, SERVING, ASKING = (b for b in blocks(PAGE) if b.language == 'console')
 PORT = '8000'
-# What would make the reader's environment other than it is on a machine of their own.
+# Variables that the environment of a reader does not have.
 OURS = ('PYTHON', 'PYTEST', 'ROM_', 'VIRTUAL_ENV')
 
 
 @pytest.fixture(scope='module')
 def shell(tmp_path_factory: pytest.TempPathFactory) -> 'Shell':
-    """In the folder that the page makes, with its environment, and with all its files."""
+    """A shell in the folder that the page makes, with its environment and all its files."""
     shell = Shell(tmp_path_factory.mktemp('empty'))
     for command in PREPARING.commands:
         if command.startswith('pip install '):
@@ -51,7 +51,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> 'Shell':
 
 
 class Shell:
-    """What is typed goes on from what was typed before, as in a terminal."""
+    """A shell in which commands continue from earlier ones, as in a terminal."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -66,7 +66,7 @@ class Shell:
 
     @property
     def log(self) -> Path:
-        """What a service says."""
+        """The output of a service."""
         return self._home / 'service.log'
 
     @property
@@ -79,7 +79,7 @@ class Shell:
         return str(done.stdout)
 
     def begin(self, command: str) -> None:
-        """Carry it out; what it does to the shell itself (cd, activate, export) stays."""
+        """Run a command; keep its effects on the shell itself (cd, activate, export)."""
         self.run(command)
         if re.match(r'(cd|\.|export) ', command):
             self._before.append(command)

@@ -1,6 +1,6 @@
 """Every sentence of docs/howto/sessions.rst has its tests, and this table finds them.
 
-Whoever changes a sentence, or adds one, changes its line here, and the tests with it.
+A change of a sentence needs a change of its line here, and of the tests.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ SENTENCES: dict[str, dict[str, str]] = {
 
 
 def sentences() -> list[str]:
-    """What the page says, and the first column of its table."""
+    """Return the sentences of the page, and the first column of its table."""
     found = []
     for paragraph in tree(PAGE).findall(nodes.paragraph):
         cell = paragraph.parent

@@ -1,4 +1,4 @@
-"""docs/howto/tls-and-authentication.rst: what it has typed for TLS is typed here, as it stands."""
+"""docs/howto/tls-and-authentication.rst: its commands for TLS are run here literally."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ def with_tls() -> Path:
     found = shutil.which('redis-server')
     if found is None or shutil.which('openssl') is None:
         pytest.skip('there is no redis-server, or no openssl, on PATH')
-    # Without certificates it does not start, and says whether it is for want of them.
+    # Without certificates it does not start, and reports whether it lacks them.
     said = subprocess.run(
         [found, '--port', '0', '--tls-port', '1'], capture_output=True, text=True, timeout=PATIENCE
     )

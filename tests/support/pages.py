@@ -28,7 +28,7 @@ class Block:
     Attributes:
         language: as the directive has it.
         caption: the name of the file that it is; '' for none.
-        text: what stands in it, without the indentation.
+        text: the content, without the indentation.
     """
 
     language: str
@@ -37,12 +37,12 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The lines typed in a console; a line that ends in a backslash goes on in the next."""
+        """The lines typed in a console; a backslash at the end continues a line."""
         return [line[2:] for line in self._whole_lines().splitlines() if line.startswith('$ ')]
 
     @property
     def printed(self) -> list[str]:
-        """What each of the commands prints, as far as the page says; '...' stands for anything."""
+        """The output of each command on the page; '...' stands for any text."""
         parts = re.split(r'^\$ .*\n', self._whole_lines(), flags=re.MULTILINE)
         return parts[1:]
 

@@ -29,8 +29,8 @@ WEAK = re.compile(
     re.IGNORECASE,
 )
 
-#: What pages do without, beside these: data does not tell, say, come and go; persons have names;
-#: and "for" does not mean "because".
+#: Words that pages do without as well: data that speaks or moves, persons without a name, and a
+#: "for" that means "because".
 WEAK_ON_PAGES = re.compile(
     r'\b(?:tells?|told|say|says|said|comes?(?! first| last| before)|came|go|goes|gone|went)\b'
     r'|\b(?:is|are|was|were) none\b|(?<!\bthere )\b(?:is|are|was|were) no\b(?! longer| more)'
@@ -38,7 +38,7 @@ WEAK_ON_PAGES = re.compile(
     r'|[,;] for (?:it|they|there|nothing|nobody|only|otherwise)\b',
     re.IGNORECASE,
 )
-#: Of a sentence on a page.
+#: The limit for a sentence on a page.
 MOST_WORDS = 26
 
 
