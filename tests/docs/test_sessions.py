@@ -168,6 +168,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         E: 'test_a_commit_beside_the_task_that_has_changes'
         ' test_a_loop_beside_the_thread_that_has_changes'
     },
+    'The second case, with a task': {E: 'test_a_commit_beside_the_task_that_has_changes'},
     'its session was entered in another': {
         E: 'test_a_commit_where_the_session_is_not_the_current_one'
     },
