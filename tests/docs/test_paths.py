@@ -1,4 +1,4 @@
-"""Pages name files of the checkout by their paths, and these files are there."""
+"""Pages name files of the checkout by their paths, or link to them, and these files are there."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,9 @@ from tests.support.pages import DOCS
 pytestmark = pytest.mark.one_server
 
 ROOT = DOCS.parent
-PAGES = sorted((*DOCS.rglob('*.rst'), ROOT / 'README.rst', ROOT / 'CONTRIBUTING.rst'))
-PATH = re.compile(r'``((?:benchmarks|docs|examples|lua|rom|scripts|tests)/[\w/.-]+)``')
+PAGES = sorted((*DOCS.rglob('*.rst'), *ROOT.glob('*.rst'), ROOT / 'examples/README.rst'))
+FOLDERS = r'(?:benchmarks|docs|examples|lua|rom|scripts|tests)'
+PATH = re.compile(rf'(?:``({FOLDERS}/[\w/.-]+)``|\s<({FOLDERS}/[\w/.-]+|\w+\.rst)>`_)')
 #: Made by a run, or links that a checkout of git has not.
 MADE = ('docs/_build/', 'rom/lua')
 
@@ -19,7 +20,7 @@ MADE = ('docs/_build/', 'rom/lua')
 def missing(text: str) -> list[str]:
     return [
         path
-        for path in PATH.findall(text)
+        for path in map(''.join, PATH.findall(text))
         if not path.startswith(MADE) and not (ROOT / path).exists()
     ]
 
@@ -31,3 +32,5 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
 
 def test_a_missing_file_is_found() -> None:
     assert missing('``lua/lib/none.lua``, ``lua/search.lua`` and ``lua``') == ['lua/lib/none.lua']
+    links = '`a\n<docs/none.rst>`_, `b <NONE.rst>`_ and `c <docs/index.rst>`_'
+    assert missing(links) == ['docs/none.rst', 'NONE.rst']
