@@ -73,7 +73,7 @@ class Form:
 def wrong_url(text: str) -> str | None:
     """Return the problem of a target URL, or None."""
     if not text:
-        return 'Where should it lead to?'
+        return 'Enter a URL.'
     if len(text) > LONGEST_URL:
         return f'Too long: at most {LONGEST_URL} characters.'
     # Browsers read a backslash as a slash, and drop line breaks.
@@ -83,7 +83,7 @@ def wrong_url(text: str) -> str | None:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        return 'This is no URL.'
+        return 'Enter a valid URL, such as https://example.org/page.'
     if parts.scheme not in ('http', 'https'):
         return 'It has to begin with http:// or https://.'
     if not host:

@@ -45,7 +45,7 @@ def missing() -> str:
         'problem',
         status=404,
         title='Nothing here',
-        reason='There is no such link. It may have expired, or somebody has removed it.',
+        reason='There is no such link. It may have expired, or a visitor has removed it.',
     )
 
 
@@ -54,7 +54,7 @@ def taken(slug: object) -> str:
     return page(
         'problem',
         status=409,
-        title='Somebody was faster',
+        title='Another visitor was faster',
         reason=f'The name “{slug}” belongs to another link. Go back and choose another one.',
     )
 
@@ -64,6 +64,6 @@ def meanwhile() -> str:
     return page(
         'problem',
         status=409,
-        title='Somebody was faster',
+        title='Another visitor was faster',
         reason='This link was changed or removed meanwhile. Look at it again.',
     )

@@ -57,7 +57,7 @@ def start(framework: str, port: int, serve: Serve) -> None:
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f'{text!r} is no port: it takes a number up to 65535')
+        raise argparse.ArgumentTypeError(f'expected a port from 0 to 65535, got {text!r}')
     return int(text)
 
 

@@ -19,7 +19,7 @@ def test_urls_that_are_taken(url: str) -> None:
 @pytest.mark.parametrize(
     'url, said',
     [
-        ('', 'Where should it lead'),
+        ('', 'Enter a URL.'),
         ('javascript:alert(1)', 'http:// or https://'),
         ('JaVaScRiPt://x/%0aalert(1)', 'http:// or https://'),
         ('data:text/html,x', 'http:// or https://'),
@@ -34,9 +34,9 @@ def test_urls_that_are_taken(url: str) -> None:
         ('http://a.b/\x00', 'control characters'),
         ('http://a.b/\u202e', 'control characters'),
         ('http://a b/', 'spaces'),
-        ('http://a.b:99999/', 'no URL'),
-        ('http://a.b:x/', 'no URL'),
-        ('http://[a', 'no URL'),
+        ('http://a.b:99999/', 'Enter a valid URL'),
+        ('http://a.b:x/', 'Enter a valid URL'),
+        ('http://[a', 'Enter a valid URL'),
         (f'http://a.b/{"x" * 2000}', 'Too long'),
     ],
 )

@@ -103,7 +103,7 @@ def test_a_visit(page: Any, running: Running) -> None:
 
     # The name is taken.
     fill(page, **{'Long link': target, 'Name': 'party'})
-    assert heading(page) == 'Somebody was faster'
+    assert heading(page) == 'Another visitor was faster'
     assert page.inner_text('.status') == '409'
     page.get_by_role('link', name='To the start').click()
     assert page.locator('.links li').count() == 1
