@@ -9,9 +9,9 @@
 """
 
 from rom.repocket import attributes, errors
-from rom.repocket.connecting import configure
+from rom.repocket.connection import configure
+from rom.repocket.manager import ResultSet
 from rom.repocket.record import ActiveRecord
 from rom.repocket.registry import MODELS
-from rom.repocket.resultset import ResultSet
 
 __all__ = ['ActiveRecord', 'MODELS', 'ResultSet', 'attributes', 'configure', 'errors']

@@ -1,4 +1,4 @@
-"""Manager: ``Model.objects``, which makes and finds records."""
+"""Manager: ``Model.objects``, which makes and finds records; its results can be sorted."""
 
 from __future__ import annotations
 
@@ -6,19 +6,65 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from rom._core.encoding.text import as_bytes
+from rom._core.encoding.text import as_bytes, show
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
-from rom.repocket import finding, loading, saving
-from rom.repocket.connecting import run
-from rom.repocket.criteria import criteria_of
-from rom.repocket.resultset import ResultSet
+from rom.repocket import loading, saving, search
+from rom.repocket.connection import run
+from rom.repocket.search import criteria_of
 
 if TYPE_CHECKING:
     from rom.repocket.record import ActiveRecord
     from rom.repocket.record_schema import Layout
 
 R = TypeVar('R', bound='ActiveRecord')
+
+
+class ResultSet(list[R]):
+    """List of records that can be sorted by their attributes."""
+
+    def order_by(self, *names: str) -> ResultSet[R]:
+        """Return the same records in another order.
+
+        Args:
+            *names: the attributes to sort by, the first one first. A leading ``-`` means
+                descending. None comes last, either way.
+
+        Returns:
+            A new ResultSet.
+
+        Raises:
+            RepocketUnknownField: the model has no such attribute.
+            QueryError: no name is given, or the values cannot be compared.
+
+        Example::
+
+            User.objects.all().order_by('name', '-age')
+        """
+        if not names:
+            raise QueryError('order_by: expected the name of an attribute, got none')
+        found = ResultSet(self)
+        for name in reversed(names):
+            found._sort_by(name.removeprefix('-'), name.startswith('-'))
+        return found
+
+    def _sort_by(self, name: str, is_reversed: bool) -> None:
+        standing = [(record._comparable(name), record) for record in self]
+        with_value = [pair for pair in standing if pair[0] is not None]
+        try:
+            with_value.sort(key=_first, reverse=is_reversed)
+        except TypeError as error:
+            raise QueryError(f'order_by({show(name)}): the values have no order: {error}') from None
+        without = [record for value, record in standing if value is None]
+        self[:] = [record for _, record in with_value] + without
+
+    def __repr__(self) -> str:
+        return f'ResultSet({super().__repr__()})'
+
+
+def _first(pair: tuple[Any, Any]) -> Any:
+    return pair[0]
+
 
 # The number of records that a filter may scan without a warning.
 _WITHOUT_WARNING = 1000
@@ -118,7 +164,7 @@ class Objects(Generic[R]):
         if not attribute.unique:
             return self._found(value)
         [criterion] = criteria_of(layout, value)
-        matches = run(finding.find_unique(layout, criterion))
+        matches = run(search.find_unique(layout, criterion))
         records = self._results(matches.rows, matches.errors)
         return records[0] if records else None
 
@@ -191,7 +237,7 @@ class Objects(Generic[R]):
                     f'{layout.model}.{criterion.name}: expected an attribute other than a '
                     'ByteStream, which filters cannot search'
                 )
-        matches = run(finding.find(layout, criteria))
+        matches = run(search.find(layout, criteria))
         if matches.scanned > _WITHOUT_WARNING:
             warn(
                 f'{layout.model}.objects.filter({", ".join(asked)}): {matches.scanned} records '

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rom._core.encoding.text import as_bytes, as_text
 from rom.repocket import loading
-from rom.repocket.connecting import run
+from rom.repocket.connection import run
 from rom.repocket.errors import RepocketReferenceError
 from rom.repocket.keys import Reference
 from rom.repocket.record_schema import Layout

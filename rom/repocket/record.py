@@ -15,10 +15,10 @@ from rom._core.encoding.text import as_bytes, as_text, show
 from rom.exceptions import ArgumentError, InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime
-from rom.repocket.criteria import criteria_of
-from rom.repocket.declaring import ModelType
 from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
+from rom.repocket.metaclass import ModelType
 from rom.repocket.prefetch import Mates
+from rom.repocket.search import criteria_of
 from rom.repocket.state import State
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from rom._core.ops.requests import Operation
 from rom.exceptions import InDoubtError, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import Pointer
-from rom.repocket.connecting import run
+from rom.repocket.connection import run
 from rom.repocket.keys import Reference
 from rom.repocket.prefetch import Mates, load_pointers, load_streams
 from rom.repocket.record_schema import Layout

@@ -1,4 +1,4 @@
-"""Finding records: what is found, and in how many trips."""
+"""Finding and sorting records: what is found, in which order, and in how many trips."""
 
 import datetime as dt
 import decimal
@@ -11,11 +11,72 @@ import pytest
 import redis
 
 from rom.exceptions import CorruptRowError, QueryError, UniqueKeyViolation
-from rom.repocket import ActiveRecord, attributes
-from rom.repocket.connecting import run
+from rom.repocket import ActiveRecord, ResultSet, attributes
+from rom.repocket.connection import run
 from rom.repocket.errors import RepocketUnknownField
 from rom.repocket.saving import Saving, _batch_of, _script, attempt_to
 from tests.support.servers import data, dump
+
+
+class Sorted(ActiveRecord):
+    name = attributes.Unicode(null=True)
+    age = attributes.Integer(null=True)
+    born = attributes.DateTime(null=True)
+    data = attributes.JSON()
+    body = attributes.ByteStream()
+
+
+def in_turn(records: ResultSet[Sorted]) -> list[str]:
+    return [record.name for record in records]
+
+
+PEOPLE = ResultSet(
+    Sorted(name=name, age=age) for name, age in [('b', 2), ('a', None), ('d', 1), ('c', 2)]
+)
+
+
+def test_one_name() -> None:
+    assert in_turn(PEOPLE.order_by('name')) == ['a', 'b', 'c', 'd']
+    assert in_turn(PEOPLE.order_by('-name')) == ['d', 'c', 'b', 'a']
+    assert in_turn(PEOPLE) == ['b', 'a', 'd', 'c']
+    assert isinstance(PEOPLE.order_by('name'), ResultSet)
+
+
+def test_none_last_either_way() -> None:
+    assert in_turn(PEOPLE.order_by('age')) == ['d', 'b', 'c', 'a']
+    assert in_turn(PEOPLE.order_by('-age')) == ['b', 'c', 'd', 'a']
+
+
+def test_several_names() -> None:
+    assert in_turn(PEOPLE.order_by('-age', '-name')) == ['c', 'b', 'd', 'a']
+
+
+def test_moments_with_and_without_a_zone() -> None:
+    zone = dt.timezone(dt.timedelta(hours=2))
+    moments = [
+        dt.datetime(2020, 1, 1, 13, tzinfo=zone),
+        dt.datetime(2020, 1, 1, 12),
+        dt.datetime(2020, 1, 1, 10),
+    ]
+    records = ResultSet(Sorted(name=str(at), born=moment) for at, moment in enumerate(moments))
+    assert in_turn(records.order_by('born')) == ['2', '0', '1']
+
+
+def test_ids_and_streams() -> None:
+    ids = [record.id for record in PEOPLE.order_by('id')]
+    assert ids == sorted(ids)
+    records = ResultSet([Sorted(name='x', body=b'2'), Sorted(name='y', body=b'1')])
+    assert in_turn(records.order_by('body')) == ['y', 'x']
+
+
+def test_no_order() -> None:
+    with pytest.raises(QueryError, match='expected the name'):
+        PEOPLE.order_by()
+    with pytest.raises(RepocketUnknownField, match='no attribute'):
+        PEOPLE.order_by('nmae')
+    records = ResultSet([Sorted(data={'a': 1}), Sorted(data={'b': 1})])
+    with pytest.raises(QueryError, match='no order'):
+        records.order_by('data')
 
 
 class FoundTeam(ActiveRecord):

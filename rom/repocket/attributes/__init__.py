@@ -1,12 +1,17 @@
 """Attributes: the types of a record's fields."""
 
 from rom.repocket.attributes.base import Attribute
-from rom.repocket.attributes.ids import UUID, AutoUUID
-from rom.repocket.attributes.json import JSON
-from rom.repocket.attributes.numbers import Decimal, Float, Integer
-from rom.repocket.attributes.pointer import Pointer
-from rom.repocket.attributes.temporal import DateTime
-from rom.repocket.attributes.text import Bytes, ByteStream, Unicode
+from rom.repocket.attributes.references import UUID, AutoUUID, Pointer
+from rom.repocket.attributes.values import (
+    JSON,
+    Bytes,
+    ByteStream,
+    DateTime,
+    Decimal,
+    Float,
+    Integer,
+    Unicode,
+)
 
 __all__ = [
     'Attribute',

@@ -1,4 +1,4 @@
-"""Attribute for pointers to other records."""
+"""Attributes for UUIDs, for the ids of records, and for pointers to other records."""
 
 from __future__ import annotations
 
@@ -17,6 +17,40 @@ if TYPE_CHECKING:
     from typing import Self
 
     from rom.repocket.record import ActiveRecord
+
+
+class UUID(Attribute):
+    """Attribute of UUIDs; their text is accepted, too."""
+
+    base_type = uuid.UUID
+    empty = None
+    has_null_words = True
+
+    def _cast(self, value: Any) -> uuid.UUID:
+        if isinstance(value, uuid.UUID):
+            return value
+        if isinstance(value, (str, bytes)):
+            return uuid.UUID(text_from(value))
+        self.refuse(value, 'a UUID or its text')
+
+    def _write(self, value: uuid.UUID) -> bytes:
+        return str(value).encode('ascii')
+
+    def _read(self, text: bytes) -> uuid.UUID:
+        return uuid.UUID(text_from(text))
+
+    def column(self) -> columns.Column[Any]:
+        return columns.Text(index=True, keygen=IDENTITY)
+
+    def indexed(self, value: Any) -> Any:
+        return str(value)
+
+
+class AutoUUID(UUID):
+    """Id of a record; a new record gets one from ``uuid.uuid1`` at once."""
+
+    def missing(self) -> Any:
+        return uuid.uuid1() if self.default is None else super().missing()
 
 
 class Pointer(Attribute):

@@ -4,7 +4,7 @@ import redis
 
 import rom
 from rom.repocket import configure
-from rom.repocket.connecting import Configure
+from rom.repocket.connection import Configure
 from tests.support.servers import Server
 
 
