@@ -165,22 +165,35 @@ def test_below_the_drivers_nothing_knows_the_wire(module: str) -> None:
     assert not names & WIRE
 
 
-def test_no_module_imports_itself_in_a_circle() -> None:
+# Packages without a circle even if imports for type checkers count.
+NO_CIRCLES_OF_TYPES = (
+    'rom._core.embedded',
+    'rom.cli',
+    'rom.contrib',
+    'rom.jsonl',
+    'rom.repocket',
+    'rom.schematics',
+)
+
+
+@pytest.mark.parametrize('package', ['', *NO_CIRCLES_OF_TYPES])
+def test_no_module_imports_itself_in_a_circle(package: str) -> None:
     """Imports at the top of files only; one inside a function is how a circle is broken."""
     graph = {
         module: {
             each.name
             for each in found(module, inside_functions=False)
-            if each.name in FILES and not each.for_types
+            if each.name in FILES and (package or not each.for_types)
         }
         for module in FILES
+        if module.startswith(package)
     }
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, ' -> '.join([*path[path.index(module) :], module])
         if module not in done:
-            for name in sorted(graph[module] - {module}):
+            for name in sorted(graph[module] & graph.keys() - {module}):
                 visit(name, (*path, module))
             done.add(module)
 

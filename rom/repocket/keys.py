@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rom._core.encoding.text import as_bytes, as_text, show
-
-if TYPE_CHECKING:
-    from rom.repocket.record import ActiveRecord
 
 PREFIX = 'repocket'
 _ID = '????????-????-????-????-????????????'
 _SPECIAL = str.maketrans({sign: f'\\{sign}' for sign in '\\*?[]^-'})
 
 
-def name_of(model: type[ActiveRecord]) -> str:
+def name_of(model: type[object]) -> str:
     """Return the name of a model in keys, ``module:Class``."""
     return f'{model.__module__}:{model.__name__}'
 

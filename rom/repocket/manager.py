@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rom._core.encoding.text import as_bytes, show
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
 from rom.repocket import loading, saving, search
 from rom.repocket.connection import run
+from rom.repocket.record_schema import RecordSchema
+from rom.repocket.registry import Record
 from rom.repocket.search import criteria_of
 
-if TYPE_CHECKING:
-    from rom.repocket.record import ActiveRecord
-    from rom.repocket.record_schema import Layout
-
-R = TypeVar('R', bound='ActiveRecord')
+R = TypeVar('R', bound=Record)
 
 
 class ResultSet(list[R]):
@@ -70,7 +68,7 @@ def _first(pair: tuple[Any, Any]) -> Any:
 _WITHOUT_WARNING = 1000
 
 
-class Objects(Generic[R]):
+class Manager(Generic[R]):
     """Manager of the records of one model.
 
     Attributes:
@@ -85,8 +83,8 @@ class Objects(Generic[R]):
         self.model = model
 
     @property
-    def _layout(self) -> Layout:
-        return self.model._layout
+    def _record_schema(self) -> RecordSchema:
+        return self.model._record_schema
 
     def create(self, /, **values: Any) -> R:
         """Make a record and save it.
@@ -116,20 +114,20 @@ class Objects(Generic[R]):
 
             User.objects.get(id='7d4a5be6-9d4b-11ee-b962-0242ac120002')
         """
-        layout = self._layout
-        wanted = more.pop(layout.primary, None) if id is None else id
+        schema = self._record_schema
+        wanted = more.pop(schema.primary, None) if id is None else id
         if more or wanted is None:
             raise QueryError(
-                f'{layout.model}.objects.get: expected {layout.primary}=... and nothing else; '
+                f'{schema.model}.objects.get: expected {schema.primary}=... and nothing else; '
                 'get_by and filter find records by other attributes'
             )
         try:
-            raw = as_bytes(str(layout.attributes[layout.primary].cast(wanted)))
+            raw = as_bytes(str(schema.attributes[schema.primary].cast(wanted)))
         except InvalidColumnValue as error:
-            raise QueryError(f'{layout.model}.objects.get: {error}') from None
-        found = run(loading.load(layout, [raw]))
+            raise QueryError(f'{schema.model}.objects.get: {error}') from None
+        found = run(loading.load(schema, [raw]))
         if found.broken:
-            raise loading.unreadable(layout, raw)
+            raise loading.unreadable(schema, raw)
         records = self._records(found.rows)
         return records[0] if records else None
 
@@ -147,24 +145,24 @@ class Objects(Generic[R]):
 
             User.objects.get_by(email='ann@example.org')
         """
-        layout = self._layout
+        schema = self._record_schema
         if len(value) != 1:
             raise QueryError(
-                f'{layout.model}.objects.get_by: expected one attribute, got {len(value)}'
+                f'{schema.model}.objects.get_by: expected one attribute, got {len(value)}'
             )
         [name] = value
-        attribute = layout.attribute(name)
-        if name == layout.primary:
+        attribute = schema.attribute(name)
+        if name == schema.primary:
             return self.get(value[name])
         if not (attribute.unique or attribute.index):
             raise QueryError(
-                f'{layout.model}.objects.get_by({name}=...): the attribute has no index; declare '
+                f'{schema.model}.objects.get_by({name}=...): the attribute has no index; declare '
                 'it with unique=True or index=True, or use filter'
             )
         if not attribute.unique:
             return self._found(value)
-        [criterion] = criteria_of(layout, value)
-        matches = run(search.find_unique(layout, criterion))
+        [criterion] = criteria_of(schema, value)
+        matches = run(search.find_unique(schema, criterion))
         records = self._results(matches.rows, matches.errors)
         return records[0] if records else None
 
@@ -179,9 +177,9 @@ class Objects(Generic[R]):
 
             User.objects.all()
         """
-        layout = self._layout
-        found = run(loading.scan(layout))
-        errors = [loading.unreadable(layout, id) for id in found.broken]
+        schema = self._record_schema
+        found = run(loading.scan(schema))
+        errors = [loading.unreadable(schema, id) for id in found.broken]
         return self._results(found.rows, errors)
 
     def filter(self, /, **criteria: Any) -> ResultSet[R]:
@@ -224,23 +222,23 @@ class Objects(Generic[R]):
 
             User.objects.reindex()
         """
-        return run(saving.reindex(self._layout))
+        return run(saving.reindex(self._record_schema))
 
-    def _found(self, asked: dict[str, Any]) -> ResultSet[R]:
-        layout = self._layout
-        criteria = criteria_of(layout, asked)
+    def _found(self, clauses: dict[str, Any]) -> ResultSet[R]:
+        schema = self._record_schema
+        criteria = criteria_of(schema, clauses)
         if not criteria:
             return self.all()
         for criterion in criteria:
-            if criterion.name in layout.streams:
+            if criterion.name in schema.streams:
                 raise QueryError(
-                    f'{layout.model}.{criterion.name}: expected an attribute other than a '
+                    f'{schema.model}.{criterion.name}: expected an attribute other than a '
                     'ByteStream, which filters cannot search'
                 )
-        matches = run(search.find(layout, criteria))
+        matches = run(search.find(schema, criteria))
         if matches.scanned > _WITHOUT_WARNING:
             warn(
-                f'{layout.model}.objects.filter({", ".join(asked)}): {matches.scanned} records '
+                f'{schema.model}.objects.filter({", ".join(clauses)}): {matches.scanned} records '
                 'were read, because none of these attributes has an index; declare one with '
                 'index=True',
             )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rom.exceptions import InvalidColumnValue
 from rom.repocket.attributes import Attribute, AutoUUID
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 from rom.repocket.keys import name_of
-from rom.repocket.manager import Objects
-from rom.repocket.record_schema import Layout, is_id
+from rom.repocket.manager import Manager
+from rom.repocket.record_schema import RecordSchema
 from rom.repocket.registry import MODELS
-
-if TYPE_CHECKING:
-    from rom.repocket.record import ActiveRecord
 
 
 class ModelType(type):
@@ -25,8 +22,8 @@ class ModelType(type):
             records use already, or a default that the attribute does not accept.
     """
 
-    _layout: Layout
-    objects: Objects[Any]
+    _record_schema: RecordSchema
+    objects: Manager[Any]
 
     def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> None:
         super().__init__(name, bases, body)
@@ -37,12 +34,12 @@ class ModelType(type):
         _check_names(name, attributes, _root(cls))
         primary = _primary(cls, attributes)
         attributes = {primary: attributes[primary], **attributes}
-        cls._layout = Layout(name, name_of(cls), attributes, primary)  # type: ignore[arg-type]
-        _check_defaults(cls._layout)
-        cls.objects = Objects(cls)
-        for stream in cls._layout.streams:
+        cls._record_schema = RecordSchema(name, name_of(cls), attributes, primary)
+        _check_defaults(cls._record_schema)
+        cls.objects = Manager(cls)
+        for stream in cls._record_schema.streams:
             _add_append(cls, stream)
-        MODELS[cls._layout.name] = cls  # type: ignore[assignment]
+        MODELS[cls._record_schema.name] = cls  # type: ignore[assignment]
 
 
 def _root(cls: type) -> type:
@@ -69,11 +66,11 @@ def _check_names(model: str, attributes: dict[str, Attribute], root: type) -> No
             )
 
 
-def _check_defaults(layout: Layout) -> None:
-    for name, attribute in layout.attributes.items():
+def _check_defaults(schema: RecordSchema) -> None:
+    for name, attribute in schema.attributes.items():
         if not callable(attribute.default):
             try:
-                layout.missing(name)
+                schema.missing(name)
             except InvalidColumnValue as error:
                 raise RepocketActiveRecordDefinitionError(str(error)) from None
 
@@ -84,7 +81,7 @@ def _primary(cls: type, attributes: dict[str, Attribute]) -> str:
     Raises:
         RepocketActiveRecordDefinitionError: there are several, or `id` is not an AutoUUID.
     """
-    found = [name for name, attribute in attributes.items() if is_id(attribute)]
+    found = [name for name, attribute in attributes.items() if isinstance(attribute, AutoUUID)]
     if len(found) > 1:
         raise RepocketActiveRecordDefinitionError(
             f'{cls.__name__}: expected one AutoUUID, got {len(found)} AutoUUIDs '
@@ -117,9 +114,10 @@ def _add_append(cls: type, stream: str) -> None:
         setattr(cls, name, _append_to(stream, name))
 
 
-def _append_to(stream: str, name: str) -> Callable[[ActiveRecord, Any], str]:
-    def append(self: ActiveRecord, data: Any) -> str:
-        return self._append(stream, data)
+def _append_to(stream: str, name: str) -> Callable[[Any, Any], str]:
+    def append(self: Any, data: Any) -> str:
+        key: str = self._append(stream, data)
+        return key
 
     append.__name__ = name
     append.__doc__ = f'Append bytes to ``{stream}``, at once, and return its key.'

@@ -17,17 +17,17 @@ from rom.repocket import saving
 from rom.repocket.attributes import DateTime
 from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
 from rom.repocket.metaclass import ModelType
-from rom.repocket.prefetch import Mates
+from rom.repocket.prefetch import PrefetchGroup
 from rom.repocket.search import criteria_of
-from rom.repocket.state import State
+from rom.repocket.state import RecordState
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from rom.repocket.manager import Objects
+    from rom.repocket.manager import Manager
 
 
-class ActiveRecord(State, metaclass=ModelType):
+class ActiveRecord(RecordState, metaclass=ModelType):
     """Base of all models: a class with attributes, and records that save themselves.
 
     Args:
@@ -46,39 +46,39 @@ class ActiveRecord(State, metaclass=ModelType):
     """
 
     if TYPE_CHECKING:
-        objects: ClassVar[Objects[Self]]
+        objects: ClassVar[Manager[Self]]
 
     def __init__(self, /, **values: Any) -> None:
         if type(self) is ActiveRecord:
             raise InvalidOperation('ActiveRecord is the base of models: make a subclass')
         self._begin({}, is_saved=False)
-        layout = self._layout
+        schema = self._record_schema
         for name, value in values.items():
-            layout.attribute(name)
+            schema.attribute(name)
             self._set(name, value)
-        for name, attribute in layout.attributes.items():
-            if name not in values and (attribute.default is not None or name == layout.primary):
-                self._set(name, layout.missing(name))
-        self._mates = Mates([self])
+        for name, attribute in schema.attributes.items():
+            if name not in values and (attribute.default is not None or name == schema.primary):
+                self._set(name, schema.missing(name))
+        self._group = PrefetchGroup([self])
 
     @classmethod
     def _loaded(cls, rows: Iterable[tuple[bytes, dict[str, bytes]]]) -> list[Self]:
-        """Return records of rows that were read together; they become mates."""
+        """Return records of rows that were read together; they form a group."""
         records = []
         for id, stored in rows:
             record = cls.__new__(cls)
             record._begin(stored, is_saved=True)
             # The id comes from the key, because the hash of old data may lack it.
-            record._values[cls._layout.primary] = uuid.UUID(as_text(id))
+            record._values[cls._record_schema.primary] = uuid.UUID(as_text(id))
             records.append(record)
-        mates = Mates(records)
+        group = PrefetchGroup(records)
         for record in records:
-            record._mates = mates
+            record._group = group
         return records
 
     @classmethod
     def create(cls, /, **values: Any) -> Self:
-        """Make a record and save it: see :meth:`rom.repocket.manager.Objects.create`.
+        """Make a record and save it: see :meth:`rom.repocket.manager.Manager.create`.
 
         Example::
 
@@ -94,7 +94,7 @@ class ActiveRecord(State, metaclass=ModelType):
         Raises:
             KeyError: the model has no such attribute.
         """
-        if name not in self._layout.attributes:
+        if name not in self._record_schema.attributes:
             raise KeyError(name)
         return self._get(name)
 
@@ -105,7 +105,7 @@ class ActiveRecord(State, metaclass=ModelType):
 
             user.get('name', 'unknown')
         """
-        if name not in self._layout.attributes:
+        if name not in self._record_schema.attributes:
             return fallback
         value = self._get(name)
         return fallback if value is None else value
@@ -121,7 +121,7 @@ class ActiveRecord(State, metaclass=ModelType):
 
             user.set('name', 'Ann')
         """
-        if self._layout.attribute(name).is_stream:
+        if self._record_schema.attribute(name).is_stream:
             self._append(name, value)
         else:
             self._set(name, value)
@@ -149,25 +149,25 @@ class ActiveRecord(State, metaclass=ModelType):
             user.name = 'Ann'
             user.save()
         """
-        layout = self._layout
+        schema = self._record_schema
         self._settle()
         wanted = self._wanted()
         if not self._is_saved:
             wanted = {**self._stored, **wanted}
-        task = saving.Saving(
-            layout,
+        write = saving.RecordWrite(
+            schema,
             self._id,
             self._stored if self._is_saved else None,
             wanted,
             dict(self._new_contents),
         )
         if wanted or self._new_contents or not self._is_saved:
-            attempt = saving.attempt_to(layout, 'save')
-            stored = self._carry_out(attempt, saving.save(task, attempt))
-            self._note_saved(stored, task.streams)
+            attempt = saving.attempt_to(schema, 'save')
+            stored = self._carry_out(attempt, saving.save(write, attempt))
+            self._note_saved(stored, write.streams)
         return {
-            'hash': as_text(layout.key(self._id)),
-            'strings': {name: as_text(layout.stream(self._id, name)) for name in layout.streams},
+            'hash': as_text(schema.key(self._id)),
+            'strings': {name: as_text(schema.stream(self._id, name)) for name in schema.streams},
         }
 
     def delete(self) -> int:
@@ -185,20 +185,20 @@ class ActiveRecord(State, metaclass=ModelType):
         """
         earlier = self._settle()
         if earlier is not None and earlier.purpose == 'delete':
-            return saving.keys_gone(earlier)
+            return saving.deleted_keys(earlier)
         if not self._is_saved:
             return 0
-        attempt = saving.attempt_to(self._layout, 'delete')
-        operation = saving.delete(self._layout, self._id, self._stored, attempt)
+        attempt = saving.attempt_to(self._record_schema, 'delete')
+        operation = saving.delete(self._record_schema, self._id, self._stored, attempt)
         gone = self._carry_out(attempt, operation)
         self._note_deleted()
         return gone
 
     def _wanted(self) -> dict[str, bytes]:
         """Return the encoded fields that differ from the stored ones."""
-        layout = self._layout
+        schema = self._record_schema
         wanted = {}
-        for name, attribute in layout.fields.items():
+        for name, attribute in schema.fields.items():
             if isinstance(attribute, DateTime) and attribute.auto_now:
                 self._values[name] = dt.datetime.now(dt.UTC).replace(tzinfo=None)
             if name in self._values:
@@ -212,24 +212,24 @@ class ActiveRecord(State, metaclass=ModelType):
         target = self._resolved.get(name)
         if target is not None and not target._is_saved:
             raise RepocketReferenceError(
-                f'{self._layout.model}.{name} points to a {type(target).__name__} that is not '
-                'saved; save that record first'
+                f'{self._record_schema.model}.{name} points to a {type(target).__name__} that is '
+                'not saved; save that record first'
             )
 
     def _encoded(self, name: str) -> str:
         """Return a field as a save would store it."""
         try:
-            encoded: str = self._layout.fields[name].to_json(self._values[name])
+            encoded: str = self._record_schema.fields[name].to_json(self._values[name])
         except InvalidColumnValue as error:
-            raise InvalidColumnValue(f'{self._layout.model}.{name}: {error}') from None
+            raise InvalidColumnValue(f'{self._record_schema.model}.{name}: {error}') from None
         return encoded
 
     def _is_stored_as(self, name: str, raw: bytes) -> bool:
         """Return whether a stored field has the same value in another form, as old data may."""
         if name not in self._stored:
             # Old data may have the id in the key only.
-            return name == self._layout.primary and self._is_saved
-        attribute = self._layout.fields[name]
+            return name == self._record_schema.primary and self._is_saved
+        attribute = self._record_schema.fields[name]
         try:
             return as_bytes(attribute.to_json(attribute.from_json(self._stored[name]))) == raw
         except (ValueError, InvalidColumnValue):
@@ -255,18 +255,18 @@ class ActiveRecord(State, metaclass=ModelType):
         if simple:
             return self._simple(frozenset())
         there = self._values.keys() | self._stored.keys()
-        names = [name for name in self._layout.fields if name in there]
+        names = [name for name in self._record_schema.fields if name in there]
         for name in names:
             self._value(name)
         return {
             'hash': {name: self._encoded(name) for name in names},
-            'strings': {name: self._content(name) for name in self._layout.streams},
+            'strings': {name: self._content(name) for name in self._record_schema.streams},
         }
 
     def _simple(self, above: frozenset[uuid.UUID]) -> dict[str, Any]:
         """Return a plain dict; a pointer back to a record above gives its id (no endless loop)."""
         found: dict[str, Any] = {}
-        for name in self._layout.attributes:
+        for name in self._record_schema.attributes:
             value = self._get(name)
             if isinstance(value, ActiveRecord):
                 within = above | {self._id}
@@ -293,18 +293,18 @@ class ActiveRecord(State, metaclass=ModelType):
         return all(
             criterion.holds(
                 self._content(criterion.name)
-                if criterion.name in self._layout.streams
+                if criterion.name in self._record_schema.streams
                 else self._value(criterion.name)
             )
-            for criterion in criteria_of(self._layout, criteria)
+            for criterion in criteria_of(self._record_schema, criteria)
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Otherwise a misspelt attribute would be set, but never saved.
         if not name.startswith('_') and not hasattr(type(self), name):
             raise RepocketUnknownField(
-                f'{self._layout.model} has no attribute {show(name)}; it has '
-                f'{", ".join(self._layout.attributes)}'
+                f'{self._record_schema.model} has no attribute {show(name)}; it has '
+                f'{", ".join(self._record_schema.attributes)}'
             )
         super().__setattr__(name, value)
 
@@ -316,14 +316,17 @@ class ActiveRecord(State, metaclass=ModelType):
         """
         if other is None:
             return False
-        if not isinstance(other, ActiveRecord) or type(other)._layout.name != self._layout.name:
+        if (
+            not isinstance(other, ActiveRecord)
+            or type(other)._record_schema.name != self._record_schema.name
+        ):
             raise TypeError(
                 f'a {type(self).__name__} cannot be compared with a {type(other).__name__}'
             )
         return self is other or self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash((self._layout.name, self._id))
+        return hash((self._record_schema.name, self._id))
 
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self._id}>'

@@ -1,4 +1,4 @@
-"""Layout: the frozen attributes and keys of a model, with a rom schema for its indexes."""
+"""RecordSchema: the frozen attributes and keys of a model, with a rom schema for its indexes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rom._core.encoding.text import as_bytes, as_text, show
 from rom._core.indexing.entry_lists import Entries
 from rom._core.schema import Schema, build
 from rom.exceptions import CorruptRowError, InvalidColumnValue
-from rom.repocket.attributes import Attribute, AutoUUID
+from rom.repocket.attributes.base import Attribute
 from rom.repocket.errors import RepocketUnknownField
 from rom.repocket.keys import head_of, index_namespace, stream_key
 
@@ -22,7 +22,7 @@ Stored = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class RecordSchema:
     """The attributes and keys of one model.
 
     Attributes:
@@ -63,20 +63,20 @@ class Layout:
         return [as_bytes(name) for name in self.fields]
 
     @cached_property
-    def schema(self) -> Schema:
+    def index_schema(self) -> Schema:
         """The rom schema of the indexed attributes: columns, keys and indexes."""
         columns: dict[str, Column[Any]] = {self.primary: PrimaryKey()}
         for name, attribute in self.fields.items():
             if attribute.index and name != self.primary:
                 columns[name] = attribute.column()
         for name, column in columns.items():
-            column.__set_name__(Layout, name)
+            column.__set_name__(RecordSchema, name)
         return build(self.model, columns, index_namespace(self.name), None, False)
 
     @property
     def is_indexed(self) -> bool:
         """True if the model has index entries or unique values to write beside the hash."""
-        return bool(self.schema.indexes or self.uniques)
+        return bool(self.index_schema.indexes or self.uniques)
 
     def key(self, id: bytes | uuid.UUID) -> bytes:
         """Return the key of a record's hash."""
@@ -160,7 +160,7 @@ class Layout:
             InvalidColumnValue: a value that no index can hold, such as NaN.
         """
         found: Entries = {}
-        for name, index in self.schema.indexes.items():
+        for name, index in self.index_schema.indexes.items():
             value = self._indexed(name, stored)
             if value is not None:
                 try:
@@ -194,10 +194,5 @@ class Layout:
                     continue
                 identity = b'' if value is None else attribute.identity(value)
                 if identity:
-                    found[self.schema.keys.unique((name,))] = identity
+                    found[self.index_schema.keys.unique((name,))] = identity
         return found
-
-
-def is_id(attribute: Attribute) -> bool:
-    """Return whether this attribute is the id of a record."""
-    return isinstance(attribute, AutoUUID)

@@ -21,8 +21,8 @@ from rom._core.query.filters import filtered
 from rom._core.query.nodes import All, Direction, InRange, Mark, Node, Order
 from rom._core.query.spec import Asked
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
-from rom.repocket.loading import PAGE, Found, load, load_unique, no_index, scan, unreadable
-from rom.repocket.record_schema import Layout
+from rom.repocket.loading import PAGE, LoadedRows, load, load_unique, no_index, scan, unreadable
+from rom.repocket.record_schema import RecordSchema
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     '': operator.eq,
@@ -38,13 +38,13 @@ class Criterion:
     """A condition on one attribute.
 
     Attributes:
-        layout: the model's layout.
+        schema: the model's schema.
         name: the attribute.
         sign: '' for equal, 'gt', 'gte', 'lt', 'lte'.
         value: the value to compare with.
     """
 
-    layout: Layout
+    schema: RecordSchema
     name: str
     sign: str
     value: Any
@@ -53,13 +53,13 @@ class Criterion:
         """Return whether a value of the attribute meets the condition."""
         if found is None or self.value is None:
             return found is self.value and not self.sign
-        comparable = self.layout.attributes[self.name].comparable
+        comparable = self.schema.attributes[self.name].comparable
         return _SIGNS[self.sign](comparable(found), comparable(self.value))
 
     def node(self) -> Node | None:
         """Return the query node that finds candidates, or None if no index can."""
-        attribute = self.layout.attributes[self.name]
-        if self.name not in self.layout.schema.indexes or self.value in (None, '', b''):
+        attribute = self.schema.attributes[self.name]
+        if self.name not in self.schema.index_schema.indexes or self.value in (None, '', b''):
             return None
         value = attribute.indexed(self.value)
         low, high = value, value
@@ -67,15 +67,15 @@ class Criterion:
             high = None
         elif self.sign.startswith('l'):
             low = None
-        asked = (low, high) if attribute.is_ordered else value
-        node = filtered(self.layout.schema, self.name, asked)
+        clause = (low, high) if attribute.is_ordered else value
+        node = filtered(self.schema.index_schema, self.name, clause)
         # Scores are doubles, and large numbers may share one. The server's exact test cannot read
         # the JSON of records, so `holds` decides on the loaded record.
         return node._replace(exact=None) if isinstance(node, InRange) else node
 
     def identity(self) -> bytes | None:
         """Return the unique value to look up, or None if the condition is not on one."""
-        attribute = self.layout.uniques.get(self.name)
+        attribute = self.schema.uniques.get(self.name)
         if attribute is None or self.sign or self.value is None:
             return None
         return attribute.identity(self.value) or None
@@ -83,11 +83,11 @@ class Criterion:
     @property
     def may_be_missing(self) -> bool:
         """True if a missing field meets the condition; such a record claims no unique value."""
-        attribute = self.layout.attributes[self.name]
+        attribute = self.schema.attributes[self.name]
         return not callable(attribute.default) and attribute.missing() == self.value
 
 
-def criteria_of(layout: Layout, asked: Mapping[str, Any]) -> list[Criterion]:
+def criteria_of(schema: RecordSchema, clauses: Mapping[str, Any]) -> list[Criterion]:
     """Return the criteria of keyword arguments.
 
     Raises:
@@ -95,18 +95,18 @@ def criteria_of(layout: Layout, asked: Mapping[str, Any]) -> list[Criterion]:
         QueryError: the attribute does not accept the value, or cannot be compared so; or a key is
             not a name.
     """
-    for name in asked:
+    for name in clauses:
         if not isinstance(name, str):
-            raise QueryError(f'{layout.model}: expected names of attributes, got {show(name)}')
-    return [_criterion(layout, name, value) for name, value in asked.items()]
+            raise QueryError(f'{schema.model}: expected names of attributes, got {show(name)}')
+    return [_criterion(schema, name, value) for name, value in clauses.items()]
 
 
-def _criterion(layout: Layout, asked: str, value: Any) -> Criterion:
-    name, separator, sign = asked.rpartition('__')
-    if not separator or asked in layout.attributes:
-        name, sign = asked, ''
-    attribute = layout.attribute(name)
-    where = f'{layout.model}: {asked}={show(value)}'
+def _criterion(schema: RecordSchema, clause: str, value: Any) -> Criterion:
+    name, separator, sign = clause.rpartition('__')
+    if not separator or clause in schema.attributes:
+        name, sign = clause, ''
+    attribute = schema.attribute(name)
+    where = f'{schema.model}: {clause}={show(value)}'
     if sign not in _SIGNS:
         raise QueryError(f'{where}: expected __gt, __gte, __lt or __lte after the attribute')
     try:
@@ -118,7 +118,7 @@ def _criterion(layout: Layout, asked: str, value: Any) -> Criterion:
             f'{where}: a {type(attribute).__name__} has no order for this value; compare for '
             f'equality, with {name}=...'
         )
-    return Criterion(layout, name, sign, cast)
+    return Criterion(schema, name, sign, cast)
 
 
 def nodes_of(criteria: Sequence[Criterion]) -> tuple[Node, ...]:
@@ -142,71 +142,71 @@ class Matches:
     errors: list[CorruptRowError] = field(default_factory=list)
 
 
-def find(layout: Layout, criteria: Sequence[Criterion]) -> Operation[Matches]:
+def find(schema: RecordSchema, criteria: Sequence[Criterion]) -> Operation[Matches]:
     """Return the records that meet all criteria, in no order.
 
     Raises:
         CorruptRowError: the key of an index holds another type.
     """
     for criterion in criteria:
-        if criterion.name == layout.primary and not criterion.sign and criterion.value is not None:
+        if criterion.name == schema.primary and not criterion.sign and criterion.value is not None:
             id = as_bytes(str(criterion.value))
-            return _sift(layout, criteria, (yield from load(layout, [id])))
+            return _sift(schema, criteria, (yield from load(schema, [id])))
         if criterion.identity() is not None and not criterion.may_be_missing:
-            return (yield from find_unique(layout, criterion, criteria))
+            return (yield from find_unique(schema, criterion, criteria))
     nodes = nodes_of(criteria)
     if nodes:
-        return _sift(layout, criteria, (yield from _search(layout, nodes)))
-    found = yield from scan(layout)
-    matches = _sift(layout, criteria, found)
+        return _sift(schema, criteria, (yield from _search(schema, nodes)))
+    found = yield from scan(schema)
+    matches = _sift(schema, criteria, found)
     matches.scanned = len(found.rows)
     return matches
 
 
 def find_unique(
-    layout: Layout, criterion: Criterion, criteria: Sequence[Criterion] = ()
+    schema: RecordSchema, criterion: Criterion, criteria: Sequence[Criterion] = ()
 ) -> Operation[Matches]:
     """Return the record that has a unique value, if it meets all criteria."""
     identity = criterion.identity()
     if identity is None:
         return Matches()
-    found = yield from load_unique(layout, criterion.name, identity)
-    return _sift(layout, criteria or [criterion], found)
+    found = yield from load_unique(schema, criterion.name, identity)
+    return _sift(schema, criteria or [criterion], found)
 
 
-def _sift(layout: Layout, criteria: Sequence[Criterion], found: Found) -> Matches:
-    matches = Matches(errors=[unreadable(layout, id) for id in found.broken])
+def _sift(schema: RecordSchema, criteria: Sequence[Criterion], found: LoadedRows) -> Matches:
+    matches = Matches(errors=[unreadable(schema, id) for id in found.broken])
     for id, stored in found.rows:
         try:
-            if all(c.holds(layout.value(id, c.name, stored)) for c in criteria):
+            if all(c.holds(schema.value(id, c.name, stored)) for c in criteria):
                 matches.rows.append((id, stored))
         except CorruptRowError as error:
             matches.errors.append(error)
     return matches
 
 
-def _search(layout: Layout, nodes: tuple[Node, ...]) -> Operation[Found]:
+def _search(schema: RecordSchema, nodes: tuple[Node, ...]) -> Operation[LoadedRows]:
     """Return the records that the indexes name, the first page in the same round trip."""
-    asking = _Asking(layout, All(nodes))
-    found = Found()
+    search = _RecordSearch(schema, All(nodes))
+    found = LoadedRows()
     further: list[bytes] = []
     try:
-        while not asking.is_done:
-            ids, packed, broken, more = yield from asking.ask('rows')
-            yield from found.take(layout, (ids, packed, broken))
+        while not search.is_done:
+            ids, packed, broken, more = yield from search.ask('rows')
+            yield from found.take(schema, (ids, packed, broken))
             further += more
     except InPartsError:
-        parts = Parts(asking)
-        found, further = Found(), list((yield from parts.matches(asking.where)))
-    rest_of = yield from load(layout, further)
-    return Found(found.rows + rest_of.rows, found.broken + rest_of.broken)
+        parts = Parts(search)
+        found, further = LoadedRows(), list((yield from parts.matches(search.where)))
+    rest_of = yield from load(schema, further)
+    return LoadedRows(found.rows + rest_of.rows, found.broken + rest_of.broken)
 
 
-class _Asking:
-    """A search for records.
+class _RecordSearch:
+    """Search for the records that meet a condition, as `Parts` uses it.
 
     Args:
-        layout: the model's.
+        schema: the schema of the model.
         where: the condition.
     """
 
@@ -215,24 +215,24 @@ class _Asking:
     asked = Asked()
     expiry: str | None = None
 
-    def __init__(self, layout: Layout, where: All) -> None:
-        self._layout = layout
+    def __init__(self, schema: RecordSchema, where: All) -> None:
+        self._schema = schema
         self.where = where
         self._position: bytes | None = None
 
     @property
     def is_done(self) -> bool:
-        """The script has told all."""
+        """True after the script has returned all matches."""
         return self._position == b''
 
     def about(
         self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None
-    ) -> _Asking:
-        """A search for something else; records have no order."""
-        return _Asking(self._layout, where)
+    ) -> _RecordSearch:
+        """Return a search with another condition; records have no order."""
+        return _RecordSearch(self._schema, where)
 
     def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
-        """The ids of all matches."""
+        """Return the ids of all matches."""
         found: list[bytes] = []
         while not self.is_done:
             found += (yield from self.ask('ids'))[-1]
@@ -240,25 +240,25 @@ class _Asking:
 
     def those_there(self, ids: Sequence[bytes]) -> Operation[set[bytes]]:
         """Return which of some ids have a record."""
-        found = yield from load(self._layout, ids)
+        found = yield from load(self._schema, ids)
         return {id for id, _ in found.rows}
 
     def ask(self, want: str) -> Operation[list[Any]]:
-        """Go on: the ids, rows, and keys without a row that a call brings, and further ids.
+        """Return the next ids, rows, and keys without a row, and further ids.
 
         Raises:
             InPartsError: the script refuses to gather so much.
         """
-        keys = self._layout.schema.keys
+        keys = self._schema.index_schema.keys
         request: dict[str, Any] = {
-            'head': self._layout.head,
+            'head': self._schema.head,
             # Records have no numbers for ids, so neither a bitmap of them nor a counter.
             'live': keys.live,
             'counter': keys.counter,
             'where': self.where.as_map(),
             'skip': 0,
             'want': want,
-            'fields': self._layout.wire_fields,
+            'fields': self._schema.wire_fields,
             'page': PAGE,
             'small': BOUNDS.small,
             'unnumbered': True,
@@ -270,6 +270,6 @@ class _Asking:
         if status == b'in parts':
             raise InPartsError
         if status != b'ok':
-            raise no_index(self._layout, rest[0])
-        self._position, _, _, *told = rest
-        return list(told)
+            raise no_index(self._schema, rest[0])
+        self._position, _, _, *found = rest
+        return list(found)

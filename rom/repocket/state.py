@@ -1,4 +1,4 @@
-"""State of a record: its stored fields, its values, and how they are loaded.
+"""RecordState of a record: its stored fields, its values, and how they are loaded.
 
 `_stored` is the JSON of the hash as last read or written, `_values` are the Python values that were
 read or set. A field is decoded on first access, so that a corrupt field does not make the other
@@ -19,17 +19,17 @@ from rom.repocket import saving
 from rom.repocket.attributes import Pointer
 from rom.repocket.connection import run
 from rom.repocket.keys import Reference
-from rom.repocket.prefetch import Mates, load_pointers, load_streams
-from rom.repocket.record_schema import Layout
+from rom.repocket.prefetch import PrefetchGroup
+from rom.repocket.record_schema import RecordSchema
 
 T = TypeVar('T')
 
 
-class State:
+class RecordState:
     """Private half of a record."""
 
-    _layout: ClassVar[Layout]
-    _mates: Mates
+    _record_schema: ClassVar[RecordSchema]
+    _group: PrefetchGroup
 
     def _begin(self, stored: Mapping[str, bytes], is_saved: bool) -> None:
         self._stored: dict[str, bytes] = dict(stored)
@@ -45,27 +45,27 @@ class State:
         self._attempt: Attempt | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy has no mates, because it was not loaded with other records. It has no attempt, or
-        # both records would settle the same write and note its outcome.
-        return {**self.__dict__, '_mates': None, '_attempt': None}
+        # A copy is in a group of its own, because it was not loaded with other records. It has no
+        # attempt, or both records would settle the same write and note its outcome.
+        return {**self.__dict__, '_group': None, '_attempt': None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._mates = Mates([self])
+        self._group = PrefetchGroup([self])
 
     @property
     def _id(self) -> uuid.UUID:
-        id: uuid.UUID = self._values[self._layout.primary]
+        id: uuid.UUID = self._values[self._record_schema.primary]
         return id
 
     def _get(self, name: str) -> Any:
-        layout = self._layout
-        if name in layout.streams:
+        schema = self._record_schema
+        if name in schema.streams:
             return self._content(name)
         value = self._value(name)
-        if isinstance(layout.fields[name], Pointer) and value is not None:
+        if isinstance(schema.fields[name], Pointer) and value is not None:
             if name not in self._resolved:
-                load_pointers(self, name)
+                self._group.load_pointers(self, name)
             target = self._resolved[name]
             return None if target is not None and target._was_deleted else target
         return value
@@ -74,14 +74,14 @@ class State:
         """Return the value of a field; a pointer gives a reference."""
         if name in self._values:
             return self._values[name]
-        value = self._layout.value(self._id, name, self._stored)
-        if name in self._stored or self._layout.fields[name].default is not None:
+        value = self._record_schema.value(self._id, name, self._stored)
+        if name in self._stored or self._record_schema.fields[name].default is not None:
             self._values[name] = value
         return value
 
     def _comparable(self, name: str) -> Any:
         """Return the value by which `order_by` sorts the record."""
-        attribute = self._layout.attribute(name)
+        attribute = self._record_schema.attribute(name)
         value = self._content(name) if attribute.is_stream else self._value(name)
         return None if value is None else attribute.comparable(value)
 
@@ -96,18 +96,18 @@ class State:
         return reference if isinstance(reference, Reference) else None
 
     def _set(self, name: str, value: Any) -> None:
-        layout = self._layout
-        cast = layout.cast(name, value)
-        if name == layout.primary and self._is_saved and cast != self._id:
+        schema = self._record_schema
+        cast = schema.cast(name, value)
+        if name == schema.primary and self._is_saved and cast != self._id:
             raise InvalidOperation(
-                f'{layout.model}.{name}: a saved record keeps its id; make a new record instead'
+                f'{schema.model}.{name}: a saved record keeps its id; make a new record instead'
             )
-        if name in layout.streams:
+        if name in schema.streams:
             self._new_contents[name] = cast
             return
         self._values[name] = cast
         self._resolved.pop(name, None)
-        if isinstance(value, State):
+        if isinstance(value, RecordState):
             self._resolved[name] = value
 
     # Writing. An attempt in doubt is settled first, because the next write depends on its outcome.
@@ -137,12 +137,12 @@ class State:
             if is_append and isinstance(attempt.purpose, tuple):
                 self._attempt = None
                 raise InDoubtError(
-                    f'{self._layout.model} {self._id}, {attempt.purpose[1]}: {error}, and append '
-                    'again what is missing'
+                    f'{self._record_schema.model} {self._id}, {attempt.purpose[1]}: {error}, and '
+                    'append again what is missing'
                 ) from None
         if is_done and attempt.purpose == 'save':
-            [task] = attempt.changes
-            self._note_saved(task.outcome, task.streams)
+            [write] = attempt.changes
+            self._note_saved(write.outcome, write.streams)
         elif is_done and attempt.purpose == 'delete':
             self._note_deleted()
         self._attempt = None
@@ -167,21 +167,21 @@ class State:
         if name in self._new_contents:
             return self._new_contents[name]
         if name not in self._contents and self._is_saved:
-            load_streams(self, name)
+            self._group.load_streams(self, name)
         return self._contents.get(name, b'')
 
     def _append(self, name: str, data: Any) -> str:
-        layout = self._layout
-        cast: bytes = layout.cast(name, data)
+        schema = self._record_schema
+        cast: bytes = schema.cast(name, data)
         purpose = ('append', name, cast)
         earlier = self._settle(is_append=True)
         if earlier is not None and earlier.purpose == purpose:
-            return as_text(layout.stream(self._id, name))  # tried before, and carried out
+            return as_text(schema.stream(self._id, name))  # tried before, and carried out
         if name in self._new_contents or not self._is_saved:
             self._new_contents[name] = self._content(name) + cast
         else:
-            attempt = saving.attempt_to(layout, purpose)
+            attempt = saving.attempt_to(schema, purpose)
             self._contents.pop(name, None)  # also where no answer comes: it is read again
-            self._carry_out(attempt, saving.append(layout, self._id, name, cast, attempt))
+            self._carry_out(attempt, saving.append(schema, self._id, name, cast, attempt))
             self._attempt = None
-        return as_text(layout.stream(self._id, name))
+        return as_text(schema.stream(self._id, name))

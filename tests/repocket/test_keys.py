@@ -14,10 +14,10 @@ class KeyedThing(ActiveRecord):
 
 
 def test_the_keys_of_a_record() -> None:
-    layout = KeyedThing._layout
+    schema = KeyedThing._record_schema
     module = __name__
-    assert layout.key(ID) == f'repocket:{module}:KeyedThing:{ID}'.encode()
-    assert layout.stream(ID, 'body') == f'repocket:{module}:KeyedThing:{ID}:field:body'.encode()
+    assert schema.key(ID) == f'repocket:{module}:KeyedThing:{ID}'.encode()
+    assert schema.stream(ID, 'body') == f'repocket:{module}:KeyedThing:{ID}:field:body'.encode()
 
 
 def test_a_pattern_takes_no_sign_of_a_name_for_its_own() -> None:

@@ -14,7 +14,7 @@ class LoadedThing(ActiveRecord):
     name = attributes.Unicode()
 
 
-LAYOUT = LoadedThing._layout
+SCHEMA = LoadedThing._record_schema
 IDS = [b'5f3c6f38-9d4b-11ee-b962-0242ac12%04d' % n for n in range(2500)]
 
 
@@ -31,7 +31,7 @@ def reply(ids: list[bytes]) -> list[Any]:
 
 
 def test_many_pages_are_one_trip() -> None:
-    operation = loading.load(LAYOUT, IDS)
+    operation = loading.load(SCHEMA, IDS)
     assert shown(next(operation)) == [1000, 1000, 500]
     with pytest.raises(StopIteration) as end:
         operation.send(
@@ -45,19 +45,19 @@ def test_many_pages_are_one_trip() -> None:
 
 def test_nothing_is_no_trip() -> None:
     with pytest.raises(StopIteration) as end:
-        next(loading.load(LAYOUT, []))
+        next(loading.load(SCHEMA, []))
     assert end.value.value.rows == []
 
 
 def test_a_scan_reads_while_it_looks_on() -> None:
     """What SCAN names twice is read once, and what is no record is left out."""
-    keys = [LAYOUT.head + id for id in IDS[:3]]
-    operation = loading.scan(LAYOUT)
+    keys = [SCHEMA.head + id for id in IDS[:3]]
+    operation = loading.scan(SCHEMA)
     first = next(operation)
     assert shown(first) == ['SCAN']
     assert isinstance(first, Pipeline) and isinstance(first.requests[0], Command)
     assert first.requests[0].args[1:3] == (0, 'MATCH')
-    assert shown(operation.send([[b'17', [keys[0], keys[0], LAYOUT.head + b'x' * 36]]])) == [
+    assert shown(operation.send([[b'17', [keys[0], keys[0], SCHEMA.head + b'x' * 36]]])) == [
         'SCAN', 1,
     ]  # fmt: skip
     assert shown(operation.send([[b'0', keys], reply(IDS[:1])])) == [2]

@@ -14,7 +14,7 @@ from rom.exceptions import CorruptRowError, QueryError, UniqueKeyViolation
 from rom.repocket import ActiveRecord, ResultSet, attributes
 from rom.repocket.connection import run
 from rom.repocket.errors import RepocketUnknownField
-from rom.repocket.saving import Saving, _batch_of, _script, attempt_to
+from rom.repocket.saving import RecordWrite, _batch_of, _script, attempt_to
 from tests.support.servers import data, dump
 
 
@@ -357,15 +357,15 @@ COUNT = 10_000
 
 def crowd() -> None:
     """Ten thousand records, as saves would write them, in a few trips."""
-    layout = FoundMany._layout
+    schema = FoundMany._record_schema
     team = FoundTeam.create(name='all')
     for start in range(0, COUNT, 500):
         savings = []
         for n in range(start, start + 500):
             record = FoundMany(n=n, group=n % 1000, team=team)
-            savings.append(Saving(layout, record._id, None, record._wanted()))
+            savings.append(RecordWrite(schema, record._id, None, record._wanted()))
         request = partial(_script, _batch_of(*savings), savings[0])
-        assert run(attempt_to(layout, 'crowd').carry_out(request))[0] == b'ok'
+        assert run(attempt_to(schema, 'crowd').carry_out(request))[0] == b'ok'
 
 
 @pytest.mark.one_server

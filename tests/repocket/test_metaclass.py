@@ -13,7 +13,7 @@ def test_a_model_without_an_id_gets_one() -> None:
     class Plain(ActiveRecord):
         name = attributes.Unicode()
 
-    assert list(Plain._layout.attributes) == ['id', 'name']
+    assert list(Plain._record_schema.attributes) == ['id', 'name']
     assert isinstance(Plain.id, attributes.AutoUUID)  # type: ignore[attr-defined]
     assert Plain().id != Plain().id  # type: ignore[attr-defined]
     assert Plain().id.version == 1  # type: ignore[attr-defined]
@@ -23,7 +23,7 @@ def test_the_id_may_have_another_name() -> None:
     class Named(ActiveRecord):
         uid = attributes.AutoUUID()
 
-    assert list(Named._layout.attributes) == ['uid']
+    assert list(Named._record_schema.attributes) == ['uid']
 
 
 def test_two_ids() -> None:
@@ -65,9 +65,9 @@ def test_attributes_are_inherited() -> None:
         b = attributes.Integer()  # type: ignore[assignment]
         c = attributes.Unicode()
 
-    assert list(Child._layout.attributes) == ['id', 'a', 'b', 'c']
-    assert isinstance(Child._layout.attributes['b'], attributes.Integer)
-    assert Child._layout.name.endswith(':Child')
+    assert list(Child._record_schema.attributes) == ['id', 'a', 'b', 'c']
+    assert isinstance(Child._record_schema.attributes['b'], attributes.Integer)
+    assert Child._record_schema.name.endswith(':Child')
 
 
 def test_methods_that_append() -> None:

@@ -8,42 +8,42 @@ from rom.repocket import MODELS, ActiveRecord, attributes
 from rom.repocket.errors import RepocketReferenceError
 
 
-class MateGroup(ActiveRecord):
+class GroupGroup(ActiveRecord):
     name = attributes.Unicode()
 
 
-class MateProject(ActiveRecord):
+class GroupProject(ActiveRecord):
     name = attributes.Unicode()
-    group = attributes.Pointer(MateGroup, null=True)
+    group = attributes.Pointer(GroupGroup, null=True)
 
 
-class MateSpecial(MateProject):
+class GroupSpecial(GroupProject):
     extra = attributes.Unicode()
 
 
-class MateBuild(ActiveRecord):
+class GroupBuild(ActiveRecord):
     n = attributes.Integer()
-    project = attributes.Pointer(MateProject, null=True)
+    project = attributes.Pointer(GroupProject, null=True)
     out = attributes.ByteStream()
 
 
 @pytest.fixture
 def builds(store: redis.Redis) -> None:
-    groups = [MateGroup.create(name=f'g{n}') for n in range(2)]
+    groups = [GroupGroup.create(name=f'g{n}') for n in range(2)]
     projects = [
-        (MateSpecial if n % 2 else MateProject).create(name=f'p{n}', group=groups[n % 2])
+        (GroupSpecial if n % 2 else GroupProject).create(name=f'p{n}', group=groups[n % 2])
         for n in range(4)
     ]
     for n in range(12):
-        MateBuild.create(n=n, project=projects[n % 4], out=b'%d' % n)
+        GroupBuild.create(n=n, project=projects[n % 4], out=b'%d' % n)
 
 
 def test_pointers_in_one_trip(builds: None, trips: list[str]) -> None:
-    found = MateBuild.objects.all().order_by('n')
+    found = GroupBuild.objects.all().order_by('n')
     trips.clear()
     assert [build.project.name for build in found] == [f'p{n % 4}' for n in range(12)]
     assert trips == ['load+load']
-    assert type(found[1].project) is MateSpecial
+    assert type(found[1].project) is GroupSpecial
     assert found[0].project is found[4].project
     trips.clear()
     assert {build.project.group.name for build in found} == {'g0', 'g1'}
@@ -51,9 +51,9 @@ def test_pointers_in_one_trip(builds: None, trips: list[str]) -> None:
 
 
 def test_what_is_gone_is_none(builds: None, trips: list[str]) -> None:
-    first = MateProject.objects.filter(name='p0')[0]
+    first = GroupProject.objects.filter(name='p0')[0]
     first.delete()
-    found = MateBuild.objects.all().order_by('n')
+    found = GroupBuild.objects.all().order_by('n')
     trips.clear()
     assert [build.project is None for build in found] == [n % 4 == 0 for n in range(12)]
     assert len(trips) == 1
@@ -62,27 +62,27 @@ def test_what_is_gone_is_none(builds: None, trips: list[str]) -> None:
 
 
 def test_one_that_is_not_known_stands_in_nobodys_way(builds: None) -> None:
-    found = MateBuild.objects.all().order_by('n')
-    del MODELS[MateSpecial._layout.name]
+    found = GroupBuild.objects.all().order_by('n')
+    del MODELS[GroupSpecial._record_schema.name]
     assert found[0].project.name == 'p0'
-    with pytest.raises(RepocketReferenceError, match='MateSpecial'):
+    with pytest.raises(RepocketReferenceError, match='GroupSpecial'):
         found[1].project
-    MODELS[MateSpecial._layout.name] = MateSpecial
+    MODELS[GroupSpecial._record_schema.name] = GroupSpecial
     assert found[1].project.name == 'p1'
 
 
 def test_a_record_of_another_type_stands_in_nobodys_way(builds: None, raw: redis.Redis) -> None:
-    key = MateProject.objects.filter(name='p0')[0].save()['hash']
+    key = GroupProject.objects.filter(name='p0')[0].save()['hash']
     raw.delete(key)
     raw.set(key, 'x')
-    found = MateBuild.objects.all().order_by('n')
+    found = GroupBuild.objects.all().order_by('n')
     assert found[2].project.name == 'p2'
     with pytest.raises(CorruptRowError, match=key):
         found[0].project
 
 
 def test_streams_of_some_in_one_trip(builds: None, raw: redis.Redis, trips: list[str]) -> None:
-    found = MateBuild.objects.all().order_by('n')
+    found = GroupBuild.objects.all().order_by('n')
     key = f'{found[3].save()["hash"]}:field:out'
     raw.delete(key)
     raw.rpush(key, 'x')
@@ -95,6 +95,6 @@ def test_streams_of_some_in_one_trip(builds: None, raw: redis.Redis, trips: list
         found[3].out
 
 
-def test_mates_need_not_live(builds: None) -> None:
-    assert [build.project.name for build in MateBuild.objects.filter(n=5)] == ['p1']
-    assert MateBuild.objects.filter(n=6)[0].out == b'6'
+def test_records_of_a_group_need_not_live(builds: None) -> None:
+    assert [build.project.name for build in GroupBuild.objects.filter(n=5)] == ['p1']
+    assert GroupBuild.objects.filter(n=6)[0].out == b'6'

@@ -25,7 +25,7 @@ class Asked(ActiveRecord):
 
 
 def holds(found: Any, **asked: Any) -> bool:
-    [criterion] = criteria_of(Asked._layout, asked)
+    [criterion] = criteria_of(Asked._record_schema, asked)
     return criterion.holds(found)
 
 
@@ -62,17 +62,17 @@ def test_none() -> None:
 )
 def test_what_makes_no_sense(asked: dict[str, Any]) -> None:
     with pytest.raises(QueryError, match='Asked: '):
-        criteria_of(Asked._layout, asked)
+        criteria_of(Asked._record_schema, asked)
 
 
 def test_an_unknown_attribute() -> None:
     with pytest.raises(RepocketUnknownField, match="'nmae'; it has id, name"):
-        criteria_of(Asked._layout, {'nmae': 'x'})
+        criteria_of(Asked._record_schema, {'nmae': 'x'})
 
 
 def test_what_an_index_can_tell() -> None:
     def count(**asked: Any) -> int:
-        return len(nodes_of(criteria_of(Asked._layout, asked)))
+        return len(nodes_of(criteria_of(Asked._record_schema, asked)))
 
     assert count(name='x', n=5, raw=b'x') == 2
     assert count(n__gte=5, n__lt=9) == 2
@@ -80,11 +80,11 @@ def test_what_an_index_can_tell() -> None:
 
 
 def test_a_value_that_only_one_record_has() -> None:
-    [criterion] = criteria_of(Asked._layout, {'code': 5})
+    [criterion] = criteria_of(Asked._record_schema, {'code': 5})
     assert criterion.identity() == b'5' and not criterion.may_be_missing
-    [criterion] = criteria_of(Asked._layout, {'code': 0})
+    [criterion] = criteria_of(Asked._record_schema, {'code': 0})
     assert criterion.identity() == b'0' and criterion.may_be_missing
-    [criterion] = criteria_of(Asked._layout, {'n': 5})
+    [criterion] = criteria_of(Asked._record_schema, {'n': 5})
     assert criterion.identity() is None
 
 
@@ -92,7 +92,7 @@ class SoughtThing(ActiveRecord):
     n = attributes.Integer(index=True)
 
 
-LAYOUT = SoughtThing._layout
+SCHEMA = SoughtThing._record_schema
 IDS = [b'5f3c6f38-9d4b-11ee-b962-0242ac12%04d' % n for n in range(9)]
 
 
@@ -101,7 +101,7 @@ def values(n: int) -> list[bytes]:
 
 
 def test_it_goes_on_where_the_script_ended() -> None:
-    operation = search.find(LAYOUT, criteria_of(LAYOUT, {'n__gt': 5}))
+    operation = search.find(SCHEMA, criteria_of(SCHEMA, {'n__gt': 5}))
     first = next(operation)
     assert isinstance(first, Script) and first.name == 'search'
     asked = unpack(first.request)
@@ -130,7 +130,7 @@ def test_it_goes_on_where_the_script_ended() -> None:
 
 
 def test_an_index_of_another_type() -> None:
-    operation = search.find(LAYOUT, criteria_of(LAYOUT, {'n': 5}))
+    operation = search.find(SCHEMA, criteria_of(SCHEMA, {'n': 5}))
     next(operation)
     with pytest.raises(CorruptRowError, match='the:key: expected an index') as error:
         operation.send([b'wrong type', b'the:key'])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, overload
 
 from rom._core.columns import Column, String
 from rom._core.encoding.keygens import IDENTITY_STRING
@@ -22,9 +22,14 @@ from rom.repocket.errors import RepocketActiveRecordDefinitionError
 if TYPE_CHECKING:
     from typing import Self
 
-    from rom.repocket.record import ActiveRecord
-
 _NULL_WORDS = frozenset((b'null', b'none'))
+
+
+class HasValues(Protocol):
+    """Record, as far as its attributes need it."""
+
+    def _get(self, name: str) -> Any: ...
+    def _set(self, name: str, value: Any) -> None: ...
 
 
 class either:
@@ -249,14 +254,14 @@ class Attribute:
     @overload
     def __get__(self, record: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, record: ActiveRecord, owner: type) -> Any: ...
-    def __get__(self, record: ActiveRecord | None, owner: type) -> Any:
+    def __get__(self, record: HasValues, owner: type) -> Any: ...
+    def __get__(self, record: HasValues | None, owner: type) -> Any:
         return self if record is None else record._get(self.name)
 
-    def __set__(self, record: ActiveRecord, value: Any) -> None:
+    def __set__(self, record: HasValues, value: Any) -> None:
         record._set(self.name, value)
 
-    def __delete__(self, record: ActiveRecord) -> None:
+    def __delete__(self, record: HasValues) -> None:
         raise AttributeError(f'{self.name} cannot be deleted; set it to None')
 
 

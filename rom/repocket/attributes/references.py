@@ -11,12 +11,10 @@ from rom._core.encoding.text import as_bytes
 from rom.repocket.attributes.base import Attribute, text_from
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
 from rom.repocket.keys import PREFIX, Reference, name_of
-from rom.repocket.registry import MODELS
+from rom.repocket.registry import MODELS, Record
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from rom.repocket.record import ActiveRecord
 
 
 class UUID(Attribute):
@@ -75,14 +73,14 @@ class Pointer(Attribute):
 
     def __init__(
         self,
-        to_model: type[ActiveRecord],
+        to_model: type[Record],
         null: bool = False,
         *,
         index: bool = False,
         unique: bool = False,
     ) -> None:
         super().__init__(null, index=index, unique=unique)
-        if not hasattr(to_model, '_layout'):
+        if not hasattr(to_model, '_record_schema'):
             raise RepocketActiveRecordDefinitionError(
                 f'Pointer: expected a model, a subclass of ActiveRecord, got {to_model!r}'
             )
@@ -116,7 +114,7 @@ class Pointer(Attribute):
     def _reference(self, value: Any) -> Reference:
         if isinstance(value, Reference):
             return value
-        if hasattr(type(value), '_layout'):
+        if hasattr(type(value), '_record_schema'):
             return Reference(name_of(type(value)), value._id)
         if isinstance(value, (str, bytes)) and text_from(value).startswith(PREFIX + ':'):
             return Reference.parse(text_from(value))
@@ -143,4 +141,4 @@ class Pointer(Attribute):
 
 def _is_kind_of(model: type, wanted: type) -> bool:
     """Return whether a model is a subclass of another, or was declared again, as in a shell."""
-    return issubclass(model, wanted) or name_of(model) == name_of(wanted)  # type: ignore[arg-type]
+    return issubclass(model, wanted) or name_of(model) == name_of(wanted)

@@ -22,7 +22,7 @@ class AttributeTarget(ActiveRecord):
     name = attributes.Unicode()
 
 
-REFERENCE = Reference(AttributeTarget._layout.name, ID)
+REFERENCE = Reference(AttributeTarget._record_schema.name, ID)
 VALUES = [
     (Attribute(), b'x\x00', b'x\x00', bytes),
     (attributes.Bytes(), b'bytes', b'bytes', bytes),
