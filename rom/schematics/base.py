@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rom._core.drivers.connections import connection_of
@@ -12,36 +12,22 @@ from rom._core.drivers.eviction_warning import noticed
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.text import show
 from rom._core.ops.requests import Operation
-from rom._core.support.classproperty import ClassProperty
-from rom.exceptions import InvalidOperation
-from rom.schematics import registry, transactions
-from rom.schematics.conditions import EQUAL, Condition, conditions_of, unknown_field
+from rom._core.support.classproperty import ClassProperty, HybridMethod
+from rom.schematics import references, transactions
+from rom.schematics.conditions import EQUAL, Condition, conditions_of
 from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound
-from rom.schematics.fields import shape_of
-from rom.schematics.keys import Home
-from rom.schematics.layers.base import PAGE, Layer, Task
-from rom.schematics.primary_keys import asked_pk, own_pk
-from rom.schematics.reading import load, refuse_scans, search
+from rom.schematics.fields import fields_of
+from rom.schematics.keys import ModelKeys, pk_of_clauses, pk_of_object
+from rom.schematics.layers.base import PAGE, Layer, Task, parts_with
+from rom.schematics.loading import load, refuse_scans, search
 from rom.schematics.references import related
-from rom.schematics.states import state_of
-from rom.schematics.writing import remove_all, write
+from rom.schematics.state import state_of
+from rom.schematics.transactions import remove_all, write
 
 if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar('T')
-
-
-class Either:
-    """Method that can be called on an object or on its class."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self.__doc__ = function.__doc__
-
-    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
-        bound: Callable[..., Any] = self._function.__get__(owner if instance is None else instance)
-        return bound
 
 
 class BaseRedisMixin:
@@ -86,11 +72,11 @@ class BaseRedisMixin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        registry.register(cls)
+        references.register(cls)
 
     # Methods that a model may override.
 
-    @Either
+    @HybridMethod
     def __key_pattern__(self_or_class: Any, *parts: Any) -> str:
         """Return the key of the prefix and these parts, joined by colons."""
         return ':'.join(map(str, (self_or_class.__prefix__, *parts)))
@@ -104,7 +90,7 @@ class BaseRedisMixin:
     @property
     def __primary_key__(self) -> str:
         """The primary key. If the fields give none, a new UUID at each access."""
-        return own_pk(self) or str(uuid.uuid4())
+        return pk_of_object(self) or str(uuid.uuid4())
 
     @staticmethod
     def __serializer__(obj: Any) -> str | bytes:
@@ -146,23 +132,23 @@ class BaseRedisMixin:
             vanilla.set(if_unchanged=True)
         """
         cls, layer = type(self), self.__layer__
-        shape = shape_of(cls)
-        parts = None if only is None else _parts(cls, layer, only)
+        fields = fields_of(cls)
+        parts = None if only is None else parts_with(layer, fields, only)
         self._validate()
-        raw = layer.encode(shape, self.to_primitive())
+        raw = layer.encode(fields, self.to_primitive())
         if parts is not None:
             raw = {name: raw[name] for name in parts}
         state, pk = state_of(self), str(self._data.get('pk'))
         before = state.seen_as(pk)
         task = Task(
-            layer, Home(self), pk, raw, parts is not None, if_unchanged, before,
+            layer, ModelKeys(self), pk, raw, parts is not None, if_unchanged, before,
             _milliseconds(self.__expire__),
         )  # fmt: skip
 
         def seen() -> None:
             state.stored(pk, raw if parts is None else {**(state.seen_as(pk) or {}), **raw})
 
-        transactions.carry_out(self._client(), task, seen)
+        transactions.run_task(self._client(), task, seen)
 
     def refresh(self) -> None:
         """Load the stored values into this object.
@@ -174,14 +160,14 @@ class BaseRedisMixin:
 
             vanilla.refresh()
         """
-        home, pk = Home(self), own_pk(self)
-        [found] = self._run(load(self.__layer__, home, [pk])) if pk else [None]
+        keys, pk = ModelKeys(self), pk_of_object(self)
+        [found] = self._run(load(self.__layer__, keys, [pk])) if pk else [None]
         if found is None:
             raise NotFound(f'{type(self).__name__} {show(pk)} is not stored')
         self._data = found._data
         state, fresh = state_of(self), state_of(found)
         state.stored(fresh.pk, fresh.seen)
-        state.batch = None
+        state.group = None
         state.references.clear()
 
     def delete(self) -> None:
@@ -191,7 +177,7 @@ class BaseRedisMixin:
 
             vanilla.delete()
         """
-        pk = own_pk(self)
+        pk = pk_of_object(self)
         if pk is None:
             return
         state = state_of(self)
@@ -199,9 +185,9 @@ class BaseRedisMixin:
         def gone() -> None:
             state.stored(None, None)
 
-        transactions.carry_out(self._client(), Task(self.__layer__, Home(self), pk), gone)
+        transactions.run_task(self._client(), Task(self.__layer__, ModelKeys(self), pk), gone)
 
-    related = Either(related)
+    related = HybridMethod(related)
 
     # Methods of the model.
 
@@ -219,13 +205,13 @@ class BaseRedisMixin:
             IceCream.match(id='vanilla')
             IceCream.match(best_before__gte=datetime.now())
         """
-        conditions = conditions_of(shape_of(cls), clauses)
-        home = cls._home(conditions)
+        conditions = conditions_of(fields_of(cls), clauses)
+        keys = cls._keys(conditions)
         given = {c.field.name: c.value for c in conditions if c.sign == EQUAL}
-        pk = asked_pk(cls, given)
+        pk = pk_of_clauses(cls, given)
         if pk is None:
-            return cls._only(cls._search(home, conditions), clauses)
-        [found] = cls._run(load(cls.__layer__, home, [pk]))
+            return cls._only(cls._search(keys, conditions), clauses)
+        [found] = cls._run(load(cls.__layer__, keys, [pk]))
         if found is not None:
             values = found._data
             if not all(c.holds(values.get(c.field.name)) for c in conditions):
@@ -243,8 +229,8 @@ class BaseRedisMixin:
 
             IceCream.match_for_pk('vanilla')
         """
-        home = cls._home()
-        [found] = cls._run(load(cls.__layer__, home, [_pk_in(cls, pk)]))
+        keys = cls._keys()
+        [found] = cls._run(load(cls.__layer__, keys, [_pk_in(cls, pk)]))
         return cls._only([] if found is None else [found], {'pk': pk})
 
     @classmethod
@@ -272,9 +258,9 @@ class BaseRedisMixin:
 
             IceCream.all()
         """
-        home = cls._home()
+        keys = cls._keys()
         refuse_scans(cls)
-        return cls._search(home, ())
+        return cls._search(keys, ())
 
     @classmethod
     def filter(cls, /, **clauses: Any) -> list[Self]:
@@ -293,9 +279,9 @@ class BaseRedisMixin:
 
             IceCream.filter(amount_kg__gte=30, flavour__in=['Vanilla', 'Chocolate'])
         """
-        conditions = conditions_of(shape_of(cls), clauses)
-        home = cls._home(conditions)
-        return cls._search(home, conditions)
+        conditions = conditions_of(fields_of(cls), clauses)
+        keys = cls._keys(conditions)
+        return cls._search(keys, conditions)
 
     @classmethod
     def delete_all(cls) -> int:
@@ -309,9 +295,9 @@ class BaseRedisMixin:
 
             IceCream.delete_all()
         """
-        transactions.refuse('delete_all()')
-        home = cls._home()
-        return cls._run(remove_all(cls.__layer__, home))
+        transactions.refuse_inside('delete_all()')
+        keys = cls._keys()
+        return cls._run(remove_all(cls.__layer__, keys))
 
     @classmethod
     def delete_filter(cls, /, **clauses: Any) -> int:
@@ -324,9 +310,9 @@ class BaseRedisMixin:
 
             IceCream.delete_filter(best_before__lt=datetime.now())
         """
-        transactions.refuse('delete_filter()')
+        transactions.refuse_inside('delete_filter()')
         found = cls.filter(**clauses)
-        tasks = [Task(cls.__layer__, Home(one), str(one.pk)) for one in found]
+        tasks = [Task(cls.__layer__, ModelKeys(one), str(one.pk)) for one in found]
         for start in range(0, len(tasks), PAGE):
             cls._run(write(tasks[start : start + PAGE]))
         return len(found)
@@ -343,37 +329,37 @@ class BaseRedisMixin:
         return SyncDriver(client).run(noticed(client, operation))
 
     @classmethod
-    def _home(cls, conditions: Iterable[Condition] = ()) -> Home:
-        """Return the home of the objects that have the values of these conditions."""
+    def _keys(cls, conditions: Iterable[Condition] = ()) -> ModelKeys:
+        """Return the keys of the objects that have the values of these conditions."""
         template = cls()
         for condition in conditions:
             if condition.sign == EQUAL and condition.value is not None:
                 template._data.converted[condition.field.name] = condition.value
-        return Home(template)
+        return ModelKeys(template)
 
     @classmethod
-    def _search(cls, home: Home, conditions: Iterable[Condition]) -> list[Self]:
-        return cls._run(search(cls.__layer__, home, tuple(conditions)))
+    def _search(cls, keys: ModelKeys, conditions: Iterable[Condition]) -> list[Self]:
+        return cls._run(search(cls.__layer__, keys, tuple(conditions)))
 
     @classmethod
     def _load(cls, pks: list[str]) -> list[Self | None]:
-        home = cls._home()
-        return cls._run(load(cls.__layer__, home, pks))
+        keys = cls._keys()
+        return cls._run(load(cls.__layer__, keys, pks))
 
     @classmethod
     def _only(cls, found: list[Self], clauses: Mapping[str, Any]) -> Self:
         if len(found) == 1:
             return found[0]
-        asked = ', '.join(f'{name}={show(value)}' for name, value in clauses.items())
+        shown = ', '.join(f'{name}={show(value)}' for name, value in clauses.items())
         if found:
             raise MultipleFound(
-                f'{len(found)} {cls.__name__} match {asked}; add conditions, or use filter()'
+                f'{len(found)} {cls.__name__} match {shown}; add conditions, or use filter()'
             )
-        raise NotFound(f'no {cls.__name__} matches {asked}')
+        raise NotFound(f'no {cls.__name__} matches {shown}')
 
     def _validate(self) -> None:
         """Fill in the primary key and validate; restore the object if it is not valid."""
-        shape_of(type(self)).pk  # noqa: B018 - raises if the model has no such field
+        fields_of(type(self)).pk  # noqa: B018 - raises if the model has no such field
         data = self._data
         before, valid = dict(data.converted), dict(data.valid)
         if data.get('pk') in (None, ''):
@@ -383,23 +369,6 @@ class BaseRedisMixin:
         except BaseException:
             data.converted, data.valid = before, valid
             raise
-
-
-def _parts(cls: Any, layer: Layer, only: Iterable[str]) -> list[str]:
-    """Return the names of the parts that have these fields."""
-    if not layer.has_parts:
-        raise InvalidOperation(
-            f'{cls.__name__} is stored as a whole, so it does not support set(only=...); use '
-            'set(), or a layer that stores each field by itself, such as FieldRedisMixin'
-        )
-    shape = shape_of(cls)
-    if not isinstance(only, (str, Iterable)):
-        raise ClauseError(f'{cls.__name__}.set(only={show(only)}): expected names of fields')
-    names = [only] if isinstance(only, str) else list(only)
-    for name in names:
-        if not isinstance(name, str) or name not in shape.fields:
-            raise ClauseError(unknown_field(shape, name, ' to set'))
-    return [layer.part_of(shape, name) for name in names if name != 'pk']
 
 
 def _pk_in(cls: Any, pk: Any) -> str:

@@ -20,7 +20,7 @@ from rom._core.encoding.keygens import IDENTITY
 from rom._core.encoding.text import as_bytes
 from rom._core.schema import Schema, build
 from rom.exceptions import ColumnError
-from rom.schematics.fields import Field, Shape
+from rom.schematics.fields import Field, ModelFields
 
 #: The columns for the id of the row and for its time of expiry. No field may have these names.
 ROW_ID, EXPIRES = 'rom_id', 'rom_expires'
@@ -72,79 +72,79 @@ _NUMBERED = (datetime.datetime, datetime.date, datetime.timedelta, decimal.Decim
 _SIMPLE: dict[Any, type[Column[Any]]] = {int: Integer, float: Float, bool: Boolean}
 
 
-def columns_of(shape: Shape) -> dict[str, Column[Any]]:
+def columns_of(fields: ModelFields) -> dict[str, Column[Any]]:
     """Return the columns of a model; made once.
 
     Raises:
         ColumnError: a field does not support the options in its metadata, or its name is reserved.
     """
-    found: dict[str, Column[Any]] | None = shape.__dict__.get('columns')
+    found: dict[str, Column[Any]] | None = fields.__dict__.get('columns')
     if found is None:
-        found = shape.__dict__['columns'] = _columns(shape)
+        found = fields.__dict__['columns'] = _columns(fields)
     return found
 
 
-def _columns(shape: Shape) -> dict[str, Column[Any]]:
+def _columns(fields: ModelFields) -> dict[str, Column[Any]]:
     columns: dict[str, Column[Any]] = {ROW_ID: PrimaryKey(), EXPIRES: ExpireAt()}
     # The primary key comes first. If two writers create one object, several unique values may be
     # taken, and the error must be about the primary key: only then is the write tried again.
-    for field in sorted(shape.fields.values(), key=lambda field: field.name != 'pk'):
+    for field in sorted(fields.by_name.values(), key=lambda field: field.name != 'pk'):
         if field.name in columns:
             raise ColumnError(
-                f'{shape.model.__name__}.{field.name}: the name is reserved for a column of the '
+                f'{fields.model.__name__}.{field.name}: the name is reserved for a column of the '
                 'row; rename the field'
             )
-        columns[field.name] = _column(shape, field)
+        columns[field.name] = _column(fields, field)
     for name, column in columns.items():
-        column.__set_name__(shape.model, name)
+        column.__set_name__(fields.model, name)
     return columns
 
 
-def schema_of(shape: Shape, prefix: str) -> Schema:
+def schema_of(fields: ModelFields, prefix: str) -> Schema:
     """Return the rom schema of a model whose keys have this prefix; made once.
 
     Raises:
         ColumnError: as for `columns_of`.
     """
-    known: dict[str, Schema] = shape.__dict__.setdefault('schemas', {})
+    known: dict[str, Schema] = fields.__dict__.setdefault('schemas', {})
     found = known.get(prefix)
     if found is None:
-        built = build(shape.model.__name__, columns_of(shape), prefix, None, False)
+        built = build(fields.model.__name__, columns_of(fields), prefix, None, False)
         # A reindex reads the fingerprints of `rom.Model` classes only, so these models keep none.
         found = replace(built, is_stamped=False)
         known[prefix] = found
     return found
 
 
-def _column(shape: Shape, field: Field) -> Column[Any]:
+def _column(fields: ModelFields, field: Field) -> Column[Any]:
     if field.name == 'pk':
         return Text(unique=True)
-    asked = {name for name in OPTIONS if field.type.metadata.get(name)}
+    options = {name for name in OPTIONS if field.type.metadata.get(name)}
     try:
-        return _of_kind(field, asked)
+        return _of_kind(field, options)
     except ColumnError as error:
         raise ColumnError(
-            f'{shape.model.__name__}.{field.name}: a {type(field.type).__name__} does not support '
-            f'{", ".join(sorted(asked))} in its metadata: {error}'
+            f'{fields.model.__name__}.{field.name}: a {type(field.type).__name__} does not support '
+            f'{", ".join(sorted(options))} in its metadata: {error}'
         ) from None
 
 
-def _of_kind(field: Field, asked: set[str]) -> Column[Any]:
+def _of_kind(field: Field, options: set[str]) -> Column[Any]:
     kind = field.type
-    options = dict.fromkeys(asked, True)
+    keywords = dict.fromkeys(options, True)
     if isinstance(kind, types.DateTimeType) or _native(kind) in _NUMBERED:
-        if asked - {'index'}:
+        if options - {'index'}:
             raise ColumnError('its index holds numbers; expected index alone')
-        numbered = Numbered(index='index' in asked)
+        numbered = Numbered(index='index' in options)
         numbered.kind_of_field = kind
         return numbered
     if field.is_text:
-        searched = asked - {'unique'}
-        return Text(**options, keygen=IDENTITY if searched else None)  # type: ignore[arg-type]
+        searched = options - {'unique'}
+        return Text(**keywords, keygen=IDENTITY if searched else None)  # type: ignore[arg-type]
     simple = _SIMPLE.get(kind.primitive_type)
     if simple is not None:
-        return simple(**options)  # type: ignore[arg-type]
-    if asked:
+        return simple(**keywords)  # type: ignore[arg-type]
+    if options:
         raise ColumnError('expected a type of text, numbers, booleans or times')
     return Plain()
 

@@ -1,4 +1,4 @@
-"""Shapes: the stored fields of a schematics model, and their encoding as bytes.
+"""Fields: the stored fields of a schematics model, and their encoding as bytes.
 
 redis-schematics stores `to_primitive()` as JSON. A layer that stores each field by itself keeps
 strings unchanged, and encodes all other values as JSON, so that a number is its digits. A field
@@ -58,21 +58,21 @@ class Field:
             raise corrupt(key, self.stored, raw, error) from None
 
 
-class Shape:
+class ModelFields:
     """The fields of one model."""
 
     def __init__(self, model: type[Any]) -> None:
         self.model = model
-        self.fields = {
+        self.by_name = {
             name: Field(name, kind.serialized_name or name, kind, kind.primitive_type is str)
             for name, kind in model._schema.fields.items()
             if isinstance(kind, BaseType)
         }
 
     @cached_property
-    def stored(self) -> dict[str, Field]:
+    def by_stored_name(self) -> dict[str, Field]:
         """The fields by their names in Redis, the primary key first."""
-        fields = sorted(self.fields.values(), key=lambda field: field.name != 'pk')
+        fields = sorted(self.by_name.values(), key=lambda field: field.name != 'pk')
         return {field.stored: field for field in fields}
 
     @property
@@ -82,7 +82,7 @@ class Shape:
         Raises:
             TypeError: the model does not declare it.
         """
-        found = self.fields.get('pk')
+        found = self.by_name.get('pk')
         if found is None:
             raise TypeError(
                 f'{self.model.__name__} has no field pk: declare pk = types.StringType(); set() '
@@ -91,14 +91,14 @@ class Shape:
         return found
 
 
-def shape_of(model: type[Any]) -> Shape:
-    """Return the shape of a model; computed once."""
-    found = model.__dict__.get('_shape')
+def fields_of(model: type[Any]) -> ModelFields:
+    """Return the fields of a model; computed once."""
+    found = model.__dict__.get('_rom_fields')
     if found is None or len(model._schema.fields) != found[0]:
-        found = (len(model._schema.fields), Shape(model))
-        model._shape = found
-    shape: Shape = found[1]
-    return shape
+        found = (len(model._schema.fields), ModelFields(model))
+        model._rom_fields = found
+    fields: ModelFields = found[1]
+    return fields
 
 
 def corrupt(key: str, column: str | None, raw: bytes, why: object) -> CorruptRowError:

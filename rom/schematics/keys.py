@@ -1,24 +1,28 @@
-"""Homes: the keys of a model in Redis.
+"""Keys: the keys of a model in Redis, and the primary keys of its objects.
 
-They follow from `__prefix__`, `__key_pattern__`, `key` and `__set_key__` of the model. Each of them
-may be a property that reads fields. So a home is made from an instance. A search has none, so it
-makes one with the defaults and the values of its conditions.
+The keys follow from `__prefix__`, `__key_pattern__`, `key` and `__set_key__` of the model. Each of
+them may be a property that reads fields. So keys are made from an instance. A search has none, so
+it makes one with the defaults and the values of its conditions.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from schematics.undefined import Undefined
+
 from rom._core.encoding.text import as_bytes, as_text
+from rom.schematics.fields import fields_of
 
 _SPECIAL = re.compile(rb'([\[\]*?\\])')
-# Placeholder for the primary key, by which `Home` finds what stands before and after it in a key.
-# It is made of private characters, which no program uses in keys.
+# Placeholder for the primary key, by which `ModelKeys` finds what stands before and after it in a
+# key. It is made of private characters, which no program uses in keys.
 _MARK = '\ue000pk\ue000'
 
 
-class Home:
+class ModelKeys:
     """The keys of a model's objects, as one instance gives them.
 
     Attributes:
@@ -78,3 +82,51 @@ class Home:
 
 def _escaped(text: bytes) -> bytes:
     return _SPECIAL.sub(rb'\\\1', text)
+
+
+def pk_of_object(instance: Any) -> str | None:
+    """Return the primary key: `pk`, else `id`, else the fields that are unique together.
+
+    Returns None if none of them has a value, or if a field of the group lacks one.
+    """
+    return _pk_of(type(instance), instance._data)
+
+
+def pk_of_clauses(model: Any, given: Mapping[str, Any]) -> str | None:
+    """Return the primary key of objects with these values, or None if the values do not tell it."""
+    fields = fields_of(model)
+    if given.get('pk') in (None, '') and fields.pk.type.default not in (None, Undefined):
+        return None
+    if given.get('id') is None and 'id' in fields.by_name and given.get('pk') is None:
+        return None
+    return _pk_of(model, given)
+
+
+def _pk_of(model: Any, values: Mapping[str, Any]) -> str | None:
+    for name in ('pk', 'id'):
+        value = values.get(name)
+        if value is not None and value != '':
+            return str(value)
+    names = unique_together(model)
+    parts = [values.get(name) for name in names]
+    if not names or any(part is None for part in parts):
+        return None
+    by_name = fields_of(model).by_name
+    pairs = zip(names, parts, strict=True)
+    return '.'.join(str(by_name[name].type.to_primitive(value)) for name, value in pairs)
+
+
+def unique_together(model: Any) -> tuple[str, ...]:
+    """Return the names of the fields that are unique together.
+
+    Raises:
+        TypeError: the model has no such field.
+    """
+    found = model.__unique_together__ or model.__unique_args__
+    names = (found,) if isinstance(found, str) else tuple(found)
+    for name in names:
+        if name not in fields_of(model).by_name:
+            raise TypeError(
+                f'{model.__name__}.__unique_together__: expected names of fields, got {name!r}'
+            )
+    return names

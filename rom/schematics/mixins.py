@@ -8,11 +8,11 @@ from schematics import models, types
 
 from rom.schematics.base import BaseRedisMixin
 from rom.schematics.conditions import conditions_of
-from rom.schematics.fields import shape_of
+from rom.schematics.fields import fields_of
 from rom.schematics.layers.fields import FieldHashLayer, FieldLayer, ObjectHashLayer
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.layers.whole import HashLayer, SimpleLayer
-from rom.schematics.ordering import in_order
+from rom.schematics.loading import search_sorted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -143,9 +143,9 @@ class IndexedRedisMixin(BaseRedisMixin):
 
             IceCream.ordered('-amount_kg', limit=20, flavour='Vanilla')
         """
-        conditions = conditions_of(shape_of(cls), clauses)
-        home = cls._home(conditions)
-        return cls._run(in_order(cls.__layer__, home, conditions, fields, offset, limit))
+        conditions = conditions_of(fields_of(cls), clauses)
+        keys = cls._keys(conditions)
+        return cls._run(search_sorted(cls.__layer__, keys, conditions, fields, offset, limit))
 
     @classmethod
     def sweep(cls, limit: int | None = None) -> int:
@@ -165,8 +165,8 @@ class IndexedRedisMixin(BaseRedisMixin):
             while IceCream.sweep(limit=1000):
                 time.sleep(1)
         """
-        home = cls._home()
-        return cls._run(cls.__layer__.sweep(home, limit, _BATCH))
+        keys = cls._keys()
+        return cls._run(cls.__layer__.sweep(keys, limit, _BATCH))
 
 
 class SimpleRedisModel(models.Model, SimpleRedisMixin):  # type: ignore[misc]

@@ -1,11 +1,13 @@
 """References: fields that store the primary key of another object, and return that object.
 
 The first access to a reference loads it for all objects that were read together, in one round trip.
-Otherwise a loop over objects would need a round trip for each.
+Otherwise a loop over objects would need a round trip for each. A reference may name its model; the
+registry of models holds weak references.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,8 +16,24 @@ from schematics.models import Model
 from schematics.types import BaseType
 from schematics.undefined import Undefined
 
-from rom.schematics import registry
-from rom.schematics.states import state_of
+from rom.schematics.state import state_of
+
+_models: weakref.WeakValueDictionary[str, type[Any]] = weakref.WeakValueDictionary()
+
+
+def register(model: type[Any]) -> None:
+    """Register a model, in place of an earlier one of the same name."""
+    _models[model.__name__] = model
+
+
+def named(name: str) -> type[Any] | None:
+    """Return the model with a name, or None."""
+    return _models.get(name)
+
+
+def models() -> list[type[Any]]:
+    """Return all models."""
+    return list(_models.values())
 
 
 class ReferenceType(BaseType):  # type: ignore[misc]
@@ -54,7 +72,7 @@ class ReferenceType(BaseType):  # type: ignore[misc]
         """
         if not isinstance(self._model, str):
             return self._model
-        found = registry.named(self._model)
+        found = named(self._model)
         if found is None:
             raise TypeError(f'{self!r}: no model has the name {self._model!r}; define or import it')
         return found
@@ -143,18 +161,18 @@ class Reference:
 
     def _load(self, instance: Any) -> None:
         """Load the targets of this object and of all objects that were read with it."""
-        batch = state_of(instance).batch
-        together = [instance] if batch is None else [instance, *batch.members()]
-        asked: dict[str, list[Any]] = {}
+        group = state_of(instance).group
+        together = [instance] if group is None else [instance, *group.members()]
+        by_pk: dict[str, list[Any]] = {}
         for member in together:
             pk = member._data.get(self.name)
             known = state_of(member).references.get(self.name)
             if isinstance(pk, str) and (known is None or known[0] != pk):
-                asked.setdefault(pk, []).append(member)
-        pks = list(asked)
+                by_pk.setdefault(pk, []).append(member)
+        pks = list(by_pk)
         model = instance._schema.fields[self.name].model
         for pk, found in zip(pks, model._load(pks), strict=True):
-            for member in asked[pk]:
+            for member in by_pk[pk]:
                 state_of(member).references[self.name] = (pk, found)
 
 
@@ -200,7 +218,7 @@ def _reference(model: type[Any], field: Any) -> Any:
         owner, _, name = field.rpartition('.')
         candidates = [
             kind
-            for other in registry.models()
+            for other in models()
             if not owner or other.__name__ == owner
             if isinstance(kind := _fields(other).get(name), ReferenceType)
             and issubclass(model, kind.model)

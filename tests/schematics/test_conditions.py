@@ -9,7 +9,7 @@ import pytest
 from schematics import models, types
 
 from rom.schematics.conditions import SIGNS, conditions_of
-from rom.schematics.fields import shape_of
+from rom.schematics.fields import fields_of
 
 
 class Meal(models.Model):  # type: ignore[misc]
@@ -21,7 +21,7 @@ class Meal(models.Model):  # type: ignore[misc]
 
 
 def holds(value: Any, **clauses: Any) -> bool:
-    [condition] = conditions_of(shape_of(Meal), clauses)
+    [condition] = conditions_of(fields_of(Meal), clauses)
     return condition.holds(value)
 
 
@@ -32,9 +32,9 @@ def test_a_missing_value_is_no_error(sign: str) -> None:
 
 
 def test_a_field_whose_name_ends_like_an_operator() -> None:
-    [condition] = conditions_of(shape_of(Meal), {'extra__gt': 5})
+    [condition] = conditions_of(fields_of(Meal), {'extra__gt': 5})
     assert (condition.field.name, condition.sign) == ('extra__gt', 'eq')
-    [condition] = conditions_of(shape_of(Meal), {'extra__gt__lt': 5})
+    [condition] = conditions_of(fields_of(Meal), {'extra__gt__lt': 5})
     assert (condition.field.name, condition.sign) == ('extra__gt', 'lt')
 
 
@@ -65,4 +65,4 @@ def test_what_has_no_order_is_never_before() -> None:
 )
 def test_what_makes_no_sense(clauses: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        conditions_of(shape_of(Meal), clauses)
+        conditions_of(fields_of(Meal), clauses)

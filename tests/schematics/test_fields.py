@@ -8,7 +8,7 @@ import pytest
 from schematics import models, types
 
 from rom.exceptions import CorruptRowError, InvalidColumnValue
-from rom.schematics.fields import shape_of
+from rom.schematics.fields import fields_of
 
 
 class Sample(models.Model):  # type: ignore[misc]
@@ -37,14 +37,14 @@ class Sample(models.Model):  # type: ignore[misc]
     ],
 )
 def test_there_and_back(name: str, value: Any, stored: bytes | None) -> None:
-    field = shape_of(Sample).fields[name]
+    field = fields_of(Sample).by_name[name]
     assert field.encode(value) == stored
     assert field.decode(stored, 'Sample:1') == value
 
 
 @pytest.mark.parametrize(('name', 'raw'), [('text', b'\xff'), ('number', b'x'), ('share', b'{')])
 def test_what_does_not_decode_is_named(name: str, raw: bytes) -> None:
-    field = shape_of(Sample).fields[name]
+    field = fields_of(Sample).by_name[name]
     with pytest.raises(CorruptRowError, match=rf"Sample:1, field '{field.stored}'") as error:
         field.decode(raw, 'Sample:1')
     assert (error.value.key, error.value.column) == ('Sample:1', field.stored)
@@ -52,19 +52,19 @@ def test_what_does_not_decode_is_named(name: str, raw: bytes) -> None:
 
 def test_text_that_utf8_cannot_say() -> None:
     with pytest.raises(InvalidColumnValue, match='surrogate'):
-        shape_of(Sample).fields['text'].encode('\ud800')
+        fields_of(Sample).by_name['text'].encode('\ud800')
 
 
 def test_the_primary_key_comes_first() -> None:
-    shape = shape_of(Sample)
-    assert list(shape.stored) == ['pk', 'text', 'number', 'Share', 'flag', 'day', 'any']
-    assert shape_of(Sample) is shape
+    fields = fields_of(Sample)
+    assert list(fields.by_stored_name) == ['pk', 'text', 'number', 'Share', 'flag', 'day', 'any']
+    assert fields_of(Sample) is fields
 
 
 def test_a_field_that_is_added_later_belongs_to_it() -> None:
     class Growing(models.Model):  # type: ignore[misc]
         pk = types.StringType()
 
-    assert list(shape_of(Growing).fields) == ['pk']
+    assert list(fields_of(Growing).by_name) == ['pk']
     Growing._append_field('more', types.IntType())
-    assert list(shape_of(Growing).fields) == ['pk', 'more']
+    assert list(fields_of(Growing).by_name) == ['pk', 'more']

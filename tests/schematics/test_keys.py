@@ -1,4 +1,4 @@
-"""The names of keys, without a server."""
+"""The names of keys, and primary keys, without a server."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 from schematics import models, types
 
 from rom.schematics import SimpleRedisMixin
-from rom.schematics.keys import Home
+from rom.schematics.keys import ModelKeys, pk_of_clauses, pk_of_object
 
 
-def home(**body: Any) -> Home:
+def keys(**body: Any) -> ModelKeys:
     body = {'pk': types.StringType(), **body}
     kind: Any = type(models.Model)('Ice', (models.Model, SimpleRedisMixin), body)
-    return Home(kind())
+    return ModelKeys(kind())
 
 
 def test_as_the_contract_has_them() -> None:
-    plain = home()
+    plain = keys()
     assert plain.key('x') == b'Ice:x'
     assert plain.key('x', 'field') == b'Ice:x:field'
     assert plain.hash('field') == b'Ice:field'
@@ -30,11 +30,11 @@ def test_as_the_contract_has_them() -> None:
 
 @pytest.mark.parametrize('key', [b'Ice:', b'IceCream:x', b'ice:x', b'Ice:\xff', b'x'])
 def test_keys_of_others(key: bytes) -> None:
-    assert home().pk_of(key) is None
+    assert keys().pk_of(key) is None
 
 
 def test_a_prefix_is_no_pattern() -> None:
-    assert home(__prefix__='a[b]*?\\').pattern() == b'a\\[b\\]\\*\\?\\\\:*'
+    assert keys(__prefix__='a[b]*?\\').pattern() == b'a\\[b\\]\\*\\?\\\\:*'
 
 
 def test_a_model_may_say_otherwise() -> None:
@@ -43,7 +43,7 @@ def test_a_model_may_say_otherwise() -> None:
         def key(self) -> str:
             return f'{self.pk}@{self.__prefix__}'  # type: ignore[attr-defined]
 
-    turned = home(key=Turned.key, __set_key__=property(lambda self: self.shop), shop='s')
+    turned = keys(key=Turned.key, __set_key__=property(lambda self: self.shop), shop='s')
     assert (turned.key('x'), turned.set_key) == (b'x@Ice', b's')
     assert turned.pattern() == b'*@Ice'
     assert turned.pk_of(b'x@Ice') == 'x'
@@ -51,7 +51,7 @@ def test_a_model_may_say_otherwise() -> None:
 
 def test_the_primary_key_must_be_in_the_key() -> None:
     with pytest.raises(TypeError, match='contains the primary key'):
-        home(key='always the same')
+        keys(key='always the same')
 
 
 def test_asking_leaves_the_object_as_it_was() -> None:
@@ -60,5 +60,54 @@ def test_asking_leaves_the_object_as_it_was() -> None:
     for given in ({}, {'pk': 'x'}):
         one = kind(given)
         before = dict(one._data.converted)
-        Home(one)
+        ModelKeys(one)
         assert dict(one._data.converted) == before
+
+
+class Plain(models.Model, SimpleRedisMixin):  # type: ignore[misc]
+    pk = types.StringType()
+    id = types.IntType()
+    when = types.DateType()
+
+
+class Grouped(models.Model, SimpleRedisMixin):  # type: ignore[misc]
+    __unique_together__ = ('when', 'number')
+    pk = types.StringType()
+    when = types.DateType()
+    number = types.IntType()
+
+
+class Given(models.Model, SimpleRedisMixin):  # type: ignore[misc]
+    pk = types.StringType(default='given')
+    id = types.IntType()
+
+
+@pytest.mark.parametrize(
+    ('instance', 'pk'),
+    [
+        (Plain({'pk': 'a', 'id': 5}), 'a'),
+        (Plain({'pk': '', 'id': 0}), '0'),
+        (Plain({}), None),
+        (Grouped({'when': '2030-01-02', 'number': 7}), '2030-01-02.7'),
+        (Grouped({'when': '2030-01-02'}), None),
+        (Given({'id': 5}), 'given'),
+    ],
+)
+def test_own(instance: Any, pk: str | None) -> None:
+    assert pk_of_object(instance) == pk
+
+
+@pytest.mark.parametrize(
+    ('model', 'given', 'pk'),
+    [
+        (Plain, {'pk': 'a'}, 'a'),
+        (Plain, {'id': 5}, '5'),
+        (Plain, {'when': 5}, None),
+        (Plain, {'id': None}, None),
+        (Grouped, {'number': 7}, None),
+        (Given, {'id': 5}, None),
+        (Given, {'pk': 'x', 'id': 5}, 'x'),
+    ],
+)
+def test_asked(model: Any, given: Any, pk: str | None) -> None:
+    assert pk_of_clauses(model, given) == pk

@@ -11,7 +11,7 @@ import redis
 
 from rom.schematics import transaction
 from rom.schematics.conditions import conditions_of
-from rom.schematics.fields import shape_of
+from rom.schematics.fields import fields_of
 from tests.schematics.support import EVERY_LAYER, model, pks
 from tests.support.servers import dump
 
@@ -92,7 +92,7 @@ def test_all_filters_find_the_same(raw: redis.Redis, mixin: type, seed: int) -> 
         }
         for _ in range(15):
             clauses = some_clauses(rng)
-            conditions = conditions_of(shape_of(kind), clauses)
+            conditions = conditions_of(fields_of(kind), clauses)
             found = [
                 pk
                 for pk, one in expected.items()

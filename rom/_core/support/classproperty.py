@@ -1,4 +1,4 @@
-"""A property of the class."""
+"""Properties of a class, and methods of a class and of its instances."""
 
 from __future__ import annotations
 
@@ -75,6 +75,22 @@ class ClassProperty(Generic[T]):
         if self._delete is None:
             _refuse('deleted', 'deleter')
         self._delete(type(instance))
+
+
+class HybridMethod:
+    """A method that can be called on an instance or on its class.
+
+    Args:
+        function: the method; its first argument is the instance or the class.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
+        bound: Callable[..., Any] = self._function.__get__(owner if instance is None else instance)
+        return bound
 
 
 def _function(method: Any) -> Any:

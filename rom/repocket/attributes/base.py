@@ -32,7 +32,7 @@ class HasValues(Protocol):
     def _set(self, name: str, value: Any) -> None: ...
 
 
-class either:
+class class_callable:
     """Method that can be called on the class, too, which acts as an instance without options."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -226,14 +226,14 @@ class Attribute:
         """
         return self._from_python(codec.from_json(raw))
 
-    cast = either(_do_cast)
-    get_base_type = either(lambda self: self.base_type)
-    to_string = either(_to_string)
-    from_string = either(_from_string)
-    to_python = either(_to_python)
-    from_python = either(_from_python)
-    to_json = either(_to_json)
-    from_json = either(_from_json)
+    cast = class_callable(_do_cast)
+    get_base_type = class_callable(lambda self: self.base_type)
+    to_string = class_callable(_to_string)
+    from_string = class_callable(_from_string)
+    to_python = class_callable(_to_python)
+    from_python = class_callable(_from_python)
+    to_json = class_callable(_to_json)
+    from_json = class_callable(_from_json)
 
     def missing(self) -> Any:
         """Return the value of a missing field: the default, None, or an empty value."""

@@ -12,7 +12,7 @@ implement its abstract methods, and name the layer in a mixin::
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -20,11 +20,11 @@ from rom._core.encoding.text import show
 from rom._core.ops.commits.raw_commands import Check, Step
 from rom._core.ops.requests import Operation
 from rom._core.writes.changes import Change
-from rom.exceptions import DataRaceError, ORMError
-from rom.schematics.conditions import Condition
-from rom.schematics.exceptions import NotFound
-from rom.schematics.fields import Field, Shape, shape_of
-from rom.schematics.keys import Home
+from rom.exceptions import DataRaceError, InvalidOperation, ORMError
+from rom.schematics.conditions import Condition, unknown_field
+from rom.schematics.exceptions import ClauseError, NotFound
+from rom.schematics.fields import Field, ModelFields, fields_of
+from rom.schematics.keys import ModelKeys
 
 #: A stored object: its parts by name. A layer that stores objects as a whole has one part.
 Raw: TypeAlias = Mapping[str, 'bytes | None']
@@ -41,7 +41,7 @@ class Task:
 
     Attributes:
         layer: the layer of the object.
-        home: its home.
+        keys: its keys.
         pk: its primary key.
         raw: the parts to store; None to remove the object.
         is_partial: `raw` has only some parts, and the object must be stored already.
@@ -51,7 +51,7 @@ class Task:
     """
 
     layer: Layer
-    home: Home
+    keys: ModelKeys
     pk: str
     raw: Raw | None = None
     is_partial: bool = False
@@ -62,7 +62,7 @@ class Task:
     @property
     def name(self) -> str:
         """The object's name in errors."""
-        return f'{self.home.model.__name__} {show(self.pk)}'
+        return f'{self.keys.model.__name__} {show(self.pk)}'
 
 
 @dataclass(slots=True)
@@ -96,21 +96,23 @@ class Layer(ABC):
 
     # Encoding and decoding.
 
-    def encode(self, shape: Shape, primitive: Primitive) -> dict[str, bytes | None]:
+    def encode(self, fields: ModelFields, primitive: Primitive) -> dict[str, bytes | None]:
         """Encode an object as parts."""
-        fields = shape.stored.items()
-        return {name: part.encode(primitive.get(name)) for name, part in fields}
+        return {
+            name: field.encode(primitive.get(name)) for name, field in fields.by_stored_name.items()
+        }
 
-    def decode(self, shape: Shape, raw: Raw, key: str) -> Primitive:
+    def decode(self, fields: ModelFields, raw: Raw, key: str) -> Primitive:
         """Decode the parts of an object.
 
         Raises:
             CorruptRowError: a part does not decode.
         """
-        fields = shape.stored.items()
-        return {name: part.decode(raw.get(name), key) for name, part in fields}
+        return {
+            name: field.decode(raw.get(name), key) for name, field in fields.by_stored_name.items()
+        }
 
-    def value_of(self, shape: Shape, field: Field, raw: Raw, key: str) -> Any:
+    def value_of(self, fields: ModelFields, field: Field, raw: Raw, key: str) -> Any:
         """Decode one field of an object in parts.
 
         Raises:
@@ -118,9 +120,9 @@ class Layer(ABC):
         """
         return field.decode(raw.get(field.stored), key)
 
-    def part_of(self, shape: Shape, name: str) -> str:
+    def part_of(self, fields: ModelFields, name: str) -> str:
         """Return the name of the part that has a field."""
-        return shape.fields[name].stored
+        return fields.by_name[name].stored
 
     # Writing.
 
@@ -129,16 +131,16 @@ class Layer(ABC):
         """Return the commands that store an object and set its expiry."""
 
     @abstractmethod
-    def remove(self, home: Home, pk: str) -> list[Step]:
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
         """Return the commands that remove an object; the last replies 0 if it was not stored."""
 
     @abstractmethod
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
         """Return the checks that these parts are stored; a part of None must not be stored."""
 
-    def nothing(self, shape: Shape) -> Raw:
+    def nothing(self, fields: ModelFields) -> Raw:
         """Return the parts of an object that is not stored: None for each."""
-        return dict.fromkeys(self.encode(shape, {}))
+        return dict.fromkeys(self.encode(fields, {}))
 
     def plan(self, tasks: Sequence[Task]) -> Operation[Plan]:
         """Return the plan for tasks of this layer.
@@ -150,9 +152,9 @@ class Layer(ABC):
         for task in tasks:
             expected = self._expected(task)
             if expected:
-                checks = self.expect(task.home, task.pk, expected)
+                checks = self.expect(task.keys, task.pk, expected)
                 plan.checks += [(check, task) for check in checks]
-            plan.steps += self.remove(task.home, task.pk) if task.raw is None else self.write(task)
+            plan.steps += self.remove(task.keys, task.pk) if task.raw is None else self.write(task)
         return plan
         yield  # never reached; makes this a generator, as in layers that must read first
 
@@ -162,31 +164,31 @@ class Layer(ABC):
 
     def _expected(self, task: Task) -> Raw:
         """Return the parts that must be stored for the task to go ahead."""
-        shape = shape_of(task.home.model)
+        fields = fields_of(task.keys.model)
         expected: dict[str, bytes | None] = {}
         if task.is_careful:
-            seen = self.nothing(shape) if task.seen is None else task.seen
+            seen = self.nothing(fields) if task.seen is None else task.seen
             wanted = task.raw if task.is_partial and task.raw else seen
             expected = {name: seen.get(name) for name in wanted}
         if task.is_partial:
-            expected[shape.pk.stored] = shape.pk.encode(task.pk)
+            expected[fields.pk.stored] = fields.pk.encode(task.pk)
         return expected
 
     # Reading.
 
     @abstractmethod
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
         """Load objects by primary key, in one round trip; each object is read atomically."""
 
     @abstractmethod
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
         """Return some of all objects by primary key, and the next cursor.
 
         The first and the last cursor is 0. An object may be returned twice. One that is stored
         during the whole scan is returned at least once.
         """
 
-    def owns(self, home: Home, pk: str, raw: Raw) -> bool:
+    def owns(self, keys: ModelKeys, pk: str, raw: Raw) -> bool:
         """Return whether a result of `page` is of this model, not of one with similar keys.
 
         Raises:
@@ -195,21 +197,43 @@ class Layer(ABC):
         return True
 
     def find(
-        self, home: Home, conditions: Sequence[Condition]
+        self, keys: ModelKeys, conditions: Sequence[Condition]
     ) -> Operation[tuple[list[tuple[str, Raw]], Sequence[Condition]] | None]:
         """Return what an index finds and the conditions left to test, or None if no index helps."""
         return None
         yield
 
-    def clear(self, home: Home) -> Operation[int] | None:
+    def clear(self, keys: ModelKeys) -> Operation[int] | None:
         """Remove all objects at once and return their number; None if the layer cannot do that."""
         return None
 
 
-def is_own(shape: Shape, pk: str, primitive: Primitive) -> bool:
+def is_own(fields: ModelFields, pk: str, primitive: Primitive) -> bool:
     """Return whether an object has this primary key; one of a model with similar keys has not."""
-    own = primitive.get(shape.pk.stored)
+    own = primitive.get(fields.pk.stored)
     return own is None or str(own) == pk
+
+
+def parts_with(layer: Layer, fields: ModelFields, only: Iterable[str]) -> list[str]:
+    """Return the names of the parts that have these fields, without the primary key.
+
+    Raises:
+        InvalidOperation: the layer stores an object as a whole.
+        ClauseError: the model has no such field.
+    """
+    model = fields.model.__name__
+    if not layer.has_parts:
+        raise InvalidOperation(
+            f'{model} is stored as a whole, so it does not support set(only=...); use set(), or a '
+            'layer that stores each field by itself, such as FieldRedisMixin'
+        )
+    if not isinstance(only, (str, Iterable)):
+        raise ClauseError(f'{model}.set(only={show(only)}): expected names of fields')
+    names = [only] if isinstance(only, str) else list(only)
+    for name in names:
+        if not isinstance(name, str) or name not in fields.by_name:
+            raise ClauseError(unknown_field(fields, name, ' to set'))
+    return [layer.part_of(fields, name) for name in names if name != 'pk']
 
 
 def chunked(command: bytes, key: bytes, values: Sequence[bytes]) -> Iterator[Step]:
@@ -218,14 +242,14 @@ def chunked(command: bytes, key: bytes, values: Sequence[bytes]) -> Iterator[Ste
         yield (command, key, *values[start : start + PAGE])
 
 
-def raced(task: Task) -> ORMError:
+def race_error(task: Task) -> ORMError:
     """Return the error for a task whose precondition does not hold."""
     if task.is_careful:
         what = 'stored it' if task.seen is None else 'changed or removed it'
         return DataRaceError(
             f'{task.name}: another writer {what} since it was read; nothing was written. '
             'refresh() loads the stored values; set() without if_unchanged overwrites them',
-            task.home.prefix,
+            task.keys.prefix,
             None,
             ['pk'],
         )

@@ -8,17 +8,17 @@ from rom._core.encoding.text import as_bytes, as_text
 from rom._core.encoding.wire import pack
 from rom._core.ops.commits.raw_commands import Check, Step, as_map, objection_of, take
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
-from rom.schematics.fields import shape_of
-from rom.schematics.keys import Home
+from rom.schematics.fields import fields_of
+from rom.schematics.keys import ModelKeys
 from rom.schematics.layers.base import PAGE, Layer, Raw, Task, chunked
 
 
-def _names(home: Home) -> tuple[str, ...]:
+def _names(keys: ModelKeys) -> tuple[str, ...]:
     """Return the names of the fields, the primary key first, whose value marks a stored object."""
-    return tuple(shape_of(home.model).stored)
+    return tuple(fields_of(keys.model).by_stored_name)
 
 
-def _there(names: Sequence[str], values: Sequence[bytes | None]) -> Raw | None:
+def _stored_parts(names: Sequence[str], values: Sequence[bytes | None]) -> Raw | None:
     return dict(zip(names, values, strict=True)) if values[0] is not None else None
 
 
@@ -28,7 +28,7 @@ def _pages(pks: Sequence[str], width: int) -> list[Sequence[str]]:
     return [pks[start : start + size] for start in range(0, len(pks), size)]
 
 
-def _dropping(keys: Sequence[bytes]) -> list[Step]:
+def _deletions(keys: Sequence[bytes]) -> list[Step]:
     return [(b'DEL', *keys[start : start + PAGE]) for start in range(0, len(keys), PAGE)]
 
 
@@ -37,51 +37,50 @@ class FieldLayer(Layer):
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
-        home, pk = task.home, task.pk
+        keys, pk = task.keys, task.pk
         there = [(name, value) for name, value in task.raw.items() if value is not None]
-        pairs = [part for name, value in there for part in (home.key(pk, name), value)]
-        gone = [home.key(pk, name) for name, value in task.raw.items() if value is None]
+        pairs = [part for name, value in there for part in (keys.key(pk, name), value)]
+        gone = [keys.key(pk, name) for name, value in task.raw.items() if value is None]
         steps: list[Step] = []
         for start in range(0, len(pairs), PAGE):
             steps.append((b'MSET', *pairs[start : start + PAGE]))
-        steps += _dropping(gone)
+        steps += _deletions(gone)
         # MSET removes the expiry of the keys that it writes. The object must expire as a whole, so
         # its other keys get the same expiry, or lose theirs.
-        keys = [home.key(pk, name) for name in _names(home)]
+        own_keys = [keys.key(pk, name) for name in _names(keys)]
         if task.expire is not None:
-            steps.append((b'EXPIRE', b'%d' % task.expire, *keys))
+            steps.append((b'EXPIRE', b'%d' % task.expire, *own_keys))
         elif task.is_partial:
-            steps += [(b'PERSIST', key) for key in keys]
+            steps += [(b'PERSIST', key) for key in own_keys]
         return steps
 
-    def remove(self, home: Home, pk: str) -> list[Step]:
-        keys = [home.key(pk, name) for name in reversed(_names(home))]
-        return _dropping(keys)
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
+        return _deletions([keys.key(pk, name) for name in reversed(_names(keys))])
 
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
-        return [Check((b'MGET', *(home.key(pk, name) for name in raw)), tuple(raw.values()))]
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
+        return [Check((b'MGET', *(keys.key(pk, name) for name in raw)), tuple(raw.values()))]
 
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
         if not pks:
             return []
-        names = _names(home)
+        names = _names(keys)
         width = len(names)
         commands = tuple(
-            Command('MGET', *(home.key(pk, name) for pk in some for name in names))
+            Command('MGET', *(keys.key(pk, name) for pk in some for name in names))
             for some in _pages(pks, width)
         )
         replies = yield Pipeline(commands)
         values = [value for reply in replies for value in reply]
         places = range(0, len(values), width)
-        return [_there(names, values[place : place + width]) for place in places]
+        return [_stored_parts(names, values[place : place + width]) for place in places]
 
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        marker = shape_of(home.model).pk.stored
-        cursor, keys = yield Command(
-            'SCAN', cursor, 'MATCH', home.pattern(marker), 'COUNT', PAGE, 'TYPE', 'string'
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = fields_of(keys.model).pk.stored
+        cursor, found_keys = yield Command(
+            'SCAN', cursor, 'MATCH', keys.pattern(marker), 'COUNT', PAGE, 'TYPE', 'string'
         )
-        pks = [pk for key in keys if (pk := home.pk_of(key, marker)) is not None]
-        loaded = yield from self.load(home, pks)
+        pks = [pk for key in found_keys if (pk := keys.pk_of(key, marker)) is not None]
+        loaded = yield from self.load(keys, pks)
         found = zip(pks, loaded, strict=True)
         # A key of another model may match the pattern, but it holds another primary key.
         return {pk: raw for pk, raw in found if raw and raw[marker] == as_bytes(pk)}, cursor
@@ -95,54 +94,54 @@ class FieldHashLayer(Layer):
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
-        home, pk = task.home, as_bytes(task.pk)
+        keys, pk = task.keys, as_bytes(task.pk)
         steps: list[Step] = []
         for name, value in task.raw.items():
-            there = (b'HSET', home.hash(name), pk, value) if value is not None else None
-            steps.append(there or (b'HDEL', home.hash(name), pk))
+            there = (b'HSET', keys.hash(name), pk, value) if value is not None else None
+            steps.append(there or (b'HDEL', keys.hash(name), pk))
         if task.expire is not None:
-            hashes = (home.hash(name) for name in _names(home))
+            hashes = (keys.hash(name) for name in _names(keys))
             steps.append((b'EXPIRE', b'%d' % task.expire, *hashes))
         return steps
 
-    def remove(self, home: Home, pk: str) -> list[Step]:
-        names = reversed(_names(home))
-        return [(b'HDEL', home.hash(name), as_bytes(pk)) for name in names]
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
+        names = reversed(_names(keys))
+        return [(b'HDEL', keys.hash(name), as_bytes(pk)) for name in names]
 
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
         field = as_bytes(pk)
-        return [Check((b'HMGET', home.hash(name), field), (value,)) for name, value in raw.items()]
+        return [Check((b'HMGET', keys.hash(name), field), (value,)) for name, value in raw.items()]
 
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
         if not pks:
             return []
-        names = _names(home)
+        names = _names(keys)
         columns: list[list[bytes | None]] = [[] for _ in names]
-        scripts = tuple(self._reading(home, names, some) for some in _pages(pks, 1))
+        scripts = tuple(self._reading(keys, names, some) for some in _pages(pks, 1))
         for status, details in (yield Pipeline(scripts)):
             if status != b'ok':
                 raise objection_of(status, details)
             for column, values in zip(columns, details, strict=True):
                 column += values
-        return [_there(names, values) for values in zip(*columns, strict=True)]
+        return [_stored_parts(names, values) for values in zip(*columns, strict=True)]
 
-    def _reading(self, home: Home, names: Sequence[str], pks: Sequence[str]) -> Script:
+    def _reading(self, keys: ModelKeys, names: Sequence[str], pks: Sequence[str]) -> Script:
         """Return a script that reads several hashes; a pipeline would not be atomic."""
         fields = [as_bytes(pk) for pk in pks]
-        steps: list[Step] = [(b'HMGET', home.hash(name), *fields) for name in names]
-        return Script('steps', home.hash(names[0]), pack(as_map(steps, ())))
+        steps: list[Step] = [(b'HMGET', keys.hash(name), *fields) for name in names]
+        return Script('steps', keys.hash(names[0]), pack(as_map(steps, ())))
 
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        marker = home.hash(_names(home)[0])
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = keys.hash(_names(keys)[0])
         cursor, markers = yield Command('HSCAN', marker, cursor, 'COUNT', PAGE)
         pks = [as_text(pk) for pk in markers]
-        loaded = yield from self.load(home, pks)
+        loaded = yield from self.load(keys, pks)
         return {pk: raw for pk, raw in zip(pks, loaded, strict=True) if raw}, cursor
 
-    def clear(self, home: Home) -> Operation[int]:
-        hashes = [home.hash(name) for name in _names(home)]
+    def clear(self, keys: ModelKeys) -> Operation[int]:
+        hashes = [keys.hash(name) for name in _names(keys)]
         steps: list[Step] = [(b'HLEN', hashes[0]), *((b'DEL', key) for key in hashes)]
-        count, *_ = yield from take(steps, once=as_text(home.set_key))
+        count, *_ = yield from take(steps, once=as_text(keys.set_key))
         return int(count)
 
 
@@ -151,7 +150,7 @@ class ObjectHashLayer(Layer):
 
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
-        key = task.home.key(task.pk)
+        key = task.keys.key(task.pk)
         there = [(as_bytes(name), value) for name, value in task.raw.items() if value is not None]
         gone = [as_bytes(name) for name, value in task.raw.items() if value is None]
         # A whole write starts with DEL, so that neither an expiry nor a field that the model no
@@ -166,27 +165,27 @@ class ObjectHashLayer(Layer):
             steps.append((b'PERSIST', key))
         return steps
 
-    def remove(self, home: Home, pk: str) -> list[Step]:
-        return [(b'DEL', home.key(pk))]
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
+        return [(b'DEL', keys.key(pk))]
 
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
-        return [Check((b'HMGET', home.key(pk), *map(as_bytes, raw)), tuple(raw.values()))]
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
+        return [Check((b'HMGET', keys.key(pk), *map(as_bytes, raw)), tuple(raw.values()))]
 
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
         if not pks:
             return []
-        names = _names(home)
+        names = _names(keys)
         fields = [as_bytes(name) for name in names]
-        commands = tuple(Command('HMGET', home.key(pk), *fields) for pk in pks)
+        commands = tuple(Command('HMGET', keys.key(pk), *fields) for pk in pks)
         replies = yield Pipeline(commands)
-        return [_there(names, values) for values in replies]
+        return [_stored_parts(names, values) for values in replies]
 
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        marker = shape_of(home.model).pk.stored
-        cursor, keys = yield Command(
-            'SCAN', cursor, 'MATCH', home.pattern(), 'COUNT', PAGE, 'TYPE', 'hash'
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        marker = fields_of(keys.model).pk.stored
+        cursor, found_keys = yield Command(
+            'SCAN', cursor, 'MATCH', keys.pattern(), 'COUNT', PAGE, 'TYPE', 'hash'
         )
-        pks = [pk for key in keys if (pk := home.pk_of(key)) is not None]
-        loaded = yield from self.load(home, pks)
+        pks = [pk for key in found_keys if (pk := keys.pk_of(key)) is not None]
+        loaded = yield from self.load(keys, pks)
         found = zip(pks, loaded, strict=True)
         return {pk: raw for pk, raw in found if raw and raw[marker] == as_bytes(pk)}, cursor

@@ -28,11 +28,10 @@ from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
 from rom.schematics.columns import EXPIRES, columns_of, schema_of, sorts
-from rom.schematics.conditions import EQUAL, Condition
-from rom.schematics.fields import Field, Shape, shape_of
-from rom.schematics.keys import Home
-from rom.schematics.layers.base import Layer, Plan, Primitive, Raw, Task, raced
-from rom.schematics.query_nodes import node_of
+from rom.schematics.conditions import EQUAL, Condition, node_of
+from rom.schematics.fields import Field, ModelFields, fields_of
+from rom.schematics.keys import ModelKeys
+from rom.schematics.layers.base import Layer, Plan, Primitive, Raw, Task, race_error
 
 Found = list[tuple[str, Raw]]
 
@@ -44,9 +43,9 @@ class Searched:
         self._schema = schema
 
 
-def schema_for(home: Home) -> Schema:
+def schema_for(keys: ModelKeys) -> Schema:
     """Return the rom schema of a model."""
-    return schema_of(shape_of(home.model), home.prefix)
+    return schema_of(fields_of(keys.model), keys.prefix)
 
 
 class IndexedLayer(Layer):
@@ -56,28 +55,28 @@ class IndexedLayer(Layer):
 
     # Encoding and decoding.
 
-    def encode(self, shape: Shape, primitive: Primitive) -> dict[str, bytes | None]:
-        columns = columns_of(shape)
+    def encode(self, fields: ModelFields, primitive: Primitive) -> dict[str, bytes | None]:
+        columns = columns_of(fields)
         found: dict[str, bytes | None] = {}
-        for field in shape.fields.values():
+        for field in fields.by_name.values():
             column, value = columns[field.name], primitive.get(field.stored)
             found[field.name] = None if value is None else column.encode(column.check(value))
         return found
 
-    def decode(self, shape: Shape, raw: Raw, key: str) -> Primitive:
-        columns = columns_of(shape)
+    def decode(self, fields: ModelFields, raw: Raw, key: str) -> Primitive:
+        columns = columns_of(fields)
         found: Primitive = {}
-        for field in shape.fields.values():
+        for field in fields.by_name.values():
             part = raw.get(field.name)
             value = None if part is None else columns[field.name].read_stored(part, key)
             found[field.stored] = value
         return found
 
-    def value_of(self, shape: Shape, field: Field, raw: Raw, key: str) -> Any:
+    def value_of(self, fields: ModelFields, field: Field, raw: Raw, key: str) -> Any:
         part = raw.get(field.name)
-        return None if part is None else columns_of(shape)[field.name].read_stored(part, key)
+        return None if part is None else columns_of(fields)[field.name].read_stored(part, key)
 
-    def part_of(self, shape: Shape, name: str) -> str:
+    def part_of(self, fields: ModelFields, name: str) -> str:
         return name
 
     # Writing. `plan` makes changes of rows, so the layer has no commands of its own.
@@ -85,10 +84,10 @@ class IndexedLayer(Layer):
     def write(self, task: Task) -> list[Step]:
         raise NotImplementedError
 
-    def remove(self, home: Home, pk: str) -> list[Step]:
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
         raise NotImplementedError
 
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
         raise NotImplementedError
 
     def plan(self, tasks: Sequence[Task]) -> Operation[Plan]:
@@ -112,39 +111,39 @@ class IndexedLayer(Layer):
 
     # Reading.
 
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
-        schema = schema_for(home)
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+        schema = schema_for(keys)
         values = [as_bytes(pk) for pk in pks]
         rows = yield from load_unique(schema, schema.keys.unique(('pk',)), values)
-        there = {row.stored.get('pk'): row.stored for row in rows}
-        return [there.get(value) for value in values]
+        stored = {row.stored.get('pk'): row.stored for row in rows}
+        return [stored.get(value) for value in values]
 
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        found = yield from self._search(home, ())
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        found = yield from self._search(keys, ())
         return dict(found), 0
 
     def find(
-        self, home: Home, conditions: Sequence[Condition]
+        self, keys: ModelKeys, conditions: Sequence[Condition]
     ) -> Operation[tuple[Found, Sequence[Condition]] | None]:
         for condition in conditions:
             if condition.field.name == 'pk' and condition.sign == 'in':
                 pks = list(dict.fromkeys(str(value) for value in condition.value))
-                loaded = yield from self.load(home, pks)
+                loaded = yield from self.load(keys, pks)
                 return [(pk, raw) for pk, raw in zip(pks, loaded, strict=True) if raw], conditions
             if condition.sign == EQUAL and condition.value is not None:
-                found = yield from self._by_unique(home, condition)
+                found = yield from self._by_unique(keys, condition)
                 if found is not None:
                     return found, conditions
-        schema = schema_for(home)
+        schema = schema_for(keys)
         answers = [node_of(schema, condition) for condition in conditions]
         nodes = [answer.node for answer in answers if answer.node is not None]
         if not nodes:
             return None
         rest = [c for c, a in zip(conditions, answers, strict=True) if not a.is_exact]
-        return (yield from self._search(home, nodes)), rest
+        return (yield from self._search(keys, nodes)), rest
 
-    def _by_unique(self, home: Home, condition: Condition) -> Operation[Found | None]:
-        schema, field = schema_for(home), condition.field
+    def _by_unique(self, keys: ModelKeys, condition: Condition) -> Operation[Found | None]:
+        schema, field = schema_for(keys), condition.field
         column = schema.columns[field.name]
         if not column.unique:
             return None
@@ -152,16 +151,16 @@ class IndexedLayer(Layer):
         rows = yield from load_unique(schema, schema.keys.unique((field.name,)), [value])
         return _objects(rows)
 
-    def in_order(
+    def search_sorted(
         self,
-        home: Home,
+        keys: ModelKeys,
         conditions: Sequence[Condition],
         orders: Sequence[str],
         offset: int,
         limit: int | None,
     ) -> Operation[Found | None]:
         """Return the matches, sorted and limited by the server, or None if it cannot do that."""
-        schema = schema_for(home)
+        schema = schema_for(keys)
         answers = [node_of(schema, condition) for condition in conditions]
         names = [name.removeprefix('-') for name in orders]
         if not all(answer.is_exact for answer in answers):
@@ -169,28 +168,28 @@ class IndexedLayer(Layer):
         if not all(sorts(schema.columns[name]) for name in names):
             return None
         nodes = [answer.node for answer in answers if answer.node is not None]
-        asked = Asked(orders=all_ordered(schema, tuple(orders)), offset=offset, count=limit)
-        return (yield from self._search(home, nodes, asked))
+        spec = Asked(orders=all_ordered(schema, tuple(orders)), offset=offset, count=limit)
+        return (yield from self._search(keys, nodes, spec))
 
     def _search(
-        self, home: Home, nodes: Sequence[Node], asked: Asked | None = None
+        self, keys: ModelKeys, nodes: Sequence[Node], spec: Asked | None = None
     ) -> Operation[Found]:
-        schema = schema_for(home)
+        schema = schema_for(keys)
         query: Query[Any] = Query(
             Searched(schema),  # type: ignore[arg-type]
-            (asked or Asked())._replace(where=All(tuple(nodes))),
+            (spec or Asked())._replace(where=All(tuple(nodes))),
         )
         rows = yield from queries.search(query)
         return _objects(rows)
 
-    def sweep(self, home: Home, limit: int | None, batch: int) -> Operation[int]:
+    def sweep(self, keys: ModelKeys, limit: int | None, batch: int) -> Operation[int]:
         """Remove expired objects, and return their number.
 
         Raises:
             CorruptRowError: the key of an expired object holds another Redis type. The others are
                 removed.
         """
-        schema, done, position = schema_for(home), 0, None
+        schema, done, position = schema_for(keys), 0, None
         broken: list[CorruptRowError] = []
         while limit is None or done < limit:
             count = batch if limit is None else min(batch, limit - done)
@@ -230,7 +229,7 @@ def _removal(schema: Schema, row: Row, rests_on: tuple[str, ...] = ()) -> Change
 def _by_schema(tasks: Sequence[Task]) -> dict[Schema, list[Task]]:
     found: dict[Schema, list[Task]] = {}
     for task in tasks:
-        found.setdefault(schema_for(task.home), []).append(task)
+        found.setdefault(schema_for(task.keys), []).append(task)
     return found
 
 
@@ -241,7 +240,7 @@ def _merged(tasks: Sequence[Task]) -> list[Task]:
     """
     found: dict[tuple[Any, str, str], Task] = {}
     for task in tasks:
-        place = (task.home.model, task.home.prefix, task.pk)
+        place = (task.keys.model, task.keys.prefix, task.pk)
         before = found.get(place)
         if before is not None:
             task = _both(before, task)
@@ -253,11 +252,11 @@ def _both(first: Task, second: Task) -> Task:
     raw = second.raw
     if second.is_partial and raw is not None:
         if first.raw is None:
-            raise raced(second)
+            raise race_error(second)
         raw = {**first.raw, **raw}
     return Task(
         second.layer,
-        second.home,
+        second.keys,
         second.pk,
         raw,
         first.is_partial and second.is_partial,
@@ -268,13 +267,13 @@ def _both(first: Task, second: Task) -> Task:
 
 
 def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
-    """Return the change of the row for a task, or None if there is nothing to remove."""
+    """Return the change of the row for a task, or None if stored is nothing to remove."""
     if task.raw is None:
         return None if row is None else _removal(schema, row)
     if task.is_partial and row is None:
-        raise raced(task)
+        raise race_error(task)
     if task.is_careful and _has_changed(task, row):
-        raise raced(task)
+        raise race_error(task)
     wanted: dict[str, bytes | None] = dict(task.raw)
     wanted[EXPIRES] = None
     if task.expire is not None:

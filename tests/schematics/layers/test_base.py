@@ -11,7 +11,7 @@ from rom._core.ops.commits.raw_commands import Check, Step
 from rom._core.ops.requests import Command, Operation
 from rom.exceptions import DataRaceError
 from rom.schematics import BaseRedisMixin, transaction
-from rom.schematics.keys import Home
+from rom.schematics.keys import ModelKeys
 from rom.schematics.layers import Layer, Raw, Task
 from tests.schematics.support import fill, model, pks
 
@@ -24,29 +24,29 @@ class ListLayer(Layer):
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
         pairs = [(name.encode(), value) for name, value in task.raw.items() if value is not None]
-        key = task.home.key(task.pk)
+        key = task.keys.key(task.pk)
         return [(b'DEL', key), (b'RPUSH', key, *(part for pair in pairs for part in pair))]
 
-    def remove(self, home: Home, pk: str) -> list[Step]:
-        return [(b'DEL', home.key(pk))]
+    def remove(self, keys: ModelKeys, pk: str) -> list[Step]:
+        return [(b'DEL', keys.key(pk))]
 
-    def expect(self, home: Home, pk: str, raw: Raw) -> list[Check]:
+    def expect(self, keys: ModelKeys, pk: str, raw: Raw) -> list[Check]:
         there = [(name.encode(), value) for name, value in raw.items() if value is not None]
         parts = tuple(part for pair in there for part in pair)
-        return [Check((b'LRANGE', home.key(pk), b'0', b'-1'), parts or (None,))]
+        return [Check((b'LRANGE', keys.key(pk), b'0', b'-1'), parts or (None,))]
 
-    def load(self, home: Home, pks: Sequence[str]) -> Operation[list[Raw | None]]:
+    def load(self, keys: ModelKeys, pks: Sequence[str]) -> Operation[list[Raw | None]]:
         found: list[Raw | None] = []
         for pk in pks:
-            parts = yield Command('LRANGE', home.key(pk), 0, -1)
+            parts = yield Command('LRANGE', keys.key(pk), 0, -1)
             pairs = zip(parts[::2], parts[1::2], strict=True)
             found.append({name.decode(): value for name, value in pairs} or None)
         return found
 
-    def page(self, home: Home, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        cursor, keys = yield Command('SCAN', cursor, 'MATCH', home.pattern(), 'TYPE', 'list')
-        pks = [pk for key in keys if (pk := home.pk_of(key)) is not None]
-        raws = yield from self.load(home, pks)
+    def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
+        cursor, found_keys = yield Command('SCAN', cursor, 'MATCH', keys.pattern(), 'TYPE', 'list')
+        pks = [pk for key in found_keys if (pk := keys.pk_of(key)) is not None]
+        raws = yield from self.load(keys, pks)
         return {pk: raw for pk, raw in zip(pks, raws, strict=True) if raw}, cursor
 
 

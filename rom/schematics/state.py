@@ -15,26 +15,26 @@ from rom.schematics.layers.base import Raw
 _NAME = '_rom_state'
 
 
-class State:
-    """State of one object.
+class ObjectState:
+    """ObjectState of one object.
 
     Attributes:
         seen: the parts as last read or written; None if the object is not known to be stored.
         pk: the primary key of these parts.
-        batch: the objects that were read together with this one.
+        group: the objects that were read together with this one.
         references: the loaded references by field, each with the primary key and the object.
     """
 
-    __slots__ = ('batch', 'pk', 'references', 'seen')
+    __slots__ = ('group', 'pk', 'references', 'seen')
 
     def __init__(self) -> None:
         self.seen: Raw | None = None
         self.pk: str | None = None
-        self.batch: Batch | None = None
+        self.group: PrefetchGroup | None = None
         self.references: dict[str, tuple[str, Any]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A copy was not read together with other objects, so it gets neither batch nor references.
+        # A copy was not read together with other objects, so it gets neither group nor references.
         return _made_again, (self.seen, self.pk)
 
     def stored(self, pk: str | None, seen: Raw | None) -> None:
@@ -46,21 +46,21 @@ class State:
         return self.seen if self.pk == pk else None
 
 
-def _made_again(seen: Raw | None, pk: str | None) -> State:
-    state = State()
+def _made_again(seen: Raw | None, pk: str | None) -> ObjectState:
+    state = ObjectState()
     state.stored(pk, seen)
     return state
 
 
-def state_of(instance: Any) -> State:
+def state_of(instance: Any) -> ObjectState:
     """Return the state of an object; made on first access."""
-    found: State | None = instance.__dict__.get(_NAME)
+    found: ObjectState | None = instance.__dict__.get(_NAME)
     if found is None:
-        found = instance.__dict__[_NAME] = State()
+        found = instance.__dict__[_NAME] = ObjectState()
     return found
 
 
-class Batch:
+class PrefetchGroup:
     """Weak references to objects that were read together."""
 
     __slots__ = ('_members',)

@@ -2,7 +2,7 @@ import copy
 import gc
 import pickle
 
-from rom.schematics.states import Batch, State, state_of
+from rom.schematics.state import ObjectState, PrefetchGroup, state_of
 
 
 class Thing:
@@ -16,17 +16,17 @@ def test_an_object_has_one_state() -> None:
 
 
 def test_a_copy_remembers_what_was_stored_and_nobody_else() -> None:
-    state = State()
+    state = ObjectState()
     state.seen = {'a': b'1'}
     state.references['a'] = ('x', Thing())
-    state.batch = Batch([Thing()])
+    state.group = PrefetchGroup([Thing()])
     for other in (copy.deepcopy(state), pickle.loads(pickle.dumps(state))):
-        assert (other.seen, other.batch, other.references) == ({'a': b'1'}, None, {})
+        assert (other.seen, other.group, other.references) == ({'a': b'1'}, None, {})
 
 
 def test_a_batch_keeps_nobody_alive() -> None:
     things = [Thing(), Thing()]
-    batch = Batch(things)
+    batch = PrefetchGroup(things)
     assert batch.members() == things
     kept = things.pop()
     things.clear()
