@@ -1,5 +1,5 @@
 """`python -m rom.cli`: the `rom` command, also where it is not installed."""
 
-from rom.cli.entry import main
+from rom.cli import main
 
 main()

@@ -14,7 +14,7 @@ from rom.cli.expire import expire
 from rom.cli.explain import explain
 from rom.cli.load import load
 from rom.cli.models import models
-from rom.cli.once import OnceCommand
+from rom.cli.options import StrictCommand
 from rom.cli.reindex import reindex
 from rom.cli.shell import shell
 from rom.cli.status import status
@@ -51,4 +51,4 @@ def rom(
 
 
 for command in COMMANDS:
-    app.command(cls=OnceCommand)(command)
+    app.command(cls=StrictCommand)(command)

@@ -13,13 +13,11 @@ from rom import maintenance
 from rom._core.model import Model
 from rom._core.ops.maintenance.findings import KINDS, Finding, Kind
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import Code, report_errors
+from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import Debug, Models, Url
-from rom.cli.progress import bar
-from rom.cli.signals import Stopping
-from rom.cli.status import named
+from rom.cli.progress import progress_bar
+from rom.cli.signals import DeferredSignals
 
 
 def check(
@@ -46,19 +44,19 @@ def check(
     'finding', model, kind, key, id, what is wrong, and 'mended' or 'left'. Then the sums: 'found',
     model, kind, how many, how many of them are left.
     """
-    checking = Checking(repair, batch, quiet)
-    with reported(debug, checking.stopped):
-        checking.left = opened(needed(names), url)
-        with Stopping('Stopping after this batch; once more: at once.') as stopping:
-            while checking.left:
-                checking.run(checking.left[0], stopping)
-                checking.left.pop(0)
-        if checking.found:
+    job = CheckJob(repair, batch, quiet)
+    with report_errors(debug, job.stopped):
+        job.left = open_models(require_names(names), url)
+        with DeferredSignals('Stopping after this batch; once more: at once.') as deferred:
+            while job.left:
+                job.run(job.left[0], deferred)
+                job.left.pop(0)
+        if job.found:
             raise typer.Exit(Code.FOUND)
 
 
 @dataclass
-class Checking:
+class CheckJob:
     """Checks models, and counts the findings.
 
     Attributes:
@@ -76,17 +74,17 @@ class Checking:
     done: int = 0
     total: int = 0
 
-    def run(self, model: type[Model], stopping: Stopping) -> None:
+    def run(self, model: type[Model], deferred: DeferredSignals) -> None:
         """Check a model; a signal stops it between two batches."""
         self._say_what_is_due(model)
         name, left = model.__name__, Counter[Kind]()
         title = 'Repairing' if self.repair else 'Checking'
-        with bar(f'{title} {name}', unit='entities', is_shown=not self.quiet) as progress:
+        with progress_bar(f'{title} {name}', unit='entities', is_shown=not self.quiet) as progress:
 
             def told(done: int, total: int) -> None:
                 self.done, self.total = done, total
-                progress.to(done, total)
-                stopping.here()
+                progress.set(done, total)
+                deferred.raise_pending()
 
             check = maintenance.check(model, self.repair, self.batch, told)
             for finding in check:
@@ -110,7 +108,7 @@ class Checking:
             if status.stopped_at is not None:
                 why = 'a reindex stopped half way'
             output.note(
-                f'{model.__name__} needs rom reindex {named([model])} ({why}), which may be why '
+                f'{model.__name__} needs rom reindex {names_of([model])} ({why}), which may be why '
                 'something is found.'
             )
 
@@ -124,7 +122,7 @@ class Checking:
         option = ' --repair' if self.repair else ''
         return (
             f'{where}; {self.found:,} found{mended}, and nothing is half done. A check begins '
-            f'again: rom check{option} {named(self.left)}'
+            f'again: rom check{option} {names_of(self.left)}'
         )
 
 

@@ -15,12 +15,11 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code, MisuseError
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.model_args import open_models, require_names
 from rom.cli.options import Debug, Models, Url
-from rom.cli.progress import bar
-from rom.cli.signals import Stopping
+from rom.cli.progress import progress_bar
+from rom.cli.signals import DeferredSignals
 from rom.exceptions import InvalidOperation, ORMError
 
 After = tuple[type[Model], int] | None
@@ -58,21 +57,21 @@ def dump(
     UnsafeColumns is left out. `rom load` takes the lines.
     """
     to = None if to == STDOUT else to
-    dumping = Dumping(to)
-    with reported(debug, dumping.stopped):
+    job = DumpJob(to)
+    with report_errors(debug, job.stopped):
         if resume and to is None:
-            raise MisuseError('--resume goes on with a file: name it with --to FILE')
-        models = opened(needed(names), url)
+            raise UsageError('--resume goes on with a file: name it with --to FILE')
+        models = open_models(require_names(names), url)
         _tell_of_unsafe(models)
-        with Stopping() as stopping, _file(to, resume, models) as (file, after):
+        with DeferredSignals() as deferred, _file(to, resume, models) as (file, after):
             for model in models if after is None else models[models.index(after[0]) :]:
-                with dumping.explained():
-                    dumping.run(model, file, after, with_expired, stopping)
+                with job.explained():
+                    job.run(model, file, after, with_expired, deferred)
                 after = None
             if to is not None:
                 os.fsync(file.fileno())
-        dumping.end()
-        if dumping.broken:
+        job.end()
+        if job.broken:
             raise typer.Exit(Code.FAILED)
 
 
@@ -96,12 +95,12 @@ def _file(
         try:
             file, after = jsonl.resume(to, *models)
         except InvalidOperation as error:
-            raise MisuseError(str(error)) from None
+            raise UsageError(str(error)) from None
     else:
         try:
             file = open(to, 'xb')  # noqa: SIM115 - closed by the block below
         except FileExistsError:
-            raise MisuseError(
+            raise UsageError(
                 f'{to} is there already: --resume goes on with it; or remove it, or name another'
             ) from None
     with file:
@@ -109,7 +108,7 @@ def _file(
 
 
 @dataclass
-class Dumping:
+class DumpJob:
     """A dump and its progress.
 
     Attributes:
@@ -130,16 +129,16 @@ class Dumping:
         file: BinaryIO,
         after: After,
         with_expired: bool,
-        stopping: Stopping,
+        deferred: DeferredSignals,
     ) -> None:
         """Dump a model; a signal stops it between two blocks, with whole lines written."""
-        with bar(f'Dumping {model.__name__}', jsonl.highest(model), 'ids') as progress:
+        with progress_bar(f'Dumping {model.__name__}', jsonl.highest(model), 'ids') as progress:
             for block in jsonl.dump(model, after=after, with_expired=with_expired):
                 file.write(block.text)
                 file.flush()
                 self._count(block)
-                progress.to(block.last)
-                stopping.here()
+                progress.set(block.last)
+                deferred.raise_pending()
 
     @contextmanager
     def explained(self) -> Iterator[None]:

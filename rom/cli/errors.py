@@ -1,4 +1,16 @@
-"""The end of every subcommand: one message for an error, and one for a signal."""
+"""The end of every subcommand: one message for an error or a signal, and an exit code for scripts.
+
+=====  =========================================================================================
+code   meaning
+=====  =========================================================================================
+0      fine; a worker that was told to stop by SIGTERM, too
+1      something was found (`rom check`, `rom status`), or not all could be done
+2      used wrongly: an option, the name of a model, an expression; nothing was begun
+3      no answer from the server, or it went away meanwhile
+130    stopped by Ctrl-C (SIGINT), with nothing half done
+143    stopped by SIGTERM, with nothing half done
+=====  =========================================================================================
+"""
 
 from __future__ import annotations
 
@@ -8,6 +20,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -15,25 +28,46 @@ import typer
 from rich.text import Text
 
 from rom.cli import output
-from rom.cli.exit_codes import Code, MisuseError, Terminated
 from rom.exceptions import ORMError, ServerUnavailable
+
+
+class Code(IntEnum):
+    """Exit codes of the `rom` command."""
+
+    FINE = 0
+    FOUND = 1
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    # The convention of shells: 128 plus the number of the signal.
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class UsageError(Exception):
+    """An invalid argument; the message names it and the remedy."""
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Like `KeyboardInterrupt` not an `Exception`, so that no handler swallows it."""
+
 
 # The first class that matches decides.
 _CODES: tuple[tuple[type[Exception], Code], ...] = (
-    (MisuseError, Code.MISUSED),
+    (UsageError, Code.USAGE),
     (ServerUnavailable, Code.UNREACHABLE),
     (ORMError, Code.FAILED),
     (OSError, Code.FAILED),
 )
 
 
-def nothing_begun() -> str:
+def nothing_written() -> str:
     """Return the message after a signal of a subcommand that writes nothing."""
     return 'Stopped; nothing was written.'
 
 
 @contextmanager
-def reported(debug: bool, stopped: Callable[[], str] = nothing_begun) -> Iterator[None]:
+def report_errors(debug: bool, stopped: Callable[[], str] = nothing_written) -> Iterator[None]:
     """Turn an error or a signal into a message on stderr and an exit code.
 
     Args:
@@ -41,7 +75,7 @@ def reported(debug: bool, stopped: Callable[[], str] = nothing_begun) -> Iterato
         stopped: returns the message after a signal, with the work done, the work left and the way
             to continue.
     """
-    output.lenient()
+    output.escape_unencodable()
     warnings.showwarning = _warn
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -11,12 +11,10 @@ import typer
 import rom
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.durations import seconds_of
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code, MisuseError, Terminated
-from rom.cli.model_args import needed, opened
-from rom.cli.options import Debug, Models, Url
-from rom.cli.signals import Stopping
+from rom.cli.errors import Code, Terminated, UsageError, report_errors
+from rom.cli.model_args import open_models, require_names
+from rom.cli.options import Debug, Models, Url, parse_duration
+from rom.cli.signals import DeferredSignals
 
 # The greatest number of errors that are printed.
 _MOST_ERRORS = 20
@@ -49,17 +47,17 @@ def expire(
     debug: Debug = False,
 ) -> None:
     """Remove what has expired, of models with an ExpireAt."""
-    sweeper = Sweeper(limit, batch, on_delete, hooks)
-    with reported(debug, sweeper.stopped):
-        pause = None if every is None else seconds_of(every)
-        given = needed(names)
-        sweeper.models = _expiring(given, opened(given, url))
-        with Stopping() as stopping:
+    worker = ExpiryWorker(limit, batch, on_delete, hooks)
+    with report_errors(debug, worker.stopped):
+        pause = None if every is None else parse_duration(every)
+        given = require_names(names)
+        worker.models = _expiring(given, open_models(given, url))
+        with DeferredSignals() as deferred:
             if pause is None:
-                sweeper.sweep(stopping.here)
+                worker.sweep(deferred.raise_pending)
             else:
-                _work(sweeper, pause, stopping)
-        if sweeper.failed:
+                _work(worker, pause, deferred)
+        if worker.failed:
             raise typer.Exit(Code.FAILED)
 
 
@@ -70,20 +68,20 @@ def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Mode
     never = [model.__name__ for model in models if model not in found and model.__name__ in said]
     if never or not found:
         which = ', '.join(never or (model.__name__ for model in models))
-        raise MisuseError(
+        raise UsageError(
             f'{which}: nothing of it ever expires; declare when, with a column such as '
             'expire_at = rom.ExpireAt()'
         )
     return found
 
 
-def _work(sweeper: Sweeper, pause: float, stopping: Stopping) -> None:
+def _work(worker: ExpiryWorker, pause: float, deferred: DeferredSignals) -> None:
     """Sweep until stopped; SIGTERM is the normal end of a worker."""
     is_away = has_worked = False
     try:
         while True:
             try:
-                sweeper.sweep(stopping.here)
+                worker.sweep(deferred.raise_pending)
             except (rom.ServerUnavailable, rom.ServerError) as error:
                 # An error of the first sweep stays, such as a wrong password. After a sweep that
                 # worked, it passes: a replica that is not yet the master soon will be.
@@ -96,9 +94,9 @@ def _work(sweeper: Sweeper, pause: float, stopping: Stopping) -> None:
                 if is_away:
                     output.note('The server answers again.')
                 is_away, has_worked = False, True
-            stopping.wait(pause)
+            deferred.wait(pause)
     except Terminated:
-        output.note(sweeper.stopped())
+        output.note(worker.stopped())
         raise typer.Exit(Code.FINE) from None
 
 
@@ -108,7 +106,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 @dataclass
-class Sweeper:
+class ExpiryWorker:
     """Removes the expired entities of some models, and counts them.
 
     Attributes:

@@ -11,11 +11,9 @@ import typer
 import rom
 from rom._core.drivers.io_guard import BarredError, no_requests
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import MisuseError
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import UsageError, report_errors
+from rom.cli.model_args import open_models, require_names, scope_of
 from rom.cli.options import AsJson, Debug, Models, Url
-from rom.cli.scope import scope_of
 
 
 def explain(
@@ -43,8 +41,8 @@ def explain(
 
     The expression is evaluated where no request can be made: it writes nothing.
     """
-    with reported(debug):
-        scope = scope_of(opened(needed(names), url))
+    with report_errors(debug):
+        scope = scope_of(open_models(require_names(names), url))
         explained = query_of(expression, scope).explain(run=run, of='count' if count else 'all')
         if as_json:
             output.as_json(explained.as_dict())
@@ -56,28 +54,28 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
     """Evaluate an expression to a query; a request to the server is refused.
 
     Raises:
-        MisuseError: the expression cannot be evaluated, is not a query, or makes a request.
+        UsageError: the expression cannot be evaluated, is not a query, or makes a request.
     """
     try:
         code = compile(expression.strip(), '<QUERY>', 'eval')
     except (SyntaxError, ValueError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise MisuseError(f'{expression!r} is no Python expression: {said}') from error
+        raise UsageError(f'{expression!r} is no Python expression: {said}') from error
     try:
         with no_requests():
             found = eval(code, dict(scope))
     except BarredError as error:
-        raise MisuseError(
+        raise UsageError(
             f'{expression}: {error}; nothing was sent. Give a query that was not asked yet: leave '
             'out .all(), .first(), .count(), .delete() and the like'
         ) from error
     except Exception as error:
         what = f'{type(error).__name__}: {error}{_meant(error, scope)}'
-        raise MisuseError(f'{expression}: {what}') from error
+        raise UsageError(f'{expression}: {what}') from error
     if isinstance(found, type) and issubclass(found, rom.Model):
-        raise MisuseError(f'{expression} is a model; write {expression}.query')
+        raise UsageError(f'{expression} is a model; write {expression}.query')
     if not isinstance(found, rom.Query):
-        raise MisuseError(
+        raise UsageError(
             f'{expression} is no query, but {"an" if type(found).__name__[0] in "aeiou" else "a"} '
             f'{type(found).__name__}; leave out .all(), .first(), .count() and the like'
         )

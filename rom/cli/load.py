@@ -16,12 +16,11 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code, MisuseError
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.model_args import open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
-from rom.cli.progress import Bar, bar
-from rom.cli.signals import Stopping
+from rom.cli.progress import ProgressBar, progress_bar
+from rom.cli.signals import DeferredSignals
 from rom.exceptions import BulkError, ORMError
 
 STDIN = Path('-')
@@ -69,9 +68,9 @@ def load(
     nothing of its batch written. From a file, programs may make new entities meanwhile: its ids are
     reserved first.
     """
-    loading = Loading(from_line)
-    with reported(debug, loading.stopped):
-        models = opened(needed(names), url)
+    job = LoadJob(from_line)
+    with report_errors(debug, job.stopped):
+        models = open_models(require_names(names), url)
         with _input(source) as (file, size):
             if size is not None:
                 _reserve(file, models, size)
@@ -83,24 +82,24 @@ def load(
                 batch_size=batch,
             )
             title = f'Loading {source.name}' if source else 'Loading'
-            with Stopping() as stopping, bar(title, size, 'bytes') as progress:
-                for done in loading.watched(steps):
-                    progress.to(done.bytes)
-                    stopping.here()
-        loading.show(as_json)
+            with DeferredSignals() as deferred, progress_bar(title, size, 'bytes') as progress:
+                for done in job.watched(steps):
+                    progress.set(done.bytes)
+                    deferred.raise_pending()
+        job.show(as_json)
 
 
 def _reserve(file: BinaryIO, models: list[type[Model]], size: int) -> None:
     """Read the file once, and reserve its ids, so that no program is given one of them."""
-    with bar('Reading ids', size, 'bytes') as progress:
+    with progress_bar('Reading ids', size, 'bytes') as progress:
         jsonl.reserve(_told(file, progress), *models)
     file.seek(0)
 
 
-def _told(file: BinaryIO, progress: Bar) -> Iterator[bytes]:
+def _told(file: BinaryIO, progress: ProgressBar) -> Iterator[bytes]:
     for number, text in enumerate(file):
         if number % _TOLD_EACH == 0:
-            progress.to(file.tell())
+            progress.set(file.tell())
         yield text
 
 
@@ -109,19 +108,19 @@ def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
     """Yield the input file, and its size in bytes if that is known."""
     if source is None or source == STDIN:
         if sys.stdin.isatty():
-            raise MisuseError('there are no lines: name a file with --from FILE, or pipe them in')
+            raise UsageError('there are no lines: name a file with --from FILE, or pipe them in')
         yield sys.stdin.buffer, None
         return
     try:
         file = open(source, 'rb')  # noqa: SIM115 - closed by the block below
     except OSError as error:
-        raise MisuseError(f'{source} cannot be read: {error.strerror}') from None
+        raise UsageError(f'{source} cannot be read: {error.strerror}') from None
     with file:
         about = os.fstat(file.fileno())
         yield file, about.st_size if stat.S_ISREG(about.st_mode) else None
 
 
-class Loading:
+class LoadJob:
     """A load and its progress."""
 
     def __init__(self, from_line: int) -> None:

@@ -12,11 +12,11 @@ from rom._core.model import Model
 from rom._core.ops.maintenance.index_stats import Gauge, Kind, Survey
 from rom._core.schema import Schema
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import report_errors
+from rom.cli.model_args import open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.output import Size
-from rom.cli.progress import bar
+from rom.cli.progress import progress_bar
 from rom.index_stats import surveyed
 
 COLUMNS = ('column', 'type', 'options')
@@ -55,8 +55,8 @@ def models(
     Numbers with a ~ are estimates, of a sample. Finding the keys takes a walk through all keys of
     the server, a thousand at a time, beside whatever else it does; --quick goes without.
     """
-    with reported(debug):
-        known = opened(needed(names), url)
+    with report_errors(debug):
+        known = open_models(require_names(names), url)
         surveys = {} if quick else _surveys(known, sample)
         facts = [Facts(model, model.query.count(), surveys.get(model)) for model in known]
         if as_json:
@@ -68,12 +68,12 @@ def models(
 
 def _surveys(known: list[type[Model]], sample: int) -> dict[type[Model], Survey]:
     found: dict[type[Model], Survey] = {}
-    with bar('Counting keys', unit='keys') as progress:
+    with progress_bar('Counting keys', unit='keys') as progress:
         for step in surveyed(known, sample):
             if isinstance(step, dict):
                 found |= step
             else:
-                progress.to(*step)
+                progress.set(*step)
     return found
 
 

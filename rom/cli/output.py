@@ -43,7 +43,7 @@ def safe(text: str) -> str:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Tell whether a stream is a terminal that understands escape sequences."""
+    """Return whether a stream is a terminal that understands escape sequences."""
     return stream.isatty() and os.environ.get('TERM') not in (None, '', 'dumb')
 
 
@@ -76,7 +76,7 @@ def above(moving: Console) -> Iterator[None]:
         _moving.remove(moving)
 
 
-def lenient() -> None:
+def escape_unencodable() -> None:
     """Escape characters that the output's encoding lacks, instead of raising an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -215,3 +215,26 @@ def _size(value: int) -> str:
         if value >= one:
             return f'{value / one:,.1f} {unit}'
     return f'{value} B'
+
+
+# Two adjacent units are precise enough.
+_UNITS = (('d', 86400), ('h', 3600), ('min', 60), ('s', 1))
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration for people to read, to the second, in at most two units.
+
+    >>> [format_duration(seconds) for seconds in (45, 130, 3600, 11_105, 200_000)]
+    ['45 s', '2 min 10 s', '1 h', '3 h 5 min', '2 d 7 h']
+    """
+    left = round(seconds)
+    parts: list[str] = []
+    for unit, one in _UNITS:
+        count, left = divmod(left, one)
+        if count:
+            parts.append(f'{count} {unit}')
+        elif parts:
+            break
+        if len(parts) == 2:
+            break
+    return ' '.join(parts) or '0 s'

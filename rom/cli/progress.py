@@ -10,7 +10,6 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, Tex
 from rich.text import Text
 
 from rom.cli import output
-from rom.cli.durations import written
 
 CODE = 'cyan'
 
@@ -18,14 +17,14 @@ CODE = 'cyan'
 DRAWS_PER_SECOND = 4
 
 
-class Bar:
+class ProgressBar:
     """The progress of a job, shown or not."""
 
     def __init__(self, progress: Progress | None, task: TaskID | None) -> None:
         self._progress = progress
         self._task = task
 
-    def to(self, done: int, total: int | None = None) -> None:
+    def set(self, done: int, total: int | None = None) -> None:
         """Set the amount that is done; and the total, if it became known or changed."""
         if self._progress is not None and self._task is not None:
             known = {} if total is None else {'total': float(total)}
@@ -38,9 +37,9 @@ class Bar:
 
 
 @contextmanager
-def bar(
+def progress_bar(
     title: str, total: int | None = None, unit: str = '', is_shown: bool = True
-) -> Iterator[Bar]:
+) -> Iterator[ProgressBar]:
     """Show the progress of a job until the end of the block; other output goes above it.
 
     Args:
@@ -50,14 +49,14 @@ def bar(
         is_shown: False: show nothing, even on a terminal.
     """
     if not is_shown or not output.is_terminal(sys.stderr):
-        yield Bar(None, None)
+        yield ProgressBar(None, None)
         return
     console, title = output.console(to_stderr=True), _cut(title)
     with (
         Progress(
             TextColumn('{task.description}', markup=False),
             BarColumn(_BAR, style=output.FAINT, complete_style=CODE, finished_style=CODE),
-            _HowFar(unit, console.width - len(title) - _BAR - _GAPS),
+            _ProgressText(unit, console.width - len(title) - _BAR - _GAPS),
             console=console,
             refresh_per_second=DRAWS_PER_SECOND,
             transient=True,
@@ -67,7 +66,7 @@ def bar(
         ) as progress,
         output.above(console),
     ):
-        yield Bar(progress, progress.add_task(title, total=total))
+        yield ProgressBar(progress, progress.add_task(title, total=total))
 
 
 # The widths of the bar, of the gaps beside it, and of the longest title.
@@ -78,7 +77,7 @@ def _cut(title: str) -> str:
     return title if len(title) <= _TITLE else f'{title[: _TITLE - 1]}…'
 
 
-class _HowFar(ProgressColumn):
+class _ProgressText(ProgressColumn):
     """Count, time remaining and rate, as far as the terminal is wide enough."""
 
     def __init__(self, unit: str, room: int) -> None:
@@ -93,7 +92,7 @@ class _HowFar(ProgressColumn):
         if rate:
             speed = f', {rate:,.0f} a second'
         if rate and task.total is not None and task.total > done:
-            left = f', {written((task.total - done) / rate)} left'
+            left = f', {output.format_duration((task.total - done) / rate)} left'
         named = f'{counted} {self._unit}'.rstrip()
         choices = (named + speed + left, named + left, counted + left, counted)
         text = next((text for text in choices if len(text) <= self._room), choices[-1])

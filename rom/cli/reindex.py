@@ -11,13 +11,11 @@ import typer
 from rom import maintenance
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code, MisuseError
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import Debug, Models, Url
-from rom.cli.progress import bar
-from rom.cli.signals import Stopping
-from rom.cli.status import named
+from rom.cli.progress import progress_bar
+from rom.cli.signals import DeferredSignals
 from rom.exceptions import BulkError
 
 # The greatest number of rows that cannot be indexed and are named one by one.
@@ -52,22 +50,22 @@ def reindex(
     with the rows. It runs beside programs that write, if they have the same models. How far it has
     got is kept in Redis: one that was stopped, or killed, goes on there.
     """
-    reindexing = Reindexing(rate, batch, restart, everything)
-    with reported(debug, reindexing.stopped):
+    job = ReindexJob(rate, batch, restart, everything)
+    with report_errors(debug, job.stopped):
         if rate is not None and not 0 < rate < math.inf:
-            raise MisuseError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
-        reindexing.left = opened(needed(names), url)
+            raise UsageError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
+        job.left = open_models(require_names(names), url)
         # A step takes at most a second, even at a low rate, so it need not be interrupted.
-        with Stopping('Stopping after this step; once more: at once.') as stopping:
-            while reindexing.left:
-                reindexing.run(reindexing.left[0], stopping)
-                reindexing.left.pop(0)
-        if reindexing.failed:
+        with DeferredSignals('Stopping after this step; once more: at once.') as deferred:
+            while job.left:
+                job.run(job.left[0], deferred)
+                job.left.pop(0)
+        if job.failed:
             raise typer.Exit(Code.FAILED)
 
 
 @dataclass
-class Reindexing:
+class ReindexJob:
     """Reindexes models.
 
     Attributes:
@@ -85,7 +83,7 @@ class Reindexing:
     done: int = 0
     total: int = 0
 
-    def run(self, model: type[Model], stopping: Stopping) -> None:
+    def run(self, model: type[Model], deferred: DeferredSignals) -> None:
         """Reindex a model; a signal stops it between two steps."""
         name = model.__name__
         self.done = self.total = 0
@@ -96,14 +94,14 @@ class Reindexing:
                 'for the same indexes.'
             )
         try:
-            with bar(f'Reindexing {name}', unit='entities') as progress:
+            with progress_bar(f'Reindexing {name}', unit='entities') as progress:
                 steps = maintenance.reindex(
                     model, self.rate, self.batch, self.restart, self.everything
                 )
                 for done, total in steps:
                     self.done, self.total = done, total
-                    progress.to(done, total)
-                    stopping.here()
+                    progress.set(done, total)
+                    deferred.raise_pending()
         except BulkError as error:
             self._tell_of(name, error)
         else:
@@ -126,5 +124,6 @@ class Reindexing:
             return 'Stopped; nothing was written.'
         where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} entities done'
         return (
-            f'{where}, and nothing is half done. It goes on there: rom reindex {named(self.left)}'
+            f'{where}, and nothing is half done. It goes on there: rom reindex '
+            f'{names_of(self.left)}'
         )

@@ -13,11 +13,9 @@ import typer
 
 import rom
 from rom._core.model import Model
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code
-from rom.cli.model_args import opened
+from rom.cli.errors import Code, report_errors
+from rom.cli.model_args import open_models, scope_of
 from rom.cli.options import Debug, Models, Url
-from rom.cli.scope import scope_of
 
 
 def shell(
@@ -35,8 +33,8 @@ def shell(
 
     Or run -c CODE, or a program from a pipe. Only session.commit() writes changes.
     """
-    with reported(debug, lambda: 'Stopped; what was committed is written, and nothing else.'):
-        models = opened(names or [], url)
+    with report_errors(debug, lambda: 'Stopped; what was committed is written, and nothing else.'):
+        models = open_models(names or [], url)
         scope = {**scope_of(models), 'session': rom.session}
         if program is not None:
             _run(program, '<CODE>', scope)

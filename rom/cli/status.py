@@ -10,12 +10,10 @@ import typer
 from rom import maintenance
 from rom._core.drivers import eviction_warning
 from rom._core.drivers.connections import connection_of
-from rom._core.model import Model
 from rom._core.ops.maintenance.reindex import Status
 from rom.cli import output
-from rom.cli.errors import reported
-from rom.cli.exit_codes import Code
-from rom.cli.model_args import needed, opened
+from rom.cli.errors import Code, report_errors
+from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
 
 _SAID = {
@@ -36,8 +34,8 @@ def status(
 
     A server that evicts keys when its memory is full is named as well.
     """
-    with reported(debug):
-        models = opened(needed(names), url)
+    with report_errors(debug):
+        models = open_models(require_names(names), url)
         found = maintenance.status(*models)
         objections = [eviction_warning.objection(connection_of(model)) for model in models]
         if as_json:
@@ -54,7 +52,7 @@ def status(
             output.note(objection)
         due = [model for model, one in zip(models, found, strict=True) if one.is_due]
         if due:
-            output.note(f'To make them right: rom reindex {named(due)}')
+            output.note(f'To make them right: rom reindex {names_of(due)}')
             raise typer.Exit(Code.FOUND)
 
 
@@ -68,8 +66,3 @@ def _show(status: Status) -> None:
         return
     about = '; '.join(part for part in (_SAID[status.state], changes, stopped_at) if part)
     output.text(f'{status.model}  {status.state}: {about}')
-
-
-def named(models: list[type[Model]]) -> str:
-    """Return models as arguments of the command line."""
-    return ' '.join(f'{model.__module__}:{model.__name__}' for model in models)

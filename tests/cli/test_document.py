@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from rom.cli import exit_codes
+from rom.cli import errors
 from tests.cli.conftest import ROOT, Shop
 
 pytestmark = pytest.mark.one_server
@@ -41,7 +41,7 @@ def test_commands(shop: Shop) -> None:
 
 
 def test_the_exit_codes_are_told_as_they_are() -> None:
-    told = (exit_codes.__doc__ or '').replace('`rom', '``rom').replace('check`', 'check``')
+    told = (errors.__doc__ or '').replace('`rom', '``rom').replace('check`', 'check``')
     table = told[told.index('=====') :].replace('status`', 'status``').rstrip()
     assert table in DOCUMENT
 

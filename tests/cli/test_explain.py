@@ -6,9 +6,9 @@ import pytest
 import redis
 
 import rom
-from rom.cli.exit_codes import MisuseError
+from rom.cli.errors import UsageError
 from rom.cli.explain import query_of
-from rom.cli.scope import scope_of
+from rom.cli.model_args import scope_of
 from tests.cli.conftest import Shop
 from tests.support.servers import Server, dump
 
@@ -43,7 +43,7 @@ def test_what_is_no_query(expression: str, what: str) -> None:
     class User(rom.Model):
         _namespace = 'explain-user'
 
-    with pytest.raises(MisuseError) as caught:
+    with pytest.raises(UsageError) as caught:
         query_of(expression, scope_of([User]))
     assert what in str(caught.value)
 
@@ -80,7 +80,7 @@ def test_requests_are_made_again_afterwards(server: Server) -> None:
         n = rom.Integer()
 
     scope = scope_of([User])
-    with pytest.raises(MisuseError, match='makes a request'):
+    with pytest.raises(UsageError, match='makes a request'):
         query_of('User.query.all()', scope)
     assert query_of('User.query.limit(3)', scope).all() == []
     assert User._connection.ping()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.progress import ProgressSample, Task, TaskID
 
-from rom.cli.progress import _HowFar
+from rom.cli.progress import _ProgressText
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80
@@ -21,13 +21,13 @@ WIDTH = 80
 PROGRAM = """
 import sys
 from rom.cli import output
-from rom.cli.progress import bar
+from rom.cli.progress import progress_bar
 
-with bar('Checking ' + 'Product' * 8, 200_000, 'entities') as progress:
-    progress.to(64_000)
+with progress_bar('Checking ' + 'Product' * 8, 200_000, 'entities') as progress:
+    progress.set(64_000)
     progress._progress.refresh()
     output.text('found: one')
-    progress.to(65_000)
+    progress.set(65_000)
     progress._progress.refresh()
     output.row('for', 'programs')
 """
@@ -87,7 +87,7 @@ def test_what_there_is_room_for(room: int) -> None:
     task = Task(TaskID(0), '', 200_000, 70_000, lambda: 0.0)
     task.start_time = 0.0
     task._progress = deque([ProgressSample(0, 0), ProgressSample(10, 5000)])
-    text = str(_HowFar('entities', room).render(task))
+    text = str(_ProgressText('entities', room).render(task))
     assert (
         text
         == {

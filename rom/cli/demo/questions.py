@@ -135,7 +135,7 @@ QUESTIONS = (
 )
 
 
-def prepared() -> dict[str, Any]:
+def prepared_names() -> dict[str, Any]:
     """Return the names that the lines use."""
     names: dict[str, Any] = {'rom': rom}
     for line in PREPARATION:

@@ -1,18 +1,21 @@
-"""The demo itself: connect, load, ask, and tell how to continue."""
+"""The demo itself: connect, load, ask, and show the commands to continue with."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from rom._core.drivers.connections import without_password
-from rom.cli.demo import closing
-from rom.cli.demo.characters import code_points, declaration
-from rom.cli.demo.loading import already_there, load
-from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared
-from rom.cli.demo.screen import Screen
-from rom.cli.model_args import use
-from rom.cli.signals import Stopping
+from rom.cli.demo.characters import already_there, code_points, declaration, load_characters
+from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared_names
+from rom.cli.demo.screens import Screen
+from rom.cli.model_args import use_server
+from rom.cli.signals import DeferredSignals
 
 INTRODUCTION = (
     'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '
@@ -20,8 +23,19 @@ INTRODUCTION = (
 )
 
 
+SUGGESTED_FOLDER = 'unicode-data'
+
+TO_TRY = (
+    "chars.filter(words='heart').all()",
+    "chars.startswith(name='GREEK').order_by('-point').first().to_dict()",
+    "Character.get_by(name='PILE OF POO').char",
+)
+
+REMOVAL = "db.unlink(*db.scan_iter('rom-demo:*', 1000))"
+
+
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoServer:
     """The server and the data of the demo.
 
     Attributes:
@@ -46,17 +60,17 @@ class Place:
 class Tour:
     """One run of the demo."""
 
-    def __init__(self, screen: Screen, place: Place, limit: int | None) -> None:
+    def __init__(self, screen: Screen, server: DemoServer, limit: int | None) -> None:
         self.screen = screen
-        self.place = place
+        self.server = server
         self.limit = limit
         self.done = 0
         self.total = 0
 
     def run(self) -> None:
         """Run the whole demo."""
-        use(self.place.url)
-        there = already_there(self.place.shown)
+        use_server(self.server.url)
+        there = already_there(self.server.shown)
         self.screen.say(INTRODUCTION)
         self.screen.head('The model')
         self.screen.lines(declaration().splitlines())
@@ -76,14 +90,14 @@ class Tour:
         if there:
             self.screen.say(f'{there:,} characters are there already: looking for what is missing.')
         begin = time.monotonic()
-        with Stopping(said='') as stopping, self.screen.loading(self.total) as show:
+        with DeferredSignals(message='') as deferred, self.screen.loading(self.total) as show:
 
             def advance(count: int) -> None:
                 self.done += count
                 show(count)
-                stopping.here()
+                deferred.raise_pending()
 
-            added = load(points, there, advance)
+            added = load_characters(points, there, advance)
         seconds = time.monotonic() - begin
         self.screen.say(_loaded(added, self.total, seconds))
 
@@ -91,7 +105,7 @@ class Tour:
         """Ask the questions."""
         self.screen.head('Some questions')
         self.screen.lines(PREPARATION, '>>> ')
-        names = prepared()
+        names = prepared_names()
         for number, question in enumerate(QUESTIONS, 1):
             self.screen.head(f'{number}. {question.title}')
             for answer in ask(question, names):
@@ -99,19 +113,19 @@ class Tour:
 
     def close(self) -> None:
         """Tell how to continue."""
-        url = self.place.shown
-        if self.place.kept:
+        url = self.server.shown
+        if self.server.kept:
             self.screen.head('Your turn, on the same data')
         else:
             self.screen.head('Your turn: the server ends now, and its data with it; to keep them')
-            keep = f'{closing.rom_command()} demo --keep {closing.SUGGESTED_FOLDER}'
+            keep = f'{rom_command()} demo --keep {SUGGESTED_FOLDER}'
             self.screen.lines([keep], '$ ')
-            url = f'embedded:{closing.SUGGESTED_FOLDER}'
-        self.screen.lines([closing.python_command()], '$ ')
-        self.screen.lines((*closing.shell_lines(url), *closing.TO_TRY), '>>> ')
-        if self.place.is_shared:
+            url = f'embedded:{SUGGESTED_FOLDER}'
+        self.screen.lines([python_command()], '$ ')
+        self.screen.lines((*shell_lines(url), *TO_TRY), '>>> ')
+        if self.server.is_shared:
             self.screen.head('And when you have seen enough: to remove it all')
-            self.screen.lines([closing.REMOVAL], '>>> ')
+            self.screen.lines([REMOVAL], '>>> ')
 
     def stopped(self) -> str:
         """Return the message after Ctrl-C, with the work done and the state of the data."""
@@ -121,7 +135,7 @@ class Tour:
             how_far = f'Stopped after {self.done:,} of {self.total:,} characters'
         else:
             how_far = 'Stopped; all characters are loaded'
-        if self.place.kept:
+        if self.server.kept:
             then = 'the same command goes on from there'
         else:
             then = 'they go with their server (--keep PATH keeps them)'
@@ -134,3 +148,32 @@ def _loaded(added: int, total: int, seconds: float) -> str:
     if added < total:
         return f'Loaded the {added:,} characters that were missing, in {seconds:.1f} s.'
     return f'Loaded {added:,} characters in {seconds:.1f} s: {added / seconds:,.0f} a second.'
+
+
+def shell_lines(url: str) -> tuple[str, ...]:
+    """Return the lines to type in a Python shell to use the data of a demo."""
+    return ('import rom', f'db = rom.connect({url!r})', *PREPARATION)
+
+
+def python_command() -> str:
+    """Return the shell command that starts this Python."""
+    return _shell_word(sys.executable)
+
+
+def rom_command() -> str:
+    """Return the shell command that starts `rom`."""
+    name = Path(sys.argv[0])
+    if name.name == '__main__.py' or not os.access(name, os.X_OK):
+        return f'{python_command()} -m rom.cli'
+    return _shell_word(str(name.absolute()))
+
+
+def _shell_word(program: str) -> str:
+    """Return a program's name if the shell finds it on PATH, else its shorter path."""
+    path = Path(program)
+    if shutil.which(path.name) == program:
+        return path.name
+    try:
+        return shlex.quote(f'./{path.relative_to(Path.cwd())}')
+    except ValueError:
+        return shlex.quote(program)

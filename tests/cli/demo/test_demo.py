@@ -16,8 +16,8 @@ import pytest
 import redis
 
 from rom._core.embedded.server import open_server
-from rom.cli.demo.closing import REMOVAL, TO_TRY, python_command, rom_command
 from rom.cli.demo.questions import QUESTIONS
+from rom.cli.demo.tour import REMOVAL, TO_TRY, python_command, rom_command
 from tests.support import servers as support
 from tests.support.patience import PATIENCE
 
@@ -308,9 +308,9 @@ def test_wrong_usage(arguments: list[str], tmp_path: Path) -> None:
     ],
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:
-    from rom.cli.demo.tour import Place
+    from rom.cli.demo.tour import DemoServer
 
-    assert Place(url, kept=True).shown == shown
+    assert DemoServer(url, kept=True).shown == shown
 
 
 def test_how_programs_are_started(

@@ -12,10 +12,9 @@ from rich.console import Console
 
 import rom
 from rom.cli.demo.answers import line_of, rows_of
-from rom.cli.demo.characters import Character, code_points
-from rom.cli.demo.loading import already_there, load
-from rom.cli.demo.pretty import Pretty
-from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared
+from rom.cli.demo.characters import Character, already_there, code_points, load_characters
+from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared_names
+from rom.cli.demo.screens import RichScreen
 from tests.support.servers import Server
 
 SLICE = 6000
@@ -133,8 +132,8 @@ def test_every_answer_about_all_characters(connected: Any) -> None:
 
 def check_answers(points: Points) -> list[list[Any]]:
     """Load these, and compare every answer; returns them all."""
-    assert load(points, 0, lambda count: None) == len(points)
-    names = prepared()
+    assert load_characters(points, 0, lambda count: None) == len(points)
+    names = prepared_names()
     all_found = []
     for question, expected in zip(QUESTIONS, ORACLE, strict=True):
         answers = list(ask(question, names))
@@ -149,7 +148,7 @@ def check_answers(points: Points) -> list[list[Any]]:
 
 def test_what_was_loaded_is_what_unicode_says(connected: Any) -> None:
     points = code_points(3000)
-    load(points, 0, lambda count: None)
+    load_characters(points, 0, lambda count: None)
     found = Character.query.order_by('point').all()
     assert [character.point for character in found] == points
     for character in found:
@@ -171,10 +170,10 @@ def test_what_was_loaded_is_what_unicode_says(connected: Any) -> None:
 @pytest.mark.one_server
 def test_only_what_is_missing_is_loaded(connected: Any) -> None:
     points = code_points(3000)
-    load(points[:1200], 0, lambda count: None)
+    load_characters(points[:1200], 0, lambda count: None)
     Character.get_by(point=points[7]).delete()
     shown: list[int] = []
-    assert load(points, already_there('here'), shown.append) == 1801
+    assert load_characters(points, already_there('here'), shown.append) == 1801
     assert sum(shown) == 3000
     assert Character.query.count() == connected.hlen('rom-demo:point:uidx') == 3000
 
@@ -185,11 +184,11 @@ def test_another_program_loads_at_the_same_time(connected: Any) -> None:
 
     def other_program(count: int) -> None:
         with rom.Session(connected) as session:
-            load(points[:1300], already_there('here'), lambda count: None)
+            load_characters(points[:1300], already_there('here'), lambda count: None)
             session.rollback()
 
     # Our first batch is in when the other one begins; it is past our second when we go on.
-    load(points, 0, other_program)
+    load_characters(points, 0, other_program)
     assert Character.query.count() == connected.hlen('rom-demo:point:uidx') == 3000
 
 
@@ -211,17 +210,17 @@ def test_other_data_in_its_place_are_refused(connected: Any) -> None:
 def test_only_the_error_that_was_expected_is_an_answer(connected: Any) -> None:
     wrong = QUESTIONS[0].__class__('?', ("chars.filter(nothing='x').all()",))
     with pytest.raises(rom.QueryError):
-        list(ask(wrong, prepared()))
+        list(ask(wrong, prepared_names()))
 
 
 @pytest.mark.one_server
 @pytest.mark.parametrize('width', [80, 120])
 def test_a_terminal_shows_each_line_unbroken(connected: Any, width: int) -> None:
-    load(code_points(SLICE), 0, lambda count: None)
+    load_characters(code_points(SLICE), 0, lambda count: None)
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, color_system=None, width=width)
-    screen = Pretty(console)
-    names = prepared()
+    screen = RichScreen(console)
+    names = prepared_names()
     for question in QUESTIONS:
         screen.head(question.title)
         for answer in ask(question, names):

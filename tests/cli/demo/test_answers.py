@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from rom.cli.demo.glyphs import shown
+from rom.cli.demo.answers import shown
 
 ISOLATES = {'\u2068': '\u2069'}
 TURNING = ('R', 'AL', 'AN')
