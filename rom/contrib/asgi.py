@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rom._core import session_context
 from rom._core.sessions import AsyncSession
-from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
-from rom.contrib.missing import not_installed
-from rom.contrib.request_scope import Unit
+from rom.contrib import not_installed
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, conflict_body
+from rom.contrib.request_scope import RequestScope
 from rom.contrib.settings import Settings
 from rom.exceptions import InvalidOperation, ORMError
 
@@ -37,7 +37,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_KEY = 'rom.unit'
+_KEY = 'rom.request_scope'
 
 
 class RomMiddleware:
@@ -67,14 +67,14 @@ class RomMiddleware:
             with session_context.connected(self._settings.own):
                 await self.app(scope, receive, send)
             return
-        unit = scope[_KEY] = Unit(self._settings)
-        scope.setdefault('state', {})['rom_session'] = unit.awaited
-        exchange = _Exchange(unit, scope, receive, send, self._settings)
+        request_scope = scope[_KEY] = RequestScope(self._settings)
+        scope.setdefault('state', {})['rom_session'] = request_scope.awaited
+        exchange = _Exchange(request_scope, scope, receive, send, self._settings)
         try:
-            with unit.active():
+            with request_scope.active():
                 await exchange.run(self.app)
         finally:
-            unit.end()
+            request_scope.end()
 
 
 class _Exchange:
@@ -85,9 +85,14 @@ class _Exchange:
     """
 
     def __init__(
-        self, unit: Unit, scope: Scope, receive: Receive, send: Send, settings: Settings
+        self,
+        request_scope: RequestScope,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        settings: Settings,
     ) -> None:
-        self._unit = unit
+        self._request_scope = request_scope
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -107,17 +112,17 @@ class _Exchange:
         # first is the one that says why the response was not sent.
         error = self._refused or error
         if error is not None:
-            self._unit.fail()
+            self._request_scope.fail()
             if self._has_begun or not await self._is_answered(error):
                 raise error
         elif self._has_ended:
-            await self._unit.aproceed()
+            await self._request_scope.aproceed()
 
     async def receive(self) -> Message:
         """Pass a message to the application; a disconnect amid the response discards changes."""
         message = await self._receive()
         if message['type'] == 'http.disconnect' and self._has_begun and not self._has_ended:
-            self._unit.fail()
+            self._request_scope.fail()
         return message
 
     async def send(self, message: Message) -> None:
@@ -127,16 +132,16 @@ class _Exchange:
         begins, ends = message['type'] == 'http.response.start', _is_last(message)
         try:
             if begins:
-                await self._unit.arespond(message['status'])
+                await self._request_scope.arespond(message['status'])
             elif ends:
-                await self._unit.aproceed()
+                await self._request_scope.aproceed()
         except Exception as error:
             self._refused = error
             raise
         self._has_begun = self._has_begun or begins
         await self._send(message)
         if ends:
-            self._unit.answered()
+            self._request_scope.answered()
             self._has_ended = True
 
     async def _is_answered(self, error: Exception) -> bool:
@@ -152,7 +157,7 @@ class _Exchange:
             return True
         if self._settings.conflicts != STATUS or not isinstance(error, CONFLICTS):
             return False
-        body = body_of(error)
+        body = conflict_body(error)
         headers = [
             (b'content-type', b'application/json'),
             (b'content-length', b'%d' % len(body)),
@@ -194,13 +199,13 @@ def session_of(scope: Scope) -> AsyncSession:
 
         session = session_of(request.scope)
     """
-    unit: Unit | None = scope.get(_KEY)
-    if unit is None:
+    request_scope: RequestScope | None = scope.get(_KEY)
+    if request_scope is None:
         raise InvalidOperation(
             'this ASGI scope has no session: add the middleware rom.contrib.asgi.RomMiddleware; '
             'in a websocket, use `async with rom.AsyncSession()` for each message'
         )
-    return unit.awaited
+    return request_scope.awaited
 
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ _WHAT = {
 CONFLICTS: tuple[type[ORMError], ...] = tuple(_WHAT)
 
 
-def described(error: ORMError) -> dict[str, Any]:
+def conflict_data(error: ORMError) -> dict[str, Any]:
     """Return the description of a conflict for a client, as data for JSON.
 
     ``what`` is ``unique``, ``race``, ``gone`` or ``restrict``. ``model``, ``id``, ``columns`` and
@@ -57,9 +57,9 @@ def described(error: ORMError) -> dict[str, Any]:
     }
 
 
-def body_of(error: ORMError) -> bytes:
+def conflict_body(error: ORMError) -> bytes:
     """Return the body of the response to a conflict: JSON, in UTF-8."""
-    return json.dumps(described(error)).encode()
+    return json.dumps(conflict_data(error)).encode()
 
 
 def _model(namespace: str | None) -> str | None:

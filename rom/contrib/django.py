@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
-from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
-from rom.contrib.missing import not_installed
-from rom.contrib.request_scope import Stream, Unit, stream
+from rom.contrib import not_installed
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, conflict_body
+from rom.contrib.request_scope import RequestScope, Stream, stream
 from rom.contrib.settings import Settings
 from rom.exceptions import ORMError
 
@@ -58,9 +58,13 @@ class RomMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        unit = Unit(self._settings)
-        request.rom_session, request._rom_unit = unit.awaited, unit
-        return self._awaited(unit, request) if self._is_async else self._blocking(unit, request)
+        request_scope = RequestScope(self._settings)
+        request.rom_session, request._rom_scope = request_scope.awaited, request_scope
+        return (
+            self._awaited(request_scope, request)
+            if self._is_async
+            else self._blocking(request_scope, request)
+        )
 
     def conflict(self, request: HttpRequest, error: ORMError) -> HttpResponse | None:
         """Return the response to a conflict, or None to raise it. Subclasses may override this.
@@ -77,36 +81,38 @@ class RomMiddleware:
         """
         if self._settings.conflicts != STATUS:
             return None
-        return HttpResponse(body_of(error), status=STATUS, content_type='application/json')
+        return HttpResponse(conflict_body(error), status=STATUS, content_type='application/json')
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a conflict that a view raised; Django calls this for every exception."""
         if not isinstance(error, CONFLICTS):
             return None
-        unit: Unit = request._rom_unit
-        unit.fail()
+        request_scope: RequestScope = request._rom_scope
+        request_scope.fail()
         return self.conflict(request, error)
 
-    def _blocking(self, unit: Unit, request: HttpRequest) -> HttpResponseBase:
+    def _blocking(self, request_scope: RequestScope, request: HttpRequest) -> HttpResponseBase:
         try:
-            with unit.active():
+            with request_scope.active():
                 response = cast(HttpResponseBase, self._get_response(request))
-                unit.respond(response.status_code)
+                request_scope.respond(response.status_code)
         except BaseException as error:
-            return self._failed(unit, request, error)
-        return _kept(unit, response)
+            return self._failed(request_scope, request, error)
+        return _kept(request_scope, response)
 
-    async def _awaited(self, unit: Unit, request: HttpRequest) -> HttpResponseBase:
+    async def _awaited(self, request_scope: RequestScope, request: HttpRequest) -> HttpResponseBase:
         try:
-            with unit.active():
+            with request_scope.active():
                 response = cast(HttpResponseBase, await self._get_response(request))
-                await unit.arespond(response.status_code)
+                await request_scope.arespond(response.status_code)
         except BaseException as error:
-            return self._failed(unit, request, error)
-        return _kept(unit, response)
+            return self._failed(request_scope, request, error)
+        return _kept(request_scope, response)
 
-    def _failed(self, unit: Unit, request: HttpRequest, error: BaseException) -> HttpResponse:
-        unit.end()
+    def _failed(
+        self, request_scope: RequestScope, request: HttpRequest, error: BaseException
+    ) -> HttpResponse:
+        request_scope.end()
         response = self.conflict(request, error) if isinstance(error, CONFLICTS) else None
         if response is None:
             raise error
@@ -135,15 +141,15 @@ def _by_name(setting: str, name: str) -> Any:
     )
 
 
-def _kept(unit: Unit, response: Any) -> HttpResponseBase:
+def _kept(request_scope: RequestScope, response: Any) -> HttpResponseBase:
     """Return the response, and end the request, or have a streamed body end it."""
     if not response.streaming or getattr(response, 'file_to_stream', None) is not None:
-        unit.end()
+        request_scope.end()
     elif response.is_async:
-        response.streaming_content = stream(unit, response.streaming_content)
+        response.streaming_content = stream(request_scope, response.streaming_content)
     else:
         # Django would close the view's generators after the stream, when the request is over and
         # its session is gone. So the stream closes them itself.
         closers, response._resource_closers = response._resource_closers, []
-        response.streaming_content = Stream(unit, response.streaming_content, closers)
+        response.streaming_content = Stream(request_scope, response.streaming_content, closers)
     return cast(HttpResponseBase, response)

@@ -16,9 +16,9 @@ from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from rom.contrib.conflict_responses import CONFLICTS, STATUS, body_of
-from rom.contrib.missing import not_installed
-from rom.contrib.request_scope import Stream, Unit
+from rom.contrib import not_installed
+from rom.contrib.conflict_responses import CONFLICTS, STATUS, conflict_body
+from rom.contrib.request_scope import RequestScope, Stream
 from rom.contrib.settings import Settings
 from rom.exceptions import ORMError
 
@@ -30,7 +30,7 @@ except ModuleNotFoundError:
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_KEY = 'rom.unit'
+_KEY = 'rom.request_scope'
 
 
 class Rom:
@@ -97,25 +97,26 @@ class _Requests:
         self._settings = settings
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        unit = environ[_KEY] = Unit(self._settings, blocks=True)
+        request_scope = environ[_KEY] = RequestScope(self._settings, blocks=True)
         try:
-            with unit.active():
+            with request_scope.active():
                 body = self._app(environ, start_response)
         except BaseException:
-            unit.end()
+            request_scope.end()
             raise
         if type(body) is environ.get('wsgi.file_wrapper'):
-            unit.end()  # the server sends the file itself, but only if the body is not wrapped
+            # The server sends the file itself, but only if the body is not wrapped.
+            request_scope.end()
             return body
-        return Stream(unit, body)
+        return Stream(request_scope, body)
 
 
 def _respond(response: flask.Response) -> flask.Response:
-    unit: Unit | None = flask.request.environ.get(_KEY)
-    if unit is None:  # flask.Flask.test_request_context
+    request_scope: RequestScope | None = flask.request.environ.get(_KEY)
+    if request_scope is None:  # flask.Flask.test_request_context
         return response
     try:
-        unit.respond(response.status_code)
+        request_scope.respond(response.status_code)
     except ORMError as error:
         app = flask.current_app
         other = app.make_response(app.handle_user_exception(error))
@@ -134,7 +135,7 @@ def _functions_before_ours(app: flask.Flask) -> Iterable[Callable[[Any], Any]]:
 
 
 def _answer(error: ORMError) -> flask.Response:
-    unit: Unit | None = flask.request.environ.get(_KEY)
-    if unit is not None:
-        unit.fail()
-    return flask.Response(body_of(error), STATUS, mimetype='application/json')
+    request_scope: RequestScope | None = flask.request.environ.get(_KEY)
+    if request_scope is not None:
+        request_scope.fail()
+    return flask.Response(conflict_body(error), STATUS, mimetype='application/json')

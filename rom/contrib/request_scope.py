@@ -39,7 +39,7 @@ T = TypeVar('T')
 _END: Any = object()
 
 
-class Unit:
+class RequestScope:
     """The sessions of one request, from its beginning to its end.
 
     Args:
@@ -171,15 +171,18 @@ class Stream(Iterator[T]):
     ``close`` ends the request.
 
     Args:
-        unit: the request, after `respond`.
+        request_scope: the request, after `respond`.
         chunks: the body.
         closers: further functions to call at the end.
     """
 
     def __init__(
-        self, unit: Unit, chunks: Iterable[T], closers: Iterable[Callable[[], object]] = ()
+        self,
+        request_scope: RequestScope,
+        chunks: Iterable[T],
+        closers: Iterable[Callable[[], object]] = (),
     ) -> None:
-        self._unit = unit
+        self._request_scope = request_scope
         self._chunks = chunks
         self._closers = [getattr(chunks, 'close', None), *closers]
         self._iterator: Iterator[T] | None = None
@@ -188,14 +191,14 @@ class Stream(Iterator[T]):
     def __next__(self) -> T:
         chunk: Any = _END
         if not self._is_whole:
-            with self._unit.active():
+            with self._request_scope.active():
                 if self._iterator is None:
                     self._iterator = iter(self._chunks)
                 chunk = next(self._iterator, _END)
                 if chunk is _END:
                     # Commit before the server ends the body, so that a client whose changes
                     # cannot be written sees a broken response.
-                    self._unit.proceed()
+                    self._request_scope.proceed()
                     self._is_whole = True
         if chunk is _END:
             raise StopIteration
@@ -204,35 +207,35 @@ class Stream(Iterator[T]):
     def close(self) -> None:
         """End the request, after the response was sent or the client disconnected."""
         try:
-            with self._unit.active():
+            with self._request_scope.active():
                 if not self._is_whole:
-                    self._unit.fail()
+                    self._request_scope.fail()
                 while self._closers:
                     if (close := self._closers.pop(0)) is not None:
                         close()
-                self._unit.proceed()
+                self._request_scope.proceed()
         finally:
-            self._unit.end()
+            self._request_scope.end()
 
 
-async def stream(unit: Unit, chunks: Any) -> AsyncIterator[Any]:
+async def stream(request_scope: RequestScope, chunks: Any) -> AsyncIterator[Any]:
     """Asynchronous version of `Stream`; the end of this generator ends the request.
 
     Args:
-        unit: the request, after `respond`.
+        request_scope: the request, after `respond`.
         chunks: the body, an async iterable.
     """
     iterator = aiter(chunks)
     try:
         while True:
-            with unit.active():
+            with request_scope.active():
                 chunk = await anext(iterator, _END)
                 if chunk is _END:
-                    await unit.aproceed()
+                    await request_scope.aproceed()
                     return
             yield chunk
     finally:
-        with unit.active():
+        with request_scope.active():
             if hasattr(iterator, 'aclose'):
                 await iterator.aclose()
-        unit.end()
+        request_scope.end()

@@ -21,7 +21,7 @@ import rom
 from rom._core.drivers import connections
 from rom.contrib.asgi import RomMiddleware
 from rom.contrib.flask import Rom
-from rom.contrib.request_scope import Stream, Unit
+from rom.contrib.request_scope import RequestScope, Stream
 from rom.contrib.settings import Settings
 from tests.contrib import views
 from tests.contrib.fronts import FRONTS, Front
@@ -108,26 +108,26 @@ def test_models_with_a_client_keep_theirs(server: Server, url: Url, names: Names
 # --- at the same time, and afterwards ------------------------------------------------------------
 
 
-def unit_on(url: str) -> Unit:
-    return Unit(Settings(url=url))
+def unit_on(url: str) -> RequestScope:
+    return RequestScope(Settings(url=url))
 
 
 def test_requests_at_the_same_time(url: Url, names: Names) -> None:
     async def serve(number: int, turn: asyncio.Barrier) -> None:
-        unit = unit_on(url(number))
-        with unit.active():
+        request_scope = unit_on(url(number))
+        with request_scope.active():
             await turn.wait()
             thing()(name=f'task-{number}')
             await turn.wait()
-            await unit.arespond(200)
+            await request_scope.arespond(200)
             await turn.wait()
             async with rom.AsyncSession() as s:  # of its own, in a request
                 thing()(name=f'entered-{number}')
                 await s.commit()
             await asyncio.to_thread(lambda: thing()(name=f'thread-{number}'))
-            await unit.aproceed()
+            await request_scope.aproceed()
             await asyncio.gather(child(number))
-        unit.end()
+        request_scope.end()
 
     async def child(number: int) -> None:
         async with rom.AsyncSession() as s:
@@ -169,9 +169,9 @@ def test_streams_side_by_side(url: Url, names: Names) -> None:
 
     streams = []
     for number in (FIRST, SECOND):
-        unit = unit_on(url(number))
-        unit.respond(200)
-        streams.append(Stream(unit, chunks(number)))
+        request_scope = unit_on(url(number))
+        request_scope.respond(200)
+        streams.append(Stream(request_scope, chunks(number)))
     for pair in zip(*streams, strict=True):
         assert len(set(pair)) == 1
     for stream in streams:
@@ -189,10 +189,10 @@ def test_what_outlives_a_request_stays_on_its_server(url: Url, names: Names) -> 
 
     async def story() -> None:
         end = asyncio.Event()
-        unit = unit_on(url(FIRST))
-        with unit.active():
+        request_scope = unit_on(url(FIRST))
+        with request_scope.active():
             task = asyncio.create_task(later(end))
-        unit.end()
+        request_scope.end()
         end.set()
         await task
 
@@ -302,10 +302,10 @@ def test_an_asyncio_client_stays_the_programs(url: Url, server: Server, names: N
     async def story() -> None:
         async with server.connect_async(db=FIRST, client_name='mine') as mine:
             settings = Settings(url=url(FIRST), async_client=mine)
-            unit = Unit(settings)
-            with unit.active():
+            request_scope = RequestScope(settings)
+            with request_scope.active():
                 thing()(name='a')
-                await unit.arespond(200)
+                await request_scope.arespond(200)
             [used] = mine.connection_pool._available_connections
             loop = asyncio.get_running_loop()
             await loop.shutdown_asyncgens()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom.contrib.conflict_responses import CONFLICTS, body_of, described
+from rom.contrib.conflict_responses import CONFLICTS, conflict_body, conflict_data
 
 
 def test_which_errors_are_conflicts() -> None:
@@ -23,7 +23,7 @@ def test_a_unique_violation_does_not_say_who_has_the_value() -> None:
     error = rom.UniqueKeyViolation(
         "Account 1: email='a' belongs to accounts:77", 'accounts', 1, ['email'], 'a', 77
     )
-    assert described(error) == {
+    assert conflict_data(error) == {
         'error': 'conflict',
         'what': 'unique',
         'model': 'Account',
@@ -32,11 +32,11 @@ def test_a_unique_violation_does_not_say_who_has_the_value() -> None:
         'value': 'a',
         'detail': 'email must be unique, and the value is taken',
     }
-    assert b'77' not in body_of(error)
+    assert b'77' not in conflict_body(error)
 
 
 def test_a_model_that_nobody_knows_is_named_by_its_namespace() -> None:
-    assert described(rom.DataRaceError('x', 'nobody', 1, ['a', 'b'])) == {
+    assert conflict_data(rom.DataRaceError('x', 'nobody', 1, ['a', 'b'])) == {
         'error': 'conflict',
         'what': 'race',
         'model': 'nobody',
@@ -52,18 +52,18 @@ def test_a_model_that_nobody_knows_is_named_by_its_namespace() -> None:
 )
 def test_every_value_can_be_shown(value: Any, shown: Any) -> None:
     error = rom.UniqueKeyViolation('x', 'n', 1, ['a'], value, 2)
-    assert json.loads(body_of(error))['value'] == shown
+    assert json.loads(conflict_body(error))['value'] == shown
 
 
 def test_of_several_columns_no_value_is_shown() -> None:
     error = rom.UniqueKeyViolation('x', 'n', 1, ['a', 'b'], b'\0\0a\0\0\0b', 2)
-    told = described(error)
+    told = conflict_data(error)
     assert told['value'] is None
     assert told['detail'] == 'a and b must be unique, and the value is taken'
 
 
 def test_errors_that_know_no_more() -> None:
-    assert described(rom.RestrictError('x')) == {
+    assert conflict_data(rom.RestrictError('x')) == {
         'error': 'conflict',
         'what': 'restrict',
         'model': None,
@@ -72,4 +72,4 @@ def test_errors_that_know_no_more() -> None:
         'value': None,
         'detail': 'others refer to it, so it cannot be deleted',
     }
-    assert described(rom.EntityDeletedError('x', 'n', 3))['what'] == 'gone'
+    assert conflict_data(rom.EntityDeletedError('x', 'n', 3))['what'] == 'gone'

@@ -234,7 +234,7 @@ def test_a_server_may_send_files_by_itself(app: Any, things: Names, tmp_path: Pa
     body = app(environ, lambda *said: None)
     assert isinstance(body, Wrapper)
     body.file.close()
-    assert environ['rom.unit'].session_of(False) is None
+    assert environ['rom.request_scope'].session_of(False) is None
     assert things() == ['a']
     with app.test_client().get('/', buffered=False) as response:
         assert response.status_code == 409

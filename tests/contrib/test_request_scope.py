@@ -10,7 +10,7 @@ import pytest
 
 import rom
 from rom._core import session_context
-from rom.contrib.request_scope import Stream, Unit, stream
+from rom.contrib.request_scope import RequestScope, Stream, stream
 from rom.contrib.settings import Settings
 from tests.contrib.views import Boom, thing
 
@@ -19,30 +19,30 @@ Names = Callable[[], list[str]]
 
 
 @pytest.fixture
-def unit() -> Unit:
-    return Unit(Settings())
+def request_scope() -> RequestScope:
+    return RequestScope(Settings())
 
 
 # --- who sees which session ----------------------------------------------------------------------
 
 
-def test_plain_code_has_one_session_and_tasks_the_other(unit: Unit) -> None:
+def test_plain_code_has_one_session_and_tasks_the_other(request_scope: RequestScope) -> None:
     async def task() -> object:
         return session_context.home()
 
     before = session_context.home()
-    with unit.active():
-        assert session_context.home() is unit.blocking
-        assert asyncio.run(task()) is unit.awaited
+    with request_scope.active():
+        assert session_context.home() is request_scope.blocking
+        assert asyncio.run(task()) is request_scope.awaited
     assert session_context.home() is before
 
 
-def test_threads_and_tasks_that_work_for_it_have_its_sessions(unit: Unit) -> None:
+def test_threads_and_tasks_that_work_for_it_have_its_sessions(request_scope: RequestScope) -> None:
     async def story() -> None:
-        with unit.active():
+        with request_scope.active():
             children = await asyncio.gather(*(child() for _ in range(3)))
-            assert children == [unit.awaited] * 3
-            assert await asyncio.to_thread(session_context.home) is unit.blocking
+            assert children == [request_scope.awaited] * 3
+            assert await asyncio.to_thread(session_context.home) is request_scope.blocking
 
     async def child() -> object:
         return session_context.home()
@@ -50,98 +50,108 @@ def test_threads_and_tasks_that_work_for_it_have_its_sessions(unit: Unit) -> Non
     asyncio.run(story())
 
 
-def test_other_threads_have_their_own(unit: Unit) -> None:
+def test_other_threads_have_their_own(request_scope: RequestScope) -> None:
     found = []
-    with unit.active():
+    with request_scope.active():
         thread = threading.Thread(
             target=contextvars.Context().run, args=(lambda: found.append(session_context.home()),)
         )
         thread.start()
         thread.join()
-    assert found[0] not in (unit.blocking, unit.awaited)
+    assert found[0] not in (request_scope.blocking, request_scope.awaited)
 
 
-def test_a_session_that_is_entered_inside_comes_first(unit: Unit) -> None:
-    with unit.active():
+def test_a_session_that_is_entered_inside_comes_first(request_scope: RequestScope) -> None:
+    with request_scope.active():
         with rom.Session() as mine:
             assert session_context.home() is mine
-        assert session_context.home() is unit.blocking
+        assert session_context.home() is request_scope.blocking
 
 
-def test_one_that_was_entered_outside_waits(unit: Unit) -> None:
+def test_one_that_was_entered_outside_waits(request_scope: RequestScope) -> None:
     with rom.Session() as outside:
-        with unit.active():
-            assert session_context.home() is unit.blocking
+        with request_scope.active():
+            assert session_context.home() is request_scope.blocking
         assert session_context.home() is outside
 
 
-def test_one_inside_another(unit: Unit) -> None:
-    inner = Unit(Settings())
-    with unit.active():
+def test_one_inside_another(request_scope: RequestScope) -> None:
+    inner = RequestScope(Settings())
+    with request_scope.active():
         with inner.active():
             assert session_context.home() is inner.blocking
-        assert session_context.home() is unit.blocking
+        assert session_context.home() is request_scope.blocking
 
 
-def test_whoever_outlives_it_gets_another_session(unit: Unit) -> None:
-    with unit.active(), ThreadPoolExecutor(1) as pool:
+def test_whoever_outlives_it_gets_another_session(request_scope: RequestScope) -> None:
+    with request_scope.active(), ThreadPoolExecutor(1) as pool:
         context = contextvars.copy_context()
-        assert pool.submit(context.run, session_context.home).result() is unit.blocking
-        unit.end()
-        assert pool.submit(context.run, session_context.home).result() is not unit.blocking
+        assert pool.submit(context.run, session_context.home).result() is request_scope.blocking
+        request_scope.end()
+        assert pool.submit(context.run, session_context.home).result() is not request_scope.blocking
 
 
 # --- what is written -----------------------------------------------------------------------------
 
 
-def test_a_request_that_changed_both_sessions_writes_neither(unit: Unit, things: Names) -> None:
+def test_a_request_that_changed_both_sessions_writes_neither(
+    request_scope: RequestScope, things: Names
+) -> None:
     async def task() -> None:
         thing()(name='b')
 
-    with unit.active():
+    with request_scope.active():
         thing()(name='a')
         asyncio.run(task())
         with pytest.raises(rom.InvalidOperation, match=r'both .* nothing was written'):
-            unit.respond(200)
-        unit.proceed()
+            request_scope.respond(200)
+        request_scope.proceed()
     assert things() == []
 
 
-def test_plain_code_commits_what_coroutines_changed(unit: Unit, things: Names) -> None:
+def test_plain_code_commits_what_coroutines_changed(
+    request_scope: RequestScope, things: Names
+) -> None:
     async def task() -> None:
         thing()(name='a')
 
-    with unit.active():
+    with request_scope.active():
         asyncio.run(task())
-        unit.respond(200)
+        request_scope.respond(200)
     assert things() == ['a']
 
 
-def test_what_is_committed_by_hand_stays_committed(unit: Unit, things: Names) -> None:
-    with unit.active():
+def test_what_is_committed_by_hand_stays_committed(
+    request_scope: RequestScope, things: Names
+) -> None:
+    with request_scope.active():
         thing()(name='a')
         rom.session.commit()
         thing()(name='b')
-        unit.respond(500)
+        request_scope.respond(500)
     assert things() == ['a']
 
 
-def test_after_a_failure_what_follows_is_not_written(unit: Unit, things: Names) -> None:
-    with unit.active():
-        unit.respond(200)
-        unit.fail()
+def test_after_a_failure_what_follows_is_not_written(
+    request_scope: RequestScope, things: Names
+) -> None:
+    with request_scope.active():
+        request_scope.respond(200)
+        request_scope.fail()
         thing()(name='a')
-        unit.proceed()
+        request_scope.proceed()
     assert things() == []
 
 
-def test_what_comes_after_the_response_is_judged_by_itself(unit: Unit, things: Names) -> None:
-    with unit.active():
+def test_what_comes_after_the_response_is_judged_by_itself(
+    request_scope: RequestScope, things: Names
+) -> None:
+    with request_scope.active():
         thing()(name='a')
-        unit.respond(404)
-        unit.answered()
+        request_scope.respond(404)
+        request_scope.answered()
         thing()(name='b')
-        unit.proceed()
+        request_scope.proceed()
     assert things() == ['b']
 
 
@@ -149,7 +159,7 @@ def test_what_comes_after_the_response_is_judged_by_itself(unit: Unit, things: N
 
 
 def test_a_stream_that_is_never_begun_is_closed_and_writes_nothing(
-    unit: Unit, things: Names
+    request_scope: RequestScope, things: Names
 ) -> None:
     class Chunks:
         is_closed = False
@@ -162,14 +172,16 @@ def test_a_stream_that_is_never_begun_is_closed_and_writes_nothing(
             thing()(name='late')
 
     chunks = Chunks()
-    unit.respond(200)
-    Stream(unit, chunks).close()
+    request_scope.respond(200)
+    Stream(request_scope, chunks).close()
     assert chunks.is_closed
     assert things() == []
-    assert unit.session_of(False) is None
+    assert request_scope.session_of(False) is None
 
 
-def test_a_stream_that_is_left_in_the_middle_writes_nothing_more(unit: Unit, things: Names) -> None:
+def test_a_stream_that_is_left_in_the_middle_writes_nothing_more(
+    request_scope: RequestScope, things: Names
+) -> None:
     def chunks() -> Iterator[str]:
         try:
             yield 'a'
@@ -178,42 +190,46 @@ def test_a_stream_that_is_left_in_the_middle_writes_nothing_more(unit: Unit, thi
         finally:
             thing()(name='late')
 
-    unit.respond(200)
-    body = Stream(unit, chunks())
+    request_scope.respond(200)
+    body = Stream(request_scope, chunks())
     assert [next(body), next(body)] == ['a', 'b']
     body.close()
     body.close()
     assert things() == []
 
 
-def test_what_a_stream_changes_when_it_is_closed_is_written(unit: Unit, things: Names) -> None:
+def test_what_a_stream_changes_when_it_is_closed_is_written(
+    request_scope: RequestScope, things: Names
+) -> None:
     class Chunks(list[str]):
         def close(self) -> None:
             thing()(name='late')
 
-    unit.respond(200)
-    body = Stream(unit, Chunks('ab'))
+    request_scope.respond(200)
+    body = Stream(request_scope, Chunks('ab'))
     assert list(body) == ['a', 'b']
     assert next(body, None) is None
     body.close()
     assert things() == ['late']
 
 
-def test_a_stream_of_a_failure_writes_nothing(unit: Unit, things: Names) -> None:
+def test_a_stream_of_a_failure_writes_nothing(request_scope: RequestScope, things: Names) -> None:
     def chunks() -> Iterator[str]:
         thing()(name='late')
         yield 'a'
 
-    unit.respond(404)
-    body = Stream(unit, chunks())
+    request_scope.respond(404)
+    body = Stream(request_scope, chunks())
     assert list(body) == ['a']
     body.close()
     assert things() == []
 
 
-def test_outside_of_its_steps_a_stream_changes_nothing_for_others(unit: Unit) -> None:
+def test_outside_of_its_steps_a_stream_changes_nothing_for_others(
+    request_scope: RequestScope,
+) -> None:
     before = session_context.home()
-    body = Stream(unit, iter('ab'))
+    body = Stream(request_scope, iter('ab'))
     assert next(body) == 'a'
     assert session_context.home() is before
     body.close()
@@ -222,7 +238,7 @@ def test_outside_of_its_steps_a_stream_changes_nothing_for_others(unit: Unit) ->
 
 @pytest.mark.parametrize('how', ['closed', 'fails'])
 def test_an_awaited_stream_that_is_not_whole_writes_nothing_more(
-    unit: Unit, things: Names, how: str
+    request_scope: RequestScope, things: Names, how: str
 ) -> None:
     steps = []
 
@@ -235,40 +251,42 @@ def test_an_awaited_stream_that_is_not_whole_writes_nothing_more(
             steps.append(session_context.home())
 
     async def story() -> None:
-        with unit.active():
-            await unit.arespond(200)
-        body = stream(unit, chunks())
+        with request_scope.active():
+            await request_scope.arespond(200)
+        body = stream(request_scope, chunks())
         assert await anext(body) == 'a'
         if how == 'fails':
             with pytest.raises(Boom):
                 await anext(body)
         await body.aclose()  # type: ignore[attr-defined]
-        assert steps == [unit.awaited]
+        assert steps == [request_scope.awaited]
 
     asyncio.run(story())
     assert things() == []
-    assert unit.session_of(True) is None
+    assert request_scope.session_of(True) is None
 
 
 # --- what is left at the end ---------------------------------------------------------------------
 
 
-def test_what_is_changed_after_the_last_commit_is_told(unit: Unit, things: Names) -> None:
-    with unit.active():
-        unit.respond(200)
-        unit.answered()
-        unit.proceed()
+def test_what_is_changed_after_the_last_commit_is_told(
+    request_scope: RequestScope, things: Names
+) -> None:
+    with request_scope.active():
+        request_scope.respond(200)
+        request_scope.answered()
+        request_scope.proceed()
         thing()(name='too late')
     with pytest.warns(rom.UnwrittenWarning, match='too late|name'):
-        unit.end()
+        request_scope.end()
 
 
 def test_what_a_failed_request_changed_is_given_up_in_silence(
-    unit: Unit, things: Names, recwarn: pytest.WarningsRecorder
+    request_scope: RequestScope, things: Names, recwarn: pytest.WarningsRecorder
 ) -> None:
-    with unit.active():
+    with request_scope.active():
         thing()(name='given up')
-        unit.fail()
+        request_scope.fail()
         thing()(name='and this')
-    unit.end()
+    request_scope.end()
     assert not recwarn.list
