@@ -8,7 +8,7 @@ from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
 from rom._core.ops.import_rows import Arrived, OnConflict
 from rom.aio.clients import client_of, driver_on
-from rom.jsonl import dumping, loading, reserving
+from rom.jsonl import dumping, loading
 from rom.jsonl.dumping import Block
 from rom.jsonl.loading import Loaded
 
@@ -73,7 +73,7 @@ async def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Mod
 
         await rom.aio.jsonl.reserve(file, User)
     """
-    highest = reserving.highest_in(lines, models)
+    highest = loading.highest_in(lines, models)
     for model, id in highest.items():
         driver = await driver_on(client_of(model))
         await driver.run(put_ahead({model._schema: id}))

@@ -1,9 +1,7 @@
 """JSON lines: dump models to lines of JSON, and load them into another server."""
 
 from rom._core.ops.import_rows import Arrived as Arrived
-from rom.jsonl.dumping import Block, dump, highest
-from rom.jsonl.loading import Loaded, load
-from rom.jsonl.reserving import reserve
-from rom.jsonl.resuming import resume
+from rom.jsonl.dumping import Block, dump, highest, resume
+from rom.jsonl.loading import Loaded, load, reserve
 
 __all__ = ['Block', 'Loaded', 'dump', 'highest', 'load', 'reserve', 'resume']

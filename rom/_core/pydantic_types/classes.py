@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from rom._core.entities.entity import Entity
+from rom._core.pydantic_types.column_types import Seen
 from rom._core.pydantic_types.fields import BY_ID, Names, Purpose, chosen, fields_of
-from rom._core.pydantic_types.serialization import Seen
 from rom._core.schema import Schema
 from rom.exceptions import InvalidOperation
 

@@ -1,4 +1,4 @@
-"""Kinds: the pydantic type of each class of columns, and its form in JSON.
+"""Column types: the pydantic type of each class of columns, and its form in JSON.
 
 pydantic converts a value by its own rules, then the column checks the result by those of rom. So an
 entity's column accepts whatever the class validates. rom has rules of its own only for types that
@@ -9,6 +9,8 @@ JSON lacks:
   without a zone for local time;
 * a number for a datetime means seconds, never milliseconds;
 * True and False are refused as numbers.
+
+A relation gives its id, and loads nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import base64
 import binascii
 import datetime as dt
 import decimal
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -40,6 +42,7 @@ from rom._core.columns import (
     Text,
     Time,
 )
+from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
 
 Taken = Callable[[Column[Any], Any], Any]
@@ -183,3 +186,44 @@ JSON_SCHEMAS: Final[dict[type, dict[str, Any]]] = {
     Json: {'anyOf': [{'type': 'object', 'additionalProperties': True}, {'type': 'array'}]},
     DateTime: {'type': 'string', 'format': 'date-time'},
 }
+
+
+def shown(entity: Any, name: str) -> Any:
+    """Return the value of a column; a relation gives its id, and a OneToMany a list of ids.
+
+    Raises:
+        CorruptRowError: the stored value does not decode.
+        InvalidOperation: under an AsyncSession, a new entity without an id, or a list that is not
+            loaded.
+    """
+    schema = entity._schema
+    if name in schema.lists:
+        return [one._need_id() for one in getattr(entity, name)]
+    column = schema.columns.get(name)
+    if column is None or not (column.is_relation or column.is_foreign):
+        return getattr(entity, name)
+    if name not in entity._values:
+        raw = entity._stored.get(name)
+        if raw is not None:
+            return column.read_stored(raw, entity._key).id
+    value = entity._values.get(name)
+    if isinstance(value, GivenId):
+        return value.id
+    value = getattr(entity, name)
+    return None if value is None else id_of(column, value)
+
+
+class Seen:
+    """View of an entity for pydantic: some attributes give ids, the others are unchanged."""
+
+    __slots__ = ('_entity', '_ids')
+
+    def __init__(self, entity: Any, ids: Container[str]) -> None:
+        self._entity = entity
+        self._ids = ids
+
+    def __getattr__(self, name: str) -> Any:
+        return shown(self._entity, name) if name in self._ids else getattr(self._entity, name)
+
+    def __repr__(self) -> str:
+        return repr(self._entity)  # for error messages

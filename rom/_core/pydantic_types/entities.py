@@ -17,9 +17,8 @@ from pydantic_core import CoreSchema, core_schema
 
 from rom._core.columns.relations import GivenId
 from rom._core.pydantic_types.classes import Given, class_of, make, schema_of
-from rom._core.pydantic_types.column_types import KINDS, checked, is_id, kind_of, refusal
+from rom._core.pydantic_types.column_types import KINDS, checked, is_id, kind_of, refusal, shown
 from rom._core.pydantic_types.fields import fields_of
-from rom._core.pydantic_types.serialization import shown
 from rom._core.schema import Schema
 from rom.exceptions import ColumnError, InvalidOperation
 
