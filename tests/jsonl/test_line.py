@@ -32,6 +32,10 @@ class LineOther(rom.Model):
     user = rom.ManyToOne('LineUser', on_delete='no action')
 
 
+class LineBytes(rom.Model):
+    data = rom.String()
+
+
 READER = Reader([LineUser, LineTeam])
 
 
@@ -46,8 +50,8 @@ def test_a_row_as_a_line() -> None:
     assert (
         line
         == (
-            '{"model": "LineUser", "id": 5, "columns": {"name": "né", "nick": null, "age": null, '
-            '"team": 3, "settings": null}}\n'
+            '{"model": "LineUser", "id": 5, "dialect": 2, "columns": {"name": "né", "nick": null, '
+            '"age": null, "team": 3, "settings": null}}\n'
         ).encode()
     )
     found = READER.read(7, line)
@@ -61,6 +65,14 @@ def test_half_a_character_in_json() -> None:
     raw = json.dumps({'x': '\ud800'}).encode()
     line = line_of(LineUser._schema, Row(5, {'name': b'x', 'settings': raw}))
     assert READER.read(1, line).arrival.wanted['settings'] == raw
+
+
+def test_each_line_has_its_dialect() -> None:
+    reader = Reader([LineBytes])
+    said = {'model': 'LineBytes', 'id': 5, 'columns': {'data': 'abcd'}}
+    for parts, data in (({}, b'abcd'), ({'dialect': 1}, b'abcd'), ({'dialect': 2}, b'i\xb7\x1d')):
+        found = reader.read(1, json.dumps({**said, **parts}).encode())
+        assert found.arrival.wanted == {'data': rom.String().encode(data)}
 
 
 def test_a_model_goes_by_its_namespace_too() -> None:
@@ -82,6 +94,10 @@ def test_a_model_goes_by_its_namespace_too() -> None:
         (text(id='5'), ', got "5"'),
         (text(id=True), ', got true'),
         (text(id=2**63), ', got 9223372036854775808'),
+        (text(dialect=3), '"dialect": expected one of 1, 2, got 3; load the line with a newer'),
+        (text(dialect=True), ', got true; load'),
+        (text(dialect='2'), ', got "2"; load'),
+        (text(dialect=[2]), ', got [2]; load'),
         (text(columns=[]), '"columns": expected an object, got []'),
         (text(columns={'nmae': 'x'}), "LineUser has no column 'nmae'; did you mean 'name'?"),
         (text(columns={'zzz': 'x'}), "has no column 'zzz'; leave it out, or declare it"),

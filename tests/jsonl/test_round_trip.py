@@ -1,8 +1,10 @@
 """Out of one database and into another: whatever columns hold, every key is the same."""
 
 import datetime
+import decimal
 import io
 import math
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -160,3 +162,77 @@ def test_rows_that_list_their_entries(raw: redis.Redis, server: Server) -> None:
         done = list(jsonl.load(io.BytesIO(text), TripOld))[-1]
         assert (done.rows.inserted, done.rows.updated) == (5, 1)
         assert keyspace(there) == keyspace(raw)
+
+
+#: As rom wrote it when there was one dialect only: bytes as latin-1, moments without a zone.
+OLD_DUMP = """\
+{"model": "OldDumpTeam", "id": 1, "columns": {"name": "né"}}
+{"model": "OldDump", "id": 1, "columns": {"integer": 1180591620717411303424, "number": "inf", \
+"exact": "12.50", "flag": false, "moment": "2130-01-31T12:00:00.000001", "day": "2130-01-31", \
+"time": "12:00:00.000001", "text": "né", "data": "úûüýþÿabcd", "settings": {"a": [1, null]}, \
+"team": 1, "expire_at": "2130-01-31T12:00:00.000001"}}
+{"model": "OldDump", "id": 2, "columns": {"integer": null, "number": "nan", "exact": null, \
+"flag": null, "moment": null, "day": null, "time": null, "text": null, "data": "abcd", \
+"settings": null, "team": null, "expire_at": null}}
+""".encode()
+
+
+class OldDumpTeam(rom.Model):
+    name = rom.Text()
+
+
+class OldDump(rom.Model):
+    integer = rom.Integer()
+    number = rom.Float()
+    exact = rom.Decimal()
+    flag = rom.Boolean()
+    moment = rom.DateTime()
+    day = rom.Date()
+    time = rom.Time()
+    text = rom.Text()
+    data = rom.String()
+    settings = rom.Json()
+    team = rom.ManyToOne('OldDumpTeam', on_delete='no action')
+    expire_at = rom.ExpireAt()
+
+
+def dumped() -> bytes:
+    return b''.join(block.text for block in jsonl.dump(OldDumpTeam, OldDump))
+
+
+def test_an_old_dump_is_read(raw: redis.Redis, tmp_path: Path) -> None:
+    rom.util.CONNECTION = raw
+    list(jsonl.load(io.BytesIO(OLD_DUMP), OldDumpTeam, OldDump))
+    one, two = OldDump.get([1, 2])
+    moment = datetime.datetime(2130, 1, 31, 12, 0, 0, 1)
+    assert one.to_dict() == {
+        'id': 1,
+        'integer': 2**70,
+        'number': math.inf,
+        'exact': decimal.Decimal('12.50'),
+        'flag': False,
+        'moment': moment,
+        'day': moment.date(),
+        'time': moment.time(),
+        'text': 'né',
+        'data': bytes(range(250, 256)) + b'abcd',
+        'settings': {'a': [1, None]},
+        'team': OldDumpTeam.get(1),
+        'expire_at': moment,
+    }
+    assert (two.data, math.isnan(two.number)) == (b'abcd', True)
+    before = keyspace(raw)
+    new = dumped()
+    assert new != OLD_DUMP
+    # An old file may be resumed, and joined with a new one: each line has its dialect.
+    path = tmp_path / 'dump'
+    path.write_bytes(OLD_DUMP[: OLD_DUMP.index(b'{"model": "OldDump", "id": 2') + 30])
+    file, after = jsonl.resume(path, OldDumpTeam, OldDump)
+    with file:
+        for block in jsonl.dump(OldDumpTeam, OldDump, after=after):
+            file.write(block.text)
+    for text in (new, path.read_bytes(), new + OLD_DUMP):
+        raw.flushdb()
+        list(jsonl.load(io.BytesIO(text), OldDumpTeam, OldDump))
+        assert keyspace(raw) == before
+        assert dumped() == new

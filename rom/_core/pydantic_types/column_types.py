@@ -1,12 +1,10 @@
 """Column types: the pydantic type of each class of columns, and its form in JSON.
 
 pydantic converts a value by its own rules, then the column checks the result by those of rom. So an
-entity's column accepts whatever the class validates. rom has rules of its own only for types that
-JSON lacks:
+entity's column accepts whatever the class validates. The form in JSON is that of dumps
+(:mod:`rom._core.columns.json_forms`). rom has rules of its own only for types that JSON lacks:
 
-* bytes are base64;
-* datetimes are UTC, as everywhere in rom, and end in ``Z``, because many readers take a text
-  without a zone for local time;
+* bytes are base64, and datetimes end in ``Z``;
 * a number for a datetime means seconds, never milliseconds;
 * True and False are refused as numbers.
 
@@ -15,8 +13,6 @@ A relation gives its id, and loads nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import decimal
 from collections.abc import Callable, Container
@@ -42,6 +38,7 @@ from rom._core.columns import (
     Text,
     Time,
 )
+from rom._core.columns.json_forms import FORMS
 from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
 
@@ -99,8 +96,8 @@ def _bytes(column: Column[Any], value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+        return FORMS[String].from_json(value)
+    except ValueError:
         raise PydanticCustomError('invalid_base64', 'Bytes should be base64') from None
 
 
@@ -132,19 +129,12 @@ def id_of(column: Any, value: Any) -> int:
     return id
 
 
-def _in_utc(moment: dt.datetime) -> str:
-    return f'{moment.isoformat()}Z'
+def _in_json(kind: type) -> PlainSerializer:
+    """Return the serializer of a type that pydantic would write in another form."""
+    return PlainSerializer(FORMS[kind].to_json, return_type=str, when_used='json-unless-none')
 
 
-def _in_base64(value: bytes) -> str:
-    return base64.b64encode(value).decode('ascii')
-
-
-def _written(write: Callable[[Any], str]) -> PlainSerializer:
-    return PlainSerializer(write, return_type=str, when_used='json-unless-none')
-
-
-_Moment = Annotated[dt.datetime, _written(_in_utc)]
+_Moment = Annotated[dt.datetime, _in_json(DateTime)]
 _Id = Annotated[int, Field(ge=1)]
 
 #: The pydantic type, by the column's class or its nearest base.
@@ -154,7 +144,7 @@ KINDS: Final[dict[type, Any]] = {
     Decimal: Annotated[decimal.Decimal, Field(allow_inf_nan=True)],
     Boolean: bool,
     Text: str,
-    String: Annotated[bytes, _written(_in_base64)],
+    String: Annotated[bytes, _in_json(String)],
     Json: Any,
     DateTime: _Moment,
     Date: dt.date,
