@@ -69,7 +69,7 @@ PUBLIC = (*EXPORTS, 'rom', 'rom.exceptions', 'rom.locks', 'rom.maintenance', 'ro
 BESIDE = {
     'rom': 'AsyncSession ExpireAt Session connect',
     'rom.index': 'Geofilter',
-    'rom.jsonl': 'Arrived',
+    'rom.jsonl': 'ImportCounts',
     'rom.query': 'Call Explanation Filter Page Plan Run Sorting Step',
 }
 

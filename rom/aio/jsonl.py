@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
-from rom._core.ops.import_rows import Arrived, OnConflict
+from rom._core.ops.import_rows import ImportCounts, OnConflict
 from rom.aio.clients import client_of, driver_on
 from rom.jsonl import dumping, loading
 from rom.jsonl.dumping import Block
@@ -56,7 +56,7 @@ async def load(
     loading.check(models, on_conflict, from_line, batch_size)
     done = Loaded(from_line - 1)
     for batch in loading.batches(lines, models, from_line, batch_size):
-        rows = Arrived()
+        rows = ImportCounts()
         if batch.lines:
             driver = await driver_on(client_of(batch.lines[0].model))
             rows = await driver.run(batch.write(on_conflict))

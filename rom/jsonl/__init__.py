@@ -1,6 +1,6 @@
 """JSON lines: dump models to lines of JSON, and load them into another server."""
 
-from rom._core.ops.import_rows import Arrived as Arrived
+from rom._core.ops.import_rows import ImportCounts as ImportCounts
 from rom.jsonl.dumping import Block, dump, highest, resume
 from rom.jsonl.loading import Loaded, load, reserve
 

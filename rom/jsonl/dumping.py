@@ -203,4 +203,4 @@ def _last_row(
         raise InvalidOperation(
             f'{file.name} is not a dump of these models; its last line: {what}'
         ) from None
-    return line.model, line.arrival.id
+    return line.model, line.row.id

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from rom._core.columns.json_forms import DIALECT
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.import_rows import Arrival
+from rom._core.ops.import_rows import ImportRow
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue, LineError
@@ -42,12 +42,12 @@ class Line:
     Attributes:
         number: the line number, from 1.
         model: the model of the row.
-        arrival: the row.
+        row: the row.
     """
 
     number: int
     model: type[Model]
-    arrival: Arrival
+    row: ImportRow
 
 
 def line_of(schema: Schema, row: Row) -> bytes:
@@ -105,7 +105,7 @@ class Reader:
                 f'{_shown(dialect)}; load the line with a newer version of rom',
             )
         wanted = _wanted(number, model._schema, columns, dialect)
-        return Line(number, model, Arrival(model._schema, id, wanted))
+        return Line(number, model, ImportRow(model._schema, id, wanted))
 
     def _model(self, number: int, name: Any) -> type[Model]:
         model = self._models.get(name) if isinstance(name, str) else None

@@ -18,7 +18,7 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
-from rom._core.ops.import_rows import Arrived, OnConflict, RefusedError, arrive
+from rom._core.ops.import_rows import ImportCounts, OnConflict, RowRejectedError, import_rows
 from rom._core.ops.requests import Operation
 from rom.exceptions import BulkError, InvalidOperation, LineError
 from rom.jsonl.line import Line, Reader
@@ -39,7 +39,7 @@ class Loaded:
     """
 
     line: int = 0
-    rows: Arrived = field(default_factory=Arrived)
+    rows: ImportCounts = field(default_factory=ImportCounts)
     bytes: int = 0
 
 
@@ -86,7 +86,7 @@ def load(
     check(models, on_conflict, from_line, batch_size)
     done = Loaded(from_line - 1)
     for batch in batches(lines, models, from_line, batch_size):
-        rows = Arrived()
+        rows = ImportCounts()
         if batch.lines:
             driver = SyncDriver(connection_of(batch.lines[0].model))
             rows = driver.run(batch.write(on_conflict))
@@ -113,15 +113,15 @@ class Batch:
     last: int = 0
     bytes: int = 0
 
-    def write(self, on_conflict: OnConflict) -> Operation[Arrived]:
+    def write(self, on_conflict: OnConflict) -> Operation[ImportCounts]:
         """Write the rows, all or nothing.
 
         Raises:
             BulkError: a line is refused; the error names it.
         """
         try:
-            return (yield from arrive([line.arrival for line in self.lines], on_conflict))
-        except RefusedError as error:
+            return (yield from import_rows([line.row for line in self.lines], on_conflict))
+        except RowRejectedError as error:
             number = self.lines[error.place].number
             raise self._refusal([LineError(f'line {number}: {error.cause}', number)]) from None
 
@@ -179,7 +179,7 @@ def batches(
         except LineError as error:
             batch.errors.append(error)
         if line is not None:
-            row = line.model, line.arrival.id
+            row = line.model, line.row.id
             if line.model not in servers:
                 servers[line.model] = server_of(connection_of(line.model))
             its = servers[line.model]
@@ -201,7 +201,7 @@ def batches(
         yield batch
 
 
-def after(done: Loaded, batch: Batch, rows: Arrived) -> Loaded:
+def after(done: Loaded, batch: Batch, rows: ImportCounts) -> Loaded:
     """Return the progress of a load after a batch was written."""
     return Loaded(batch.last, done.rows + rows, done.bytes + batch.bytes)
 

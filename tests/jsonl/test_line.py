@@ -55,8 +55,8 @@ def test_a_row_as_a_line() -> None:
         ).encode()
     )
     found = READER.read(7, line)
-    assert (found.number, found.model, found.arrival.id) == (7, LineUser, 5)
-    assert found.arrival.wanted == {
+    assert (found.number, found.model, found.row.id) == (7, LineUser, 5)
+    assert found.row.wanted == {
         'name': 'né'.encode(), 'nick': None, 'age': None, 'team': b'3', 'settings': None,
     }  # fmt: skip
 
@@ -64,7 +64,7 @@ def test_a_row_as_a_line() -> None:
 def test_half_a_character_in_json() -> None:
     raw = json.dumps({'x': '\ud800'}).encode()
     line = line_of(LineUser._schema, Row(5, {'name': b'x', 'settings': raw}))
-    assert READER.read(1, line).arrival.wanted['settings'] == raw
+    assert READER.read(1, line).row.wanted['settings'] == raw
 
 
 def test_each_line_has_its_dialect() -> None:
@@ -72,7 +72,7 @@ def test_each_line_has_its_dialect() -> None:
     said = {'model': 'LineBytes', 'id': 5, 'columns': {'data': 'abcd'}}
     for parts, data in (({}, b'abcd'), ({'dialect': 1}, b'abcd'), ({'dialect': 2}, b'i\xb7\x1d')):
         found = reader.read(1, json.dumps({**said, **parts}).encode())
-        assert found.arrival.wanted == {'data': rom.String().encode(data)}
+        assert found.row.wanted == {'data': rom.String().encode(data)}
 
 
 def test_a_model_goes_by_its_namespace_too() -> None:

@@ -31,14 +31,14 @@ from rom.exceptions import DataRaceError, MissingColumn, ORMError
 OnConflict: TypeAlias = Literal['update', 'replace', 'skip', 'fail']
 WAYS: tuple[OnConflict, ...] = get_args(OnConflict)
 
-# Outcomes for a row, in the order of the counts in `Arrived`.
+# Outcomes for a row, in the order of the counts in `ImportCounts`.
 _KINDS = ('insert', 'update', 'unchanged', 'skipped')
 # Tries to write a batch: each means that another writer wrote one of its rows in between.
 _MOST_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ImportRow:
     """A row to import.
 
     Attributes:
@@ -53,7 +53,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ImportCounts:
     """Number of rows of a batch by outcome.
 
     Attributes:
@@ -68,8 +68,8 @@ class Arrived:
     unchanged: int = 0
     skipped: int = 0
 
-    def __add__(self, other: Arrived) -> Arrived:
-        return Arrived(
+    def __add__(self, other: ImportCounts) -> ImportCounts:
+        return ImportCounts(
             self.inserted + other.inserted,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
@@ -77,7 +77,7 @@ class Arrived:
         )
 
 
-class RefusedError(ORMError):
+class RowRejectedError(ORMError):
     """A row of a batch cannot be written, so nothing was written. Internal: callers catch it.
 
     Attributes:
@@ -91,24 +91,24 @@ class RefusedError(ORMError):
         self.cause = cause
 
 
-def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> Operation[Arrived]:
+def import_rows(rows: Sequence[ImportRow], on_conflict: OnConflict = 'update') -> Operation[ImportCounts]:
     """Write a batch of rows, all or nothing. Three round trips, plus one for each further model.
 
     Args:
-        arrivals: different rows of models on one connection.
+        rows: different rows of models on one connection.
         on_conflict: the treatment of rows that exist already.
 
     Raises:
-        RefusedError: one of the rows cannot be written.
+        RowRejectedError: one of the rows cannot be written.
         ORMError: nothing was written, and no single row is known to be the cause.
     """
-    counters = yield from begin(list(dict.fromkeys(arrival.schema for arrival in arrivals)))
+    counters = yield from begin(list(dict.fromkeys(row.schema for row in rows)))
     for attempt in range(_MOST_TRIES):
-        there = yield from _there(arrivals)
+        there = yield from _there(rows)
         yield from put_ahead(_above(counters, there))
-        planned = [_change(a, there.get((a.schema, a.id)), on_conflict) for a in arrivals]
+        planned = [_change(a, there.get((a.schema, a.id)), on_conflict) for a in rows]
         if on_conflict == 'fail':
-            _refuse_those_there(arrivals, there)
+            _refuse_those_there(rows, there)
         _refuse_the_incomplete(planned)
         changes = [(place, p) for place, p in enumerate(planned) if isinstance(p, Change)]
         try:
@@ -119,7 +119,7 @@ def arrive(arrivals: Sequence[Arrival], on_conflict: OnConflict = 'update') -> O
                 raise
         else:
             kinds: list[str] = [p.kind if isinstance(p, Change) else p for p in planned]
-            return Arrived(*(kinds.count(kind) for kind in _KINDS))
+            return ImportCounts(*(kinds.count(kind) for kind in _KINDS))
     raise AssertionError('the last attempt returns or raises')
 
 
@@ -137,11 +137,11 @@ def _committed(changes: Sequence[tuple[int, Change]]) -> Operation[None]:
 _There: TypeAlias = dict[tuple[Schema, int], dict[str, bytes]]
 
 
-def _there(arrivals: Sequence[Arrival]) -> Operation[_There]:
+def _there(rows: Sequence[ImportRow]) -> Operation[_There]:
     """Return the rows that exist already, including expired ones."""
     found: _There = {}
-    for schema in dict.fromkeys(arrival.schema for arrival in arrivals):
-        ids = [arrival.id for arrival in arrivals if arrival.schema is schema]
+    for schema in dict.fromkeys(row.schema for row in rows):
+        ids = [row.id for row in rows if row.schema is schema]
         for row in (yield from load(schema, ids, with_expired=True)):
             found[schema, row.id] = row.stored
     return found
@@ -160,14 +160,14 @@ def _above(counters: Mapping[Schema, int], there: _There) -> dict[Schema, int]:
 
 
 def _change(
-    arrival: Arrival, stored: dict[str, bytes] | None, on_conflict: OnConflict
+    row: ImportRow, stored: dict[str, bytes] | None, on_conflict: OnConflict
 ) -> Change | Literal['unchanged', 'skipped']:
     """Return the change that writes a row, or the outcome if it is not written."""
-    schema, wanted = arrival.schema, dict(arrival.wanted)
+    schema, wanted = row.schema, dict(row.wanted)
     if stored is None:
         kept = {name: raw for name, raw in wanted.items() if raw is not None}
         expired = _has_expired(schema, wanted)
-        return Change(schema, 'insert', arrival.id, {}, kept, {}, expired=expired)
+        return Change(schema, 'insert', row.id, {}, kept, {}, expired=expired)
     if on_conflict == 'skip':
         return 'skipped'
     if on_conflict == 'replace':
@@ -177,7 +177,7 @@ def _change(
         return 'unchanged'
     expired = _has_expired(schema, {**stored, **wanted})
     return Change(
-        schema, 'update', arrival.id, stored, wanted, {}, full=True, forced=True, expired=expired
+        schema, 'update', row.id, stored, wanted, {}, full=True, forced=True, expired=expired
     )
 
 
@@ -186,17 +186,17 @@ def _has_expired(schema: Schema, row: Mapping[str, bytes | None]) -> bool:
     return isinstance(column, ExpireAt) and column.is_past(row.get(column.name))
 
 
-def _refuse_those_there(arrivals: Sequence[Arrival], there: _There) -> None:
-    for place, arrival in enumerate(arrivals):
-        if (arrival.schema, arrival.id) in there:
-            keys, name = arrival.schema.keys, arrival.schema.name
-            raise RefusedError(
+def _refuse_those_there(rows: Sequence[ImportRow], there: _There) -> None:
+    for place, row in enumerate(rows):
+        if (row.schema, row.id) in there:
+            keys, name = row.schema.keys, row.schema.name
+            raise RowRejectedError(
                 place,
                 DataRaceError(
-                    f'{name} {arrival.id} is there already; replace, update or skip what is there, '
+                    f'{name} {row.id} is there already; replace, update or skip what is there, '
                     'or give it another id',
                     keys.namespace,
-                    arrival.id,
+                    row.id,
                     [keys.primary],
                 ),
             )
@@ -210,7 +210,7 @@ def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
         schema = change.schema
         for name in schema.stored:
             if schema.columns[name].required and change.wanted.get(name) is None:
-                raise RefusedError(
+                raise RowRejectedError(
                     place,
                     MissingColumn(
                         f'{schema.name} {change.id} is not there yet, and {name} is required: give '
@@ -224,7 +224,7 @@ def _blamed(error: ORMError, changes: Sequence[tuple[int, Change]]) -> ORMError:
     if isinstance(error, ConnectionError):
         return error
     place = next(_culprits(error, changes), None)
-    return error if place is None else RefusedError(place, error)
+    return error if place is None else RowRejectedError(place, error)
 
 
 def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterator[int]:
@@ -244,4 +244,4 @@ def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterato
             yield place
 
 
-publish('rom.jsonl', Arrived)
+publish('rom.jsonl', ImportCounts)

@@ -7,7 +7,7 @@ import redis
 
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.ops.import_rows import Arrival, Arrived, RefusedError, arrive
+from rom._core.ops.import_rows import ImportRow, ImportCounts, RowRejectedError, import_rows
 from rom._core.ops.requests import Script
 
 pytestmark = pytest.mark.one_server
@@ -36,8 +36,8 @@ def connected(raw: redis.Redis) -> None:
     rom.util.CONNECTION = raw
 
 
-def arrival(id: int = 1, name: bytes = b'new') -> Arrival:
-    return Arrival(ArriveUser._schema, id, {'name': name})
+def row(id: int = 1, name: bytes = b'new') -> ImportRow:
+    return ImportRow(ArriveUser._schema, id, {'name': name})
 
 
 def appears(raw: redis.Redis) -> Any:
@@ -52,15 +52,15 @@ def appears(raw: redis.Redis) -> Any:
 @pytest.mark.parametrize(
     ('on_conflict', 'counted', 'name'),
     [
-        ('update', Arrived(updated=1), b'new'),
-        ('replace', Arrived(updated=1), b'new'),
-        ('skip', Arrived(skipped=1), b'other'),
+        ('update', ImportCounts(updated=1), b'new'),
+        ('replace', ImportCounts(updated=1), b'new'),
+        ('skip', ImportCounts(skipped=1), b'other'),
     ],
 )
 def test_a_row_that_appears_meanwhile(
-    raw: redis.Redis, on_conflict: Any, counted: Arrived, name: bytes
+    raw: redis.Redis, on_conflict: Any, counted: ImportCounts, name: bytes
 ) -> None:
-    found = Meddling(raw, appears(raw)).run(arrive([arrival()], on_conflict))
+    found = Meddling(raw, appears(raw)).run(import_rows([row()], on_conflict))
     assert found == counted
     assert raw.hget('ArriveUser:1', 'name') == name
     assert ArriveUser.query.filter(name=name.decode()).ids() == [1]
@@ -68,8 +68,8 @@ def test_a_row_that_appears_meanwhile(
 
 
 def test_one_that_appears_and_must_not(raw: redis.Redis) -> None:
-    with pytest.raises(RefusedError, match='ArriveUser 1 is there already') as caught:
-        Meddling(raw, appears(raw)).run(arrive([arrival(2), arrival()], 'fail'))
+    with pytest.raises(RowRejectedError, match='ArriveUser 1 is there already') as caught:
+        Meddling(raw, appears(raw)).run(import_rows([row(2), row()], 'fail'))
     assert caught.value.place == 1
     assert raw.exists('ArriveUser:2') == 0
 
@@ -83,16 +83,16 @@ def test_a_row_that_changes_or_goes_meanwhile(raw: redis.Redis) -> None:
             user.name = 'other'
             session.commit()
 
-    assert Meddling(raw, change).run(arrive([arrival()])) == Arrived(updated=1)
+    assert Meddling(raw, change).run(import_rows([row()])) == ImportCounts(updated=1)
     assert [ArriveUser.query.filter(name=n).count() for n in ('old', 'other', 'new')] == [0, 0, 1]
 
     def delete() -> None:
         with rom.Session(raw) as session:
             session.delete(session.get(ArriveUser, 1))
 
-    assert Meddling(raw, delete).run(arrive([arrival(name=b'again')])) == Arrived(updated=1)
+    assert Meddling(raw, delete).run(import_rows([row(name=b'again')])) == ImportCounts(updated=1)
     assert ArriveUser.query.filter(name='again').ids() == [1]
 
 
 def test_counts_add_up() -> None:
-    assert Arrived(1, 2, 3, 4) + Arrived(10, 20, 30, 40) == Arrived(11, 22, 33, 44)
+    assert ImportCounts(1, 2, 3, 4) + ImportCounts(10, 20, 30, 40) == ImportCounts(11, 22, 33, 44)
