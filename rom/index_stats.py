@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import server_of
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.maintenance.index_stats import Survey, survey
@@ -42,15 +43,16 @@ def surveyed(
             if isinstance(step, dict):
                 print(step[User]['rows', ''].memory)
     """
-    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
+    size = read_count(sample)
+    if size is None:
         raise InvalidOperation(f'sample: expected an int of at least 1, got {show(sample)}')
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
-        checked(model, sample)
+        checked(model, size)
         on_each.setdefault(server_of(connection_of(model)), []).append(model)
     for group in on_each.values():
         driver = SyncDriver(connection_of(group[0]))
-        job = survey([model._schema for model in group], sample)
+        job = survey([model._schema for model in group], size)
         while isinstance(step := driver.run(advance(job)), Progress):
             yield step.done, step.total
         yield {model: step.result[model._schema] for model in group}

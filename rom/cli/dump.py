@@ -60,7 +60,7 @@ def dump(
     job = DumpJob(to)
     with report_errors(debug, job.stopped):
         if resume and to is None:
-            raise UsageError('--resume goes on with a file: name it with --to FILE')
+            raise UsageError('--resume: expected a file to go on with; name it with --to FILE')
         models = open_models(require_names(names), url)
         _tell_of_unsafe(models)
         with DeferredSignals() as deferred, _file(to, resume, models) as (file, after):
@@ -101,7 +101,8 @@ def _file(
             file = open(to, 'xb')  # noqa: SIM115 - closed by the block below
         except FileExistsError:
             raise UsageError(
-                f'{to} is there already: --resume goes on with it; or remove it, or name another'
+                f'{to}: expected a new file, but it exists; go on with it by --resume, '
+                'remove it, or name another'
             ) from None
     with file:
         yield file, after

@@ -69,7 +69,7 @@ def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Mode
     if never or not found:
         which = ', '.join(never or (model.__name__ for model in models))
         raise UsageError(
-            f'{which}: nothing of it ever expires; declare when, with a column such as '
+            f'{which}: expected models with an ExpireAt column, got none; declare one, such as '
             'expire_at = rom.ExpireAt()'
         )
     return found

@@ -10,6 +10,7 @@ import typer
 
 import rom
 from rom._core.drivers.io_guard import BarredError, no_requests
+from rom._core.encoding.text import show
 from rom.cli import output
 from rom.cli.errors import UsageError, report_errors
 from rom.cli.model_args import open_models, require_names, scope_of
@@ -60,7 +61,7 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
         code = compile(expression.strip(), '<QUERY>', 'eval')
     except (SyntaxError, ValueError) as error:
         said = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f'{expression!r} is no Python expression: {said}') from error
+        raise UsageError(f'{expression!r}: expected a Python expression: {said}') from error
     try:
         with no_requests():
             found = eval(code, dict(scope))
@@ -73,11 +74,11 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
         what = f'{type(error).__name__}: {error}{_meant(error, scope)}'
         raise UsageError(f'{expression}: {what}') from error
     if isinstance(found, type) and issubclass(found, rom.Model):
-        raise UsageError(f'{expression} is a model; write {expression}.query')
+        raise UsageError(f'{expression}: expected a query, got a model; write {expression}.query')
     if not isinstance(found, rom.Query):
         raise UsageError(
-            f'{expression} is no query, but {"an" if type(found).__name__[0] in "aeiou" else "a"} '
-            f'{type(found).__name__}; leave out .all(), .first(), .count() and the like'
+            f'{expression}: expected a query, got {show(found)}; leave out .all(), .first(), '
+            '.count() and the like'
         )
     return found
 

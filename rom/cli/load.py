@@ -108,7 +108,10 @@ def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
     """Yield the input file, and its size in bytes if that is known."""
     if source is None or source == STDIN:
         if sys.stdin.isatty():
-            raise UsageError('there are no lines: name a file with --from FILE, or pipe them in')
+            raise UsageError(
+                'expected lines of JSON, got a terminal; name a file with --from FILE, or pipe '
+                'them in'
+            )
         yield sys.stdin.buffer, None
         return
     try:

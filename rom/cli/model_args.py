@@ -76,7 +76,7 @@ def _picked(module: ModuleType, there: dict[str, type[Model]], name: str) -> typ
         return there[name]
     where = module.__name__
     if hasattr(module, name):
-        raise UsageError(f'{where}:{name} is no rom.Model{_meant(name, there, where + ":")}')
+        raise UsageError(f'{where}:{name} is not a rom.Model{_meant(name, there, where + ":")}')
     raise UsageError(f'{where} has no model {show(name)}{_meant(name, there, where + ":")}')
 
 
@@ -92,7 +92,9 @@ def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
 
 def _imported(name: str, said: str) -> ModuleType:
     if not _MODULE_NAME.fullmatch(name):
-        raise UsageError(f'{show(said)} names no models: {_FORMS}{_for_a_path(name)}')
+        raise UsageError(
+            f'{show(said)}: expected the name of a module or a model; {_FORMS}{_for_a_path(name)}'
+        )
     _look_in_the_current_folder()
     try:
         return importlib.import_module(name)
@@ -159,8 +161,8 @@ def require_names(names: Sequence[str] | None) -> Sequence[str]:
     """
     if not names:
         raise UsageError(
-            'no models: name them, as package.module or package.module:Model, or set the '
-            'environment variable ROM_MODELS'
+            'expected at least one model, got none; name it as package.module or '
+            'package.module:Model, or set the environment variable ROM_MODELS'
         )
     return names
 
@@ -194,7 +196,9 @@ def use_server(url: str) -> redis.Redis:
         ORMError: an embedded server cannot be started.
     """
     if not url.strip():
-        raise UsageError('--url needs the URL of a server, as in redis://localhost:6379/0')
+        raise UsageError(
+            '--url: expected the URL of a server like redis://localhost:6379/0, got an empty text'
+        )
     try:
         client = rom.connect(url)
     except rom.ServerUnavailable:

@@ -60,7 +60,7 @@ class StrictCommand(TyperCommand):
             takes_one = isinstance(option, TyperOption) and not option.is_flag
             if takes_one and not option.multiple and times > 1:
                 raise typer.BadParameter(
-                    f'{option.opts[0]} is given {times} times, and takes one value'
+                    f'{option.opts[0]}: expected one value, got {times}; leave out the others'
                 )
         return super().parse_args(ctx, args)
 
@@ -80,8 +80,8 @@ def parse_duration(text: str) -> float:
     """
     parts = _DURATION.findall(text)
     if ''.join(number + unit for number, unit in parts) != text or not parts:
-        raise UsageError(f'{show(text)} is no duration: write 10s, 5m, 1h, or 1h30m')
+        raise UsageError(f'{show(text)}: expected a duration like 10s, 5m, 1h or 1h30m')
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if not seconds:
-        raise UsageError(f'{show(text)} is no time at all: write 10s, 5m, 1h, or 1h30m')
+        raise UsageError(f'{show(text)}: expected a duration above 0, like 10s, 5m, 1h or 1h30m')
     return seconds

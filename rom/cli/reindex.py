@@ -53,7 +53,9 @@ def reindex(
     job = ReindexJob(rate, batch, restart, everything)
     with report_errors(debug, job.stopped):
         if rate is not None and not 0 < rate < math.inf:
-            raise UsageError(f'--rate {rate:g}: it takes a number of entities a second, above 0')
+            raise UsageError(
+                f'--rate: expected a number of entities a second above 0, got {rate:g}'
+            )
         job.left = open_models(require_names(names), url)
         # A step takes at most a second, even at a low rate, so it need not be interrupted.
         with DeferredSignals('Stopping after this step; once more: at once.') as deferred:

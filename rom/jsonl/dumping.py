@@ -110,7 +110,10 @@ def whole(
         return todo
     place = next((place for place, (model, _) in enumerate(todo) if model is after[0]), None)
     if place is None:
-        raise InvalidOperation(f'dump: `after` names {after[0].__name__}; dump that model, too')
+        raise InvalidOperation(
+            f'dump(after=...): expected a model that is dumped, got {after[0].__name__}; dump it, '
+            'too'
+        )
     return [after, *todo[place + 1 :]]
 
 
@@ -190,7 +193,10 @@ def _last_row(
     file.seek(end)
     torn = file.read(len(_BEGINNING))
     if torn != _BEGINNING[: len(torn)]:
-        raise InvalidOperation(f'{file.name} is not a dump: its last line begins with {torn!r}')
+        raise InvalidOperation(
+            f'{file.name}: expected a dump, got a last line that begins with {torn!r}; name '
+            'another file'
+        )
     if end == 0:
         return None
     start = _line_start(file, end - 1)
@@ -201,6 +207,6 @@ def _last_row(
     except LineError as error:
         what = str(error).removeprefix('line 1: ')
         raise InvalidOperation(
-            f'{file.name} is not a dump of these models; its last line: {what}'
+            f'{file.name}: expected a dump of these models; its last line: {what}'
         ) from None
     return line.model, line.row.id

@@ -15,6 +15,7 @@ from typing import get_args
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import server_of
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
@@ -138,8 +139,8 @@ class Batch:
         numbers = [line.number for line in self.lines] + [error.number for error in self.errors]
         lines = f'{min(numbers)} to {max(numbers)}' if len(numbers) > 1 else f'{numbers[0]}'
         return BulkError(
-            f'{errors[0]}. Nothing of its batch (line {lines}) was written; all lines before '
-            'are in',
+            f'{errors[0]}. Nothing of its batch (line {lines}) was written; all '
+            'earlier lines are loaded',
             errors,
         )
 
@@ -147,14 +148,18 @@ class Batch:
 def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int) -> None:
     """Check the arguments of a load."""
     if not models:
-        raise InvalidOperation('load takes models, one or more')
+        raise InvalidOperation('load: expected at least one model, got none')
     for model in models:
         checked(model, size)
     if on_conflict not in get_args(OnConflict):
         ways = ', '.join(map(repr, get_args(OnConflict)))
-        raise InvalidOperation(f'load(on_conflict={show(on_conflict)}): it must be one of {ways}')
-    if isinstance(from_line, bool) or not isinstance(from_line, int) or from_line < 1:
-        raise InvalidOperation(f'load(from_line={show(from_line)}): lines are counted from 1 on')
+        raise InvalidOperation(
+            f'load(on_conflict=...): expected one of {ways}, got {show(on_conflict)}'
+        )
+    if read_count(from_line) is None:
+        raise InvalidOperation(
+            f'load(from_line=...): expected an int of at least 1, got {show(from_line)}'
+        )
 
 
 def batches(

@@ -156,8 +156,8 @@ class Manager(Generic[R]):
             return self.get(value[name])
         if not (attribute.unique or attribute.index):
             raise QueryError(
-                f'{schema.model}.objects.get_by({name}=...): the attribute has no index; declare '
-                'it with unique=True or index=True, or use filter'
+                f'{schema.model}.objects.get_by: expected an attribute with an index, got {name}; '
+                'declare it with unique=True or index=True, or use filter'
             )
         if not attribute.unique:
             return self._found(value)

@@ -376,7 +376,7 @@ def _pk_in(cls: Any, pk: Any) -> str:
     try:
         return str(pk)
     except Exception:  # an int with very many digits, or any object
-        raise ClauseError(f'{cls.__name__}: {show(pk)} is no primary key') from None
+        raise ClauseError(f'{cls.__name__}: expected a primary key, got {show(pk)}') from None
 
 
 def _milliseconds(seconds: Any) -> int | None:

@@ -134,7 +134,7 @@ def _of_kind(field: Field, options: set[str]) -> Column[Any]:
     keywords = dict.fromkeys(options, True)
     if isinstance(kind, types.DateTimeType) or _native(kind) in _NUMBERED:
         if options - {'index'}:
-            raise ColumnError('its index holds numbers; expected index alone')
+            raise ColumnError('expected index alone, because the index holds numbers')
         numbered = Numbered(index='index' in options)
         numbered.kind_of_field = kind
         return numbered

@@ -10,7 +10,7 @@ from typing import Any
 
 from schematics.exceptions import BaseError
 
-from rom._core.encoding.text import as_text
+from rom._core.encoding.text import as_text, show, show_names
 from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
 from rom.schematics.conditions import EQUAL, Condition, unknown_field
@@ -217,10 +217,14 @@ def _check_orders(
     names = [order.removeprefix('-') for order in orders]
     if not names or len(set(names)) < len(names):
         raise ClauseError(
-            f'{fields.model.__name__}.ordered(): expected one or more fields to sort by, each once'
+            f'{fields.model.__name__}.ordered(): expected one or more fields to sort by, each '
+            f'once, got {show_names(names)}'
         )
     for name in names:
         if name not in fields.by_name:
             raise ClauseError(unknown_field(fields, name, ' to sort by'))
     if offset < 0 or (limit is not None and limit < 0):
-        raise ClauseError(f'{fields.model.__name__}.ordered(): offset and limit must be at least 0')
+        raise ClauseError(
+            f'{fields.model.__name__}.ordered(): expected an offset and a limit of at least 0, got '
+            f'{show(offset)} and {show(limit)}'
+        )

@@ -74,7 +74,9 @@ class ReferenceType(BaseType):  # type: ignore[misc]
             return self._model
         found = named(self._model)
         if found is None:
-            raise TypeError(f'{self!r}: no model has the name {self._model!r}; define or import it')
+            raise TypeError(
+                f'{self!r}: expected the name of a model, got {self._model!r}; define or import it'
+            )
         return found
 
     def _setup(self, field_name: str | None, owner_model: Any) -> None:

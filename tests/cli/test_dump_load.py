@@ -132,18 +132,24 @@ def test_bad_lines(shop: Shop) -> None:
 
 def test_what_is_there_already(filled: Shop) -> None:
     said = filled.wrong(1, 'load', 'shop.models', '--on-conflict', 'fail', input=lines(1, 20))
-    assert said.startswith('line 1: User 20 is there already; replace, update or skip')
+    assert said.startswith('line 1: User 20: expected an unused id, but the row exists; replace')
     assert said.endswith('No line is in yet.\n')
 
 
 @pytest.mark.parametrize(
     ('arguments', 'what'),
     [
-        (['dump', 'shop.models', '--resume'], '--resume goes on with a file: name it with --to'),
-        (['dump', 'shop.models', '--to', 'there'], 'there is there already: --resume goes on with'),
+        (
+            ['dump', 'shop.models', '--resume'],
+            '--resume: expected a file to go on with; name it with --to',
+        ),
+        (
+            ['dump', 'shop.models', '--to', 'there'],
+            'there: expected a new file, but it exists; go on with it by --resume',
+        ),
         (
             ['dump', 'shop.models', '--to', 'there', '--resume'],
-            'there is not a dump: its last line',
+            'there: expected a dump, got a last line',
         ),
         (['load', 'shop.models', '--from', 'nowhere'], 'nowhere cannot be read: No such file or'),
         (

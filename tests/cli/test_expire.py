@@ -42,8 +42,11 @@ def test_what_cannot_be_removed(filled: Shop) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'what'),
     [
-        (['shop.models:Team'], 'Team: nothing of it ever expires; declare when'),
-        (['shop.models', '--every', '10'], "'10' is no duration: write 10s, 5m, 1h, or 1h30m"),
+        (
+            ['shop.models:Team'],
+            'Team: expected models with an ExpireAt column, got none; declare one',
+        ),
+        (['shop.models', '--every', '10'], "'10': expected a duration like 10s, 5m, 1h or 1h30m"),
     ],
 )
 def test_mistakes(shop: Shop, arguments: list[str], what: str) -> None:

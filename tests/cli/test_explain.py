@@ -33,10 +33,13 @@ def test_run_and_json(filled: Shop) -> None:
     ('expression', 'what'),
     [
         ('Usr.query', "Usr.query: NameError: name 'Usr' is not defined; did you mean User?"),
-        ('User.query.filter(', "'User.query.filter(' is no Python expression: '(' was never close"),
+        (
+            'User.query.filter(',
+            "'User.query.filter(': expected a Python expression: '(' was never close",
+        ),
         ('User.query.filter(nope=1)', 'QueryError: User.query.filter(nope): the model has no colu'),
-        ('User', 'User is a model; write User.query'),
-        ('(lambda: 5)()', '(lambda: 5)() is no query, but an int; leave out .all(), .f'),
+        ('User', 'User: expected a query, got a model; write User.query'),
+        ('(lambda: 5)()', '(lambda: 5)(): expected a query, got 5; leave out .all(), .f'),
     ],
 )
 def test_what_is_no_query(expression: str, what: str) -> None:

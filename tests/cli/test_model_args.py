@@ -65,8 +65,11 @@ def test_all_models_of_a_module_or_one() -> None:
 @pytest.mark.parametrize(
     ('name', 'what'),
     [
-        ('', "'' names no models: write package.module, or package.module:Model"),
-        ('pack models', "'pack models' names no models"),
+        (
+            '',
+            "'': expected the name of a module or a model; write package.module, or package.mod",
+        ),
+        ('pack models', "'pack models': expected the name of"),
         ('./pack/models.py', 'did you mean pack.models?'),
         ('pack/models', 'did you mean pack.models?'),
         ('pack.models.py', "'pack.models.py' is the name of a file; name the module: pack.models"),
@@ -76,7 +79,7 @@ def test_all_models_of_a_module_or_one() -> None:
         ('single.models', "no module 'single.models': single is a module, and no package"),
         ('pack.models:nameduser', "has no model 'nameduser'; did you mean pack.models:NamedUser "),
         ('pack.models:Qqq', "no model 'Qqq'; there are pack.models:NamedUser, pack.models:NamedO"),
-        ('pack.models:limit', 'pack.models:limit is no rom.Model; there are'),
+        ('pack.models:limit', 'pack.models:limit is not a rom.Model; there are'),
         ('pack.models:', "pack.models has no model ''"),
         ('pack.empty', 'pack.empty has no models: name a module that defines or imports some'),
         ('pack', 'it is a package, with pack.both, pack.broken'),
@@ -150,7 +153,7 @@ def test_a_model_with_a_connection_of_its_own(shop: Shop, server: Server) -> Non
         ('redis://me:secret@localhost:1/0', 3, 'Error: no answer from Redis at localhost:1/0'),
         ('nope://me:secret@x', 2, 'Error: the URL of the server cannot be used: it does not '),
         ('redis://:se/cret@x', 2, 'Error: the URL of the server cannot be used: '),
-        (' ', 2, 'Error: --url needs the URL of a server'),
+        (' ', 2, 'Error: --url: expected the URL of a server'),
         ('embedded:/dev/null', 3, 'Error: no server can be embedded in'),
     ],
 )
@@ -174,7 +177,7 @@ def test_models_from_the_environment(filled: Shop) -> None:
     names = {'ROM_MODELS': 'shop.models:Team shop.models:Login'}
     lines = filled.fine('models', '--quick', **names).splitlines()
     assert [line.split('\t')[1] for line in lines if line.startswith('model')] == ['Team', 'Login']
-    assert 'no models: name them' in filled.wrong(2, 'models')
+    assert 'expected at least one model, got none' in filled.wrong(2, 'models')
     assert 'ROM_MODELS' in filled.wrong(2, 'check', '--quiet')
 
 

@@ -15,5 +15,5 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize('text', ['', '10', 's', '-1s', '1 s', '5min', '0s', '10s!', '٣s ', 'soon'])
 def test_what_is_none(text: str) -> None:
-    with pytest.raises(UsageError, match='write 10s, 5m, 1h, or 1h30m'):
+    with pytest.raises(UsageError, match='like 10s, 5m, 1h or 1h30m'):
         parse_duration(text)

@@ -119,7 +119,9 @@ def test_arguments() -> None:
         list(jsonl.dump())
     with pytest.raises(rom.InvalidOperation, match='block_size must be a number'):
         list(jsonl.dump(DumpUser, block_size=0))
-    with pytest.raises(rom.InvalidOperation, match='names DumpTeam; dump that model, too'):
+    with pytest.raises(
+        rom.InvalidOperation, match='a model that is dumped, got DumpTeam; dump it, too'
+    ):
         list(jsonl.dump(DumpUser, after=(DumpTeam, 1)))
 
 
@@ -200,13 +202,13 @@ def test_what_came_since_is_added(whole: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('text', 'what'),
     [
-        (b'my notes', "is not a dump: its last line begins with b'my notes'"),
-        (b'my\nnotes\n', 'is not a dump of these models; its last line: invalid JSON'),
+        (b'my notes', "expected a dump, got a last line that begins with b'my notes'"),
+        (b'my\nnotes\n', 'expected a dump of these models; its last line: invalid JSON'),
         (
             b'{"model": "Other", "id": 1, "columns": {}}\n',
             'its last line: "model": expected one of',
         ),
-        (b'{"a": 1}', 'is not a dump: its last line begins with'),
+        (b'{"a": 1}', 'expected a dump, got a last line that begins with'),
     ],
 )
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path, text: bytes, what: str) -> None:

@@ -130,7 +130,7 @@ def test_a_name_that_nobody_has(raw: redis.Redis) -> None:
         pk = types.StringType()
         other = ReferenceType('Nobody')
 
-    with pytest.raises(TypeError, match="no model has the name 'Nobody'"):
+    with pytest.raises(TypeError, match="expected the name of a model, got 'Nobody'"):
         _ = Lost({'pk': 'x', 'other': 'y'}).other
 
 

@@ -91,7 +91,9 @@ class RowRejectedError(ORMError):
         self.cause = cause
 
 
-def import_rows(rows: Sequence[ImportRow], on_conflict: OnConflict = 'update') -> Operation[ImportCounts]:
+def import_rows(
+    rows: Sequence[ImportRow], on_conflict: OnConflict = 'update'
+) -> Operation[ImportCounts]:
     """Write a batch of rows, all or nothing. Three round trips, plus one for each further model.
 
     Args:
@@ -193,8 +195,8 @@ def _refuse_those_there(rows: Sequence[ImportRow], there: _There) -> None:
             raise RowRejectedError(
                 place,
                 DataRaceError(
-                    f'{name} {row.id} is there already; replace, update or skip what is there, '
-                    'or give it another id',
+                    f'{name} {row.id}: expected an unused id, but the row exists; replace, update '
+                    'or skip it, or give the new row another id',
                     keys.namespace,
                     row.id,
                     [keys.primary],
@@ -213,8 +215,8 @@ def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
                 raise RowRejectedError(
                     place,
                     MissingColumn(
-                        f'{schema.name} {change.id} is not there yet, and {name} is required: give '
-                        'it a value'
+                        f'{schema.name}.{name}: expected a value for the new row {change.id}, '
+                        'because the column is required; give it one'
                     ),
                 )
 

@@ -48,7 +48,7 @@ def demo(
     if keep is not None and url is not None:
         raise typer.BadParameter('--keep is for embedded servers, --url for others: give one')
     if keep is not None and not keep.strip():
-        raise typer.BadParameter('--keep needs the path of a folder')
+        raise typer.BadParameter('--keep: expected the path of a folder, got an empty text')
     # Imported only here, because the import defines the model, and so registers its name.
     from rom.cli.demo.screens import screen
     from rom.cli.demo.tour import DemoServer, Tour

@@ -228,7 +228,7 @@ def parts_with(layer: Layer, fields: ModelFields, only: Iterable[str]) -> list[s
             'layer that stores each field by itself, such as FieldRedisMixin'
         )
     if not isinstance(only, (str, Iterable)):
-        raise ClauseError(f'{model}.set(only={show(only)}): expected names of fields')
+        raise ClauseError(f'{model}.set(only=...): expected names of fields, got {show(only)}')
     names = [only] if isinstance(only, str) else list(only)
     for name in names:
         if not isinstance(name, str) or name not in fields.by_name:

@@ -7,7 +7,7 @@ import redis
 
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.ops.import_rows import ImportRow, ImportCounts, RowRejectedError, import_rows
+from rom._core.ops.import_rows import ImportCounts, ImportRow, RowRejectedError, import_rows
 from rom._core.ops.requests import Script
 
 pytestmark = pytest.mark.one_server
@@ -68,7 +68,7 @@ def test_a_row_that_appears_meanwhile(
 
 
 def test_one_that_appears_and_must_not(raw: redis.Redis) -> None:
-    with pytest.raises(RowRejectedError, match='ArriveUser 1 is there already') as caught:
+    with pytest.raises(RowRejectedError, match='ArriveUser 1: expected an unused id') as caught:
         Meddling(raw, appears(raw)).run(import_rows([row(2), row()], 'fail'))
     assert caught.value.place == 1
     assert raw.exists('ArriveUser:2') == 0
