@@ -64,6 +64,7 @@ def test_each_key_is_one_of_one_index(raw: redis.Redis) -> None:
 def test_what_a_sample_says_of_the_others() -> None:
     rows = gauges(SurveyUser, sample=20)['rows', '']
     whole = gauges(SurveyUser, sample=300)['rows', '']
+    assert gauges(SurveyUser, sample=10**400)['rows', ''] == whole
     assert (rows.keys, rows.sampled, whole.sampled) == (300, 20, 300)
     assert rows.memory == pytest.approx(whole.memory, rel=0.2)
 
@@ -83,7 +84,10 @@ def test_models_on_two_servers(server: Server) -> None:
 
 
 def test_arguments() -> None:
-    with pytest.raises(rom.InvalidOperation, match='sample: expected an int of at least 1, got 0'):
-        list(surveyed([SurveyUser], 0))
+    for sample in (0, -1, True, 1.0, '5', None):
+        with pytest.raises(
+            rom.InvalidOperation, match='sample: expected an int of at least 1, got '
+        ):
+            list(surveyed([SurveyUser], sample))  # type: ignore[arg-type]
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
         list(surveyed([rom.Model]))

@@ -28,13 +28,13 @@ async def dump(
         async for block in rom.aio.jsonl.dump(User):
             file.write(block.text)
     """
-    for model, first in dumping.whole(models, after, block_size):
+    for model, first in dumping.models_to_dump(models, after, block_size):
         driver = await driver_on(client_of(model))
         last, is_end = first, False
         while not is_end:
-            found = await driver.run(dumping.some(model, last, with_expired, block_size))
+            found = await driver.run(dumping.read_rows(model, last, with_expired, block_size))
             last, is_end = found.last, found.is_end
-            yield dumping.block_of(model, found)
+            yield dumping.block_from(model, found)
 
 
 async def load(
@@ -53,14 +53,14 @@ async def load(
         async for done in rom.aio.jsonl.load(file, User):
             print(done.line)
     """
-    loading.check(models, on_conflict, from_line, batch_size)
+    loading.check_arguments(models, on_conflict, from_line, batch_size)
     done = Loaded(from_line - 1)
-    for batch in loading.batches(lines, models, from_line, batch_size):
+    for batch in loading.read_batches(lines, models, from_line, batch_size):
         rows = ImportCounts()
         if batch.lines:
             driver = await driver_on(client_of(batch.lines[0].model))
             rows = await driver.run(batch.write(on_conflict))
-        done = loading.after(done, batch, rows)
+        done = loading.progress_after(done, batch, rows)
         yield done
 
 
@@ -73,7 +73,7 @@ async def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Mod
 
         await rom.aio.jsonl.reserve(file, User)
     """
-    highest = loading.highest_in(lines, models)
+    highest = loading.highest_ids(lines, models)
     for model, id in highest.items():
         driver = await driver_on(client_of(model))
         await driver.run(put_ahead({model._schema: id}))

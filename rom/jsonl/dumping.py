@@ -21,6 +21,10 @@ from rom.exceptions import CorruptRowError, InvalidOperation, LineError
 from rom.jsonl.line import Reader, line_of
 from rom.maintenance import checked
 
+# The beginning of every line, and the bytes that are read at once when its start is searched.
+_BEGINNING = b'{"model": '
+_BLOCK = 65536
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -67,13 +71,13 @@ def dump(
             for block in rom.jsonl.dump(User):
                 file.write(block.text)
     """
-    for model, first in whole(models, after, block_size):
+    for model, first in models_to_dump(models, after, block_size):
         driver = SyncDriver(connection_of(model))
         last, is_end = first, False
         while not is_end:
-            found = driver.run(some(model, last, with_expired, block_size))
+            found = driver.run(read_rows(model, last, with_expired, block_size))
             last, is_end = found.last, found.is_end
-            yield block_of(model, found)
+            yield block_from(model, found)
 
 
 def highest(model: type[Model]) -> int | None:
@@ -97,7 +101,7 @@ def _counter(model: type[Model]) -> Operation[bytes | None]:
 # Helpers that rom.aio.jsonl uses, too.
 
 
-def whole(
+def models_to_dump(
     models: tuple[type[Model], ...], after: tuple[type[Model], int] | None, block_size: int
 ) -> list[tuple[type[Model], int]]:
     """Return the models to dump, each with the id after which its dump begins."""
@@ -108,22 +112,22 @@ def whole(
     todo = [(model, 0) for model in dict.fromkeys(models)]
     if after is None:
         return todo
-    place = next((place for place, (model, _) in enumerate(todo) if model is after[0]), None)
-    if place is None:
+    index = next((index for index, (model, _) in enumerate(todo) if model is after[0]), None)
+    if index is None:
         raise InvalidOperation(
             f'dump(after=...): expected a model that is dumped, got {after[0].__name__}; dump it, '
             'too'
         )
-    return [after, *todo[place + 1 :]]
+    return [after, *todo[index + 1 :]]
 
 
-def some(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
+def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
     """Read the next rows of a model."""
     query = model.query.with_expired() if with_expired else model.query
     return stretch(query, after, size)
 
 
-def block_of(model: type[Model], found: Stretch) -> Block:
+def block_from(model: type[Model], found: Stretch) -> Block:
     """Return rows as a block of lines; a row that cannot be read does not stop the others."""
     broken, lines = list(found.broken), []
     for row in found.rows:
@@ -132,10 +136,6 @@ def block_of(model: type[Model], found: Stretch) -> Block:
         except CorruptRowError as error:
             broken.append(error)
     return Block(model, b''.join(lines), len(lines), found.last, tuple(broken))
-
-
-_BEGINNING = b'{"model": '
-_BLOCK = 65536
 
 
 def resume(
@@ -174,15 +174,15 @@ def resume(
     return file, after
 
 
-def _line_start(file: BinaryIO, place: int) -> int:
+def _line_start(file: BinaryIO, offset: int) -> int:
     """Return the offset at which the line around an offset begins."""
-    while place > 0:
-        start = max(place - _BLOCK, 0)
+    while offset > 0:
+        start = max(offset - _BLOCK, 0)
         file.seek(start)
-        found = file.read(place - start).rfind(b'\n')
+        found = file.read(offset - start).rfind(b'\n')
         if found >= 0:
             return start + found + 1
-        place = start
+        offset = start
     return 0
 
 

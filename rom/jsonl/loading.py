@@ -28,6 +28,12 @@ from rom.maintenance import checked
 # If every line is wrong, as of a wrong file, the first errors suffice.
 _MOST_ERRORS = 20
 
+# The beginning of a line that `line_of` wrote. It suffices, so such lines are not parsed as JSON.
+_HEAD = re.compile(rb'\{"model": "([^"\\]+)", "id": (\d{1,18}),')
+
+# The number of lines of each model that are checked, those with the highest ids first.
+_KEPT = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -84,18 +90,18 @@ def load(
             for done in rom.jsonl.load(file, User):
                 print(done.line)
     """
-    check(models, on_conflict, from_line, batch_size)
+    check_arguments(models, on_conflict, from_line, batch_size)
     done = Loaded(from_line - 1)
-    for batch in batches(lines, models, from_line, batch_size):
+    for batch in read_batches(lines, models, from_line, batch_size):
         rows = ImportCounts()
         if batch.lines:
             driver = SyncDriver(connection_of(batch.lines[0].model))
             rows = driver.run(batch.write(on_conflict))
-        done = after(done, batch, rows)
+        done = progress_after(done, batch, rows)
         yield done
 
 
-# The asyncio functions use these as well.
+# The asyncio functions use these, and `highest_ids`, as well.
 
 
 @dataclass(slots=True)
@@ -145,7 +151,9 @@ class Batch:
         )
 
 
-def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int) -> None:
+def check_arguments(
+    models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int
+) -> None:
     """Check the arguments of a load."""
     if not models:
         raise InvalidOperation('load: expected at least one model, got none')
@@ -162,7 +170,7 @@ def check(models: Sequence[type[Model]], on_conflict: str, from_line: int, size:
         )
 
 
-def batches(
+def read_batches(
     lines: Iterable[bytes], models: Sequence[type[Model]], first: int, size: int
 ) -> Iterator[Batch]:
     """Yield the lines in batches, each for one server and with each row once.
@@ -206,16 +214,9 @@ def batches(
         yield batch
 
 
-def after(done: Loaded, batch: Batch, rows: ImportCounts) -> Loaded:
+def progress_after(done: Loaded, batch: Batch, rows: ImportCounts) -> Loaded:
     """Return the progress of a load after a batch was written."""
     return Loaded(batch.last, done.rows + rows, done.bytes + batch.bytes)
-
-
-# The beginning of a line that `line_of` wrote. It suffices, so such lines are not parsed as JSON.
-_HEAD = re.compile(rb'\{"model": "([^"\\]+)", "id": (\d{1,18}),')
-
-# The number of lines of each model that are checked, those with the highest ids first.
-_KEPT = 100
 
 
 def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], int]:
@@ -239,16 +240,13 @@ def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], i
             for done in rom.jsonl.load(file, User):
                 print(done.line)
     """
-    highest = highest_in(lines, models)
+    highest = highest_ids(lines, models)
     for model, id in highest.items():
         SyncDriver(connection_of(model)).run(put_ahead({model._schema: id}))
     return highest
 
 
-# The asyncio functions use these as well.
-
-
-def highest_in(lines: Iterable[bytes], models: Iterable[type[Model]]) -> dict[type[Model], int]:
+def highest_ids(lines: Iterable[bytes], models: Iterable[type[Model]]) -> dict[type[Model], int]:
     """Return the highest id of each model in valid lines.
 
     Checking every line would take as long as loading it. So only the lines with the highest ids are
@@ -290,9 +288,9 @@ def _ids(lines: Iterable[bytes]) -> Iterator[tuple[str, int, bytes]]:
             yield head[1].decode('utf-8', 'replace'), int(head[2]), text
             continue
         try:
-            said = json.loads(text)
+            data = json.loads(text)
         except (ValueError, RecursionError):
             continue
-        name, id = (said.get('model'), said.get('id')) if isinstance(said, Mapping) else (0, 0)
+        name, id = (data.get('model'), data.get('id')) if isinstance(data, Mapping) else (0, 0)
         if isinstance(name, str) and isinstance(id, int) and 0 < id < 2**63:
             yield name, id, text

@@ -259,10 +259,13 @@ def test_a_key_that_is_no_row(raw: redis.Redis) -> None:
         ((), {}, 'load: expected at least one model, got none'),
         ((rom.Model,), {}, 'takes a model'),
         ((LoadUser,), {'batch_size': 0}, 'block_size must be a number from 1 on'),
-        (
-            (LoadUser,),
-            {'from_line': 0},
-            'load(from_line=...): expected an int of at least 1, got 0',
+        *(
+            (
+                (LoadUser,),
+                {'from_line': line},
+                f'load(from_line=...): expected an int of at least 1, got {shown}',
+            )
+            for line, shown in ((0, '0'), (True, 'True'), (1.0, '1.0'), ('1', "'1'"))
         ),
         (
             (LoadUser,),
