@@ -42,7 +42,7 @@ from rom._core.columns.json_forms import FORMS
 from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
 
-Taken = Callable[[Column[Any], Any], Any]
+Conversion = Callable[[Column[Any], Any], Any]
 
 
 def annotation_of(column: Column[Any]) -> Any:
@@ -51,7 +51,7 @@ def annotation_of(column: Column[Any]) -> Any:
     annotation = KINDS[kind]
     taken = BEFORE.get(kind)
     if not (column.is_relation or column.is_foreign):  # the save looks up the ids of relations
-        annotation = Annotated[annotation, AfterValidator(partial(checked, column))]
+        annotation = Annotated[annotation, AfterValidator(partial(check_value, column))]
     if taken is not None:
         annotation = Annotated[annotation, BeforeValidator(partial(taken, column))]
     schema = JSON_SCHEMAS.get(kind)
@@ -63,33 +63,33 @@ def kind_of(column: Column[Any]) -> type:
     return next(cls for cls in type(column).__mro__ if cls in KINDS)
 
 
-def checked(column: Column[Any], value: Any) -> Any:
+def check_value(column: Column[Any], value: Any) -> Any:
     """Return the value as the column keeps it, or raise an error for pydantic."""
     try:
         return column.check(value)
     except ColumnError as error:
-        raise refusal(error) from None
+        raise pydantic_error(error) from None
 
 
-def refusal(error: ColumnError) -> PydanticCustomError:
+def pydantic_error(error: ColumnError) -> PydanticCustomError:
     """Return the error of a column in a form that pydantic reports with the others."""
     # The message must not be the template itself, because it may contain braces.
     return PydanticCustomError('invalid_column_value', '{reason}', {'reason': str(error)})
 
 
 def _number(column: Column[Any], value: Any) -> Any:
-    return checked(column, value) if isinstance(value, bool) else value
+    return check_value(column, value) if isinstance(value, bool) else value
 
 
 def _moment(column: Column[Any], value: Any) -> Any:
     """Check seconds, and the timedelta of an ExpireAt, by the column; pydantic reads the rest."""
     is_ours = isinstance(value, (int, float, dt.timedelta))
-    return checked(column, value) if is_ours else value
+    return check_value(column, value) if is_ours else value
 
 
 def _day(column: Column[Any], value: Any) -> Any:
     is_ours = isinstance(value, (int, float, dt.date))  # a datetime gives its day in UTC
-    return checked(column, value) if is_ours else value
+    return check_value(column, value) if is_ours else value
 
 
 def _bytes(column: Column[Any], value: Any) -> Any:
@@ -103,7 +103,7 @@ def _bytes(column: Column[Any], value: Any) -> Any:
 
 def _json(column: Column[Any], value: Any) -> Any:
     """Return the value as the row will give it back: with lists for tuples, and str keys."""
-    return column.decode(column.encode(checked(column, value)))
+    return column.decode(column.encode(check_value(column, value)))
 
 
 def _id(column: Any, value: Any) -> Any:
@@ -125,7 +125,7 @@ def id_of(column: Any, value: Any) -> int:
     try:
         id: int = column.id_of(value)
     except ColumnError as error:
-        raise refusal(error) from None
+        raise pydantic_error(error) from None
     return id
 
 
@@ -156,7 +156,7 @@ KINDS: Final[dict[type, Any]] = {
 }
 
 #: The conversion that runs before pydantic reads a value.
-BEFORE: Final[dict[type, Taken]] = {
+BEFORE: Final[dict[type, Conversion]] = {
     Integer: _number,
     Float: _number,
     Decimal: _number,
@@ -178,7 +178,7 @@ JSON_SCHEMAS: Final[dict[type, dict[str, Any]]] = {
 }
 
 
-def shown(entity: Any, name: str) -> Any:
+def value_of(entity: Any, name: str) -> Any:
     """Return the value of a column; a relation gives its id, and a OneToMany a list of ids.
 
     Raises:
@@ -203,7 +203,7 @@ def shown(entity: Any, name: str) -> Any:
     return None if value is None else id_of(column, value)
 
 
-class Seen:
+class EntityView:
     """View of an entity for pydantic: some attributes give ids, the others are unchanged."""
 
     __slots__ = ('_entity', '_ids')
@@ -213,7 +213,7 @@ class Seen:
         self._ids = ids
 
     def __getattr__(self, name: str) -> Any:
-        return shown(self._entity, name) if name in self._ids else getattr(self._entity, name)
+        return value_of(self._entity, name) if name in self._ids else getattr(self._entity, name)
 
     def __repr__(self) -> str:
         return repr(self._entity)  # for error messages

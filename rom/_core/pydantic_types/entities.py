@@ -16,9 +16,15 @@ from pydantic import BaseModel, GetCoreSchemaHandler, WrapValidator
 from pydantic_core import CoreSchema, core_schema
 
 from rom._core.columns.relations import GivenId
-from rom._core.pydantic_types.classes import Given, class_of, make, schema_of
-from rom._core.pydantic_types.column_types import KINDS, checked, is_id, kind_of, refusal, shown
-from rom._core.pydantic_types.fields import fields_of
+from rom._core.pydantic_types.classes import InputClass, class_of, fields_of, make, schema_of
+from rom._core.pydantic_types.column_types import (
+    KINDS,
+    check_value,
+    is_id,
+    kind_of,
+    pydantic_error,
+    value_of,
+)
 from rom._core.schema import Schema
 from rom.exceptions import ColumnError, InvalidOperation
 
@@ -27,19 +33,19 @@ def core_schema_of(model: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     """Return the pydantic core schema of a model: validation and serialization of entities."""
     schema = schema_of(model)
     row = class_of(model, None, (), False, None)
-    given = _given(model, schema)
+    input_class = _given(model, schema)
 
     def validate(value: Any, build: core_schema.ValidatorFunctionWrapHandler) -> Any:
         return value if isinstance(value, model) else _draft(model, build(value))
 
     def serialize(entity: Any, info: core_schema.SerializationInfo) -> BaseModel:
-        values = {name: shown(entity, name) for name in _asked(schema, info)}
+        values = {name: value_of(entity, name) for name in _requested_names(schema, info)}
         with_value = {name for name, value in values.items() if value is not None}
-        return _filled(row, values, with_value)
+        return _unvalidated(row, values, with_value)
 
     return core_schema.no_info_wrap_validator_function(
         validate,
-        handler.generate_schema(given),
+        handler.generate_schema(input_class),
         serialization=core_schema.plain_serializer_function_ser_schema(
             serialize, info_arg=True, return_schema=handler.generate_schema(row)
         ),
@@ -54,7 +60,7 @@ def _given(model: Any, schema: Schema) -> type[BaseModel]:
         for name, column in schema.columns.items()
         if column.is_relation or column.is_foreign
     }
-    return make(model, schema.name, Given, fields_of(schema, names, 'entity', instead))
+    return make(model, schema.name, InputClass, fields_of(schema, names, 'entity', instead))
 
 
 def _reference_to(column: Any) -> Any:
@@ -65,9 +71,9 @@ def _reference_to(column: Any) -> Any:
 
     def take(value: Any, as_id: core_schema.ValidatorFunctionWrapHandler) -> Any:
         if not is_id(value):
-            return checked(column, value)
+            return check_value(column, value)
         id = as_id(value)
-        return GivenId(id) if column.is_relation else checked(column, id)
+        return GivenId(id) if column.is_relation else check_value(column, id)
 
     kind = KINDS[kind_of(column)]
     return Annotated[kind, WrapValidator(take)]
@@ -78,13 +84,13 @@ def _draft(model: Any, given: BaseModel) -> Any:
     try:
         entity = model(**{name: getattr(given, name) for name in given.model_fields_set})
     except ColumnError as error:
-        raise refusal(error) from None
+        raise pydantic_error(error) from None
     entity._session.forget(entity)
     entity._is_draft = True
     return entity
 
 
-def _asked(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
+def _requested_names(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
     """Return the names of the columns to serialize.
 
     Raises:
@@ -106,7 +112,7 @@ def _asked(schema: Schema, info: core_schema.SerializationInfo) -> list[str]:
     ]
 
 
-def _filled(cls: type[BaseModel], values: dict[str, Any], with_value: set[str]) -> BaseModel:
+def _unvalidated(cls: type[BaseModel], values: dict[str, Any], with_value: set[str]) -> BaseModel:
     """Return an instance with these fields only, without validation, because rows are valid."""
     instance = cls.__new__(cls)  # model_construct would make defaults for the others
     object.__setattr__(instance, '__dict__', values)

@@ -12,7 +12,7 @@ import pytest
 
 import rom
 from rom import ColumnError, InvalidOperation
-from rom._core.pydantic_types.classes import Travelling
+from rom._core.pydantic_types.classes import RowClass
 
 
 def test_all_columns_that_hold_a_value(every: Any) -> None:
@@ -232,4 +232,4 @@ def test_from_what_is_no_entity(account: Any) -> None:
         name, plan = 'x', 'y'
 
     assert account.pydantic(include=['name', 'plan']).model_validate(Other()).plan == 'y'
-    assert issubclass(account.pydantic(), Travelling)
+    assert issubclass(account.pydantic(), RowClass)
