@@ -76,17 +76,17 @@ class CheckJob:
 
     def run(self, model: type[Model], deferred: DeferredSignals) -> None:
         """Check a model; a signal stops it between two batches."""
-        self._say_what_is_due(model)
+        self._note_due_reindex(model)
         name, left = model.__name__, Counter[Kind]()
         title = 'Repairing' if self.repair else 'Checking'
         with progress_bar(f'{title} {name}', unit='entities', is_shown=not self.quiet) as progress:
 
-            def told(done: int, total: int) -> None:
+            def show_progress(done: int, total: int) -> None:
                 self.done, self.total = done, total
                 progress.set(done, total)
                 deferred.raise_pending()
 
-            check = maintenance.check(model, self.repair, self.batch, told)
+            check = maintenance.check(model, self.repair, self.batch, show_progress)
             for finding in check:
                 self.found += 1
                 self.mended += finding.mended
@@ -101,7 +101,7 @@ class CheckJob:
             else:
                 output.row('found', name, kind, count, left[kind])
 
-    def _say_what_is_due(self, model: type[Model]) -> None:
+    def _note_due_reindex(self, model: type[Model]) -> None:
         [status] = maintenance.status(model)
         if status.is_due:
             why = '; '.join(status.changes) or 'nothing says which indexes the data has'

@@ -62,7 +62,7 @@ def dump(
         if resume and to is None:
             raise UsageError('--resume: expected a file to go on with; name it with --to FILE')
         models = open_models(require_names(names), url)
-        _tell_of_unsafe(models)
+        _note_unsafe_columns(models)
         with DeferredSignals() as deferred, _file(to, resume, models) as (file, after):
             for model in models if after is None else models[models.index(after[0]) :]:
                 with job.explained():
@@ -75,7 +75,7 @@ def dump(
             raise typer.Exit(Code.FAILED)
 
 
-def _tell_of_unsafe(models: Sequence[type[Model]]) -> None:
+def _note_unsafe_columns(models: Sequence[type[Model]]) -> None:
     for model in models:
         if model._schema.unsafe:
             columns = ', '.join(model._schema.unsafe)
@@ -115,13 +115,13 @@ class DumpJob:
     Attributes:
         to: the file; None: stdout.
         rows: the number of rows that this run has written.
-        place: the model and the id of the last of them, as text.
+        last_row: the model and the id of the last of them, as text.
         broken: the number of rows that could not be read.
     """
 
     to: Path | None
     rows: int = 0
-    place: str = ''
+    last_row: str = ''
     broken: int = 0
 
     def run(
@@ -149,14 +149,14 @@ class DumpJob:
         except BrokenPipeError:
             raise
         except (ORMError, OSError):
-            if self.place:
+            if self.last_row:
                 output.note(self.stopped())
             raise
 
     def _count(self, block: jsonl.Block) -> None:
         self.rows += block.rows
         if block.rows:
-            self.place = f'{block.model.__name__} {block.last}'
+            self.last_row = f'{block.model.__name__} {block.last}'
         for error in block.broken:
             self.broken += 1
             if self.broken <= _MOST_ERRORS:
@@ -169,10 +169,10 @@ class DumpJob:
 
     def stopped(self) -> str:
         """Return the message after a signal, with the work done and the way to continue."""
-        if not self.place:
+        if not self.last_row:
             return 'Stopped; nothing was written.'
         then = '' if self.to is None else ' The same command with --resume goes on behind it.'
-        return f'Stopped after {_counted(self.rows)}, the last one {self.place}.{then}'
+        return f'Stopped after {_counted(self.rows)}, the last one {self.last_row}.{then}'
 
 
 def _counted(rows: int) -> str:

@@ -111,11 +111,11 @@ def _stop(stopped: Callable[[], str], code: Code) -> NoReturn:
 def _fail(error: Exception) -> NoReturn:
     code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
     # The message names the remedy of a program; on the command line it is --url.
-    said = str(error).replace('rom.util.set_connection_settings(...)', '--url')
+    message = str(error).replace('rom.util.set_connection_settings(...)', '--url')
     if code is None:
         # A bug in rom or in the models: its traceback is needed to mend it.
-        said = f'{type(error).__name__}: {said} (--debug shows where)'
-    _end(Text.assemble(('Error: ', 'bold red'), output.safe(said)), code or Code.FAILED)
+        message = f'{type(error).__name__}: {message} (--debug shows where)'
+    _end(Text.assemble(('Error: ', 'bold red'), output.safe(message)), code or Code.FAILED)
 
 
 def _warn(message: Warning | str, *where: Any, **options: Any) -> None:

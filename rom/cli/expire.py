@@ -64,8 +64,8 @@ def expire(
 def _expiring(names: Sequence[str], models: list[type[Model]]) -> list[type[Model]]:
     """Return the models that have an ExpireAt column."""
     found = [model for model in models if model._schema.expiry is not None]
-    said = {name.partition(':')[2] for name in names if ':' in name}
-    never = [model.__name__ for model in models if model not in found and model.__name__ in said]
+    named = {name.partition(':')[2] for name in names if ':' in name}
+    never = [model.__name__ for model in models if model not in found and model.__name__ in named]
     if never or not found:
         which = ', '.join(never or (model.__name__ for model in models))
         raise UsageError(

@@ -60,8 +60,8 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
     try:
         code = compile(expression.strip(), '<QUERY>', 'eval')
     except (SyntaxError, ValueError) as error:
-        said = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f'{expression!r}: expected a Python expression: {said}') from error
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(f'{expression!r}: expected a Python expression: {reason}') from error
     try:
         with no_requests():
             found = eval(code, dict(scope))
@@ -71,8 +71,8 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
             'out .all(), .first(), .count(), .delete() and the like'
         ) from error
     except Exception as error:
-        what = f'{type(error).__name__}: {error}{_meant(error, scope)}'
-        raise UsageError(f'{expression}: {what}') from error
+        problem = f'{type(error).__name__}: {error}{_suggestion(error, scope)}'
+        raise UsageError(f'{expression}: {problem}') from error
     if isinstance(found, type) and issubclass(found, rom.Model):
         raise UsageError(f'{expression}: expected a query, got a model; write {expression}.query')
     if not isinstance(found, rom.Query):
@@ -83,7 +83,7 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
     return found
 
 
-def _meant(error: Exception, scope: Mapping[str, Any]) -> str:
+def _suggestion(error: Exception, scope: Mapping[str, Any]) -> str:
     if not isinstance(error, NameError):
         return ''
     close = difflib.get_close_matches(error.name or '', scope, 1)

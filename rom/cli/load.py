@@ -26,7 +26,7 @@ from rom.exceptions import BulkError, ORMError
 STDIN = Path('-')
 
 # The number of lines between two updates of the progress.
-_TOLD_EACH = 1000
+_LINES_BETWEEN_UPDATES = 1000
 
 
 class OnConflict(Enum):
@@ -92,13 +92,13 @@ def load(
 def _reserve(file: BinaryIO, models: list[type[Model]], size: int) -> None:
     """Read the file once, and reserve its ids, so that no program is given one of them."""
     with progress_bar('Reading ids', size, 'bytes') as progress:
-        jsonl.reserve(_told(file, progress), *models)
+        jsonl.reserve(_with_progress(file, progress), *models)
     file.seek(0)
 
 
-def _told(file: BinaryIO, progress: ProgressBar) -> Iterator[bytes]:
+def _with_progress(file: BinaryIO, progress: ProgressBar) -> Iterator[bytes]:
     for number, text in enumerate(file):
-        if number % _TOLD_EACH == 0:
+        if number % _LINES_BETWEEN_UPDATES == 0:
             progress.set(file.tell())
         yield text
 
@@ -119,8 +119,8 @@ def _input(source: Path | None) -> Iterator[tuple[BinaryIO, int | None]]:
     except OSError as error:
         raise UsageError(f'{source} cannot be read: {error.strerror}') from None
     with file:
-        about = os.fstat(file.fileno())
-        yield file, about.st_size if stat.S_ISREG(about.st_mode) else None
+        status = os.fstat(file.fileno())
+        yield file, status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class LoadJob:

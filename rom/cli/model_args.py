@@ -46,11 +46,11 @@ def import_models(names: Sequence[str]) -> list[type[Model]]:
     for name in names:
         module_name, colon, model_name = name.partition(':')
         module = _imported(module_name, name)
-        there = _models_of(module)
+        models = _models_of(module)
         if colon:
-            found[_picked(module, there, model_name)] = None
-        elif there:
-            found.update(dict.fromkeys(there.values()))
+            found[_picked(module, models, model_name)] = None
+        elif models:
+            found.update(dict.fromkeys(models.values()))
         else:
             raise UsageError(_nothing_in(module))
     return list(found)
@@ -71,16 +71,18 @@ def _nothing_in(module: ModuleType) -> str:
     return f'{module.__name__} has no models: name a module that defines or imports some{further}'
 
 
-def _picked(module: ModuleType, there: dict[str, type[Model]], name: str) -> type[Model]:
-    if name in there:
-        return there[name]
+def _picked(module: ModuleType, models: dict[str, type[Model]], name: str) -> type[Model]:
+    if name in models:
+        return models[name]
     where = module.__name__
     if hasattr(module, name):
-        raise UsageError(f'{where}:{name} is not a rom.Model{_meant(name, there, where + ":")}')
-    raise UsageError(f'{where} has no model {show(name)}{_meant(name, there, where + ":")}')
+        raise UsageError(
+            f'{where}:{name} is not a rom.Model{_suggestion(name, models, where + ":")}'
+        )
+    raise UsageError(f'{where} has no model {show(name)}{_suggestion(name, models, where + ":")}')
 
 
-def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
+def _suggestion(name: str, names: Iterable[str], prefix: str = '') -> str:
     """Return advice: the names that are spelt similarly, or else the first names of all."""
     known = list(names)
     lower = {other.lower(): other for other in known}
@@ -90,10 +92,10 @@ def _meant(name: str, names: Iterable[str], prefix: str = '') -> str:
     return f'; there are {", ".join(prefix + other for other in known[:8])}' if known else ''
 
 
-def _imported(name: str, said: str) -> ModuleType:
+def _imported(name: str, given: str) -> ModuleType:
     if not _MODULE_NAME.fullmatch(name):
         raise UsageError(
-            f'{show(said)}: expected the name of a module or a model; {_FORMS}{_for_a_path(name)}'
+            f'{show(given)}: expected the name of a module or a model; {_FORMS}{_for_a_path(name)}'
         )
     _look_in_the_current_folder()
     try:
@@ -128,27 +130,27 @@ def _not_found(name: str, missing: str) -> str:
     path = getattr(sys.modules.get(parent), '__path__', None) if parent else [os.getcwd()]
     if path is None:
         return f'no module {show(missing)}: {parent} is a module, and no package; {_FORMS}'
-    there = [other for _, other, _ in pkgutil.iter_modules(path)]
+    modules = [other for _, other, _ in pkgutil.iter_modules(path)]
     where = f'the package {parent}' if parent else f'{os.getcwd()}, nor is it installed'
-    return f'no module {show(missing)} in {where}{_meant(last, there, prefix)}'
+    return f'no module {show(missing)} in {where}{_suggestion(last, modules, prefix)}'
 
 
 def _failed(name: str, error: BaseException) -> UsageError:
     """Return the error for a module that was found and whose import raised."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not _is_machinery(frame.filename)]
-    place: Any = error if isinstance(error, SyntaxError) else (own[-1] if own else None)
-    where = f' ({place.filename}, line {place.lineno})' if place is not None else ''
-    said = error.msg if isinstance(error, SyntaxError) else str(error)
-    what = type(error).__name__ + (f': {said}' if said else '')
-    return UsageError(f'importing {name} failed: {what}{where}')
+    location: Any = error if isinstance(error, SyntaxError) else (own[-1] if own else None)
+    where = f' ({location.filename}, line {location.lineno})' if location is not None else ''
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    problem = type(error).__name__ + (f': {reason}' if reason else '')
+    return UsageError(f'importing {name} failed: {problem}{where}')
 
 
 def _is_machinery(filename: str) -> bool:
     """Return whether a file belongs to Python's import system or to rom, not to the models."""
-    ours = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    rom_folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return (
-        filename.startswith(('<frozen', os.path.join(ours, 'rom') + os.sep))
+        filename.startswith(('<frozen', os.path.join(rom_folder, 'rom') + os.sep))
         or os.path.basename(os.path.dirname(filename)) == 'importlib'
     )
 

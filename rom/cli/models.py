@@ -62,8 +62,8 @@ def models(
         if as_json:
             output.as_json([_data(fact) for fact in facts])
             return
-        for place, fact in enumerate(facts):
-            _show(fact, is_first=place == 0)
+        for index, fact in enumerate(facts):
+            _show(fact, is_first=index == 0)
 
 
 def _surveys(known: list[type[Model]], sample: int) -> dict[type[Model], Survey]:
@@ -84,8 +84,8 @@ def _show(fact: Facts, is_first: bool) -> None:
     total = _total(fact.gauges)
     weighed = [] if total is None else [f'about {output.shown(Size(total))} of memory']
     counted = 'entity' if fact.count == 1 else 'entities'
-    about = [f'{fact.count:,} {counted}', *weighed, f'keys {namespace}:*', fact.model.__module__]
-    output.heading(f'{"" if is_first else chr(10)}{name}  ({", ".join(about)})')
+    details = [f'{fact.count:,} {counted}', *weighed, f'keys {namespace}:*', fact.model.__module__]
+    output.heading(f'{"" if is_first else chr(10)}{name}  ({", ".join(details)})')
     output.row(
         'model',
         name,
@@ -95,7 +95,7 @@ def _show(fact: Facts, is_first: bool) -> None:
         rows and rows.memory,
         total,
     )
-    columns = [(column, said['type'], _words(said)) for column, said in _columns(schema)]
+    columns = [(column, options['type'], _words(options)) for column, options in _columns(schema)]
     output.table('column', COLUMNS, columns, [name])
     output.gap()
     gauges = sorted(
@@ -111,12 +111,12 @@ def _total(gauges: Survey | None) -> int | None:
 def _cells(gauge: Gauge) -> tuple[Any, ...]:
     is_whole = gauge.sampled >= gauge.keys
     size = None if gauge.memory is None else Size(gauge.memory)
-    estimated = [value if is_whole else output.About(value) for value in (gauge.entries, size)]
+    estimated = [value if is_whole else output.Estimate(value) for value in (gauge.entries, size)]
     return gauge.kind, gauge.name, gauge.keys, *estimated
 
 
 def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
-    found = [(name, _said(column)) for name, column in schema.columns.items()]
+    found = [(name, _options_of(column)) for name, column in schema.columns.items()]
     found += [(name, {'type': 'OneToMany'}) for name in schema.lists]
     found += [(name, {'type': 'UnsafeColumn'}) for name in schema.unsafe]
     for name in schema.places:
@@ -127,25 +127,28 @@ def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _said(column: Column[Any]) -> dict[str, Any]:
+def _options_of(column: Column[Any]) -> dict[str, Any]:
     """Return a column's type, and those of its options that are not the default."""
-    said: dict[str, Any] = {'type': type(column).__name__}
+    options: dict[str, Any] = {'type': type(column).__name__}
     for option in ('required', 'unique', 'index', 'prefix', 'suffix'):
         if getattr(column, option):
-            said[option] = True
+            options[option] = True
     if column.is_relation:
-        said |= {'to': getattr(column, 'ftable', ''), 'on_delete': getattr(column, 'on_delete', '')}
+        options |= {
+            'to': getattr(column, 'ftable', ''),
+            'on_delete': getattr(column, 'on_delete', ''),
+        }
     makes = column.keygen or column.keygen2
     if makes is not None:
-        said['keygen'] = getattr(makes, '__name__', type(makes).__name__)
-    return said
+        options['keygen'] = getattr(makes, '__name__', type(makes).__name__)
+    return options
 
 
-def _words(said: dict[str, Any]) -> str:
+def _words(options: dict[str, Any]) -> str:
     """Return the options of a column as one line."""
     words = [
         name if value is True else f'{name}={value}'
-        for name, value in said.items()
+        for name, value in options.items()
         if name != 'type'
     ]
     return ', '.join(words)
@@ -161,7 +164,7 @@ def _data(fact: Facts) -> dict[str, Any]:
         'namespace': schema.keys.namespace,
         'entities': fact.count,
         'bytes': _total(fact.gauges),
-        'columns': [{'name': name, **said} for name, said in _columns(schema)],
+        'columns': [{'name': name, **options} for name, options in _columns(schema)],
         'indexes': gauges
         and [
             {

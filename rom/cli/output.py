@@ -102,7 +102,7 @@ def row(*cells: Any) -> None:
 
 
 def table(
-    kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], about: Sequence[str] = ()
+    kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], cells: Sequence[str] = ()
 ) -> None:
     """Print rows: a table on a terminal; else a line each, its cells separated by tabs.
 
@@ -110,11 +110,11 @@ def table(
         kind: one word for the rows: the first cell of each line for programs.
         columns: the titles on a terminal. One that begins with '>' is for numbers.
         rows: strings, numbers, and None for unknown or missing values.
-        about: further cells after the kind, which a heading shows on a terminal.
+        cells: further cells after the kind, which a heading shows on a terminal.
     """
     if not is_terminal(sys.stdout):
         for row in rows:
-            print('\t'.join(map(cell, [kind, *about, *row])))
+            print('\t'.join(map(cell, [kind, *cells, *row])))
         return
     if not rows:
         return
@@ -176,7 +176,7 @@ class Size(int):
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class Estimate:
     """A value that is an estimate."""
 
     value: Any
@@ -188,7 +188,7 @@ def cell(value: Any) -> str:
     >>> cell(12345), cell('a\\tb'), cell(None)
     ('12345', 'a\\\\tb', '')
     """
-    if isinstance(value, About):
+    if isinstance(value, Estimate):
         return cell(value.value)
     if isinstance(value, Size):
         value = int(value)
@@ -198,10 +198,10 @@ def cell(value: Any) -> str:
 def shown(value: Any) -> str:
     """Return a value for people.
 
-    >>> shown(12345), shown(Size(12345)), shown(About(5)), shown(None)
+    >>> shown(12345), shown(Size(12345)), shown(Estimate(5)), shown(None)
     ('12,345', '12.3 kB', '~5', '')
     """
-    if isinstance(value, About):
+    if isinstance(value, Estimate):
         return '' if value.value is None else f'~{shown(value.value)}'
     if isinstance(value, Size):
         return _size(value)

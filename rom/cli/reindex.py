@@ -105,11 +105,11 @@ class ReindexJob:
                     progress.set(done, total)
                     deferred.raise_pending()
         except BulkError as error:
-            self._tell_of(name, error)
+            self._note_failures(name, error)
         else:
             output.line('reindexed', name)
 
-    def _tell_of(self, name: str, error: BulkError) -> None:
+    def _note_failures(self, name: str, error: BulkError) -> None:
         self.failed += len(error.errors)
         for failure in error.errors[:_MOST_ERRORS]:
             output.note(f'{name}: {failure}')

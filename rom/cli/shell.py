@@ -46,10 +46,10 @@ def shell(
 
 def banner(models: Sequence[type[Model]]) -> str:
     """Return the lines that a shell shows first: the server, the models and the names."""
-    there = ', '.join(model.__name__ for model in models) or 'none; name their module to have them'
+    names = ', '.join(model.__name__ for model in models) or 'none; name their module to have them'
     return (
         f'rom {rom.VERSION} on Python {sys.version.split()[0]}, {_server()}\n'
-        f'  models   {there}\n'
+        f'  models   {names}\n'
         '  names    rom, session, datetime, decimal\n'
         '  writing  session.commit() writes what was changed, session.rollback() forgets it'
     )
@@ -78,7 +78,7 @@ def _run(program: str, where: str, scope: dict[str, Any]) -> None:
         raise typer.Exit(Code.FAILED) from None
 
 
-def _talk(scope: dict[str, Any], said: str, plain: bool) -> None:
+def _talk(scope: dict[str, Any], banner_text: str, plain: bool) -> None:
     # With rom's handler, the shell would print `Terminated` and go on; SIGTERM must end it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if not plain:
@@ -88,10 +88,10 @@ def _talk(scope: dict[str, Any], said: str, plain: bool) -> None:
             pass
         else:
             start: Any = InteractiveShellEmbed
-            start(banner1=f'{said}\n', user_ns=scope)()
+            start(banner1=f'{banner_text}\n', user_ns=scope)()
             return
     _complete(scope)
-    code.interact(banner=said, local={'__name__': '__console__', **scope}, exitmsg='')
+    code.interact(banner=banner_text, local={'__name__': '__console__', **scope}, exitmsg='')
 
 
 def _complete(scope: dict[str, Any]) -> None:

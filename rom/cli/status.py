@@ -16,7 +16,7 @@ from rom.cli.errors import Code, report_errors
 from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
 
-_SAID = {
+_DESCRIPTIONS = {
     'right': 'the indexes are those that it declares',
     'stale': 'the indexes are not those that it declares',
     'unknown': 'nothing says which indexes the data has, as with data of rom 1.x',
@@ -64,5 +64,5 @@ def _show(status: Status) -> None:
     if not output.is_terminal(sys.stdout):
         output.row('status', status.model, status.state, changes, status.stopped_at)
         return
-    about = '; '.join(part for part in (_SAID[status.state], changes, stopped_at) if part)
-    output.text(f'{status.model}  {status.state}: {about}')
+    details = '; '.join(part for part in (_DESCRIPTIONS[status.state], changes, stopped_at) if part)
+    output.text(f'{status.model}  {status.state}: {details}')

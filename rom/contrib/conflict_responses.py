@@ -21,14 +21,14 @@ from rom.exceptions import (
 STATUS = 409
 REASON = 'Conflict'
 
-_WHAT = {
+_KINDS = {
     UniqueKeyViolation: ('unique', '{columns} must be unique, and the value is taken'),
     DataRaceError: ('race', 'it was changed meanwhile; load it again'),
     EntityDeletedError: ('gone', 'it was deleted meanwhile, or has expired'),
     RestrictError: ('restrict', 'others refer to it, so it cannot be deleted'),
 }
 #: The errors that are conflicts.
-CONFLICTS: tuple[type[ORMError], ...] = tuple(_WHAT)
+CONFLICTS: tuple[type[ORMError], ...] = tuple(_KINDS)
 
 
 def conflict_data(error: ORMError) -> dict[str, Any]:
@@ -44,11 +44,13 @@ def conflict_data(error: ORMError) -> dict[str, Any]:
          'columns': ['email'], 'value': 'ann@example.org',
          'detail': 'email must be unique, and the value is taken'}
     """
-    what, detail = next(said for kind, said in _WHAT.items() if isinstance(error, kind))
+    kind, detail = next(
+        description for error_type, description in _KINDS.items() if isinstance(error, error_type)
+    )
     columns = list(getattr(error, 'columns', ()))
     return {
         'error': 'conflict',
-        'what': what,
+        'what': kind,
         'model': _model(getattr(error, 'namespace', None)),
         'id': getattr(error, 'id', None),
         'columns': columns,

@@ -120,13 +120,13 @@ def _respond(response: flask.Response) -> flask.Response:
     except ORMError as error:
         app = flask.current_app
         other = app.make_response(app.handle_user_exception(error))
-        for function in _functions_before_ours(app):
+        for function in _earlier_functions(app):
             other = app.ensure_sync(function)(other)
         return other
     return response
 
 
-def _functions_before_ours(app: flask.Flask) -> Iterable[Callable[[Any], Any]]:
+def _earlier_functions(app: flask.Flask) -> Iterable[Callable[[Any], Any]]:
     """Yield the other after_request functions, which a conflict's response has not passed yet."""
     for name in chain(flask.request.blueprints, (None,)):
         for function in reversed(app.after_request_funcs.get(name, [])):

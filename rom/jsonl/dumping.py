@@ -205,8 +205,8 @@ def _last_row(
     try:
         line = Reader(models).read(1, text)
     except LineError as error:
-        what = str(error).removeprefix('line 1: ')
+        problem = str(error).removeprefix('line 1: ')
         raise InvalidOperation(
-            f'{file.name}: expected a dump of these models; its last line: {what}'
+            f'{file.name}: expected a dump of these models; its last line: {problem}'
         ) from None
     return line.model, line.row.id

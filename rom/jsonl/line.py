@@ -110,8 +110,8 @@ class Reader:
     def _model(self, number: int, name: Any) -> type[Model]:
         model = self._models.get(name) if isinstance(name, str) else None
         if model is None:
-            there = ', '.join(dict.fromkeys(m.__name__ for m in self._models.values()))
-            _wrong(number, f'"model": expected one of {there}, got {_shown(name)}; load it, too')
+            known = ', '.join(dict.fromkeys(m.__name__ for m in self._models.values()))
+            _wrong(number, f'"model": expected one of {known}, got {_shown(name)}; load it, too')
         return model
 
 
@@ -148,12 +148,12 @@ def _no_column(schema: Schema, name: str, names: Sequence[str]) -> str:
     if name in schema.columns or name in schema.unsafe or name in schema.lists:
         return f'{schema.name}.{name} is not stored in the row; leave it out of the line'
     close = difflib.get_close_matches(name, names, 1)
-    meant = f'did you mean {close[0]!r}?' if close else 'leave it out, or declare it'
-    return f'{schema.name} has no column {show(name)}; {meant}'
+    suggestion = f'did you mean {close[0]!r}?' if close else 'leave it out, or declare it'
+    return f'{schema.name} has no column {show(name)}; {suggestion}'
 
 
-def _wrong(number: int, what: str) -> NoReturn:
-    raise LineError(f'line {number}: {what}', number) from None
+def _wrong(number: int, problem: str) -> NoReturn:
+    raise LineError(f'line {number}: {problem}', number) from None
 
 
 def _shown(value: Any) -> str:

@@ -160,9 +160,9 @@ def check_arguments(
     for model in models:
         checked(model, size)
     if on_conflict not in get_args(OnConflict):
-        ways = ', '.join(map(repr, get_args(OnConflict)))
+        choices = ', '.join(map(repr, get_args(OnConflict)))
         raise InvalidOperation(
-            f'load(on_conflict=...): expected one of {ways}, got {show(on_conflict)}'
+            f'load(on_conflict=...): expected one of {choices}, got {show(on_conflict)}'
         )
     if read_count(from_line) is None:
         raise InvalidOperation(

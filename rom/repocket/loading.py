@@ -64,9 +64,9 @@ def no_index(schema: RecordSchema, raw: bytes) -> CorruptRowError:
     )
 
 
-def _not(schema: RecordSchema, key: str, what: str) -> CorruptRowError:
+def _not(schema: RecordSchema, key: str, wanted: str) -> CorruptRowError:
     return CorruptRowError(
-        f'{key}: expected {what} of a {schema.model}, got another Redis type; look at it with '
+        f'{key}: expected {wanted} of a {schema.model}, got another Redis type; look at it with '
         f'TYPE {key}, and delete or rename it',
         key=key,
     )
@@ -140,8 +140,8 @@ def pages(schema: RecordSchema, ids: Sequence[bytes]) -> Iterator[Script]:
         yield _script(schema, {'ids': list(ids[start : start + PAGE])})
 
 
-def _script(schema: RecordSchema, what: Mapping[str, object]) -> Script:
-    request = {'head': schema.head, 'fields': schema.wire_fields, **what}
+def _script(schema: RecordSchema, wanted: Mapping[str, object]) -> Script:
+    request = {'head': schema.head, 'fields': schema.wire_fields, **wanted}
     return Script('load', schema.head, pack(request))
 
 

@@ -47,13 +47,13 @@ class ResultSet(list[R]):
         return found
 
     def _sort_by(self, name: str, is_reversed: bool) -> None:
-        standing = [(record._comparable(name), record) for record in self]
-        with_value = [pair for pair in standing if pair[0] is not None]
+        keyed = [(record._comparable(name), record) for record in self]
+        with_value = [pair for pair in keyed if pair[0] is not None]
         try:
             with_value.sort(key=_first, reverse=is_reversed)
         except TypeError as error:
             raise QueryError(f'order_by({show(name)}): the values have no order: {error}') from None
-        without = [record for value, record in standing if value is None]
+        without = [record for value, record in keyed if value is None]
         self[:] = [record for _, record in with_value] + without
 
     def __repr__(self) -> str:

@@ -190,9 +190,9 @@ class ActiveRecord(RecordState, metaclass=ModelType):
             return 0
         attempt = saving.attempt_to(self._record_schema, 'delete')
         operation = saving.delete(self._record_schema, self._id, self._stored, attempt)
-        gone = self._carry_out(attempt, operation)
+        deleted = self._carry_out(attempt, operation)
         self._note_deleted()
-        return gone
+        return deleted
 
     def _wanted(self) -> dict[str, bytes]:
         """Return the encoded fields that differ from the stored ones."""
@@ -254,8 +254,8 @@ class ActiveRecord(RecordState, metaclass=ModelType):
         """
         if simple:
             return self._simple(frozenset())
-        there = self._values.keys() | self._stored.keys()
-        names = [name for name in self._record_schema.fields if name in there]
+        present = self._values.keys() | self._stored.keys()
+        names = [name for name in self._record_schema.fields if name in present]
         for name in names:
             self._value(name)
         return {

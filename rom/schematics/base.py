@@ -182,10 +182,10 @@ class BaseRedisMixin:
             return
         state = state_of(self)
 
-        def gone() -> None:
+        def forget() -> None:
             state.stored(None, None)
 
-        transactions.run_task(self._client(), Task(self.__layer__, ModelKeys(self), pk), gone)
+        transactions.run_task(self._client(), Task(self.__layer__, ModelKeys(self), pk), forget)
 
     related = HybridMethod(related)
 

@@ -94,9 +94,9 @@ def _condition(fields: ModelFields, clause: str, value: Any) -> Condition:
 def unknown_field(fields: ModelFields, name: object, where: str = '') -> str:
     """Return the message for a field that a model does not have."""
     near = difflib.get_close_matches(name, fields.by_name, 1) if isinstance(name, str) else []
-    meant = f' Did you mean {near[0]!r}?' if near else ''
+    suggestion = f' Did you mean {near[0]!r}?' if near else ''
     known = show_names(fields.by_name)
-    return f'{fields.model.__name__} has no field {show(name)}{where}; it has {known}.{meant}'
+    return f'{fields.model.__name__} has no field {show(name)}{where}; it has {known}.{suggestion}'
 
 
 def _converted(fields: ModelFields, field: Field, clause: str, value: Any) -> Any:

@@ -35,7 +35,7 @@ class ObjectState:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy was not read together with other objects, so it gets neither group nor references.
-        return _made_again, (self.seen, self.pk)
+        return _unpickled, (self.seen, self.pk)
 
     def stored(self, pk: str | None, seen: Raw | None) -> None:
         """Set the stored parts and their primary key."""
@@ -46,7 +46,7 @@ class ObjectState:
         return self.seen if self.pk == pk else None
 
 
-def _made_again(seen: Raw | None, pk: str | None) -> ObjectState:
+def _unpickled(seen: Raw | None, pk: str | None) -> ObjectState:
     state = ObjectState()
     state.stored(pk, seen)
     return state

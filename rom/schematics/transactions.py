@@ -45,7 +45,7 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
             raise wrong_type_error(error, tasks[0].keys, tasks[0].pk) from None
         except ORMError as error:
             task = _subject(error, plan)
-            if task is None or not task.layer.may_try_again(task, error):
+            if task is None or not task.layer.can_retry(task, error):
                 raise
     raise ServerError(
         f'{tasks[0].name}: another program changed it during each of {MOST_TRIES} tries to write '
@@ -75,9 +75,9 @@ def _execute(plan: Plan) -> Operation[None]:
 
 def _subject(error: ORMError, plan: Plan) -> Task | None:
     """Return the task that an error of the commit is about, or None."""
-    place = (getattr(error, 'namespace', None), getattr(error, 'id', None))
+    row = (getattr(error, 'namespace', None), getattr(error, 'id', None))
     for change, task in plan.changes:
-        if (change.schema.keys.namespace, change.id) == place:
+        if (change.schema.keys.namespace, change.id) == row:
             return task
     return None
 
@@ -190,7 +190,7 @@ def transaction() -> Iterator[Transaction]:
     made._commit()
 
 
-def refuse_inside(what: str) -> None:
+def refuse_inside(call: str) -> None:
     """Refuse a call that cannot be part of a transaction.
 
     Raises:
@@ -198,7 +198,7 @@ def refuse_inside(what: str) -> None:
     """
     if _current.get() is not None:
         raise InvalidOperation(
-            f'{what} cannot be part of a transaction, because it works in several steps; call it '
+            f'{call} cannot be part of a transaction, because it works in several steps; call it '
             'outside, or delete() the objects one by one'
         )
 

@@ -17,7 +17,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def show() -> None:
     output.heading('Users')
     output.row('model', 'User', 1234)
-    rows = [('a\tb', 1234, None), ('née', output.Size(2_500_000), output.About(output.Size(10)))]
+    rows = [('a\tb', 1234, None), ('née', output.Size(2_500_000), output.Estimate(output.Size(10)))]
     output.table('thing', ('name', '>count', '>size'), rows, ['User'])
     output.gap()
     output.table('none', ('name',), [])

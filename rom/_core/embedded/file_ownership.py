@@ -46,7 +46,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def check_place(path: Path, kind: int) -> None:
+def check_path(path: Path, kind: int) -> None:
     """Refuse a path that is not of this kind, or belongs to another user.
 
     Args:
@@ -76,7 +76,7 @@ def open_private(path: Path, flags: int, kind: int = stat.S_IFREG) -> int:
         opened = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
-            check_place(path, kind)
+            check_path(path, kind)
         raise
     try:
         found = os.fstat(opened)

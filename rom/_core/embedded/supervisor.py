@@ -89,7 +89,7 @@ def settings(folder: Path) -> list[str]:
     path = folder / CONFIG
     if not path.exists():
         return []
-    file_ownership.check_place(path.resolve(), stat.S_IFREG)
+    file_ownership.check_path(path.resolve(), stat.S_IFREG)
     return [str(path)]
 
 
@@ -194,7 +194,7 @@ def end_orphan(folder: Path) -> None:
     made, the connection does not lead to a newer server.
     """
     path = recorded_socket(folder)
-    if path is None or not _is_there(path):
+    if path is None or not _exists(path):
         return
     with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
         connection.settimeout(1)
@@ -204,15 +204,15 @@ def end_orphan(folder: Path) -> None:
             connection.recv(100)
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     """Tell whether the socket exists.
 
     Raises:
         ServerUnavailable: the path is not a socket, or belongs to another user.
     """
     try:
-        file_ownership.check_place(path.parent, stat.S_IFDIR)
-        file_ownership.check_place(path, stat.S_IFSOCK)
+        file_ownership.check_path(path.parent, stat.S_IFDIR)
+        file_ownership.check_path(path, stat.S_IFSOCK)
     except FileNotFoundError:
         return False
     return True
@@ -369,7 +369,7 @@ def ask(socket_path: Path) -> bytes:
     Raises:
         ServerUnavailable: the socket belongs to another user.
     """
-    if not _is_there(socket_path):
+    if not _exists(socket_path):
         return b''
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)

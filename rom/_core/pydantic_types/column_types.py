@@ -83,13 +83,13 @@ def _number(column: Column[Any], value: Any) -> Any:
 
 def _moment(column: Column[Any], value: Any) -> Any:
     """Check seconds, and the timedelta of an ExpireAt, by the column; pydantic reads the rest."""
-    is_ours = isinstance(value, (int, float, dt.timedelta))
-    return check_value(column, value) if is_ours else value
+    is_for_column = isinstance(value, (int, float, dt.timedelta))
+    return check_value(column, value) if is_for_column else value
 
 
 def _day(column: Column[Any], value: Any) -> Any:
-    is_ours = isinstance(value, (int, float, dt.date))  # a datetime gives its day in UTC
-    return check_value(column, value) if is_ours else value
+    is_for_column = isinstance(value, (int, float, dt.date))  # a datetime gives its day in UTC
+    return check_value(column, value) if is_for_column else value
 
 
 def _bytes(column: Column[Any], value: Any) -> Any:

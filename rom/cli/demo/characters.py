@@ -89,10 +89,10 @@ def create(points: Iterable[int]) -> None:
         )
 
 
-def without_those_there(points: Sequence[int]) -> list[int]:
+def missing_points(points: Sequence[int]) -> list[int]:
     """Return the code points that the server does not have yet."""
-    there = {character.point for character in Character.get_by(point=list(points))}
-    return [point for point in points if point not in there]
+    existing = {character.point for character in Character.get_by(point=list(points))}
+    return [point for point in points if point not in existing]
 
 
 def is_a_character(entity: Character) -> bool:
@@ -109,7 +109,7 @@ BATCH = 500
 MOST_TRIES = 5
 
 
-def already_there(where: str) -> int:
+def count_existing(where: str) -> int:
     """Return the number of characters that the server has.
 
     Raises:
@@ -117,12 +117,12 @@ def already_there(where: str) -> int:
     """
     try:
         first = Character.query.first()
-        is_ours = first is None or is_a_character(first)
+        is_own_data = first is None or is_a_character(first)
         count = Character.query.count()
     except rom.CorruptRowError:
-        is_ours = False
+        is_own_data = False
     rom.session.rollback()
-    if not is_ours:
+    if not is_own_data:
         raise rom.ORMError(
             f'{where} has other data in keys that begin with {Character._namespace!r}, where the '
             'demo would write; choose another server, or another database of it'
@@ -130,12 +130,12 @@ def already_there(where: str) -> int:
     return count
 
 
-def load_characters(points: Sequence[int], there: int, advance: Callable[[int], None]) -> int:
+def load_characters(points: Sequence[int], existing: int, advance: Callable[[int], None]) -> int:
     """Load those of the characters that are missing.
 
     Args:
         points: the code points of the characters to load_characters.
-        there: the number of characters that the server has; with 0, no look-up is needed.
+        existing: the number of characters that the server has; with 0, no look-up is needed.
         advance: called after each batch, with its size.
 
     Returns:
@@ -144,14 +144,14 @@ def load_characters(points: Sequence[int], there: int, advance: Callable[[int], 
     added = 0
     for start in range(0, len(points), BATCH):
         batch = points[start : start + BATCH]
-        added += _load_batch(batch, look_first=there > 0)
+        added += _load_batch(batch, look_first=existing > 0)
         advance(len(batch))
     return added
 
 
 def _load_batch(batch: Sequence[int], look_first: bool) -> int:
     for attempt in range(MOST_TRIES):
-        missing = without_those_there(batch) if look_first or attempt else batch
+        missing = missing_points(batch) if look_first or attempt else batch
         create(missing)
         try:
             rom.session.commit()

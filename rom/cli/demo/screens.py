@@ -170,8 +170,8 @@ class _ProgressText(ProgressColumn):
 def _table(rows: Sequence[Sequence[str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     last = len(rows[0]) - 1 if rows else 0
-    for place in range(last + 1):
-        table.add_column(style=FAINT if 0 < place < last else '', no_wrap=place < last)
+    for index in range(last + 1):
+        table.add_column(style=FAINT if 0 < index < last else '', no_wrap=index < last)
     for row in rows:
         table.add_row(*map(Text, row))
     return table

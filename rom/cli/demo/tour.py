@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rom._core.drivers.connections import without_password
-from rom.cli.demo.characters import already_there, code_points, declaration, load_characters
+from rom.cli.demo.characters import code_points, count_existing, declaration, load_characters
 from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared_names
 from rom.cli.demo.screens import Screen
 from rom.cli.model_args import use_server
@@ -70,25 +70,27 @@ class Tour:
     def run(self) -> None:
         """Run the whole demo."""
         use_server(self.server.url)
-        there = already_there(self.server.shown)
+        existing = count_existing(self.server.shown)
         self.screen.say(INTRODUCTION)
         self.screen.head('The model')
         self.screen.lines(declaration().splitlines())
-        self.load(there)
+        self.load(existing)
         self.ask()
         self.close()
 
-    def load(self, there: int) -> None:
+    def load(self, existing: int) -> None:
         """Load the characters that the server lacks."""
         self.screen.head('The data')
         points = code_points(self.limit)
         self.total = len(points)
-        if there == self.total:
-            self.done = there
-            self.screen.say(f'All {there:,} characters are there already: nothing to load.')
+        if existing == self.total:
+            self.done = existing
+            self.screen.say(f'All {existing:,} characters are there already: nothing to load.')
             return
-        if there:
-            self.screen.say(f'{there:,} characters are there already: looking for what is missing.')
+        if existing:
+            self.screen.say(
+                f'{existing:,} characters are there already: looking for what is missing.'
+            )
         begin = time.monotonic()
         with DeferredSignals(message='') as deferred, self.screen.loading(self.total) as show:
 
@@ -97,7 +99,7 @@ class Tour:
                 show(count)
                 deferred.raise_pending()
 
-            added = load_characters(points, there, advance)
+            added = load_characters(points, existing, advance)
         seconds = time.monotonic() - begin
         self.screen.say(_loaded(added, self.total, seconds))
 

@@ -96,11 +96,11 @@ class Pointer(Attribute):
 
     def _cast(self, value: Any) -> Reference:
         reference = self._reference(value)
-        if not self._is_ours(reference, is_stored=isinstance(value, Reference)):
+        if not self._accepts(reference, is_stored=isinstance(value, Reference)):
             self.refuse(value, f'a {self.to_model.__name__}')
         return reference
 
-    def _is_ours(self, reference: Reference, is_stored: bool) -> bool:
+    def _accepts(self, reference: Reference, is_stored: bool) -> bool:
         """Return whether a reference is to the model or a subclass of it.
 
         A class that is not imported cannot be checked. A stored reference may name one, because

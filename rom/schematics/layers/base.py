@@ -158,7 +158,7 @@ class Layer(ABC):
         return plan
         yield  # never reached; makes this a generator, as in layers that must read first
 
-    def may_try_again(self, task: Task | None, error: Exception) -> bool:
+    def can_retry(self, task: Task | None, error: Exception) -> bool:
         """Return whether to plan and try again after this error."""
         return False
 
@@ -245,9 +245,9 @@ def chunked(command: bytes, key: bytes, values: Sequence[bytes]) -> Iterator[Ste
 def race_error(task: Task) -> ORMError:
     """Return the error for a task whose precondition does not hold."""
     if task.is_careful:
-        what = 'stored it' if task.seen is None else 'changed or removed it'
+        action = 'stored it' if task.seen is None else 'changed or removed it'
         return DataRaceError(
-            f'{task.name}: another writer {what} since it was read; nothing was written. '
+            f'{task.name}: another writer {action} since it was read; nothing was written. '
             'refresh() loads the stored values; set() without if_unchanged overwrites them',
             task.keys.prefix,
             None,

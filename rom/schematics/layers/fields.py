@@ -38,13 +38,13 @@ class FieldLayer(Layer):
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
         keys, pk = task.keys, task.pk
-        there = [(name, value) for name, value in task.raw.items() if value is not None]
-        pairs = [part for name, value in there for part in (keys.key(pk, name), value)]
-        gone = [keys.key(pk, name) for name, value in task.raw.items() if value is None]
+        present = [(name, value) for name, value in task.raw.items() if value is not None]
+        pairs = [part for name, value in present for part in (keys.key(pk, name), value)]
+        removed = [keys.key(pk, name) for name, value in task.raw.items() if value is None]
         steps: list[Step] = []
         for start in range(0, len(pairs), PAGE):
             steps.append((b'MSET', *pairs[start : start + PAGE]))
-        steps += _deletions(gone)
+        steps += _deletions(removed)
         # MSET removes the expiry of the keys that it writes. The object must expire as a whole, so
         # its other keys get the same expiry, or lose theirs.
         own_keys = [keys.key(pk, name) for name in _names(keys)]
@@ -71,8 +71,8 @@ class FieldLayer(Layer):
         )
         replies = yield Pipeline(commands)
         values = [value for reply in replies for value in reply]
-        places = range(0, len(values), width)
-        return [_stored_parts(names, values[place : place + width]) for place in places]
+        starts = range(0, len(values), width)
+        return [_stored_parts(names, values[start : start + width]) for start in starts]
 
     def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
         marker = fields_of(keys.model).pk.stored
@@ -97,8 +97,8 @@ class FieldHashLayer(Layer):
         keys, pk = task.keys, as_bytes(task.pk)
         steps: list[Step] = []
         for name, value in task.raw.items():
-            there = (b'HSET', keys.hash(name), pk, value) if value is not None else None
-            steps.append(there or (b'HDEL', keys.hash(name), pk))
+            key = keys.hash(name)
+            steps.append((b'HDEL', key, pk) if value is None else (b'HSET', key, pk, value))
         if task.expire is not None:
             hashes = (keys.hash(name) for name in _names(keys))
             steps.append((b'EXPIRE', b'%d' % task.expire, *hashes))
@@ -151,14 +151,14 @@ class ObjectHashLayer(Layer):
     def write(self, task: Task) -> list[Step]:
         assert task.raw is not None
         key = task.keys.key(task.pk)
-        there = [(as_bytes(name), value) for name, value in task.raw.items() if value is not None]
-        gone = [as_bytes(name) for name, value in task.raw.items() if value is None]
+        present = [(as_bytes(name), value) for name, value in task.raw.items() if value is not None]
+        removed = [as_bytes(name) for name, value in task.raw.items() if value is None]
         # A whole write starts with DEL, so that neither an expiry nor a field that the model no
         # longer has is left behind.
         steps: list[Step] = [] if task.is_partial else [(b'DEL', key)]
-        steps += chunked(b'HSET', key, [part for pair in there for part in pair])
+        steps += chunked(b'HSET', key, [part for pair in present for part in pair])
         if task.is_partial:
-            steps += chunked(b'HDEL', key, gone)
+            steps += chunked(b'HDEL', key, removed)
         if task.expire is not None:
             steps.append((b'EXPIRE', b'%d' % task.expire, key))
         elif task.is_partial:

@@ -104,7 +104,7 @@ class IndexedLayer(Layer):
             plan.changes = yield from _with_ids(plan.changes)
         return plan
 
-    def may_try_again(self, task: Task | None, error: Exception) -> bool:
+    def can_retry(self, task: Task | None, error: Exception) -> bool:
         if isinstance(error, UniqueKeyViolation):
             return error.columns == ('pk',)  # another writer has created the object meanwhile
         return isinstance(error, (DataRaceError, EntityDeletedError))
@@ -240,11 +240,11 @@ def _merged(tasks: Sequence[Task]) -> list[Task]:
     """
     found: dict[tuple[Any, str, str], Task] = {}
     for task in tasks:
-        place = (task.keys.model, task.keys.prefix, task.pk)
-        before = found.get(place)
+        row = (task.keys.model, task.keys.prefix, task.pk)
+        before = found.get(row)
         if before is not None:
             task = _both(before, task)
-        found[place] = task
+        found[row] = task
     return list(found.values())
 
 

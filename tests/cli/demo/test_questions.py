@@ -12,7 +12,7 @@ from rich.console import Console
 
 import rom
 from rom.cli.demo.answers import line_of, rows_of
-from rom.cli.demo.characters import Character, already_there, code_points, load_characters
+from rom.cli.demo.characters import Character, code_points, count_existing, load_characters
 from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared_names
 from rom.cli.demo.screens import RichScreen
 from tests.support.servers import Server
@@ -173,7 +173,7 @@ def test_only_what_is_missing_is_loaded(connected: Any) -> None:
     load_characters(points[:1200], 0, lambda count: None)
     Character.get_by(point=points[7]).delete()
     shown: list[int] = []
-    assert load_characters(points, already_there('here'), shown.append) == 1801
+    assert load_characters(points, count_existing('here'), shown.append) == 1801
     assert sum(shown) == 3000
     assert Character.query.count() == connected.hlen('rom-demo:point:uidx') == 3000
 
@@ -184,7 +184,7 @@ def test_another_program_loads_at_the_same_time(connected: Any) -> None:
 
     def other_program(count: int) -> None:
         with rom.Session(connected) as session:
-            load_characters(points[:1300], already_there('here'), lambda count: None)
+            load_characters(points[:1300], count_existing('here'), lambda count: None)
             session.rollback()
 
     # Our first batch is in when the other one begins; it is past our second when we go on.
@@ -203,7 +203,7 @@ def test_other_data_in_its_place_are_refused(connected: Any) -> None:
     connected.rename('rom-demo2:1', 'rom-demo:1')
     connected.rename('rom-demo2:id:', 'rom-demo:id:')
     with pytest.raises(rom.ORMError, match=r"here has other data in keys.*'rom-demo'"):
-        already_there('here')
+        count_existing('here')
 
 
 @pytest.mark.one_server
