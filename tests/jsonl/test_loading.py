@@ -381,6 +381,7 @@ def test_expiry_is_kept(raw: redis.Redis) -> None:
 
 class ReserveUser(rom.Model):
     _namespace = 'reserve'
+    data = rom.String()
 
 
 class ReserveTeam(rom.Model):
@@ -389,7 +390,7 @@ class ReserveTeam(rom.Model):
 
 TEXT = [
     b'{"model": "ReserveUser", "id": 7, "columns": {}}\n',
-    b'{"model": "reserve", "id": 5, "columns": {}}\n',
+    b'{"model": "reserve", "id": 5, "dialect": 2, "columns": {"data": "/w=="}}\n',
     json.dumps({'id': 2**62, 'columns': {}, 'model': 'ReserveTeam'}).encode(),
     b'{"model": "Other", "id": 99, "columns": {}}\n',
     b'{"model": "ReserveUser", "id": 99999999999999999999, "columns": {}}\n',
@@ -427,6 +428,8 @@ def test_nothing_to_reserve(raw: redis.Redis) -> None:
         b'{"model": "ReserveUser", "id": 9000, "columns": {"nope": 1}}\n',
         b'{"model": "ReserveUser", "id": 9223372036854775807, "columns": {}}\n',
         b'{"model": "ReserveUser", "id": 9000, "columns": []}\n',
+        b'{"model": "ReserveUser", "id": 9000, "dialect": 3, "columns": {}}\n',
+        b'{"model": "ReserveUser", "id": 9000, "dialect": 2, "columns": {"data": "no base64"}}\n',
         b'{"model": "ReserveUser", "id": 9000, "columns": {}\n',
     ],
 )

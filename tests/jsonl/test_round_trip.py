@@ -1,5 +1,6 @@
 """Out of one database and into another: whatever columns hold, every key is the same."""
 
+import asyncio
 import datetime
 import decimal
 import io
@@ -13,6 +14,7 @@ import redis
 from hypothesis import strategies as st
 
 import rom
+import rom.aio.jsonl
 from rom import jsonl
 from tests.support.implied import assert_consistent
 from tests.support.servers import Server, dump, without_notes
@@ -200,9 +202,18 @@ def dumped() -> bytes:
     return b''.join(block.text for block in jsonl.dump(OldDumpTeam, OldDump))
 
 
-def test_an_old_dump_is_read(raw: redis.Redis, tmp_path: Path) -> None:
+async def load_async(text: bytes) -> None:
+    async for _ in rom.aio.jsonl.load(io.BytesIO(text), OldDumpTeam, OldDump):
+        pass
+
+
+@pytest.mark.parametrize('is_async', [False, True])
+def test_an_old_dump_is_read(raw: redis.Redis, tmp_path: Path, is_async: bool) -> None:
     rom.util.CONNECTION = raw
-    list(jsonl.load(io.BytesIO(OLD_DUMP), OldDumpTeam, OldDump))
+    if is_async:
+        asyncio.run(load_async(OLD_DUMP))
+    else:
+        list(jsonl.load(io.BytesIO(OLD_DUMP), OldDumpTeam, OldDump))
     one, two = OldDump.get([1, 2])
     moment = datetime.datetime(2130, 1, 31, 12, 0, 0, 1)
     assert one.to_dict() == {
