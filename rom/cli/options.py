@@ -37,7 +37,7 @@ _NAMES = (
 )
 
 # Optional here, because typer's own message for a missing argument does not name ROM_MODELS;
-# `rom.cli.model_args.needed` raises one that does.
+# `rom.cli.model_args.require_names` raises one that does.
 Models: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(

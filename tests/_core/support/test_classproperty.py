@@ -1,9 +1,9 @@
-"""ClassProperty: the same on the class, its subclasses and their instances."""
+"""What is called on a class, its subclasses and their instances alike."""
 
 import pytest
 
 import rom
-from rom._core.support.classproperty import ClassProperty
+from rom._core.support.classproperty import ClassProperty, HybridMethod
 
 
 class Base:
@@ -136,3 +136,21 @@ def test_without_them_it_is_read_only() -> None:
         Base().double = 3  # type: ignore[misc]
     with pytest.raises(AttributeError, match=r'cannot be deleted .* give it a deleter'):
         del Base().double
+
+
+class Named:
+    name = 'class'
+
+    def __init__(self) -> None:
+        self.name = 'instance'
+
+    @HybridMethod
+    def title(self_or_class, end: str = '') -> str:
+        """The name as a title."""
+        return self_or_class.name.title() + end  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_hybrid_method_gets_the_class_or_the_instance() -> None:
+    assert (Named.title('!'), Named().title(end='?')) == ('Class!', 'Instance?')
+    assert type('Sub', (Named,), {'name': 'sub'}).title() == 'Sub'
+    assert vars(Named)['title'].__doc__ == 'The name as a title.'
