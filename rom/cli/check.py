@@ -26,23 +26,21 @@ def check(
     repair: Annotated[
         bool,
         typer.Option(
-            '--repair', help='Mend the indexes. No row is touched; what no repair can decide stays.'
+            '--repair', help='Repair the indexes. No row changes; ambiguous findings stay.'
         ),
     ] = False,
-    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one look.')] = 1000,
+    batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one batch.')] = 1000,
     quiet: Annotated[
         bool,
-        typer.Option(
-            '--quiet', '-q', help='Print how much was found, and not what; show no progress.'
-        ),
+        typer.Option('--quiet', '-q', help='Print only the number of findings; show no progress.'),
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Compare every index with every row; exit 1 if anything is wrong, mended or not.
+    """Compare every index with every row; exit 1 if anything is wrong, repaired or not.
 
-    It runs beside programs that write. In a pipe, what is found is a line each, tab separated:
-    'finding', model, kind, key, id, what is wrong, and 'mended' or 'left'. Then the sums: 'found',
-    model, kind, how many, how many of them are left.
+    Other programs may write meanwhile. In a pipe, each finding is a line, tab separated: 'finding',
+    model, kind, key, id, message, and 'mended' or 'left'. Then the sums: 'found', model, kind,
+    number, and the number of those that are left.
     """
     job = CheckJob(repair, batch, quiet)
     with report_errors(debug, job.stopped):
@@ -104,9 +102,9 @@ class CheckJob:
     def _note_due_reindex(self, model: type[Model]) -> None:
         [status] = maintenance.status(model)
         if status.is_due:
-            why = '; '.join(status.changes) or 'nothing says which indexes the data has'
+            why = '; '.join(status.changes) or 'the indexes of the data are unknown'
             if status.stopped_at is not None:
-                why = 'a reindex stopped half way'
+                why = 'a reindex is incomplete'
             output.note(
                 f'{model.__name__} needs rom reindex {names_of([model])} ({why}), which may be why '
                 'something is found.'
@@ -117,7 +115,7 @@ class CheckJob:
         if not self.left:
             return 'Stopped; nothing was written.'
         model = self.left[0]
-        where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} entities looked at'
+        where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} entities checked'
         mended = f', {self.mended:,} mended' if self.repair else ''
         option = ' --repair' if self.repair else ''
         return (

@@ -40,27 +40,27 @@ def dump(
         bool,
         typer.Option(
             '--resume',
-            help='Go on with the file of a dump of the same models that was broken off, behind '
-            'its last whole line.',
+            help='Continue the file of an incomplete dump of the same models, after its last '
+            'complete line.',
         ),
     ] = False,
     with_expired: Annotated[
         bool,
-        typer.Option('--with-expired', help='Also what has expired, and is not removed yet.'),
+        typer.Option('--with-expired', help='Include expired rows that are not removed yet.'),
     ] = False,
     url: Url = None,
     debug: Debug = False,
 ) -> None:
     """Write models as lines of JSON, in the order of their ids.
 
-    It runs beside programs that write: each row is as it was at some moment meanwhile. The data of
-    UnsafeColumns is left out. `rom load` takes the lines.
+    Other programs may write meanwhile: each row is as it was at some moment of the dump. The data
+    of UnsafeColumns is left out. `rom load` reads the lines.
     """
     to = None if to == STDOUT else to
     job = DumpJob(to)
     with report_errors(debug, job.stopped):
         if resume and to is None:
-            raise UsageError('--resume: expected a file to go on with; name it with --to FILE')
+            raise UsageError('--resume: expected a file to continue; name it with --to FILE')
         models = open_models(require_names(names), url)
         _note_unsafe_columns(models)
         with DeferredSignals() as deferred, _file(to, resume, models) as (file, after):
@@ -79,7 +79,7 @@ def _note_unsafe_columns(models: Sequence[type[Model]]) -> None:
     for model in models:
         if model._schema.unsafe:
             columns = ', '.join(model._schema.unsafe)
-            output.note(f'{model.__name__}: what its UnsafeColumns hold ({columns}) is left out.')
+            output.note(f'{model.__name__}: the data of its UnsafeColumns ({columns}) is left out.')
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _file(
             file = open(to, 'xb')  # noqa: SIM115 - closed by the block below
         except FileExistsError:
             raise UsageError(
-                f'{to}: expected a new file, but it exists; go on with it by --resume, '
+                f'{to}: expected a new file, but it exists; continue it with --resume, '
                 'remove it, or name another'
             ) from None
     with file:
@@ -171,7 +171,7 @@ class DumpJob:
         """Return the message after a signal, with the work done and the way to continue."""
         if not self.last_row:
             return 'Stopped; nothing was written.'
-        then = '' if self.to is None else ' The same command with --resume goes on behind it.'
+        then = '' if self.to is None else ' The same command with --resume continues after it.'
         return f'Stopped after {_counted(self.rows)}, the last one {self.last_row}.{then}'
 
 

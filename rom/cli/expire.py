@@ -27,26 +27,27 @@ def expire(
         str | None,
         typer.Option(
             metavar='TIME',
-            help='Go on until stopped, with a sweep each 10s, 5m, 1h, 1h30m ... Ctrl-C and SIGTERM '
-            'end it behind a batch. A server that is away is waited for.',
+            help='Repeat every 10s, 5m, 1h, 1h30m ... until stopped by Ctrl-C or SIGTERM, which '
+            'wait for the end of a batch. If the server is unreachable, try again later.',
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar='N', min=1, help='At most N entities of a model a sweep.')
+        int | None,
+        typer.Option(metavar='N', min=1, help='Remove at most N entities of a model at a time.'),
     ] = None,
     batch: Annotated[
         int, typer.Option(metavar='N', min=1, help='Entities in one atomic batch.')
     ] = 1000,
     on_delete: Annotated[
         bool,
-        typer.Option('--on-delete', help='Obey the on_delete of what refers to them.'),
+        typer.Option('--on-delete', help='Obey the on_delete of columns that refer to them.'),
     ] = False,
     hooks: Annotated[
         bool, typer.Option('--hooks', help='Call _before_delete and _after_delete.')
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Remove what has expired, of models with an ExpireAt."""
+    """Remove expired entities of models with an ExpireAt column."""
     worker = ExpiryWorker(limit, batch, on_delete, hooks)
     with report_errors(debug, worker.stopped):
         pause = None if every is None else parse_duration(every)

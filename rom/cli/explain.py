@@ -30,17 +30,17 @@ def explain(
     names: Models = None,
     url: Url = None,
     run: Annotated[
-        bool, typer.Option('--run', help='Answer it, too, and tell what happened, with times.')
+        bool, typer.Option('--run', help='Also run the query, and show the steps with their times.')
     ] = False,
     count: Annotated[
-        bool, typer.Option('--count', help='Explain count() of it, and not all().')
+        bool, typer.Option('--count', help='Explain count() instead of all().')
     ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Show how the server answers a query, as a tree.
 
-    The expression is evaluated where no request can be made: it writes nothing.
+    The expression is evaluated without access to the server, so it writes nothing.
     """
     with report_errors(debug):
         scope = scope_of(open_models(require_names(names), url))
@@ -67,7 +67,7 @@ def query_of(expression: str, scope: Mapping[str, Any]) -> rom.Query[Any]:
             found = eval(code, dict(scope))
     except BarredError as error:
         raise UsageError(
-            f'{expression}: {error}; nothing was sent. Give a query that was not asked yet: leave '
+            f'{expression}: {error}; nothing was sent. Give a query that is not sent yet: leave '
             'out .all(), .first(), .count(), .delete() and the like'
         ) from error
     except Exception as error:

@@ -47,12 +47,12 @@ def load(
     on_conflict: Annotated[
         OnConflict,
         typer.Option(
-            help='What becomes of a row with the same id: write the columns that the line has; '
-            'also remove the others; leave it as it is; refuse the line.'
+            help='The treatment of an existing row with the same id: write the columns of the '
+            'line; also remove the others; leave the row as it is; refuse the line.'
         ),
     ] = OnConflict.update,
     from_line: Annotated[
-        int, typer.Option(metavar='N', min=1, help='Leave out the lines before this one.')
+        int, typer.Option(metavar='N', min=1, help='Skip the lines before this one.')
     ] = 1,
     batch: Annotated[
         int, typer.Option(metavar='N', min=1, max=10_000, help='Lines in one atomic batch.')
@@ -63,10 +63,9 @@ def load(
 ) -> None:
     """Write rows from lines of JSON.
 
-    `rom dump` gives such lines; rows keep their ids. In atomic batches; loading lines again changes
-    nothing. A line that makes no sense ends it, with
-    nothing of its batch written. From a file, programs may make new entities meanwhile: its ids are
-    reserved first.
+    `rom dump` writes such lines; rows keep their ids. Each batch is atomic; loading lines again
+    changes nothing. An invalid line ends the load, and nothing of its batch is written. The ids of
+    a file are reserved first, so that programs may make new entities meanwhile.
     """
     job = LoadJob(from_line)
     with report_errors(debug, job.stopped):
@@ -164,8 +163,8 @@ class LoadJob:
 
     def _how_far(self) -> str:
         if self.done.line < self._first:
-            return 'No line is in yet.' if self._first == 1 else 'No further line is in.'
+            return 'No line is loaded.' if self._first == 1 else 'No further line is loaded.'
         return (
-            f'All lines up to {self.done.line} are in; --from-line {self.done.line + 1} goes on '
-            'behind them.'
+            f'All lines up to {self.done.line} are loaded; --from-line {self.done.line + 1} '
+            'continues after them.'
         )

@@ -41,19 +41,19 @@ def models(
         typer.Option(
             metavar='N',
             min=1,
-            help='Look at N keys of each index, and take the others to be like them.',
+            help='Measure N keys of each index, and estimate the others from them.',
         ),
     ] = 100,
     quick: Annotated[
-        bool, typer.Option('--quick', help='Only count: do not go through the keys for memory.')
+        bool, typer.Option('--quick', help='Only count the entities; do not measure memory.')
     ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Show columns, indexes, counts and memory.
 
-    Numbers with a ~ are estimates, of a sample. Finding the keys takes a walk through all keys of
-    the server, a thousand at a time, beside whatever else it does; --quick goes without.
+    Numbers with a ~ are estimates from a sample. The memory of indexes needs a scan of all keys of
+    the server, a thousand at a time; --quick leaves it out.
     """
     with report_errors(debug):
         known = open_models(require_names(names), url)

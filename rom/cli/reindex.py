@@ -27,28 +27,28 @@ def reindex(
     url: Url = None,
     rate: Annotated[
         float | None,
-        typer.Option(metavar='N', help='N entities a second at most, to leave time for others.'),
+        typer.Option(metavar='N', help='At most N entities a second, to spare the server.'),
     ] = None,
     batch: Annotated[int, typer.Option(metavar='N', min=1, help='Entities in one step.')] = 1000,
     restart: Annotated[
         bool,
-        typer.Option('--restart', help='Begin again, and not where one stopped half way.'),
+        typer.Option('--restart', help='Begin again, instead of continuing an incomplete reindex.'),
     ] = False,
     everything: Annotated[
         bool,
         typer.Option(
             '--all',
-            help='Also indexes that are declared as they were: after a change of what a keygen '
-            'does, or of a default.',
+            help='Also build indexes whose declaration is unchanged, after a change of the code '
+            'of a keygen, or of a default.',
         ),
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Make indexes those that the models declare: after a change of them, and for old data.
+    """Build the indexes that the models declare, after a change of them or for old data.
 
-    Only indexes that are declared otherwise than they were are built; without any, all are compared
-    with the rows. It runs beside programs that write, if they have the same models. How far it has
-    got is kept in Redis: one that was stopped, or killed, goes on there.
+    Only indexes whose declaration has changed are built; if none has, all are compared with the
+    rows. Other programs may write meanwhile if they have the same models. The progress is kept in
+    Redis: a reindex that was stopped or killed continues there.
     """
     job = ReindexJob(rate, batch, restart, everything)
     with report_errors(debug, job.stopped):
@@ -92,8 +92,8 @@ class ReindexJob:
         [status] = maintenance.status(model)
         if status.stopped_at is not None and not self.restart:
             output.note(
-                f'{name}: one stopped at id {status.stopped_at}; going on there, if it was '
-                'for the same indexes.'
+                f'{name}: a reindex stopped at id {status.stopped_at}; it continues there if it '
+                'was for the same indexes.'
             )
         try:
             with progress_bar(f'Reindexing {name}', unit='entities') as progress:
@@ -116,7 +116,7 @@ class ReindexJob:
         if len(error.errors) > _MOST_ERRORS:
             output.note(f'{name}: and {len(error.errors) - _MOST_ERRORS:,} more')
         output.note(
-            f'{name}: {len(error.errors):,} rows could not be indexed, all others are; mend or '
+            f'{name}: {len(error.errors):,} rows could not be indexed, all others are; correct or '
             'delete those, and run rom check --repair'
         )
 
@@ -126,6 +126,6 @@ class ReindexJob:
             return 'Stopped; nothing was written.'
         where = f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} entities done'
         return (
-            f'{where}, and nothing is half done. It goes on there: rom reindex '
+            f'{where}, and nothing is half done. It continues there: rom reindex '
             f'{names_of(self.left)}'
         )

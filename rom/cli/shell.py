@@ -22,10 +22,10 @@ def shell(
     names: Models = None,
     url: Url = None,
     program: Annotated[
-        str | None, typer.Option('-c', metavar='CODE', help='Run this, and end.')
+        str | None, typer.Option('-c', metavar='CODE', help='Run CODE, and exit.')
     ] = None,
     plain: Annotated[
-        bool, typer.Option('--plain', help='Python itself, also where IPython is installed.')
+        bool, typer.Option('--plain', help='Use plain Python, even if IPython is installed.')
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -33,7 +33,7 @@ def shell(
 
     Or run -c CODE, or a program from a pipe. Only session.commit() writes changes.
     """
-    with report_errors(debug, lambda: 'Stopped; what was committed is written, and nothing else.'):
+    with report_errors(debug, lambda: 'Stopped; only committed changes are written.'):
         models = open_models(names or [], url)
         scope = {**scope_of(models), 'session': rom.session}
         if program is not None:

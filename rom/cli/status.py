@@ -19,7 +19,7 @@ from rom.cli.options import AsJson, Debug, Models, Url
 _DESCRIPTIONS = {
     'right': 'the indexes are those that it declares',
     'stale': 'the indexes are not those that it declares',
-    'unknown': 'nothing says which indexes the data has, as with data of rom 1.x',
+    'unknown': 'the indexes of the data are unknown, as with data of rom 1.x',
     'empty': 'there is no data yet',
 }
 
@@ -27,12 +27,12 @@ _DESCRIPTIONS = {
 def status(
     names: Models = None, url: Url = None, as_json: AsJson = False, debug: Debug = False
 ) -> None:
-    """Say which models need `rom reindex`; exit 1 if any does.
+    """Show which models need `rom reindex`; exit 1 if any does.
 
-    It compares what the models declare with what is kept beside the data. A keygen is known by its
-    name alone: when what it does has changed, run `rom reindex` all the same.
+    It compares the declared indexes with those that are recorded beside the data. A keygen is known
+    by its name alone: after a change of its code, run `rom reindex --all`.
 
-    A server that evicts keys when its memory is full is named as well.
+    It also warns of a server that evicts keys when its memory is full.
     """
     with report_errors(debug):
         models = open_models(require_names(names), url)
@@ -52,7 +52,7 @@ def status(
             output.note(objection)
         due = [model for model, one in zip(models, found, strict=True) if one.is_due]
         if due:
-            output.note(f'To make them right: rom reindex {names_of(due)}')
+            output.note(f'To build them: rom reindex {names_of(due)}')
             raise typer.Exit(Code.FOUND)
 
 

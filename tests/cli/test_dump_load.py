@@ -44,7 +44,7 @@ def wait_for(path: Path, size: int, program: subprocess.Popen[str]) -> None:
 def test_out_and_in_again(filled: Shop) -> None:
     ran = filled.run('dump', 'shop.models', '--with-expired')
     assert ran.stderr.splitlines() == [
-        'User: what its UnsafeColumns hold (visits) is left out.',
+        'User: the data of its UnsafeColumns (visits) is left out.',
         'Dumped 26 rows.',
     ]
     before = without_notes(dump(filled.raw))
@@ -78,7 +78,7 @@ def test_dump_to_a_file_stopped_and_resumed(shop: Shop) -> None:
             continue  # it was faster
         assert (program.returncode, out) == (code, '')
         if code > 0:
-            assert 'The same command with --resume goes on behind it.' in errors
+            assert 'The same command with --resume continues after it.' in errors
             assert path.read_bytes() == whole.encode()[: path.stat().st_size]
     assert b'\n' in path.read_bytes()
     path.write_bytes(path.read_bytes() + b'{"model": "Us')
@@ -98,8 +98,8 @@ def test_load_stopped_killed_and_gone_on(shop: Shop) -> None:
     count = shop.raw.hlen('users:email:uidx')
     assert count % 50 == 0 and 200 <= count < MANY
     assert errors.splitlines()[-1] == (
-        f'Stopped; nothing is half done. All lines up to {count} are in; --from-line {count + 1} '
-        'goes on behind them.'
+        f'Stopped; nothing is half done. All lines up to {count} are loaded; --from-line '
+        f'{count + 1} continues after them.'
     )
     assert shop.raw.get('users:id:') == b'%d' % MANY  # reserved
 
@@ -124,8 +124,8 @@ def test_bad_lines(shop: Shop) -> None:
         'line 4: invalid JSON at character 1: nonsense; expected a line like {"model": ..., '
         '"id": ..., "columns": {...}}',
         'line 5: User.age: expected an integer or null, got "x"',
-        'Nothing of their batch was written. All lines up to 3 are in; --from-line 4 goes on '
-        'behind them.',
+        'Nothing of their batch was written. All lines up to 3 are loaded; --from-line 4 '
+        'continues after them.',
     ]
     assert shop.raw.hlen('users:email:uidx') == 3
 
@@ -133,7 +133,7 @@ def test_bad_lines(shop: Shop) -> None:
 def test_what_is_there_already(filled: Shop) -> None:
     said = filled.wrong(1, 'load', 'shop.models', '--on-conflict', 'fail', input=lines(1, 20))
     assert said.startswith('line 1: User 20: expected an unused id, but the row exists; replace')
-    assert said.endswith('No line is in yet.\n')
+    assert said.endswith('No line is loaded.\n')
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_what_is_there_already(filled: Shop) -> None:
     [
         (
             ['dump', 'shop.models', '--resume'],
-            '--resume: expected a file to go on with; name it with --to',
+            '--resume: expected a file to continue; name it with --to',
         ),
         (
             ['dump', 'shop.models', '--to', 'there'],
-            'there: expected a new file, but it exists; go on with it by --resume',
+            'there: expected a new file, but it exists; continue it with --resume',
         ),
         (
             ['dump', 'shop.models', '--to', 'there', '--resume'],
@@ -211,7 +211,7 @@ def test_a_server_that_hangs(shop: Shop) -> None:
         load.send_signal(signal.SIGINT)
         _, errors = load.communicate(timeout=PATIENCE)
     assert load.returncode == 130
-    found = re.search(r'All lines up to (\d+) are in; --from-line (\d+)', errors)
+    found = re.search(r'All lines up to (\d+) are loaded; --from-line (\d+)', errors)
     assert found is not None and int(found[2]) == int(found[1]) + 1 and int(found[1]) % 20 == 0
 
 

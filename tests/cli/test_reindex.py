@@ -45,7 +45,7 @@ def test_stopped_and_gone_on_with(place: Place) -> None:
         assert program.stdout.read() == ''
     assert 'Stopped in User, ' in said
     assert said.endswith(
-        'and nothing is half done. It goes on there: rom reindex shop:User shop:Team\n'
+        'and nothing is half done. It continues there: rom reindex shop:User shop:Team\n'
     )
     position = _position(place)
     assert 8 <= position < 60

@@ -30,7 +30,7 @@ def test_what_needs_a_reindex(place: Place) -> None:
     place.declare('unique=True')
     place.raw.delete('cliteam:id:indexes')
     code, lines, said = place.run('status', 'shop')
-    assert (code, said) == (1, 'To make them right: rom reindex shop:User shop:Team\n')
+    assert (code, said) == (1, 'To build them: rom reindex shop:User shop:Team\n')
     assert lines == [
         'status\tUser\tstale\tage is gone; unique age is new\t',
         'status\tTeam\tunknown\t\t',
