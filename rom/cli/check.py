@@ -13,11 +13,10 @@ from rom import maintenance
 from rom._core.model import Model
 from rom._core.ops.maintenance.findings import KINDS, Finding, Kind
 from rom.cli import output
-from rom.cli.errors import Code, report_errors
+from rom.cli.errors import Code, DeferredSignals, report_errors
 from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import progress_bar
-from rom.cli.signals import DeferredSignals
 
 
 def check(

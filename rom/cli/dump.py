@@ -15,11 +15,10 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.errors import Code, DeferredSignals, UsageError, report_errors
 from rom.cli.model_args import open_models, require_names
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import progress_bar
-from rom.cli.signals import DeferredSignals
 from rom.exceptions import InvalidOperation, ORMError
 
 After = tuple[type[Model], int] | None

@@ -11,10 +11,9 @@ import typer
 import rom
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import Code, Terminated, UsageError, report_errors
+from rom.cli.errors import Code, DeferredSignals, Terminated, UsageError, report_errors
 from rom.cli.model_args import open_models, require_names
 from rom.cli.options import Debug, Models, Url, parse_duration
-from rom.cli.signals import DeferredSignals
 
 # The greatest number of errors that are printed.
 _MOST_ERRORS = 20

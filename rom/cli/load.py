@@ -16,11 +16,10 @@ import typer
 from rom import jsonl
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.errors import Code, DeferredSignals, UsageError, report_errors
 from rom.cli.model_args import open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.progress import ProgressBar, progress_bar
-from rom.cli.signals import DeferredSignals
 from rom.exceptions import BulkError, ORMError
 
 STDIN = Path('-')

@@ -51,7 +51,7 @@ def progress_bar(
     if not is_shown or not output.is_terminal(sys.stderr):
         yield ProgressBar(None, None)
         return
-    console, title = output.console(to_stderr=True), _cut(title)
+    console, title = output.console(to_stderr=True), _shortened(title)
     with (
         Progress(
             TextColumn('{task.description}', markup=False),
@@ -73,7 +73,7 @@ def progress_bar(
 _BAR, _GAPS, _TITLE = 16, 2, 30
 
 
-def _cut(title: str) -> str:
+def _shortened(title: str) -> str:
     return title if len(title) <= _TITLE else f'{title[: _TITLE - 1]}…'
 
 

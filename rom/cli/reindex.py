@@ -11,11 +11,10 @@ import typer
 from rom import maintenance
 from rom._core.model import Model
 from rom.cli import output
-from rom.cli.errors import Code, UsageError, report_errors
+from rom.cli.errors import Code, DeferredSignals, UsageError, report_errors
 from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import progress_bar
-from rom.cli.signals import DeferredSignals
 from rom.exceptions import BulkError
 
 # The greatest number of rows that cannot be indexed and are named one by one.

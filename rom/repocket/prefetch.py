@@ -111,8 +111,9 @@ def _records(
 ) -> dict[Reference, Record | None]:
     made = MODELS[schema.name]._loaded(found.rows)
     records = {id: record for (id, _), record in zip(found.rows, made, strict=True)}
+    broken = set(found.broken)
     return {
         Reference(schema.name, uuid.UUID(as_text(id))): records.get(id)
         for id in ids
-        if id not in found.broken
+        if id not in broken
     }

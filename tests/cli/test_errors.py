@@ -12,8 +12,7 @@ import typer
 
 import rom
 from rom.cli import output
-from rom.cli.errors import Code, Terminated, UsageError, report_errors
-from rom.cli.signals import DeferredSignals
+from rom.cli.errors import Code, DeferredSignals, Terminated, UsageError, report_errors
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +117,7 @@ def test_waiting_ends_with_a_signal() -> None:
 def test_a_batch_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import select
 
-    monkeypatch.setattr('rom.cli.signals.GRACE_SECONDS', 1)
+    monkeypatch.setattr('rom.cli.errors.GRACE_SECONDS', 1)
     with pytest.raises(KeyboardInterrupt), DeferredSignals():
         os.kill(os.getpid(), signal.SIGINT)
         select.select([], [], [], 60)

@@ -14,8 +14,8 @@ from rom._core.drivers.connections import without_password
 from rom.cli.demo.characters import code_points, count_existing, declaration, load_characters
 from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared_names
 from rom.cli.demo.screens import Screen
+from rom.cli.errors import DeferredSignals
 from rom.cli.model_args import use_server
-from rom.cli.signals import DeferredSignals
 
 INTRODUCTION = (
     'rom demo: the characters of Unicode that have a name, as entities of one model, with words, '
