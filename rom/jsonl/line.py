@@ -31,7 +31,8 @@ from rom.jsonl.values import from_json, to_json
 _MOST_ID = 2**62
 
 _FORM = '{"model": ..., "id": ..., "columns": {...}}'
-_PARTS = {'model', 'id', 'columns'}
+
+_PARTS = ({'model', 'id', 'dialect', 'columns'}, {'model', 'id', 'columns'})
 _DIALECTS = (1, DIALECT)
 
 
@@ -121,7 +122,7 @@ def _parsed(number: int, text: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError) as error:
         where = f' at character {error.pos + 1}' if isinstance(error, json.JSONDecodeError) else ''
         _wrong(number, f'invalid JSON{where}: {_shown_text(text)}; expected a line like {_FORM}')
-    if not isinstance(data, dict) or data.keys() - {'dialect'} != _PARTS:
+    if not isinstance(data, dict) or data.keys() not in _PARTS:
         _wrong(number, f'expected a line like {_FORM}, got {_shown_text(text)}')
     return data
 

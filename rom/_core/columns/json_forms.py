@@ -29,6 +29,7 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from rom._core.columns.base import Column
@@ -77,6 +78,16 @@ def _write_datetime(value: dt.datetime) -> str:
     return f'{value.isoformat()}Z'
 
 
+def _read_datetime(value: str) -> dt.datetime:
+    if not value.endswith('Z'):
+        return dt.datetime.fromisoformat(value)
+    # Without the Z it is in UTC as well, and the column need not convert it.
+    moment = dt.datetime.fromisoformat(value[:-1])
+    if moment.tzinfo is not None:
+        raise ValueError(value)
+    return moment
+
+
 def _write_bytes(value: bytes) -> str:
     return base64.b64encode(value).decode('ascii')
 
@@ -102,7 +113,7 @@ FORMS: Final[dict[type[Any], JsonForm]] = {
         (str,),
         'a date and time like "2030-01-31T12:00:00Z"',
         _write_datetime,
-        dt.datetime.fromisoformat,
+        _read_datetime,
     ),
     Date: JsonForm((str,), 'a date like "2030-01-31"', dt.date.isoformat, dt.date.fromisoformat),
     Time: JsonForm((str,), 'a time like "12:00:00"', dt.time.isoformat, dt.time.fromisoformat),
@@ -124,7 +135,11 @@ BYTES_OF_DIALECT_1: Final = JsonForm(
 
 def form_of(column: Column[Any]) -> JsonForm | None:
     """Return the JSON form of a column; None where a subclass overrides how it is stored."""
-    own = type(column)
+    return _form_of_class(type(column))  # type: ignore[arg-type]
+
+
+@lru_cache
+def _form_of_class(own: type[Column[Any]]) -> JsonForm | None:
     base = next((base for base in own.__mro__ if base in FORMS), None)
     if base is None or (own.encode, own.decode) != (base.encode, base.decode):
         return None
