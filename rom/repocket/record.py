@@ -15,7 +15,7 @@ from rom._core.encoding.text import as_bytes, as_text, show
 from rom.exceptions import ArgumentError, InvalidColumnValue, InvalidOperation
 from rom.repocket import saving
 from rom.repocket.attributes import DateTime
-from rom.repocket.errors import RepocketReferenceError, RepocketUnknownField
+from rom.repocket.errors import RepocketReferenceError
 from rom.repocket.metaclass import ModelType
 from rom.repocket.prefetch import PrefetchGroup
 from rom.repocket.search import criteria_of
@@ -300,12 +300,9 @@ class ActiveRecord(RecordState, metaclass=ModelType):
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # Otherwise a misspelt attribute would be set, but never saved.
+        # A misspelt attribute would be set, but never saved. So its name must be declared.
         if not name.startswith('_') and not hasattr(type(self), name):
-            raise RepocketUnknownField(
-                f'{self._record_schema.model} has no attribute {show(name)}; it has '
-                f'{", ".join(self._record_schema.attributes)}'
-            )
+            self._record_schema.attribute(name)
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:

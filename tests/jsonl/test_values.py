@@ -98,6 +98,12 @@ def test_a_moment_with_a_zone_is_turned_into_utc() -> None:
     assert from_json(its, '2030-01-31T14:00:00.000001+02:00') == its.encode(MOMENT)
 
 
+def test_numbers_inside_json_stay_numbers() -> None:
+    its = column(rom.Json)
+    raw = its.encode({'a': [math.nan, math.inf]})
+    assert from_json(its, json.loads(json.dumps(to_json(its, raw, 'k')))) == raw
+
+
 @pytest.mark.parametrize(
     ('kind', 'said', 'value'),
     [

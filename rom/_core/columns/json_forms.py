@@ -19,7 +19,9 @@ This is dialect 2. In dialect 1, which rom wrote before, a String has a characte
 (latin-1), a datetime has no Z, and a Float may be "inf", "-inf" or "nan". Only the String could be
 mistaken, so all other forms of dialect 1 are read in dialect 2 as well.
 
-pydantic writes most of these types so by itself. A test compares both.
+pydantic writes most of these types so by itself. A test compares both. They differ in one place: a
+NaN or infinite number inside a Json is a string in pydantic. A line has it without quotes, as
+Python's json does, so that a load gives the number again.
 """
 
 from __future__ import annotations
