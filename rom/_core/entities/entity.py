@@ -159,7 +159,7 @@ class Entity:
             return
         others = (ref() for ref in self._batch)
         together = [other for other in others if other is not None and other is not self]
-        session._run(session._load_reference(self, together, name))
+        session._run(session._relations.load_reference(self, together, name))
 
     @property
     def _unseen(self) -> list[str]:
@@ -181,7 +181,7 @@ class Entity:
             return []
         self._no_hidden_io(name)
         session = self._session_here
-        found: list[Any] = session._run(session._load_list(self, name))
+        found: list[Any] = session._run(session._relations.load_list(self, name))
         return found
 
     def _no_hidden_io(self, name: str) -> None:

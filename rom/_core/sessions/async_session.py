@@ -17,7 +17,7 @@ from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import async_connection, connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.model import Model
-from rom._core.sessions.loading import STREAM_PAGE
+from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
 from rom._core.sessions.unit_of_work import UnitOfWork
@@ -144,7 +144,7 @@ class AsyncSession(UnitOfWork):
 
             await s.get(User, 1)
         """
-        return await self._run(self._get(model, ids))
+        return await self._run(self._loader.get(model, ids))
 
     async def get_by(self, model: type[M], /, **value: Any) -> Any:
         """Return entities by one indexed column: see :meth:`rom.Model.get_by`.
@@ -153,7 +153,7 @@ class AsyncSession(UnitOfWork):
 
             await s.get_by(User, email='ann@example.org')
         """
-        return await self._run(self._get_by(model, **value))
+        return await self._run(self._queries.get_by(model, **value))
 
     async def all(self, query: Query[R]) -> list[R]:
         """Return a query's results.
@@ -162,7 +162,7 @@ class AsyncSession(UnitOfWork):
 
             await s.all(User.query.filter(age=42))
         """
-        return await self._run(self._all(query))
+        return await self._run(self._queries.all(query))
 
     async def first(self, query: Query[R]) -> R | None:
         """Return a query's first result, or None.
@@ -171,7 +171,7 @@ class AsyncSession(UnitOfWork):
 
             await s.first(User.query.order_by('-age'))
         """
-        work = self._first(query)
+        work = self._queries.first(query)
         return await self._run(work)
 
     async def count(self, query: Query[R]) -> int:
@@ -181,7 +181,7 @@ class AsyncSession(UnitOfWork):
 
             await s.count(User.query.filter(age=42))
         """
-        return await self._run(self._count(query))
+        return await self._run(self._queries.count(query))
 
     async def exists(self, query: Query[Any]) -> bool:
         """Return whether a query has any result.
@@ -190,7 +190,7 @@ class AsyncSession(UnitOfWork):
 
             await s.exists(User.query.filter(age=42))
         """
-        return await self._run(self._exists(query))
+        return await self._run(self._queries.exists(query))
 
     async def one(self, query: Query[R]) -> R:
         """Return a query's only result.
@@ -202,7 +202,7 @@ class AsyncSession(UnitOfWork):
 
             await s.one(User.query.filter(name='Ann', city='Oslo'))
         """
-        work = self._one(query)
+        work = self._queries.one(query)
         return await self._run(work)
 
     async def ids(self, query: Query[Any]) -> list[int]:
@@ -212,7 +212,7 @@ class AsyncSession(UnitOfWork):
 
             await s.ids(User.query.order_by('-age'))
         """
-        return await self._run(self._ids(query))
+        return await self._run(self._queries.ids(query))
 
     async def sum(self, query: Query[Any], column: str) -> Any:
         """Return the sum of a column over the results: see :meth:`rom.Query.sum`.
@@ -221,7 +221,7 @@ class AsyncSession(UnitOfWork):
 
             await s.sum(User.query.filter(city='Oslo'), 'age')
         """
-        return await self._run(self._sum(query, column))
+        return await self._run(self._queries.sum(query, column))
 
     async def avg(self, query: Query[Any], column: str) -> Any:
         """Return the mean of a column over the results: see :meth:`rom.Query.avg`.
@@ -230,7 +230,7 @@ class AsyncSession(UnitOfWork):
 
             await s.avg(User.query.filter(city='Oslo'), 'age')
         """
-        return await self._run(self._avg(query, column))
+        return await self._run(self._queries.avg(query, column))
 
     async def min(self, query: Query[Any], column: str) -> Any:
         """Return the smallest value of a column over the results: see :meth:`rom.Query.min`.
@@ -239,7 +239,7 @@ class AsyncSession(UnitOfWork):
 
             await s.min(User.query.filter(city='Oslo'), 'age')
         """
-        return await self._run(self._extreme(query, 'min', column))
+        return await self._run(self._queries.extreme(query, 'min', column))
 
     async def max(self, query: Query[Any], column: str) -> Any:
         """Return the largest value of a column over the results: see :meth:`rom.Query.max`.
@@ -248,7 +248,7 @@ class AsyncSession(UnitOfWork):
 
             await s.max(User.query.filter(city='Oslo'), 'age')
         """
-        return await self._run(self._extreme(query, 'max', column))
+        return await self._run(self._queries.extreme(query, 'max', column))
 
     async def facets(self, query: Query[Any], column: str) -> Counter[Any]:
         """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
@@ -257,7 +257,7 @@ class AsyncSession(UnitOfWork):
 
             await s.facets(User.query.filter(age=(18, None)), 'city')
         """
-        return await self._run(self._facets(query, column))
+        return await self._run(self._queries.facets(query, column))
 
     async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
         """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
@@ -266,7 +266,7 @@ class AsyncSession(UnitOfWork):
 
             await s.page(User.query.order_by('city', '-age'), 20)
         """
-        return await self._run(self._page(query, size, after))
+        return await self._run(self._queries.page(query, size, after))
 
     async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
         """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.
@@ -275,7 +275,7 @@ class AsyncSession(UnitOfWork):
 
             print(await session.explain(User.query.filter(city='Oslo')))
         """
-        return await self._run(self._explain(query, run, of))
+        return await self._run(self._queries.explain(query, run, of))
 
     async def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Store the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
@@ -284,7 +284,7 @@ class AsyncSession(UnitOfWork):
 
             key = await s.cached_result(User.query.order_by('-age'), 30)
         """
-        return await self._run(self._cached_result(query, timeout))
+        return await self._run(self._queries.cached_result(query, timeout))
 
     async def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
         """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
@@ -349,10 +349,10 @@ class AsyncSession(UnitOfWork):
         """
         cursor = None
         while True:
-            block, cursor = await self._run(self._block(query, cursor, pagesize))
+            block, cursor = await self._run(self._queries.block(query, cursor, pagesize))
             for result in block:
                 yield result
-            self._pass_over(query, block)
+            self._queries.release(query, block)
             if cursor is None:
                 return
 
@@ -370,7 +370,7 @@ class AsyncSession(UnitOfWork):
 
             await s.load(books, 'author.publisher')
         """
-        await self._run(self._load(objects, *paths))
+        await self._run(self._relations.load(objects, *paths))
 
     async def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
@@ -379,7 +379,7 @@ class AsyncSession(UnitOfWork):
 
             await s.refresh(user)
         """
-        await self._run_alone(self._refresh(*objects, force=force))
+        await self._run_alone(self._loader.refresh(*objects, force=force))
 
     async def refresh_all(self, force: bool = False) -> None:
         """Read the rows of all tracked entities again.
@@ -388,7 +388,7 @@ class AsyncSession(UnitOfWork):
 
             await s.refresh_all()
         """
-        await self._run_alone(self._refresh_all(force))
+        await self._run_alone(self._loader.refresh_all(force))
 
     async def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None

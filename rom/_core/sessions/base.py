@@ -11,12 +11,18 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.sessions import unwritten_warning
+from rom._core.sessions.arguments import check_entity, flat
 from rom._core.sessions.identity_map import IdentityMap
+from rom._core.sessions.loading import Loader
+from rom._core.sessions.query_runner import QueryRunner
+from rom._core.sessions.relation_loading import RelationLoader
+from rom._core.sessions.steps import OwnerRef
+from rom._core.support.made_once import made_once
 from rom.exceptions import ORMError
 
 if TYPE_CHECKING:
@@ -25,8 +31,8 @@ if TYPE_CHECKING:
 _moments: Final = count()
 
 
-class Known:
-    """The identity map of a session, with its public methods. None of them needs a server."""
+class SessionBase:
+    """The identity map of a session with its methods that need no server, and the other parts."""
 
     is_async = False
     _entered: list[Entered]
@@ -39,6 +45,23 @@ class Known:
         self._made_at = next(_moments)
         self._identity = IdentityMap()
         unwritten_warning.note_session(self)
+
+    # The parts, each made at its first use, because many sessions are made for one request.
+
+    @made_once
+    def _loader(self) -> Loader:
+        return Loader(self._identity, self._weakly())
+
+    @made_once
+    def _relations(self) -> RelationLoader:
+        return RelationLoader(self._loader, self._weakly())
+
+    @made_once
+    def _queries(self) -> QueryRunner:
+        return QueryRunner(self._identity, self._loader, self._relations)
+
+    def _weakly(self) -> OwnerRef:
+        return cast(OwnerRef, weakref.ref(self))
 
     def __del__(self) -> None:
         if hasattr(self, '_identity'):
@@ -139,7 +162,7 @@ class Known:
         """
         check_entity(entity)
         self._identity.forget(entity)
-        self._leave_hosts((entity,))
+        self._identity.leave_hosts((entity,))
 
     def rollback(self) -> None:
         """Forget all entities, and their unsaved changes.
@@ -150,7 +173,7 @@ class Known:
         """
         pending = list(self._identity.pending.values())
         self._identity.forget_all()
-        self._leave_hosts(pending)
+        self._identity.leave_hosts(pending)
 
     def _join(self, entity: Model) -> None:
         """Prepare for a change of an entity: the next commit here will write it.
@@ -193,36 +216,3 @@ class Known:
             if self not in entity._hosts:
                 entity._hosts = (*entity._hosts, self)
             self._identity.pending[id(entity)] = entity
-
-    def _leave_hosts(self, entities: Iterable[Model]) -> None:
-        """Remove entities of this session, now written or forgotten, from their host sessions."""
-        for entity in entities:
-            if entity._hosts and entity._session._identity is self._identity:
-                for host in entity._hosts:
-                    host._identity.pending.pop(id(entity), None)
-                entity._hosts = ()
-
-
-def check_entity(entity: object) -> None:
-    """Raise ORMError for an object that is not an entity."""
-    if not isinstance(entity, Model):
-        raise ORMError(f'a session takes entities of models, not {show(entity)}')
-
-
-def flat(objects: Iterable[Any]) -> list[Any]:
-    """Return entities, and those in nested lists, as one list."""
-    found: list[Any] = []
-    try:
-        _collect(objects, found)
-    except RecursionError:
-        raise ORMError('lists of entities lie too deep in one another') from None
-    return found
-
-
-def _collect(objects: Iterable[Any], into: list[Any]) -> None:
-    for item in objects:
-        if isinstance(item, (list, tuple, set, frozenset)):
-            _collect(item, into)
-        else:
-            check_entity(item)
-            into.append(item)

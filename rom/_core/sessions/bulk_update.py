@@ -17,11 +17,12 @@ from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Unique
+from rom._core.sessions.arguments import model_of
 from rom._core.sessions.commit_recovery import settle_all
 from rom._core.sessions.flush import nobodys
-from rom._core.sessions.loading import model_of
 from rom._core.sessions.steps import Work
 from rom._core.sessions.transfer import Transferring
+from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ class Updating(Transferring):
         assignments = yield from self._referring(model, assigned(query.schema, where, values))
         yield from self._settle_known(model)
         if blocksize is None:
-            rows = yield from self._rows(model, bulk_update.update(query, assignments))
+            operation = bulk_update.update(query, assignments)
+            rows = yield from self._loader.rows(model, operation, elapsed())
             self._tell_known(model, assignments, rows)
             return len(rows)
         blocks, total = bulk_update.Blocks(query, assignments, blocksize), 0
         while not blocks.is_done:
-            rows = yield from self._rows(model, blocks.next())
+            rows = yield from self._loader.rows(model, blocks.next(), elapsed())
             self._tell_known(model, assignments, rows)
             total += len(rows)
         return total
@@ -74,9 +76,9 @@ class Updating(Transferring):
         made = {**(defaults or {}), **values}
 
         def look() -> Work[M | None]:
-            operation = load_rows.load_unique(schema, unique.key, value)
-            rows = yield from self._rows(model, operation)
-            return self._adopt(model, rows[0]) if rows else None
+            begun, operation = elapsed(), load_rows.load_unique(schema, unique.key, value)
+            rows = yield from self._loader.rows(model, operation, begun)
+            return self._loader.adopt(model, rows[0], begun) if rows else None
 
         return (yield from self._found_or_made(model, look, lambda: made, unique, value))
 
@@ -103,12 +105,12 @@ class Updating(Transferring):
         yield from self._settle_known(model)
 
         def look() -> Work[M | None]:
-            operation = bulk_update.update_unique(assignments, unique, value)
-            row = yield from self._rows(model, operation)
+            begun, operation = elapsed(), bulk_update.update_unique(assignments, unique, value)
+            row = yield from self._loader.rows(model, operation, begun)
             if row is None:
                 return None
             self._tell_known(model, assignments, [row])
-            return self._adopt(model, row)
+            return self._loader.adopt(model, row, begun)
 
         def made() -> dict[str, Any]:
             return {**assignments.of_new(given), **given}
@@ -168,7 +170,9 @@ class Updating(Transferring):
             if type(value) is not GivenId:
                 continue
             column: Any = model._columns[name]
-            found: list[Model] = yield from self._get_many(column.get_related_model(), [value.id])
+            found: list[Model] = yield from self._loader.get_many(
+                column.get_related_model(), [value.id]
+            )
             if not found:
                 raise nobodys(model, name, value)
             [values[name]] = found

@@ -12,7 +12,7 @@ from typing import NoReturn
 from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.sessions import recently_deleted
-from rom._core.sessions.steps import On, Work
+from rom._core.sessions.steps import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
@@ -48,7 +48,7 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
             continue
         change: Change = attempt.changes[entity._place]
         try:
-            is_done = yield On(type(entity), attempt.settle())
+            is_done = yield RunOn(type(entity), attempt.settle())
         except InDoubtError as error:
             if not forced and change.kind != 'delete':  # a delete is safe to repeat
                 raise InDoubtError(

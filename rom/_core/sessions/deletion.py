@@ -26,7 +26,7 @@ from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.sessions import recently_deleted
-from rom._core.sessions.base import flat
+from rom._core.sessions.arguments import flat, model_of
 from rom._core.sessions.commit_recovery import let_go_of, settle_all
 from rom._core.sessions.deletion_plan import (
     Consequences,
@@ -36,9 +36,9 @@ from rom._core.sessions.deletion_plan import (
     on_delete_of,
 )
 from rom._core.sessions.flush import Writing
-from rom._core.sessions.loading import model_of
 from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import On, Work
+from rom._core.sessions.steps import RunOn, Work
+from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom.exceptions import (
     DataRaceError,
@@ -115,11 +115,11 @@ class Deleting(Writing):
         for _ in range(MOST_LOOKS):
             if not chosen:
                 return set()
-            found = Consequences(defaults, dict(chosen))
+            begun, found = elapsed(), Consequences(defaults, dict(chosen))
             if manner.on_delete:
                 yield from self._look(found)
                 found.check()
-            if manner.hooks and self._tell(found, told):
+            if manner.hooks and self._tell(found, told, begun):
                 continue
             unsaved = [e for e in defaults.values() if e is not None and e._new]
             yield from self._write(unsaved, False, False)
@@ -144,7 +144,7 @@ class Deleting(Writing):
         model_of(query)
         query, cursor, total = query.entities(), None, 0
         while True:
-            block, cursor = yield from self._block(query, cursor, blocksize)
+            block, cursor = yield from self._queries.block(query, cursor, blocksize)
             yield from self._delete(block)
             total += len(block)
             if cursor is None:
@@ -171,7 +171,7 @@ class Deleting(Writing):
             if on_delete_of(referring, name) == 'no action':
                 continue
             query = referring.query.with_expired().filter(**{name: ids})
-            rows: list[Row] = yield On(referring, queries.search(query))
+            rows: list[Row] = yield RunOn(referring, queries.search(query))
             if on_delete_of(referring, name) != 'cascade':  # which deletes expired ones as well
                 found.expired |= yield from self._expired(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
@@ -195,10 +195,10 @@ class Deleting(Writing):
         ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
         if not ids:
             return set()
-        living = yield On(model, load_rows.load(model._schema, ids))
+        living = yield RunOn(model, load_rows.load(model._schema, ids))
         return {(model, id) for id in ids} - {(model, row.id) for row in living}
 
-    def _tell(self, found: Consequences, told: dict[Place, Model]) -> bool:
+    def _tell(self, found: Consequences, told: dict[Place, Model], begun: float) -> bool:
         """Call the hooks before a delete that were not called yet; an error stops the delete.
 
         Return whether there were any.
@@ -206,7 +206,7 @@ class Deleting(Writing):
         fresh = [place for place in found.doomed if place not in told and _has_hook(place[0])]
         for model, id in fresh:
             stored = dict(found.doomed[model, id].stored)
-            entity = told[model, id] = self._adopt(model, Row(id, stored))
+            entity = told[model, id] = self._loader.adopt(model, Row(id, stored), begun)
             entity._before_delete()
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
@@ -237,7 +237,7 @@ class Deleting(Writing):
         """Carry out an attempt; remove it from its entities if nothing was written."""
         try:
             operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
-            done: Committed = yield On(model, operation)
+            done: Committed = yield RunOn(model, operation)
         except BaseException:
             let_go_of(attempt, held)
             raise

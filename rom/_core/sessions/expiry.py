@@ -19,7 +19,8 @@ from rom._core.ops.rows import Row
 from rom._core.sessions.bulk_update import Updating
 from rom._core.sessions.deletion import Manner
 from rom._core.sessions.deletion_plan import Doomed, Place
-from rom._core.sessions.steps import On, Work
+from rom._core.sessions.steps import RunOn, Work
+from rom._core.support.clock import elapsed
 from rom.exceptions import (
     BulkError,
     CorruptRowError,
@@ -48,9 +49,10 @@ class Expiring(Updating):
         while limit is None or removed < limit:
             count = blocksize if limit is None else min(blocksize, limit - removed)
             count = min(count, ENDLESS)
-            found = yield On(model, due(model._schema, count, position))
+            begun = elapsed()
+            found = yield RunOn(model, due(model._schema, count, position))
             errors += found.broken
-            chosen, told = self._choose(model, found.rows, hooks, errors)
+            chosen, told = self._choose(model, found.rows, begun, hooks, errors)
             removed += yield from self._remove_all(chosen, told, manner, errors)
             position = found.position
             if position is None:
@@ -65,7 +67,12 @@ class Expiring(Updating):
         return removed
 
     def _choose(
-        self, model: type[Model], rows: list[Row], hooks: bool, errors: list[Exception]
+        self,
+        model: type[Model],
+        rows: list[Row],
+        begun: float,
+        hooks: bool,
+        errors: list[Exception],
     ) -> tuple[dict[Place, Doomed], dict[Place, Model]]:
         """Return the rows to delete, and their entities; one whose hook raises is left out."""
         expiry = model._schema.expiry
@@ -74,7 +81,7 @@ class Expiring(Updating):
         told: dict[Place, Model] = {}
         for row in rows:
             if hooks:
-                entity = told[model, row.id] = self._adopt(model, row)
+                entity = told[model, row.id] = self._loader.adopt(model, row, begun)
                 try:
                     entity._before_delete()
                 except Exception as error:

@@ -12,7 +12,8 @@ from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
 from rom._core.sessions import recently_deleted
-from rom._core.sessions.base import flat
+from rom._core.sessions.arguments import flat
+from rom._core.sessions.base import SessionBase
 from rom._core.sessions.commit_recovery import (
     call_hook_after,
     columns_written,
@@ -21,9 +22,8 @@ from rom._core.sessions.commit_recovery import (
     settle_all,
 )
 from rom._core.sessions.other_sessions import tell_after_nothing, tell_before
-from rom._core.sessions.relation_loading import Relating
 from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import On, Work
+from rom._core.sessions.steps import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
@@ -38,7 +38,7 @@ BEFORE: Final = ('_before_insert', '_before_update')
 AFTER: Final = ('_after_insert', '_after_update')
 
 
-class Writing(Relating):
+class Writing(SessionBase):
     """The part of a session that saves and commits."""
 
     def _flush(
@@ -74,7 +74,7 @@ class Writing(Relating):
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
         written = yield from self._flush(full, all, force, batch)
-        self._leave_hosts(self._identity.release())
+        self._identity.leave_hosts(self._identity.release())
         return written
 
     def _save(
@@ -111,7 +111,7 @@ class Writing(Relating):
         if not waiting:
             return
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
-        taken = yield On(model, load_rows.take_ids(counts))
+        taken = yield RunOn(model, load_rows.take_ids(counts))
         for schema, ids in taken.items():
             numbered = waiting[schema][::-1]
             for entity, new_id in zip(numbered, ids, strict=True):
@@ -196,7 +196,7 @@ class Writing(Relating):
             for name in entity._unseen if entity._schema.relations else ():
                 groups.setdefault((type(entity), name), []).append(entity)
         for (model, name), group in groups.items():
-            yield from self._load_references(group, name)
+            yield from self._relations.load_references(group, name)
             for entity in group:
                 value = entity._values.get(name)
                 if isinstance(value, GivenId):
@@ -232,7 +232,7 @@ class Writing(Relating):
         for place, entity in enumerate(concerned):
             entity._attempt, entity._place = attempt, place
         try:
-            done = yield On(model, commits.commit(changes, attempt))
+            done = yield RunOn(model, commits.commit(changes, attempt))
         except BaseException:
             if let_go_of(attempt, concerned):
                 self._identity.let_loose(more)
@@ -270,7 +270,7 @@ class Writing(Relating):
             if not recently_deleted.may_be(f'{entity._namespace}:{entity._id}') or entity._modified:
                 continue
             assert entity._id is not None
-            row = yield On(type(entity), load_rows.load_one(entity._schema, entity._id))
+            row = yield RunOn(type(entity), load_rows.load_one(entity._schema, entity._id))
             if row is None:
                 raise EntityDeletedError(
                     f'{entity._key} was deleted since it was loaded, and nothing was written; '

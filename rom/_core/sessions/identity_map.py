@@ -287,6 +287,14 @@ class IdentityMap:
                 hosted.append(entity)
         return hosted
 
+    def leave_hosts(self, entities: Iterable[Model]) -> None:
+        """Remove entities of this map, now written or forgotten, from their host sessions."""
+        for entity in entities:
+            if entity._hosts and entity._session._identity is self:
+                for host in entity._hosts:
+                    host._identity.pending.pop(id(entity), None)
+                entity._hosts = ()
+
     @property
     def modified(self) -> list[Model]:
         """The entities with unsaved changes, the new ones last."""

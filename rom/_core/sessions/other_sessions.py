@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rom._core.model import Model
-    from rom._core.sessions.base import Known
+    from rom._core.sessions.base import SessionBase
 
 
-def tell_before(session: Known) -> None:
+def tell_before(session: SessionBase) -> None:
     """Warn, before a session writes, of changes in sessions that the program cannot see."""
     if not session._entered or session_context.is_around(session):  # type: ignore[arg-type]
         return
@@ -41,7 +41,7 @@ def tell_before(session: Known) -> None:
         )
 
 
-def tell_after_nothing(session: Known) -> None:
+def tell_after_nothing(session: SessionBase) -> None:
     """Warn, after a commit without changes, of unsaved changes in other sessions."""
     lost = unwritten_warning.still_there()
     if lost:
@@ -62,7 +62,7 @@ def tell_after_nothing(session: Known) -> None:
         )
 
 
-def _shown(session: Known, others: Iterable[Known]) -> list[str]:
+def _shown(session: SessionBase, others: Iterable[SessionBase]) -> list[str]:
     """Return, for a message, the changed entities that only other sessions will write."""
     found: dict[int, Model] = {}
     for other in others:

@@ -10,9 +10,10 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
-from rom._core.sessions.base import flat
-from rom._core.sessions.loading import Reading
-from rom._core.sessions.steps import Work
+from rom._core.sessions.arguments import flat
+from rom._core.sessions.loading import Loader
+from rom._core.sessions.steps import OwnerRef, Work
+from rom._core.support.clock import elapsed
 from rom.exceptions import CorruptRowError, QueryError
 
 if TYPE_CHECKING:
@@ -20,19 +21,25 @@ if TYPE_CHECKING:
     from rom._core.schema import Schema
 
 
-class Relating(Reading):
+class RelationLoader:
     """The part of a session that loads the relations of entities."""
 
-    def _load(self, objects: Any, *paths: str) -> Work[None]:
-        yield from self._follow(flat([objects]), paths)
+    __slots__ = ('_loader', '_session')
 
-    def _follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
+    def __init__(self, loader: Loader, session: OwnerRef) -> None:
+        self._loader = loader
+        self._session = session
+
+    def load(self, objects: Any, *paths: str) -> Work[None]:
+        """Load relations of an entity, or of a list of them, by paths such as author.publisher."""
+        yield from self.follow(flat([objects]), paths)
+
+    def follow(self, found: list[Any], paths: Sequence[str]) -> Work[None]:
+        """Load relations of entities."""
         for path in paths:
             yield from self._load_path(found, path.split('.'))
 
-    def _selected_relations(
-        self, query: Query[Any], rows: Sequence[Row]
-    ) -> Work[Mapping[str, Sequence[Any]]]:
+    def selected(self, query: Query[Any], rows: Sequence[Row]) -> Work[Mapping[str, Sequence[Any]]]:
         """Return the values of the selected columns that are relations, lists or unsafe columns.
 
         They are loaded through temporary entities that no session tracks, in one round trip for
@@ -44,14 +51,15 @@ class Relating(Reading):
         if not selection.decode or schema.plain.issuperset(selection.columns):
             return queries.NOTHING_RELATED
         holders: list[Model] = [model._from_row(row.id, row.stored) for row in rows]
+        session = self._session()
         for holder in holders:
-            holder._session = self
+            holder._session = session
         names = [name for name in selection.columns if name not in schema.plain]
         for name in names if holders else ():
             if name in schema.lists:
                 yield from self._load_lists(model, holders, name)
             elif name in schema.relations:
-                yield from self._load_references(holders, name)
+                yield from self.load_references(holders, name)
         return {name: [getattr(holder, name) for holder in holders] for name in names}
 
     def _load_path(self, entities: Iterable[Model], names: Sequence[str]) -> Work[None]:
@@ -64,7 +72,7 @@ class Relating(Reading):
             if names[0] in model._schema.lists:
                 found += yield from self._load_lists(model, group, names[0])
             elif names[0] in model._schema.relations:
-                found += yield from self._load_references(group, names[0])
+                found += yield from self.load_references(group, names[0])
             else:
                 raise QueryError(
                     f'{model.__name__} has no relation {show(names[0])} to load; it has '
@@ -73,15 +81,15 @@ class Relating(Reading):
         if len(names) > 1 and found:
             yield from self._load_path({id(e): e for e in found}.values(), names[1:])
 
-    def _load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
+    def load_reference(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
         """Load what an entity refers to, together with the same relation of its batch."""
         try:
-            yield from self._load_references([entity, *together], name)
+            yield from self.load_references([entity, *together], name)
         except CorruptRowError:
             if name not in entity._values:
-                yield from self._load_references([entity], name)
+                yield from self.load_references([entity], name)
 
-    def _load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
+    def load_references(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
         """Load the entities that a column of these entities refers to.
 
         A row that holds no id is skipped: reading its relation raises the error. If a target row
@@ -101,10 +109,10 @@ class Relating(Reading):
         if ids:
             wanted = list(dict.fromkeys(ids.values()))
             try:
-                found = yield from self._get_many(target, wanted)
+                found = yield from self._loader.get_many(target, wanted)
             except CorruptRowError as error:
                 failure = error
-                met = (self._find(target, id) for id in wanted)
+                met = (self._loader.find(target, id) for id in wanted)
                 found = [one for one in met if one is not None]
             by_id = {one._id: one for one in found}
         for entity in group:
@@ -130,18 +138,18 @@ class Relating(Reading):
         lists: dict[int | None, list[Any]] = {e._id: [] for e in group if e._id is not None}
         found: list[Any] = []
         if lists:
-            query = other.query.filter(**{column: list(lists)})
-            rows = yield from self._rows(other, queries.search(query))
+            query, begun = other.query.filter(**{column: list(lists)}), elapsed()
+            rows = yield from self._loader.rows(other, queries.search(query), begun)
             # A row decides over an index that differs.
             rows = [row for row in rows if row.refers(column) in lists]
-            found = self._adopt_all(other, rows)
+            found = self._loader.adopt_all(other, rows, begun)
             for entity, row in zip(found, rows, strict=True):
                 lists[row.refers(column)].append(entity)
         for entity in group:
             entity._related = {**entity._related, name: lists.get(entity._id, [])}
         return found
 
-    def _load_list(self, entity: Model, name: str) -> Work[list[Any]]:
+    def load_list(self, entity: Model, name: str) -> Work[list[Any]]:
         """Return the entities that refer to this one, always from the server."""
         yield from self._load_lists(type(entity), [entity], name)
         related = dict(entity._related)

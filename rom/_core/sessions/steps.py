@@ -1,13 +1,18 @@
 """Steps: the work of a session as generators, written once for both sessions.
 
-A generator yields `On(model, operation)`, and is sent the result of that operation on the
+A generator yields `RunOn(model, operation)`, and is sent the result of that operation on the
 connection of the model. Session runs it at once, AsyncSession awaits it.
+
+A *part* of a session is an object with such generators for one task, as loading or deleting. It
+has the identity map of the session and the parts that it calls. The few parts that need the session
+itself refer to it weakly: a circle would keep a dropped session, and its warning of unwritten
+changes, until Python's garbage collector runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from rom._core.model import Model
 from rom._core.ops.requests import Operation
@@ -15,11 +20,25 @@ from rom._core.ops.requests import Operation
 T = TypeVar('T')
 
 
-class On(NamedTuple):
+class RunOn(NamedTuple):
     """An operation, with the model on whose connection it runs."""
 
     model: type[Model]
     operation: Operation[Any]
 
 
-Work: TypeAlias = Generator[On, Any, T]
+Work: TypeAlias = Generator[RunOn, Any, T]
+
+
+class Owner(Protocol):
+    """The session that has a part, as far as parts call it."""
+
+    def add(self, entity: Model) -> None:
+        """Track an entity in this session, and in no other one."""
+
+    def forget(self, entity: Model) -> None:
+        """Stop tracking an entity."""
+
+
+#: Returns the session that has a part.
+OwnerRef: TypeAlias = Callable[[], Owner]

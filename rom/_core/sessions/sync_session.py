@@ -14,7 +14,7 @@ from rom._core.drivers.connections import connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
-from rom._core.sessions.loading import STREAM_PAGE
+from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
 from rom._core.sessions.unit_of_work import UnitOfWork
@@ -127,7 +127,7 @@ class Session(UnitOfWork):
 
             session.get(User, 1)
         """
-        return self._run(self._get(model, ids))
+        return self._run(self._loader.get(model, ids))
 
     def get_by(self, model: type[M], /, **value: Any) -> Any:
         """Return entities by one indexed column: see :meth:`rom.Model.get_by`.
@@ -136,7 +136,7 @@ class Session(UnitOfWork):
 
             session.get_by(User, email='ann@example.org')
         """
-        return self._run(self._get_by(model, **value))
+        return self._run(self._queries.get_by(model, **value))
 
     def all(self, query: Query[R]) -> list[R]:
         """Return a query's results.
@@ -145,7 +145,7 @@ class Session(UnitOfWork):
 
             session.all(User.query.filter(age=42))
         """
-        return self._run(self._all(query))
+        return self._run(self._queries.all(query))
 
     def first(self, query: Query[R]) -> R | None:
         """Return a query's first result, or None.
@@ -154,7 +154,7 @@ class Session(UnitOfWork):
 
             session.first(User.query.order_by('-age'))
         """
-        work = self._first(query)
+        work = self._queries.first(query)
         return self._run(work)
 
     def count(self, query: Query[R]) -> int:
@@ -164,7 +164,7 @@ class Session(UnitOfWork):
 
             session.count(User.query.filter(age=42))
         """
-        return self._run(self._count(query))
+        return self._run(self._queries.count(query))
 
     def exists(self, query: Query[Any]) -> bool:
         """Return whether a query has any result.
@@ -173,7 +173,7 @@ class Session(UnitOfWork):
 
             session.exists(User.query.filter(age=42))
         """
-        return self._run(self._exists(query))
+        return self._run(self._queries.exists(query))
 
     def one(self, query: Query[R]) -> R:
         """Return a query's only result.
@@ -185,7 +185,7 @@ class Session(UnitOfWork):
 
             session.one(User.query.filter(name='Ann', city='Oslo'))
         """
-        work = self._one(query)
+        work = self._queries.one(query)
         return self._run(work)
 
     def ids(self, query: Query[Any]) -> list[int]:
@@ -195,7 +195,7 @@ class Session(UnitOfWork):
 
             session.ids(User.query.order_by('-age'))
         """
-        return self._run(self._ids(query))
+        return self._run(self._queries.ids(query))
 
     def sum(self, query: Query[Any], column: str) -> Any:
         """Return the sum of a column over the results: see :meth:`rom.Query.sum`.
@@ -204,7 +204,7 @@ class Session(UnitOfWork):
 
             session.sum(User.query.filter(city='Oslo'), 'age')
         """
-        return self._run(self._sum(query, column))
+        return self._run(self._queries.sum(query, column))
 
     def avg(self, query: Query[Any], column: str) -> Any:
         """Return the mean of a column over the results: see :meth:`rom.Query.avg`.
@@ -213,7 +213,7 @@ class Session(UnitOfWork):
 
             session.avg(User.query.filter(city='Oslo'), 'age')
         """
-        return self._run(self._avg(query, column))
+        return self._run(self._queries.avg(query, column))
 
     def min(self, query: Query[Any], column: str) -> Any:
         """Return the smallest value of a column over the results: see :meth:`rom.Query.min`.
@@ -222,7 +222,7 @@ class Session(UnitOfWork):
 
             session.min(User.query.filter(city='Oslo'), 'age')
         """
-        return self._run(self._extreme(query, 'min', column))
+        return self._run(self._queries.extreme(query, 'min', column))
 
     def max(self, query: Query[Any], column: str) -> Any:
         """Return the largest value of a column over the results: see :meth:`rom.Query.max`.
@@ -231,7 +231,7 @@ class Session(UnitOfWork):
 
             session.max(User.query.filter(city='Oslo'), 'age')
         """
-        return self._run(self._extreme(query, 'max', column))
+        return self._run(self._queries.extreme(query, 'max', column))
 
     def facets(self, query: Query[Any], column: str) -> Counter[Any]:
         """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
@@ -240,7 +240,7 @@ class Session(UnitOfWork):
 
             session.facets(User.query.filter(age=(18, None)), 'city')
         """
-        return self._run(self._facets(query, column))
+        return self._run(self._queries.facets(query, column))
 
     def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
         """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
@@ -249,7 +249,7 @@ class Session(UnitOfWork):
 
             session.page(User.query.order_by('city', '-age'), 20)
         """
-        return self._run(self._page(query, size, after))
+        return self._run(self._queries.page(query, size, after))
 
     def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
         """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.
@@ -258,7 +258,7 @@ class Session(UnitOfWork):
 
             print(session.explain(User.query.filter(city='Oslo')))
         """
-        return self._run(self._explain(query, run, of))
+        return self._run(self._queries.explain(query, run, of))
 
     def cached_result(self, query: Query[Any], timeout: int) -> str:
         """Store the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
@@ -267,7 +267,7 @@ class Session(UnitOfWork):
 
             key = session.cached_result(User.query.order_by('-age'), 30)
         """
-        return self._run(self._cached_result(query, timeout))
+        return self._run(self._queries.cached_result(query, timeout))
 
     def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
         """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
@@ -330,9 +330,9 @@ class Session(UnitOfWork):
         """
         cursor = None
         while True:
-            block, cursor = self._run(self._block(query, cursor, pagesize))
+            block, cursor = self._run(self._queries.block(query, cursor, pagesize))
             yield from block
-            self._pass_over(query, block)
+            self._queries.release(query, block)
             if cursor is None:
                 return
 
@@ -350,7 +350,7 @@ class Session(UnitOfWork):
 
             session.load(books, 'author.publisher')
         """
-        self._run(self._load(objects, *paths))
+        self._run(self._relations.load(objects, *paths))
 
     def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
@@ -359,7 +359,7 @@ class Session(UnitOfWork):
 
             session.refresh(user)
         """
-        self._run_alone(self._refresh(*objects, force=force))
+        self._run_alone(self._loader.refresh(*objects, force=force))
 
     def refresh_all(self, force: bool = False) -> None:
         """Read the rows of all tracked entities again.
@@ -368,7 +368,7 @@ class Session(UnitOfWork):
 
             session.refresh_all()
         """
-        self._run_alone(self._refresh_all(force))
+        self._run_alone(self._loader.refresh_all(force))
 
     def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None

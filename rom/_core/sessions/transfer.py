@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rom._core.encoding.text import show_name
 from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.sessions.base import check_entity
+from rom._core.sessions.arguments import check_entity
 from rom._core.sessions.commit_recovery import let_go_of, settle_all
 from rom._core.sessions.deletion import Deleting
 from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import On, Work
+from rom._core.sessions.steps import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import TransferError
 
@@ -54,7 +54,7 @@ class Transferring(Deleting):
         for place, entity in enumerate(entities):
             entity._attempt, entity._place = attempt, place
         try:
-            rows = yield On(type(source), transfer(source_party, target, note, amount, attempt))
+            rows = yield RunOn(type(source), transfer(source_party, target, note, amount, attempt))
         except BaseException:
             let_go_of(attempt, entities)
             raise

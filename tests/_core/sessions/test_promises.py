@@ -955,7 +955,7 @@ def test_a_row_that_was_read_before_a_save_is_out_of_date(server: Server) -> Non
             async with rom.AsyncSession(client) as s:
                 thing = LawThing(n=1)
                 await s.commit()
-                work = s._all(LawThing.query)
+                work = s._queries.all(LawThing.query)
                 step = next(work)
                 driver = await s._driver(step.model)
                 reply = await driver.run(step.operation)

@@ -1,0 +1,237 @@
+"""Running queries: results as entities or values, numbers about them, pages and blocks.
+
+Functions import rarely used modules where they need them, so that importing rom takes less time.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from rom._core.encoding.integers import read_count
+from rom._core.encoding.text import show
+from rom._core.model import Model
+from rom._core.ops import load_rows
+from rom._core.ops.rows import Row
+from rom._core.ops.search import queries
+from rom._core.ops.time_slices import TURN, rest, turns
+from rom._core.query.unique_filters import unique_key, unique_values
+from rom._core.sessions.arguments import model_of
+from rom._core.sessions.loading import Loader, note_batch
+from rom._core.sessions.steps import RunOn, Work
+from rom._core.support.clock import elapsed
+from rom.exceptions import ORMError, QueryError
+
+if TYPE_CHECKING:
+    from rom._core.query import Query
+    from rom._core.query.explanation import Explanation, Of
+    from rom._core.query.page import Page
+    from rom._core.sessions.identity_map import IdentityMap
+    from rom._core.sessions.relation_loading import RelationLoader
+
+M = TypeVar('M', bound=Model)
+R = TypeVar('R')
+
+#: The number of entities in one round trip when a program iterates over a query.
+STREAM_PAGE = 500
+
+
+class QueryRunner:
+    """The part of a session that runs queries."""
+
+    __slots__ = ('_identity', '_loader', '_relations')
+
+    def __init__(self, identity: IdentityMap, loader: Loader, relations: RelationLoader) -> None:
+        self._identity = identity
+        self._loader = loader
+        self._relations = relations
+
+    def get_by(self, model: type[M], /, **value: Any) -> Work[Any]:
+        """Return entities by one indexed column: one by a unique value, or a list."""
+        limit = value.pop('_limit', None)
+        numeric = value.pop('_numeric', False)
+        if len(value) != 1:
+            raise QueryError(
+                f'{model.__name__}.get_by takes exactly one column, not {len(value)}; '
+                f'for several, use {model.__name__}.query.filter(...)'
+            )
+        [(name, wanted)] = value.items()
+        column = model._columns.get(name)
+        if column is not None and column.unique and not numeric:
+            return (yield from self._get_by_unique(model, name, wanted))
+        query = model.query.filter(**value)
+        if limit is not None:
+            query = query.limit(*_offset_and_count(model, limit))
+        return (yield from self.all(query))
+
+    def _get_by_unique(self, model: type[M], name: str, wanted: Any) -> Work[M | list[M] | None]:
+        column: Any = model._columns[name]
+        if isinstance(wanted, tuple):
+            raise QueryError(
+                f'{model.__name__}.{name} is unique, and a look-up of it takes a value or a list '
+                'of values, and no tuple; for a range of numbers declare it with index=True too, '
+                'and pass _numeric=True'
+            )
+        several = isinstance(wanted, (list, set, frozenset))
+        try:
+            asked = wanted if several else [wanted]
+            values = unique_values(column, asked)
+        except ORMError as error:
+            raise QueryError(f'{model.__name__}.get_by: {error}') from None
+        key = unique_key(model._schema, name)
+        begun = elapsed()
+        operation = load_rows.load_unique(model._schema, key, values)
+        rows = yield from self._loader.rows(model, operation, begun)
+        found: list[M] = self._loader.adopt_all(model, rows, begun)
+        return found if several else (found[0] if found else None)
+
+    def all(self, query: Query[R]) -> Work[list[R]]:
+        """Return a query's results."""
+        model, begun = model_of(query), elapsed()
+        rows, _ = yield from self._loader.rows(model, queries.find(query), begun)
+        return (yield from self._results(query, rows, begun))
+
+    def first(self, query: Query[R]) -> Work[R | None]:
+        """Return a query's first result, or None."""
+        model, begun = model_of(query), elapsed()
+        row = yield from self._loader.rows(model, queries.first_row(query), begun)
+        found = yield from self._results(query, [] if row is None else [row], begun)
+        return found[0] if found else None
+
+    def count(self, query: Query[R]) -> Work[int]:
+        """Return the number of a query's results."""
+        count: int = yield RunOn(model_of(query), queries.count(query))
+        return count
+
+    def exists(self, query: Query[Any]) -> Work[bool]:
+        """Return whether a query has any result."""
+        exists: bool = yield RunOn(model_of(query), queries.exists(query))
+        return exists
+
+    def ids(self, query: Query[Any]) -> Work[list[int]]:
+        """Return the ids of a query's results, in order."""
+        ids: list[int] = yield RunOn(model_of(query), queries.ids(query))
+        return ids
+
+    def sum(self, query: Query[Any], column: str) -> Work[Any]:
+        """Return the sum of a column over the results."""
+        from rom._core.ops.search import aggregates
+
+        return (yield RunOn(model_of(query), aggregates.total(query, column)))
+
+    def avg(self, query: Query[Any], column: str) -> Work[Any]:
+        """Return the mean of a column over the results."""
+        from rom._core.ops.search import aggregates
+
+        return (yield RunOn(model_of(query), aggregates.average(query, column)))
+
+    def extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
+        """Return the smallest or largest value of a column over the results."""
+        from rom._core.ops.search import aggregates
+
+        return (yield RunOn(model_of(query), aggregates.extreme(query, method, column)))
+
+    def facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
+        """Count the results by the value of a column."""
+        from rom._core.ops.search import aggregates
+
+        counts: Counter[Any] = yield RunOn(model_of(query), aggregates.facets(query, column))
+        return counts
+
+    def explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
+        """Return the plan of a query, and run it if asked."""
+        from rom._core.ops.search import explain
+
+        model, begun = model_of(query), elapsed()
+        operation = explain.explain(query, run, of)
+        found: Explanation = yield from self._loader.rows(model, operation, begun)
+        return found
+
+    def one(self, query: Query[R]) -> Work[R]:
+        """Return a query's only result; raise QueryError for none or several."""
+        model_of(query)
+        found = yield from self.all(query.at_most(2))
+        if len(found) != 1:
+            raise QueryError(
+                f'{query.schema.name}: {"several entities" if found else "no entity"} found where '
+                f'exactly one was asked for; first() takes {"the first" if found else "None"} '
+                f'instead: {show(query)}'
+            )
+        return found[0]
+
+    def cached_result(self, query: Query[Any], timeout: int) -> Work[str]:
+        """Store the ids of a query's results for a while; return the key."""
+        model = model_of(query)
+        where = f'{query.schema.name}.query.cached_result({show(timeout)})'
+        if not query.asked.where.nodes and not query.asked.orders:
+            raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
+        seconds = read_count(timeout)
+        if seconds is None:
+            raise QueryError(f'{where}: the timeout must be 1 second at least, as an int')
+        key = query.schema.keys.cached(uuid.uuid4().hex.encode())
+        yield RunOn(model, queries.cache(query, key, seconds))
+        return key.decode()
+
+    def page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
+        """Return one page of a query's results, with the cursor of the next."""
+        from rom._core.ops.search import pagination
+        from rom._core.query.page import Page
+
+        model, begun = model_of(query), elapsed()
+        operation = pagination.page(query, size, after)
+        rows, following = yield from self._loader.rows(model, operation, begun)
+        return Page(tuple((yield from self._results(query, rows, begun))), following)
+
+    def block(
+        self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE
+    ) -> Work[tuple[list[R], Any]]:
+        """Return a page of a query's entities, and the cursor of the next; None at the end.
+
+        The entities are held weakly.
+        """
+        model = model_of(query)
+        size = read_count(pagesize)
+        if size is None:
+            where, shown = f'{query.schema.name}.query', show(pagesize)
+            raise QueryError(f'{where}: {shown} results at once make no sense; take 1 or more')
+        begun = elapsed()
+        rows, cursor = yield from self._loader.rows(
+            model, queries.block(query, cursor, size), begun
+        )
+        return (yield from self._results(query, rows, begun, weakly=True)), cursor
+
+    def release(self, query: Query[Any], block: list[Any]) -> None:
+        """Release the entities of a page after the program has iterated over them."""
+        if query.selection is None:
+            self._identity.leave_hosts(self._identity.let_go(block))
+
+    def _results(
+        self, query: Query[R], rows: Sequence[Row], begun: float, weakly: bool = False
+    ) -> Work[list[R]]:
+        """Return the entities of rows, or their selected values."""
+        if query.selection is not None:
+            related = yield from self._relations.selected(query, rows)
+            if len(rows) <= TURN:
+                return queries.selected(query, rows, related)
+            values: list[R] = yield RunOn(query.model, queries.select(query, rows, related))
+            return values
+        found: list[Any] = []
+        for some in turns(rows):
+            found += self._loader.adopt_each(query.model, some, begun, weakly)
+            if len(rows) > TURN:
+                yield RunOn(query.model, rest())
+        note_batch(found)
+        if query.asked.loads:
+            yield from self._relations.follow(found, query.asked.loads)
+        return found
+
+
+def _offset_and_count(model: type[Model], limit: Any) -> tuple[int, int]:
+    if not isinstance(limit, (tuple, list)) or len(limit) != 2:
+        raise QueryError(
+            f'{model.__name__}.get_by: _limit must be (offset, count), not {show(limit)}'
+        )
+    offset, count = limit
+    return offset, count

@@ -1,0 +1,43 @@
+"""Attributes that an object makes at their first use, and keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+if TYPE_CHECKING:
+    from typing import Self
+
+T = TypeVar('T')
+
+
+class made_once(Generic[T]):
+    """An attribute whose value a method makes at the first use; later uses find the value alone.
+
+    `functools.cached_property` of Python 3.11 has a lock for it, which all objects share, and which
+    a fork may leave locked. This has none: two threads may each make a value, and one of them is
+    kept, so it is for values that are interchangeable.
+
+    >>> class Basket:
+    ...     @made_once
+    ...     def goods(self):
+    ...         return ['a new list']
+    >>> basket = Basket()
+    >>> basket.goods is basket.goods
+    True
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        if instance is None:
+            return self
+        # Python looks into an object's `__dict__` before it calls `__get__` alone, without
+        # `__set__`. So this is called once for each object.
+        return instance.__dict__.setdefault(self._make.__name__, self._make(instance))
