@@ -66,7 +66,6 @@ PLACES = {name: place for place, names in enumerate(LAYERS) for name in names}
 FOR_TYPES = {
     # The current session is found below models, so that these can use it.
     ('rom._core.session_context', 'rom._core.sessions'),
-    ('rom._core.entered_session', 'rom._core.sessions'),
     # An entity holds the attempt of its last write.
     ('rom._core.entities.entity', 'rom._core.ops.commits.attempts'),
 }

@@ -14,11 +14,30 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Token
 from threading import current_thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from rom._core.session_context import AnySession
-    from rom._core.sessions import AsyncSession, Session
+
+class SessionLike(Protocol):
+    """A session, as far as modules below the sessions, and the parts of one, use it."""
+
+    is_async: bool
+    _identity: Any
+    _entered: list[Any]
+    _before: Any
+    # Positions in one sequence over all sessions: when it was made, and when it was entered.
+    _made_at: int
+    _entered_at: int
+
+    def add(self, entity: Any) -> None:
+        """Track an entity in this session, and in no other one."""
+
+    def forget(self, entity: Any) -> None:
+        """Stop tracking an entity."""
+
+    def rollback(self) -> None:
+        """Forget all entities."""
+
+    def _end(self) -> None: ...
 
 
 class Entered:
@@ -40,25 +59,25 @@ class Entered:
 
     def __init__(
         self,
-        session: AnySession,
+        session: SessionLike,
         outer: Entered | None,
-        make_partner: Callable[[AsyncSession], Session],
+        make_partner: Callable[[Any], SessionLike],
     ) -> None:
         self.session = session
         self.outer = outer
         self.is_open = True
         self._thread = current_thread()
-        self._partner: Session | None = None
+        self._partner: SessionLike | None = None
         self._make_partner = make_partner
 
-    def session_here(self) -> AnySession:
+    def session_here(self) -> Any:
         """Return the session for the running code: this one, or its partner."""
         if not self.session.is_async or asyncio._get_running_loop() is not None:
             return self.session
         return self.session if current_thread() is self._thread else self._get_partner()
 
-    def _get_partner(self) -> Session:
+    def _get_partner(self) -> SessionLike:
         # Two threads may make one at once; either will do, because they share the identity map.
         if self._partner is None:
-            self._partner = self._make_partner(cast('AsyncSession', self.session))
+            self._partner = self._make_partner(self.session)
         return self._partner

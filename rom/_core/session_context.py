@@ -34,7 +34,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from rom._core.entered_session import Entered
+from rom._core.entered_session import Entered, SessionLike
 from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
@@ -142,7 +142,8 @@ def home() -> AnySession:
     entered = _slot.get()
     while entered is not None:
         if entered.is_open:
-            return entered.session_here()
+            here: AnySession = entered.session_here()
+            return here
         entered = entered.outer
     loop = asyncio._get_running_loop()
     task = None if loop is None else asyncio.current_task(loop)
@@ -206,7 +207,7 @@ def session() -> Session:
     return current  # type: ignore[return-value]
 
 
-def enter(session: AnySession) -> Entered:
+def enter(session: SessionLike) -> Entered:
     """Make a session the current one of all code that begins here."""
     assert _make_partner is not None, 'rom._core.sessions is not imported'
     entered = Entered(session, _slot.get(), _make_partner)
@@ -223,7 +224,7 @@ def leave(entered: Entered) -> None:
         _slot.reset(entered.token)
 
 
-def is_around(session: AnySession) -> bool:
+def is_around(session: SessionLike) -> bool:
     """Return whether a session was entered in this context, or in one it was copied from."""
     entered = _slot.get()
     while entered is not None:
@@ -233,12 +234,12 @@ def is_around(session: AnySession) -> bool:
     return False
 
 
-def own_sessions() -> list[AnySession]:
+def own_sessions() -> list[SessionLike]:
     """Return the own sessions of threads and tasks that this context has seen or inherited.
 
     Those of threads and tasks that have ended are left out.
     """
-    found: dict[int, AnySession] = {}
+    found: dict[int, SessionLike] = {}
     ref = _last_own.get()
     while ref is not None and (session := ref()) is not None:
         found[id(session)] = session

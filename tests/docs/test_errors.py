@@ -96,7 +96,7 @@ def two_savers(server: Server) -> None:
     """The first one, in a thread, has sent its request, and waits for the reply."""
     entity = Quoted(name='x')
     one, other = rom.Session(), rom.Session()
-    work = one._save(entity)
+    work = one._flusher.save(entity)
     with ThreadPoolExecutor(1) as thread:
         step = thread.submit(next, work).result()
     try:

@@ -17,10 +17,10 @@ from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import async_connection, connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.model import Model
+from rom._core.sessions.base import SessionBase
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
-from rom._core.sessions.unit_of_work import UnitOfWork
 from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ R = TypeVar('R')
 T = TypeVar('T')
 
 
-class AsyncSession(UnitOfWork):
+class AsyncSession(SessionBase):
     """Tracks entities and commits their changes atomically, without blocking the event loop.
 
     Entities that are made inside ``async with`` belong to it. At the end of the block it forgets
@@ -293,7 +293,7 @@ class AsyncSession(UnitOfWork):
 
             await s.delete_all(User.query.filter(active=False))
         """
-        return await self._run_alone(self._delete_all(query, blocksize))
+        return await self._run_alone(self._deleter.delete_all(query, blocksize))
 
     async def update_all(
         self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
@@ -304,7 +304,7 @@ class AsyncSession(UnitOfWork):
 
             await s.update_all(User.query.filter(city='Roma'), city='Rome')
         """
-        return await self._run_alone(self._update_all(query, _blocksize, values))
+        return await self._run_alone(self._updater.update_all(query, _blocksize, values))
 
     async def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
@@ -315,7 +315,7 @@ class AsyncSession(UnitOfWork):
 
             user, created = await s.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
         """
-        work = self._get_or_create(model, defaults, unique)
+        work = self._updater.get_or_create(model, defaults, unique)
         return await self._run_alone(work)
 
     async def upsert(
@@ -332,7 +332,7 @@ class AsyncSession(UnitOfWork):
 
             page, created = await s.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
         """
-        work = self._upsert(model, values, create, unique)
+        work = self._updater.upsert(model, values, create, unique)
         return await self._run_alone(work)
 
     async def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> AsyncIterator[R]:
@@ -414,7 +414,7 @@ class AsyncSession(UnitOfWork):
 
             await s.flush()
         """
-        return await self._run_alone(self._flush(full, all, force, batch))
+        return await self._run_alone(self._flusher.flush(full, all, force, batch))
 
     async def commit(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -425,7 +425,7 @@ class AsyncSession(UnitOfWork):
 
             await s.commit()
         """
-        return await self._run_alone(self._commit(full, all, force, batch))
+        return await self._run_alone(self._flusher.commit(full, all, force, batch))
 
     async def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
@@ -436,7 +436,7 @@ class AsyncSession(UnitOfWork):
 
             await s.save(ann, bob)
         """
-        return await self._run_alone(self._save(*objects, full=full, all=all, force=force))
+        return await self._run_alone(self._flusher.save(*objects, full=full, all=all, force=force))
 
     async def delete(self, *objects: Any, force: bool = False) -> None:
         """Delete these entities, or lists of them, atomically.
@@ -445,7 +445,7 @@ class AsyncSession(UnitOfWork):
 
             await s.delete(ann, bob)
         """
-        await self._run_alone(self._delete(*objects, force=force))
+        await self._run_alone(self._deleter.delete(*objects, force=force))
 
     async def transfer(
         self,
@@ -465,10 +465,12 @@ class AsyncSession(UnitOfWork):
 
             await s.transfer(ann, bob, 'gold', 5, trade, 'done')
         """
+        from rom._core.sessions.transfer import transfer
+
+        entities = source, other, txn_model
         refresh = refresh_entities or refresh_index
-        await self._run_alone(
-            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
-        )
+        work = transfer(self._identity, entities, attr, txn_attr, value, decimal_places, refresh)
+        await self._run_alone(work)
 
     async def expire(
         self,
@@ -484,7 +486,9 @@ class AsyncSession(UnitOfWork):
 
             await s.expire(Login, limit=10_000)
         """
-        return await self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
+        return await self._run_alone(
+            self._expirer.expire(model, limit, blocksize, on_delete, hooks)
+        )
 
     async def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now, before it is saved.
@@ -493,7 +497,7 @@ class AsyncSession(UnitOfWork):
 
             await s.take_ids(user)
         """
-        await self._run_alone(self.take_ids_work(entity))
+        await self._run_alone(self._flusher.take_ids(entity))
 
 
 publish('rom', AsyncSession)

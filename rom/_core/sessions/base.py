@@ -17,16 +17,20 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.sessions import unwritten_warning
 from rom._core.sessions.arguments import check_entity, flat
+from rom._core.sessions.flush import Flusher
 from rom._core.sessions.identity_map import IdentityMap
 from rom._core.sessions.loading import Loader
 from rom._core.sessions.query_runner import QueryRunner
 from rom._core.sessions.relation_loading import RelationLoader
-from rom._core.sessions.steps import OwnerRef
+from rom._core.sessions.steps import SessionRef
 from rom._core.support.made_once import made_once
 from rom.exceptions import ORMError
 
 if TYPE_CHECKING:
     from rom._core.entered_session import Entered
+    from rom._core.sessions.bulk_update import BulkUpdater
+    from rom._core.sessions.deletion import Deleter
+    from rom._core.sessions.expiry import Expirer
 
 _moments: Final = count()
 
@@ -35,6 +39,7 @@ class SessionBase:
     """The identity map of a session with its methods that need no server, and the other parts."""
 
     is_async = False
+    _connection: Any  # the client for all models; None: that of each model
     _entered: list[Entered]
     # The own session of the thread or task whose context was copied for this session's.
     _before: weakref.ref[Any] | None = None
@@ -46,7 +51,8 @@ class SessionBase:
         self._identity = IdentityMap()
         unwritten_warning.note_session(self)
 
-    # The parts, each made at its first use, because many sessions are made for one request.
+    # The parts, each made at its first use, because many sessions are made for one request. The
+    # modules of those that few programs need are imported then.
 
     @made_once
     def _loader(self) -> Loader:
@@ -60,8 +66,37 @@ class SessionBase:
     def _queries(self) -> QueryRunner:
         return QueryRunner(self._identity, self._loader, self._relations)
 
-    def _weakly(self) -> OwnerRef:
-        return cast(OwnerRef, weakref.ref(self))
+    @made_once
+    def _flusher(self) -> Flusher:
+        return Flusher(self._identity, self._relations, self._weakly(), self.is_async)
+
+    @made_once
+    def _deleter(self) -> Deleter:
+        from rom._core.sessions.deletion import Deleter
+
+        return Deleter(
+            self._identity,
+            self._loader,
+            self._queries,
+            self._flusher,
+            self._weakly(),
+            self._connection,
+        )
+
+    @made_once
+    def _updater(self) -> BulkUpdater:
+        from rom._core.sessions.bulk_update import BulkUpdater
+
+        return BulkUpdater(self._identity, self._loader, self._flusher, self._weakly())
+
+    @made_once
+    def _expirer(self) -> Expirer:
+        from rom._core.sessions.expiry import Expirer
+
+        return Expirer(self._loader, self._deleter)
+
+    def _weakly(self) -> SessionRef:
+        return cast(SessionRef, weakref.ref(self))
 
     def __del__(self) -> None:
         if hasattr(self, '_identity'):

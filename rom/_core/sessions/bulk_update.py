@@ -19,28 +19,47 @@ from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Unique
 from rom._core.sessions.arguments import model_of
 from rom._core.sessions.commit_recovery import settle_all
-from rom._core.sessions.flush import nobodys
-from rom._core.sessions.steps import Work
-from rom._core.sessions.transfer import Transferring
+from rom._core.sessions.flush import Flusher, nobodys
+from rom._core.sessions.steps import SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 
 if TYPE_CHECKING:
     from rom._core.query import Query
     from rom._core.query.assignments import Assignments
+    from rom._core.sessions.identity_map import IdentityMap
+    from rom._core.sessions.loading import Loader
 
 M = TypeVar('M', bound=Model)
 
 #: Each search that finds nothing was followed by a conflict with an entity that is gone again.
-MOST_LOOKS = 50
+MAX_SEARCHES = 50
 
 
-class Updating(Transferring):
-    """The part of a session that updates rows in bulk, and updates or creates one entity."""
+class BulkUpdater:
+    """The part of a session that updates rows in bulk, and updates or creates one entity.
 
-    def _update_all(
+    Args:
+        identity: the identity map of the session.
+        loader: reads rows, and makes entities of them.
+        flusher: saves entities that are created.
+        session: the session.
+    """
+
+    __slots__ = ('_flusher', '_identity', '_loader', '_session')
+
+    def __init__(
+        self, identity: IdentityMap, loader: Loader, flusher: Flusher, session: SessionRef
+    ) -> None:
+        self._identity = identity
+        self._loader = loader
+        self._flusher = flusher
+        self._session = session
+
+    def update_all(
         self, query: Query[Any], blocksize: int | None, values: Mapping[str, Any]
     ) -> Work[int]:
+        """Set columns of a query's results to new values; return the number of rows."""
         from rom._core.ops import bulk_update
         from rom._core.query.assignments import assigned
 
@@ -55,18 +74,19 @@ class Updating(Transferring):
         if blocksize is None:
             operation = bulk_update.update(query, assignments)
             rows = yield from self._loader.rows(model, operation, elapsed())
-            self._tell_known(model, assignments, rows)
+            self._pass_on(model, assignments, rows)
             return len(rows)
         blocks, total = bulk_update.Blocks(query, assignments, blocksize), 0
         while not blocks.is_done:
             rows = yield from self._loader.rows(model, blocks.next(), elapsed())
-            self._tell_known(model, assignments, rows)
+            self._pass_on(model, assignments, rows)
             total += len(rows)
         return total
 
-    def _get_or_create(
+    def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None, values: dict[str, Any]
     ) -> Work[tuple[M, bool]]:
+        """Return the entity with a unique value, or a new one, and whether it is new."""
         from rom._core.query.unique_lookup import argument, check_others, sought
 
         schema, where = model._schema, f'{model.__name__}.get_or_create()'
@@ -82,13 +102,14 @@ class Updating(Transferring):
 
         return (yield from self._found_or_made(model, look, lambda: made, unique, value))
 
-    def _upsert(
+    def upsert(
         self,
         model: type[M],
         values: Mapping[str, Any] | None,
         create: Mapping[str, Any] | None,
         by: dict[str, Any],
     ) -> Work[tuple[M, bool]]:
+        """Update the entity with a unique value, or create it; return whether it is new."""
         from rom._core.ops import bulk_update
         from rom._core.query.assignments import assigned
         from rom._core.query.unique_lookup import argument, check_others, sought
@@ -109,7 +130,7 @@ class Updating(Transferring):
             row = yield from self._loader.rows(model, operation, begun)
             if row is None:
                 return None
-            self._tell_known(model, assignments, [row])
+            self._pass_on(model, assignments, [row])
             return self._loader.adopt(model, row, begun)
 
         def made() -> dict[str, Any]:
@@ -125,7 +146,7 @@ class Updating(Transferring):
         unique: Unique,
         value: tuple[bytes, ...],
     ) -> Work[tuple[M, bool]]:
-        looks_left = MOST_LOOKS
+        looks_left = MAX_SEARCHES
         while True:
             looks_left -= 1
             found = yield from look()
@@ -148,12 +169,13 @@ class Updating(Transferring):
         An entity that could not be saved is forgotten, so that the next commit does not try again.
         """
         entity = model(**values)
-        self.add(entity)
+        session = self._session()
+        session.add(entity)
         try:
-            yield from self._write([entity], False, False)
+            yield from self._flusher.write([entity], False, False)
         except BaseException as error:
             if entity._new:
-                self.forget(entity)
+                session.forget(entity)
             if not is_look_left or not _is_about(error, entity, unique, value):
                 raise
             return None
@@ -183,9 +205,7 @@ class Updating(Transferring):
         lost = [e for e in self._identity if type(e) is model and e._attempt is not None]
         yield from settle_all(lost)
 
-    def _tell_known(
-        self, model: type[Model], assignments: Assignments, rows: Iterable[Row]
-    ) -> None:
+    def _pass_on(self, model: type[Model], assignments: Assignments, rows: Iterable[Row]) -> None:
         """Pass the new values of rows on to their tracked entities."""
         for row in rows:
             entity = self._identity.find(f'{model._namespace}:{row.id}')

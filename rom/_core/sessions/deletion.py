@@ -29,15 +29,14 @@ from rom._core.sessions import recently_deleted
 from rom._core.sessions.arguments import flat, model_of
 from rom._core.sessions.commit_recovery import let_go_of, settle_all
 from rom._core.sessions.deletion_plan import (
-    Consequences,
-    Doomed,
-    Place,
+    DeletionCollector,
+    PendingDelete,
+    RowRef,
     expiry_of,
     on_delete_of,
 )
-from rom._core.sessions.flush import Writing
 from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.steps import RunOn, SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom.exceptions import (
@@ -51,13 +50,18 @@ from rom.exceptions import (
 if TYPE_CHECKING:
     from rom._core.ops.commits.attempts import Attempt
     from rom._core.query import Query
+    from rom._core.sessions.flush import Flusher
+    from rom._core.sessions.identity_map import IdentityMap
+    from rom._core.sessions.loading import Loader
+    from rom._core.sessions.query_runner import QueryRunner
 
-MOST_LOOKS = 50
-# The number of ids in one search for references.
+#: The maximum number of searches, each of which met references that other writers have added.
+MAX_SEARCHES = 50
+#: The number of ids in one search for references.
 PAGE = 200
 
 
-class Manner(NamedTuple):
+class DeleteOptions(NamedTuple):
     """The options of a delete.
 
     Attributes:
@@ -72,10 +76,38 @@ class Manner(NamedTuple):
     is_shared: bool = False
 
 
-class Deleting(Writing):
-    """The part of a session that deletes entities, with the consequences for others."""
+class Deleter:
+    """The part of a session that deletes entities, with the consequences for others.
 
-    def _delete(self, *objects: Any, force: bool = False) -> Work[None]:
+    Args:
+        identity: the identity map of the session.
+        loader: makes entities of the rows whose hooks are called.
+        queries: finds the results of a query to delete.
+        flusher: saves new entities that relations get as their default.
+        session: the session.
+        connection: the client of the session, if it has its own.
+    """
+
+    __slots__ = ('_connection', '_flusher', '_identity', '_loader', '_queries', '_session')
+
+    def __init__(
+        self,
+        identity: IdentityMap,
+        loader: Loader,
+        queries: QueryRunner,
+        flusher: Flusher,
+        session: SessionRef,
+        connection: Any,
+    ) -> None:
+        self._identity = identity
+        self._loader = loader
+        self._queries = queries
+        self._flusher = flusher
+        self._session = session
+        self._connection = connection
+
+    def delete(self, *objects: Any, force: bool = False) -> Work[None]:
+        """Delete entities, or lists of them, in one commit for each server."""
         once = {id(entity): entity for entity in flat(objects)}
         yield from settle_all(once.values(), force)
         chosen = [entity for entity in once.values() if not entity._deleted]
@@ -85,46 +117,49 @@ class Deleting(Writing):
                     f'{entity._key} was never saved, so there is nothing to delete; '
                     'session.forget(entity) keeps the next commit from saving it'
                 )
-        told: dict[Place, Model] = {}
+        hooked: dict[RowRef, Model] = {}
         for entity in chosen:
-            told[type(entity), _id_of(entity)] = entity
+            hooked[type(entity), _id_of(entity)] = entity
             entity._before_delete()
         # A hook may have deleted one of the entities.
-        doomed = {
-            (type(entity), _id_of(entity)): Doomed(entity._stored, (), entity._seen_at)
+        deletes = {
+            (type(entity), _id_of(entity)): PendingDelete(entity._stored, (), entity._seen_at)
             for entity in chosen
             if not entity._deleted
         }
-        yield from self._remove(doomed, told, Manner())
+        yield from self.remove(deletes, hooked, DeleteOptions())
 
-    def _remove(
-        self, chosen: Mapping[Place, Doomed], told: dict[Place, Model], manner: Manner
-    ) -> Work[set[Place]]:
+    def remove(
+        self,
+        chosen: Mapping[RowRef, PendingDelete],
+        hooked: dict[RowRef, Model],
+        options: DeleteOptions,
+    ) -> Work[set[RowRef]]:
         """Delete rows; return those that were not already deleted by another writer.
 
         Args:
             chosen: the rows; one whose `rests_on` columns have changed is not deleted.
-            told: the entities whose hook before a delete was called.
-            manner: the options.
+            hooked: the entities whose hook before a delete was called.
+            options: the consequences to apply.
 
         Raises:
             RestrictError: a relation to one of them forbids it; nothing was deleted.
         """
         chosen = dict(chosen)
         defaults: dict[tuple[type[Model], str], Any] = {}
-        for _ in range(MOST_LOOKS):
+        for _ in range(MAX_SEARCHES):
             if not chosen:
                 return set()
-            begun, found = elapsed(), Consequences(defaults, dict(chosen))
-            if manner.on_delete:
-                yield from self._look(found)
+            begun, found = elapsed(), DeletionCollector(defaults, dict(chosen))
+            if options.on_delete:
+                yield from self._collect(found)
                 found.check()
-            if manner.hooks and self._tell(found, told, begun):
+            if options.hooks and self._call_hooks_before(found, hooked, begun):
                 continue
             unsaved = [e for e in defaults.values() if e is not None and e._new]
-            yield from self._write(unsaved, False, False)
+            yield from self._flusher.write(unsaved, False, False)
             try:
-                gone = yield from self._carry_out(found, told, manner)
+                gone = yield from self._write(found, hooked, options)
             except StaleEntityError:
                 raise
             except DataRaceError as error:
@@ -132,27 +167,27 @@ class Deleting(Writing):
                 continue
             except (EntityDeletedError, Referenced):
                 continue  # another writer changed a row that the search found
-            self._after(found, told, manner, gone)
+            self._note_done(found, hooked, options, gone)
             return chosen.keys() - gone
         raise ServerError(
-            f'{MOST_LOOKS} tries to delete {len(chosen)} entities each met new references to '
+            f'{MAX_SEARCHES} tries to delete {len(chosen)} entities each met new references to '
             'them; find out which program adds those without pause'
         )
 
-    def _delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
+    def delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
         """Delete a query's results, a page at a time; ones deleted meanwhile are not found."""
         model_of(query)
         query, cursor, total = query.entities(), None, 0
         while True:
             block, cursor = yield from self._queries.block(query, cursor, blocksize)
-            yield from self._delete(block)
+            yield from self.delete(block)
             total += len(block)
             if cursor is None:
                 return total
 
-    def _look(self, found: Consequences) -> Work[None]:
+    def _collect(self, found: DeletionCollector) -> Work[None]:
         """Add the consequences of the rows to delete."""
-        fresh = list(found.doomed)
+        fresh = list(found.deletes)
         while fresh:
             by_model: dict[type[Model], list[int]] = {}
             for model, id in fresh:
@@ -160,11 +195,13 @@ class Deleting(Writing):
             fresh = []
             for model, ids in by_model.items():
                 for start in range(0, len(ids), PAGE):
-                    fresh += yield from self._look_at(model, ids[start : start + PAGE], found)
+                    fresh += yield from self._collect_referring(
+                        model, ids[start : start + PAGE], found
+                    )
 
-    def _look_at(
-        self, model: type[Model], ids: list[int], found: Consequences
-    ) -> Work[list[Place]]:
+    def _collect_referring(
+        self, model: type[Model], ids: list[int], found: DeletionCollector
+    ) -> Work[list[RowRef]]:
         """Find the entities that refer to these ids; return those that are to be deleted too."""
         fresh = []
         for referring, name in references_to(model):
@@ -180,9 +217,9 @@ class Deleting(Writing):
                 if id not in members:
                     continue  # in the index only: the row holds another value
                 members[id].append(row.id)
-                place = found.note(referring, name, row, id)
-                if place is not None:
-                    fresh.append(place)
+                ref = found.add_reference(referring, name, row, id)
+                if ref is not None:
+                    fresh.append(ref)
             keys = referring._schema.keys
             found.guards += [
                 (referring, Guard(keys.scores(name), id, keys.head, name, tuple(those)))
@@ -190,7 +227,7 @@ class Deleting(Writing):
             ]
         return fresh
 
-    def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[Place]]:
+    def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[RowRef]]:
         """Return the expired rows; ask the server only about rows with an expiry."""
         ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
         if not ids:
@@ -198,35 +235,37 @@ class Deleting(Writing):
         living = yield RunOn(model, load_rows.load(model._schema, ids))
         return {(model, id) for id in ids} - {(model, row.id) for row in living}
 
-    def _tell(self, found: Consequences, told: dict[Place, Model], begun: float) -> bool:
+    def _call_hooks_before(
+        self, found: DeletionCollector, hooked: dict[RowRef, Model], begun: float
+    ) -> bool:
         """Call the hooks before a delete that were not called yet; an error stops the delete.
 
         Return whether there were any.
         """
-        fresh = [place for place in found.doomed if place not in told and _has_hook(place[0])]
+        fresh = [ref for ref in found.deletes if ref not in hooked and _has_hook(ref[0])]
         for model, id in fresh:
-            stored = dict(found.doomed[model, id].stored)
-            entity = told[model, id] = self._loader.adopt(model, Row(id, stored), begun)
+            stored = dict(found.deletes[model, id].stored)
+            entity = hooked[model, id] = self._loader.adopt(model, Row(id, stored), begun)
             entity._before_delete()
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
-    def _carry_out(
-        self, found: Consequences, told: Mapping[Place, Model], manner: Manner
-    ) -> Work[set[Place]]:
+    def _write(
+        self, found: DeletionCollector, hooked: Mapping[RowRef, Model], options: DeleteOptions
+    ) -> Work[set[RowRef]]:
         """Commit a delete and its consequences, one server at a time; return rows already gone."""
-        gone: set[Place] = set()
+        gone: set[RowRef] = set()
         groups: dict[Hashable, list[tuple[type[Model], Change]]] = {}
         all_changes = found.changes()[::-1]
         models = [model for model, _ in (*all_changes, *found.guards)]
-        servers = servers_of(models, self._connection)  # type: ignore[attr-defined]
+        servers = servers_of(models, self._connection)
         for model, change in all_changes:
             groups.setdefault(servers[model], []).append((model, change))
         for server, group in groups.items():
             guards = [guard for model, guard in found.guards if servers[model] == server]
             attempt = commits.attempt_of(
-                [change for _, change in group], 'delete' if manner.hooks else 'expire'
+                [change for _, change in group], 'delete' if options.hooks else 'expire'
             )
-            held = self._held(group, told, attempt)
+            held = self._give_attempt(group, hooked, attempt)
             done = yield from self._committed(group[0][0], attempt, guards, held)
             gone.update((group[at][0], _known_id(group[at][1].id)) for at in done.gone)
         return gone
@@ -243,45 +282,52 @@ class Deleting(Writing):
             raise
         return done
 
-    def _held(
-        self, group: list[tuple[type[Model], Change]], told: Mapping[Place, Model], attempt: Attempt
+    def _give_attempt(
+        self,
+        group: list[tuple[type[Model], Change]],
+        hooked: Mapping[RowRef, Model],
+        attempt: Attempt,
     ) -> list[Model]:
         """Give an attempt to the tracked entities, which keep it until its outcome is noted."""
         held = []
         for place, (model, change) in enumerate(group):
-            entity = self._known_at((model, _known_id(change.id)), told)
+            entity = self._tracked((model, _known_id(change.id)), hooked)
             if entity is not None and entity._attempt is None:
                 self._identity.hold((entity,))
                 entity._attempt, entity._place = attempt, place
                 held.append(entity)
         return held
 
-    def _known_at(self, place: Place, told: Mapping[Place, Model]) -> Model | None:
-        model, id = place
-        return told.get(place) or self._identity.find(f'{model._namespace}:{id}')
+    def _tracked(self, ref: RowRef, hooked: Mapping[RowRef, Model]) -> Model | None:
+        model, id = ref
+        return hooked.get(ref) or self._identity.find(f'{model._namespace}:{id}')
 
-    def _after(
-        self, found: Consequences, told: dict[Place, Model], manner: Manner, gone: set[Place]
+    def _note_done(
+        self,
+        found: DeletionCollector,
+        hooked: dict[RowRef, Model],
+        options: DeleteOptions,
+        gone: set[RowRef],
     ) -> None:
         """Mark the tracked entities as deleted or changed, then call the hooks."""
-        to_tell = []
-        for model, id in found.doomed:
+        session, to_call = self._session(), []
+        for model, id in found.deletes:
             recently_deleted.note(f'{model._namespace}:{id}')
-            entity = self._known_at((model, id), told)
+            entity = self._tracked((model, id), hooked)
             if entity is not None:
                 entity._deleted = True
-                self.forget(entity)
-                if entity._session is not None and entity._session is not self:
+                session.forget(entity)
+                if entity._session is not None and entity._session is not session:
                     entity._session.forget(entity)
                 entity._attempt = None
-                if manner.hooks and not (manner.is_shared and (model, id) in gone):
-                    to_tell.append(entity)
-        for (model, id), (_, values) in found.changed.items():
+                if options.hooks and not (options.is_shared and (model, id) in gone):
+                    to_call.append(entity)
+        for (model, id), (_, values) in found.updates.items():
             entity = self._identity.find(f'{model._namespace}:{id}')
             if entity is not None:
                 _set_references(entity, values)
                 entity._attempt = None
-        for entity in to_tell:
+        for entity in to_call:
             entity._after_delete()
 
 
@@ -305,10 +351,10 @@ def _has_hook(model: type[Model]) -> bool:
     )
 
 
-def _leave_out(chosen: dict[Place, Doomed], error: DataRaceError) -> None:
+def _leave_out(chosen: dict[RowRef, PendingDelete], error: DataRaceError) -> None:
     """Remove the row that the error is about from the chosen ones, if it must not be deleted."""
-    for (model, id), doomed in list(chosen.items()):
-        if doomed.rests_on and (model._namespace, id) == (error.namespace, error.id):
+    for (model, id), pending in list(chosen.items()):
+        if pending.rests_on and (model._namespace, id) == (error.namespace, error.id):
             del chosen[model, id]
 
 

@@ -13,10 +13,10 @@ from rom._core.writes.changes import Change
 from rom.exceptions import RestrictError
 
 #: A row, by its model and id.
-Place: TypeAlias = tuple[type[Model], int]
+RowRef: TypeAlias = tuple[type[Model], int]
 
 
-class Doomed(NamedTuple):
+class PendingDelete(NamedTuple):
     """A row to delete.
 
     Attributes:
@@ -30,45 +30,45 @@ class Doomed(NamedTuple):
     seen_at: float | None = None
 
 
-class Consequences:
-    """The consequences of a delete.
+class DeletionCollector:
+    """Collects the rows that a delete concerns.
 
     Attributes:
         defaults: the values of ``set default`` relations that were needed, by column.
-        doomed: the rows to delete.
+        deletes: the rows to delete.
         expired: the expired rows among those that refer to a deleted one.
-        changed: the rows that lose a reference, with their new values.
-        forbidden: the rows that forbid the delete, with the column and the id it refers to.
+        updates: the rows that lose a reference, with their stored and new values.
+        restricting: the rows that forbid the delete, with the column and the id it refers to.
         guards: the rows that may refer to the deleted ids; the commit fails if there are others.
     """
 
     def __init__(
-        self, defaults: dict[tuple[type[Model], str], Any], doomed: dict[Place, Doomed]
+        self, defaults: dict[tuple[type[Model], str], Any], deletes: dict[RowRef, PendingDelete]
     ) -> None:
         self.defaults = defaults
-        self.doomed = doomed
-        self.expired: set[Place] = set()
-        self.changed: dict[Place, tuple[dict[str, bytes], dict[str, Any]]] = {}
-        self.forbidden: list[tuple[Place, str, int]] = []
+        self.deletes = deletes
+        self.expired: set[RowRef] = set()
+        self.updates: dict[RowRef, tuple[dict[str, bytes], dict[str, Any]]] = {}
+        self.restricting: list[tuple[RowRef, str, int]] = []
         self.guards: list[tuple[type[Model], Guard]] = []
 
-    def note(self, model: type[Model], name: str, row: Row, id: int) -> Place | None:
-        """Note that a row refers to a deleted one; return its place if it must be deleted too."""
-        place = (model, row.id)
-        if place in self.doomed:
+    def add_reference(self, model: type[Model], name: str, row: Row, id: int) -> RowRef | None:
+        """Note that a row refers to a deleted one; return that row if it must be deleted too."""
+        ref = (model, row.id)
+        if ref in self.deletes:
             return None
         on_delete = on_delete_of(model, name)
         may_forbid = on_delete == 'restrict' or model._columns[name].required
-        if place in self.expired and may_forbid:
-            self.doomed[place] = Doomed(row.stored, (name, *expiry_of(model)))
-            return place
+        if ref in self.expired and may_forbid:
+            self.deletes[ref] = PendingDelete(row.stored, (name, *expiry_of(model)))
+            return ref
         if on_delete == 'restrict':
-            self.forbidden.append((place, name, id))
+            self.restricting.append((ref, name, id))
         elif on_delete == 'cascade':
-            self.doomed[place] = Doomed(row.stored, (name,))
-            return place
+            self.deletes[ref] = PendingDelete(row.stored, (name,))
+            return ref
         else:
-            _, wanted = self.changed.setdefault(place, (row.stored, {}))
+            _, wanted = self.updates.setdefault(ref, (row.stored, {}))
             wanted[name] = self._default(model, name) if on_delete == 'set default' else None
         return None
 
@@ -85,15 +85,15 @@ class Consequences:
         Raises:
             RestrictError: a row that is not deleted forbids it.
         """
-        for place in self.changed.keys() & self.doomed.keys():
-            del self.changed[place]
-        for place, (stored, wanted) in self.changed.items():
+        for ref in self.updates.keys() & self.deletes.keys():
+            del self.updates[ref]
+        for ref, (stored, wanted) in self.updates.items():
             for name, default in wanted.items():
-                if default is not None and self._goes(default):
+                if default is not None and self._is_deleted(default):
                     wanted[name] = None
-                if wanted[name] is None and place[0]._columns[name].required:
-                    self.forbidden.append((place, name, int(stored[name])))
-        staying = [item for item in self.forbidden if item[0] not in self.doomed]
+                if wanted[name] is None and ref[0]._columns[name].required:
+                    self.restricting.append((ref, name, int(stored[name])))
+        staying = [item for item in self.restricting if item[0] not in self.deletes]
         if staying:
             (model, id), name, target = staying[0]
             raise RestrictError(
@@ -102,17 +102,17 @@ class Consequences:
                 'nothing was deleted. Delete those, or let them refer to another, first'
             )
 
-    def _goes(self, default: Model) -> bool:
-        return default._deleted or (type(default), default._id) in self.doomed
+    def _is_deleted(self, default: Model) -> bool:
+        return default._deleted or (type(default), default._id) in self.deletes
 
     def changes(self) -> list[tuple[type[Model], Change]]:
         """Return the changes to commit."""
         deletes = [
-            (model, _deletion(model._schema, id, doomed))
-            for (model, id), doomed in self.doomed.items()
+            (model, _deletion(model._schema, id, pending))
+            for (model, id), pending in self.deletes.items()
         ]
         updates = []
-        for (model, id), (stored, values) in self.changed.items():
+        for (model, id), (stored, values) in self.updates.items():
             wanted = {
                 name: None if value is None else model._columns[name].encode(value)
                 for name, value in values.items()
@@ -124,8 +124,8 @@ class Consequences:
         return [*deletes, *updates]
 
 
-def _deletion(schema: Schema, id: int, doomed: Doomed) -> Change:
-    stored, columns, seen_at = doomed
+def _deletion(schema: Schema, id: int, pending: PendingDelete) -> Change:
+    stored, columns, seen_at = pending
     return Change(schema, 'delete', id, stored, {}, {}, rests_on=columns, seen_at=seen_at)
 
 

@@ -10,15 +10,14 @@ and again, until the row is alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.rows import Row
-from rom._core.sessions.bulk_update import Updating
-from rom._core.sessions.deletion import Manner
-from rom._core.sessions.deletion_plan import Doomed, Place
+from rom._core.sessions.deletion import DeleteOptions
+from rom._core.sessions.deletion_plan import PendingDelete, RowRef
 from rom._core.sessions.steps import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import (
@@ -30,20 +29,36 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 
+if TYPE_CHECKING:
+    from rom._core.sessions.deletion import Deleter
+    from rom._core.sessions.loading import Loader
+
 # Errors about one row, after which the others are still removed.
 _OF_ONE_ROW = (CorruptRowError, InvalidColumnValue, RestrictError, UniqueKeyViolation)
 
 
-class Expiring(Updating):
-    """The part of a session that removes expired entities."""
+class Expirer:
+    """The part of a session that removes expired entities.
 
-    def _expire(
+    Args:
+        loader: makes entities of the rows whose hooks are called.
+        deleter: removes the rows.
+    """
+
+    __slots__ = ('_deleter', '_loader')
+
+    def __init__(self, loader: Loader, deleter: Deleter) -> None:
+        self._loader = loader
+        self._deleter = deleter
+
+    def expire(
         self, model: type[Model], limit: int | None, blocksize: int, on_delete: bool, hooks: bool
     ) -> Work[int]:
+        """Remove expired entities of a model, in blocks; return their number."""
         from rom._core.ops.expired_rows import due
 
         _check(model, limit, blocksize)
-        manner = Manner(bool(on_delete), bool(hooks), is_shared=True)
+        options = DeleteOptions(bool(on_delete), bool(hooks), is_shared=True)
         removed, position = 0, None
         errors: list[Exception] = []
         while limit is None or removed < limit:
@@ -52,8 +67,8 @@ class Expiring(Updating):
             begun = elapsed()
             found = yield RunOn(model, due(model._schema, count, position))
             errors += found.broken
-            chosen, told = self._choose(model, found.rows, begun, hooks, errors)
-            removed += yield from self._remove_all(chosen, told, manner, errors)
+            chosen, hooked = self._choose(model, found.rows, begun, hooks, errors)
+            removed += yield from self._remove_all(chosen, hooked, options, errors)
             position = found.position
             if position is None:
                 break
@@ -73,15 +88,15 @@ class Expiring(Updating):
         begun: float,
         hooks: bool,
         errors: list[Exception],
-    ) -> tuple[dict[Place, Doomed], dict[Place, Model]]:
+    ) -> tuple[dict[RowRef, PendingDelete], dict[RowRef, Model]]:
         """Return the rows to delete, and their entities; one whose hook raises is left out."""
         expiry = model._schema.expiry
         assert expiry is not None
-        chosen: dict[Place, Doomed] = {}
-        told: dict[Place, Model] = {}
+        chosen: dict[RowRef, PendingDelete] = {}
+        hooked: dict[RowRef, Model] = {}
         for row in rows:
             if hooks:
-                entity = told[model, row.id] = self._loader.adopt(model, row, begun)
+                entity = hooked[model, row.id] = self._loader.adopt(model, row, begun)
                 try:
                     entity._before_delete()
                 except Exception as error:
@@ -89,14 +104,14 @@ class Expiring(Updating):
                     continue
                 if entity._deleted:
                     continue  # by the hook
-            chosen[model, row.id] = Doomed(row.stored, (expiry,))
-        return chosen, told
+            chosen[model, row.id] = PendingDelete(row.stored, (expiry,))
+        return chosen, hooked
 
     def _remove_all(
         self,
-        chosen: dict[Place, Doomed],
-        told: dict[Place, Model],
-        manner: Manner,
+        chosen: dict[RowRef, PendingDelete],
+        hooked: dict[RowRef, Model],
+        options: DeleteOptions,
         errors: list[Exception],
     ) -> Work[int]:
         """Remove rows, and return their number; add the errors of the others to the list."""
@@ -104,7 +119,7 @@ class Expiring(Updating):
         while waiting:
             block = waiting.pop()
             try:
-                removed += len((yield from self._remove(block, told, manner)))
+                removed += len((yield from self._deleter.remove(block, hooked, options)))
             except _OF_ONE_ROW as error:
                 if len(block) == 1:
                     errors.append(error)

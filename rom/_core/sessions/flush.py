@@ -13,7 +13,6 @@ from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
 from rom._core.sessions import recently_deleted
 from rom._core.sessions.arguments import flat
-from rom._core.sessions.base import SessionBase
 from rom._core.sessions.commit_recovery import (
     call_hook_after,
     columns_written,
@@ -23,7 +22,7 @@ from rom._core.sessions.commit_recovery import (
 )
 from rom._core.sessions.other_sessions import tell_after_nothing, tell_before
 from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.steps import RunOn, SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
@@ -32,22 +31,47 @@ if TYPE_CHECKING:
     from rom._core.ops.commits.attempts import Attempt
     from rom._core.ops.commits.commit import Committed
     from rom._core.schema import Schema
+    from rom._core.sessions.identity_map import IdentityMap
+    from rom._core.sessions.relation_loading import RelationLoader
 
 #: The hooks that run before a write, and those that run after it.
 BEFORE: Final = ('_before_insert', '_before_update')
 AFTER: Final = ('_after_insert', '_after_update')
 
 
-class Writing(SessionBase):
-    """The part of a session that saves and commits."""
+class Flusher:
+    """The part of a session that saves and commits.
 
-    def _flush(
+    Args:
+        identity: the identity map of the session.
+        relations: looks up entities that relations refer to by id.
+        session: the session.
+        is_async: whether the session is awaited.
+    """
+
+    __slots__ = ('_identity', '_is_async', '_relations', '_session')
+
+    def __init__(
+        self,
+        identity: IdentityMap,
+        relations: RelationLoader,
+        session: SessionRef,
+        is_async: bool,
+    ) -> None:
+        self._identity = identity
+        self._relations = relations
+        self._session = session
+        self._is_async = is_async
+
+    def flush(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
-        tell_before(self)
+        """Write all changes; return the number of written columns."""
+        session = self._session()
+        tell_before(session)
         written = yield from self._write_all(full, all, force, batch)
         if not written:
-            tell_after_nothing(self)
+            tell_after_nothing(session)
         return written
 
     def _write_all(self, full: bool, all: bool, force: bool, batch: int | None) -> Work[int]:
@@ -55,7 +79,7 @@ class Writing(SessionBase):
         if all and recently_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
         if batch is None:
-            return (yield from self._write(chosen, full, force, is_commit=True))
+            return (yield from self.write(chosen, full, force, is_commit=True))
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
             raise InvalidOperation(f'commit(batch={show(batch)}): a batch has 1 entity or more')
         written, met = 0, set[int]()
@@ -64,28 +88,30 @@ class Writing(SessionBase):
                 block = chosen[start : start + batch]
                 # An earlier batch also writes the new entities that its own refer to.
                 block = [entity for entity in block if all or entity._modified]
-                written += yield from self._write(block, full, force)
+                written += yield from self.write(block, full, force)
             met.update(map(id, chosen))
             # Entities that hooks have made or changed meanwhile are part of the commit.
             chosen = [entity for entity in self._identity.modified if id(entity) not in met]
         return written
 
-    def _commit(
+    def commit(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
     ) -> Work[int]:
-        written = yield from self._flush(full, all, force, batch)
+        """Write all changes, then hold entities only weakly."""
+        written = yield from self.flush(full, all, force, batch)
         self._identity.leave_hosts(self._identity.release())
         return written
 
-    def _save(
+    def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
     ) -> Work[int]:
+        """Write the changes of these entities, or of lists of them."""
         chosen = flat(objects)
         if recently_deleted.is_any() and not (full or force):
             yield from self._check_rows_are_there(chosen)
-        return (yield from self._write(chosen, full, force))
+        return (yield from self.write(chosen, full, force))
 
-    def take_ids_work(self, entity: Model) -> Work[None]:
+    def take_ids(self, entity: Model) -> Work[None]:
         """Give ids to a new entity, and to the older new ones of its model."""
         yield from self._take_ids(type(entity), [entity])
 
@@ -119,9 +145,17 @@ class Writing(SessionBase):
                     entity._id = new_id
             self._identity.add_numbered(numbered)
 
-    def _write(
+    def write(
         self, chosen: Sequence[Model], full: bool, force: bool, is_commit: bool = False
     ) -> Work[int]:
+        """Write entities, in one commit for each server; return the number of written columns.
+
+        Args:
+            chosen: the entities; those without changes are left out.
+            full: write every column.
+            force: overwrite the changes of other writers.
+            is_commit: write all entities that hooks make or change, too.
+        """
         chosen, written = yield from self._prepared(chosen, full, force, is_commit)
         groups = list(by_connection(chosen))
         if not self._is_lone_insert(chosen):
@@ -135,7 +169,7 @@ class Writing(SessionBase):
                 attempt = commits.attempt_of(changes)
                 # A generator that has ended has no frame, even after an interrupt. So the
                 # attempt can tell whether it still runs.
-                attempt.thread = None if self.is_async else get_ident()
+                attempt.thread = None if self._is_async else get_ident()
                 attempt.writer = self._write_group(model, concerned, changes, attempt)
                 written += yield from attempt.writer
         return written
@@ -150,7 +184,7 @@ class Writing(SessionBase):
         the number of columns written by earlier attempts that were in doubt.
         """
         ready: dict[int, Model] = {}
-        identity = self._identity
+        identity, session = self._identity, self._session()
         may_refer, written = False, 0
         while True:
             chosen = with_referred(chosen)
@@ -161,10 +195,9 @@ class Writing(SessionBase):
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                own = entity._session
-                is_ours = own is self or own._identity is identity
+                is_ours = entity._session._identity is identity
                 if not is_ours or entity._is_detached or identity.has_strays:
-                    self.add(entity)
+                    session.add(entity)
                 if entity._schema.relations:
                     may_refer = True
             if may_refer:
@@ -175,7 +208,7 @@ class Writing(SessionBase):
                 gone = {id(entity) for entity in lost if entity._deleted and not entity._changed}
                 fresh = [entity for entity in fresh if id(entity) not in gone]
                 chosen = [entity for entity in chosen if id(entity) not in gone]
-            if self.is_async:  # a hook may read the id, and cannot await one
+            if self._is_async:  # a hook may read the id, and cannot await one
                 for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
                     yield from self._take_ids(model, group)
             _call_hooks(fresh, full, force)

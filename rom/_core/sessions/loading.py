@@ -15,7 +15,7 @@ from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
 from rom._core.sessions.arguments import flat
 from rom._core.sessions.commit_recovery import settle_all
-from rom._core.sessions.steps import OwnerRef, RunOn, Work
+from rom._core.sessions.steps import RunOn, SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import CorruptRowError, EntityDeletedError, InvalidOperation
 
@@ -34,7 +34,7 @@ class Loader:
 
     __slots__ = ('_identity', '_session')
 
-    def __init__(self, identity: IdentityMap, session: OwnerRef) -> None:
+    def __init__(self, identity: IdentityMap, session: SessionRef) -> None:
         self._identity = identity
         self._session = session
 

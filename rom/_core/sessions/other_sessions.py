@@ -22,13 +22,13 @@ from rom._core.sessions import unwritten_warning
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rom._core.entered_session import SessionLike
     from rom._core.model import Model
-    from rom._core.sessions.base import SessionBase
 
 
-def tell_before(session: SessionBase) -> None:
+def tell_before(session: SessionLike) -> None:
     """Warn, before a session writes, of changes in sessions that the program cannot see."""
-    if not session._entered or session_context.is_around(session):  # type: ignore[arg-type]
+    if not session._entered or session_context.is_around(session):
         return
     there = _shown(session, session_context.own_sessions())
     missed = [*unwritten_warning.lost_since(session._entered_at), *there]
@@ -41,7 +41,7 @@ def tell_before(session: SessionBase) -> None:
         )
 
 
-def tell_after_nothing(session: SessionBase) -> None:
+def tell_after_nothing(session: SessionLike) -> None:
     """Warn, after a commit without changes, of unsaved changes in other sessions."""
     lost = unwritten_warning.still_there()
     if lost:
@@ -62,7 +62,7 @@ def tell_after_nothing(session: SessionBase) -> None:
         )
 
 
-def _shown(session: SessionBase, others: Iterable[SessionBase]) -> list[str]:
+def _shown(session: SessionLike, others: Iterable[SessionLike]) -> list[str]:
     """Return, for a message, the changed entities that only other sessions will write."""
     found: dict[int, Model] = {}
     for other in others:

@@ -12,7 +12,7 @@ from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.sessions.arguments import flat
 from rom._core.sessions.loading import Loader
-from rom._core.sessions.steps import OwnerRef, Work
+from rom._core.sessions.steps import SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import CorruptRowError, QueryError
 
@@ -26,7 +26,7 @@ class RelationLoader:
 
     __slots__ = ('_loader', '_session')
 
-    def __init__(self, loader: Loader, session: OwnerRef) -> None:
+    def __init__(self, loader: Loader, session: SessionRef) -> None:
         self._loader = loader
         self._session = session
 

@@ -12,8 +12,9 @@ changes, until Python's garbage collector runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from rom._core.entered_session import SessionLike
 from rom._core.model import Model
 from rom._core.ops.requests import Operation
 
@@ -30,15 +31,5 @@ class RunOn(NamedTuple):
 Work: TypeAlias = Generator[RunOn, Any, T]
 
 
-class Owner(Protocol):
-    """The session that has a part, as far as parts call it."""
-
-    def add(self, entity: Model) -> None:
-        """Track an entity in this session, and in no other one."""
-
-    def forget(self, entity: Model) -> None:
-        """Stop tracking an entity."""
-
-
-#: Returns the session that has a part.
-OwnerRef: TypeAlias = Callable[[], Owner]
+#: Returns the session that has a part, while it lives.
+SessionRef: TypeAlias = Callable[[], SessionLike]

@@ -14,10 +14,10 @@ from rom._core.drivers.connections import connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
+from rom._core.sessions.base import SessionBase
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
-from rom._core.sessions.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,7 +31,7 @@ R = TypeVar('R')
 T = TypeVar('T')
 
 
-class Session(UnitOfWork):
+class Session(SessionBase):
     """Tracks entities and commits their changes atomically.
 
     Every thread has one already, `rom.session`. ``with`` enters another one, which forgets its
@@ -276,7 +276,7 @@ class Session(UnitOfWork):
 
             session.delete_all(User.query.filter(active=False))
         """
-        return self._run_alone(self._delete_all(query, blocksize))
+        return self._run_alone(self._deleter.delete_all(query, blocksize))
 
     def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
         """Set columns of a query's results to new values: see :meth:`rom.Query.update`.
@@ -285,7 +285,7 @@ class Session(UnitOfWork):
 
             session.update_all(User.query.filter(city='Roma'), city='Rome')
         """
-        return self._run_alone(self._update_all(query, _blocksize, values))
+        return self._run_alone(self._updater.update_all(query, _blocksize, values))
 
     def get_or_create(
         self, model: type[M], defaults: Mapping[str, Any] | None = None, /, **unique: Any
@@ -296,7 +296,7 @@ class Session(UnitOfWork):
 
             user, created = session.get_or_create(User, {'name': 'Ann'}, email='ann@example.org')
         """
-        work = self._get_or_create(model, defaults, unique)
+        work = self._updater.get_or_create(model, defaults, unique)
         return self._run_alone(work)
 
     def upsert(
@@ -313,7 +313,7 @@ class Session(UnitOfWork):
 
             page, created = session.upsert(Page, {'hits': Page.hits + 1}, {'hits': 1}, slug='home')
         """
-        work = self._upsert(model, values, create, unique)
+        work = self._updater.upsert(model, values, create, unique)
         return self._run_alone(work)
 
     def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
@@ -394,7 +394,7 @@ class Session(UnitOfWork):
 
             session.flush()
         """
-        return self._run_alone(self._flush(full, all, force, batch))
+        return self._run_alone(self._flusher.flush(full, all, force, batch))
 
     def commit(
         self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
@@ -405,7 +405,7 @@ class Session(UnitOfWork):
 
             session.commit()
         """
-        return self._run_alone(self._commit(full, all, force, batch))
+        return self._run_alone(self._flusher.commit(full, all, force, batch))
 
     def save(
         self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
@@ -416,7 +416,7 @@ class Session(UnitOfWork):
 
             session.save(ann, bob)
         """
-        return self._run_alone(self._save(*objects, full=full, all=all, force=force))
+        return self._run_alone(self._flusher.save(*objects, full=full, all=all, force=force))
 
     def delete(self, *objects: Any, force: bool = False) -> None:
         """Delete these entities, or lists of them, atomically.
@@ -425,7 +425,7 @@ class Session(UnitOfWork):
 
             session.delete(ann, bob)
         """
-        self._run_alone(self._delete(*objects, force=force))
+        self._run_alone(self._deleter.delete(*objects, force=force))
 
     def transfer(
         self,
@@ -445,10 +445,12 @@ class Session(UnitOfWork):
 
             session.transfer(ann, bob, 'gold', 5, trade, 'done')
         """
+        from rom._core.sessions.transfer import transfer
+
+        entities = source, other, txn_model
         refresh = refresh_entities or refresh_index
-        self._run_alone(
-            self._transfer(source, other, attr, value, txn_model, txn_attr, decimal_places, refresh)
-        )
+        work = transfer(self._identity, entities, attr, txn_attr, value, decimal_places, refresh)
+        self._run_alone(work)
 
     def expire(
         self,
@@ -464,7 +466,7 @@ class Session(UnitOfWork):
 
             session.expire(Login, limit=10_000)
         """
-        return self._run_alone(self._expire(model, limit, blocksize, on_delete, hooks))
+        return self._run_alone(self._expirer.expire(model, limit, blocksize, on_delete, hooks))
 
     def take_ids(self, entity: Model) -> None:
         """Give a new entity its id now; reading ``entity.id`` does that too.
@@ -473,4 +475,4 @@ class Session(UnitOfWork):
 
             session.take_ids(user)
         """
-        self._run_alone(self.take_ids_work(entity))
+        self._run_alone(self._flusher.take_ids(entity))

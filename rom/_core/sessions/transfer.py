@@ -1,4 +1,4 @@
-"""Transfer of a number between two entities."""
+"""Transfer of a number between two entities; its errors are ValueErrors, as in rom 1.x."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.sessions.arguments import check_entity
 from rom._core.sessions.commit_recovery import let_go_of, settle_all
-from rom._core.sessions.deletion import Deleting
 from rom._core.sessions.server_groups import servers_of
 from rom._core.sessions.steps import RunOn, Work
 from rom._core.support.clock import elapsed
@@ -18,50 +17,58 @@ from rom.exceptions import TransferError
 
 if TYPE_CHECKING:
     from rom._core.ops.transfer import Party
+    from rom._core.sessions.identity_map import IdentityMap
 
 
-class Transferring(Deleting):
-    """The part of a session that transfers numbers; its errors are ValueErrors, as in rom 1.x."""
+def transfer(
+    identity: IdentityMap,
+    entities: tuple[Model, Model, Model],
+    attr: str,
+    txn_attr: str,
+    value: Any,
+    decimal_places: int,
+    refresh: bool,
+) -> Work[None]:
+    """Move a number from one entity to another, and mark a third one.
 
-    def _transfer(
-        self,
-        source: Model,
-        other: Model,
-        attr: str,
-        value: Any,
-        txn_model: Model,
-        txn_attr: str,
-        decimal_places: int,
-        refresh: bool,
-    ) -> Work[None]:
-        from rom._core.ops.transfer import NUMBERS, amount_of, transfer
+    Args:
+        identity: the identity map of the session.
+        entities: the one whose number is reduced, the one whose number is increased, and the one
+            that is marked, so that no transfer is repeated.
+        attr: the column of the number.
+        txn_attr: the column of the mark.
+        value: the number to move.
+        decimal_places: the precision of the number.
+        refresh: take over the rows of the three entities afterwards.
+    """
+    from rom._core.ops import transfer as ops
 
-        entities = (source, other, txn_model)
-        for entity in entities:
-            check_entity(entity)
-        amount = amount_of(value, decimal_places)
-        _check_connections(entities)
-        purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
-        earlier = txn_model._attempt
-        yield from settle_all(entities)
-        if earlier is not None and earlier.told is not None and earlier.purpose == purpose:
-            return  # an earlier attempt at this transfer was carried out
-        _check_saved(entities)
-        source_party, target = (_party(entity, attr, NUMBERS) for entity in (source, other))
-        note = _party(txn_model, txn_attr, ())
-        attempt = Attempt(note.schema.keys.attempts, purpose)
-        self._identity.hold(entities)
-        for place, entity in enumerate(entities):
-            entity._attempt, entity._place = attempt, place
-        try:
-            rows = yield RunOn(type(source), transfer(source_party, target, note, amount, attempt))
-        except BaseException:
-            let_go_of(attempt, entities)
-            raise
-        for entity, stored in zip(entities, rows, strict=True):
-            if refresh:
-                entity._begin(entity._id, stored, elapsed())
-            entity._attempt = None
+    for entity in entities:
+        check_entity(entity)
+    amount = ops.amount_of(value, decimal_places)
+    _check_connections(entities)
+    purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
+    source, other, marked = entities
+    earlier = marked._attempt
+    yield from settle_all(entities)
+    if earlier is not None and earlier.told is not None and earlier.purpose == purpose:
+        return  # an earlier attempt at this transfer was carried out
+    _check_saved(entities)
+    source_party, target = (_party(entity, attr, ops.NUMBERS) for entity in (source, other))
+    note = _party(marked, txn_attr, ())
+    attempt = Attempt(note.schema.keys.attempts, purpose)
+    identity.hold(entities)
+    for place, entity in enumerate(entities):
+        entity._attempt, entity._place = attempt, place
+    try:
+        rows = yield RunOn(type(source), ops.transfer(source_party, target, note, amount, attempt))
+    except BaseException:
+        let_go_of(attempt, entities)
+        raise
+    for entity, stored in zip(entities, rows, strict=True):
+        if refresh:
+            entity._begin(entity._id, stored, elapsed())
+        entity._attempt = None
 
 
 def _check_connections(entities: Sequence[Model]) -> None:

@@ -13,8 +13,8 @@ from rom.exceptions import UnwrittenWarning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rom._core.entered_session import SessionLike
     from rom._core.model import Model
-    from rom._core.sessions.base import SessionBase
 
 #: The maximum number of entities that one warning names.
 NAMED: Final = 5
@@ -53,15 +53,15 @@ class _Lost:
 
 
 _lost: Final[deque[_Lost]] = deque(maxlen=REMEMBERED)
-_alive: weakref.WeakSet[SessionBase] = weakref.WeakSet()
+_alive: weakref.WeakSet[SessionLike] = weakref.WeakSet()
 
 
-def note_session(session: SessionBase) -> None:
+def note_session(session: SessionLike) -> None:
     """Register a session, which in a forked process must forget its parent's changes."""
     _alive.add(session)
 
 
-def end(session: SessionBase) -> None:
+def end(session: SessionLike) -> None:
     """Hand changes over to host sessions, and warn of all others that were never written."""
     known, lost = session._identity, []
     for entity in known.modified:

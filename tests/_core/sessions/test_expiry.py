@@ -640,7 +640,7 @@ def test_two_sweepers(
             theirs: list[int] = []
             other = reader(raw)
             before['commit'] = lambda: theirs.append(
-                other._run(other._expire(ExpLogin, 4, 1000, *manner))
+                other._run(other._expirer.expire(ExpLogin, 4, 1000, *manner))
             )
             manner = more.get('on_delete', False), more.get('hooks', False)
             ours = await s.expire(ExpLogin, **more)

@@ -605,7 +605,7 @@ def test_what_another_thread_is_saving_is_told(raw: redis.Redis, is_new: bool) -
     thing = LawThing(n=1) if is_new else made(n=1)
     thing.n = 2
     one, other = rom.Session(), rom.Session()
-    work = one._save(thing)
+    work = one._flusher.save(thing)
     with ThreadPoolExecutor(1) as thread:
         step = thread.submit(next, work).result()
     with pytest.raises(rom.InvalidOperation, match='is saving it at this moment'):
@@ -622,7 +622,7 @@ def test_what_another_thread_is_saving_is_told(raw: redis.Redis, is_new: bool) -
 
 def test_what_was_given_up_is_settled_as_ever(raw: redis.Redis) -> None:
     thing = LawThing(n=1)
-    work = rom.session._save(thing)
+    work = rom.session._flusher.save(thing)
     next(work)
     work.close()  # an interrupt, or a task that was cancelled
     assert rom.session.commit() == 5
