@@ -53,12 +53,14 @@ class AsyncSession(SessionBase):
             await s.commit()
     """
 
-    is_async = True
+    if True:  # asyncio
+        is_async = True
+        #: The lock of the tasks that write in one loop. (A session may serve several loops.)
+        _lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
 
     def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
         self._connection = connection
         self._entered = []
-        self._writing: tuple[object, asyncio.Lock] = (None, asyncio.Lock())
         super().__init__()
 
     async def __aenter__(self) -> Self:
@@ -99,16 +101,22 @@ class AsyncSession(SessionBase):
 
     async def _run_alone(self, work: Work[T]) -> T:
         """Run an operation that writes, while no other task or thread writes in this session."""
-        loop = running_loop()
-        if self._writing[0] is not loop:  # a lock belongs to one loop; a session may serve several
-            self._writing = loop, asyncio.Lock()
         turns = self._identity.turns
+        if True:  # asyncio
+            loop = running_loop()
+            lock = self._lock  # another thread may replace it meanwhile
+            if lock is None or lock[0] is not loop:
+                lock = self._lock = loop, asyncio.Lock()
         try:
-            async with self._writing[1]:
-                number = await turns.take_awaited(work)
-                result = await self._run(work)
+            if True:  # asyncio
+                async with lock[1]:
+                    number = await turns.take_awaited(work)
+                    result = await self._run(work)
+            else:  # blocking
+                number = turns.take(work)
+                result = self._run(work)
         finally:
-            work.close()  # in case the task was cancelled before it began
+            work.close()  # in case it was cancelled, or interrupted, before it began
         turns.give_back(number)
         return result
 
@@ -121,11 +129,15 @@ class AsyncSession(SessionBase):
         """Call a command of the client, on the key of the UnsafeColumn *name* if given."""
         client = self._connection or await async_connection(connection_of(entity))
         if name is not None:
-            await self.take_ids(entity)
+            if entity._id is None:
+                await self.take_ids(entity)
             args = (f'{entity._pk}:{name}', *args)
         with own_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
-            return await reply if inspect.isawaitable(reply) else reply
+            if True:  # asyncio
+                return await reply if inspect.isawaitable(reply) else reply
+            else:  # blocking
+                return reply
 
     @overload
     async def get(self, model: str) -> Model | None: ...

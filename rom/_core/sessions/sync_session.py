@@ -1,4 +1,6 @@
-"""Session: a session whose methods block."""
+# Generated from async_session.py by scripts/generate_blocking.py. Do not edit it: change that
+# file, and run `scripts/check --fix`.
+"""Session: methods that block."""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ from rom._core.sessions.base import SessionBase
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.steps import Work
+from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
     from typing import Self
@@ -76,7 +79,8 @@ class Session(SessionBase):
             while True:
                 try:
                     driver = self._driver(step.model)
-                    reply = driver.run(watched(step.model, step.operation, driver.connection))
+                    operation = watched(step.model, step.operation, driver.connection)
+                    reply = driver.run(operation)
                 except BaseException as error:
                     step = work.throw(error)
                 else:
@@ -95,7 +99,7 @@ class Session(SessionBase):
             number = turns.take(work)
             result = self._run(work)
         finally:
-            work.close()  # in case of an interrupt before it began
+            work.close()  # in case it was cancelled, or interrupted, before it began
         turns.give_back(number)
         return result
 
@@ -108,14 +112,19 @@ class Session(SessionBase):
         """Call a command of the client, on the key of the UnsafeColumn *name* if given."""
         client = self._connection or connection_of(entity)
         if name is not None:
+            if entity._id is None:
+                self.take_ids(entity)
             args = (f'{entity._pk}:{name}', *args)
         with own_errors(client):
-            return getattr(client, command)(*args, **kwargs)
+            reply = getattr(client, command)(*args, **kwargs)
+            return reply
 
     @overload
     def get(self, model: str) -> Model | None: ...
     @overload
-    def get(self, model: type[M], ids: int | str) -> M | None: ...  # type: ignore[overload-overlap]
+    def get(  # type: ignore[overload-overlap]
+        self, model: type[M], ids: int | str
+    ) -> M | None: ...
     @overload
     def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
     def get(self, model: Any, ids: Any = None) -> Any:
@@ -476,3 +485,6 @@ class Session(SessionBase):
             session.take_ids(user)
         """
         self._run_alone(self._flusher.take_ids(entity))
+
+
+publish('rom', Session)

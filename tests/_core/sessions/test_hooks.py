@@ -399,3 +399,22 @@ def test_each_hook_is_called_once_though_the_look_is_repeated(
             assert len(rows(raw)) == 1
 
     world.run(story())
+
+
+def test_a_cascade_shows_its_hook_the_row_as_it_is_now(world: World) -> None:
+    """Not the one that the session read before another writer changed it."""
+
+    async def story() -> list[tuple[bool, int]]:
+        seen: list[tuple[bool, int]] = []
+        async with world.session() as s:
+            owner = HookThing(name='o')
+            sub = HookThing(name='a', number=1, owner=owner)
+            await s.commit()
+            async with world.session() as other:
+                (await other.get(HookThing, sub.id)).number = 2
+                await other.commit()
+            ACTS['before delete a'] = lambda entity: seen.append((entity is sub, entity.number))
+            await s.delete(owner)
+        return seen
+
+    assert world.run(story()) == [(True, 2)]
