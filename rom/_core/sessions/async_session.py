@@ -18,9 +18,9 @@ from rom._core.drivers.connections import async_connection, connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.model import Model
 from rom._core.sessions.base import SessionBase
+from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
-from rom._core.sessions.steps import Work
 from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class AsyncSession(SessionBase):
 
     async def _run_alone(self, work: Work[T]) -> T:
         """Run an operation that writes, while no other task or thread writes in this session."""
-        turns = self._identity.turns
+        queue = self._identity.write_queue
         if True:  # asyncio
             loop = running_loop()
             lock = self._lock  # another thread may replace it meanwhile
@@ -110,14 +110,14 @@ class AsyncSession(SessionBase):
         try:
             if True:  # asyncio
                 async with lock[1]:
-                    number = await turns.take_awaited(work)
+                    number = await queue.take_awaited(work)
                     result = await self._run(work)
             else:  # blocking
-                number = turns.take(work)
+                number = queue.take(work)
                 result = self._run(work)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
-        turns.give_back(number)
+        queue.give_back(number)
         return result
 
     async def _driver(self, model: type[Model]) -> AsyncDriver:

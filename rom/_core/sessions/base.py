@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.sessions import unwritten_warning
-from rom._core.sessions.arguments import check_entity, flat
 from rom._core.sessions.flush import Flusher
 from rom._core.sessions.identity_map import IdentityMap
 from rom._core.sessions.loading import Loader
+from rom._core.sessions.parts import SessionRef, check_entity, flat
 from rom._core.sessions.query_runner import QueryRunner
 from rom._core.sessions.relation_loading import RelationLoader
-from rom._core.sessions.steps import SessionRef
 from rom._core.support.made_once import made_once
 from rom.exceptions import ORMError
 
@@ -110,7 +109,7 @@ class SessionBase:
         """End the session: warn of changes that were never written, and forget all entities."""
         try:
             if self._identity.pending:
-                unwritten_warning.end(self)
+                unwritten_warning.warn_at_end(self)
         finally:  # the program may turn warnings into errors
             self.rollback()
 

@@ -17,10 +17,9 @@ from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Unique
-from rom._core.sessions.arguments import model_of
-from rom._core.sessions.commit_recovery import settle_all
-from rom._core.sessions.flush import Flusher, nobodys
-from rom._core.sessions.steps import SessionRef, Work
+from rom._core.sessions.flush import Flusher, unknown_id_error
+from rom._core.sessions.parts import SessionRef, Work, model_of
+from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
 
@@ -196,7 +195,7 @@ class BulkUpdater:
                 column.get_related_model(), [value.id]
             )
             if not found:
-                raise nobodys(model, name, value)
+                raise unknown_id_error(model, name, value)
             [values[name]] = found
         return replace(assignments, values=values)
 

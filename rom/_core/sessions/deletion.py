@@ -25,9 +25,6 @@ from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
-from rom._core.sessions import recently_deleted
-from rom._core.sessions.arguments import flat, model_of
-from rom._core.sessions.commit_recovery import let_go_of, settle_all
 from rom._core.sessions.deletion_plan import (
     DeletionCollector,
     PendingDelete,
@@ -35,8 +32,10 @@ from rom._core.sessions.deletion_plan import (
     expiry_of,
     on_delete_of,
 )
-from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import RunOn, SessionRef, Work
+from rom._core.sessions.hooks import has_delete_hook
+from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
+from rom._core.sessions.write_order import servers_of
+from rom._core.sessions.write_outcomes import note_deleted_key, release_attempt, settle_all
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom.exceptions import (
@@ -242,7 +241,7 @@ class Deleter:
 
         Return whether there were any.
         """
-        fresh = [ref for ref in found.deletes if ref not in hooked and _has_hook(ref[0])]
+        fresh = [ref for ref in found.deletes if ref not in hooked and has_delete_hook(ref[0])]
         for model, id in fresh:
             stored = dict(found.deletes[model, id].stored)
             entity = hooked[model, id] = self._loader.adopt(model, Row(id, stored), begun)
@@ -278,7 +277,7 @@ class Deleter:
             operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
             done: Committed = yield RunOn(model, operation)
         except BaseException:
-            let_go_of(attempt, held)
+            release_attempt(attempt, held)
             raise
         return done
 
@@ -312,7 +311,7 @@ class Deleter:
         """Mark the tracked entities as deleted or changed, then call the hooks."""
         session, to_call = self._session(), []
         for model, id in found.deletes:
-            recently_deleted.note(f'{model._namespace}:{id}')
+            note_deleted_key(f'{model._namespace}:{id}')
             entity = self._tracked((model, id), hooked)
             if entity is not None:
                 entity._deleted = True
@@ -342,13 +341,6 @@ def _set_references(entity: Model, values: dict[str, Any]) -> None:
         if name not in entity._changed:
             entity._values[name] = value
     entity._stored = past
-
-
-def _has_hook(model: type[Model]) -> bool:
-    return (
-        model._before_delete is not Model._before_delete
-        or model._after_delete is not Model._after_delete
-    )
 
 
 def _leave_out(chosen: dict[RowRef, PendingDelete], error: DataRaceError) -> None:

@@ -18,7 +18,7 @@ from rom._core.model import Model
 from rom._core.ops.rows import Row
 from rom._core.sessions.deletion import DeleteOptions
 from rom._core.sessions.deletion_plan import PendingDelete, RowRef
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.parts import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import (
     BulkError,

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from rom._core.columns.relations import GivenId
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
-from rom._core.sessions import recently_deleted
-from rom._core.sessions.arguments import flat
-from rom._core.sessions.commit_recovery import (
+from rom._core.sessions.hooks import (
+    AFTER,
     call_hook_after,
+    call_hooks_before,
+    deleted_error,
+    has_insert_hook,
+    have_hooks,
+)
+from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
+from rom._core.sessions.unwritten_warning import warn_after_empty_commit, warn_before_commit
+from rom._core.sessions.write_order import by_connection, with_referred
+from rom._core.sessions.write_outcomes import (
+    check_rows_are_there,
     columns_written,
-    let_go_of,
+    forget_deleted_keys,
+    is_any_deleted,
     refuse_to_wait,
+    release_attempt,
     settle_all,
 )
-from rom._core.sessions.other_sessions import tell_after_nothing, tell_before
-from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import RunOn, SessionRef, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
-from rom.exceptions import EntityDeletedError, InvalidColumnValue, InvalidOperation
+from rom.exceptions import InvalidColumnValue, InvalidOperation
 
 if TYPE_CHECKING:
     from rom._core.ops.commits.attempts import Attempt
@@ -33,10 +41,6 @@ if TYPE_CHECKING:
     from rom._core.schema import Schema
     from rom._core.sessions.identity_map import IdentityMap
     from rom._core.sessions.relation_loading import RelationLoader
-
-#: The hooks that run before a write, and those that run after it.
-BEFORE: Final = ('_before_insert', '_before_update')
-AFTER: Final = ('_after_insert', '_after_update')
 
 
 class Flusher:
@@ -68,16 +72,16 @@ class Flusher:
     ) -> Work[int]:
         """Write all changes; return the number of written columns."""
         session = self._session()
-        tell_before(session)
+        warn_before_commit(session)
         written = yield from self._write_all(full, all, force, batch)
         if not written:
-            tell_after_nothing(session)
+            warn_after_empty_commit(session)
         return written
 
     def _write_all(self, full: bool, all: bool, force: bool, batch: int | None) -> Work[int]:
         chosen = list(self._identity) if all else self._identity.modified
-        if all and recently_deleted.is_any() and not (full or force):
-            yield from self._check_rows_are_there(chosen)
+        if all and is_any_deleted() and not (full or force):
+            yield from check_rows_are_there(chosen)
         if batch is None:
             return (yield from self.write(chosen, full, force, is_commit=True))
         if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
@@ -107,8 +111,8 @@ class Flusher:
     ) -> Work[int]:
         """Write the changes of these entities, or of lists of them."""
         chosen = flat(objects)
-        if recently_deleted.is_any() and not (full or force):
-            yield from self._check_rows_are_there(chosen)
+        if is_any_deleted() and not (full or force):
+            yield from check_rows_are_there(chosen)
         return (yield from self.write(chosen, full, force))
 
     def take_ids(self, entity: Model) -> Work[None]:
@@ -190,7 +194,7 @@ class Flusher:
             chosen = with_referred(chosen)
             fresh = [entity for entity in chosen if id(entity) not in ready]
             if not fresh:
-                if may_refer and _have_hooks(chosen):  # hooks may have set relations to ids
+                if may_refer and have_hooks(chosen):  # hooks may have set relations to ids
                     yield from self._look_up(chosen)
                 return chosen, written
             for entity in fresh:
@@ -209,10 +213,10 @@ class Flusher:
                 fresh = [entity for entity in fresh if id(entity) not in gone]
                 chosen = [entity for entity in chosen if id(entity) not in gone]
             if self._is_async:  # a hook may read the id, and cannot await one
-                for model, group in by_connection([e for e in fresh if _has_insert_hook(e)]):
+                for model, group in by_connection([e for e in fresh if has_insert_hook(e)]):
                     yield from self._take_ids(model, group)
-            _call_hooks(fresh, full, force)
-            if is_commit and _have_hooks(fresh):
+            call_hooks_before(fresh, full, force)
+            if is_commit and have_hooks(fresh):
                 more = [entity for entity in identity.modified if id(entity) not in ready]
                 chosen = [*chosen, *more]
             elif not may_refer:
@@ -233,7 +237,7 @@ class Flusher:
             for entity in group:
                 value = entity._values.get(name)
                 if isinstance(value, GivenId):
-                    raise nobodys(model, name, value)
+                    raise unknown_id_error(model, name, value)
 
     def _is_lone_insert(self, group: Sequence[Model]) -> bool:
         """Return whether the commit script can give the id: to one new entity, the oldest one.
@@ -267,7 +271,7 @@ class Flusher:
         try:
             done = yield RunOn(model, commits.commit(changes, attempt))
         except BaseException:
-            if let_go_of(attempt, concerned):
+            if release_attempt(attempt, concerned):
                 self._identity.let_loose(more)
             raise
         self._note_saved(concerned, changes, attempt, done)
@@ -286,34 +290,19 @@ class Flusher:
             else:
                 others.append(entity)  # another task has marked it already
         self._identity.add_numbered(saved)
-        if recently_deleted.is_any():
-            recently_deleted.forget(f'{entity._namespace}:{entity._id}' for entity in saved)
+        if is_any_deleted():
+            forget_deleted_keys(f'{entity._namespace}:{entity._id}' for entity in saved)
         for entity in saved:
             if entity._attempt is attempt:
                 entity._attempt = None
-        if len(saved) > 1 and not _have_hooks(saved, AFTER):
+        if len(saved) > 1 and not have_hooks(saved, AFTER):
             return
         for entity, change in zip(saved, changes, strict=True):
             if not others or entity not in others:
                 call_hook_after(entity, change)
 
-    def _check_rows_are_there(self, chosen: Iterable[Model]) -> Work[None]:
-        """Raise for an unchanged entity whose row was deleted by way of another object."""
-        for entity in chosen:
-            if not recently_deleted.may_be(f'{entity._namespace}:{entity._id}') or entity._modified:
-                continue
-            assert entity._id is not None
-            row = yield RunOn(type(entity), load_rows.load_one(entity._schema, entity._id))
-            if row is None:
-                raise EntityDeletedError(
-                    f'{entity._key} was deleted since it was loaded, and nothing was written; '
-                    'save(force=True) writes it again',
-                    entity._namespace,
-                    entity._id,
-                )
 
-
-def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
+def unknown_id_error(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
     """Return the error for a relation that was set to an id without an entity."""
     column: Any = model._columns[name]
     return InvalidColumnValue(
@@ -321,93 +310,14 @@ def nobodys(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue
     )
 
 
-def by_connection(chosen: Iterable[Model]) -> Iterator[tuple[type[Model], list[Model]]]:
-    """Group entities by server, each once, in their order; yield a model with each group."""
-    chosen = list(chosen)
-    if len(chosen) == 1:  # the usual case of a web request
-        yield type(chosen[0]), chosen
-        return
-    if not chosen:
-        return
-    once = {id(entity): entity for entity in chosen}.values()
-    servers = servers_of(map(type, once), chosen[0]._session._connection)
-    groups: dict[Hashable, list[Model]] = {server: [] for server in servers.values()}
-    of_model = {model: groups[server] for model, server in servers.items()}
-    for entity in once:
-        of_model[type(entity)].append(entity)
-    for group in groups.values():
-        yield type(group[0]), group
-
-
-def with_referred(chosen: Iterable[Model]) -> list[Model]:
-    """Return entities, each after the unsaved ones that it refers to."""
-    ordered: dict[int, Model] = {}
-    met: set[int] = set()
-    for first in chosen:
-        if not first._schema.relations:
-            ordered[id(first)] = first
-            continue
-        waiting = [first] if id(first) not in met else []
-        while waiting:  # not recursive: a chain of references may exceed Python's stack
-            entity = waiting[-1]
-            met.add(id(entity))
-            further = next((t for t in _unsaved_targets(entity) if id(t) not in met), None)
-            if further is not None:
-                waiting.append(further)
-            else:
-                ordered[id(entity)] = waiting.pop()
-    return list(ordered.values())
-
-
-def _unsaved_targets(entity: Model) -> Iterator[Model]:
-    for name in entity._schema.relations:
-        target = entity._values.get(name)
-        if target is not None and target._new and name in entity._changed:
-            yield target
-
-
 def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Model], list[Change]]:
     """Return the entities that have something to write, and their changes."""
     concerned, changes = [], []
     for entity in group:
         if entity._deleted and not force:  # a hook may have deleted it
-            raise _gone(entity)
+            raise deleted_error(entity)
         change = entity._change(full, force)
         if change is not None:
             concerned.append(entity)
             changes.append(change)
     return concerned, changes
-
-
-def _have_hooks(group: Iterable[Model], names: Sequence[str] = BEFORE) -> bool:
-    """Return whether any of these entities' models overrides a hook."""
-    models: set[type[Model]] = set(map(type, group))
-    usual = [getattr(Model, name) for name in names]
-    return any([getattr(model, name) for name in names] != usual for model in models)
-
-
-def _has_insert_hook(entity: Model) -> bool:
-    return entity._new and type(entity)._before_insert is not Model._before_insert
-
-
-def _call_hooks(group: Sequence[Model], full: bool, force: bool) -> None:
-    """Call the hooks that run before a write."""
-    # Most models have no hooks, and a commit may have very many entities.
-    are_called = len(group) == 1 or _have_hooks(group)
-    for entity in group:
-        if entity._deleted and not force:  # perhaps by the hook of an earlier one
-            raise _gone(entity)
-        if not are_called:
-            continue
-        if entity._new:
-            entity._before_insert()
-        elif full or force or entity._modified:
-            entity._before_update()
-
-
-def _gone(entity: Model) -> EntityDeletedError:
-    return EntityDeletedError(
-        f'{entity._key} was deleted; save(force=True) writes it again',
-        entity._namespace,
-        entity._id,
-    )

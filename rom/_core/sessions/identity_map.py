@@ -27,9 +27,8 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rom._core.sessions.refresh import renew
-from rom._core.sessions.value_sharing import is_shared
-from rom._core.sessions.write_turns import Turns
+from rom._core.sessions.refresh import is_shared, renew
+from rom._core.sessions.write_order import WriteQueue
 from rom._core.support.clock import elapsed
 from rom.exceptions import InvalidOperation
 
@@ -99,12 +98,12 @@ class IdentityMap:
         has_strays: some pending entities may not be the tracked objects of their rows.
         pending: entities that the next commit compares, by `id`: changed, or read values of them.
         null: whether this is a null session; None: the default applies.
-        turns: the queue of the writes of all threads and tasks that share the session.
+        write_queue: the queue of the writes of all threads and tasks that share the session.
     """
 
     def __init__(self) -> None:
         self.null: bool | None = None
-        self.turns = Turns()
+        self.write_queue = WriteQueue()
         self.has_strays = False
         self.known: dict[str, Model] = {}
         self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()

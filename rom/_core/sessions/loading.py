@@ -13,9 +13,8 @@ from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
-from rom._core.sessions.arguments import flat
-from rom._core.sessions.commit_recovery import settle_all
-from rom._core.sessions.steps import RunOn, SessionRef, Work
+from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
+from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed
 from rom.exceptions import CorruptRowError, EntityDeletedError, InvalidOperation
 

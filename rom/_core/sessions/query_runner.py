@@ -18,9 +18,8 @@ from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.unique_filters import unique_key, unique_values
-from rom._core.sessions.arguments import model_of
 from rom._core.sessions.loading import Loader, note_batch
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.parts import RunOn, Work, model_of
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError
 

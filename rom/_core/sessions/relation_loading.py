@@ -10,9 +10,8 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
-from rom._core.sessions.arguments import flat
 from rom._core.sessions.loading import Loader
-from rom._core.sessions.steps import SessionRef, Work
+from rom._core.sessions.parts import SessionRef, Work, flat
 from rom._core.support.clock import elapsed
 from rom.exceptions import CorruptRowError, QueryError
 

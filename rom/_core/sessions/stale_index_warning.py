@@ -17,7 +17,7 @@ from rom.exceptions import StaleIndexWarning
 
 # The ids of the schemas that were checked; every operation looks here. (A model that is on two
 # servers is checked once.)
-_asked: set[int] = set()
+_checked: set[int] = set()
 
 
 def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
@@ -26,19 +26,19 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
     The first one on a server also checks whether the server evicts keys.
     """
     schema = model._schema
-    if id(schema) in _asked and eviction_warning.is_known(connection):
+    if id(schema) in _checked and eviction_warning.is_known(connection):
         return operation
     asides = [eviction_warning.aside(connection)]
-    if id(schema) not in _asked:
-        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_tell, schema)))
+    if id(schema) not in _checked:
+        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
     return alongside(operation, tuple(filter(None, asides)))
 
 
-def _tell(schema: Schema, stamp: bytes | None) -> None:
-    if id(schema) in _asked:
+def _compare(schema: Schema, stamp: bytes | None) -> None:
+    if id(schema) in _checked:
         return  # another thread has checked it meanwhile
-    _asked.add(id(schema))
-    weakref.finalize(schema, _asked.discard, id(schema))  # a later schema may get the same id
+    _checked.add(id(schema))
+    weakref.finalize(schema, _checked.discard, id(schema))  # a later schema may get the same id
     before = read_stamp(stamp)
     if before is None:
         return  # data from before fingerprints: nothing to compare with

@@ -17,9 +17,9 @@ from rom._core.drivers.errors import own_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
 from rom._core.sessions.base import SessionBase
+from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
-from rom._core.sessions.steps import Work
 from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
@@ -94,13 +94,13 @@ class Session(SessionBase):
 
     def _run_alone(self, work: Work[T]) -> T:
         """Run an operation that writes, while no other thread writes in this session."""
-        turns = self._identity.turns
+        queue = self._identity.write_queue
         try:
-            number = turns.take(work)
+            number = queue.take(work)
             result = self._run(work)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
-        turns.give_back(number)
+        queue.give_back(number)
         return result
 
     def _driver(self, model: type[Model]) -> SyncDriver:

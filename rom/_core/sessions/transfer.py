@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rom._core.encoding.text import show_name
 from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.sessions.arguments import check_entity
-from rom._core.sessions.commit_recovery import let_go_of, settle_all
-from rom._core.sessions.server_groups import servers_of
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.parts import RunOn, Work, check_entity
+from rom._core.sessions.write_order import servers_of
+from rom._core.sessions.write_outcomes import release_attempt, settle_all
 from rom._core.support.clock import elapsed
 from rom.exceptions import TransferError
 
@@ -63,7 +62,7 @@ def transfer(
     try:
         rows = yield RunOn(type(source), ops.transfer(source_party, target, note, amount, attempt))
     except BaseException:
-        let_go_of(attempt, entities)
+        release_attempt(attempt, entities)
         raise
     for entity, stored in zip(entities, rows, strict=True):
         if refresh:

@@ -13,7 +13,7 @@ import redis
 
 import rom
 from rom._core.ops.commits import attempts
-from rom._core.sessions import recently_deleted
+from rom._core.sessions import write_outcomes
 from rom._core.support import clock
 from tests.support.implied import assert_consistent
 from tests.support.proxy import ERRORS, Proxy
@@ -214,7 +214,7 @@ def test_a_commit_finds_that_a_delete_was_carried_out(
         assert user._deleted
         assert list(rows(raw)) == [other.id]
         assert HOOKS.count('delete') == 1
-        assert recently_deleted.may_be(f'{user._namespace}:{user.id}'), (
+        assert write_outcomes.was_deleted(f'{user._namespace}:{user.id}'), (
             'for other objects of the row'
         )
 

@@ -1,22 +1,76 @@
-"""Commits in doubt: asking the server for the outcome of a write before the next one.
+"""Outcomes of writes that a session did not see: commits in doubt, and rows deleted elsewhere.
 
 An entity keeps the attempt to write it until the outcome is noted in it. Until then a reply may be
-lost, the program interrupted, or its task cancelled.
+lost, the program interrupted, or its task cancelled. The next write asks the server for the outcome
+first.
+
+Saving an entity without changes costs no round trip. But if its row was deleted by way of another
+object, for example in a second session, the save must raise an error, as in rom 1.x. So the save
+reads the row of an entity whose key is noted here. A wrong note, such as one of another database,
+costs only that read. A deletion that is no longer noted is found by the next write, as one by
+another program is.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from rom._core.model import Model
+from rom._core.ops import load_rows
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.sessions import recently_deleted
-from rom._core.sessions.steps import RunOn, Work
+from rom._core.sessions.hooks import call_hook_after
+from rom._core.sessions.parts import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
-from rom.exceptions import InDoubtError, InvalidOperation
+from rom.exceptions import EntityDeletedError, InDoubtError, InvalidOperation
+
+#: The maximum number of keys that are remembered. Each takes some hundred bytes.
+MAX_DELETED_KEYS: Final = 10_000
+
+# Removing the oldest entry of this dict is one step, and so safe among threads.
+_deleted_keys: Final[OrderedDict[str, None]] = OrderedDict()
+
+
+def note_deleted_key(key: str) -> None:
+    """Remember that a row was deleted."""
+    _deleted_keys[key] = None
+    if len(_deleted_keys) > MAX_DELETED_KEYS:
+        _deleted_keys.popitem(last=False)
+
+
+def forget_deleted_keys(keys: Iterable[str]) -> None:
+    """Remove the keys of rows that were written again."""
+    for key in keys:
+        _deleted_keys.pop(key, None)
+
+
+def is_any_deleted() -> bool:
+    """Return whether this process has deleted any row lately."""
+    return bool(_deleted_keys)
+
+
+def was_deleted(key: str) -> bool:
+    """Return whether this process has deleted the row of this key lately."""
+    return key in _deleted_keys
+
+
+def check_rows_are_there(chosen: Iterable[Model]) -> Work[None]:
+    """Raise for an unchanged entity whose row was deleted by way of another object."""
+    for entity in chosen:
+        if not was_deleted(f'{entity._namespace}:{entity._id}') or entity._modified:
+            continue
+        assert entity._id is not None
+        row = yield RunOn(type(entity), load_rows.load_one(entity._schema, entity._id))
+        if row is None:
+            raise EntityDeletedError(
+                f'{entity._key} was deleted since it was loaded, and nothing was written; '
+                'save(force=True) writes it again',
+                entity._namespace,
+                entity._id,
+            )
 
 
 def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
@@ -67,7 +121,7 @@ def settle_all(group: Iterable[Model], forced: bool = False) -> Work[int]:
     return written
 
 
-def let_go_of(attempt: Attempt, entities: Iterable[Model]) -> bool:
+def release_attempt(attempt: Attempt, entities: Iterable[Model]) -> bool:
     """Remove an attempt that wrote nothing from its entities; return whether that is known.
 
     If it was carried out, or is in doubt, they keep it until its outcome is noted.
@@ -103,19 +157,9 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
 def note_deleted(entity: Model) -> None:
     """Note in an entity, and in its session, that its row was deleted."""
     entity._deleted = True
-    recently_deleted.note(f'{entity._namespace}:{entity._id}')
+    note_deleted_key(f'{entity._namespace}:{entity._id}')
     if entity._session is not None:
         entity._session.forget(entity)
-
-
-def call_hook_after(entity: Model, change: Change) -> None:
-    """Call the hook that runs after this kind of change."""
-    if change.kind == 'insert':
-        entity._after_insert()
-    elif change.kind == 'update':
-        entity._after_update()
-    else:
-        entity._after_delete()
 
 
 def columns_written(change: Change) -> int:

@@ -13,13 +13,13 @@ import pytest
 import redis
 
 import rom
-from rom._core.sessions import write_turns
-from rom._core.sessions.write_turns import Turns
+from rom._core.sessions import write_order
+from rom._core.sessions.write_order import WriteQueue
 
 pytestmark = pytest.mark.one_server
 
 
-class TurnsThing(rom.Model):
+class WriteQueueThing(rom.Model):
     n = rom.Integer(default=0)
 
     def _before_update(self) -> None:
@@ -51,7 +51,7 @@ def work() -> Generator[Any, Any, None]:
     yield
 
 
-def is_free(one: Turns) -> bool:
+def is_free(one: WriteQueue) -> bool:
     """Another thread would not have to wait."""
     theirs = work()
     with ThreadPoolExecutor(1) as pool:
@@ -60,7 +60,7 @@ def is_free(one: Turns) -> bool:
 
 
 def test_another_thread_waits_until_the_work_has_ended() -> None:
-    one, mine = Turns(), work()
+    one, mine = WriteQueue(), work()
     one.take(mine)
     assert not is_free(one)
     next(mine)
@@ -70,7 +70,7 @@ def test_another_thread_waits_until_the_work_has_ended() -> None:
 
 
 def test_work_that_nobody_has_any_more_holds_nobody_up() -> None:
-    one, mine = Turns(), work()
+    one, mine = WriteQueue(), work()
     one.take(mine)
     del mine
     gc.collect()
@@ -79,9 +79,9 @@ def test_work_that_nobody_has_any_more_holds_nobody_up() -> None:
 
 def test_the_thread_that_writes_does_not_wait_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = SimpleNamespace(sleep=lambda seconds: pytest.fail('it waits'))
-    monkeypatch.setattr(write_turns, 'time', waiting)
+    monkeypatch.setattr(write_order, 'time', waiting)
     with rom.Session() as session:
-        thing, other = TurnsThing(), TurnsThing()
+        thing, other = WriteQueueThing(), WriteQueueThing()
         session.commit()
         HOOKS['before update'] = lambda: (HOOKS.clear(), other.update(n=2), other.save())
         thing.n = 1
@@ -91,12 +91,12 @@ def test_the_thread_that_writes_does_not_wait_for_itself(monkeypatch: pytest.Mon
 
 def test_an_interrupt_before_the_write_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with rom.Session() as session:
-        thing = TurnsThing()
+        thing = WriteQueueThing()
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as raised:
             patch.setattr(type(session), '_run', interrupt)
             session.commit()
         assert raised.tb is not None  # which holds the frames, and the work in them
-        assert is_free(session._identity.turns)
+        assert is_free(session._identity.write_queue)
         assert in_thread(rom.session.commit) == 2
         assert thing.id == 1
 
@@ -109,13 +109,13 @@ def test_a_hook_may_wait_for_a_thread_that_writes_in_the_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Which would wait for the hook: after a while it goes ahead."""
-    monkeypatch.setattr(write_turns, 'PATIENCE', 0.0)
+    monkeypatch.setattr(write_order, 'PATIENCE', 0.0)
     with rom.Session() as session:
-        thing, other = TurnsThing(), TurnsThing()
+        thing, other = WriteQueueThing(), WriteQueueThing()
         session.commit()
         other.n = 2
         HOOKS['before update'] = lambda: (HOOKS.clear(), in_thread(other.save))
         thing.n = 1
         assert session.save(thing) == 1
         assert session.commit() == 0
-    assert sorted(found.n for found in TurnsThing.query.all()) == [1, 2]
+    assert sorted(found.n for found in WriteQueueThing.query.all()) == [1, 2]

@@ -15,7 +15,7 @@ import redis
 import rom
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.sessions import recently_deleted
+from rom._core.sessions import write_outcomes
 from tests.support.servers import Server
 from tests.support.worlds import BOTH, World
 
@@ -30,9 +30,9 @@ class LatelyNote(rom.Model):
 
 @pytest.fixture(autouse=True)
 def nothing_deleted() -> Iterator[None]:
-    recently_deleted._keys.clear()
+    write_outcomes._deleted_keys.clear()
     yield
-    recently_deleted._keys.clear()
+    write_outcomes._deleted_keys.clear()
 
 
 @pytest.fixture
@@ -124,9 +124,9 @@ def test_another_program_deleted_it(client: redis.Redis, raw: redis.Redis) -> No
 
 
 def test_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recently_deleted, 'MOST', 3)
+    monkeypatch.setattr(write_outcomes, 'MAX_DELETED_KEYS', 3)
     for number in range(5):
-        recently_deleted.note(f'a:{number}')
-    assert [recently_deleted.may_be(f'a:{number}') for number in range(5)] == [False] * 2 + [
+        write_outcomes.note_deleted_key(f'a:{number}')
+    assert [write_outcomes.was_deleted(f'a:{number}') for number in range(5)] == [False] * 2 + [
         True
     ] * 3
