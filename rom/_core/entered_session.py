@@ -14,30 +14,10 @@ import asyncio
 from collections.abc import Callable
 from contextvars import Token
 from threading import current_thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-
-class SessionLike(Protocol):
-    """A session, as far as modules below the sessions, and the parts of one, use it."""
-
-    is_async: bool
-    _identity: Any
-    _entered: list[Any]
-    _before: Any
-    # Positions in one sequence over all sessions: when it was made, and when it was entered.
-    _made_at: int
-    _entered_at: int
-
-    def add(self, entity: Any) -> None:
-        """Track an entity in this session, and in no other one."""
-
-    def forget(self, entity: Any) -> None:
-        """Stop tracking an entity."""
-
-    def rollback(self) -> None:
-        """Forget all entities."""
-
-    def _end(self) -> None: ...
+if TYPE_CHECKING:
+    from rom._core.session_protocols import SessionLike
 
 
 class Entered:
@@ -70,7 +50,7 @@ class Entered:
         self._partner: SessionLike | None = None
         self._make_partner = make_partner
 
-    def session_here(self) -> Any:
+    def session_here(self) -> SessionLike:
         """Return the session for the running code: this one, or its partner."""
         if not self.session.is_async or asyncio._get_running_loop() is not None:
             return self.session

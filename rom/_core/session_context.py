@@ -32,23 +32,21 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rom._core.entered_session import Entered, SessionLike
+from rom._core.entered_session import Entered
 from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
     import redis
 
-    from rom._core.sessions import AsyncSession, Session
-
-AnySession: TypeAlias = 'Session | AsyncSession'
+    from rom._core.session_protocols import BlockingSession, SessionLike
 
 
 class Shared(Protocol):
     """Sessions for all threads and tasks of one piece of work."""
 
-    def session_of(self, is_task: bool) -> AnySession | None:
+    def session_of(self, is_task: bool) -> SessionLike | None:
         """Return the session of a task, or of a thread; None after the work has ended."""
 
 
@@ -78,7 +76,7 @@ class _Own:
 _NONE: Mapping[threading.Thread, _Own] = {}
 
 _slot: ContextVar[Entered | None] = ContextVar('rom_session', default=None)
-_last_own: ContextVar[weakref.ref[Session] | None] = ContextVar('rom_last_own', default=None)
+_last_own: ContextVar[weakref.ref[SessionLike] | None] = ContextVar('rom_last_own', default=None)
 # By thread, because a library may carry the context of one thread to another, and back. The keys
 # are not thread ids, because Python reuses those.
 _of_threads: ContextVar[Mapping[threading.Thread, _Own]] = ContextVar('rom_threads', default=_NONE)
@@ -87,14 +85,14 @@ _of_callbacks = threading.local()
 _here = _Here()
 _shared: ContextVar[Shared | None] = ContextVar('rom_shared_sessions', default=None)
 _connection: ContextVar[redis.Redis | None] = ContextVar('rom_connection', default=None)
-_make: Callable[[], Session] | None = None
-_make_partner: Callable[[AsyncSession], Session] | None = None
+_make: Callable[[], BlockingSession] | None = None
+_make_partner: Callable[[Any], BlockingSession] | None = None
 _connection_of: Callable[[Any], redis.Redis] | None = None
 
 
 def set_up(
-    make: Callable[[], Session],
-    make_partner: Callable[[AsyncSession], Session],
+    make: Callable[[], BlockingSession],
+    make_partner: Callable[[Any], BlockingSession],
     connection_of: Callable[[Any], redis.Redis],
 ) -> None:
     """Set the functions that make sessions, and the one that returns the client of a model.
@@ -137,13 +135,12 @@ def connected(client: redis.Redis | None) -> Iterator[None]:
         _connection.reset(token)
 
 
-def home() -> AnySession:
+def home() -> SessionLike:
     """Return the session of new entities: sync, or an AsyncSession where one was entered."""
     entered = _slot.get()
     while entered is not None:
         if entered.is_open:
-            here: AnySession = entered.session_here()
-            return here
+            return entered.session_here()
         entered = entered.outer
     loop = asyncio._get_running_loop()
     task = None if loop is None else asyncio.current_task(loop)
@@ -162,7 +159,7 @@ def home() -> AnySession:
     return own.session
 
 
-def _of_this_thread() -> Session:
+def _of_this_thread() -> BlockingSession:
     thread = _here.thread
     known = _of_threads.get()
     own = known.get(thread)
@@ -174,7 +171,7 @@ def _of_this_thread() -> Session:
     return own.session
 
 
-def _of_this_threads_callbacks() -> Session:
+def _of_this_threads_callbacks() -> BlockingSession:
     own: _Own | None = getattr(_of_callbacks, 'own', None)
     if own is None:
         own = _of_callbacks.own = _Own()
@@ -192,19 +189,20 @@ def _end_at_exit() -> None:
 atexit.register(_end_at_exit)
 
 
-def session() -> Session:
+def session() -> BlockingSession:
     """Return the current sync session.
 
     Raises:
         InvalidOperation: inside ``async with AsyncSession()``, where I/O must be awaited.
     """
-    current = home()
+    current: Any = home()
     if current.is_async:
         raise InvalidOperation(
             'this would block the event loop: inside an AsyncSession, await the session instead, '
             'as in `await s.save(user)`, `await s.all(User.query)`, `await s.get(User, 1)`'
         )
-    return current  # type: ignore[return-value]
+    found: BlockingSession = current
+    return found
 
 
 def enter(session: SessionLike) -> Entered:

@@ -31,7 +31,7 @@ from rom._core.sessions import AsyncSession, Session
 from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
-    from rom._core.session_context import AnySession
+    from rom._core.session_protocols import SessionLike
     from rom.contrib.settings import Settings
 
 T = TypeVar('T')
@@ -69,7 +69,7 @@ class RequestScope:
         with session_context.connected(self._connection), session_context.shared(self):
             yield
 
-    def session_of(self, is_task: bool) -> AnySession | None:
+    def session_of(self, is_task: bool) -> SessionLike | None:
         """Return the session of a task or of plain code, or None after the end of the request."""
         if self._is_over:
             return None
@@ -142,13 +142,13 @@ class RequestScope:
     def _judge(self, status: int) -> None:
         self._writes = self._settings.is_success(status)
 
-    def _changed(self) -> list[AnySession]:
+    def _changed(self) -> list[Session | AsyncSession]:
         """Return the session that has changes, or roll back if they are not to be committed."""
         if not self._writes or self._has_failed:
             self.blocking.rollback()
             self.awaited.rollback()
             return []
-        sessions: tuple[AnySession, ...] = (self.blocking, self.awaited)
+        sessions: tuple[Session | AsyncSession, ...] = (self.blocking, self.awaited)
         changed = [session for session in sessions if session._identity.modified]
         if len(changed) > 1:
             raise InvalidOperation(

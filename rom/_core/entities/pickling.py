@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rom._core import session_context
 from rom._core.schema import INDEX_DATA
 from rom._core.support.clock import elapsed
 from rom.exceptions import InvalidOperation
-
-if TYPE_CHECKING:
-    from rom._core.entities.entity import Entity
 
 # The attributes of rom in an entity; all others are the program's, and are copied unchanged.
 _OURS: Final = frozenset({
@@ -33,7 +30,7 @@ class NoSession:
         return None if entity is None else session_context.home()
 
 
-def state_of(entity: Entity) -> dict[str, Any]:
+def state_of(entity: Any) -> dict[str, Any]:
     """Return the state of an entity, without its session and without loaded relations.
 
     Relations that were assigned since it was loaded belong to its changes, and are included.
@@ -65,7 +62,7 @@ def state_of(entity: Entity) -> dict[str, Any]:
     }
 
 
-def restore(entity: Entity, state: dict[str, Any]) -> None:
+def restore(entity: Any, state: dict[str, Any]) -> None:
     """Make an object the entity of a state, without columns that its model no longer declares."""
     names = entity._schema.columns.keys() | {INDEX_DATA}
     stored, seen, values = (

@@ -65,7 +65,8 @@ class Query(Narrowing[R_co]):
 
             User.query.order_by('-age').first()
         """
-        return session_context.session().first(self)
+        found: R_co | None = session_context.session().first(self)
+        return found
 
     def count(self) -> int:
         """Return the number of matching entities, whatever the limit.
@@ -98,7 +99,8 @@ class Query(Narrowing[R_co]):
 
             User.query.filter(name='Ann', city='Oslo').get()
         """
-        return session_context.session().one(self)
+        found: R_co = session_context.session().one(self)
+        return found
 
     def ids(self) -> list[int]:
         """Return the ids of the results, in order, without adding entities to the session.
@@ -214,7 +216,8 @@ class Query(Narrowing[R_co]):
             page = User.query.order_by('city', '-age').page(20)
             page = User.query.order_by('city', '-age').page(20, after=page.next)
         """
-        return session_context.session().page(self, size, after)
+        found: Page[R_co] = session_context.session().page(self, size, after)
+        return found
 
     def explain(self, run: bool = False, of: Of = 'all') -> Explanation:
         """Return the plan of the query: the size of each filter, the index that drives the search.
@@ -236,7 +239,8 @@ class Query(Narrowing[R_co]):
 
             print(User.query.filter(city='Oslo').order_by('-age').limit(0, 20).explain(run=True))
         """
-        return session_context.session().explain(self, run, of)
+        found: Explanation = session_context.session().explain(self, run, of)
+        return found
 
     def iter_result(
         self, timeout: int = 30, pagesize: int = 100, no_hscan: bool = False

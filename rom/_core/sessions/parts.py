@@ -16,9 +16,9 @@ from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rom._core.encoding.text import show
-from rom._core.entered_session import SessionLike
 from rom._core.model import Model
 from rom._core.ops.requests import Operation
+from rom._core.session_protocols import SessionLike
 from rom.exceptions import ArgumentError, ORMError
 
 T = TypeVar('T')

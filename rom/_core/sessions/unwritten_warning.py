@@ -27,8 +27,8 @@ from rom.exceptions import UnwrittenWarning
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rom._core.entered_session import SessionLike
     from rom._core.model import Model
+    from rom._core.session_protocols import SessionLike
 
 #: The maximum number of entities that one warning names.
 NAMED: Final = 5
