@@ -1,21 +1,44 @@
-"""Maintenance under asyncio: the jobs of `rom.maintenance`, cancellable at any time."""
+"""Maintenance of indexes under asyncio: jobs that yield their progress, and may be cancelled.
+
+All jobs may run beside programs that write. They work in batches, each of which is atomic, so a job
+may be stopped at any time and begun again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import Any, TypeAlias
 
 from rom._core.model import Model
 from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
 from rom._core.ops.maintenance import reindex as reindex_ops
+from rom._core.ops.maintenance.arguments import checked, checked_rate, every_model, unsafe_jobs
 from rom._core.ops.maintenance.findings import Finding, Tally
+from rom._core.ops.maintenance.meter import Meter
 from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
 from rom.aio.clients import Client, client_of, driver_on
-from rom.maintenance import Meter, Report, checked, checked_rate, every_model, unsafe_jobs
+
+__all__ = [
+    'Check',
+    'Finding',
+    'Report',
+    'Status',
+    'check',
+    'clean_old_index',
+    'clean_unsafe_cols',
+    'refresh_all_indexes',
+    'refresh_indices',
+    'reindex',
+    'show_progress',
+    'status',
+]
+
+#: A function that is called with the progress of a job: (done, total).
+Report: TypeAlias = Callable[[int, int], object]
 
 
 def refresh_indices(
@@ -23,7 +46,27 @@ def refresh_indices(
 ) -> AsyncIterator[tuple[int, int]]:
     """Write all index entries of a model again, as its columns are declared now.
 
-    Arguments, yielded values and errors are those of :func:`rom.util.refresh_indices`.
+    Use it after a change of indexes, and for data that rom 1.x wrote. Afterwards rows have no
+    `-index-data-` (unless `_keep_index_data` is set), the indexes have no entries without a row,
+    and the live bitmap exists, so that ``count()`` reads only one key.
+
+    Indexes of a column that the model no longer has are found if the data's fingerprint names them,
+    or if rows list them, as those of rom 1.x do. (:func:`rom.aio.reindex` does the same,
+    and can be stopped and resumed.)
+
+    Args:
+        model: the model.
+        block_size: rows in one batch.
+        scan: find rows, and indexes of words, by scanning all keys of the server. Without it, rows
+            are looked up by their ids, up to the counter, and only the words that rows list in
+            their `-index-data-` are cleaned up.
+
+    Yields:
+        ``(done, total)`` after each batch, in entities.
+
+    Raises:
+        BulkError: at the end: some rows could not be read, or share a unique value. Its `errors`
+            name them; all others are done.
 
     Example::
 
@@ -39,7 +82,19 @@ def clean_old_index(
 ) -> AsyncIterator[tuple[int, int]]:
     """Remove from a model's indexes all entries that no row implies.
 
-    Arguments, yielded values and errors are those of :func:`rom.util.clean_old_index`.
+    These are entries of rows that are gone or have other values, unique values without a row, bits
+    of the live bitmap, and the data that early versions of rom 1.x kept in the hash ``N::``.
+
+    Args:
+        model: the model.
+        block_size: rows in one batch.
+        **ignored: arguments of 1.x.
+
+    Yields:
+        ``(done, total)`` after each batch, in entities.
+
+    Raises:
+        BulkError: as for :func:`refresh_indices`.
 
     Example::
 
@@ -78,11 +133,11 @@ async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tup
     """Remove the keys of UnsafeColumns that belong to no row any more.
 
     Args:
-        *models: the models; default: all defined models.
-        block_size: number of keys in one batch.
+        *models: the models; default: all that the program has defined.
+        block_size: keys in one batch.
 
     Returns:
-        The number of keys examined, and the number of keys deleted.
+        The number of keys found, and the number of them that were deleted.
 
     Example::
 
@@ -98,7 +153,14 @@ async def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tup
 
 
 class Check(Tally, AsyncIterator[Finding]):
-    """A running check: :class:`rom.maintenance.Check` for ``async for``."""
+    """A running check: an iterator of its findings, which also counts them.
+
+    Attributes:
+        done: the number of entities checked so far.
+        total: the number of entities to check, as far as it is known.
+        counts: the number of findings of each kind.
+        left: the number of findings that are not mended.
+    """
 
     def __init__(self, client: Client, job: Job[None], progress: Report | None) -> None:
         super().__init__()
@@ -123,7 +185,29 @@ def check(
 ) -> Check:
     """Compare every index of a model with every row, and mend the indexes on request.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.check`.
+    Rows and entries are each read once and compared by checksums; only where those differ does it
+    look closer. It may run beside programs that write: before it reports a difference, it reads the
+    row and its entries again, at one moment. It reads in batches, and writes nothing without
+    `repair`; with it, only indexes, never a row. A finding that no repair can decide names the
+    remedy.
+
+    It compares with the declaration of this program. For data of rom 1.x, and after a change of
+    indexes, use :func:`rom.aio.reindex` first. Otherwise nearly every entry is a finding.
+
+    Args:
+        model: the model.
+        repair: mend the indexes.
+        batch: rows in one request.
+        progress: called with (done, total) after each batch, in entities. The total grows by the
+            entities that must be checked once more.
+
+    Returns:
+        An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
+        ``mended``. The iterator has ``counts``, the findings by kind, and ``left``, the number
+        that are not mended.
+
+    Raises:
+        InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.
 
     Example::
 
@@ -145,7 +229,29 @@ def reindex(
 ) -> AsyncIterator[tuple[int, int]]:
     """Build the indexes that a model declares: after a change of them, and for old data.
 
-    Arguments, yielded values and errors are those of :func:`rom.maintenance.reindex`.
+    It builds only the indexes that differ from the fingerprint of the data, and reads each row
+    once; indexes that are no longer declared are removed. If nothing differs, or there is no
+    fingerprint, it checks all indexes, and builds again those whose entries do not match the rows.
+    It may run beside programs that write, if they have the same declaration.
+
+    Its position is kept in Redis. After it was stopped, even by SIGKILL, the next call resumes
+    there, unless the declaration has changed since or `restart` is given.
+
+    Args:
+        model: the model.
+        rate: the limit of entities a second; None: no limit.
+        batch: rows in one step.
+        restart: start at the beginning, even if an earlier call was stopped half way.
+        everything: check all indexes, even those that match the fingerprint: after a change in what
+            a keygen or a default returns.
+
+    Yields:
+        ``(done, total)`` after each step, in entities.
+
+    Raises:
+        InvalidOperation: `model` is not a model, `batch` is not a whole number of at least 1, or
+            `rate` is not above 0.
+        BulkError: at the end: some rows could not be indexed. All others are.
 
     Example::
 
@@ -160,16 +266,26 @@ def reindex(
 async def status(*models: type[Model]) -> list[Status]:
     """Compare the indexes that models declare with those of their data; one trip for each model.
 
-    Arguments and result are those of :func:`rom.maintenance.status`.
+    Args:
+        *models: default: all models that the program has defined.
+
+    Returns:
+        A ``Status`` for each model: ``model``, its name; ``state``: 'right', 'stale', 'unknown'
+        (there is data without a fingerprint, as that of rom 1.x) or 'empty'; ``changes``, a line
+        for each difference; ``stopped_at``, the id at which a reindex stopped half way, or None;
+        and ``is_due``: a reindex is needed.
 
     Example::
 
-        due = [status.model for status in await rom.aio.status() if status.is_due]
+        for status in await rom.aio.status():
+            if status.is_due:
+                print(status.model, status.state, status.changes)
     """
     found = []
     for model in models or every_model():
+        schema = checked(model, 1)
         driver = await driver_on(client_of(model))
-        found.append(await driver.run(reindex_ops.status(checked(model, 1))))
+        found.append(await driver.run(reindex_ops.status(schema)))
     return found
 
 

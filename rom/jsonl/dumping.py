@@ -15,11 +15,11 @@ from typing import BinaryIO
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
+from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.row_scan import Stretch, stretch
 from rom.exceptions import CorruptRowError, InvalidOperation, LineError
 from rom.jsonl.line import Reader, line_of
-from rom.maintenance import checked
 
 # The beginning of every line, and the bytes that are read at once when its start is searched.
 _BEGINNING = b'{"model": '

@@ -20,10 +20,10 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
 from rom._core.ops.import_rows import ImportCounts, OnConflict, RowRejectedError, import_rows
+from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Operation
 from rom.exceptions import BulkError, InvalidOperation, LineError
 from rom.jsonl.line import Line, Reader
-from rom.maintenance import checked
 
 # If every line is wrong, as of a wrong file, the first errors suffice.
 _MOST_ERRORS = 20

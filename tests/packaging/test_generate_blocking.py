@@ -53,7 +53,7 @@ def test_each_twin_is_what_its_source_makes(pair: Any) -> None:
     twin = (ROOT / pair.twin).read_text()
     made = generate_blocking.converted(pair, source)
     assert read(made) == read(twin), f'run {SCRIPT.relative_to(ROOT)}'
-    head = generate_blocking.HEAD.format(Path(pair.source).name)
+    head = generate_blocking.HEAD.format(pair.source)
     assert twin.startswith(head)
     below = twin.removeprefix(head)
     assert 'async' not in below.lower() and 'await' not in below.lower()
