@@ -102,6 +102,19 @@ PAIRS: Final = (
             'rom.aio.': 'rom.maintenance.',
         },
     ),
+    Pair(
+        'rom/aio/jsonl.py',
+        'rom/jsonl/operations.py',
+        {
+            'JSON lines under asyncio: dump': 'JSON lines: dump',
+            'rom.aio.jsonl.': 'rom.jsonl.',
+            'await driver_on(client_of(': 'SyncDriver(connection_of(',
+            'from rom.aio.clients import client_of, driver_on': (
+                'from rom._core.drivers.connections import connection_of\n'
+                'from rom._core.drivers.sync_driver import SyncDriver'
+            ),
+        },
+    ),
 )
 
 #: What is replaced in each source, in this order: patterns, and what stands for them.
@@ -192,7 +205,7 @@ def main(arguments: list[str]) -> int:
     stale = []
     try:
         for path, text in twins():
-            if path.read_text('utf-8') == text:
+            if path.exists() and path.read_text('utf-8') == text:
                 continue
             stale.append(str(path.relative_to(ROOT)))
             if '--check' not in arguments:

@@ -1,4 +1,4 @@
-"""Dump models as lines of JSON, block by block, in the order of their ids.
+"""Dumping: the models, the rows of a block, and its lines, in the order of ids.
 
 A dump can be resumed. A program that is killed while it writes may leave an incomplete line at the
 end of the file. A last line without a line end counts as incomplete, and is cut off.
@@ -7,7 +7,7 @@ end of the file. A last line without a line end counts as incomplete, and is cut
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -45,41 +45,6 @@ class Block:
     broken: tuple[CorruptRowError, ...]
 
 
-def dump(
-    *models: type[Model],
-    after: tuple[type[Model], int] | None = None,
-    with_expired: bool = False,
-    block_size: int = 500,
-) -> Iterator[Block]:
-    """Yield the rows of models as lines of JSON, for :func:`rom.jsonl.load`.
-
-    Other programs may write meanwhile: the dump is not a snapshot, but each row is as it was at
-    some moment of the dump. Memory use does not grow with the number of rows.
-
-    Args:
-        *models: the models, dumped one after the other.
-        after: continue after this id of this model; the models before it are skipped.
-        with_expired: include expired rows that are not removed yet.
-        block_size: number of rows read at once.
-
-    Raises:
-        InvalidOperation: no models, an invalid size, or `after` names a model that is not dumped.
-
-    Example::
-
-        with open('users.jsonl', 'wb') as file:
-            for block in rom.jsonl.dump(User):
-                file.write(block.text)
-    """
-    for model, first in models_to_dump(models, after, block_size):
-        driver = SyncDriver(connection_of(model))
-        last, is_end = first, False
-        while not is_end:
-            found = driver.run(read_rows(model, last, with_expired, block_size))
-            last, is_end = found.last, found.is_end
-            yield block_from(model, found)
-
-
 def highest(model: type[Model]) -> int | None:
     """Return the last id that the counter gave, or None; for the progress of a dump.
 
@@ -96,9 +61,6 @@ def highest(model: type[Model]) -> int | None:
 def _counter(model: type[Model]) -> Operation[bytes | None]:
     counted: bytes | None = yield Command('GET', model._schema.keys.counter)
     return counted
-
-
-# Helpers that rom.aio.jsonl uses, too.
 
 
 def models_to_dump(

@@ -1,7 +1,4 @@
-"""Load rows from lines of JSON, in atomic batches.
-
-Before, `reserve` keeps the ids of the lines from being given to new entities.
-"""
+"""Loading: the batches of lines, each an atomic commit, their progress, and their highest ids."""
 
 from __future__ import annotations
 
@@ -14,11 +11,9 @@ from typing import get_args
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import server_of
-from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.id_counters import put_ahead
 from rom._core.ops.import_rows import ImportCounts, OnConflict, RowRejectedError, import_rows
 from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Operation
@@ -48,60 +43,6 @@ class Loaded:
     line: int = 0
     rows: ImportCounts = field(default_factory=ImportCounts)
     bytes: int = 0
-
-
-def load(
-    lines: Iterable[bytes],
-    *models: type[Model],
-    on_conflict: OnConflict = 'update',
-    from_line: int = 1,
-    batch_size: int = 500,
-) -> Iterator[Loaded]:
-    """Write rows from lines of JSON, as :func:`rom.jsonl.dump` yields them, with their ids.
-
-    A batch is one atomic commit, and takes three or four trips. It may run beside programs that
-    write. New entities of those get ids above all that were loaded so far. Call :func:`reserve`
-    first, so that no later line has such an id. Loading the same lines again changes nothing,
-    unless other programs have changed those rows in between.
-
-    Hooks are not called. The targets of relations are not checked, so the order of lines does not
-    matter. Expired rows are loaded, too.
-
-    Args:
-        lines: bytes, as from a file that is open for reading bytes. Empty lines are skipped.
-        *models: the models whose lines may occur.
-        on_conflict: the treatment of an existing row with the same id. 'update' writes the columns
-            that the line has, 'replace' also removes the others, 'skip' leaves the row as it is,
-            'fail' refuses the line.
-        from_line: skip the lines before this one.
-        batch_size: lines in a commit; fewer, where an id comes twice.
-
-    Yields:
-        the progress after each batch.
-
-    Raises:
-        InvalidOperation: there are no models; or a size, a line number or `on_conflict` is invalid.
-        BulkError: lines cannot be loaded; its `errors` are a :class:`rom.exceptions.LineError`
-            each. Nothing of their batch was written; all batches before it are in.
-
-    Example::
-
-        with open('users.jsonl', 'rb') as file:
-            for done in rom.jsonl.load(file, User):
-                print(done.line)
-    """
-    check_arguments(models, on_conflict, from_line, batch_size)
-    done = Loaded(from_line - 1)
-    for batch in read_batches(lines, models, from_line, batch_size):
-        rows = ImportCounts()
-        if batch.lines:
-            driver = SyncDriver(connection_of(batch.lines[0].model))
-            rows = driver.run(batch.write(on_conflict))
-        done = progress_after(done, batch, rows)
-        yield done
-
-
-# The asyncio functions use these, and `highest_ids`, as well.
 
 
 @dataclass(slots=True)
@@ -217,33 +158,6 @@ def read_batches(
 def progress_after(done: Loaded, batch: Batch, rows: ImportCounts) -> Loaded:
     """Return the progress of a load after a batch was written."""
     return Loaded(batch.last, done.rows + rows, done.bytes + batch.bytes)
-
-
-def reserve(lines: Iterable[bytes], *models: type[Model]) -> dict[type[Model], int]:
-    """Put the counters above all ids in lines that are to be loaded later.
-
-    Then programs may make new entities while the lines are loaded. An invalid line is left out: its
-    id may be anything, even the largest possible one, after which no ids are left.
-
-    Args:
-        lines: as :func:`load` takes them.
-        *models: the models whose lines may occur.
-
-    Returns:
-        The highest id of each model that has lines.
-
-    Example::
-
-        with open('users.jsonl', 'rb') as file:
-            rom.jsonl.reserve(file, User)
-            file.seek(0)
-            for done in rom.jsonl.load(file, User):
-                print(done.line)
-    """
-    highest = highest_ids(lines, models)
-    for model, id in highest.items():
-        SyncDriver(connection_of(model)).run(put_ahead({model._schema: id}))
-    return highest
 
 
 def highest_ids(lines: Iterable[bytes], models: Iterable[type[Model]]) -> dict[type[Model], int]:
