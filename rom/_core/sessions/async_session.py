@@ -21,6 +21,7 @@ from rom._core.sessions.base import SessionBase
 from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
+from rom._core.support.made_once import made_once
 from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
@@ -55,8 +56,17 @@ class AsyncSession(SessionBase):
 
     if True:  # asyncio
         is_async = True
-        #: The lock of the tasks that write in one loop. (A session may serve several loops.)
-        _lock: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
+
+        @made_once
+        def _locks(self) -> dict[asyncio.AbstractEventLoop, asyncio.Lock]:
+            """For each loop that the session serves, the lock of its tasks that write."""
+            return {}
+
+        def _add_lock(self, loop: asyncio.AbstractEventLoop) -> asyncio.Lock:
+            for other in list(self._locks):
+                if other.is_closed():
+                    self._locks.pop(other, None)
+            return self._locks.setdefault(loop, asyncio.Lock())
 
     def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
         self._connection = connection
@@ -104,12 +114,10 @@ class AsyncSession(SessionBase):
         queue = self._identity.write_queue
         if True:  # asyncio
             loop = running_loop()
-            lock = self._lock  # another thread may replace it meanwhile
-            if lock is None or lock[0] is not loop:
-                lock = self._lock = loop, asyncio.Lock()
+            lock = self._locks.get(loop) or self._add_lock(loop)
         try:
             if True:  # asyncio
-                async with lock[1]:
+                async with lock:
                     number = await queue.take_awaited(work)
                     result = await self._run(work)
             else:  # blocking

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import gc
 from collections.abc import Callable, Generator, Iterator
@@ -19,7 +20,7 @@ from rom._core.sessions.write_order import WriteQueue
 pytestmark = pytest.mark.one_server
 
 
-class WriteQueueThing(rom.Model):
+class OrderThing(rom.Model):
     n = rom.Integer(default=0)
 
     def _before_update(self) -> None:
@@ -81,7 +82,7 @@ def test_the_thread_that_writes_does_not_wait_for_itself(monkeypatch: pytest.Mon
     waiting = SimpleNamespace(sleep=lambda seconds: pytest.fail('it waits'))
     monkeypatch.setattr(write_order, 'time', waiting)
     with rom.Session() as session:
-        thing, other = WriteQueueThing(), WriteQueueThing()
+        thing, other = OrderThing(), OrderThing()
         session.commit()
         HOOKS['before update'] = lambda: (HOOKS.clear(), other.update(n=2), other.save())
         thing.n = 1
@@ -91,7 +92,7 @@ def test_the_thread_that_writes_does_not_wait_for_itself(monkeypatch: pytest.Mon
 
 def test_an_interrupt_before_the_write_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with rom.Session() as session:
-        thing = WriteQueueThing()
+        thing = OrderThing()
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as raised:
             patch.setattr(type(session), '_run', interrupt)
             session.commit()
@@ -111,11 +112,41 @@ def test_a_hook_may_wait_for_a_thread_that_writes_in_the_session(
     """Which would wait for the hook: after a while it goes ahead."""
     monkeypatch.setattr(write_order, 'PATIENCE', 0.0)
     with rom.Session() as session:
-        thing, other = WriteQueueThing(), WriteQueueThing()
+        thing, other = OrderThing(), OrderThing()
         session.commit()
         other.n = 2
         HOOKS['before update'] = lambda: (HOOKS.clear(), in_thread(other.save))
         thing.n = 1
         assert session.save(thing) == 1
         assert session.commit() == 0
-    assert sorted(found.n for found in WriteQueueThing.query.all()) == [1, 2]
+    assert sorted(found.n for found in OrderThing.query.all()) == [1, 2]
+
+
+def test_tasks_of_one_loop_wait_although_another_loop_has_written(raw: redis.Redis) -> None:
+    """Of two loops that share an AsyncSession, each has its own lock as long as it is open."""
+
+    async def until(is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            await asyncio.sleep(0.001)
+
+    async def story() -> list[int]:
+        async with rom.AsyncSession() as session:
+            mine, theirs = OrderThing(n=1), OrderThing(n=1)
+            await session.commit()
+            mine.n = theirs.n = 2
+            raw.execute_command('CLIENT', 'PAUSE', 600_000, 'WRITE')
+            try:
+                first = asyncio.create_task(session.save(mine))
+                await until(lambda: mine._attempt is not None)
+                elsewhere = asyncio.create_task(
+                    asyncio.to_thread(lambda: asyncio.run(session.save(theirs)))
+                )
+                await until(lambda: len(session._identity.write_queue._queue) == 2)
+                second = asyncio.create_task(session.save(mine))
+                for _ in range(10):
+                    await asyncio.sleep(0)
+            finally:
+                raw.execute_command('CLIENT', 'UNPAUSE')
+            return list(await asyncio.gather(first, elsewhere, second))
+
+    assert asyncio.run(story()) == [1, 1, 0]
