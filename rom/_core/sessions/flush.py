@@ -199,7 +199,8 @@ class Flusher:
                 return chosen, written
             for entity in fresh:
                 ready[id(entity)] = entity
-                is_ours = entity._session._identity is identity
+                own = entity._session
+                is_ours = own is session or own._identity is identity
                 if not is_ours or entity._is_detached or identity.has_strays:
                     session.add(entity)
                 if entity._schema.relations:
