@@ -143,9 +143,9 @@ class AsyncSession(SessionBase):
         with own_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
             if True:  # asyncio
-                return await reply if inspect.isawaitable(reply) else reply
-            else:  # blocking
-                return reply
+                if inspect.isawaitable(reply):
+                    reply = await reply
+            return reply
 
     @overload
     async def get(self, model: str) -> Model | None: ...
