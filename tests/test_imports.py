@@ -166,29 +166,15 @@ def test_below_the_drivers_nothing_knows_the_wire(module: str) -> None:
     assert not names & WIRE
 
 
-# Packages without a circle even if imports for type checkers count.
-NO_CIRCLES_OF_TYPES = (
-    'rom._core.embedded',
-    'rom._core.pydantic_types',
-    'rom.cli',
-    'rom.contrib',
-    'rom.jsonl',
-    'rom.repocket',
-    'rom.schematics',
-)
-
-
-@pytest.mark.parametrize('package', ['', *NO_CIRCLES_OF_TYPES])
-def test_no_module_imports_itself_in_a_circle(package: str) -> None:
+def test_no_module_imports_itself_in_a_circle() -> None:
     """Imports at the top of files only; one inside a function is how a circle is broken."""
     graph = {
         module: {
             each.name
             for each in found(module, inside_functions=False)
-            if each.name in FILES and (package or not each.for_types)
+            if each.name in FILES and not each.for_types
         }
         for module in FILES
-        if module.startswith(package)
     }
     done: set[str] = set()
 
@@ -204,7 +190,7 @@ def test_no_module_imports_itself_in_a_circle(package: str) -> None:
 
 
 #: The packages whose modules may still need each other's types.
-CIRCLES_FOR_TYPES = ('rom._core.query', 'rom.repocket')
+CIRCLES_FOR_TYPES = ('rom._core.query',)
 
 
 def test_types_make_no_circle_either() -> None:
