@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from rom._core.columns import Boolean, Column, PrimaryKey, String
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.text import as_bytes, shorten, show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import Direction, Order, StartsWith, Tie
+from rom._core.query.spec import Asked
 from rom._core.query.string_filters import has_many
 from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import QueryError
-
-if TYPE_CHECKING:
-    from rom._core.query.query import Query
 
 
 def all_ordered(schema: Schema, asked: tuple[object, ...]) -> tuple[Order, ...]:
@@ -77,20 +73,20 @@ def ordered(schema: Schema, asked: object) -> Order:
     return Order(name, reverse, 'stored', field=field)
 
 
-def orders_for(query: Query[Any]) -> tuple[Order, ...]:
-    """Return the orders of a query, given its filters.
+def orders_for(schema: Schema, spec: Asked) -> tuple[Order, ...]:
+    """Return the orders of a query of a model, given its filters.
 
     A column may have an index of numbers that sort and one of strings. If a filter searches the
     strings, a walk along that index finds the matches already sorted.
     """
-    orders = query.asked.orders
+    orders = spec.orders
     if not orders:
         return ()
     first = orders[0]
-    column, keys = query.schema.columns.get(first.column), query.schema.keys
+    column, keys = schema.columns.get(first.column), schema.keys
     if first.kind == 'score' and column is not None and column.traits.sorts and column.prefix:
         strings = keys.prefixes(first.column)
-        if any(isinstance(n, StartsWith) and n.key == strings for n in query.asked.where.flat()):
+        if any(isinstance(n, StartsWith) and n.key == strings for n in spec.where.flat()):
             first = first._replace(kind='text', key=strings, tie='id')
     return (first, *orders[1:])
 

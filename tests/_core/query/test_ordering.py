@@ -16,6 +16,10 @@ from rom.query import Query
 from tests._core.ops.search.search_support import model_of
 
 
+def orders_of(query: Query[Any]) -> tuple[Order, ...]:
+    return orders_for(query.schema, query.asked)
+
+
 def own(value: Any) -> Any:
     return {'': 1}
 
@@ -113,17 +117,17 @@ def test_what_is_wrong_says_so(asked: Any, says: str) -> None:
 
 def test_a_filter_of_strings_sorts_as_well() -> None:
     by_name = QUERY.order_by('-name')
-    assert orders_for(QUERY) == ()
-    assert orders_for(by_name) == by_name.asked.orders
-    assert orders_for(by_name.startswith(label_pre='x')) == by_name.asked.orders
-    [found] = orders_for(by_name.startswith(name='x'))
+    assert orders_of(QUERY) == ()
+    assert orders_of(by_name) == by_name.asked.orders
+    assert orders_of(by_name.startswith(label_pre='x')) == by_name.asked.orders
+    [found] = orders_of(by_name.startswith(name='x'))
     assert (found.kind, found.key, found.reverse) == ('text', b'Thing:name:pre', True)
 
 
 def test_several_columns() -> None:
     found = QUERY.order_by('age', '-name').asked.orders
     assert [(order.column, order.reverse) for order in found] == [('age', False), ('name', True)]
-    assert orders_for(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').asked.orders
+    assert orders_of(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').asked.orders
 
 
 @pytest.mark.parametrize(

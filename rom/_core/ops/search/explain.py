@@ -71,7 +71,7 @@ def explain(
 
 
 def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
-    asking = Search(query, bounds, () if is_count else orders_for(query))
+    asking = Search(query, bounds, () if is_count else orders_for(query.schema, query.asked))
     told = yield from _ask(asking, is_count)
     if told is None:
         orders = tuple(queries.without_index(order) for order in asking.sorted_by)

@@ -58,7 +58,7 @@ def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row
     """
     rows: list[Row] = []
     broken: list[bytes] = []
-    asking = Search(query, bounds, orders_for(query))
+    asking = Search(query, bounds, orders_for(query.schema, query.asked))
     cursor = asking.begin()
     while not cursor.is_done:
         answer = yield from _go_on(asking, cursor, None)
@@ -83,7 +83,7 @@ def block(
     Raises:
         CorruptRowError: as for `search`.
     """
-    asking = Search(query, bounds._replace(page=size), orders_for(query))
+    asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.asked))
     cursor = cursor or asking.begin()
     rows: Sequence[Row] = ()
     broken: Sequence[bytes] = ()
