@@ -116,7 +116,7 @@ class _Exchange:
             if self._has_begun or not await self._is_answered(error):
                 raise error
         elif self._has_ended:
-            await self._request_scope.aproceed()
+            await self._request_scope.acommit()
 
     async def receive(self) -> Message:
         """Pass a message to the application; a disconnect amid the response discards changes."""
@@ -132,16 +132,16 @@ class _Exchange:
         begins, ends = message['type'] == 'http.response.start', _is_last(message)
         try:
             if begins:
-                await self._request_scope.arespond(message['status'])
+                await self._request_scope.acommit_for(message['status'])
             elif ends:
-                await self._request_scope.aproceed()
+                await self._request_scope.acommit()
         except Exception as error:
             self._refused = error
             raise
         self._has_begun = self._has_begun or begins
         await self._send(message)
         if ends:
-            self._request_scope.answered()
+            self._request_scope.note_response()
             self._has_ended = True
 
     async def _is_answered(self, error: Exception) -> bool:

@@ -95,19 +95,19 @@ class RomMiddleware:
         try:
             with request_scope.active():
                 response = cast(HttpResponseBase, self._get_response(request))
-                request_scope.respond(response.status_code)
+                request_scope.commit_for(response.status_code)
         except BaseException as error:
             return self._failed(request_scope, request, error)
-        return _kept(request_scope, response)
+        return _end_with(request_scope, response)
 
     async def _awaited(self, request_scope: RequestScope, request: HttpRequest) -> HttpResponseBase:
         try:
             with request_scope.active():
                 response = cast(HttpResponseBase, await self._get_response(request))
-                await request_scope.arespond(response.status_code)
+                await request_scope.acommit_for(response.status_code)
         except BaseException as error:
             return self._failed(request_scope, request, error)
-        return _kept(request_scope, response)
+        return _end_with(request_scope, response)
 
     def _failed(
         self, request_scope: RequestScope, request: HttpRequest, error: BaseException
@@ -141,7 +141,7 @@ def _by_name(setting: str, name: str) -> Any:
     )
 
 
-def _kept(request_scope: RequestScope, response: Any) -> HttpResponseBase:
+def _end_with(request_scope: RequestScope, response: Any) -> HttpResponseBase:
     """Return the response, and end the request, or have a streamed body end it."""
     if not response.streaming or getattr(response, 'file_to_stream', None) is not None:
         request_scope.end()

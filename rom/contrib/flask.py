@@ -116,7 +116,7 @@ def _respond(response: flask.Response) -> flask.Response:
     if request_scope is None:  # flask.Flask.test_request_context
         return response
     try:
-        request_scope.respond(response.status_code)
+        request_scope.commit_for(response.status_code)
     except ORMError as error:
         app = flask.current_app
         other = app.make_response(app.handle_user_exception(error))

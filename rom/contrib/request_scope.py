@@ -75,21 +75,21 @@ class RequestScope:
             return None
         return self.awaited if is_task and not self._blocks else self.blocking
 
-    def respond(self, status: int) -> None:
+    def commit_for(self, status: int) -> None:
         """Commit or roll back the changes, before a response with this status is sent.
 
         Raises:
             ORMError: the commit failed; nothing was written.
         """
-        self._judge(status)
-        self.proceed()
+        self._set_outcome(status)
+        self.commit()
 
-    async def arespond(self, status: int) -> None:
-        """Asynchronous version of `respond`."""
-        self._judge(status)
-        await self.aproceed()
+    async def acommit_for(self, status: int) -> None:
+        """Asynchronous version of `commit_for`."""
+        self._set_outcome(status)
+        await self.acommit()
 
-    def proceed(self) -> None:
+    def commit(self) -> None:
         """Commit the changes, or roll them back if the status of the response was no success.
 
         Raises:
@@ -105,8 +105,8 @@ class RequestScope:
             self.fail()
             raise
 
-    async def aproceed(self) -> None:
-        """Asynchronous version of `proceed`."""
+    async def acommit(self) -> None:
+        """Asynchronous version of `commit`."""
         try:
             for session in self._changed():
                 if isinstance(session, AsyncSession):
@@ -117,7 +117,7 @@ class RequestScope:
             self.fail()
             raise
 
-    def answered(self) -> None:
+    def note_response(self) -> None:
         """Note that the response was sent; its status does not decide on later changes."""
         self._writes = self._settings.commit
 
@@ -139,7 +139,7 @@ class RequestScope:
                 session.rollback()
         self._is_over = True
 
-    def _judge(self, status: int) -> None:
+    def _set_outcome(self, status: int) -> None:
         self._writes = self._settings.is_success(status)
 
     def _changed(self) -> list[Session | AsyncSession]:
@@ -171,7 +171,7 @@ class Stream(Iterator[T]):
     ``close`` ends the request.
 
     Args:
-        request_scope: the request, after `respond`.
+        request_scope: the request, after `commit_for`.
         chunks: the body.
         closers: further functions to call at the end.
     """
@@ -198,7 +198,7 @@ class Stream(Iterator[T]):
                 if chunk is _END:
                     # Commit before the server ends the body, so that a client whose changes
                     # cannot be written sees a broken response.
-                    self._request_scope.proceed()
+                    self._request_scope.commit()
                     self._is_whole = True
         if chunk is _END:
             raise StopIteration
@@ -213,7 +213,7 @@ class Stream(Iterator[T]):
                 while self._closers:
                     if (close := self._closers.pop(0)) is not None:
                         close()
-                self._request_scope.proceed()
+                self._request_scope.commit()
         finally:
             self._request_scope.end()
 
@@ -222,7 +222,7 @@ async def stream(request_scope: RequestScope, chunks: Any) -> AsyncIterator[Any]
     """Asynchronous version of `Stream`; the end of this generator ends the request.
 
     Args:
-        request_scope: the request, after `respond`.
+        request_scope: the request, after `commit_for`.
         chunks: the body, an async iterable.
     """
     iterator = aiter(chunks)
@@ -231,7 +231,7 @@ async def stream(request_scope: RequestScope, chunks: Any) -> AsyncIterator[Any]
             with request_scope.active():
                 chunk = await anext(iterator, _END)
                 if chunk is _END:
-                    await request_scope.aproceed()
+                    await request_scope.acommit()
                     return
             yield chunk
     finally:

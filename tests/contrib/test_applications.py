@@ -119,13 +119,13 @@ def test_requests_at_the_same_time(url: Url, names: Names) -> None:
             await turn.wait()
             thing()(name=f'task-{number}')
             await turn.wait()
-            await request_scope.arespond(200)
+            await request_scope.acommit_for(200)
             await turn.wait()
             async with rom.AsyncSession() as s:  # of its own, in a request
                 thing()(name=f'entered-{number}')
                 await s.commit()
             await asyncio.to_thread(lambda: thing()(name=f'thread-{number}'))
-            await request_scope.aproceed()
+            await request_scope.acommit()
             await asyncio.gather(child(number))
         request_scope.end()
 
@@ -170,7 +170,7 @@ def test_streams_side_by_side(url: Url, names: Names) -> None:
     streams = []
     for number in (FIRST, SECOND):
         request_scope = unit_on(url(number))
-        request_scope.respond(200)
+        request_scope.commit_for(200)
         streams.append(Stream(request_scope, chunks(number)))
     for pair in zip(*streams, strict=True):
         assert len(set(pair)) == 1
@@ -305,7 +305,7 @@ def test_an_asyncio_client_stays_the_programs(url: Url, server: Server, names: N
             request_scope = RequestScope(settings)
             with request_scope.active():
                 thing()(name='a')
-                await request_scope.arespond(200)
+                await request_scope.acommit_for(200)
             [used] = mine.connection_pool._available_connections
             loop = asyncio.get_running_loop()
             await loop.shutdown_asyncgens()

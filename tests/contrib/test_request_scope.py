@@ -104,8 +104,8 @@ def test_a_request_that_changed_both_sessions_writes_neither(
         thing()(name='a')
         asyncio.run(task())
         with pytest.raises(rom.InvalidOperation, match=r'both .* nothing was written'):
-            request_scope.respond(200)
-        request_scope.proceed()
+            request_scope.commit_for(200)
+        request_scope.commit()
     assert things() == []
 
 
@@ -117,7 +117,7 @@ def test_plain_code_commits_what_coroutines_changed(
 
     with request_scope.active():
         asyncio.run(task())
-        request_scope.respond(200)
+        request_scope.commit_for(200)
     assert things() == ['a']
 
 
@@ -128,7 +128,7 @@ def test_what_is_committed_by_hand_stays_committed(
         thing()(name='a')
         rom.session.commit()
         thing()(name='b')
-        request_scope.respond(500)
+        request_scope.commit_for(500)
     assert things() == ['a']
 
 
@@ -136,10 +136,10 @@ def test_after_a_failure_what_follows_is_not_written(
     request_scope: RequestScope, things: Names
 ) -> None:
     with request_scope.active():
-        request_scope.respond(200)
+        request_scope.commit_for(200)
         request_scope.fail()
         thing()(name='a')
-        request_scope.proceed()
+        request_scope.commit()
     assert things() == []
 
 
@@ -148,10 +148,10 @@ def test_what_comes_after_the_response_is_judged_by_itself(
 ) -> None:
     with request_scope.active():
         thing()(name='a')
-        request_scope.respond(404)
-        request_scope.answered()
+        request_scope.commit_for(404)
+        request_scope.note_response()
         thing()(name='b')
-        request_scope.proceed()
+        request_scope.commit()
     assert things() == ['b']
 
 
@@ -172,7 +172,7 @@ def test_a_stream_that_is_never_begun_is_closed_and_writes_nothing(
             thing()(name='late')
 
     chunks = Chunks()
-    request_scope.respond(200)
+    request_scope.commit_for(200)
     Stream(request_scope, chunks).close()
     assert chunks.is_closed
     assert things() == []
@@ -190,7 +190,7 @@ def test_a_stream_that_is_left_in_the_middle_writes_nothing_more(
         finally:
             thing()(name='late')
 
-    request_scope.respond(200)
+    request_scope.commit_for(200)
     body = Stream(request_scope, chunks())
     assert [next(body), next(body)] == ['a', 'b']
     body.close()
@@ -205,7 +205,7 @@ def test_what_a_stream_changes_when_it_is_closed_is_written(
         def close(self) -> None:
             thing()(name='late')
 
-    request_scope.respond(200)
+    request_scope.commit_for(200)
     body = Stream(request_scope, Chunks('ab'))
     assert list(body) == ['a', 'b']
     assert next(body, None) is None
@@ -218,7 +218,7 @@ def test_a_stream_of_a_failure_writes_nothing(request_scope: RequestScope, thing
         thing()(name='late')
         yield 'a'
 
-    request_scope.respond(404)
+    request_scope.commit_for(404)
     body = Stream(request_scope, chunks())
     assert list(body) == ['a']
     body.close()
@@ -252,7 +252,7 @@ def test_an_awaited_stream_that_is_not_whole_writes_nothing_more(
 
     async def story() -> None:
         with request_scope.active():
-            await request_scope.arespond(200)
+            await request_scope.acommit_for(200)
         body = stream(request_scope, chunks())
         assert await anext(body) == 'a'
         if how == 'fails':
@@ -273,9 +273,9 @@ def test_what_is_changed_after_the_last_commit_is_told(
     request_scope: RequestScope, things: Names
 ) -> None:
     with request_scope.active():
-        request_scope.respond(200)
-        request_scope.answered()
-        request_scope.proceed()
+        request_scope.commit_for(200)
+        request_scope.note_response()
+        request_scope.commit()
         thing()(name='too late')
     with pytest.warns(rom.UnwrittenWarning, match='too late|name'):
         request_scope.end()
