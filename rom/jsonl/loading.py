@@ -7,14 +7,19 @@ import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import server_of
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.import_rows import ImportCounts, OnConflict, RowRejectedError, import_rows
+from rom._core.ops.import_rows import (
+    CHOICES,
+    ImportCounts,
+    OnConflict,
+    RowRejectedError,
+    import_rows,
+)
 from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Operation
 from rom.exceptions import BulkError, InvalidOperation, LineError
@@ -70,7 +75,7 @@ class Batch:
         try:
             return (yield from import_rows([line.row for line in self.lines], on_conflict))
         except RowRejectedError as error:
-            number = self.lines[error.place].number
+            number = self.lines[error.index].number
             raise self._refusal([LineError(f'line {number}: {error.cause}', number)]) from None
 
     def check(self) -> None:
@@ -100,8 +105,8 @@ def check_arguments(
         raise InvalidOperation('load: expected at least one model, got none')
     for model in models:
         checked(model, size)
-    if on_conflict not in get_args(OnConflict):
-        choices = ', '.join(map(repr, get_args(OnConflict)))
+    if on_conflict not in CHOICES:
+        choices = ', '.join(map(repr, CHOICES))
         raise InvalidOperation(
             f'load(on_conflict=...): expected one of {choices}, got {show(on_conflict)}'
         )

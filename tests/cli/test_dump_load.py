@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from rom._core.embedded.server import open_server
-from rom._core.ops.import_rows import WAYS
+from rom._core.ops.import_rows import CHOICES
 from rom.cli.load import OnConflict
 from tests.cli.conftest import Shop
 from tests.support.patience import PATIENCE
@@ -61,7 +61,7 @@ def test_out_and_in_again(filled: Shop) -> None:
 
 
 def test_the_ways_are_those_of_the_library() -> None:
-    assert tuple(way.value for way in OnConflict) == WAYS
+    assert tuple(way.value for way in OnConflict) == CHOICES
 
 
 def test_dump_to_a_file_stopped_and_resumed(shop: Shop) -> None:

@@ -9,6 +9,8 @@ from rom.repocket import ActiveRecord, ResultSet, attributes, configure
 
 class Typed(ActiveRecord):
     name = attributes.Unicode(index=True)
+    parent = attributes.Pointer(ActiveRecord)
+    number = attributes.Pointer(int)  # type: ignore[arg-type]
 
 
 typed = Typed.create(name='x')

@@ -29,7 +29,7 @@ from rom.exceptions import DataRaceError, MissingColumn, ORMError
 #: columns as they are, 'replace' also removes those, 'skip' leaves the row as it is, 'fail' raises
 #: an error.
 OnConflict: TypeAlias = Literal['update', 'replace', 'skip', 'fail']
-WAYS: tuple[OnConflict, ...] = get_args(OnConflict)
+CHOICES: tuple[OnConflict, ...] = get_args(OnConflict)
 
 # Outcomes for a row, in the order of the counts in `ImportCounts`.
 _KINDS = ('insert', 'update', 'unchanged', 'skipped')
@@ -81,13 +81,13 @@ class RowRejectedError(ORMError):
     """A row of a batch cannot be written, so nothing was written. Internal: callers catch it.
 
     Attributes:
-        place: the position of the row in the batch.
+        index: the position of the row in the batch.
         cause: the error of the row.
     """
 
-    def __init__(self, place: int, cause: ORMError) -> None:
+    def __init__(self, index: int, cause: ORMError) -> None:
         super().__init__(str(cause))
-        self.place = place
+        self.index = index
         self.cause = cause
 
 
@@ -106,13 +106,13 @@ def import_rows(
     """
     counters = yield from begin(list(dict.fromkeys(row.schema for row in rows)))
     for attempt in range(_MOST_TRIES):
-        there = yield from _there(rows)
-        yield from put_ahead(_above(counters, there))
-        planned = [_change(a, there.get((a.schema, a.id)), on_conflict) for a in rows]
+        existing = yield from _existing_rows(rows)
+        yield from put_ahead(_lost_counters(counters, existing))
+        planned = [_change(a, existing.get((a.schema, a.id)), on_conflict) for a in rows]
         if on_conflict == 'fail':
-            _refuse_those_there(rows, there)
-        _refuse_the_incomplete(planned)
-        changes = [(place, p) for place, p in enumerate(planned) if isinstance(p, Change)]
+            _refuse_existing(rows, existing)
+        _refuse_incomplete(planned)
+        changes = [(index, p) for index, p in enumerate(planned) if isinstance(p, Change)]
         try:
             yield from _committed(changes)
         except DataRaceError:
@@ -133,15 +133,15 @@ def _committed(changes: Sequence[tuple[int, Change]]) -> Operation[None]:
     except DataRaceError:
         raise
     except ORMError as error:
-        raise _blamed(error, changes) from None
+        raise _with_its_row(error, changes) from None
 
 
-_There: TypeAlias = dict[tuple[Schema, int], dict[str, bytes]]
+_ExistingRows: TypeAlias = dict[tuple[Schema, int], dict[str, bytes]]
 
 
-def _there(rows: Sequence[ImportRow]) -> Operation[_There]:
+def _existing_rows(rows: Sequence[ImportRow]) -> Operation[_ExistingRows]:
     """Return the rows that exist already, including expired ones."""
-    found: _There = {}
+    found: _ExistingRows = {}
     for schema in dict.fromkeys(row.schema for row in rows):
         ids = [row.id for row in rows if row.schema is schema]
         for row in (yield from load(schema, ids, with_expired=True)):
@@ -149,13 +149,13 @@ def _there(rows: Sequence[ImportRow]) -> Operation[_There]:
     return found
 
 
-def _above(counters: Mapping[Schema, int], there: _There) -> dict[Schema, int]:
+def _lost_counters(counters: Mapping[Schema, int], existing: _ExistingRows) -> dict[Schema, int]:
     """Return the highest id of each model whose stored rows are above its counter.
 
     Its counter was lost, and is repaired on this occasion.
     """
     highest: dict[Schema, int] = {}
-    for schema, id in there:
+    for schema, id in existing:
         if id > max(counters[schema], highest.get(schema, 0)):
             highest[schema] = id
     return highest
@@ -188,12 +188,12 @@ def _has_expired(schema: Schema, row: Mapping[str, bytes | None]) -> bool:
     return isinstance(column, ExpireAt) and column.is_past(row.get(column.name))
 
 
-def _refuse_those_there(rows: Sequence[ImportRow], there: _There) -> None:
-    for place, row in enumerate(rows):
-        if (row.schema, row.id) in there:
+def _refuse_existing(rows: Sequence[ImportRow], existing: _ExistingRows) -> None:
+    for index, row in enumerate(rows):
+        if (row.schema, row.id) in existing:
             keys, name = row.schema.keys, row.schema.name
             raise RowRejectedError(
-                place,
+                index,
                 DataRaceError(
                     f'{name} {row.id}: expected an unused id, but the row exists; replace, update '
                     'or skip it, or give the new row another id',
@@ -204,16 +204,16 @@ def _refuse_those_there(rows: Sequence[ImportRow], there: _There) -> None:
             )
 
 
-def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
+def _refuse_incomplete(planned: Sequence[Change | str]) -> None:
     """Refuse new rows that lack a required column; existing ones may predate the requirement."""
-    for place, change in enumerate(planned):
+    for index, change in enumerate(planned):
         if not isinstance(change, Change) or change.kind == 'update':
             continue
         schema = change.schema
         for name in schema.stored:
             if schema.columns[name].required and change.wanted.get(name) is None:
                 raise RowRejectedError(
-                    place,
+                    index,
                     MissingColumn(
                         f'{schema.name}.{name}: expected a value for the new row {change.id}, '
                         'because the column is required; give it one'
@@ -221,29 +221,29 @@ def _refuse_the_incomplete(planned: Sequence[Change | str]) -> None:
                 )
 
 
-def _blamed(error: ORMError, changes: Sequence[tuple[int, Change]]) -> ORMError:
+def _with_its_row(error: ORMError, changes: Sequence[tuple[int, Change]]) -> ORMError:
     """Return the error with the position of its row; unchanged if it concerns no single row."""
     if isinstance(error, ConnectionError):
         return error
-    place = next(_culprits(error, changes), None)
-    return error if place is None else RowRejectedError(place, error)
+    index = next(_rows_of_error(error, changes), None)
+    return error if index is None else RowRejectedError(index, error)
 
 
-def _culprits(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterator[int]:
+def _rows_of_error(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterator[int]:
     namespace, id, key = (getattr(error, name, None) for name in ('namespace', 'id', 'key'))
-    for place, change in changes:
+    for index, change in changes:
         keys = change.schema.keys
         if (namespace, id) == (keys.namespace, change.id) or key == f'{keys.namespace}:{change.id}':
-            yield place
+            yield index
     if namespace is not None or key is not None:
         return
     # A keygen failed, and its error does not name the row: plan each change again to find it.
-    for place, change in changes:
+    for index, change in changes:
         try:
             write = plan(change)
             _ = write.removed, write.added  # both are computed on first use
         except ORMError:
-            yield place
+            yield index
 
 
 publish('rom.jsonl', ImportCounts)

@@ -70,7 +70,7 @@ def test_a_row_that_appears_meanwhile(
 def test_one_that_appears_and_must_not(raw: redis.Redis) -> None:
     with pytest.raises(RowRejectedError, match='ArriveUser 1: expected an unused id') as caught:
         Meddling(raw, appears(raw)).run(import_rows([row(2), row()], 'fail'))
-    assert caught.value.place == 1
+    assert caught.value.index == 1
     assert raw.exists('ArriveUser:2') == 0
 
 
