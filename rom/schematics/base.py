@@ -18,7 +18,7 @@ from rom.schematics.conditions import EQUAL, Condition, conditions_of
 from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound
 from rom.schematics.fields import fields_of
 from rom.schematics.keys import ModelKeys, pk_of_clauses, pk_of_object
-from rom.schematics.layers.base import PAGE, Layer, Task, parts_with
+from rom.schematics.layers.base import PAGE, Layer, Task, milliseconds_of, parts_with
 from rom.schematics.loading import load, refuse_scans, search
 from rom.schematics.references import related
 from rom.schematics.state import state_of
@@ -142,7 +142,7 @@ class BaseRedisMixin:
         before = state.seen_as(pk)
         task = Task(
             layer, ModelKeys(self), pk, raw, parts is not None, if_unchanged, before,
-            _milliseconds(self.__expire__),
+            milliseconds_of(cls, self.__expire__),
         )  # fmt: skip
 
         def seen() -> None:
@@ -377,12 +377,3 @@ def _pk_in(cls: Any, pk: Any) -> str:
         return str(pk)
     except Exception:  # an int with very many digits, or any object
         raise ClauseError(f'{cls.__name__}: expected a primary key, got {show(pk)}') from None
-
-
-def _milliseconds(seconds: Any) -> int | None:
-    if seconds is None:
-        return None
-    found = int(seconds * 1000)
-    if found <= 0:
-        raise ClauseError(f'__expire__: expected more than 0 seconds or None, got {show(seconds)}')
-    return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from schematics.exceptions import BaseError
 
+from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import as_text, show, show_names
 from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
@@ -198,7 +199,10 @@ def search_sorted(
         ValueError: an unknown field, or no field is given.
         StrictPerformanceException: all objects would have to be read.
     """
-    _check_orders(fields_of(keys.model), orders, offset, limit)
+    where = f'{keys.model.__name__}.ordered'
+    _check_orders(fields_of(keys.model), orders)
+    offset = read_size(f'{where}(offset=...)', offset)
+    limit = None if limit is None else read_size(f'{where}(limit=...)', limit)
     found = yield from layer.search_sorted(keys, conditions, orders, offset, limit)
     if found is not None:
         return make_objects(layer, keys, found)
@@ -211,20 +215,29 @@ def search_sorted(
     return objects[offset : None if limit is None else offset + limit]
 
 
-def _check_orders(
-    fields: ModelFields, orders: Sequence[str], offset: int, limit: int | None
-) -> None:
-    names = [order.removeprefix('-') for order in orders]
+def _check_orders(fields: ModelFields, orders: Sequence[str]) -> None:
+    names = [order.removeprefix('-') if isinstance(order, str) else order for order in orders]
+    for name in names:
+        if not isinstance(name, str) or name not in fields.by_name:
+            raise ClauseError(unknown_field(fields, name, ' to sort by'))
     if not names or len(set(names)) < len(names):
         raise ClauseError(
             f'{fields.model.__name__}.ordered(): expected one or more fields to sort by, each '
             f'once, got {show_names(names)}'
         )
-    for name in names:
-        if name not in fields.by_name:
-            raise ClauseError(unknown_field(fields, name, ' to sort by'))
-    if offset < 0 or (limit is not None and limit < 0):
-        raise ClauseError(
-            f'{fields.model.__name__}.ordered(): expected an offset and a limit of at least 0, got '
-            f'{show(offset)} and {show(limit)}'
-        )
+
+
+def read_size(where: str, value: Any) -> int:
+    """Return a number of objects.
+
+    Args:
+        where: the argument, for the error.
+        value: the value of the argument.
+
+    Raises:
+        ClauseError: the value is not an int of at least 0.
+    """
+    size = read_count(value, 0)
+    if size is None:
+        raise ClauseError(f'{where}: expected an int of at least 0, got {show(value)}')
+    return size

@@ -12,7 +12,7 @@ from rom.schematics.fields import fields_of
 from rom.schematics.layers.fields import FieldHashLayer, FieldLayer, ObjectHashLayer
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.layers.whole import HashLayer, SimpleLayer
-from rom.schematics.loading import search_sorted
+from rom.schematics.loading import read_size, search_sorted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -136,7 +136,8 @@ class IndexedRedisMixin(BaseRedisMixin):
             **clauses: the conditions, as for ``filter``.
 
         Raises:
-            ValueError: the model has no such field, or the field does not accept the value.
+            ValueError: the model has no such field, the field does not accept the value, or
+                `offset` or `limit` is not an int of at least 0.
             StrictPerformanceException: all objects would have to be read.
 
         Example::
@@ -157,6 +158,7 @@ class IndexedRedisMixin(BaseRedisMixin):
             limit: the largest number of objects to remove; None: all.
 
         Raises:
+            ValueError: the limit is not an int of at least 0.
             CorruptRowError: a key of an expired object holds another Redis type. The others are
                 removed.
 
@@ -165,8 +167,9 @@ class IndexedRedisMixin(BaseRedisMixin):
             while IceCream.sweep(limit=1000):
                 time.sleep(1)
         """
-        keys = cls._keys()
-        return cls._run(cls.__layer__.sweep(keys, limit, _BATCH))
+        where = f'{cls.__name__}.sweep(limit=...)'
+        most = None if limit is None else read_size(where, limit)
+        return cls._run(cls.__layer__.sweep(cls._keys(), most, _BATCH))
 
 
 class SimpleRedisModel(models.Model, SimpleRedisMixin):  # type: ignore[misc]

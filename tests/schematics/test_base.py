@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 import pytest
@@ -398,10 +399,15 @@ class TestExpiry:
             stay = without_notes(dump(raw)).keys() - left.keys()
             assert stay == set()
 
-    @pytest.mark.parametrize('seconds', [0, -1])
-    def test_a_time_that_is_none(self, raw: redis.Redis, kind: Any, seconds: int) -> None:
+    @pytest.mark.parametrize(
+        'seconds', [0, -1, 0.0001, 10**12, 10**400, math.nan, math.inf, True, 'soon', '5', [1]]
+    )
+    def test_a_time_that_is_none(self, raw: redis.Redis, kind: Any, seconds: Any) -> None:
         wrong = model(kind.mixin, raw, __expire__=seconds)
-        with pytest.raises(ValueError, match='more than 0 seconds'):
+        with pytest.raises(
+            ValueError,
+            match=r'__expire__: expected more than 0 and at most 100,000,000,000 seconds',
+        ):
             vanilla(wrong).set()
         assert dump(raw) == {}
 

@@ -30,20 +30,39 @@ def assigned(found: Any, d: Draw) -> Any:
     return found.set()
 
 
+def expiring(kind: Any, seconds: Any) -> Any:
+    kind.__expire__ = seconds
+    return kind
+
+
 CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'match_for_pk': lambda m, d: m.match_for_pk(d(ANYTHING)),
     'match': lambda m, d: m.match(**{d(NAMES): d(ANYTHING)}),
     'match_for_values': lambda m, d: m.match_for_values(**{d(NAMES): d(ANYTHING)}),
     'filter': lambda m, d: m.filter(**{d(NAMES): d(ANYTHING)}),
     'delete_filter': lambda m, d: m.delete_filter(**{d(NAMES): d(ANYTHING)}),
+    'ordered': lambda m, d: m.ordered(d(ANYTHING), offset=d(ANYTHING), limit=d(ANYTHING)),
+    'ordered window': lambda m, d: m.ordered('flavour', offset=d(ANYTHING), limit=d(ANYTHING)),
+    'sweep': lambda m, d: m.sweep(d(ANYTHING)),
+    'expire': lambda m, d: vanilla(expiring(m, d(ANYTHING))).set(),
     'set': lambda m, d: vanilla(m).set(only=d(ANYTHING)),
     'assign': lambda m, d: assigned(m.all()[0], d),
 }
 
 
+OF_INDEXED = ('ordered', 'ordered window', 'sweep')
+
+
 @pytest.mark.one_server
-@pytest.mark.parametrize('mixin', [IndexedRedisMixin, SimpleRedisMixin])
-@pytest.mark.parametrize('name', CALLS)
+@pytest.mark.parametrize(
+    ('name', 'mixin'),
+    [
+        (name, mixin)
+        for name in CALLS
+        for mixin in (IndexedRedisMixin, SimpleRedisMixin)
+        if name not in OF_INDEXED or mixin is IndexedRedisMixin
+    ],
+)
 @settings(max_examples=20, phases=(Phase.explicit, Phase.generate))
 @given(data=st.data())
 def test_hostile_arguments(

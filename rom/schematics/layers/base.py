@@ -11,11 +11,13 @@ implement its abstract methods, and name the layer in a mixin::
 
 from __future__ import annotations
 
+import decimal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import show
 from rom._core.ops.commits.raw_commands import Check, Step
 from rom._core.ops.requests import Operation
@@ -33,6 +35,9 @@ Primitive: TypeAlias = dict[str, Any]
 
 # The number of objects read at once, and the COUNT of SCAN and HSCAN.
 PAGE = 1000
+
+# The longest time to live: three thousand years, because a datetime ends with the year 9999.
+_MOST_SECONDS = 10**11
 
 
 @dataclass(slots=True)
@@ -234,6 +239,32 @@ def parts_with(layer: Layer, fields: ModelFields, only: Iterable[str]) -> list[s
         if not isinstance(name, str) or name not in fields.by_name:
             raise ClauseError(unknown_field(fields, name, ' to set'))
     return [layer.part_of(fields, name) for name in names if name != 'pk']
+
+
+def milliseconds_of(model: type[Any], seconds: Any) -> int | None:
+    """Return the time to live in milliseconds; None: the objects do not expire.
+
+    Args:
+        model: the model, for the error.
+        seconds: its `__expire__`.
+
+    Raises:
+        ClauseError: not a number of seconds above 0, or too many.
+    """
+    if seconds is None:
+        return None
+    given = plain(seconds)
+    is_number = isinstance(given, (int, float, decimal.Decimal)) and not isinstance(given, bool)
+    try:
+        found = int(given * 1000) if is_number else 0
+    except (ValueError, ArithmeticError):  # NaN, or an infinite number
+        found = 0
+    if not 0 < found <= _MOST_SECONDS * 1000:
+        raise ClauseError(
+            f'{model.__name__}.__expire__: expected more than 0 and at most {_MOST_SECONDS:,} '
+            f'seconds, or None, got {show(seconds)}'
+        )
+    return found
 
 
 def chunked(command: bytes, key: bytes, values: Sequence[bytes]) -> Iterator[Step]:

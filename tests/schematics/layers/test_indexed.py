@@ -23,6 +23,7 @@ from rom.exceptions import (
     UniqueKeyViolation,
 )
 from rom.schematics import IndexedRedisMixin, StrictPerformanceException, transaction
+from rom.schematics.exceptions import ClauseError
 from tests.schematics.support import SOON, expire, fill, model, pks, trips, vanilla
 from tests.support.servers import Server, dump, without_notes
 
@@ -133,6 +134,8 @@ class TestOrdered:
             (['-pk'], {'amount_kg__gt': 1, 'offset': 1}, 'little choc'),
             (['vegan', 'pk'], {'limit': 3}, 'vanilla choc bare'),
             (['amount_kg'], {'limit': 0}, ''),
+            (['amount_kg'], {'limit': 10**400}, 'choc little vanilla bare'),
+            (['amount_kg'], {'offset': 10**400}, ''),
         ],
     )
     def test_as_asked(self, kind: Any, fields: list[str], more: Any, found: str) -> None:
@@ -141,9 +144,16 @@ class TestOrdered:
 
     @pytest.mark.parametrize(
         ('fields', 'more'),
-        [([], {}), (['nope'], {}), (['pk', '-pk'], {}), (['pk'], {'limit': -1})],
+        [
+            ([], {}),
+            (['nope'], {}),
+            ([5], {}),
+            (['pk', '-pk'], {}),
+            *((['pk'], {'limit': wrong}) for wrong in (-1, 'x', 1.5, True, [1])),
+            *((['pk'], {'offset': wrong}) for wrong in (-1, 'x', 1.5, True, None)),
+        ],
     )
-    def test_what_makes_no_sense(self, kind: Any, fields: list[str], more: Any) -> None:
+    def test_what_makes_no_sense(self, kind: Any, fields: list[Any], more: Any) -> None:
         with pytest.raises(ValueError, match='IceCream'):
             kind.ordered(*fields, **more)
 
@@ -206,8 +216,14 @@ class TestExpiry:
         kind.__expire__ = None
         kind({'id': 'stays'}).set()
         expire(raw, b'4')
+        for wrong in (-1, 'x', 1.5, True):
+            with pytest.raises(
+                ValueError, match=r'sweep\(limit=...\): expected an int of at least 0'
+            ):
+                kind.sweep(limit=wrong)
+        assert kind.sweep(limit=0) == 0
         assert kind.sweep(limit=5) == 5
-        assert kind.sweep() == 14
+        assert kind.sweep(limit=10**400) == 14
         assert kind.sweep() == 0
         assert pks(kind.all()) == ['3', 'stays']
         assert len(dump(raw)[b'IceCream:pk:uidx']) == 2
@@ -314,11 +330,14 @@ class TestExpiry:
             kind.sweep()
         assert dump(raw)[b'IceCream:rom_expires:idx'].keys() == {b'2'}
 
-    def test_a_time_that_never_comes(self, raw: redis.Redis, kind: Any) -> None:
+    def test_the_longest_time(self, raw: redis.Redis, kind: Any) -> None:
         kind.__expire__ = 1e13
-        with pytest.raises(InvalidColumnValue, match=r'rom_expires.*out of range'):
+        with pytest.raises(ClauseError, match='__expire__: expected more than 0 and at most'):
             vanilla(kind).set()
         assert dump(raw) == {}
+        kind.__expire__ = 10**11
+        vanilla(kind).set()
+        assert kind.filter(amount_kg__gt=0)
 
 
 class TestWriters:
