@@ -41,6 +41,9 @@ class ResultSet(list[R]):
         """
         if not names:
             raise QueryError('order_by: expected the name of an attribute, got none')
+        for name in names:
+            if not isinstance(name, str):
+                raise QueryError(f'order_by: expected names of attributes, got {show(name)}')
         found = ResultSet(self)
         for name in reversed(names):
             found._sort_by(name.removeprefix('-'), name.startswith('-'))

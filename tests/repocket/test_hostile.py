@@ -17,6 +17,9 @@ from tests.support.hostile import ANYTHING, survive
 from tests.support.servers import Server
 
 Draw = Callable[..., Any]
+ATTRIBUTES = st.sampled_from(
+    ['id', 'name', 'n', 'at', 'data', 'score', 'price', 'token', 'octets', 'log']
+)
 NAMES = st.sampled_from(['id', 'name', 'n', 'at', 'n__gt', 'n__lte', 'name__x', '', 'x' * 500])
 
 
@@ -29,12 +32,17 @@ def record(raw: redis.Redis) -> Any:
         n = attributes.Integer(index=True)
         at = attributes.DateTime(index=True)
         data = attributes.JSON()
+        score = attributes.Float(index=True)
+        price = attributes.Decimal(index=True, unique=True)
+        token = attributes.UUID(index=True)
+        octets = attributes.Bytes(index=True)
+        log = attributes.ByteStream()
 
     return HostileThing
 
 
 def assigned(record: Any, d: Draw) -> Any:
-    setattr(record, d(st.sampled_from(['name', 'n', 'at', 'data'])), d(ANYTHING))
+    setattr(record, d(ATTRIBUTES), d(ANYTHING))
     return record.save()
 
 
@@ -47,6 +55,10 @@ CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'filter': lambda m, d: list(m.objects.filter(**{d(NAMES): d(ANYTHING)})),
     'filter two': lambda m, d: list(m.objects.filter(n__gt=d(ANYTHING), name=d(ANYTHING))),
     'matches': lambda m, d: m.objects.all()[0].matches(d(ANYTHING)),
+    'get by one': lambda m, d: m.objects.get_by(**{d(ATTRIBUTES): d(ANYTHING)}),
+    'order by': lambda m, d: m.objects.all().order_by(d(ANYTHING)),
+    'set': lambda m, d: m.objects.all()[0].set(d(ATTRIBUTES), d(ANYTHING)),
+    'append': lambda m, d: m.objects.all()[0].append_log(d(ANYTHING)),
     'data': lambda m, d: m.create(data=d(ANYTHING)),
 }
 

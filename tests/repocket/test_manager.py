@@ -51,6 +51,13 @@ def test_several_names() -> None:
     assert in_turn(PEOPLE.order_by('-age', '-name')) == ['c', 'b', 'd', 'a']
 
 
+@pytest.mark.parametrize('name', [0, None, b'name', ['name']])
+def test_names_are_strings(name: Any) -> None:
+    for records in (PEOPLE, ResultSet()):
+        with pytest.raises(QueryError, match='order_by: expected names of attributes, got '):
+            records.order_by('name', name)
+
+
 def test_moments_with_and_without_a_zone() -> None:
     zone = dt.timezone(dt.timedelta(hours=2))
     moments = [
