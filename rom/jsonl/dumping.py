@@ -10,16 +10,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.integers import LARGEST_ID, read_id
+from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.row_scan import Stretch, stretch
 from rom.exceptions import CorruptRowError, InvalidOperation, LineError
-from rom.jsonl.line import Reader, line_of
+from rom.jsonl.line import Reader, check_models, line_of
 
 # The beginning of every line, and the bytes that are read at once when its start is searched.
 _BEGINNING = b'{"model": '
@@ -54,6 +55,7 @@ def highest(model: type[Model]) -> int | None:
 
         rom.jsonl.highest(User)
     """
+    check_models('highest', [model])
     found = SyncDriver(connection_of(model)).run(_counter(model))
     return None if found is None else int(found)
 
@@ -67,20 +69,26 @@ def models_to_dump(
     models: tuple[type[Model], ...], after: tuple[type[Model], int] | None, block_size: int
 ) -> list[tuple[type[Model], int]]:
     """Return the models to dump, each with the id after which its dump begins."""
-    if not models:
-        raise InvalidOperation('dump: expected at least one model, got none')
-    for model in models:
-        checked(model, block_size)
+    check_models('dump', models, block_size)
     todo = [(model, 0) for model in dict.fromkeys(models)]
     if after is None:
         return todo
+    id = read_id(after[1]) if isinstance(after, tuple) and len(after) == 2 else None
+    if id is None:
+        raise InvalidOperation(
+            f'dump(after=...): expected a tuple of a model and an id, got {show(after)}'
+        )
     index = next((index for index, (model, _) in enumerate(todo) if model is after[0]), None)
     if index is None:
         raise InvalidOperation(
-            f'dump(after=...): expected a model that is dumped, got {after[0].__name__}; dump it, '
+            f'dump(after=...): expected a model that is dumped, got {_shown(after[0])}; dump it, '
             'too'
         )
-    return [after, *todo[index + 1 :]]
+    return [(after[0], min(id, LARGEST_ID)), *todo[index + 1 :]]
+
+
+def _shown(model: Any) -> str:
+    return model.__name__ if isinstance(model, type) else show(model)
 
 
 def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
@@ -124,6 +132,7 @@ def resume(
             for block in rom.jsonl.dump(User, after=after):
                 file.write(block.text)
     """
+    check_models('resume', models)
     file = open(path, 'r+b' if Path(path).exists() else 'x+b')  # noqa: SIM115 - the caller closes
     try:
         end = _line_start(file, file.seek(0, os.SEEK_END))

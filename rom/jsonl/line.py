@@ -22,9 +22,10 @@ from rom._core.columns.json_forms import DIALECT
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import ImportRow
+from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
-from rom.exceptions import InvalidColumnValue, LineError
+from rom.exceptions import InvalidColumnValue, InvalidOperation, LineError
 from rom.jsonl.values import from_json, to_json
 
 # Half of the largest id that the counter can give, because it must have ids left after this one.
@@ -34,6 +35,18 @@ _FORM = '{"model": ..., "id": ..., "columns": {...}}'
 
 _PARTS = ({'model', 'id', 'dialect', 'columns'}, {'model', 'id', 'columns'})
 _DIALECTS = (1, DIALECT)
+
+
+def check_models(where: str, models: Sequence[Any], size: Any = 1) -> None:
+    """Check the models of a function, and the size of its blocks.
+
+    Raises:
+        InvalidOperation: there are no models, something is not a model, or the size is invalid.
+    """
+    if not models:
+        raise InvalidOperation(f'{where}: expected at least one model, got none')
+    for model in models:
+        checked(model, size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import server_of
@@ -20,10 +21,9 @@ from rom._core.ops.import_rows import (
     RowRejectedError,
     import_rows,
 )
-from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.requests import Operation
 from rom.exceptions import BulkError, InvalidOperation, LineError
-from rom.jsonl.line import Line, Reader
+from rom.jsonl.line import Line, Reader, check_models
 
 # If every line is wrong, as of a wrong file, the first errors suffice.
 _MOST_ERRORS = 20
@@ -101,10 +101,7 @@ def check_arguments(
     models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int
 ) -> None:
     """Check the arguments of a load."""
-    if not models:
-        raise InvalidOperation('load: expected at least one model, got none')
-    for model in models:
-        checked(model, size)
+    check_models('load', models, size)
     if on_conflict not in CHOICES:
         choices = ', '.join(map(repr, CHOICES))
         raise InvalidOperation(
@@ -128,7 +125,7 @@ def read_batches(
     batch, server = Batch(last=first - 1), None
     servers: dict[type[Model], Hashable] = {}
     taken: set[tuple[type[Model], int]] = set()
-    for number, text in enumerate(lines, 1):
+    for number, text in enumerate(_as_bytes('load', lines), 1):
         if number < first or not text.strip():
             batch.last, batch.bytes = max(batch.last, number), batch.bytes + len(text)
             continue
@@ -160,6 +157,27 @@ def read_batches(
         yield batch
 
 
+def _as_bytes(where: str, lines: Iterable[Any]) -> Iterator[bytes]:
+    """Yield lines as bytes.
+
+    Raises:
+        InvalidOperation: there are no lines, but the whole text or something else; or a line is
+            neither bytes nor str.
+    """
+    if isinstance(lines, (str, bytes, bytearray)) or not isinstance(lines, Iterable):
+        raise InvalidOperation(
+            f'{where}: expected lines, such as a file that is open for reading bytes, got '
+            f'{show(lines)}'
+        )
+    for number, line in enumerate(lines, 1):
+        if isinstance(line, (bytes, bytearray)):
+            yield bytes(line)
+        elif isinstance(line, str):
+            yield line.encode('utf-8', 'surrogatepass')
+        else:
+            raise InvalidOperation(f'{where}: line {number}: expected bytes, got {show(line)}')
+
+
 def progress_after(done: Loaded, batch: Batch, rows: ImportCounts) -> Loaded:
     """Return the progress of a load after a batch was written."""
     return Loaded(batch.last, done.rows + rows, done.bytes + batch.bytes)
@@ -171,12 +189,14 @@ def highest_ids(lines: Iterable[bytes], models: Iterable[type[Model]]) -> dict[t
     Checking every line would take as long as loading it. So only the lines with the highest ids are
     kept, and checked at the end.
     """
+    models = tuple(models)
+    check_models('reserve', models)
     named: dict[str, type[Model]] = {}
     for model in models:
         named[model._namespace] = named[model.__name__] = model
     reader = Reader(named.values())
     kept: dict[type[Model], list[tuple[int, int, bytes]]] = {}
-    for number, (name, id, text) in enumerate(_ids(lines)):
+    for number, (name, id, text) in enumerate(_ids(_as_bytes('reserve', lines))):
         if name in named:
             _keep(kept.setdefault(named[name], []), (id, number, text))
     highest = {model: _highest_valid(reader, those) for model, those in kept.items()}

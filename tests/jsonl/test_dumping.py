@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,41 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     small, large = peak(600), peak(2400)
     assert large[0] < small[0] * 1.5
     assert large[1] < small[1] * 1.5
+
+
+@pytest.mark.parametrize(
+    'after',
+    ['x', DumpUser, (DumpUser,), (DumpUser, 'x'), (DumpUser, -1), (DumpUser, 1.5), ('x', 1)],
+)
+def test_where_to_begin_is_a_row(after: Any) -> None:
+    with pytest.raises(rom.InvalidOperation, match=r'dump\(after=...\): expected a '):
+        list(jsonl.dump(DumpUser, after=after))
+
+
+def test_an_id_after_which_there_is_none(raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    DumpUser(name='Ann').save()
+    for id in (2**62, 2**63, 10**400):
+        assert [block.rows for block in jsonl.dump(DumpUser, after=(DumpUser, id))] == [0]
+
+
+def test_models_are_models(tmp_path: Path) -> None:
+    calls: list[Callable[[Any], Any]] = [
+        jsonl.highest,
+        lambda model: jsonl.reserve([], model),
+        lambda model: jsonl.resume(tmp_path / 'dump', model),
+        lambda model: list(jsonl.dump(model)),
+        lambda model: list(jsonl.load([], model)),
+    ]
+    for wrong in ('User', rom.Model, [DumpUser], None):
+        for call in calls:
+            with pytest.raises(rom.InvalidOperation, match='takes a model'):
+                call(wrong)
+    with pytest.raises(rom.InvalidOperation, match='reserve: expected at least one model'):
+        jsonl.reserve([])
+    with pytest.raises(rom.InvalidOperation, match='resume: expected at least one model'):
+        jsonl.resume(tmp_path / 'dump')
+    assert not (tmp_path / 'dump').exists()
 
 
 class ResumeUser(rom.Model):

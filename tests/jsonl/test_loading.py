@@ -279,6 +279,32 @@ def test_arguments(models: Any, options: Any, what: str) -> None:
         list(jsonl.load([], *models, **options))
 
 
+@pytest.mark.parametrize('lines', [None, 5, b'{"model": ', '{"model": ', bytearray(b'x')])
+def test_lines_are_lines(lines: Any) -> None:
+    with pytest.raises(rom.InvalidOperation, match='load: expected lines, such as a file'):
+        list(jsonl.load(lines, LoadUser))
+    with pytest.raises(rom.InvalidOperation, match='reserve: expected lines, such as a file'):
+        jsonl.reserve(lines, LoadUser)
+
+
+def test_a_line_is_bytes_or_text(raw: redis.Redis) -> None:
+    text = [
+        '{"model": "LoadUser", "id": 1, "columns": {"name": "é"}}',
+        line(2, name='b'),
+        bytearray(line(3, name='c')),
+    ]
+    done = list(jsonl.load(text, LoadUser))[-1]  # type: ignore[arg-type]
+    assert done.bytes == len(text[0]) + 1 + len(text[1]) + len(text[2])
+    assert [user.name for user in LoadUser.get([1, 2, 3])] == ['é', 'b', 'c']
+    for wrong in (None, 5, [b'x']):
+        with pytest.raises(rom.InvalidOperation, match='load: line 2: expected bytes, got '):
+            list(jsonl.load([line(4, name='d'), wrong], LoadUser))  # type: ignore[list-item]
+        with pytest.raises(rom.InvalidOperation, match='reserve: line 1: expected bytes, got '):
+            jsonl.reserve([wrong], LoadUser)
+    assert raw.get('LoadUser:id:') == b'3'
+    assert jsonl.reserve(text, LoadUser) == {LoadUser: 3}
+
+
 # --- others -------------------------------------------------------------------------------------
 
 
