@@ -138,14 +138,14 @@ def read_batches(
             row = line.model, line.row.id
             if line.model not in servers:
                 servers[line.model] = server_of(connection_of(line.model))
-            its = servers[line.model]
-            is_apart = row in taken or (server is not None and its != server)
+            own = servers[line.model]
+            is_apart = row in taken or (server is not None and own != server)
             if is_apart:
                 batch.check()
                 yield batch
                 batch, taken = Batch(last=batch.last), set()
             taken.add(row)
-            server = its
+            server = own
             batch.lines.append(line)
         batch.last, batch.bytes = number, batch.bytes + len(text)
         if len(batch.lines) >= size or len(batch.errors) >= _MOST_ERRORS:
