@@ -131,7 +131,8 @@ def scan(schema: RecordSchema) -> Operation[LoadedRows]:
 
 
 def _scanning(schema: RecordSchema, cursor: int) -> Command:
-    return Command('SCAN', cursor, 'MATCH', pattern_of(schema.name), 'COUNT', _SCANNED)
+    pattern = pattern_of(schema.name)
+    return Command('SCAN', cursor, 'MATCH', pattern, 'COUNT', _SCANNED, key=schema.head)
 
 
 def pages(schema: RecordSchema, ids: Sequence[bytes]) -> Iterator[Script]:

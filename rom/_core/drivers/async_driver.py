@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import redis.asyncio
 import redis.exceptions
 
+from rom._core.drivers.async_cluster_nodes import AsyncNodes
 from rom._core.drivers.client_support import check_client, running_loop
+from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
 from rom._core.drivers.errors import (
     command_of,
-    is_passing,
     is_unknown_script,
     raise_first_error,
     whole_of,
@@ -36,6 +37,7 @@ class AsyncDriver:
     def __init__(self, connection: redis.asyncio.Redis) -> None:
         check_client(connection, blocks=False)
         self.connection = connection
+        self._nodes = AsyncNodes(connection) if is_cluster(connection) else None
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
@@ -72,6 +74,8 @@ class AsyncDriver:
         """
         if isinstance(request, _NO_TRIP):
             if isinstance(request, Destination):
+                if request.heads:
+                    check_one_tag(self.connection, request.heads)
                 return self.connection
             await asyncio.sleep(0)
             return True
@@ -94,6 +98,9 @@ class AsyncDriver:
             await asyncio.sleep(pause)
 
     async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        if self._nodes is not None:
+            assert not isinstance(sending.request, Pipeline)
+            return await self._nodes.ask(sending.request, args)
         execute: Any = self.connection.execute_command
         named = counted(args)
         try:
@@ -112,7 +119,7 @@ class AsyncDriver:
         """Settle a request of a pipeline that got an error; return its reply or rom's error."""
         one = sending.of(request)
         try:
-            if is_passing(error):
+            if one.can_wait(error):
                 await asyncio.sleep(one.pause(error))
             elif not is_unknown_script(error):
                 return one.failure(error)
@@ -132,6 +139,8 @@ class AsyncDriver:
     async def _send_once(
         self, requests: tuple[Command | Script, ...], sending: Sending
     ) -> list[Any]:
+        if self._nodes is not None:
+            return await self._nodes.send(requests)
         named = [counted(command_of(request)) for request in requests]
         try:
             async with self.connection.pipeline(transaction=False) as pipe:

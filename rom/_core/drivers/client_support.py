@@ -35,12 +35,12 @@ def check_client(client: Any, blocks: bool) -> None:
             'Valkey servers as well: make a redis.Redis, or for an AsyncSession a '
             'redis.asyncio.Redis, with the same arguments'
         )
-    if blocks and isinstance(client, redis.asyncio.Redis):
+    if blocks and isinstance(client, (redis.asyncio.Redis, redis.asyncio.RedisCluster)):
         raise InvalidOperation(
             f'a client whose calls block is needed here, and {name} is for asyncio: make a '
             'redis.Redis, or await what you call in an AsyncSession(connection=...)'
         )
-    if not blocks and isinstance(client, redis.Redis):
+    if not blocks and isinstance(client, (redis.Redis, redis.RedisCluster)):
         raise InvalidOperation(
             f'a client for asyncio is needed here, and the calls of {name} block: pass '
             'AsyncSession a redis.asyncio.Redis, or no connection, and it makes its own'

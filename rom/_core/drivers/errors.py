@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import redis.exceptions
 
+from rom._core.drivers.cluster_slots import NEVER, follows_master, is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
 from rom._core.drivers.scripts import loaded
 from rom._core.ops.requests import Command, Script
@@ -25,13 +26,25 @@ def command_of(request: Command | Script) -> tuple[Any, ...]:
     if isinstance(request, Command):
         return _encoded(request.args)
     digest = loaded(request.name, request.parts).digest_as_sent
-    return ('EVALSHA', digest, b'1', request.key, request.request)
+    return ('EVALSHA', digest, *_declared(request.key), request.request)
 
 
 def whole_of(request: Script) -> tuple[Any, ...]:
     """Return the EVAL command of a script, with its text."""
     source = loaded(request.name, request.parts).source.encode('utf-8')
-    return ('EVAL', source, b'1', request.key, request.request)
+    return ('EVAL', source, *_declared(request.key), request.request)
+
+
+def _declared(key: bytes) -> tuple[bytes, ...]:
+    """Return the keys that a script declares, after their number.
+
+    A script uses more keys than it declares. While a slot moves to another node of a cluster, some
+    keys are here and some are there, and a script would read nil for those that are elsewhere. So
+    the scripts of a slot declare a second key, which never exists. Of two keys, one of which is
+    missing, a server says TRYAGAIN until the slot has moved, and the driver waits. Only a key with
+    a hash tag can have a second one in its slot, and only such keys work on a cluster.
+    """
+    return (b'2', key, key + NEVER) if b'{' in key else (b'1', key)
 
 
 def _encoded(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -83,6 +96,14 @@ _CODES: Final = (
     (redis.exceptions.MasterDownError, 'MASTERDOWN'),
     (redis.exceptions.ClusterDownError, 'CLUSTERDOWN'),
     (redis.exceptions.TryAgainError, 'TRYAGAIN'),
+)
+
+
+# These pass only for clients that find the other node: of a cluster, or those that ask sentinels.
+_CODES_OF_MOVES: Final = (
+    (redis.exceptions.MovedError, 'MOVED'),
+    (redis.exceptions.AskError, 'ASK'),
+    (redis.exceptions.ReadOnlyError, 'READONLY'),
 )
 
 
@@ -155,7 +176,7 @@ def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) 
     where = _where(connection)
     if is_full_pool(error):
         return pool_is_full(getattr(connection, 'connection_pool', None))
-    code = _passing_code(error)
+    code = _passing_code(error) or _code_of_move(error, connection)
     if code is not None:
         doubt = f' The request had been sent before, and {_UNKNOWN}.' if is_in_doubt else ''
         return ServerUnavailable(
@@ -172,7 +193,32 @@ def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) 
         return ServerError(f'{where} refused to let us in: {error}')
     if isinstance(error, _NO_ANSWER):
         return _no_answer(error, where)
+    if _is_of_a_cluster(error) and not is_cluster(connection):
+        return _needs_cluster_client(error, where)
     return ServerError(f'Redis at {where}: {error}') if is_answer else None
+
+
+def _code_of_move(error: BaseException, connection: Any) -> str | None:
+    code = next((code for kind, code in _CODES_OF_MOVES if isinstance(error, kind)), None)
+    return code if code and follows_master(connection) else None
+
+
+def _is_of_a_cluster(error: BaseException) -> bool:
+    """Tell whether a server that a plain client asked says that it is a node of a cluster."""
+    if isinstance(error, (redis.exceptions.AskError, redis.exceptions.ClusterCrossSlotError)):
+        return True
+    return 'non local key in a cluster' in str(error)
+
+
+def _needs_cluster_client(error: BaseException, where: str) -> ServerError:
+    other = ''
+    if isinstance(error, redis.exceptions.AskError):
+        other = f' (slot {error.slot_id} is at {error.host}:{error.port})'
+    return ServerError(
+        f'Redis at {where} is a node of a cluster, and a key is on another one{other}: connect to '
+        "the cluster, with rom.connect('redis+cluster://HOST:PORT') or a redis.RedisCluster as "
+        "the client, and give the models a hash tag, as in _namespace = '{users}'"
+    )
 
 
 def _no_answer(error: BaseException, where: str) -> ServerUnavailable:
@@ -195,6 +241,8 @@ def _text(error: BaseException, code: str = '') -> str:
 
 def _where(connection: Any) -> str:
     """Return a client's address, without its password."""
+    if is_cluster(connection):
+        return f'the cluster of {", ".join(sorted(connection.nodes_manager.startup_nodes))}'
     pool: Any = getattr(connection, 'connection_pool', None)
     options = getattr(pool, 'connection_kwargs', {})
     if hasattr(pool, 'sentinel_manager'):

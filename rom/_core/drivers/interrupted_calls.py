@@ -27,6 +27,8 @@ def drop_idle_unless_answered(client: Any, error: BaseException) -> None:
     """
     if isinstance(error, ERRORS) or isinstance(client, redis.asyncio.Redis):
         return
+    if isinstance(client, (redis.RedisCluster, redis.asyncio.RedisCluster)):
+        return  # its nodes have the connections
     with suppress(redis.exceptions.RedisError, OSError, TypeError):
         client.connection_pool.disconnect(inuse_connections=False)
     if client.connection is not None:

@@ -16,6 +16,7 @@ import redis
 import redis.asyncio
 
 from rom._core.drivers.busy_wait import clock
+from rom._core.drivers.cluster_slots import follows_master, is_ask, is_lost, is_move
 from rom._core.drivers.errors import is_passing, own_error
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 from rom._core.ops.requests import Command, Pipeline, Script, Sent
@@ -39,6 +40,7 @@ class Sending:
         request: the request.
 
     Attributes:
+        request: the request.
         is_repeated: the request was sent again after it may have reached the server.
     """
 
@@ -49,7 +51,7 @@ class Sending:
 
     def __init__(self, client: Any, request: Sent) -> None:
         self._client = client
-        self._request = request
+        self.request = request
 
     def of(self, request: Command | Script) -> Sending:
         """Return the Sending of one request of this pipeline, with the pipeline's deadline."""
@@ -73,13 +75,26 @@ class Sending:
         Raises:
             ORMError: rom's error, if waiting does not help or the time is up.
         """
-        if is_passing(error):
+        if self.can_wait(error):
             self._begin_to_wait()
             assert self._until is not None and self._pauses is not None
             pause = next(self._pauses)
             if clock() + pause < self._until:
                 return pause
         raise self.failure(error) from None
+
+    def can_wait(self, error: Exception) -> bool:
+        """Tell whether the request can be repeated, because the error may pass.
+
+        A client that follows the master can wait for the next one. It may have sent the request on
+        the connection that it lost.
+        """
+        if is_passing(error):
+            return True
+        if not (is_move(error) or is_ask(error)) or not follows_master(self._client):
+            return False
+        self.is_repeated |= is_lost(error)
+        return True
 
     def _begin_to_wait(self) -> None:
         if self._until is None:
@@ -89,7 +104,7 @@ class Sending:
 
     def failure(self, error: Exception) -> Exception:
         """Return rom's error for one of the client library."""
-        is_in_doubt = self.is_repeated and _may_change(self._request)
+        is_in_doubt = self.is_repeated and _may_change(self.request)
         return own_error(error, self._client, is_in_doubt) or error
 
 

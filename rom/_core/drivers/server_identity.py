@@ -9,6 +9,7 @@ resolved: ``localhost`` and ``127.0.0.1`` count as two servers, because a name's
   permissions of one user.
 * **Other options do not count**: decoding, timeouts, retries, pools. A commit of several models
   uses the client of the first of them.
+* **A cluster is one destination**, whichever of its nodes a client began with.
 * **An unknown class is its own destination**, because a connection class or an ``execute_command``
   that is not the client library's may go anywhere. Then the pool, or the client, is the key.
 """
@@ -41,9 +42,21 @@ def server_of(client: Any) -> Hashable:
         return _itself(client)
     nodes = getattr(client, 'nodes_manager', None)
     if nodes is not None:
-        return 'cluster', frozenset(nodes.startup_nodes), _user(nodes.connection_kwargs)
+        return 'cluster', _cluster_of(nodes.startup_nodes), _user(nodes.connection_kwargs)
     pool = getattr(client, 'connection_pool', None)
     return _itself(client) if pool is None else _end_of(pool)
+
+
+# The addresses of nodes, each with the number of its cluster. A client learns of more nodes as time
+# goes by, so two clients of one cluster know some of the same, and seldom all.
+_clusters: dict[str, int] = {}
+
+
+def _cluster_of(nodes: Iterable[str]) -> int:
+    known = [_clusters[node] for node in nodes if node in _clusters]
+    number = known[0] if known else len(_clusters)
+    _clusters.update((node, number) for node in nodes if node not in _clusters)
+    return number
 
 
 def _end_of(pool: Any) -> Hashable:

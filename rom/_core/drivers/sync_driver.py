@@ -11,9 +11,10 @@ import redis
 
 from rom._core.drivers import kept_connections
 from rom._core.drivers.client_support import check_client
+from rom._core.drivers.cluster_nodes import Nodes
+from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
 from rom._core.drivers.errors import (
     command_of,
-    is_passing,
     is_unknown_script,
     raise_first_error,
     whole_of,
@@ -47,6 +48,7 @@ class SyncDriver:
     def __init__(self, connection: redis.Redis) -> None:
         check_client(connection, blocks=True)
         self.connection = connection
+        self._nodes = Nodes(connection) if is_cluster(connection) else None
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
@@ -81,6 +83,8 @@ class SyncDriver:
         """
         if isinstance(request, _NO_TRIP):
             if isinstance(request, Destination):
+                if request.heads:
+                    check_one_tag(self.connection, request.heads)
                 return self.connection
             return False
         if isinstance(request, Pipeline):
@@ -117,6 +121,9 @@ class SyncDriver:
 
     def _ask_client(self, args: tuple[Any, ...], sending: Sending) -> Any:
         """Carry out a command with the client's own `execute_command`."""
+        if self._nodes is not None:
+            assert not isinstance(sending.request, Pipeline)
+            return self._nodes.ask(sending.request, args)
         execute: Any = self.connection.execute_command
         named = counted(args)
         try:
@@ -151,7 +158,7 @@ class SyncDriver:
             return reply
         one = sending.of(request)
         try:
-            if is_passing(reply):
+            if one.can_wait(reply):
                 time.sleep(one.pause(reply))
             elif not is_unknown_script(reply):
                 return one.failure(reply)
@@ -197,6 +204,8 @@ class SyncDriver:
             time.sleep(pause)
 
     def _send_once(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        if self._nodes is not None:
+            return self._nodes.send(requests)
         commands = [command_of(request) for request in requests]
         own_lines = kept_connections.of(self.connection)
         if own_lines is None:

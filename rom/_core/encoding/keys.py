@@ -102,3 +102,14 @@ class Keys(_Names):
     def unique(self, columns: Sequence[str]) -> bytes:
         """Hash: unique value to id; for a group of columns, their names sorted."""
         return self.head + as_bytes(':'.join(sorted(columns))) + b':uidx'
+
+
+def hash_tag(key: bytes) -> bytes:
+    """Return the part of a key between braces, which decides its slot on a cluster; or b''.
+
+    >>> hash_tag(b'{users}:5'), hash_tag(b'users:5'), hash_tag(b'{}users:5')
+    (b'users', b'', b'')
+    """
+    start = key.find(b'{')
+    end = key.find(b'}', start + 1)
+    return key[start + 1 : end] if 0 <= start < end else b''

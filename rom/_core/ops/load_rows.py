@@ -8,6 +8,7 @@ from typing import Any
 
 from rom._core.encoding.wire import pack
 from rom._core.ops.index_fingerprint import to_begin
+from rom._core.ops.one_slot import check_one_slot
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.ops.rows import Row, parse_rows, unreadable
 from rom._core.ops.time_slices import TURN, rest
@@ -141,8 +142,9 @@ def _load(
 
 
 def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
-    """Take ids for new entities, a number for each model, in one round trip."""
+    """Take ids for new entities of one commit, a number for each model, in one round trip."""
     schemas = [schema for schema, count in counts.items() if count]
+    yield from check_one_slot(schema.keys.head for schema in schemas)
     scripts = tuple(
         Script(
             'take_ids',

@@ -14,15 +14,23 @@ T = TypeVar('T')
 
 class _Arguments(NamedTuple):
     args: tuple[bytes | str | int, ...]
+    key: bytes | None = None
 
 
 class Command(_Arguments):
-    """One command, such as ``Command(b'HGETALL', b'users:5')``. Texts of the reply are bytes."""
+    """One command, such as ``Command(b'HGETALL', b'users:5')``. Texts of the reply are bytes.
+
+    Attributes:
+        args: the command's name and its arguments.
+        key: a key of the slot in which the command works, for clusters. Only commands whose first
+            argument is not a key need it, such as SCAN. None: that argument; without arguments, any
+            slot.
+    """
 
     __slots__ = ()
 
-    def __new__(cls, *args: bytes | str | int) -> Command:
-        return super().__new__(cls, args)
+    def __new__(cls, *args: bytes | str | int, key: bytes | None = None) -> Command:
+        return super().__new__(cls, args, key)
 
 
 class Script(NamedTuple):
@@ -60,7 +68,14 @@ class Pipeline(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """Asks the driver which client the requests go to; no round trip."""
+    """Asks the driver which client the requests go to; no round trip.
+
+    Attributes:
+        heads: prefixes of keys that one script is about to use. The driver raises InvalidOperation
+            if it cannot, because they are in several slots of a cluster.
+    """
+
+    heads: tuple[bytes, ...] = ()
 
 
 class Rest(NamedTuple):

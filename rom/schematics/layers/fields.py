@@ -76,9 +76,8 @@ class FieldLayer(Layer):
 
     def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
         marker = fields_of(keys.model).pk.stored
-        cursor, found_keys = yield Command(
-            'SCAN', cursor, 'MATCH', keys.pattern(marker), 'COUNT', PAGE, 'TYPE', 'string'
-        )
+        matching = (cursor, 'MATCH', keys.pattern(marker), 'COUNT', PAGE, 'TYPE', 'string')
+        cursor, found_keys = yield Command('SCAN', *matching, key=keys.key(''))
         pks = [pk for key in found_keys if (pk := keys.pk_of(key, marker)) is not None]
         loaded = yield from self.load(keys, pks)
         found = zip(pks, loaded, strict=True)
@@ -182,9 +181,8 @@ class ObjectHashLayer(Layer):
 
     def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
         marker = fields_of(keys.model).pk.stored
-        cursor, found_keys = yield Command(
-            'SCAN', cursor, 'MATCH', keys.pattern(), 'COUNT', PAGE, 'TYPE', 'hash'
-        )
+        matching = (cursor, 'MATCH', keys.pattern(), 'COUNT', PAGE, 'TYPE', 'hash')
+        cursor, found_keys = yield Command('SCAN', *matching, key=keys.key(''))
         pks = [pk for key in found_keys if (pk := keys.pk_of(key)) is not None]
         loaded = yield from self.load(keys, pks)
         found = zip(pks, loaded, strict=True)

@@ -66,9 +66,8 @@ class SimpleLayer(WholeLayer):
         return [None if dump is None else {WHOLE: dump} for dump in found]
 
     def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
-        cursor, found_keys = yield Command(
-            'SCAN', cursor, 'MATCH', keys.pattern(), 'COUNT', PAGE, 'TYPE', 'string'
-        )
+        matching = (cursor, 'MATCH', keys.pattern(), 'COUNT', PAGE, 'TYPE', 'string')
+        cursor, found_keys = yield Command('SCAN', *matching, key=keys.key(''))
         pks = [pk for key in found_keys if (pk := keys.pk_of(key)) is not None]
         loaded = yield from self.load(keys, pks)
         return {pk: raw for pk, raw in zip(pks, loaded, strict=True) if raw}, cursor

@@ -16,6 +16,7 @@ from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.commits.commit_limits import check_entries, most_entries
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import load_one
+from rom._core.ops.one_slot import check_one_slot
 from rom._core.ops.requests import Operation, Script
 from rom._core.writes.changes import Change, present
 from rom._core.writes.planner import plan
@@ -92,9 +93,13 @@ def commit(
     Raises:
         Referenced: a guard does not hold.
         Differs: a check of the steps does not hold.
+        InvalidOperation: the commit is too large, or needs several slots of a cluster.
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     _check_size(len(changes), most_entries(), 'changes')  # each writes a row, at least
+    if len(changes) > 1 or guards:
+        heads = {change.schema.keys.head for change in changes}
+        yield from check_one_slot((*heads, *(guard.head for guard in guards)))
     attempt = attempt or attempt_of(changes)
     changes = attempt.changes
     request = _Request(changes, guards, tell_gone, also)

@@ -82,16 +82,17 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
     """Scan all keys, and measure a sample of each index.
 
     Args:
-        schemas: the schemas of models on one connection.
+        schemas: the schemas of models on one connection; on a cluster, with one hash tag.
         sample: the most keys of each index that are measured.
     """
     found: dict[Schema, Survey] = {schema: {} for schema in schemas}
     heads = _heads(schemas)
     lot = random.Random()
-    total = int((yield Command('DBSIZE')))
+    at = schemas[0].keys.head
+    total = int((yield Command('DBSIZE', key=at)))
     cursor = done = 0
     while True:
-        position, keys = yield Command('SCAN', cursor, 'COUNT', _SCAN)
+        position, keys = yield Command('SCAN', cursor, 'COUNT', _SCAN, key=at)
         for key in keys:
             _note(key, heads, found, sample, lot)
         cursor, done = int(position), done + len(keys)
@@ -160,7 +161,7 @@ def _weigh(gauge: Gauge) -> Operation[None]:
         told = yield Pipeline(tuple(Command('TYPE', key) for key in keys))
         types = [as_bytes(kind) for kind in told]
         sizes = yield Pipeline(
-            tuple(Command('MEMORY', 'USAGE', key, 'SAMPLES', _SAMPLES) for key in keys)
+            tuple(Command('MEMORY', 'USAGE', key, 'SAMPLES', _SAMPLES, key=key) for key in keys)
         )
         kinds |= set(types)
         is_counted = is_counted and kinds <= _CARDINALITY.keys() | {b'none'}

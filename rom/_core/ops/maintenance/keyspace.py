@@ -56,7 +56,8 @@ def find(schema: Schema, before: Declared | None = None) -> Operation[Found]:
     others = tuple(_longer_heads(head))
     cursor = 0
     while True:
-        position, keys = yield Command('SCAN', cursor, 'MATCH', pattern, 'COUNT', _SCAN)
+        scan = Command('SCAN', cursor, 'MATCH', pattern, 'COUNT', _SCAN, key=head)
+        position, keys = yield scan
         for key in keys:
             if not key.startswith(others):
                 _note(schema, former, key, found)

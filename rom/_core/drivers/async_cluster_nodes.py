@@ -1,0 +1,122 @@
+"""Cluster nodes for asyncio: like `rom._core.drivers.cluster_nodes`, and awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import redis.exceptions
+
+from rom._core.drivers.cluster_slots import (
+    ASKING,
+    NO_NODE,
+    Scans,
+    in_groups,
+    is_ask,
+    is_lost,
+    is_move,
+    not_served,
+    probe,
+    slot_of_request,
+    still_moves,
+)
+from rom._core.drivers.errors import command_of
+from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.ops.requests import Command, Script
+
+
+class AsyncNodes:
+    """The nodes of an asyncio client of a cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._scans = Scans()
+
+    async def ask(self, request: Command | Script, args: tuple[Any, ...]) -> Any:
+        """Send a request, as this command, and return its reply.
+
+        Raises:
+            InvalidOperation: the key of the request has no hash tag.
+            redis.exceptions.RedisError: the reply is an error, or there is none.
+        """
+        node = await self._node(slot_of_request(request))
+        try:
+            if args[0] == 'SCAN':
+                replies = await _send(node, [args, probe(request)])
+                reply = self._scans.reply(node.name, request, replies)
+            else:
+                reply = await node.execute_command(*args, NEVER_DECODE=True)
+        except ERRORS as error:
+            reply = error
+        if is_ask(reply):
+            reply = await self._ask_there(reply, args)
+        if isinstance(reply, Exception):
+            await self._learn(reply)
+            raise reply
+        return reply
+
+    async def send(self, requests: Sequence[Command | Script]) -> list[Any]:
+        """Send several requests, in one trip to each node; return replies and errors."""
+        replies: list[Any] = [None] * len(requests)
+        for slot, positions in in_groups(requests):
+            commands = [command_of(requests[position]) for position in positions]
+            try:
+                found = await _send(await self._node(slot), commands)
+            except ERRORS as error:
+                found = [error] * len(commands)
+            await self._learn(next(filter(is_move, found), None))
+            for position, reply in zip(positions, found, strict=True):
+                replies[position] = reply
+        return replies
+
+    async def _node(self, slot: int | None) -> Any:
+        """Return the node that has a slot; None: any."""
+        try:
+            await self._client.initialize()
+            nodes = self._client.nodes_manager
+            return nodes.default_node if slot is None else nodes.get_node_from_slot(slot)
+        except NO_NODE as error:
+            await self._refresh()
+            raise not_served(error) from None
+
+    async def _ask_there(self, error: redis.exceptions.AskError, args: tuple[Any, ...]) -> Any:
+        """Send a command to the node that an ASK names, with ASKING before it."""
+        node = self._client.get_node(host=error.host, port=error.port)
+        if node is None:
+            await self._refresh()
+            return still_moves(error)
+        try:
+            return (await _send(node, [ASKING, args]))[1]
+        except ERRORS as broken:
+            return broken
+
+    async def _learn(self, error: object) -> None:
+        """Ask for the slots again, if the error says that they may have changed."""
+        if is_move(error):
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        with suppress(*NO_NODE):  # the next try may find one
+            await self._client.nodes_manager.initialize()
+
+
+class _Sent:
+    """A command of a pipeline, as the client library's node takes it and notes the result."""
+
+    __slots__ = ('args', 'kwargs', 'result')
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self.args = args
+        self.kwargs = {'NEVER_DECODE': True}
+        self.result: Any = None
+
+
+async def _send(node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Send commands to a node in one trip; return replies and errors."""
+    sent = [_Sent(args) for args in commands]
+    await node.execute_pipeline(sent)
+    replies = [one.result for one in sent]
+    # After a lost connection, the library reads on, and notes errors of other kinds.
+    lost = next((at for at, reply in enumerate(replies) if is_lost(reply)), len(replies))
+    return replies[: lost + 1] + [replies[lost] for _ in replies[lost + 1 :]]

@@ -1,0 +1,121 @@
+"""Cluster nodes: the requests of the blocking driver, sent to the nodes that have their slots.
+
+Each method sends once, to the node that has the slot as far as is known. It follows ASK, because
+only the next command on the same connection may use it. After any other redirection and after a
+lost connection it asks the cluster for its slots again, and returns or raises the error; the driver
+waits and repeats the request (`Sending.pause`).
+
+The nodes of a client repeat nothing by themselves, because the client library gives their
+connections no retries. So what is sent here is sent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import redis.exceptions
+
+from rom._core.drivers.cluster_slots import (
+    ASKING,
+    NO_NODE,
+    Scans,
+    in_groups,
+    is_ask,
+    is_move,
+    not_served,
+    probe,
+    slot_of_request,
+    still_moves,
+)
+from rom._core.drivers.errors import command_of
+from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.ops.requests import Command, Script
+
+
+class Nodes:
+    """The nodes of a blocking client of a cluster."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._scans = Scans()
+
+    def ask(self, request: Command | Script, args: tuple[Any, ...]) -> Any:
+        """Send a request, as this command, and return its reply.
+
+        Raises:
+            InvalidOperation: the key of the request has no hash tag.
+            redis.exceptions.RedisError: the reply is an error, or there is none.
+        """
+        node = self._node(slot_of_request(request))
+        if args[0] == 'SCAN':
+            reply = self._scans.reply(node.name, request, self._send(node, [args, probe(request)]))
+        else:
+            reply = self._send(node, [args])[0]
+        if is_ask(reply):
+            reply = self._ask_there(reply, args)
+        if isinstance(reply, Exception):
+            self._learn(reply)
+            raise reply
+        return reply
+
+    def send(self, requests: Sequence[Command | Script]) -> list[Any]:
+        """Send several requests, in one trip to each node; return replies and errors."""
+        replies: list[Any] = [None] * len(requests)
+        for slot, positions in in_groups(requests):
+            commands = [command_of(requests[position]) for position in positions]
+            try:
+                found = self._send(self._node(slot), commands)
+            except ERRORS as error:
+                found = [error] * len(commands)
+            self._learn(next(filter(is_move, found), None))
+            for position, reply in zip(positions, found, strict=True):
+                replies[position] = reply
+        return replies
+
+    def _node(self, slot: int | None) -> Any:
+        """Return the node that has a slot; None: any."""
+        nodes = self._client.nodes_manager
+        try:
+            found = nodes.default_node if slot is None else nodes.get_node_from_slot(slot)
+            self._client.get_redis_connection(found)
+        except NO_NODE as error:
+            self._refresh()
+            raise not_served(error) from None
+        return found
+
+    def _send(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands to a node in one trip; return replies and errors."""
+        client = node.redis_connection
+        try:
+            if len(commands) == 1:
+                execute: Any = client.execute_command
+                return [execute(*commands[0], NEVER_DECODE=True)]
+            with client.pipeline(transaction=False) as pipe:
+                for args in commands:
+                    pipe.execute_command(*args, NEVER_DECODE=True)
+                replies: list[Any] = pipe.execute(raise_on_error=False)
+                return replies
+        except ERRORS as error:
+            return [error] * len(commands)
+        except BaseException as error:
+            drop_idle_unless_answered(client, error)
+            raise
+
+    def _ask_there(self, error: redis.exceptions.AskError, args: tuple[Any, ...]) -> Any:
+        """Send a command to the node that an ASK names, with ASKING before it."""
+        node = self._client.get_node(host=error.host, port=error.port)
+        if node is None or node.redis_connection is None:
+            self._refresh()
+            return still_moves(error)
+        return self._send(node, [ASKING, args])[1]
+
+    def _learn(self, error: object) -> None:
+        """Ask for the slots again, if the error says that they may have changed."""
+        if is_move(error):
+            self._refresh()
+
+    def _refresh(self) -> None:
+        with suppress(*NO_NODE):  # the next try may find one
+            self._client.nodes_manager.initialize()
