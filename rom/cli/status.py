@@ -37,7 +37,10 @@ def status(
     with report_errors(debug):
         models = open_models(require_names(names), url)
         found = maintenance.status(*models)
-        objections = [eviction_warning.objection(connection_of(model)) for model in models]
+        objections = [
+            eviction_warning.objection(connection_of(model), model._schema.keys.head)
+            for model in models
+        ]
         if as_json:
             output.as_json(
                 [

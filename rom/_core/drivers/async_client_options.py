@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +12,13 @@ import redis
 import redis.asyncio
 import redis.asyncio.retry
 
+from rom._core.drivers.cluster_clients import (
+    ClusterRecipe,
+    addresses_of,
+    known_options,
+    options_of,
+)
+from rom._core.drivers.cluster_slots import is_cluster
 from rom.exceptions import ORMError
 
 #: The limit of connections, where the blocking client has none.
@@ -81,21 +88,22 @@ _OF_THE_POOL: Final = frozenset(
 _OF_ITS_OWN: Final = _OF_THE_POOL | {'parser_class', 'command_packer', 'cache', 'cache_config'}
 
 
-def recipe_of(client: Any) -> Recipe:
+def recipe_of(client: Any) -> Recipe | ClusterRecipe:
     """Return the recipe of the asyncio client that matches a blocking client.
 
     Raises:
-        ORMError: the client has an option that `redis.asyncio` lacks, or is one of a cluster, or
-            asks sentinels for the address.
+        ORMError: the client has an option that `redis.asyncio` lacks, or asks sentinels for the
+            address, or is of an unknown kind.
     """
+    if is_cluster(client):
+        return _cluster_recipe_of(client)
     pool = getattr(client, 'connection_pool', None)
     if pool is None or hasattr(pool, 'sentinel_manager'):
-        what = 'is one of a cluster' if pool is None else 'asks sentinels where the server is'
+        what = 'has no pool' if pool is None else 'asks sentinels where the server is'
         raise ORMError(
-            f'the connection {what}: make an asyncio client that does so as well '
-            '(redis.asyncio.sentinel.Sentinel(...).master_for(...), redis.asyncio.RedisCluster), '
-            'and pass it as AsyncSession(connection=...), or as async_client=... where a web '
-            'framework is set up'
+            f'the connection {what}: make an asyncio client that leads there as well, such as '
+            'redis.asyncio.sentinel.Sentinel(...).master_for(...), and pass it as '
+            'AsyncSession(connection=...), or as async_client=... where a web framework is set up'
         )
     given = {k: v for k, v in pool.connection_kwargs.items() if k not in _OF_ITS_OWN}
     retry = given.get('retry')
@@ -108,16 +116,29 @@ def recipe_of(client: Any) -> Recipe:
         options['unix_socket_path'] = given.pop('path')
     if is_secure:
         options['ssl'] = True
-    lost = [name for name in given.keys() - of_connection if given[name]]
-    if lost:
-        raise ORMError(
-            f'redis.asyncio has no option {", ".join(sorted(lost))}, which the connection has: '
-            'make an asyncio client yourself, and pass it as AsyncSession(connection=...), or as '
-            'async_client=... where a web framework is set up'
-        )
+    _check_none_is_lost(name for name in given.keys() - of_connection if given[name])
     more = {name: value for name, value in given.items() if name in of_connection}
     most = pool.max_connections if pool.max_connections < _UNLIMITED else MOST
     return Recipe(options, more, most, getattr(pool, 'timeout', None))
+
+
+def _cluster_recipe_of(client: Any) -> ClusterRecipe:
+    own = {*_OF_ITS_OWN, 'redis_connect_func', 'connection_pool_class', 'retry'}
+    given = {k: v for k, v in options_of(client).items() if k not in own}
+    options = {name: value for name, value in given.items() if name in known_options()}
+    _check_none_is_lost(name for name in given.keys() - options.keys() if given[name])
+    alike = frozenset((name, _as_key(value)) for name, value in options.items())
+    return ClusterRecipe(addresses_of(client), options, alike)
+
+
+def _check_none_is_lost(names: Iterable[str]) -> None:
+    lost = sorted(names)
+    if lost:
+        raise ORMError(
+            f'redis.asyncio has no option {", ".join(lost)}, which the connection has: make an '
+            'asyncio client yourself, and pass it as AsyncSession(connection=...), or as '
+            'async_client=... where a web framework is set up'
+        )
 
 
 @cache

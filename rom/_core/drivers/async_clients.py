@@ -27,6 +27,7 @@ import redis.asyncio
 
 from rom._core.drivers.async_client_options import recipe_of
 from rom._core.drivers.client_support import check_client, running_loop
+from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.server_identity import server_of
 
 #: The attribute of a loop that holds its twins.
@@ -118,9 +119,7 @@ class _Twins:
     def cut(self) -> None:
         """Close the sockets of a loop that is closed."""
         for twin in self._own:
-            pool = getattr(twin, 'connection_pool', None)
-            held = getattr(pool, '_available_connections', ())
-            for connection in (*held, *getattr(pool, '_in_use_connections', ())):
+            for connection in _connections_of(twin):
                 _cut(connection)
         self.forget()
 
@@ -160,6 +159,15 @@ def _let_go() -> None:
         if twins is not None:
             delattr(loop, _NAME)
             twins.cut()
+
+
+def _connections_of(twin: Any) -> list[Any]:
+    if is_cluster(twin):
+        nodes = twin.nodes_manager.nodes_cache.values()
+        return [connection for node in nodes for connection in node._connections]
+    pool = getattr(twin, 'connection_pool', None)
+    held = getattr(pool, '_available_connections', ())
+    return [*held, *getattr(pool, '_in_use_connections', ())]
 
 
 def _cut(connection: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import redis.exceptions
 
+from rom._core.drivers.cluster_clients import addresses_of
 from rom._core.drivers.cluster_slots import NEVER, follows_master, is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
 from rom._core.drivers.scripts import loaded
@@ -242,7 +243,8 @@ def _text(error: BaseException, code: str = '') -> str:
 def _where(connection: Any) -> str:
     """Return a client's address, without its password."""
     if is_cluster(connection):
-        return f'the cluster of {", ".join(sorted(connection.nodes_manager.startup_nodes))}'
+        nodes = sorted(f'{host}:{port}' for host, port in addresses_of(connection))
+        return f'the cluster of {", ".join(nodes)}'
     pool: Any = getattr(connection, 'connection_pool', None)
     options = getattr(pool, 'connection_kwargs', {})
     if hasattr(pool, 'sentinel_manager'):

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import redis
 
+from rom._core.drivers.cluster_clients import addresses_of
+from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.scripts import loaded
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops import memory_policy
@@ -47,18 +49,25 @@ def aside(connection: Any) -> Aside | None:
     return Aside(question(), partial(_tell, connection))
 
 
-def question() -> Command:
+def question(at: bytes | None = None) -> Command:
     """Return the command that reads a server's memory policy.
+
+    `at` is a key, whose node is asked on a cluster; None: that of the commands it is sent with.
 
     It sends the whole script instead of its digest. A server that does not know the digest would
     take another trip, although the operation that it goes along with is already carried out.
     """
-    return Command('EVAL', loaded('memory').source, 0)
+    return Command('EVAL', loaded('memory').source, 0, key=at)
 
 
-def objection(connection: redis.Redis) -> str | None:
-    """Return a warning about the eviction policy of a client's server, or None. One trip."""
-    found = memory_policy.read(SyncDriver(connection).perform(question()))
+def objection(connection: redis.Redis, at: bytes) -> str | None:
+    """Return a warning about the eviction policy of a client's server, or None. One trip.
+
+    Args:
+        connection: the client.
+        at: a key, whose node is asked on a cluster.
+    """
+    found = memory_policy.read(SyncDriver(connection).perform(question(at)))
     return memory_policy.objection(found, address(connection))
 
 
@@ -87,6 +96,8 @@ def address(connection: Any) -> str:
     >>> address(redis.Redis(port=7000, db=3, password='secret'))
     'localhost:7000'
     """
+    if is_cluster(connection):
+        return 'the cluster of {}:{}'.format(*addresses_of(connection)[0])
     pool: Any = getattr(connection, 'connection_pool', None)
     if hasattr(pool, 'sentinel_manager'):
         return f'the address that the sentinels have of {pool.service_name!r}'

@@ -15,6 +15,7 @@ from rom.exceptions import InvalidOperation
 _WAYS: Final[tuple[tuple[type[Any], str], ...]] = (
     (SyncDriver, 'perform'),
     (redis.Redis, 'execute_command'),
+    (redis.RedisCluster, 'execute_command'),
     (redis.client.Pipeline, 'execute_command'),
     (redis.client.Pipeline, 'execute'),
 )

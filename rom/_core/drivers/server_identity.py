@@ -16,11 +16,13 @@ resolved: ``localhost`` and ``127.0.0.1`` count as two servers, because a name's
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final
 
 import redis
 
+from rom._core.drivers.cluster_clients import Address, addresses_of, options_of
+from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.support.public_names import publish
 
 #: Packages whose classes go where their options say.
@@ -40,19 +42,18 @@ def server_of(client: Any) -> Hashable:
     """
     if not _is_usual(type(client)):
         return _itself(client)
-    nodes = getattr(client, 'nodes_manager', None)
-    if nodes is not None:
-        return 'cluster', _cluster_of(nodes.startup_nodes), _user(nodes.connection_kwargs)
+    if is_cluster(client):
+        return 'cluster', _cluster_of(addresses_of(client)), _user(options_of(client))
     pool = getattr(client, 'connection_pool', None)
     return _itself(client) if pool is None else _end_of(pool)
 
 
 # The addresses of nodes, each with the number of its cluster. A client learns of more nodes as time
 # goes by, so two clients of one cluster know some of the same, and seldom all.
-_clusters: dict[str, int] = {}
+_clusters: dict[Address, int] = {}
 
 
-def _cluster_of(nodes: Iterable[str]) -> int:
+def _cluster_of(nodes: Sequence[Address]) -> int:
     known = [_clusters[node] for node in nodes if node in _clusters]
     number = known[0] if known else len(_clusters)
     _clusters.update((node, number) for node in nodes if node not in _clusters)

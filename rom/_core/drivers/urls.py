@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 import weakref
-from typing import Final
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.connection import parse_url
 from redis.retry import Retry
 
+from rom._core.drivers.cluster_clients import TIMEOUTS, Address, LazyCluster
 from rom.exceptions import ORMError
 
 EMBEDDED: Final = 'embedded:'
-_SCHEMES: Final = ('redis://', 'rediss://', 'unix://')
+_CLUSTERS: Final = {'redis+cluster': 'redis', 'rediss+cluster': 'rediss'}
+_SCHEMES: Final = ('redis://', 'rediss://', 'unix://', *(f'{scheme}://' for scheme in _CLUSTERS))
 
 
 def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
@@ -41,12 +44,14 @@ def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
         weakref.finalize(client, server.close)
         return client
     wrong = _wrong_with(url)
-    made = None if wrong else _client_at(url)
+    make: Any = _cluster_at if url.partition('://')[0] in _CLUSTERS else _client_at
+    made: redis.Redis | None = None if wrong else make(url)
     if made is None:  # raised outside any `except`, or the library's error would be chained to it
         raise ORMError(
             f'{said_by} cannot be used: {wrong or _UNREADABLE}; write '
-            'redis://USER:PASSWORD@HOST:PORT/DB, rediss://..., unix://PATH, embedded: or '
-            'embedded:PATH. (It is not shown here, because it may hold a password.)'
+            'redis://USER:PASSWORD@HOST:PORT/DB, rediss://..., redis+cluster://HOST:PORT, '
+            'unix://PATH, embedded: or embedded:PATH. (It is not shown here, because it may hold a '
+            'password.)'
         )
     return made
 
@@ -65,6 +70,8 @@ def _wrong_with(url: str) -> str:
         return _UNREADABLE
     if parts.fragment:
         return f'there is a # in it; {_ESCAPED}'
+    if parts.scheme in _CLUSTERS and parts.path not in ('', '/', '/0'):
+        return 'a cluster has no database but 0'
     if parts.scheme != 'unix' and not _DATABASE.fullmatch(parts.path):
         return f'what follows the address is no number of a database; {_ESCAPED}'
     if parts.scheme == 'unix' and (not parts.path or parts.netloc.rpartition('@')[2]):
@@ -81,6 +88,37 @@ def _client_at(url: str) -> redis.Redis | None:
     except (ValueError, TypeError, redis.RedisError):
         return None
     return client
+
+
+def _cluster_at(url: str) -> LazyCluster | None:
+    """Return a client of a cluster, or None if the URL or its options cannot be read."""
+    parts = urlsplit(url)
+    secrets, at, hosts = parts.netloc.rpartition('@')
+    scheme = _CLUSTERS[parts.scheme]
+    try:
+        addresses = [_address(host) for host in hosts.split(',')]
+        one = urlunsplit((scheme, f'{secrets}{at}localhost', '', parts.query, ''))
+        options: dict[str, Any] = parse_url(one)  # type: ignore[no-untyped-call]
+        for name in ('host', 'connection_class'):
+            options.pop(name, None)
+        options = {**TIMEOUTS, **options, **({'ssl': True} if scheme == 'rediss' else {})}
+        pool = redis.Redis(**options).connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # connects to nothing
+    except (ValueError, TypeError, redis.RedisError):
+        return None
+    return LazyCluster(addresses, **options)
+
+
+def _address(host: str) -> Address:
+    """Return the host and port of a node.
+
+    Raises:
+        ValueError: there is no host, or the port is no number.
+    """
+    parts = urlsplit(f'//{host}')
+    if not parts.hostname or parts.path:
+        raise ValueError('expected HOST:PORT')
+    return parts.hostname, parts.port or 6379
 
 
 def _retry() -> Retry:
