@@ -1,5 +1,7 @@
 """Several servers that belong together, as documents and tests need them: replicas, a sentinel.
 
+A cluster of them is in `tests/support/cluster.py`.
+
 They listen on ports of the loopback that were free a moment ago. Each runs under a shell that holds
 a pipe from us, so that none outlives the tests, however these end.
 """
@@ -7,6 +9,10 @@ a pipe from us, so that none outlives the tests, however these end.
 from __future__ import annotations
 
 import contextlib
+import os
+import random
+import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -23,17 +29,42 @@ from tests.support.patience import PATIENCE
 
 HOST = '127.0.0.1'
 NAME = 'shop'
-_SHELL = '"$@" </dev/null & p=$!; trap "" INT; cat >/dev/null; kill -KILL $p; wait $p'
+#: How far above the port of a cluster's node the port for the other nodes is.
+BUS = 10_000
+#: Ends the server with the pipe, and removes the folder unless the pipe said to keep it.
+_SHELL = (
+    'folder=$1; shift; "$@" </dev/null & server=$!; trap "" INT; said=$(cat); '
+    'kill -KILL $server; wait $server; [ "$said" ] || rm -rf "$folder"'
+)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind((HOST, 0))
-        port: int = found.getsockname()[1]
-        return port
+def free_port(*offsets: int) -> int:
+    """Return a port that nobody listens on.
+
+    It is below the range that systems take for the own ends of connections, so that none of those
+    comes between the look and the use.
+
+    Args:
+        offsets: the ports so far above it are free as well.
+    """
+    for _ in range(1000):
+        port = random.randrange(10_240, 22_000)
+        if all(_is_free(port + offset) for offset in (0, *offsets)):
+            return port
+    raise AssertionError('no port of the loopback is free')
 
 
-def until(done: Callable[[], Any]) -> Any:
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def until(done: Callable[[], Any], why: str = 'the servers did not get ready in time') -> Any:
     """Wait for something to be true; returns it.
 
     Raises:
@@ -45,17 +76,23 @@ def until(done: Callable[[], Any]) -> Any:
             if found := done():
                 return found
         time.sleep(0.02)
-    raise AssertionError('the servers did not get ready in time')
+    raise AssertionError(why)
 
 
 class Process:
-    """A running server.
+    """A server that runs, and can be killed, stopped and started again.
 
     Args:
         binary: its program; default: that of the embedded server.
         settings: what its configuration says beyond the port, line by line.
         sentinel: it is a sentinel.
         port: default: a free one.
+        cluster: it is a node of a cluster, which listens on another port for the other nodes.
+        client: options of the client.
+
+    Attributes:
+        client: a client on it.
+        is_running: it was neither killed nor stopped.
     """
 
     def __init__(
@@ -64,36 +101,76 @@ class Process:
         settings: tuple[str, ...] = (),
         sentinel: bool = False,
         port: int | None = None,
+        cluster: bool = False,
         **client: Any,
     ) -> None:
-        self.port = port or free_port()
-        self._folder = tempfile.TemporaryDirectory(prefix='rom-fleet-')
-        configuration = Path(self._folder.name) / 'server.conf'
-        lines = [f'bind {HOST}', f'dir {self._folder.name}', 'logfile server.log', *settings]
+        self.port = port or (free_port(BUS) if cluster else free_port())
+        self._folder = tempfile.mkdtemp(prefix='rom-fleet-')
+        configuration = Path(self._folder) / 'server.conf'
+        lines = [f'bind {HOST}', f'dir {self._folder}', 'logfile server.log', *settings]
         if not any(line.startswith('tls-port') for line in settings):
             lines.append(f'port {self.port}')
         if not sentinel:
-            lines += ['save ""', 'repl-diskless-sync-delay 0']
+            lines += ['save ""', 'repl-diskless-sync yes', 'repl-diskless-sync-delay 0']
+        if cluster:
+            lines += ['cluster-enabled yes', 'cluster-config-file nodes.conf']
         configuration.write_text('\n'.join(lines) + '\n')
-        command = [str(binary or find_binary()), str(configuration)]
-        command += ['--sentinel'] if sentinel else []
+        self._command = [str(binary or find_binary()), str(configuration)]
+        self._command += ['--sentinel'] if sentinel else []
+        self.client = redis.Redis(host=HOST, port=self.port, **client)
+        self.is_running = False
+        self.restart()
+
+    def __repr__(self) -> str:
+        return f'<Process {Path(self._command[0]).name} on {self.port}>'
+
+    def restart(self) -> None:
+        """Start it, on what its folder has, and wait until it answers."""
         self._shell = subprocess.Popen(
-            ['sh', '-c', _SHELL, 'sh', *command],
+            ['sh', '-c', _SHELL, 'sh', self._folder, *self._command],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self.client = redis.Redis(host=HOST, port=self.port, **client)
-        until(self.client.ping)
+        try:
+            self._number = until(self._number_of_process, f'{self} does not start')
+        except BaseException:
+            self.end()
+            raise
+        self.is_running = True
+
+    def _number_of_process(self) -> int:
+        found: int = self.client.info('server')['process_id']
+        return found
+
+    def kill(self) -> None:
+        """End it by SIGKILL, and wait for its end."""
+        self._end_shell(b'keep')
+
+    def _end_shell(self, said: bytes) -> None:
+        self.is_running = False
+        assert self._shell.stdin is not None
+        with contextlib.suppress(ValueError):  # it has ended
+            self._shell.stdin.write(said)
+            self._shell.stdin.close()
+        self._shell.wait(PATIENCE)
+
+    def stop(self) -> None:
+        """Stop it by SIGSTOP: it holds its connections, and neither reads nor answers."""
+        self.is_running = False
+        os.kill(self._number, signal.SIGSTOP)
+
+    def cont(self) -> None:
+        """Let it go on from where it was stopped."""
+        os.kill(self._number, signal.SIGCONT)
+        self.is_running = True
 
     def end(self) -> None:
-        """Kill it; a second time does nothing."""
+        """Kill it, and remove its folder; a second time does nothing."""
         self.client.close()
-        assert self._shell.stdin is not None
-        self._shell.stdin.close()
-        self._shell.wait(PATIENCE)
-        self._folder.cleanup()
+        self._end_shell(b'')
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class Fleet:
