@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 
 from rom._core.drivers.connections import connection_of
-from rom._core.drivers.server_identity import server_of
+from rom._core.drivers.server_identity import reach_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
@@ -49,7 +49,8 @@ def surveyed(
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
         checked(model, size)
-        on_each.setdefault(server_of(connection_of(model)), []).append(model)
+        reach = reach_of(connection_of(model), model._schema.keys.head)
+        on_each.setdefault(reach, []).append(model)
     for group in on_each.values():
         driver = SyncDriver(connection_of(group[0]))
         job = survey([model._schema for model in group], size)

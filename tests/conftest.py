@@ -19,6 +19,8 @@ import redis
 import rom
 from rom._core.ops.commits.attempts import forget_doubts
 from tests.support import servers as support
+from tests.support.cluster import Cluster
+from tests.support.fleet import ending
 from tests.support.worlds import BOTH, Front
 
 # A shared machine has slow moments, and a fixture that empties the database does so once a test,
@@ -114,6 +116,20 @@ def raw(server: support.Server) -> Iterator[redis.Redis]:
     """A RESP2 client of bytes on the same server as `client`, to look at the keys with."""
     with server.connect() as connected:
         yield connected
+
+
+@pytest.fixture(scope='session')
+def running_cluster() -> Iterator[Cluster]:
+    """A cluster of three masters with a replica each; take `cluster` instead."""
+    with ending(Cluster()) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(running_cluster: Cluster) -> Cluster:
+    """A cluster of the embedded server's program, empty. Whoever harms it heals it."""
+    running_cluster.flush()
+    return running_cluster
 
 
 @pytest.fixture(params=BOTH)

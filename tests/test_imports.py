@@ -42,6 +42,7 @@ LAYERS = [
         'rom._core.ops.load_rows',
         'rom._core.ops.locks',
         'rom._core.ops.memory_policy',
+        'rom._core.ops.one_slot',
         'rom._core.ops.piggyback',
         'rom._core.ops.rows',
         'rom._core.ops.time_slices',

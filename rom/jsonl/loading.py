@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rom._core.drivers.connections import connection_of
-from rom._core.drivers.server_identity import server_of
+from rom._core.drivers.server_identity import reach_of
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
@@ -137,7 +137,8 @@ def read_batches(
         if line is not None:
             row = line.model, line.row.id
             if line.model not in servers:
-                servers[line.model] = server_of(connection_of(line.model))
+                head = line.model._schema.keys.head
+                servers[line.model] = reach_of(connection_of(line.model), head)
             own = servers[line.model]
             is_apart = row in taken or (server is not None and own != server)
             if is_apart:

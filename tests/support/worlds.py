@@ -15,14 +15,16 @@ A `Front` is the other way round, for locks and maintenance: either front, behin
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
 import redis
 import redis.asyncio
+import redis.asyncio.cluster
 import redis.asyncio.retry
+import redis.cluster
 import redis.retry
 from redis.backoff import NoBackoff
 
@@ -119,6 +121,27 @@ class World:
                 yield session
         finally:
             await self.close(client)
+
+
+class ClusterWorld(World):
+    """One of the two kinds of session, on a cluster.
+
+    Args:
+        kind: SYNC or ASYNC.
+        startup: hosts and ports of nodes.
+        settings: more for the client.
+    """
+
+    def __init__(self, kind: str, startup: Sequence[tuple[str, int]], **settings: Any) -> None:
+        self.kind = kind
+        self._startup = startup
+        self._settings = settings
+
+    def connect(self) -> Any:
+        """A client for `wrap`; end it with `close`."""
+        library: Any = redis.cluster if self.kind == SYNC else redis.asyncio.cluster
+        nodes = [library.ClusterNode(*address) for address in self._startup]
+        return library.RedisCluster(startup_nodes=nodes, **self._settings)
 
 
 class Front:

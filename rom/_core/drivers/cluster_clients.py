@@ -36,36 +36,35 @@ class LazyCluster(redis.RedisCluster):
     Attributes:
         addresses: as given.
         options: as given.
+        is_open: the nodes are known.
     """
 
     def __init__(self, addresses: Sequence[Address], **options: Any) -> None:
         self.addresses = list(addresses)
         self.options = options
-        self._opening = threading.RLock()
-        self._is_opening = False
+        self.is_open = False
+        self._opening = threading.Lock()
+        self._opener: int | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Make the client when a part of it is needed that is not there yet."""
-        if name in _OF_OTHERS or name.startswith('__') or self.is_open or self._is_opening:
+        is_needed = not (name in _OF_OTHERS or name.startswith('__') or self.is_open)
+        if not is_needed or self._opener == threading.get_ident():
             raise AttributeError(f'{type(self).__name__!r} has no attribute {name!r}')
         with self._opening:
             if not self.is_open:
                 self._open()
         return getattr(self, name)
 
-    @property
-    def is_open(self) -> bool:
-        """True once the nodes are known."""
-        return 'nodes_manager' in vars(self)
-
     def _open(self) -> None:
         make: Any = redis.cluster.ClusterNode
         nodes = [make(*address) for address in self.addresses]
-        self._is_opening = True
+        self._opener = threading.get_ident()
         try:
             super().__init__(startup_nodes=nodes, require_full_coverage=False, **self.options)
         finally:
-            self._is_opening = False
+            self._opener = None
+        self.is_open = True
 
     def close(self) -> None:
         """Close the connections, if there are any."""

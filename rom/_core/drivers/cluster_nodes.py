@@ -76,8 +76,8 @@ class Nodes:
 
     def _node(self, slot: int | None) -> Any:
         """Return the node that has a slot; None: any."""
-        nodes = self._client.nodes_manager
         try:
+            nodes = self._client.nodes_manager
             found = nodes.default_node if slot is None else nodes.get_node_from_slot(slot)
             self._client.get_redis_connection(found)
         except NO_NODE as error:

@@ -20,6 +20,7 @@ from rom._core.drivers.cluster_slots import follows_master, is_ask, is_lost, is_
 from rom._core.drivers.errors import is_passing, own_error
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 from rom._core.ops.requests import Command, Pipeline, Script, Sent
+from rom.exceptions import ORMError
 
 # These change nothing, so an error leaves nothing in doubt. All others may write.
 READING_SCRIPTS: Final = frozenset(('due', 'entries', 'load', 'search', 'tally', 'verify'))
@@ -89,6 +90,8 @@ class Sending:
         A client that follows the master can wait for the next one. It may have sent the request on
         the connection that it lost.
         """
+        if isinstance(error, ORMError):
+            return False
         if is_passing(error):
             return True
         if not (is_move(error) or is_ask(error)) or not follows_master(self._client):
@@ -104,6 +107,8 @@ class Sending:
 
     def failure(self, error: Exception) -> Exception:
         """Return rom's error for one of the client library."""
+        if isinstance(error, ORMError):
+            return error
         is_in_doubt = self.is_repeated and _may_change(self.request)
         return own_error(error, self._client, is_in_doubt) or error
 

@@ -23,6 +23,7 @@ import redis
 
 from rom._core.drivers.cluster_clients import Address, addresses_of, options_of
 from rom._core.drivers.cluster_slots import is_cluster
+from rom._core.encoding.keys import hash_tag
 from rom._core.support.public_names import publish
 
 #: Packages whose classes go where their options say.
@@ -46,6 +47,17 @@ def server_of(client: Any) -> Hashable:
         return 'cluster', _cluster_of(addresses_of(client)), _user(options_of(client))
     pool = getattr(client, 'connection_pool', None)
     return _itself(client) if pool is None else _end_of(pool)
+
+
+def reach_of(client: Any, head: bytes) -> Hashable:
+    """Return a key that is equal for models that one script can use.
+
+    Args:
+        client: the client of the model.
+        head: the prefix of its keys; on a cluster, its hash tag counts as well.
+    """
+    server = server_of(client)
+    return (server, hash_tag(head)) if is_cluster(client) else server
 
 
 # The addresses of nodes, each with the number of its cluster. A client learns of more nodes as time

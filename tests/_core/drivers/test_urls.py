@@ -12,7 +12,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import rom
-from rom._core.drivers import connections, kept_connections
+from rom._core.drivers import connections, kept_connections, send_outcome
+from rom._core.drivers.cluster_clients import TIMEOUTS, LazyCluster
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.drivers.urls import open_url, without_password
 from rom._core.ops.requests import Command
@@ -145,5 +146,63 @@ def test_a_server_that_is_not_there() -> None:
 
     for ask in (UrlsThing.query.count, lambda: asyncio.run(count())):
         with pytest.raises(rom.ServerUnavailable) as caught:
+            ask()
+        assert SECRET not in all_that_is_said(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('url', 'addresses', 'options'),
+    [
+        ('redis+cluster://localhost', [('localhost', 6379)], {}),
+        ('redis+cluster://a:7000,b:7001/', [('a', 7000), ('b', 7001)], {}),
+        ('redis+cluster://[::1]:7000,b/0', [('::1', 7000), ('b', 6379)], {}),
+        (
+            f'rediss+cluster://me:{SECRET}@a:1,b:2?socket_timeout=9&ssl_ca_certs=/ca.pem',
+            [('a', 1), ('b', 2)],
+            {'username': 'me', 'password': SECRET, 'ssl': True, 'socket_timeout': 9,
+             'ssl_ca_certs': '/ca.pem'},
+        ),
+    ],
+)  # fmt: skip
+def test_a_url_of_a_cluster(
+    url: str, addresses: list[tuple[str, int]], options: dict[str, object]
+) -> None:
+    """It is opened, and asks nobody: there is nobody at these addresses."""
+    client = open_url(url)
+    assert isinstance(client, LazyCluster)
+    assert (client.addresses, client.options) == (addresses, {**TIMEOUTS, **options})
+    assert SECRET not in without_password(url)
+
+
+@pytest.mark.parametrize(
+    ('url', 'reason'),
+    [
+        (f'redis+cluster://{SECRET}@a:b', 'its port or one of its options cannot be read'),
+        (f'redis+cluster://{SECRET}@a:1,', 'its port or one of its options cannot be read'),
+        (f'redis+cluster://a?pasword={SECRET}', 'its port or one of its options cannot be read'),
+        (f'redis+cluster://{SECRET}@a/1', 'a cluster has no database but 0'),
+        (f'redis+cluster:/{SECRET}@a', 'it does not begin with one of'),
+    ],
+)
+def test_a_wrong_url_of_a_cluster(url: str, reason: str) -> None:
+    with pytest.raises(rom.ORMError, match=reason) as caught:
+        open_url(url)
+    assert SECRET not in all_that_is_said(caught.value)
+
+
+def test_a_cluster_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither world says the password."""
+    monkeypatch.setattr(send_outcome, 'PATIENCE', 0.01)
+
+    class UrlsCluster(rom.Model):
+        _namespace = '{urls}cluster'
+        _conn = open_url(f'redis+cluster://me:{SECRET}@127.0.0.1:1,127.0.0.1:2')
+
+    async def count() -> int:
+        async with rom.AsyncSession() as s:
+            return await s.count(UrlsCluster.query)
+
+    for ask in (UrlsCluster.query.count, lambda: asyncio.run(count())):
+        with pytest.raises(rom.ServerUnavailable, match=r'the cluster of 127\.0\.0\.1:1') as caught:
             ask()
         assert SECRET not in all_that_is_said(caught.value)
