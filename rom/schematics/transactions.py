@@ -18,6 +18,7 @@ from rom._core.drivers.server_identity import server_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.commits import raw_commands
 from rom._core.ops.commits.commit import MOST_TRIES, commit
+from rom._core.ops.one_slot import check_one_slot
 from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, InvalidOperation, ORMError, ServerError
 from rom.schematics.keys import ModelKeys
@@ -32,7 +33,9 @@ def write(tasks: Sequence[Task]) -> Operation[None]:
         DataRaceError: another writer changed an object that was set with `if_unchanged`.
         NotFound: a partial write of an object that is not stored.
         UniqueKeyViolation, CorruptRowError: nothing was written.
+        InvalidOperation: on a cluster, the objects are in several slots.
     """
+    yield from check_one_slot(task.keys.key('') for task in tasks)
     for _ in range(MOST_TRIES):
         plan = Plan()
         try:

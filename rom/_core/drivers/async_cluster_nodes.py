@@ -38,7 +38,7 @@ class AsyncNodes:
 
         Raises:
             InvalidOperation: the key of the request has no hash tag.
-            redis.exceptions.RedisError: the reply is an error, or there is none.
+            redis.exceptions.RedisError: the reply is an error, or no reply came.
         """
         node = await self._node(slot_of_request(request))
         try:

@@ -46,7 +46,7 @@ class Nodes:
 
         Raises:
             InvalidOperation: the key of the request has no hash tag.
-            redis.exceptions.RedisError: the reply is an error, or there is none.
+            redis.exceptions.RedisError: the reply is an error, or no reply came.
         """
         node = self._node(slot_of_request(request))
         if args[0] == 'SCAN':

@@ -113,6 +113,9 @@ def key_of(request: Command | Script) -> bytes | None:
     return key if isinstance(key, bytes) else str(key).encode('utf-8')
 
 
+# Prefixes of keys of rom.repocket.
+_RECORDS: Final = (b'repocket:', b'rom:repocket:')
+
 #: Commands whose first argument is no key.
 WITHOUT_KEY: Final = frozenset(('ECHO', 'EVAL', 'INFO', 'PING', 'SCAN'))
 
@@ -148,6 +151,12 @@ def _slot_of_tag(tag: bytes) -> int:
 def _without_tag(key: bytes) -> InvalidOperation:
     """Return the error for a key whose model, lock or index has no hash tag."""
     model = next((model for model in MODELS.values() if _owns(model, key)), None)
+    if key.startswith(_RECORDS):
+        return InvalidOperation(
+            f'records of rom.repocket cannot be on a cluster: the key {as_text(key)!r} has no hash '
+            'tag, because it is the one that repocket uses. Nothing was sent. Use a single server, '
+            'or a rom.Model with a hash tag in its _namespace'
+        )
     if model is None:
         what = f'the key {as_text(key)!r}'
         remedy = (

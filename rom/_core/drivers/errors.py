@@ -41,9 +41,9 @@ def _declared(key: bytes) -> tuple[bytes, ...]:
 
     A script uses more keys than it declares. While a slot moves to another node of a cluster, some
     keys are here and some are there, and a script would read nil for those that are elsewhere. So
-    the scripts of a slot declare a second key, which never exists. Of two keys, one of which is
-    missing, a server says TRYAGAIN until the slot has moved, and the driver waits. Only a key with
-    a hash tag can have a second one in its slot, and only such keys work on a cluster.
+    the scripts of a slot declare a second key, which never exists. A server that gets two keys and
+    misses one says TRYAGAIN until the slot has moved, and the driver waits. Only a key with a hash
+    tag can have a second one in its slot, and only such keys work on a cluster.
     """
     return (b'2', key, key + NEVER) if b'{' in key else (b'1', key)
 
@@ -100,7 +100,7 @@ _CODES: Final = (
 )
 
 
-# These pass only for clients that find the other node: of a cluster, or those that ask sentinels.
+# These pass only for clients that find the other node, in a cluster or by asking sentinels.
 _CODES_OF_MOVES: Final = (
     (redis.exceptions.MovedError, 'MOVED'),
     (redis.exceptions.AskError, 'ASK'),

@@ -113,7 +113,7 @@ def _address(host: str) -> Address:
     """Return the host and port of a node.
 
     Raises:
-        ValueError: there is no host, or the port is no number.
+        ValueError: the host is missing, or the port is not a number.
     """
     parts = urlsplit(f'//{host}')
     if not parts.hostname or parts.path:
