@@ -22,7 +22,8 @@ Url: TypeAlias = Annotated[
     typer.Option(
         '--url',
         metavar='URL',
-        help='The server: redis://HOST:PORT/DB, rediss://..., unix://PATH, or embedded:PATH. '
+        help='The server: redis://HOST:PORT/DB, rediss://..., redis+cluster://HOST:PORT, '
+        'unix://PATH, or embedded:PATH. '
         'Without it: what the models themselves set up, else the environment variable '
         'ROM_REDIS_URI, else redis://localhost:6379/0.',
     ),

@@ -21,8 +21,9 @@ from rom._core.drivers.cluster_slots import (
     slot_of_request,
     still_moves,
 )
-from rom._core.drivers.errors import command_of
+from rom._core.drivers.errors import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.drivers.replicas import READONLY, replica_of
 from rom._core.ops.requests import Command, Script
 
 
@@ -33,16 +34,25 @@ class AsyncNodes:
         self._client = client
         self._scans = Scans()
 
-    async def ask(self, request: Command | Script, args: tuple[Any, ...]) -> Any:
+    async def ask(
+        self, request: Command | Script, args: tuple[Any, ...], from_replica: bool = False
+    ) -> Any:
         """Send a request, as this command, and return its reply.
+
+        Args:
+            request: the request.
+            args: its name and arguments.
+            from_replica: a replica may answer.
 
         Raises:
             InvalidOperation: the key of the request has no hash tag.
             redis.exceptions.RedisError: the reply is an error, or no reply came.
         """
-        node = await self._node(slot_of_request(request))
+        node = await self._node(slot_of_request(request), from_replica)
         try:
-            if args[0] == 'SCAN':
+            if from_replica:
+                reply = (await _send(node, [READONLY, read_only(args)]))[1]
+            elif args[0] == 'SCAN':
                 replies = await _send(node, [args, probe(request)])
                 reply = self._scans.reply(node.name, request, replies)
             else:
@@ -56,13 +66,19 @@ class AsyncNodes:
             raise reply
         return reply
 
-    async def send(self, requests: Sequence[Command | Script]) -> list[Any]:
+    async def send(
+        self, requests: Sequence[Command | Script], from_replica: bool = False
+    ) -> list[Any]:
         """Send several requests, in one trip to each node; return replies and errors."""
         replies: list[Any] = [None] * len(requests)
         for slot, positions in in_groups(requests):
             commands = [command_of(requests[position]) for position in positions]
             try:
-                found = await _send(await self._node(slot), commands)
+                node = await self._node(slot, from_replica)
+                if from_replica:
+                    found = (await _send(node, [READONLY, *map(read_only, commands)]))[1:]
+                else:
+                    found = await _send(node, commands)
             except ERRORS as error:
                 found = [error] * len(commands)
             await self._learn(next(filter(is_move, found), None))
@@ -70,12 +86,14 @@ class AsyncNodes:
                 replies[position] = reply
         return replies
 
-    async def _node(self, slot: int | None) -> Any:
+    async def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""
         try:
             await self._client.initialize()
             nodes = self._client.nodes_manager
-            return nodes.default_node if slot is None else nodes.get_node_from_slot(slot)
+            if slot is None:
+                return nodes.default_node
+            return replica_of(nodes, slot) if from_replica else nodes.get_node_from_slot(slot)
         except NO_NODE as error:
             await self._refresh()
             raise not_served(error) from None

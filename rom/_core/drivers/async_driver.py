@@ -15,9 +15,11 @@ from rom._core.drivers.errors import (
     command_of,
     is_unknown_script,
     raise_first_error,
+    read_only,
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
 from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
@@ -31,12 +33,18 @@ _NO_TRIP = (Destination, Rest)
 class AsyncDriver:
     """Runs operations on an asyncio client.
 
+    Args:
+        connection: the client.
+        from_replicas: requests that only read may go to replicas.
+
     Otherwise it behaves like :class:`rom._core.drivers.sync_driver.SyncDriver`.
     """
 
-    def __init__(self, connection: redis.asyncio.Redis) -> None:
+    def __init__(self, connection: redis.asyncio.Redis, from_replicas: bool = False) -> None:
         check_client(connection, blocks=False)
         self.connection = connection
+        self._from_replicas = from_replicas
+        self._reader: Any = reader_of(connection) if from_replicas else None
         self._nodes = AsyncNodes(connection) if is_cluster(connection) else None
 
     async def run(self, operation: Operation[T]) -> T:
@@ -100,20 +108,38 @@ class AsyncDriver:
     async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
         if self._nodes is not None:
             assert not isinstance(sending.request, Pipeline)
-            return await self._nodes.ask(sending.request, args)
+            return await self._nodes.ask(sending.request, args, self._may_replica(sending))
         execute: Any = self.connection.execute_command
+        if self._may_replica(sending):
+            execute, args = self._reader.execute_command, read_only(args)
         named = counted(args)
         try:
             return await execute(*named, NEVER_DECODE=True)
         finally:
             sending.saw(named[:1])
 
+    def _may_replica(self, sending: Sending) -> bool:
+        return self._from_replicas and sending.suits_replicas
+
     async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any]:
+        if pipeline.together:
+            return await self._together(pipeline.requests, sending)
         replies = await self._send(pipeline.requests, sending)
         for place, request in enumerate(pipeline.requests):
             if isinstance(replies[place], Exception):
                 replies[place] = await self._settled(request, replies[place], sending)
         return raise_first_error(replies, pipeline.optional)
+
+    async def _together(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> list[Any]:
+        """Send requests again until none of them fails."""
+        while True:
+            replies = await self._send(requests, sending)
+            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+            if failed is None:
+                return replies
+            await asyncio.sleep(sending.pause(failed))
 
     async def _settled(self, request: Command | Script, error: Exception, sending: Sending) -> Any:
         """Settle a request of a pipeline that got an error; return its reply or rom's error."""
@@ -140,12 +166,17 @@ class AsyncDriver:
         self, requests: tuple[Command | Script, ...], sending: Sending
     ) -> list[Any]:
         if self._nodes is not None:
-            return await self._nodes.send(requests)
-        named = [counted(command_of(request)) for request in requests]
+            return await self._nodes.send(requests, self._may_replica(sending))
+        client: Any = self.connection
+        commands = [command_of(request) for request in requests]
+        if self._may_replica(sending):
+            client, commands = self._reader, [read_only(command) for command in commands]
+        named = [counted(command) for command in commands]
         try:
-            async with self.connection.pipeline(transaction=False) as pipe:
+            async with client.pipeline(transaction=False) as pipe:
                 for args in named:
                     pipe.execute_command(*args, NEVER_DECODE=True)
-                return await pipe.execute(raise_on_error=False)
+                replies: list[Any] = await pipe.execute(raise_on_error=False)
+                return replies
         finally:
             sending.saw([args[0] for args in named])

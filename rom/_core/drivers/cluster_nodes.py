@@ -29,8 +29,9 @@ from rom._core.drivers.cluster_slots import (
     slot_of_request,
     still_moves,
 )
-from rom._core.drivers.errors import command_of
+from rom._core.drivers.errors import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.drivers.replicas import READONLY, replica_of
 from rom._core.ops.requests import Command, Script
 
 
@@ -41,15 +42,24 @@ class Nodes:
         self._client = client
         self._scans = Scans()
 
-    def ask(self, request: Command | Script, args: tuple[Any, ...]) -> Any:
+    def ask(
+        self, request: Command | Script, args: tuple[Any, ...], from_replica: bool = False
+    ) -> Any:
         """Send a request, as this command, and return its reply.
+
+        Args:
+            request: the request.
+            args: its name and arguments.
+            from_replica: a replica may answer.
 
         Raises:
             InvalidOperation: the key of the request has no hash tag.
             redis.exceptions.RedisError: the reply is an error, or no reply came.
         """
-        node = self._node(slot_of_request(request))
-        if args[0] == 'SCAN':
+        node = self._node(slot_of_request(request), from_replica)
+        if from_replica:
+            reply = self._send(node, [READONLY, read_only(args)])[1]
+        elif args[0] == 'SCAN':
             reply = self._scans.reply(node.name, request, self._send(node, [args, probe(request)]))
         else:
             reply = self._send(node, [args])[0]
@@ -60,13 +70,17 @@ class Nodes:
             raise reply
         return reply
 
-    def send(self, requests: Sequence[Command | Script]) -> list[Any]:
+    def send(self, requests: Sequence[Command | Script], from_replica: bool = False) -> list[Any]:
         """Send several requests, in one trip to each node; return replies and errors."""
         replies: list[Any] = [None] * len(requests)
         for slot, positions in in_groups(requests):
             commands = [command_of(requests[position]) for position in positions]
             try:
-                found = self._send(self._node(slot), commands)
+                node = self._node(slot, from_replica)
+                if from_replica:
+                    found = self._send(node, [READONLY, *map(read_only, commands)])[1:]
+                else:
+                    found = self._send(node, commands)
             except ERRORS as error:
                 found = [error] * len(commands)
             self._learn(next(filter(is_move, found), None))
@@ -74,11 +88,14 @@ class Nodes:
                 replies[position] = reply
         return replies
 
-    def _node(self, slot: int | None) -> Any:
+    def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""
         try:
             nodes = self._client.nodes_manager
-            found = nodes.default_node if slot is None else nodes.get_node_from_slot(slot)
+            if slot is None:
+                found = nodes.default_node
+            else:
+                found = replica_of(nodes, slot) if from_replica else nodes.get_node_from_slot(slot)
             self._client.get_redis_connection(found)
         except NO_NODE as error:
             self._refresh()

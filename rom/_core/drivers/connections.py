@@ -60,13 +60,19 @@ def connect(url: str) -> redis.Redis:
     """Make the server at a URL the default, and return the client.
 
     Args:
-        url: `redis://`, `rediss://`, `unix://`; or `embedded:` for an embedded server with
-            temporary data, `embedded:PATH` for one that keeps its data in that folder.
+        url: `redis://`, `rediss://`, `unix://`; `redis+cluster://HOST:PORT,HOST:PORT` or
+            `rediss+cluster://` for a cluster, with one or more of its nodes; or `embedded:` for an
+            embedded server with temporary data, `embedded:PATH` for one that keeps its data in that
+            folder.
 
     The client repeats a command up to three times when its connection breaks, which is safe for
     every command of rom. The program's own clients do so if they have retries: `redis.Redis(...)`
     does, `redis.Redis.from_url(...)` needs `retry=`. rom keeps connections ready, which makes
     single commands faster, only for clients with retries.
+
+    The client of a cluster asks for the nodes when it is first used. It waits for a node for 5
+    seconds, and for a connection for 2, unless the URL has other `socket_timeout=` and
+    `socket_connect_timeout=`. Models on a cluster need a hash tag, as in `_namespace = '{users}'`.
 
     Raises:
         ORMError: the URL cannot be used.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from rom._core.drivers.cluster_slots import NEVER, follows_master, is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
 from rom._core.drivers.scripts import loaded
 from rom._core.ops.requests import Command, Script
-from rom.exceptions import ORMError, ServerError, ServerUnavailable
+from rom.exceptions import InvalidOperation, ORMError, ServerError, ServerUnavailable
 
 #: Error codes of a server that refuses requests for a while. It has carried nothing out.
 PASSING: Final = frozenset(('BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN'))
@@ -46,6 +47,11 @@ def _declared(key: bytes) -> tuple[bytes, ...]:
     tag can have a second one in its slot, and only such keys work on a cluster.
     """
     return (b'2', key, key + NEVER) if b'{' in key else (b'1', key)
+
+
+def read_only(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a command as replicas carry it out: a script may not write there."""
+    return (f'{args[0]}_RO', *args[1:]) if args[0] in ('EVAL', 'EVALSHA') else args
 
 
 def _encoded(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -163,6 +169,7 @@ _NO_ANSWER = (
     ConnectionError,
     TimeoutError,
 )
+_NO_READ_ONLY = re.compile(r'unknown command .EVAL(SHA)?_RO', re.IGNORECASE)
 _UNKNOWN = 'whether the write was carried out is not known; saving again finds out'
 
 
@@ -194,6 +201,11 @@ def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) 
         return ServerError(f'{where} refused to let us in: {error}')
     if isinstance(error, _NO_ANSWER):
         return _no_answer(error, where)
+    if _NO_READ_ONLY.match(str(error)):
+        return InvalidOperation(
+            f'Redis at {where} is older than 7.0, where replicas cannot run scripts that only '
+            'read: open the session without replicas=True'
+        )
     if _is_of_a_cluster(error) and not is_cluster(connection):
         return _needs_cluster_client(error, where)
     return ServerError(f'Redis at {where}: {error}') if is_answer else None

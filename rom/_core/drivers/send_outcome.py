@@ -27,8 +27,8 @@ READING_SCRIPTS: Final = frozenset(('due', 'entries', 'load', 'search', 'tally',
 READING_COMMANDS: Final = frozenset(
     (
         'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
-        'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'STRLEN', 'TTL', 'TYPE',
-        'ZCARD',
+        'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'SINTER', 'STRLEN', 'TTL',
+        'TYPE', 'ZCARD', 'ZCOUNT', 'ZRANGEBYSCORE', 'ZSCORE',
     )
 )  # fmt: skip
 
@@ -43,10 +43,12 @@ class Sending:
     Attributes:
         request: the request.
         is_repeated: the request was sent again after it may have reached the server.
+        was_refused: the request was refused, or got no answer, and is sent again.
     """
 
     # Defaults on the class make a Sending cheaper: most requests change none of them.
     is_repeated = False
+    was_refused = False
     _until: float | None = None
     _pauses: Iterator[float] | None = None
 
@@ -58,6 +60,7 @@ class Sending:
         """Return the Sending of one request of this pipeline, with the pipeline's deadline."""
         one = Sending(self._client, request)
         one.is_repeated = self.is_repeated
+        one.was_refused = self.was_refused
         self._begin_to_wait()
         one._until = self._until
         return one
@@ -80,6 +83,7 @@ class Sending:
             self._begin_to_wait()
             assert self._until is not None and self._pauses is not None
             pause = next(self._pauses)
+            self.was_refused = True
             if clock() + pause < self._until:
                 return pause
         raise self.failure(error) from None
@@ -98,6 +102,11 @@ class Sending:
             return False
         self.is_repeated |= is_lost(error)
         return True
+
+    @property
+    def suits_replicas(self) -> bool:
+        """True if a replica can answer: the request changes nothing, and none has refused it."""
+        return not self.was_refused and not _may_change(self.request)
 
     def _begin_to_wait(self) -> None:
         if self._until is None:

@@ -17,10 +17,12 @@ from rom._core.drivers.errors import (
     command_of,
     is_unknown_script,
     raise_first_error,
+    read_only,
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.pool_connection import BROKEN, SENT, Line
+from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
 from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
@@ -37,6 +39,10 @@ _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
 class SyncDriver:
     """Runs operations on a blocking client.
 
+    Args:
+        connection: the client.
+        from_replicas: requests that only read may go to replicas.
+
     >>> from rom._core.ops.requests import Command
     >>> def ping():
     ...     reply = yield Command('ECHO', 'pong')
@@ -45,9 +51,11 @@ class SyncDriver:
     b'pong'
     """
 
-    def __init__(self, connection: redis.Redis) -> None:
+    def __init__(self, connection: redis.Redis, from_replicas: bool = False) -> None:
         check_client(connection, blocks=True)
         self.connection = connection
+        self._from_replicas = from_replicas
+        self._reader: Any = reader_of(connection) if from_replicas else None
         self._nodes = Nodes(connection) if is_cluster(connection) else None
 
     def run(self, operation: Operation[T]) -> T:
@@ -123,8 +131,10 @@ class SyncDriver:
         """Carry out a command with the client's own `execute_command`."""
         if self._nodes is not None:
             assert not isinstance(sending.request, Pipeline)
-            return self._nodes.ask(sending.request, args)
+            return self._nodes.ask(sending.request, args, self._may_replica(sending))
         execute: Any = self.connection.execute_command
+        if self._may_replica(sending):
+            execute, args = self._reader.execute_command, read_only(args)
         named = counted(args)
         try:
             return execute(*named, NEVER_DECODE=True)
@@ -134,6 +144,9 @@ class SyncDriver:
         finally:
             sending.saw(named[:1])
 
+    def _may_replica(self, sending: Sending) -> bool:
+        return self._from_replicas and sending.suits_replicas
+
     def _converted(self, name: Any, reply: Any) -> Any:
         """Return a reply as the client's own callbacks convert it."""
         callbacks = self.connection.response_callbacks
@@ -141,9 +154,20 @@ class SyncDriver:
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
         sending = Sending(self.connection, pipeline)
+        if pipeline.together:
+            return self._together(pipeline.requests, sending)
         replies = zip(pipeline.requests, self._send(pipeline.requests, sending), strict=True)
         settled = [self._settled(request, reply, sending) for request, reply in replies]
         return raise_first_error(settled, pipeline.optional)
+
+    def _together(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+        """Send requests again until none of them fails."""
+        while True:
+            replies = self._send(requests, sending)
+            failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
+            if failed is None:
+                return replies
+            time.sleep(sending.pause(failed))
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
         """Yield the replies of a pipeline that only reads, each as soon as it has arrived."""
@@ -205,7 +229,7 @@ class SyncDriver:
 
     def _send_once(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
         if self._nodes is not None:
-            return self._nodes.send(requests)
+            return self._nodes.send(requests, self._may_replica(sending))
         commands = [command_of(request) for request in requests]
         own_lines = kept_connections.of(self.connection)
         if own_lines is None:
@@ -215,12 +239,16 @@ class SyncDriver:
         return [self._converted_of(request, reply) for request, reply in pairs]
 
     def _send_by_client(self, commands: Sequence[tuple[Any, ...]], sending: Sending) -> list[Any]:
+        client: Any = self.connection
+        if self._may_replica(sending):
+            client, commands = self._reader, [read_only(command) for command in commands]
         named = [counted(command) for command in commands]
         try:
-            with self.connection.pipeline(transaction=False) as pipe:
+            with client.pipeline(transaction=False) as pipe:
                 for args in named:
-                    pipe.execute_command(*args, NEVER_DECODE=True)  # type: ignore[no-untyped-call]
-                return pipe.execute(raise_on_error=False)
+                    pipe.execute_command(*args, NEVER_DECODE=True)
+                replies: list[Any] = pipe.execute(raise_on_error=False)
+                return replies
         except BaseException as error:
             drop_idle_unless_answered(self.connection, error)
             raise
