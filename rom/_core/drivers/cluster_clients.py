@@ -20,7 +20,7 @@ Address: TypeAlias = tuple[str, int]
 TIMEOUTS: Final = {'socket_timeout': 5.0, 'socket_connect_timeout': 2.0}
 
 # Attributes of other clients. Code that tells clients apart asks for them; that opens nothing.
-_OF_OTHERS: Final = frozenset(('connection', 'connection_pool', 'sentinel_manager'))
+_OF_OTHERS: Final = frozenset(('aclose', 'connection', 'connection_pool', 'sentinel_manager'))
 
 
 class LazyCluster(redis.RedisCluster):

@@ -12,7 +12,6 @@ connections no retries. So what is sent here is sent once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import redis.exceptions
@@ -134,5 +133,10 @@ class Nodes:
             self._refresh()
 
     def _refresh(self) -> None:
-        with suppress(*NO_NODE):  # the next try may find one
+        try:
             self._client.nodes_manager.initialize()
+        except NO_NODE:
+            pass  # the next try may find one
+        except BaseException as error:
+            drop_idle_unless_answered(self._client, error)
+            raise

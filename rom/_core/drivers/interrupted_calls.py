@@ -27,9 +27,21 @@ def drop_idle_unless_answered(client: Any, error: BaseException) -> None:
     """
     if isinstance(error, ERRORS) or isinstance(client, redis.asyncio.Redis):
         return
-    if isinstance(client, (redis.RedisCluster, redis.asyncio.RedisCluster)):
-        return  # its nodes have the connections
+    if isinstance(client, redis.asyncio.RedisCluster):
+        return
+    if isinstance(client, redis.RedisCluster):
+        for node in _nodes_of(client):
+            drop_idle_unless_answered(node, error)
+        return
     with suppress(redis.exceptions.RedisError, OSError, TypeError):
         client.connection_pool.disconnect(inuse_connections=False)
     if client.connection is not None:
         client.connection.disconnect()
+
+
+def _nodes_of(cluster: redis.RedisCluster) -> list[redis.Redis]:
+    manager = vars(cluster).get('nodes_manager')  # a client that is not open yet has none
+    if manager is None:
+        return []
+    nodes = {*manager.nodes_cache.values(), *manager.startup_nodes.values()}
+    return [node.redis_connection for node in nodes if node.redis_connection is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -472,3 +473,60 @@ def test_threads_may_open_a_client_at_once(cluster: Cluster) -> None:
         assert sorted(one.result() for one in [pool.submit(ask) for _ in range(8)]) == [
             *range(1, 9)
         ]
+
+
+# --- interrupts -------------------------------------------------------------------------------
+
+
+class Stopped(BaseException):
+    """What a signal handler raises."""
+
+
+def is_in_finalizer(frame: Any) -> bool:
+    """Tell whether a function runs for a `__del__`, where Python only prints an error."""
+    while frame is not None and frame.f_code.co_name != '__del__':
+        frame = frame.f_back
+    return frame is not None
+
+
+def stopped_at(number: int, call: Callable[[], Any]) -> bool:
+    """Raise at this call of a function of the client library; False: there are fewer."""
+    left = number
+
+    def trace(frame: Any, event: str, arg: object) -> None:
+        nonlocal left
+        if '/redis/' in frame.f_code.co_filename and not is_in_finalizer(frame):
+            left -= 1
+            if not left:
+                raise Stopped
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except Stopped:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize('what', ['one', 'several', 'the slots'])
+def test_after_an_interrupt_each_call_gets_its_own_reply(cluster: Cluster, what: str) -> None:
+    client = connect(cluster)
+    driver = SyncDriver(client)
+    keys = [f'{TAG}{number}'.encode() for number in range(3)]
+    for key in keys:
+        driver.perform(Command('SET', key, key))
+    calls: dict[str, Callable[[], Any]] = {
+        'one': lambda: driver.perform(Command('GET', keys[0])),
+        'several': lambda: driver.perform(Pipeline(tuple(Command('GET', key) for key in keys))),
+        'the slots': lambda: driver._nodes and driver._nodes._refresh(),
+    }
+    number = 1
+    while stopped_at(number, calls[what]):
+        for key in keys[1:]:
+            assert driver.perform(Command('GET', key)) == key
+        number += 1
+    assert number > 20
+    client.close()
