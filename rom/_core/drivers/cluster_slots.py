@@ -249,7 +249,9 @@ def not_served(error: Exception) -> redis.exceptions.RedisError:
     if isinstance(cause, redis.exceptions.AuthenticationError):
         return cause
     if isinstance(cause, redis.exceptions.RedisClusterException):
-        return redis.exceptions.ResponseError(str(cause))  # the server is no node of a cluster
+        # The library says of each refusal that this is not a cluster; the server's own words are
+        # better: it may be one, and the user may not run CLUSTER SLOTS.
+        return redis.exceptions.ResponseError(str(cause.__context__ or cause))
     return redis.exceptions.ClusterDownError(f'CLUSTERDOWN {error}')
 
 

@@ -386,11 +386,25 @@ def test_a_client_of_a_cluster_on_a_plain_server(world: ClusterWorld) -> None:
             with pytest.raises(redis.exceptions.RedisClusterException, match='not enabled'):
                 lonely.connect()
             lazy = rom.util.CONNECTION = rom.connect(f'redis+cluster://127.0.0.1:{alone.port}')
-            with pytest.raises(ServerError, match='Cluster mode is not enabled'):
+            with pytest.raises(ServerError, match='cluster support disabled'):
                 SyncDriver(lazy).perform(Command('GET', TAG))
         else:
-            with pytest.raises(ServerError, match='Cluster mode is not enabled'):
+            with pytest.raises(ServerError, match='cluster support disabled'):
                 perform(lonely, Command('GET', TAG))
+
+
+def test_a_user_that_may_not_ask_for_the_slots(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        node.client.acl_setuser(
+            'slotless', enabled=True, nopass=True, commands=['+get'], keys=['*']
+        )
+    try:
+        client = rom.connect(f'redis+cluster://slotless:x@127.0.0.1:{cluster.nodes[0].port}')
+        with pytest.raises(ServerError, match=r'no permissions to run the .cluster\|slots'):
+            SyncDriver(client).perform(Command('GET', TAG))
+    finally:
+        for node in cluster.nodes:
+            node.client.acl_deluser('slotless')
 
 
 # --- scans, and one destination ---------------------------------------------------------------
