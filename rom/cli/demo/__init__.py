@@ -28,7 +28,7 @@ def demo(
         typer.Option(
             metavar='URL',
             help='Use another server than an embedded one, as in redis://localhost:6379/0. '
-            "All keys begin with 'rom-demo:'.",
+            "All keys begin with '{rom-demo}:'.",
         ),
     ] = None,
     limit: Annotated[

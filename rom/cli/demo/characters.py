@@ -25,7 +25,7 @@ BLOCK = 256
 
 
 class Character(rom.Model):
-    _namespace = 'rom-demo'
+    _namespace = '{rom-demo}'
 
     char = rom.Text(required=True)
     point = rom.Integer(required=True, unique=True, index=True)

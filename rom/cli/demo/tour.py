@@ -31,7 +31,7 @@ TO_TRY = (
     "Character.get_by(name='PILE OF POO').char",
 )
 
-REMOVAL = "db.unlink(*db.scan_iter('rom-demo:*', 1000))"
+REMOVAL = "db.unlink(*db.scan_iter('{rom-demo}:*', 1000))"
 
 
 @dataclass(frozen=True, slots=True)

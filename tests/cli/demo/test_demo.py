@@ -67,8 +67,8 @@ def succeeded(ran: Ran) -> list[str]:
 def stored(folder: Path) -> tuple[int, int, int]:
     """How many rows there are in a folder, how many code points are taken, how many names."""
     with open_server(folder) as server, redis.Redis(unix_socket_path=str(server.socket)) as client:
-        rows = {key for key in client.scan_iter('rom-demo:*', 1000) if key[9:].isdigit()}
-        return len(rows), client.hlen('rom-demo:point:uidx'), client.hlen('rom-demo:name:uidx')
+        rows = {key for key in client.scan_iter('{rom-demo}:*', 1000) if key[11:].isdigit()}
+        return len(rows), client.hlen('{rom-demo}:point:uidx'), client.hlen('{rom-demo}:name:uidx')
 
 
 # --- what it prints ------------------------------------------------------------------------------
@@ -180,20 +180,20 @@ def test_another_server_by_its_url() -> None:
         client.set('mine', 'kept')
         lines = succeeded(run('--limit', '3000', '--url', f'unix://{server.socket}'))
         assert f'    >>> {REMOVAL}' in lines
-        assert client.hlen('rom-demo:point:uidx') == 3000
-        assert all(key == b'mine' or key[:9] == b'rom-demo:' for key in client.scan_iter())
+        assert client.hlen('{rom-demo}:point:uidx') == 3000
+        assert all(key == b'mine' or key[:11] == b'{rom-demo}:' for key in client.scan_iter())
         eval(REMOVAL, {'db': client})
         assert list(client.scan_iter()) == [b'mine']
 
 
 def test_the_place_of_other_data_is_left_alone() -> None:
     with open_server() as server, redis.Redis(unix_socket_path=str(server.socket)) as client:
-        client.hset('rom-demo:1', mapping={'id': 1, 'title': 'mine'})
-        client.set('rom-demo:id:', 1)
+        client.hset('{rom-demo}:1', mapping={'id': 1, 'title': 'mine'})
+        client.set('{rom-demo}:id:', 1)
         ran = run('--limit', '3000', '--url', f'unix://{server.socket}')
         assert ran.returncode == 1
-        assert "has other data in keys that begin with 'rom-demo'" in ran.stderr
-        assert sorted(client.scan_iter()) == [b'rom-demo:1', b'rom-demo:id:']
+        assert "has other data in keys that begin with '{rom-demo}'" in ran.stderr
+        assert sorted(client.scan_iter()) == [b'{rom-demo}:1', b'{rom-demo}:id:']
 
 
 # --- stopped -------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def wait_for_rows(folder: Path, demo: subprocess.Popen[str]) -> None:
         socket = next(folder.glob('*.sock'), None) if folder.exists() else None
         if socket is not None:
             with redis.Redis(unix_socket_path=str(socket)) as client:
-                if client.hlen('rom-demo:point:uidx') > 1000:
+                if client.hlen('{rom-demo}:point:uidx') > 1000:
                     return
         time.sleep(0.01)
     pytest.fail('the demo did not load anything')

@@ -175,7 +175,7 @@ def test_only_what_is_missing_is_loaded(connected: Any) -> None:
     shown: list[int] = []
     assert load_characters(points, count_existing('here'), shown.append) == 1801
     assert sum(shown) == 3000
-    assert Character.query.count() == connected.hlen('rom-demo:point:uidx') == 3000
+    assert Character.query.count() == connected.hlen('{rom-demo}:point:uidx') == 3000
 
 
 @pytest.mark.one_server
@@ -189,20 +189,20 @@ def test_another_program_loads_at_the_same_time(connected: Any) -> None:
 
     # Our first batch is in when the other one begins; it is past our second when we go on.
     load_characters(points, 0, other_program)
-    assert Character.query.count() == connected.hlen('rom-demo:point:uidx') == 3000
+    assert Character.query.count() == connected.hlen('{rom-demo}:point:uidx') == 3000
 
 
 @pytest.mark.one_server
 def test_other_data_in_its_place_are_refused(connected: Any) -> None:
     class Other(rom.Model):
-        _namespace = 'rom-demo2'
+        _namespace = '{rom-demo2}'
         _conn = connected
         title = rom.Text()
 
     Other(title='mine').save()
-    connected.rename('rom-demo2:1', 'rom-demo:1')
-    connected.rename('rom-demo2:id:', 'rom-demo:id:')
-    with pytest.raises(rom.ORMError, match=r"here has other data in keys.*'rom-demo'"):
+    connected.rename('{rom-demo2}:1', '{rom-demo}:1')
+    connected.rename('{rom-demo2}:id:', '{rom-demo}:id:')
+    with pytest.raises(rom.ORMError, match=r"here has other data in keys.*'{rom-demo}'"):
         count_existing('here')
 
 
