@@ -257,6 +257,38 @@ def test_patience_ends(
     world.run(story())
 
 
+def test_a_write_without_an_answer_counts_once(
+    world: ClusterWorld, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The master stands still, and carries out what it was sent when it goes on."""
+    monkeypatch.setattr(send_outcome, 'PATIENCE', 0.3)
+    hasty = ClusterWorld(world.kind, cluster.startup, socket_timeout=0.2)
+    owner = cluster.owner(TAG)
+
+    async def story() -> None:
+        async with hasty.session() as s:
+            old = (await fill(s))[0]
+            new = Guest(name='once', age=7)
+            s.add(new)
+            old.age += 1000
+            owner.stop()
+            try:
+                for _ in range(2):
+                    with pytest.raises(ServerUnavailable, match='no answer from Redis at the clus'):
+                        await s.commit()
+            finally:
+                owner.cont()
+            monkeypatch.undo()
+            await s.commit()
+            s.rollback()
+            assert await s.count(Guest.query) == 41
+            assert (await s.get_by(Guest, name='n0')).age == 1000
+            assert await s.count(Guest.query.filter(age=7)) == 2
+
+    world.run(story())
+    cluster.wait_until_healthy()
+
+
 def test_a_replica_takes_over(world: ClusterWorld, cluster: Cluster) -> None:
     async def story() -> None:
         async with world.session() as s:

@@ -152,7 +152,7 @@ def test_servers_before_7(request: pytest.FixtureRequest) -> None:
         binary: Path = find('redis6.2')
     except Unavailable as reason:
         pytest.skip(str(reason))
-    with ending(Cluster(binary, masters=3, replicas=1)) as old:
+    with ending(Cluster(binary, masters=1, replicas=1)) as old:
         master = old.owner('{replicas}')
         world = ClusterWorld(SYNC, old.startup)
         reader = filled(Reader(SYNC, world.connect, master, old.replicas_of(master)[0]))
