@@ -8,22 +8,20 @@ from typing import Any
 
 import redis.exceptions
 
-from rom._core.drivers.cluster_slots import (
+from rom._core.drivers.cluster_slots import in_groups, slot_of_request
+from rom._core.drivers.errors import command_of, read_only
+from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.drivers.redirections import (
     ASKING,
     NO_NODE,
-    Scans,
-    in_groups,
     is_ask,
     is_lost,
     is_move,
     not_served,
-    probe,
-    slot_of_request,
     still_moves,
 )
-from rom._core.drivers.errors import command_of, read_only
-from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.replicas import READONLY, replica_of
+from rom._core.drivers.slot_scans import Scans, probe
 from rom._core.ops.requests import Command, Script
 
 

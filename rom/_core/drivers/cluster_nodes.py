@@ -1,5 +1,15 @@
 """Cluster nodes: the requests of the blocking driver, sent to the nodes that have their slots.
 
+The requests do not go through `RedisCluster.execute_command`:
+
+* rom knows how often a request was sent. The client library repeats requests by itself, and does
+  not say so. Then an error would leave nothing in doubt that is in doubt.
+* ASKING and the command go out in one trip on one connection. The asyncio client of the library
+  sends ASKING on one connection and the command on another, if several tasks send at once.
+* SCAN, DBSIZE and EVAL without keys go to the node that has the slot. The library sends them to all
+  nodes, or to any.
+* A pipeline repeats only those of its requests that were refused.
+
 Each method sends once, to the node that has the slot as far as is known. It follows ASK, because
 only the next command on the same connection may use it. After any other redirection and after a
 lost connection it asks the cluster for its slots again, and returns or raises the error; the driver
@@ -16,21 +26,19 @@ from typing import Any
 
 import redis.exceptions
 
-from rom._core.drivers.cluster_slots import (
+from rom._core.drivers.cluster_slots import in_groups, slot_of_request
+from rom._core.drivers.errors import command_of, read_only
+from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.drivers.redirections import (
     ASKING,
     NO_NODE,
-    Scans,
-    in_groups,
     is_ask,
     is_move,
     not_served,
-    probe,
-    slot_of_request,
     still_moves,
 )
-from rom._core.drivers.errors import command_of, read_only
-from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.replicas import READONLY, replica_of
+from rom._core.drivers.slot_scans import Scans, probe
 from rom._core.ops.requests import Command, Script
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final
 import redis.exceptions
 
 from rom._core.drivers.cluster_clients import addresses_of
-from rom._core.drivers.cluster_slots import NEVER, follows_master, is_cluster
+from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
+from rom._core.drivers.redirections import follows_master
 from rom._core.drivers.scripts import loaded
+from rom._core.drivers.slot_scans import NEVER
 from rom._core.ops.requests import Command, Script
 from rom.exceptions import InvalidOperation, ORMError, ServerError, ServerUnavailable
 

@@ -16,8 +16,8 @@ import redis
 import redis.asyncio
 
 from rom._core.drivers.busy_wait import clock
-from rom._core.drivers.cluster_slots import follows_master, is_ask, is_lost, is_move
 from rom._core.drivers.errors import is_passing, own_error
+from rom._core.drivers.redirections import follows_master, is_ask, is_lost, is_move
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 from rom._core.ops.requests import Command, Pipeline, Script, Sent
 from rom.exceptions import ORMError
