@@ -1,7 +1,13 @@
-"""Cluster nodes for asyncio: like `rom._core.drivers.cluster_nodes`, and awaited."""
+"""Cluster nodes for asyncio: like `rom._core.drivers.cluster_nodes`, and awaited.
+
+A node of the client library raises an error if all its connections are in use. So tasks queue for
+the connections of a node: a task that asked again after a pause might wait long while others pass.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,6 +30,9 @@ from rom._core.drivers.replicas import READONLY, replica_of
 from rom._core.drivers.slot_scans import Scans, probe
 from rom._core.ops.requests import Command, Script
 
+# For each client, a semaphore for each node, by its name: as many tasks as it may have connections.
+_queues: weakref.WeakKeyDictionary[Any, dict[str, asyncio.Semaphore]] = weakref.WeakKeyDictionary()
+
 
 class AsyncNodes:
     """The nodes of an asyncio client of a cluster."""
@@ -31,6 +40,7 @@ class AsyncNodes:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._scans = Scans()
+        self._queues = _queues.setdefault(client, {})
 
     async def ask(
         self, request: Command | Script, args: tuple[Any, ...], from_replica: bool = False
@@ -49,12 +59,13 @@ class AsyncNodes:
         node = await self._node(slot_of_request(request), from_replica)
         try:
             if from_replica:
-                reply = (await _send(node, [READONLY, read_only(args)]))[1]
+                reply = (await self._send(node, [READONLY, read_only(args)]))[1]
             elif args[0] == 'SCAN':
-                replies = await _send(node, [args, probe(request)])
+                replies = await self._send(node, [args, probe(request)])
                 reply = self._scans.reply(node.name, request, replies)
             else:
-                reply = await node.execute_command(*args, NEVER_DECODE=True)
+                async with self._queue(node):
+                    reply = await node.execute_command(*args, NEVER_DECODE=True)
         except ERRORS as error:
             reply = error
         if is_ask(reply):
@@ -74,9 +85,9 @@ class AsyncNodes:
             try:
                 node = await self._node(slot, from_replica)
                 if from_replica:
-                    found = (await _send(node, [READONLY, *map(read_only, commands)]))[1:]
+                    found = (await self._send(node, [READONLY, *map(read_only, commands)]))[1:]
                 else:
-                    found = await _send(node, commands)
+                    found = await self._send(node, commands)
             except ERRORS as error:
                 found = [error] * len(commands)
             await self._learn(next(filter(is_move, found), None))
@@ -103,9 +114,25 @@ class AsyncNodes:
             await self._refresh()
             return still_moves(error)
         try:
-            return (await _send(node, [ASKING, args]))[1]
+            return (await self._send(node, [ASKING, args]))[1]
         except ERRORS as broken:
             return broken
+
+    async def _send(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands to a node in one trip; return replies and errors."""
+        sent = [_Sent(args) for args in commands]
+        async with self._queue(node):
+            await node.execute_pipeline(sent)
+        replies = [one.result for one in sent]
+        # After a lost connection, the library reads on, and notes errors of other kinds.
+        lost = next((at for at, reply in enumerate(replies) if is_lost(reply)), len(replies))
+        return replies[: lost + 1] + [replies[lost] for _ in replies[lost + 1 :]]
+
+    def _queue(self, node: Any) -> asyncio.Semaphore:
+        queue = self._queues.get(node.name)
+        if queue is None:
+            queue = self._queues[node.name] = asyncio.Semaphore(node.max_connections)
+        return queue
 
     async def _learn(self, error: object) -> None:
         """Ask for the slots again, if the error says that they may have changed."""
@@ -126,13 +153,3 @@ class _Sent:
         self.args = args
         self.kwargs = {'NEVER_DECODE': True}
         self.result: Any = None
-
-
-async def _send(node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Send commands to a node in one trip; return replies and errors."""
-    sent = [_Sent(args) for args in commands]
-    await node.execute_pipeline(sent)
-    replies = [one.result for one in sent]
-    # After a lost connection, the library reads on, and notes errors of other kinds.
-    lost = next((at for at, reply in enumerate(replies) if is_lost(reply)), len(replies))
-    return replies[: lost + 1] + [replies[lost] for _ in replies[lost + 1 :]]

@@ -507,6 +507,32 @@ def test_the_asyncio_client_is_made_of_the_blocking_one(cluster: Cluster) -> Non
         assert asyncio.run(story()) == ((True, 7), 0)
 
 
+def test_tasks_queue_for_connections(cluster: Cluster) -> None:
+    """None asks again: each gets a connection when another one is done."""
+
+    async def story() -> None:
+        client = ClusterWorld('async', cluster.startup, max_connections=2).connect()
+        before = calls(cluster.owner(TAG))
+        driver = AsyncDriver(client)
+        request, several = Command('INCR', TAG), Pipeline((Command('INCR', TAG),) * 2)
+        tasks = [driver.perform(request) for _ in range(100)]
+        tasks += [driver.perform(several) for _ in range(50)]
+        left = asyncio.gather(*tasks)
+        asyncio.get_running_loop().call_soon(left._children[7].cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await left
+        await asyncio.gather(*left._children, return_exceptions=True)
+        assert int(await driver.perform(Command('GET', TAG))) >= 199
+        node = client.nodes_manager.get_node_from_slot(key_slot(TAG.encode()))
+        assert len(node._connections) == 2
+        assert gained(before, calls(cluster.owner(TAG)))['incr'] <= 200
+        await client.aclose()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(send_outcome, 'PATIENCE', 0)
+        asyncio.run(story())
+
+
 def test_threads_may_open_a_client_at_once(cluster: Cluster) -> None:
     client = rom.connect('redis+cluster://{}:{}'.format(*cluster.startup[0]))
     start = threading.Barrier(8)
