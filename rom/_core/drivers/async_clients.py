@@ -163,7 +163,9 @@ def _let_go() -> None:
 
 def _connections_of(twin: Any) -> list[Any]:
     if is_cluster(twin):
-        nodes = twin.nodes_manager.nodes_cache.values()
+        twin._initialize = True  # as after `aclose`: it has no connections
+        manager = twin.nodes_manager
+        nodes = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
         return [connection for node in nodes for connection in node._connections]
     pool = getattr(twin, 'connection_pool', None)
     held = getattr(pool, '_available_connections', ())

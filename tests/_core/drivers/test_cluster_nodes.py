@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -505,6 +506,31 @@ def test_the_asyncio_client_is_made_of_the_blocking_one(cluster: Cluster) -> Non
                 return options, await session.count(Guest.query)
 
         assert asyncio.run(story()) == ((True, 7), 0)
+
+
+@pytest.mark.filterwarnings('error')
+def test_loops_that_end_without_a_word_leave_no_socket(cluster: Cluster) -> None:
+    rom.connect('redis+cluster://{}:{}'.format(*cluster.startup[0]))
+    rom.util.CONNECTION = None
+
+    async def story() -> Any:
+        async with rom.AsyncSession() as session:
+            await fill(session, 1)
+            await session.delete(await session.get_by(Guest, name='n0'))
+            return await async_connection(rom.util.get_connection())
+
+    ended = []
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        client = loop.run_until_complete(story())
+        manager = client.nodes_manager
+        nodes = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
+        ended += [connection for node in nodes for connection in node._connections]
+        loop.close()
+    assert sum(connection.is_connected for connection in ended) >= 4
+    asyncio.run(story())
+    assert not any(connection.is_connected for connection in ended)
+    gc.collect()
 
 
 def test_tasks_queue_for_connections(cluster: Cluster) -> None:
