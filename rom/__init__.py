@@ -80,6 +80,7 @@ from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import EvictionWarning as EvictionWarning
 from rom.exceptions import InDoubtError as InDoubtError
 from rom.exceptions import LineError as LineError
+from rom.exceptions import NotReplicatedError as NotReplicatedError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
 from rom.exceptions import StaleEntityError as StaleEntityError

@@ -36,6 +36,27 @@ class InDoubtError(ORMError):
     """
 
 
+class NotReplicatedError(ORMError):
+    """A commit with ``durable=`` was carried out, and too few replicas have it so far.
+
+    The entities count as saved; do not repeat the commit. It is lost only if the master fails
+    before a replica has it.
+
+    Attributes:
+        wanted: the number of replicas that the commit waited for.
+        found: the number of replicas that have it; None where that is not known, or where a replica
+            without it has become the master.
+    """
+
+    def __init__(self, message: str, wanted: int = 1, found: int | None = None) -> None:
+        super().__init__(message, wanted, found)
+        self.wanted = wanted
+        self.found = found
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class CorruptRowError(ORMError):
     """A key in Redis holds data that rom cannot have written.
 

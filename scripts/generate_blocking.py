@@ -45,6 +45,10 @@ SESSION_DOC = '''\
     Args:
         connection: the asyncio client to use for all models; default: one for each
             model's server and event loop, closed with the loop.
+        replicas: True: queries, ``get`` and relations read from replicas, of a cluster or of
+            Sentinel (Redis 7.0 on). The rows may be some moments old. Writes go to the master, and
+            so do the reads of a write.
+        durable: the number of replicas that every commit waits for; True: one. See :meth:`commit`.
 '''
 BLOCKING_SESSION_DOC = '''\
     """Tracks entities and commits their changes atomically.
@@ -54,6 +58,10 @@ BLOCKING_SESSION_DOC = '''\
 
     Args:
         connection: the client to use for all models; default: that of each model.
+        replicas: True: queries, ``get`` and relations read from replicas, of a cluster or of
+            Sentinel (Redis 7.0 on). The rows may be some moments old. Writes go to the master, and
+            so do the reads of a write.
+        durable: the number of replicas that every commit waits for; True: one. See :meth:`commit`.
 '''
 
 #: The names of rom 1.x; `rom.maintenance` has the others.

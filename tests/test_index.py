@@ -32,9 +32,9 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError',
-    'StaleIndexWarning', 'TransferError', 'UnwrittenWarning', 'connect', '_disable_lua_writes',
-    '_enable_lua_writes',
+    'InDoubtError', 'LineError', 'NotReplicatedError', 'ServerError', 'ServerUnavailable',
+    'Session', 'StaleEntityError', 'StaleIndexWarning', 'TransferError', 'UnwrittenWarning',
+    'connect', '_disable_lua_writes', '_enable_lua_writes',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
 OLD_NAMES = {

@@ -7,7 +7,7 @@ import inspect
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import redis.asyncio
 
@@ -17,6 +17,7 @@ from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import async_connection, connection_of
 from rom._core.drivers.errors import own_errors
 from rom._core.model import Model
+from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
 from rom._core.sessions.base import SessionBase
 from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
+#: The keys of the notes of commits, by model.
+Notes: TypeAlias = dict[type[Model], list[bytes]]
 
 
 class AsyncSession(SessionBase):
@@ -45,6 +48,10 @@ class AsyncSession(SessionBase):
     Args:
         connection: the asyncio client to use for all models; default: one for each
             model's server and event loop, closed with the loop.
+        replicas: True: queries, ``get`` and relations read from replicas, of a cluster or of
+            Sentinel (Redis 7.0 on). The rows may be some moments old. Writes go to the master, and
+            so do the reads of a write.
+        durable: the number of replicas that every commit waits for; True: one. See :meth:`commit`.
 
     Example::
 
@@ -68,10 +75,19 @@ class AsyncSession(SessionBase):
                     self._locks.pop(other, None)
             return self._locks.setdefault(loop, asyncio.Lock())
 
-    def __init__(self, connection: redis.asyncio.Redis | None = None) -> None:
+    def __init__(
+        self,
+        connection: redis.asyncio.Redis | None = None,
+        replicas: bool = False,
+        durable: bool | int = False,
+    ) -> None:
         self._connection = connection
         self._entered = []
         super().__init__()
+        if replicas:
+            self._replicas = True
+        if durable:
+            self._durable = number_of_replicas(durable)
 
     async def __aenter__(self) -> Self:
         self._note_entering()
@@ -90,13 +106,24 @@ class AsyncSession(SessionBase):
         else:
             self.rollback()
 
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, work: Work[T], reads: bool = True, notes: Notes | None = None) -> T:
+        """Run an operation.
+
+        Args:
+            work: the operation.
+            reads: the operation only reads, so replicas may answer if the session uses them.
+            notes: takes the notes of the commits, by model, if the caller waits for replicas.
+        """
+        from_replicas = reads and self._replicas
         try:
             step = next(work)
             while True:
                 try:
-                    driver = await self._driver(step.model)
-                    operation = watched(step.model, step.operation, driver.connection)
+                    driver = await self._driver(step.model, from_replicas)
+                    operation = step.operation
+                    if notes is not None:
+                        operation = noting(operation, notes.setdefault(step.model, []))
+                    operation = watched(step.model, operation, driver.connection)
                     reply = await driver.run(operation)
                 except BaseException as error:
                     step = work.throw(error)
@@ -109,8 +136,10 @@ class AsyncSession(SessionBase):
             work.close()  # in case this function was interrupted, not the generator
             raise
 
-    async def _run_alone(self, work: Work[T]) -> T:
+    async def _run_alone(self, work: Work[T], durable: bool | int | None = None) -> T:
         """Run an operation that writes, while no other task or thread writes in this session."""
+        wanted = self._durable if durable is None else number_of_replicas(durable)
+        notes: Notes | None = {} if wanted else None
         queue = self._identity.write_queue
         if True:  # asyncio
             loop = running_loop()
@@ -119,17 +148,22 @@ class AsyncSession(SessionBase):
             if True:  # asyncio
                 async with lock:
                     number = await queue.take_awaited(work)
-                    result = await self._run(work)
+                    result = await self._run(work, False, notes)
             else:  # blocking
                 number = queue.take(work)
-                result = self._run(work)
+                result = self._run(work, False, notes)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
         queue.give_back(number)
+        for model, own in (notes or {}).items():
+            if own:
+                driver = await self._driver(model)
+                await driver.run(wait_for_replicas(model._schema, own[-1], wanted))
         return result
 
-    async def _driver(self, model: type[Model]) -> AsyncDriver:
-        return AsyncDriver(self._connection or await async_connection(connection_of(model)))
+    async def _driver(self, model: type[Model], from_replicas: bool = False) -> AsyncDriver:
+        client = self._connection or await async_connection(connection_of(model))
+        return AsyncDriver(client, from_replicas)
 
     async def _call(
         self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
@@ -411,7 +445,12 @@ class AsyncSession(SessionBase):
         await self._run_alone(self._loader.refresh_all(force))
 
     async def flush(
-        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+        self,
+        full: bool = False,
+        all: bool = False,
+        force: bool = False,
+        batch: int | None = None,
+        durable: bool | int | None = None,
     ) -> int:
         """Write all changes; those of one connection are atomic.
 
@@ -421,6 +460,8 @@ class AsyncSession(SessionBase):
             force: overwrite the changes of other writers.
             batch: the number of entities to write at once, each batch atomic: for more than one
                 atomic commit holds: see :func:`rom.util.limit_commits`.
+            durable: the number of replicas to wait for, for 2 seconds at most; True: one; default:
+                that of the session. A failover to one of these replicas keeps the commit.
 
         Returns:
             The number of written columns.
@@ -429,34 +470,48 @@ class AsyncSession(SessionBase):
             UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written, except the
                 batches before the one that failed.
             InvalidOperation: the changes exceed one commit; nothing was written.
+            NotReplicatedError: all was written, and too few replicas have it so far.
 
         Example::
 
             await s.flush()
         """
-        return await self._run_alone(self._flusher.flush(full, all, force, batch))
+        return await self._run_alone(self._flusher.flush(full, all, force, batch), durable)
 
     async def commit(
-        self, full: bool = False, all: bool = False, force: bool = False, batch: int | None = None
+        self,
+        full: bool = False,
+        all: bool = False,
+        force: bool = False,
+        batch: int | None = None,
+        durable: bool | int | None = None,
     ) -> int:
-        """Flush, then hold entities only weakly.
+        """Flush, then hold entities only weakly; the arguments are those of :meth:`flush`.
 
         Example::
 
             await s.commit()
         """
-        return await self._run_alone(self._flusher.commit(full, all, force, batch))
+        return await self._run_alone(self._flusher.commit(full, all, force, batch), durable)
 
     async def save(
-        self, *objects: Any, full: bool = False, all: bool = False, force: bool = False
+        self,
+        *objects: Any,
+        full: bool = False,
+        all: bool = False,
+        force: bool = False,
+        durable: bool | int | None = None,
     ) -> int:
         """Write the changes of these entities, or of lists of them, atomically.
+
+        The arguments by name are those of :meth:`flush`.
 
         Example::
 
             await s.save(ann, bob)
         """
-        return await self._run_alone(self._flusher.save(*objects, full=full, all=all, force=force))
+        work = self._flusher.save(*objects, full=full, all=all, force=force)
+        return await self._run_alone(work, durable)
 
     async def delete(self, *objects: Any, force: bool = False) -> None:
         """Delete these entities, or lists of them, atomically.

@@ -40,6 +40,8 @@ class SessionBase:
     is_async = False
     _connection: Any  # the client for all models; None: that of each model
     _entered: list[Entered]
+    _replicas = False  # replicas may answer what only reads
+    _durable = 0  # the number of replicas that each commit waits for
     # The own session of the thread or task whose context was copied for this session's.
     _before: weakref.ref[Any] | None = None
     # Positions in one sequence over all sessions: when it was made, and when it was entered.

@@ -33,9 +33,9 @@ class Partner(Session):
 
     def _end(self) -> None: ...
 
-    def _driver(self, model: type[Model]) -> SyncDriver:
+    def _driver(self, model: type[Model], from_replicas: bool = False) -> SyncDriver:
         self._check_client()
-        return super()._driver(model)
+        return super()._driver(model, from_replicas)
 
     def _call(
         self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]

@@ -1,0 +1,114 @@
+"""Waiting for replicas: what a durable commit costs, and what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.commits import replication
+from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
+from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom.exceptions import ArgumentError, NotReplicatedError
+from tests.support.servers import Server
+
+pytestmark = pytest.mark.one_server
+
+
+class KeptByReplicas(rom.Model):
+    _namespace = 'replicationkept'
+    number = rom.Integer(unique=True)
+
+
+def test_numbers_of_replicas() -> None:
+    assert [number_of_replicas(durable) for durable in (True, False, 0, 3)] == [1, 0, 0, 3]
+    for wrong in (-1, None, '1', 1.0):
+        with pytest.raises(ArgumentError, match='the number of replicas'):
+            number_of_replicas(wrong)
+
+
+def test_a_server_without_replicas(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit counts, and the entity is saved."""
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    with rom.Session(client, durable=True) as session:
+        entity = KeptByReplicas(number=1)
+        with pytest.raises(NotReplicatedError, match=r'0 of 1 replicas .* Do not repeat'):
+            session.commit()
+        assert (entity.id, session.commit()) == (1, 0)
+        entity.number = 2
+        assert session.save(entity, durable=False) == 1
+        with pytest.raises(NotReplicatedError):
+            session.delete(entity)
+    assert raw.exists('replicationkept:1') == 0
+
+
+def test_it_costs_one_trip(client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    trips: list[Any] = []
+    perform = SyncDriver.perform
+
+    def noted(self: SyncDriver, request: Any) -> Any:
+        trips.append(request)
+        return perform(self, request)
+
+    with rom.Session(client) as session:
+        KeptByReplicas(number=1)
+        session.commit()
+        monkeypatch.setattr(SyncDriver, 'perform', noted)
+        KeptByReplicas(number=2)
+        session.commit()
+        assert len(trips) == 1
+        trips.clear()
+        for number in range(3, 6):
+            KeptByReplicas(number=number)
+        with pytest.raises(NotReplicatedError):
+            session.commit(batch=2, durable=True)
+    assert [type(trip) for trip in trips] == [Pipeline, Script, Script, Pipeline]
+    last: Any = trips[-1]
+    assert [command.args[0] for command in last.requests] == ['EXPIRE', 'WAIT']
+    assert last.requests[0].args[1] == trips[-2].key
+
+
+def test_a_master_that_does_not_have_the_commit(client: redis.Redis) -> None:
+    wait = wait_for_replicas(KeptByReplicas._schema, b'replicationkept:id:done:lost', 1)
+    with pytest.raises(NotReplicatedError, match='a replica without it took over') as caught:
+        SyncDriver(client).run(wait)
+    assert (caught.value.wanted, caught.value.found) == (1, None)
+
+
+def test_no_answer(server: Server) -> None:
+    with server.connect() as client:
+        driver = SyncDriver(client)
+        monkey: Any = client.connection_pool
+        monkey.connection_kwargs['path'] += '.nowhere'
+        monkey.disconnect()
+        with pytest.raises(NotReplicatedError, match='is not known: no answer'):
+            driver.run(wait_for_replicas(KeptByReplicas._schema, b'replicationkept:id:done:x', 1))
+
+
+def test_notes_are_those_of_commits_that_were_carried_out() -> None:
+    def operation() -> Operation[str]:
+        yield Script('load', b'load', b'')
+        yield Script('commit', b'refused', b'')
+        yield Pipeline((Command('GET', b'x'), Script('commit', b'first', b'')))
+        try:
+            yield Script('commit', b'failed', b'')
+        except ValueError:
+            yield Script('settle', b'settled', b'')
+        return 'done'
+
+    notes: list[bytes] = []
+    run = noting(operation(), notes)
+    next(run)
+    run.send([b'ok', b''])
+    run.send([b'unique', b''])
+    run.send([b'ok', [b'ok', b'']])
+    run.throw(ValueError())
+    with pytest.raises(StopIteration, match='done'):
+        run.send([b'ok', b''])
+    assert notes == [b'first', b'settled']

@@ -1,0 +1,177 @@
+"""Sessions that read from replicas, and commits that wait for them: a real cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import rom
+from rom._core.ops.commits import replication
+from tests.support.cluster import Cluster
+from tests.support.fleet import HOST, Process, until
+from tests.support.worlds import BOTH, SYNC, Awaitable, ClusterWorld
+
+TAG = '{copied}'
+
+
+class Copied(rom.Model):
+    _namespace = '{copied}'
+    name = rom.Text(unique=True)
+    size = rom.Integer(index=True)
+    owner = rom.ManyToOne('CopiedOwner', on_delete='set null')
+
+
+class CopiedOwner(rom.Model):
+    _namespace = '{copied}owner'
+    number = rom.Integer()
+
+
+@pytest.fixture(params=BOTH)
+def world(request: pytest.FixtureRequest, cluster: Cluster) -> ClusterWorld:
+    master = cluster.owner(TAG)
+    replica = cluster.replicas_of(master)[0]
+    # A node lists a replica only once it knows how much that one has.
+    until(lambda: str(replica.port) in str(master.client.execute_command('CLUSTER SLOTS')))
+    return ClusterWorld(request.param, [(HOST, master.port)])
+
+
+def session_on(world: ClusterWorld, client: Any, **options: Any) -> Any:
+    if world.kind == SYNC:
+        return Awaitable(rom.Session(client, **options))
+    return rom.AsyncSession(client, **options)
+
+
+@contextmanager
+def lagging(replica: Process) -> Iterator[None]:
+    """The replica answers, and carries out nothing that its master sends."""
+    replica.client.execute_command('CLIENT', 'PAUSE', 60_000, 'WRITE')
+    try:
+        yield
+    finally:
+        replica.client.execute_command('CLIENT', 'UNPAUSE')
+
+
+def reads_of(node: Process) -> int:
+    stats: dict[str, Any] = node.client.info('commandstats')
+    names = ('cmdstat_evalsha_ro', 'cmdstat_eval_ro')
+    return sum(stats.get(name, {'calls': 0})['calls'] for name in names)
+
+
+def scripts_of(node: Process) -> int:
+    stats: dict[str, Any] = node.client.info('commandstats')
+    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in ('evalsha', 'eval'))
+
+
+def test_reads_go_to_replicas_and_writes_to_the_master(
+    world: ClusterWorld, cluster: Cluster
+) -> None:
+    master = cluster.owner(TAG)
+    replica = cluster.replicas_of(master)[0]
+
+    async def story() -> None:
+        client = world.connect()
+        try:
+            async with session_on(world, client, replicas=True, durable=True) as s:
+                owner = CopiedOwner(number=1)
+                for number in range(10):
+                    s.add(Copied(name=f'n{number}', size=number, owner=owner))
+                await s.commit()
+                s.rollback()
+                written, read = scripts_of(master), reads_of(replica)
+                assert await s.count(Copied.query.filter(size=(3, 5))) == 3
+                assert (await s.get_by(Copied, name='n4')).size == 4
+                found = await s.all(Copied.query.filter(size=(3, 5)))
+                await s.load(found, 'owner')
+                assert found[0].owner.number == 1
+                assert await s.get(Copied, [1, 2]) != []
+                assert await s.sum(Copied.query, 'size') == 45
+                assert (scripts_of(master), reads_of(replica) - read >= 6) == (written, True)
+                read = reads_of(replica)
+                found[0].size = 100
+                await s.save(found[0])
+                assert await s.update_all(Copied.query.filter(size=4), size=40) == 1
+                await s.refresh(found[1])
+                await s.delete(found[2])
+                assert reads_of(replica) == read
+                assert scripts_of(master) > written
+        finally:
+            await world.close(client)
+
+    world.run(story())
+
+
+def test_a_replica_that_lags_answers_with_what_it_has(
+    world: ClusterWorld, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write itself is right, whatever the session has read."""
+    replica = cluster.replicas_of(cluster.owner(TAG))[0]
+
+    async def story() -> None:
+        client = world.connect()
+        try:
+            async with session_on(world, client) as s:
+                s.add(Copied(name='a', size=1))
+                await s.commit(durable=True)
+            with lagging(replica):
+                async with session_on(world, client) as s:
+                    one = await s.get_by(Copied, name='a')
+                    one.size = 2
+                    await s.commit()
+                    monkeypatch.setattr(replication, 'LONGEST', 50)
+                    with pytest.raises(rom.NotReplicatedError, match='0 of 1 replicas') as caught:
+                        s.add(Copied(name='b'))
+                        await s.commit(durable=True)
+                    assert (caught.value.wanted, caught.value.found) == (1, 0)
+                    assert await s.commit() == 0
+                async with session_on(world, client, replicas=True) as s:
+                    old = await s.get_by(Copied, name='a')
+                    assert (old.size, await s.count(Copied.query)) == (1, 1)
+                    old.size = 3
+                    with pytest.raises(rom.DataRaceError):
+                        await s.commit()
+                    await s.refresh(old, force=True)
+                    assert old.size == 2
+                    assert await s.update_all(Copied.query.filter(name='a'), size=5) == 1
+                    s.rollback()
+        finally:
+            await world.close(client)
+
+    world.run(story())
+    replica.client.execute_command('READONLY')
+    until(lambda: replica.client.hget('{copied}:1', 'size') == b'5')
+
+
+def test_what_durable_takes(world: ClusterWorld) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            for wrong in (-1, 'x', 1.5):
+                with pytest.raises(rom.ArgumentError, match='the number of replicas'):
+                    await s.commit(durable=wrong)
+
+    world.run(story())
+    kind: Any = rom.Session if world.kind == SYNC else rom.AsyncSession
+    with pytest.raises(rom.ArgumentError, match='the number of replicas'):
+        kind(durable='two')
+
+
+def test_a_durable_commit_outlives_its_master(world: ClusterWorld, cluster: Cluster) -> None:
+    async def story() -> None:
+        client = world.connect()
+        try:
+            async with session_on(world, client, durable=True) as s:
+                for number in range(20):
+                    s.add(Copied(name=f'n{number}', size=number))
+                    await s.commit()
+            killed = cluster.kill(TAG)
+            try:
+                async with session_on(world, client) as s:
+                    assert await s.sum(Copied.query, 'size') == 190
+            finally:
+                cluster.restart(killed)
+        finally:
+            await world.close(client)
+
+    world.run(story())
