@@ -57,7 +57,7 @@ class Lock(Claim):
         self, conn: Any, lockname: str | bytes, acquire_timeout: float, lock_timeout: float
     ) -> None:
         super().__init__(lockname, acquire_timeout, lock_timeout)
-        if isinstance(conn, redis.asyncio.Redis):
+        if isinstance(conn, (redis.asyncio.Redis, redis.asyncio.RedisCluster)):
             raise InvalidOperation('Lock: expected a redis.Redis; for asyncio use rom.aio.Lock')
         self.conn: redis.Redis = conn if hasattr(conn, 'execute_command') else connection_of(conn)
 

@@ -31,6 +31,6 @@ def client_of(subject: Any) -> Client:
 
 async def driver_on(client: Client) -> AsyncDriver:
     """Return a driver for a client, in the running event loop."""
-    if isinstance(client, redis.Redis):
+    if isinstance(client, (redis.Redis, redis.RedisCluster)):
         client = await async_connection(client)
     return AsyncDriver(client)

@@ -45,7 +45,7 @@ class LoadedScript:
             ServerUnavailable: no answer.
         """
         rest = (len(keys), *keys, *args)
-        if force_eval or isinstance(conn, redis.client.Pipeline):
+        if force_eval or isinstance(conn, (redis.client.Pipeline, redis.cluster.ClusterPipeline)):
             with own_errors(conn):
                 return conn.execute_command('EVAL', self.text, *rest)
         with own_errors(conn):
