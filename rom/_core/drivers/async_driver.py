@@ -40,12 +40,18 @@ class AsyncDriver:
     Otherwise it behaves like :class:`rom._core.drivers.sync_driver.SyncDriver`.
     """
 
+    # Defaults on the class make a driver cheaper: each operation makes one.
+    _from_replicas = False
+    _reader: Any = None
+    _nodes: AsyncNodes | None = None
+
     def __init__(self, connection: redis.asyncio.Redis, from_replicas: bool = False) -> None:
         check_client(connection, blocks=False)
         self.connection = connection
-        self._from_replicas = from_replicas
-        self._reader: Any = reader_of(connection) if from_replicas else None
-        self._nodes = AsyncNodes(connection) if is_cluster(connection) else None
+        if from_replicas:
+            self._from_replicas, self._reader = True, reader_of(connection)
+        if is_cluster(connection):
+            self._nodes = AsyncNodes(connection)
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.

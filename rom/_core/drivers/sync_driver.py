@@ -51,12 +51,18 @@ class SyncDriver:
     b'pong'
     """
 
+    # Defaults on the class make a driver cheaper: each operation makes one.
+    _from_replicas = False
+    _reader: Any = None
+    _nodes: Nodes | None = None
+
     def __init__(self, connection: redis.Redis, from_replicas: bool = False) -> None:
         check_client(connection, blocks=True)
         self.connection = connection
-        self._from_replicas = from_replicas
-        self._reader: Any = reader_of(connection) if from_replicas else None
-        self._nodes = Nodes(connection) if is_cluster(connection) else None
+        if from_replicas:
+            self._from_replicas, self._reader = True, reader_of(connection)
+        if is_cluster(connection):
+            self._nodes = Nodes(connection)
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
