@@ -276,6 +276,8 @@ class Entity:
                 self._refuse(error)
             if raw == stored.get(name):
                 self._changed -= {name}
+                if column.is_mutable and raw is not None:
+                    self._seen = {**self._seen, name: raw}
             else:
                 wanted[name] = raw
         return wanted

@@ -629,6 +629,22 @@ def test_what_was_given_up_is_settled_as_ever(raw: redis.Redis) -> None:
     assert raw.keys('law:[0-9]*') == [b'law:1']
 
 
+@pytest.mark.parametrize('full', [False, True])
+def test_the_stored_value_set_anew_is_no_change(full: bool) -> None:
+    LawThing(data={'a': 1})
+    rom.session.commit()
+    rom.session.rollback()
+    thing = LawThing.get(1)
+    thing.data = {'a': 1}  # set before it was ever read
+    rom.session.save(thing, full=full)
+    assert not thing._modified
+    assert rom.session.commit() == 0
+    thing.data['a'] = 2
+    assert thing._modified
+    assert rom.session.commit() == 1
+    assert not thing._modified
+
+
 # --- values that no column can hold --------------------------------------------------------------
 
 
