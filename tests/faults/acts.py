@@ -4,7 +4,7 @@ Each writes into the journal what the oracle must know: the row, the amount, the
 row of the actor's own make that row where it is missing, and forget it where it was refused.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import rom
@@ -109,7 +109,7 @@ async def note(actor: Actor) -> None:
     """A new row by itself, whose id is taken in the script."""
     deed = actor.begin('note', 'sale of {op}', amount=0)
     sale = Sale(op=deed.op, amount=0)
-    await actor.until_known(deed, lambda: actor.s.save(sale))
+    await actor.until_known(deed, _saved(actor, sale))
     actor.own['sale'] = sale
 
 
@@ -132,7 +132,7 @@ async def fill_basket(actor: Actor) -> None:
     deed = actor.begin('basket', 'basket of {op}', size=size)
     basket = Basket(op=deed.op, size=size)
     items = [Item(op=deed.op, basket=basket, place=place) for place in range(size)]
-    await actor.until_known(deed, lambda: actor.s.save(basket, items))
+    await actor.until_known(deed, _saved(actor, basket, items))
     actor.own['basket'] = basket
 
 
@@ -201,7 +201,7 @@ async def pay(actor: Actor) -> None:
     amount = actor.dice.randint(1, 9)
     deed = actor.begin('receipt', 'receipt of {op}')
     receipt = Receipt(op=deed.op, source=source, target=target, amount=amount)
-    await actor.until_known(deed, lambda: actor.s.save(receipt))
+    await actor.until_known(deed, _saved(actor, receipt))
     purses = [await _load(actor, Purse, id) for id in (source, target)]
     paid = actor.begin('pay', f'receipt of {deed.op}', receipt=deed.op, alone=True)
     tries = 0
@@ -266,9 +266,13 @@ ACTS: dict[Act, int] = {
 RECORD_ACTS: dict[Act, int] = {keep_diary: 2, write_page: 2}
 
 
-async def act_once(actor: Actor) -> None:
-    """Do one act by the actor's dice; what was refused or given up leaves nothing behind."""
-    acts = ACTS if actor.is_async else {**ACTS, **RECORD_ACTS}
+async def act_once(actor: Actor, acts: Mapping[Act, int]) -> None:
+    """Do one act by the actor's dice; what was refused or given up leaves nothing behind.
+
+    Args:
+        actor: does it.
+        acts: those to choose from, and how often each is done beside the others.
+    """
     [act] = actor.dice.choices(list(acts), list(acts.values()))
     try:
         await act(actor)
@@ -305,9 +309,22 @@ async def _own(actor: Actor, kind: str, make: Callable[[str], Any]) -> Any:
     if kind not in actor.own:
         deed = actor.begin(f'own {kind}', kind + ' of {op}')
         made = make(deed.op)
-        await actor.until_known(deed, lambda: actor.s.save(made))
+        await actor.until_known(deed, _saved(actor, made))
         actor.own[kind] = made
     return actor.own[kind]
+
+
+def _saved(actor: Actor, *new: Any) -> Callable[[], Awaitable[dict[str, list[int]]]]:
+    """A call that saves new entities, and returns their ids by namespace."""
+
+    async def call() -> dict[str, list[int]]:
+        await actor.s.save(*new)
+        ids: dict[str, list[int]] = {}
+        for entity in (one for some in new for one in (some if isinstance(some, list) else [some])):
+            ids.setdefault(entity._namespace, []).append(entity.id)
+        return ids
+
+    return call
 
 
 async def _save_own(

@@ -169,7 +169,7 @@ class Round:
         self._task = Task(
             name='',
             kind='',
-            socket='',
+            address='',
             journals=str(self._journals),
             seed=seed,
             acts=-(-acts // actors),
@@ -199,7 +199,7 @@ class Round:
         self._server.client.flushall()
         shutil.rmtree(self._journals, ignore_errors=True)
         self._journals.mkdir()
-        self._workers.start(replace(self._task, kind=PREPARE, socket=self._server.socket))
+        self._workers.start(replace(self._task, kind=PREPARE, address=self._server.socket))
         while self._workers.running:
             self._workers.wait(HUNG)
         if self._workers.crashed:
@@ -208,7 +208,7 @@ class Round:
     def _work(self, proxy: Proxy, troubles: Troubles) -> None:
         for number, kind in enumerate(self._story.team):
             name = f'w{number}'
-            self._workers.start(replace(self._task, name=name, kind=kind, socket=proxy.socket))
+            self._workers.start(replace(self._task, name=name, kind=kind, address=proxy.socket))
         seen, changed = -1, time.monotonic()
         while self._workers.running:
             self._workers.wait(LOOK)

@@ -3,8 +3,13 @@
 `tests/faults/index_check.py` knows by heart which keys they imply: change both together.
 """
 
+import os
+
 import rom
 from rom.repocket import ActiveRecord, attributes
+
+#: What all namespaces begin with; on a cluster a tag, so that all keys are in one slot.
+HEAD = os.environ.get('ROM_FAULTS_HEAD', 'faults')
 
 
 class Shelf(rom.Model):
@@ -17,7 +22,7 @@ class Shelf(rom.Model):
         trail: the ids of operations, each appended once.
     """
 
-    _namespace = 'faults.shelf'
+    _namespace = f'{HEAD}.shelf'
     name = rom.Text(unique=True, index=True, prefix=True, suffix=True, keygen=rom.FULL_TEXT)
     hall = rom.Text(index=True, keygen=rom.IDENTITY)
     n = rom.Integer(index=True, default=0)
@@ -29,7 +34,7 @@ class Shelf(rom.Model):
 class Sale(rom.Model):
     """A row that must be there once; `mark` is written later, and begins with `op`."""
 
-    _namespace = 'faults.sale'
+    _namespace = f'{HEAD}.sale'
     op = rom.Text(index=True, keygen=rom.IDENTITY)
     amount = rom.Integer(index=True)
     shelf = rom.ManyToOne('Shelf', on_delete='no action')
@@ -39,13 +44,13 @@ class Sale(rom.Model):
 class Basket(rom.Model):
     """A row that comes and goes together with `size` items."""
 
-    _namespace = 'faults.basket'
+    _namespace = f'{HEAD}.basket'
     op = rom.Text(index=True, keygen=rom.IDENTITY)
     size = rom.Integer()
 
 
 class Item(rom.Model):
-    _namespace = 'faults.item'
+    _namespace = f'{HEAD}.item'
     op = rom.Text(index=True, keygen=rom.IDENTITY)
     basket = rom.ManyToOne('Basket', on_delete='cascade')
     place = rom.Integer(index=True)
@@ -55,7 +60,7 @@ class Item(rom.Model):
 class Door(rom.Model):
     """A state of one owner that goes to and fro, so that an old request finds what it expects."""
 
-    _namespace = 'faults.door'
+    _namespace = f'{HEAD}.door'
     op = rom.Text(unique=True)
     state = rom.Text(index=True, keygen=rom.IDENTITY)
 
@@ -63,7 +68,7 @@ class Door(rom.Model):
 class Badge(rom.Model):
     """Two of each owner, whose unique codes are swapped."""
 
-    _namespace = 'faults.badge'
+    _namespace = f'{HEAD}.badge'
     op = rom.Text(index=True, keygen=rom.IDENTITY)
     code = rom.Text(unique=True, suffix=True, keygen=rom.IDENTITY)
 
@@ -71,7 +76,7 @@ class Badge(rom.Model):
 class Word(rom.Model):
     """Counted by upsert."""
 
-    _namespace = 'faults.word'
+    _namespace = f'{HEAD}.word'
     text = rom.Text(unique=True)
     count = rom.Integer(index=True)
 
@@ -79,7 +84,7 @@ class Word(rom.Model):
 class Room(rom.Model):
     """Made by get_or_create."""
 
-    _namespace = 'faults.room'
+    _namespace = f'{HEAD}.room'
     key = rom.Text(unique=True, prefix=True, keygen=rom.IDENTITY)
     op = rom.Text()
 
@@ -87,7 +92,7 @@ class Room(rom.Model):
 class Purse(rom.Model):
     """Its balance moves by transfer."""
 
-    _namespace = 'faults.purse'
+    _namespace = f'{HEAD}.purse'
     name = rom.Text(unique=True)
     balance = rom.Integer(index=True)
 
@@ -95,7 +100,7 @@ class Purse(rom.Model):
 class Receipt(rom.Model):
     """A transfer, which it marks as done."""
 
-    _namespace = 'faults.receipt'
+    _namespace = f'{HEAD}.receipt'
     op = rom.Text(unique=True)
     amount = rom.Integer()
     source = rom.Integer()

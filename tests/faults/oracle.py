@@ -17,10 +17,27 @@ from tests.faults.journal import ACKNOWLEDGED, REFUSED, Deed, Event
 
 LOST, DOUBLED, TORN, FALSE_ERROR, STALE = 'lost', 'doubled', 'torn', 'false error', 'stale entry'
 KINDS = (LOST, DOUBLED, TORN, FALSE_ERROR, STALE)
+#: What only looks find, and what has a name of its own on a cluster.
+DUPLICATE, ID_TWICE, WRONG_ANSWER = 'duplicate', 'id twice', 'wrong answer'
+CLUSTER_KINDS = (LOST, DOUBLED, TORN, DUPLICATE, ID_TWICE, WRONG_ANSWER, FALSE_ERROR, STALE)
 
 #: What these acts may be told because of other writers, and of which model.
 EXPLAINED = ('DataRaceError', 'faults.shelf')
 SHARED = ('add', 'trail', 'sell')
+CLAIMED = 'UniqueKeyViolation'
+#: How an actor tells of what makes no sense, and the kind of problem that it is.
+TOLD = ((' undone: ', LOST), (' answered: ', WRONG_ANSWER), (' accepted a duplicate: ', DUPLICATE))
+#: The columns whose values are unique, by the end of the namespace.
+UNIQUE = {
+    'shelf': ('name',),
+    'item': ('basket', 'place'),
+    'door': ('op',),
+    'badge': ('code',),
+    'word': ('text',),
+    'room': ('key',),
+    'purse': ('name',),
+    'receipt': ('op',),
+}
 BALANCE = 10**9
 
 
@@ -54,6 +71,10 @@ class Oracle:
         deeds: of all actors.
         keyspace: everything stored.
         windows: when acknowledged writes may have been lost.
+
+    Attributes:
+        allowed: acknowledged operations that are not there, and need not be: they were told within
+            a window. Known when the problems are.
     """
 
     def __init__(
@@ -62,6 +83,7 @@ class Oracle:
         self._deeds = deeds
         self._keyspace = keyspace
         self._windows = list(windows)
+        self.allowed: set[str] = set()
         self._by_act: dict[str, list[Deed]] = defaultdict(list)
         for deed in sorted(deeds.values(), key=lambda deed: deed.events[0].time):
             self._by_act[deed.act].append(deed)
@@ -71,7 +93,7 @@ class Oracle:
         checks = (
             self._numbers, self._trails, self._bulks, self._sales, self._marks, self._baskets,
             self._words, self._rooms, self._own_rows, self._doors, self._badges, self._payments,
-            self._diaries, self._pages, self._errors,
+            self._diaries, self._pages, self._unique_values, self._ids, self._errors,
         )  # fmt: skip
         return [problem for check in checks for problem in check()]
 
@@ -243,6 +265,29 @@ class Oracle:
         ops = Counter(op for stream in streams for op in stream.decode().split(';'))
         yield from self._times(ops, self._by_act['page'], 'in a diary')
 
+    # --- values and ids that only one row may have ---
+
+    def _unique_values(self) -> Iterator[Problem]:
+        for model, columns in UNIQUE.items():
+            holders: dict[tuple[bytes | None, ...], list[int]] = defaultdict(list)
+            for id, row in self._rows(model).items():
+                holders[tuple(row.get(name.encode()) for name in columns)].append(id)
+            for value, ids in holders.items():
+                if len(ids) > 1:
+                    yield Problem(DUPLICATE, f'{model}: rows {ids} have {columns} = {value}')
+
+    def _ids(self) -> Iterator[Problem]:
+        given: dict[tuple[str, int], list[Deed]] = defaultdict(list)
+        for deed in self._deeds.values():
+            if self._is_sure(deed) and isinstance(deed.result, dict):
+                for model, ids in deed.result.items():
+                    for id in ids:
+                        given[model, id].append(deed)
+        for (model, id), deeds in given.items():
+            if len(deeds) > 1:
+                message = f'{model} {id} was given to {[deed.op for deed in deeds]}'
+                yield Problem(ID_TWICE, message, deeds[0].row)
+
     # --- answers ---
 
     def _errors(self) -> Iterator[Problem]:
@@ -252,8 +297,8 @@ class Oracle:
                 if event.time < first and not _is_explained(deed, event):
                     told = 'was told' if event.kind == REFUSED else 'saw'
                     message = f'{deed.op} ({deed.act}) {told} {event.details["error"]}'
-                    kind = LOST if ' undone: ' in message else FALSE_ERROR
-                    yield Problem(kind, message, deed.row)
+                    kinds = (kind for words, kind in TOLD if words in message)
+                    yield Problem(next(kinds, FALSE_ERROR), message, deed.row)
 
     # --- what the checks share ---
 
@@ -287,6 +332,8 @@ class Oracle:
                 yield Problem(LOST, f'{deed.op} is not {where}', deed.row)
             elif deed.outcome == REFUSED and times:
                 yield Problem(FALSE_ERROR, f'{deed.op} was refused, and is {where}', deed.row)
+            elif deed.outcome == ACKNOWLEDGED and not times:
+                self.allowed.add(deed.op)
 
     def _states(
         self, states: Mapping[str, Any], act: str, key: str, first: Any
@@ -315,10 +362,17 @@ def _grouped(deeds: Iterable[Deed], name: str) -> dict[Any, list[Deed]]:
 
 def _is_explained(deed: Deed, event: Event) -> bool:
     """Other writers explain a refusal: of an act about a row that it is not alone with."""
-    if event.kind != REFUSED or deed.act not in SHARED or deed.what.get('alone'):
+    if event.kind != REFUSED or deed.what.get('alone'):
         return False
     error = event.details['error'].split(':')[0]
-    return (error, event.details.get('about')) == EXPLAINED
+    if deed.act == 'claim':
+        return error == CLAIMED
+    about = str(event.details.get('about')).translate(_NO_TAG)
+    return deed.act in SHARED and (error, about) == EXPLAINED
+
+
+#: Namespaces on a cluster have a tag, which tells nothing.
+_NO_TAG = str.maketrans('', '', '{}')
 
 
 def _text(row: Row, name: bytes) -> str:

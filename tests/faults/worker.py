@@ -12,29 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import redis
-import redis.asyncio
-import redis.asyncio.retry
-import redis.retry
-from redis.backoff import NoBackoff
 
 import rom
 from tests.faults.actor import Actor, drive
-from tests.faults.acts import act_once, prepare
-from tests.faults.journal import Journal
-from tests.faults.worker_task import ACTORS, PREPARE, PROCESS, TASKS, Task
+from tests.faults.acts import ACTS, RECORD_ACTS, Act, act_once, prepare
+from tests.faults.clients import awaited, blocking, blocking_like
+from tests.faults.journal import ACKNOWLEDGED, TRY, WRONG, Journal
+from tests.faults.looks import LOOKS, OWN_LOOKS
+from tests.faults.models import MODELS
+from tests.faults.worker_task import ACTORS, CHECK, PREPARE, PROCESS, READERS, TASKS, Task
 from tests.support.worlds import Awaitable
 
-#: Seconds until a client believes that no answer comes.
-TIMEOUT = 10
-#: What clients do by themselves, and how: repetitions, and the protocol.
-CLIENTS = ((0, 2), (3, 2), (3, 3), (0, 3))
+#: What blocking and awaiting actors do on a single server; rom.repocket has no asyncio.
+SINGLE, AWAITED = {**ACTS, **RECORD_ACTS}, ACTS
 
 
 def run(task: Task) -> None:
     """Do all of a task."""
     if task.kind == PREPARE:
-        with rom.Session(_client(task.socket, 3, 2)) as session:
+        with rom.Session(blocking_like(task, 3, 2)) as session:
             prepare(session)
+    elif task.kind == CHECK:
+        _check(task)
     elif task.kind == TASKS:
         asyncio.run(_tasks(task))
     else:
@@ -43,8 +42,7 @@ def run(task: Task) -> None:
 
 def _threads(task: Task) -> None:
     """Blocking actors on one client: the first in the main thread, where signals arrive."""
-    retries, protocol = random.Random(task.seed).choice(CLIENTS)
-    client = _client(task.socket, retries, protocol)
+    client = blocking(task)
     rom.util.CONNECTION = client  # of the records
     names = [f'{task.name}{letter}' for letter in 'abcdef'[: ACTORS[task.kind]]]
     with ThreadPoolExecutor(len(names)) as pool:
@@ -59,13 +57,14 @@ def _block(task: Task, name: str, client: redis.Redis) -> None:
     dice = random.Random(f'{task.seed} {name}')
     # A fork beside other threads may inherit locks that they hold, of imports to begin with.
     forks = task.forks if task.kind == PROCESS else 0.0
+    acts = _acts(task, SINGLE)
     children: list[int] = []
     with rom.Session(client) as session:
         actor = Actor(Awaitable(session), _journal(task, name), dice, task.disturb)
         for number in range(task.acts):
             if _is_over(task):
                 break
-            drive(act_once(actor))
+            drive(act_once(actor, acts))
             if dice.random() < forks:
                 children.append(_fork(task, f'{name}f{number}', client))
     for child in children:
@@ -85,7 +84,7 @@ def _fork(task: Task, name: str, client: redis.Redis) -> int:
             dice = random.Random(f'{task.seed} {name}')
             actor = Actor(Awaitable(session), _journal(task, name), dice)
             for _ in range(3):
-                drive(act_once(actor))
+                drive(act_once(actor, SINGLE))
         status = 0
     finally:
         os._exit(status)
@@ -93,10 +92,7 @@ def _fork(task: Task, name: str, client: redis.Redis) -> int:
 
 async def _tasks(task: Task) -> None:
     """Awaiting actors on one client."""
-    retries, protocol = random.Random(task.seed).choice(CLIENTS)
-    client = redis.asyncio.Redis(
-        retry=redis.asyncio.retry.Retry(NoBackoff(), retries), **_settings(task.socket, protocol)
-    )
+    client = awaited(task)
     names = [f'{task.name}{letter}' for letter in 'abcdef'[: ACTORS[TASKS]]]
     try:
         async with asyncio.TaskGroup() as group:
@@ -110,24 +106,42 @@ async def _await(task: Task, name: str, client: Any) -> None:
     async with rom.AsyncSession(client) as session:
         dice = random.Random(f'{task.seed} {name}')
         actor = Actor(session, _journal(task, name), dice, task.disturb, is_async=True)
+        acts = _acts(task, AWAITED)
         for _ in range(task.acts):
             if _is_over(task):
                 break
-            await act_once(actor)
-
-
-def _client(socket: str, retries: int, protocol: int) -> redis.Redis:
-    retry = redis.retry.Retry(NoBackoff(), retries)
-    return redis.Redis(retry=retry, **_settings(socket, protocol))
-
-
-def _settings(socket: str, protocol: int) -> dict[str, Any]:
-    return {'unix_socket_path': socket, 'protocol': protocol, 'socket_timeout': TIMEOUT}
+            await act_once(actor, acts)
 
 
 def _journal(task: Task, name: str) -> Journal:
     return Journal(Path(task.journals), name)
 
 
+def _acts(task: Task, acts: dict[Act, int]) -> dict[Act, int]:
+    """Return what a task's actors do: on a cluster no records, whose keys are in many slots."""
+    if task.kind == READERS:
+        return LOOKS
+    return {**ACTS, **LOOKS, **OWN_LOOKS} if task.nodes else acts
+
+
+def _check(task: Task) -> None:
+    """Write down what rom itself finds wrong with what is stored."""
+    rom.util.CONNECTION = blocking_like(task, 3, 2)
+    journal = Journal(Path(task.journals), task.name)
+    for model in MODELS:
+        op = journal.new_operation()
+        journal.write(op, TRY, act='check', row=model.__name__)
+        try:
+            found = list(rom.maintenance.check(model))
+        except Exception as error:
+            journal.write(op, WRONG, error=f'{type(error).__name__}: {error}'[:300])
+            continue
+        for finding in found:
+            journal.write(op, WRONG, error=f'found: {finding}'[:300])
+        journal.write(op, ACKNOWLEDGED)
+
+
 def _is_over(task: Task) -> bool:
-    return bool(task.until) and time.monotonic() > task.until
+    if task.until and time.monotonic() > task.until:
+        return True
+    return bool(task.over) and os.path.exists(task.over)

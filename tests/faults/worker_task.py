@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 PREPARE, PROCESS, THREADS, TASKS = 'prepare', 'process', 'threads', 'tasks'
-ACTORS = {PROCESS: 1, THREADS: 3, TASKS: 4}
+READERS, CHECK = 'readers', 'check'
+ACTORS = {PROCESS: 1, THREADS: 3, TASKS: 4, READERS: 3}
 
 
 @dataclass(frozen=True)
@@ -12,22 +13,33 @@ class Task:
 
     Attributes:
         name: of the worker; its actors add a letter.
-        kind: `PREPARE` or a key of `ACTORS`.
-        socket: the server's, or that of a proxy before it.
+        kind: `PREPARE`, `CHECK` or a key of `ACTORS`.
+        address: the socket of the server, or that of a proxy before it; or of a cluster the nodes
+            to begin with, as host:port,host:port.
         journals: the folder of the journals.
         seed: of its dice.
         acts: how many each actor does.
         disturb: the chance that a call is cancelled or interrupted.
         forks: the chance that a child is forked behind an act, by a worker without threads.
-        until: the monotonic time when no more acts are begun.
+        until: the monotonic time when no more acts are begun; 0: none.
+        over: a file; where there is one, no more acts are begun.
     """
 
     name: str
     kind: str
-    socket: str
+    address: str
     journals: str
     seed: str
     acts: int = 0
     disturb: float = 0.0
     forks: float = 0.0
     until: float = 0.0
+    over: str = ''
+
+    @property
+    def nodes(self) -> list[tuple[str, int]]:
+        """The nodes of the cluster to begin with; none: a single server."""
+        if self.address.startswith('/'):
+            return []
+        pairs = (node.rpartition(':') for node in self.address.split(','))
+        return [(host, int(port)) for host, _, port in pairs]

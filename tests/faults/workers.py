@@ -20,12 +20,16 @@ from tests.support.patience import PATIENCE
 class Workers:
     """A nursery and its workers; a context manager that ends them all.
 
+    Args:
+        errors: the file for what they write to their standard error.
+        head: what the namespaces of their models begin with.
+
     Attributes:
         running: the tasks under way, by process.
         crashed: what workers that ended by themselves, and badly, came to.
     """
 
-    def __init__(self, errors: Path) -> None:
+    def __init__(self, errors: Path, head: str = 'faults') -> None:
         self.running: dict[int, Task] = {}
         self.crashed: list[str] = []
         self._killed: set[int] = set()
@@ -36,6 +40,7 @@ class Workers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
+                env={**os.environ, 'ROM_FAULTS_HEAD': head},
                 cwd=Path(__file__).parents[2],
                 start_new_session=True,  # Ctrl-C is the campaign's business
             )

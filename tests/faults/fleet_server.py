@@ -1,0 +1,90 @@
+"""The cluster of a campaign, as the rounds need it."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import redis
+from redis.crc import key_slot
+
+from tests.faults.index_check import Keyspace
+from tests.support.cluster import Cluster
+from tests.support.fleet import HOST, Process, until
+from tests.support.servers import dump
+
+#: What all namespaces of the models begin with, and a key of the same slot.
+HEAD = '{faults}'
+KEY = f'{HEAD}:mark'
+#: Milliseconds that a replica may take to get what it has not got.
+WAIT = 60_000
+
+
+class Fleet:
+    """A cluster whose keys are all in one slot; a context manager that ends it.
+
+    Args:
+        binary: the program of its nodes.
+    """
+
+    def __init__(self, binary: Path) -> None:
+        self.cluster = Cluster(binary)
+
+    @property
+    def address(self) -> str:
+        """Where workers begin."""
+        return ','.join(f'{host}:{port}' for host, port in self.cluster.startup)
+
+    def mark(self) -> float:
+        """Write a mark, and wait until a replica has it; return the time before."""
+        begun = time.monotonic()
+        owner = self.cluster.owner(KEY).client
+
+        def is_there() -> bool:
+            with owner.pipeline(transaction=False) as pipe:
+                pipe.set(KEY, begun)
+                pipe.wait(1, WAIT)
+                told: list[Any] = pipe.execute()
+                return bool(told[-1])
+
+        until(is_there, 'no replica gets the mark')
+        return begun
+
+    def keyspace(self) -> tuple[Keyspace, list[bytes]]:
+        """Return what is stored, with the names of a single server, and keys at wrong masters."""
+        self.cluster.wait_until_healthy()
+        owner = self.cluster.owner(KEY)
+        wrong = [
+            key
+            for node in self.cluster.masters()
+            for key in _keys(node)
+            if node is not owner or key_slot(key) != key_slot(KEY.encode())
+        ]
+        with redis.Redis(host=HOST, port=owner.port, protocol=2) as client:
+            whole = dump(client)
+        plain = HEAD.strip('{}').encode()
+        return {key.replace(HEAD.encode(), plain, 1): value for key, value in whole.items()}, wrong
+
+    def wait_until_quiet(self) -> None:
+        """Wait until no other client is connected, whose requests may still be carried out."""
+        until(lambda: not any(map(_clients, self.cluster.running())), 'clients stay')
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cluster.end()
+
+
+def _keys(node: Process) -> list[bytes]:
+    return list(node.client.scan_iter(count=1000))
+
+
+def _clients(node: Process) -> int:
+    """How many clients a node has beside the one that asks; replicas and slot moves are none."""
+    return len(node.client.client_list(_type='normal')) - 1

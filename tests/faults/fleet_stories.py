@@ -1,0 +1,50 @@
+"""The stories of a fleet: what befalls a cluster while programs work on it."""
+
+from dataclasses import dataclass
+
+from tests.faults.worker_task import PROCESS, READERS, TASKS, THREADS
+
+MOVE, MOVE_BY_SERVER, HAND_OVER = 'slot moved by hand', 'slot moved by servers', 'handed over'
+KILL_MASTER, STOP_MASTER = 'master killed', 'master stopped'
+#: What loses acknowledged writes that no replica has.
+LOSING = (KILL_MASTER, STOP_MASTER)
+
+
+@dataclass(frozen=True)
+class FleetStory:
+    """Workers, and what befalls the cluster one after the other; the dice choose the order.
+
+    Attributes:
+        about: a line for people.
+        plan: how often each trouble is made.
+        team: the kinds of the workers.
+    """
+
+    about: str
+    plan: dict[str, int]
+    team: tuple[str, ...] = (PROCESS, PROCESS, PROCESS, THREADS, THREADS, TASKS, TASKS, READERS)
+
+    def small(self) -> 'FleetStory':
+        """The same with a tenth of the troubles and half of the workers."""
+        plan = {trouble: -(-times // 10) for trouble, times in self.plan.items()}
+        return FleetStory(self.about, plan, (PROCESS, THREADS, TASKS, READERS))
+
+
+FLEET_STORIES = {
+    'moves': FleetStory(
+        'the slot moves to and fro, by hand and by the servers: nothing is lost',
+        {MOVE: 20, MOVE_BY_SERVER: 10},
+    ),
+    'handovers': FleetStory(
+        'replicas take over from masters, and slots move: nothing is lost',
+        {HAND_OVER: 10, MOVE: 5},
+    ),
+    'kills': FleetStory(
+        'masters are killed and come back empty: lost is only what no replica has',
+        {KILL_MASTER: 10, MOVE: 3},
+    ),
+    'stops': FleetStory(
+        'masters stand still, are replaced, and go on: lost is only what no replica has',
+        {STOP_MASTER: 5, HAND_OVER: 2},
+    ),
+}
