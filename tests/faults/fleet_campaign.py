@@ -17,7 +17,7 @@ from tests.faults.fleet_stories import FleetStory
 from tests.faults.fleet_troubles import FleetTroubles
 from tests.faults.journal import REFUSED, TRY, UNKNOWN, WRONG, Deed
 from tests.faults.log import log_of
-from tests.faults.oracle import FALSE_ERROR, STALE, Oracle, Problem
+from tests.faults.oracle import FALSE_ERROR, STALE, TORN, Oracle, Problem
 from tests.faults.worker_task import CHECK, PREPARE, Task
 from tests.faults.workers import Workers
 from tests.support.patience import PATIENCE
@@ -161,6 +161,7 @@ class FleetRound:
         problems = oracle.problems()
         problems += [Problem(STALE, message) for message in index_check.check(keyspace)]
         problems += [Problem(STALE, f'{key!r} is at a master without its slot') for key in astray]
+        problems += [Problem(TORN, f'{key!r} was at two masters') for key in troubles.twice]
         problems += [Problem(FALSE_ERROR, crash) for crash in self._workers.crashed]
         problems += [one for deed in deeds.values() for one in _impatient(deed)]
         self._workers.crashed.clear()

@@ -25,8 +25,8 @@ from tests.support.slot_moves import can_move_by_itself, move_by_hand, move_by_s
 
 #: Events in all journals from one trouble to the next, at most, and from a mark to the loss.
 BETWEEN, LOSABLE = 600, 60
-#: Seconds between two batches of keys that move, at most; keys of a batch, at most.
-PAUSE, BATCH = 0.02, 40
+#: Seconds between two batches of keys that move, at most; batches of a move, at most.
+PAUSE, BATCHES = 0.02, 40
 
 
 class FleetTroubles:
@@ -36,12 +36,14 @@ class FleetTroubles:
         faults: how many were made, by kind.
         windows: the times whose acknowledged writes may be lost.
         moved: keys that were moved by hand.
+        twice: those of them that were at both masters.
     """
 
     def __init__(self, story: FleetStory, fleet: Fleet, dice: random.Random) -> None:
         self.faults: Counter[str] = Counter()
         self.windows: list[Window] = []
         self.moved = 0
+        self.twice: list[bytes] = []
         self._fleet = fleet
         self._dice = dice
         self._left = [kind for kind, times in story.plan.items() for _ in range(times)]
@@ -80,12 +82,14 @@ class FleetTroubles:
         return events + self._dice.randint(most // 4, most)
 
     def _move(self) -> None:
-        self.moved += move_by_hand(
+        moved = move_by_hand(
             self._fleet.cluster,
             KEY,
-            batch=self._dice.randint(1, BATCH),
+            batches=self._dice.randint(1, BATCHES),
             between=lambda: time.sleep(self._dice.uniform(0, PAUSE)),
         )
+        self.moved += moved.keys
+        self.twice += moved.twice
 
     def _move_by_server(self) -> None:
         if can_move_by_itself(self._fleet.cluster):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from redis.crc import key_slot
@@ -16,37 +16,49 @@ from redis.crc import key_slot
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST, Process, until
 
-#: Milliseconds for one MIGRATE; and keys of one.
+#: Milliseconds for one MIGRATE.
 TIMEOUT = 60_000
-BATCH = 10
+BATCHES = 20
 #: States of a move by the servers that has ended.
 _OVER = (b'success', b'failed', b'cancelled')
+
+
+class Moved(NamedTuple):
+    """What came of a move: how many keys moved, and which of them were at both masters."""
+
+    keys: int
+    twice: list[bytes]
 
 
 def move_by_hand(
     cluster: Cluster,
     key: str,
     target: Process | None = None,
-    batch: int = BATCH,
+    batches: int = BATCHES,
     between: Callable[[], object] = lambda: None,
-) -> int:
-    """Move the slot of a key with MIGRATE; return how many keys moved.
+) -> Moved:
+    """Move the slot of a key with MIGRATE.
+
+    A key that is at both masters, because a program wrote to both, would stop the move for good. It
+    is told, and the one of the old master replaces the other.
 
     Args:
         cluster: where all is well.
         key: or a tag such as '{users}'.
         target: the new master; default: the next one.
-        batch: keys moved at once.
+        batches: in about so many the keys move that are there at the beginning.
         between: is called after each batch.
     """
     slot, source = key_slot(key.encode()), cluster.owner(key)
     target = target or _next(cluster, source)
     _set(target, slot, 'IMPORTING', cluster.id_of(source))
     _set(source, slot, 'MIGRATING', cluster.id_of(target))
-    moved = 0
-    while keys := _keys(source, slot, batch):
-        source.client.migrate(HOST, target.port, keys, 0, TIMEOUT)
-        moved += len(keys)
+    moved = Moved(0, [])
+    left: Any = source.client.execute_command('CLUSTER', 'COUNTKEYSINSLOT', slot)
+    size = max(1, left // batches)
+    while keys := _keys(source, slot, size):
+        size += 1  # where programs write many keys meanwhile, it comes to an end
+        moved = Moved(moved.keys + len(keys), moved.twice + _migrate(source, target, keys))
         between()
     others = [node for node in cluster.masters() if node not in (source, target)]
     for node in (target, source, *others):
@@ -79,6 +91,27 @@ def move_by_server(cluster: Cluster, key: str, target: Process | None = None) ->
 
     until(has_moved, f'the slot {slot} does not move from {source} to {target}')
     cluster.wait_until_healthy()
+
+
+def _migrate(source: Process, target: Process, keys: list[bytes]) -> list[bytes]:
+    """Move keys; return those that were at the target already."""
+    place = (HOST, target.port)
+    try:
+        source.client.migrate(*place, keys, 0, TIMEOUT)
+        return []
+    except redis.ResponseError as error:
+        if 'BUSYKEY' not in str(error):
+            raise
+    twice = [key for key in keys if _has(source, key)]  # all others have moved
+    source.client.migrate(*place, keys, 0, TIMEOUT, replace=True)
+    return twice
+
+
+def _has(source: Process, key: bytes) -> bool:
+    try:
+        return bool(source.client.exists(key))
+    except redis.exceptions.AskError:
+        return False
 
 
 def _moves_now(source: Process) -> bool:
