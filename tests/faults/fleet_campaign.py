@@ -20,6 +20,8 @@ from tests.faults.log import log_of
 from tests.faults.oracle import FALSE_ERROR, STALE, TORN, Oracle, Problem
 from tests.faults.worker_task import CHECK, PREPARE, Task
 from tests.faults.workers import Workers
+from tests.support.cluster import Cluster
+from tests.support.fleet import ending
 from tests.support.patience import PATIENCE
 
 #: Seconds between two looks at the journals, and acts of an actor that the end does not stop.
@@ -64,7 +66,7 @@ def run(
         folder = Path(tempfile.mkdtemp(prefix='rom-faults-'))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         workers = stack.enter_context(Workers(folder / 'errors', head=HEAD))
-        fleet = stack.enter_context(Fleet(binary))
+        fleet = Fleet(stack.enter_context(ending(Cluster(binary))))
         tallies = {}
         for name, story in stories.items():
             say(f'{name}: {story.about}')

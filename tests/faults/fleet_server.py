@@ -1,9 +1,7 @@
 """The cluster of a campaign, as the rounds need it."""
 
 import time
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.crc import key_slot
@@ -21,14 +19,10 @@ WAIT = 60_000
 
 
 class Fleet:
-    """A cluster whose keys are all in one slot; a context manager that ends it.
+    """A cluster whose keys are all in one slot."""
 
-    Args:
-        binary: the program of its nodes.
-    """
-
-    def __init__(self, binary: Path) -> None:
-        self.cluster = Cluster(binary)
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
 
     @property
     def address(self) -> str:
@@ -68,17 +62,6 @@ class Fleet:
     def wait_until_quiet(self) -> None:
         """Wait until no other client is connected, whose requests may still be carried out."""
         until(lambda: not any(map(_clients, self.cluster.running())), 'clients stay')
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.cluster.end()
 
 
 def _keys(node: Process) -> list[bytes]:

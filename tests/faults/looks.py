@@ -23,13 +23,13 @@ async def find_purse(actor: Actor) -> None:
         found = await actor.s.get_by(Purse, name=f'purse {number}')
         return found and found.id
 
-    await _ask(actor, f'purse {number + 1}', call, number + 1)
+    await _ask(actor, f'purse {number + 1}', call, number + 1, kept=True)
 
 
 async def count_hall(actor: Actor) -> None:
     """Count the shelves that are there from the beginning."""
     query = Shelf.query.filter(hall=HALL)
-    await _ask(actor, f'hall {HALL}', lambda: actor.s.count(query), TRAIL_SHELF)
+    await _ask(actor, f'hall {HALL}', lambda: actor.s.count(query), TRAIL_SHELF, kept=True)
 
 
 async def list_hall(actor: Actor) -> None:
@@ -39,7 +39,7 @@ async def list_hall(actor: Actor) -> None:
     async def call() -> Any:
         return sorted(shelf.id for shelf in await actor.s.all(query))
 
-    await _ask(actor, f'hall {HALL}', call, list(range(1, TRAIL_SHELF + 1)))
+    await _ask(actor, f'hall {HALL}', call, list(range(1, TRAIL_SHELF + 1)), kept=True)
 
 
 async def see_number(actor: Actor) -> None:
@@ -63,7 +63,7 @@ async def see_number(actor: Actor) -> None:
 async def claim_purse(actor: Actor) -> None:
     """Try to make a second row of a unique value: it must be refused."""
     name = f'purse {actor.dice.randrange(PURSES)}'
-    await _claim(actor, f'the name {name}', lambda: Purse(name=name, balance=0))
+    await _claim(actor, f'the name {name}', lambda: Purse(name=name, balance=0), kept=True)
 
 
 async def find_sale(actor: Actor) -> None:
@@ -98,15 +98,16 @@ LOOKS: dict[Act, int] = {find_purse: 3, count_hall: 2, list_hall: 2, see_number:
 OWN_LOOKS: dict[Act, int] = {find_sale: 3, find_door: 3, claim_door: 2}
 
 
-async def _ask(actor: Actor, row: str, call: Any, wanted: Any) -> None:
-    deed = actor.begin('look', row)
+async def _ask(actor: Actor, row: str, call: Any, wanted: Any, kept: bool = False) -> None:
+    """Ask, and compare; `kept`: no server can have lost the row."""
+    deed = actor.begin('look', row, kept=kept)
     found = await actor.until_known(deed, call)
     if found != wanted:
         actor.wrong(deed, f'{ANSWERED}{found!r} instead of {wanted!r}')
 
 
-async def _claim(actor: Actor, row: str, make: Any) -> None:
-    deed = actor.begin('claim', row)
+async def _claim(actor: Actor, row: str, make: Any, kept: bool = False) -> None:
+    deed = actor.begin('claim', row, kept=kept)
     twin = make()
     try:
         await actor.until_known(deed, lambda: actor.s.save(twin))

@@ -25,6 +25,8 @@ CLUSTER_KINDS = (LOST, DOUBLED, TORN, DUPLICATE, ID_TWICE, WRONG_ANSWER, FALSE_E
 EXPLAINED = ('DataRaceError', 'faults.shelf')
 SHARED = ('add', 'trail', 'sell')
 CLAIMED = 'UniqueKeyViolation'
+#: What a program is told of a row that a server has lost; and no other error, also then.
+AFTER_LOSS = ('DataRaceError', 'EntityDeletedError', 'StaleEntityError', 'TransferError')
 #: How an actor tells of what makes no sense, and the kind of problem that it is.
 TOLD = ((' undone: ', LOST), (' answered: ', WRONG_ANSWER), (' accepted a duplicate: ', DUPLICATE))
 #: The columns whose values are unique, by the end of the namespace.
@@ -294,7 +296,7 @@ class Oracle:
         first = min((window.begin for window in self._windows), default=float('inf'))
         for deed in self._deeds.values():
             for event in deed.errors():
-                if event.time < first and not _is_explained(deed, event):
+                if not (_is_explained(deed, event) or _follows_loss(deed, event, first)):
                     told = 'was told' if event.kind == REFUSED else 'saw'
                     message = f'{deed.op} ({deed.act}) {told} {event.details["error"]}'
                     kinds = (kind for words, kind in TOLD if words in message)
@@ -369,6 +371,14 @@ def _is_explained(deed: Deed, event: Event) -> bool:
         return error == CLAIMED
     about = str(event.details.get('about')).translate(_NO_TAG)
     return deed.act in SHARED and (error, about) == EXPLAINED
+
+
+def _follows_loss(deed: Deed, event: Event, first: float) -> bool:
+    """A loss before explains what an actor hears and finds, but of rows that were never lost."""
+    if event.time < first or deed.what.get('kept'):
+        return False
+    error = event.details['error'].split(':')[0]
+    return error in AFTER_LOSS or any(words.strip(' ') in error + ':' for words, _ in TOLD)
 
 
 #: Namespaces on a cluster have a tag, which tells nothing.

@@ -1,7 +1,7 @@
 """The report: a table of what was tried and what was wrong, and the log of each failure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tests.faults.campaign import Failure, Tally
 from tests.faults.journal import ACKNOWLEDGED, REFUSED, UNKNOWN
@@ -27,21 +27,36 @@ def table(tallies: Mapping[str, Tally], rst: bool = False) -> str:
     rows: list[tuple[str, ...]] = [HEADINGS]
     rows += [_row(name, [tally]) for name, tally in tallies.items()]
     rows.append(_row('together', list(tallies.values())))
+    faults = counted('fault', (tally.faults for tally in tallies.values()))
+    return '\n\n'.join(drawn(part, rst) for part in (rows, faults)) + '\n'
+
+
+def counted(heading: str, counters: Iterable[Counter[str]]) -> list[tuple[str, ...]]:
+    """Return the rows of a table of kinds and how often there was each."""
     kinds: Counter[str] = Counter()
-    for tally in tallies.values():
-        kinds.update(tally.faults)
-    faults: list[tuple[str, ...]] = [('fault', 'times')]
-    faults += [(kind, f'{times:,}') for kind, times in sorted(kinds.items())]
-    return '\n\n'.join(_drawn(part, rst) for part in (rows, faults)) + '\n'
+    for counter in counters:
+        kinds.update(counter)
+    return [(heading, 'times'), *((kind, f'{times:,}') for kind, times in sorted(kinds.items()))]
 
 
 def failures(tallies: Mapping[str, Tally]) -> str:
     """Return what went wrong, each with the events of its row."""
-    found = [failure for tally in tallies.values() for failure in tally.failures]
+    found = _mixed([failure for tally in tallies.values() for failure in tally.failures])
     parts = [_failure(failure) for failure in found[:MOST_FAILURES]]
     if len(found) > MOST_FAILURES:
         parts.append(f'{len(found) - MOST_FAILURES} more like these')
     return '\n\n'.join(parts)
+
+
+def _mixed(found: list[Failure]) -> list[Failure]:
+    """Return failures so that those of each kind come in turn."""
+    seen: Counter[str] = Counter()
+    places = []
+    for failure in found:
+        places.append(seen[failure.problem.kind])
+        seen[failure.problem.kind] += 1
+    order = sorted(range(len(found)), key=places.__getitem__)
+    return [found[place] for place in order]
 
 
 def _failure(failure: Failure) -> str:
@@ -62,7 +77,8 @@ def _row(name: str, tallies: list[Tally]) -> tuple[str, ...]:
     return name, *(f'{number:,}' for number in numbers)
 
 
-def _drawn(rows: list[tuple[str, ...]], rst: bool) -> str:
+def drawn(rows: list[tuple[str, ...]], rst: bool) -> str:
+    """Return rows of cells as a table, whose first row is its head."""
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     ruler = '  '.join('=' * width for width in widths)
     lines = ['  '.join(_cells(row, widths)).rstrip() for row in rows]

@@ -1,0 +1,35 @@
+"""The report of a campaign on a fleet: the same, and how long programs had to wait."""
+
+from collections.abc import Mapping
+
+from tests.faults.fleet_campaign import FleetTally
+from tests.faults.journal import ACKNOWLEDGED, REFUSED, UNKNOWN
+from tests.faults.oracle import CLUSTER_KINDS
+from tests.faults.report import counted, drawn
+
+#: `no replica` counts acknowledged operations that were lost and may be: no replica had them.
+HEADINGS = ('story', 'tried', 'acknowledged', 'refused', 'unknown', 'no replica', *CLUSTER_KINDS)
+PAUSES = ('longest call', 'longest wait')
+
+
+def table(tallies: Mapping[str, FleetTally], rst: bool = False) -> str:
+    """Return the figures of each story; the troubles, and the errors that programs were told.
+
+    Args:
+        tallies: by story.
+        rst: as reStructuredText.
+    """
+    figures = [HEADINGS, *(_figures(name, tally) for name, tally in tallies.items())]
+    pauses: list[tuple[str, ...]] = [('story', *PAUSES)]
+    pauses += [
+        (name, f'{tally.longest:.1f} s', f'{tally.paused:.1f} s') for name, tally in tallies.items()
+    ]
+    troubles = counted('trouble', (tally.faults for tally in tallies.values()))
+    errors = counted('error', (tally.errors for tally in tallies.values()))
+    return '\n\n'.join(drawn(part, rst) for part in (figures, pauses, troubles, errors)) + '\n'
+
+
+def _figures(name: str, tally: FleetTally) -> tuple[str, ...]:
+    numbers = [tally.tried, *(tally.answers[kind] for kind in (ACKNOWLEDGED, REFUSED, UNKNOWN))]
+    numbers += [tally.allowed, *(tally.problems[kind] for kind in CLUSTER_KINDS)]
+    return name, *(f'{number:,}' for number in numbers)
