@@ -39,12 +39,14 @@ class FleetTally(Tally):
         allowed: acknowledged operations that were lost within the windows of lost masters.
         longest: seconds of the longest call.
         paused: seconds of the longest operation, with all its tries.
+        troubled: seconds of the longest trouble of each kind, until all was well again.
         errors: answers that were errors, by their class.
     """
 
     allowed: int = 0
     longest: float = 0.0
     paused: float = 0.0
+    troubled: dict[str, float] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
 
 
@@ -113,6 +115,7 @@ class FleetRound:
         self._do(CHECK)
         self._judge(tally, troubles)
         tally.faults.update(troubles.faults)
+        tally.troubled = troubles.longest
         tally.seconds = time.monotonic() - begun
         return tally
 

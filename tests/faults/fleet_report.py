@@ -24,7 +24,12 @@ def table(tallies: Mapping[str, FleetTally], rst: bool = False) -> str:
     pauses += [
         (name, f'{tally.longest:.1f} s', f'{tally.paused:.1f} s') for name, tally in tallies.items()
     ]
-    troubles = counted('trouble', (tally.faults for tally in tallies.values()))
+    longest: dict[str, float] = {}
+    for tally in tallies.values():
+        for kind, seconds in tally.troubled.items():
+            longest[kind] = max(longest.get(kind, 0.0), seconds)
+    head, *rows = counted('trouble', (tally.faults for tally in tallies.values()))
+    troubles = [(*head, 'longest'), *((*row, f'{longest[row[0]]:.1f} s') for row in rows)]
     errors = counted('error', (tally.errors for tally in tallies.values()))
     return '\n\n'.join(drawn(part, rst) for part in (figures, pauses, troubles, errors)) + '\n'
 

@@ -34,6 +34,7 @@ class FleetTroubles:
 
     Attributes:
         faults: how many were made, by kind.
+        longest: the seconds of the longest of each kind, until all was well again.
         windows: the times whose acknowledged writes may be lost.
         moved: keys that were moved by hand.
         twice: those of them that were at both masters.
@@ -41,6 +42,7 @@ class FleetTroubles:
 
     def __init__(self, story: FleetStory, fleet: Fleet, dice: random.Random) -> None:
         self.faults: Counter[str] = Counter()
+        self.longest: dict[str, float] = {}
         self.windows: list[Window] = []
         self.moved = 0
         self.twice: list[bytes] = []
@@ -72,8 +74,9 @@ class FleetTroubles:
             self._mark = self._fleet.mark()
             self._due = self._later(events, LOSABLE)
             return True
-        kind = self._left.pop()
+        kind, begun = self._left.pop(), time.monotonic()
         self._make[kind]()
+        self.longest[kind] = max(self.longest.get(kind, 0.0), time.monotonic() - begun)
         self.faults[kind] += 1
         self._due = self._later(events, BETWEEN)
         return True
