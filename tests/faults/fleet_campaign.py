@@ -37,14 +37,14 @@ class FleetTally(Tally):
 
     Attributes:
         allowed: acknowledged operations that were lost within the windows of lost masters.
-        longest: seconds of the longest call.
+        longest: seconds of the longest call of each act.
         paused: seconds of the longest operation, with all its tries.
         troubled: seconds of the longest trouble of each kind, until all was well again.
         errors: answers that were errors, by their class.
     """
 
     allowed: int = 0
-    longest: float = 0.0
+    longest: dict[str, float] = field(default_factory=dict)
     paused: float = 0.0
     troubled: dict[str, float] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
@@ -197,7 +197,7 @@ def _measure(deed: Deed, tally: FleetTally) -> None:
         if event.kind == TRY:
             tried = event.time
             continue
-        tally.longest = max(tally.longest, event.time - tried)
+        tally.longest[deed.act] = max(tally.longest.get(deed.act, 0.0), event.time - tried)
         if event.kind in (REFUSED, UNKNOWN, WRONG):
             tally.errors[event.details['error'].partition(':')[0]] += 1
     tally.paused = max(tally.paused, deed.told_at - deed.events[0].time)

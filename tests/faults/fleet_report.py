@@ -22,7 +22,7 @@ def table(tallies: Mapping[str, FleetTally], rst: bool = False) -> str:
     figures = [HEADINGS, *(_figures(name, tally) for name, tally in tallies.items())]
     pauses: list[tuple[str, ...]] = [('story', *PAUSES)]
     pauses += [
-        (name, f'{tally.longest:.1f} s', f'{tally.paused:.1f} s') for name, tally in tallies.items()
+        (name, _longest_call(tally), f'{tally.paused:.1f} s') for name, tally in tallies.items()
     ]
     longest: dict[str, float] = {}
     for tally in tallies.values():
@@ -32,6 +32,11 @@ def table(tallies: Mapping[str, FleetTally], rst: bool = False) -> str:
     troubles = [(*head, 'longest'), *((*row, f'{longest[row[0]]:.1f} s') for row in rows)]
     errors = counted('error', (tally.errors for tally in tallies.values()))
     return '\n\n'.join(drawn(part, rst) for part in (figures, pauses, troubles, errors)) + '\n'
+
+
+def _longest_call(tally: FleetTally) -> str:
+    act = max(tally.longest, key=tally.longest.__getitem__, default='')
+    return f'{tally.longest.get(act, 0):.1f} s ({act})'
 
 
 def _figures(name: str, tally: FleetTally) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tests.faults.worker_task import PROCESS, READERS, TASKS, THREADS
 
+NOTHING = 'nothing'
 MOVE, MOVE_BY_SERVER, HAND_OVER = 'slot moved by hand', 'slot moved by servers', 'handed over'
 KILL_MASTER, STOP_MASTER = 'master killed', 'master stopped'
 #: What loses acknowledged writes that no replica has.
@@ -31,6 +32,7 @@ class FleetStory:
 
 
 FLEET_STORIES = {
+    'calm': FleetStory('nothing befalls the cluster', {NOTHING: 10}),
     'moves': FleetStory(
         'the slot moves to and fro, by hand and by the servers: nothing is lost',
         {MOVE: 20, MOVE_BY_SERVER: 10},

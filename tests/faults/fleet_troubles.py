@@ -17,6 +17,7 @@ from tests.faults.fleet_stories import (
     LOSING,
     MOVE,
     MOVE_BY_SERVER,
+    NOTHING,
     STOP_MASTER,
     FleetStory,
 )
@@ -53,6 +54,7 @@ class FleetTroubles:
         self._due = self._later(0, BETWEEN)
         self._mark: float | None = None
         self._make: dict[str, Callable[[], None]] = {
+            NOTHING: lambda: None,
             MOVE: self._move,
             MOVE_BY_SERVER: self._move_by_server,
             HAND_OVER: lambda: self._fleet.cluster.hand_over(KEY) and None,

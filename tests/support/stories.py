@@ -18,7 +18,8 @@ def both(
 ) -> Callable[[Callable[..., Any]], Callable[..., None]]:
     """Make a test of a coroutine function: once a world, with a session of it as `s`.
 
-    What else it takes are fixtures. Afterwards, everything in the database is what the rows of the
+    What else it takes are fixtures. The test has the models as `models`, so that it can also be run
+    where their keys are (`tests/cluster/test_stories.py`). Afterwards, everything in the database is what the rows of the
     models imply; with ``whole=False`` nobody looks at that.
     """
     return lambda story: _told(story, models, whole)
@@ -46,6 +47,7 @@ def _told(
         [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names]
     )
     run.pytestmark = getattr(story, 'pytestmark', [])  # type: ignore[attr-defined]
+    run.models = models  # type: ignore[attr-defined]
     return run
 
 
