@@ -131,7 +131,7 @@ class FleetRound:
         )
 
     def _prepare(self) -> None:
-        self._fleet.cluster.flush()
+        self._fleet.empty()
         shutil.rmtree(self._journals, ignore_errors=True)
         self._journals.mkdir()
         self._over.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ class Fleet:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
+        self._others: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -59,15 +60,31 @@ class Fleet:
         plain = HEAD.strip('{}').encode()
         return {key.replace(HEAD.encode(), plain, 1): value for key, value in whole.items()}, wrong
 
+    def empty(self) -> None:
+        """Empty it; whoever is connected now is nobody to wait for."""
+        self.cluster.flush()
+        self._others = self._clients()
+
     def wait_until_quiet(self) -> None:
-        """Wait until no other client is connected, whose requests may still be carried out."""
-        until(lambda: not any(map(_clients, self.cluster.running())), 'clients stay')
+        """Wait until no new client is connected, whose requests may still be carried out."""
+        until(lambda: self._clients() <= self._others, 'clients stay')
+
+    def _clients(self) -> set[str]:
+        return {address for node in self.cluster.running() for address in _clients(node)}
 
 
 def _keys(node: Process) -> list[bytes]:
     return list(node.client.scan_iter(count=1000))
 
 
-def _clients(node: Process) -> int:
-    """How many clients a node has beside the one that asks; replicas and slot moves are none."""
-    return len(node.client.client_list(_type='normal')) - 1
+def _clients(node: Process) -> set[str]:
+    """The addresses of a node's clients, without the one that asks and nodes that sent it keys."""
+    with node.client.pipeline(transaction=False) as pipe:
+        pipe.client_id()
+        pipe.client_list(_type='normal')
+        own, found = pipe.execute()
+    return {
+        one['addr']
+        for one in found
+        if int(one['id']) != own and not one['cmd'].startswith('restore')
+    }

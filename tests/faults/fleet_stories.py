@@ -18,17 +18,19 @@ class FleetStory:
     Attributes:
         about: a line for people.
         plan: how often each trouble is made.
+        between: events in the journals from one to the next, at most.
         team: the kinds of the workers.
     """
 
     about: str
     plan: dict[str, int]
+    between: int = 600
     team: tuple[str, ...] = (PROCESS, PROCESS, PROCESS, THREADS, THREADS, TASKS, TASKS, READERS)
 
     def small(self) -> 'FleetStory':
         """The same with a tenth of the troubles and half of the workers."""
         plan = {trouble: -(-times // 10) for trouble, times in self.plan.items()}
-        return FleetStory(self.about, plan, (PROCESS, THREADS, TASKS, READERS))
+        return FleetStory(self.about, plan, 200, (PROCESS, THREADS, TASKS, READERS))
 
 
 FLEET_STORIES = {

@@ -24,8 +24,8 @@ from tests.faults.fleet_stories import (
 from tests.faults.oracle import Window
 from tests.support.slot_moves import can_move_by_itself, move_by_hand, move_by_server
 
-#: Events in all journals from one trouble to the next, at most, and from a mark to the loss.
-BETWEEN, LOSABLE = 600, 60
+#: Events in all journals from a mark to the loss of a master, at most.
+LOSABLE = 60
 #: Seconds between two batches of keys that move, at most; batches of a move, at most.
 PAUSE, BATCHES = 0.02, 40
 
@@ -51,7 +51,8 @@ class FleetTroubles:
         self._dice = dice
         self._left = [kind for kind, times in story.plan.items() for _ in range(times)]
         dice.shuffle(self._left)
-        self._due = self._later(0, BETWEEN)
+        self._between = story.between
+        self._due = self._later(0, self._between)
         self._mark: float | None = None
         self._make: dict[str, Callable[[], None]] = {
             NOTHING: lambda: None,
@@ -80,7 +81,7 @@ class FleetTroubles:
         self._make[kind]()
         self.longest[kind] = max(self.longest.get(kind, 0.0), time.monotonic() - begun)
         self.faults[kind] += 1
-        self._due = self._later(events, BETWEEN)
+        self._due = self._later(events, self._between)
         return True
 
     def _later(self, events: int, most: int) -> int:

@@ -13,7 +13,18 @@ import pytest
 from tests.faults import campaign
 from tests.faults.index_check import BOOKS, NOTES, OWN, check, records_of, rows_of, score
 from tests.faults.journal import ACKNOWLEDGED, REFUSED, TRY, WRONG, Deed, Event
-from tests.faults.oracle import DOUBLED, FALSE_ERROR, LOST, STALE, TORN, Oracle, Window
+from tests.faults.oracle import (
+    DOUBLED,
+    DUPLICATE,
+    FALSE_ERROR,
+    ID_TWICE,
+    LOST,
+    STALE,
+    TORN,
+    WRONG_ANSWER,
+    Oracle,
+    Window,
+)
 from tests.faults.servers import KillableServer
 from tests.faults.workers import Workers
 from tests.support import servers
@@ -266,6 +277,24 @@ def a_write_that_is_seen_undone(scene: Scene) -> None:
     answer(scene, 'door', WRONG, 'undone: it was acknowledged')
 
 
+def a_unique_value_of_two_rows(scene: Scene) -> None:
+    scene.add('purse', scene.row('purse', name='purse 1'))
+
+
+def an_id_that_two_rows_were_given(scene: Scene) -> None:
+    deed = scene.deed('note')
+    event = Event(deed.told_at, 'xn1', ACKNOWLEDGED, deed.events[-1].details)
+    scene.deeds['xn1'] = Deed('xn1', 'look', 'a sale', events=[event])
+
+
+def a_row_that_is_not_found(scene: Scene) -> None:
+    answer(scene, 'room', WRONG, 'answered: None instead of 1')
+
+
+def a_duplicate_that_is_accepted(scene: Scene) -> None:
+    answer(scene, 'room', WRONG, 'accepted a duplicate: 9 of room 1')
+
+
 PLANTED: dict[Callable[[Scene], None], str] = {
     an_update_less: LOST,
     an_update_more: DOUBLED,
@@ -305,6 +334,10 @@ PLANTED: dict[Callable[[Scene], None], str] = {
     something_unheard_of: FALSE_ERROR,
     a_refusal_that_was_carried_out: FALSE_ERROR,
     a_write_that_is_seen_undone: LOST,
+    a_unique_value_of_two_rows: DUPLICATE,
+    an_id_that_two_rows_were_given: ID_TWICE,
+    a_row_that_is_not_found: WRONG_ANSWER,
+    a_duplicate_that_is_accepted: DUPLICATE,
 }
 
 
@@ -321,6 +354,36 @@ def test_a_race_that_another_writer_explains(scene: Scene) -> None:
     assert scene.problems() == set()
     answer(scene, 'sell', REFUSED, 'DataRaceError: it is there already', 'faults.sale')
     assert scene.problems() == {FALSE_ERROR}
+
+
+def test_a_duplicate_that_is_refused_is_right(scene: Scene) -> None:
+    deed = scene.deed('room')
+    claim = Event(deed.told_at, 'xn1', REFUSED, {'error': 'UniqueKeyViolation: taken'})
+    scene.deeds['xn1'] = Deed('xn1', 'claim', 'purse 1', events=[claim])
+    assert scene.problems() == set()
+    scene.deeds['xn1'].events[0] = Event(deed.told_at, 'xn1', REFUSED, {'error': 'ValueError: x'})
+    assert scene.problems() == {FALSE_ERROR}
+
+
+@pytest.mark.parametrize(
+    ('error', 'is_explained'),
+    [
+        ('StaleEntityError: the row is gone', True),
+        ('answered: None instead of 1', True),
+        ('UniqueKeyViolation: taken', False),
+        ('TypeError: not a number', False),
+    ],
+)
+def test_what_a_loss_explains(scene: Scene, error: str, is_explained: bool) -> None:
+    """And of rows that were never lost it explains nothing."""
+    kind = WRONG if error.startswith('answered') else REFUSED
+    answer(scene, 'door', kind, error)
+    time = scene.deed('door').events[0].time
+    before, after = Window(time - 2, time - 1), Window(time + 1, time + 2)
+    assert scene.problems(before) == (set() if is_explained else {FALSE_ERROR})
+    assert scene.problems(after) != set()
+    scene.deed('door').what['kept'] = True
+    assert scene.problems(before) != set()
 
 
 def test_what_is_unknown_may_be_there_or_not(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from tests.support.cluster_views import complaint, introduce_again, seen_by
+from tests.support.cluster_views import complaint, introduce_again, seen_by, takes_requests
 from tests.support.fleet import HOST, Process, until
 
 #: Milliseconds after which nodes call another one failed: so many that a machine is never too busy,
@@ -183,14 +183,16 @@ class Cluster:
     def cont(self, node: Process) -> None:
         """Let a node go on that was stopped, and wait until all is well."""
         node.cont()
-        self._expect_within(CALM)
         self.wait_until_healthy()
+        self._expect_within(CALM)
 
     def _lose(self, key: str, lose: Callable[[Process], None]) -> Process:
         owner = self.owner(key)
         with self._alert():
             lose(owner)
             self.owner(key)
+            # With the long time-out they would take no requests for five seconds more.
+            until(lambda: all(map(takes_requests, self.running())), f'{self} stays down')
         return owner
 
     @contextlib.contextmanager

@@ -92,12 +92,18 @@ def complaint(running: Iterable[Process]) -> str:
             seen = view.nodes.get(itself.id)
             if seen is None or not seen.is_well or seen.moving or _differ(seen, itself):
                 return f'{node} sees {seen}, which sees itself as {itself}'
-        if node.client.cluster('INFO')['cluster_state'] != 'ok':
+        if not takes_requests(node):
             return f'{node} says that the cluster is down'
         replication: dict[str, Any] = node.client.info('replication')
         if not view.itself.is_master and replication.get('master_link_status') != 'up':
             return f'{node} has no connection to its master'
     return ''
+
+
+def takes_requests(node: Process) -> bool:
+    """Tell whether a node says that the cluster is not down."""
+    told: dict[str, str] = node.client.cluster('INFO')
+    return told['cluster_state'] == 'ok'
 
 
 def introduce_again(running: Iterable[Process]) -> None:

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from rom._core.embedded.binaries import find_binary
@@ -117,6 +119,7 @@ class Process:
         configuration.write_text('\n'.join(lines) + '\n')
         self._command = [str(binary or find_binary()), str(configuration)]
         self._command += ['--sentinel'] if sentinel else []
+        client.setdefault('retry', Retry(NoBackoff(), 1))  # whoever waits asks again anyway
         self.client = redis.Redis(host=HOST, port=self.port, **client)
         self.is_running = False
         self.restart()

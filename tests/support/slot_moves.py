@@ -53,6 +53,21 @@ def move_by_hand(
     target = target or _next(cluster, source)
     _set(target, slot, 'IMPORTING', cluster.id_of(source))
     _set(source, slot, 'MIGRATING', cluster.id_of(target))
+    try:
+        return _move_keys(source, target, slot, batches, between)
+    except BaseException:  # of `between`: the slot does not stay open
+        _move_keys(source, target, slot, 1, lambda: None)
+        raise
+    finally:
+        others = [node for node in cluster.masters() if node not in (source, target)]
+        for node in (target, source, *others):
+            _set(node, slot, 'NODE', cluster.id_of(target))
+        cluster.wait_until_healthy()
+
+
+def _move_keys(
+    source: Process, target: Process, slot: int, batches: int, between: Callable[[], object]
+) -> Moved:
     moved = Moved(0, [])
     left: Any = source.client.execute_command('CLUSTER', 'COUNTKEYSINSLOT', slot)
     size = max(1, left // batches)
@@ -60,10 +75,6 @@ def move_by_hand(
         size += 1  # where programs write many keys meanwhile, it comes to an end
         moved = Moved(moved.keys + len(keys), moved.twice + _migrate(source, target, keys))
         between()
-    others = [node for node in cluster.masters() if node not in (source, target)]
-    for node in (target, source, *others):
-        _set(node, slot, 'NODE', cluster.id_of(target))
-    cluster.wait_until_healthy()
     return moved
 
 

@@ -19,8 +19,8 @@ def both(
     """Make a test of a coroutine function: once a world, with a session of it as `s`.
 
     What else it takes are fixtures. The test has the models as `models`, so that it can also be run
-    where their keys are (`tests/cluster/test_stories.py`). Afterwards, everything in the database is what the rows of the
-    models imply; with ``whole=False`` nobody looks at that.
+    where their keys are (`tests/cluster/test_stories.py`). Afterwards, everything in the database
+    is what the rows of the models imply; with ``whole=False`` nobody looks at that.
     """
     return lambda story: _told(story, models, whole)
 
