@@ -58,7 +58,7 @@ def _on_fleet(
     stories = {name: FLEET_STORIES[name] for name in names}
     if arguments.small:
         stories = {name: story.small() for name, story in stories.items()}
-    tallies = fleet_campaign.run(binary, stories, seed, _say)
+    tallies = fleet_campaign.run(binary, stories, seed, arguments.rounds, _say)
     print(fleet_report.table(tallies, rst=arguments.rst), end='')
     return tallies
 
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     add('--only', type=_stories, default=(), metavar='STORY,...', help='these stories')
     add('--fleet', action='store_true', help='on a cluster, whose slots move and masters fail')
     add('--small', action='store_true', help='with --fleet: a tenth of that')
+    add('--rounds', type=_positive, default=1, metavar='N', help='with --fleet: of each story; 1')
     add('--server', type=Path, metavar='PATH', help="the server's program; default: Valkey's")
     add('--rst', action='store_true', help='the table as reStructuredText')
     return parser

@@ -54,6 +54,7 @@ def run(
     binary: Path,
     stories: Mapping[str, FleetStory],
     seed: int,
+    rounds: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, FleetTally]:
     """Run a campaign; return what came of each story.
@@ -62,7 +63,8 @@ def run(
         binary: the program of the nodes.
         stories: by name.
         seed: of all dice.
-        say: gets a line before each story, and one behind it.
+        rounds: of each story, each on an empty cluster.
+        say: gets a line before each story, and one behind each round.
     """
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix='rom-faults-'))
@@ -72,8 +74,11 @@ def run(
         tallies = {}
         for name, story in stories.items():
             say(f'{name}: {story.about}')
-            tallies[name] = tally = FleetRound(name, story, seed, fleet, workers, folder).run()
-            say(f'{seed} {name}: {tally.tried} tried, {tally.problems.total()} wrong')
+            tallies[name] = tally = FleetTally()
+            for number in range(rounds):
+                own = f'{seed} {name} {number}'
+                FleetRound(name, story, own, fleet, workers, folder).run(tally)
+                say(f'{own}: {tally.tried} tried, {tally.problems.total()} wrong')
         return tallies
 
 
@@ -83,7 +88,7 @@ class FleetRound:
     Args:
         name: the story's.
         story: what is to happen.
-        seed: of all dice, with the name.
+        seed: of all dice.
         fleet, workers: to use.
         folder: for the journals.
     """
@@ -92,22 +97,22 @@ class FleetRound:
         self,
         name: str,
         story: FleetStory,
-        seed: int,
+        seed: str,
         fleet: Fleet,
         workers: Workers,
         folder: Path,
     ) -> None:
         self._name = name
         self._story = story
-        self._seed = f'{seed} {name}'
+        self._seed = seed
         self._fleet = fleet
         self._workers = workers
         self._journals = folder / 'journals'
         self._over = folder / 'over'
 
-    def run(self) -> FleetTally:
-        """Run it, and judge it."""
-        begun, tally = time.monotonic(), FleetTally()
+    def run(self, tally: FleetTally) -> None:
+        """Run it, judge it, and add to the tally."""
+        begun = time.monotonic()
         troubles = FleetTroubles(self._story, self._fleet, random.Random(self._seed))
         self._prepare()
         self._work(troubles)
@@ -115,9 +120,9 @@ class FleetRound:
         self._do(CHECK)
         self._judge(tally, troubles)
         tally.faults.update(troubles.faults)
-        tally.troubled = troubles.longest
-        tally.seconds = time.monotonic() - begun
-        return tally
+        for kind, seconds in troubles.longest.items():
+            tally.troubled[kind] = max(tally.troubled.get(kind, 0.0), seconds)
+        tally.seconds += time.monotonic() - begun
 
     def _task(self, kind: str, name: str = '') -> Task:
         return Task(
@@ -170,11 +175,11 @@ class FleetRound:
         problems += [Problem(FALSE_ERROR, crash) for crash in self._workers.crashed]
         problems += [one for deed in deeds.values() for one in _impatient(deed)]
         self._workers.crashed.clear()
-        tally.tried = len(deeds)
-        tally.allowed = len(oracle.allowed)
+        tally.tried += len(deeds)
+        tally.allowed += len(oracle.allowed)
         tally.answers.update(deed.outcome for deed in deeds.values())
         tally.problems.update(problem.kind for problem in problems)
-        tally.failures = [
+        tally.failures += [
             Failure(self._name, self._seed, one, log_of(one.row, deeds)) for one in problems
         ]
         for deed in deeds.values():

@@ -28,7 +28,8 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 @pytest.mark.parametrize('name', ['moves', 'handovers', 'kills'])
 def test_a_story(name: str, cluster: Cluster, workers: Workers, tmp_path: Path) -> None:
     story = FLEET_STORIES[name].small()
-    tally = FleetRound(name, story, 19, Fleet(cluster), workers, tmp_path).run()
+    tally = FleetTally()
+    FleetRound(name, story, '19', Fleet(cluster), workers, tmp_path).run(tally)
     assert report.is_clean({name: tally}), report.failures({name: tally})
     assert tally.faults == story.plan
     assert tally.answers[ACKNOWLEDGED] > 100
@@ -39,7 +40,8 @@ def test_what_is_at_a_wrong_master_is_found(
 ) -> None:
     fleet, story = Fleet(cluster), FleetStory('nothing befalls it', {}, 1, ('process',))
     stray = next(node for node in cluster.masters() if node is not cluster.owner(KEY))
-    tally = FleetRound('stray', story, 19, fleet, workers, tmp_path).run()
+    tally = FleetTally()
+    FleetRound('stray', story, '19', fleet, workers, tmp_path).run(tally)
     assert report.is_clean({'stray': tally})
     key = next(key for key in (f'k{n}' for n in range(99)) if cluster.owner(key) is stray)
     stray.client.set(key, 1)
