@@ -11,6 +11,7 @@ from tests.support.workers import (
     MOST,
     cores,
     is_quick,
+    needs_cluster,
     pytest_collection_modifyitems,
     pytest_xdist_auto_num_workers,
     workers,
@@ -62,7 +63,10 @@ def test_slow_files_come_first(request: pytest.FixtureRequest) -> None:
     items = list(request.session.items)
     config: Any = SimpleNamespace(workerinput={})
     pytest_collection_modifyitems(config, items)
-    assert sorted(items, key=is_quick) == items
+    others = [item for item in items if not needs_cluster(item)]
+    assert sorted(others, key=is_quick) == others
+    assert items[len(items) - len(others) :] == others
     if hasattr(request.config, 'workerinput'):
         assert request.session.items == items
-    assert is_quick(request.node)
+    assert is_quick(request.node) and not needs_cluster(request.node)
+    assert needs_cluster(SimpleNamespace(fixturenames=['cluster', 'running_cluster']))  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ import pytest
 
 #: More would keep few busy: each has to start two or three servers, and to import all.
 MOST = 8
+#: The fixtures of the session that start clusters.
+CLUSTERS = frozenset(('running_cluster', 'clusters'))
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
@@ -25,9 +27,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In several processes begin with the files that are slow: so all end at the same time."""
+    """In several processes begin with the files that are slow: so all end at the same time.
+
+    What needs a cluster comes before. Each process gets a part of the tests in this order, and
+    gives some up from its end: so one process has these, and starts each cluster.
+    """
     if hasattr(config, 'workerinput'):
-        items.sort(key=is_quick)
+        items.sort(key=lambda item: (not needs_cluster(item), is_quick(item)))
+
+
+def needs_cluster(item: pytest.Item) -> bool:
+    """Say whether a test uses one of the clusters that are started once in a process."""
+    return not CLUSTERS.isdisjoint(getattr(item, 'fixturenames', ()))
 
 
 def is_quick(item: pytest.Item) -> bool:

@@ -156,7 +156,7 @@ class WhileItMoves:
                 until(lambda: refusals(self._cluster, 'TRYAGAIN') > before + len(self._stories))
                 assert not any(one.done() for one in running)
 
-        assert move_by_hand(self._cluster, TAG, between=begin) > 20
+        assert move_by_hand(self._cluster, TAG, between=begin).keys > 20
         return [one.result() for one in running]
 
 
