@@ -5,14 +5,14 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import index_check, journal
 from tests.faults.campaign import Failure, Tally
-from tests.faults.fleet_server import HEAD, Fleet
+from tests.faults.fleet_server import HEAD, ClusterFleet, Fleet, SentinelFleet
 from tests.faults.fleet_stories import FleetStory
 from tests.faults.fleet_troubles import FleetTroubles
 from tests.faults.journal import REFUSED, TRY, UNKNOWN, WRONG, Deed
@@ -23,6 +23,7 @@ from tests.faults.workers import Workers
 from tests.support.cluster import Cluster
 from tests.support.fleet import ending
 from tests.support.patience import PATIENCE
+from tests.support.watched import Watched
 
 #: Seconds between two looks at the journals, and acts of an actor that the end does not stop.
 LOOK = 0.02
@@ -70,16 +71,29 @@ def run(
         folder = Path(tempfile.mkdtemp(prefix='rom-faults-'))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         workers = stack.enter_context(Workers(folder / 'errors', head=HEAD))
-        fleet = Fleet(stack.enter_context(ending(Cluster(binary))))
+        fleets: dict[type[Fleet], Fleet] = {}
         tallies = {}
         for name, story in stories.items():
             say(f'{name}: {story.about}')
             tallies[name] = tally = FleetTally()
+            kind = SentinelFleet if story.is_watched else ClusterFleet
+            if kind not in fleets:
+                fleets[kind] = stack.enter_context(_started(kind, binary))
             for number in range(rounds):
                 own = f'{seed} {name} {number}'
-                FleetRound(name, story, own, fleet, workers, folder).run(tally)
+                FleetRound(name, story, own, fleets[kind], workers, folder).run(tally)
                 say(f'{own}: {tally.tried} tried, {tally.problems.total()} wrong')
         return tallies
+
+
+@contextmanager
+def _started(kind: type[Fleet], binary: Path) -> Iterator[Fleet]:
+    if kind is SentinelFleet:
+        with ending(Watched(binary)) as watched:
+            yield SentinelFleet(watched)
+    else:
+        with ending(Cluster(binary)) as cluster:
+            yield ClusterFleet(cluster)
 
 
 class FleetRound:
@@ -166,11 +180,13 @@ class FleetRound:
 
     def _judge(self, tally: FleetTally, troubles: FleetTroubles) -> None:
         deeds = journal.read(self._journals)
-        keyspace, astray = self._fleet.keyspace()
+        keyspace, astray = self._fleet.keyspace(), self._fleet.astray()
         oracle = Oracle(deeds, keyspace, troubles.windows)
         problems = oracle.problems()
         problems += [Problem(STALE, message) for message in index_check.check(keyspace)]
-        problems += [Problem(STALE, f'{key!r} is at a master without its slot') for key in astray]
+        problems += [
+            Problem(STALE, f'{key!r} is at a server that must not have it') for key in astray
+        ]
         problems += [Problem(TORN, f'{key!r} was at two masters') for key in troubles.twice]
         problems += [Problem(FALSE_ERROR, crash) for crash in self._workers.crashed]
         problems += [one for deed in deeds.values() for one in _impatient(deed)]
@@ -202,7 +218,8 @@ def _measure(deed: Deed, tally: FleetTally) -> None:
         if event.kind == TRY:
             tried = event.time
             continue
-        tally.longest[deed.act] = max(tally.longest.get(deed.act, 0.0), event.time - tried)
+        if tried:
+            tally.longest[deed.act] = max(tally.longest.get(deed.act, 0.0), event.time - tried)
         if event.kind in (REFUSED, UNKNOWN, WRONG):
             tally.errors[event.details['error'].partition(':')[0]] += 1
     tally.paused = max(tally.paused, deed.told_at - deed.events[0].time)

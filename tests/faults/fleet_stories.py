@@ -1,6 +1,6 @@
 """The stories of a fleet: what befalls a cluster while programs work on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.faults.worker_task import PROCESS, READERS, TASKS, THREADS
 
@@ -19,18 +19,20 @@ class FleetStory:
         about: a line for people.
         plan: how often each trouble is made.
         between: events in the journals from one to the next, at most.
+        is_watched: it befalls a main server with replicas and a sentinel, and no cluster.
         team: the kinds of the workers.
     """
 
     about: str
     plan: dict[str, int]
     between: int = 600
+    is_watched: bool = False
     team: tuple[str, ...] = (PROCESS, PROCESS, PROCESS, THREADS, THREADS, TASKS, TASKS, READERS)
 
     def small(self) -> 'FleetStory':
         """The same with a tenth of the troubles and half of the workers."""
         plan = {trouble: -(-times // 10) for trouble, times in self.plan.items()}
-        return FleetStory(self.about, plan, 200, (PROCESS, THREADS, TASKS, READERS))
+        return replace(self, plan=plan, between=200, team=(PROCESS, THREADS, TASKS, READERS))
 
 
 FLEET_STORIES = {
@@ -50,5 +52,10 @@ FLEET_STORIES = {
     'stops': FleetStory(
         'masters stand still, are replaced, and go on: lost is only what no replica has',
         {STOP_MASTER: 5, HAND_OVER: 2},
+    ),
+    'sentinel': FleetStory(
+        'a main server that a sentinel watches is handed over, and killed',
+        {HAND_OVER: 5, KILL_MASTER: 5},
+        is_watched=True,
     ),
 }

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from tests.faults.fleet_server import KEY, Fleet
+from tests.faults.fleet_server import KEY, ClusterFleet, Fleet
 from tests.faults.fleet_stories import (
     HAND_OVER,
     KILL_MASTER,
@@ -58,7 +58,7 @@ class FleetTroubles:
             NOTHING: lambda: None,
             MOVE: self._move,
             MOVE_BY_SERVER: self._move_by_server,
-            HAND_OVER: lambda: self._fleet.cluster.hand_over(KEY) and None,
+            HAND_OVER: lambda: self._fleet.hand_over() and None,
             KILL_MASTER: self._kill_master,
             STOP_MASTER: self._stop_master,
         }
@@ -88,6 +88,7 @@ class FleetTroubles:
         return events + self._dice.randint(most // 4, most)
 
     def _move(self) -> None:
+        assert isinstance(self._fleet, ClusterFleet)
         moved = move_by_hand(
             self._fleet.cluster,
             KEY,
@@ -98,19 +99,20 @@ class FleetTroubles:
         self.twice += moved.twice
 
     def _move_by_server(self) -> None:
+        assert isinstance(self._fleet, ClusterFleet)
         if can_move_by_itself(self._fleet.cluster):
             move_by_server(self._fleet.cluster, KEY)
         else:
             self._move()
 
     def _kill_master(self) -> None:
-        lost = self._fleet.cluster.kill(KEY)
+        lost = self._fleet.kill()
         self._close_window()
-        self._fleet.cluster.restart(lost)
+        self._fleet.restart(lost)
 
     def _stop_master(self) -> None:
-        lost = self._fleet.cluster.stop(KEY)
-        self._fleet.cluster.cont(lost)
+        lost = self._fleet.stop()
+        self._fleet.cont(lost)
         self._close_window()
 
     def _close_window(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults import fleet_report, report
 from tests.faults.fleet_campaign import Events, FleetRound, FleetTally
-from tests.faults.fleet_server import HEAD, KEY, Fleet
+from tests.faults.fleet_server import HEAD, KEY, ClusterFleet
 from tests.faults.fleet_stories import FLEET_STORIES, FleetStory
 from tests.faults.journal import ACKNOWLEDGED, TRY, Journal
 from tests.faults.oracle import STALE
@@ -29,7 +29,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
 def test_a_story(name: str, cluster: Cluster, workers: Workers, tmp_path: Path) -> None:
     story = FLEET_STORIES[name].small()
     tally = FleetTally()
-    FleetRound(name, story, '19', Fleet(cluster), workers, tmp_path).run(tally)
+    FleetRound(name, story, '19', ClusterFleet(cluster), workers, tmp_path).run(tally)
     assert report.is_clean({name: tally}), report.failures({name: tally})
     assert tally.faults == story.plan
     assert tally.answers[ACKNOWLEDGED] > 100
@@ -38,19 +38,18 @@ def test_a_story(name: str, cluster: Cluster, workers: Workers, tmp_path: Path) 
 def test_what_is_at_a_wrong_master_is_found(
     cluster: Cluster, workers: Workers, tmp_path: Path
 ) -> None:
-    fleet, story = Fleet(cluster), FleetStory('nothing befalls it', {}, 1, ('process',))
+    fleet, story = ClusterFleet(cluster), FleetStory('nothing befalls it', {}, 1, team=('process',))
     stray = next(node for node in cluster.masters() if node is not cluster.owner(KEY))
     tally = FleetTally()
     FleetRound('stray', story, '19', fleet, workers, tmp_path).run(tally)
     assert report.is_clean({'stray': tally})
     key = next(key for key in (f'k{n}' for n in range(99)) if cluster.owner(key) is stray)
     stray.client.set(key, 1)
-    _, astray = fleet.keyspace()
-    assert astray == [key.encode()]
+    assert fleet.astray() == [key.encode()]
 
 
 def test_a_mark_is_replicated(cluster: Cluster) -> None:
-    Fleet(cluster).mark()
+    ClusterFleet(cluster).mark()
     [replica] = cluster.replicas_of(cluster.owner(KEY))
     replica.client.execute_command('READONLY')
     assert KEY.encode() in replica.client.scan_iter()

@@ -118,10 +118,10 @@ def _journal(task: Task, name: str) -> Journal:
 
 
 def _acts(task: Task, acts: dict[Act, int]) -> dict[Act, int]:
-    """Return what a task's actors do: on a cluster no records, whose keys are in many slots."""
+    """Return what a task's actors do: on a fleet no records, because a cluster cannot have them."""
     if task.kind == READERS:
         return LOOKS
-    return {**ACTS, **LOOKS, **OWN_LOOKS} if task.nodes else acts
+    return {**ACTS, **LOOKS, **OWN_LOOKS} if task.nodes or task.sentinels else acts
 
 
 def _check(task: Task) -> None:

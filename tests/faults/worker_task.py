@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 PREPARE, PROCESS, THREADS, TASKS = 'prepare', 'process', 'threads', 'tasks'
+#: What the addresses of sentinels begin with.
+SENTINELS = 'sentinels '
 READERS, CHECK = 'readers', 'check'
 ACTORS = {PROCESS: 1, THREADS: 3, TASKS: 4, READERS: 3}
 
@@ -15,7 +17,7 @@ class Task:
         name: of the worker; its actors add a letter.
         kind: `PREPARE`, `CHECK` or a key of `ACTORS`.
         address: the socket of the server, or that of a proxy before it; or of a cluster the nodes
-            to begin with, as host:port,host:port.
+            to begin with, as host:port,host:port; or of sentinels, behind `SENTINELS`.
         journals: the folder of the journals.
         seed: of its dice.
         acts: how many each actor does.
@@ -39,7 +41,14 @@ class Task:
     @property
     def nodes(self) -> list[tuple[str, int]]:
         """The nodes of the cluster to begin with; none: a single server."""
-        if self.address.startswith('/'):
-            return []
-        pairs = (node.rpartition(':') for node in self.address.split(','))
-        return [(host, int(port)) for host, _, port in pairs]
+        return [] if self.address.startswith(('/', SENTINELS)) else _pairs(self.address)
+
+    @property
+    def sentinels(self) -> list[tuple[str, int]]:
+        """The sentinels to ask for the server; none: there are none."""
+        return _pairs(self.address[len(SENTINELS) :]) if self.address.startswith(SENTINELS) else []
+
+
+def _pairs(addresses: str) -> list[tuple[str, int]]:
+    pairs = (address.rpartition(':') for address in addresses.split(','))
+    return [(host, int(port)) for host, _, port in pairs]
