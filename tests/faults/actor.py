@@ -92,6 +92,10 @@ class Actor:
                 result = await self._disturbed(call)
             except (rom.ServerUnavailable, rom.ServerError, Disturbed) as error:
                 self.journal.write(deed.op, UNKNOWN, error=_told(error))
+            except rom.NotReplicatedError as error:
+                # It was carried out, and may be lost: done once more it could count twice.
+                self.journal.write(deed.op, UNKNOWN, error=_told(error))
+                raise GaveUp from error
             except (rom.ORMError, ValueError) as error:
                 about = getattr(error, 'namespace', None)
                 self.journal.write(deed.op, REFUSED, error=_told(error), about=about)

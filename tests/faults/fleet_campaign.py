@@ -29,7 +29,7 @@ from tests.support.watched import Watched
 LOOK = 0.02
 ENDLESS = 10**9
 #: What a program is told while a cluster cannot serve it; anything else is wrong.
-PATIENT = 'ServerUnavailable'
+PATIENT = ('ServerUnavailable', 'NotReplicatedError')
 
 
 @dataclass
@@ -147,6 +147,7 @@ class FleetRound:
             seed=f'{self._seed} {name}',
             acts=ENDLESS,
             over=str(self._over),
+            is_durable=self._story.is_durable,
         )
 
     def _prepare(self) -> None:
@@ -181,7 +182,7 @@ class FleetRound:
     def _judge(self, tally: FleetTally, troubles: FleetTroubles) -> None:
         deeds = journal.read(self._journals)
         keyspace, astray = self._fleet.keyspace(), self._fleet.astray()
-        oracle = Oracle(deeds, keyspace, troubles.windows)
+        oracle = Oracle(deeds, keyspace, troubles.windows, self._story.is_durable)
         problems = oracle.problems()
         problems += [Problem(STALE, message) for message in index_check.check(keyspace)]
         problems += [

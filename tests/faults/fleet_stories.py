@@ -20,6 +20,7 @@ class FleetStory:
         plan: how often each trouble is made.
         between: events in the journals from one to the next, at most.
         is_watched: it befalls a main server with replicas and a sentinel, and no cluster.
+        is_durable: programs wait until a replica has what they write, so that nothing is lost.
         team: the kinds of the workers.
     """
 
@@ -27,6 +28,7 @@ class FleetStory:
     plan: dict[str, int]
     between: int = 600
     is_watched: bool = False
+    is_durable: bool = False
     team: tuple[str, ...] = (PROCESS, PROCESS, PROCESS, THREADS, THREADS, TASKS, TASKS, READERS)
 
     def small(self) -> 'FleetStory':
@@ -52,6 +54,11 @@ FLEET_STORIES = {
     'stops': FleetStory(
         'masters stand still, are replaced, and go on: lost is only what no replica has',
         {STOP_MASTER: 5, HAND_OVER: 2},
+    ),
+    'durable': FleetStory(
+        'masters are killed and stopped; programs wait for the replica, and lose nothing',
+        {KILL_MASTER: 6, STOP_MASTER: 3},
+        is_durable=True,
     ),
     'sentinel': FleetStory(
         'a main server that a sentinel watches is handed over, and killed',

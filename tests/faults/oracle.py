@@ -75,6 +75,7 @@ class Oracle:
         deeds: of all actors.
         keyspace: everything stored.
         windows: when acknowledged writes may have been lost.
+        is_durable: none may, because what was acknowledged is on a replica, too.
 
     Attributes:
         allowed: acknowledged operations that are not there, and need not be: they were told within
@@ -82,11 +83,16 @@ class Oracle:
     """
 
     def __init__(
-        self, deeds: Mapping[str, Deed], keyspace: Keyspace, windows: Iterable[Window] = ()
+        self,
+        deeds: Mapping[str, Deed],
+        keyspace: Keyspace,
+        windows: Iterable[Window] = (),
+        is_durable: bool = False,
     ) -> None:
         self._deeds = deeds
         self._keyspace = keyspace
         self._windows = list(windows)
+        self._is_durable = is_durable
         self.allowed: set[str] = set()
         self._by_act: dict[str, list[Deed]] = defaultdict(list)
         for deed in sorted(deeds.values(), key=lambda deed: deed.events[0].time):
@@ -316,6 +322,8 @@ class Oracle:
 
     def _is_sure(self, deed: Deed) -> bool:
         # An answer may be read long after it was given: all since the try is in doubt.
+        if self._is_durable:
+            return deed.outcome == ACKNOWLEDGED
         return deed.outcome == ACKNOWLEDGED and not any(
             window.begin <= deed.told_at and deed.tried_at <= window.end for window in self._windows
         )

@@ -25,7 +25,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
         yield running
 
 
-@pytest.mark.parametrize('name', ['moves', 'handovers', 'kills'])
+@pytest.mark.parametrize('name', ['moves', 'handovers', 'kills', 'durable'])
 def test_a_story(name: str, cluster: Cluster, workers: Workers, tmp_path: Path) -> None:
     story = FLEET_STORIES[name].small()
     tally = FleetTally()

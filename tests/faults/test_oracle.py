@@ -386,6 +386,17 @@ def test_what_a_loss_explains(scene: Scene, error: str, is_explained: bool) -> N
     assert scene.problems(before) != set()
 
 
+def test_what_is_durable_may_not_be_lost(scene: Scene) -> None:
+    scene.remove('sale', op=scene.deed('note').op)
+    whole = [Window(0.0, float('inf'))]
+    oracle = Oracle(scene.deeds, scene.keyspace, whole)
+    assert oracle.problems() == []
+    assert oracle.allowed == {scene.deed('note').op}
+    durable = Oracle(scene.deeds, scene.keyspace, whole, is_durable=True)
+    assert {one.kind for one in durable.problems()} == {LOST}
+    assert durable.allowed == set()
+
+
 def test_what_is_unknown_may_be_there_or_not(scene: Scene) -> None:
     deed = scene.deed('note')
     deed.events.append(Event(deed.told_at + 1, deed.op, TRY, {}))

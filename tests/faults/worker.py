@@ -14,6 +14,7 @@ from typing import Any
 import redis
 
 import rom
+import rom.maintenance
 from tests.faults.actor import Actor, drive
 from tests.faults.acts import ACTS, RECORD_ACTS, Act, act_once, prepare
 from tests.faults.clients import awaited, blocking, blocking_like
@@ -59,7 +60,7 @@ def _block(task: Task, name: str, client: redis.Redis) -> None:
     forks = task.forks if task.kind == PROCESS else 0.0
     acts = _acts(task, SINGLE)
     children: list[int] = []
-    with rom.Session(client) as session:
+    with rom.Session(client, durable=task.is_durable) as session:
         actor = Actor(Awaitable(session), _journal(task, name), dice, task.disturb)
         for number in range(task.acts):
             if _is_over(task):
@@ -103,7 +104,7 @@ async def _tasks(task: Task) -> None:
 
 
 async def _await(task: Task, name: str, client: Any) -> None:
-    async with rom.AsyncSession(client) as session:
+    async with rom.AsyncSession(client, durable=task.is_durable) as session:
         dice = random.Random(f'{task.seed} {name}')
         actor = Actor(session, _journal(task, name), dice, task.disturb, is_async=True)
         acts = _acts(task, AWAITED)

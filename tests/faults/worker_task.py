@@ -24,6 +24,7 @@ class Task:
         disturb: the chance that a call is cancelled or interrupted.
         forks: the chance that a child is forked behind an act, by a worker without threads.
         until: the monotonic time when no more acts are begun; 0: none.
+        is_durable: the sessions wait until a replica has what they write.
         over: a file; where there is one, no more acts are begun.
     """
 
@@ -37,6 +38,7 @@ class Task:
     forks: float = 0.0
     until: float = 0.0
     over: str = ''
+    is_durable: bool = False
 
     @property
     def nodes(self) -> list[tuple[str, int]]:
