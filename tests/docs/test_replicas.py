@@ -3,18 +3,23 @@
 The page itself runs with a sentinel, on the embedded server.
 """
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 import rom
-from tests.support.fleet import HOST, Process, ending, is_in_step, until, wait_for_replicas
+from tests.support.fleet import HOST, NAME, Process, ending, is_in_step, until, wait_for_replicas
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy
 from tests.support.servers import available as servers_here
 from tests.support.servers import dump, find
+from tests.support.watched import Watched
 
 pytestmark = [pytest.mark.slow]
 
@@ -124,3 +129,29 @@ def test_without_the_replicas_that_it_needs_nothing_is_written(
     with pytest.raises(rom.ServerError, match=r'(?i)NOREPLICAS|not enough good replicas'):
         entity.save()
     assert dump(main.client) == before
+
+
+def test_a_planned_failover_loses_nothing() -> None:
+    """The steps of the page, which `Watched.hand_over` takes, while a program writes."""
+    model, done = order(), threading.Event()
+    with ending(Watched()) as watched:
+        watch = Sentinel(watched.sentinels, socket_timeout=PATIENCE)
+
+        def write() -> int:
+            with rom.Session(watch.master_for(NAME)) as session:
+                number = 0
+                while not done.is_set():
+                    session.save(model(number=number))
+                    number += 1
+                return number
+
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(write)
+            with rom.Session(watch.master_for(NAME)) as session:
+                until(lambda: session.count(model.query) > 20)
+                old = watched.owner()
+                assert watched.hand_over() is not old
+                reached = session.count(model.query)
+                until(lambda: session.count(model.query) > reached + 20)
+                done.set()
+                assert session.count(model.query) == writing.result()
