@@ -67,12 +67,17 @@ class Watched(Fleet):
         As docs/howto/replicas-and-sentinel.rst has it, for servers that cannot do it by themselves.
         """
         old = self.owner()
+
+        def is_replaced() -> bool:
+            old.client.client_pause(PAUSE, all=False)  # anew, because what is written now is lost
+            return self._port() != old.port
+
         old.client.client_pause(PAUSE, all=False)
         for replica in self.running():
             until(lambda one=replica: _offset(one) >= _offset(old))
-        # It refuses as long as it has not heard of the replicas lately.
-        until(lambda: self._asked.sentinels[0].execute_command('SENTINEL', 'FAILOVER', NAME))
-        until(lambda: self._port() != old.port, f'nobody takes the place of {old}')
+        # It refuses while it has not heard of the replicas, and soon after the last failover.
+        until(lambda: is_replaced() or self._fails_over())
+        until(is_replaced, f'nobody takes the place of {old}')
         old.client.replicaof(HOST, self._port())
         old.client.client_kill_filter(_type='normal', skipme=True)
         self.wait_until_healthy()
@@ -107,6 +112,9 @@ class Watched(Fleet):
             self._expect_within(CALM)
         self.wait_until_healthy()
         return old
+
+    def _fails_over(self) -> bool:
+        return bool(self._asked.sentinels[0].execute_command('SENTINEL', 'FAILOVER', NAME))
 
     def _port(self) -> int:
         found: int = self._asked.discover_master(NAME)[1]
