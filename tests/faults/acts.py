@@ -11,6 +11,7 @@ import rom
 from tests.faults.actor import Actor, GaveUp, Refused
 from tests.faults.journal import Deed
 from tests.faults.models import (
+    MODELS,
     Badge,
     Basket,
     Diary,
@@ -42,6 +43,17 @@ def prepare(session: rom.Session) -> None:
     for number in range(PURSES):
         session.add(Purse(name=f'purse {number}', balance=BALANCE))
     session.commit()
+
+
+def take_first_ids(session: rom.Session) -> None:
+    """Take an id of each model, which begins its counter and its live bitmap.
+
+    A failover may lose both and leave the ids with their programs. The rows are then written
+    without a bitmap, as those of rom 1.x.
+    """
+    for model in MODELS:
+        session.take_ids(model())
+    session.rollback()
 
 
 # --- shelves -------------------------------------------------------------------------------------

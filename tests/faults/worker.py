@@ -16,7 +16,7 @@ import redis
 import rom
 import rom.maintenance
 from tests.faults.actor import Actor, drive
-from tests.faults.acts import ACTS, RECORD_ACTS, Act, act_once, prepare
+from tests.faults.acts import ACTS, RECORD_ACTS, Act, act_once, prepare, take_first_ids
 from tests.faults.clients import awaited, blocking, blocking_like
 from tests.faults.journal import ACKNOWLEDGED, TRY, WRONG, Journal
 from tests.faults.looks import LOOKS, OWN_LOOKS
@@ -33,6 +33,8 @@ def run(task: Task) -> None:
     if task.kind == PREPARE:
         with rom.Session(blocking_like(task, 3, 2)) as session:
             prepare(session)
+            if task.nodes or task.sentinels:
+                take_first_ids(session)
     elif task.kind == CHECK:
         _check(task)
     elif task.kind == TASKS:
