@@ -45,6 +45,7 @@ nitpick_ignore_regex = [
     (r'py:.*', r'(os|pathlib|subprocess)\..*'),
     (r'py:class', r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
     (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|Record|TypeAliasForwardRef)'),
+    (r'py:class', r'rom\.[a-z_.]+\.ColumnOptions'),
     (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task)'),
 ]
 

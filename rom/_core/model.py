@@ -426,6 +426,8 @@ class Model(Entity, metaclass=ModelMeta):
     def copy(self) -> Self:
         """A new, unsaved entity with the same values. What was removed is not there either.
 
+        Columns with auto_now or auto_now_add are left out: the save gives them the current time.
+
         Example::
 
             twin = user.copy()
@@ -434,7 +436,7 @@ class Model(Entity, metaclass=ModelMeta):
         values = {
             n: known[n] if isinstance(known.get(n), GivenId) else self._value_of_its_own(n)
             for n in self._columns
-            if n != self._pkey
+            if n != self._pkey and n not in self._schema.insert_stamps
         }
         twin = type(self)(**values)
         removed = {n for n, value in values.items() if value is None}

@@ -242,6 +242,16 @@ class Schema:
         }
 
     @cached_property
+    def insert_stamps(self) -> tuple[str, ...]:
+        """Columns to which an insert without a value gives the current time."""
+        return tuple(name for name, column in self.columns.items() if column.stamps_insert)
+
+    @cached_property
+    def update_stamps(self) -> tuple[str, ...]:
+        """Columns to which each change of a row gives the current time."""
+        return tuple(name for name, column in self.columns.items() if column.stamps_update)
+
+    @cached_property
     def expiry(self) -> str | None:
         """Name of the ExpireAt column, or None."""
         return next((n for n, column in self.columns.items() if isinstance(column, ExpireAt)), None)

@@ -1,8 +1,8 @@
 """Values of rows as JSON, and back, by the forms of :mod:`rom._core.columns.json_forms`. Pure.
 
-A column class of the program has the form of its base class. If it overrides encode or decode, its
-stored bytes are written, as a String. null means that there is no value. Any other form is refused,
-and never guessed at.
+A column class of the program has the form of its base class, or that of its own `to_json`. If it
+overrides encode or decode without `to_json`, its stored bytes are written, as a String. null means
+that there is no value. Any other form is refused, and never guessed at.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def from_json(column: Column[Any], value: Any, dialect: int = DIALECT) -> bytes 
         return b'%d' % id if id >= 0 or column.is_foreign else _refuse(column, value, form.expected)
     try:
         read = form.from_json(value)
-        return read if own is None else column.encode(column.check(read))
+        return read if own is None else column.encode(column.take(read))
     except InvalidColumnValue:
         raise
     except (ValueError, OverflowError, ArithmeticError):

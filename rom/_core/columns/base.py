@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, overload
 
 from rom._core.columns.arithmetic import Computable
+from rom._core.columns.column_rules import ColumnRules, Validator
 from rom._core.columns.expressions import Comparable
 from rom._core.encoding.keygens import Keygen, Keys, traits
 from rom._core.encoding.text import show
@@ -29,6 +30,7 @@ from rom.exceptions import (
 )
 
 if TYPE_CHECKING:
+    import datetime as dt
     from typing import Self
 
     from rom._core.columns.column_owner import Holder, Keyed
@@ -66,15 +68,31 @@ class Column(Comparable, Computable, Generic[T]):
         suffix: enables ``endswith``.
         keygen2: ``keygen2(column_name, values)``, instead of `keygen`, gets the values of all
             columns.
+        choices: the only values that may be set.
+        validators: functions that are called with each value that is set, as the column keeps it;
+            one that raises ValueError refuses the value. Other results are ignored, except False,
+            which refuses the value, too.
+        stored_as: the column's name in rows and index keys, where it is not that of the attribute.
+            With it, an attribute of a model with data can be renamed: no row, key or fingerprint
+            changes. Everything in Python goes by the attribute: queries, updates, dumps, errors.
+
+    Choices and validators apply to what is set: by an assignment, a constructor, an update, a
+    transfer, a load or pydantic; where a `Json` was changed in place, by the save. They do not
+    apply to stored values and filters.
 
     Raises:
         ColumnError: the options contradict each other.
 
     Example::
 
+        def check_age(age):
+            if age < 0:
+                raise ValueError('expected at least 0')
+
         class User(rom.Model):
             email = rom.Text(required=True, unique=True)
-            age = rom.Integer(index=True)
+            age = rom.Integer(index=True, validators=[check_age])
+            plan = rom.Text(choices=['free', 'paid'], default='free')
     """
 
     #: Python types that may be set, as for `isinstance`.
@@ -87,6 +105,8 @@ class Column(Comparable, Computable, Generic[T]):
     is_string: ClassVar[bool] = False
     #: The default keygen of a prefix or suffix index.
     whole: ClassVar[Keygen | None] = None
+    #: The default keygen is that of `index`, too: only the whole string makes sense.
+    is_whole: ClassVar[bool] = False
     #: A column of numbers: its index is a sorted set by score, and can be searched by ranges.
     is_numeric: ClassVar[bool] = False
     #: Several values may have the same score, and only the row tells them apart.
@@ -100,6 +120,19 @@ class Column(Comparable, Computable, Generic[T]):
     is_relation: ClassVar[bool] = False
     #: The value is an object other than an entity, and the row holds its id.
     is_foreign: ClassVar[bool] = False
+    #: An insert without a value sets the current time, by `at`.
+    stamps_insert: bool = False
+    #: A write that changes the entity sets the current time, by `at`.
+    stamps_update: bool = False
+    #: Keygens and queries get the value itself: `indexed` is not overridden.
+    indexes_itself: ClassVar[bool] = True
+    #: A filter takes a value as a range: `as_range` is overridden.
+    takes_ranges: ClassVar[bool] = False
+    #: How `sum` and `avg` add stored values on the server: 'integer' for decimal digits, 'decimal'
+    #: for digits with a point; `from_total` makes the result. None: they cannot be added.
+    adds: ClassVar[Literal['integer', 'decimal'] | None] = None
+    #: The JSON schema of the values of `to_json`, for pydantic.
+    json_schema: ClassVar[Mapping[str, Any] | None] = None
 
     def __init__(
         self,
@@ -111,6 +144,10 @@ class Column(Comparable, Computable, Generic[T]):
         prefix: bool = False,
         suffix: bool = False,
         keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
+        *,
+        choices: Iterable[Any] | None = None,
+        validators: Iterable[Validator] = (),
+        stored_as: str | None = None,
     ) -> None:
         self.required = bool(required)
         self.default = default
@@ -121,13 +158,15 @@ class Column(Comparable, Computable, Generic[T]):
         self.suffix = bool(suffix)
         self.keygen2 = keygen2
         self._check_options()
+        self.rules = ColumnRules.of(self, choices, validators)
 
     def _check_options(self) -> None:
-        if self.is_string and not self.index and (self.prefix or self.suffix):
+        is_open = self.index and not self.is_whole
+        if self.is_string and not is_open and self.searched:
             # prefix and suffix have one sensible keygen: the whole string. `index` has several
             # (words, whole strings, either case), so the model must name it.
             self.keygen = self.keygen or (None if self.keygen2 else self.whole)
-        searched = self.index or self.prefix or self.suffix
+        searched = self.searched
         has_keygen = self.keygen or self.keygen2
         if self.keygen and self.keygen2:
             self._wrong('keygen and keygen2 cannot both be given: drop one of them')
@@ -157,6 +196,11 @@ class Column(Comparable, Computable, Generic[T]):
     def searched(self) -> bool:
         """True where the column has index entries, apart from unique values."""
         return self.index or self.prefix or self.suffix
+
+    @property
+    def index_kind(self) -> str:
+        """The type of the column, as fingerprints name it: it changes with the index entries."""
+        return type(self).__name__
 
     @property
     def source(self) -> str:
@@ -211,7 +255,51 @@ class Column(Comparable, Computable, Generic[T]):
         Raises:
             InvalidColumnValue: the column does not accept the value.
         """
+        return self.sortable(self.number(self.check(value)), value)
+
+    def indexed(self, value: T) -> Any:
+        """Return a value as a keygen gets it, and queries that search words."""
+        return value
+
+    def as_range(self, value: Any) -> tuple[Any, Any] | None:
+        """Return the two ends of a value that a filter takes as a range, such as a network."""
+        return None
+
+    @property
+    def every_value(self) -> tuple[T, ...] | None:
+        """Tuple of all values, where there are few; a filter refuses others. None: any number."""
+        return None
+
+    def at(self, moment: dt.datetime) -> T:
+        """Return the value for a moment, a datetime in UTC without a zone: for auto_now."""
         raise NotImplementedError
+
+    def from_total(self, total: Any) -> Any:
+        """Return the result of `sum` or `avg`.
+
+        Args:
+            total: the exact sum or mean, an int or a Decimal, by `adds`.
+        """
+        return total
+
+    def to_json(self, value: T) -> Any:
+        """Return the JSON form of a value, for dumps and pydantic; `check` accepts the form.
+
+        A column without this method dumps the stored bytes.
+        """
+        raise NotImplementedError
+
+    def take(self, value: Any) -> T:
+        """Return a value to set as the column keeps it, by `check` and by the rules.
+
+        Raises:
+            InvalidColumnValue: the column does not accept it; or it is no choice, or a validator
+                refuses it.
+        """
+        checked = self.check(value)
+        if self.rules is not None:
+            self.rules.apply(self, checked)
+        return checked
 
     def refuse(self, value: Any, why: str | None = None) -> NoReturn:
         """Raise the error for a value that the column does not accept.
@@ -308,6 +396,8 @@ class Column(Comparable, Computable, Generic[T]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        cls.indexes_itself = cls.indexed is Column.indexed
+        cls.takes_ranges = cls.as_range is not Column.as_range
         # A subclass that overrides `prepare` or `accept` needs a __set__ that calls them.
         is_only_checked = (cls.prepare, cls.accept) == (Column.prepare, Column.accept)
         if not is_only_checked and cls.__set__ is Column.__set__:
@@ -319,7 +409,7 @@ class Column(Comparable, Computable, Generic[T]):
             value = self.prepare(entity, value)
         else:
             try:
-                value = self.check(value)
+                value = self.check(value) if self.rules is None else self.take(value)
             except InvalidColumnValue as error:
                 raise of_model(error, type(entity).__name__) from None
         entity._set(self.name, value)
@@ -349,7 +439,7 @@ class Column(Comparable, Computable, Generic[T]):
     def accept(self, entity: Holder, value: Any) -> T:
         """Return the value as the column keeps it, or raise an error that names the model."""
         try:
-            return self.check(value)
+            return self.take(value)
         except InvalidColumnValue as error:
             raise of_model(error, type(entity).__name__) from None
 

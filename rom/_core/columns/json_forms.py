@@ -13,6 +13,7 @@ Text                                  a string
 String                                base64, as in "/w=="
 Json                                  the object or the list itself
 ManyToOne, OneToOne, ForeignModel     the id, a number
+Enum, UUID, Duration, IPAddress       the result of the column's method `to_json`
 ====================================  ===========================================================
 
 This is dialect 2. In dialect 1, which rom wrote before, a String has a character for each byte
@@ -30,7 +31,7 @@ import base64
 import datetime as dt
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ def _read_float(value: float | str) -> float:
 
 def _write_datetime(value: dt.datetime) -> str:
     # Many readers take a text without a zone for local time.
-    return f'{value.isoformat()}Z'
+    return f'{value.replace(tzinfo=None).isoformat()}Z'
 
 
 def _read_datetime(value: str) -> dt.datetime:
@@ -88,6 +89,11 @@ def _read_datetime(value: str) -> dt.datetime:
     if moment.tzinfo is not None:
         raise ValueError(value)
     return moment
+
+
+def _read_aware(value: str) -> dt.datetime:
+    moment = dt.datetime.fromisoformat(value)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
 
 
 def _write_bytes(value: bytes) -> str:
@@ -127,6 +133,9 @@ FORMS: Final[dict[type[Any], JsonForm]] = {
     ForeignModel: _ID,
 }
 
+# The form of a DateTime with tz=True: dialect 1 has no zone, but the column asks for one.
+_AWARE: Final = replace(FORMS[DateTime], from_json=_read_aware)
+
 #: The form of bytes in dialect 1, which is read only.
 BYTES_OF_DIALECT_1: Final = JsonForm(
     (str,),
@@ -136,8 +145,16 @@ BYTES_OF_DIALECT_1: Final = JsonForm(
 
 
 def form_of(column: Column[Any]) -> JsonForm | None:
-    """Return the JSON form of a column; None where a subclass overrides how it is stored."""
-    return _form_of_class(type(column))  # type: ignore[arg-type]
+    """Return the JSON form of a column; None where a subclass overrides how it is stored.
+
+    A column that has the method `to_json` has the form that this gives.
+    """
+    own: type[Any] = type(column)
+    if own.to_json is not Column.to_json:
+        return JsonForm((str, int, float, bool, list, dict), column.kind, column.to_json)
+    if isinstance(column, DateTime) and column.zone is not None:
+        return _AWARE
+    return _form_of_class(own)  # type: ignore[arg-type]
 
 
 @lru_cache

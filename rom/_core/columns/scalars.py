@@ -242,6 +242,10 @@ class Boolean(Column[bool]):
     def default_keys(self, value: bool) -> Keys:
         return [str(value)]
 
+    @property
+    def every_value(self) -> tuple[bool, ...]:
+        return (True, False)
+
 
 class Json(Column[Any]):
     """A dict, list or tuple, stored as JSON. Saving the entity finds changes inside it.

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from rom._core.columns.base import Column
+from rom._core.columns.column_rules import ColumnOptions
 from rom._core.columns.value_limits import check_digits
+from rom._core.encoding.keygens import Keygen, Keys
 from rom._core.encoding.plain_values import plain
+
+if TYPE_CHECKING:
+    from rom._core.columns.column_owner import Holder
 
 T = TypeVar('T')
 
@@ -46,9 +52,40 @@ def _read_seconds(raw: bytes) -> dt.timedelta:
 
 
 class _Seconds(Column[T]):
-    """A column whose values are stored as seconds since a fixed start."""
+    """A column whose values are stored as seconds since a fixed start.
+
+    Args:
+        auto_now_add: a commit that inserts an entity without a value gives it the current time.
+        auto_now: each write that changes an entity gives it the current time, as does an insert.
+
+    Raises:
+        ColumnError: a default beside auto_now or auto_now_add.
+    """
 
     is_numeric = True
+
+    def __init__(
+        self,
+        required: bool = False,
+        default: T | Callable[[], T] | None = None,
+        unique: bool = False,
+        index: bool = False,
+        keygen: Keygen | None = None,
+        prefix: bool = False,
+        suffix: bool = False,
+        keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
+        *,
+        auto_now: bool = False,
+        auto_now_add: bool = False,
+        **options: Unpack[ColumnOptions],
+    ) -> None:
+        self.stamps_update = bool(auto_now)
+        self.stamps_insert = bool(auto_now or auto_now_add)
+        if self.stamps_insert and default is not None:
+            self._wrong('auto_now and auto_now_add give the value: drop the default')
+        super().__init__(
+            required, default, unique, index, keygen, prefix, suffix, keygen2, **options
+        )
 
     def check(self, value: Any) -> T:
         try:
@@ -69,6 +106,11 @@ class _Seconds(Column[T]):
     def seconds(self, value: T) -> float:
         """Return the seconds from the start to a value: its score in the index."""
         return self.span(value) / _SECOND
+
+    def initial(self, entity: Holder, given: Mapping[str, Any]) -> T | None:
+        if self.stamps_insert and given.get(self.name) is None:
+            return None  # the commit gives the value
+        return super().initial(entity, given)
 
     def encode(self, value: T) -> bytes:
         return _write_seconds(self.span(value))
@@ -98,24 +140,66 @@ class DateTime(_Seconds[dt.datetime]):
 
     A datetime with a zone is converted to UTC. Seconds since 1970 are accepted, too.
 
+    Args:
+        tz: the values are aware datetimes in UTC, and a datetime without a zone is refused. The
+            stored form is the same, so that the option can be added to a model with data.
+        auto_now_add: a commit that inserts an entity without a value gives it the current time.
+        auto_now: each write that changes an entity gives it the current time, as does an insert.
+            A value that the program sets itself wins.
+
     Example::
 
-        created_at = rom.DateTime(index=True, default=datetime.datetime.utcnow)
+        created_at = rom.DateTime(tz=True, index=True, auto_now_add=True)
+        updated_at = rom.DateTime(tz=True, index=True, auto_now=True)
     """
 
     accepts = dt.datetime
     kind = 'a datetime'
 
+    def __init__(
+        self,
+        required: bool = False,
+        default: dt.datetime | Callable[[], dt.datetime] | None = None,
+        unique: bool = False,
+        index: bool = False,
+        keygen: Keygen | None = None,
+        prefix: bool = False,
+        suffix: bool = False,
+        keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
+        *,
+        tz: bool = False,
+        auto_now: bool = False,
+        auto_now_add: bool = False,
+        **options: Unpack[ColumnOptions],
+    ) -> None:
+        #: The zone of all values; None: they have none, and count as UTC.
+        self.zone = dt.UTC if tz else None
+        self._epoch = _EPOCH.replace(tzinfo=self.zone)
+        super().__init__(
+            required, default, unique, index, keygen, prefix, suffix, keygen2,
+            auto_now=auto_now, auto_now_add=auto_now_add, **options,
+        )  # fmt: skip
+
     def check(self, value: Any) -> dt.datetime:
-        if type(value) is dt.datetime and value.tzinfo is None:
+        if type(value) is dt.datetime and value.tzinfo is self.zone:
             return value  # the fast path for most values
-        return _in_utc(self, super().check(value))
+        moment = super().check(value)
+        if self.zone is not None and moment.utcoffset() is None:
+            self.refuse(
+                value,
+                'has no zone, and the column has tz=True; pass datetime.now(datetime.UTC), or '
+                'value.replace(tzinfo=...) with the zone that it is in',
+            )
+        return _in_utc(self, moment).replace(tzinfo=self.zone)
 
     def span(self, value: dt.datetime) -> dt.timedelta:
-        return value - _EPOCH
+        return value - self._epoch
 
     def decode(self, raw: bytes) -> dt.datetime:
-        return _EPOCH + _read_seconds(raw)
+        return self._epoch + _read_seconds(raw)
+
+    def at(self, moment: dt.datetime) -> dt.datetime:
+        return moment.replace(tzinfo=self.zone)
 
 
 class SaferDateTime(DateTime):
@@ -129,6 +213,10 @@ class SaferDateTime(DateTime):
 
 class Date(_Seconds[dt.date]):
     """A date, stored as the seconds of its midnight in UTC; a datetime counts as its day in UTC.
+
+    Args:
+        auto_now_add: an insert without a value sets today's date in UTC.
+        auto_now: each write sets today's date in UTC, as for a `DateTime`.
 
     Example::
 
@@ -150,9 +238,16 @@ class Date(_Seconds[dt.date]):
     def decode(self, raw: bytes) -> dt.date:
         return (_EPOCH + _read_seconds(raw)).date()
 
+    def at(self, moment: dt.datetime) -> dt.date:
+        return moment.date()
+
 
 class Time(_Seconds[dt.time]):
     """A time of day to the microsecond, stored as seconds since midnight.
+
+    Args:
+        auto_now_add: an insert without a value sets the current time in UTC.
+        auto_now: each write sets the current time in UTC, as for a `DateTime`.
 
     Example::
 
@@ -176,3 +271,6 @@ class Time(_Seconds[dt.time]):
         if not dt.timedelta(0) <= span < dt.timedelta(days=1):
             raise ValueError('not within a day')
         return (_EPOCH + span).time()
+
+    def at(self, moment: dt.datetime) -> dt.time:
+        return moment.time()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 from rom._core.columns.base import Column
+from rom._core.columns.column_rules import ColumnOptions
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.keygens import IDENTITY, IDENTITY_STRING, Keygen, Keys
 from rom._core.encoding.plain_values import plain
@@ -30,11 +31,14 @@ class _Limited(Column[T]):
         keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
         *,
         max_length: int | None = None,
+        **options: Unpack[ColumnOptions],
     ) -> None:
         if max_length is not None and read_count(max_length) is None:
             self._wrong(f'expected max_length to be an int of at least 1, got {show(max_length)}')
         self.max_length = max_length
-        super().__init__(required, default, unique, index, keygen, prefix, suffix, keygen2)
+        super().__init__(
+            required, default, unique, index, keygen, prefix, suffix, keygen2, **options
+        )
 
     def check(self, value: Any) -> T:
         checked = self.as_kept(value)

@@ -18,6 +18,7 @@ from rom._core.entities.pickling import NoSession, restore, state_of
 from rom._core.schema import Schema
 from rom._core.session_context import home
 from rom._core.writes.changes import Change
+from rom._core.writes.instant import Instant
 from rom.exceptions import InvalidColumnValue, InvalidOperation, ORMError
 
 if TYPE_CHECKING:
@@ -233,9 +234,14 @@ class Entity:
                 found.append(name)
         return found
 
-    def _change(self, full: bool, force: bool) -> Change | None:
-        """Return the change to write, or None without changes."""
-        schema, values = self._schema, self._values
+    def _change(self, full: bool, force: bool, now: Instant | None = None) -> Change | None:
+        """Return the change to write, or None without changes.
+
+        Args:
+            full, force: as for `save`.
+            now: the time of the commit, for columns with auto_now or auto_now_add; None: now.
+        """
+        schema, values, now = self._schema, self._values, now or Instant()
         wanted: dict[str, bytes | None]
         if self._new:
             try:
@@ -246,18 +252,36 @@ class Entity:
                 }
             except InvalidColumnValue as error:
                 self._refuse(error)
-            return Change(schema, 'insert', self._id, _NONE, wanted, dict(values))
+            known = dict(values)
+            if schema.insert_stamps:
+                without = [name for name in schema.insert_stamps if values.get(name) is None]
+                self._stamp(without, now, wanted, known)
+            return Change(schema, 'insert', self._id, _NONE, wanted, known)
+        wanted = self._newly_encoded() if schema.update_stamps or not (full or force) else {}
+        stamped = [n for n in schema.update_stamps if n not in wanted] if wanted else []
         if full or force:
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
-        else:
-            wanted = self._newly_encoded()
-            if not wanted:
-                return None
+        elif not wanted:
+            return None
         known = {name: values[name] for name in wanted if name in values}
+        self._stamp(stamped, now, wanted, known)
         return Change(
             schema, 'update', self._id, self._stored, wanted, known, full, force,
-            seen_at=self._seen_at,
+            seen_at=self._seen_at, stamps=tuple(stamped),
         )  # fmt: skip
+
+    def _stamp(
+        self,
+        names: Iterable[str],
+        now: Instant,
+        wanted: dict[str, bytes | None],
+        known: dict[str, Any],
+    ) -> None:
+        """Add the time of the commit to the columns to write, and to their Python values."""
+        for name in names:
+            column = self._columns[name]
+            known[name] = value = column.at(now.utc)
+            wanted[name] = column.encode(value)
 
     def _newly_encoded(self) -> dict[str, bytes | None]:
         """Return the changed columns, encoded, without those set to the value they had."""
@@ -272,6 +296,8 @@ class Entity:
                 continue
             try:
                 raw = None if value is None else column.encode(value)
+                if column.is_mutable and column.rules is not None and raw is not None:
+                    column.take(value)  # it may have changed in place
             except InvalidColumnValue as error:
                 self._refuse(error)
             if raw == stored.get(name):
@@ -313,16 +339,20 @@ class Entity:
         An interrupt may come between any two steps. Then all of them are repeated, because the
         entity keeps its attempt until the end.
         """
-        primary = self._schema.primary
+        schema = self._schema
+        primary = schema.primary
         self._id, self._new, self._deleted, self._seen_at = id, False, False, at
         if self._is_draft:
             self._is_draft = False
         self._forget_saved(change, stored)
+        for name in schema.insert_stamps:  # these include the columns with auto_now
+            if name in change.values and name not in self._changed:
+                self._values[name] = change.values[name]
         if change.kind != 'insert' and not self._values.keys() <= change.wanted.keys():
             for name in self._values.keys() - change.wanted.keys():
                 if name not in self._changed and stored.get(name) != self._stored.get(name):
                     del self._values[name]  # another writer's value, to be decoded again
-        for name in self._schema.mutable:
+        for name in schema.mutable:
             raw = change.wanted.get(name)
             if raw is not None:
                 self._seen = {**self._seen, name: raw}

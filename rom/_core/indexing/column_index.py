@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 from rom._core.columns.base import Column
-from rom._core.encoding.keygens import traits
+from rom._core.encoding.keygens import Keygen, traits
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.scores import (
     PREFIX_BYTES,
@@ -72,6 +72,11 @@ def _is_there(value: Any) -> Mapping[str, None] | None:
     return _SOMETHING if value else None
 
 
+def _of_indexed(keygen: Keygen, indexed: Callable[[Any], Any]) -> Keygen:
+    """Return a keygen of a column whose values are indexed in another form."""
+    return lambda value: keygen(indexed(value))
+
+
 class ColumnIndex:
     """The indexes of one column of one model.
 
@@ -91,6 +96,7 @@ class ColumnIndex:
 
     __slots__ = (
         '_head',
+        '_indexed',
         '_is_stored',
         '_keys_of',
         '_number_of',
@@ -119,7 +125,12 @@ class ColumnIndex:
         self._traits = traits(column.keygen)
         # Only `index` needs the number of a sorting keygen; prefix and suffix use the value.
         needs_no_number = self._traits.sorts and not column.index
-        self._keys_of = _is_there if needs_no_number else column.keygen or column.default_keys
+        # Most columns index the value itself, and make no call for that.
+        self._indexed = None if column.indexes_itself else column.indexed
+        keygen = column.keygen
+        if keygen is not None and self._indexed is not None:
+            keygen = _of_indexed(keygen, self._indexed)
+        self._keys_of = _is_there if needs_no_number else keygen or column.default_keys
         self._head = keys.head + as_bytes(name) + b':'
         self.numbers_key = keys.scores(name)
         self._prefixes_key = keys.prefixes(name)
@@ -367,6 +378,8 @@ class ColumnIndex:
     def _add_whole(self, id: bytes, value: Word, into: Members) -> None:
         """Add the whole value to the prefix and suffix indexes of a sorting keygen."""
         # Reverse before lower(), as rom 1.x does: lower() may change the number of characters.
+        if self._indexed is not None:
+            value = self._indexed(value)
         backwards = value[::-1]
         if self._traits.lowers:
             value, backwards = value.lower(), backwards.lower()

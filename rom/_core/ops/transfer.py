@@ -24,6 +24,7 @@ from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
+from rom._core.writes.instant import Instant
 from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,
@@ -146,10 +147,12 @@ def _changes(
             f'{shorten(str(held), 100)} in {source.name!r}, '
             f'and {amount} is to be transferred'
         )
+    now = Instant()
+    left, got = _EXACT.subtract(held, amount), _EXACT.add(_number(target, rows[1]), amount)
     return [
-        _change(source, rows[0], _written(source, _EXACT.subtract(held, amount))),
-        _change(target, rows[1], _written(target, _EXACT.add(_number(target, rows[1]), amount))),
-        _change(note, rows[2], _mark(note)),
+        _change(source, rows[0], _written(source, left), now),
+        _change(target, rows[1], _written(target, got), now),
+        _change(note, rows[2], _mark(note), now),
     ]
 
 
@@ -200,9 +203,16 @@ def _mark(note: Party) -> Any:
         ) from None
 
 
-def _change(party: Party, row: Row, value: Any) -> Change:
-    encoded = {party.name: party.column.encode(value)}
+def _change(party: Party, row: Row, value: Any, now: Instant) -> Change:
+    schema = party.schema
+    try:
+        values = {party.name: party.column.take(value)}
+    except InvalidColumnValue as error:
+        raise TransferError(f'{schema.name} {party.id}: {error}; nothing was transferred') from None
+    stamps = [name for name in schema.update_stamps if name != party.name]
+    values |= {name: schema.columns[name].at(now.utc) for name in stamps}
+    encoded = {name: schema.columns[name].encode(value) for name, value in values.items()}
     return Change(
-        party.schema, 'update', party.id, row.stored, encoded, {party.name: value},
+        schema, 'update', party.id, row.stored, encoded, values,
         seen_at=party.seen_at,
     )  # fmt: skip

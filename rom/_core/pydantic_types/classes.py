@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model, model_validator
 from pydantic.fields import FieldInfo
 
-from rom._core.columns import Column, DateTime, PrimaryKey, String
+from rom._core.columns import Column, DateTime, ExpireAt, PrimaryKey, String
 from rom._core.entities.entity import Entity
 from rom._core.pydantic_types.column_types import EntityView, annotation_of
 from rom._core.schema import Schema
@@ -146,15 +146,18 @@ def _nothing() -> None:
 def _default(column: Column[Any], purpose: Purpose) -> dict[str, Any]:
     """Return the options for a default; only a constant one is part of the JSON schema."""
     default = column.default
+    if default is None and column.stamps_insert:
+        return {'default_factory': _nothing}  # the commit gives the value
     if default is None:
         return {} if column.required else {'default': None}
     if column.is_relation or column.is_foreign:
         # The target may not exist yet, so the entity's constructor makes this default.
         return {'default_factory': _nothing}
-    if callable(default) or isinstance(default, dt.timedelta):  # a timedelta counts from now
+    counts_from_now = isinstance(column, ExpireAt) and isinstance(default, dt.timedelta)
+    if callable(default) or counts_from_now:
         return {'default_factory': _nothing if purpose == 'entity' else lambda: _made(column)}
     value = column.check(default)
-    if not isinstance(column, (DateTime, String)):
+    if not isinstance(column, (DateTime, String)) and type(column).to_json is Column.to_json:
         return {'default': value}
     # For the JSON schema, pydantic would encode the value in its own way, not by the annotation.
     in_json = TypeAdapter(annotation_of(column)).dump_python(value, mode='json')

@@ -38,7 +38,7 @@ from rom._core.columns import (
     Text,
     Time,
 )
-from rom._core.columns.json_forms import FORMS
+from rom._core.columns.json_forms import FORMS, form_of
 from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
 
@@ -47,6 +47,34 @@ Conversion = Callable[[Column[Any], Any], Any]
 
 def annotation_of(column: Column[Any]) -> Any:
     """Return the annotated type of a column's values."""
+    annotation = _annotation_of_form(column) if _has_own_form(column) else _annotation(column)
+    return annotation if column.rules is None else _with_choices(column, annotation)
+
+
+def _has_own_form(column: Column[Any]) -> bool:
+    return type(column).to_json is not Column.to_json
+
+
+def _annotation_of_form(column: Column[Any]) -> Any:
+    """Return the type of a column with a JSON form of its own, which `check` accepts."""
+    return Annotated[
+        Any,
+        AfterValidator(partial(check_value, column)),
+        PlainSerializer(column.to_json, when_used='json-unless-none'),
+        WithJsonSchema(dict(column.json_schema or {})),
+    ]
+
+
+def _with_choices(column: Column[Any], annotation: Any) -> Any:
+    choices = None if column.rules is None else column.rules.choices
+    form = form_of(column)
+    if choices is None or form is None:
+        return annotation
+    in_json: Any = {'enum': [form.to_json(value) for value in choices]}
+    return Annotated[annotation, Field(json_schema_extra=in_json)]
+
+
+def _annotation(column: Column[Any]) -> Any:
     kind = kind_of(column)
     annotation = KINDS[kind]
     taken = BEFORE.get(kind)
@@ -66,7 +94,7 @@ def kind_of(column: Column[Any]) -> type:
 def check_value(column: Column[Any], value: Any) -> Any:
     """Return the value as the column keeps it, or raise an error for pydantic."""
     try:
-        return column.check(value)
+        return column.take(value)
     except ColumnError as error:
         raise pydantic_error(error) from None
 

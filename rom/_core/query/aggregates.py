@@ -68,11 +68,11 @@ def adding(schema: Schema, method: str, name: object) -> Tally:
     column = clause.column
     if isinstance(column, PrimaryKey):
         clause.wrong('ids are names, not amounts; count() counts the entities')
-    way = _WAYS.get(type(column).decode)
+    way = _WAYS.get(type(column).decode) or column.adds
     if way is None:
         clause.wrong(
-            f'only an Integer, Float or Decimal is added on the server, and this is a '
-            f'{type(column).__name__}; for anything else, add up what '
+            'only an Integer, Float or Decimal, or a Duration, is added on the server, and this '
+            f'is a {type(column).__name__}; for anything else, add up what '
             f'query.select({clause.name!r}).all() reads'
         )
     return Tally(clause.name, way, _absent(column))
@@ -139,6 +139,8 @@ def _is_sorted(column: Column[Any]) -> bool:
 
 def _how_to_sort(column: Column[Any]) -> str:
     kind = type(column).__name__
+    if column.is_whole:
+        return f'no index sorts this column; declare the {kind} with prefix=True'
     if column.is_string:
         return (
             'no index sorts this column; declare it with index=True and keygen=SIMPLE (or '

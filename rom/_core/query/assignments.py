@@ -17,6 +17,7 @@ from rom._core.columns.base import of_model
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.schema import Schema
+from rom._core.writes.instant import Instant
 from rom.exceptions import InvalidColumnValue, QueryError
 
 
@@ -28,10 +29,13 @@ class Assignments:
         schema: the schema of the model.
         values: by column: a value as the column keeps it, None to remove the value, or a
             calculation.
+        stamps: the columns in `values` with the time of the update, by auto_now; a new entity gets
+            that of its commit instead.
     """
 
     schema: Schema
     values: Mapping[str, Any]
+    stamps: frozenset[str] = frozenset()
 
     def of_row(self, id: int, stored: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the new values of one row.
@@ -61,11 +65,11 @@ class Assignments:
 
         def value_of(column: Column[Any]) -> Any:
             value = given.get(column.name)
-            return default_of(column) if value is None else column.check(value)
+            return default_of(column) if value is None else column.take(value)
 
         values = {}
         for name in self.values:
-            if name in given:
+            if name in given or name in self.stamps:
                 continue
             value = self._value(name, value_of, '(new)')
             calculation = self.values[name]
@@ -93,7 +97,7 @@ class Assignments:
 def default_of(column: Column[Any]) -> Any:
     """Return the default of a column; None if it has none."""
     default = column.default() if callable(column.default) else deepcopy(column.default)
-    return None if default is None else column.check(default)
+    return None if default is None else column.take(default)
 
 
 def checked(schema: Schema, name: str, value: Any) -> Any:
@@ -111,7 +115,7 @@ def checked(schema: Schema, name: str, value: Any) -> Any:
             )
         return None
     try:
-        value = column.check(value)
+        value = column.take(value)
         if column.is_relation and (value._id is None or value._deleted):
             is_what = 'was never saved' if value._id is None else 'was deleted'
             column.refuse(value, f'{is_what}, so that no row can refer to it; save it first')
@@ -148,7 +152,10 @@ def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignmen
             )
         else:
             found[name] = checked(schema, name, value)
-    return Assignments(schema, found)
+    now = Instant()
+    stamps = [name for name in schema.update_stamps if name not in found]
+    found |= {name: schema.columns[name].at(now.utc) for name in stamps}
+    return Assignments(schema, found, frozenset(stamps))
 
 
 def check_name(schema: Schema, where: str, name: object) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from rom._core.columns import Boolean, Column
+from rom._core.columns import Column
 from rom._core.columns.expressions import And, Compare, Expression, Not, Or
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.text import show
@@ -113,9 +113,9 @@ def _nothing(schema: Schema, asked: Compare) -> Node:
         return nodes.Not(starting(schema, name, ''))
     if column.suffix:
         return nodes.Not(ending(schema, name, ''))
-    if isinstance(column, Boolean) and not column.keygen:
-        return nodes.Not(filtered(schema, name, [True, False], 'where'))
-    if column.keygen:
+    if column.every_value is not None and not column.is_numeric:
+        return nodes.Not(filtered(schema, name, list(column.every_value), 'where'))
+    if column.keygen or not column.is_numeric:
         clause.wrong('is_none(): its index is looked up word by word; declare it with prefix=True')
     return nodes.Not(filtered(schema, name, (None, None), 'where'))
 

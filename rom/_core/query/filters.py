@@ -1,9 +1,9 @@
 """Compilation of `filter` clauses to nodes of a plan.
 
-The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has four
-ways: words of one of rom's own keygens, the two words of a Boolean, numbers, and the results of the
-program's own keygen, where the type of the value decides. All errors are raised here, as a
-QueryError with the remedy.
+The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has five
+ways: words of one of rom's own keygens, the two words of a Boolean, words of another column without
+a keygen, numbers, and the results of the program's own keygen, where the type of the value decides.
+All errors are raised here, as a QueryError with the remedy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from rom._core.columns import Boolean, Integer, PrimaryKey
+from rom._core.columns import Boolean, PrimaryKey
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
@@ -30,7 +30,6 @@ from rom.exceptions import InvalidColumnValue
 
 # From here on, one double stands for several integers.
 _INEXACT = 2.0**53
-_DIGITS = Integer()
 _EVERYTHING = (b'-inf', b'+inf')
 
 #: In a filter on a relation: any entity.
@@ -56,11 +55,17 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
             return with_unique(clause, value)
         clause.need_index('index')
         way = _numbers if clause.part else _way_of(clause)
+        # A column with values of its own tells members of its enum from those of others.
+        given = plain if clause.column.indexes_itself else _same
         if isinstance(value, (list, set, frozenset)):
-            return AnyOf(tuple(way(clause, plain(item)) for item in value))
-        return way(clause, plain(value))
+            return AnyOf(tuple(way(clause, given(item)) for item in value))
+        return way(clause, given(value))
     except _NO_VALUE as error:
         clause.wrong(str(error), value)
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
@@ -78,7 +83,7 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
     clause.need_index('index')
     if _has_ids(clause.column):
         clause.wrong(f'{sign}: a relation is one entity or another, and none is larger', value)
-    if _way_of(clause) in (_words, _truth):
+    if _way_of(clause) in (_words, _truth, _values):
         clause.wrong(f'{sign}: its index holds no numbers; it has ==, != and .in_([...])', value)
     try:
         if sign in ('<', '>'):
@@ -92,7 +97,9 @@ def _way_of(clause: Clause) -> _Asked:
     column = clause.column
     if column.keygen or column.keygen2:
         return _WAYS['words' if column.keygen in TRAITS else 'anything']
-    return _WAYS['truth' if isinstance(column, Boolean) else 'numbers']
+    if column.is_numeric:
+        return _WAYS['numbers']
+    return _WAYS['truth' if isinstance(column, Boolean) else 'values']
 
 
 def _words(clause: Clause, value: Any) -> Node:
@@ -103,7 +110,8 @@ def _words(clause: Clause, value: Any) -> Node:
             'use keygen=IDENTITY, or prefix=True and startswith()',
             value,
         )
-    asked = asked_word(clause, value) if column.is_string else column.check(value)
+    is_word = column.is_string and column.indexes_itself
+    asked = asked_word(clause, value) if is_word else column.indexed(column.check(value))
     found = column.keygen(asked) if column.keygen else None
     words = tuple(found or ())
     if len(words) == 1 and not column.traits.splits:
@@ -123,7 +131,22 @@ def _truth(clause: Clause, value: Any) -> Node:
     return _has_word(clause, str(truth), Said(clause.name, '=', truth))
 
 
+def _values(clause: Clause, value: Any) -> Node:
+    """Return the node for a value of a column whose index has words without a keygen."""
+    column = clause.column
+    if value is None or isinstance(value, tuple):
+        clause.wrong(f'expected {column.kind}', value)
+    checked = column.check(value)
+    said = Said(clause.name, '=', checked)
+    words = tuple(column.default_keys(checked) or ())
+    nodes = [_has_word(clause, word, said) for word in words]
+    return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
+
+
 def _anything(clause: Clause, value: Any) -> Node:
+    column = clause.column
+    if not column.indexes_itself and isinstance(value, column.accepts):
+        value = column.indexed(column.check(value))
     if isinstance(value, (str, bytes)):
         word = asked_word(clause, value)
         return _has_word(clause, word, Said(clause.name, '=', value))
@@ -138,6 +161,12 @@ def _numbers(clause: Clause, value: Any) -> Node:
     if not isinstance(value, tuple):
         if value is None:
             clause.wrong('None is no value; (None, None) finds all that have one', None)
+        column = clause.column
+        within = column.as_range(value) if column.takes_ranges and not clause.part else None
+        if within is not None:
+            (lowest, first), (highest, last) = (_number(clause, end) for end in within)
+            said = Said(clause.name, '=', value)
+            return _range(clause, (lowest, highest), (first, last), said)
         score, exact = _number(clause, _as_set(clause, value))
         said = Said(clause.name, '=', _as_said(clause, value))
         return _range(clause, (score, score), (exact, exact), said)
@@ -157,6 +186,8 @@ def _as_set(clause: Clause, value: Any) -> Any:
     try:
         return column.check(value)
     except InvalidColumnValue:
+        if column.every_value is not None:
+            raise
         return value  # not a possible value, as 0.5 for an Integer: nothing matches
 
 
@@ -176,7 +207,9 @@ def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
     said = Said(clause.name, sign, value)
     step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
     if digits is not None:
-        score, digits = _number(clause, _DIGITS.check(value) + step)
+        number = int(digits) + step
+        double = nearest_double(number)
+        score, digits = write_score(double), b'%d' % number if abs(double) >= _INEXACT else None
     elif float(score) == end:
         return AnyOf()
     else:
@@ -210,7 +243,7 @@ def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:
         clause.wrong('NaN has no place in an index', value)
     exact = None
     if own and column.is_wide and not column.keygen and not column.keygen2:
-        exact = _digits(value, score)
+        exact = _digits(column, value, score)
     return write_score(score), exact
 
 
@@ -218,10 +251,11 @@ def _has_ids(column: Any) -> bool:
     return bool(column.is_relation or column.is_foreign)
 
 
-def _digits(value: Any, score: float) -> bytes | None:
+def _digits(column: Any, value: Any, score: float) -> bytes | None:
     if abs(score) < _INEXACT or value in (math.inf, -math.inf):
         return None
-    return _DIGITS.encode(_DIGITS.check(value))
+    is_id = _has_ids(column)
+    return b'%d' % (value if is_id else column.indexed(column.check(value)))
 
 
 def _plain_score(clause: Clause, value: Any) -> float:
@@ -236,6 +270,7 @@ def _plain_score(clause: Clause, value: Any) -> float:
 _WAYS: dict[str, _Asked] = {
     'words': _words,
     'truth': _truth,
+    'values': _values,
     'numbers': _numbers,
     'anything': _anything,
 }

@@ -68,7 +68,8 @@ def ordered(schema: Schema, asked: object) -> Order:
             clause.wrong(f'its index does not sort; order by {column.source!r}')
         return Order(name, reverse, 'score', clause.numbers_key)
     _warn(clause)
-    if column.index and column.keygen not in TRAITS and not isinstance(column, Boolean):
+    has_own_keygen = bool(column.keygen or column.keygen2) and column.keygen not in TRAITS
+    if column.index and has_own_keygen and not isinstance(column, Boolean):
         return Order(name, reverse, 'score', clause.numbers_key, 'id', field, or_stored=True)
     return Order(name, reverse, 'stored', field=field)
 
@@ -130,8 +131,10 @@ def _tie(column: Column[object]) -> Tie:
 def _warn(clause: Clause) -> None:
     if not clause.column.is_string:
         return
+    is_whole = clause.column.is_whole
+    remedy = 'prefix=True' if is_whole else 'keygen=SIMPLE (or SIMPLE_CI) and index=True'
     warn(
         f'{clause.schema.name}.query.order_by({clause.name!r}): the index of this text column does '
         'not sort, so all results are read, and sorted by what is stored; for an index that sorts '
-        'declare it with keygen=SIMPLE (or SIMPLE_CI) and index=True',
+        f'declare it with {remedy}',
     )

@@ -140,9 +140,9 @@ def _stem_of(column: Column[Any]) -> Callable[[Word], bytes]:
     return whole_stem if column.traits.sorts else prefix_stem
 
 
-def index_string(column: Column[Any], value: Word) -> bytes:
+def index_string(column: Column[Any], value: Any) -> bytes:
     """Return a whole value of a column as its prefix index holds and sorts it."""
-    return _stem_of(column)(as_kept(column, value))
+    return _stem_of(column)(as_kept(column, column.indexed(value)))
 
 
 def has_many(column: Column[Any]) -> bool:

@@ -33,6 +33,7 @@ from rom._core.sessions.write_outcomes import (
 )
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
+from rom._core.writes.instant import Instant
 from rom.exceptions import InvalidColumnValue, InvalidOperation
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ class Flusher:
                 yield from self._take_ids(model, group)
         # Encode everything before sending anything: a value that fails to encode for the second
         # server must stop the write on the first one.
-        ready = [(model, *_changes(group, full, force)) for model, group in groups]
+        now = Instant()
+        ready = [(model, *_changes(group, full, force, now)) for model, group in groups]
         for model, concerned, changes in ready:
             if changes:
                 attempt = commits.attempt_of(changes)
@@ -311,13 +313,15 @@ def unknown_id_error(model: type[Model], name: str, given: GivenId) -> InvalidCo
     )
 
 
-def _changes(group: Iterable[Model], full: bool, force: bool) -> tuple[list[Model], list[Change]]:
+def _changes(
+    group: Iterable[Model], full: bool, force: bool, now: Instant
+) -> tuple[list[Model], list[Change]]:
     """Return the entities that have something to write, and their changes."""
     concerned, changes = [], []
     for entity in group:
         if entity._deleted and not force:  # a hook may have deleted it
             raise deleted_error(entity)
-        change = entity._change(full, force)
+        change = entity._change(full, force, now)
         if change is not None:
             concerned.append(entity)
             changes.append(change)

@@ -65,6 +65,7 @@ class Change(NamedTuple):
             because others may have taken them.
         seen_at: the time when the row was read, by `rom._core.support.clock.elapsed`; None: just
             now.
+        stamps: the columns of `wanted` to which the commit itself gives the current time.
     """
 
     schema: Schema
@@ -80,6 +81,7 @@ class Change(NamedTuple):
     freed: tuple[Entry, ...] = ()
     expired: bool = False
     seen_at: float | None = None
+    stamps: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> dict[str, bytes]:

@@ -197,10 +197,17 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
     if status != b'race':
         return None
     differing = {as_text(field) for field in details[1:]}
-    is_ours = not differing.isdisjoint({*change.wanted, *change.rests_on})
-    if is_ours and not change.forced:
+    if not differing.isdisjoint(_own_columns(change)) and not change.forced:
         return None
     return (yield from _on_fresh_row(change))
+
+
+def _own_columns(change: Change) -> set[str]:
+    """Return the columns in which another writer conflicts with the program.
+
+    Those with auto_now are not among them: else all writers of one row would conflict.
+    """
+    return {*change.wanted}.difference(change.stamps).union(change.rests_on)
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:
@@ -210,6 +217,6 @@ def _on_fresh_row(change: Change) -> Operation[Change]:
     # must object once more. A row that is gone by now is left to the script as well.
     fresh = row.stored if row else {}
     if not change.forced:
-        kept = (*change.wanted, *change.rests_on)
-        fresh = present({**fresh, **{name: change.stored.get(name) for name in kept}})
+        kept = {name: change.stored.get(name) for name in _own_columns(change)}
+        fresh = present({**fresh, **kept})
     return change._replace(stored=fresh)

@@ -15,7 +15,7 @@ from rom._core.ops.requests import Operation
 from rom._core.ops.rows import unreadable
 from rom._core.ops.search.queries import first_row
 from rom._core.ops.search.search_calls import BOUNDS, Answer, Bounds, Search
-from rom._core.ops.search.totals import Reply, Total, Totals, counts, value_of
+from rom._core.ops.search.totals import Reply, Totals, counts, value_of
 from rom._core.query.aggregates import Tally, adding, by_extreme, counting
 from rom._core.query.query import Query
 
@@ -23,7 +23,7 @@ from rom._core.query.query import Query
 TALLY_BOUNDS = BOUNDS._replace(page=5500, budget=5000)
 
 
-def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Total]:
+def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Any]:
     """Return the sum of a column's values; 0 without any. Ignores the limit and the order.
 
     Raises:
@@ -33,9 +33,7 @@ def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Oper
     return (yield from _add_up(query, adding(query.schema, 'sum', column), bounds)).sum
 
 
-def average(
-    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
-) -> Operation[Total | None]:
+def average(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Any]:
     """Return the mean of a column's values; None without any. Otherwise as `total`."""
     return (yield from _add_up(query, adding(query.schema, 'avg', column), bounds)).average
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import decimal
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -29,6 +29,10 @@ _CARRY = 2**52
 _LIMB = 10**15
 # Most digits of an exact decimal total: that of 1E+99999999 and 0.1 would fill the memory.
 _MOST_DIGITS = 10_000
+# Digits of a mean that a column makes a value of.
+_ENOUGH = 100
+# Readers of stored values that a column adds up.
+_ADDED: dict[str, Callable[[str], Any]] = {'integer': int, 'decimal': decimal.Decimal}
 
 
 class Totals:
@@ -48,25 +52,54 @@ class Totals:
         self.count = sum(int(reply[0]) for reply in replies)
         rest = list(_rest(schema, tally, replies))
         parts = [part for reply in replies for part in reply[1]]
-        self.sum: Total
+        self._total: Total
         self._exact: Fraction | None = None
+        self._column: Column[Any] = schema.columns[tally.column]
+        self._where = f'{schema.name}.query'
         if tally.way == 'float':
-            self._exact, self.sum = _float_total(parts, rest)
+            self._exact, self._total = _float_total(parts, rest)
         elif tally.way == 'integer':
-            self.sum = sum(number for number, _ in _pieces(parts)) + sum(rest)
+            self._total = sum(number for number, _ in _pieces(parts)) + sum(rest)
         else:
-            self.sum = _decimal_total(schema, tally, [*_pieces(parts)], rest)
+            self._total = _decimal_total(schema, tally, [*_pieces(parts)], rest)
 
     @property
-    def average(self) -> Total | None:
-        """The mean; None without values. The mean of integers is a float."""
+    def sum(self) -> Any:
+        """The sum; 0 without values.
+
+        Raises:
+            QueryError: the column's type has no value for it.
+        """
+        if self._column.adds is None:
+            return self._total
+        return self._as_value('sum', self._total)
+
+    @property
+    def average(self) -> Any:
+        """The mean; None without values. The mean of integers is a float.
+
+        Raises:
+            QueryError: the column's type has no value for it.
+        """
         if not self.count:
             return None
         if self._exact is not None:
             return _nearest(self._exact / self.count)
-        if isinstance(self.sum, int):
-            return _nearest(Fraction(self.sum, self.count))
-        return self.sum / self.count
+        if self._column.adds is not None:
+            with decimal.localcontext(prec=_ENOUGH):
+                return self._as_value('avg', decimal.Decimal(self._total) / self.count)
+        if isinstance(self._total, int):
+            return _nearest(Fraction(self._total, self.count))
+        return self._total / self.count
+
+    def _as_value(self, method: str, total: Total) -> Any:
+        try:
+            return self._column.from_total(total)
+        except (ArithmeticError, ValueError) as error:
+            raise QueryError(
+                f'{self._where}.{method}({self._column.name!r}): {show(total)} is no value of a '
+                f'{type(self._column).__name__} ({error}); add up fewer rows with a filter'
+            ) from None
 
 
 def counts(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Counter[Any]:
@@ -123,7 +156,9 @@ def _rest(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Iterator[An
     """Yield the values that the script could not add, decoded."""
     for _, _, rest in replies:
         for id, raw in _in_groups(rest, 2):
-            yield value_of(schema, tally.column, raw, id)
+            value = value_of(schema, tally.column, raw, id)
+            adds = schema.columns[tally.column].adds
+            yield value if adds is None else _ADDED[adds](raw.decode('ascii'))
 
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
