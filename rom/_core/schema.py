@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from rom._core.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.encoding.keys import Keys
-from rom._core.encoding.text import as_bytes
+from rom._core.encoding.text import as_bytes, show
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.geo_index import GeoIndex, Places
 from rom.exceptions import ColumnError, ORMError
@@ -142,7 +142,7 @@ class Schema:
     @cached_property
     def fields(self) -> tuple[bytes, ...]:
         """Fields to read of a row: the columns, then the list of entries of rom 1.x."""
-        return tuple(as_bytes(name) for name in self.names)
+        return tuple(map(self.keys.field, self.names))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ class Schema:
     def absent_fields(self) -> Mapping[bytes, bytes]:
         """The `indexed_defaults` as rows would store them, by field."""
         return {
-            as_bytes(name): self.columns[name].encode(value)
+            self.keys.field(name): self.columns[name].encode(value)
             for name, value in self.indexed_defaults.items()
         }
 
@@ -259,7 +259,7 @@ class Schema:
     @cached_property
     def expiry_field(self) -> bytes | None:
         """Field of the ExpireAt column, or None."""
-        return None if self.expiry is None else as_bytes(self.expiry)
+        return None if self.expiry is None else self.keys.field(self.expiry)
 
     @cached_property
     def relations(self) -> tuple[str, ...]:
@@ -298,7 +298,7 @@ def build(
         ORMError, ColumnError: a declaration is invalid; the message names the attribute.
     """
     primary = _primary(name, columns)
-    keys = Keys(_namespace(name, namespace), primary)
+    keys = Keys(_namespace(name, namespace), primary, _renamed(name, columns))
     _check_sources(name, columns)
     _check_expiry(name, columns)
     indexes = {
@@ -354,6 +354,29 @@ def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:
     if len(found) > 1:
         raise ColumnError(f'{name} has {len(found)} primary keys ({", ".join(found)}); keep one')
     return found[0]
+
+
+def _renamed(name: str, columns: Mapping[str, Column[Any]]) -> tuple[tuple[str, str], ...]:
+    """Return the columns that have another name in Redis, as (attribute, stored name).
+
+    Raises:
+        ColumnError: a stored name is malformed, or is that of another column.
+    """
+    found: dict[str, str] = {}
+    for column, declared in columns.items():
+        stored = declared.stored_as
+        if stored is None or stored == column:
+            continue
+        where = f'{name}.{column}: stored_as={show(stored)}'
+        if not isinstance(stored, str) or not stored or ':' in stored or stored == INDEX_DATA:
+            raise ColumnError(f'{where}: expected the former name of the column, a str without ":"')
+        as_bytes(stored)
+        other = next((other for other, old in found.items() if old == stored), None)
+        other = stored if stored in columns else other
+        if other is not None:
+            raise ColumnError(f'{where}: {other} is stored by that name; choose another')
+        found[column] = stored
+    return tuple(found.items())
 
 
 def _check_sources(name: str, columns: Mapping[str, Column[Any]]) -> None:

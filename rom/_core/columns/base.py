@@ -149,6 +149,7 @@ class Column(Comparable, Computable, Generic[T]):
         validators: Iterable[Validator] = (),
         stored_as: str | None = None,
     ) -> None:
+        self.stored_as = stored_as
         self.required = bool(required)
         self.default = default
         self.unique = bool(unique)

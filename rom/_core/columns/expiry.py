@@ -29,6 +29,7 @@ class ExpireAt(DateTime):
         required: an entity must have a value when it is created and saved.
         default: the value of a new entity that is given none: a datetime, a timedelta, or a
             function without arguments that returns one.
+        stored_as: the column's former name, as for every :class:`Column`.
 
     Raises:
         ColumnError: the model has two such columns.
@@ -46,8 +47,10 @@ class ExpireAt(DateTime):
         self,
         required: bool = False,
         default: Moment | Callable[[], Moment] | None = None,
+        *,
+        stored_as: str | None = None,
     ) -> None:
-        super().__init__(required, default, index=True)  # type: ignore[arg-type]
+        super().__init__(required, default, index=True, stored_as=stored_as)  # type: ignore[arg-type]
 
     def check(self, value: Any) -> dt.datetime:
         if not isinstance(value, dt.timedelta):

@@ -21,6 +21,7 @@ class ForeignModel(Column[Any]):
         fmodel: the class.
         required: an entity must have a value when it is created and saved.
         default: the object of a new entity that is given none.
+        stored_as: the column's former name, as for every :class:`Column`.
 
     Example::
 
@@ -36,9 +37,16 @@ class ForeignModel(Column[Any]):
     is_wide = True
     is_foreign = True
 
-    def __init__(self, fmodel: Any, required: bool = False, default: Any = None) -> None:
+    def __init__(
+        self,
+        fmodel: Any,
+        required: bool = False,
+        default: Any = None,
+        *,
+        stored_as: str | None = None,
+    ) -> None:
         self.fmodel = fmodel
-        super().__init__(required=required, default=default, index=True)
+        super().__init__(required=required, default=default, index=True, stored_as=stored_as)
 
     def _check_options(self) -> None:
         super()._check_options()

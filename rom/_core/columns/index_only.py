@@ -29,6 +29,7 @@ class IndexOnly(Column[Any]):
         index: enables ``filter``; the default is True, unless ``unique`` is the only option.
         unique: no two entities may have the same first word of the keygen (of a set, the
             smallest). An entity without words, or with an empty first one, has no unique value.
+        stored_as: the column's former name, as for every :class:`Column`.
 
     Raises:
         ColumnError: the options contradict each other.
@@ -55,6 +56,8 @@ class IndexOnly(Column[Any]):
         keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
         index: bool = False,
         unique: bool = False,
+        *,
+        stored_as: str | None = None,
     ) -> None:
         self._source = column
         if (keygen is None or column is None) and (keygen2 is None or column or keygen):
@@ -70,6 +73,7 @@ class IndexOnly(Column[Any]):
             suffix=suffix,
             keygen2=keygen2,
             unique=unique,
+            stored_as=stored_as,
         )
         if keygen is not None:
             # Queries need the traits of the keygen, so it stays visible. But the index entries

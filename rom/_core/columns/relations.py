@@ -97,10 +97,14 @@ class _Relation(Column[Any]):
         required: bool = False,
         default: Any = None,
         unique: bool = False,
+        *,
+        stored_as: str | None = None,
     ) -> None:
         self.ftable = ftable if isinstance(ftable, str) else getattr(ftable, '__name__', '')
         self.on_delete = on_delete
-        super().__init__(required=required, default=default, unique=unique, index=True)
+        super().__init__(
+            required=required, default=default, unique=unique, index=True, stored_as=stored_as
+        )
 
     def _check_options(self) -> None:
         super()._check_options()
@@ -235,6 +239,7 @@ class ManyToOne(_Relation):
             refused), 'cascade' (this entity is deleted, too), 'set null', 'set default'.
         required: an entity must have a value when it is created and saved.
         default: the entity that a new entity refers to, or a function that returns it.
+        stored_as: the column's former name, as for every :class:`Column`.
 
     Raises:
         ColumnError: on_delete is missing, unknown, or contradicts `required`.
@@ -247,9 +252,15 @@ class ManyToOne(_Relation):
     """
 
     def __init__(
-        self, ftable: str, on_delete: str | None = None, required: bool = False, default: Any = None
+        self,
+        ftable: str,
+        on_delete: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        *,
+        stored_as: str | None = None,
     ) -> None:
-        super().__init__(ftable, on_delete, required, default)
+        super().__init__(ftable, on_delete, required, default, stored_as=stored_as)
 
 
 class OneToOne(_Relation):

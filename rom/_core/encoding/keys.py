@@ -12,6 +12,8 @@ from rom._core.encoding.text import as_bytes
 class _Names(NamedTuple):
     namespace: str
     primary: str
+    #: Columns with another name in Redis than their attribute, as (attribute, stored name).
+    renamed: tuple[tuple[str, str], ...] = ()
 
 
 class Keys(_Names):
@@ -21,6 +23,33 @@ class Keys(_Names):
     >>> keys.row(5), keys.counter, keys.word('name', 'cat')
     (b'users:5', b'users:id:', b'users:name:cat:idx')
     """
+
+    @cached_property
+    def _stored_names(self) -> dict[str, str]:
+        return dict(self.renamed)
+
+    @cached_property
+    def _attributes(self) -> dict[str, str]:
+        return {stored: attribute for attribute, stored in self.renamed}
+
+    def stored_name(self, column: str) -> str:
+        """Return the name of a column, or of its sub-index as in `col:x`, in rows and keys.
+
+        >>> Keys('users', 'id', (('nick', 'alias'),)).stored_name('nick')
+        'alias'
+        """
+        if not self.renamed:
+            return column
+        name, colon, part = column.partition(':')
+        return self._stored_names.get(name, name) + colon + part
+
+    def attribute(self, stored: str) -> str:
+        """Return the attribute of a column with this name in rows and keys."""
+        return self._attributes.get(stored, stored)
+
+    def field(self, column: str) -> bytes:
+        """Return the field of a column in rows."""
+        return as_bytes(self.stored_name(column))
 
     @cached_property
     def head(self) -> bytes:
@@ -81,27 +110,31 @@ class Keys(_Names):
 
     def word(self, column: str, word: str | bytes) -> bytes:
         """Set: the ids that have the word. (A sub-index's sorted set has the same form.)"""
-        return self.head + as_bytes(column) + b':' + as_bytes(word) + b':idx'
+        return self.head + self.field(column) + b':' + as_bytes(word) + b':idx'
 
     def scores(self, column: str) -> bytes:
         """Sorted set: id by number. `column` may name a sub-index, as in `col:x`."""
-        return self.head + as_bytes(column) + b':idx'
+        return self.head + self.field(column) + b':idx'
 
     def prefixes(self, column: str) -> bytes:
         """Sorted set: value, NUL, id."""
-        return self.head + as_bytes(column) + b':pre'
+        return self.head + self.field(column) + b':pre'
 
     def suffixes(self, column: str) -> bytes:
         """Sorted set: reversed value, NUL, id."""
-        return self.head + as_bytes(column) + b':suf'
+        return self.head + self.field(column) + b':suf'
 
     def geo(self, name: str) -> bytes:
         """Sorted set: id by geohash."""
         return self.head + as_bytes(name) + b':geo'
 
+    def group(self, columns: Sequence[str]) -> bytes:
+        """Name of a group of columns: the stored names, sorted."""
+        return as_bytes(':'.join(sorted(map(self.stored_name, columns))))
+
     def unique(self, columns: Sequence[str]) -> bytes:
         """Hash: unique value to id; for a group of columns, their names sorted."""
-        return self.head + as_bytes(':'.join(sorted(columns))) + b':uidx'
+        return self.head + self.group(columns) + b':uidx'
 
 
 def hash_tag(key: bytes) -> bytes:

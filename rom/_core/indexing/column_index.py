@@ -131,7 +131,7 @@ class ColumnIndex:
         if keygen is not None and self._indexed is not None:
             keygen = _of_indexed(keygen, self._indexed)
         self._keys_of = _is_there if needs_no_number else keygen or column.default_keys
-        self._head = keys.head + as_bytes(name) + b':'
+        self._head = keys.head + keys.field(name) + b':'
         self.numbers_key = keys.scores(name)
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)

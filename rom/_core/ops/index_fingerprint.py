@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 from rom._core.columns import Column
 from rom._core.encoding.integers import LARGEST_ID, read_digits
+from rom._core.encoding.keys import Keys
 from rom._core.encoding.text import as_text, shorten, show
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema, Unique
@@ -32,27 +33,28 @@ UNIQUE, GEO = 'unique ', 'geo '
 
 def declared_by(schema: Schema) -> dict[str, str]:
     """Return the indexes that a model declares."""
-    found = {name: _how(index.column) for name, index in schema.indexes.items()}
+    keys = schema.keys
+    found = {keys.stored_name(n): _how(keys, index.column) for n, index in schema.indexes.items()}
     for unique in schema.uniques:
         made_by = unique.made_by
-        how = '' if made_by is None else _how(made_by.column)
-        found[named_in_stamp(unique)] = how
+        how = '' if made_by is None else _how(keys, made_by.column)
+        found[named_in_stamp(keys, unique)] = how
     for name, place in schema.places.items():
         found[GEO + name] = f'by {_name(place.declared.callback)}'
     return found
 
 
-def named_in_stamp(unique: Unique) -> str:
+def named_in_stamp(keys: Keys, unique: Unique) -> str:
     """Return the name of a constraint in fingerprints."""
-    return UNIQUE + ':'.join(sorted(unique.columns))
+    return UNIQUE + ':'.join(sorted(map(keys.stored_name, unique.columns)))
 
 
-def _how(column: Column[Any]) -> str:
+def _how(keys: Keys, column: Column[Any]) -> str:
     kinds = [kind for kind in ('index', 'prefix', 'suffix') if getattr(column, kind)]
     by = column.keygen or column.keygen2
-    source = f' of {column.source}' if column.source != column.name else ''
+    source = f' of {keys.stored_name(column.source)}' if column.source != column.name else ''
     made = f' by {_name(by)}' if by is not None else ''
-    return f'{type(column).__name__}{source}: {", ".join(kinds)}{made}'
+    return f'{column.index_kind}{source}: {", ".join(kinds)}{made}'
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from rom._core.columns import Column, Decimal, Float, Integer, PrimaryKey
 from rom._core.encoding.keygens import TRAITS
-from rom._core.encoding.text import as_bytes, show
+from rom._core.encoding.text import show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.string_filters import has_many
@@ -38,12 +38,14 @@ class Tally:
 
     Attributes:
         column: the name of the column.
+        field: the field of the column in rows.
         way: 'values' counts each value; the others add the values up.
         absent: the value of rows that lack the column: its default, encoded. A default function
             is called once for all of them.
     """
 
     column: str
+    field: bytes
     way: Way
     absent: bytes | None = None
 
@@ -54,7 +56,7 @@ class Tally:
             alone: aggregate only the matches that one call finds by itself, because later calls
                 may find the same ids.
         """
-        found = {'field': as_bytes(self.column), 'way': self.way, 'alone': alone}
+        found = {'field': self.field, 'way': self.way, 'alone': alone}
         return found if self.absent is None else {**found, 'absent': self.absent}
 
 
@@ -75,7 +77,7 @@ def adding(schema: Schema, method: str, name: object) -> Tally:
             f'is a {type(column).__name__}; for anything else, add up what '
             f'query.select({clause.name!r}).all() reads'
         )
-    return Tally(clause.name, way, _absent(column))
+    return Tally(clause.name, schema.keys.field(clause.name), way, _absent(column))
 
 
 def counting(schema: Schema, name: object) -> Tally:
@@ -92,7 +94,8 @@ def counting(schema: Schema, name: object) -> Tally:
             f'the values of a {type(clause.column).__name__} are no keys of a dict; keep what is '
             'to be counted in a column of its own'
         )
-    return Tally(clause.name, 'values', _absent(clause.column))
+    field = schema.keys.field(clause.name)
+    return Tally(clause.name, field, 'values', _absent(clause.column))
 
 
 def _absent(column: Column[Any]) -> bytes | None:

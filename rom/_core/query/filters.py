@@ -18,7 +18,6 @@ from rom._core.columns import Boolean, PrimaryKey
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
-from rom._core.encoding.text import as_bytes
 from rom._core.indexing.column_index import Word
 from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import Said, Sign
@@ -227,7 +226,8 @@ def _range(
 ) -> InRange:
     if exact == (None, None):
         return InRange(clause.numbers_key, *scores, None, said)
-    field = b'' if isinstance(clause.column, PrimaryKey) else as_bytes(clause.column.name)
+    column = clause.column
+    field = b'' if isinstance(column, PrimaryKey) else clause.schema.keys.field(column.name)
     return InRange(clause.numbers_key, *scores, Exact(field, *exact), said)
 
 

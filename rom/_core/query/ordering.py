@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rom._core.columns import Boolean, Column, PrimaryKey, String
 from rom._core.encoding.keygens import TRAITS
-from rom._core.encoding.text import as_bytes, shorten, show
+from rom._core.encoding.text import shorten, show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import Direction, Order, StartsWith, Tie
@@ -58,7 +58,7 @@ def ordered(schema: Schema, asked: object) -> Order:
         return Order(name, reverse, 'id')
     clause.need_index('index', 'prefix', 'suffix')
     column = clause.column
-    field = as_bytes(column.source)
+    field = schema.keys.field(column.source)
     if column.index and (column.traits.sorts or _has_numbers(column)):
         return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
     if column.prefix and column.keygen in TRAITS and not has_many(column):

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from rom._core.columns import Column
 from rom._core.encoding.keys import Keys
-from rom._core.encoding.text import as_bytes
 from rom._core.indexing.column_index import Word, prefix_stem, suffix_stem, whole_stem
 from rom._core.query.clause import Clause, as_kept, asked_word
 from rom._core.query.filter_labels import Said, Sign
@@ -122,7 +121,7 @@ def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
 
 def _node(clause: Clause, side: _Side, head: bytes, said: Said) -> StartsWith:
     key = side.key(clause.schema.keys, clause.name)
-    return StartsWith(key, head, whole=_whole(clause.column, side.turned), said=said)
+    return StartsWith(key, head, whole=_whole(clause, side.turned), said=said)
 
 
 def _as_indexed(clause: Clause, side: _Side, value: Any) -> bytes:
@@ -150,10 +149,11 @@ def has_many(column: Column[Any]) -> bool:
     return column.keygen2 is not None or column.traits.splits or not column.is_string
 
 
-def _whole(column: Column[Any], turned: bool) -> Whole | None:
+def _whole(clause: Clause, turned: bool) -> Whole | None:
+    column = clause.column
     if has_many(column):
         return None
-    return Whole(as_bytes(column.name), column.traits.lowers, turned)
+    return Whole(clause.schema.keys.field(column.name), column.traits.lowers, turned)
 
 
 _PREFIX = _Side('prefix', Keys.prefixes, _stem_of, False, 'starts with', 'does not start with')

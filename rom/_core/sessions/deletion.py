@@ -220,8 +220,9 @@ class Deleter:
                 if ref is not None:
                     fresh.append(ref)
             keys = referring._schema.keys
+            index, field = keys.scores(name), keys.stored_name(name)
             found.guards += [
-                (referring, Guard(keys.scores(name), id, keys.head, name, tuple(those)))
+                (referring, Guard(index, id, keys.head, field, tuple(those)))
                 for id, those in members.items()
             ]
         return fresh

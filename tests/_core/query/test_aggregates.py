@@ -66,7 +66,7 @@ SCHEMA = MODEL._schema
     ('name', 'way'), [('age', 'integer'), ('score', 'float'), ('price', 'decimal')]
 )
 def test_what_is_added(name: str, way: Any) -> None:
-    assert adding(SCHEMA, 'sum', name) == Tally(name, way)
+    assert adding(SCHEMA, 'sum', name) == Tally(name, name.encode(), way)
     assert adding(SCHEMA, 'sum', name).as_map() == {
         'field': name.encode(),
         'way': way,
@@ -99,7 +99,7 @@ def test_what_is_not_added(name: Any, says: str) -> None:
 
 @pytest.mark.parametrize('name', ['age', 'code', 'flag', 'born', 'boss', 'words', 'blob'])
 def test_what_is_counted(name: str) -> None:
-    assert counting(SCHEMA, name) == Tally(name, 'values')
+    assert counting(SCHEMA, name) == Tally(name, name.encode(), 'values')
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
         return (yield from _on_fresh_row(change._replace(kind='update')))
     if status != b'race':
         return None
-    differing = {as_text(field) for field in details[1:]}
+    differing = {change.schema.keys.attribute(as_text(field)) for field in details[1:]}
     if not differing.isdisjoint(_own_columns(change)) and not change.forced:
         return None
     return (yield from _on_fresh_row(change))

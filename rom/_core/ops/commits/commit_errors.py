@@ -72,7 +72,8 @@ def _constraint(write: Write, key: bytes) -> Unique:
 
 
 def _race(write: Write, details: Details) -> ORMError:
-    columns = [as_text(field) for field in details[1:]]
+    keys = write.change.schema.keys
+    columns = [keys.attribute(as_text(field)) for field in details[1:]]
     return DataRaceError(
         f'{_entity(write)}: another writer changed {", ".join(columns)} since it was loaded; '
         'nothing was written. refresh(force=True) takes the new values, save(force=True) '

@@ -97,5 +97,6 @@ def _column_of(key: bytes, schemas: Iterable[Schema]) -> str:
     for schema in schemas:
         head = schema.keys.head
         if key.startswith(head):
-            return f'{schema.name}.{shorten(as_text(key[len(head) :].partition(b":")[0]), 100)}'
+            column = schema.keys.attribute(as_text(key[len(head) :].partition(b':')[0]))
+            return f'{schema.name}.{shorten(column, 100)}'
     return 'another model'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, compress
 from math import inf
@@ -49,9 +49,11 @@ class Old:
         self.seen: dict[Schema, list[tuple[bytes, float]]] = {}
         self._fields: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def fields(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+    def fields(self, schema: Schema, row: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names of a row's fields; rows with the same names share one tuple."""
         names = tuple(row)
+        if schema.keys.renamed:
+            names = tuple(map(schema.keys.stored_name, names))
         return self._fields.setdefault(names, names)
 
     def note_seen(self, schema: Schema, seen_at: float, id: bytes) -> None:
@@ -132,7 +134,10 @@ class Batch:
             self.take = [keys.counter, live, to_begin(schema), keys.epochs]
         elif (number := write.change.id or 0) > self.highest.get(schema, 0):
             self.highest[schema] = number
-        row = chain.from_iterable(write.becomes.items())
+        becomes: Iterable[tuple[str, Any]] = write.becomes.items()
+        if keys.renamed:
+            becomes = [(keys.stored_name(name), raw) for name, raw in becomes]
+        row = chain.from_iterable(becomes)
         self.inserts.append((keys.head, id, keys.primary, *row))
         if live:
             self.born[live].append(id)
@@ -162,8 +167,8 @@ class Batch:
         self.old.dropped += [schema.keys.unsafe(id, name) for name in schema.unsafe]
 
     def _expectation(self, write: Write, id: bytes) -> tuple[Any, ...]:
-        row, expected = write.change.schema.keys.row(id), write.expected
-        return row, self.old.fields(expected), _absent_as_false(expected)
+        schema, expected = write.change.schema, write.expected
+        return schema.keys.row(id), self.old.fields(schema, expected), _absent_as_false(expected)
 
     def _entries(self, write: Write, id: bytes) -> None:
         if write.after is not None:

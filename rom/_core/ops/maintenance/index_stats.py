@@ -140,11 +140,11 @@ def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
     rest, _, ending = body.rpartition(b':')
     kind = _ENDINGS.get(ending)
     if kind == 'words':
-        name = _name(rest.partition(b':')[0])
+        name = schema.keys.attribute(_name(rest.partition(b':')[0]))
         if name not in schema.columns:
             return None
         return ('numbers' if key == schema.keys.scores(name) else 'words'), name
-    return None if kind is None else (kind, _name(rest))
+    return None if kind is None else (kind, schema.keys.attribute(_name(rest)))
 
 
 def _name(raw: bytes) -> str:

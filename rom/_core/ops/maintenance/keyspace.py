@@ -123,14 +123,15 @@ def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bo
         place = next((place for place in schema.places.values() if place.key == key), None)
         return place is not None or _name(rest) in former.places, place
     parts = [_name(part) for part in rest.split(b':')]
-    is_ours = parts[0] in schema.columns or parts[0] in former.columns
+    own = [schema.keys.attribute(part) for part in parts]
+    is_ours = own[0] in schema.columns or parts[0] in former.columns
     if kind == b'uidx':
         unique = next((unique for unique in schema.uniques if unique.key == key), None)
-        is_group = _all_in(parts, schema.columns) or _name(rest) in former.uniques
+        is_group = _all_in(own, schema.columns) or _name(rest) in former.uniques
         return unique is not None or is_group, unique
     if kind in (b'pre', b'suf'):
-        return len(parts) == 1 and is_ours, schema.indexes.get(parts[0])
-    return kind == b'idx' and is_ours, schema.indexes.get(parts[0])
+        return len(parts) == 1 and is_ours, schema.indexes.get(own[0])
+    return kind == b'idx' and is_ours, schema.indexes.get(own[0])
 
 
 def _all_in(names: list[str], known: Collection[str]) -> bool:

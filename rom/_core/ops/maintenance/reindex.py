@@ -168,8 +168,11 @@ def _build(
 
 def _makers(schema: Schema) -> dict[str, Index | Unique]:
     """Return the indexes and constraints by their names in fingerprints."""
-    found: dict[str, Index | Unique] = dict(schema.indexes)
-    found |= {named_in_stamp(unique): unique for unique in schema.uniques}
+    keys = schema.keys
+    found: dict[str, Index | Unique] = {
+        keys.stored_name(name): index for name, index in schema.indexes.items()
+    }
+    found |= {named_in_stamp(keys, unique): unique for unique in schema.uniques}
     found |= {GEO + name: place for name, place in schema.places.items()}
     return found
 

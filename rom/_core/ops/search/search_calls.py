@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rom._core.encoding.text import as_bytes
 from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.ops.rows import Row, rows_of
@@ -164,7 +163,7 @@ class Search:
         schema = self.schema
         if self.names is schema.names:
             return schema.fields
-        return [as_bytes(name) for name in self.names]
+        return [self.schema.keys.field(name) for name in self.names]
 
     @property
     def sorting_names(self) -> tuple[str, ...]:
@@ -391,10 +390,10 @@ class Search:
             names: the columns to read, instead of the query's.
         """
         names = names or self.names
-        fields = [as_bytes(name) for name in names]
+        fields = [self.schema.keys.field(name) for name in names]
         request: dict[str, Any] = {'fields': fields}
         if self.expiry is not None:
-            request['expiry'] = as_bytes(self.expiry)
+            request['expiry'] = self.schema.keys.field(self.expiry)
         rows: list[Row] = []
         broken: list[bytes] = []
         worked_on = 0

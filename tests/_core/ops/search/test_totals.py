@@ -31,7 +31,11 @@ MODEL = model_of(
     boss=ManyToOne('Thing', on_delete='no action'),
 )  # fmt: skip
 SCHEMA = MODEL._schema
-WHOLE, REAL, EXACT = Tally('whole', 'integer'), Tally('real', 'float'), Tally('exact', 'decimal')
+WHOLE, REAL, EXACT = (
+    Tally('whole', b'whole', 'integer'),
+    Tally('real', b'real', 'float'),
+    Tally('exact', b'exact', 'decimal'),
+)
 
 
 def totals(tally: Tally, *replies: Any) -> Totals:
@@ -43,7 +47,7 @@ def test_nothing() -> None:
         found = totals(tally, [b'0', [], []])
         assert (found.sum, type(found.sum)) == (nothing, type(nothing))
         assert found.average is None
-    assert counts(SCHEMA, Tally('city', 'values'), [[b'0', [], []]]) == Counter()
+    assert counts(SCHEMA, Tally('city', b'city', 'values'), [[b'0', [], []]]) == Counter()
 
 
 def test_integers_in_pieces() -> None:
@@ -139,7 +143,7 @@ def test_what_does_not_decode(tally: Tally) -> None:
 
 
 def test_counts() -> None:
-    city = Tally('city', 'values')
+    city = Tally('city', b'city', 'values')
     replies = [
         [b'1', [b'b', b'2', b'1', b'', b'1', b'5'], []],
         [b'2', [b'a', b'3', b'2', b'b', b'1', b'3', b'c', b'4', b'4'], []],
@@ -153,9 +157,9 @@ def test_counts() -> None:
 
 def test_equal_values_are_one() -> None:
     replies = [[b'0', [b'1.0', b'2', b'1', b'1', b'1', b'2', b'1.00', b'4', b'3'], []]]
-    assert counts(SCHEMA, Tally('exact', 'values'), replies) == {decimal.Decimal(1): 7}
-    assert counts(SCHEMA, Tally('real', 'values'), replies) == {1.0: 7}
-    assert counts(SCHEMA, Tally('boss', 'values'), [[b'1', [b'5', b'2', b'1'], []]]) == {
+    assert counts(SCHEMA, Tally('exact', b'exact', 'values'), replies) == {decimal.Decimal(1): 7}
+    assert counts(SCHEMA, Tally('real', b'real', 'values'), replies) == {1.0: 7}
+    assert counts(SCHEMA, Tally('boss', b'boss', 'values'), [[b'1', [b'5', b'2', b'1'], []]]) == {
         5: 2,
         None: 1,
     }
@@ -165,4 +169,4 @@ def test_equal_values_are_one() -> None:
 @pytest.mark.parametrize(('name', 'raw'), [('listed', b'a,b'), ('exact', b'sNaN')])
 def test_what_is_no_key(name: str, raw: bytes) -> None:
     with pytest.raises(QueryError, match=rf'facets\({name}\): .*, which Thing 7 has, is no key'):
-        counts(SCHEMA, Tally(name, 'values'), [[b'0', [raw, b'1', b'7'], []]])
+        counts(SCHEMA, Tally(name, name.encode(), 'values'), [[b'0', [raw, b'1', b'7'], []]])
