@@ -10,7 +10,8 @@
     42
 
 `__all__` has the names of rom 1.x, so that ``from rom import *`` brings nothing that a program of
-its time does not expect; what is new is reached as ``rom.AsyncSession``.
+its time does not expect; what is new is reached as ``rom.AsyncSession``. So ``rom.Enum`` and
+``rom.UUID`` do not shadow the names of the standard library.
 """
 
 from typing import TYPE_CHECKING
@@ -90,6 +91,10 @@ from rom.exceptions import UnwrittenWarning as UnwrittenWarning
 
 if TYPE_CHECKING:
     from rom import index
+    from rom._core.columns.addresses import IPAddress as IPAddress
+    from rom._core.columns.durations import Duration as Duration
+    from rom._core.columns.enums import Enum as Enum
+    from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
 else:
@@ -102,6 +107,10 @@ else:
                 ('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.compat.old_names'
             ),
             'AsyncSession': 'rom._core.sessions.async_session',
+            'Duration': 'rom._core.columns.durations',
+            'Enum': 'rom._core.columns.enums',
+            'IPAddress': 'rom._core.columns.addresses',
+            'UUID': 'rom._core.columns.uuids',
         },
     )
 

@@ -1,4 +1,8 @@
-"""Column types: the attributes that a model declares."""
+"""Column types: the attributes that a model declares.
+
+`__all__` leaves out `Enum` and `UUID`, which would shadow names of the standard library, and the
+other types that are younger than rom 1.x.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -26,6 +30,11 @@ from rom._core.columns import (
 )
 from rom._core.support.lazy_import import lazily
 
+if TYPE_CHECKING:
+    from rom._core.columns.addresses import IPAddress as IPAddress
+    from rom._core.columns.durations import Duration as Duration
+    from rom._core.columns.enums import Enum as Enum
+    from rom._core.columns.uuids import UUID as UUID
 if not TYPE_CHECKING:
     # Names that rom 1.x had here as well.
     _ERRORS = (
@@ -41,6 +50,10 @@ if not TYPE_CHECKING:
         {
             'COLUMN_TYPES': 'rom._core.columns.column_lists',
             'ON_DELETE': 'rom._core.columns.relations',
+            'Duration': 'rom._core.columns.durations',
+            'Enum': 'rom._core.columns.enums',
+            'IPAddress': 'rom._core.columns.addresses',
+            'UUID': 'rom._core.columns.uuids',
             **dict.fromkeys(
                 ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'
             ),

@@ -35,6 +35,7 @@ OURS = {
     'InDoubtError', 'LineError', 'NotReplicatedError', 'ServerError', 'ServerUnavailable',
     'Session', 'StaleEntityError', 'StaleIndexWarning', 'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
+    'Duration', 'Enum', 'IPAddress', 'UUID',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
 OLD_NAMES = {
@@ -67,7 +68,8 @@ EXPORTS = {
 PUBLIC = (*EXPORTS, 'rom', 'rom.exceptions', 'rom.locks', 'rom.maintenance', 'rom.util')
 # Names that `__all__` leaves out, because a program of 1.x with `import *` does not expect them.
 BESIDE = {
-    'rom': 'AsyncSession ExpireAt Session connect',
+    'rom': 'AsyncSession Duration Enum ExpireAt IPAddress Session UUID connect',
+    'rom.columns': 'Duration Enum IPAddress UUID',
     'rom.index': 'Geofilter',
     'rom.jsonl': 'ImportCounts',
     'rom.query': 'Call Explanation Filter Page Plan Run Sorting Step',

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import rom
 import rom.aio.jsonl
 from rom import jsonl
+from tests.support.guises import Label, Level, Share
 from tests.support.implied import assert_consistent
 from tests.support.servers import Server, dump, without_notes
 
@@ -58,6 +59,15 @@ class TripAll(rom.Model):
     rival = rom.OneToOne('TripTeam', on_delete='no action')
     foreign = rom.ForeignModel(TripForeign)
     expire_at = rom.ExpireAt()
+    state = rom.Enum(Label, index=True, prefix=True)
+    level = rom.Enum(Level, index=True)
+    share = rom.Enum(Share)
+    key = rom.UUID(index=True, unique=True, suffix=True)
+    span = rom.Duration(index=True)
+    ip = rom.IPAddress(index=True, unique=True)
+    aware = rom.DateTime(tz=True, index=True)
+    changed = rom.DateTime(auto_now=True)
+    now_called = rom.Text(stored_as='was called', choices=['a', 'b'])
     low = rom.IndexOnly('name', keygen=rom.IDENTITY_CI, index=True)
     unique_together = [('day', 'time')]
     geo_index = [rom.GeoIndex('at', lambda e: {'lon': e.number % 170, 'lat': e.number % 80})]
@@ -94,6 +104,15 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     'settings': st.dictionaries(st.text(max_size=4), JSON, max_size=3) | st.lists(JSON, max_size=3),
     'foreign': st.builds(TripForeign, st.integers(1, 2**60)),
     'expire_at': st.datetimes(**FUTURE),
+    'state': st.sampled_from(Label),
+    'level': st.sampled_from(Level),
+    'share': st.sampled_from(Share),
+    'key': st.uuids(),
+    'span': st.timedeltas(),
+    'ip': st.ip_addresses(),
+    'aware': st.datetimes(**YEARS, timezones=st.just(datetime.UTC)),
+    'changed': st.datetimes(**YEARS),
+    'now_called': st.sampled_from('ab'),
 }
 ROWS = st.lists(st.fixed_dictionaries({}, optional=COLUMNS), max_size=4)
 

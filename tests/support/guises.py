@@ -3,6 +3,8 @@
 import datetime as dt
 import decimal
 import enum
+import ipaddress
+import uuid
 from typing import Any
 
 
@@ -54,6 +56,23 @@ class Clock(dt.time):
         return 'Clock()'
 
 
+class Span(dt.timedelta):
+    days = 7  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return 'Span()'
+
+
+class Key(uuid.UUID):
+    def __str__(self) -> str:
+        return 'a key'
+
+
+class Host(ipaddress.IPv4Address):
+    def __str__(self) -> str:
+        return 'a host'
+
+
 _MOMENT = (2024, 2, 29, 23, 59, 58, 123456)
 
 #: A guise, and the plain value.
@@ -67,6 +86,13 @@ PAIRS: list[tuple[Any, Any]] = [
     (Moment(*_MOMENT), dt.datetime(*_MOMENT)),
     (Day(2024, 2, 29), dt.date(2024, 2, 29)),
     (Clock(23, 59, 58, 7), dt.time(23, 59, 58, 7)),
+    (Span(3, 4, 5), dt.timedelta(3, 4, 5)),
+]
+
+#: Those that `plain` leaves alone; the columns of their types take them.
+OF_COLUMNS: list[tuple[Any, Any]] = [
+    (Key(int=5), uuid.UUID(int=5)),
+    (Host('10.0.0.1'), ipaddress.IPv4Address('10.0.0.1')),
 ]
 
 try:
@@ -98,6 +124,7 @@ else:
         ),
         (pendulum.date(2024, 2, 29), dt.date(2024, 2, 29)),
         (pendulum.time(23, 59, 58, 7), dt.time(23, 59, 58, 7)),
+        (pendulum.duration(weeks=2, hours=3), dt.timedelta(weeks=2, hours=3)),
     ]
 
 

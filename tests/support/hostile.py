@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import rom
 from rom.exceptions import ORMError
+from tests.support.guises import Label, Level
 
 LONGEST = 500
 #: Seconds. The longest call measured took 0.08; this leaves room for slow processors.
@@ -80,7 +81,8 @@ ANYTHING = st.one_of(
 )
 COLUMNS = (
     'id', 'n', 'f', 'd', 'flag', 'name', 'title', 'octets', 'made', 'day', 'at_time', 'data', 'ref',
-    'words', 'others', 'text', 'own', 'gone', 'code', 'number',
+    'words', 'others', 'text', 'own', 'gone', 'code', 'number', 'state', 'level', 'key', 'span',
+    'ip', 'aware', 'plan',
 )  # fmt: skip
 NAMES = st.one_of(
     st.sampled_from(COLUMNS),
@@ -121,6 +123,13 @@ def thing(raw: redis.Redis) -> Any:
         at_time = rom.Time(index=True)
         data = rom.Json()
         gone = rom.ExpireAt()
+        state = rom.Enum(Label, index=True, prefix=True, suffix=True)
+        level = rom.Enum(Level, index=True)
+        key = rom.UUID(index=True, prefix=True, suffix=True, unique=True)
+        span = rom.Duration(index=True)
+        ip = rom.IPAddress(index=True, unique=True)
+        aware = rom.DateTime(tz=True, index=True, auto_now=True)
+        plan = rom.Text(choices=['a', '1'], validators=[str.isprintable])
         ref = rom.ManyToOne('Far', on_delete='no action')
         words = rom.IndexOnly('title', keygen=rom.FULL_TEXT, index=True, prefix=True)
         others = rom.OneToMany('Other')

@@ -59,6 +59,10 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.ExpireAt: lambda raw: EPOCH + datetime.timedelta(seconds=float(raw)),
     rom.Date: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).date(),
     rom.Time: lambda raw: (EPOCH + datetime.timedelta(seconds=float(raw))).time(),
+    # Those below as a keygen gets them.
+    rom.UUID: lambda raw: raw.decode('ascii'),
+    rom.Duration: float,
+    rom.IPAddress: int,
     rom.ManyToOne: lambda raw: Id(raw),
     rom.OneToOne: lambda raw: Id(raw),
     rom.ForeignModel: lambda raw: Id(raw),
@@ -73,10 +77,16 @@ def encode(column: rom.Column[Any], value: Any) -> bytes | None:
 def decode_row(model: type[rom.Model], row: Row) -> dict[str, Any]:
     """The Python values of all columns of a row."""
     return {
-        name: DECODERS[type(column)](row[name.encode()]) if name.encode() in row else None
+        name: _decoder(column)(row[name.encode()]) if name.encode() in row else None
         for name, column in model._columns.items()
         if column.is_stored
     }
+
+
+def _decoder(column: rom.Column[Any]) -> Callable[[bytes], Any]:
+    if isinstance(column, rom.Enum):
+        return int if column.is_numeric else bytes.decode
+    return DECODERS[type(column)]
 
 
 def rows_of(model: type[rom.Model], keyspace: Keyspace) -> dict[int, Row]:

@@ -2,6 +2,9 @@
 
 import datetime
 import decimal
+import enum
+import ipaddress
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
@@ -13,6 +16,31 @@ import rom.aio
 from rom import maintenance
 from rom._core.columns.arithmetic import Arithmetic
 from rom._core.columns.expressions import Expression
+
+
+class State(enum.Enum):
+    OPEN = 'open'
+    DONE = 'done'
+
+
+class Money:
+    cents: int
+
+
+class MoneyColumn(rom.Column[Money]):
+    accepts = Money
+    kind = 'Money'
+    is_numeric = True
+    adds = 'integer'
+
+    def encode(self, value: Money) -> bytes:
+        return b'%d' % value.cents
+
+    def decode(self, raw: bytes) -> Money:
+        return Money()
+
+    def number(self, value: Money) -> float:
+        return float(value.cents)
 
 
 class User(rom.Model):
@@ -27,6 +55,13 @@ class User(rom.Model):
     digest = rom.String()
     notes = rom.Json(default=dict)
     until = rom.ExpireAt(default=datetime.timedelta(days=1))
+    state = rom.Enum(State, index=True, default=State.OPEN)
+    key = rom.UUID(default=uuid.uuid4)
+    length = rom.Duration(index=True)
+    ip = rom.IPAddress(stored_as='address')
+    made = rom.DateTime(tz=True, auto_now_add=True)
+    plan = rom.Text(choices=['free', 'paid'], validators=[str.isalpha])
+    price_paid = MoneyColumn(index=True, unique=False)
 
 
 def columns_and_values(user: User) -> None:
@@ -44,6 +79,16 @@ def columns_and_values(user: User) -> None:
     assert_type(user.digest, bytes | None)
     assert_type(user.notes, Any | None)
     assert_type(user.until, datetime.datetime | None)
+    assert_type(User.state, rom.Enum[State])
+    assert_type(user.state, State | None)
+    assert_type(user.key, uuid.UUID | None)
+    assert_type(user.length, datetime.timedelta | None)
+    assert_type(user.ip, ipaddress.IPv4Address | ipaddress.IPv6Address | None)
+    assert_type(user.made, datetime.datetime | None)
+    assert_type(user.plan, str | None)
+    assert_type(user.price_paid, Money | None)
+    user.state = State.DONE
+    user.state = 5  # type: ignore[assignment]
     user.until = datetime.timedelta(hours=1)
     user.until = 5  # type: ignore[assignment]
     user.age = 5
@@ -76,6 +121,7 @@ def expressions() -> None:
     assert_type(User.age >= 18, Expression)
     assert_type(User.age == 18, Expression)
     assert_type(User.name != 'Ann', Expression)
+    assert_type(User.state == State.OPEN, Expression)
     assert_type(User.age.between(1, 2), Expression)
     assert_type(User.name.in_(['Ann']), Expression)
     assert_type(User.name.startswith('A'), Expression)

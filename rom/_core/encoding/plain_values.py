@@ -50,8 +50,21 @@ def _time(time: Any) -> dt.time:
     return dt.time(*parts, time.tzinfo, fold=time.fold)
 
 
+def _timedelta(span: Any) -> dt.timedelta:
+    # Subclasses have properties of these names that count otherwise, such as those of pendulum.
+    get = (dt.timedelta.days, dt.timedelta.seconds, dt.timedelta.microseconds)
+    return dt.timedelta(*(part.__get__(span) for part in get))
+
+
 def _bytes(value: Any) -> bytes:
     return memoryview(value).tobytes()  # bytes() would call __bytes__ of the subclass
+
+
+def _index(value: Any) -> Any:
+    try:
+        return operator.index(value)
+    except TypeError:
+        return value  # numpy.timedelta64 is registered as an Integral, but has no integer
 
 
 def _same(value: Any) -> Any:
@@ -69,6 +82,7 @@ _MAKERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (dt.datetime, _datetime),
     (dt.date, _date),
     (dt.time, _time),
+    (dt.timedelta, _timedelta),
 )
 _PLAIN = frozenset((bool, *(kind for kind, _ in _MAKERS)))
 
@@ -80,7 +94,7 @@ def _maker_of(kind: Any) -> Callable[[Any], Any]:
             return make
     # Other scalars of numpy are not subclasses. A Fraction stays, because a float would round it.
     if issubclass(kind, numbers.Integral):
-        return operator.index
+        return _index
     if issubclass(kind, numbers.Real) and not issubclass(kind, numbers.Rational):
         return float
     return _same

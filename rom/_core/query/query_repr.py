@@ -6,6 +6,7 @@ argument of a query's method, and, within *or* and *not*, as an expression.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,7 +131,11 @@ def _equal(column: str, value: Any) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, list) and len(value) > _MANY:
-        return f'{show(value[:_MANY])[:-1]}, ...]'
+        return f'{_value(value[:_MANY])[:-1]}, ...]'
+    if isinstance(value, list) and any(isinstance(one, enum.Enum) for one in value):
+        return f'[{", ".join(map(_value, value))}]'
+    if isinstance(value, enum.Enum) and value.name in type(value).__members__:
+        return f'{type(value).__name__}.{value.name}'
     return show(value)
 
 

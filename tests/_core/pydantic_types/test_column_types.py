@@ -2,8 +2,10 @@
 
 import datetime as dt
 import decimal
+import ipaddress
 import json
 import math
+import uuid
 from typing import Any
 
 import pydantic
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rom
+from tests.support.guises import Label, Level, Share
 
 TEXT = st.text(st.characters(exclude_categories=['Cs']))
 INSIDE = st.recursive(
@@ -33,6 +36,13 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     'ExpireAt': (rom.ExpireAt(), st.datetimes()),
     'Date': (rom.Date(), st.dates()),
     'Time': (rom.Time(), st.times()),
+    'DateTime with a zone': (rom.DateTime(tz=True), st.datetimes(timezones=st.just(dt.UTC))),
+    'Enum': (rom.Enum(Label), st.sampled_from(Label)),
+    'Enum of integers': (rom.Enum(Level), st.sampled_from(Level)),
+    'Enum by name': (rom.Enum(Share), st.sampled_from(Share)),
+    'UUID': (rom.UUID(), st.uuids()),
+    'Duration': (rom.Duration(), st.timedeltas()),
+    'IPAddress': (rom.IPAddress(), st.ip_addresses()),
 }
 
 
@@ -99,6 +109,12 @@ def test_none_travels_too(kind: str) -> None:
         (rom.Date(), dt.datetime(2024, 5, 6, 23, tzinfo=dt.timezone(-dt.timedelta(hours=2))),
          dt.date(2024, 5, 7)),
         (rom.Time(), 61.5, dt.time(0, 1, 1, 500000)),
+        (rom.Enum(Label), 'done', Label.DONE),
+        (rom.Enum(Share), 'HALF', Share.HALF),
+        (rom.UUID(), f'{{{uuid.UUID(int=5)}}}', uuid.UUID(int=5)),
+        (rom.Duration(), 'PT1M', dt.timedelta(minutes=1)),
+        (rom.Duration(), 1.5, dt.timedelta(seconds=1.5)),
+        (rom.IPAddress(), '::1', ipaddress.ip_address('::1')),
     ],
 )  # fmt: skip
 def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
@@ -131,6 +147,12 @@ def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
         (rom.SaferDateTime(), 5, 'value: expected a datetime, got 5 (int)'),
         (rom.Date(), '2024-02-30', 'valid date'),
         (rom.Time(), '12:00:00Z', 'has a zone; use a time without one'),
+        (rom.DateTime(tz=True), '2024-05-06T07:08:09', 'has no zone'),
+        (rom.Enum(Label), 'gone', "value: expected a member of Label or one of 'done'"),
+        (rom.Enum(Level), True, r'got True (bool)'),
+        (rom.UUID(), 'x', 'value: expected a UUID or its text'),
+        (rom.Duration(), 'P1Y', 'value: '),
+        (rom.IPAddress(), '10.0.0.0/8', 'value: expected an address of IPv4 or IPv6'),
         (rom.ManyToOne('Kind', 'no action'), True, 'is not an entity'),
         (rom.ManyToOne('Kind', 'no action'), 0, 'greater than or equal to 1'),
         (rom.ManyToOne('Kind', 'no action'), 'x', 'valid integer'),

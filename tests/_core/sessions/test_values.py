@@ -7,8 +7,10 @@ as that value everywhere: in the row, in the indexes, in filters, updates and de
 import asyncio
 import datetime as dt
 import decimal
+import ipaddress
 import json
 import math
+import uuid
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 import rom
 import rom.jsonl
 from rom._core.encoding.keygens import IDENTITY, IDENTITY_STRING
-from tests.support.guises import PAIRS, Label, Level, Moment, Share, named
+from tests.support.guises import OF_COLUMNS, PAIRS, Label, Level, Moment, Share, named
 from tests.support.servers import Server, dump, without_notes
 from tests.support.stories import both
 
@@ -40,6 +42,12 @@ class EveryValue(rom.Model):
     time = rom.Time(index=True)
     until = rom.ExpireAt()
     json = rom.Json()
+    state = rom.Enum(Label, index=True, prefix=True)
+    level = rom.Enum(Level, index=True)
+    key = rom.UUID(index=True, prefix=True)
+    span = rom.Duration(index=True)
+    ip = rom.IPAddress(index=True)
+    aware = rom.DateTime(tz=True, index=True)
 
 
 class UniqueValue(rom.Model):
@@ -55,7 +63,8 @@ class UniqueValue(rom.Model):
 EXACT = {
     'text': str, 'string': bytes, 'integer': int, 'real': float, 'decimal': decimal.Decimal,
     'boolean': bool, 'moment': dt.datetime, 'safer': dt.datetime, 'day': dt.date, 'time': dt.time,
-    'until': dt.datetime,
+    'until': dt.datetime, 'state': Label, 'level': Level, 'key': uuid.UUID, 'span': dt.timedelta,
+    'ip': ipaddress.IPv4Address, 'aware': dt.datetime,
 }  # fmt: skip
 
 MOMENTS = st.datetimes(timezones=st.none() | st.timezones(), allow_imaginary=False)
@@ -77,6 +86,13 @@ TAKEN: dict[str, st.SearchStrategy[Any]] = {
     'day': st.dates() | MOMENTS | SECONDS,
     'time': st.times() | st.floats(0, 86399.9),
     'until': MOMENTS,
+    'state': st.sampled_from([*Label, 'done', 'x']),
+    'level': st.sampled_from([*Level, 3, '3', 3.0, 4]),
+    'key': st.uuids() | st.uuids().map(str) | st.uuids().map(lambda key: key.hex.upper()),
+    'span': st.timedeltas(dt.timedelta(days=-90_000), dt.timedelta(days=90_000))
+    | st.integers(-(10**9), 10**9),
+    'ip': st.ip_addresses(v=4) | st.ip_addresses(v=4).map(str),
+    'aware': st.datetimes(timezones=st.timezones(), allow_imaginary=False) | SECONDS,
     'json': st.recursive(
         st.dictionaries(st.text(), st.integers())
         | st.lists(st.text() | st.floats(allow_nan=False)),
@@ -89,9 +105,10 @@ def test_every_column_is_tried() -> None:
     assert TAKEN.keys() == EveryValue._columns.keys() - {'id'}
     known = {rom.PrimaryKey, rom.Column}
     kinds = {type(column) for column in EveryValue._columns.values()} | known
+    names = [*rom.__all__, 'Enum', 'UUID', 'Duration', 'IPAddress']
     stored = {
         kind
-        for kind in map(rom.__dict__.get, rom.__all__)
+        for kind in (getattr(rom, name) for name in names)
         if isinstance(kind, type) and issubclass(kind, rom.Column) and kind.is_stored
     }
     assert {kind for kind in stored if not (kind.is_relation or kind.is_foreign)} <= kinds
@@ -143,7 +160,7 @@ def taker_of(value: Any) -> str:
     return kinds.get(type(value)) or next(n for n, kind in EXACT.items() if kind is type(value))
 
 
-@pytest.mark.parametrize(('guise', 'value'), PAIRS, ids=named)
+@pytest.mark.parametrize(('guise', 'value'), PAIRS + OF_COLUMNS, ids=named)
 def test_a_guise_is_the_value_everywhere(raw: redis.Redis, guise: Any, value: Any) -> None:
     """The row, the entries and the unique values are those of the plain value."""
     name = taker_of(value)
@@ -166,7 +183,7 @@ def test_a_guise_is_the_value_everywhere(raw: redis.Redis, guise: Any, value: An
         assert EveryValue.query.filter(**{name: guise}).count() == 1
         assert EveryValue.query.filter(**{name: [guise]}).count() == 1
         assert EveryValue.query.where(getattr(EveryValue, name) == guise).count() == 1
-        if name not in ('text', 'string', 'boolean'):
+        if name not in ('text', 'string', 'boolean', 'key'):
             assert EveryValue.query.filter(**{name: (guise, guise)}).count() == 1
             assert EveryValue.query.where(getattr(EveryValue, name) >= guise).count() == 1
             assert EveryValue.query.where(getattr(EveryValue, name) < guise).count() == 0
