@@ -224,7 +224,7 @@ def test_order_and_is_none_without_a_sorting_index(on_client: Any) -> None:
 
 def test_a_thread_of_an_async_session_reads_members(server: Server) -> None:
     async def story() -> None:
-        async with rom.AsyncSession(server.connect_async()) as s:
+        async with server.connect_async() as client, rom.AsyncSession(client) as s:
             task = EnumTask(state=State.DONE)
             await s.commit()
             s.rollback()

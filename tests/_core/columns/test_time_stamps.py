@@ -249,7 +249,7 @@ async def test_writers_of_other_columns_do_not_conflict(
     """The later one reads the row again, and writes once more."""
     post = StampPost(title='one')
     await s.commit()
-    async with rom.AsyncSession(server.connect_async()) as other:
+    async with server.connect_async() as client, rom.AsyncSession(client) as other:
         again = await other.get(StampPost, post.id)
         again.data = {'a': 1}
         await other.commit()
@@ -260,7 +260,7 @@ async def test_writers_of_other_columns_do_not_conflict(
     s.rollback()
     found = await s.get(StampPost, post.id)
     assert (found.likes, found.data, found.updated) == (5, {'a': 1}, NOON + 2 * HOUR)
-    async with rom.AsyncSession(server.connect_async()) as other:
+    async with server.connect_async() as client, rom.AsyncSession(client) as other:
         again = await other.get(StampPost, post.id)
         again.likes = 6
         await other.commit()

@@ -129,7 +129,7 @@ def test_every_key_is_as_under_the_old_name(server: Server, raw: redis.Redis) ->
     raw.flushdb()
 
     async def later() -> None:
-        async with rom.AsyncSession(server.connect_async()) as s:
+        async with server.connect_async() as client, rom.AsyncSession(client) as s:
             await story(s, new)
 
     asyncio.run(later())
