@@ -109,6 +109,18 @@ def rom_1x(server: Server) -> None:
         assert raw.exists('User:1')
 
 
+def renamed_column(server: Server) -> None:
+    """A row that the model wrote under the old name is found under the new one."""
+
+    class User(rom.Model):
+        mail = rom.Text(unique=True)
+
+    User(mail='ann@example.org').save()
+    del rom.MODELS['User']
+    model = run('reference/columns', rom=rom)['User']
+    assert model.get_by(email='ann@example.org').id == 1
+
+
 def repocket(server: Server) -> None:
     """The second line replaces the first one."""
     before, after = python_of('repocket/coming-from-repocket')[0].splitlines()
@@ -124,6 +136,7 @@ RUN: dict[str, Callable[[Server], None]] = {
     'howto/values-from-outside': untrusted_input,
     'howto/coming-from-rom-1x': rom_1x,
     'repocket/coming-from-repocket': repocket,
+    'reference/columns': renamed_column,
 }
 
 
