@@ -64,7 +64,7 @@ class Sparse(rom.Model):
     n = rom.Integer(index=True)
 
 
-class Answer(NamedTuple):
+class SearchReply(NamedTuple):
     """What a question cost: milliseconds of its longest call, calls, milliseconds of it all."""
 
     longest: float
@@ -205,13 +205,13 @@ def ask(meter: Meter, question: Callable[[], Any]) -> tuple[list[float], float]:
     return list(meter.costs), whole
 
 
-def measured(meter: Meter, question: Callable[[], Any], rounds: int) -> Answer:
+def measured(meter: Meter, question: Callable[[], Any], rounds: int) -> SearchReply:
     """Ask several times. The calls are the same each time, and of each the quickest counts."""
     costs, wholes = zip(*[ask(meter, question) for _ in range(rounds)], strict=True)
     count = min(map(len, costs))
     if count < max(map(len, costs)):  # the calls depend on the time, as of what is expiring
         costs = (min(costs, key=max),)
-    return Answer(max(map(min, zip(*costs, strict=True)), default=0), count, min(wholes))
+    return SearchReply(max(map(min, zip(*costs, strict=True)), default=0), count, min(wholes))
 
 
 def fill_sparse() -> None:
@@ -237,7 +237,7 @@ def main() -> None:
         fill(chosen.size, chosen.large)
         fill_sparse()
     meter = Meter(connection)
-    worst = Answer(0, 0, 0)
+    worst = SearchReply(0, 0, 0)
     for name, question in questions():
         if chosen.only not in name or (chosen.skip and chosen.skip in name):
             continue
@@ -247,7 +247,7 @@ def main() -> None:
             print(f'! {str(error)[:60]}: {name}', flush=True)
             rom.session.rollback()
             continue
-        worst = Answer(
+        worst = SearchReply(
             max(worst.longest, answer.longest),
             max(worst.calls, answer.calls),
             max(worst.whole, answer.whole),

@@ -120,7 +120,7 @@ def spent(connection: redis.Redis) -> float:
 def cost(connection: redis.Redis, case: Case) -> float:
     """Microseconds of the server's time for one call."""
     is_count = case.want == 'count'
-    orders = () if is_count else orders_for(case.query.schema, case.query.asked)
+    orders = () if is_count else orders_for(case.query.schema, case.query.spec)
     search = Search(case.query, case.bounds, orders)
     cursor = search.begin()
     if is_count:

@@ -62,7 +62,7 @@ machine may have been busy. The **ratios** are meaningful, because all peers too
 each is the median of the ratios in {facts['rounds']} rounds. The peers run on one core and the
 servers on another, so every call has to wake its server. Only rom busy-waits for short replies
 while its core is otherwise idle, as here; this saves some 30 µs per call
-(``rom.util.wait_awake(0)`` turns it off).
+(``rom.util.set_busy_poll(0)`` turns it off).
 
 {run}
 

@@ -12,8 +12,8 @@
 --
 -- Request: at        = when the request was made, see lib/attempt; absent: it may be repeated
 --          epochs    = list of keys: the epochs of counters, see lib/counter
---          new       = the new rows, see lib/new
---          old       = the changes of existing rows, see lib/old
+--          new       = the new rows, see lib/new_rows
+--          old       = the changes of existing rows, see lib/existing_rows
 --          deletes   = the deletes, see lib/deletes
 --          claims    = list of {hash, {value, ...}, {id, ...}, head of the rows' keys, column that
 --                      says when a row expires, if there is one}: unique values
@@ -30,7 +30,7 @@
 --          'expired', row                    an updated row has expired
 --          'race', row, field, ...           these fields are not as expected
 --          'epoch'                           ids were lost since rows were read; the caller must
---                                            send more of the rows, see lib/old
+--                                            send more of the rows, see lib/existing_rows
 --          'lost', row                       the row that was read is lost, and this is another one
 --          'exists', row                     an inserted row exists already
 --          'unique', hash, value, id, holder another row has the value
@@ -72,8 +72,8 @@ local function write_each(command, lists)
 end
 
 -- @include lib/claims if claims
--- @include lib/new if new
--- @include lib/old if old
+-- @include lib/new_rows if new
+-- @include lib/existing_rows if old
 -- @include lib/deletes if deletes
 -- @include lib/steps if also
 

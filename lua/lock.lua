@@ -13,7 +13,7 @@
 -- after its sender gave up waiting. But the sender has sent 'void' before, so Redis refuses that
 -- 'acquire' whenever it arrives.
 
--- @include lib/holding
+-- @include lib/lease
 
 local request = cmsgpack.unpack(ARGV[1])
 local void_key = request.key .. ':void:' .. request.token

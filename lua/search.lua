@@ -29,7 +29,7 @@
 --                     follows from `need`
 --          position = the position of an earlier reply; absent: start at the beginning
 --          tell     = 'plan': the plan, without a search, see lib/plan; 'report': also the steps,
---                     see lib/report; or absent
+--                     see lib/trace; or absent
 --
 -- Reply:   'ok', the position to continue at ('' at the end), how many matches were skipped, how
 --          many were found, list of ids, their rows, see lib/rows, list of ids whose key holds no
@@ -49,7 +49,7 @@
 
 -- Redis runs through the whole script at each call, and most searches need few of its parts. So the
 -- caller names the parts to include. Parts whose need shows only during the search are made then:
--- see lib/rooms.
+-- see lib/lazy_functions.
 -- @include lib/trees if trees
 -- @include lib/unexpired if expiry
 -- @include lib/strings if strings
@@ -65,7 +65,7 @@ EFFORT.known = request.small
 -- Functions that replace `story`, by the value of `tell`.
 local STORY = {}
 
--- Take one step of a search. lib/report replaces this function.
+-- Take one step of a search. lib/trace replaces this function.
 local function take_step(step, search, position)
     return step(search, position)
 end
@@ -262,6 +262,6 @@ local function story()
 end
 
 -- @include lib/plan if plan
--- @include lib/report if report
+-- @include lib/trace if report
 
 return tell(STORY[request.tell] or story)

@@ -19,7 +19,7 @@ from rom._core.ops.maintenance.progress import Progress, advance
 from rom.exceptions import InvalidOperation
 
 
-def surveyed(
+def index_stats(
     models: Sequence[type[Model]], sample: int = 100
 ) -> Iterator[tuple[int, int] | dict[type[Model], Survey]]:
     """Scan all keys of the servers, and measure the memory of the models' indexes.
@@ -39,7 +39,7 @@ def surveyed(
 
     Example::
 
-        for step in rom.index_stats.surveyed([User]):
+        for step in rom.index_stats.index_stats([User]):
             if isinstance(step, dict):
                 print(step[User]['rows', ''].memory)
     """

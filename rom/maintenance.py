@@ -19,7 +19,7 @@ from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
 from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.arguments import checked, checked_rate, every_model, unsafe_jobs
-from rom._core.ops.maintenance.findings import Finding, Tally
+from rom._core.ops.maintenance.findings import CheckTotals, Finding
 from rom._core.ops.maintenance.meter import Meter
 from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
@@ -154,14 +154,14 @@ def clean_unsafe_cols(*models: type[Model], block_size: int = 1000) -> tuple[int
     return examined, deleted
 
 
-class Check(Tally, Iterator[Finding]):
+class Check(CheckTotals, Iterator[Finding]):
     """A running check: an iterator of its findings, which also counts them.
 
     Attributes:
         done: the number of entities checked so far.
         total: the number of entities to check, as far as it is known.
         counts: the number of findings of each kind.
-        left: the number of findings that are not mended.
+        unrepaired: the number of findings that are not repaired.
     """
 
     def __init__(self, model: type[Model], job: Job[None], progress: Report | None) -> None:
@@ -184,7 +184,7 @@ class Check(Tally, Iterator[Finding]):
 def check(
     model: type[Model], repair: bool = False, batch: int = 1000, progress: Report | None = None
 ) -> Check:
-    """Compare every index of a model with every row, and mend the indexes on request.
+    """Compare every index of a model with every row, and repair the indexes on request.
 
     Rows and entries are each read once and compared by checksums; only where those differ does it
     look closer. It may run beside programs that write: before it reports a difference, it reads the
@@ -197,15 +197,15 @@ def check(
 
     Args:
         model: the model.
-        repair: mend the indexes.
+        repair: repair the indexes.
         batch: rows in one request.
         progress: called with (done, total) after each batch, in entities. The total grows by the
             entities that must be checked once more.
 
     Returns:
         An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
-        ``mended``. The iterator has ``counts``, the findings by kind, and ``left``, the number
-        that are not mended.
+        ``repaired``. The iterator has ``counts``, the findings by kind, and ``unrepaired``, the number
+        that are not repaired.
 
     Raises:
         InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.
@@ -215,7 +215,7 @@ def check(
         found = rom.maintenance.check(User, repair=True)
         for finding in found:
             print(finding)
-        print(found.counts, found.left)
+        print(found.counts, found.unrepaired)
     """
     schema = checked(model, batch, 'batch')
     return Check(model, check_ops.check(schema, bool(repair), batch), progress)

@@ -1,6 +1,6 @@
 """The names that programs for rom 1.x import from `rom.util`.
 
-`expire`, `limit_commits` and `wait_awake` are new.
+`expire`, `limit_commits` and `set_busy_poll` are new.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import redis
 
 from rom._core import session_context
 from rom._core.drivers import connections as _connection
-from rom._core.drivers.busy_wait import wait_awake
+from rom._core.drivers.busy_wait import set_busy_poll
 from rom._core.drivers.connections import set_connection_settings
 from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
@@ -100,7 +100,7 @@ __all__ = [
     'show_progress',
     'use_null_session',
     'use_rom_session',
-    'wait_awake',
+    'set_busy_poll',
 ]
 
 #: The client of every model without one of its own; a program may assign it.
@@ -184,5 +184,10 @@ def _in_force() -> redis.Redis:
 
 _connection.provide_with(_in_force)
 publish(
-    __name__, limit_commits, set_connection_settings, use_null_session, use_rom_session, wait_awake
+    __name__,
+    limit_commits,
+    set_connection_settings,
+    use_null_session,
+    use_rom_session,
+    set_busy_poll,
 )

@@ -5,7 +5,7 @@ import redis
 
 import rom
 from rom._core.ops.maintenance.index_stats import Gauge
-from rom.index_stats import surveyed
+from rom.index_stats import index_stats
 from tests.support.servers import Server
 
 pytestmark = pytest.mark.one_server
@@ -39,7 +39,7 @@ def made(raw: redis.Redis) -> None:
 
 
 def gauges(model: type[rom.Model], sample: int = 100) -> dict[tuple[str, str], Gauge]:
-    *steps, found = surveyed([SurveyUser, SurveyOther], sample)
+    *steps, found = index_stats([SurveyUser, SurveyOther], sample)
     assert isinstance(found, dict)
     assert all(isinstance(step, tuple) and step[0] <= step[1] for step in steps)
     return {(gauge.kind, gauge.name): gauge for gauge in found[model].values()}
@@ -76,7 +76,7 @@ def test_models_on_two_servers(server: Server) -> None:
             _conn = other
 
         found: dict[type[rom.Model], object] = {}
-        for step in surveyed([SurveyOther, SurveyElsewhere]):
+        for step in index_stats([SurveyOther, SurveyElsewhere]):
             if isinstance(step, dict):
                 found |= step
         assert set(found) == {SurveyOther, SurveyElsewhere}
@@ -88,6 +88,6 @@ def test_arguments() -> None:
         with pytest.raises(
             rom.InvalidOperation, match='sample: expected an int of at least 1, got '
         ):
-            list(surveyed([SurveyUser], sample))  # type: ignore[arg-type]
+            list(index_stats([SurveyUser], sample))  # type: ignore[arg-type]
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
-        list(surveyed([rom.Model]))
+        list(index_stats([rom.Model]))

@@ -10,19 +10,19 @@ from examples.shortener.forms import Form
 from examples.shortener.links import PAGE, Link, found, latest, only
 from rom.contrib.flask import Rom
 
-Answer = flask.typing.ResponseReturnValue
+SearchReply = flask.typing.ResponseReturnValue
 
 app = flask.Flask(__name__, static_folder=None)
 Rom(app)
 
 
 @app.get('/')
-def index() -> Answer:
+def index() -> SearchReply:
     return _index(Form())
 
 
 @app.post('/')
-def create() -> Answer:
+def create() -> SearchReply:
     form = Form.read(flask.request.form)
     if form.errors:
         return _index(form), 422
@@ -32,7 +32,7 @@ def create() -> Answer:
 
 
 @app.get('/search')
-def search() -> Answer:
+def search() -> SearchReply:
     text = flask.request.args.get('q', '').strip()
     try:
         results = found(text).page(PAGE, after=flask.request.args.get('after') or None)
@@ -42,18 +42,18 @@ def search() -> Answer:
 
 
 @app.get('/links/<slug>')
-def show(slug: str) -> Answer:
+def show(slug: str) -> SearchReply:
     return pages.page('link', link=_link(slug), home=flask.request.url_root)
 
 
 @app.post('/links/<slug>/delete')
-def delete(slug: str) -> Answer:
+def delete(slug: str) -> SearchReply:
     _link(slug).delete()
     return flask.redirect('/', 303)
 
 
 @app.get('/<slug>')
-def follow(slug: str) -> Answer:
+def follow(slug: str) -> SearchReply:
     link = _link(slug)
     # The server adds 1, so simultaneous visits all count.
     only(link).update(hits=Link.hits + 1)
@@ -61,18 +61,18 @@ def follow(slug: str) -> Answer:
 
 
 @app.errorhandler(404)
-def missing(error: Exception) -> Answer:
+def missing(error: Exception) -> SearchReply:
     return pages.missing(), 404
 
 
 @app.errorhandler(rom.UniqueKeyViolation)
-def taken(error: rom.UniqueKeyViolation) -> Answer:
+def taken(error: rom.UniqueKeyViolation) -> SearchReply:
     return pages.taken(error.value), 409
 
 
 @app.errorhandler(rom.DataRaceError)
 @app.errorhandler(rom.EntityDeletedError)
-def meanwhile(error: rom.ORMError) -> Answer:
+def meanwhile(error: rom.ORMError) -> SearchReply:
     return pages.meanwhile(), 409
 
 

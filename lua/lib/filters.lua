@@ -22,7 +22,7 @@
 -- given   ids                                            these, each once: see lib/given
 
 -- @include lib/ask
--- @include lib/rooms
+-- @include lib/lazy_functions
 
 local SIZE, COLLECTABLE = {}, {set = true, range = true, given = true}
 local KEEP, COLLECT

@@ -22,7 +22,7 @@ from rom._core.ops.search.search_calls import BOUNDS, Search
 from rom._core.query.like_patterns import EncodedToken, parse
 from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
 from rom._core.query.query import Query
-from rom._core.query.spec import Asked
+from rom._core.query.spec import QuerySpec
 from rom._core.schema import Schema, build
 from rom._core.support.public_names import publish
 from rom.exceptions import QueryError
@@ -120,7 +120,7 @@ class GeneralIndex:
             name = order_by.removeprefix('-')
             orders = (Order(name, name != order_by, 'score', self._keys.scores(name)),)
         where = All(tuple(self._node(item) for item in filters))
-        asked = Asked(where=where, offset=max(offset, 0), count=count)
+        asked = QuerySpec(where=where, offset=max(offset, 0), count=count)
         search = Search(Query(self._model, asked), BOUNDS, orders)
         cursor = search.begin()
         found: list[bytes] = []

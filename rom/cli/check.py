@@ -38,7 +38,7 @@ def check(
     """Compare every index with every row; exit 1 if anything is wrong, repaired or not.
 
     Other programs may write meanwhile. In a pipe, each finding is a line, tab separated: 'finding',
-    model, kind, key, id, message, and 'mended' or 'left'. Then the sums: 'found', model, kind,
+    model, kind, key, id, message, and 'repaired' or 'left'. Then the sums: 'found', model, kind,
     number, and the number of those that are left.
     """
     job = CheckJob(repair, batch, quiet)
@@ -58,7 +58,7 @@ class CheckJob:
 
     Attributes:
         left: the models that are not done; the first one is being checked.
-        found, mended: the numbers of findings, and of those mended, in all models.
+        found, repaired: the numbers of findings, and of those repaired, in all models.
         done, total: the progress of the model that is being checked.
     """
 
@@ -67,7 +67,7 @@ class CheckJob:
     quiet: bool
     left: list[type[Model]] = field(default_factory=list)
     found: int = 0
-    mended: int = 0
+    repaired: int = 0
     done: int = 0
     total: int = 0
 
@@ -86,8 +86,8 @@ class CheckJob:
             check = maintenance.check(model, self.repair, self.batch, show_progress)
             for finding in check:
                 self.found += 1
-                self.mended += finding.mended
-                left[finding.kind] += not finding.mended
+                self.repaired += finding.repaired
+                left[finding.kind] += not finding.repaired
                 if not self.quiet:
                     _show(finding)
         if not check.counts:
@@ -115,10 +115,10 @@ class CheckJob:
             return 'Stopped; nothing was written.'
         model = self.left[0]
         where = f'Stopped in {model.__name__}, {self.done:,} of {self.total:,} entities checked'
-        mended = f', {self.mended:,} mended' if self.repair else ''
+        repaired = f', {self.repaired:,} repaired' if self.repair else ''
         option = ' --repair' if self.repair else ''
         return (
-            f'{where}; {self.found:,} found{mended}, and nothing is half done. A check begins '
+            f'{where}; {self.found:,} found{repaired}, and nothing is half done. A check begins '
             f'again: rom check{option} {names_of(self.left)}'
         )
 
@@ -127,10 +127,12 @@ def _show(finding: Finding) -> None:
     if output.is_terminal(sys.stdout):
         output.text(str(finding))
         return
-    state = 'mended' if finding.mended else 'left'
-    output.row('finding', finding.model, finding.kind, finding.key, finding.id, finding.what, state)
+    state = 'repaired' if finding.repaired else 'left'
+    output.row(
+        'finding', finding.model, finding.kind, finding.key, finding.id, finding.message, state
+    )
 
 
 def _sum(kind: Kind, count: int, left: int, is_repair: bool) -> str:
-    mended = f', {count - left:,} mended' if is_repair else ''
-    return f'{count:,} {kind}{mended} ({KINDS[kind]})'
+    repaired = f', {count - left:,} repaired' if is_repair else ''
+    return f'{count:,} {kind}{repaired} ({KINDS[kind]})'

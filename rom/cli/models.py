@@ -17,7 +17,7 @@ from rom.cli.model_args import open_models, require_names
 from rom.cli.options import AsJson, Debug, Models, Url
 from rom.cli.output import Size
 from rom.cli.progress import progress_bar
-from rom.index_stats import surveyed
+from rom.index_stats import index_stats
 
 COLUMNS = ('column', 'type', 'options')
 KINDS = get_args(Kind)
@@ -69,7 +69,7 @@ def models(
 def _surveys(known: list[type[Model]], sample: int) -> dict[type[Model], Survey]:
     found: dict[type[Model], Survey] = {}
     with progress_bar('Counting keys', unit='keys') as progress:
-        for step in surveyed(known, sample):
+        for step in index_stats(known, sample):
             if isinstance(step, dict):
                 found |= step
             else:

@@ -18,8 +18,8 @@ from rom._core.ops.requests import Operation, Script
 from rom._core.ops.search.search_calls import BOUNDS
 from rom._core.ops.search.split_search import InPartsError, Parts
 from rom._core.query.filters import filtered
-from rom._core.query.nodes import All, Direction, InRange, Mark, Node, Order
-from rom._core.query.spec import Asked
+from rom._core.query.nodes import All, Direction, InRange, Node, Order, SortCursor
+from rom._core.query.spec import QuerySpec
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
 from rom.repocket.loading import PAGE, LoadedRows, load, load_unique, no_index, scan, unreadable
 from rom.repocket.record_schema import RecordSchema
@@ -212,7 +212,7 @@ class _RecordSearch:
 
     orders: tuple[Order, ...] = ()
     direction: Direction | None = None
-    asked = Asked()
+    spec = QuerySpec()
     expiry: str | None = None
 
     def __init__(self, schema: RecordSchema, where: All) -> None:
@@ -226,7 +226,7 @@ class _RecordSearch:
         return self._position == b''
 
     def about(
-        self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None
+        self, where: All, orders: tuple[Order, ...] = (), mark: SortCursor | None = None
     ) -> _RecordSearch:
         """Return a search with another condition; records have no order."""
         return _RecordSearch(self._schema, where)

@@ -12,6 +12,6 @@ from rom._core.query.ordering import orders_for
 
 @pytest.mark.parametrize('case', list(cases()), ids=lambda case: case.name)
 def test_every_way_can_be_forced(case: Case) -> None:
-    search = Search(case.query, BOUNDS, orders_for(case.query.schema, case.query.asked))
+    search = Search(case.query, BOUNDS, orders_for(case.query.schema, case.query.spec))
     script = source('search', search._parts(case.want))
     assert [script.count(line) for line in case.changes] == [1] * len(case.changes)

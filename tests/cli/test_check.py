@@ -72,9 +72,9 @@ def test_in_a_terminal(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, 'is_terminal', lambda stream: True)
     code, lines, said = place.run('check', 'shop', '--repair')
     assert code == 1
-    assert 'User: score: cli:age:idx (id 5): its number is 99, and should be 5.0: mended' in said
+    assert 'User: score: cli:age:idx (id 5): its number is 99, and should be 5.0: repaired' in said
     assert lines == [
-        'User: 1 score, 1 mended (an index entry has another score than its row implies)',
+        'User: 1 score, 1 repaired (an index entry has another score than its row implies)',
         'right  Team',
     ]
 
@@ -84,7 +84,7 @@ GHOSTS = 2000
 
 
 def test_ctrl_c(place: Place) -> None:
-    """It is held back until a batch is done, and what is mended has been told."""
+    """It is held back until a batch is done, and what is repaired has been told."""
     place.raw.sadd('cli:name:ghost:idx', *range(1, GHOSTS + 1))
     with place.begin('check', 'shop', '--repair', '--batch', '1') as program:
         assert program.stdout is not None and program.stderr is not None
@@ -93,10 +93,10 @@ def test_ctrl_c(place: Place) -> None:
         told = [first, *program.stdout.readlines()]
         said = program.stderr.read()
         assert program.wait(PATIENCE) == 130
-    mended = sum(line.endswith('\tmended\n') for line in told)
+    repaired = sum(line.endswith('\tmended\n') for line in told)
     assert 'rom check --repair shop:User shop:Team' in said
-    assert f'{mended:,} found, {mended:,} mended, and nothing is half done' in said
-    assert place.raw.scard('cli:name:ghost:idx') == GHOSTS - mended
+    assert f'{repaired:,} found, {repaired:,} repaired, and nothing is half done' in said
+    assert place.raw.scard('cli:name:ghost:idx') == GHOSTS - repaired
     place.run('check', 'shop', '--repair', '--quiet')
     assert place.run('check', 'shop')[0] == 0
 

@@ -98,7 +98,7 @@ OF_UTIL: dict[str, Callable[[], Any]] = {
 PURE = {
     'CASE_INSENSITIVE', 'ClassProperty', 'FULL_TEXT', 'IDENTITY', 'IDENTITY_CI', 'IDENTITY_STRING',
     'IDENTITY_STRING_CI', 'SIMPLE', 'SIMPLE_CI', 'limit_commits', 'set_connection_settings',
-    'use_null_session', 'use_rom_session', 'wait_awake', 'Check', 'Finding', 'Report', 'Status',
+    'use_null_session', 'use_rom_session', 'set_busy_poll', 'Check', 'Finding', 'Report', 'Status',
 }  # fmt: skip
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import rom
 from rom._core import session_context
 
-Answer = tuple[int, Any]
-Plain = Callable[[str], Answer]
-Awaited = Callable[[str, rom.AsyncSession], Awaitable[Answer]]
+SearchReply = tuple[int, Any]
+Plain = Callable[[str], SearchReply]
+Awaited = Callable[[str, rom.AsyncSession], Awaitable[SearchReply]]
 
 MET: list[Any] = []
 #: The long streams that have ended, and 'whole' before those that came to their end.
@@ -51,63 +51,63 @@ def overtake(name: str) -> None:
 # --- plain ---------------------------------------------------------------------------------------
 
 
-def create(name: str) -> Answer:
+def create(name: str) -> SearchReply:
     thing()(name=name)
     MET.append(session_context.home())
     return 201, name
 
 
-def count(name: str) -> Answer:
+def count(name: str) -> SearchReply:
     return 200, str(thing().query.count())
 
 
-def hit(name: str) -> Answer:
+def hit(name: str) -> SearchReply:
     found = thing().get_by(name=name)
     MET.append(session_context.home())
     found.hits += 1
     return 200, str(found.hits)
 
 
-def missing(name: str) -> Answer:
+def missing(name: str) -> SearchReply:
     thing()(name=name)
     return 404, 'missing'
 
 
-def broken(name: str) -> Answer:
+def broken(name: str) -> SearchReply:
     thing()(name=name)
     return 503, 'broken'
 
 
-def moved(name: str) -> Answer:
+def moved(name: str) -> SearchReply:
     thing()(name=name)
     return 302, 'elsewhere'
 
 
-def boom(name: str) -> Answer:
+def boom(name: str) -> SearchReply:
     thing()(name=name)
     raise Boom
 
 
-def clash(name: str) -> Answer:
+def clash(name: str) -> SearchReply:
     thing()(name=f'{name}-beside')
     thing()(name=name)
     return 201, 'never seen'
 
 
-def clash_at_once(name: str) -> Answer:
+def clash_at_once(name: str) -> SearchReply:
     thing()(name=f'{name}-beside')
     thing()(name=name).save()
     return 201, 'never seen'
 
 
-def race(name: str) -> Answer:
+def race(name: str) -> SearchReply:
     found = thing().get_by(name=name)
     overtake(name)
     found.hits += 1
     return 200, 'never seen'
 
 
-def gone(name: str) -> Answer:
+def gone(name: str) -> SearchReply:
     found = thing().get_by(name=name)
     with rom.Session() as other:
         other.delete(other.get_by(thing(), name=name))
@@ -115,14 +115,14 @@ def gone(name: str) -> Answer:
     return 200, 'never seen'
 
 
-def restricted(name: str) -> Answer:
+def restricted(name: str) -> SearchReply:
     found = thing().get_by(name=name)
     rom._core.model_registry.MODELS['Part'](of=found).save()
     found.delete()
     return 200, 'never seen'
 
 
-def stream(name: str) -> Answer:
+def stream(name: str) -> SearchReply:
     thing()(name=name)
 
     def chunks() -> Iterator[str]:
@@ -136,7 +136,7 @@ def stream(name: str) -> Answer:
     return 200, chunks()
 
 
-def stream_boom(name: str) -> Answer:
+def stream_boom(name: str) -> SearchReply:
     thing()(name=name)
 
     def chunks() -> Iterator[str]:
@@ -147,7 +147,7 @@ def stream_boom(name: str) -> Answer:
     return 200, chunks()
 
 
-def stream_clash(name: str) -> Answer:
+def stream_clash(name: str) -> SearchReply:
     def chunks() -> Iterator[str]:
         yield 'begin '
         thing()(name=name)
@@ -155,7 +155,7 @@ def stream_clash(name: str) -> Answer:
     return 200, chunks()
 
 
-def stream_long(name: str) -> Answer:
+def stream_long(name: str) -> SearchReply:
     """More than any buffer between us and the client holds."""
     thing()(name=name)
 
@@ -174,57 +174,57 @@ def stream_long(name: str) -> Answer:
 # --- awaited -------------------------------------------------------------------------------------
 
 
-async def acreate(name: str, s: rom.AsyncSession) -> Answer:
+async def acreate(name: str, s: rom.AsyncSession) -> SearchReply:
     thing()(name=name)
     MET.append(session_context.home())
     return 201, name
 
 
-async def acount(name: str, s: rom.AsyncSession) -> Answer:
+async def acount(name: str, s: rom.AsyncSession) -> SearchReply:
     return 200, str(await s.count(thing().query))
 
 
-async def ahit(name: str, s: rom.AsyncSession) -> Answer:
+async def ahit(name: str, s: rom.AsyncSession) -> SearchReply:
     found = await s.get_by(thing(), name=name)
     MET.append(session_context.home())
     found.hits += 1
     return 200, str(found.hits)
 
 
-async def amissing(name: str, s: rom.AsyncSession) -> Answer:
+async def amissing(name: str, s: rom.AsyncSession) -> SearchReply:
     return missing(name)
 
 
-async def abroken(name: str, s: rom.AsyncSession) -> Answer:
+async def abroken(name: str, s: rom.AsyncSession) -> SearchReply:
     return broken(name)
 
 
-async def amoved(name: str, s: rom.AsyncSession) -> Answer:
+async def amoved(name: str, s: rom.AsyncSession) -> SearchReply:
     return moved(name)
 
 
-async def aboom(name: str, s: rom.AsyncSession) -> Answer:
+async def aboom(name: str, s: rom.AsyncSession) -> SearchReply:
     return boom(name)
 
 
-async def aclash(name: str, s: rom.AsyncSession) -> Answer:
+async def aclash(name: str, s: rom.AsyncSession) -> SearchReply:
     return clash(name)
 
 
-async def aclash_at_once(name: str, s: rom.AsyncSession) -> Answer:
+async def aclash_at_once(name: str, s: rom.AsyncSession) -> SearchReply:
     thing()(name=f'{name}-beside')
     await s.save(thing()(name=name))
     return 201, 'never seen'
 
 
-async def arace(name: str, s: rom.AsyncSession) -> Answer:
+async def arace(name: str, s: rom.AsyncSession) -> SearchReply:
     found = await s.get_by(thing(), name=name)
     overtake(name)
     found.hits += 1
     return 200, 'never seen'
 
 
-async def agone(name: str, s: rom.AsyncSession) -> Answer:
+async def agone(name: str, s: rom.AsyncSession) -> SearchReply:
     found = await s.get_by(thing(), name=name)
     async with rom.AsyncSession() as other:
         await other.delete(await other.get_by(thing(), name=name))
@@ -232,14 +232,14 @@ async def agone(name: str, s: rom.AsyncSession) -> Answer:
     return 200, 'never seen'
 
 
-async def arestricted(name: str, s: rom.AsyncSession) -> Answer:
+async def arestricted(name: str, s: rom.AsyncSession) -> SearchReply:
     found = await s.get_by(thing(), name=name)
     await s.save(rom._core.model_registry.MODELS['Part'](of=found))
     await s.delete(found)
     return 200, 'never seen'
 
 
-async def astream(name: str, s: rom.AsyncSession) -> Answer:
+async def astream(name: str, s: rom.AsyncSession) -> SearchReply:
     thing()(name=name)
 
     async def chunks() -> AsyncIterator[str]:
@@ -253,7 +253,7 @@ async def astream(name: str, s: rom.AsyncSession) -> Answer:
     return 200, chunks()
 
 
-async def astream_boom(name: str, s: rom.AsyncSession) -> Answer:
+async def astream_boom(name: str, s: rom.AsyncSession) -> SearchReply:
     thing()(name=name)
 
     async def chunks() -> AsyncIterator[str]:
@@ -264,7 +264,7 @@ async def astream_boom(name: str, s: rom.AsyncSession) -> Answer:
     return 200, chunks()
 
 
-async def astream_clash(name: str, s: rom.AsyncSession) -> Answer:
+async def astream_clash(name: str, s: rom.AsyncSession) -> SearchReply:
     async def chunks() -> AsyncIterator[str]:
         yield 'begin '
         thing()(name=name)
@@ -272,7 +272,7 @@ async def astream_clash(name: str, s: rom.AsyncSession) -> Answer:
     return 200, chunks()
 
 
-async def astream_long(name: str, s: rom.AsyncSession) -> Answer:
+async def astream_long(name: str, s: rom.AsyncSession) -> SearchReply:
     thing()(name=name)
 
     async def chunks() -> AsyncIterator[str]:

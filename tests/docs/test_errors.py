@@ -20,7 +20,7 @@ from docutils import nodes
 
 import rom
 from rom._core.drivers import kept_connections
-from rom._core.drivers.errors import own_error
+from rom._core.drivers.errors import translated_error
 from rom.exceptions import InvalidOperation, ServerError, ServerUnavailable
 from tests.support.pages import tree
 from tests.support.servers import Server
@@ -48,7 +48,7 @@ def own(error: Exception, is_in_doubt: bool = False) -> Callable[[Server], NoRet
     """A reply that a server gives only after a while, translated as the drivers do it."""
 
     def raised(server: Server) -> NoReturn:
-        found = own_error(error, server.connect(), is_in_doubt)
+        found = translated_error(error, server.connect(), is_in_doubt)
         assert found is not None
         raise found
 

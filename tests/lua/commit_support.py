@@ -64,11 +64,11 @@ def insert(id: str, *pairs: str | bytes) -> list[Any]:
     return ['N:', id, 'id', *pairs]
 
 
-def update(key: str, expected: dict[str, Any], becomes: dict[str, Any]) -> list[Any]:
+def update(key: str, expected: dict[str, Any], new_values: dict[str, Any]) -> list[Any]:
     """`becomes` in the order of its columns, the others behind them, as the request wants it."""
-    fields = [*becomes, *(name for name in expected if name not in becomes)]
+    fields = [*new_values, *(name for name in expected if name not in new_values)]
     known = [expected.get(name, False) for name in fields]
-    return [key, fields, known, list(becomes.values())]
+    return [key, fields, known, list(new_values.values())]
 
 
 def claim(id: str, *values: str, key: str = 'N:u:uidx') -> list[Any]:

@@ -1,4 +1,4 @@
-"""lua/lib/plan.lua and lua/lib/report.lua by themselves, as parts of lua/search.lua."""
+"""lua/lib/plan.lua and lua/lib/trace.lua by themselves, as parts of lua/search.lua."""
 
 from __future__ import annotations
 

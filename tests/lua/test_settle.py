@@ -17,12 +17,12 @@ Call = Callable[..., list[Any]]
 # A request of each script that writes, and what it leaves behind.
 REQUESTS: dict[str, dict[str, Any]] = {
     'commit': {'new': {'inserts': [['N:', '1', 'id', 'n', '5']]}},
-    'steps': {'checks': [], 'steps': [['HSET', 'N:1', 'id', '1', 'n', '5']]},
+    'run_commands': {'checks': [], 'steps': [['HSET', 'N:1', 'id', '1', 'n', '5']]},
     'append': {'row': 'N:row', 'string': 'N:text', 'data': 'x'},
 }
 WRITTEN: dict[str, dict[bytes, Any]] = {
     'commit': {b'N:1': {b'id': b'1', b'n': b'5'}},
-    'steps': {b'N:1': {b'id': b'1', b'n': b'5'}},
+    'run_commands': {b'N:1': {b'id': b'1', b'n': b'5'}},
     'append': {b'N:text': b'x'},
 }
 ROW: dict[bytes, Any] = {b'N:row': {b'a': b'b'}}
@@ -107,7 +107,7 @@ def test_clocks_that_differ_a_little(
 
 OBSTACLES: dict[str, tuple[dict[bytes, Any], list[bytes]]] = {
     'commit': ({b'N:1': {b'a': b'b'}}, [b'exists', b'N:1']),
-    'steps': ({b'N:1': b'text'}, [b'unreadable', b'N:1']),
+    'run_commands': ({b'N:1': b'text'}, [b'unreadable', b'N:1']),
     'append': ({b'N:text': {b'a': b'b'}}, [b'unreadable', b'N:text']),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from rom._core.drivers.errors import own_errors
+from rom._core.drivers.errors import translate_errors
 
 
 class LoadedScript:
@@ -46,9 +46,9 @@ class LoadedScript:
         """
         rest = (len(keys), *keys, *args)
         if force_eval or isinstance(conn, (redis.client.Pipeline, redis.cluster.ClusterPipeline)):
-            with own_errors(conn):
+            with translate_errors(conn):
                 return conn.execute_command('EVAL', self.text, *rest)
-        with own_errors(conn):
+        with translate_errors(conn):
             try:
                 return conn.execute_command('EVALSHA', self.digest, *rest)
             except redis.exceptions.NoScriptError:

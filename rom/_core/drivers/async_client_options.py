@@ -22,7 +22,7 @@ from rom._core.drivers.cluster_slots import is_cluster
 from rom.exceptions import ORMError
 
 #: The limit of connections, where the blocking client has none.
-MOST: Final = 100
+MAX_BACKOFF: Final = 100
 _UNLIMITED: Final = 2**31
 
 
@@ -62,8 +62,8 @@ class Recipe(NamedTuple):
     def key(self) -> Hashable:
         """A key that is equal for clients with equal options."""
         options = {**self.options, **self.more}
-        alike = frozenset((name, _as_key(value)) for name, value in options.items())
-        return alike, self.most, self.timeout
+        like_node = frozenset((name, _as_key(value)) for name, value in options.items())
+        return like_node, self.most, self.timeout
 
     def make(self) -> redis.asyncio.Redis:
         """Make the client, with its pool."""
@@ -118,7 +118,7 @@ def recipe_of(client: Any) -> Recipe | ClusterRecipe:
         options['ssl'] = True
     _check_none_is_lost(name for name in given.keys() - of_connection if given[name])
     more = {name: value for name, value in given.items() if name in of_connection}
-    most = pool.max_connections if pool.max_connections < _UNLIMITED else MOST
+    most = pool.max_connections if pool.max_connections < _UNLIMITED else MAX_BACKOFF
     return Recipe(options, more, most, getattr(pool, 'timeout', None))
 
 
@@ -127,8 +127,8 @@ def _cluster_recipe_of(client: Any) -> ClusterRecipe:
     given = {k: v for k, v in options_of(client).items() if k not in own}
     options = {name: value for name, value in given.items() if name in known_options()}
     _check_none_is_lost(name for name in given.keys() - options.keys() if given[name])
-    alike = frozenset((name, _as_key(value)) for name, value in options.items())
-    return ClusterRecipe(addresses_of(client), options, alike)
+    like_node = frozenset((name, _as_key(value)) for name, value in options.items())
+    return ClusterRecipe(addresses_of(client), options, like_node)
 
 
 def _check_none_is_lost(names: Iterable[str]) -> None:

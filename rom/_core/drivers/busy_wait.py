@@ -33,11 +33,11 @@ clock: Final[Callable[[], float]] = (
 USUAL: Final = 400e-6
 #: If more seconds pass between two polls, another thread or process had the core or the lock.
 #: (The system's own work takes less.)
-LAP: Final = 60e-6
+MAX_POLL_GAP: Final = 60e-6
 #: The least and the greatest number of calls that sleep after one that lost the core. After a slow
 #: reply, the least.
-LEAST: Final = 2
-MOST: Final = 2048
+MIN_BACKOFF: Final = 2
+MAX_BACKOFF: Final = 2048
 
 # Some systems lack one of them, and libraries of greenlets replace `poll` by their own.
 _IS_POSSIBLE: Final = (
@@ -55,7 +55,7 @@ def limit() -> float:
     return _limit
 
 
-def wait_awake(seconds: float = USUAL) -> None:
+def set_busy_poll(seconds: float = USUAL) -> None:
     """Set how long threads busy-wait for a near server's reply before they sleep.
 
     The default is 400 microseconds, while no other thread or process wants the core. A server is
@@ -76,17 +76,17 @@ def wait_awake(seconds: float = USUAL) -> None:
 
     Example::
 
-        rom.util.wait_awake(0)
+        rom.util.set_busy_poll(0)
     """
     global _limit
     if not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
         raise InvalidOperation(
-            f'wait_awake({seconds!r}): a number of seconds from 0 on is needed; 0: never'
+            f'set_busy_poll({seconds!r}): a number of seconds from 0 on is needed; 0: never'
         )
     _limit = seconds if _IS_POSSIBLE else 0.0
 
 
-class Watch:
+class BusyPoller:
     """Busy-waits for the replies of one connection, while that saves time.
 
     Attributes:
@@ -95,7 +95,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.asleep = 0
-        self._next_time = LEAST  # the next value of `asleep`, if the core is lost again
+        self._next_time = MIN_BACKOFF  # the next value of `asleep`, if the core is lost again
         self._socket: Any = None
         self._poll: Any = None
         self._patience = math.inf  # the socket's timeout in seconds
@@ -118,15 +118,15 @@ class Watch:
         end = now + min(_limit, self._patience)
         while now < end:
             if look(0):
-                self._next_time = max(LEAST, self._next_time // 2)
+                self._next_time = max(MIN_BACKOFF, self._next_time // 2)
                 return
             lend()
             before, now = now, clock()
-            if now - before > LAP:
+            if now - before > MAX_POLL_GAP:
                 self.asleep = self._next_time
-                self._next_time = min(MOST, self._next_time * 4)
+                self._next_time = min(MAX_BACKOFF, self._next_time * 4)
                 return
-        self.asleep = LEAST
+        self.asleep = MIN_BACKOFF
 
 
 def _poll_of(sock: Any) -> Any:

@@ -148,13 +148,13 @@ class _OwnErrors:
         trace: TracebackType | None,
     ) -> None:
         if error is not None:
-            own = own_error(error, self._connection)
+            own = translated_error(error, self._connection)
             if own is not None:
                 raise own from None
             drop_idle_unless_answered(self._connection, error)
 
 
-def own_errors(connection: Any) -> _OwnErrors:
+def translate_errors(connection: Any) -> _OwnErrors:
     """Translate the client library's errors into rom's, around a command of the program.
 
     Raises:
@@ -175,7 +175,9 @@ _NO_READ_ONLY = re.compile(r'unknown command .EVAL(SHA)?_RO', re.IGNORECASE)
 _UNKNOWN = 'whether the write was carried out is not known; saving again finds out'
 
 
-def own_error(error: BaseException, connection: Any, is_in_doubt: bool = False) -> ORMError | None:
+def translated_error(
+    error: BaseException, connection: Any, is_in_doubt: bool = False
+) -> ORMError | None:
     """Return rom's error for one of the client library; None for any other.
 
     Args:

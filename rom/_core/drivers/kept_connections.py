@@ -27,7 +27,7 @@ import redis
 
 from rom._core.drivers.busy_wait import clock
 from rom._core.drivers.errors import is_full_pool, pool_is_full
-from rom._core.drivers.pool_connection import CLEAN, Line
+from rom._core.drivers.pool_connection import CLEAN, ThreadConnection
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 
 #: Seconds between two handovers of a line. A thread in the queue waits at most this long for each
@@ -73,18 +73,18 @@ def _note_pid() -> None:
 os.register_at_fork(after_in_child=_note_pid)
 
 
-class Lines:
+class ThreadConnections:
     """The lines of one pool, in one process."""
 
     def __init__(self, pool: Any) -> None:
         # A weak reference: the lines must not keep the pool alive after its client.
         self._pool = weakref.ref(pool)
-        self._idle: list[Line] = []
+        self._idle: list[ThreadConnection] = []
         self._queue: deque[_Place] = deque()
         self._next_turn = 0.0
         # Every line that was made, with its hands: they hold the connection of a line that ended
         # in an interrupted call.
-        self._made: list[tuple[weakref.ref[Line], list[Any]]] = []
+        self._made: list[tuple[weakref.ref[ThreadConnection], list[Any]]] = []
         self._connecting: list[int] = []  # the threads that are taking a connection from the pool
 
     @property
@@ -95,7 +95,7 @@ class Lines:
     # No method takes a lock, because append and pop of a list are atomic in CPython. A lock would
     # cost more than they do, and an interrupt while it is held could leave it locked.
 
-    def take(self) -> Line:
+    def take(self) -> ThreadConnection:
         """Take a clean line for one call; the caller must put it back.
 
         Raises:
@@ -108,7 +108,7 @@ class Lines:
             pass
         return self._other() or self._wait()
 
-    def put(self, line: Line) -> None:
+    def put(self, line: ThreadConnection) -> None:
         """Put a line back: to the first thread in the queue, or among the idle ones."""
         if line.state is not CLEAN:
             line.reset()
@@ -117,7 +117,7 @@ class Lines:
         else:
             self._idle.append(line)
 
-    def _serve(self, line: Line) -> None:
+    def _serve(self, line: ThreadConnection) -> None:
         """Hand a line to the first thread of the queue once per `TURN`; otherwise only wake it.
 
         Handing over each line would switch threads at every call, which takes several times as long
@@ -143,7 +143,7 @@ class Lines:
             return line.hands.pop()
         return None
 
-    def _other(self) -> Line | None:
+    def _other(self) -> ThreadConnection | None:
         """Return a line on a lost connection or on one of the pool; None: the pool is full."""
         try:
             return self._found() or self._new()
@@ -152,12 +152,12 @@ class Lines:
                 raise
         return None
 
-    def _made_one(self) -> Line:
-        line = Line()
+    def _made_one(self) -> ThreadConnection:
+        line = ThreadConnection()
         self._made.append((weakref.ref(line), line.hands))
         return line
 
-    def _found(self) -> Line | None:
+    def _found(self) -> ThreadConnection | None:
         """Return a line on the connection of an interrupted call; None: no call was."""
         for made in self._made[:]:
             ended, hands = made
@@ -173,7 +173,7 @@ class Lines:
                 self._made.remove(made)
         return None
 
-    def _new(self) -> Line | None:
+    def _new(self) -> ThreadConnection | None:
         pool: Any = self._pool()
         assert pool is not None  # the caller uses its client
         if pool._created_connections >= pool.max_connections and not pool._available_connections:
@@ -206,7 +206,7 @@ class Lines:
         with suppress(ValueError):
             self._connecting.remove(thread)
 
-    def _wait(self) -> Line:
+    def _wait(self) -> ThreadConnection:
         """Wait for the next line that is put back; first come, first served.
 
         Other code gives connections back to the pool itself, which does not notify the queue. So
@@ -228,7 +228,7 @@ class Lines:
             self._leave(place)
         raise pool_is_full(self._pool())
 
-    def _popped(self) -> Line | None:
+    def _popped(self) -> ThreadConnection | None:
         try:
             return self._idle.pop()
         except IndexError:
@@ -248,7 +248,7 @@ class _Place:
     __slots__ = ('_sleep', 'line')
 
     def __init__(self) -> None:
-        self.line: Line | None = None
+        self.line: ThreadConnection | None = None
         self._sleep = threading.Lock()
         self._sleep.acquire()
 
@@ -272,7 +272,7 @@ class _Free(list[Any]):
 
     def __init__(self, pool: Any) -> None:
         super().__init__(pool._available_connections)
-        self.lines = Lines(pool)
+        self.lines = ThreadConnections(pool)
         self.pid = _pid
         self._pool = weakref.ref(pool)
 
@@ -291,7 +291,7 @@ class _Free(list[Any]):
         return super().pop(index)
 
 
-def of(client: Any) -> Lines | None:
+def of(client: Any) -> ThreadConnections | None:
     """Return the lines of a client's pool; None: use the client's own methods."""
     pool = getattr(client, 'connection_pool', None)
     if type(pool) is not redis.ConnectionPool or client.connection is not None:
@@ -311,7 +311,7 @@ def of(client: Any) -> Lines | None:
     return _begin(pool)
 
 
-def _begin(pool: Any) -> Lines | None:
+def _begin(pool: Any) -> ThreadConnections | None:
     """Give lines to a pool that has none in this process."""
     pool._checkpid()  # in a forked child, this drops the parent's connections
     with pool._lock:

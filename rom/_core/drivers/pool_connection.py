@@ -57,7 +57,7 @@ def _never() -> bool:
     return False
 
 
-class Line:
+class ThreadConnection:
     """One connection, used by one thread at a time.
 
     Attributes:
@@ -71,7 +71,7 @@ class Line:
         self.state = CLEAN
         self.shortest = inf
         self.connection: Any = None
-        self._watch = busy_wait.Watch()
+        self._watch = busy_wait.BusyPoller()
         self._must_reconnect: Callable[[], bool] = _never
         self._pack: Callable[[tuple[Any, ...]], Sequence[bytes]] = _packed
         self.hands: list[Any] = []

@@ -16,14 +16,16 @@ import redis
 import redis.asyncio
 
 from rom._core.drivers.busy_wait import clock
-from rom._core.drivers.errors import is_passing, own_error
+from rom._core.drivers.errors import is_passing, translated_error
 from rom._core.drivers.redirections import follows_master, is_ask, is_lost, is_move
 from rom._core.drivers.retry_policy import PATIENCE, pauses
 from rom._core.ops.requests import Command, Pipeline, Script, Sent
 from rom.exceptions import ORMError
 
 # These change nothing, so an error leaves nothing in doubt. All others may write.
-READING_SCRIPTS: Final = frozenset(('due', 'entries', 'load', 'search', 'tally', 'verify'))
+READING_SCRIPTS: Final = frozenset(
+    ('expired_ids', 'scan_entries', 'load', 'search', 'tally', 'snapshot_rows')
+)
 READING_COMMANDS: Final = frozenset(
     (
         'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
@@ -119,7 +121,7 @@ class Sending:
         if isinstance(error, ORMError):
             return error
         is_in_doubt = self.is_repeated and _may_change(self.request)
-        return own_error(error, self._client, is_in_doubt) or error
+        return translated_error(error, self._client, is_in_doubt) or error
 
 
 _KNOWN: Final = (redis.Redis, redis.asyncio.Redis)

@@ -21,7 +21,7 @@ from rom._core.drivers.errors import (
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
-from rom._core.drivers.pool_connection import BROKEN, SENT, Line
+from rom._core.drivers.pool_connection import BROKEN, SENT, ThreadConnection
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
@@ -119,16 +119,16 @@ class SyncDriver:
             time.sleep(pause)
 
     def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
-        own_lines = kept_connections.of(self.connection)
-        if own_lines is None:
+        kept = kept_connections.of(self.connection)
+        if kept is None:
             return self._ask_client(args, sending)
-        line = own_lines.take()
+        line = kept.take()
         try:
             reply = line.ask(args)
         except BROKEN:
             reply = _again(line, partial(line.ask, args), sending)
         finally:
-            own_lines.put(line)
+            kept.put(line)
         if isinstance(reply, Exception):
             raise reply
         return reply if args[0] in _PLAIN else self._converted(args[0], reply)
@@ -199,11 +199,11 @@ class SyncDriver:
     def _one_by_one(
         self, requests: tuple[Command | Script, ...], sending: Sending
     ) -> Iterator[Any]:
-        told, own_lines, last = 0, kept_connections.of(self.connection), None
-        if own_lines is not None:
+        told, kept, last = 0, kept_connections.of(self.connection), None
+        if kept is not None:
             commands = [command_of(request) for request in requests]
             try:
-                line = own_lines.take()
+                line = kept.take()
                 try:
                     for reply in line.stream(commands):
                         last = self._converted_of(requests[told], reply)
@@ -211,7 +211,7 @@ class SyncDriver:
                         if told < len(requests):
                             yield last
                 finally:
-                    own_lines.put(line)
+                    kept.put(line)
             except BROKEN:
                 sending.is_repeated = True
         if told < len(requests):
@@ -237,10 +237,10 @@ class SyncDriver:
         if self._nodes is not None:
             return self._nodes.send(requests, self._may_replica(sending))
         commands = [command_of(request) for request in requests]
-        own_lines = kept_connections.of(self.connection)
-        if own_lines is None:
+        kept = kept_connections.of(self.connection)
+        if kept is None:
             return self._send_by_client(commands, sending)
-        replies = _all_of(own_lines, commands, sending)
+        replies = _all_of(kept, commands, sending)
         pairs = zip(requests, replies, strict=True)
         return [self._converted_of(request, reply) for request, reply in pairs]
 
@@ -263,11 +263,11 @@ class SyncDriver:
 
 
 def _all_of(
-    own_lines: kept_connections.Lines, commands: Sequence[tuple[Any, ...]], sending: Sending
+    kept: kept_connections.ThreadConnections, commands: Sequence[tuple[Any, ...]], sending: Sending
 ) -> list[Any]:
     if not commands:
         return []
-    line = own_lines.take()
+    line = kept.take()
 
     def ask() -> list[Any]:
         return list(line.stream(commands, ahead=len(commands)))
@@ -277,10 +277,10 @@ def _all_of(
     except BROKEN:
         return _again(line, ask, sending)
     finally:
-        own_lines.put(line)
+        kept.put(line)
 
 
-def _again(line: Line, ask: Callable[[], T], sending: Sending) -> T:
+def _again(line: ThreadConnection, ask: Callable[[], T], sending: Sending) -> T:
     """Repeat a request whose line broke, with the client's own retries and pauses.
 
     The line may have been idle for too long, or the server was restarted.

@@ -246,7 +246,7 @@ class Joining:
         self.folder = folder
         self._pipe: int | None = None
         self._sign = folder / (JOINING + secrets.token_hex(8))
-        self._said = 0.0
+        self._label_of = 0.0
 
     def step(self) -> int | None:
         """Take the next step, without waiting.
@@ -262,7 +262,7 @@ class Joining:
         elif not self._sign.exists():
             pipe, self._pipe = self._pipe, None
             return pipe
-        if time.monotonic() - self._said > KNOCK_SECONDS:
+        if time.monotonic() - self._label_of > KNOCK_SECONDS:
             self._knock(self._pipe)
         return None
 
@@ -272,7 +272,7 @@ class Joining:
         return self._pipe is not None
 
     def _knock(self, pipe: int) -> None:
-        self._said = time.monotonic()
+        self._label_of = time.monotonic()
         try:
             os.write(pipe, os.fsencode(self._sign.name.removeprefix(JOINING)) + b'\n')
         except (BrokenPipeError, BlockingIOError):  # the reader has just ended
@@ -280,7 +280,7 @@ class Joining:
 
     def give_up(self) -> None:
         """Close the pipe, and remove the file of the name."""
-        self._said = 0.0
+        self._label_of = 0.0
         self._sign.unlink(missing_ok=True)
         if self._pipe is not None:
             os.close(self._pipe)

@@ -136,7 +136,7 @@ class ColumnIndex:
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)
 
-    def pour(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
+    def merge_changes(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
         """Add the entries of many rows.
 
         Args:
@@ -214,7 +214,7 @@ class ColumnIndex:
             self._pour_changed_numbers(self._number_of, ids, befores, afters, gone, come)
             return
         old, new = self._old_members(ids, befores), Members()
-        self.pour(ids, afters, new)
+        self.merge_changes(ids, afters, new)
         come.take_over(old, new, gone)
 
     def _pour_changed_numbers(
@@ -245,12 +245,12 @@ class ColumnIndex:
     def _old_members(self, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
         try:
             old = Members()
-            self.pour(ids, values, old)
+            self.merge_changes(ids, values, old)
         except InvalidColumnValue:
             old = Members()
             for id, value in zip(ids, values, strict=True):
                 with suppress(InvalidColumnValue):
-                    self.pour((id,), (value,), old)
+                    self.merge_changes((id,), (value,), old)
         return old
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
@@ -414,7 +414,7 @@ class ColumnIndex:
         return write_score(score)
 
 
-class NotingMapping(Mapping[str, Any]):
+class TrackingMapping(Mapping[str, Any]):
     """The values of a row, with a record of the columns that were read.
 
     The entries of a keygen that gets all columns depend on those it read. So a commit compares

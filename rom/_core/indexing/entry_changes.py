@@ -9,7 +9,7 @@ from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.entry_lists import Members
 
 
-def pour(
+def merge_changes(
     indexes: Sequence[ColumnIndex],
     ids: Sequence[bytes],
     befores: Sequence[Mapping[str, Any]] | None,
@@ -35,6 +35,6 @@ def pour(
         source = index.source
         values = [row[source] for row in afters]
         if befores is None:
-            index.pour(ids, values, come)
+            index.merge_changes(ids, values, come)
             continue
         index.pour_changes(ids, [row[source] for row in befores], values, gone, come)

@@ -36,7 +36,7 @@ def seen_rows(query: Query[Any], bounds: Bounds) -> Bounds:
     the rows of all that match.
     """
     bounds = bounds._replace(page=_ALL, bytes=_ALL)
-    if query.asked.count is not None and query.asked.count <= _FEW:
+    if query.spec.count is not None and query.spec.count <= _FEW:
         return bounds
     return bounds._replace(small=min(bounds.small, 5 * _FEW), budget=min(bounds.budget, 2 * _FEW))
 
@@ -53,7 +53,7 @@ def change_of(assignments: Assignments, row: Row) -> Change:
         name: None if value is None else schema.columns[name].encode(value)
         for name, value in values.items()
     }
-    return Change(schema, 'update', row.id, row.stored, wanted, values, rests_on=schema.names)
+    return Change(schema, 'update', row.id, row.stored, wanted, values, depends_on=schema.names)
 
 
 def update(
@@ -131,7 +131,7 @@ class Blocks:
     def __init__(
         self, query: Query[Any], assignments: Assignments, size: int, bounds: Bounds = BOUNDS
     ) -> None:
-        asked = query.asked
+        asked = query.spec
         self.is_done = False
         self._query = query.limitless()
         self._offset, self._count = asked.offset, asked.count

@@ -51,7 +51,7 @@ def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
         'count': b'%d' % count,
         'position': position,
     }
-    status, *rest = yield Script('due', schema.keys.counter, pack(request))
+    status, *rest = yield Script('expired_ids', schema.keys.counter, pack(request))
     if status == b'wrong type':
         raise wrong_type(schema, rest[0])
     further, moment, ids, there, packed, broken_ids = rest

@@ -35,4 +35,4 @@ def _ahead(schema: Schema, id: int) -> Script:
         'stamp': to_begin(schema),
         'epochs': schema.keys.epochs,
     }
-    return Script('ahead', schema.keys.counter, pack(request))
+    return Script('advance_counter', schema.keys.counter, pack(request))

@@ -33,7 +33,7 @@ _WAYS: dict[Callable[..., Any], Way] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Aggregate:
     """An aggregate of one column.
 
     Attributes:
@@ -60,7 +60,7 @@ class Tally:
         return found if self.absent is None else {**found, 'absent': self.absent}
 
 
-def adding(schema: Schema, method: str, name: object) -> Tally:
+def adding(schema: Schema, method: str, name: object) -> Aggregate:
     """Return the aggregate for `sum` and `avg`.
 
     Raises:
@@ -77,10 +77,10 @@ def adding(schema: Schema, method: str, name: object) -> Tally:
             f'is a {type(column).__name__}; for anything else, add up what '
             f'query.select({clause.name!r}).all() reads'
         )
-    return Tally(clause.name, schema.keys.field(clause.name), way, _absent(column))
+    return Aggregate(clause.name, schema.keys.field(clause.name), way, _absent(column))
 
 
-def counting(schema: Schema, name: object) -> Tally:
+def counting(schema: Schema, name: object) -> Aggregate:
     """Return the aggregate for `facets`.
 
     Raises:
@@ -95,7 +95,7 @@ def counting(schema: Schema, name: object) -> Tally:
             'to be counted in a column of its own'
         )
     field = schema.keys.field(clause.name)
-    return Tally(clause.name, field, 'values', _absent(clause.column))
+    return Aggregate(clause.name, field, 'values', _absent(clause.column))
 
 
 def _absent(column: Column[Any]) -> bytes | None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import shorten, show, show_name, show_names
-from rom._core.query.compile_expressions import planned
+from rom._core.query.compile_expressions import compile_expression
 from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
-from rom._core.query.nodes import Mark, Node
+from rom._core.query.nodes import Node, SortCursor
 from rom._core.query.ordering import all_ordered
 from rom._core.query.selection import Factory, Selection, as_dicts
-from rom._core.query.spec import EVERYTHING, NOTHING_SAID, Asked
-from rom._core.query.string_filters import alike, ending, not_ending, not_starting, starting
+from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
+from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom._core.schema import Schema
 from rom.exceptions import ArgumentError, QueryError
 
@@ -31,17 +31,17 @@ R_co = TypeVar('R_co', covariant=True)
 S = TypeVar('S')
 # The default of `limit`'s second argument: its first one is the count then.
 _ALONE: Final[Any] = object()
-Q = TypeVar('Q', bound='Narrowing[Any]')
+Q = TypeVar('Q', bound='QueryBuilder[Any]')
 
 
-class Narrowing(Generic[R_co]):
+class QueryBuilder(Generic[R_co]):
     """The builder half of Query; every method returns a copy."""
 
-    __slots__ = ('asked', 'model')
+    __slots__ = ('model', 'spec')
 
-    def __init__(self, model: type[Any], asked: Asked = NOTHING_SAID) -> None:
+    def __init__(self, model: type[Any], spec: QuerySpec = EMPTY_SPEC) -> None:
         self.model = model
-        self.asked = asked
+        self.spec = spec
 
     @property
     def schema(self) -> Schema:
@@ -52,7 +52,7 @@ class Narrowing(Generic[R_co]):
     @property
     def selection(self) -> Selection | None:
         """The columns that results have as plain data; None: results are entities."""
-        return self.asked.selection
+        return self.spec.selection
 
     def __repr__(self) -> str:
         from rom._core.query.query_repr import written
@@ -60,16 +60,16 @@ class Narrowing(Generic[R_co]):
         return written(self)
 
     def _with(self, **changes: Any) -> Self:
-        return type(self)(self.model, self.asked._replace(**changes))
+        return type(self)(self.model, self.spec._replace(**changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
         schema = self.schema
         return self._also([means(schema, name, value) for name, value in clauses.items()])
 
     def _also(self, nodes: Sequence[Node]) -> Self:
-        if not self.asked.with_expired:
+        if not self.spec.with_expired:
             warn_of_expired(self.schema, nodes)
-        return type(self)(self.model, self.asked.also(nodes))
+        return type(self)(self.model, self.spec.also(nodes))
 
     def filter(self, /, *expressions: Never, **clauses: Any) -> Self:
         """Keep the entities whose columns have all of these values.
@@ -129,7 +129,9 @@ class Narrowing(Generic[R_co]):
 
             User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
         """
-        return self._also([planned(self.schema, expression) for expression in expressions])
+        return self._also(
+            [compile_expression(self.schema, expression) for expression in expressions]
+        )
 
     def startswith(self, /, **clauses: str | bytes) -> Self:
         """Keep the entities whose columns start with these strings.
@@ -225,7 +227,7 @@ class Narrowing(Generic[R_co]):
 
             User.query.like(name='J*n!son')
         """
-        return self._where(alike, clauses)
+        return self._where(like_node, clauses)
 
     def near(
         self,
@@ -270,7 +272,7 @@ class Narrowing(Generic[R_co]):
             raise ArgumentError('near(name, lon, lat, distance, measure) needs a distance')
         unit = one_of('measure', measure, 'unit', unit)
         node = nearby(self.schema, name, lon, lat, radius, 'm' if unit is None else unit, count)
-        return type(self)(self.model, self.asked.also((node,)))
+        return type(self)(self.model, self.spec.also((node,)))
 
     def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.
@@ -370,7 +372,7 @@ class Narrowing(Generic[R_co]):
                     f'{self.schema.name}.query.load({show(path)}): the model has no relation '
                     f'{show(first)}'
                 )
-        return self._with(loads=(*self.asked.loads, *paths))
+        return self._with(loads=(*self.spec.loads, *paths))
 
     def with_expired(self) -> Self:
         """Include entities that have expired, until `util.expire` removes them.
@@ -391,10 +393,10 @@ class Narrowing(Generic[R_co]):
 
     def at_most(self, most: int) -> Self:
         """Return the query with at most so many results."""
-        count = self.asked.count
+        count = self.spec.count
         return self._with(count=min(most, ENDLESS if count is None else count))
 
-    def marked(self, mark: Mark | None) -> Self:
+    def marked(self, mark: SortCursor | None) -> Self:
         """Return the query for the results after a sort position."""
         return self._with(mark=mark)
 
@@ -466,15 +468,15 @@ class Narrowing(Generic[R_co]):
 def _with_filters(query: Q, other: Any) -> Q:
     if not other:
         return query._with(where=EVERYTHING)
-    if not isinstance(other, Narrowing) or other.model is not query.model:
+    if not isinstance(other, QueryBuilder) or other.model is not query.model:
         raise QueryError(
             f'{query.schema.name}.query.replace(filters={show(other)}): takes a query of the same '
             'model, which has them, or None'
         )
-    return query._with(where=other.asked.where)
+    return query._with(where=other.spec.where)
 
 
-def _listed(query: Narrowing[Any], name: str, given: Any) -> tuple[Any, ...]:
+def _listed(query: QueryBuilder[Any], name: str, given: Any) -> tuple[Any, ...]:
     """Return the items of an argument of `replace` as a tuple; a string is one name."""
     if isinstance(given, str):
         return (given,)

@@ -19,7 +19,7 @@ from rom._core.query.clause import Clause
 from rom._core.query.filters import compared, filtered
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import All, AnyOf, Node
-from rom._core.query.string_filters import alike, ending, starting
+from rom._core.query.string_filters import ending, like_node, starting
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
@@ -28,7 +28,7 @@ from rom.exceptions import QueryError
 DEEPEST: Final = 100
 
 
-def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
+def compile_expression(schema: Schema, expression: object, depth: int = 0) -> Node:
     """Return the node for an expression.
 
     Raises:
@@ -44,11 +44,11 @@ def planned(schema: Schema, expression: object, depth: int = 0) -> Node:
         case Compare():
             return _compared(schema, expression)
         case And(parts):
-            return All(tuple(planned(schema, part, depth + 1) for part in parts))
+            return All(tuple(compile_expression(schema, part, depth + 1) for part in parts))
         case Or(parts):
-            return AnyOf(tuple(planned(schema, part, depth + 1) for part in parts))
+            return AnyOf(tuple(compile_expression(schema, part, depth + 1) for part in parts))
         case Not(part):
-            return _opposite(planned(schema, part, depth + 1))
+            return _opposite(compile_expression(schema, part, depth + 1))
     shown = f'the column {expression.name}' if isinstance(expression, Column) else show(expression)
     raise QueryError(
         f'{schema.name}.query.where(): {shown} is no expression; compare a column with a value, '
@@ -130,6 +130,6 @@ _SIGNS: dict[str, Callable[[Schema, Compare], Node]] = {
     'between': _in_order,
     'startswith': lambda schema, asked: starting(schema, asked.name, asked.value),
     'endswith': lambda schema, asked: ending(schema, asked.name, asked.value),
-    'like': lambda schema, asked: alike(schema, asked.name, asked.value),
+    'like': lambda schema, asked: like_node(schema, asked.name, asked.value),
     'is_none': _nothing,
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
 from rom._core.query.explanation_tree import outline
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 from rom._core.support.public_names import publish
 
 #: How the candidates are found. 'order', 'index' and 'ids' are walks: along the index that sorts,
@@ -48,7 +48,7 @@ class Filter:
     kind: str
     size: int | None
     role: Role | None = None
-    said: Said | None = None
+    label: FilterLabel | None = None
     key: str | None = None
     nodes: tuple[Filter, ...] = ()
 
@@ -206,9 +206,9 @@ class Explanation:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Said):
-        said = {name: _plain(part) for name, part in value._asdict().items()}
-        return {**said, 'text': str(value)}
+    if isinstance(value, FilterLabel):
+        label = {name: _plain(part) for name, part in value._asdict().items()}
+        return {**label, 'text': str(value)}
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (tuple, list, set, frozenset)):

@@ -92,7 +92,7 @@ def _sorter(sorting: Sorting) -> str:
 
 def _rows(node: Filter, depth: int) -> Iterator[tuple[str, str, str, str]]:
     """Yield the rows of the table of filters: filter, size, role and key."""
-    what = _INDENT * depth + (node.kind if node.said is None else str(node.said))
+    what = _INDENT * depth + (node.kind if node.label is None else str(node.label))
     size = '' if node.size is None else _number(node.size)
     role = '' if node.role is None else _ROLES[node.role]
     yield what, size, role, node.key or ''

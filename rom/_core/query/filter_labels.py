@@ -17,7 +17,7 @@ Sign: TypeAlias = Literal[
 ]  # fmt: skip
 
 
-class Said(NamedTuple):
+class FilterLabel(NamedTuple):
     """The column, the comparison and the value of a filter.
 
     Attributes:
@@ -25,7 +25,7 @@ class Said(NamedTuple):
         sign: the comparison.
         value: the value; ``(low, high)`` for 'between', one word of a text for 'word'.
 
-    >>> str(Said('age', 'between', (18, None))), str(Said('city', '=', 'Rome'))
+    >>> str(FilterLabel('age', 'between', (18, None))), str(FilterLabel('city', '=', 'Rome'))
     ('age >= 18', "city = 'Rome'")
     """
 

@@ -20,7 +20,7 @@ from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
 from rom._core.indexing.column_index import Word
 from rom._core.query.clause import Clause, asked_word
-from rom._core.query.filter_labels import Said, Sign
+from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
 from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
 from rom._core.query.unique_filters import is_by_unique, with_unique
@@ -114,20 +114,20 @@ def _words(clause: Clause, value: Any) -> Node:
     found = column.keygen(asked) if column.keygen else None
     words = tuple(found or ())
     if len(words) == 1 and not column.traits.splits:
-        return _has_word(clause, words[0], Said(clause.name, '=', value))
-    nodes = [_has_word(clause, word, Said(clause.name, 'word', word)) for word in words]
+        return _has_word(clause, words[0], FilterLabel(clause.name, '=', value))
+    nodes = [_has_word(clause, word, FilterLabel(clause.name, 'word', word)) for word in words]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
 
 
-def _has_word(clause: Clause, word: Word, said: Said) -> InSet:
-    return InSet(clause.schema.keys.word(clause.name, word), said)
+def _has_word(clause: Clause, word: Word, label: FilterLabel) -> InSet:
+    return InSet(clause.schema.keys.word(clause.name, word), label)
 
 
 def _truth(clause: Clause, value: Any) -> Node:
     if value is None or isinstance(value, tuple):
         clause.wrong('a Boolean is True or False', value)
     truth = bool(value)
-    return _has_word(clause, str(truth), Said(clause.name, '=', truth))
+    return _has_word(clause, str(truth), FilterLabel(clause.name, '=', truth))
 
 
 def _values(clause: Clause, value: Any) -> Node:
@@ -136,9 +136,9 @@ def _values(clause: Clause, value: Any) -> Node:
     if value is None or isinstance(value, tuple):
         clause.wrong(f'expected {column.kind}', value)
     checked = column.check(value)
-    said = Said(clause.name, '=', checked)
+    label = FilterLabel(clause.name, '=', checked)
     words = tuple(column.default_keys(checked) or ())
-    nodes = [_has_word(clause, word, said) for word in words]
+    nodes = [_has_word(clause, word, label) for word in words]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
 
 
@@ -148,7 +148,7 @@ def _anything(clause: Clause, value: Any) -> Node:
         value = column.indexed(column.check(value))
     if isinstance(value, (str, bytes)):
         word = asked_word(clause, value)
-        return _has_word(clause, word, Said(clause.name, '=', value))
+        return _has_word(clause, word, FilterLabel(clause.name, '=', value))
     return _numbers(clause, value)
 
 
@@ -164,16 +164,16 @@ def _numbers(clause: Clause, value: Any) -> Node:
         within = column.as_range(value) if column.takes_ranges and not clause.part else None
         if within is not None:
             (lowest, first), (highest, last) = (_number(clause, end) for end in within)
-            said = Said(clause.name, '=', value)
-            return _range(clause, (lowest, highest), (first, last), said)
+            label = FilterLabel(clause.name, '=', value)
+            return _range(clause, (lowest, highest), (first, last), label)
         score, exact = _number(clause, _as_set(clause, value))
-        said = Said(clause.name, '=', _as_said(clause, value))
-        return _range(clause, (score, score), (exact, exact), said)
+        label = FilterLabel(clause.name, '=', _labelled(clause, value))
+        return _range(clause, (score, score), (exact, exact), label)
     low, high = clause.ends_of_range(value)
     (lowest, first) = (_EVERYTHING[0], None) if low is None else _number(clause, low)
     (highest, last) = (_EVERYTHING[1], None) if high is None else _number(clause, high)
-    said = Said(clause.name, 'between', _as_said(clause, value))
-    return _range(clause, (lowest, highest), (first, last), said)
+    label = FilterLabel(clause.name, 'between', _labelled(clause, value))
+    return _range(clause, (lowest, highest), (first, last), label)
 
 
 def _as_set(clause: Clause, value: Any) -> Any:
@@ -190,7 +190,7 @@ def _as_set(clause: Clause, value: Any) -> Any:
         return value  # not a possible value, as 0.5 for an Integer: nothing matches
 
 
-def _as_said(clause: Clause, value: Any) -> Any:
+def _labelled(clause: Clause, value: Any) -> Any:
     """Return the id in place of an entity, so that a query keeps no entity alive."""
     column: Any = clause.column
     if clause.part or not _has_ids(column):
@@ -203,7 +203,7 @@ def _as_said(clause: Clause, value: Any) -> Any:
 def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
     """Return a range without its bound, which ends at the next integer or double."""
     score, digits = _number(clause, value)
-    said = Said(clause.name, sign, value)
+    label = FilterLabel(clause.name, sign, value)
     step, end = (-1, -math.inf) if sign == '<' else (1, math.inf)
     if digits is not None:
         number = int(digits) + step
@@ -214,21 +214,21 @@ def _beyond(clause: Clause, sign: Sign, value: Any) -> Node:
     else:
         score = write_score(math.nextafter(float(score), end))
     if sign == '<':
-        return _range(clause, (_EVERYTHING[0], score), (None, digits), said)
-    return _range(clause, (score, _EVERYTHING[1]), (digits, None), said)
+        return _range(clause, (_EVERYTHING[0], score), (None, digits), label)
+    return _range(clause, (score, _EVERYTHING[1]), (digits, None), label)
 
 
 def _range(
     clause: Clause,
     scores: tuple[bytes, bytes],
     exact: tuple[bytes | None, bytes | None],
-    said: Said,
+    label: FilterLabel,
 ) -> InRange:
     if exact == (None, None):
-        return InRange(clause.numbers_key, *scores, None, said)
+        return InRange(clause.numbers_key, *scores, None, label)
     column = clause.column
     field = b'' if isinstance(column, PrimaryKey) else clause.schema.keys.field(column.name)
-    return InRange(clause.numbers_key, *scores, Exact(field, *exact), said)
+    return InRange(clause.numbers_key, *scores, Exact(field, *exact), label)
 
 
 def _number(clause: Clause, value: Any) -> tuple[bytes, bytes | None]:

@@ -9,7 +9,7 @@ from rom._core.encoding.geohash import LATITUDES, LONGITUDES
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import show, show_names
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import Near
 from rom._core.schema import Schema
 from rom.exceptions import ArgumentError, QueryError
@@ -48,7 +48,7 @@ def nearby(
         _within(where, 'radius', radius, (0, math.inf)),
         unit,
         None if most is None else min(most, _MOST),
-        Said(name, 'near', (lon, lat, radius, unit, count)),
+        FilterLabel(name, 'near', (lon, lat, radius, unit, count)),
     )
 
 

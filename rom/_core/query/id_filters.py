@@ -14,7 +14,7 @@ from rom._core.columns import PrimaryKey
 from rom._core.encoding.integers import LARGEST_ID
 from rom._core.encoding.plain_values import plain
 from rom._core.query.clause import Clause
-from rom._core.query.filter_labels import Said, Sign
+from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import AnyOf, Ids, IdsBetween, Node
 
 
@@ -32,14 +32,14 @@ def with_ids(clause: Clause, value: Any) -> Node:
         InvalidColumnValue: a value is not a number.
     """
     if isinstance(value, (list, set, frozenset)):
-        return _among(clause, value, Said(clause.name, '=', list(value)))
+        return _among(clause, value, FilterLabel(clause.name, '=', list(value)))
     if not isinstance(value, tuple):
-        return _among(clause, (value,), Said(clause.name, '=', value))
+        return _among(clause, (value,), FilterLabel(clause.name, '=', value))
     low, high = clause.ends_of_range(value)
     return _between(
         None if low is None else math.ceil(_number(clause, low)),
         None if high is None else math.floor(_number(clause, high)),
-        Said(clause.name, 'between', value),
+        FilterLabel(clause.name, 'between', value),
     )
 
 
@@ -57,23 +57,25 @@ def compared_ids(clause: Clause, sign: str, value: Any) -> Node:
         high = math.ceil(number) - 1 if sign == '<' else math.floor(number)
     else:
         low = math.floor(number) + 1 if sign == '>' else math.ceil(number)
-    said: Sign = '<' if sign == '<' else '>' if sign == '>' else 'between'
-    return _between(low, high, Said(clause.name, said, value if said == sign else (low, high)))
+    label: Sign = '<' if sign == '<' else '>' if sign == '>' else 'between'
+    return _between(
+        low, high, FilterLabel(clause.name, label, value if label == sign else (low, high))
+    )
 
 
-def _among(clause: Clause, values: Iterable[Any], said: Said) -> Node:
+def _among(clause: Clause, values: Iterable[Any], label: FilterLabel) -> Node:
     numbers = {_number(clause, value) for value in values}
     ids = sorted(int(n) for n in numbers if 0 <= n <= LARGEST_ID and n == int(n))
     clause.check_listed(len(ids))
-    return Ids(tuple(ids), said) if ids else AnyOf()
+    return Ids(tuple(ids), label) if ids else AnyOf()
 
 
-def _between(low: int | None, high: int | None, said: Said) -> Node:
+def _between(low: int | None, high: int | None, label: FilterLabel) -> Node:
     lowest = max(low or 0, 0)
     highest = None if high is None or high >= LARGEST_ID else high
     if lowest > (LARGEST_ID if highest is None else highest):
         return AnyOf()
-    return IdsBetween(lowest, highest, said)
+    return IdsBetween(lowest, highest, label)
 
 
 def _number(clause: Clause, value: Any) -> int | float:

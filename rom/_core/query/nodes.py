@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 
 if TYPE_CHECKING:
     from rom._core.query.like_patterns import EncodedToken
@@ -33,7 +33,7 @@ def _node(kind: type[N]) -> type[N]:
     long.
     """
     fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-    asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'said'))
+    asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'label'))
 
     def equal(node: Any, other: object) -> bool:
         return type(other) is kind and asked(node) == asked(other)
@@ -45,7 +45,7 @@ def _node(kind: type[N]) -> type[N]:
         return hash((kind, asked(node)))
 
     def shown(node: Any) -> str:
-        pairs = (f'{name}={value!r}' for name, value in node._asdict().items() if name != 'said')
+        pairs = (f'{name}={value!r}' for name, value in node._asdict().items() if name != 'label')
         return f'{kind.__name__}({", ".join(pairs)})'
 
     kind.__repr__ = shown  # type: ignore[method-assign]
@@ -59,7 +59,7 @@ class InSet(NamedTuple):
     """The ids with an index entry for a word; or, with the key of a sub-index, all ids in it."""
 
     key: bytes
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'set', 'key': self.key}
@@ -79,7 +79,7 @@ class Ids(NamedTuple):
     """
 
     ids: tuple[int, ...]
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'ids', 'ids': [b'%d' % id for id in self.ids]}
@@ -95,7 +95,7 @@ class IdsBetween(NamedTuple):
 
     low: int
     high: int | None
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         found = {'kind': 'between', 'low': b'%d' % self.low}
@@ -112,7 +112,7 @@ class InUnique(NamedTuple):
 
     key: bytes
     values: tuple[bytes, ...]
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'unique', 'key': self.key, 'values': list(self.values)}
@@ -143,7 +143,7 @@ class InRange(NamedTuple):
     low: bytes
     high: bytes
     exact: Exact | None = None
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         found = {'kind': 'range', 'key': self.key, 'low': self.low, 'high': self.high}
@@ -191,7 +191,7 @@ class StartsWith(NamedTuple):
     raw: bool = False
     whole: Whole | None = None
     without: tuple[bytes, ...] = ()
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         low, high = bounds_of(self.head)
@@ -295,7 +295,7 @@ class Near(NamedTuple):
     radius: bytes
     unit: str
     count: int | None = None  # type: ignore[assignment]
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {
@@ -322,7 +322,7 @@ class Given(NamedTuple):
     """
 
     ids: tuple[bytes, ...]
-    said: Said | None = None
+    label: FilterLabel | None = None
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'given', 'ids': self.ids}
@@ -384,7 +384,7 @@ class Order(NamedTuple):
         }
 
 
-class Place(NamedTuple):
+class SortKey(NamedTuple):
     """The position of a row in an order.
 
     Attributes:
@@ -396,7 +396,7 @@ class Place(NamedTuple):
     raw: bytes | None
 
 
-class Mark(NamedTuple):
+class SortCursor(NamedTuple):
     """The position of a result, after which the next page begins.
 
     Attributes:
@@ -406,7 +406,7 @@ class Mark(NamedTuple):
     """
 
     id: int
-    places: tuple[Place, ...] = ()
+    places: tuple[SortKey, ...] = ()
 
 
 def bounds_of(head: bytes) -> tuple[bytes, bytes]:

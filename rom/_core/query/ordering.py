@@ -8,7 +8,7 @@ from rom._core.encoding.text import shorten, show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import Direction, Order, StartsWith, Tie
-from rom._core.query.spec import Asked
+from rom._core.query.spec import QuerySpec
 from rom._core.query.string_filters import has_many
 from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
@@ -74,7 +74,7 @@ def ordered(schema: Schema, asked: object) -> Order:
     return Order(name, reverse, 'stored', field=field)
 
 
-def orders_for(schema: Schema, spec: Asked) -> tuple[Order, ...]:
+def orders_for(schema: Schema, spec: QuerySpec) -> tuple[Order, ...]:
     """Return the orders of a query of a model, given its filters.
 
     A column may have an index of numbers that sort and one of strings. If a filter searches the
@@ -99,7 +99,7 @@ def direction_of(orders: tuple[Order, ...]) -> Direction | None:
     return 'down' if orders[-1].reverse else 'up'
 
 
-def is_for_us(schema: Schema, orders: tuple[Order, ...]) -> bool:
+def needs_client_sort(schema: Schema, orders: tuple[Order, ...]) -> bool:
     """Return whether the caller must sort: an index is missing, or does not sort like Python.
 
     Within equal values of an earlier order, strings are compared as the rows hold them. The index

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rom._core import session_context
-from rom._core.query.builder import Narrowing, R_co
+from rom._core.query.builder import QueryBuilder, R_co
 
 if TYPE_CHECKING:
     from rom._core.query.explanation import Explanation, Of
     from rom._core.query.page import Page
 
 
-class Query(Narrowing[R_co]):
+class Query(QueryBuilder[R_co]):
     """A search for entities of one model.
 
     ``Model.query`` finds all of them, and each method narrows it down.

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rom._core.encoding.text import shorten, show, show_name
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import All, AnyOf, Node, Not, Order
 
 if TYPE_CHECKING:
-    from rom._core.query.builder import Narrowing
+    from rom._core.query.builder import QueryBuilder
 
 #: The maximum number of characters.
 MOST: Final = 500
@@ -23,7 +23,7 @@ MOST: Final = 500
 _MANY: Final = 20
 
 
-def written(query: Narrowing[Any]) -> str:
+def written(query: QueryBuilder[Any]) -> str:
     """Return a query as a program would write it, in at most 500 printable characters.
 
     Example::
@@ -34,22 +34,22 @@ def written(query: Narrowing[Any]) -> str:
     return shorten(f'{model}.query{"".join(_clauses(query, model))}', MOST)
 
 
-def _clauses(query: Narrowing[Any], model: str) -> Iterator[str]:
-    asked = query.asked
-    if asked.with_expired:
+def _clauses(query: QueryBuilder[Any], model: str) -> Iterator[str]:
+    spec = query.spec
+    if spec.with_expired:
         yield '.with_expired()'
-    for node in asked.where.nodes[:_MANY]:
+    for node in spec.where.nodes[:_MANY]:
         yield _clause(node, model)
-    if len(asked.where.nodes) > _MANY:
+    if len(spec.where.nodes) > _MANY:
         yield '...'
-    if asked.orders:
-        yield f'.order_by({", ".join(map(_order, asked.orders))})'
-    if asked.count is not None:
-        yield f'.limit({asked.offset}, {asked.count})'
-    if asked.selection is not None:
-        yield f'.select({", ".join(map(show, asked.selection.columns))})'
-    if asked.loads:
-        yield f'.load({", ".join(map(show, asked.loads))})'
+    if spec.orders:
+        yield f'.order_by({", ".join(map(_order, spec.orders))})'
+    if spec.count is not None:
+        yield f'.limit({spec.offset}, {spec.count})'
+    if spec.selection is not None:
+        yield f'.select({", ".join(map(show, spec.selection.columns))})'
+    if spec.loads:
+        yield f'.load({", ".join(map(show, spec.loads))})'
 
 
 def _order(order: Order) -> str:
@@ -58,47 +58,51 @@ def _order(order: Order) -> str:
 
 def _clause(node: Node, model: str) -> str:
     """Return one filter as a call of a query's method."""
-    said = _said(node)
-    if said is None or said.sign in ('<', '>'):
+    label = _label_of(node)
+    if label is None or label.sign in ('<', '>'):
         return f'.where({_expression(node, model)})'
-    method = _METHODS.get(said.sign)
+    method = _METHODS.get(label.sign)
     if method is None:  # near, which takes no columns
-        return f'.near({show(said.column)}, {", ".join(map(show, said.value[:4]))})'
-    if ':' in said.column:
-        return f'.{method}(**{{{show(said.column)}: {_value(said.value)}}})'
-    return f'.{method}({show_name(said.column)}={_value(said.value)})'
+        return f'.near({show(label.column)}, {", ".join(map(show, label.value[:4]))})'
+    if ':' in label.column:
+        return f'.{method}(**{{{show(label.column)}: {_value(label.value)}}})'
+    return f'.{method}({show_name(label.column)}={_value(label.value)})'
 
 
-def _said(node: Node) -> Said | None:
+def _label_of(node: Node) -> FilterLabel | None:
     """Return the label of a filter; for several filters on one column, a joint one."""
     if not isinstance(node, (All, AnyOf)):
-        return getattr(node, 'said', None)
-    several = [_said(part) for part in node.nodes[: _MANY + 1]]
+        return getattr(node, 'label', None)
+    several = [_label_of(part) for part in node.nodes[: _MANY + 1]]
     if several and isinstance(node, AnyOf):
         return _together(several, list)
-    if several and all(said is not None and said.sign == 'word' for said in several):
+    if several and all(label is not None and label.sign == 'word' for label in several):
         return _together(several, lambda words: ' '.join(map(_as_text, words)))
     return None
 
 
-def _together(several: Sequence[Said | None], join: Callable[[Iterator[Any]], Any]) -> Said | None:
+def _together(
+    several: Sequence[FilterLabel | None], join: Callable[[Iterator[Any]], Any]
+) -> FilterLabel | None:
     first = several[0]
     if first is None or (first.sign not in ('=', 'word') and len(several) > 1):
         return None
     if len(several) == 1:
         return first
-    if any(said is None or said[:2] != first[:2] for said in several):
+    if any(label is None or label[:2] != first[:2] for label in several):
         return None
-    return Said(first.column, '=', join(said.value for said in several if said is not None))
+    return FilterLabel(
+        first.column, '=', join(label.value for label in several if label is not None)
+    )
 
 
 def _expression(node: Node, model: str) -> str:
     """Return a filter as an expression."""
-    said = _said(node)
-    if said is not None:
-        write = _SIGNS.get(said.sign)
-        column = f'{model}.{show_name(said.column)}'
-        return write(column, said.value) if write else show(str(said))
+    label = _label_of(node)
+    if label is not None:
+        write = _SIGNS.get(label.sign)
+        column = f'{model}.{show_name(label.column)}'
+        return write(column, label.value) if write else show(str(label))
     if isinstance(node, Not):
         return f'~{_in_parentheses(node.node, model)}'
     if isinstance(node, (All, AnyOf)) and node.nodes:

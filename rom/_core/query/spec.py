@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rom._core.query.nodes import All, Mark, Node, Order
+from rom._core.query.nodes import All, Node, Order, SortCursor
 from rom._core.query.selection import Selection
 
 EVERYTHING = All()
 
 
-class Asked(NamedTuple):
+class QuerySpec(NamedTuple):
     """The data of a query. A named tuple, because its copies take a third of the time.
 
     Attributes:
@@ -32,11 +32,11 @@ class Asked(NamedTuple):
     selection: Selection | None = None
     loads: tuple[str, ...] = ()
     with_expired: bool = False
-    mark: Mark | None = None
+    mark: SortCursor | None = None
 
-    def also(self, nodes: Iterable[Node]) -> Asked:
+    def also(self, nodes: Iterable[Node]) -> QuerySpec:
         """Return a copy with more filters."""
-        return Asked(All((*self.where.nodes, *nodes)), *self[1:])
+        return QuerySpec(All((*self.where.nodes, *nodes)), *self[1:])
 
 
-NOTHING_SAID = Asked()
+EMPTY_SPEC = QuerySpec()

@@ -13,7 +13,7 @@ from rom._core.columns import Column
 from rom._core.encoding.keys import Keys
 from rom._core.indexing.column_index import Word, prefix_stem, suffix_stem, whole_stem
 from rom._core.query.clause import Clause, as_kept, asked_word
-from rom._core.query.filter_labels import Said, Sign
+from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import Node, StartsWith, Whole
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue
@@ -74,7 +74,7 @@ def not_ending(schema: Schema, name: str, values: Any) -> Node:
     return _begins_otherwise(Clause(schema, 'does_not_endwith', name), _SUFFIX, values)
 
 
-def alike(schema: Schema, name: str, value: Any) -> Node:
+def like_node(schema: Schema, name: str, value: Any) -> Node:
     """Return the node for `like(name=pattern)`.
 
     Raises:
@@ -97,7 +97,7 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
     if too_long:
         clause.wrong(too_long, value)
     head, tokens = parse(pattern)
-    node = _node(clause, _PREFIX, encoded(head), Said(clause.name, 'like', value))
+    node = _node(clause, _PREFIX, encoded(head), FilterLabel(clause.name, 'like', value))
     return node._replace(
         pattern=tuple(EncodedToken(t.least, t.most, encoded(t.text)) for t in tokens),
         raw=is_bytes and stem is prefix_stem,
@@ -106,8 +106,8 @@ def alike(schema: Schema, name: str, value: Any) -> Node:
 
 def _begins(clause: Clause, side: _Side, value: Any) -> Node:
     clause.need_index(side.option)
-    said = Said(clause.name, side.begins, value)
-    return _node(clause, side, _as_indexed(clause, side, value), said)
+    label = FilterLabel(clause.name, side.begins, value)
+    return _node(clause, side, _as_indexed(clause, side, value), label)
 
 
 def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
@@ -115,13 +115,13 @@ def _begins_otherwise(clause: Clause, side: _Side, values: Any) -> Node:
     clause.need_index(side.option)
     several = values if isinstance(values, (list, tuple, set, frozenset)) else [values]
     without = tuple(_as_indexed(clause, side, value) for value in several)
-    said = Said(clause.name, side.differs, tuple(several))
-    return _node(clause, side, b'', said)._replace(without=without)
+    label = FilterLabel(clause.name, side.differs, tuple(several))
+    return _node(clause, side, b'', label)._replace(without=without)
 
 
-def _node(clause: Clause, side: _Side, head: bytes, said: Said) -> StartsWith:
+def _node(clause: Clause, side: _Side, head: bytes, label: FilterLabel) -> StartsWith:
     key = side.key(clause.schema.keys, clause.name)
-    return StartsWith(key, head, whole=_whole(clause, side.turned), said=said)
+    return StartsWith(key, head, whole=_whole(clause, side.turned), label=label)
 
 
 def _as_indexed(clause: Clause, side: _Side, value: Any) -> bytes:

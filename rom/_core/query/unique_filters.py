@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rom._core.columns import Column
 from rom._core.query.clause import Clause
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import AnyOf, InUnique, Node
 from rom._core.schema import Schema
 
@@ -42,8 +42,8 @@ def with_unique(clause: Clause, value: Any) -> Node:
             )
     found = tuple(dict.fromkeys(unique_values(clause.column, asked)))
     clause.check_listed(len(found))
-    said = Said(clause.name, '=', list(asked) if isinstance(value, _SEVERAL) else value)
-    return InUnique(unique_key(clause.schema, clause.name), found, said) if found else AnyOf()
+    label = FilterLabel(clause.name, '=', list(asked) if isinstance(value, _SEVERAL) else value)
+    return InUnique(unique_key(clause.schema, clause.name), found, label) if found else AnyOf()
 
 
 def unique_key(schema: Schema, name: str) -> bytes:

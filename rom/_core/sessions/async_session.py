@@ -15,7 +15,7 @@ from rom._core import session_context
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import async_connection, connection_of
-from rom._core.drivers.errors import own_errors
+from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
 from rom._core.sessions.base import SessionBase
@@ -174,7 +174,7 @@ class AsyncSession(SessionBase):
             if entity._id is None:
                 await self.take_ids(entity)
             args = (f'{entity._pk}:{name}', *args)
-        with own_errors(client):
+        with translate_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
             if True:  # asyncio
                 if inspect.isawaitable(reply):

@@ -137,7 +137,7 @@ class Deleter:
         """Delete rows; return those that were not already deleted by another writer.
 
         Args:
-            chosen: the rows; one whose `rests_on` columns have changed is not deleted.
+            chosen: the rows; one whose `depends_on` columns have changed is not deleted.
             hooked: the entities whose hook before a delete was called.
             options: the consequences to apply.
 
@@ -347,7 +347,7 @@ def _set_references(entity: Model, values: dict[str, Any]) -> None:
 def _leave_out(chosen: dict[RowRef, PendingDelete], error: DataRaceError) -> None:
     """Remove the row that the error is about from the chosen ones, if it must not be deleted."""
     for (model, id), pending in list(chosen.items()):
-        if pending.rests_on and (model._namespace, id) == (error.namespace, error.id):
+        if pending.depends_on and (model._namespace, id) == (error.namespace, error.id):
             del chosen[model, id]
 
 

@@ -21,12 +21,12 @@ class PendingDelete(NamedTuple):
 
     Attributes:
         stored: its stored values, as far as known.
-        rests_on: the columns on which the decision to delete it depends.
+        depends_on: the columns on which the decision to delete it depends.
         seen_at: when it was read; None: just now.
     """
 
     stored: Mapping[str, bytes]
-    rests_on: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     seen_at: float | None = None
 
 
@@ -119,14 +119,14 @@ class DeletionCollector:
             }
             change = Change(model._schema, 'update', id, stored, wanted, values)
             if (model, id) in self.expired:
-                change = change._replace(expired=True, rests_on=expiry_of(model))
+                change = change._replace(expired=True, depends_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
 
 
 def _deletion(schema: Schema, id: int, pending: PendingDelete) -> Change:
     stored, columns, seen_at = pending
-    return Change(schema, 'delete', id, stored, {}, {}, rests_on=columns, seen_at=seen_at)
+    return Change(schema, 'delete', id, stored, {}, {}, depends_on=columns, seen_at=seen_at)
 
 
 def on_delete_of(model: type[Model], name: str) -> str:

@@ -164,7 +164,7 @@ class QueryRunner:
         """Store the ids of a query's results for a while; return the key."""
         model = model_of(query)
         where = f'{query.schema.name}.query.cached_result({show(timeout)})'
-        if not query.asked.where.nodes and not query.asked.orders:
+        if not query.spec.where.nodes and not query.spec.orders:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
         seconds = read_count(timeout)
         if seconds is None:
@@ -222,8 +222,8 @@ class QueryRunner:
             if len(rows) > TURN:
                 yield RunOn(query.model, rest())
         note_batch(found)
-        if query.asked.loads:
-            yield from self._relations.follow(found, query.asked.loads)
+        if query.spec.loads:
+            yield from self._relations.follow(found, query.spec.loads)
         return found
 
 

@@ -13,7 +13,7 @@ import redis
 
 from rom._core import session_context
 from rom._core.drivers.connections import connection_of
-from rom._core.drivers.errors import own_errors
+from rom._core.drivers.errors import translate_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
@@ -149,7 +149,7 @@ class Session(SessionBase):
             if entity._id is None:
                 self.take_ids(entity)
             args = (f'{entity._pk}:{name}', *args)
-        with own_errors(client):
+        with translate_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
             return reply
 

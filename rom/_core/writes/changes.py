@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from rom._core.indexing.column_index import ColumnIndex
-from rom._core.indexing.entry_changes import pour
+from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Entries, Entry, Members
 from rom._core.schema import Schema
 
@@ -57,7 +57,7 @@ class Change(NamedTuple):
         wanted: the columns to write, encoded; None removes one.
         values: the Python values of `wanted`.
         full: write every index entry again, not only those that changed.
-        rests_on: columns that must not have changed since the row was read.
+        depends_on: columns that must not have changed since the row was read.
         forced: write even if another writer changed the row, or old values do not decode.
         stale: entries that were found in an index, to remove unless the row implies them.
         freed: unique values found with the row's id, to release unless the row has them.
@@ -76,7 +76,7 @@ class Change(NamedTuple):
     values: Mapping[str, Any]
     full: bool = False
     forced: bool = False
-    rests_on: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
     stale: Mapping[Entry, bytes | None] = NO_ENTRIES
     freed: tuple[Entry, ...] = ()
     expired: bool = False
@@ -107,7 +107,7 @@ class Write(NamedTuple):
 
     change: Change
     expected: Mapping[str, bytes | None]
-    becomes: Mapping[str, bytes | None]
+    new_values: Mapping[str, bytes | None]
     gone: Mapping[Entry, bytes | None]
     come: Mapping[Entry, bytes | None]
     released: Sequence[Entry]
@@ -132,12 +132,12 @@ class Write(NamedTuple):
         gone, come = Members(), Members()
         if self.after is not None:
             befores = None if self.before is None else [self.before]
-            pour(self.indexes, [b''], befores, [self.after], gone, come)
+            merge_changes(self.indexes, [b''], befores, [self.after], gone, come)
         return gone, come
 
     @property
     def outcome(self) -> dict[str, bytes]:
         """The row after the write, as far as it is known."""
         if self.change.kind == 'insert':
-            return cast('dict[str, bytes]', self.becomes)  # an insert removes no columns
-        return changed(self.change.stored, self.becomes)
+            return cast('dict[str, bytes]', self.new_values)  # an insert removes no columns
+        return changed(self.change.stored, self.new_values)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from rom._core.encoding.legacy_entries import list_entries, listed_entries
-from rom._core.indexing.column_index import ColumnIndex, NotingMapping
+from rom._core.indexing.column_index import ColumnIndex, TrackingMapping
 from rom._core.indexing.entry_lists import Entries, Entry, differences
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 from rom._core.writes.changes import NO_ENTRIES, NOTHING, Change, Raw, Write, present
@@ -76,7 +76,7 @@ def _plan_insert(change: Change) -> Write:
     return Write(
         change,
         expected=NOTHING,
-        becomes=row,
+        new_values=row,
         gone={e: s for e, s in change.stale.items() if e not in come} if alone else NO_ENTRIES,
         come=come,
         released=tuple(value for value in change.freed if value not in claimed),
@@ -111,7 +111,7 @@ def _plan_update(change: Change) -> Write:
         old, new, read = _entry_changes(change, schema.dependent_indexes)
         gone, come = differences(old, new)
     released, claimed = _unique_changes(change, read) if concern.has_uniques else ((), ())
-    if read or change.rests_on:
+    if read or change.depends_on:
         expected = _expected(change, wanted, read.union(concern.compared))
     else:
         expected = {name: stored.get(name) for name in concern.compared}
@@ -179,7 +179,7 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
 def _claims(unique: Unique, row: Raw, values: Mapping[str, Any]) -> tuple[bytes, ...]:
     """Return the unique values of a row by one constraint."""
     made_by = unique.made_by
-    return unique.claims(row) if made_by is None else _made(made_by, NotingMapping(values))
+    return unique.claims(row) if made_by is None else _made(made_by, TrackingMapping(values))
 
 
 def _made(made_by: ColumnIndex, values: Mapping[str, Any]) -> tuple[bytes, ...]:
@@ -209,11 +209,11 @@ def _plan_with_list(change: Change) -> Write:
         old.update((entry, score) for entry, score in listed.items() if entry not in old)
     new = _entries_in(schema.every_index, after) if change.kind != 'delete' else {}
     kept = list_entries(schema.keys, new) if schema.keep_index_data else None
-    becomes: dict[str, bytes | None] = {}
+    new_values: dict[str, bytes | None] = {}
     if change.kind != 'delete' and kept != change.stored.get(INDEX_DATA):
-        becomes[INDEX_DATA] = kept
+        new_values[INDEX_DATA] = kept
     # The entries that 1.x wrote may be wrong, so write every entry again.
-    return _write(change._replace(full=True), old, new, set(schema.stored), becomes)
+    return _write(change._replace(full=True), old, new, set(schema.stored), new_values)
 
 
 def _write(
@@ -223,18 +223,20 @@ def _write(
     released, claimed = _unique_changes(change, read)
     if change.expired:
         claimed = ()
-    becomes: dict[str, bytes | None] = {**change.wanted, **extra}
+    new_values: dict[str, bytes | None] = {**change.wanted, **extra}
     if change.kind == 'insert':
-        becomes = {**present(becomes)}
-        becomes.pop(schema.primary, None)
+        new_values = {**present(new_values)}
+        new_values.pop(schema.primary, None)
     gone, come = differences({**change.stale, **old}, new)
     if change.full or change.forced or _lacks_default(change):
         come = new
-    return Write(change, _expected(change, becomes, read), becomes, gone, come, released, claimed)
+    return Write(
+        change, _expected(change, new_values, read), new_values, gone, come, released, claimed
+    )
 
 
 def _expected(
-    change: Change, becomes: Mapping[str, bytes | None], read: set[str]
+    change: Change, new_values: Mapping[str, bytes | None], read: set[str]
 ) -> dict[str, bytes | None]:
     """Return the fields to compare: those written, those the outcome depends on, and 1.x's list.
 
@@ -242,9 +244,9 @@ def _expected(
     """
     if change.kind == 'insert':
         return {}
-    rests_on = read.union(change.rests_on, [INDEX_DATA])
-    others = sorted(rests_on - becomes.keys() - {change.schema.primary})
-    return {name: change.stored.get(name) for name in (*becomes, *others)}
+    depends_on = read.union(change.depends_on, [INDEX_DATA])
+    others = sorted(depends_on - new_values.keys() - {change.schema.primary})
+    return {name: change.stored.get(name) for name in (*new_values, *others)}
 
 
 def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, Entries, set[str]]:
@@ -264,7 +266,9 @@ def _entry_changes(change: Change, indexes: Sequence[Index]) -> tuple[Entries, E
         if is_part and not _is_concerned(change, index, read):
             continue
         # Other indexes read only their own column, so there is nothing to track.
-        noting = [NotingMapping(before), NotingMapping(after)] if index.depends_on_others else []
+        noting = (
+            [TrackingMapping(before), TrackingMapping(after)] if index.depends_on_others else []
+        )
         seen_before, seen_after = noting or (before, after)
         if bare is not None:
             old.update(_old_entries(index, bare))
@@ -297,7 +301,7 @@ def _looked_at(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> 
     Only a run of a keygen tells which columns it reads. A value that does not decode raises later,
     where the write depends on it.
     """
-    seen = NotingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
+    seen = TrackingMapping(RowValues(change.schema, change.stored, _id_of(change), lenient=True))
     with suppress(InvalidColumnValue):
         makes(seen)
     return seen.read
@@ -314,7 +318,7 @@ def _old_entries(index: Index, values: Mapping[str, Any]) -> Entries:
 def _entries_in(indexes: Sequence[Index], values: Mapping[str, Any]) -> Entries:
     found: Entries = {}
     for index in indexes:
-        found.update(index.entries(NotingMapping(values) if index.depends_on_others else values))
+        found.update(index.entries(TrackingMapping(values) if index.depends_on_others else values))
     return found
 
 
@@ -323,11 +327,11 @@ def _values_before(change: Change) -> Mapping[str, Any]:
     return RowValues(change.schema, change.stored, _id_of(change), lenient)
 
 
-def _bare_values(change: Change) -> NotingMapping:
+def _bare_values(change: Change) -> TrackingMapping:
     """Return the values of the row without defaults, as before a default was declared."""
     lenient = change.forced or change.kind == 'delete'
     known = _id_of(change)
-    return NotingMapping(BareValues(change.schema, change.stored, known, lenient))
+    return TrackingMapping(BareValues(change.schema, change.stored, known, lenient))
 
 
 def _values_after(change: Change) -> Mapping[str, Any]:
@@ -378,7 +382,7 @@ def _made_values(
     change: Change, index: ColumnIndex, read: set[str]
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Return the old and the new value of a unique IndexOnly; add their columns to `read`."""
-    before, after = NotingMapping(_values_before(change)), NotingMapping(_values_after(change))
+    before, after = TrackingMapping(_values_before(change)), TrackingMapping(_values_after(change))
     old: tuple[bytes, ...] = ()
     new: tuple[bytes, ...] = ()
     if change.kind != 'insert':

@@ -128,7 +128,7 @@ class FieldHashLayer(Layer):
         """Return a script that reads several hashes; a pipeline would not be atomic."""
         fields = [as_bytes(pk) for pk in pks]
         steps: list[Step] = [(b'HMGET', keys.hash(name), *fields) for name in names]
-        return Script('steps', keys.hash(names[0]), pack(as_map(steps, ())))
+        return Script('run_commands', keys.hash(names[0]), pack(as_map(steps, ())))
 
     def page(self, keys: ModelKeys, cursor: int) -> Operation[tuple[dict[str, Raw], int]]:
         marker = keys.hash(_names(keys)[0])

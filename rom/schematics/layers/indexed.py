@@ -23,7 +23,7 @@ from rom._core.ops.search import queries
 from rom._core.query.nodes import All, Node
 from rom._core.query.ordering import all_ordered
 from rom._core.query.query import Query
-from rom._core.query.spec import Asked
+from rom._core.query.spec import QuerySpec
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, DataRaceError, EntityDeletedError, UniqueKeyViolation
@@ -168,16 +168,16 @@ class IndexedLayer(Layer):
         if not all(sorts(schema.columns[name]) for name in names):
             return None
         nodes = [answer.node for answer in answers if answer.node is not None]
-        spec = Asked(orders=all_ordered(schema, tuple(orders)), offset=offset, count=limit)
+        spec = QuerySpec(orders=all_ordered(schema, tuple(orders)), offset=offset, count=limit)
         return (yield from self._search(keys, nodes, spec))
 
     def _search(
-        self, keys: ModelKeys, nodes: Sequence[Node], spec: Asked | None = None
+        self, keys: ModelKeys, nodes: Sequence[Node], spec: QuerySpec | None = None
     ) -> Operation[Found]:
         schema = schema_for(keys)
         query: Query[Any] = Query(
             Searched(schema),  # type: ignore[arg-type]
-            (spec or Asked())._replace(where=All(tuple(nodes))),
+            (spec or QuerySpec())._replace(where=All(tuple(nodes))),
         )
         rows = yield from queries.search(query)
         return _objects(rows)
@@ -222,8 +222,8 @@ def _remove_expired(schema: Schema, rows: Sequence[Row]) -> Operation[int]:
     return 0
 
 
-def _removal(schema: Schema, row: Row, rests_on: tuple[str, ...] = ()) -> Change:
-    return Change(schema, 'delete', row.id, row.stored, {}, {}, rests_on=rests_on)
+def _removal(schema: Schema, row: Row, depends_on: tuple[str, ...] = ()) -> Change:
+    return Change(schema, 'delete', row.id, row.stored, {}, {}, depends_on=depends_on)
 
 
 def _by_schema(tasks: Sequence[Task]) -> dict[Schema, list[Task]]:
@@ -285,8 +285,8 @@ def _change(schema: Schema, task: Task, row: Row | None) -> Change | None:
     differing = {name: value for name, value in wanted.items() if row.stored.get(name) != value}
     # A whole write also rests on the fields that it leaves unchanged. Otherwise another writer
     # might change one of them meanwhile, and the row would be a mixture of two objects.
-    rests_on = () if task.is_partial and not task.is_careful else tuple(task.raw)
-    return Change(schema, 'update', row.id, row.stored, differing, {}, rests_on=rests_on)
+    depends_on = () if task.is_partial and not task.is_careful else tuple(task.raw)
+    return Change(schema, 'update', row.id, row.stored, differing, {}, depends_on=depends_on)
 
 
 def _has_changed(task: Task, row: Row | None) -> bool:

@@ -17,7 +17,7 @@ from redis.retry import Retry
 
 import rom
 from rom._core.drivers import async_clients
-from rom._core.drivers.async_client_options import MOST, recipe_of
+from rom._core.drivers.async_client_options import MAX_BACKOFF, recipe_of
 from rom._core.drivers.async_clients import async_connection
 from tests.support.servers import Server
 
@@ -59,7 +59,7 @@ def test_how_many_and_how_long() -> None:
     found = pool_of(redis.Redis(connection_pool=waiting))
     assert (found.max_connections, found.timeout) == (3, 9)
     endless = redis.ConnectionPool(max_connections=2**31)
-    assert pool_of(redis.Redis(connection_pool=endless)).max_connections == MOST
+    assert pool_of(redis.Redis(connection_pool=endless)).max_connections == MAX_BACKOFF
 
 
 def test_repetitions() -> None:
@@ -108,10 +108,10 @@ def test_clients_of_one_server_and_the_same_options_share_one(server: Server) ->
         return len({id(await async_connection(client)) for client in clients})
 
     pool = server.connect().connection_pool
-    alike = [redis.Redis(connection_pool=pool), redis.Redis(connection_pool=pool)]
-    alike += [server.connect(), server.connect(retry=Retry(NoBackoff(), 2))]
-    alike += [server.connect(retry=Retry(NoBackoff(), 2))]
-    assert asyncio.run(count(*alike)) == 2
+    like_node = [redis.Redis(connection_pool=pool), redis.Redis(connection_pool=pool)]
+    like_node += [server.connect(), server.connect(retry=Retry(NoBackoff(), 2))]
+    like_node += [server.connect(retry=Retry(NoBackoff(), 2))]
+    assert asyncio.run(count(*like_node)) == 2
     others = [{}, {'decode_responses': True}, {'db': 1}, {'max_connections': 3}, {'protocol': 3}]
     clients = [redis.Redis(unix_socket_path=server.socket, **options) for options in others]  # type: ignore[arg-type]
     assert asyncio.run(count(*clients)) == len(others)

@@ -23,7 +23,7 @@ from redis.retry import Retry
 
 import rom
 from rom._core.drivers import busy_wait
-from rom._core.drivers.busy_wait import LEAST, MOST, USUAL, Watch
+from rom._core.drivers.busy_wait import MAX_BACKOFF, MIN_BACKOFF, USUAL, BusyPoller
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Command
 from rom.exceptions import InvalidOperation, ServerUnavailable
@@ -38,7 +38,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _usual() -> Iterator[None]:
     yield
-    rom.util.wait_awake()
+    rom.util.set_busy_poll()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
 def test_what_is_there_is_seen_at_the_first_look(pair: Any, looks: Looks) -> None:
     ours, theirs = pair
     theirs.send(b'x')
-    watch = Watch()
+    watch = BusyPoller()
     for count in (1, 2, 3):
         watch.wait(ours)
         assert (looks.count, watch.asleep) == (count, 0)
@@ -89,7 +89,7 @@ def test_what_is_there_is_seen_at_the_first_look(pair: Any, looks: Looks) -> Non
 def test_a_closed_one_is_left_to_who_reads_it(pair: Any) -> None:
     ours, theirs = pair
     theirs.close()
-    watch = Watch()
+    watch = BusyPoller()
     watch.wait(ours)
     assert watch.asleep == 0
     assert ours.recv(9) == b''
@@ -99,7 +99,7 @@ def test_one_that_was_closed_here_is_left_as_well(pair: Any, looks: Looks) -> No
     """By another thread, which disconnects all that a pool has."""
     ours, _ = pair
     ours.close()
-    watch = Watch()
+    watch = BusyPoller()
     watch.wait(ours)
     assert (looks.count, watch.asleep) == (0, 0)
     again, other = socket.socketpair()
@@ -118,11 +118,11 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_comes_late_is_waited_for_asleep(pair: Any, looks: Looks, steady: None) -> None:
     """The next two are as well, each time."""
-    watch = Watch()
+    watch = BusyPoller()
     for _ in range(4):
         watch.wait(pair[0])
-        assert watch.asleep == LEAST
-        assert slept(watch, pair[0], looks) == LEAST
+        assert watch.asleep == MIN_BACKOFF
+        assert slept(watch, pair[0], looks) == MIN_BACKOFF
 
 
 def test_who_lent_the_core_sleeps_ever_longer(
@@ -130,9 +130,9 @@ def test_who_lent_the_core_sleeps_ever_longer(
 ) -> None:
     """And as soon as it took long, not at the end of the time."""
     ours, theirs = pair
-    rom.util.wait_awake(60)
+    rom.util.set_busy_poll(60)
     monkeypatch.setattr(os, 'sched_yield', lambda: time.sleep(0.001))
-    watch, times = Watch(), []
+    watch, times = BusyPoller(), []
     begun = time.perf_counter()
     for _ in range(8):
         before = looks.count
@@ -141,16 +141,16 @@ def test_who_lent_the_core_sleeps_ever_longer(
         times.append(slept(watch, ours, looks))
     assert time.perf_counter() - begun < 30
     assert times == [2, 8, 32, 128, 512, 2048, 2048, 2048]
-    assert (times[0], times[-1]) == (LEAST, MOST)
+    assert (times[0], times[-1]) == (MIN_BACKOFF, MAX_BACKOFF)
     theirs.send(b'x')
     for _ in range(20):  # now nobody wants it
         watch.wait(ours)
     assert ours.recv(9) == b'x'
     watch.wait(ours)
-    assert watch.asleep == LEAST
+    assert watch.asleep == MIN_BACKOFF
 
 
-def slept(watch: Watch, sock: socket.socket, looks: Looks) -> int:
+def slept(watch: BusyPoller, sock: socket.socket, looks: Looks) -> int:
     """How many waits there are without a look, until it would look again."""
     before, count = looks.count, 0
     while watch.asleep:
@@ -163,7 +163,7 @@ def slept(watch: Watch, sock: socket.socket, looks: Looks) -> int:
 def test_another_thread_gets_the_interpreter(pair: Any) -> None:
     """The thread that answers is not kept from it by the one that waits."""
     ours, theirs = pair
-    rom.util.wait_awake(60)
+    rom.util.set_busy_poll(60)
 
     def answer() -> None:
         sum(range(100_000))
@@ -172,20 +172,20 @@ def test_another_thread_gets_the_interpreter(pair: Any) -> None:
     thread = threading.Thread(target=answer)
     thread.start()
     begun = time.perf_counter()
-    Watch().wait(ours)
+    BusyPoller().wait(ours)
     assert ours.recv(9) == b'x'
     assert time.perf_counter() - begun < 30
     thread.join()
 
 
 def test_a_new_socket_is_looked_at_in_place_of_the_old(pair: Any) -> None:
-    watch = Watch()
+    watch = BusyPoller()
     pair[1].send(b'x')
     watch.wait(pair[0])
     ours, theirs = socket.socketpair()
     with ours, theirs:
         watch.wait(ours)
-        assert watch.asleep == LEAST  # nothing came there
+        assert watch.asleep == MIN_BACKOFF  # nothing came there
 
 
 def test_greenlets_and_tls_always_sleep(pair: Any, looks: Looks) -> None:
@@ -193,7 +193,7 @@ def test_greenlets_and_tls_always_sleep(pair: Any, looks: Looks) -> None:
         """Of another module, as those of gevent and ssl are."""
 
     with Other(fileno=pair[0].detach()) as sock:
-        watch = Watch()
+        watch = BusyPoller()
         watch.wait(sock)
         assert (looks.count, watch.asleep) == (0, 0)
 
@@ -203,7 +203,7 @@ def test_servers_of_this_machine_are_looked_at_by_tcp_too(looks: Looks) -> None:
         socket.create_server(('127.0.0.1', 0)) as listening,
         socket.create_connection(listening.getsockname()) as sock,
     ):
-        Watch().wait(sock)
+        BusyPoller().wait(sock)
     assert looks.count >= 1
 
 
@@ -236,13 +236,13 @@ def test_which_addresses_are_of_this_machine(
 
     There.__module__ = 'socket'
     with There(fileno=pair[0].detach()) as sock:
-        Watch().wait(sock)
+        BusyPoller().wait(sock)
     assert (looks.count > 0) == is_here
 
 
 def test_calls_of_a_near_server_look(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
     raw.mset({'a': 'x', 'b': 'y'})
-    rom.util.wait_awake(60)
+    rom.util.set_busy_poll(60)
     assert ask(client, 'a') == b'x'
     assert looks.count == 0  # whether it is near is not known yet
     assert [ask(client, key) for key in 'ba'] == [b'y', b'x']
@@ -252,25 +252,27 @@ def test_calls_of_a_near_server_look(client: redis.Redis, raw: redis.Redis, look
 def test_calls_of_a_far_server_sleep(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
     """It has never answered within the time, here a nanosecond."""
     raw.set('a', 'x')
-    rom.util.wait_awake(1e-9)
+    rom.util.set_busy_poll(1e-9)
     assert [ask(client, 'a') for _ in range(5)] == [b'x'] * 5
     assert looks.count == 0
 
 
 def test_it_is_turned_off(client: redis.Redis, raw: redis.Redis, looks: Looks) -> None:
     raw.set('a', 'x')
-    rom.util.wait_awake(0)
+    rom.util.set_busy_poll(0)
     assert [ask(client, 'a') for _ in range(5)] == [b'x'] * 5
     assert looks.count == 0
     assert busy_wait.limit() == 0
-    rom.util.wait_awake()
+    rom.util.set_busy_poll()
     assert busy_wait.limit() == USUAL
 
 
 @pytest.mark.parametrize('seconds', [-1, -0.001, math.inf, math.nan, '1', None])
 def test_no_time_at_all_is_refused(seconds: Any) -> None:
-    with pytest.raises(InvalidOperation, match=r'wait_awake\(.*\): a number of seconds from 0 on'):
-        rom.util.wait_awake(seconds)
+    with pytest.raises(
+        InvalidOperation, match=r'set_busy_poll\(.*\): a number of seconds from 0 on'
+    ):
+        rom.util.set_busy_poll(seconds)
     assert busy_wait.limit() == USUAL
 
 
@@ -288,10 +290,10 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_clock_stops_no_wait(
     pair: Any, looks: Looks, stopped: None, server: Server
 ) -> None:
-    Watch().wait(pair[0])
+    BusyPoller().wait(pair[0])
     assert looks.count > 0
-    rom.util.wait_awake(3600)
-    watch = Watch()
+    rom.util.set_busy_poll(3600)
+    watch = BusyPoller()
     pair[0].settimeout(0.05)
     watch.wait(pair[0])  # for no longer than who owns the socket would
     with redis.Redis(
@@ -307,7 +309,7 @@ def test_who_is_interrupted_meets_no_reply_of_before(
 ) -> None:
     """Ctrl-C while it looks: the reply has been asked for, and nobody reads it."""
     raw.mset({'a': 'x', 'b': 'y'})
-    rom.util.wait_awake(60)
+    rom.util.set_busy_poll(60)
     ask(client, 'a')
 
     def interrupt() -> None:
@@ -318,7 +320,7 @@ def test_who_is_interrupted_meets_no_reply_of_before(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, 'sched_yield', interrupt)
-    monkeypatch.setattr(Watch, '_look', _unseen(Watch._look))
+    monkeypatch.setattr(BusyPoller, '_look', _unseen(BusyPoller._look))
     before = signal.signal(signal.SIGUSR1, stop)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -331,7 +333,7 @@ def test_who_is_interrupted_meets_no_reply_of_before(
 def _unseen(look: Any) -> Any:
     """Its first look comes before the reply does, however fast the server is."""
 
-    def looking(watch: Watch) -> Any:
+    def looking(watch: BusyPoller) -> Any:
         os.sched_yield()
         return look(watch)
 
@@ -344,7 +346,7 @@ def test_a_system_that_cannot_sleeps() -> None:
         code = (
             f'import os, select; {missing}\n'
             'from rom._core.drivers import busy_wait\n'
-            'busy_wait.wait_awake(1)\n'
+            'busy_wait.set_busy_poll(1)\n'
             'print(busy_wait.limit())'
         )
         done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)

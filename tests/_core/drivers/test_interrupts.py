@@ -39,7 +39,7 @@ from tests.support.servers import Server
 pytestmark = pytest.mark.one_server
 
 ROOT = Path(__file__).parents[3]
-MOST = 3
+MAX_BACKOFF = 3
 OURS = {
     module.__file__
     for module in (pool_connection, kept_connections, errors, send_outcome, sync_driver, busy_wait)
@@ -57,7 +57,7 @@ def pool_of(path: str) -> redis.ConnectionPool:
     return redis.ConnectionPool(
         connection_class=redis.UnixDomainSocketConnection,
         path=path,
-        max_connections=MOST,
+        max_connections=MAX_BACKOFF,
         retry=Retry(NoBackoff(), 3),
     )
 
@@ -132,7 +132,7 @@ def interrupt(work: Callable[[], object], at: int) -> bool:
 
 def is_whole(pool: redis.ConnectionPool) -> bool:
     """The pool can give away as many connections as it may have, and each works."""
-    taken = [pool.get_connection() for _ in range(MOST)]
+    taken = [pool.get_connection() for _ in range(MAX_BACKOFF)]
     for connection in taken:
         connection.send_command('ECHO', 'x')
         assert connection.read_response() in (b'x', 'x')
@@ -170,7 +170,7 @@ def test_at_each_place_of_a_call(
 
 def of_the_program(driver: SyncDriver) -> None:
     """A command of the program's own, as those of an UnsafeColumn are."""
-    with errors.own_errors(driver.connection):
+    with errors.translate_errors(driver.connection):
         assert driver.connection.get('a') == b'of a'
 
 
@@ -267,7 +267,7 @@ def test_a_task_is_cancelled_at_each_step(server: Server, pool: redis.Connection
     """With asyncio: the next task gets its own reply, and the pool has all its connections."""
 
     async def cancel_each() -> None:
-        client = redis.asyncio.Redis(unix_socket_path=server.socket, max_connections=MOST)
+        client = redis.asyncio.Redis(unix_socket_path=server.socket, max_connections=MAX_BACKOFF)
         async with client:
             driver = AsyncDriver(client)
             several = Pipeline(tuple(Command('GET', key) for key in KEYS))
@@ -281,7 +281,7 @@ def test_a_task_is_cancelled_at_each_step(server: Server, pool: redis.Connection
                     task.cancel()
                     with suppress(asyncio.CancelledError):
                         await task
-                    asked = [driver.perform(Command('GET', key)) for key in KEYS[:MOST]]
+                    asked = [driver.perform(Command('GET', key)) for key in KEYS[:MAX_BACKOFF]]
                     assert await asyncio.gather(*asked) == [b'of a', b'of b', b'of c']
 
     asyncio.run(cancel_each())

@@ -63,9 +63,9 @@ class Reader:
         return found[0], found[1]
 
     def spent(self, *requests: Any) -> tuple[int, int]:
-        before = self.asked()
+        before = self.spec()
         self.perform(*requests)
-        after = self.asked()
+        after = self.spec()
         return after[0] - before[0], after[1] - before[1]
 
 

@@ -15,7 +15,7 @@ from rom._core.encoding.scores import written_prefix_score
 from rom._core.indexing.column_index import (
     ColumnIndex,
     Entries,
-    NotingMapping,
+    TrackingMapping,
     prefix_stem,
     suffix_stem,
     whole_stem,
@@ -430,11 +430,11 @@ def test_entries_are_the_same_each_time(words: list[str]) -> None:
     assert entries(column, ' '.join(words)) == entries(column, ' '.join(reversed(words)))
 
 
-# NotingMapping.
+# TrackingMapping.
 
 
 def test_what_is_read_is_noted() -> None:
-    values = NotingMapping({'a': 1, 'b': 2, 'c': None})
+    values = TrackingMapping({'a': 1, 'b': 2, 'c': None})
     assert values.read == set()
     assert values['a'] == 1
     assert values.read == {'a'}
@@ -450,19 +450,19 @@ def test_what_is_read_is_noted() -> None:
     lambda values: values == {'a': 1}, lambda values: {**values},
 ])  # fmt: skip
 def test_who_looks_at_all_has_read_all(look: Any) -> None:
-    values = NotingMapping({'a': 1, 'b': 2})
+    values = TrackingMapping({'a': 1, 'b': 2})
     look(values)
     assert values.read == {'a', 'b'}
 
 
 def test_the_number_of_columns_tells_nothing() -> None:
-    values = NotingMapping({'a': 1})
+    values = TrackingMapping({'a': 1})
     assert len(values) == 1 and values
     assert values.read == set()
 
 
 def test_what_is_missing_is_a_key_error_and_noted() -> None:
-    values = NotingMapping({})
+    values = TrackingMapping({})
     with pytest.raises(KeyError):
         values['a']
     assert values.read == {'a'}

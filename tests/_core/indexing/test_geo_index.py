@@ -312,7 +312,7 @@ def test_near(client: redis.Redis, raw: redis.Redis) -> None:
     where = {'name': 'at', 'lon': 10.75, 'lat': 59.91}
     near = GeoShop.query.near
     assert near(**where, distance=1, measure='m', count=5).all() == [oslo]
-    assert near(**where, distance=1, measure='km').asked == near(**where, radius=1, unit='km').asked
+    assert near(**where, distance=1, measure='km').spec == near(**where, radius=1, unit='km').spec
     for wrong in ({}, {'distance': 1, 'radius': 1}, {'distance': 1, 'unit': 'm', 'measure': 'm'}):
         with pytest.raises(TypeError, match='near'):
             near(**where, **wrong)

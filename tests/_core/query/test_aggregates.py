@@ -9,7 +9,7 @@ import pytest
 
 from rom._core.columns.index_only import IndexOnly
 from rom._core.encoding import keygens as kg
-from rom._core.query.aggregates import Tally, adding, by_extreme, counting
+from rom._core.query.aggregates import Aggregate, adding, by_extreme, counting
 from rom.columns import (
     Boolean,
     Date,
@@ -66,7 +66,7 @@ SCHEMA = MODEL._schema
     ('name', 'way'), [('age', 'integer'), ('score', 'float'), ('price', 'decimal')]
 )
 def test_what_is_added(name: str, way: Any) -> None:
-    assert adding(SCHEMA, 'sum', name) == Tally(name, name.encode(), way)
+    assert adding(SCHEMA, 'sum', name) == Aggregate(name, name.encode(), way)
     assert adding(SCHEMA, 'sum', name).as_map() == {
         'field': name.encode(),
         'way': way,
@@ -99,7 +99,7 @@ def test_what_is_not_added(name: Any, says: str) -> None:
 
 @pytest.mark.parametrize('name', ['age', 'code', 'flag', 'born', 'boss', 'words', 'blob'])
 def test_what_is_counted(name: str) -> None:
-    assert counting(SCHEMA, name) == Tally(name, name.encode(), 'values')
+    assert counting(SCHEMA, name) == Aggregate(name, name.encode(), 'values')
 
 
 @pytest.mark.parametrize(
@@ -123,11 +123,11 @@ def test_what_has_extremes(name: str) -> None:
     query = Query(MODEL).filter(age=(1, 5)).order_by('-born').limit(3, 4).select('words')
     for method, reverse in (('min', False), ('max', True)):
         found = by_extreme(query, method, name)  # type: ignore[arg-type]
-        [order] = found.asked.orders
+        [order] = found.spec.orders
         assert (order.column, order.reverse, order.or_stored) == (name, reverse, False)
         assert order.kind in ('score', 'text')
-        assert (found.asked.offset, found.asked.count) == (0, None)
-        assert found.asked.where == query.asked.where
+        assert (found.spec.offset, found.spec.count) == (0, None)
+        assert found.spec.where == query.spec.where
         assert found.selection is not None
         assert found.selection.columns == (name,)
 

@@ -51,6 +51,6 @@ def test_what_is_not(ask: Any) -> None:
 
 def test_with_expired() -> None:
     query = Passing.query
-    assert query.with_expired().asked.with_expired
-    assert query.with_expired().filter(until=NOW).limit(0, 5).asked.with_expired
-    assert not query.asked.with_expired
+    assert query.with_expired().spec.with_expired
+    assert query.with_expired().filter(until=NOW).limit(0, 5).spec.with_expired
+    assert not query.spec.with_expired

@@ -9,7 +9,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from rom._core.query.explanation import Call, Explanation, Filter, Plan, Run, Sorting, Step
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 
 EXPLANATION = Explanation(
     'User', 'all', 0, 20,
@@ -17,9 +17,9 @@ EXPLANATION = Explanation(
         'order',
         entities=1000,
         filters=(
-            Filter('set', 50, 'probed', Said('city', '=', b'R\xff'), 'User:city:R:idx'),
+            Filter('set', 50, 'probed', FilterLabel('city', '=', b'R\xff'), 'User:city:R:idx'),
             Filter('not', 1000, 'probed', nodes=(
-                Filter('range', 7, None, Said('born', 'between', (datetime.date(2000, 1, 2), None)),
+                Filter('range', 7, None, FilterLabel('born', 'between', (datetime.date(2000, 1, 2), None)),
                        'User:born:idx'),
             )),
         ),
@@ -38,11 +38,11 @@ def test_as_a_dict() -> None:
     assert (plan['way'], plan['walk'], plan['gather'], plan['patience']) == ('order', 400, 50, 100)
     assert plan['filters'][0] == {
         'kind': 'set', 'size': 50, 'role': 'probed', 'key': 'User:city:R:idx', 'nodes': [],
-        'said': {'column': 'city', 'sign': '=', 'value': 'R\\xff', 'text': "city = b'R\\xff'"},
+        'label': {'column': 'city', 'sign': '=', 'value': 'R\\xff', 'text': "city = b'R\\xff'"},
     }  # fmt: skip
     [inner] = plan['filters'][1]['nodes']
-    assert inner['said']['value'] == ['2000-01-02', None]
-    assert inner['said']['text'] == 'born >= datetime.date(2000, 1, 2)'
+    assert inner['label']['value'] == ['2000-01-02', None]
+    assert inner['label']['text'] == 'born >= datetime.date(2000, 1, 2)'
     assert plan['sorting']['columns'] == ['-age']
     assert found['run']['calls'][0]['steps'] == [
         {'way': 'order', 'looked': 128}, {'way': 'sort', 'looked': 50},

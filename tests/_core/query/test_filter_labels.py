@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.query.filter_labels import Said
+from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import All, AnyOf, Node, Not
 
 BORN = datetime.date(2000, 1, 2)
@@ -34,10 +34,10 @@ class SaidUser(rom.Model):
 QUERY = SaidUser.query
 
 
-def leaves(node: Node) -> list[Said | None]:
+def leaves(node: Node) -> list[FilterLabel | None]:
     if isinstance(node, (All, AnyOf)):
-        return [said for inner in node.nodes for said in leaves(inner)]
-    return leaves(node.node) if isinstance(node, Not) else [node.said]
+        return [label for inner in node.nodes for label in leaves(inner)]
+    return leaves(node.node) if isinstance(node, Not) else [node.label]
 
 
 @pytest.mark.parametrize(
@@ -75,23 +75,23 @@ def leaves(node: Node) -> list[Said | None]:
     ],
 )  # fmt: skip
 def test_every_filter(query: rom.Query[Any], expected: list[str]) -> None:
-    assert [str(said) for said in leaves(query.asked.where)] == expected
+    assert [str(label) for label in leaves(query.spec.where)] == expected
 
 
 def test_all_words_of_a_text() -> None:
-    found = [str(said) for said in leaves(QUERY.filter(name='Ann Lee').asked.where)]
+    found = [str(label) for label in leaves(QUERY.filter(name='Ann Lee').spec.where)]
     assert sorted(found) == ["name has the word 'ann'", "name has the word 'lee'"]
 
 
 def test_no_entity_is_kept_alive() -> None:
     team = SaidTeam.__new__(SaidTeam)
     team._id = 7
-    [said] = leaves(QUERY.filter(team=team).asked.where)
-    assert said is not None
-    assert said.value == 7
+    [label] = leaves(QUERY.filter(team=team).spec.where)
+    assert label is not None
+    assert label.value == 7
 
 
 def test_it_makes_no_difference() -> None:
     """Queries that find the same stay equal, however they were put."""
-    assert QUERY.filter(age=(5, 5)).asked == QUERY.filter(age=5).asked
-    assert 'said' not in repr(QUERY.filter(age=5))
+    assert QUERY.filter(age=(5, 5)).spec == QUERY.filter(age=5).spec
+    assert 'label' not in repr(QUERY.filter(age=5))

@@ -62,7 +62,7 @@ MODEL = model_of(
 
 
 def node(**clause: Any) -> Node:
-    return Query(MODEL).filter(**clause).asked.where.nodes[0]
+    return Query(MODEL).filter(**clause).spec.where.nodes[0]
 
 
 def word(column: str, text: str | bytes) -> InSet:

@@ -21,7 +21,7 @@ ALL = IdsBetween(0, None)
 
 
 def meant(value: Any) -> Node:
-    return QUERY.filter(number=value).asked.where.nodes[0]
+    return QUERY.filter(number=value).spec.where.nodes[0]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_filter(value: Any, node: Node) -> None:
     ],
 )
 def test_where(expression: Any, node: Node) -> None:
-    assert QUERY.where(expression).asked.where.nodes == (node,)
+    assert QUERY.where(expression).spec.where.nodes == (node,)
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,16 @@ def test_what_is_wrong_in_a_comparison() -> None:
 
 def test_order() -> None:
     """Ids leave none equal: what comes behind them never matters."""
-    orders = QUERY.order_by('age', '-number').asked.orders
+    orders = QUERY.order_by('age', '-number').spec.orders
     assert [(order.column, order.kind) for order in orders] == [('age', 'score'), ('number', 'id')]
     assert direction_of(orders) == 'down'
-    assert direction_of(QUERY.order_by('number').asked.orders) == 'up'
-    assert direction_of(QUERY.order_by('-age').asked.orders) is None
-    assert QUERY.order_by('-number', 'age').asked == QUERY.order_by('-number').asked
+    assert direction_of(QUERY.order_by('number').spec.orders) == 'up'
+    assert direction_of(QUERY.order_by('-age').spec.orders) is None
+    assert QUERY.order_by('-number', 'age').spec == QUERY.order_by('-number').spec
 
 
 def test_a_declared_index_is_used() -> None:
     """Data of rom 1.x has no bitmap, and its index may be all there is to walk along."""
     query = Query(model_of(id=PrimaryKey(index=True)))
-    assert isinstance(query.filter(id=5).asked.where.nodes[0], InRange)
-    assert query.order_by('-id').asked.orders[0].kind == 'score'
+    assert isinstance(query.filter(id=5).spec.where.nodes[0], InRange)
+    assert query.order_by('-id').spec.orders[0].kind == 'score'

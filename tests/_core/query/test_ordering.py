@@ -17,7 +17,7 @@ from tests._core.ops.search.search_support import model_of
 
 
 def orders_of(query: Query[Any]) -> tuple[Order, ...]:
-    return orders_for(query.schema, query.asked)
+    return orders_for(query.schema, query.spec)
 
 
 def own(value: Any) -> Any:
@@ -50,7 +50,7 @@ QUERY = Query(MODEL)
 
 
 def order(asked: str) -> Order:
-    return QUERY.order_by(asked).asked.orders[0]
+    return QUERY.order_by(asked).spec.orders[0]
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_what_is_wrong_says_so(asked: Any, says: str) -> None:
 def test_a_filter_of_strings_sorts_as_well() -> None:
     by_name = QUERY.order_by('-name')
     assert orders_of(QUERY) == ()
-    assert orders_of(by_name) == by_name.asked.orders
-    assert orders_of(by_name.startswith(label_pre='x')) == by_name.asked.orders
+    assert orders_of(by_name) == by_name.spec.orders
+    assert orders_of(by_name.startswith(label_pre='x')) == by_name.spec.orders
     [found] = orders_of(by_name.startswith(name='x'))
     assert (found.kind, found.key, found.reverse) == ('text', b'Thing:name:pre', True)
 
 
 def test_several_columns() -> None:
-    found = QUERY.order_by('age', '-name').asked.orders
+    found = QUERY.order_by('age', '-name').spec.orders
     assert [(order.column, order.reverse) for order in found] == [('age', False), ('name', True)]
-    assert orders_of(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').asked.orders
+    assert orders_of(QUERY.order_by('age', 'name')) == QUERY.order_by('age', 'name').spec.orders
 
 
 @pytest.mark.parametrize(

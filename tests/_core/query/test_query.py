@@ -23,7 +23,7 @@ QUERY = Query(MODEL)
 
 
 def test_each_method_makes_another_query() -> None:
-    before = QUERY.asked
+    before = QUERY.spec
     made: list[Query[Any]] = [
         QUERY.filter(age=5),
         QUERY.startswith(name='a'),
@@ -34,29 +34,29 @@ def test_each_method_makes_another_query() -> None:
         QUERY.select('age'),
         QUERY.first_only(),
     ]
-    assert all(query is not QUERY and query.asked != before for query in made)
-    assert QUERY.asked is before
+    assert all(query is not QUERY and query.spec != before for query in made)
+    assert QUERY.spec is before
     assert all(query.model is MODEL for query in made)
 
 
 def test_what_a_query_holds_is_frozen() -> None:
     with pytest.raises(AttributeError):
-        QUERY.asked.offset = 5  # type: ignore[misc]
+        QUERY.spec.offset = 5  # type: ignore[misc]
     with pytest.raises(AttributeError):
         QUERY.anything = 5  # type: ignore[attr-defined]
 
 
 def test_clauses_add_up() -> None:
     query = QUERY.filter(age=5, name='x').startswith(name='y').filter()
-    assert len(query.asked.where.nodes) == 3
-    assert QUERY.filter().asked.where == All()
+    assert len(query.spec.where.nodes) == 3
+    assert QUERY.filter().spec.where == All()
 
 
 def test_the_last_order_and_limit_count() -> None:
     query = QUERY.order_by('age').order_by('-name').limit(1, 2).limit(-3, 4)
-    assert [(order.column, order.reverse) for order in query.asked.orders] == [('name', True)]
-    assert (query.asked.offset, query.asked.count) == (0, 4)
-    assert QUERY.limit(0, -1).asked.count == 0
+    assert [(order.column, order.reverse) for order in query.spec.orders] == [('name', True)]
+    assert (query.spec.offset, query.spec.count) == (0, 4)
+    assert QUERY.limit(0, -1).spec.count == 0
 
 
 @pytest.mark.parametrize('limit', [('0', 5), (0, None), (1.0, 2)])
@@ -66,10 +66,10 @@ def test_a_limit_takes_ints(limit: Any) -> None:
 
 
 def test_the_first_only() -> None:
-    assert QUERY.first_only().asked.count == 1
-    assert QUERY.limit(5, 10).first_only().asked.count == 1
-    assert QUERY.limit(5, 0).first_only().asked.count == 0
-    assert QUERY.limit(5, 10).first_only().asked.offset == 5
+    assert QUERY.first_only().spec.count == 1
+    assert QUERY.limit(5, 10).first_only().spec.count == 1
+    assert QUERY.limit(5, 0).first_only().spec.count == 0
+    assert QUERY.limit(5, 10).first_only().spec.offset == 5
 
 
 def test_select() -> None:
@@ -102,25 +102,23 @@ def test_the_primary_key_is_included_once() -> None:
 
 
 def test_a_limit_of_one_argument_is_a_count() -> None:
-    assert (
-        QUERY.limit(10).asked == QUERY.limit(0, 10).asked == QUERY.limit(count=10, offset=0).asked
-    )
-    assert QUERY.limit(-1).asked.count == 0
+    assert QUERY.limit(10).spec == QUERY.limit(0, 10).spec == QUERY.limit(count=10, offset=0).spec
+    assert QUERY.limit(-1).spec.count == 0
 
 
 def test_parts_are_replaced_as_in_rom_1() -> None:
     query = QUERY.filter(age=5).order_by('age').limit(1, 2).select('age')
-    assert query.replace().asked == query.asked
-    assert query.replace(limit=(3, 4)).asked == query.limit(3, 4).asked
-    assert query.replace(limit=None, select=None).asked == QUERY.filter(age=5).order_by('age').asked
-    assert query.replace(order_by='-age').asked == query.order_by('-age').asked
-    assert query.replace(order_by=('age', 'name')).asked == query.order_by('age', 'name').asked
-    assert query.replace(order_by=None, filters=()).asked == QUERY.limit(1, 2).select('age').asked
+    assert query.replace().spec == query.spec
+    assert query.replace(limit=(3, 4)).spec == query.limit(3, 4).spec
+    assert query.replace(limit=None, select=None).spec == QUERY.filter(age=5).order_by('age').spec
+    assert query.replace(order_by='-age').spec == query.order_by('-age').spec
+    assert query.replace(order_by=('age', 'name')).spec == query.order_by('age', 'name').spec
+    assert query.replace(order_by=None, filters=()).spec == QUERY.limit(1, 2).select('age').spec
     assert (
-        query.replace(filters=QUERY.filter(name='x')).asked.where
-        == QUERY.filter(name='x').asked.where
+        query.replace(filters=QUERY.filter(name='x')).spec.where
+        == QUERY.filter(name='x').spec.where
     )
-    assert query.replace(select=['name']).asked == query.select('name').asked
+    assert query.replace(select=['name']).spec == query.select('name').spec
     with pytest.raises(TypeError, match='takes filters, order_by, limit, select, not model'):
         query.replace(model=MODEL)
     for wrong in ((('age', 1, 2),), Query(model_of(age=Integer(index=True)))):
@@ -150,11 +148,11 @@ class Recording:
     is_async = False
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, object]] = []
+        self.spec: list[tuple[str, object]] = []
 
     def __getattr__(self, name: str) -> Any:
         def method(query: object) -> Any:
-            self.asked.append((name, query))
+            self.spec.append((name, query))
             return iter([name]) if name == 'stream' else name
 
         return method
@@ -169,7 +167,7 @@ def test_the_current_session_answers() -> None:
         assert QUERY.first() == 'first'
         assert QUERY.count() == 'count'
         assert list(QUERY) == ['stream']
-        assert {id(query) for _, query in session.asked} == {id(QUERY)}
+        assert {id(query) for _, query in session.spec} == {id(QUERY)}
         session.is_async = True
         with pytest.raises(InvalidOperation, match='await'):
             QUERY.all()

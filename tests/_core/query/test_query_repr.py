@@ -36,7 +36,7 @@ AGAIN = {
 
 
 @pytest.mark.parametrize(
-    'said',
+    'label',
     [
         'WrittenUser.query',
         "WrittenUser.query.filter(name='a')",
@@ -68,10 +68,10 @@ AGAIN = {
         "WrittenUser.query.select('name', 'age').load('team')",
     ],
 )  # fmt: skip
-def test_as_it_was_written(said: str) -> None:
-    query = eval(said, AGAIN)
-    assert repr(query) == said
-    assert str(query) == said
+def test_as_it_was_written(label: str) -> None:
+    query = eval(label, AGAIN)
+    assert repr(query) == label
+    assert str(query) == label
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ COLUMNS = MODEL._schema.columns
 
 
 def asked(method: str, column: str, value: Any) -> StartsWith:
-    found = getattr(Query(MODEL), method)(**{column: value}).asked.where.nodes[0]
+    found = getattr(Query(MODEL), method)(**{column: value}).spec.where.nodes[0]
     assert isinstance(found, StartsWith)
     return found
 

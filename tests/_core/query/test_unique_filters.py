@@ -34,26 +34,26 @@ QUERY = Query(MODEL)
     ],
 )
 def test_filter(column: str, value: object, values: tuple[bytes, ...]) -> None:
-    node = QUERY.filter(**{column: value}).asked.where.nodes[0]
+    node = QUERY.filter(**{column: value}).spec.where.nodes[0]
     assert node == InUnique(b'Thing:%s:uidx' % column.encode(), values)
 
 
 def test_too_many() -> None:
-    assert QUERY.filter(number=[*range(20_000)] * 2).asked.where.nodes
+    assert QUERY.filter(number=[*range(20_000)] * 2).spec.where.nodes
     with pytest.raises(QueryError, match='20001 values are too many for one look-up; 20000 are'):
         QUERY.filter(number=list(range(20_001)))
 
 
 def test_none_of_none() -> None:
-    assert QUERY.filter(email=[]).asked.where.nodes == (AnyOf(),)
+    assert QUERY.filter(email=[]).spec.where.nodes == (AnyOf(),)
 
 
 def test_where() -> None:
     email = MODEL._schema.columns['email']
-    assert QUERY.where(email == 'a').asked.where.nodes == QUERY.filter(email='a').asked.where.nodes
-    assert isinstance(QUERY.where(email != 'a').asked.where.nodes[0], Not)
+    assert QUERY.where(email == 'a').spec.where.nodes == QUERY.filter(email='a').spec.where.nodes
+    assert isinstance(QUERY.where(email != 'a').spec.where.nodes[0], Not)
 
 
 def test_an_index_comes_first() -> None:
     """It knows words, whatever a program's keygen makes of values."""
-    assert isinstance(QUERY.filter(both='a').asked.where.nodes[0], InSet)
+    assert isinstance(QUERY.filter(both='a').spec.where.nodes[0], InSet)

@@ -54,7 +54,7 @@ AGE, PRICE, LABEL = C['age'], C['price'], C['label']
 
 
 def node(expression: Any) -> Node:
-    found = QUERY.where(expression).asked.where.nodes
+    found = QUERY.where(expression).spec.where.nodes
     assert len(found) == 1
     return found[0]
 
@@ -114,12 +114,12 @@ def test_what_it_means(expression: Any, means: Node) -> None:
 @pytest.mark.parametrize('name', ['label', 'ends', 'blob', 'by_label'])
 def test_no_value_by_an_index_of_strings(name: str) -> None:
     query = QUERY.endswith(ends='') if name == 'ends' else QUERY.startswith(**{name: ''})
-    assert node(C[name].is_none()) == Not(query.asked.where.nodes[0])
+    assert node(C[name].is_none()) == Not(query.spec.where.nodes[0])
 
 
 @pytest.mark.parametrize('method', ['startswith', 'endswith', 'like'])
 def test_strings_are_those_of_the_methods(method: str) -> None:
-    expected = getattr(QUERY, method)(label='a*b').asked.where.nodes[0]
+    expected = getattr(QUERY, method)(label='a*b').spec.where.nodes[0]
     assert node(getattr(LABEL, method)('a*b')) == expected
 
 
@@ -127,8 +127,8 @@ def test_they_are_put_together_and_mixed_with_filters() -> None:
     a, b = number('age', 1, 1), InSet(b'Thing:label:x:idx')
     assert node((AGE == 1) & (LABEL == 'x')) == All((a, b))
     assert node((AGE == 1) | ~(LABEL == 'x')) == AnyOf((a, Not(b)))
-    assert QUERY.filter(label='x').where(AGE == 1, LABEL == 'x').asked.where == All((b, a, b))
-    assert QUERY.where().asked == QUERY.asked
+    assert QUERY.filter(label='x').where(AGE == 1, LABEL == 'x').spec.where == All((b, a, b))
+    assert QUERY.where().spec == QUERY.spec
 
 
 def test_long_chains_are_flat_and_deep_trees_have_an_end() -> None:

@@ -514,7 +514,7 @@ def test_expire(world: World, raw: redis.Redis, sent: list[str]) -> None:
             raw.rpush('{exp}login:2501:log', 'x')
             since(sent)
             assert await s.expire(ExpLogin) == 2500
-            assert since(sent) == ['due', 'commit'] * 3
+            assert since(sent) == ['expired_ids', 'commit'] * 3
             assert ids(raw) == {2501, 2502}
             assert not raw.exists('{exp}login:1:log')
             assert raw.exists('{exp}login:2501:log')
@@ -523,7 +523,7 @@ def test_expire(world: World, raw: redis.Redis, sent: list[str]) -> None:
             assert set(s.known.values()) <= set(kept)
             assert CALLS == []
             assert await s.expire(ExpLogin) == 0
-            assert since(sent) == ['due']
+            assert since(sent) == ['expired_ids']
 
     world.run(story())
 
@@ -538,7 +538,7 @@ def test_limit_and_blocksize(world: World, raw: redis.Redis, sent: list[str]) ->
             assert ids(raw) == set(range(1, 18))  # those that expired first
             since(sent)
             assert await s.expire(ExpLogin, 7, 3) == 7
-            assert since(sent) == ['due', 'commit'] * 3
+            assert since(sent) == ['expired_ids', 'commit'] * 3
             assert await s.expire(ExpLogin, limit=10, blocksize=10) == 10
             assert await s.expire(ExpLogin, limit=10) == 0
             assert ids(raw) == set()

@@ -122,7 +122,7 @@ def applied(before: Mapping[Any, Any], write: Write) -> dict[Any, Any]:
 
 
 def is_as_expected(write: Write, stored: Mapping[str, bytes]) -> None:
-    assert list(write.expected)[: len(write.becomes)] == list(write.becomes)
+    assert list(write.expected)[: len(write.new_values)] == list(write.new_values)
     for name, raw in write.expected.items():
         assert raw == stored.get(name)
     assert 'id' not in write.expected
@@ -147,7 +147,7 @@ def test_an_update_touches_nothing_but_what_changed(old: Row, new: Row) -> None:
     write = plan(change('update', old, new))
     before, after = entries(MANY, old), entries(MANY, new)
     stored, wanted = encoded(MANY, old), encoded(MANY, new)
-    assert write.becomes.keys() == {n for n in MANY.columns if stored.get(n) != wanted.get(n)}
+    assert write.new_values.keys() == {n for n in MANY.columns if stored.get(n) != wanted.get(n)}
     assert write.removed.keys() == before.keys() - after.keys()
     assert write.added == {
         entry: score
@@ -168,7 +168,7 @@ def test_an_update_gives_up_and_claims_what_changed(old: Row, new: Row) -> None:
 @given(ROWS)
 def test_nothing_is_written_for_equal_rows(row: Row) -> None:
     write = plan(change('update', row, row))
-    assert not (write.becomes or write.removed or write.added or write.released or write.claimed)
+    assert not (write.new_values or write.removed or write.added or write.released or write.claimed)
 
 
 @given(ROWS)
@@ -197,7 +197,7 @@ def test_a_delete_removes_every_entry(row: Row) -> None:
     write = plan(changing)
     assert write.removed == entries(MANY, row)
     assert write.added == {}
-    assert write.becomes == {}
+    assert write.new_values == {}
     assert write.claimed == ()
     assert dict(write.released) == {k: v for k, v in taken(MANY, row).items() if v is not None}
     is_as_expected(write, changing.stored)
@@ -388,7 +388,7 @@ def test_a_row_with_a_list_loses_it_and_what_it_names() -> None:
         (b'N:home:geo', b''),
     }
     assert write.added == entries(LISTED, {'a': 'new', 'n': 1})
-    assert write.becomes == {'a': b'new', INDEX_DATA: None}
+    assert write.new_values == {'a': b'new', INDEX_DATA: None}
     assert write.expected.keys() == {'a', 'n', INDEX_DATA}
     assert write.expected[INDEX_DATA] == json.dumps(listed).encode()
     assert INDEX_DATA not in write.outcome
@@ -402,7 +402,7 @@ def test_what_a_list_does_not_name_is_removed_all_the_same() -> None:
 @pytest.mark.parametrize('broken', [b'', b'{', b'null', b'5', b'[]', b'\xff'])
 def test_a_broken_list_is_dropped(broken: bytes) -> None:
     write = plan(with_list('update', {'n': 1}, {'n': 2}, LISTED, broken))
-    assert write.becomes == {'n': b'2', INDEX_DATA: None}
+    assert write.new_values == {'n': b'2', INDEX_DATA: None}
     assert write.removed == {}
     assert write.added == {(b'N:n:idx', b''): b'2.0'}
 
@@ -410,7 +410,7 @@ def test_a_broken_list_is_dropped(broken: bytes) -> None:
 def test_a_delete_removes_what_the_list_names() -> None:
     write = plan(with_list('delete', {'n': 1}, {}, LISTED, [['gone:word'], ['n'], [], [], []]))
     assert write.removed.keys() == {(b'N:gone:word:idx', b''), (b'N:n:idx', b'')}
-    assert write.becomes == {}
+    assert write.new_values == {}
     assert INDEX_DATA in write.expected
 
 
@@ -433,22 +433,22 @@ def is_text(entry: tuple[bytes, bytes]) -> bool:
 
 def test_a_model_that_keeps_the_list_writes_it() -> None:
     write = plan(change('insert', {}, {'a': 'x', 'n': 1}, KEEPING))
-    assert json.loads(write.becomes[INDEX_DATA] or b'') == [['a:x'], ['n'], [['a', 'x']], [], []]
+    assert json.loads(write.new_values[INDEX_DATA] or b'') == [['a:x'], ['n'], [['a', 'x']], [], []]
     write = plan(change('update', {'a': 'x', 'n': 1}, {'a': 'y', 'n': 1}, KEEPING))
-    assert json.loads(write.becomes[INDEX_DATA] or b'') == [['a:y'], ['n'], [['a', 'y']], [], []]
+    assert json.loads(write.new_values[INDEX_DATA] or b'') == [['a:y'], ['n'], [['a', 'y']], [], []]
     assert write.expected[INDEX_DATA] is None
 
 
 def test_a_list_that_stays_the_same_is_not_written_again() -> None:
     same = with_list('update', {'n': 1}, {'n': 2}, KEEPING, [[], ['n'], [], [], []])
     write = plan(same)
-    assert write.becomes == {'n': b'2'}
+    assert write.new_values == {'n': b'2'}
     assert write.expected[INDEX_DATA] == b'[[], ["n"], [], [], []]'
 
 
 def test_a_delete_with_a_kept_list_writes_none() -> None:
     write = plan(with_list('delete', {'n': 1}, {}, KEEPING, [[], ['n'], [], [], []]))
-    assert write.becomes == {}
+    assert write.new_values == {}
     assert write.removed.keys() == {(b'N:n:idx', b'')}
 
 

@@ -207,7 +207,7 @@ def _own_columns(change: Change) -> set[str]:
 
     Those with auto_now are not among them: else all writers of one row would conflict.
     """
-    return {*change.wanted}.difference(change.stamps).union(change.rests_on)
+    return {*change.wanted}.difference(change.stamps).union(change.depends_on)
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from rom._core.encoding.wire import pack
 from rom._core.indexing.column_index import ColumnIndex
-from rom._core.indexing.entry_changes import pour
+from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Lists, Members
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.index_fingerprint import to_begin
@@ -64,7 +64,7 @@ class Old:
             self.seen.setdefault(schema, []).append((id, seen_at))
 
     def request(self, attempt: Attempt) -> dict[str, Any]:
-        """Return the map for `lua/lib/old.lua`."""
+        """Return the map for `lua/lib/existing_rows.lua`."""
         now = attempt.begun
         return _filled(
             {
@@ -134,10 +134,10 @@ class Batch:
             self.take = [keys.counter, live, to_begin(schema), keys.epochs]
         elif (number := write.change.id or 0) > self.highest.get(schema, 0):
             self.highest[schema] = number
-        becomes: Iterable[tuple[str, Any]] = write.becomes.items()
+        new_values: Iterable[tuple[str, Any]] = write.new_values.items()
         if keys.renamed:
-            becomes = [(keys.stored_name(name), raw) for name, raw in becomes]
-        row = chain.from_iterable(becomes)
+            new_values = [(keys.stored_name(name), raw) for name, raw in new_values]
+        row = chain.from_iterable(new_values)
         self.inserts.append((keys.head, id, keys.primary, *row))
         if live:
             self.born[live].append(id)
@@ -146,10 +146,10 @@ class Batch:
             self.old.dropped.append(keys.live)
 
     def _update(self, write: Write, id: bytes) -> None:
-        becomes = _absent_as_false(write.becomes)
+        new_values = _absent_as_false(write.new_values)
         change = write.change
         expiry = None if change.forced or change.expired else change.schema.expiry_field
-        update = (*self._expectation(write, id), becomes)
+        update = (*self._expectation(write, id), new_values)
         self.old.updates.append((*update, expiry) if expiry else update)
         schema, seen_at = change.schema, change.seen_at
         # Rows that were read together have one age; only the first of them is noted.
@@ -187,7 +187,7 @@ class Batch:
         """Compute the entries of all rows that write the same indexes together."""
         for (indexes, has_old), (ids, befores, afters) in self.groups.items():
             gone = self.old.gone if has_old else Members()
-            pour(indexes, ids, befores if has_old else None, afters, gone, self.come)
+            merge_changes(indexes, ids, befores if has_old else None, afters, gone, self.come)
         self.groups.clear()
 
     def call(
@@ -246,7 +246,7 @@ class Batch:
         return rows, members
 
     def _new(self) -> dict[str, Any]:
-        """Return the map for `lua/lib/new.lua`."""
+        """Return the map for `lua/lib/new_rows.lua`."""
         return _filled(
             {
                 'take': self.take and self.take[:3],

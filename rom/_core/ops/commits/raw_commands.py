@@ -1,4 +1,4 @@
-"""Steps: commands that `lua/steps.lua` carries out together, all or none.
+"""Steps: commands that `lua/run_commands.lua` carries out together, all or none.
 
 They are for front ends with keys of their own, which do without the indexes of
 `rom._core.indexing.column_index`.
@@ -69,11 +69,11 @@ def take(
         return [(yield Command(*steps[0]))]
     request = as_map(steps, checks)
     if once is None:
-        status, details = yield Script('steps', steps[0][1], pack(request))
+        status, details = yield Script('run_commands', steps[0][1], pack(request))
     else:
         attempt = Attempt(f'rom:done:{once}:'.encode('utf-8', 'surrogateescape'))
         status, details = yield from attempt.carry_out(
-            lambda attempt: Script('steps', attempt.key, pack({**request, 'at': attempt.at}))
+            lambda attempt: Script('run_commands', attempt.key, pack({**request, 'at': attempt.at}))
         )
     if status != b'ok':
         raise objection_of(status, details)

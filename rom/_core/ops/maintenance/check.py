@@ -19,7 +19,7 @@ from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.keyspace import Found, find, is_declared
 from rom._core.ops.maintenance.progress import Job
-from rom._core.ops.maintenance.suspects import Settler, mended
+from rom._core.ops.maintenance.suspects import Settler, repaired
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.schema import Schema
 
@@ -29,25 +29,25 @@ _STEP = 5000
 _CLOSELY = 500
 
 
-def check(schema: Schema, mend: bool, block_size: int) -> Job[None]:
+def check(schema: Schema, repair: bool, block_size: int) -> Job[None]:
     """Check the indexes of a model, and report findings with the progress.
 
     Args:
         schema: the schema of the model.
-        mend: repair findings, where that needs no change of a row.
+        repair: repair findings, where that needs no change of a row.
         block_size: rows, or index entries, in one step.
     """
-    yield from _Checker(schema, mend, block_size).story()
+    yield from _Checker(schema, repair, block_size).story()
 
 
 class _Checker:
     """Runs one check, and holds its state."""
 
-    def __init__(self, schema: Schema, mend: bool, block_size: int) -> None:
-        self.schema, self.mend, self.block_size = schema, mend, block_size
+    def __init__(self, schema: Schema, repair: bool, block_size: int) -> None:
+        self.schema, self.repair, self.block_size = schema, repair, block_size
         self.done = self.total = 0
         self.left = 0
-        self.settler = Settler(schema, mend)
+        self.settler = Settler(schema, repair)
 
     def story(self) -> Job[None]:
         stamped = yield from look_up(self.schema)
@@ -66,12 +66,12 @@ class _Checker:
         yield from self._bitmap()
         yield self._tell((yield from self._counter()))
         stamp = stamp_of(self.schema)
-        if self.mend and not self.left and stamped.has_data and stamped.raw != stamp:
+        if self.repair and not self.left and stamped.has_data and stamped.raw != stamp:
             yield Command('SET', self.schema.keys.indexes, stamp)
 
     def _tell(self, findings: Iterable[Finding]) -> Checked:
         told = tuple(findings)
-        self.left += sum(not finding.mended for finding in told)
+        self.left += sum(not finding.repaired for finding in told)
         return Checked(self.done, self.total, told)
 
     def _undeclared(self, found: Found) -> list[Finding]:
@@ -126,10 +126,12 @@ class _Checker:
     def _bitmap(self) -> Job[None]:
         keys = self.schema.keys
         request: dict[str, Any] = {'head': keys.head, 'live': keys.live, 'counter': keys.counter}
-        request |= {'count': b'%d' % _STEP, 'mend': self.mend}
+        request |= {'count': b'%d' % _STEP, 'repair': self.repair}
         after = b'-1'  # 0 is not an id, but its bit may be set
         while after and not self.schema.keep_index_data:
-            status, *rest = yield Script('strays', keys.counter, pack({**request, 'after': after}))
+            status, *rest = yield Script(
+                'orphan_bits', keys.counter, pack({**request, 'after': after})
+            )
             if status == b'none':
                 return
             if status != b'ok':
@@ -138,7 +140,7 @@ class _Checker:
             after, strays = rest
             what = 'it has a bit, and no row'
             findings = [self.settler.finding('live', keys.live, what, id) for id in strays]
-            yield self._tell(map(mended, findings) if self.mend else findings)
+            yield self._tell(map(repaired, findings) if self.repair else findings)
 
     def _counter(self) -> Operation[list[Finding]]:
         counter = self.schema.keys.counter
@@ -155,7 +157,7 @@ class _Checker:
         id, counted = self.settler.behind
         what = f'it says {as_text(counted)}, and there is an id {id}'
         finding = self.settler.finding('counter', counter, what, b'%d' % id)
-        if not self.mend:
+        if not self.repair:
             return [finding]
         yield from self.settler.enrol([b'%d' % id])
-        return [mended(finding)]
+        return [repaired(finding)]

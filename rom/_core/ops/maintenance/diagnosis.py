@@ -1,4 +1,4 @@
-"""Diagnosis: the findings of a snapshot of a row, and the fix that would mend them. Pure."""
+"""Diagnosis: the findings of a snapshot of a row, and the fix that would repair them. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rom._core.indexing.entry_lists import Entries, Entry
 from rom._core.ops.maintenance.expected_entries import Claim
 from rom._core.ops.maintenance.findings import Finding, Kind
 from rom._core.ops.maintenance.keyspace import Maker
-from rom._core.ops.maintenance.snapshots import Member, Sight, Suspects, number_of
+from rom._core.ops.maintenance.snapshots import Member, RowSnapshot, Suspects, number_of
 from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 
@@ -55,7 +55,7 @@ class Verdict:
     foreign_keys: set[bytes] = field(default_factory=set)
 
 
-def judge(schema: Schema, sight: Sight, suspects: Suspects, whole: bool) -> Verdict:
+def judge(schema: Schema, sight: RowSnapshot, suspects: Suspects, whole: bool) -> Verdict:
     """Return the diagnosis of an id.
 
     Args:
@@ -83,7 +83,7 @@ def judge(schema: Schema, sight: Sight, suspects: Suspects, whole: bool) -> Verd
 _Note = Callable[[Kind, bytes, str], None]
 
 
-def _notes(schema: Schema, sight: Sight, verdict: Verdict) -> _Note:
+def _notes(schema: Schema, sight: RowSnapshot, verdict: Verdict) -> _Note:
     id = number_of(sight.id)
 
     def note(kind: Kind, key: bytes, what: str) -> None:
@@ -103,7 +103,7 @@ def _shown(key: bytes, member: bytes, id: bytes) -> str:
 
 
 def _judge_leftovers(
-    schema: Schema, sight: Sight, suspects: Suspects, verdict: Verdict, note: _Note
+    schema: Schema, sight: RowSnapshot, suspects: Suspects, verdict: Verdict, note: _Note
 ) -> None:
     for key, member in suspects:
         state = sight.states.get((key, member))
@@ -119,7 +119,7 @@ def _judge_leftovers(
         verdict.left_over.append((key, member, sight.id))
 
 
-def _judge_row(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+def _judge_row(schema: Schema, sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note) -> None:
     for fault in sight.implied.faults:
         note('corrupt', schema.keys.row(sight.id), fault)
     _judge_implied(schema, sight, verdict, fix, note)
@@ -129,7 +129,9 @@ def _judge_row(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, note: _
         note('live', schema.keys.live, 'the row has no bit')
 
 
-def _judge_implied(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+def _judge_implied(
+    schema: Schema, sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note
+) -> None:
     for _, entries in sight.implied.entries:
         for entry, score in entries.items():
             key, member = entry[0], entry[1] + sight.id
@@ -151,7 +153,7 @@ def _judge_implied(schema: Schema, sight: Sight, verdict: Verdict, fix: Fix, not
 
 
 def _judge_suspects(
-    schema: Schema, sight: Sight, suspects: Suspects, fix: Fix, note: _Note
+    schema: Schema, sight: RowSnapshot, suspects: Suspects, fix: Fix, note: _Note
 ) -> None:
     implied: dict[Member, bytes | None] = {
         (key, stem + sight.id): score
@@ -177,7 +179,7 @@ def _is_among(maker: Maker, makers: list[Maker]) -> bool:
     return any(maker is other for other in makers)
 
 
-def _is_there_too(sight: Sight, maker: Maker, key: bytes) -> bool:
+def _is_there_too(sight: RowSnapshot, maker: Maker, key: bytes) -> bool:
     """Return whether the row also has a right entry in this index, of the key's kind."""
     kind = key.rpartition(b':')[2]
     return any(
@@ -188,7 +190,7 @@ def _is_there_too(sight: Sight, maker: Maker, key: bytes) -> bool:
     )
 
 
-def _judge_claims(sight: Sight, verdict: Verdict, fix: Fix, note: _Note) -> None:
+def _judge_claims(sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note) -> None:
     if sight.expired:
         return  # an expired row claims nothing, because others may have its values by now
     for claim in sight.implied.claims:

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import mul
 from typing import Any, TypeAlias
 
-from rom._core.indexing.column_index import ColumnIndex, NotingMapping, Word
+from rom._core.indexing.column_index import ColumnIndex, TrackingMapping, Word
 from rom._core.ops.maintenance.entry_weights import weigh
 from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
@@ -97,14 +97,14 @@ class RowDigests:
             names, lists = tuple(columns), columns.values()
             values = [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)]
         for index in self._dependents:
-            # The callback of a geo index gets the plain values; a keygen gets a NotingMapping.
-            given = map(NotingMapping, values) if isinstance(index, ColumnIndex) else values
+            # The callback of a geo index gets the plain values; a keygen gets a TrackingMapping.
+            given = map(TrackingMapping, values) if isinstance(index, ColumnIndex) else values
             yield id(index), [weigh(index.entries(row)) for row in given]
         for unique in self._uniques:
             if unique.made_by is None:
                 claims = [unique.claims(row.stored) for row in rows]
             else:
-                words = map(unique.made_by.unique_word, map(NotingMapping, values))
+                words = map(unique.made_by.unique_word, map(TrackingMapping, values))
                 claims = [() if word is None else (word,) for word in words]
             key = unique.key
             yield id(unique), [sum([hash((key, value)) for value in row]) for row in claims]

@@ -68,4 +68,4 @@ class Scan:
 
     def _script(self, keys: list[bytes], position: bytes) -> Script:
         request = {'keys': keys, 'from': position, 'count': _ENTRIES}
-        return Script('entries', self._schema.keys.counter, pack(request))
+        return Script('scan_entries', self._schema.keys.counter, pack(request))

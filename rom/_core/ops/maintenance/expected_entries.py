@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rom._core.encoding.text import as_text
-from rom._core.indexing.column_index import NotingMapping
+from rom._core.indexing.column_index import TrackingMapping
 from rom._core.indexing.entry_lists import Entries
 from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.rows import Row
@@ -41,7 +41,7 @@ def implied_in(schema: Schema, row: Row) -> Implied:
     corrupt = _corrupt_columns(schema, row, found)
     for index in schema.every_index:
         try:
-            noting = NotingMapping(values) if index.depends_on_others else values
+            noting = TrackingMapping(values) if index.depends_on_others else values
             found.entries.append((index, index.entries(noting)))
         except CorruptRowError:
             found.unsure.append(index)
@@ -53,7 +53,7 @@ def implied_in(schema: Schema, row: Row) -> Implied:
         made_by = unique.made_by
         try:
             if made_by is not None:
-                word = made_by.unique_word(NotingMapping(values))
+                word = made_by.unique_word(TrackingMapping(values))
                 claims = () if word is None else (word,)
             elif corrupt.isdisjoint(unique.columns):
                 claims = unique.claims(row.stored)

@@ -47,21 +47,21 @@ class Finding:
         key: the key in Redis that has the fault.
         id: the id of the entity; None if the fault concerns no entity, or something that is not a
             valid id.
-        what: the fault; and the remedy, where a repair has none.
-        mended: True if a repair has mended it.
+        message: the fault; and the remedy, where a repair has none.
+        repaired: True if a repair has repaired it.
     """
 
     model: str
     kind: Kind
     key: str
     id: int | None
-    what: str
-    mended: bool = False
+    message: str
+    repaired: bool = False
 
     def __str__(self) -> str:
         whose = '' if self.id is None else f' (id {self.id})'
-        done = ': mended' if self.mended else ''
-        return f'{self.model}: {self.kind}: {self.key}{whose}: {self.what}{done}'
+        done = ': repaired' if self.repaired else ''
+        return f'{self.model}: {self.kind}: {self.key}{whose}: {self.message}{done}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,18 @@ class Checked(Progress):
     findings: tuple[Finding, ...] = ()
 
 
-class Tally:
+class CheckTotals:
     """Running totals of a check.
 
     Attributes:
         done: the number of entities that were checked.
         total: the number of entities to check, as far as it is known.
         counts: the number of findings of each kind.
-        left: the number of findings that are not mended.
+        unrepaired: the number of findings that are not repaired.
     """
 
     def __init__(self) -> None:
-        self.done = self.total = self.left = 0
+        self.done = self.total = self.unrepaired = 0
         self.counts: Counter[Kind] = Counter()
 
     def note(self, step: Progress) -> tuple[Finding, ...]:
@@ -91,7 +91,7 @@ class Tally:
         findings = step.findings if isinstance(step, Checked) else ()
         for finding in findings:
             self.counts[finding.kind] += 1
-            self.left += not finding.mended
+            self.unrepaired += not finding.repaired
         return findings
 
 

@@ -12,7 +12,7 @@ from rom._core.ops.maintenance.keyspace import find, named
 from rom._core.ops.maintenance.live_bitmap import relive
 from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
-from rom._core.ops.maintenance.row_repair import mend_listed, sweep
+from rom._core.ops.maintenance.row_repair import repair_listed, sweep
 from rom._core.ops.requests import Command
 from rom._core.schema import Schema
 from rom.exceptions import BulkError, ORMError
@@ -28,7 +28,7 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     """
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
-    failures = yield from mend_listed(schema, block_size)
+    failures = yield from repair_listed(schema, block_size)
     ids: Sequence[int] = range(1, counted + 1)
     every = (*schema.every_index, *schema.uniques)
     if scan:
@@ -59,7 +59,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     Raises:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
-    failures = yield from mend_listed(schema, block_size)
+    failures = yield from repair_listed(schema, block_size)
     found = yield from find(schema)
     ids = sorted(found.ids)
     every = (*schema.every_index, *schema.uniques)
@@ -96,8 +96,8 @@ def _blocks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
 def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
     if failures:
         raise BulkError(
-            f'{len(failures)} rows of {schema.name} could not be mended, all others are; the first '
-            f'of them: {failures[0]}. `errors` has all; mend or delete those rows, and run it '
+            f'{len(failures)} rows of {schema.name} could not be repaired, all others are; the first '
+            f'of them: {failures[0]}. `errors` has all; repair or delete those rows, and run it '
             'again',
             failures,
         )

@@ -45,7 +45,9 @@ def relive(schema: Schema, rows: int, highest: int, done: int, total: int) -> Jo
     }
     first = b'0'
     while True:
-        status, *rest = yield Script('relive', keys.counter, pack({**request, 'first': first}))
+        status, *rest = yield Script(
+            'rebuild_live', keys.counter, pack({**request, 'first': first})
+        )
         if status != b'more':
             return bool(status == b'done')
         first = rest[0]

@@ -17,14 +17,14 @@ from typing import Any
 
 from rom._core.columns import ExpireAt
 from rom._core.encoding.integers import read_digits
-from rom._core.indexing.column_index import ColumnIndex, NotingMapping
+from rom._core.indexing.column_index import ColumnIndex, TrackingMapping
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.comparison import Comparison, blocks
 from rom._core.ops.maintenance.digests import decoded, needed_by
 from rom._core.ops.maintenance.keyspace import Maker, is_declared
-from rom._core.ops.maintenance.row_repair import mend_ids
+from rom._core.ops.maintenance.row_repair import repair_ids
 from rom._core.ops.maintenance.suspects import Settler
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
@@ -115,7 +115,7 @@ class Builder:
             The errors of rows that could not be built.
         """
         failures: list[ORMError] = []
-        settler = Settler(self._schema, mend=True)
+        settler = Settler(self._schema, repair=True)
         yield from self._compared.scan()
         yield from self._compared.locate()
         while self._compared.has_suspects:
@@ -123,7 +123,7 @@ class Builder:
             # `whole`, because a score of these rows may be wrong as well, which is no suspect.
             yield from settler.settle(list(suspicious), suspicious, whole=True)
         for block in blocks(self.put_off, min(self._block_size, _FIRST)):
-            failures += yield from mend_ids(self._schema, block, {})
+            failures += yield from repair_ids(self._schema, block, {})
         return failures
 
     def _is_listed(self, row: Row) -> bool:
@@ -197,11 +197,11 @@ class Builder:
         if self._dependents:
             come = {}
             for index in self._dependents:
-                come.update(index.entries(NotingMapping(values)))
+                come.update(index.entries(TrackingMapping(values)))
         return Write(
             Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=expired),
             expected={name: row.stored.get(name) for name in schema.names},
-            becomes={},
+            new_values={},
             gone=NO_ENTRIES,
             come=come,
             released=(),

@@ -31,7 +31,7 @@ from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_dec
 from rom._core.ops.maintenance.live_bitmap import relive
 from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
-from rom._core.ops.maintenance.row_repair import mend_listed
+from rom._core.ops.maintenance.row_repair import repair_listed
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish
@@ -117,7 +117,7 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
     failures: list[ORMError] = []
     if position.after == 0:
         yield Command('DEL', schema.keys.reindexing)
-        failures += yield from mend_listed(schema, block_size)
+        failures += yield from repair_listed(schema, block_size)
     makers = _makers(schema)
     builder = Builder(
         schema,
@@ -239,7 +239,7 @@ def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
     if failures:
         raise BulkError(
             f'{len(failures)} rows of {schema.name} could not be indexed, all others are; the '
-            f'first of them: {failures[0]}. `errors` has all; mend or delete those rows, and run '
+            f'first of them: {failures[0]}. `errors` has all; repair or delete those rows, and run '
             'rom check --repair',
             failures,
         )

@@ -48,7 +48,7 @@ def _write(schema: Schema, fix: Fix) -> Write:
     return Write(
         change,
         expected={name: row.stored.get(name) for name in schema.names},
-        becomes={},
+        new_values={},
         gone=fix.removed,
         come=fix.added,
         released=tuple(fix.released),

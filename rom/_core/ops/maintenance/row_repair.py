@@ -40,7 +40,7 @@ class Surplus:
     unique: list[Entry] = field(default_factory=list)
 
 
-def mend(
+def repair_rows(
     schema: Schema, rows: Sequence[Row], surplus: dict[int, Surplus]
 ) -> Operation[list[ORMError]]:
     """Repair rows; return the errors of rows that could not be repaired."""
@@ -63,7 +63,7 @@ def mend(
     return failures
 
 
-def mend_ids(
+def repair_ids(
     schema: Schema, ids: Sequence[int], surplus: dict[int, Surplus]
 ) -> Operation[list[ORMError]]:
     """Read rows and repair them; remove the surplus of rows that are gone."""
@@ -78,11 +78,11 @@ def mend_ids(
         if id not in there and id in surplus:
             gone = Row(id, {})
             yield from sweep(schema, _left_over(_change(schema, gone, surplus[id])))
-    failures += yield from mend(schema, rows, surplus)
+    failures += yield from repair_rows(schema, rows, surplus)
     return failures
 
 
-def mend_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
+def repair_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
     """Remove the entries that early versions of rom 1.x listed for each row in a hash, and it."""
     failures: list[ORMError] = []
     key = schema.keys.listed
@@ -98,7 +98,7 @@ def mend_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
             for id, text in lists.items()
             if (number := read_digits(id)) is not None and number <= LARGEST_ID
         }
-        failed = yield from mend_ids(schema, list(surplus), surplus)
+        failed = yield from repair_ids(schema, list(surplus), surplus)
         failures += failed
         if lists and not failed:
             yield Command('HDEL', key, *lists)
@@ -146,5 +146,5 @@ def sweep(
     if not entries and not keys:
         return 0
     request = {'head': schema.keys.head, 'entries': entries, 'keys': keys}
-    removed: int = yield Script('sweep', schema.keys.counter, pack(request))
+    removed: int = yield Script('delete_orphans', schema.keys.counter, pack(request))
     return removed

@@ -31,11 +31,11 @@ Member = tuple[bytes, bytes]
 #: Entries that may be wrong, each with the index or constraint that makes those of its key.
 Suspects = Mapping[Member, Maker]
 #: An id, the row that was read, and the entries to read.
-Asked = tuple[bytes, Row | None, list[Member]]
+SnapshotRequest = tuple[bytes, Row | None, list[Member]]
 
 
 @dataclass(slots=True)
-class Sight:
+class RowSnapshot:
     """Snapshot of one id.
 
     Attributes:
@@ -75,7 +75,7 @@ def look(
     ids: Sequence[bytes],
     suspects: Mapping[bytes, Suspects],
     together: bool = False,
-) -> Operation[dict[bytes, Sight]]:
+) -> Operation[dict[bytes, RowSnapshot]]:
     """Take snapshots of rows, with the entries that they imply and with suspects.
 
     Args:
@@ -87,7 +87,7 @@ def look(
     Returns:
         The snapshots by id. A row that is written without pause may be left out.
     """
-    seen: dict[bytes, Sight] = {}
+    seen: dict[bytes, RowSnapshot] = {}
     waiting = list(dict.fromkeys(ids))
     for _ in range(MOST_TRIES):
         if not waiting:
@@ -103,18 +103,18 @@ def look(
 
 def _look_once(
     schema: Schema, ids: Sequence[bytes], suspects: Mapping[bytes, Suspects], together: bool
-) -> Operation[dict[bytes, Sight]]:
+) -> Operation[dict[bytes, RowSnapshot]]:
     rows = yield from _rows(schema, ids)
     implied = {id: implied_in(schema, rows[id]) if id in rows else Implied() for id in ids}
     members = {id: _members(id, implied[id], suspects.get(id, {})) for id in ids}
     asked = [(id, rows.get(id), members[id]) for id in ids]
     replies = yield from _verified(schema, [asked] if together else list(_shared_out(asked)))
-    sights: dict[bytes, Sight] = {}
+    sights: dict[bytes, RowSnapshot] = {}
     for id, (counter, (status, *rest)) in zip(ids, replies, strict=True):
         if status == b'changed':
             continue
         expired, bit, *states = rest or (0, -1)
-        sights[id] = Sight(
+        sights[id] = RowSnapshot(
             id,
             rows.get(id),
             status == b'same',
@@ -143,9 +143,9 @@ def _members(id: bytes, implied: Implied, suspects: Suspects) -> list[Member]:
     return list(dict.fromkeys([*of_row, *implied.claims, *suspects]))
 
 
-def _shared_out(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
+def _shared_out(asked: Iterable[SnapshotRequest]) -> Iterator[list[SnapshotRequest]]:
     """Yield blocks for one call of the script each, small enough not to block Redis for long."""
-    block: list[Asked] = []
+    block: list[SnapshotRequest] = []
     size = 0
     for one in asked:
         if block and size + len(one[2]) > MOST_MEMBERS:
@@ -158,7 +158,7 @@ def _shared_out(asked: Iterable[Asked]) -> Iterator[list[Asked]]:
 
 
 def _verified(
-    schema: Schema, blocks: Sequence[Sequence[Asked]]
+    schema: Schema, blocks: Sequence[Sequence[SnapshotRequest]]
 ) -> Operation[list[tuple[bytes | None, Any]]]:
     """Return for each row the counter and the state of the row, at the same moment."""
     scripts = tuple(_script(schema, block) for block in blocks)
@@ -166,7 +166,7 @@ def _verified(
     return [(counter, row) for counter, *rows in replies for row in rows]
 
 
-def _script(schema: Schema, asked: Sequence[Asked]) -> Script:
+def _script(schema: Schema, asked: Sequence[SnapshotRequest]) -> Script:
     keys = schema.keys
     request: dict[str, Any] = {
         'head': keys.head,
@@ -180,7 +180,7 @@ def _script(schema: Schema, asked: Sequence[Asked]) -> Script:
     }
     if schema.expiry_field is not None:
         request['expiry'] = schema.expiry_field
-    return Script('verify', keys.counter, pack(request))
+    return Script('snapshot_rows', keys.counter, pack(request))
 
 
 def _expected(schema: Schema, row: Row | None) -> list[bytes | bool] | bool:

@@ -18,7 +18,7 @@ from rom._core.ops.maintenance.expected_entries import Claim
 from rom._core.ops.maintenance.findings import BEYOND_REPAIR, Finding, Kind
 from rom._core.ops.maintenance.repair import repair
 from rom._core.ops.maintenance.row_repair import sweep
-from rom._core.ops.maintenance.snapshots import MOST_TRIES, Sight, look, number_of
+from rom._core.ops.maintenance.snapshots import MOST_TRIES, RowSnapshot, look, number_of
 from rom._core.ops.requests import Operation, Script
 from rom._core.schema import Schema, Unique
 
@@ -28,14 +28,14 @@ class Settler:
 
     Args:
         schema: the schema of the model.
-        mend: repair findings, where that needs no change of a row.
+        repair: repair findings, where that needs no change of a row.
 
     Attributes:
         behind: the highest id above the counter, with the counter's value at that moment.
     """
 
-    def __init__(self, schema: Schema, mend: bool) -> None:
-        self.schema, self.mend = schema, mend
+    def __init__(self, schema: Schema, repair: bool) -> None:
+        self.schema, self.repair = schema, repair
         self.behind: tuple[int, bytes] | None = None
         self._foreign_keys: set[bytes] = set()
 
@@ -66,11 +66,11 @@ class Settler:
                 for key in verdict.foreign_keys:
                     findings += self.of_other_type(key)
                 groups.append((verdict, [*([verdict.fix] if verdict.fix else ()), *freeing]))
-            raced = (yield from self._mend(groups)) if self.mend else set()
+            raced = (yield from self._mend(groups)) if self.repair else set()
             waiting = [verdict.id for verdict, _ in groups if verdict.id in raced]
             left = [f for verdict, _ in groups if verdict.id in raced for f in verdict.findings]
             # `_mend` has set the bits of raced rows already, so the next try does not find them.
-            findings += [mended(finding) for finding in left if finding.kind == 'live']
+            findings += [repaired(finding) for finding in left if finding.kind == 'live']
             findings += [
                 f for verdict, _ in groups if verdict.id not in raced for f in verdict.findings
             ]
@@ -128,7 +128,7 @@ class Settler:
                 failed.add(verdict.id)
         for verdict, _ in groups:
             if verdict.id not in failed | raced:
-                verdict.findings[:] = map(mended, verdict.findings)
+                verdict.findings[:] = map(repaired, verdict.findings)
         return raced
 
     def enrol(self, ids: Sequence[bytes]) -> Operation[None]:
@@ -137,9 +137,9 @@ class Settler:
             keys = self.schema.keys
             live = None if self.schema.keep_index_data else keys.live
             request = {'head': keys.head, 'live': live, 'counter': keys.counter, 'ids': ids}
-            yield Script('enrol', keys.counter, pack(request))
+            yield Script('register_ids', keys.counter, pack(request))
 
-    def _note_counter(self, sight: Sight) -> None:
+    def _note_counter(self, sight: RowSnapshot) -> None:
         """Note a counter below the id of an existing row; both were read at the same moment."""
         raw, id = sight.counter or b'0', number_of(sight.id)
         counted = read_digits(raw)
@@ -164,6 +164,6 @@ class Settler:
         return Finding(self.schema.name, kind, as_text(key), number, what)
 
 
-def mended(finding: Finding) -> Finding:
-    """Return the finding marked as mended, unless its kind is beyond repair."""
-    return finding if finding.kind in BEYOND_REPAIR else replace(finding, mended=True)
+def repaired(finding: Finding) -> Finding:
+    """Return the finding marked as repaired, unless its kind is beyond repair."""
+    return finding if finding.kind in BEYOND_REPAIR else replace(finding, repaired=True)

@@ -14,9 +14,9 @@ from typing import Any, Literal
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import unreadable
 from rom._core.ops.search.queries import first_row
-from rom._core.ops.search.search_calls import BOUNDS, Answer, Bounds, Search
+from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search, SearchReply
 from rom._core.ops.search.totals import Reply, Totals, counts, value_of
-from rom._core.query.aggregates import Tally, adding, by_extreme, counting
+from rom._core.query.aggregates import Aggregate, adding, by_extreme, counting
 from rom._core.query.query import Query
 
 # A value takes the server one or two microseconds; a call looks at candidates, too.
@@ -76,16 +76,16 @@ def extreme(
     return value_of(schema, column, raw, row.id)
 
 
-def _add_up(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[Totals]:
+def _add_up(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[Totals]:
     replies = yield from _tally(query, tally, bounds)
     return Totals(query.schema, tally, replies)
 
 
-def _tally(query: Query[Any], tally: Tally, bounds: Bounds) -> Operation[list[Reply]]:
+def _tally(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[list[Reply]]:
     """Return the tallies of all matches."""
     asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()
-    found: list[Answer] = []
+    found: list[SearchReply] = []
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'tally')
         found.append(answer)

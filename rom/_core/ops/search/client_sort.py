@@ -9,9 +9,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
-from rom._core.ops.search.sort_cursors import place_of, standing
+from rom._core.ops.search.sort_cursors import sort_key_of, standing
 from rom._core.ops.time_slices import TURN, rest, turns
-from rom._core.query.nodes import Direction, Mark, Order, Place
+from rom._core.query.nodes import Direction, Order, SortCursor, SortKey
 from rom._core.schema import Schema
 
 T = TypeVar('T')
@@ -27,7 +27,7 @@ def sort_ids(
     schema: Schema,
     orders: Sequence[Order],
     rows: Sequence[Row],
-    mark: Mark | None = None,
+    mark: SortCursor | None = None,
     direction: Direction | None = None,
 ) -> Operation[list[bytes]]:
     """Return the ids of rows, sorted by the orders; only those behind the mark, if there is one.
@@ -43,15 +43,17 @@ def sort_ids(
             order.
     """
     is_shared = len(rows) > TURN and (yield from rest())
-    places: dict[int, tuple[Place, ...]] = {}
+    places: dict[int, tuple[SortKey, ...]] = {}
     for some in turns(rows):
-        places |= {row.id: tuple(place_of(schema, order, row) for order in orders) for row in some}
+        places |= {
+            row.id: tuple(sort_key_of(schema, order, row) for order in orders) for row in some
+        }
         if is_shared:
             yield from rest()
     chosen = [_chosen(order, level, places.values()) for level, order in enumerate(orders)]
     standings = [standing(schema, order) for order in chosen]
 
-    def entry_of(id: int, those: Sequence[Place]) -> _Entry:
+    def entry_of(id: int, those: Sequence[SortKey]) -> _Entry:
         return id, tuple(told(place) for told, place in zip(standings, those, strict=True))
 
     entries: list[_Entry] = []
@@ -69,7 +71,7 @@ def sort_ids(
     return [b'%d' % id for id, _ in entries]
 
 
-def _chosen(order: Order, level: int, places: Iterable[tuple[Place, ...]]) -> Order:
+def _chosen(order: Order, level: int, places: Iterable[tuple[SortKey, ...]]) -> Order:
     """Return the order by stored values, where its index is optional and no row has a score."""
     if order.or_stored and all(those[level].score is None for those in places):
         return order._replace(kind='stored')

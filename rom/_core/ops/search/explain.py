@@ -54,24 +54,24 @@ def explain(
         QueryError: `of` has another value.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
-    asked = query.asked
+    spec = query.spec
     if of not in get_args(Of):
         raise QueryError(
             f"{query.schema.name}.query.explain(of={show(of)}): 'all' and 'count' can be "
             'explained; for first() and exists(), explain limit(0, 1) of the query'
         )
     is_count = of == 'count'
-    if asked.count == 0 and not is_count:
+    if spec.count == 0 and not is_count:
         plan = Plan('unasked')
     else:
         plan = yield from _plan(query, is_count, bounds)
-    limits = (0, None) if is_count else (asked.offset, asked.count)
+    limits = (0, None) if is_count else (spec.offset, spec.count)
     happened = (yield from _run(query, is_count, bounds)) if run else None
     return Explanation(query.schema.name, of, *limits, plan, happened)
 
 
 def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
-    asking = Search(query, bounds, () if is_count else orders_for(query.schema, query.asked))
+    asking = Search(query, bounds, () if is_count else orders_for(query.schema, query.spec))
     told = yield from _ask(asking, is_count)
     if told is None:
         orders = tuple(queries.without_index(order) for order in asking.sorted_by)
@@ -84,7 +84,7 @@ def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
 def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
     """Return the plan of the first call that `rom._core.ops.search.queries` would make."""
     cursor = asking.begin()
-    if is_count or asking.is_for_us:
+    if is_count or asking.needs_client_sort:
         cursor.skip, cursor.need = 0, None
     is_plain = is_count and cursor.seen is None
     told: dict[str, Any] | None
@@ -98,7 +98,7 @@ def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
 def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
     """Return the plan that the script told, in the terms of the query."""
     mode = told['mode'].decode()
-    flat, nodes = told['filters'] or (), asking.asked.where.flat()
+    flat, nodes = told['filters'] or (), asking.spec.where.flat()
     sizes = iter([(kind.decode(), size) for kind, size in zip(flat[::2], flat[1::2], strict=True)])
     filters = tuple(_filter(node, sizes) for node in nodes if flat)
     order = told.get('order') or {}
@@ -136,7 +136,7 @@ def _sorting(asking: Search, mode: str, order: dict[bytes, Any]) -> Sorting | No
         return None
     columns = tuple(f'{"-" if order.reverse else ""}{order.column}' for order in asking.sorted_by)
     first = asking.sorted_by[0]
-    if asking.is_for_us or (mode == 'sort' and first.kind == 'text'):
+    if asking.needs_client_sort or (mode == 'sort' and first.kind == 'text'):
         return Sorting(columns, 'program')
     is_bound = order.get(b'part') is not None and mode == 'order'
     within = order[b'stop'] - order[b'first'] if is_bound else None
@@ -155,9 +155,9 @@ def _filter(node: Node, sizes: Iterator[tuple[str, int]]) -> Filter:
         inner = (node.node,)
     kind, size = next(sizes)
     nodes = tuple(_filter(one, sizes) for one in inner)
-    said, key = getattr(node, 'said', None), getattr(node, 'key', None)
+    label, key = getattr(node, 'label', None), getattr(node, 'key', None)
     return Filter(
-        _KINDS.get(kind, kind), size, None, said, None if key is None else _shown(key), nodes
+        _KINDS.get(kind, kind), size, None, label, None if key is None else _shown(key), nodes
     )
 
 

@@ -20,13 +20,13 @@ from rom._core.ops.requests import Command, Operation
 from rom._core.ops.rows import Row
 from rom._core.ops.search.queries import find
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
-from rom._core.ops.search.sort_cursors import mark_of
-from rom._core.query.nodes import Mark, Near, Order, Place
+from rom._core.ops.search.sort_cursors import sort_cursor_of
+from rom._core.query.nodes import Near, Order, SortCursor, SortKey
 from rom._core.query.query import Query
 from rom._core.query.string_filters import index_string
 from rom.exceptions import QueryError
 
-BEGINNING = Mark(0)
+BEGINNING = SortCursor(0)
 _DIGEST = 4
 # The numbers that Redis reads as scores, and those that the script compares as integers.
 _SCORE = re.compile(rb'-?(inf|[0-9]{1,350}(\.[0-9]{1,350})?(e[-+]?[0-9]{1,3})?)')
@@ -69,7 +69,7 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
     last, as a row without a value, and its cursor must say so.
     """
     schema, found = query.schema, set()
-    for order in query.asked.orders:
+    for order in query.spec.orders:
         default = schema.defaults.get(order.column)
         if default is None or not order.key or order.column in row.stored:
             continue
@@ -89,8 +89,8 @@ def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozens
         row: the last row of a page.
         unplaced: the columns in whose index the row has no entry, so that it came last.
     """
-    orders = query.asked.orders
-    mark = mark_of(query.schema, orders, row)
+    orders = query.spec.orders
+    mark = sort_cursor_of(query.schema, orders, row)
     pairs = zip(orders, mark.places, strict=True)
     places = [
         [None, None] if order.column in unplaced else [place.score, place.raw]
@@ -100,7 +100,7 @@ def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozens
     return urlsafe_b64encode(_digest(query) + packed).decode('ascii').rstrip('=')
 
 
-def read_cursor(query: Query[Any], text: object) -> Mark:
+def read_cursor(query: Query[Any], text: object) -> SortCursor:
     """Return the mark that a cursor holds.
 
     Raises:
@@ -112,13 +112,13 @@ def read_cursor(query: Query[Any], text: object) -> Mark:
         raw = urlsafe_b64decode(text + '=' * (-len(text) % 4))
         digest, packed = raw[:_DIGEST], raw[_DIGEST:]
         found = unpack(packed)
-        mark = Mark(_id_in(found), tuple(Place(*place) for place in found['places']))
-        is_good = all(map(_is_good, query.asked.orders, mark.places))
+        mark = SortCursor(_id_in(found), tuple(SortKey(*place) for place in found['places']))
+        is_good = all(map(_is_good, query.spec.orders, mark.places))
     except (ValueError, TypeError, KeyError, RecursionError):
         is_good = False
     if not is_good or len(digest) < _DIGEST:
         _refuse(query, text, 'it is damaged; begin again at the first page')
-    if digest != _digest(query) or len(mark.places) != len(query.asked.orders):
+    if digest != _digest(query) or len(mark.places) != len(query.spec.orders):
         _refuse(query, text, 'it is that of another model or another order_by')
     return mark
 
@@ -136,7 +136,7 @@ def _id_in(found: Mapping[str, Any]) -> int:
     return id
 
 
-def _is_good(order: Order, place: Place) -> bool:
+def _is_good(order: Order, place: SortKey) -> bool:
     """Return whether the script can compare a place: its numbers must be well formed."""
     if not all(value is None or isinstance(value, bytes) for value in place):
         return False
@@ -147,9 +147,9 @@ def _is_good(order: Order, place: Place) -> bool:
 
 def _digest(query: Query[Any]) -> bytes:
     """Return a digest of the model and the order: a cursor is valid for any filters of these."""
-    orders = [(order.column, order.reverse) for order in query.asked.orders]
-    said = repr((query.schema.keys.namespace, orders)).encode('utf-8', 'surrogatepass')
-    return hashlib.blake2b(said, digest_size=_DIGEST).digest()
+    orders = [(order.column, order.reverse) for order in query.spec.orders]
+    label = repr((query.schema.keys.namespace, orders)).encode('utf-8', 'surrogatepass')
+    return hashlib.blake2b(label, digest_size=_DIGEST).digest()
 
 
 def _check(query: Query[Any], size: object) -> int:
@@ -157,9 +157,9 @@ def _check(query: Query[Any], size: object) -> int:
     most = read_count(size)
     if most is None:
         raise QueryError(f'{where}: a page has a size of 1 or more')
-    if query.asked.offset or query.asked.count is not None:
+    if query.spec.offset or query.spec.count is not None:
         raise QueryError(f'{where}: a page has its own size and place; leave limit() out')
-    if not query.asked.orders and any(isinstance(n, Near) for n in query.asked.where.flat()):
+    if not query.spec.orders and any(isinstance(n, Near) for n in query.spec.where.flat()):
         raise QueryError(
             f'{where}: no cursor says a distance; page with limit(offset, count), or sort by a '
             'column with order_by()'

@@ -18,7 +18,7 @@ from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import Row, unreadable
 from rom._core.ops.search.client_sort import sort_ids
-from rom._core.ops.search.search_calls import BOUNDS, Answer, Bounds, Cursor, Search
+from rom._core.ops.search.search_calls import BOUNDS, Bounds, Cursor, Search, SearchReply
 from rom._core.ops.time_slices import rest, turns
 from rom._core.query.nodes import Order
 from rom._core.query.ordering import orders_for
@@ -58,7 +58,7 @@ def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row
     """
     rows: list[Row] = []
     broken: list[bytes] = []
-    asking = Search(query, bounds, orders_for(query.schema, query.asked))
+    asking = Search(query, bounds, orders_for(query.schema, query.spec))
     cursor = asking.begin()
     while not cursor.is_done:
         answer = yield from _go_on(asking, cursor, None)
@@ -83,7 +83,7 @@ def block(
     Raises:
         CorruptRowError: as for `search`.
     """
-    asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.asked))
+    asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.spec))
     cursor = cursor or asking.begin()
     rows: Sequence[Row] = ()
     broken: Sequence[bytes] = ()
@@ -102,7 +102,7 @@ def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | Non
     Raises:
         CorruptRowError: as for `search`.
     """
-    skip, some, most = query.asked.offset, 1, query.asked.count
+    skip, some, most = query.spec.offset, 1, query.spec.count
     while most is None or most > 0:
         some = some if most is None else min(some, most)
         rows, is_all = yield from find(query.limit(skip, some), bounds)
@@ -130,11 +130,11 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
         total += answer.count
-    asked = query.asked
-    if asked.where.nodes or asked.orders:
+    spec = query.spec
+    if spec.where.nodes or spec.orders:
         return total
-    rest = max(total - asked.offset, 0)
-    return rest if asked.count is None else min(rest, asked.count)
+    rest = max(total - spec.offset, 0)
+    return rest if spec.count is None else min(rest, spec.count)
 
 
 def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
@@ -178,7 +178,7 @@ def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
     for first in range(0, len(found), _CACHED):
         some = [b'%d' % id for id in found[first : first + _CACHED]]
         request = {'ids': some, 'first': b'%d' % first, 'timeout': b'%d' % timeout}
-        yield Script('store', key, pack(request))
+        yield Script('cache_ids', key, pack(request))
 
 
 def selected(
@@ -247,11 +247,11 @@ def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) 
     return rows
 
 
-def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
+def _go_on(asking: Search, cursor: Cursor, size: int | None) -> Operation[SearchReply]:
     """Return the next rows of a search: at most `size`; None for all that are known by now."""
     if cursor.ids:
         return (yield from _load_next(asking, cursor, size))
-    if asking.is_for_us:
+    if asking.needs_client_sort:
         return (yield from _sort_here(asking, cursor, None, size))
     answer = yield from asking.ask(cursor, 'rows')
     if answer.status == b'ok':
@@ -269,7 +269,7 @@ def without_index(order: Order) -> Order:
     return order._replace(kind='stored') if order.or_stored else order
 
 
-def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Answer]:
+def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[SearchReply]:
     """Return the rows of the next ids of a cursor; reads only those that it does not hold."""
     ids, cursor.ids = cursor.ids[:size], [] if size is None else cursor.ids[size:]
     found = cursor.known
@@ -280,24 +280,24 @@ def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[An
         broken = answer.broken
         found = found | {b'%d' % row.id: row for row in answer.rows}
     rows = [row for id in ids if (row := found.get(id)) is not None]
-    return Answer(b'ok', rows, (), broken, len(rows))
+    return SearchReply(b'ok', rows, (), broken, len(rows))
 
 
 def _sort_here(
-    asking: Search, cursor: Cursor, matches: Answer | None, size: int | None
-) -> Operation[Answer]:
+    asking: Search, cursor: Cursor, matches: SearchReply | None, size: int | None
+) -> Operation[SearchReply]:
     """Sort all matches in this process; return the first rows and keep the other ids in `cursor`.
 
     Args:
         matches: all matches, if they were found already.
     """
-    asking.is_for_us = True
+    asking.needs_client_sort = True
     if matches is None:
         matches = yield from _all_matches(asking)
     others = yield from asking.load(matches.further, asking.sorting_names)
     rows = [*matches.rows, *others.rows]
-    asked = asking.asked
-    ids = yield from sort_ids(asking.schema, asking.orders, rows, asked.mark, asking.direction)
+    spec = asking.spec
+    ids = yield from sort_ids(asking.schema, asking.orders, rows, spec.mark, asking.direction)
     stop = None if cursor.need is None else cursor.skip + cursor.need
     cursor.ids, cursor.position = ids[cursor.skip : stop], None
     if cursor.need is not None:
@@ -307,7 +307,7 @@ def _sort_here(
     return first._replace(broken=[*matches.broken, *others.broken, *first.broken])
 
 
-def _all_matches(asking: Search) -> Operation[Answer]:
+def _all_matches(asking: Search) -> Operation[SearchReply]:
     """Return every match in any order: some as rows, the others as ids."""
     cursor = asking.begin()
     cursor.skip, cursor.need = 0, None
@@ -320,4 +320,4 @@ def _all_matches(asking: Search) -> Operation[Answer]:
         rows += answer.rows
         further += answer.further
         broken += answer.broken
-    return Answer(b'ok', rows, further, broken, len(rows) + len(further))
+    return SearchReply(b'ok', rows, further, broken, len(rows) + len(further))

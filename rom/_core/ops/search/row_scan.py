@@ -12,7 +12,7 @@ from typing import Any
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
 from rom._core.ops.search.queries import find
-from rom._core.query.nodes import Mark
+from rom._core.query.nodes import SortCursor
 from rom._core.query.query import Query
 from rom.exceptions import CorruptRowError
 
@@ -43,7 +43,7 @@ def stretch(query: Query[Any], after: int, count: int) -> Operation[Stretch]:
         count: the most rows to return.
     """
     try:
-        rows, is_end = yield from find(query.marked(Mark(after)).at_most(count))
+        rows, is_end = yield from find(query.marked(SortCursor(after)).at_most(count))
     except CorruptRowError:
         return (yield from _one_by_one(query, after, count))
     return Stretch(rows, [], rows[-1].id if rows else after, is_end)
@@ -55,7 +55,7 @@ def _one_by_one(query: Query[Any], after: int, count: int) -> Operation[Stretch]
     head = len(query.schema.keys.namespace) + 1
     while not found.is_end and len(found.rows) + len(found.broken) < count:
         try:
-            rows, found.is_end = yield from find(query.marked(Mark(found.last)).at_most(1))
+            rows, found.is_end = yield from find(query.marked(SortCursor(found.last)).at_most(1))
         except CorruptRowError as error:
             if error.column is not None or not error.key[head:].isdigit():
                 raise  # the key of an index, not of a row

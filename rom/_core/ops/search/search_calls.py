@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.ops.rows import Row, rows_of
-from rom._core.ops.search.sort_cursors import columns_for, mark_as_map
+from rom._core.ops.search.sort_cursors import columns_for, sort_cursor_as_map
 from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom._core.ops.time_slices import TURN, rest
-from rom._core.query.nodes import All, Given, InRange, InSet, Mark, Order, StartsWith
-from rom._core.query.ordering import direction_of, is_for_us
+from rom._core.query.nodes import All, Given, InRange, InSet, Order, SortCursor, StartsWith
+from rom._core.query.ordering import direction_of, needs_client_sort
 from rom._core.query.query import Query
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, QueryError
 
 if TYPE_CHECKING:
-    from rom._core.query.aggregates import Tally
+    from rom._core.query.aggregates import Aggregate
 
 
 class Bounds(NamedTuple):
@@ -96,7 +96,7 @@ class Cursor:
         return not self.ids and (self.position is None or self.need == 0)
 
 
-class Answer(NamedTuple):
+class SearchReply(NamedTuple):
     """Result of one call.
 
     Attributes:
@@ -132,13 +132,13 @@ class Search:
         query: Query[Any],
         bounds: Bounds,
         orders: tuple[Order, ...] = (),
-        tally: Tally | None = None,
+        tally: Aggregate | None = None,
     ) -> None:
-        schema, asked = query.schema, query.asked
+        schema, spec = query.schema, query.spec
         self.query = query
         self.schema = schema
-        self.asked = asked
-        flat = asked.where.flat()
+        self.spec = spec
+        flat = spec.where.flat()
         # Repeated filters are dropped: a user may type 'a a a' in a search box.
         self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
         self.bounds = bounds
@@ -149,11 +149,11 @@ class Search:
         self.orders = orders if self.direction is None else orders[:-1]
         self.tally = tally
         #: Whether the results are sorted in this process.
-        self.is_for_us = is_for_us(schema, self.orders)
+        self.needs_client_sort = needs_client_sort(schema, self.orders)
         #: The column whose expired entities are left out; None where they are included.
-        self.expiry = None if asked.with_expired else schema.expiry
-        names = schema.names if asked.selection is None else asked.selection.columns
-        if asked.mark is not None or any(order.may_need_rows for order in self.orders):
+        self.expiry = None if spec.with_expired else schema.expiry
+        names = schema.names if spec.selection is None else spec.selection.columns
+        if spec.mark is not None or any(order.may_need_rows for order in self.orders):
             names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
 
@@ -172,7 +172,7 @@ class Search:
 
     def begin(self) -> Cursor:
         """Return a cursor at the beginning."""
-        return self.begin_with(self.asked.count, self.asked.offset)
+        return self.begin_with(self.spec.count, self.spec.offset)
 
     def begin_with(self, need: int | None, skip: int = 0) -> Cursor:
         """Return a cursor at the beginning, for `need` results behind the first `skip`."""
@@ -187,12 +187,14 @@ class Search:
         is_alone = len(nodes) == 1 and not self.orders and type(nodes[0]) in _WALKED
         return not is_alone and not _ASKED_SIMPLY.issuperset(map(type, nodes))
 
-    def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Search:
+    def about(
+        self, where: All, orders: tuple[Order, ...] = (), mark: SortCursor | None = None
+    ) -> Search:
         """Return a search of the same model for other matches; it may be asked for ids only."""
         other = copy(self)
-        other.where, other.orders, other.is_for_us = where, orders, False
+        other.where, other.orders, other.needs_client_sort = where, orders, False
         other.direction = self.direction if orders else None
-        other.asked = self.asked._replace(mark=mark)
+        other.spec = self.spec._replace(mark=mark)
         return other
 
     def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
@@ -212,7 +214,7 @@ class Search:
         found = yield from self.load(ids, (self.schema.primary,))
         return {b'%d' % row.id for row in found.rows}
 
-    def ask(self, cursor: Cursor, want: str) -> Operation[Answer]:
+    def ask(self, cursor: Cursor, want: str) -> Operation[SearchReply]:
         """Continue a search, and move the cursor.
 
         Args:
@@ -241,7 +243,7 @@ class Search:
             return (yield from self._with_rows_seen(answer))
         return answer
 
-    def _with_rows_seen(self, answer: Answer) -> Operation[Answer]:
+    def _with_rows_seen(self, answer: SearchReply) -> Operation[SearchReply]:
         """Return the rows of those matches that still match after their rows were read.
 
         Filters depend only on the row. So if a row that is written is still as it was read, it
@@ -252,7 +254,7 @@ class Search:
         rows = [row for row in found.rows if b'%d' % row.id in ids]
         return answer._replace(rows=rows, further=(), broken=found.broken, count=len(rows))
 
-    def _ask_in_parts(self, cursor: Cursor) -> Operation[Answer]:
+    def _ask_in_parts(self, cursor: Cursor) -> Operation[SearchReply]:
         """Return the ids of all remaining matches; the caller must read their rows."""
         parts = Parts(self)
         ids = yield from parts.matches(self.where)
@@ -265,16 +267,16 @@ class Search:
         found = yield from parts.ordered(ids, wanted)
         if found is None:
             cursor.position = None  # all ids are returned, and the caller must sort them
-            return Answer(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
+            return SearchReply(b'unsorted', (), [id for id in ids if id not in told], (), len(ids))
         left = [id for id in found if id not in told] if told else found
         stop = None if cursor.need is None else offset + cursor.need
         left = left[offset:stop]
         cursor.position, cursor.skip = None, 0
         if cursor.need is not None:
             cursor.need -= len(left)
-        return Answer(b'ok', (), left, (), len(left))
+        return SearchReply(b'ok', (), left, (), len(left))
 
-    def ask_whole(self, cursor: Cursor, want: str) -> Operation[Answer]:
+    def ask_whole(self, cursor: Cursor, want: str) -> Operation[SearchReply]:
         """Continue a search in one call of the script.
 
         Raises:
@@ -283,11 +285,11 @@ class Search:
         script = self._script('search', self._request(cursor, want), self._parts(want))
         status, *rest = self._checked((yield script))
         if status == b'no order':
-            return Answer(status)
+            return SearchReply(status)
         position, skipped, count, ids, found, broken, further = rest
         rows = rows_of(self.names, ids, found) if want == 'rows' else []
         tally = found if want == 'tally' else ()
-        answer = Answer(status, rows, further, broken, int(count), tally)
+        answer = SearchReply(status, rows, further, broken, int(count), tally)
         if status == b'unsorted':
             return answer
         if cursor.seen is not None:
@@ -343,7 +345,7 @@ class Search:
             request['expiry'] = keys.scores(self.expiry)
         if schema.absent_fields:
             request['absent'] = schema.absent_fields
-        if not self.is_for_us:
+        if not self.needs_client_sort:
             self._add_sorting(request)
         if cursor.need is not None:
             request['need'] = cursor.need + len(cursor.seen or ())
@@ -357,13 +359,13 @@ class Search:
 
     def _add_sorting(self, request: dict[str, Any]) -> None:
         """Add the orders by which the script sorts, and the mark behind which it begins."""
-        orders, mark = self.orders, self.asked.mark
+        orders, mark = self.orders, self.spec.mark
         if orders:
             request['orders'] = [self._order_as_map(order) for order in orders]
         if self.direction is not None:
             request['direction'] = self.direction
-        if mark is not None and len(mark.places) == len(self.asked.orders):
-            request['mark'] = mark_as_map(self.schema, orders, mark)
+        if mark is not None and len(mark.places) == len(self.spec.orders):
+            request['mark'] = sort_cursor_as_map(self.schema, orders, mark)
 
     def _order_as_map(self, order: Order) -> dict[str, Any]:
         default = self.schema.indexed_defaults.get(order.column)
@@ -375,14 +377,14 @@ class Search:
     def _parts(self, want: str) -> frozenset[str]:
         """Return the parts of the script that the search needs."""
         parts = self.where.needs
-        if self.orders and not self.is_for_us:
+        if self.orders and not self.needs_client_sort:
             is_by_strings = 'text' in [order.kind for order in self.orders]
             parts |= _STRING_ORDERS if is_by_strings else _ORDERS
         if self.expiry is not None:
             parts |= _EXPIRY
         return parts | _TALLY if want == 'tally' else parts
 
-    def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[Answer]:
+    def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[SearchReply]:
         """Read rows by id, in pages, many of them in one round trip.
 
         Args:
@@ -404,13 +406,13 @@ class Search:
             if len(rows) >= worked_on + TURN:
                 worked_on = len(rows)
                 yield from rest()
-        return Answer(b'ok', rows, (), broken, len(rows))
+        return SearchReply(b'ok', rows, (), broken, len(rows))
 
-    def tally_of(self, ids: Sequence[bytes]) -> Operation[list[Answer]]:
+    def tally_of(self, ids: Sequence[bytes]) -> Operation[list[SearchReply]]:
         """Return the tallies of ids, in pages, many of them in one round trip."""
         assert self.tally is not None
         replies = yield from self._in_pages('tally', ids, {'tally': self.tally.as_map()})
-        return [Answer(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
+        return [SearchReply(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
 
     def _in_pages(
         self, name: str, ids: Sequence[bytes], request: dict[str, Any]
@@ -444,7 +446,7 @@ _WALKED = frozenset((StartsWith, InSet, InRange))
 _ASKED_SIMPLY = frozenset((InSet, InRange, Given))
 
 
-def _not_seen(answer: Answer, seen: set[bytes], need: int | None) -> Answer:
+def _not_seen(answer: SearchReply, seen: set[bytes], need: int | None) -> SearchReply:
     """Return an answer without the matches of earlier answers and without surplus ones."""
     rows = [row for row in answer.rows if b'%d' % row.id not in seen]
     further = [id for id in answer.further if id not in seen]

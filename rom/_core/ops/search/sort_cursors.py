@@ -11,14 +11,14 @@ from typing import Any, TypeAlias
 
 from rom._core.columns import Column
 from rom._core.ops.rows import Row
-from rom._core.query.nodes import Mark, Order, Place
+from rom._core.query.nodes import Order, SortCursor, SortKey
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
 from rom._core.writes.planner import entries_in
 from rom.exceptions import InvalidColumnValue
 
 #: Returns the value by which places are compared; None without a value, which sorts last.
-Standing: TypeAlias = Callable[[Place], Any]
+Standing: TypeAlias = Callable[[SortKey], Any]
 
 
 def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
@@ -31,10 +31,10 @@ def columns_for(schema: Schema, orders: Sequence[Order]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def place_of(schema: Schema, order: Order, row: Row) -> Place:
+def sort_key_of(schema: Schema, order: Order, row: Row) -> SortKey:
     """Return the place of a row in an order."""
     if order.kind == 'id':
-        return Place(None, None)
+        return SortKey(None, None)
     column = _column(schema, order)
     source = column.source
     raw = None if ':' in order.column else row.stored.get(source)
@@ -43,30 +43,30 @@ def place_of(schema: Schema, order: Order, row: Row) -> Place:
     if column.name == schema.primary:
         raw = b'%d' % row.id
     if order.kind != 'score':
-        return Place(None, raw)
+        return SortKey(None, raw)
     index = schema.indexes[column.name]
     try:
         score = entries_in(schema, index, row.id, row.stored).get((order.key, b''))
     except InvalidColumnValue:
         score = None
-    return Place(score, raw)
+    return SortKey(score, raw)
 
 
-def mark_of(schema: Schema, orders: Sequence[Order], row: Row) -> Mark:
+def sort_cursor_of(schema: Schema, orders: Sequence[Order], row: Row) -> SortCursor:
     """Return the mark behind a row."""
-    return Mark(row.id, tuple(place_of(schema, order, row) for order in orders))
+    return SortCursor(row.id, tuple(sort_key_of(schema, order, row) for order in orders))
 
 
-def mark_as_map(schema: Schema, orders: Sequence[Order], mark: Mark) -> dict[str, Any]:
+def sort_cursor_as_map(schema: Schema, orders: Sequence[Order], mark: SortCursor) -> dict[str, Any]:
     """Return the map of a mark that the script reads; its id decides between equal places."""
     pairs = zip(orders, mark.places, strict=False)
     return {
         'id': b'%d' % mark.id,
-        'places': [_place_as_map(schema, order, place) for order, place in pairs],
+        'places': [_sort_key_as_map(schema, order, place) for order, place in pairs],
     }
 
 
-def _place_as_map(schema: Schema, order: Order, place: Place) -> dict[str, bytes] | bool:
+def _sort_key_as_map(schema: Schema, order: Order, place: SortKey) -> dict[str, bytes] | bool:
     if order.kind == 'text':
         value = standing(schema, order)(place)
         return {'value': value} if value else False
@@ -109,7 +109,7 @@ def _or_none(compared: Callable[[Any], Any]) -> Standing:
     Sorting must not fail because of them: the error is raised when the row itself is read.
     """
 
-    def tried(place: Place) -> Any:
+    def tried(place: SortKey) -> Any:
         if not place.raw:
             return None
         try:

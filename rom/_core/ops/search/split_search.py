@@ -20,14 +20,14 @@ from rom._core.query.nodes import (
     Direction,
     Given,
     InSet,
-    Mark,
     Near,
     Node,
     Not,
     Order,
+    SortCursor,
     StartsWith,
 )
-from rom._core.query.spec import Asked
+from rom._core.query.spec import QuerySpec
 
 # Filters in one call of the script. It takes two or three microseconds to find the size of each.
 MOST_FILTERS: Final = 2000
@@ -58,12 +58,14 @@ class Asking(Protocol):
         expiry: the column whose expired entities are left out; None where they are included.
     """
 
-    asked: Asked
+    spec: QuerySpec
     orders: tuple[Order, ...]
     direction: Direction | None
     expiry: str | None
 
-    def about(self, where: All, orders: tuple[Order, ...] = (), mark: Mark | None = None) -> Any:
+    def about(
+        self, where: All, orders: tuple[Order, ...] = (), mark: SortCursor | None = None
+    ) -> Any:
         """Return a search of the same model for other matches."""
 
     def all_ids(self, need: int | None = None) -> Operation[list[bytes]]:
@@ -210,7 +212,7 @@ class Parts:
             wanted: the number of first matches; None: all.
         """
         asking = self._asking
-        mark, orders = asking.asked.mark, asking.orders
+        mark, orders = asking.spec.mark, asking.orders
         if not orders:
             direction = asking.direction
             if mark is None and direction is None and self._around is not None:
@@ -233,7 +235,7 @@ class Parts:
 
     def _walked(self, ids: set[bytes], wanted: int) -> Operation[list[bytes] | None]:
         """Return the first matches, found by walking the order; None if the walk is too long."""
-        walk = self._asking.about(_EVERYTHING, self._asking.orders, self._asking.asked.mark)
+        walk = self._asking.about(_EVERYTHING, self._asking.orders, self._asking.spec.mark)
         patience, looked = max(2 * len(ids), _SORTED), 0
         found: list[bytes] = []
         try:
@@ -254,7 +256,7 @@ class Parts:
     def _best(self, ids: set[bytes], wanted: int) -> Operation[list[bytes] | None]:
         """Return the first matches: sorts some at a time, together with the first ones so far."""
         best: list[bytes] = []
-        orders, mark = self._asking.orders, self._asking.asked.mark
+        orders, mark = self._asking.orders, self._asking.spec.mark
         try:
             for some in _in_chunks(ids, _SORTED):
                 where = All((Given((*best, *some)),))

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from rom._core.columns import Column
 from rom._core.encoding.text import show
-from rom._core.query.aggregates import Tally
+from rom._core.query.aggregates import Aggregate
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
@@ -48,7 +48,7 @@ class Totals:
         QueryError: decimals so far apart that their sum has too many digits.
     """
 
-    def __init__(self, schema: Schema, tally: Tally, replies: Sequence[Reply]) -> None:
+    def __init__(self, schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> None:
         self.count = sum(int(reply[0]) for reply in replies)
         rest = list(_rest(schema, tally, replies))
         parts = [part for reply in replies for part in reply[1]]
@@ -102,7 +102,7 @@ class Totals:
             ) from None
 
 
-def counts(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Counter[Any]:
+def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counter[Any]:
     """Return the number of rows for each value; None stands for rows without a value.
 
     Raises:
@@ -135,7 +135,7 @@ def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
     return value.id if column.is_relation or column.is_foreign else value
 
 
-def _key(schema: Schema, tally: Tally, raw: bytes, id: bytes) -> Any:
+def _key(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Any:
     value = value_of(schema, tally.column, raw, id)
     try:
         hash(value)
@@ -152,7 +152,7 @@ def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
     return zip(*(each,) * size, strict=True)
 
 
-def _rest(schema: Schema, tally: Tally, replies: Sequence[Reply]) -> Iterator[Any]:
+def _rest(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Iterator[Any]:
     """Yield the values that the script could not add, decoded."""
     for _, _, rest in replies:
         for id, raw in _in_groups(rest, 2):
@@ -186,7 +186,7 @@ def _float_total(parts: Iterable[bytes], rest: Sequence[float]) -> tuple[Fractio
 
 def _decimal_total(
     schema: Schema,
-    tally: Tally,
+    tally: Aggregate,
     pieces: Sequence[tuple[int, int]],
     rest: Sequence[decimal.Decimal],
 ) -> decimal.Decimal:

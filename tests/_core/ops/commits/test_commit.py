@@ -62,7 +62,7 @@ def test_a_column_that_a_keygen_looked_at_is_looked_at_again() -> None:
     assert expected(again)[b'flag'] == b'b'
 
 
-@pytest.mark.parametrize('more', [{}, {'rests_on': ('flag', 'size')}])
+@pytest.mark.parametrize('more', [{}, {'depends_on': ('flag', 'size')}])
 def test_what_is_written_must_still_be_as_it_was(more: Any) -> None:
     """Between the race and the look at the fresh row, yet another writer may come."""
     operation, script = started(**more)
@@ -79,7 +79,7 @@ def test_what_is_written_must_still_be_as_it_was(more: Any) -> None:
 
 
 def test_what_a_change_rests_on_is_compared() -> None:
-    _, script = started(rests_on=RetriedBox._schema.names)
+    _, script = started(depends_on=RetriedBox._schema.names)
     assert expected(script) == {
         b'label': b'x', b'size': b'5', b'flag': b'a', b'-index-data-': False,
     }  # fmt: skip
@@ -116,7 +116,7 @@ def after(change: Change, fresh: dict[str, bytes]) -> Callable[[list[bytes]], An
 
 
 def test_a_delete_is_tried_again_on_the_fresh_row() -> None:
-    for change in (delete(), delete(rests_on=('until',))):
+    for change in (delete(), delete(depends_on=('until',))):
         with pytest.raises(StopIteration) as done:
             after(change, {**STORED, 'name': b'new'})([b'ok', b'0'])
         assert done.value.value.gone == {0}
@@ -125,8 +125,8 @@ def test_a_delete_is_tried_again_on_the_fresh_row() -> None:
 def test_not_if_what_it_rests_on_changed_meanwhile() -> None:
     moved = {**STORED, 'until': b'9e9', 'name': b'new'}
     with pytest.raises(rom.DataRaceError):
-        after(delete(rests_on=('until',)), moved)([b'race', b'Thing:1', b'until'])
+        after(delete(depends_on=('until',)), moved)([b'race', b'Thing:1', b'until'])
     with pytest.raises(StopIteration):
         after(delete(), moved)([b'ok', b'1'])
     with pytest.raises(StopIteration):  # what is gone is the script's to find
-        after(delete(rests_on=('until',)), {})([b'ok', b'0'])
+        after(delete(depends_on=('until',)), {})([b'ok', b'0'])

@@ -42,7 +42,7 @@ def test_else_it_is_a_script(steps: Any, checks: Any, once: str | None) -> None:
     request, replies = run(take(steps, checks, once), [b'ok', b'\x91\x01' if once else [1]])
     assert replies == [1]
     assert isinstance(request, Script)
-    assert request.name == 'steps'
+    assert request.name == 'run_commands'
     assert request.key.startswith(b'rom:done:{k}:') if once else request.key == steps[0][1]
     sent = unpack(request.request)
     assert sent['steps'] == [list(step) for step in steps]

@@ -68,7 +68,7 @@ def shape(findings: Any) -> Counter[tuple[str, str, int | None]]:
 
 _Damage = tuple[Callable[[redis.Redis], Any], list[tuple[str, str, int | None]]]
 
-#: What is done, and what a check must find of it: all of this can be mended.
+#: What is done, and what a check must find of it: all of this can be repaired.
 DAMAGES: dict[str, _Damage] = {
     'a word of a row that is gone': (
         lambda raw: raw.sadd('chk:city:C1:idx', 900),

@@ -54,9 +54,9 @@ def test_each_damage_is_found_and_mended(
     assert without_notes(damaged) != right, 'there is some damage'
     assert shape(maintenance.check(CheckUser)) == Counter(expected)
     assert dump(raw) == damaged, 'a check writes nothing'
-    mended = list(maintenance.check(CheckUser, repair=True))
-    assert shape(mended) == Counter(expected)
-    assert all(finding.mended for finding in mended)
+    repaired = list(maintenance.check(CheckUser, repair=True))
+    assert shape(repaired) == Counter(expected)
+    assert all(finding.repaired for finding in repaired)
     assert rows(raw) == before
     after = without_notes(dump(raw))
     assert without_zeros(after) == without_zeros(right)
@@ -107,7 +107,7 @@ def test_it_counts_along(front: Front, connected: redis.Redis, raw: redis.Redis)
     check = front.check(CheckUser, True, 10, lambda *step: steps.append(step))
     findings = list(check)
     assert check.counts == Counter(finding.kind for finding in findings)
-    assert check.left == check.counts['corrupt'] == 1
+    assert check.unrepaired == check.counts['corrupt'] == 1
     assert steps == sorted(steps)
     assert steps[-1] == (check.done, check.total) and check.done == check.total > 30
 
@@ -124,9 +124,9 @@ def test_nothing_is_wrong_without_data(front: Front, server: Server) -> None:
 
 
 def left(findings: Any) -> list[tuple[str, str, int | None]]:
-    """What was found, none of which is mended."""
+    """What was found, none of which is repaired."""
     found = list(findings)
-    assert not any(finding.mended for finding in found)
+    assert not any(finding.repaired for finding in found)
     return sorted(shape(found), key=str)
 
 
@@ -339,7 +339,7 @@ def test_in_a_session_with_a_client_of_its_own(server: Server, raw: redis.Redis)
         client = server.connect_async(db=1)
         async with client, rom.AsyncSession(client):
             [finding] = [found async for found in rom.aio.check(CheckUser, repair=True)]
-            assert (finding.kind, finding.id, finding.mended) == ('score', 3, True)
+            assert (finding.kind, finding.id, finding.repaired) == ('score', 3, True)
             assert [found async for found in rom.aio.check(CheckUser)] == []
             assert [step async for step in rom.aio.reindex(CheckUser)][-1] == (5, 5)
             assert [status.state for status in await rom.aio.status(CheckUser)] == ['right']
@@ -383,7 +383,7 @@ def test_a_repair_beside_writers(front: Front, server: Server) -> None:
                 client.zadd('chk:words:pre', {b'ghost\x00%d' % n: 1 for n in range(1, 100)})
                 client.hset('chk:code:uidx', mapping={f'ghost{n}': n for n in range(1, 100)})
                 client.delete('chk:number:idx', 'chk:city:C1:idx')
-                assert all(finding.mended for finding in found(front, repair=True, batch=20))
+                assert all(finding.repaired for finding in found(front, repair=True, batch=20))
         list(front.check(CheckUser, repair=True))
         assert found(front) == []
         assert_consistent(client, CheckUser, CheckTeam)

@@ -57,7 +57,7 @@ def test_any_damage(server: Server, client: redis.Redis, damage: list[Any], batc
         client.execute_command(*command)
     before = rows(client)
     findings = list(maintenance.check(CheckUser, repair=True, batch=batch))
-    assert all(finding.mended for finding in findings)
+    assert all(finding.repaired for finding in findings)
     assert rows(client) == before
     assert list(maintenance.check(CheckUser)) == []
     if not int(client.get('chk:id:') or 0):

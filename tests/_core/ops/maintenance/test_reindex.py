@@ -306,7 +306,7 @@ def test_what_cannot_be_indexed_is_named_at_the_end(
     assert front.status(Thing)[0].state == 'right', 'there is no more to be done by it'
     raw.hset('rei:3', 'number', 3)
     raw.hset('rei:4', 'city', 'City 4')
-    assert all(finding.mended for finding in front.check(Thing, repair=True))
+    assert all(finding.repaired for finding in front.check(Thing, repair=True))
     assert_consistent(raw, Thing)
 
 

@@ -171,7 +171,7 @@ def test_the_sizes(crowd: Store) -> None:
         ('any of', 3000, ('not', 2000, ('any of', 100, ('set', 50), ('set', 50))), ('set', 1000)),
     ]  # fmt: skip
     inner = found.filters[2].nodes[0].nodes[0].nodes[1]
-    assert (str(inner.said), inner.key) == ("city = 'City 02'", 'Thing:city:City 02:idx')
+    assert (str(inner.label), inner.key) == ("city = 'City 02'", 'Thing:city:City 02:idx')
     nested = (columns['age'] == 3) | (_is_flagged() & (columns['age'] == 4) & ~_is_flagged())
     [whole] = told(crowd, crowd.query.where(nested), run=False).plan.filters
     assert sizes(whole) == (

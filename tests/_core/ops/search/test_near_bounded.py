@@ -15,7 +15,7 @@ pytestmark = pytest.mark.one_server
 
 @pytest.fixture
 def place(raw: redis.Redis) -> Any:
-    class Place(rom.Model):
+    class SortKey(rom.Model):
         _conn = raw
         lon = rom.Float()
         lat = rom.Float()
@@ -23,10 +23,10 @@ def place(raw: redis.Redis) -> Any:
 
     drawn = random.Random(7)
     for _ in range(2000):
-        Place(lon=drawn.uniform(9, 11), lat=drawn.uniform(59, 61))
+        SortKey(lon=drawn.uniform(9, 11), lat=drawn.uniform(59, 61))
     rom.session.commit()
     rom.session.rollback()
-    return Place
+    return SortKey
 
 
 @pytest.mark.parametrize('radius', [5, 50, 500, 5000])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rom._core.ops.rows import Row
 from rom._core.ops.search.pagination import page, read_cursor, write_cursor
 from rom._core.ops.search.search_calls import Bounds
-from rom._core.query.nodes import Mark, Place
+from rom._core.query.nodes import SortCursor, SortKey
 from rom.exceptions import QueryError
 from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids
 from tests._core.ops.search.search_support import Store
@@ -156,10 +156,10 @@ def test_a_cursor_says_where() -> None:
     row = Row(7, {'age': b'3', 'name': 'né\0'.encode()})
     mark = read_cursor(QUERY, write_cursor(QUERY, row))
     assert mark.id == 7
-    assert mark.places[0] == Place(b'3.0', b'3')
+    assert mark.places[0] == SortKey(b'3.0', b'3')
     assert mark.places[1].raw == 'né\0'.encode()
     nothing = read_cursor(QUERY, write_cursor(QUERY, Row(2**63, {})))
-    assert nothing == Mark(2**63, (Place(None, None), Place(None, None)))
+    assert nothing == SortCursor(2**63, (SortKey(None, None), SortKey(None, None)))
 
 
 @pytest.mark.parametrize(

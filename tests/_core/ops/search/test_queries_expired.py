@@ -84,7 +84,7 @@ def test_clauses(
         for place, (id, row) in enumerate(rows.items())
     }
     store.write(rows, live)
-    query = Query(EXPIRING, asked(clauses, order, limit).asked)
+    query = Query(EXPIRING, asked(clauses, order, limit).spec)
     living = {id: row for id, row in rows.items() if lives(row)}
 
     def holds(row: Values) -> bool:
@@ -251,7 +251,7 @@ def test_a_model_that_never_expires_asks_nothing_more() -> None:
 
     assert b'Thing:until:idx' in request_of(EXPIRING)
     assert b'Thing:until:idx' not in request_of(MODEL)
-    assert Query(MODEL).with_expired().asked.with_expired
+    assert Query(MODEL).with_expired().spec.with_expired
 
 
 class ExpShop(rom.Model):

@@ -70,7 +70,7 @@ def check(
     found = {id: row for id, row in rows.items() if holds(row)}
     offset, count = limit or (0, len(rows))
     # A limit counts where nothing else is asked for.
-    is_alone = not query.asked.where.nodes and not order
+    is_alone = not query.spec.where.nodes and not order
     counted = [*found][offset : offset + count] if is_alone else found
     assert store.count(query, bounds) == len(counted)
     ids = store.ids(query, bounds)
@@ -127,7 +127,7 @@ Tree = tuple[Node, Holds]
 
 
 def leaf(clause: Clause) -> Tree:
-    return asked([clause], [], None).asked.where.nodes[0], clause.holds
+    return asked([clause], [], None).spec.where.nodes[0], clause.holds
 
 
 def both(parts: list[Tree]) -> Tree:

@@ -135,7 +135,7 @@ def test_very_many_values(thing: Any, raw: redis.Redis) -> None:
     fill(thing, SIZE)
     numbers = [*range(1, 5 * SIZE, 2)]
     odd = list(range(1, SIZE + 1, 2))
-    assert filters_in(thing.query.filter(n=numbers).asked.where) > MOST_FILTERS
+    assert filters_in(thing.query.filter(n=numbers).spec.where) > MOST_FILTERS
     query = thing.query.filter(n=numbers)
     assert query.ids() == odd
     assert query.count() == len(odd)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rom._core.ops.search.totals import Totals, counts, value_of
-from rom._core.query.aggregates import Tally
+from rom._core.query.aggregates import Aggregate
 from rom.columns import Column, Decimal, Float, Integer, ManyToOne, Text
 from rom.exceptions import CorruptRowError, QueryError
 from tests._core.ops.search.search_support import model_of
@@ -32,13 +32,13 @@ MODEL = model_of(
 )  # fmt: skip
 SCHEMA = MODEL._schema
 WHOLE, REAL, EXACT = (
-    Tally('whole', b'whole', 'integer'),
-    Tally('real', b'real', 'float'),
-    Tally('exact', b'exact', 'decimal'),
+    Aggregate('whole', b'whole', 'integer'),
+    Aggregate('real', b'real', 'float'),
+    Aggregate('exact', b'exact', 'decimal'),
 )
 
 
-def totals(tally: Tally, *replies: Any) -> Totals:
+def totals(tally: Aggregate, *replies: Any) -> Totals:
     return Totals(SCHEMA, tally, replies)
 
 
@@ -47,7 +47,7 @@ def test_nothing() -> None:
         found = totals(tally, [b'0', [], []])
         assert (found.sum, type(found.sum)) == (nothing, type(nothing))
         assert found.average is None
-    assert counts(SCHEMA, Tally('city', b'city', 'values'), [[b'0', [], []]]) == Counter()
+    assert counts(SCHEMA, Aggregate('city', b'city', 'values'), [[b'0', [], []]]) == Counter()
 
 
 def test_integers_in_pieces() -> None:
@@ -136,14 +136,14 @@ def test_decimals_too_far_apart() -> None:
 
 
 @pytest.mark.parametrize('tally', [WHOLE, REAL, EXACT])
-def test_what_does_not_decode(tally: Tally) -> None:
+def test_what_does_not_decode(tally: Aggregate) -> None:
     with pytest.raises(CorruptRowError, match=f"Thing:7, column '{tally.column}'") as error:
         totals(tally, [b'1', [], [b'6', b'5', b'7', b'x']])
     assert (error.value.key, error.value.value) == ('Thing:7', b'x')
 
 
 def test_counts() -> None:
-    city = Tally('city', b'city', 'values')
+    city = Aggregate('city', b'city', 'values')
     replies = [
         [b'1', [b'b', b'2', b'1', b'', b'1', b'5'], []],
         [b'2', [b'a', b'3', b'2', b'b', b'1', b'3', b'c', b'4', b'4'], []],
@@ -157,9 +157,13 @@ def test_counts() -> None:
 
 def test_equal_values_are_one() -> None:
     replies = [[b'0', [b'1.0', b'2', b'1', b'1', b'1', b'2', b'1.00', b'4', b'3'], []]]
-    assert counts(SCHEMA, Tally('exact', b'exact', 'values'), replies) == {decimal.Decimal(1): 7}
-    assert counts(SCHEMA, Tally('real', b'real', 'values'), replies) == {1.0: 7}
-    assert counts(SCHEMA, Tally('boss', b'boss', 'values'), [[b'1', [b'5', b'2', b'1'], []]]) == {
+    assert counts(SCHEMA, Aggregate('exact', b'exact', 'values'), replies) == {
+        decimal.Decimal(1): 7
+    }
+    assert counts(SCHEMA, Aggregate('real', b'real', 'values'), replies) == {1.0: 7}
+    assert counts(
+        SCHEMA, Aggregate('boss', b'boss', 'values'), [[b'1', [b'5', b'2', b'1'], []]]
+    ) == {
         5: 2,
         None: 1,
     }
@@ -169,4 +173,4 @@ def test_equal_values_are_one() -> None:
 @pytest.mark.parametrize(('name', 'raw'), [('listed', b'a,b'), ('exact', b'sNaN')])
 def test_what_is_no_key(name: str, raw: bytes) -> None:
     with pytest.raises(QueryError, match=rf'facets\({name}\): .*, which Thing 7 has, is no key'):
-        counts(SCHEMA, Tally(name, name.encode(), 'values'), [[b'0', [raw, b'1', b'7'], []]])
+        counts(SCHEMA, Aggregate(name, name.encode(), 'values'), [[b'0', [raw, b'1', b'7'], []]])

@@ -49,7 +49,7 @@ SIGNS: dict[str, Callable[[Any, Any], Any]] = {
 Tree: TypeAlias = tuple[Expression, Holds]
 
 
-def said(clause: Clause) -> Tree:
+def label(clause: Clause) -> Tree:
     """A clause of the other methods, as an expression."""
     column, value = COLUMNS[clause.name], clause.value
     if clause.method != 'filter':
@@ -101,7 +101,7 @@ def has_nothing(name: str) -> Tree:
 
 
 LEAVES = st.one_of(
-    CLAUSES.filter(sayable).map(said),
+    CLAUSES.filter(sayable).map(label),
     numbers('id', IDS | st.sampled_from([0.5, 9.5, -0.5])),
     numbers('age', st.integers(-1, 5) | st.sampled_from([0.5, 2.5])),
     numbers('big', BIGS | st.sampled_from([0.5, 2.0**53, -(2.0**60)])),

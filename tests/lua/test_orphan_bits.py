@@ -1,4 +1,4 @@
-"""lua/strays.lua by itself: bits of the bitmap of live ids that have no row."""
+"""lua/orphan_bits.lua by itself: bits of the bitmap of live ids that have no row."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Strays = Callable[..., list[Any]]
 
 @pytest.fixture
 def strays(raw: redis.Redis) -> Strays:
-    def run(after: int = -1, count: int = 100, mend: bool = False) -> list[Any]:
+    def run(after: int = -1, count: int = 100, repair: bool = False) -> list[Any]:
         request: dict[str, Any] = {'head': 'N:', 'live': 'N:id:live', 'counter': 'N:id:'}
-        request |= {'after': b'%d' % after, 'count': b'%d' % count, 'mend': mend}
+        request |= {'after': b'%d' % after, 'count': b'%d' % count, 'repair': repair}
         before = dump(raw)
-        reply = raw.execute_command('EVAL', loaded('strays').source, 1, 'N:id:', pack(request))
-        assert mend or dump(raw) == before
+        reply = raw.execute_command('EVAL', loaded('orphan_bits').source, 1, 'N:id:', pack(request))
+        assert repair or dump(raw) == before
         assert isinstance(reply, list)
         return reply
 
@@ -45,9 +45,9 @@ def test_bits_without_a_row(strays: Strays, raw: redis.Redis) -> None:
 
 def test_they_are_cleared(strays: Strays, raw: redis.Redis) -> None:
     make(raw, rows=[1, 3, 4], live=[0, 1, 2, 3, 17])
-    assert strays(mend=True) == [b'ok', b'', [b'0', b'2', b'17']]
+    assert strays(repair=True) == [b'ok', b'', [b'0', b'2', b'17']]
     assert bits(raw.get('N:id:live') or b'') == {1, 3}
-    assert strays(mend=True) == [b'ok', b'', []]
+    assert strays(repair=True) == [b'ok', b'', []]
 
 
 def test_some_at_a_time_and_all_in_the_end(strays: Strays, raw: redis.Redis) -> None:
@@ -65,9 +65,9 @@ def test_some_at_a_time_and_all_in_the_end(strays: Strays, raw: redis.Redis) -> 
 def test_no_bitmap(strays: Strays, raw: redis.Redis, kind: str) -> None:
     if kind == 'empty':
         raw.set('N:id:live', '')
-    assert strays(mend=True) == [b'none']
+    assert strays(repair=True) == [b'none']
 
 
 def test_a_bitmap_of_another_type(strays: Strays, raw: redis.Redis) -> None:
     raw.sadd('N:id:live', 'x')
-    assert strays(mend=True) == [b'wrong type', b'N:id:live']
+    assert strays(repair=True) == [b'wrong type', b'N:id:live']

@@ -1,4 +1,4 @@
-"""lua/verify.lua by itself: rows and entries of theirs, all at one moment."""
+"""lua/snapshot_rows.lua by itself: rows and entries of theirs, all at one moment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def verify(raw: redis.Redis) -> Verify:
             **more,
         }  # fmt: skip
         before = dump(raw)
-        reply = raw.execute_command('EVAL', loaded('verify').source, 1, 'N:id:', pack(request))
+        reply = raw.execute_command(
+            'EVAL', loaded('snapshot_rows').source, 1, 'N:id:', pack(request)
+        )
         assert dump(raw) == before
         assert isinstance(reply, list)
         return reply

@@ -1,4 +1,4 @@
-"""lua/steps.lua by itself."""
+"""lua/run_commands.lua by itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from tests.support.servers import dump, ttls
 
 def call(raw: redis.Redis, steps: Any, checks: Any = (), done: bytes | None = None) -> Any:
     request = {'steps': steps, 'checks': checks, 'at': int(time.time()) if done else None}
-    reply = raw.execute_command('EVAL', loaded('steps').source, 1, done or 'k', pack(request))
+    reply = raw.execute_command(
+        'EVAL', loaded('run_commands').source, 1, done or 'k', pack(request)
+    )
     if done and reply[0] == b'ok':
         return [b'ok', [None if one is False else one for one in unpack_list(reply[1])]]
     return reply

@@ -19,7 +19,7 @@
 
 -- @include lib/live
 -- @include lib/far
--- @include lib/holding
+-- @include lib/lease
 
 local request = cmsgpack.unpack(ARGV[1])
 

@@ -1,4 +1,4 @@
-"""lua/sweep.lua by itself: what is left of entities that are gone goes, and nothing else."""
+"""lua/delete_orphans.lua by itself: what is left of entities that are gone goes, and nothing else."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def sweep(raw: redis.Redis) -> Sweep:
 
     def run(*entries: tuple[Any, ...], keys: Any = ()) -> int:
         request = pack({'head': 'N:', 'entries': entries, 'keys': keys})
-        reply = raw.execute_command('EVAL', loaded('sweep').source, 1, 'N:id:', request)
+        reply = raw.execute_command('EVAL', loaded('delete_orphans').source, 1, 'N:id:', request)
         assert isinstance(reply, int)
         return reply
 

@@ -1,4 +1,4 @@
-"""lua/due.lua by itself."""
+"""lua/expired_ids.lua by itself."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def due(raw: redis.Redis) -> Due:
     def run(position: bytes = b'', count: int = 10) -> list[Any]:
         request = {'head': b'N:', 'key': b'N:x:idx', 'fields': [b'x'], 'count': b'%d' % count}
         packed = pack({**request, 'position': position or None})
-        reply = raw.execute_command('EVAL', loaded('due').source, 1, 'N:id:', packed)
+        reply = raw.execute_command('EVAL', loaded('expired_ids').source, 1, 'N:id:', packed)
         assert isinstance(reply, list)
         return [*reply[:5], *map(unpack_list, reply[5:6]), *reply[6:]]
 

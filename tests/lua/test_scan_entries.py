@@ -1,4 +1,4 @@
-"""lua/entries.lua by itself: entries of many indexes, some at a time."""
+"""lua/scan_entries.lua by itself: entries of many indexes, some at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def entries(raw: redis.Redis) -> Entries:
         request = {'keys': keys, 'from': position, 'count': b'%d' % count}
         before = dump(raw)
         reply: Any = raw.execute_command(
-            'EVAL', loaded('entries').source, 1, 'N:id:', pack(request)
+            'EVAL', loaded('scan_entries').source, 1, 'N:id:', pack(request)
         )
         assert dump(raw) == before
         return reply[0], reply[1], unpack_list(reply[2])

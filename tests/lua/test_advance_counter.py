@@ -1,4 +1,4 @@
-"""lua/ahead.lua by itself: a counter is never put back, and counts past what a double holds."""
+"""lua/advance_counter.lua by itself: a counter is never put back, and counts past what a double holds."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ Ahead = Callable[..., None]
 def ahead(raw: redis.Redis) -> Ahead:
     def run(id: int, live: str | None = 'N:id:live') -> None:
         request = pack({'counter': 'N:id:', 'live': live, 'id': b'%d' % id})
-        reply = raw.execute_command('EVAL', loaded('ahead').source, 1, 'N:id:', request)
+        reply = raw.execute_command('EVAL', loaded('advance_counter').source, 1, 'N:id:', request)
         assert reply == raw.get('N:id:')
 
     return run

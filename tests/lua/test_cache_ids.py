@@ -1,4 +1,4 @@
-"""lua/store.lua by itself."""
+"""lua/cache_ids.lua by itself."""
 
 import pytest
 import redis
@@ -9,7 +9,7 @@ from rom._core.encoding.wire import pack
 
 def store(raw: redis.Redis, ids: list[bytes], first: bytes = b'0') -> object:
     request = pack({'ids': ids, 'first': first, 'timeout': b'20'})
-    return raw.execute_command('EVAL', loaded('store').source, 1, 'N:k', request)
+    return raw.execute_command('EVAL', loaded('cache_ids').source, 1, 'N:k', request)
 
 
 @pytest.mark.parametrize('count', [1, 2, 4001, 10_000])

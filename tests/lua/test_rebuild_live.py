@@ -1,4 +1,4 @@
-"""lua/relive.lua by itself: the bitmap of live ids, made of data that has none, or mended."""
+"""lua/rebuild_live.lua by itself: the bitmap of live ids, made of data that has none, or mended."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -35,7 +35,9 @@ def relive(raw: redis.Redis) -> Relive:
             'count': b'%d' % count,
             'highest': b'%d' % highest,
         }
-        reply = raw.execute_command('EVAL', loaded('relive').source, 1, 'N:id:', pack(request))
+        reply = raw.execute_command(
+            'EVAL', loaded('rebuild_live').source, 1, 'N:id:', pack(request)
+        )
         assert isinstance(reply, list)
         return reply
 

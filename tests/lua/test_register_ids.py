@@ -1,4 +1,4 @@
-"""lua/enrol.lua by itself: rows that the bitmap of live ids, or the counter, has missed."""
+"""lua/register_ids.lua by itself: rows that the bitmap of live ids, or the counter, has missed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def enrol(raw: redis.Redis) -> Enrol:
     def run(*ids: int, live: str | None = 'N:id:live') -> int:
         request: dict[str, Any] = {'head': 'N:', 'live': live, 'counter': 'N:id:'}
         request['ids'] = [b'%d' % id for id in ids]
-        reply = raw.execute_command('EVAL', loaded('enrol').source, 1, 'N:id:', pack(request))
+        reply = raw.execute_command(
+            'EVAL', loaded('register_ids').source, 1, 'N:id:', pack(request)
+        )
         assert isinstance(reply, int)
         return reply
 

@@ -6,7 +6,7 @@
 --          counter    = key of the counter
 --          after      = start above this id, a string
 --          count      = the approximate number of ids
---          mend       = true: clear those bits; absent: only find them
+--          repair       = true: clear those bits; absent: only find them
 --
 -- Reply:   'ok', the id to continue after ('' at the end), list of the ids without a row
 --          'none'               the model has no bitmap
@@ -27,7 +27,7 @@ local function story()
     for _, id in ipairs(ids) do
         if redis.call('EXISTS', request.head .. id) == 0 then
             strays[#strays + 1] = id
-            if request.mend then
+            if request.repair then
                 mark_dead(request.live, {id})
             end
         end
