@@ -43,7 +43,10 @@ nitpick_ignore_regex = [
     ),
     (r'py:mod', r'rom\..*'),
     (r'py:.*', r'(os|pathlib|subprocess)\..*'),
-    (r'py:class', r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Asked|Expression|Factory|Reference|Said)'),
+    (
+        r'py:class',
+        r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Expression|Factory|Reference|FilterLabel|QuerySpec)',
+    ),
     (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|Record|TypeAliasForwardRef)'),
     (r'py:class', r'rom\.[a-z_.]+\.ColumnOptions'),
     (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task)'),

@@ -14,8 +14,8 @@ from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.maintenance.arguments import checked
+from rom._core.ops.maintenance.findings import Progress, advance
 from rom._core.ops.maintenance.index_stats import Survey, survey
-from rom._core.ops.maintenance.progress import Progress, advance
 from rom.exceptions import InvalidOperation
 
 

@@ -19,9 +19,8 @@ from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
 from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.arguments import checked, checked_rate, every_model, unsafe_jobs
-from rom._core.ops.maintenance.findings import CheckTotals, Finding
+from rom._core.ops.maintenance.findings import CheckTotals, Finding, Job, Progress, advance, quietly
 from rom._core.ops.maintenance.meter import Meter
-from rom._core.ops.maintenance.progress import Job, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
 
 __all__ = [
@@ -203,9 +202,9 @@ def check(
             entities that must be checked once more.
 
     Returns:
-        An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``what`` and
-        ``repaired``. The iterator has ``counts``, the findings by kind, and ``unrepaired``, the number
-        that are not repaired.
+        An iterator of ``Finding``, which has ``model``, ``kind``, ``key``, ``id``, ``message``
+        and ``repaired``. The iterator has ``counts``, the findings by kind, and ``unrepaired``, the
+        number of those that are not repaired.
 
     Raises:
         InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.

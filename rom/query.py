@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from rom._core.query.page import Page as Page
 from rom._core.query.query import Query
-from rom._core.query.selection import _dict_data_factory as _dict_data_factory
-from rom._core.query.selection import _list_data_factory as _list_data_factory
-from rom._core.query.selection import _namedtuple_data_factory as _namedtuple_data_factory
-from rom._core.query.selection import _tuple_data_factory as _tuple_data_factory
+from rom._core.query.results import Page as Page
+from rom._core.query.results import _dict_data_factory as _dict_data_factory
+from rom._core.query.results import _list_data_factory as _list_data_factory
+from rom._core.query.results import _namedtuple_data_factory as _namedtuple_data_factory
+from rom._core.query.results import _tuple_data_factory as _tuple_data_factory
 from rom._core.support.lazy_import import lazily
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from rom._core.support.lazy_import import lazily
 from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
-    from rom._core.compat.loaded_script import LoadedScript
+    from rom._core.compat.old_names import LoadedScript
     from rom.locks import EntityLock, Lock
     from rom.maintenance import (
         clean_old_index,
@@ -162,7 +162,7 @@ def _connect(obj: Any) -> redis.Redis:
 
 def _script_load(script: str) -> LoadedScript:
     """Return a callable for a Lua script of the program."""
-    from rom._core.compat.loaded_script import LoadedScript
+    from rom._core.compat.old_names import LoadedScript
 
     return LoadedScript(script)
 

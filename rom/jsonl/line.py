@@ -22,8 +22,8 @@ from rom._core.columns.json_forms import DIALECT
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import ImportRow
+from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.arguments import checked
-from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue, InvalidOperation, LineError
 from rom.jsonl.values import from_json, to_json

@@ -51,7 +51,7 @@ def test_what_is_wrong_is_told_mended_and_gone(place: Place) -> None:
     assert lines[4:] == [*(f'found\tUser\t{one}\t1' for one in sums), 'right\tTeam']
     code, lines, said = place.run('check', 'shop', '--repair')
     assert (code, said) == (1, '')
-    assert set(lines[:4]) == {f'finding\tUser\t{found}\tmended' for found in FOUND}
+    assert set(lines[:4]) == {f'finding\tUser\t{found}\trepaired' for found in FOUND}
     assert lines[4:] == [*(f'found\tUser\t{one}\t0' for one in sums), 'right\tTeam']
     assert place.run('check', 'shop') == (0, ['right\tUser', 'right\tTeam'], '')
     assert rows(place.raw) == before
@@ -93,7 +93,7 @@ def test_ctrl_c(place: Place) -> None:
         told = [first, *program.stdout.readlines()]
         said = program.stderr.read()
         assert program.wait(PATIENCE) == 130
-    repaired = sum(line.endswith('\tmended\n') for line in told)
+    repaired = sum(line.endswith('\trepaired\n') for line in told)
     assert 'rom check --repair shop:User shop:Team' in said
     assert f'{repaired:,} found, {repaired:,} repaired, and nothing is half done' in said
     assert place.raw.scard('cli:name:ghost:idx') == GHOSTS - repaired

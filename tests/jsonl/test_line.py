@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
 from rom.exceptions import LineError
 from rom.jsonl.line import Reader, line_of
 

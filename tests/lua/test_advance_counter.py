@@ -1,4 +1,4 @@
-"""lua/advance_counter.lua by itself: a counter is never put back, and counts past what a double holds."""
+"""lua/advance_counter.lua by itself: a counter is never put back, and passes 2**53."""
 
 from collections.abc import Callable
 

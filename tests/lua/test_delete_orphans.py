@@ -1,4 +1,4 @@
-"""lua/delete_orphans.lua by itself: what is left of entities that are gone goes, and nothing else."""
+"""lua/delete_orphans.lua by itself: it removes what deleted entities left, and nothing else."""
 
 from collections.abc import Callable
 from typing import Any

@@ -14,8 +14,8 @@ from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.scripts import loaded
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops import memory_policy
-from rom._core.ops.piggyback import Aside, alongside
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import EvictionWarning
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 
-from rom._core.encoding.geohash import LATITUDES, LONGITUDES, geo_score
 from rom._core.encoding.keys import Keys
+from rom._core.encoding.scores import LATITUDES, LONGITUDES, geo_score
 from rom._core.encoding.text import show
 from rom._core.indexing.entry_lists import Entries
 from rom.exceptions import InvalidColumnValue, ORMError

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rom._core.ops.commits.commit import MOST_TRIES, commit
-from rom._core.ops.load_rows import load_unique
+from rom._core.ops.load_rows import Row, load_unique
 from rom._core.ops.requests import Operation
-from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.search.search_calls import ALL_ROWS, BOUNDS, Bounds, Cursor
 from rom._core.query.assignments import Assignments

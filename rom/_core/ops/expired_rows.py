@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rom._core.encoding.wire import pack
-from rom._core.ops.maintenance.row_repair import sweep
+from rom._core.ops.load_rows import Row, parse_rows, unreadable
+from rom._core.ops.maintenance.repair import sweep
 from rom._core.ops.requests import Operation, Script
-from rom._core.ops.rows import Row, parse_rows, unreadable
 from rom._core.ops.search.search_calls import wrong_type
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError

@@ -19,9 +19,8 @@ from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import MOST_TRIES, commit
-from rom._core.ops.load_rows import load_one
+from rom._core.ops.load_rows import Row, load_one
 from rom._core.ops.requests import Operation
-from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom._core.writes.instant import Instant

@@ -16,7 +16,7 @@ from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import Node, SortCursor
 from rom._core.query.ordering import all_ordered
-from rom._core.query.selection import Factory, Selection, as_dicts
+from rom._core.query.results import Factory, Selection, as_dicts
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom._core.schema import Schema
@@ -436,7 +436,7 @@ class QueryBuilder(Generic[R_co]):
             include_pk: add the primary key, as the last one, unless it is among the columns.
             decode: return Python values; otherwise the stored text, and the id for a relation.
             ff: ``ff(columns)`` returns the function that is called with each result's list of
-                values; default: dicts. Others are in :mod:`rom._core.query.selection`.
+                values; default: dicts. Others are in :mod:`rom._core.query.results`.
 
         Raises:
             QueryError: no column, an unknown one, or one twice.

@@ -23,7 +23,7 @@ from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
 from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
-from rom._core.query.unique_filters import is_by_unique, with_unique
+from rom._core.query.unique_values import is_by_unique, with_unique
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, TypeVar
 
-from rom._core.encoding.geohash import LATITUDES, LONGITUDES
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.plain_values import plain
+from rom._core.encoding.scores import LATITUDES, LONGITUDES
 from rom._core.encoding.text import show, show_names
 from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import Near

@@ -15,7 +15,7 @@ from rom._core.query.builder import QueryBuilder, R_co
 
 if TYPE_CHECKING:
     from rom._core.query.explanation import Explanation, Of
-    from rom._core.query.page import Page
+    from rom._core.query.results import Page
 
 
 class Query(QueryBuilder[R_co]):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from rom._core.query.nodes import All, Node, Order, SortCursor
-from rom._core.query.selection import Selection
+from rom._core.query.results import Selection
 
 EVERYTHING = All()
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rom._core.query import Query
     from rom._core.query.explanation import Explanation, Of
-    from rom._core.query.page import Page
+    from rom._core.query.results import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')

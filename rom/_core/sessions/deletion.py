@@ -23,7 +23,7 @@ from rom._core.model_registry import references_to
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
 from rom._core.ops.search import queries
 from rom._core.sessions.deletion_plan import (
     DeletionCollector,

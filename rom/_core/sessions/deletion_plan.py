@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import RestrictError

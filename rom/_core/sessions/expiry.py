@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
 from rom._core.sessions.deletion import DeleteOptions
 from rom._core.sessions.deletion_plan import PendingDelete, RowRef
 from rom._core.sessions.parts import RunOn, Work

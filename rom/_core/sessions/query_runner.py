@@ -14,10 +14,10 @@ from rom._core.encoding.integers import read_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.time_slices import TURN, rest, turns
-from rom._core.query.unique_filters import unique_key, unique_values
+from rom._core.query.unique_values import unique_key, unique_values
 from rom._core.sessions.loading import Loader, note_batch
 from rom._core.sessions.parts import RunOn, Work, model_of
 from rom._core.support.clock import elapsed
@@ -26,7 +26,7 @@ from rom.exceptions import ORMError, QueryError
 if TYPE_CHECKING:
     from rom._core.query import Query
     from rom._core.query.explanation import Explanation, Of
-    from rom._core.query.page import Page
+    from rom._core.query.results import Page
     from rom._core.sessions.identity_map import IdentityMap
     from rom._core.sessions.relation_loading import RelationLoader
 
@@ -176,7 +176,7 @@ class QueryRunner:
     def page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
         """Return one page of a query's results, with the cursor of the next."""
         from rom._core.ops.search import pagination
-        from rom._core.query.page import Page
+        from rom._core.query.results import Page
 
         model, begun = model_of(query), elapsed()
         operation = pagination.page(query, size, after)

@@ -9,8 +9,8 @@ from typing import Any
 from rom._core.drivers import eviction_warning
 from rom._core.model import Model
 from rom._core.ops.index_fingerprint import changes, declared_by, read_stamp
-from rom._core.ops.piggyback import Aside, alongside
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
 from rom.exceptions import StaleIndexWarning

@@ -4,7 +4,7 @@ import random
 
 import redis
 
-from rom._core.encoding.geohash import LATITUDES, LONGITUDES, geo_score
+from rom._core.encoding.scores import LATITUDES, LONGITUDES, geo_score
 
 EDGES = [
     (lon, lat)

@@ -12,7 +12,7 @@ import redis.asyncio
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Command, Operation, Pipeline, Request, Rest
-from rom._core.ops.together import together
+from rom._core.ops.shared_trips import together
 from rom.exceptions import ServerError
 from tests.support.servers import Server
 

@@ -11,6 +11,7 @@ import pytest
 from rom._core.query.explanation import Call, Explanation, Filter, Plan, Run, Sorting, Step
 from rom._core.query.filter_labels import FilterLabel
 
+BORN = datetime.date(2000, 1, 2)
 EXPLANATION = Explanation(
     'User', 'all', 0, 20,
     Plan(
@@ -19,7 +20,7 @@ EXPLANATION = Explanation(
         filters=(
             Filter('set', 50, 'probed', FilterLabel('city', '=', b'R\xff'), 'User:city:R:idx'),
             Filter('not', 1000, 'probed', nodes=(
-                Filter('range', 7, None, FilterLabel('born', 'between', (datetime.date(2000, 1, 2), None)),
+                Filter('range', 7, None, FilterLabel('born', 'between', (BORN, None)),
                        'User:born:idx'),
             )),
         ),

@@ -7,8 +7,17 @@ from typing import get_args
 
 import pytest
 
-from rom._core.query.explanation import Call, Explanation, Plan, Role, Run, Sorting, Way
-from rom._core.query.explanation_tree import _ROLES, _WAYS
+from rom._core.query.explanation import (
+    _ROLES,
+    _WAYS,
+    Call,
+    Explanation,
+    Plan,
+    Role,
+    Run,
+    Sorting,
+    Way,
+)
 from tests._core.query.test_explanation import EXPLANATION
 
 

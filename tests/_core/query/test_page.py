@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rom._core.query.page import Page
+from rom._core.query.results import Page
 
 
 def test_it_is_a_sequence() -> None:

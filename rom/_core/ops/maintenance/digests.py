@@ -19,8 +19,8 @@ from operator import mul
 from typing import Any, TypeAlias
 
 from rom._core.indexing.column_index import ColumnIndex, TrackingMapping, Word
-from rom._core.ops.maintenance.entry_weights import weigh
-from rom._core.ops.rows import Row
+from rom._core.ops.load_rows import Row
+from rom._core.ops.maintenance.entries import weigh
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 
 # Words of an index whose weights are cached.

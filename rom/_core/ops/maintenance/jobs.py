@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp, stamp_of
 from rom._core.ops.maintenance.comparison import blocks
+from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import find, named
-from rom._core.ops.maintenance.live_bitmap import relive
-from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
-from rom._core.ops.maintenance.row_repair import repair_listed, sweep
+from rom._core.ops.maintenance.repair import relive, repair_listed, sweep
 from rom._core.ops.requests import Command
 from rom._core.schema import Schema
 from rom.exceptions import BulkError, ORMError
@@ -96,8 +95,8 @@ def _blocks(items: Iterable[T], size: int) -> Iterator[Sequence[T]]:
 def _raise(schema: Schema, failures: Sequence[ORMError]) -> None:
     if failures:
         raise BulkError(
-            f'{len(failures)} rows of {schema.name} could not be repaired, all others are; the first '
-            f'of them: {failures[0]}. `errors` has all; repair or delete those rows, and run it '
-            'again',
+            f'{len(failures)} rows of {schema.name} could not be repaired, all others are; the '
+            f'first of them: {failures[0]}. `errors` has all; repair or delete those rows, and '
+            'run it again',
             failures,
         )

@@ -20,14 +20,13 @@ from rom._core.encoding.integers import read_digits
 from rom._core.indexing.column_index import ColumnIndex, TrackingMapping
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.load_rows import load
+from rom._core.ops.load_rows import Row, load
 from rom._core.ops.maintenance.comparison import Comparison, blocks
 from rom._core.ops.maintenance.digests import decoded, needed_by
 from rom._core.ops.maintenance.keyspace import Maker, is_declared
-from rom._core.ops.maintenance.row_repair import repair_ids
+from rom._core.ops.maintenance.repair import repair_ids
 from rom._core.ops.maintenance.suspects import Settler
 from rom._core.ops.requests import Operation
-from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 from rom._core.writes.changes import NO_ENTRIES, Change, Write
 from rom._core.writes.planner import claims_of

@@ -27,11 +27,10 @@ from rom._core.ops.index_fingerprint import (
     stamp_of,
 )
 from rom._core.ops.maintenance.comparison import Comparison, blocks
+from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_declared
-from rom._core.ops.maintenance.live_bitmap import relive
-from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
-from rom._core.ops.maintenance.row_repair import repair_listed
+from rom._core.ops.maintenance.repair import relive, repair_listed
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish

@@ -14,11 +14,9 @@ from rom._core.encoding.text import as_text, show
 from rom._core.encoding.wire import pack
 from rom._core.ops.maintenance.comparison import Suspicious
 from rom._core.ops.maintenance.diagnosis import Fix, Verdict, judge
-from rom._core.ops.maintenance.expected_entries import Claim
 from rom._core.ops.maintenance.findings import BEYOND_REPAIR, Finding, Kind
-from rom._core.ops.maintenance.repair import repair
-from rom._core.ops.maintenance.row_repair import sweep
-from rom._core.ops.maintenance.snapshots import MOST_TRIES, RowSnapshot, look, number_of
+from rom._core.ops.maintenance.repair import repair, sweep
+from rom._core.ops.maintenance.snapshots import MOST_TRIES, Claim, RowSnapshot, look, number_of
 from rom._core.ops.requests import Operation, Script
 from rom._core.schema import Schema, Unique
 

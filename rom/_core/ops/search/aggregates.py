@@ -8,16 +8,227 @@ each new id is tallied once.
 
 from __future__ import annotations
 
+import decimal
+import math
 from collections import Counter
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
 
+from rom._core.columns import Column
+from rom._core.encoding.text import show
+from rom._core.ops.load_rows import unreadable
 from rom._core.ops.requests import Operation
-from rom._core.ops.rows import unreadable
 from rom._core.ops.search.queries import first_row
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search, SearchReply
-from rom._core.ops.search.totals import Reply, Totals, counts, value_of
 from rom._core.query.aggregates import Aggregate, adding, by_extreme, counting
 from rom._core.query.query import Query
+from rom._core.schema import Schema
+from rom.exceptions import QueryError
+
+Reply: TypeAlias = Sequence[Any]
+"""A tally as the script returns it: see lua/lib/tally."""
+
+Total: TypeAlias = 'int | float | decimal.Decimal'
+
+_CARRY = 2**52
+_LIMB = 10**15
+# Most digits of an exact decimal total: that of 1E+99999999 and 0.1 would fill the memory.
+_MOST_DIGITS = 10_000
+# Digits of a mean that a column makes a value of.
+_ENOUGH = 100
+# Readers of stored values that a column adds up.
+_ADDED: dict[str, Callable[[str], Any]] = {'integer': int, 'decimal': decimal.Decimal}
+
+
+class Totals:
+    """Sum and number of a column's values.
+
+    Args:
+        schema: the schema of the model.
+        tally: the aggregate that was asked for.
+        replies: the tallies, in any order.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+        QueryError: decimals so far apart that their sum has too many digits.
+    """
+
+    def __init__(self, schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> None:
+        self.count = sum(int(reply[0]) for reply in replies)
+        rest = list(_rest(schema, tally, replies))
+        parts = [part for reply in replies for part in reply[1]]
+        self._total: Total
+        self._exact: Fraction | None = None
+        self._column: Column[Any] = schema.columns[tally.column]
+        self._where = f'{schema.name}.query'
+        if tally.way == 'float':
+            self._exact, self._total = _float_total(parts, rest)
+        elif tally.way == 'integer':
+            self._total = sum(number for number, _ in _pieces(parts)) + sum(rest)
+        else:
+            self._total = _decimal_total(schema, tally, [*_pieces(parts)], rest)
+
+    @property
+    def sum(self) -> Any:
+        """The sum; 0 without values.
+
+        Raises:
+            QueryError: the column's type has no value for it.
+        """
+        if self._column.adds is None:
+            return self._total
+        return self._as_value('sum', self._total)
+
+    @property
+    def average(self) -> Any:
+        """The mean; None without values. The mean of integers is a float.
+
+        Raises:
+            QueryError: the column's type has no value for it.
+        """
+        if not self.count:
+            return None
+        if self._exact is not None:
+            return _nearest(self._exact / self.count)
+        if self._column.adds is not None:
+            with decimal.localcontext(prec=_ENOUGH):
+                return self._as_value('avg', decimal.Decimal(self._total) / self.count)
+        if isinstance(self._total, int):
+            return _nearest(Fraction(self._total, self.count))
+        return self._total / self.count
+
+    def _as_value(self, method: str, total: Total) -> Any:
+        try:
+            return self._column.from_total(total)
+        except (ArithmeticError, ValueError) as error:
+            raise QueryError(
+                f'{self._where}.{method}({self._column.name!r}): {show(total)} is no value of a '
+                f'{type(self._column).__name__} ({error}); add up fewer rows with a filter'
+            ) from None
+
+
+def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counter[Any]:
+    """Return the number of rows for each value; None stands for rows without a value.
+
+    Raises:
+        CorruptRowError: a value does not decode.
+        QueryError: a value is not hashable.
+    """
+    found: Counter[bytes] = Counter()
+    holders: dict[bytes, bytes] = {}
+    for _, parts, _ in replies:
+        for raw, count, id in _in_groups(parts, 3):
+            found[raw] += int(count)
+            holders[raw] = id
+    merged: Counter[Any] = Counter()
+    for raw, number in sorted(found.items()):
+        merged[_key(schema, tally, raw, holders[raw])] += number
+    without = sum(int(reply[0]) for reply in replies)
+    if without:
+        merged[None] = without
+    return Counter(dict(merged.most_common()))
+
+
+def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
+    """Return the decoded value of a row's column; for a relation, the id.
+
+    Raises:
+        CorruptRowError: the value does not decode.
+    """
+    column: Column[Any] = schema.columns[name]
+    value = column.read_stored(raw, schema.keys.row(id).decode('utf-8', 'surrogateescape'))
+    return value.id if column.is_relation or column.is_foreign else value
+
+
+def _key(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Any:
+    value = value_of(schema, tally.column, raw, id)
+    try:
+        hash(value)
+    except TypeError as error:
+        raise QueryError(
+            f'{schema.name}.query.facets({tally.column}): {show(value)}, which '
+            f'{schema.name} {int(id)} has, is no key of a dict ({error})'
+        ) from None
+    return value
+
+
+def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    each = iter(flat)
+    return zip(*(each,) * size, strict=True)
+
+
+def _rest(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Iterator[Any]:
+    """Yield the values that the script could not add, decoded."""
+    for _, _, rest in replies:
+        for id, raw in _in_groups(rest, 2):
+            value = value_of(schema, tally.column, raw, id)
+            adds = schema.columns[tally.column].adds
+            yield value if adds is None else _ADDED[adds](raw.decode('ascii'))
+
+
+def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield the sums of the script: integers, each with its number of decimal places."""
+    for scale, place, carried, number in _in_groups(map(int, parts), 4):
+        yield (carried * _CARRY + number) * _LIMB ** (place - 1), scale
+
+
+def _nearest(exact: Fraction) -> float:
+    """Return the nearest double; an infinity beyond the largest."""
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
+
+
+def _float_total(parts: Iterable[bytes], rest: Sequence[float]) -> tuple[Fraction | None, float]:
+    """Return the exact total (None with infinities or NaN, which add as floats) and the rounded."""
+    special = [value for value in rest if not math.isfinite(value)]
+    if special:
+        return None, sum(special)
+    exact = sum(map(Fraction, (*map(float, parts), *rest)), Fraction())
+    return exact, _nearest(exact)
+
+
+def _decimal_total(
+    schema: Schema,
+    tally: Aggregate,
+    pieces: Sequence[tuple[int, int]],
+    rest: Sequence[decimal.Decimal],
+) -> decimal.Decimal:
+    special = [value for value in rest if not value.is_finite()]
+    if special:
+        return _special_total(special)
+    terms = [(number, -scale) for number, scale in pieces]
+    for value in rest:
+        sign, digits, exponent = value.as_tuple()
+        number = int(decimal.Decimal((sign, digits, 0)))
+        # A zero adds nothing, however small its exponent.
+        if number and isinstance(exponent, int):
+            terms.append((number, exponent))
+    low = min((exponent for _, exponent in terms), default=0)
+    low = min(low, 0)
+    terms = [term for term in terms if term[0]]
+    high = max((decimal.Decimal(n).adjusted() + exponent for n, exponent in terms), default=low)
+    if high - low > _MOST_DIGITS:
+        raise QueryError(
+            f'{schema.name}.query.sum({tally.column}): the sum would have {high - low} digits, '
+            f'from 1E{low:+} to 1E{high:+}; leave out the largest or the smallest values with a '
+            'filter'
+        )
+    total = sum(number * 10 ** (exponent - low) for number, exponent in terms)
+    sign, digits, _ = decimal.Decimal(total).as_tuple()
+    return decimal.Decimal((sign, digits, low))
+
+
+def _special_total(special: Sequence[decimal.Decimal]) -> decimal.Decimal:
+    """Return the sum of infinities and NaNs as decimals add; NaN instead of an exception."""
+    quiet = decimal.Context(traps=[])
+    total = special[0]
+    for value in special[1:]:
+        total = quiet.add(total, value)
+    return decimal.Decimal('NaN') if total.is_nan() else total
+
 
 # A value takes the server one or two microseconds; a call looks at candidates, too.
 TALLY_BOUNDS = BOUNDS._replace(page=5500, budget=5000)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from rom._core.encoding.geohash import BITS, LATITUDES, LONGITUDES, STEPS, gather_bits, spread_bits
+from rom._core.encoding.scores import BITS, LATITUDES, LONGITUDES, STEPS, gather_bits, spread_bits
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.query.nodes import Near
 

@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 from rom._core.encoding.integers import read_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation
-from rom._core.ops.rows import Row
 from rom._core.ops.search.queries import find
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
-from rom._core.ops.search.sort_cursors import sort_cursor_of
+from rom._core.ops.search.sorting import sort_cursor_of
 from rom._core.query.nodes import Near, Order, SortCursor, SortKey
 from rom._core.query.query import Query
 from rom._core.query.string_filters import index_string

@@ -15,10 +15,10 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from rom._core.encoding.wire import pack
+from rom._core.ops.load_rows import Row, unreadable
 from rom._core.ops.requests import Operation, Script
-from rom._core.ops.rows import Row, unreadable
-from rom._core.ops.search.client_sort import sort_ids
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Cursor, Search, SearchReply
+from rom._core.ops.search.sorting import sort_ids
 from rom._core.ops.time_slices import rest, turns
 from rom._core.query.nodes import Order
 from rom._core.query.ordering import orders_for

@@ -7,9 +7,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.load_rows import Row, rows_of
 from rom._core.ops.requests import Operation, Pipeline, Script
-from rom._core.ops.rows import Row, rows_of
-from rom._core.ops.search.sort_cursors import columns_for, sort_cursor_as_map
+from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
 from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.query.nodes import All, Given, InRange, InSet, Order, SortCursor, StartsWith

@@ -220,7 +220,7 @@ def test_two_rows_that_claim_one_value_which_nobody_has(
     [shared] = [finding for finding in findings if finding.kind == 'shared']
     holder = raw.hget('chk:code:uidx', 'same')
     assert {shared.id, int(holder or 0)} == {3, 4}
-    assert f'chk:{int(holder or 0)}' in shared.what
+    assert f'chk:{int(holder or 0)}' in shared.message
     assert [f.kind for f in maintenance.check(CheckUser)] == ['shared']
     raw.hset(f'chk:{shared.id}', 'code', 'other')
     list(maintenance.check(CheckUser, repair=True))

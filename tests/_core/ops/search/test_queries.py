@@ -12,7 +12,7 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import queries
 from rom._core.ops.search.search_calls import Bounds
-from rom._core.query.selection import as_lists, as_tuples
+from rom._core.query.results import as_lists, as_tuples
 from rom.columns import Boolean, DateTime, Float, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError
 from tests._core.ops.search.search_support import Store, model_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rom._core.ops.search.totals import Totals, counts, value_of
+from rom._core.ops.search.aggregates import Totals, counts, value_of
 from rom._core.query.aggregates import Aggregate
 from rom.columns import Column, Decimal, Float, Integer, ManyToOne, Text
 from rom.exceptions import CorruptRowError, QueryError

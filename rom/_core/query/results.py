@@ -1,4 +1,4 @@
-"""Selection: plain data as results, instead of entities.
+"""Results: how a query hands out its rows: as plain data, and in pages.
 
 A factory is called once with the names of the columns. It returns a function that is called with
 the list of values of each row. The names that begin with an underscore are those of rom 1.x.
@@ -7,8 +7,11 @@ the list of values of each row. The names that begin with an underscore are thos
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
+
+from rom._core.support.public_names import publish
 
 Factory: TypeAlias = Callable[[tuple[str, ...]], Callable[[list[Any]], Any]]
 
@@ -81,3 +84,38 @@ _dict_data_factory = as_dicts
 _list_data_factory = as_lists
 _tuple_data_factory = as_tuples
 _namedtuple_data_factory = as_namedtuples
+
+
+R_co = TypeVar('R_co', covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Sequence[R_co]):
+    """A sequence of results, with the cursor of the next page.
+
+    Attributes:
+        items: the results.
+        next: the `after` argument of `Query.page` for the next page; None: this is the last one.
+
+    Example::
+
+        page = User.query.order_by('name').page(20)
+        while page.next is not None:
+            page = User.query.order_by('name').page(20, after=page.next)
+    """
+
+    items: tuple[R_co, ...]
+    next: str | None
+
+    @overload
+    def __getitem__(self, place: int) -> R_co: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[R_co]: ...
+    def __getitem__(self, place: int | slice) -> R_co | Sequence[R_co]:
+        return self.items[place]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+publish('rom.query', Page)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from rom._core.ops.piggyback import Aside, alongside
 from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shared_trips import Aside, alongside
 from rom.exceptions import ServerError, ServerUnavailable
 
 GET, SET = Command('GET', 'x'), Command('SET', 'x', 1)
