@@ -96,11 +96,11 @@ __all__ = [
     'refresh_all_indexes',
     'refresh_indices',
     'session',
+    'set_busy_poll',
     'set_connection_settings',
     'show_progress',
     'use_null_session',
     'use_rom_session',
-    'set_busy_poll',
 ]
 
 #: The client of every model without one of its own; a program may assign it.

@@ -22,7 +22,7 @@ class Place(rom.Model):
     size = rom.Integer(index=True)
     notes = rom.UnsafeColumn()
 
-class Ticket(rom.Model):
+class ClusterTicket(rom.Model):
     _namespace = '{clielsewhere}ticket'
     number = rom.Integer(unique=True)
     until = rom.ExpireAt()
@@ -53,18 +53,18 @@ def test_every_command(url: str, cluster: Cluster) -> None:
     places = [shop.Place(name=f'a place {number}', size=number) for number in range(30)]
     rom.session.commit()
     places[0].notes.set('a note')
-    tickets = [shop.Ticket(number=number) for number in range(5)]
+    tickets = [shop.ClusterTicket(number=number) for number in range(5)]
     tickets[0].until = 1
     rom.session.commit()
     rom.session.rollback()
 
-    models = 'clicluster:Place', 'clicluster:Ticket'
+    models = 'clicluster:Place', 'clicluster:ClusterTicket'
     code, told = run(url, 'models', *models)
     assert code == 0
-    assert 'index\tPlace\trows\t\t30' in told and 'index\tTicket\trows\t\t5' in told
+    assert 'index\tPlace\trows\t\t30' in told and 'index\tClusterTicket\trows\t\t5' in told
     assert run(url, 'status', *models) == (
         0,
-        'status\tPlace\tright\t\t\nstatus\tTicket\tright\t\t\n',
+        'status\tPlace\tright\t\t\nstatus\tClusterTicket\tright\t\t\n',
     )
     owner = cluster.owner('{clicluster}').client
     owner.delete('{clicluster}place:size:idx')
@@ -74,7 +74,7 @@ def test_every_command(url: str, cluster: Cluster) -> None:
     owner.delete('{clicluster}place:size:idx')
     assert run(url, 'reindex', *models)[0] == 0
     assert run(url, 'check', *models)[0] == 0
-    assert run(url, 'expire', 'clicluster:Ticket') == (0, 'expired\tTicket\t1\n')
+    assert run(url, 'expire', 'clicluster:ClusterTicket') == (0, 'expired\tClusterTicket\t1\n')
     code, dumped = run(url, 'dump', *models)
     assert (code, len(dumped.splitlines())) == (0, 34)
     assert json.loads(dumped.splitlines()[0])['columns']['name'] == 'a place 0'

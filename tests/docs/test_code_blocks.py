@@ -71,7 +71,7 @@ def faq(server: Server) -> None:
     assert Task.get(1).state == 'done'
 
 
-class Ticket(rom.Model):
+class BlockTicket(rom.Model):
     _namespace = 'CodeBlockTicket'
     priority = rom.Integer(index=True)
 
@@ -86,11 +86,11 @@ def untrusted_input(server: Server) -> None:
     @app.get('/')
     async def ask(priority: str) -> int:
         async with rom.AsyncSession() as session:
-            return await session.count(Ticket.query.filter(priority=priority))
+            return await session.count(BlockTicket.query.filter(priority=priority))
 
     @flask.get('/')
     def ask_flask() -> str:
-        return str(Ticket.query.filter(priority='high').count())
+        return str(BlockTicket.query.filter(priority='high').count())
 
     async def request() -> httpx.Response:
         transport = httpx.ASGITransport(app)

@@ -14,7 +14,7 @@ from rom.repocket.search import criteria_of, nodes_of
 from tests.support.packed import packed_rows
 
 
-class QuerySpec(ActiveRecord):
+class Asked(ActiveRecord):
     name = attributes.Unicode(index=True)
     raw = attributes.Bytes()
     n = attributes.Integer(index=True, null=True)
@@ -25,7 +25,7 @@ class QuerySpec(ActiveRecord):
 
 
 def holds(found: Any, **asked: Any) -> bool:
-    [criterion] = criteria_of(QuerySpec._record_schema, asked)
+    [criterion] = criteria_of(Asked._record_schema, asked)
     return criterion.holds(found)
 
 
@@ -62,17 +62,17 @@ def test_none() -> None:
 )
 def test_what_makes_no_sense(asked: dict[str, Any]) -> None:
     with pytest.raises(QueryError, match='Asked: '):
-        criteria_of(QuerySpec._record_schema, asked)
+        criteria_of(Asked._record_schema, asked)
 
 
 def test_an_unknown_attribute() -> None:
     with pytest.raises(RepocketUnknownField, match="'nmae'; it has id, name"):
-        criteria_of(QuerySpec._record_schema, {'nmae': 'x'})
+        criteria_of(Asked._record_schema, {'nmae': 'x'})
 
 
 def test_what_an_index_can_tell() -> None:
     def count(**asked: Any) -> int:
-        return len(nodes_of(criteria_of(QuerySpec._record_schema, asked)))
+        return len(nodes_of(criteria_of(Asked._record_schema, asked)))
 
     assert count(name='x', n=5, raw=b'x') == 2
     assert count(n__gte=5, n__lt=9) == 2
@@ -80,11 +80,11 @@ def test_what_an_index_can_tell() -> None:
 
 
 def test_a_value_that_only_one_record_has() -> None:
-    [criterion] = criteria_of(QuerySpec._record_schema, {'code': 5})
+    [criterion] = criteria_of(Asked._record_schema, {'code': 5})
     assert criterion.identity() == b'5' and not criterion.may_be_missing
-    [criterion] = criteria_of(QuerySpec._record_schema, {'code': 0})
+    [criterion] = criteria_of(Asked._record_schema, {'code': 0})
     assert criterion.identity() == b'0' and criterion.may_be_missing
-    [criterion] = criteria_of(QuerySpec._record_schema, {'n': 5})
+    [criterion] = criteria_of(Asked._record_schema, {'n': 5})
     assert criterion.identity() is None
 
 

@@ -194,6 +194,6 @@ async def async_sessions() -> None:
 def upkeep() -> None:
     check = maintenance.check(User, repair=True, progress=print)
     assert_type(list(check), list[maintenance.Finding])
-    assert_type(check.left, int)
+    assert_type(check.unrepaired, int)
     assert_type(maintenance.reindex(User, rate=5), Iterator[tuple[int, int]])
     assert_type(maintenance.status(User)[0].changes, tuple[str, ...])

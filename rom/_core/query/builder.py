@@ -446,7 +446,7 @@ class QueryBuilder(Generic[R_co]):
             User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
         """
         schema = self.schema
-        shown = shorten(', '.join(map(show, columns)), 200)
+        shown = shorten(', '.join(map(show, columns)), 120)
         where = f'{schema.name}.query.select({shown})'
         selectable = {*schema.columns, *schema.lists, *schema.unsafe}
         if not columns:

@@ -22,14 +22,14 @@ class Customer:
 
     @classmethod
     def get(cls, id: int) -> 'Customer | None':
-        cls.spec.append(id)
+        cls.asked.append(id)
         return cls.all.get(id)
 
 
 @pytest.fixture(autouse=True)
 def nobody() -> None:
     Customer.all.clear()
-    Customer.spec.clear()
+    Customer.asked.clear()
 
 
 class ForeignOrder(rom.Model):
@@ -81,9 +81,9 @@ def test_write_query_update_delete(client: redis.Redis, raw: redis.Redis) -> Non
     assert keyspace[b'ForeignOrder:customer:idx'] == {b'1': 7.0, b'2': 2.0**60}
     rom.session.rollback()
     first, second = ForeignOrder.get([1, 2])
-    assert Customer.spec == [], 'it is looked up when it is read'
+    assert Customer.asked == [], 'it is looked up when it is read'
     assert first.customer is ann and first.customer is ann and first.payer is None
-    assert Customer.spec == [7]
+    assert Customer.asked == [7]
     assert (
         ForeignOrder.query.filter(customer=ann).all() == [first] == ForeignOrder.get_by(customer=7)
     )

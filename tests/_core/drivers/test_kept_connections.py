@@ -400,9 +400,9 @@ def test_a_near_server_answers_one_call_before_it_gets_the_next(
     client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the first reply would come when the last is ready, and nothing could be done meanwhile."""
-    kept = kept_connections.of(client)
-    assert kept is not None
-    kept = kept.take()
+    connections = kept_connections.of(client)
+    assert connections is not None
+    kept = connections.take()
     calls = [(b'INCR', b'begun')] * 8
     kept.ask((b'PING',))
     monkeypatch.setattr(pool_connection, 'NEAR', math.inf)
@@ -417,7 +417,7 @@ def test_a_near_server_answers_one_call_before_it_gets_the_next(
     while raw.get('begun') != b'16':  # it had them all
         time.sleep(0.001)
     assert [*replies] == list(range(10, 17))
-    kept.put(kept)
+    connections.put(kept)
 
 
 @pytest.mark.parametrize('near', [math.inf, 0])

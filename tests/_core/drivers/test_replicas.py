@@ -63,9 +63,9 @@ class Reader:
         return found[0], found[1]
 
     def spent(self, *requests: Any) -> tuple[int, int]:
-        before = self.spec()
+        before = self.asked()
         self.perform(*requests)
-        after = self.spec()
+        after = self.asked()
         return after[0] - before[0], after[1] - before[1]
 
 

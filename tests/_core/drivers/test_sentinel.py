@@ -17,7 +17,7 @@ from rom.exceptions import ServerError, ServerUnavailable
 from tests.support.fleet import NAME, Fleet, ending, wait_for_replicas
 
 
-class Order(rom.Model):
+class SentinelOrder(rom.Model):
     _namespace = 'sentinelorder'
     number = rom.Integer(unique=True)
 
@@ -29,13 +29,13 @@ def test_a_failover_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def write(number: int) -> None:
             with rom.Session(main) as session:
-                session.add(Order(number=number))
+                session.add(SentinelOrder(number=number))
                 assert session.commit() > 0
 
         async def write_there(number: int) -> None:
             other = AsyncSentinel(fleet.sentinels, socket_timeout=5).master_for(NAME)
             async with other, rom.AsyncSession(other) as session:
-                session.add(Order(number=number))
+                session.add(SentinelOrder(number=number))
                 assert await session.commit() > 0
 
         write(1)
@@ -46,7 +46,7 @@ def test_a_failover_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
             for one in both:
                 one.result()
         with rom.Session(main) as session:
-            assert session.count(Order.query) == 3
+            assert session.count(SentinelOrder.query) == 3
 
         replica = watch.slave_for(NAME)
         with pytest.raises(ServerError, match='read only replica'):

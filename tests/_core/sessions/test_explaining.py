@@ -43,7 +43,7 @@ def test_a_plan_and_a_run(world: World, raw: redis.Redis) -> None:
     assert isinstance(plan, Explanation)
     assert plan.plan == run.plan
     assert (plan.model, plan.plan.way, plan.run) == ('ExplainedUser', 'sort', None)
-    assert [str(node.said) for node in plan.plan.filters] == ["name = 'n3'"]
+    assert [str(node.label) for node in plan.plan.filters] == ["name = 'n3'"]
     assert (run.run.results, len(run.run.calls), run.run.calls[0].rows) == (10, 1, 10)
     assert (count.plan.way, count.run.results) == ('known', 10)
 

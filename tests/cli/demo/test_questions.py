@@ -13,7 +13,7 @@ from rich.console import Console
 import rom
 from rom.cli.demo.answers import line_of, rows_of
 from rom.cli.demo.characters import Character, code_points, count_existing, load_characters
-from rom.cli.demo.questions import QUESTIONS, SearchReply, ask, prepared_names
+from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared_names
 from rom.cli.demo.screens import RichScreen
 from tests.support.servers import Server
 
@@ -239,4 +239,4 @@ def test_how_values_are_shown() -> None:
     assert rows_of([{'a': 1 / 3, 'b': 2.0, 'c': None}], ()) == [('1/3', '2', 'None')]
     assert rows_of([], ()) == []
     assert rows_of(5, ()) is None
-    assert SearchReply('x', True, [], 0.0).value == []
+    assert Answer('x', True, [], 0.0).value == []
