@@ -241,7 +241,7 @@ class Entity:
             full, force: as for `save`.
             now: the time of the commit, for columns with auto_now or auto_now_add; None: now.
         """
-        schema, values, now = self._schema, self._values, now or Instant()
+        schema, values = self._schema, self._values
         wanted: dict[str, bytes | None]
         if self._new:
             try:
@@ -257,27 +257,32 @@ class Entity:
                 without = [name for name in schema.insert_stamps if values.get(name) is None]
                 self._stamp(without, now, wanted, known)
             return Change(schema, 'insert', self._id, _NONE, wanted, known)
-        wanted = self._newly_encoded() if schema.update_stamps or not (full or force) else {}
-        stamped = [n for n in schema.update_stamps if n not in wanted] if wanted else []
-        if full or force:
+        stamps = schema.update_stamps
+        is_whole = full or force
+        wanted = self._newly_encoded() if stamps or not is_whole else {}
+        if stamps:
+            stamps = tuple(name for name in stamps if name not in wanted) if wanted else ()
+        if is_whole:
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         elif not wanted:
             return None
         known = {name: values[name] for name in wanted if name in values}
-        self._stamp(stamped, now, wanted, known)
+        if stamps:
+            self._stamp(stamps, now, wanted, known)
         return Change(
             schema, 'update', self._id, self._stored, wanted, known, full, force,
-            seen_at=self._seen_at, stamps=tuple(stamped),
+            seen_at=self._seen_at, stamps=stamps,
         )  # fmt: skip
 
     def _stamp(
         self,
         names: Iterable[str],
-        now: Instant,
+        now: Instant | None,
         wanted: dict[str, bytes | None],
         known: dict[str, Any],
     ) -> None:
         """Add the time of the commit to the columns to write, and to their Python values."""
+        now = now or Instant()
         for name in names:
             column = self._columns[name]
             known[name] = value = column.at(now.utc)
