@@ -154,4 +154,5 @@ def test_a_planned_failover_loses_nothing() -> None:
                 reached = session.count(model.query)
                 until(lambda: session.count(model.query) > reached + 20)
                 done.set()
-                assert session.count(model.query) == writing.result()
+                written = writing.result()
+                assert session.count(model.query) == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
@@ -19,6 +20,7 @@ from rom._core.drivers.errors import (
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS
+from rom._core.drivers.redirections import hides_read_only
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
@@ -109,7 +111,16 @@ class AsyncDriver:
                     args = whole_of(request)
                     continue
                 pause = sending.pause(error)
+                if hides_read_only(error):
+                    await self._find_master()
             await asyncio.sleep(pause)
+
+    async def _find_master(self) -> None:
+        """Ask the sentinels for the master; the library drops idle connections to another one."""
+        pool: Any = getattr(self.connection, 'connection_pool', None)
+        if hasattr(pool, 'sentinel_manager'):
+            with suppress(*ERRORS):
+                await pool.get_master_address()
 
     async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
         if self._nodes is not None:

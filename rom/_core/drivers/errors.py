@@ -11,7 +11,7 @@ import redis.exceptions
 from rom._core.drivers.cluster_clients import addresses_of
 from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
-from rom._core.drivers.redirections import follows_master
+from rom._core.drivers.redirections import follows_master, hides_read_only
 from rom._core.drivers.scripts import loaded
 from rom._core.drivers.slot_scans import NEVER
 from rom._core.ops.requests import Command, Script
@@ -217,6 +217,8 @@ def translated_error(
 
 def _code_of_move(error: BaseException, connection: Any) -> str | None:
     code = next((code for kind, code in _CODES_OF_MOVES if isinstance(error, kind)), None)
+    if hides_read_only(error):
+        code = 'READONLY'
     return code if code and follows_master(connection) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import redis.exceptions
@@ -30,6 +31,7 @@ _OTHERS: Final = (
     redis.exceptions.BusyLoadingError,
     redis.exceptions.MaxConnectionsError,
 )
+_HIDDEN: Final = re.compile(r'Error running script .*: -READONLY ')
 #: Errors of the client library where it finds no node that answers.
 NO_NODE: Final = (
     redis.exceptions.RedisClusterException,
@@ -52,9 +54,21 @@ def is_lost(error: object) -> bool:
     return isinstance(error, _LOST) and not isinstance(error, _OTHERS)
 
 
+def hides_read_only(error: object) -> bool:
+    """Tell whether a script of Redis 6.2 met READONLY: only the error's text says so.
+
+    The client library then keeps the connection to a server that is no longer the master. Where it
+    finds READONLY itself, it drops the connection and asks the sentinels again.
+    """
+    is_answer = isinstance(error, redis.exceptions.ResponseError)
+    return is_answer and _HIDDEN.match(str(error)) is not None
+
+
 def is_move(error: object) -> bool:
     """Tell whether an error says that the nodes may have other slots or roles by now."""
-    return isinstance(error, _MOVES) and not isinstance(error, _OTHERS)
+    if isinstance(error, _MOVES):
+        return not isinstance(error, _OTHERS)
+    return hides_read_only(error)
 
 
 def is_ask(reply: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,7 @@ from rom._core.drivers.errors import (
 )
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.pool_connection import BROKEN, SENT, ThreadConnection
+from rom._core.drivers.redirections import hides_read_only
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
@@ -116,7 +118,16 @@ class SyncDriver:
                     args = whole_of(request)
                     continue
                 pause = sending.pause(error)
+                if hides_read_only(error):
+                    self._find_master()
             time.sleep(pause)
+
+    def _find_master(self) -> None:
+        """Ask the sentinels for the master; the library drops idle connections to another one."""
+        pool: Any = getattr(self.connection, 'connection_pool', None)
+        if hasattr(pool, 'sentinel_manager'):
+            with suppress(*ERRORS):
+                pool.get_master_address()
 
     def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
         kept = kept_connections.of(self.connection)
