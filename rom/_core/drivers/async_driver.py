@@ -20,7 +20,7 @@ from rom._core.drivers.errors import (
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS
-from rom._core.drivers.redirections import hides_read_only
+from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
@@ -117,8 +117,8 @@ class AsyncDriver:
 
     async def _find_master(self) -> None:
         """Ask the sentinels for the master; the library drops idle connections to another one."""
-        pool: Any = getattr(self.connection, 'connection_pool', None)
-        if hasattr(pool, 'sentinel_manager'):
+        pool = sentinel_pool(self.connection)
+        if pool is not None:
             with suppress(*ERRORS):
                 await pool.get_master_address()
 

@@ -41,12 +41,18 @@ NO_NODE: Final = (
 )
 
 
+def sentinel_pool(client: Any) -> Any:
+    """Return the pool of a client that asks sentinels for the address; None: it does not ask."""
+    pool: Any = getattr(client, 'connection_pool', None)
+    return pool if hasattr(pool, 'sentinel_manager') else None
+
+
 def follows_master(client: Any) -> bool:
     """Tell whether a client finds the new master after a failover: one of a cluster or Sentinel."""
     if is_cluster(client):
         return True
-    pool: Any = getattr(client, 'connection_pool', None)
-    return hasattr(pool, 'sentinel_manager') and bool(pool.is_master)
+    pool = sentinel_pool(client)
+    return pool is not None and bool(pool.is_master)
 
 
 def is_lost(error: object) -> bool:

@@ -14,6 +14,7 @@ import weakref
 from typing import Any, Final
 
 from rom._core.drivers.cluster_slots import is_cluster
+from rom._core.drivers.redirections import sentinel_pool
 from rom.exceptions import InvalidOperation
 
 #: The command that lets the connection to a replica read.
@@ -31,9 +32,8 @@ def reader_of(client: Any) -> Any:
     """
     if is_cluster(client):
         return None
-    pool: Any = getattr(client, 'connection_pool', None)
-    sentinel = getattr(pool, 'sentinel_manager', None)
-    if sentinel is None:
+    pool = sentinel_pool(client)
+    if pool is None:
         raise InvalidOperation(
             'a session with replicas=True needs a client that knows the replicas: a '
             "redis.RedisCluster (rom.connect('redis+cluster://HOST:PORT')), or the master_for(...) "
@@ -41,7 +41,8 @@ def reader_of(client: Any) -> Any:
         )
     if pool not in _readers:
         options = {k: v for k, v in pool.connection_kwargs.items() if k != 'connection_pool'}
-        _readers[pool] = sentinel.slave_for(pool.service_name, redis_class=type(client), **options)
+        sentinel, name = pool.sentinel_manager, pool.service_name
+        _readers[pool] = sentinel.slave_for(name, redis_class=type(client), **options)
     return _readers[pool]
 
 

@@ -23,7 +23,7 @@ from rom._core.drivers.errors import (
 )
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.pool_connection import BROKEN, SENT, ThreadConnection
-from rom._core.drivers.redirections import hides_read_only
+from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
@@ -124,8 +124,8 @@ class SyncDriver:
 
     def _find_master(self) -> None:
         """Ask the sentinels for the master; the library drops idle connections to another one."""
-        pool: Any = getattr(self.connection, 'connection_pool', None)
-        if hasattr(pool, 'sentinel_manager'):
+        pool = sentinel_pool(self.connection)
+        if pool is not None:
             with suppress(*ERRORS):
                 pool.get_master_address()
 
