@@ -101,7 +101,10 @@ else:
     __getattr__ = lazily(
         __name__,
         {
-            'index': 'rom.index',
+            **{
+                name: f'rom.{name}'
+                for name in ('aio', 'index', 'index_stats', 'jsonl', 'locks', 'maintenance')
+            },
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
             **dict.fromkeys(
                 ('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.compat.old_names'
