@@ -4,7 +4,10 @@ WAIT counts the replicas that have all writes of its own connection, and a clien
 write goes first, on the same connection: it renews the note of the commit. Replicas have that write
 only if they have all earlier ones as well, whichever connection these came on.
 
-If the note is gone, the server that answers became the master without the commit.
+The note is looked for behind WAIT, and not before. A node of Valkey that loses its place as the
+master keeps its clients waiting. If it is the master again soon after, WAIT counts the replicas of
+what it has by then, which may lack the commit. So if the note is gone, the commit is lost: a
+replica without it took over.
 """
 
 from __future__ import annotations
@@ -77,8 +80,9 @@ def wait_for_replicas(schema: Schema, note: bytes, wanted: int) -> Operation[Non
         NotReplicatedError: fewer have it after `LONGEST` milliseconds, or that is not known.
     """
     renew, wait = Command('EXPIRE', note, LIFE), Command('WAIT', wanted, LONGEST, key=note)
+    look = Command('EXISTS', note)
     try:
-        is_there, found = yield Pipeline((renew, wait), together=True)
+        _, found, is_there = yield Pipeline((renew, wait, look), together=True)
     except ORMError as error:
         raise _error(schema, wanted, None, f'whether replicas have it is not known: {error}') from (
             error

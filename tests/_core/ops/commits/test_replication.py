@@ -70,7 +70,7 @@ def test_it_costs_one_trip(client: redis.Redis, monkeypatch: pytest.MonkeyPatch)
             session.commit(batch=2, durable=True)
     assert [type(trip) for trip in trips] == [Pipeline, Script, Script, Pipeline]
     last: Any = trips[-1]
-    assert [command.args[0] for command in last.requests] == ['EXPIRE', 'WAIT']
+    assert [command.args[0] for command in last.requests] == ['EXPIRE', 'WAIT', 'EXISTS']
     assert last.requests[0].args[1] == trips[-2].key
 
 
