@@ -79,7 +79,9 @@ class Old:
         )
 
     def removal(self, more: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the map for `lua/lib/deletes.lua`, with the items of `more`."""
+        """Return the map for `lua/lib/deletes.lua`, with the items of `more`; {}: no deletes."""
+        if not (self.deletes or self.dropped or more):
+            return {}  # the usual case
         rows = {'rows': self.deletes, 'died': self.died, 'dropped': self.dropped}
         return _filled({**rows, **more})
 
