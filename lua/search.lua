@@ -6,6 +6,7 @@
 --
 -- Request: head, live, counter = the prefix of the rows' keys; keys
 --          where    = a node: see lib/filters
+--          built    = list of the fingerprint's key and texts: see lib/built; or absent
 --          expiry   = index of the ExpireAt column, to leave out expired entities; or absent
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or absent
 --          mark     = {id, places}: find only later matches; see lib/groups; or absent
@@ -40,6 +41,7 @@
 --          'in parts'          the search would block the server for too long: see
 --                              rom/_core/ops/search/split_search.py
 --          'wrong type', key   this key holds another type
+--          'not built'         the data does not have a compound index of the request yet
 --          'too many ids', n   there is no bitmap, and n, the counter, is too large to try all ids
 
 -- @include lib/ask
@@ -264,4 +266,7 @@ end
 -- @include lib/plan if plan
 -- @include lib/trace if report
 
-return tell(STORY[request.tell] or story)
+local run = STORY[request.tell] or story
+-- @include lib/built if built
+
+return tell(run)

@@ -16,12 +16,13 @@ from rom._core.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeCol
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.text import as_bytes, show
 from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.geo_index import GeoIndex, Places
 from rom.exceptions import ColumnError, ORMError
 
 INDEX_DATA = '-index-data-'
 
-Index: TypeAlias = ColumnIndex | Places
+Index: TypeAlias = ColumnIndex | Places | CompoundIndex
 
 
 def group_value(parts: Iterable[bytes]) -> bytes:
@@ -120,6 +121,7 @@ class Schema:
             them.
         unsafe: the names of the UnsafeColumns, which are not columns for the same reason.
         places: the geo indexes by name.
+        compounds: the compound indexes.
         is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
     """
 
@@ -132,6 +134,7 @@ class Schema:
     lists: Mapping[str, OneToMany]
     unsafe: tuple[str, ...] = ()
     places: Mapping[str, Places] = field(default_factory=dict)
+    compounds: tuple[CompoundIndex, ...] = ()
     is_stamped: bool = True
 
     @property
@@ -188,8 +191,8 @@ class Schema:
 
     @cached_property
     def every_index(self) -> tuple[Index, ...]:
-        """Indexes of columns, then geo indexes."""
-        return (*self.indexes.values(), *self.places.values())
+        """Indexes of columns, then geo indexes, then compound ones."""
+        return (*self.indexes.values(), *self.places.values(), *self.compounds)
 
     @cached_property
     def single_indexes(self) -> tuple[ColumnIndex, ...]:
@@ -281,6 +284,7 @@ def build(
     lists: Mapping[str, OneToMany] = MappingProxyType({}),
     unsafe: Mapping[str, UnsafeColumn] = MappingProxyType({}),
     geo_index: object = None,
+    compound_index: object = None,
 ) -> Schema:
     """Check a class body and make its schema.
 
@@ -292,7 +296,7 @@ def build(
         keep_index_data: the value of `_keep_index_data`.
         lists: the OneToMany attributes of the class.
         unsafe: the UnsafeColumns of the class.
-        geo_index: the value of the attribute, or None.
+        geo_index, compound_index: the values of the attributes, or None.
 
     Raises:
         ORMError, ColumnError: a declaration is invalid; the message names the attribute.
@@ -328,6 +332,7 @@ def build(
         lists,
         tuple(unsafe),
         places,
+        _compounds(name, keys, indexes, compound_index),
     )
 
 
@@ -414,6 +419,52 @@ def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:
             raise ColumnError(f'{name}.geo_index has two indexes {index.name!r}; rename one')
         found[index.name] = Places(index, keys)
     return found
+
+
+def _compounds(
+    name: str, keys: Keys, indexes: Mapping[str, ColumnIndex], declared: object
+) -> tuple[CompoundIndex, ...]:
+    found: dict[str, CompoundIndex] = {}
+    for first, second in _pairs(name, declared):
+        where = f'{name}.compound_index, ({first!r}, {second!r})'
+        for column in (first, second):
+            if column not in indexes or not indexes[column].column.index:
+                raise ColumnError(f'{where}: {column!r} is no column of the model with index=True')
+        if first == second:
+            raise ColumnError(f'{where}: expected two columns')
+        if not indexes[first].is_equalled:
+            raise ColumnError(
+                f'{where}: the keygen of {first!r} must give words that are known without running '
+                'it: use IDENTITY, or a column without a keygen'
+            )
+        if not indexes[second].is_number:
+            raise ColumnError(
+                f'{where}: the index of {second!r} has no numbers, which give the order; name a '
+                'numeric or date column without a keygen'
+            )
+        index = CompoundIndex(indexes[first], indexes[second], keys)
+        if index.name in found:
+            raise ColumnError(f'{where} is declared twice; drop one')
+        found[index.name] = index
+    return tuple(found.values())
+
+
+def _pairs(name: str, declared: object) -> list[tuple[str, str]]:
+    if declared is None:
+        return []
+    pairs = list(declared) if isinstance(declared, (list, tuple)) else []
+    is_well = pairs and all(
+        isinstance(pair, (list, tuple))
+        and len(pair) == 2
+        and all(isinstance(column, str) for column in pair)
+        for pair in pairs
+    )
+    if not is_well and declared not in ([], ()):
+        raise ColumnError(
+            f'{name}.compound_index: expected a list of pairs of column names, as in '
+            f"[('city', 'age')], got {show(declared)}"
+        )
+    return [(first, second) for first, second in pairs]
 
 
 def _unique_groups(

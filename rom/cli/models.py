@@ -121,6 +121,8 @@ def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
     found += [(name, {'type': 'UnsafeColumn'}) for name in schema.unsafe]
     for name in schema.places:
         found.append((name, {'type': 'GeoIndex'}))
+    for compound in schema.compounds:
+        found.append((compound.name, {'type': 'compound index'}))
     for unique in schema.uniques:
         if len(unique.columns) > 1:
             found.append((' '.join(unique.columns), {'type': 'unique together'}))

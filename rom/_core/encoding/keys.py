@@ -128,6 +128,18 @@ class Keys(_Names):
         """Sorted set: id by geohash."""
         return self.head + as_bytes(name) + b':geo'
 
+    def compound_name(self, columns: Sequence[str]) -> str:
+        """Return the name of a compound index: the stored names of its columns."""
+        return '+'.join(map(self.stored_name, columns))
+
+    def compound(self, name: str, value: bytes) -> bytes:
+        """Sorted set: id by the number of the second column, for a value of the first one.
+
+        >>> Keys('users', 'id').compound('city+age', b'Oslo')
+        b'users:city+age:Oslo:cidx'
+        """
+        return self.head + as_bytes(name) + b':' + value + b':cidx'
+
     def group(self, columns: Sequence[str]) -> bytes:
         """Name of a group of columns: the stored names, sorted."""
         return as_bytes(':'.join(sorted(map(self.stored_name, columns))))

@@ -37,6 +37,7 @@ class ModelMeta(type):
             _lists(model),
             _unsafe(model),
             getattr(model, 'geo_index', None),
+            getattr(model, 'compound_index', None),
         )
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias
 
 from rom._core.columns.base import Column
-from rom._core.encoding.keygens import Keygen, traits
+from rom._core.encoding.keygens import TRAITS, Keygen, traits
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.scores import (
     PREFIX_BYTES,
@@ -389,6 +389,27 @@ class ColumnIndex:
         if self.column.suffix:
             stem, score = whole_stem(backwards), _score_of(as_bytes(backwards))
             into.zsets[self._suffixes_key] += (score, stem + b'\0' + id)
+
+    @property
+    def is_equalled(self) -> bool:
+        """True if the entries of a value are those that a filter for the value looks up."""
+        keygen = self.column.keygen
+        is_own = keygen is None or (keygen in TRAITS and not self._traits.sorts)
+        return is_own and not self.depends_on_others
+
+    def has_word(self, key: bytes) -> bool:
+        """Return whether a key is that of the set of a word."""
+        is_long = len(key) >= len(self._head) + len(b':idx')
+        return is_long and key.startswith(self._head) and key.endswith(b':idx')
+
+    def word_in(self, key: bytes) -> bytes:
+        """Return the word whose ids the key of a set holds.
+
+        >>> index = ColumnIndex(User.city, Keys('users', 'id'))
+        >>> index.word_in(b'users:city:Oslo:idx')
+        b'Oslo'
+        """
+        return key[len(self._head) : -len(b':idx')]
 
     def _word_key(self, word: Word) -> bytes:
         return self._head + as_bytes(word) + b':idx'

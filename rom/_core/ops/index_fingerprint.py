@@ -28,7 +28,7 @@ from rom.exceptions import CorruptRowError
 #: Maps the name of an index ('age', 'unique a:b', 'geo home') to how it is made ('Integer: index').
 Declared = Mapping[str, str]
 
-UNIQUE, GEO = 'unique ', 'geo '
+UNIQUE, GEO, COMPOUND = 'unique ', 'geo ', 'compound '
 
 
 def declared_by(schema: Schema) -> dict[str, str]:
@@ -41,6 +41,9 @@ def declared_by(schema: Schema) -> dict[str, str]:
         found[named_in_stamp(keys, unique)] = how
     for name, place in schema.places.items():
         found[GEO + name] = f'by {_name(place.declared.callback)}'
+    for compound in schema.compounds:
+        made_by = (compound.first.column, compound.second.column)
+        found[COMPOUND + compound.name] = ', '.join(_how(keys, column) for column in made_by)
     return found
 
 

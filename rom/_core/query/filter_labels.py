@@ -13,7 +13,7 @@ from rom._core.encoding.text import show
 
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
-    'does not end with', 'like', 'near',
+    'does not end with', 'like', 'near', 'compound',
 ]  # fmt: skip
 
 
@@ -23,7 +23,8 @@ class FilterLabel(NamedTuple):
     Attributes:
         column: its name; that of a sub-index, as in 'col:x', or of a geo index.
         sign: the comparison.
-        value: the value; ``(low, high)`` for 'between', one word of a text for 'word'.
+        value: the value; ``(low, high)`` for 'between', one word of a text for 'word'; the labels
+            of the filters that a compound index answers together for 'compound'.
 
     >>> str(FilterLabel('age', 'between', (18, None))), str(FilterLabel('city', '=', 'Rome'))
     ('age >= 18', "city = 'Rome'")
@@ -63,4 +64,5 @@ _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'between': _show_range,
     'word': lambda column, word: f'{column} has the word {show(word)}',
     'near': _show_near,
+    'compound': lambda _, labels: ' and '.join(str(label) for label in labels if label),
 }

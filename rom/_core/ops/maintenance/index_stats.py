@@ -25,9 +25,18 @@ _SAMPLES = 5
 # Keys that one round trip measures.
 _ASKED = 100
 
-#: 'words': a set for each word; 'numbers': sorted sets; 'unique': a hash; 'live': the live bitmap.
+#: 'words': a set for each word; 'numbers': sorted sets; 'compound': one for each value; 'unique': a hash; 'live': the live bitmap.
 Kind: TypeAlias = Literal[
-    'rows', 'live', 'unique', 'words', 'numbers', 'prefixes', 'suffixes', 'places', 'unsafe'
+    'rows',
+    'live',
+    'unique',
+    'words',
+    'numbers',
+    'prefixes',
+    'suffixes',
+    'places',
+    'compound',
+    'unsafe',
 ]
 
 _ENDINGS: dict[bytes, Kind] = {
@@ -35,6 +44,7 @@ _ENDINGS: dict[bytes, Kind] = {
     b'pre': 'prefixes',
     b'suf': 'suffixes',
     b'geo': 'places',
+    b'cidx': 'compound',
     b'uidx': 'unique',
 }
 _CARDINALITY = {b'set': 'SCARD', b'zset': 'ZCARD', b'hash': 'HLEN'}
@@ -144,6 +154,8 @@ def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
         if name not in schema.columns:
             return None
         return ('numbers' if key == schema.keys.scores(name) else 'words'), name
+    if kind == 'compound':
+        return kind, _name(rest.partition(b':')[0])
     return None if kind is None else (kind, schema.keys.attribute(_name(rest)))
 
 

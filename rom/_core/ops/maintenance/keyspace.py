@@ -15,7 +15,7 @@ from typing import TypeAlias
 from rom._core.encoding.integers import read_digits
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.model_registry import MODELS
-from rom._core.ops.index_fingerprint import GEO, UNIQUE, Declared
+from rom._core.ops.index_fingerprint import COMPOUND, GEO, UNIQUE, Declared
 from rom._core.ops.requests import Command, Operation
 from rom._core.schema import Index, Schema, Unique
 
@@ -123,6 +123,9 @@ def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bo
         place = next((place for place in schema.places.values() if place.key == key), None)
         return place is not None or _name(rest) in former.places, place
     parts = [_name(part) for part in rest.split(b':')]
+    if kind == b'cidx':
+        compound = next((index for index in schema.compounds if index.name == parts[0]), None)
+        return compound is not None or parts[0] in former.compounds, compound
     own = [schema.keys.attribute(part) for part in parts]
     is_ours = own[0] in schema.columns or parts[0] in former.columns
     if kind == b'uidx':
@@ -144,18 +147,22 @@ def _name(raw: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Former:
-    """Names in a fingerprint, sorted into columns, groups of unique columns and geo indexes."""
+    """Names in a fingerprint, by kind: columns, groups of unique columns, and other indexes."""
 
     columns: frozenset[str]
     uniques: frozenset[str]
     places: frozenset[str]
+    compounds: frozenset[str]
 
     @classmethod
     def of(cls, before: Declared) -> _Former:
-        uniques = {name.removeprefix(UNIQUE) for name in before if name.startswith(UNIQUE)}
-        places = {name.removeprefix(GEO) for name in before if name.startswith(GEO)}
-        columns = {name for name in before if ' ' not in name}
-        return cls(frozenset(columns), frozenset(uniques), frozenset(places))
+        columns = frozenset(name for name in before if ' ' not in name)
+        return cls(columns, *(_without_kind(before, kind) for kind in (UNIQUE, GEO, COMPOUND)))
+
+
+def _without_kind(before: Declared, kind: str) -> frozenset[str]:
+    """Return the names of one kind in a fingerprint."""
+    return frozenset(name.removeprefix(kind) for name in before if name.startswith(kind))
 
 
 _OPTIONS = {b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix'}
@@ -174,5 +181,7 @@ def was_declared(before: Declared, schema: Schema, key: bytes) -> bool:
     rest, _, kind = body.rpartition(':')
     if kind in ('uidx', 'geo'):
         return (UNIQUE if kind == 'uidx' else GEO) + rest in before
+    if kind == 'cidx':
+        return COMPOUND + rest.partition(':')[0] in before
     how = before.get(rest.partition(':')[0])
     return how is not None and _OPTIONS[kind.encode('ascii')] in how

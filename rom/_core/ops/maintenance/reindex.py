@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from rom._core.ops.index_fingerprint import (
+    COMPOUND,
     GEO,
     Declared,
     changes,
@@ -173,6 +174,7 @@ def _makers(schema: Schema) -> dict[str, Index | Unique]:
     }
     found |= {named_in_stamp(keys, unique): unique for unique in schema.uniques}
     found |= {GEO + name: place for name, place in schema.places.items()}
+    found |= {COMPOUND + index.name: index for index in schema.compounds}
     return found
 
 

@@ -98,7 +98,7 @@ def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
 def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
     """Return the plan that the script told, in the terms of the query."""
     mode = told['mode'].decode()
-    flat, nodes = told['filters'] or (), asking.spec.where.flat()
+    flat, nodes = told['filters'] or (), asking.where.flat()
     sizes = iter([(kind.decode(), size) for kind, size in zip(flat[::2], flat[1::2], strict=True)])
     filters = tuple(_filter(node, sizes) for node in nodes if flat)
     order = told.get('order') or {}

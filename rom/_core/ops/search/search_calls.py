@@ -7,11 +7,13 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.compound_state import built_texts, may_use_compounds, note_not_built
 from rom._core.ops.load_rows import Row, rows_of
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
 from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom._core.ops.time_slices import TURN, rest
+from rom._core.query.compound_filters import with_compounds
 from rom._core.query.nodes import All, Given, InRange, InSet, Order, SortCursor, StartsWith
 from rom._core.query.ordering import direction_of, needs_client_sort
 from rom._core.query.query import Query
@@ -55,6 +57,7 @@ _ORDERS = frozenset(('orders',))
 _STRING_ORDERS = frozenset(('orders', 'strings'))
 _EXPIRY = frozenset(('expiry', 'trees'))
 _TALLY = frozenset(('tally',))
+_BUILT = frozenset(('built',))
 
 
 class Cursor:
@@ -71,10 +74,12 @@ class Cursor:
         given: the same, where the script may refuse to continue; else None.
         counted: the number of matches returned so far.
         offset: the number of matches to skip when the search began.
+        is_plain: the search uses no compound index.
     """
 
     __slots__ = (
-        'counted', 'given', 'ids', 'known', 'need', 'offset', 'position', 'seen', 'skip',
+        'counted', 'given', 'ids', 'is_plain', 'known', 'need', 'offset', 'position', 'seen',
+        'skip',
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +92,7 @@ class Cursor:
         self.skip = skip
         self.need = need
         self.ids: list[bytes] = []
+        self.is_plain = False
         self.known: dict[bytes, Row] = {}
         self.seen: set[bytes] | None = set() if may_repeat else None
 
@@ -140,13 +146,16 @@ class Search:
         self.spec = spec
         flat = spec.where.flat()
         # Repeated filters are dropped: a user may type 'a a a' in a search box.
-        self.where = All(flat if len(flat) < 2 else tuple(dict.fromkeys(flat)))
+        flat = flat if len(flat) < 2 else tuple(dict.fromkeys(flat))
+        #: The filters and orders without compound indexes, where the search uses some; else None.
+        self.plain: tuple[All, tuple[Order, ...]] | None = None
+        if schema.compounds and may_use_compounds(schema):
+            nodes, better = with_compounds(schema, flat, orders)
+            if nodes is not flat:
+                self.plain = All(flat), orders
+                flat, orders = nodes, better
         self.bounds = bounds
-        #: All orders, including that by ids.
-        self.sorted_by = orders
-        #: The direction of the ids, where the query orders by them; else None.
-        self.direction = direction_of(orders)
-        self.orders = orders if self.direction is None else orders[:-1]
+        self._take(All(flat), orders)
         self.tally = tally
         #: Whether the results are sorted in this process.
         self.needs_client_sort = needs_client_sort(schema, self.orders)
@@ -156,6 +165,24 @@ class Search:
         if spec.mark is not None or any(order.may_need_rows for order in self.orders):
             names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
+
+    def _take(self, where: All, orders: tuple[Order, ...]) -> None:
+        """Search by these filters and orders."""
+        self.where = where
+        #: All orders, including that by ids.
+        self.sorted_by = orders
+        #: The direction of the ids, where the query orders by them; else None.
+        self.direction = direction_of(orders)
+        self.orders = orders if self.direction is None else orders[:-1]
+
+    def _take_plain(self, cursor: Cursor) -> None:
+        """Search without compound indexes."""
+        if self.plain is not None:
+            self._take(*self.plain)
+            self.plain = None
+        cursor.is_plain = True
+        if cursor.given is None and self._may_refuse:
+            cursor.given = set()
 
     @property
     def _fields(self) -> Sequence[bytes]:
@@ -193,6 +220,7 @@ class Search:
         """Return a search of the same model for other matches; it may be asked for ids only."""
         other = copy(self)
         other.where, other.orders, other.needs_client_sort = where, orders, False
+        other.plain = None
         other.direction = self.direction if orders else None
         other.spec = self.spec._replace(mark=mark)
         return other
@@ -282,10 +310,15 @@ class Search:
         Raises:
             InPartsError: one call would block Redis for too long.
         """
+        if cursor.is_plain:
+            self._take_plain(cursor)
         script = self._script('search', self._request(cursor, want), self._parts(want))
         status, *rest = self._checked((yield script))
         if status == b'no order':
             return SearchReply(status)
+        if status == b'not built':
+            self._fall_back(cursor)
+            return (yield from self.ask_whole(cursor, want))
         position, skipped, count, ids, found, broken, further = rest
         rows = rows_of(self.names, ids, found) if want == 'rows' else []
         tally = found if want == 'tally' else ()
@@ -299,6 +332,17 @@ class Search:
         cursor.need = None if cursor.need is None else cursor.need - answer.count
         return answer
 
+    def _fall_back(self, cursor: Cursor) -> None:
+        """Continue without compound indexes, because the data does not have them yet.
+
+        Raises:
+            InPartsError: the position of the cursor is one in a compound index.
+        """
+        note_not_built(self.schema)
+        self._take_plain(cursor)
+        if cursor.position:
+            raise InPartsError
+
     def plan(self, cursor: Cursor, want: str) -> Operation[dict[str, Any] | None]:
         """Return the plan of `ask`, as lua/lib/plan tells it; None without an index to sort by.
 
@@ -311,6 +355,9 @@ class Search:
         request = {**self._request(cursor, want), 'tell': 'plan'}
         script = self._script('search', request, self._parts(want) | {'plan'})
         status, *rest = self._checked((yield script))
+        if status == b'not built':
+            self._fall_back(cursor)
+            return (yield from self.plan(cursor, want))
         return None if status == b'no order' else unpack(rest[0])
 
     def _checked(self, reply: list[Any]) -> list[Any]:
@@ -343,6 +390,8 @@ class Search:
             request['tally'] = self.tally.as_map(alone=is_alone)
         if self.expiry is not None:
             request['expiry'] = keys.scores(self.expiry)
+        if self.plain is not None:
+            request['built'] = [keys.indexes, *built_texts(schema)]
         if schema.absent_fields:
             request['absent'] = schema.absent_fields
         if not self.needs_client_sort:
@@ -382,6 +431,8 @@ class Search:
             parts |= _STRING_ORDERS if is_by_strings else _ORDERS
         if self.expiry is not None:
             parts |= _EXPIRY
+        if self.plain is not None:
+            parts |= _BUILT
         return parts | _TALLY if want == 'tally' else parts
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[SearchReply]:

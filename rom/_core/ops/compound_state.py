@@ -1,0 +1,49 @@
+"""Whether the data of a model has the compound indexes that the model declares.
+
+The search script compares the fingerprint at each call. Where it lacks a compound index, the query
+is answered without it, at the price of a second round trip. So that not every query pays this, the
+process uses no compound index of the model for some seconds then.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from rom._core.ops.index_fingerprint import COMPOUND, declared_by
+from rom._core.schema import Schema
+from rom._core.support.clock import elapsed
+
+#: Seconds until compound indexes are tried again.
+PAUSE: Final = 10.0
+
+_until: WeakKeyDictionary[Schema, float] = WeakKeyDictionary()
+_texts: WeakKeyDictionary[Schema, tuple[bytes, ...]] = WeakKeyDictionary()
+
+
+def may_use_compounds(schema: Schema) -> bool:
+    """Return whether to try the compound indexes of a model."""
+    until = _until.get(schema)
+    if until is None:
+        return schema.is_stamped
+    if elapsed() < until:
+        return False
+    del _until[schema]
+    return True
+
+
+def note_not_built(schema: Schema) -> None:
+    """Note that the data lacks a compound index."""
+    _until[schema] = elapsed() + PAUSE
+
+
+def built_texts(schema: Schema) -> tuple[bytes, ...]:
+    """Return the parts of the fingerprint that name the compound indexes."""
+    texts = _texts.get(schema)
+    if texts is None:
+        named = declared_by(schema).items()
+        pairs = ({name: how} for name, how in named if name.startswith(COMPOUND))
+        texts = tuple(json.dumps(pair)[1:-1].encode('ascii') for pair in pairs)
+        _texts[schema] = texts
+    return texts
