@@ -200,16 +200,26 @@ class Schema:
         return tuple(index for index in self.indexes.values() if not index.depends_on_others)
 
     @cached_property
-    def dependent_indexes(self) -> tuple[Index, ...]:
+    def pure_indexes(self) -> tuple[ColumnIndex | CompoundIndex, ...]:
+        """Indexes whose entries depend on columns that the declaration names."""
+        return pure_of(self.every_index)
+
+    @cached_property
+    def tracked_indexes(self) -> tuple[Index, ...]:
         """Indexes whose keygen may read several columns; which ones, only its run tells."""
         return tuple(index for index in self.every_index if index.depends_on_others)
+
+    @cached_property
+    def dependent_indexes(self) -> tuple[Index, ...]:
+        """Indexes whose entries depend on several columns: all but the single ones."""
+        return (*self.tracked_indexes, *self.compounds)
 
     @cached_property
     def reads_id(self) -> bool:
         """True where index entries or unique values may depend on the id."""
         sources = {index.source for index in self.indexes.values()}
         made = any(unique.made_by for unique in self.uniques)
-        return bool(self.dependent_indexes) or made or self.primary in sources
+        return bool(self.tracked_indexes) or made or self.primary in sources
 
     @cached_property
     def needs_id_first(self) -> bool:
@@ -273,6 +283,15 @@ class Schema:
     def mutable(self) -> tuple[str, ...]:
         """Columns whose values can change in place."""
         return tuple(name for name, column in self.columns.items() if column.is_mutable)
+
+
+def pure_of(indexes: Iterable[Index]) -> tuple[ColumnIndex | CompoundIndex, ...]:
+    """Return the indexes whose entries depend on columns that the declaration names."""
+    return tuple(
+        index
+        for index in indexes
+        if isinstance(index, (ColumnIndex, CompoundIndex)) and not index.depends_on_others
+    )
 
 
 def build(
@@ -429,7 +448,9 @@ def _compounds(
         where = f'{name}.compound_index, ({first!r}, {second!r})'
         for column in (first, second):
             if column not in indexes or not indexes[column].column.index:
-                raise ColumnError(f'{where}: {column!r} is no column of the model with index=True')
+                raise ColumnError(
+                    f'{where}: expected columns of the model with index=True, got {column!r}'
+                )
         if first == second:
             raise ColumnError(f'{where}: expected two columns')
         if not indexes[first].is_equalled:

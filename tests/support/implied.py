@@ -109,6 +109,7 @@ def implied(model: type[rom.Model], rows: Mapping[int, Row]) -> Keyspace:
         _unique_values(model, row, b'%d' % id, found)
         _unique_words(model, values, b'%d' % id, found)
         _places(model, values, b'%d' % id, found)
+        _compounds(model, values, b'%d' % id, found)
     return found
 
 
@@ -239,6 +240,25 @@ def _entries(
         text = word.decode('latin-1') if isinstance(word, bytes) else word
         member = text.encode('utf-8') + b'\0' + id
         found.setdefault(head + b'suf', {})[member] = prefix_score(word)
+
+
+def _compounds(
+    model: type[rom.Model], values: Mapping[str, Any], id: bytes, found: Keyspace
+) -> None:
+    for first, second in getattr(model, 'compound_index', []):
+        alone: Keyspace = {}
+        _entries(model, model._columns[first], values, id, alone)
+        head = f'{model._namespace}:{first}:'.encode()
+        number = values.get(second)
+        for key, entries in alone.items() if number is not None else ():
+            if not key.endswith(b':idx'):
+                continue
+            if isinstance(entries, dict):
+                value = repr(float(entries[id])).encode()
+            else:
+                value = key[len(head) : -len(b':idx')]
+            key = f'{model._namespace}:{first}+{second}:'.encode() + value + b':cidx'
+            found.setdefault(key, {})[id] = _double(_seconds(number))
 
 
 def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:

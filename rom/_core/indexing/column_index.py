@@ -87,7 +87,7 @@ class ColumnIndex:
         column: the column.
         keys: the names of the model's keys.
         own: the columns that the entries depend on, whatever the keygen reads.
-        source: the column whose value is indexed.
+        source: the column whose value is indexed; `sources` has it alone.
         depends_on_others: the keygen reads other columns than its own.
         may_read_any: the keygen gets all columns, so it may read any.
         is_number: each value is one number.
@@ -111,6 +111,7 @@ class ColumnIndex:
         'numbers_key',
         'own',
         'source',
+        'sources',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -120,6 +121,7 @@ class ColumnIndex:
         self.depends_on_others = column.keygen2 is not None
         self.may_read_any = self.depends_on_others and column.source == name
         self.source, self._is_stored = column.source, column.is_stored
+        self.sources = (column.source,)
         self.is_number = column.is_numeric and column.keygen is None
         self._number_of = column.number if self.is_number else None
         self._traits = traits(column.keygen)
@@ -135,6 +137,17 @@ class ColumnIndex:
         self.numbers_key = keys.scores(name)
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)
+
+    def merge_rows(
+        self, ids: Iterable[bytes], rows: Iterable[Mapping[str, Any]], into: Members
+    ) -> None:
+        """Add the entries of many rows, given as the Python values of their columns.
+
+        Raises:
+            InvalidColumnValue: the keygen failed, or returned something that no index can hold.
+        """
+        source = self.source
+        self.merge_changes(ids, [row[source] for row in rows], into)
 
     def merge_changes(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
         """Add the entries of many rows.
@@ -178,6 +191,15 @@ class ColumnIndex:
                 pairs += (self._number_score(number_of, value), id)
         if pairs:
             into.zsets[self.numbers_key] += pairs
+
+    def number_score(self, value: Any) -> bytes:
+        """Return the score of a value of a column with one number for each value.
+
+        Raises:
+            InvalidColumnValue: no index can hold it.
+        """
+        assert self._number_of is not None
+        return self._number_score(self._number_of, value)
 
     def _number_score(self, number_of: Callable[[Any], float], value: Any) -> bytes:
         try:
@@ -403,12 +425,7 @@ class ColumnIndex:
         return is_long and key.startswith(self._head) and key.endswith(b':idx')
 
     def word_in(self, key: bytes) -> bytes:
-        """Return the word whose ids the key of a set holds.
-
-        >>> index = ColumnIndex(User.city, Keys('users', 'id'))
-        >>> index.word_in(b'users:city:Oslo:idx')
-        b'Oslo'
-        """
+        """Return the word whose ids the key of a set holds, as Oslo of `users:city:Oslo:idx`."""
         return key[len(self._head) : -len(b':idx')]
 
     def _word_key(self, word: Word) -> bytes:

@@ -6,13 +6,28 @@ sorted set, and its count is one ZCOUNT. `rom._core.query.compound_filters` has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Final
 
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.scores import write_score
 from rom._core.indexing.column_index import ColumnIndex
-from rom._core.indexing.entry_lists import Entries
+from rom._core.indexing.entry_lists import Entries, Members
+
+
+def number_in_key(score: bytes) -> bytes:
+    """Return a number as it is in keys: equal numbers have one form.
+
+    >>> number_in_key(b'-0.0'), number_in_key(b'5')
+    (b'0.0', b'5.0')
+    """
+    return write_score(float(score) + 0.0)
+
+
+# Values of these types are compared by what they are, so that their keys can be kept.
+_PLAIN: Final = frozenset((str, bytes, int, float, bool))
+#: The number of values whose keys an index keeps.
+_MOST_KEPT: Final = 4096
 
 
 class CompoundIndex:
@@ -26,18 +41,21 @@ class CompoundIndex:
     Attributes:
         name: the stored names of the columns, as in 'city+age'.
         own: the columns that the entries depend on.
+        sources: the columns whose values are indexed.
     """
 
-    __slots__ = ('_head', 'first', 'name', 'own', 'second')
+    __slots__ = ('_head', '_kept', 'first', 'name', 'own', 'second', 'sources')
 
-    #: The entries follow from two columns, so a commit compares both.
-    depends_on_others: ClassVar[bool] = True
+    #: No keygen reads further columns.
+    depends_on_others: ClassVar[bool] = False
 
     def __init__(self, first: ColumnIndex, second: ColumnIndex, keys: Keys) -> None:
         self.first, self.second = first, second
         self.name = keys.compound_name((first.column.name, second.column.name))
         self.own = first.own | second.own
+        self.sources = (first.source, second.source)
         self._head = keys.compound(self.name, b'')[: -len(b':cidx')]
+        self._kept: dict[object, tuple[bytes, ...]] = {}
 
     def key(self, value: bytes) -> bytes:
         """Return the key of a value of the first column: a word, or a number as digits."""
@@ -49,17 +67,49 @@ class CompoundIndex:
         Raises:
             InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
-        scores = list(self.second.entries(values).values())
-        if not scores:
+        first, second = self.sources
+        number = values[second]
+        if number is None:
             return {}
-        return {(self.key(value), b''): scores[0] for value in self._values(values)}
+        score = self.second.number_score(number)
+        return dict.fromkeys([(key, b'') for key in self._keys_of(values[first])], score)
 
-    def _values(self, values: Mapping[str, Any]) -> Iterator[bytes]:
-        """Yield the values of the first column as they are in keys."""
+    def merge_rows(
+        self, ids: Iterable[bytes], rows: Iterable[Mapping[str, Any]], into: Members
+    ) -> None:
+        """Add the entries of many rows.
+
+        Args:
+            ids: the ids of the rows, as bytes.
+            rows: the Python values of each row.
+            into: the members to which the entries are added.
+
+        Raises:
+            InvalidColumnValue: the keygen failed, or returned something that no index can hold.
+        """
+        (first, second), zsets, number_score = self.sources, into.zsets, self.second.number_score
+        for id, row in zip(ids, rows, strict=True):
+            number = row[second]
+            if number is not None:
+                score = number_score(number)
+                for key in self._keys_of(row[first]):
+                    zsets[key] += (score, id)
+
+    def _keys_of(self, value: Any) -> tuple[bytes, ...]:
+        """Return the keys of the sorted sets for a value of the first column."""
+        if type(value) not in _PLAIN:
+            return self._new_keys(value)
+        keys = self._kept.get(value)
+        if keys is None:
+            keys = self._new_keys(value)
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[value] = keys
+        return keys
+
+    def _new_keys(self, value: Any) -> tuple[bytes, ...]:
         first = self.first
-        for (key, _), score in first.entries(values).items():
-            if first.is_number:
-                assert score is not None
-                yield write_score(float(score))
-            elif first.has_word(key):
-                yield first.word_in(key)
+        entries = first.entries({first.source: value})
+        if first.is_number:
+            return tuple(self.key(number_in_key(score or b'')) for score in entries.values())
+        words = [first.word_in(key) for key, _ in entries if first.has_word(key)]
+        return tuple(map(self.key, words))

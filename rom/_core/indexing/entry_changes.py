@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.entry_lists import Members
 
 
 def merge_changes(
-    indexes: Sequence[ColumnIndex],
+    indexes: Sequence[ColumnIndex | CompoundIndex],
     ids: Sequence[bytes],
     befores: Sequence[Mapping[str, Any]] | None,
     afters: Sequence[Mapping[str, Any]],
     gone: Members,
     come: Members,
 ) -> None:
-    """Add the entries of many rows in the indexes of single columns, an index at a time.
+    """Add the entries of many rows, an index at a time.
 
     Args:
-        indexes: whose entries depend on one column alone.
+        indexes: those whose entries depend on one column; for new rows, compound ones as well.
         ids: the rows' ids, as their members end.
         befores: the rows' values as they were; None where no row was.
         afters: as they shall be.
@@ -32,9 +33,10 @@ def merge_changes(
         InvalidColumnValue: a keygen failed.
     """
     for index in indexes:
+        if befores is None:
+            index.merge_rows(ids, afters, come)
+            continue
+        assert isinstance(index, ColumnIndex)  # existing rows have changes in these alone
         source = index.source
         values = [row[source] for row in afters]
-        if befores is None:
-            index.merge_changes(ids, values, come)
-            continue
         index.pour_changes(ids, [row[source] for row in befores], values, gone, come)

@@ -99,6 +99,7 @@ class Places(_Declared):
     #: Which columns these entries depend on is known once the callback has run.
     depends_on_others: ClassVar[bool] = True
     own: ClassVar[frozenset[str]] = frozenset()
+    sources: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def key(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Whether the data of a model has the compound indexes that the model declares.
+"""State of compound indexes: does the data of a model have those that the model declares?
 
 The search script compares the fingerprint at each call. Where it lacks a compound index, the query
 is answered without it, at the price of a second round trip. So that not every query pays this, the
@@ -36,6 +36,11 @@ def may_use_compounds(schema: Schema) -> bool:
 def note_not_built(schema: Schema) -> None:
     """Note that the data lacks a compound index."""
     _until[schema] = elapsed() + PAUSE
+
+
+def forget() -> None:
+    """Try all compound indexes again at once; for tests."""
+    _until.clear()
 
 
 def built_texts(schema: Schema) -> tuple[bytes, ...]:

@@ -42,8 +42,8 @@ def declared_by(schema: Schema) -> dict[str, str]:
     for name, place in schema.places.items():
         found[GEO + name] = f'by {_name(place.declared.callback)}'
     for compound in schema.compounds:
-        made_by = (compound.first.column, compound.second.column)
-        found[COMPOUND + compound.name] = ', '.join(_how(keys, column) for column in made_by)
+        columns = (compound.first.column, compound.second.column)
+        found[COMPOUND + compound.name] = ', '.join(_how(keys, column) for column in columns)
     return found
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rom._core.indexing.compound_index import CompoundIndex
+from rom._core.indexing.compound_index import CompoundIndex, number_in_key
 from rom._core.query.filter_labels import FilterLabel
 from rom._core.query.nodes import InRange, InSet, Node, Order
 from rom._core.schema import Schema
@@ -29,16 +29,16 @@ class _Use(NamedTuple):
         place: minus the position of the index in the declaration.
         equality: the filter on the first column.
         within: the range of the second column; None: all.
-        index: the compound index.
+        compound: the compound index.
         value: the value of the first column, as in keys.
     """
 
     is_narrow: bool
     sorts: bool
     place: int
-    equality: Node
+    equality: InSet | InRange
     within: InRange | None
-    index: CompoundIndex
+    compound: CompoundIndex
     value: bytes
 
 
@@ -72,26 +72,27 @@ def _uses(schema: Schema, nodes: tuple[Node, ...], orders: tuple[Order, ...]) ->
             continue
         for node in nodes:
             value = _value_of(index, node)
-            if value is not None:
+            if value is not None and isinstance(node, (InSet, InRange)):
                 yield _Use(within is not None, sorts, -place, node, within, index, value)
 
 
 def _value_of(index: CompoundIndex, node: Node) -> bytes | None:
-    """Return the value for which a filter asks, if it is an equality of the index's first column."""
+    """Return the value that a filter gives the first column of an index; None: it gives none."""
     first = index.first
     if isinstance(node, InSet):
         return first.word_in(node.key) if first.has_word(node.key) else None
-    is_equal = isinstance(node, InRange) and node.key == first.numbers_key and first.is_number
-    return node.low if is_equal and node.low == node.high and node.exact is None else None
+    if not isinstance(node, InRange) or node.key != first.numbers_key or node.exact is not None:
+        return None
+    return number_in_key(node.low) if node.low == node.high else None
 
 
 def _applied(
     use: _Use, nodes: tuple[Node, ...], orders: tuple[Order, ...]
 ) -> tuple[tuple[Node, ...], tuple[Order, ...]]:
-    key = use.index.key(use.value)
+    key = use.compound.key(use.value)
     low, high, exact = use.within[1:4] if use.within else (*_ALL, None)
     label = FilterLabel(
-        use.index.name, 'compound', (use.equality.label, use.within and use.within.label)
+        use.compound.name, 'compound', (use.equality.label, use.within and use.within.label)
     )
     compound = InRange(key, low, high, exact, label)
     nodes = (compound, *(n for n in nodes if n is not use.equality and n is not use.within))

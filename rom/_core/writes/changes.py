@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Entries, Entry, Members
 from rom._core.schema import Schema
@@ -99,8 +100,8 @@ class Write(NamedTuple):
         becomes: the columns to write; None removes one.
         gone, come: index entries to remove and to add, computed for this row alone.
         released, claimed: unique values, as (key, value).
-        indexes: the indexes whose entries depend on one column. A commit computes their entries
-            from `before` and `after`, for all of its rows at once.
+        indexes: the indexes whose entries depend on columns that are known beforehand. A commit
+            computes their entries from `before` and `after`, for all of its rows at once.
         before: the old values of the row; None where it had no entries.
         after: the new values of the row; None without such indexes.
     """
@@ -112,7 +113,7 @@ class Write(NamedTuple):
     come: Mapping[Entry, bytes | None]
     released: Sequence[Entry]
     claimed: Sequence[Entry]
-    indexes: tuple[ColumnIndex, ...] = ()
+    indexes: tuple[ColumnIndex | CompoundIndex, ...] = ()
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
 

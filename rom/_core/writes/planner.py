@@ -66,7 +66,7 @@ def _plan_insert(change: Change) -> Write:
     if schema.references or not is_whole or (defaults and _has_none(after, defaults)):
         after = RowValues(schema, row, after, change.forced)
     # A stale entry is removed unless the row implies it, so all entries must be known singly.
-    alone = schema.every_index if change.stale else schema.dependent_indexes
+    alone = schema.every_index if change.stale else schema.tracked_indexes
     come = _entries_in(alone, after) if alone else NO_ENTRIES
     claimed = [
         (unique.key, value)
@@ -81,7 +81,7 @@ def _plan_insert(change: Change) -> Write:
         come=come,
         released=tuple(value for value in change.freed if value not in claimed),
         claimed=claimed,
-        indexes=() if change.stale else schema.single_indexes,
+        indexes=() if change.stale else schema.pure_indexes,
         after=after,
     )
 

@@ -71,6 +71,7 @@ class StateThing(rom.Model):
     wide = rom.Text(index=True, prefix=True, keygen2=across)
     data = rom.Json()
     unique_together = [('tags', 'flag'), ('title', 'number')]
+    compound_index = [('name', 'number'), ('tags', 'ratio'), ('flag', 'number'), ('number', 'code')]
 
 
 class StateOther(rom.Model):

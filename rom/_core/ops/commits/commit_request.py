@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from rom._core.encoding.wire import pack
 from rom._core.indexing.column_index import ColumnIndex
+from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Lists, Members
 from rom._core.ops.commits.attempts import Attempt
@@ -25,7 +26,7 @@ _PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
 
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
-_Group: TypeAlias = tuple[tuple[ColumnIndex, ...], bool]
+_Group: TypeAlias = tuple[tuple[ColumnIndex | CompoundIndex, ...], bool]
 _Rows: TypeAlias = tuple[list[bytes], list[Mapping[str, Any]], list[Mapping[str, Any]]]
 
 

@@ -58,7 +58,8 @@ class RowDigests:
         singles = [i for i in makers if isinstance(i, ColumnIndex) and not i.depends_on_others]
         self._singles = [_Weigher(index) for index in singles]
         self._uniques = [i for i in makers if isinstance(i, Unique)]
-        self._dependents = [i for i in makers if not isinstance(i, Unique) and i.depends_on_others]
+        declared = [maker for maker in makers if not isinstance(maker, Unique)]
+        self._dependents = [index for index in declared if index not in singles]
         self._needs_all = bool(self._dependents or any(u.made_by for u in self._uniques))
         self._names = tuple(schema.columns) if whole else needed_by(makers, schema)
 
@@ -114,7 +115,7 @@ def needed_by(makers: Collection[Index | Unique], schema: Schema) -> tuple[str, 
     """Return the names of the columns whose values indexes and constraints may read."""
     if any(i.made_by if isinstance(i, Unique) else i.depends_on_others for i in makers):
         return tuple(schema.columns)
-    sources = {index.source for index in makers if isinstance(index, ColumnIndex)}
+    sources = {name for index in makers if not isinstance(index, Unique) for name in index.sources}
     return tuple(name for name in schema.columns if name in sources)
 
 

@@ -25,7 +25,8 @@ _SAMPLES = 5
 # Keys that one round trip measures.
 _ASKED = 100
 
-#: 'words': a set for each word; 'numbers': sorted sets; 'compound': one for each value; 'unique': a hash; 'live': the live bitmap.
+#: 'words': a set for each word; 'numbers': sorted sets; 'compound': a sorted set for each value;
+#: 'unique': a hash; 'live': the live bitmap.
 Kind: TypeAlias = Literal[
     'rows',
     'live',

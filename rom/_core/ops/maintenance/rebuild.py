@@ -17,7 +17,7 @@ from typing import Any
 
 from rom._core.columns import ExpireAt
 from rom._core.encoding.integers import read_digits
-from rom._core.indexing.column_index import ColumnIndex, TrackingMapping
+from rom._core.indexing.column_index import TrackingMapping
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import Row, load
@@ -27,7 +27,7 @@ from rom._core.ops.maintenance.keyspace import Maker, is_declared
 from rom._core.ops.maintenance.repair import repair_ids
 from rom._core.ops.maintenance.suspects import Settler
 from rom._core.ops.requests import Operation
-from rom._core.schema import INDEX_DATA, Index, Schema, Unique
+from rom._core.schema import INDEX_DATA, Index, Schema, Unique, pure_of
 from rom._core.writes.changes import NO_ENTRIES, Change, Write
 from rom._core.writes.planner import claims_of
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
@@ -67,10 +67,9 @@ class Builder:
     ) -> None:
         self.put_off: list[int] = []
         self._schema, self._block_size = schema, block_size
-        self._singles = tuple(
-            i for i in makers if isinstance(i, ColumnIndex) and not i.depends_on_others
-        )
-        self._dependents = [i for i in makers if not isinstance(i, Unique) and i.depends_on_others]
+        declared = [maker for maker in makers if not isinstance(maker, Unique)]
+        self._pure = pure_of(declared)
+        self._tracked = [index for index in declared if index.depends_on_others]
         self._uniques = [i for i in makers if isinstance(i, Unique)]
         self._names = needed_by(makers, schema)
         places = {*map(id, compared)}
@@ -193,9 +192,9 @@ class Builder:
         expiry = None if schema.expiry is None else schema.columns[schema.expiry]
         expired = isinstance(expiry, ExpireAt) and expiry.is_past(row.stored.get(expiry.name))
         come = NO_ENTRIES
-        if self._dependents:
+        if self._tracked:
             come = {}
-            for index in self._dependents:
+            for index in self._tracked:
                 come.update(index.entries(TrackingMapping(values)))
         return Write(
             Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=expired),
@@ -205,7 +204,7 @@ class Builder:
             come=come,
             released=(),
             claimed=() if expired else claims_of(self._uniques, row.stored, values),
-            indexes=self._singles,
+            indexes=self._pure,
             before=None,
             after=values,
         )

@@ -20,13 +20,14 @@ from tests.support.snapshots import once
 MANY = 500  # rows
 
 
-def model_of(**columns: Column[Any]) -> type[Any]:
+def model_of(compound_index: Any = None, **columns: Column[Any]) -> type[Any]:
     """Something that a query takes for a model."""
     if not any(isinstance(column, PrimaryKey) for column in columns.values()):
         columns['id'] = PrimaryKey()
     for column_name, column in columns.items():
         column.name = column_name
-    return type('Thing', (), {'_schema': build('Thing', columns, None, None, False)})
+    schema = build('Thing', columns, None, None, False, compound_index=compound_index)
+    return type('Thing', (), {'_schema': schema})
 
 
 class Store:
