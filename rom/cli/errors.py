@@ -3,12 +3,12 @@
 =====  =========================================================================================
 code   meaning
 =====  =========================================================================================
-0      fine; a worker that was told to stop by SIGTERM, too
-1      something was found (`rom check`, `rom status`), or not all could be done
-2      used wrongly: an option, the name of a model, an expression; nothing was begun
-3      no answer from the server, or it went away meanwhile
-130    stopped by Ctrl-C (SIGINT), with nothing half done
-143    stopped by SIGTERM, with nothing half done
+0      success; also if SIGTERM stopped a worker
+1      problems found (`rom check`, `rom status`), or a part of the work failed
+2      invalid usage: an option, the name of a model, an expression; nothing was started
+3      the server did not answer, or the connection was lost
+130    stopped by Ctrl-C (SIGINT); no batch is half written
+143    stopped by SIGTERM; no batch is half written
 =====  =========================================================================================
 """
 

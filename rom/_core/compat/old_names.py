@@ -1,4 +1,4 @@
-"""Names of rom 1.x that nothing of ours needs: `rom.util` and `rom` have them for old programs."""
+"""Names of rom 1.x that rom itself does not use; `rom.util` and `rom` export them."""
 
 from __future__ import annotations
 

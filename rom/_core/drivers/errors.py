@@ -202,7 +202,7 @@ def translated_error(
             f'had been sent before, and {_UNKNOWN}'
         )
     if isinstance(error, redis.exceptions.AuthenticationError):
-        return ServerError(f'{where} refused to let us in: {error}')
+        return ServerError(f'Redis at {where} refused the user or the password: {error}')
     if isinstance(error, _NO_ANSWER):
         return _no_answer(error, where)
     if _NO_READ_ONLY.match(str(error)):

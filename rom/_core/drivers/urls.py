@@ -73,7 +73,7 @@ def _wrong_with(url: str) -> str:
     if parts.scheme in _CLUSTERS and parts.path not in ('', '/', '/0'):
         return 'a cluster has no database but 0'
     if parts.scheme != 'unix' and not _DATABASE.fullmatch(parts.path):
-        return f'what follows the address is no number of a database; {_ESCAPED}'
+        return f'the part after the address is not the number of a database; {_ESCAPED}'
     if parts.scheme == 'unix' and (not parts.path or parts.netloc.rpartition('@')[2]):
         return 'a path must begin with a /, as in unix:///run/redis.sock'
     return ''

@@ -264,7 +264,7 @@ def _start_temporary(binary: str | os.PathLike[str] | None) -> EmbeddedServer:
     folder = supervisor.short_folder()
     try:
         lock = supervisor.take_lock(folder)
-        assert lock is not None, 'nobody else knows this folder'
+        assert lock is not None, 'the folder is new'
         try:
             return _start(folder, lock, program, folder)
         finally:

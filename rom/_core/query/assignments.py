@@ -170,7 +170,7 @@ def check_name(schema: Schema, where: str, name: object) -> None:
     elif name in schema.unsafe:
         why = 'is an UnsafeColumn, a key of its own; call its commands'
     elif column is None:
-        why = f'is no column; there are {_settable(schema)}'
+        why = f'is not a column; there are {_settable(schema)}'
     elif not column.is_stored:
         why = 'is an IndexOnly, and stores nothing; set the columns that it indexes'
     else:

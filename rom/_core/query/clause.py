@@ -110,7 +110,8 @@ def asked_word(clause: Clause, value: Any) -> Word:
         QueryError: the value is not a string, or not a valid one for the column.
     """
     if not isinstance(value, (str, bytes)):
-        clause.wrong(f'this index holds words, and {type(value).__name__} is none', value)
+        got = type(value).__name__
+        clause.wrong(f'this index holds words: expected str or bytes, got {got}', value)
     try:
         return as_kept(clause.column, plain(value))
     except (UnicodeEncodeError, UnicodeDecodeError) as error:

@@ -51,8 +51,8 @@ def compile_expression(schema: Schema, expression: object, depth: int = 0) -> No
             return _opposite(compile_expression(schema, part, depth + 1))
     shown = f'the column {expression.name}' if isinstance(expression, Column) else show(expression)
     raise QueryError(
-        f'{schema.name}.query.where(): {shown} is no expression; compare a column with a value, '
-        f'as in {schema.name}.{schema.primary} == 5'
+        f'{schema.name}.query.where(): {shown} is not an expression; compare a column with a '
+        f'value, as in {schema.name}.{schema.primary} == 5'
     )
 
 

@@ -263,7 +263,8 @@ def _plain_score(clause: Clause, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, decimal.Decimal)):
         if isinstance(value, (datetime.date, datetime.time)) and clause.column.is_numeric:
             return clause.column.score(value)
-        clause.wrong(f'this index holds numbers, and {type(value).__name__} is none', value)
+        got = type(value).__name__
+        clause.wrong(f'this index holds numbers: expected int, float or Decimal, got {got}', value)
     return nearest_double(value) if isinstance(value, int) else float(value)
 
 

@@ -171,8 +171,8 @@ def _are_gone(gone: Sequence[Model]) -> EntityDeletedError:
     named = ', '.join(entity._key for entity in gone[:5])
     more = f' and {len(gone) - 5} more' if len(gone) > 5 else ''
     return EntityDeletedError(
-        f'{named}{more}: gone, for another writer deleted it, or it has expired. What else was '
-        'asked for was refreshed',
+        f'{named}{more}: gone, because another writer deleted it, or it has expired. The other '
+        'entities were refreshed',
         gone[0]._namespace,
         gone[0]._id,
     )

@@ -63,7 +63,7 @@ def test_a_column_that_the_row_lacks_has_its_default() -> None:
 
 @pytest.mark.parametrize(('values', 'message'), [
     ({}, 'name one column at least, of name, score, bonus'),
-    ({'nme': 1}, 'AssignedUser.nme is no column; there are name, score'),
+    ({'nme': 1}, 'AssignedUser.nme is not a column; there are name, score'),
     ({'id': 1}, 'is the primary key'),
     ({'words': 'x'}, 'is an IndexOnly'),
     ({'log': 'x'}, 'is an UnsafeColumn'),
