@@ -19,6 +19,7 @@ from rom._core.query.ordering import all_ordered
 from rom._core.query.results import Factory, Selection, as_dicts
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
+from rom._core.query.windows import within
 from rom._core.schema import Schema
 from rom.exceptions import ArgumentError, QueryError
 
@@ -306,8 +307,11 @@ class QueryBuilder(Generic[R_co]):
     def limit(self, offset: int, count: int = _ALONE) -> Self:
         """Skip the first results, and return at most so many; the last call counts.
 
+        ``limit(count)`` keeps the number to skip, which `offset` sets. A slice sets both:
+        ``query[20:30]`` is ``query.limit(20, 10)``.
+
         Args:
-            offset: the number to skip; below 0 it is 0. ``limit(10)`` is ``limit(0, 10)``.
+            offset: the number to skip; below 0 it is 0.
             count: the maximum number of results; below 1 it is 0.
 
         Raises:
@@ -317,14 +321,26 @@ class QueryBuilder(Generic[R_co]):
 
             User.query.order_by('-age').limit(20, 10)
         """
+        method = 'limit(offset, count)'
         if count is _ALONE:
-            offset, count = 0, offset
-        for value in (offset, count):
-            if not isinstance(value, int):
-                raise ArgumentError(
-                    f'{self.schema.name}.query.limit(offset, count) takes ints, not {show(value)}'
-                )
-        return self._with(offset=_within(offset), count=_within(count))
+            return self._with(count=within(self.schema, method, offset))
+        first = within(self.schema, method, offset)
+        return self._with(offset=first, count=within(self.schema, method, count))
+
+    def offset(self, offset: int) -> Self:
+        """Skip the first results; the last call of this or of ``limit(offset, count)`` counts.
+
+        Args:
+            offset: the number to skip; below 0 it is 0.
+
+        Raises:
+            ArgumentError: the argument is not an int. It is also a TypeError.
+
+        Example::
+
+            User.query.order_by('-age').offset(20).limit(10)
+        """
+        return self._with(offset=within(self.schema, 'offset(offset)', offset))
 
     def replace(self, **parts: Any) -> Self:
         """Return the query with other parts, as in rom 1.x; None removes a part.
@@ -485,11 +501,6 @@ def _listed(query: QueryBuilder[Any], name: str, given: Any) -> tuple[Any, ...]:
     raise ArgumentError(f'{query.schema.name}.query.replace({name}={show(given)}): takes a list')
 
 
-def _within(number: int) -> int:
-    """Limit a number of results to the range that the server can count."""
-    return min(max(number, 0), ENDLESS)
-
-
 def _with_order(query: Q, names: str | Sequence[str] | None) -> Q:
     if not names:
         return query._with(orders=())
@@ -504,7 +515,7 @@ def _with_limit(query: Q, limit: tuple[int, int] | None) -> Q:
         raise ArgumentError(
             f'{query.schema.name}.query.replace(limit={show(limit)}): takes (offset, count)'
         )
-    return query.limit(*bounds)
+    return query._with(offset=0).limit(*bounds)
 
 
 def _with_selection(query: Q, names: Sequence[str] | None) -> Any:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rom._core import session_context
+from rom._core.encoding.text import show
 from rom._core.query.builder import QueryBuilder, R_co
+from rom._core.query.windows import position, sliced
+from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from rom._core.query.explanation import Explanation, Of
     from rom._core.query.results import Page
 
@@ -346,3 +351,43 @@ class Query(QueryBuilder[R_co]):
                 print(user.name)
         """
         return session_context.session().stream(self)
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> R_co: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: Any) -> Any:
+        """Return the result at an index, or the query for a slice of the results.
+
+        A slice runs nothing: it is another query, which counts within the limit of this one. With
+        an `AsyncSession`, await that query: ``await s.all(User.query[10:20])``.
+
+        Raises:
+            IndexError: there are not so many results.
+            QueryError: a negative index, or a step; the message says what to use instead.
+            ArgumentError: neither an int nor a slice of ints. It is also a TypeError.
+            InvalidOperation: an index inside ``async with AsyncSession()``, where it cannot wait
+                for the server.
+
+        Example::
+
+            oldest = User.query.order_by('-age')[0]
+            User.query.order_by('-age')[10:20].all()
+        """
+        schema, spec = self.schema, self.spec
+        if isinstance(place, slice):
+            return type(self)(self.model, sliced(schema, spec, place))
+        index = position(schema, spec, place)
+        rest = type(self)(self.model, sliced(schema, spec, slice(index, None)))
+        try:
+            session = session_context.session()
+        except InvalidOperation:
+            raise InvalidOperation(
+                f'{schema.name}.query[{index}] would block the event loop; inside an AsyncSession, '
+                f'write `await s.first({show(self)}[{index}:])`, which is None where there are not '
+                'so many results'
+            ) from None
+        found = session.first(rest)
+        if found is None:
+            raise IndexError(f'{schema.name}.query[{index}]: there are not so many results')
+        return found

@@ -46,6 +46,8 @@ def _clauses(query: QueryBuilder[Any], model: str) -> Iterator[str]:
         yield f'.order_by({", ".join(map(_order, spec.orders))})'
     if spec.count is not None:
         yield f'.limit({spec.offset}, {spec.count})'
+    elif spec.offset:
+        yield f'.offset({spec.offset})'
     if spec.selection is not None:
         yield f'.select({", ".join(map(show, spec.selection.columns))})'
     if spec.loads:

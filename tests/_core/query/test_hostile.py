@@ -6,6 +6,7 @@ escaped. Arguments come from the outside: numbers, cursors and ids of a URL, wor
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,6 +26,12 @@ from tests.support.servers import Server
 def model(raw: redis.Redis) -> Iterator[Any]:
     yield thing(raw)
     rom.session.rollback()
+
+
+def indexed(query: Any, place: Any) -> Any:
+    """The result at an index; None where a list would have none either."""
+    with contextlib.suppress(IndexError):
+        return query[place]
 
 
 #: By name: what is called, of a model and a source of arguments.
@@ -71,6 +78,9 @@ CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'limit, strings': lambda m, d: (
         m.query.startswith(name='n').order_by('name').limit(d(ANYTHING), d(ANYTHING)).all()
     ),
+    'offset': lambda m, d: m.query.offset(d(ANYTHING)).all(),
+    'slice': lambda m, d: m.query[d(ANYTHING) : d(ANYTHING)][d(ANYTHING) :].all(),
+    'index': lambda m, d: indexed(m.query, d(ANYTHING)),
     'limit, alone': lambda m, d: m.query.limit(d(ANYTHING)).count(),
     'replace': lambda m, d: (
         m.query.replace(
