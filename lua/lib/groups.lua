@@ -3,7 +3,7 @@
 -- A search has a list of orders, see lib/sorting. Ids that are equal in the first order are sorted
 -- by the second, and so on. Ids that are equal in all orders are sorted as numbers, in the
 -- direction of the last order or in that of the request. Ids without a value for an order come
--- last, in both directions.
+-- last, in both directions, or first: see lib/sorting.
 --
 -- A mark {id, places} is the last match of the page before; only later ids are kept. It has a place
 -- for each order: {score, value}, or false if it has no value. Entries are {ids, by}: a list of
@@ -254,13 +254,19 @@ function sorted_from(search, level, ids, mark, wanted)
     local order = search.orders[level]
     local place = mark and mark.places[level]
     local entries, without = ENTRIES_OF[order.kind](search, order, ids)
-    local sorted = {}
+    local is_first, sorted = order.absent_first, {}
+    if is_first and not place then
+        append(sorted, sorted_beyond(search, level, without, mark, true))
+        mark = false
+    end
     if place or not mark then
         if wanted and wanted < #entries.ids then
             entries = cut(entries, wanted, order.reverse, place and to_score(place.score))
         end
-        sorted = sorted_entries(search, level, SORT[order.kind](entries), mark)
+        append(sorted, sorted_entries(search, level, SORT[order.kind](entries), mark))
     end
-    append(sorted, sorted_beyond(search, level, without, not place and mark, false))
+    if not is_first then
+        append(sorted, sorted_beyond(search, level, without, not place and mark, false))
+    end
     return sorted
 end

@@ -40,7 +40,7 @@ local function after_group(search, rank, group)
         is_last = rank >= order.stop
     end
     if is_last then
-        return has_tail(search) and {mode = 'tail'} or nil
+        return not order.absent_first and has_tail(search) and {mode = 'tail'} or nil
     end
     return {mode = 'order', rank = rank, past = group}
 end

@@ -1,12 +1,13 @@
 -- Matches sorted by columns: by a walk along the first column's index, or by sorting all matches.
 --
--- An order is {key, kind, reverse, tie, field}. With kind 'score', the index has a number for each
--- id; with kind 'text', it has whole strings (value, NUL, id). Ids with one number make a group,
--- which is sorted by the row's `field`, the next order or the ids. In an index of strings, members
--- with the same bytes before the first NUL make a group: up to there the index is in the order of
--- the values.
+-- An order is {key, kind, reverse, tie, field, absent_first}. With kind 'score', the index has a
+-- number for each id; with kind 'text', it has whole strings (value, NUL, id). Ids with one number
+-- make a group, which is sorted by the row's `field`, the next order or the ids. In an index of
+-- strings, members with the same bytes before the first NUL make a group: up to there the index is
+-- in the order of the values.
 --
--- Ids without a value in the index come last, in both directions.
+-- Ids without a value in the index come last, in both directions; with `absent_first`, they come
+-- first, the greatest id of equal ones before the others: that is the reverse of an order.
 
 -- @include lib/planner
 
@@ -43,10 +44,9 @@ end
 -- The first position of the walk: at the mark, or at the beginning.
 local function begin_order(search)
     local place = search.mark and search.mark.places[search.level]
-    if not search.mark then
-        return {mode = 'order'}
-    elseif not place then
-        return {mode = 'tail'}
+    if not place then
+        local is_in_tail = search.mark or search.order.absent_first
+        return {mode = is_in_tail and 'tail' or 'order'}
     end
     local group = search.order.kind == 'text' and head_of(place.value) or place.score
     return {mode = 'order', from = group}

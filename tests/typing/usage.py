@@ -102,6 +102,7 @@ def reading() -> None:
     query = User.query.filter(age=(1, None)).order_by('-age').limit(0, 10)
     assert_type(query[10:20].offset(5), rom.Query[User])
     assert_type(query[3], User)
+    assert_type(query.page(20, before=query.page(20).previous).previous, str | None)
     assert_type(query.all(), list[User])
     assert_type(query.first(), User | None)
     assert_type(query.count(), int)

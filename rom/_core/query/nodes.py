@@ -358,6 +358,7 @@ class Order(NamedTuple):
         tie: how entities with equal scores are sorted.
         field: the column in the row that `tie` compares.
         or_stored: if the key does not exist, sort by the stored values.
+        absent_first: entities without a value come first, and not last: in a reversed order.
     """
 
     column: str
@@ -367,14 +368,19 @@ class Order(NamedTuple):
     tie: Tie = 'id'
     field: bytes = b''
     or_stored: bool = False
+    absent_first: bool = False
 
     @property
     def may_need_rows(self) -> bool:
         """True if the results may have to be sorted by the values in their rows."""
         return self.kind != 'score' or self.or_stored
 
+    def reversed(self) -> Order:
+        """Return the order that sorts the same entities the other way round."""
+        return self._replace(reverse=not self.reverse, absent_first=not self.absent_first)
+
     def as_map(self) -> dict[str, Any]:
-        return {
+        found = {
             'kind': self.kind,
             'key': self.key,
             'reverse': self.reverse,
@@ -382,6 +388,7 @@ class Order(NamedTuple):
             'field': self.field,
             'or_stored': self.or_stored,
         }
+        return {**found, 'absent_first': True} if self.absent_first else found
 
 
 class SortKey(NamedTuple):

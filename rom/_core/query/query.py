@@ -198,11 +198,11 @@ class Query(QueryBuilder[R_co]):
         """
         return session_context.session().facets(self, column)
 
-    def page(self, size: int, after: str | None = None) -> Page[R_co]:
-        """Return one page of the results, with a cursor for the next one.
+    def page(self, size: int, after: str | None = None, before: str | None = None) -> Page[R_co]:
+        """Return one page of the results, with cursors for the next one and the one before.
 
-        A cursor holds the position of the last result, not a number of results. Therefore inserts
-        and deletes between two pages neither skip nor repeat another result. Without `order_by`,
+        A cursor holds the position of a result, not a number of results. Therefore inserts and
+        deletes between two pages neither skip nor repeat another result. Without `order_by`,
         results are in the order of their ids.
 
         A cursor is text that may be part of a URL. It holds the id and the values that the query
@@ -210,18 +210,21 @@ class Query(QueryBuilder[R_co]):
 
         Args:
             size: the maximum number of results, 1 or more.
-            after: the `next` of the previous page; None: the first page.
+            after: the `next` of a page, for the page behind it; None: the first page.
+            before: the `previous` of a page, for the page in front of it. It has fewer results,
+                or none, if others were deleted.
 
         Raises:
-            QueryError: a size below 1; an invalid cursor, or one of another order; a query with a
-                limit, or one of `near` without an order.
+            QueryError: a size below 1; an invalid cursor, one of another order, or two of them; a
+                query with a limit, or one of `near` without an order.
 
         Example::
 
             page = User.query.order_by('city', '-age').page(20)
             page = User.query.order_by('city', '-age').page(20, after=page.next)
+            page = User.query.order_by('city', '-age').page(20, before=page.previous)
         """
-        found: Page[R_co] = session_context.session().page(self, size, after)
+        found: Page[R_co] = session_context.session().page(self, size, after, before)
         return found
 
     def explain(self, run: bool = False, of: Of = 'all') -> Explanation:

@@ -91,11 +91,13 @@ R_co = TypeVar('R_co', covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Page(Sequence[R_co]):
-    """A sequence of results, with the cursor of the next page.
+    """A sequence of results, with the cursors of the next page and of the one before.
 
     Attributes:
         items: the results.
         next: the `after` argument of `Query.page` for the next page; None: this is the last one.
+        previous: the `before` argument of `Query.page` for the page before; None: this is the
+            first one.
 
     Example::
 
@@ -106,6 +108,7 @@ class Page(Sequence[R_co]):
 
     items: tuple[R_co, ...]
     next: str | None
+    previous: str | None = None
 
     @overload
     def __getitem__(self, place: int) -> R_co: ...

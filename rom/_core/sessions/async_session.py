@@ -313,14 +313,16 @@ class AsyncSession(SessionBase):
         """
         return await self._run(self._queries.facets(query, column))
 
-    async def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
-        """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
+    async def page(
+        self, query: Query[R], size: int, after: str | None = None, before: str | None = None
+    ) -> Page[R]:
+        """Return one page of a query's results, with cursors: see :meth:`rom.Query.page`.
 
         Example::
 
             await s.page(User.query.order_by('city', '-age'), 20)
         """
-        return await self._run(self._queries.page(query, size, after))
+        return await self._run(self._queries.page(query, size, after, before))
 
     async def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
         """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.

@@ -173,15 +173,18 @@ class QueryRunner:
         yield RunOn(model, queries.cache(query, key, seconds))
         return key.decode()
 
-    def page(self, query: Query[R], size: int, after: str | None) -> Work[Page[R]]:
-        """Return one page of a query's results, with the cursor of the next."""
+    def page(
+        self, query: Query[R], size: int, after: str | None, before: str | None
+    ) -> Work[Page[R]]:
+        """Return one page of a query's results, with the cursors of its neighbours."""
         from rom._core.ops.search import pagination
         from rom._core.query.results import Page
 
         model, begun = model_of(query), elapsed()
-        operation = pagination.page(query, size, after)
-        rows, following = yield from self._loader.rows(model, operation, begun)
-        return Page(tuple((yield from self._results(query, rows, begun))), following)
+        operation = pagination.page(query, size, after, before)
+        rows, following, previous = yield from self._loader.rows(model, operation, begun)
+        results = yield from self._results(query, rows, begun)
+        return Page(tuple(results), following, previous)
 
     def block(
         self, query: Query[R], cursor: Any, pagesize: int = STREAM_PAGE

@@ -285,14 +285,16 @@ class Session(SessionBase):
         """
         return self._run(self._queries.facets(query, column))
 
-    def page(self, query: Query[R], size: int, after: str | None = None) -> Page[R]:
-        """Return one page of a query's results, with a cursor: see :meth:`rom.Query.page`.
+    def page(
+        self, query: Query[R], size: int, after: str | None = None, before: str | None = None
+    ) -> Page[R]:
+        """Return one page of a query's results, with cursors: see :meth:`rom.Query.page`.
 
         Example::
 
             session.page(User.query.order_by('city', '-age'), 20)
         """
-        return self._run(self._queries.page(query, size, after))
+        return self._run(self._queries.page(query, size, after, before))
 
     def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
         """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.

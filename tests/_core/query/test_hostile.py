@@ -95,6 +95,7 @@ CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'max': lambda m, d: m.query.max(d(st.one_of(NAMES, ANYTHING))),
     'facets': lambda m, d: m.query.facets(d(st.one_of(NAMES, ANYTHING))),
     'page': lambda m, d: m.query.page(d(ANYTHING), d(ANYTHING)),
+    'page before': lambda m, d: m.query.order_by('-f').page(3, before=d(ANYTHING)),
     'page, ordered': lambda m, d: m.query.order_by('name', '-f').page(d(ANYTHING), d(ANYTHING)),
     'explain': lambda m, d: m.query.explain(d(ANYTHING), d(ANYTHING)),
     'explain a filter': lambda m, d: str(m.query.filter(**{d(NAMES): d(ANYTHING)}).explain()),

@@ -19,7 +19,7 @@ def test_it_is_a_sequence() -> None:
         ('b', 'c'),
     )
     assert 'b' in page
-    assert page.next == 'there'
+    assert (page.next, page.previous) == ('there', None)
     assert not Page((), None)
 
 

@@ -59,6 +59,14 @@ async def test_pages_by_cursor(s: Any, trips: list[Any]) -> None:
     assert [user.name for user in second] == ['n4', 'n5', 'n7', 'n0']
     third = await s.page(query, 4, second.next)
     assert ([user.name for user in third], third.next) == (['n3', 'n6', 'n9'], None)
+    trips.clear()
+    back = await s.page(query, 4, before=third.previous)
+    assert (list(back), len(trips)) == (list(second), 1)
+    await s.save(ReadUser(name='b', age=2))
+    trips.clear()
+    back = await s.page(query, 4, before=back.previous)
+    assert [user.name for user in back] == ['a', 'b', 'n5', 'n8']
+    assert (first.previous, back.previous, len(trips)) == (None, None, 1)
 
 
 @told
@@ -68,7 +76,9 @@ async def test_pages_of_plain_data(s: Any) -> None:
     query = ReadUser.query.order_by('age').select('name')
     first = await s.page(query, 2)
     assert (list(first), len(s.known)) == ([{'name': 'n0'}, {'name': 'n1'}], 0)
-    assert list(await s.page(query, 2, first.next)) == [{'name': 'n2'}]
+    second = await s.page(query, 2, first.next)
+    assert list(second) == [{'name': 'n2'}]
+    assert list(await s.page(query, 2, before=second.previous)) == list(first)
     assert list(await s.page(ReadUser.query.select('age'), 2)) == [{'age': 0}, {'age': 1}]
 
 

@@ -1,8 +1,9 @@
-"""Pagination: a page of results, and a page cursor that says where the next one begins.
+"""Pagination: a page of results, with page cursors that say where its neighbours are.
 
-The cursor is a text that holds the id of the page's last row, and its place in each order of the
-query. The next page begins behind that place, even if rows were inserted or deleted meanwhile, that
-row included. The cursor comes back from outside the program, so its form is checked.
+A cursor is a text that holds the id of a row, and its place in each order of the query. The next
+page begins behind the last row of this one, even if rows were inserted or deleted meanwhile, that
+row included. The page before ends in front of the first row: it is searched in the reverse order,
+and turned round. A cursor comes back from outside the program, so its form is checked.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from rom._core.encoding.integers import read_count, read_digits
@@ -26,40 +27,84 @@ from rom._core.query.query import Query
 from rom._core.query.string_filters import index_string
 from rom.exceptions import QueryError
 
+# Where no row bounds a page: its rows begin at the first result, or end at the last one.
 BEGINNING = SortCursor(0)
 _DIGEST = 4
+# The attribute of a page that holds the argument of this name.
+_OF = {'after': 'next', 'before': 'previous'}
 # The numbers that Redis reads as scores, and those that the script compares as integers.
 _SCORE = re.compile(rb'-?(inf|[0-9]{1,350}(\.[0-9]{1,350})?(e[-+]?[0-9]{1,3})?)')
 _INTEGER = re.compile(rb'-?[0-9]+')
 
 
 def page(
-    query: Query[Any], size: int, after: str | None, bounds: Bounds = BOUNDS
-) -> Operation[tuple[list[Row], str | None]]:
-    """Return the rows of a page, and the cursor of the next page; None on the last page.
+    query: Query[Any],
+    size: int,
+    after: str | None = None,
+    before: str | None = None,
+    bounds: Bounds = BOUNDS,
+) -> Operation[tuple[list[Row], str | None, str | None]]:
+    """Return the rows of a page, the cursor of the next page, and that of the page before.
+
+    A page that was reached from a neighbour has a cursor back to it, without a look at whether its
+    rows are still there.
 
     Args:
         query: the query, without a limit.
         size: the most rows of the page, at least 1.
-        after: the cursor of this page; None for the first page.
+        after: the cursor of this page, as the `next` of another one; None for the first page.
+        before: the same as the `previous` of another one.
 
     Raises:
-        QueryError: the query cannot be paged, or the size or the cursor is wrong.
+        QueryError: the query cannot be paged, or the size or a cursor is wrong.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
-    size = _check(query, size)
-    mark = read_cursor(query, after) if after is not None else BEGINNING
+    size = _check(query, size, after, before)
+    if before is not None:
+        mark = read_cursor(query, before, 'before')
+        rows, has_more = yield from _rows(*_reversed(query, mark), size, bounds)
+        rows.reverse()
+        previous = (yield from _cursor_at(query, rows[0])) if has_more else None
+        if not rows:
+            return rows, None if mark == BEGINNING else write_open_cursor(query), None
+        is_last = mark == BEGINNING
+        return rows, None if is_last else (yield from _cursor_at(query, rows[-1])), previous
+    mark = BEGINNING if after is None else read_cursor(query, after)
+    rows, has_more = yield from _rows(query, mark, size, bounds)
+    following = (yield from _cursor_at(query, rows[-1])) if has_more else None
+    if mark == BEGINNING:
+        return rows, following, None
+    if not rows:
+        return rows, None, write_open_cursor(query)
+    return rows, following, (yield from _cursor_at(query, rows[0]))
+
+
+def _rows(
+    query: Query[Any], mark: SortCursor, size: int, bounds: Bounds
+) -> Operation[tuple[list[Row], bool]]:
+    """Return the first rows behind a mark, and whether there are more."""
     wanted = size + 1
     while True:
         rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds)
-        if len(rows) > size:
-            last = rows[size - 1]
-            unplaced = yield from _unplaced(query, last)
-            return rows[:size], write_cursor(query, last, unplaced)
-        if is_all:
-            return rows, None
+        if len(rows) > size or is_all:
+            return rows[:size], len(rows) > size
         # Some matches have no row (deleted meanwhile, or left in an index): ask for more.
         wanted *= 2
+
+
+def _reversed(query: Query[Any], mark: SortCursor) -> tuple[Query[Any], SortCursor]:
+    """Return the query with its results the other way round, and the mark in that order."""
+    orders = query.spec.orders
+    if not orders:
+        orders = (Order(query.schema.primary, False, 'id'),)
+        mark = mark if mark == BEGINNING else mark._replace(places=(SortKey(None, None),))
+    return query._with(orders=tuple(order.reversed() for order in orders)), mark
+
+
+def _cursor_at(query: Query[Any], row: Row) -> Operation[str]:
+    """Return the cursor at a row."""
+    unplaced = yield from _unplaced(query, row)
+    return write_cursor(query, row, unplaced)
 
 
 def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
@@ -82,11 +127,11 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
 
 
 def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozenset()) -> str:
-    """Return the cursor behind a row, as text that is safe in a URL.
+    """Return the cursor at a row, as text that is safe in a URL.
 
     Args:
         query: the query.
-        row: the last row of a page.
+        row: the first or the last row of a page.
         unplaced: the columns in whose index the row has no entry, so that it came last.
     """
     orders = query.spec.orders
@@ -96,18 +141,32 @@ def write_cursor(query: Query[Any], row: Row, unplaced: frozenset[str] = frozens
         [None, None] if order.column in unplaced else [place.score, place.raw]
         for order, place in pairs
     ]
-    packed = pack({'id': b'%d' % mark.id, 'places': places})
+    return _as_text(query, mark.id, places)
+
+
+def write_open_cursor(query: Query[Any]) -> str:
+    """Return the cursor that leaves out no row: an empty page has it for its neighbour."""
+    return _as_text(query, BEGINNING.id, [])
+
+
+def _as_text(query: Query[Any], id: int, places: Sequence[Sequence[bytes | None]]) -> str:
+    packed = pack({'id': b'%d' % id, 'places': places})
     return urlsafe_b64encode(_digest(query) + packed).decode('ascii').rstrip('=')
 
 
-def read_cursor(query: Query[Any], text: object) -> SortCursor:
+def read_cursor(query: Query[Any], text: object, name: str = 'after') -> SortCursor:
     """Return the mark that a cursor holds.
+
+    Args:
+        query: the query.
+        text: the cursor.
+        name: the argument that has it, for the message.
 
     Raises:
         QueryError: the text is not a cursor, or belongs to a query with another order.
     """
     if not isinstance(text, str) or not text.isascii():
-        _refuse(query, text, 'it is a text that an earlier page gave as its `next`')
+        _refuse(query, name, text, f'it is a text that an earlier page gave as its `{_OF[name]}`')
     try:
         raw = urlsafe_b64decode(text + '=' * (-len(text) % 4))
         digest, packed = raw[:_DIGEST], raw[_DIGEST:]
@@ -117,9 +176,10 @@ def read_cursor(query: Query[Any], text: object) -> SortCursor:
     except (ValueError, TypeError, KeyError, RecursionError):
         is_good = False
     if not is_good or len(digest) < _DIGEST:
-        _refuse(query, text, 'it is damaged; begin again at the first page')
-    if digest != _digest(query) or len(mark.places) != len(query.spec.orders):
-        _refuse(query, text, 'it is that of another model or another order_by')
+        _refuse(query, name, text, 'it is damaged; begin again at the first page')
+    is_complete = mark == BEGINNING or len(mark.places) == len(query.spec.orders)
+    if digest != _digest(query) or not is_complete:
+        _refuse(query, name, text, 'it is that of another model or another order_by')
     return mark
 
 
@@ -152,11 +212,13 @@ def _digest(query: Query[Any]) -> bytes:
     return hashlib.blake2b(label, digest_size=_DIGEST).digest()
 
 
-def _check(query: Query[Any], size: object) -> int:
+def _check(query: Query[Any], size: object, after: object, before: object) -> int:
     where = f'{query.schema.name}.query.page({show(size)})'
     most = read_count(size)
     if most is None:
         raise QueryError(f'{where}: a page has a size of 1 or more')
+    if after is not None and before is not None:
+        raise QueryError(f'{where}: takes after= or before=, and not both')
     if query.spec.offset or query.spec.count is not None:
         raise QueryError(f'{where}: a page has its own size and place; leave limit() out')
     if not query.spec.orders and any(isinstance(n, Near) for n in query.spec.where.flat()):
@@ -167,5 +229,5 @@ def _check(query: Query[Any], size: object) -> int:
     return most
 
 
-def _refuse(query: Query[Any], text: object, why: str) -> NoReturn:
-    raise QueryError(f'{query.schema.name}.query.page(after={show(text)}): no such cursor: {why}')
+def _refuse(query: Query[Any], name: str, text: object, why: str) -> NoReturn:
+    raise QueryError(f'{query.schema.name}.query.page({name}={show(text)}): no such cursor: {why}')

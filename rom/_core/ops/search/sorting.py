@@ -174,7 +174,7 @@ def sort_ids(
             yield from rest()
     for level in range(len(orders) - 1, -1, -1):
         is_last = level == len(orders) - 1 and direction is None
-        entries = yield from _sorted_by(entries, level, orders[level].reverse, is_last, is_shared)
+        entries = yield from _sorted_by(entries, level, orders[level], is_last, is_shared)
     if mark is not None and mark.places:
         limit = entry_of(mark.id, mark.places[: len(orders)])
         entries = [entry for entry in entries if _is_behind(entry, limit, orders, direction)]
@@ -189,15 +189,17 @@ def _chosen(order: Order, level: int, places: Iterable[tuple[SortKey, ...]]) -> 
 
 
 def _sorted_by(
-    entries: list[_Entry], level: int, reverse: bool, is_last: bool, is_shared: bool
+    entries: list[_Entry], level: int, order: Order, is_last: bool, is_shared: bool
 ) -> Operation[list[_Entry]]:
     """Sort by one order. Equal entries stay as they are, or by id in the last order's direction."""
     present = [entry for entry in entries if entry[1][level] is not None]
     missing = [entry for entry in entries if entry[1][level] is None]
-    if is_last and reverse:
+    if is_last and order.reverse:
         present.reverse()
-    found = yield from _sorted(present, lambda entry: entry[1][level], reverse, is_shared)
-    return [*found, *missing]
+    if is_last and order.absent_first:
+        missing.reverse()
+    found = yield from _sorted(present, lambda entry: entry[1][level], order.reverse, is_shared)
+    return [*missing, *found] if order.absent_first else [*found, *missing]
 
 
 def _sorted(
@@ -225,11 +227,14 @@ def _is_behind(
     for own, other, order in zip(entry[1], limit[1], orders, strict=True):
         if own is None or other is None:
             if own is not other:
-                return own is None
+                return (own is None) != order.absent_first
         elif own != other:
             return bool((own > other) != order.reverse)
     if direction is None:
-        is_reverse = bool(orders) and orders[-1].reverse and entry[1][-1] is not None
+        last = orders[-1] if orders else None
+        is_reverse = last is not None and (
+            last.absent_first if entry[1][-1] is None else last.reverse
+        )
     else:
         is_reverse = direction == 'down'
     return (entry[0] > limit[0]) != is_reverse if entry[0] != limit[0] else False

@@ -218,9 +218,11 @@ class Parts:
             if mark is None and direction is None and self._around is not None:
                 return self._around.nearest(ids)
             numbers = sorted(map(int, ids), reverse=direction == 'down')
-            if mark is not None and direction == 'down':
+            if mark is None or len(mark.places) != len(asking.spec.orders):
+                pass  # the first page: nothing is behind its mark, and nothing before it
+            elif direction == 'down':
                 numbers = [id for id in numbers if id < mark.id]
-            elif mark is not None:
+            else:
                 numbers = [id for id in numbers if id > mark.id]
             return [b'%d' % id for id in numbers]
         if any(order.kind != 'score' for order in orders):

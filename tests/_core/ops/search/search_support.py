@@ -109,7 +109,19 @@ class Store:
     def pages(self, query: Query[Any], size: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
         found, cursor = [], None
         while True:
-            rows, cursor = self.driver.run(pagination.page(query, size, cursor, bounds))
+            operation = pagination.page(query, size, cursor, bounds=bounds)
+            rows, cursor, _ = self.driver.run(operation)
+            found.append([row.id for row in rows])
+            if cursor is None:
+                return found
+
+    def pages_back(self, query: Query[Any], size: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
+        """The pages from the last one to the first."""
+        found: list[list[int]] = []
+        cursor: str | None = pagination.write_open_cursor(query)
+        while True:
+            operation = pagination.page(query, size, before=cursor, bounds=bounds)
+            rows, _, cursor = self.driver.run(operation)
             found.append([row.id for row in rows])
             if cursor is None:
                 return found

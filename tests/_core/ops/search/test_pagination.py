@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.load_rows import Row
-from rom._core.ops.search.pagination import page, read_cursor, write_cursor
+from rom._core.ops.search.pagination import (
+    page,
+    read_cursor,
+    write_cursor,
+    write_open_cursor,
+)
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import SortCursor, SortKey
 from rom.exceptions import QueryError
@@ -42,6 +47,7 @@ MEANWHILE = st.lists(
     bounds=BOUNDS,
     size=st.integers(1, 5),
     meanwhile=MEANWHILE,
+    is_back=st.booleans(),
 )
 def test_what_stays_comes_once(
     server: Server,
@@ -52,18 +58,21 @@ def test_what_stays_comes_once(
     bounds: Bounds,
     size: int,
     meanwhile: list[tuple[list[int], dict[int, Values]]],
+    is_back: bool,
 ) -> None:
     server.flush()
     store.write(rows)
     query = asked(clauses, order, None)
     present, ever, gone = dict(rows), dict(rows), set[int]()
     found: list[int] = []
-    after = None
+    after, before = None, write_open_cursor(query) if is_back else None
     while True:
-        got, after = store.driver.run(page(query, size, after, bounds))
-        found += [row.id for row in got]
-        assert len(got) == size or after is None
-        if after is None:
+        got, after, before = store.driver.run(page(query, size, after, before, bounds))
+        ids = [row.id for row in got]
+        found = [*ids, *found] if is_back else [*found, *ids]
+        after, before = (None, before) if is_back else (after, None)
+        assert len(got) == size or after is before is None
+        if after is before is None:
             break
         leaving, coming = meanwhile.pop() if meanwhile else ([], {})
         for place in leaving:
@@ -91,11 +100,69 @@ def test_a_page_is_a_trip(store: Store) -> None:
     request = next(operation)
     with pytest.raises(StopIteration) as end:
         operation.send(store.driver.perform(request))
-    rows, after = end.value.value
+    rows, after, before = end.value.value
+    assert before is None
     assert [row.id for row in rows] == [6, 3, 7]
     assert isinstance(after, str) and after.isascii()
     assert store.pages(query, 3) == [[6, 3, 7], [4, 1, 5], [2]]
     assert store.pages(query, 7) == [[6, 3, 7, 4, 1, 5, 2]]
+
+
+@pytest.mark.one_server
+def test_a_page_knows_the_one_before(store: Store) -> None:
+    store.write({id: {'age': id % 3, 'price': float(-id)} for id in range(1, 8)})
+    for order in (['age', 'price'], []):
+        query = asked([], order, None)
+        every = store.ids(query)
+        _, after, before = store.driver.run(page(query, 3))
+        assert before is None
+        _, after, _ = store.driver.run(page(query, 3, after))
+        rows, after, before = store.driver.run(page(query, 3, after))
+        assert ([row.id for row in rows], after) == (every[6:], None)
+        for expected, is_first in ((every[3:6], False), (every[:3], True)):
+            operation = page(query, 3, before=before)
+            request = next(operation)
+            with pytest.raises(StopIteration) as end:
+                operation.send(store.driver.perform(request))
+            rows, after, before = end.value.value
+            assert ([row.id for row in rows], before is None) == (expected, is_first)
+            again, _, back = store.driver.run(page(query, 3, after))
+            assert [row.id for row in again] == every[every.index(expected[2]) + 1 :][:3]
+            assert back is not None
+
+
+@pytest.mark.one_server
+def test_a_neighbour_may_be_gone(store: Store) -> None:
+    """A page without results leads back to those that are left."""
+    for order in (['age'], ['-id'], []):
+        store.write({id: {'age': id} for id in range(1, 10)})
+        query = asked([], order, None)
+        every = store.ids(query)
+        _, after, _ = store.driver.run(page(query, 3))
+        _, last, before = store.driver.run(page(query, 3, after))
+        for id in every[6:]:
+            store.remove(id)
+        rows, following, back = store.driver.run(page(query, 3, last))
+        assert (rows, following) == ([], None)
+        rows, following, _ = store.driver.run(page(query, 3, before=back))
+        assert ([row.id for row in rows], following) == (every[3:6], None)
+        for id in every[:3]:
+            store.remove(id)
+        rows, following, back = store.driver.run(page(query, 3, before=before))
+        assert (rows, back) == ([], None)
+        rows, _, back = store.driver.run(page(query, 2, following))
+        assert ([row.id for row in rows], back) == (every[3:5], None)
+        for id in every[3:6]:
+            store.remove(id)
+
+
+@pytest.mark.one_server
+def test_a_page_has_one_neighbour(store: Store) -> None:
+    cursor = write_open_cursor(QUERY)
+    with pytest.raises(QueryError, match='after= or before=, and not both'):
+        next(page(QUERY, 5, cursor, cursor))
+    with pytest.raises(QueryError, match=r'page\(before=5\): .* gave as its `previous`'):
+        next(page(QUERY, 5, before=5))  # type: ignore[arg-type]
 
 
 @pytest.mark.one_server
@@ -108,6 +175,8 @@ def test_rows_that_are_gone_end_no_page(store: Store) -> None:
         found = store.pages(asked([], order, None), 3)
         expected = range(30, 25, -1) if order == ['-age'] else range(26, 31)
         assert [id for page in found for id in page] == list(expected)
+        back = store.pages_back(asked([], order, None), 3)
+        assert [id for page in reversed(back) for id in page] == list(expected)
 
 
 @pytest.mark.one_server
@@ -129,6 +198,8 @@ def test_a_large_group_is_walked_by_the_next_order(store: Store) -> None:
         few = Bounds(budget=500, small=100)
         found = [id for page in store.pages(query, 97, few) for id in page]
         assert found == expected
+        back = store.pages_back(query, 397, few)
+        assert [id for page in reversed(back) for id in page] == expected
 
 
 @pytest.mark.one_server
@@ -145,6 +216,8 @@ def test_few_matches_that_are_sorted_by_strings(store: Store) -> None:
     for size in (1, 2, 3):
         found = [id for page in store.pages(query, size) for id in page]
         assert found == [11, 9, 10, 8]
+        back = store.pages_back(query, size)
+        assert [id for page in reversed(back) for id in page] == [11, 9, 10, 8]
 
 
 # --- cursors -------------------------------------------------------------------------------------

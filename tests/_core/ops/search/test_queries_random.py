@@ -89,6 +89,9 @@ def check(
         pages = store.pages(query, 3, bounds)
         assert all(len(page) == 3 for page in pages[:-1])
         assert [id for page in pages for id in page] == in_order(order, found)
+        back = store.pages_back(query, 3, bounds)
+        assert all(len(page) == 3 for page in back[:-1])
+        assert [id for page in reversed(back) for id in page] == in_order(order, found)
 
 
 @pytest.fixture

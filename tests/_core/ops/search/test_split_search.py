@@ -79,7 +79,13 @@ def test_large_indexes(thing: Any, raw: redis.Redis) -> None:
     assert latest.limit(4000, 5).ids() == [*reversed(every)][4000:4005]
     first = latest.page(7)
     assert [e.n for e in first.items] == [*reversed(every)][:7]
-    assert [e.n for e in latest.page(7, first.next).items] == [*reversed(every)][7:14]
+    second = latest.page(7, first.next)
+    assert [e.n for e in second.items] == [*reversed(every)][7:14]
+    assert [e.n for e in latest.page(7, before=second.previous)] == [*reversed(every)][:7]
+    newest = query.startswith(words='a').order_by('-id')
+    second = newest.page(7, newest.page(7).next)
+    assert [e.n for e in second] == [*reversed(every)][7:14]
+    assert [e.n for e in newest.page(7, before=second.previous)] == [*reversed(every)][:7]
     assert latest.filter(tag='t0').limit(2, 3).ids() == where(is_a)[::-1][2:5]
     some = query.startswith(words='a').filter(n=(3, 90)).order_by('-n').limit(0, 5)
     assert some.ids() == [90, 89, 88, 87, 86]
