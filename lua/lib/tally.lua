@@ -1,6 +1,6 @@
--- Tallies: the values of one column in the rows of some ids, counted by value or added up. The sums
--- are exact: a sum that a double cannot hold is kept in several, and values that Lua cannot add are
--- returned to the caller.
+-- Tallies: the values of one column in the rows of some ids, counted by value or by interval, or
+-- added up. The sums are exact: a sum that a double cannot hold is kept in several, and values that
+-- Lua cannot add are returned to the caller.
 --
 -- A tally is {field, way, alone, absent}; `alone` is for search.lua; `absent` is the column's
 -- default, for rows that lack the column. The result is a list of three:
@@ -10,6 +10,8 @@
 -- float    values                   numbers whose sum is the result values that were not added
 -- integer  values                   scale, place, carried, sum; ... the same
 -- decimal  values                   the same                        the same
+-- intervals, with `bounds`: see lib/intervals
+--          0                        how many in each interval       values that were not compared
 --
 -- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); a decimal is that sum
 -- divided by 10^scale.
@@ -206,8 +208,18 @@ local function count_values(head, tally, ids)
     return {string.format('%.0f', without), parts, {}}, unreadable, left
 end
 
+local function open_intervals()
+    -- @include lib/intervals
+    return count_intervals
+end
+
+local WORK = {
+    values = count_values,
+    intervals = function(...) return open_intervals()(...) end,
+}
+
 -- The tally of some ids, the ids whose key holds no row, and the ids left for a later call.
 local function tally_ids(head, tally, ids)
-    local work = tally.way == 'values' and count_values or add_up
+    local work = WORK[tally.way] or add_up
     return work(head, tally, ids)
 end

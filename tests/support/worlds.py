@@ -38,8 +38,8 @@ BOTH = (SYNC, ASYNC)
 WAITING = (
     'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
     'delete', 'take_ids', 'load', 'transfer', 'exists', 'one', 'ids', 'cached_result', 'delete_all',
-    'sum', 'avg', 'min', 'max', 'facets', 'page', 'update_all', 'get_or_create', 'upsert', 'expire',
-    'explain',
+    'sum', 'avg', 'min', 'max', 'facets', 'histogram', 'page', 'update_all', 'get_or_create',
+    'upsert', 'expire', 'explain',
 )  # fmt: skip
 
 

@@ -109,6 +109,7 @@ def reading() -> None:
     assert_type(query.exists(), bool)
     assert_type(query.get(), User)
     assert_type(query.ids(), list[int])
+    assert_type(query.histogram('age', [0, 18, None]), list[int])
     assert_type(query.sum('age'), Any)
     assert_type(query.facets('age'), Counter[Any])
     assert_type(query.delete(), int)

@@ -22,7 +22,7 @@ from rom.exceptions import QueryError
 if TYPE_CHECKING:
     from rom._core.query.query import Query
 
-Way: TypeAlias = Literal['values', 'integer', 'float', 'decimal']
+Way: TypeAlias = Literal['values', 'intervals', 'integer', 'float', 'decimal']
 
 # Keyed by the decoder: a subclass with a decoder of its own cannot be added on the server.
 _WAYS: dict[Callable[..., Any], Way] = {
@@ -39,7 +39,8 @@ class Aggregate:
     Attributes:
         column: the name of the column.
         field: the field of the column in rows.
-        way: 'values' counts each value; the others add the values up.
+        way: 'values' counts each value, 'intervals' those in each interval; the others add the
+            values up.
         absent: the value of rows that lack the column: its default, encoded. A default function
             is called once for all of them.
     """
@@ -66,7 +67,7 @@ def adding(schema: Schema, method: str, name: object) -> Aggregate:
     Raises:
         QueryError: no such column, or its values are not numbers.
     """
-    clause = _stored(schema, method, name)
+    clause = stored_clause(schema, method, name)
     column = clause.column
     if isinstance(column, PrimaryKey):
         clause.wrong('ids are names, not amounts; count() counts the entities')
@@ -77,7 +78,7 @@ def adding(schema: Schema, method: str, name: object) -> Aggregate:
             f'is a {type(column).__name__}; for anything else, add up what '
             f'query.select({clause.name!r}).all() reads'
         )
-    return Aggregate(clause.name, schema.keys.field(clause.name), way, _absent(column))
+    return Aggregate(clause.name, schema.keys.field(clause.name), way, absent_value(column))
 
 
 def counting(schema: Schema, name: object) -> Aggregate:
@@ -86,7 +87,7 @@ def counting(schema: Schema, name: object) -> Aggregate:
     Raises:
         QueryError: no such column, or its values are not hashable.
     """
-    clause = _stored(schema, 'facets', name)
+    clause = stored_clause(schema, 'facets', name)
     if isinstance(clause.column, PrimaryKey):
         clause.wrong('no two entities have one id; count() counts the entities')
     if clause.column.is_mutable:
@@ -95,10 +96,11 @@ def counting(schema: Schema, name: object) -> Aggregate:
             'to be counted in a column of its own'
         )
     field = schema.keys.field(clause.name)
-    return Aggregate(clause.name, field, 'values', _absent(clause.column))
+    return Aggregate(clause.name, field, 'values', absent_value(clause.column))
 
 
-def _absent(column: Column[Any]) -> bytes | None:
+def absent_value(column: Column[Any]) -> bytes | None:
+    """Return the stored form of the default that rows without the column count with, or None."""
     value = column.absent()
     return None if value is None else column.encode(value)
 
@@ -109,7 +111,7 @@ def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -
     Raises:
         QueryError: no such column, or no index that sorts it by value.
     """
-    clause = _stored(query.schema, method, name)
+    clause = stored_clause(query.schema, method, name)
     if not (is_of_ids(clause) or _is_sorted(clause.column)):
         clause.wrong(_how_to_sort(clause.column))
     order = clause.name if method == 'min' else f'-{clause.name}'
@@ -117,7 +119,12 @@ def by_extreme(query: Query[Any], method: Literal['min', 'max'], name: object) -
     return whole.order_by(order).select(clause.name, decode=False)
 
 
-def _stored(schema: Schema, method: str, name: object) -> Clause:
+def stored_clause(schema: Schema, method: str, name: object) -> Clause:
+    """Return the clause of a column that rows hold.
+
+    Raises:
+        QueryError: no such column, or one that is not stored.
+    """
     if not isinstance(name, str):
         raise QueryError(
             f'{schema.name}.query.{method}({show(name)}): takes the name of a column, as in '

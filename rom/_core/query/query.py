@@ -7,7 +7,7 @@ down in several ways. Its frozen data is defined in `rom._core.query.spec`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 from rom._core import session_context
@@ -197,6 +197,32 @@ class Query(QueryBuilder[R_co]):
             User.query.filter(age=(18, None)).facets('city')     # Counter({'Oslo': 3, 'Rome': 1})
         """
         return session_context.session().facets(self, column)
+
+    def histogram(self, column: str, bounds: Sequence[Any]) -> list[int]:
+        """Count the entities in each interval of a number, date or time, on the server.
+
+        It needs no index. Entities without a value, and NaN, are in no interval. The limit is
+        ignored.
+
+        Args:
+            column: the name of an Integer, Float, Decimal, DateTime, Date or Time column, or of
+                one that can be added up.
+            bounds: 2 to 1,000 values of the column, ascending; None as the first or the last one
+                leaves that end open. An interval includes its lower bound, not its upper one.
+
+        Returns:
+            The number of entities between each bound and the next one: one number less than bounds.
+
+        Raises:
+            QueryError: the column is of another type; or the bounds do not ascend, or are not
+                valid for it.
+            CorruptRowError: a stored value does not decode.
+
+        Example::
+
+            Product.query.histogram('price', [0, 10, 100, None])     # [12, 40, 3]
+        """
+        return session_context.session().histogram(self, column, bounds)
 
     def page(self, size: int, after: str | None = None, before: str | None = None) -> Page[R_co]:
         """Return one page of the results, with cursors for the next one and the one before.

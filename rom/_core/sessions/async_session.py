@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
@@ -312,6 +312,15 @@ class AsyncSession(SessionBase):
             await s.facets(User.query.filter(age=(18, None)), 'city')
         """
         return await self._run(self._queries.facets(query, column))
+
+    async def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> list[int]:
+        """Count a query's results in intervals of a column: see :meth:`rom.Query.histogram`.
+
+        Example::
+
+            await s.histogram(User.query, 'age', [0, 18, 65, None])
+        """
+        return await self._run(self._queries.histogram(query, column, bounds))
 
     async def page(
         self, query: Query[R], size: int, after: str | None = None, before: str | None = None

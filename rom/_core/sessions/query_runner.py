@@ -139,6 +139,13 @@ class QueryRunner:
         counts: Counter[Any] = yield RunOn(model_of(query), aggregates.facets(query, column))
         return counts
 
+    def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> Work[list[int]]:
+        """Count the results in each interval of a column."""
+        from rom._core.ops.search import histogram
+
+        counts: list[int] = yield RunOn(model_of(query), histogram.histogram(query, column, bounds))
+        return counts
+
     def explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
         """Return the plan of a query, and run it if asked."""
         from rom._core.ops.search import explain

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
@@ -284,6 +284,15 @@ class Session(SessionBase):
             session.facets(User.query.filter(age=(18, None)), 'city')
         """
         return self._run(self._queries.facets(query, column))
+
+    def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> list[int]:
+        """Count a query's results in intervals of a column: see :meth:`rom.Query.histogram`.
+
+        Example::
+
+            session.histogram(User.query, 'age', [0, 18, 65, None])
+        """
+        return self._run(self._queries.histogram(query, column, bounds))
 
     def page(
         self, query: Query[R], size: int, after: str | None = None, before: str | None = None

@@ -94,6 +94,10 @@ CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'min': lambda m, d: m.query.min(d(st.one_of(NAMES, ANYTHING))),
     'max': lambda m, d: m.query.max(d(st.one_of(NAMES, ANYTHING))),
     'facets': lambda m, d: m.query.facets(d(st.one_of(NAMES, ANYTHING))),
+    'histogram': lambda m, d: (
+        m.query.histogram(d(st.one_of(NAMES, ANYTHING)), [d(ANYTHING), d(ANYTHING), None])
+    ),
+    'histogram, bounds': lambda m, d: m.query.histogram('n', d(ANYTHING)),
     'page': lambda m, d: m.query.page(d(ANYTHING), d(ANYTHING)),
     'page before': lambda m, d: m.query.order_by('-f').page(3, before=d(ANYTHING)),
     'page, ordered': lambda m, d: m.query.order_by('name', '-f').page(d(ANYTHING), d(ANYTHING)),

@@ -79,6 +79,25 @@ def test_aggregates(world: World) -> None:
     world.run(story())
 
 
+def test_histograms(world: World, trips: list[Any]) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            await fill(s)
+            for query in (TallyUser.query, TallyUser.query.where(TallyUser.score < 99)):
+                trips.clear()
+                assert await s.histogram(query, 'age', [None, 17, 18, 20, 42]) == [0, 1, 1, 0]
+                assert await s.histogram(query, 'age', (17, 42, None)) == [2, 1]
+                assert await s.histogram(query, 'score', [0.1, 0.7, 0.8]) == [2, 1]
+                assert await s.histogram(query, 'price', [0, D('0.1'), '2.205', None]) == [0, 1, 1]
+                big = await s.histogram(query, 'big', [-(10**30), 2**53 + 1, 10**30, 10**31])
+                assert (big, len(trips)) == ([1, 1, 1], 5)
+            days = [None, dt.date(1990, 5, 17), dt.date(1990, 5, 18)]
+            assert await s.histogram(TallyUser.query.limit(0, 1), 'born', days) == [0, 1]
+            assert await s.histogram(TallyUser.query.filter(age=5), 'born', days) == [0, 0]
+
+    world.run(story())
+
+
 @pytest.mark.one_server
 def test_what_is_refused(world: World) -> None:
     async def story() -> None:
@@ -107,6 +126,7 @@ def test_queries_have_them_too(client: redis.Redis, raw: redis.Redis) -> None:
     assert (query.min('age'), query.max('age')) == (17, 42)
     assert query.facets('age') == {17: 1, 42: 1}
     assert query.select('city').sum('age') == 59
+    assert query.histogram('age', [0, 18, None]) == [1, 1]
     # What counts is on the server, not what the session knows.
     raw.hset('{tally}user:1', 'age', 'x')
     with pytest.raises(rom.CorruptRowError, match=r"\{tally\}user:1, column 'age'"):

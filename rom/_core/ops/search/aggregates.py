@@ -259,7 +259,7 @@ def facets(
         CorruptRowError: a row, a value or an index is corrupt.
     """
     tally = counting(query.schema, column)
-    replies = yield from _tally(query, tally, bounds)
+    replies = yield from tallies(query, tally, bounds)
     return counts(query.schema, tally, replies)
 
 
@@ -288,12 +288,16 @@ def extreme(
 
 
 def _add_up(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[Totals]:
-    replies = yield from _tally(query, tally, bounds)
+    replies = yield from tallies(query, tally, bounds)
     return Totals(query.schema, tally, replies)
 
 
-def _tally(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[list[Reply]]:
-    """Return the tallies of all matches."""
+def tallies(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[list[Reply]]:
+    """Return the tallies of all matches, in any order.
+
+    Raises:
+        CorruptRowError: a row or an index is corrupt.
+    """
     asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()
     found: list[SearchReply] = []

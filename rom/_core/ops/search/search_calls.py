@@ -360,6 +360,22 @@ class Search:
             return (yield from self.plan(cursor, want))
         return None if status == b'no order' else unpack(rest[0])
 
+    def count_script(self, cursor: Cursor) -> Script:
+        """Return the call that begins to count the matches; see `whole_count`."""
+        return self._script('search', self._request(cursor, 'count'), self._parts('count'))
+
+    def whole_count(self, reply: list[Any]) -> int | None:
+        """Return the count in the reply of a `count_script`; None if one call did not finish it.
+
+        Raises:
+            CorruptRowError: the key of an index holds another type.
+        """
+        try:
+            _, position, _, count, *_ = self._checked(reply)
+        except InPartsError:
+            return None
+        return None if position else int(count)
+
     def _checked(self, reply: list[Any]) -> list[Any]:
         if reply[0] == b'in parts':
             raise InPartsError

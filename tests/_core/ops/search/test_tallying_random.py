@@ -5,7 +5,9 @@ from __future__ import annotations
 import decimal
 import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Literal
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.search import aggregates
+from rom._core.ops.search.histogram import histogram
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All
 from rom.columns import Decimal, Float, Integer
@@ -89,6 +92,34 @@ def check_facets(store: Store, query: Query[Any], name: str, values: list[Any], 
         assert places == sorted(places)
 
 
+def in_intervals(values: Iterable[Any], edges: Sequence[Any]) -> list[int]:
+    """How many values lie between each bound and the next; None is an open end."""
+    there = [value for value in values if not is_nan(value)]
+    return [
+        sum((low is None or low <= v) and (high is None or v < high) for v in there)
+        for low, high in pairwise(edges)
+    ]
+
+
+def is_nan(value: Any) -> bool:
+    return value.is_nan() if isinstance(value, decimal.Decimal) else bool(value != value)
+
+
+def edges_of(values: Iterable[Any], is_open: bool) -> list[Any]:
+    """Bounds at the values themselves, where an error would show."""
+    finite = {v for v in values if isinstance(v, int) or (not is_nan(v) and abs(v) < math.inf)}
+    found = sorted(finite if len(finite) > 1 else {*finite, 0, 1})
+    return [None, *found, None] if is_open else found
+
+
+def check_histograms(
+    store: Store, query: Query[Any], name: str, values: list[Any], b: Bounds
+) -> None:
+    for edges in (edges_of(values[:3], False), edges_of(values[2:6], True)):
+        found = store.driver.run(histogram(query, name, edges, b))
+        assert found == in_intervals(values, edges)
+
+
 def check_extremes(
     store: Store, query: Query[Any], name: str, rows: list[Values], b: Bounds
 ) -> None:
@@ -112,7 +143,9 @@ def check(
         values = [row[name] for row in found]
         check_facets(store, query, name, values, bounds)
         if name in ADDED:
-            check_sums(store, query, name, [v for v in values if v is not None], bounds)
+            values = [value for value in values if value is not None]
+            check_sums(store, query, name, values, bounds)
+            check_histograms(store, query, name, values, bounds)
     for name in SORTED:
         check_extremes(store, query, name, found, bounds)
 
@@ -241,6 +274,9 @@ def test_numbers(
     assert same(ask(aggregates.total, 'real'), float_sum(floats))
     if floats:
         assert same(ask(aggregates.average, 'real'), float_sum(floats, len(floats)))
+    few = bounds._replace(page=3)
+    for name, values in (('whole', whole), ('real', floats), ('exact', exact)):
+        check_histograms(store, store.query, name, list(values), few)
     total, mean = ask(aggregates.total, 'exact'), ask(aggregates.average, 'exact')
     expected = decimal_sum(exact)
     assert isinstance(total, decimal.Decimal)
