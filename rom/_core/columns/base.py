@@ -302,6 +302,17 @@ class Column(Comparable, Computable, Generic[T]):
             self.rules.apply(self, checked)
         return checked
 
+    def recheck(self, value: T) -> None:
+        """Check a value that may have changed in place since it was set, before it is written.
+
+        `encode` has accepted it already, so only the rules are left.
+
+        Raises:
+            InvalidColumnValue: the column does not accept it any longer.
+        """
+        if self.rules is not None:
+            self.take(value)
+
     def refuse(self, value: Any, why: str | None = None) -> NoReturn:
         """Raise the error for a value that the column does not accept.
 

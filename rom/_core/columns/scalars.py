@@ -6,9 +6,10 @@ import decimal
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from rom._core.columns.base import Column
+from rom._core.columns.mutable import Mutable
 from rom._core.columns.value_limits import (
     MOST_DEPTH,
     MOST_DIGITS,
@@ -247,7 +248,7 @@ class Boolean(Column[bool]):
         return (True, False)
 
 
-class Json(Column[Any]):
+class Json(Mutable[Any]):
     """A dict, list or tuple, stored as JSON. Saving the entity finds changes inside it.
 
     Lists and dicts may be nested 200 deep.
@@ -259,19 +260,6 @@ class Json(Column[Any]):
 
     accepts = (dict, list, tuple)
     kind = 'a dict, list or tuple'
-    is_mutable: ClassVar[bool] = True
-
-    @overload
-    def __get__(self, entity: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, entity: Holder, owner: type | None = None) -> Any | None: ...
-    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | Any | None:
-        if entity is None:
-            return self
-        value = super().__get__(entity, owner)
-        if value is not None:
-            entity._look_into()  # the program may change it in place
-        return value
 
     def check(self, value: Any) -> Any:
         self.encode(super().check(value))

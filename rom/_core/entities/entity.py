@@ -250,6 +250,8 @@ class Entity:
                     for name, encode in schema.encoders
                     if (value := values.get(name)) is not None
                 }
+                if schema.mutable:
+                    self._recheck(schema.mutable)
             except InvalidColumnValue as error:
                 self._refuse(error)
             known = dict(values)
@@ -263,6 +265,7 @@ class Entity:
         if stamps:
             stamps = tuple(name for name in stamps if name not in wanted) if wanted else ()
         if is_whole:
+            self._recheck_mutated()
             wanted = self._encoded(name for name in schema.stored if name != schema.primary)
         elif not wanted:
             return None
@@ -301,8 +304,8 @@ class Entity:
                 continue
             try:
                 raw = None if value is None else column.encode(value)
-                if column.is_mutable and column.rules is not None and raw is not None:
-                    column.take(value)  # it may have changed in place
+                if column.is_mutable and value is not None:
+                    column.recheck(value)
             except InvalidColumnValue as error:
                 self._refuse(error)
             if raw == stored.get(name):
@@ -312,6 +315,19 @@ class Entity:
             else:
                 wanted[name] = raw
         return wanted
+
+    def _recheck(self, names: Iterable[str]) -> None:
+        """Check values that may have changed in place since they were set."""
+        for name in names:
+            value = self._values.get(name)
+            if value is not None:
+                self._columns[name].recheck(value)
+
+    def _recheck_mutated(self) -> None:
+        try:
+            self._recheck(self._mutated() if self._schema.mutable else ())
+        except InvalidColumnValue as error:
+            self._refuse(error)
 
     def _encoded(self, names: Iterable[str]) -> dict[str, bytes | None]:
         """Return columns encoded as in a row; unread ones keep their stored value."""

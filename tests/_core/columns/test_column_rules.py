@@ -111,6 +111,27 @@ def test_a_change_in_place_is_checked_by_the_save(on_client: Any) -> None:
     item.save()
 
 
+def test_a_change_in_place_before_the_first_save_is_checked(on_client: Any) -> None:
+    item = RulesItem(data={'name': 'Ann'})
+    del item.data['name']
+    with pytest.raises(rom.InvalidColumnValue, match=r'expected a name\. Nothing was written'):
+        item.save()
+    assert RulesItem.query.count() == 0
+    item.data['name'] = 'Bob'
+    item.save()
+
+
+@pytest.mark.parametrize('how', ['full', 'force'])
+def test_a_change_in_place_is_checked_by_a_whole_save(on_client: Any, how: str) -> None:
+    item = RulesItem(data={'name': 'Ann'})
+    item.save()
+    del item.data['name']
+    with pytest.raises(rom.InvalidColumnValue, match=r'expected a name\. Nothing was written'):
+        item.save(**{how: True})
+    rom.session.rollback()
+    assert RulesItem.get(1).data == {'name': 'Ann'}
+
+
 def test_a_transfer_is_checked(on_client: Any) -> None:
     ann, bob, note = RulesItem(amount=5), RulesItem(amount=1), RulesNote()
     rom.session.commit()
