@@ -81,6 +81,7 @@ from rom.exceptions import CorruptRowError as CorruptRowError
 from rom.exceptions import EvictionWarning as EvictionWarning
 from rom.exceptions import InDoubtError as InDoubtError
 from rom.exceptions import LineError as LineError
+from rom.exceptions import MigrationError as MigrationError
 from rom.exceptions import NotReplicatedError as NotReplicatedError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable
@@ -103,7 +104,15 @@ else:
         {
             **{
                 name: f'rom.{name}'
-                for name in ('aio', 'index', 'index_stats', 'jsonl', 'locks', 'maintenance')
+                for name in (
+                    'aio',
+                    'index',
+                    'index_stats',
+                    'jsonl',
+                    'locks',
+                    'maintenance',
+                    'migrations',
+                )
             },
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
             **dict.fromkeys(

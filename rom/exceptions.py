@@ -230,6 +230,34 @@ class LineError(ORMError):
         return str(self.args[0])
 
 
+class MigrationError(ORMError):
+    """A migration stopped: at a row that it cannot migrate, or because another migrator has it.
+
+    Earlier batches stay written, and nothing of the row was written. The next run continues at the
+    row. The cause of a failing row is ``__cause__``.
+
+    Attributes:
+        migration: the name of the migration.
+        model: the name of the model.
+        id: the id of the row; None if the error is about no row.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        migration: str | None = None,
+        model: str | None = None,
+        id: int | None = None,
+    ) -> None:
+        super().__init__(message, migration, model, id)
+        self.migration = migration
+        self.model = model
+        self.id = id
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class StaleIndexWarning(UserWarning):
     """A model's indexes in Redis differ from those that it declares, so queries may miss entities.
 

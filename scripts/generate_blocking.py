@@ -64,6 +64,31 @@ BLOCKING_SESSION_DOC = '''\
         durable: the number of replicas that every commit waits for; True: one. See :meth:`commit`.
 '''
 
+MIGRATIONS_DOC = '''\
+"""Migrations under asyncio: run the migrations of a module, each once, beside programs that write.
+
+:class:`rom.migrations.Migration` declares one, and the ready steps are beside it.
+"""
+'''
+BLOCKING_MIGRATIONS_DOC = '''\
+"""Migrations: named changes of all rows of a model, which ``rom migrate`` carries out once.
+
+A module declares them in their order::
+
+    # shop/migrations.py
+    from rom.migrations import Migration, migration, rename
+    from shop.models import Product
+
+    rename_colour = Migration('rename-colour', Product, rename('colour', 'color'))
+
+    @migration(Product)
+    def shout(row):
+        row['name'] = row['name'].upper()
+
+``rom.aio.migrations`` has the same functions for event loops.
+"""
+'''
+
 #: The names of rom 1.x; `rom.maintenance` has the others.
 OF_UTIL: Final = (
     'clean_old_index',
@@ -121,6 +146,25 @@ PAIRS: Final = (
                 'from rom._core.drivers.connections import connection_of\n'
                 'from rom._core.drivers.sync_driver import SyncDriver'
             ),
+        },
+    ),
+    Pair(
+        'rom/aio/migrations.py',
+        'rom/migrations.py',
+        {
+            MIGRATIONS_DOC: BLOCKING_MIGRATIONS_DOC,
+            'AsyncGenerator[MigrationProgress, None]': 'Generator[MigrationProgress, None, None]',
+            'AsyncGenerator, ': 'Generator, ',
+            '``aclose()``': '``close()``',
+            'rom.aio.migrations.': 'rom.migrations.',
+            'rom.aio.reindex': 'rom.maintenance.reindex',
+            'await driver_on(client_of(': 'SyncDriver(connection_of(',
+            'client_of(': 'connection_of(',
+            'from rom.aio.clients import client_of, driver_on': (
+                'from rom._core.drivers.connections import connection_of\n'
+                'from rom._core.drivers.sync_driver import SyncDriver'
+            ),
+            'from rom.aio.locks import Lock': 'from rom.locks import Lock',
         },
     ),
 )

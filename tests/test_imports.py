@@ -18,6 +18,7 @@ LAYERS = [
         'rom._version',
         'rom.exceptions',
         'rom._core.support',
+        'rom._core.migration_registry',
         'rom._core.model_registry',
     ),
     ('rom._core.encoding',),
@@ -35,6 +36,7 @@ LAYERS = [
     ('rom._core.entities',),
     ('rom._core.pydantic_types',),
     ('rom._core.model',),
+    ('rom._core.migrations',),
     ('rom._core.ops.requests',),
     (
         'rom._core.ops.id_counters',
@@ -61,6 +63,7 @@ LAYERS = [
     # The public modules.
     ('rom.columns', 'rom.model', 'rom.query', 'rom.index', 'rom.connections', 'rom.embedded'),
     ('rom.locks', 'rom.maintenance'),
+    ('rom.migrations',),
     ('rom.jsonl', 'rom.index_stats'),
     ('rom.util', 'rom.aio'),
     ('rom',),

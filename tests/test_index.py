@@ -32,7 +32,7 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'NotReplicatedError', 'ServerError', 'ServerUnavailable',
+    'InDoubtError', 'LineError', 'MigrationError', 'NotReplicatedError', 'ServerError', 'ServerUnavailable',
     'Session', 'StaleEntityError', 'StaleIndexWarning', 'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'UUID',

@@ -13,6 +13,7 @@ from rom.cli.dump import dump
 from rom.cli.expire import expire
 from rom.cli.explain import explain
 from rom.cli.load import load
+from rom.cli.migrate import migrate
 from rom.cli.models import models
 from rom.cli.options import StrictCommand
 from rom.cli.reindex import reindex
@@ -20,7 +21,7 @@ from rom.cli.shell import shell
 from rom.cli.status import status
 
 # In the order in which `rom --help` lists them.
-COMMANDS = (models, status, check, reindex, explain, expire, dump, load, shell, demo)
+COMMANDS = (models, status, check, reindex, migrate, explain, expire, dump, load, shell, demo)
 
 # Help and errors of usage as plain text: boxes are of no use in a pipe, a log or a narrow window.
 app = typer.Typer(

@@ -45,7 +45,7 @@ def import_models(names: Sequence[str]) -> list[type[Model]]:
     found: dict[type[Model], None] = {}
     for name in names:
         module_name, colon, model_name = name.partition(':')
-        module = _imported(module_name, name)
+        module = import_named(module_name, name)
         models = _models_of(module)
         if colon:
             found[_picked(module, models, model_name)] = None
@@ -92,7 +92,16 @@ def _suggestion(name: str, names: Iterable[str], prefix: str = '') -> str:
     return f'; there are {", ".join(prefix + other for other in known[:8])}' if known else ''
 
 
-def _imported(name: str, given: str) -> ModuleType:
+def import_named(name: str, given: str) -> ModuleType:
+    """Import a module, with the current folder on the path.
+
+    Args:
+        name: the name of the module.
+        given: the argument that names it, for the error.
+
+    Raises:
+        UsageError: as for `import_models`.
+    """
     if not _MODULE_NAME.fullmatch(name):
         raise UsageError(
             f'{show(given)}: expected the name of a module or a model; {_FORMS}{_for_a_path(name)}'
@@ -183,11 +192,21 @@ def open_models(names: Sequence[str], url: str | None) -> list[type[Model]]:
         ORMError: an embedded server cannot be started.
     """
     models = import_models(names)
+    use_server_for(models, url)
+    return models
+
+
+def use_server_for(models: Sequence[type[Model]], url: str | None) -> None:
+    """Set the server of models, unless the URL is None.
+
+    Raises:
+        UsageError: the URL is invalid, or a model has its own connection.
+        ORMError: an embedded server cannot be started.
+    """
     if url is not None:
         for model in models:
             _check_is_free(model)
         use_server(url)
-    return models
 
 
 def use_server(url: str) -> redis.Redis:

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    'name', ['aio', 'index', 'index_stats', 'jsonl', 'locks', 'maintenance', 'util']
+    'name', ['aio', 'index', 'index_stats', 'jsonl', 'locks', 'maintenance', 'migrations', 'util']
 )
 def test_a_module_needs_no_import_of_its_own(name: str) -> None:
     """A new process, because any test may have imported the module already."""

@@ -16,6 +16,7 @@ from copy import deepcopy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, overload
 
+from rom._core import migration_registry
 from rom._core.columns.arithmetic import Computable
 from rom._core.columns.column_rules import ColumnRules, Validator
 from rom._core.columns.expressions import Comparable
@@ -400,7 +401,7 @@ class Column(Comparable, Computable, Generic[T]):
             raise CorruptRowError(
                 f'{key}, column {self.name!r}: the stored {show(raw[:80])} is not a valid '
                 f'{type(self).__name__} ({error}); assign a valid value and save with '
-                'force=True, or delete the row',
+                f'force=True, or delete the row{migration_registry.advice(key)}',
                 key=key,
                 column=self.name,
                 value=raw,

@@ -82,6 +82,11 @@ class Keys(_Names):
         return self.counter + b'reindex'
 
     @cached_property
+    def migrations(self) -> bytes:
+        """Hash: the record of each migration that was begun, as JSON by its name."""
+        return self.counter + b'migrations'
+
+    @cached_property
     def listed(self) -> bytes:
         """Hash: lists of index entries by id; early rom 1.x kept them here, not in the rows."""
         return self.head + b':'

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from rom._core.drivers import eviction_warning
+from rom._core.migration_registry import has_declared
 from rom._core.model import Model
 from rom._core.ops.index_fingerprint import changes, declared_by, read_stamp
+from rom._core.ops.migrations.record import note_records
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.schema import Schema
@@ -23,7 +25,8 @@ _checked: set[int] = set()
 def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
     """Return an operation that also checks the indexes, if it is the first one on its model.
 
-    The first one on a server also checks whether the server evicts keys.
+    The first one on a server also checks whether the server evicts keys. If the program declares
+    migrations of the model, their records are read as well, for errors about its rows.
     """
     schema = model._schema
     if id(schema) in _checked and eviction_warning.is_known(connection):
@@ -31,6 +34,9 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
     asides = [eviction_warning.aside(connection)]
     if id(schema) not in _checked:
         asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
+        if has_declared(schema.keys.namespace):
+            note = partial(note_records, schema.keys.namespace)
+            asides.append(Aside(Command('HVALS', schema.keys.migrations), note))
     return alongside(operation, tuple(filter(None, asides)))
 
 

@@ -1,0 +1,1 @@
+"""Migrations as programs declare them: a model, and steps that change its rows. Pure."""

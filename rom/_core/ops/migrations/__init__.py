@@ -1,0 +1,1 @@
+"""Running migrations: their records, and the batches that carry them out."""

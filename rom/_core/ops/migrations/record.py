@@ -1,0 +1,184 @@
+"""Records of migrations: a hash beside the data, with an entry for each that was ever begun.
+
+A batch writes its rows and its place in the record in one commit. So after a crash, the place is
+exactly the rows that are migrated. The commit expects the record as this migrator wrote it last,
+and its lock. So a migrator whose lock expired, and was taken by another one, can write nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from rom._core import migration_registry
+from rom._core.encoding.text import as_bytes, as_text, show
+from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.commits.commit_request import Batch
+from rom._core.ops.commits.raw_commands import Check, as_map
+from rom._core.ops.locks import lock_step
+from rom._core.ops.requests import Command, Operation
+from rom._core.schema import Schema
+from rom._core.writes.changes import Write
+from rom.exceptions import CorruptRowError, MigrationError
+
+
+class Record(NamedTuple):
+    """State of a migration that was begun.
+
+    Attributes:
+        name: the name of the migration.
+        begun: the time at which it was begun; seconds since 1970, by the server's clock.
+        version: the version of rom that began it.
+        until: the highest id at that time; later rows are not migrated.
+        total: the number of rows at that time.
+        after: the last id that is done.
+        done: the number of rows that are done.
+        changed: the number of those that a step has changed.
+        ended: the time at which it was finished; None before.
+    """
+
+    name: str
+    begun: int
+    version: str
+    until: int
+    total: int
+    after: int = 0
+    done: int = 0
+    changed: int = 0
+    ended: int | None = None
+
+    def packed(self) -> bytes:
+        """Return the record as the hash holds it."""
+        return json.dumps(self._asdict(), sort_keys=True).encode('ascii')
+
+
+_NUMBERS: Final = ('begun', 'until', 'total', 'after', 'done', 'changed')
+
+
+def _parsed(raw: bytes) -> Record | None:
+    try:
+        record = Record(**json.loads(raw))
+        numbers = [getattr(record, name) for name in _NUMBERS]
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if record.ended is not None:
+        numbers.append(record.ended)
+    texts = (record.name, record.version)
+    is_whole = all(type(number) is int and number >= 0 for number in numbers)
+    return record if is_whole and all(isinstance(text, str) for text in texts) else None
+
+
+def record_in(schema: Schema, name: str, raw: bytes | None) -> Record | None:
+    """Return the record of a migration, or None if it was never begun.
+
+    Raises:
+        CorruptRowError: the hash holds something else.
+    """
+    record = None if raw is None else _parsed(raw)
+    if raw is not None and (record is None or record.name != name):
+        key = as_text(schema.keys.migrations)
+        raise CorruptRowError(
+            f'{key} holds {show(raw[:80])} as the record of the migration {show(name)}, and rom '
+            f'did not write that; HDEL {key} {name} begins the migration again',
+            key=key,
+            value=raw,
+        )
+    return record
+
+
+def read_records(schema: Schema) -> Operation[dict[str, bytes]]:
+    """Return the records of a model, unparsed, by the names of the migrations; one round trip."""
+    names = yield Command('HKEYS', schema.keys.migrations)
+    if not names:
+        return {}
+    raws = yield Command('HMGET', schema.keys.migrations, *names)
+    return {as_text(n): raw for n, raw in zip(names, raws, strict=True) if raw is not None}
+
+
+def note_records(namespace: str, raws: Sequence[bytes] | None) -> None:
+    """Note the records of a namespace, for errors about its rows."""
+    found = [record for raw in raws or () if (record := _parsed(raw)) is not None]
+    if raws is not None:
+        states = {record.name: record.ended is not None for record in found}
+        migration_registry.note_recorded(namespace, states)
+
+
+class Fence(NamedTuple):
+    """Lock of a migrator.
+
+    Attributes:
+        key: the key of the lock.
+        token: its value, as long as this migrator has it.
+        seconds: the time for which each commit extends it.
+    """
+
+    key: bytes
+    token: bytes
+    seconds: float
+
+
+class Keeper:
+    """Writes rows together with the record of their migration.
+
+    Args:
+        schema: the schema of the model.
+        name: the name of the migration.
+        raw: the record as it was read; None before the migration is begun.
+        fence: the lock of this migrator.
+    """
+
+    def __init__(self, schema: Schema, name: str, raw: bytes | None, fence: Fence) -> None:
+        self._schema, self._name, self._raw, self._fence = schema, name, raw, fence
+        #: Rows, index entries and unique values of the last call.
+        self.size = 0
+
+    def write(self, writes: Sequence[Write], record: Record) -> Operation[list[Any]]:
+        """Write rows and the record in one commit; return the reply of the script.
+
+        Raises:
+            MigrationError: another migrator has taken over; nothing was written.
+            CorruptRowError, InvalidColumnValue: index entries of a row cannot be made.
+        """
+        packed = record.packed()
+        while True:
+            batch = Batch()
+            for write in writes:
+                batch.add(write)
+            also = self._steps(packed)
+            # The attempt may call this again, with another key.
+            reply = yield from Attempt(self._schema.keys.attempts).carry_out(
+                lambda attempt, batch=batch, also=also: batch.call(attempt, also)  # type: ignore[misc]
+            )
+            rows, members = batch.sizes()
+            self.size = rows + sum(count for _, count in members)
+            if reply[0] == b'ok':
+                self._raw = packed
+            if reply[0] != b'differs':
+                return reply
+            if reply[1] != b'2' or not (yield from self._acquire()):
+                raise self._taken_over()
+
+    def _steps(self, packed: bytes) -> dict[str, Any]:
+        key, name, fence = self._schema.keys.migrations, as_bytes(self._name), self._fence
+        milliseconds = b'%d' % max(1, round(fence.seconds * 1000))
+        return as_map(
+            [(b'HSET', key, name, packed), (b'PEXPIRE', fence.key, milliseconds)],
+            [
+                Check((b'HMGET', key, name), (self._raw,)),
+                Check((b'MGET', fence.key), (fence.token,)),
+            ],
+        )
+
+    def _acquire(self) -> Operation[bool]:
+        """Acquire the lock again: it expired while the steps of a batch ran."""
+        fence = self._fence
+        return (yield from lock_step('acquire', fence.key, fence.token, fence.seconds))
+
+    def _taken_over(self) -> MigrationError:
+        return MigrationError(
+            f'migration {self._name!r}: another migrator of {self._schema.name} has taken over; '
+            'nothing of this batch was written. Let that one finish',
+            self._name,
+            self._schema.name,
+        )

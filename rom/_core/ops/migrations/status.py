@@ -1,0 +1,151 @@
+"""Status of migrations: those that are declared, compared with those that are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+from rom._core.encoding.text import show, show_names
+from rom._core.migrations.migration import Migration
+from rom._core.model import Model
+from rom._core.ops.migrations.record import Record, note_records, read_records, record_in
+from rom._core.ops.migrations.run import count_rows
+from rom._core.ops.requests import Operation
+from rom._core.schema import Schema
+from rom._core.support.public_names import publish
+from rom.exceptions import InvalidOperation
+
+MigrationState: TypeAlias = Literal['done', 'started', 'pending', 'unknown']
+
+
+class MigrationProgress(NamedTuple):
+    """Progress of a run of migrations.
+
+    Attributes:
+        name: the name of the migration; 'reindex' for the indexes that are built at the end.
+        model: the name of the model.
+        done: the number of rows that are done.
+        total: the number of rows when the migration began.
+    """
+
+    name: str
+    model: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """State of a migration, as it is recorded beside the data.
+
+    Attributes:
+        name: the name of the migration.
+        model: the name of its model.
+        state: 'done'; 'started': it runs, or was stopped; 'pending': it was never begun;
+            'unknown': it is recorded, and this program does not declare it.
+        steps: the steps, as a text; '' where they are unknown.
+        total: the number of rows: when the migration began, or now if it is pending.
+        done: the number of rows that are done.
+        changed: the number of those that a step has changed.
+        after: the last id that is done.
+        begun: the time at which it was begun; seconds since 1970, or None.
+        ended: the time at which it was finished, or None.
+        version: the version of rom that began it, or None.
+    """
+
+    name: str
+    model: str
+    state: MigrationState
+    steps: str
+    total: int
+    done: int = 0
+    changed: int = 0
+    after: int = 0
+    begun: int | None = None
+    ended: int | None = None
+    version: str | None = None
+
+    @property
+    def is_due(self) -> bool:
+        """True if the migration must be run, or continued."""
+        return self.state in ('started', 'pending')
+
+    @property
+    def rows_left(self) -> int:
+        """The number of rows that a run would visit; an estimate after the migration began."""
+        return max(self.total - self.done, 0) if self.is_due else 0
+
+
+def status_of(model_migrations: Sequence[Migration]) -> Operation[list[MigrationStatus]]:
+    """Return the states of migrations of one model, then of those that are only recorded.
+
+    Two or three round trips.
+    """
+    schema: Schema = model_migrations[0].model._schema
+    raws = yield from read_records(schema)
+    note_records(schema.keys.namespace, list(raws.values()))
+    rows = yield from count_rows(schema)
+    found = [
+        _status(schema, each.name, record_in(schema, each.name, raws.get(each.name)), rows, each)
+        for each in model_migrations
+    ]
+    declared = {each.name for each in model_migrations}
+    others = [record_in(schema, n, raw) for n, raw in raws.items() if n not in declared]
+    unknown = sorted((r for r in others if r is not None), key=lambda record: record.begun)
+    return found + [_status(schema, record.name, record, rows, None) for record in unknown]
+
+
+def _status(
+    schema: Schema, name: str, record: Record | None, rows: int, migration: Migration | None
+) -> MigrationStatus:
+    steps = '' if migration is None else str(migration)
+    if record is None:
+        return MigrationStatus(name, schema.name, 'pending', steps, rows)
+    state: MigrationState = 'done' if record.ended is not None else 'started'
+    return MigrationStatus(
+        name,
+        schema.name,
+        state if migration is not None else 'unknown',
+        steps,
+        record.total,
+        record.done,
+        record.changed,
+        record.after,
+        record.begun,
+        record.ended,
+        record.version,
+    )
+
+
+def all_done(model_migrations: Sequence[Migration]) -> Operation[bool]:
+    """Return whether no migration of a model is left to be run."""
+    found = yield from status_of(model_migrations)
+    return not any(each.is_due for each in found)
+
+
+def by_model(migrations: Sequence[Migration]) -> list[list[Migration]]:
+    """Return the migrations of each model, both in the order of the declaration."""
+    found: dict[type[Model], list[Migration]] = {}
+    for each in migrations:
+        found.setdefault(each.model, []).append(each)
+    return list(found.values())
+
+
+def up_to(migrations: Sequence[Migration], name: str | None) -> list[Migration]:
+    """Return the migrations up to one of them.
+
+    Raises:
+        InvalidOperation: no migration has this name.
+    """
+    if name is None:
+        return list(migrations)
+    names = [each.name for each in migrations]
+    if name not in names:
+        raise InvalidOperation(
+            f'no migration is called {show(name)}; there are {show_names(names)}'
+        )
+    return list(migrations[: names.index(name) + 1])
+
+
+publish('rom.migrations', MigrationProgress, MigrationStatus)
