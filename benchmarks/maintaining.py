@@ -1,4 +1,4 @@
-"""What a reindex and a check take, as ratios of the time to load the same rows; writes a table.
+"""Jobs of maintenance and migrations, as ratios of the time to load the same rows; writes a table.
 
     scripts/bench --maintenance                # 200,000 products; docs/benchmarks/maintenance.txt
     python -m benchmarks.maintaining --rows 20000 --to /somewhere.txt
@@ -22,6 +22,7 @@ import redis
 import rom
 import rom.jsonl
 import rom.maintenance
+import rom.migrations
 from benchmarks.catalogue import product_model, products
 from rom.embedded import open_server
 
@@ -103,6 +104,32 @@ def lose_indexes(connection: Any) -> None:
             connection.unlink(*keys[start : start + 1000])
 
 
+def migrate(model: Any, name: str, *steps: Any) -> None:
+    """Run a migration of a model, and the reindex that it needs."""
+    drain(rom.migrations.migrate(rom.migrations.Migration(name, model, *steps)))
+
+
+def measure_migrations(bench: Bench) -> Any:
+    """Measure migrations of all rows; return the model as it is then."""
+    step = rom.migrations
+    rom.MODELS.clear()
+    model = product_model(stock=rom.Integer(index=True), rating=rom.Integer())
+    bench.measure(
+        '``rom migrate``, backfill a column',
+        lambda: migrate(model, 'rating', step.backfill('rating', lambda row: row['stock'] % 5)),
+    )
+    rom.MODELS.clear()
+    maker = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
+    renamed = product_model(
+        stock=rom.Integer(index=True), rating=rom.Integer(), brand=None, maker=maker
+    )
+    bench.measure(
+        '``rom migrate``, rename an indexed column',
+        lambda: migrate(renamed, 'maker', step.rename('brand', 'maker')),
+    )
+    return renamed
+
+
 def run(count: int) -> list[Took]:
     """Measure everything, with this many rows."""
     server = open_server()
@@ -126,6 +153,8 @@ def run(count: int) -> list[Took]:
     lose_indexes(connection)
     bench.measure('``rom reindex``, all indexes are lost', lambda: drain(reindex(indexed)))
     assert not list(check(indexed)), 'it made them right'
+    migrated = measure_migrations(bench)
+    assert not list(check(migrated)), 'the indexes are those of the new columns'
     server.close()
     return bench.took
 

@@ -29,7 +29,7 @@ class MigrationRow:
         id: the id of the entity.
     """
 
-    __slots__ = ('_exact', '_schema', '_was', 'id', 'reads', 'stored', 'values')
+    __slots__ = ('_exact', '_schema', '_seen', '_was', 'id', 'reads', 'stored', 'values')
 
     def __init__(
         self, schema: Schema, was: Mapping[str, Column[Any]], id: int, stored: Mapping[str, bytes]
@@ -41,6 +41,8 @@ class MigrationRow:
         self.values: dict[str, Any] = {}
         # Stored forms of assigned values that were copied from other columns.
         self._exact: dict[str, bytes] = {}
+        # Stored forms of the values that may have changed in place, when they were read.
+        self._seen: dict[str, bytes] = {}
         self._schema, self._was = schema, was
 
     @property
@@ -113,7 +115,7 @@ class MigrationRow:
         if column.is_relation or column.is_foreign:
             return value._id
         if column.is_mutable and column is declared:
-            self.values[name] = value
+            self.values[name], self._seen[name] = value, column.encode(value)
         return value
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -123,7 +125,7 @@ class MigrationRow:
         column = self._settable(name)
         if isinstance(column, Bytes):
             self._refuse(name, 'cannot be assigned, because the model does not declare it')
-        self._exact.pop(name, None)
+        self._forget_form(name)
         # The object of a ForeignModel is not looked up.
         self.values[name] = (
             column.id_of(value) if isinstance(column, ForeignModel) else column.take(value)
@@ -134,8 +136,12 @@ class MigrationRow:
             raise InvalidOperation(
                 f'{self._schema.name}.{name} is required, and cannot be removed; assign a value'
             )
-        self._exact.pop(name, None)
+        self._forget_form(name)
         self.values[name] = None
+
+    def _forget_form(self, name: str) -> None:
+        self._exact.pop(name, None)
+        self._seen.pop(name, None)
 
     def _settable(self, name: str) -> Column[Any]:
         if name not in self._schema.in_rows:
@@ -160,7 +166,8 @@ class MigrationRow:
         wanted: dict[str, bytes | None] = {}
         for name, value in self.values.items():
             raw = None if value is None else self._encoded(name, value)
-            if raw != stored.get(name):
+            is_as_read = raw is not None and raw == self._seen.get(name)
+            if raw != stored.get(name) and not is_as_read:
                 wanted[name] = raw
         if not wanted:
             return None
