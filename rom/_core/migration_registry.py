@@ -55,6 +55,12 @@ def note_recorded(namespace: str, states: Mapping[str, bool]) -> None:
     _recorded[namespace] = dict(states)
 
 
+def forget() -> None:
+    """Forget all migrations, declared and recorded, as in a program that begins."""
+    _declared.clear()
+    _recorded.clear()
+
+
 def advice(key: str) -> str:
     """Return the end of an error about a row that may lack a migration; '' without migrations.
 

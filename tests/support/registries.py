@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 import rom
-from rom._core import model_registry
+from rom._core import migration_registry, model_registry
 
 # The dicts of rom._core.model_registry that a model's definition adds to.
 REGISTRIES = ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE')
@@ -31,6 +31,7 @@ def fresh_registry(request: pytest.FixtureRequest) -> Iterator[None]:
     rom.session.rollback()
     rom.util.CONNECTION = None
     rom.util.get_connection = get_connection
+    migration_registry.forget()
     for name, kept in before.items():
         found[name].clear()
         found[name].update(kept)

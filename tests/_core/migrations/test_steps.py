@@ -56,7 +56,7 @@ def test_rename(step: Any, stored: dict[str, bytes], wanted: dict[str, bytes | N
 
 
 def test_a_value_that_the_new_column_cannot_hold() -> None:
-    with pytest.raises(rom.CorruptRowError, match="StepRow:7, column 'count'.*not a valid Int"):
+    with pytest.raises(rom.CorruptRowError, match=r"StepRow:7, column 'count'.*not a valid Int"):
         migrated({'number': b'x'}, rename('number', 'count'))
 
 

@@ -17,7 +17,7 @@ from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.commits.raw_commands import Check, as_map
 from rom._core.ops.locks import lock_step
-from rom._core.ops.requests import Command, Operation
+from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema
 from rom._core.writes.changes import Write
 from rom.exceptions import CorruptRowError, MigrationError
@@ -87,13 +87,20 @@ def record_in(schema: Schema, name: str, raw: bytes | None) -> Record | None:
     return record
 
 
-def read_records(schema: Schema) -> Operation[dict[str, bytes]]:
-    """Return the records of a model, unparsed, by the names of the migrations; one round trip."""
-    names = yield Command('HKEYS', schema.keys.migrations)
-    if not names:
-        return {}
-    raws = yield Command('HMGET', schema.keys.migrations, *names)
-    return {as_text(n): raw for n, raw in zip(names, raws, strict=True) if raw is not None}
+def read_records(
+    schema: Schema, names: Sequence[str]
+) -> Operation[tuple[dict[str, Record | None], list[Record]]]:
+    """Return the records of migrations by name, and those of all others; one round trip.
+
+    Raises:
+        CorruptRowError: one of `names` has something else as its record.
+    """
+    key = schema.keys.migrations
+    raws, every = yield Pipeline((Command('HMGET', key, *names), Command('HVALS', key)))
+    note_records(schema.keys.namespace, every)
+    found = {n: record_in(schema, n, raw) for n, raw in zip(names, raws, strict=True)}
+    others = [record for raw in every if (record := _parsed(raw)) and record.name not in found]
+    return found, others
 
 
 def note_records(namespace: str, raws: Sequence[bytes] | None) -> None:

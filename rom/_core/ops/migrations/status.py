@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rom._core.encoding.text import show, show_names
 from rom._core.migrations.migration import Migration
 from rom._core.model import Model
-from rom._core.ops.migrations.record import Record, note_records, read_records, record_in
+from rom._core.ops.migrations.record import Record, read_records
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
@@ -80,19 +80,13 @@ class MigrationStatus:
 def status_of(model_migrations: Sequence[Migration]) -> Operation[list[MigrationStatus]]:
     """Return the states of migrations of one model, then of those that are only recorded.
 
-    Two or three round trips.
+    One round trip for the records, and one to count the rows.
     """
     schema: Schema = model_migrations[0].model._schema
-    raws = yield from read_records(schema)
-    note_records(schema.keys.namespace, list(raws.values()))
+    records, others = yield from read_records(schema, [each.name for each in model_migrations])
     rows = yield from count_rows(schema)
-    found = [
-        _status(schema, each.name, record_in(schema, each.name, raws.get(each.name)), rows, each)
-        for each in model_migrations
-    ]
-    declared = {each.name for each in model_migrations}
-    others = [record_in(schema, n, raw) for n, raw in raws.items() if n not in declared]
-    unknown = sorted((r for r in others if r is not None), key=lambda record: record.begun)
+    found = [_status(schema, each.name, records[each.name], rows, each) for each in model_migrations]
+    unknown = sorted(others, key=lambda record: record.begun)
     return found + [_status(schema, record.name, record, rows, None) for record in unknown]
 
 
