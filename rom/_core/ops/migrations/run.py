@@ -228,7 +228,7 @@ class _Run:
         if status == b'ok':
             self._record, self._races = record, 0
             fitting = _MOST_WRITTEN * len(rows) // max(self._keeper.size, 1)
-            self._at_once = max(1, min(self._size, 2 * self._at_once, max(fitting, len(writes))))
+            self._at_once = max(1, min(self._size, 2 * self._at_once, fitting))
             return True
         write = writes[same_row(writes, status, details)]
         id = write.change.id
