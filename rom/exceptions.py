@@ -266,6 +266,14 @@ class StaleIndexWarning(UserWarning):
     """
 
 
+class MigrationWarning(UserWarning):
+    """A model's data lacks a migration, or has one that the program does not know.
+
+    Each program warns once for each model of which it declares migrations. ``rom migrate`` runs
+    those that are missing. If the data is newer, the program must be replaced.
+    """
+
+
 class UnwrittenWarning(UserWarning):
     """Entities were changed, and their session has ended or a commit does not write them.
 

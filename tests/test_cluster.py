@@ -10,7 +10,9 @@ import redis
 
 import rom
 import rom.maintenance
+from rom.migrations import Migration, rename
 from tests.support.cluster import Cluster, connect
+from tests.support.migrating import Migrator
 from tests.support.slot_moves import move_by_hand
 from tests.support.worlds import SYNC, Front
 
@@ -69,6 +71,25 @@ def test_maintenance(front: Front, cluster: Cluster, client: Any) -> None:
     assert [*front.reindex(Clustered, everything=True)]
     assert [*front.check(Clustered)] == []
     assert [status.state for status in _statuses(front)] == ['right']
+
+
+def test_migrations(front: Front, cluster: Cluster, client: Any) -> None:
+    rom.session.rollback()
+    rom.MODELS.clear()
+    named = rom.Text(index=True, unique=True, keygen=rom.IDENTITY)
+    body = {'_namespace': '{clustered}shop', 'title': named, 'size': rom.Integer(index=True)}
+    model: Any = type('Clustered', (rom.Model,), body)
+    title = Migration('title', model, rename('name', 'title'))
+    migrator = Migrator(front)
+    steps = migrator.migrate(title, batch=20)
+    assert [next(steps).done for _ in range(2)] == [0, 20]
+    move_by_hand(cluster, TAG)
+    assert [step.done for step in steps if step.name == 'title'] == [40, 60]
+    assert [status.state for status in migrator.status(title)] == ['done']
+    assert [*front.check(model)] == []
+    owner = cluster.owner(TAG).client
+    assert owner.hgetall('{clustered}shop:7') == {b'id': b'7', b'title': b'shop 6', b'size': b'6'}
+    assert not owner.exists('{clustered}shop:name:uidx')
 
 
 def _statuses(front: Front) -> Any:

@@ -32,8 +32,9 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'MigrationError', 'NotReplicatedError', 'ServerError', 'ServerUnavailable',
-    'Session', 'StaleEntityError', 'StaleIndexWarning', 'TransferError', 'UnwrittenWarning',
+    'InDoubtError', 'LineError', 'MigrationError', 'MigrationWarning', 'NotReplicatedError',
+    'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
+    'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'UUID',
 }  # fmt: skip

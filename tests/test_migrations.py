@@ -1,5 +1,6 @@
 """Migrations: what they leave, how they stop and go on. Both fronts, told once."""
 
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -8,8 +9,6 @@ import pytest
 import redis
 
 import rom
-from rom._core.drivers.async_driver import AsyncDriver
-from rom._core.drivers.sync_driver import SyncDriver
 from rom.migrations import Migration, MigrationRow, backfill, drop, rename, retype, split
 from tests.support.migrating import (
     HEAD,
@@ -21,11 +20,15 @@ from tests.support.migrating import (
     counted,
     fill,
 )
-from tests.support.servers import data
+from tests.support.patience import PATIENCE
+from tests.support.servers import Server, data
+from tests.support.trips import note_trips
 from tests.support.worlds import Front
 
 # Programs with the new declaration run beside the migration, before its reindex.
-pytestmark = pytest.mark.filterwarnings('ignore::rom.StaleIndexWarning')
+pytestmark = pytest.mark.filterwarnings(
+    'ignore::rom.StaleIndexWarning', 'ignore::rom.MigrationWarning'
+)
 
 
 @pytest.fixture
@@ -42,16 +45,7 @@ def ware(client: redis.Redis) -> Iterator[Any]:
 
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What went to the server, a trip each."""
-    seen: list[Any] = []
-    for driver in (SyncDriver, AsyncDriver):
-
-        def perform(self: Any, request: Any, perform: Any = driver.perform) -> Any:
-            seen.append(request)
-            return perform(self, request)
-
-        monkeypatch.setattr(driver, 'perform', perform)
-    return seen
+    return note_trips(monkeypatch)
 
 
 def everything(model: Any) -> list[Migration]:
@@ -231,6 +225,26 @@ def test_a_second_migrator(migrator: Migrator, ware: Any, raw: redis.Redis) -> N
     assert [step.done for step in second if step.name != 'reindex'] == [40, 50]
     assert counted(raw) == [1] * 50
     assert not list(raw.scan_iter('lock:*migrations'))
+
+
+@pytest.mark.one_server
+def test_a_second_migrator_waits(ware: Any, raw: redis.Redis, server: Server) -> None:
+    """It goes on where the first one stops, or has nothing left to do."""
+    up = count_up(ware)
+    first = rom.migrations.migrate(up, batch=10, reindex=False)
+    next(first), next(first)
+    rest: list[Any] = []
+
+    def go_on() -> None:
+        rest.extend(rom.migrations.migrate(up, batch=10, wait=PATIENCE, reindex=False))
+
+    second = threading.Thread(target=go_on, daemon=True)
+    second.start()
+    next(first)
+    first.close()
+    second.join(PATIENCE)
+    assert [step.done for step in rest] == [20, 30, 40, 50]
+    assert counted(raw) == [1] * 50
 
 
 @pytest.mark.one_server

@@ -9,7 +9,7 @@ if the program declares migrations of it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Declared(Protocol):
     def namespace(self) -> str:
         """The namespace of the migrated model."""
 
+
+# Characters of a name in a message.
+_LONGEST = 60
 
 _numbers = count()
 # Migrations by the order in which they were declared.
@@ -61,6 +64,26 @@ def forget() -> None:
     _recorded.clear()
 
 
+def difference(namespace: str) -> str:
+    """Return how the recorded migrations differ from the declared ones, as a sentence; or ''."""
+    known, states = declared(namespace), _recorded.get(namespace)
+    if states is None:
+        return ''
+    newer = [name for name in states if name not in known]
+    missing = [name for name in known if not states.get(name)]
+    if newer:
+        return (
+            f'The data was migrated by {_shown(newer)}, which this program does not have: it may '
+            'be older than the row'
+        )
+    if missing:
+        return (
+            f'The migration {_shown(missing)} was not finished when this program first used the '
+            'model: run rom migrate'
+        )
+    return ''
+
+
 def advice(key: str) -> str:
     """Return the end of an error about a row that may lack a migration; '' without migrations.
 
@@ -68,25 +91,15 @@ def advice(key: str) -> str:
         key: the key of the row.
     """
     namespace = key.rpartition(':')[0]
-    if namespace not in _recorded and not has_declared(namespace):
+    if namespace in _recorded:
+        found = difference(namespace)
+    elif has_declared(namespace):
+        found = 'The model has migrations: rom migrate --status shows which of them are missing'
+    else:
         return ''
-    known, states = declared(namespace), _recorded.get(namespace)
-    if states is None:
-        return '. The model has migrations: rom migrate --status shows which of them are missing'
-    newer = [name for name in states if name not in known]
-    missing = [name for name in known if not states.get(name)]
-    if newer:
-        return (
-            f'. The data was migrated by {_shown(newer)}, which this program does not have: it may '
-            'be older than the row'
-        )
-    if missing:
-        return (
-            f'. The migration {_shown(missing)} was not finished when this program first used the '
-            'model: run rom migrate'
-        )
-    return ''
+    return found and f'. {found}'
 
 
-def _shown(names: Iterable[str]) -> str:
-    return ' and '.join(map(repr, names))
+def _shown(names: Sequence[str]) -> str:
+    others = f' (and {len(names) - 1} more)' if len(names) > 1 else ''
+    return f'{names[0][:_LONGEST]!r}{others}'

@@ -1,4 +1,4 @@
-"""The check of a model's stored indexes against the declared ones: once, without a round trip."""
+"""The check of a model's indexes and migrations against its data: once, without a round trip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from rom._core.drivers import eviction_warning
-from rom._core.migration_registry import has_declared
+from rom._core.migration_registry import difference, has_declared
 from rom._core.model import Model
 from rom._core.ops.index_fingerprint import changes, declared_by, read_stamp
 from rom._core.ops.migrations.record import note_records
@@ -15,7 +15,7 @@ from rom._core.ops.requests import Command, Operation
 from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
-from rom.exceptions import StaleIndexWarning
+from rom.exceptions import MigrationWarning, StaleIndexWarning
 
 # The ids of the schemas that were checked; every operation looks here. (A model that is on two
 # servers is checked once.)
@@ -26,17 +26,18 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
     """Return an operation that also checks the indexes, if it is the first one on its model.
 
     The first one on a server also checks whether the server evicts keys. If the program declares
-    migrations of the model, their records are read as well, for errors about its rows.
+    migrations of the model, they are compared with their records as well.
     """
     schema = model._schema
     if id(schema) in _checked and eviction_warning.is_known(connection):
         return operation
     asides = [eviction_warning.aside(connection)]
     if id(schema) not in _checked:
-        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
         if has_declared(schema.keys.namespace):
             note = partial(note_records, schema.keys.namespace)
             asides.append(Aside(Command('HVALS', schema.keys.migrations), note))
+        # It is told last, because it also compares the records.
+        asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
     return alongside(operation, tuple(filter(None, asides)))
 
 
@@ -45,6 +46,8 @@ def _compare(schema: Schema, stamp: bytes | None) -> None:
         return  # another thread has checked it meanwhile
     _checked.add(id(schema))
     weakref.finalize(schema, _checked.discard, id(schema))  # a later schema may get the same id
+    if stamp is not None and (found := difference(schema.keys.namespace)):
+        warn(f'{schema.name}: {found}', MigrationWarning)
     before = read_stamp(stamp)
     if before is None:
         return  # data from before fingerprints: nothing to compare with

@@ -85,7 +85,9 @@ def status_of(model_migrations: Sequence[Migration]) -> Operation[list[Migration
     schema: Schema = model_migrations[0].model._schema
     records, others = yield from read_records(schema, [each.name for each in model_migrations])
     rows = yield from count_rows(schema)
-    found = [_status(schema, each.name, records[each.name], rows, each) for each in model_migrations]
+    found = [
+        _status(schema, each.name, records[each.name], rows, each) for each in model_migrations
+    ]
     unknown = sorted(others, key=lambda record: record.begun)
     return found + [_status(schema, record.name, record, rows, None) for record in unknown]
 

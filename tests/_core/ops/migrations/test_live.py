@@ -20,7 +20,7 @@ from tests.support.servers import Server
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.one_server,
-    pytest.mark.filterwarnings('ignore::rom.StaleIndexWarning'),
+    pytest.mark.filterwarnings('ignore::rom.StaleIndexWarning', 'ignore::rom.MigrationWarning'),
 ]
 ROOT = Path(__file__).parents[4]
 ROWS = 160

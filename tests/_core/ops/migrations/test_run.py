@@ -11,7 +11,6 @@ from redis.retry import Retry
 
 import rom
 import rom.migrations
-from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.migrations import run as run_ops
 from rom.migrations import Migration, MigrationRow, backfill, rename
 from tests.support.migrating import HEAD, assert_right, count_up, counted, fill
@@ -20,7 +19,7 @@ from tests.support.servers import Server
 
 pytestmark = [
     pytest.mark.one_server,
-    pytest.mark.filterwarnings('ignore::rom.StaleIndexWarning'),
+    pytest.mark.filterwarnings('ignore::rom.StaleIndexWarning', 'ignore::rom.MigrationWarning'),
 ]
 
 
@@ -35,19 +34,6 @@ def other(server: Server) -> Iterator[redis.Redis]:
     """The client of another program."""
     with server.connect() as connected:
         yield connected
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The scripts that were called, in their order."""
-    seen: list[str] = []
-
-    def perform(self: Any, request: Any, perform: Any = SyncDriver.perform) -> Any:
-        seen.append(getattr(request, 'name', ''))
-        return perform(self, request)
-
-    monkeypatch.setattr(SyncDriver, 'perform', perform)
-    return seen
 
 
 def run(*migrations: Migration, **options: Any) -> list[Any]:
@@ -146,7 +132,7 @@ def test_all_rows_of_a_batch_are_deleted(ware: Any, other: redis.Redis, raw: red
 
 
 def test_a_hot_row_delays_its_neighbours_only_for_a_moment(
-    ware: Any, other: redis.Redis, raw: redis.Redis, scripts: list[str]
+    ware: Any, other: redis.Redis, raw: redis.Redis
 ) -> None:
     """Each try that fails halves the batch, until the row is alone."""
     left = 12
@@ -242,7 +228,7 @@ def _with_label(keygen: Any) -> Any:
 
 
 def test_batches_are_smaller_where_rows_have_many_entries(
-    ware: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, scripts: list[str]
+    ware: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_ops, '_FIRST', 10)
     monkeypatch.setattr(run_ops, '_MOST_WRITTEN', 100)
