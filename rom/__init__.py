@@ -96,6 +96,8 @@ if TYPE_CHECKING:
     from rom._core.columns.addresses import IPAddress as IPAddress
     from rom._core.columns.durations import Duration as Duration
     from rom._core.columns.enums import Enum as Enum
+    from rom._core.columns.lists import List as List
+    from rom._core.columns.lists import Set as Set
     from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
@@ -123,6 +125,8 @@ else:
             'Duration': 'rom._core.columns.durations',
             'Enum': 'rom._core.columns.enums',
             'IPAddress': 'rom._core.columns.addresses',
+            'List': 'rom._core.columns.lists',
+            'Set': 'rom._core.columns.lists',
             'UUID': 'rom._core.columns.uuids',
         },
     )

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from rom._core.columns.addresses import IPAddress as IPAddress
     from rom._core.columns.durations import Duration as Duration
     from rom._core.columns.enums import Enum as Enum
+    from rom._core.columns.lists import List as List
+    from rom._core.columns.lists import Set as Set
     from rom._core.columns.uuids import UUID as UUID
 if not TYPE_CHECKING:
     # Names that rom 1.x had here as well.
@@ -53,6 +55,8 @@ if not TYPE_CHECKING:
             'Duration': 'rom._core.columns.durations',
             'Enum': 'rom._core.columns.enums',
             'IPAddress': 'rom._core.columns.addresses',
+            'List': 'rom._core.columns.lists',
+            'Set': 'rom._core.columns.lists',
             'UUID': 'rom._core.columns.uuids',
             **dict.fromkeys(
                 ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'

@@ -7,6 +7,7 @@
 --
 -- way      count                    list of results                 list of id, value
 -- values   rows without the column  value, how many, one id; ...    empty
+-- elements the same                 the same, for each element      empty
 -- float    values                   numbers whose sum is the result values that were not added
 -- integer  values                   scale, place, carried, sum; ... the same
 -- decimal  values                   the same                        the same
@@ -14,8 +15,9 @@
 --          0                        how many in each interval       values that were not compared
 --
 -- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); a decimal is that sum
--- divided by 10^scale.
+-- divided by 10^scale. An element is returned as a JSON array of one.
 
+-- @include lib/elements
 -- @include lib/numbers
 
 local CARRY = 4503599627370496         -- 2^52: plus a limb's value, a double still holds it exactly
@@ -192,10 +194,20 @@ end
 
 local function count_values(head, tally, ids)
     local without, counts, holder, parts = 0, {}, {}, {}
+    local is_whole = tally.way == 'values'
+    local function see(id, value)
+        counts[value] = (counts[value] or 0) + 1
+        holder[value] = id
+    end
     local unreadable, left = read_column(head, tally, ids, function(id, value)
-        if value then
-            counts[value] = (counts[value] or 0) + 1
-            holder[value] = id
+        if value and is_whole then
+            see(id, value)
+        elseif value then
+            for _, element in ipairs(elements_of(value)) do
+                if holder[element] ~= id then         -- a list may repeat an element
+                    see(id, element)
+                end
+            end
         elseif redis.call('EXISTS', head .. id) == 1 then
             without = without + 1
         end
@@ -215,6 +227,7 @@ end
 
 local WORK = {
     values = count_values,
+    elements = count_values,
     intervals = function(...) return open_intervals()(...) end,
 }
 

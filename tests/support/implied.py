@@ -84,6 +84,8 @@ def decode_row(model: type[rom.Model], row: Row) -> dict[str, Any]:
 
 
 def _decoder(column: rom.Column[Any]) -> Callable[[bytes], Any]:
+    if isinstance(column, (rom.List, rom.Set)):
+        return json.loads
     if isinstance(column, rom.Enum):
         return int if column.is_numeric else bytes.decode
     return DECODERS[type(column)]
@@ -205,7 +207,9 @@ def _entries(
     value = values.get(column.source)
     if value is None and column.is_stored:
         return
-    if column.keygen2 is not None and column.keygen is None:
+    if isinstance(column, (rom.List, rom.Set)):
+        keys = _words_of_elements(column, value)
+    elif column.keygen2 is not None and column.keygen is None:
         keys = column.keygen2(column.name, values)
     elif column.keygen is not None:
         keys = column.keygen(value)
@@ -260,6 +264,17 @@ def _compounds(
                 value = key[len(head) : -len(b':idx')]
             key = f'{model._namespace}:{first}+{second}:'.encode() + value + b':cidx'
             found.setdefault(key, {})[id] = _double(_seconds(number))
+
+
+def _words_of_elements(column: Any, forms: list[Any]) -> list[Any]:
+    """What the index has of a list or a set, of the JSON that the row holds."""
+    item = column.item
+    if isinstance(item, rom.Text):
+        keygen = column.element.keygen
+        return sorted({word for text in forms for word in keygen(text) or ()})
+    if isinstance(item, (rom.Float, rom.Decimal)):
+        return sorted({_one_form(item, str(form).encode()).decode() for form in forms})
+    return sorted({str(form) for form in forms})
 
 
 def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:

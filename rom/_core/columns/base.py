@@ -132,6 +132,8 @@ class Column(Comparable, Computable, Generic[T]):
     #: How `sum` and `avg` add stored values on the server: 'integer' for decimal digits, 'decimal'
     #: for digits with a point; `from_total` makes the result. None: they cannot be added.
     adds: ClassVar[Literal['integer', 'decimal'] | None] = None
+    #: The column is that of the elements of a collection, so that a row has several values of it.
+    is_element: bool = False
     #: The JSON schema of the values of `to_json`, for pydantic.
     json_schema: ClassVar[Mapping[str, Any] | None] = None
 
@@ -268,6 +270,11 @@ class Column(Comparable, Computable, Generic[T]):
         return None
 
     @property
+    def element(self) -> Any:
+        """The column of each element, as the index has it; None: the value is no collection."""
+        return None
+
+    @property
     def every_value(self) -> tuple[T, ...] | None:
         """Tuple of all values, where there are few; a filter refuses others. None: any number."""
         return None
@@ -290,6 +297,14 @@ class Column(Comparable, Computable, Generic[T]):
         A column without this method dumps the stored bytes.
         """
         raise NotImplementedError
+
+    def from_json(self, value: Any) -> Any:
+        """Return what `check` accepts for a parsed form of `to_json`: by default, the form itself.
+
+        Raises:
+            InvalidColumnValue: a part of it has another form.
+        """
+        return value
 
     def take(self, value: Any) -> T:
         """Return a value to set as the column keeps it, by `check` and by the rules.

@@ -17,8 +17,9 @@ from rom._core.encoding.text import show
 from rom.exceptions import InvalidOperation, QueryError
 
 Sign: TypeAlias = Literal[
-    '==', '<', '<=', '>', '>=', 'between', 'in_', 'startswith', 'endswith', 'like', 'is_none'
-]
+    '==', '<', '<=', '>', '>=', 'between', 'in_', 'startswith', 'endswith', 'like', 'is_none',
+    'contains', 'overlaps', 'contains all',
+]  # fmt: skip
 
 
 class Expression:
@@ -61,7 +62,7 @@ class Compare(Expression):
     Attributes:
         name: the column's name.
         sign: the comparison.
-        value: the value; a tuple for 'between' and 'in_'.
+        value: the value; a tuple for 'between', 'in_', 'overlaps' and 'contains all'.
         column: the column itself, so that a query can refuse a column of another model.
     """
 

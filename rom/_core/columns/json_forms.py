@@ -13,6 +13,7 @@ Text                                  a string
 String                                base64, as in "/w=="
 Json                                  the object or the list itself
 ManyToOne, OneToOne, ForeignModel     the id, a number
+List, Set                             an array of the forms of the elements
 Enum, UUID, Duration, IPAddress       the result of the column's method `to_json`
 ====================================  ===========================================================
 
@@ -151,7 +152,9 @@ def form_of(column: Column[Any]) -> JsonForm | None:
     """
     own: type[Any] = type(column)
     if own.to_json is not Column.to_json:
-        return JsonForm((str, int, float, bool, list, dict), column.kind, column.to_json)
+        return JsonForm(
+            (str, int, float, bool, list, dict), column.kind, column.to_json, column.from_json
+        )
     if isinstance(column, DateTime) and column.zone is not None:
         return _AWARE
     return _form_of_class(own)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from rom.exceptions import QueryError
 if TYPE_CHECKING:
     from rom._core.query.query import Query
 
-Way: TypeAlias = Literal['values', 'intervals', 'integer', 'float', 'decimal']
+Way: TypeAlias = Literal['values', 'elements', 'intervals', 'integer', 'float', 'decimal']
 
 # Keyed by the decoder: a subclass with a decoder of its own cannot be added on the server.
 _WAYS: dict[Callable[..., Any], Way] = {
@@ -39,8 +39,8 @@ class Aggregate:
     Attributes:
         column: the name of the column.
         field: the field of the column in rows.
-        way: 'values' counts each value, 'intervals' those in each interval; the others add the
-            values up.
+        way: 'values' counts each value, 'elements' each element of collections, 'intervals' the
+            values in each interval; the others add the values up.
         absent: the value of rows that lack the column: its default, encoded. A default function
             is called once for all of them.
     """
@@ -90,13 +90,25 @@ def counting(schema: Schema, name: object) -> Aggregate:
     clause = stored_clause(schema, 'facets', name)
     if isinstance(clause.column, PrimaryKey):
         clause.wrong('no two entities have one id; count() counts the entities')
-    if clause.column.is_mutable:
+    if clause.column.is_mutable and clause.column.element is None:
         clause.wrong(
             f'the values of a {type(clause.column).__name__} are no keys of a dict; keep what is '
             'to be counted in a column of its own'
         )
     field = schema.keys.field(clause.name)
-    return Aggregate(clause.name, field, 'values', absent_value(clause.column))
+    return Aggregate(clause.name, field, _way_of_facets(clause.column), absent_value(clause.column))
+
+
+def _way_of_facets(column: Column[Any]) -> Way:
+    """Return 'elements' where the server can count them, because equal ones have one form.
+
+    Where equal elements may have several forms, as 1.5 and 1.50, the server counts whole
+    collections, and the caller their elements.
+    """
+    element = column.element
+    if element is None or type(element).canonical is not Column.canonical:
+        return 'values'
+    return 'elements'
 
 
 def absent_value(column: Column[Any]) -> bytes | None:

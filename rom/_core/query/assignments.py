@@ -14,6 +14,7 @@ from typing import Any
 from rom._core.columns import Column
 from rom._core.columns.arithmetic import Computable, columns_in, evaluate, shown
 from rom._core.columns.base import of_model
+from rom._core.columns.element_changes import ElementChange
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.schema import Schema
@@ -83,15 +84,21 @@ class Assignments:
 
     def _value(self, name: str, value_of: Callable[[Column[Any]], Any], entity: str) -> Any:
         value = self.values[name]
-        if not isinstance(value, Computable):
+        if not isinstance(value, (Computable, ElementChange)):
             return value
         try:
-            return checked(self.schema, name, evaluate(value, value_of))
+            return checked(self.schema, name, _result(value, value_of))
         except InvalidColumnValue as error:
             why = str(error)
         except (TypeError, ValueError, ArithmeticError) as error:
             why = f'{self.schema.name}.{name} cannot be worked out: {error}'
         raise InvalidColumnValue(f'{self.schema.name} {entity}, {name}={shown(value)}: {why}')
+
+
+def _result(value: Computable | ElementChange, value_of: Callable[[Column[Any]], Any]) -> Any:
+    if isinstance(value, ElementChange):
+        return value.applied(value_of(value.column))
+    return evaluate(value, value_of)
 
 
 def default_of(column: Column[Any]) -> Any:
@@ -139,12 +146,14 @@ def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignmen
     """
     if not values:
         raise QueryError(f'{where}: name one column at least, of {_settable(schema)}')
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in values.items():
         check_name(schema, where, name)
         if isinstance(value, Computable):
             _check_calculation(schema, where, name, value)
             found[name] = value
+        elif isinstance(value, ElementChange):
+            found[name] = _checked_change(schema, where, name, value)
         elif isinstance(value, Expression):
             raise InvalidColumnValue(
                 f'{where}: {schema.name}.{name} takes no comparison; compare in '
@@ -180,6 +189,18 @@ def check_name(schema: Schema, where: str, name: object) -> None:
 
 def _settable(schema: Schema) -> str:
     return show_names(name for name in schema.stored if name != schema.primary)
+
+
+def _checked_change(schema: Schema, where: str, name: str, value: ElementChange) -> ElementChange:
+    if schema.columns.get(value.column.name) is not value.column:
+        raise QueryError(
+            f'{where}: {show_name(name)}={show(value)}: {value.column.name} is not a column of '
+            f'{schema.name}'
+        )
+    try:
+        return value.converted()
+    except InvalidColumnValue as error:
+        raise of_model(error, schema.name) from None
 
 
 def _check_calculation(schema: Schema, where: str, name: str, value: Computable) -> None:

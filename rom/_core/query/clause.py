@@ -9,6 +9,7 @@ from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.indexing.column_index import Word
+from rom._core.query.filter_labels import Sign
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
@@ -42,6 +43,20 @@ class Clause:
         if found is None:
             self.wrong(f'the model has no column {show(base)}; it has {show_names(schema.columns)}')
         self.column: Column[Any] = found
+
+    @property
+    def sign(self) -> Sign:
+        """The comparison with one value, in labels."""
+        return 'contains' if self.column.is_element else '='
+
+    def of_elements(self) -> Clause:
+        """Make this the clause about the elements, if the column is a collection; return it."""
+        if self.column.element is None:
+            return self
+        if self.part:
+            self.wrong(f'the index of a {type(self.column).__name__} has no numbers with a name')
+        self.column = self.column.element
+        return self
 
     def wrong(self, what: str, *value: Any) -> NoReturn:
         """Raise the error for this clause, with the value that was given."""

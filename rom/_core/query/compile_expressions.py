@@ -65,7 +65,12 @@ def _compared(schema: Schema, asked: Compare) -> Node:
     clause = Clause(schema, 'where', asked.name)
     if clause.column is not asked.column:
         clause.wrong(f'this column is not that of {schema.name}, but one of another model')
-    values = asked.value if asked.sign in ('between', 'in_') else (asked.value,)
+    if clause.column.element is not None and asked.sign in _OF_SINGLE:
+        clause.wrong(
+            f'{asked.sign}: a {type(clause.column).__name__} is searched by its elements; use '
+            '.contains(x), .overlaps(x, y) for any, .contains_all(x, y) for all'
+        )
+    values = asked.value if asked.sign in _OF_SEVERAL else (asked.value,)
     if asked.sign != 'is_none':
         for value in values:
             _check(clause, asked, value)
@@ -78,6 +83,8 @@ def _check(clause: Clause, asked: Compare, value: Any) -> None:
         instead = '>= or <= for an open end' if asked.sign == 'between' else '.is_none()'
         clause.wrong(f'None is no value, and nothing compares with it; use {instead}', None)
     if isinstance(value, (tuple, list, set, frozenset)):
+        if clause.column.element is not None:
+            clause.wrong('expected an element; unpack several, as in .overlaps(*values)', value)
         clause.wrong(
             'one value is compared; use .in_([...]) for any of several, .between(a, b) for a range',
             value,
@@ -92,6 +99,11 @@ def _equal(schema: Schema, asked: Compare) -> Node:
 
 def _any_of(schema: Schema, asked: Compare) -> Node:
     return filtered(schema, asked.name, list(asked.value), 'where')
+
+
+def _all_of(schema: Schema, asked: Compare) -> Node:
+    found = tuple(filtered(schema, asked.name, value, 'where') for value in asked.value)
+    return found[0] if len(found) == 1 else All(found)
 
 
 def _in_order(schema: Schema, asked: Compare) -> Node:
@@ -123,6 +135,9 @@ def _nothing(schema: Schema, asked: Compare) -> Node:
 _SIGNS: dict[str, Callable[[Schema, Compare], Node]] = {
     '==': _equal,
     'in_': _any_of,
+    'contains': _equal,
+    'overlaps': _any_of,
+    'contains all': _all_of,
     '<': _in_order,
     '<=': _in_order,
     '>': _in_order,
@@ -133,3 +148,7 @@ _SIGNS: dict[str, Callable[[Schema, Compare], Node]] = {
     'like': lambda schema, asked: like_node(schema, asked.name, asked.value),
     'is_none': _nothing,
 }
+
+# Comparisons with several values, and those that a collection as a whole has not.
+_OF_SEVERAL: Final = ('between', 'in_', 'overlaps', 'contains all')
+_OF_SINGLE: Final = ('==', '<', '<=', '>', '>=', 'between', 'in_')

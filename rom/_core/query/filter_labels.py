@@ -13,7 +13,7 @@ from rom._core.encoding.text import show
 
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
-    'does not end with', 'like', 'near', 'compound',
+    'does not end with', 'like', 'near', 'compound', 'contains', 'contains all',
 ]  # fmt: skip
 
 
@@ -65,4 +65,5 @@ _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'word': lambda column, word: f'{column} has the word {show(word)}',
     'near': _show_near,
     'compound': lambda _, labels: ' and '.join(str(label) for label in labels if label),
+    'contains all': lambda column, values: f'{column} contains {", ".join(map(show, values))}',
 }

@@ -46,7 +46,7 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
     Raises:
         QueryError: no such column or index, or a value that is not valid for it.
     """
-    clause = Clause(schema, method, name)
+    clause = Clause(schema, method, name).of_elements()
     try:
         if is_of_ids(clause):
             return with_ids(clause, value)
@@ -114,7 +114,7 @@ def _words(clause: Clause, value: Any) -> Node:
     found = column.keygen(asked) if column.keygen else None
     words = tuple(found or ())
     if len(words) == 1 and not column.traits.splits:
-        return _has_word(clause, words[0], FilterLabel(clause.name, '=', value))
+        return _has_word(clause, words[0], FilterLabel(clause.name, clause.sign, value))
     nodes = [_has_word(clause, word, FilterLabel(clause.name, 'word', word)) for word in words]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
 
@@ -127,16 +127,17 @@ def _truth(clause: Clause, value: Any) -> Node:
     if value is None or isinstance(value, tuple):
         clause.wrong('a Boolean is True or False', value)
     truth = bool(value)
-    return _has_word(clause, str(truth), FilterLabel(clause.name, '=', truth))
+    return _has_word(clause, str(truth), FilterLabel(clause.name, clause.sign, truth))
 
 
 def _values(clause: Clause, value: Any) -> Node:
     """Return the node for a value of a column whose index has words without a keygen."""
     column = clause.column
     if value is None or isinstance(value, tuple):
-        clause.wrong(f'expected {column.kind}', value)
+        what = 'one element or a list of them; its index has no ranges' if column.is_element else ''
+        clause.wrong(f'expected {what or column.kind}', value)
     checked = column.check(value)
-    label = FilterLabel(clause.name, '=', checked)
+    label = FilterLabel(clause.name, clause.sign, checked)
     words = tuple(column.default_keys(checked) or ())
     nodes = [_has_word(clause, word, label) for word in words]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
@@ -148,7 +149,9 @@ def _anything(clause: Clause, value: Any) -> Node:
         value = column.indexed(column.check(value))
     if isinstance(value, (str, bytes)):
         word = asked_word(clause, value)
-        return _has_word(clause, word, FilterLabel(clause.name, '=', value))
+        return _has_word(clause, word, FilterLabel(clause.name, clause.sign, value))
+    if column.is_element:
+        clause.wrong(f'expected {column.kind}, or a list of them', value)
     return _numbers(clause, value)
 
 

@@ -58,6 +58,8 @@ def ordered(schema: Schema, asked: object) -> Order:
         return Order(name, reverse, 'id')
     clause.need_index('index', 'prefix', 'suffix')
     column = clause.column
+    if column.element is not None:
+        clause.wrong(f'a {type(column).__name__} has no place in an order; order by another column')
     field = schema.keys.field(column.source)
     if column.index and (column.traits.sorts or _has_numbers(column)):
         return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)

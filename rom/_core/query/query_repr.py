@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rom._core.encoding.text import shorten, show, show_name
-from rom._core.query.filter_labels import FilterLabel
+from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import All, AnyOf, Node, Not, Order
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _order(order: Order) -> str:
 def _clause(node: Node, model: str) -> str:
     """Return one filter as a call of a query's method."""
     label = _label_of(node)
-    if label is None or label.sign in ('<', '>'):
+    if label is None or label.sign in ('<', '>', 'contains all'):
         return f'.where({_expression(node, model)})'
     method = _METHODS.get(label.sign)
     if method is None:  # near, which takes no columns
@@ -80,21 +80,24 @@ def _label_of(node: Node) -> FilterLabel | None:
         return _together(several, list)
     if several and all(label is not None and label.sign == 'word' for label in several):
         return _together(several, lambda words: ' '.join(map(_as_text, words)))
-    return None
+    joined = _together(several, tuple) if len(several) > 1 else None
+    return joined._replace(sign='contains all') if joined and joined.sign == 'contains' else None
 
 
 def _together(
     several: Sequence[FilterLabel | None], join: Callable[[Iterator[Any]], Any]
 ) -> FilterLabel | None:
     first = several[0]
-    if first is None or (first.sign not in ('=', 'word') and len(several) > 1):
+    if first is None or (first.sign not in _JOINED and len(several) > 1):
         return None
     if len(several) == 1:
         return first
     if any(label is None or label[:2] != first[:2] for label in several):
         return None
     return FilterLabel(
-        first.column, '=', join(label.value for label in several if label is not None)
+        first.column,
+        _JOINED[first.sign],
+        join(label.value for label in several if label is not None),
     )
 
 
@@ -135,6 +138,12 @@ def _equal(column: str, value: Any) -> str:
     return f'{column} == {_value(value)}'
 
 
+def _contains(column: str, value: Any) -> str:
+    if isinstance(value, list):
+        return f'{column}.overlaps({_value(value)[1:-1]})'
+    return f'{column}.contains({_value(value)})'
+
+
 def _value(value: Any) -> str:
     if isinstance(value, list) and len(value) > _MANY:
         return f'{_value(value[:_MANY])[:-1]}, ...]'
@@ -149,8 +158,12 @@ def _as_text(word: str | bytes) -> str:
     return word if isinstance(word, str) else word.decode('utf-8', 'replace')
 
 
+# The sign of several filters on one column, by that of each.
+_JOINED: Final[dict[Sign, Sign]] = {'=': '=', 'word': '=', 'contains': 'contains'}
+
 _METHODS: Final = {
     '=': 'filter',
+    'contains': 'filter',
     'between': 'filter',
     'word': 'filter',
     'starts with': 'startswith',
@@ -163,6 +176,8 @@ _METHODS: Final = {
 _SIGNS: Final[dict[str, Callable[[str, Any], str]]] = {
     '=': _equal,
     'word': _equal,
+    'contains': _contains,
+    'contains all': lambda column, value: f'{column}.contains_all({_value([*value])[1:-1]})',
     'between': _range,
     '<': lambda column, value: f'{column} < {_value(value)}',
     '>': lambda column, value: f'{column} > {_value(value)}',

@@ -44,7 +44,7 @@ def starting(schema: Schema, name: str, value: Any) -> Node:
     Raises:
         QueryError: no such column, no prefix index, or a value that is not a string.
     """
-    return _begins(Clause(schema, 'startswith', name), _PREFIX, value)
+    return _begins(Clause(schema, 'startswith', name).of_elements(), _PREFIX, value)
 
 
 def ending(schema: Schema, name: str, value: Any) -> Node:
@@ -53,7 +53,7 @@ def ending(schema: Schema, name: str, value: Any) -> Node:
     Raises:
         QueryError: no such column, no suffix index, or a value that is not a string.
     """
-    return _begins(Clause(schema, 'endswith', name), _SUFFIX, value)
+    return _begins(Clause(schema, 'endswith', name).of_elements(), _SUFFIX, value)
 
 
 def not_starting(schema: Schema, name: str, values: Any) -> Node:
@@ -62,7 +62,9 @@ def not_starting(schema: Schema, name: str, values: Any) -> Node:
     Raises:
         QueryError: no such column, no prefix index, or a value that is not a string.
     """
-    return _begins_otherwise(Clause(schema, 'does_not_startwith', name), _PREFIX, values)
+    return _begins_otherwise(
+        Clause(schema, 'does_not_startwith', name).of_elements(), _PREFIX, values
+    )
 
 
 def not_ending(schema: Schema, name: str, values: Any) -> Node:
@@ -71,7 +73,9 @@ def not_ending(schema: Schema, name: str, values: Any) -> Node:
     Raises:
         QueryError: no such column, no suffix index, or a value that is not a string.
     """
-    return _begins_otherwise(Clause(schema, 'does_not_endwith', name), _SUFFIX, values)
+    return _begins_otherwise(
+        Clause(schema, 'does_not_endwith', name).of_elements(), _SUFFIX, values
+    )
 
 
 def like_node(schema: Schema, name: str, value: Any) -> Node:
@@ -83,7 +87,7 @@ def like_node(schema: Schema, name: str, value: Any) -> Node:
     """
     from rom._core.query.like_patterns import EncodedToken, parse, why_too_long
 
-    clause = Clause(schema, 'like', name)
+    clause = Clause(schema, 'like', name).of_elements()
     clause.need_index('prefix')
     word = asked_word(clause, value)
     stem = _stem_of(clause.column)
@@ -146,7 +150,8 @@ def index_string(column: Column[Any], value: Any) -> bytes:
 
 def has_many(column: Column[Any]) -> bool:
     """Return whether the index may hold other strings of an entity than its whole value."""
-    return column.keygen2 is not None or column.traits.splits or not column.is_string
+    is_single = column.is_string and not column.is_element and not column.traits.splits
+    return column.keygen2 is not None or not is_single
 
 
 def _whole(clause: Clause, turned: bool) -> Whole | None:

@@ -111,6 +111,8 @@ class Totals:
 def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counter[Any]:
     """Return the number of rows for each value; None stands for rows without a value.
 
+    For a collection, it is the number of rows that have each element; an empty one adds none.
+
     Raises:
         CorruptRowError: a value does not decode.
         QueryError: a value is not hashable.
@@ -123,7 +125,8 @@ def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counte
             holders[raw] = id
     merged: Counter[Any] = Counter()
     for raw, number in sorted(found.items()):
-        merged[_key(schema, tally, raw, holders[raw])] += number
+        for key in _keys(schema, tally, raw, holders[raw]):
+            merged[key] += number
     without = sum(int(reply[0]) for reply in replies)
     if without:
         merged[None] = without
@@ -141,8 +144,12 @@ def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
     return value.id if column.is_relation or column.is_foreign else value
 
 
-def _key(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Any:
+def _keys(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Iterable[Any]:
+    """Return the keys of a counted value: the value, or the elements of a collection."""
     value = value_of(schema, tally.column, raw, id)
+    if schema.columns[tally.column].element is not None:
+        elements: Iterable[Any] = dict.fromkeys(value)
+        return elements
     try:
         hash(value)
     except TypeError as error:
@@ -150,7 +157,7 @@ def _key(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Any:
             f'{schema.name}.query.facets({tally.column}): {show(value)}, which '
             f'{schema.name} {int(id)} has, is no key of a dict ({error})'
         ) from None
-    return value
+    return (value,)
 
 
 def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
