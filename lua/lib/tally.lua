@@ -17,7 +17,6 @@
 -- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); a decimal is that sum
 -- divided by 10^scale. An element is returned as a JSON array of one.
 
--- @include lib/elements
 -- @include lib/numbers
 
 local CARRY = 4503599627370496         -- 2^52: plus a limb's value, a double still holds it exactly
@@ -192,15 +191,21 @@ local function add_up(head, tally, ids)
     return {string.format('%.0f', count), result(), rest}, unreadable, left
 end
 
+-- The function that splits a collection; made where a collection is tallied, as few are.
+local function splitter()
+    -- @include lib/elements
+    return elements_of
+end
+
 local function count_values(head, tally, ids)
     local without, counts, holder, parts = 0, {}, {}, {}
-    local is_whole = tally.way == 'values'
+    local elements_of = tally.way == 'elements' and splitter()
     local function see(id, value)
         counts[value] = (counts[value] or 0) + 1
         holder[value] = id
     end
     local unreadable, left = read_column(head, tally, ids, function(id, value)
-        if value and is_whole then
+        if value and not elements_of then
             see(id, value)
         elseif value then
             for _, element in ipairs(elements_of(value)) do

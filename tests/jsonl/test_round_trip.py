@@ -67,6 +67,13 @@ class TripAll(rom.Model):
     ip = rom.IPAddress(index=True, unique=True)
     aware = rom.DateTime(tz=True, index=True)
     changed = rom.DateTime(auto_now=True)
+    tags = rom.List(rom.Text(), index=True, prefix=True, suffix=True)
+    digits = rom.Set(rom.Integer(), index=True)
+    bits = rom.List(rom.String())
+    days = rom.List(rom.Date())
+    states = rom.Set(rom.Enum(Label), index=True, prefix=True)
+    flags = rom.List(rom.Boolean(), index=True)
+    exacts = rom.List(rom.Decimal(), index=True)
     now_called = rom.Text(stored_as='was called', choices=['a', 'b'])
     low = rom.IndexOnly('name', keygen=rom.IDENTITY_CI, index=True)
     unique_together = [('day', 'time')]
@@ -113,6 +120,13 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     'aware': st.datetimes(**YEARS, timezones=st.just(datetime.UTC)),
     'changed': st.datetimes(**YEARS),
     'now_called': st.sampled_from('ab'),
+    'tags': st.lists(PLAIN, max_size=3),
+    'digits': st.sets(st.integers(-(2**70), 2**70), max_size=3),
+    'bits': st.lists(st.binary(max_size=4), max_size=3),
+    'days': st.lists(st.dates(), max_size=2),
+    'states': st.sets(st.sampled_from(Label)),
+    'flags': st.lists(st.booleans(), max_size=2),
+    'exacts': st.lists(st.decimals(allow_nan=False, allow_infinity=False), max_size=2),
 }
 ROWS = st.lists(st.fixed_dictionaries({}, optional=COLUMNS), max_size=4)
 

@@ -129,6 +129,8 @@ def thing(raw: redis.Redis) -> Any:
         span = rom.Duration(index=True)
         ip = rom.IPAddress(index=True, unique=True)
         aware = rom.DateTime(tz=True, index=True, auto_now=True)
+        tags = rom.List(rom.Text(), index=True, prefix=True, suffix=True)
+        digits = rom.Set(rom.Integer(), index=True, max_length=5)
         plan = rom.Text(choices=['a', '1'], validators=[str.isprintable])
         ref = rom.ManyToOne('Far', on_delete='no action')
         words = rom.IndexOnly('title', keygen=rom.FULL_TEXT, index=True, prefix=True)
@@ -193,7 +195,7 @@ def fill(model: Any) -> None:
         model(
             n=n, f=float(n), d=decimal.Decimal(n), flag=n == 2, name=f'name{n}', title='a b c',
             text=f't{n}', octets=b'r%d' % n, own='abc', made=moment, day=moment.date(),
-            at_time=moment.time(), data=[n], ref=far,
+            at_time=moment.time(), data=[n], ref=far, tags=['a', 'b'], digits={n},
         )  # fmt: skip
     rom.session.commit()
     rom.session.rollback()

@@ -33,8 +33,14 @@ ENCODERS: dict[type, Callable[[Any], bytes]] = {
     rom.Text: lambda value: value.encode('utf-8'),
     rom.String: lambda value: value.decode('latin-1').encode('utf-8'),
     rom.Json: lambda value: json.dumps(value, sort_keys=True).encode(),
+    rom.List: lambda value: _compact(value),
+    rom.Set: lambda value: _compact(sorted(value)),
 }
 EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def _compact(forms: list[Any]) -> bytes:
+    return json.dumps(forms, ensure_ascii=False, separators=(',', ':')).encode()
 
 
 class Id(int):

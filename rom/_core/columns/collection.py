@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any, ClassVar, Final, Generic, TypeVar, Unpack
 
 from rom._core.columns.base import Column
@@ -27,27 +28,7 @@ MOST_CHARACTERS: Final = 1_000_000
 class CollectionColumn(Mutable[C], Generic[C, E]):
     """A column of collections; another column converts and checks each element.
 
-    Saving the entity finds changes in place. Elements that were added so are converted and checked
-    then.
-
-    Args:
-        item: the column of the elements, such as ``rom.Text()``, with options of its own:
-            ``max_length``, ``choices``, ``validators``.
-        required: an entity must have a value, which may be empty.
-        default: the value of a new entity that is given none, or a function without arguments that
-            returns it, such as ``list``.
-        index: enables filters by element. It needs no keygen: an element is found as a whole.
-        keygen: ``keygen(element)`` returns the words to index of one element; for strings.
-        prefix: enables ``startswith`` and ``like`` on elements that are strings.
-        suffix: enables ``endswith`` on elements that are strings.
-        max_length: the most elements; None: no maximum, and 10,000 with an index.
-        validators: functions that are called with the whole collection.
-        stored_as: as for :class:`Column`.
-
-    Raises:
-        ColumnError: the options contradict each other, or `item` cannot be an element.
-        InvalidColumnValue: an element is not valid, and the error names its position; or there are
-            too many.
+    The arguments are those of `rom.List`.
     """
 
     #: The Python type of the values.
@@ -66,9 +47,9 @@ class CollectionColumn(Mutable[C], Generic[C, E]):
         max_length: int | None = None,
         **options: Unpack[ColumnOptions],
     ) -> None:
-        #: The column of the elements, as it was declared.
-        self.item = item
         self.elements: Elements[E] = Elements(type(self).__name__, item)
+        #: The column of the elements, as it was declared; a copy, which has the column's name.
+        self.item = copy(item)
         self.max_length = max_length
         self._element_keygen = keygen
         if options.get('choices') is not None:
@@ -103,7 +84,7 @@ class CollectionColumn(Mutable[C], Generic[C, E]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
-        self.element.name = self.name
+        self.item.name = self.element.name = self.name
 
     def check(self, value: Any) -> C:
         if isinstance(value, ElementChange):

@@ -181,3 +181,8 @@ class Elements(Generic[E]):
                 f'words or None, got {show(keys)}'
             )
         return keys
+
+
+def place_of_form(form: Any) -> tuple[bool, Any]:
+    """Return the sort key of an element's JSON form: numbers before text, such as "NaN"."""
+    return isinstance(form, str), form

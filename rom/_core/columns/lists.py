@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from rom._core.columns.collection import CollectionColumn
 from rom._core.columns.element_changes import ElementChange
+from rom._core.columns.elements import place_of_form
 from rom._core.support.public_names import publish
 
 E = TypeVar('E')
@@ -13,6 +14,29 @@ E = TypeVar('E')
 
 class List(CollectionColumn[list[E], E]):
     """A list of values of one other column, in their order, with repeats.
+
+    Saving the entity finds changes in place. Elements that were added in place are converted and
+    checked then.
+
+    Args:
+        item: the column of the elements, such as ``rom.Text()``, with options of its own:
+            ``max_length``, ``choices``, ``validators``.
+        required: an entity must have a value, which may be empty.
+        default: the value of a new entity that is given none, or a function without arguments that
+            returns it, such as ``list``.
+        index: enables filters by element. It needs no keygen: an element is found as a whole.
+        keygen: ``keygen(element)`` returns the words to index of one element; for strings.
+        prefix: enables ``startswith`` and ``like`` on elements that are strings.
+        suffix: enables ``endswith`` on elements that are strings.
+        max_length: the most elements; None: no maximum, and 10,000 with an index.
+        validators: functions that are called with the whole list.
+        stored_as: as for :class:`Column`.
+
+    Raises:
+        ColumnError: the options contradict each other, or `item` cannot be an element: a relation,
+            a `Json`, another list, a primary key.
+        InvalidColumnValue: an element is not valid, and the error names its position; or there are
+            too many elements.
 
     Example::
 
@@ -47,9 +71,9 @@ class List(CollectionColumn[list[E], E]):
 
 
 class Set(CollectionColumn[set[E], E]):
-    """A set of values of one other column.
+    """A set of values of one other column, with the arguments of :class:`List`.
 
-    The row holds the elements in their order, so that equal sets have equal bytes.
+    A list is accepted, too. The row holds the elements sorted, so that equal sets have equal bytes.
 
     Example::
 
@@ -71,12 +95,7 @@ class Set(CollectionColumn[set[E], E]):
             value.update(kept)
 
     def to_json(self, value: set[E]) -> list[Any]:
-        return sorted(self.elements.to_json(value), key=_place)
-
-
-def _place(form: Any) -> tuple[bool, Any]:
-    """Return the sort key of a JSON form: numbers before text, such as "NaN"."""
-    return isinstance(form, str), form
+        return sorted(self.elements.to_json(value), key=place_of_form)
 
 
 publish('rom', List, Set)

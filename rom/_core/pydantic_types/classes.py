@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model, model_validator
@@ -161,7 +162,10 @@ def _default(column: Column[Any], purpose: Purpose) -> dict[str, Any]:
         return {'default': value}
     # For the JSON schema, pydantic would encode the value in its own way, not by the annotation.
     in_json = TypeAdapter(annotation_of(column)).dump_python(value, mode='json')
-    return {'default_factory': lambda: value, 'json_schema_extra': {'default': in_json}}
+    return {
+        'default_factory': partial(column.check, default),
+        'json_schema_extra': {'default': in_json},
+    }
 
 
 def _made(column: Column[Any]) -> Any:

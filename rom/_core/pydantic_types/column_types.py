@@ -19,7 +19,14 @@ from collections.abc import Callable, Container
 from functools import partial
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    WrapSerializer,
+)
 from pydantic_core import PydanticCustomError
 
 from rom._core.columns import (
@@ -38,6 +45,7 @@ from rom._core.columns import (
     Text,
     Time,
 )
+from rom._core.columns.elements import place_of_form
 from rom._core.columns.json_forms import FORMS, form_of
 from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
@@ -47,6 +55,8 @@ Conversion = Callable[[Column[Any], Any], Any]
 
 def annotation_of(column: Column[Any]) -> Any:
     """Return the annotated type of a column's values."""
+    if column.element is not None:
+        return _annotation_of_elements(column)
     annotation = _annotation_of_form(column) if _has_own_form(column) else _annotation(column)
     return annotation if column.rules is None else _with_choices(column, annotation)
 
@@ -63,6 +73,29 @@ def _annotation_of_form(column: Column[Any]) -> Any:
         PlainSerializer(column.to_json, when_used='json-unless-none'),
         WithJsonSchema(dict(column.json_schema or {})),
     ]
+
+
+def _annotation_of_elements(column: Any) -> Any:
+    """Return the type of a collection, so that errors and the schema are about its elements."""
+    annotation: Any = column.holds[annotation_of(column.item)]
+    annotation = Annotated[
+        annotation,
+        Field(max_length=column.max_length),
+        AfterValidator(partial(check_value, column)),
+    ]
+    return Annotated[annotation, _IN_ORDER] if column.holds is set else annotation
+
+
+# Sets are written in the order of rows. A lambda has no type, so the schema is that of the set.
+_IN_ORDER: Final = WrapSerializer(
+    lambda value, dump: sorted(map(_finite, dump(value)), key=place_of_form),
+    when_used='json-unless-none',
+)
+
+
+def _finite(form: Any) -> Any:
+    # pydantic writes infinite floats as text after this, but not those that a serializer returns.
+    return FORMS[Float].to_json(form) if isinstance(form, float) else form
 
 
 def _with_choices(column: Column[Any], annotation: Any) -> Any:

@@ -23,6 +23,9 @@ COLUMNS: list[rom.Column[Any]] = [
     rom.UUID(index=True),
     rom.Duration(index=True),
     rom.IPAddress(index=True),
+    rom.List(rom.Text(max_length=5), index=True, prefix=True),
+    rom.Set(rom.Integer(), index=True),
+    rom.List(rom.Enum(Label)),
 ]
 VALUES = [*NUMBERS, *STRINGS, *THINGS, *(guise for guise, _ in (*PAIRS, *OF_COLUMNS))]
 

@@ -54,13 +54,8 @@ def stored(raw: redis.Redis, name: str, id: int = 1) -> bytes | None:
 @pytest.mark.one_server
 async def test_the_row_has_one_json_array(s: Any, raw: redis.Redis) -> None:
     key = uuid.UUID(int=5)
-    Article(
-        tags=['é', 'b', 'b'],
-        readers={10, 9, 2**70},
-        states=['open', 'done'],
-        old=('a',),
-        keys=[key],
-    )
+    Article(tags=['é', 'b', 'b'], readers={10, 9, 2**70}, states=['open', 'done'])
+    Article(old=('a',), keys=[key])
     await s.commit()
     assert stored(raw, 'tags') == '["é","b","b"]'.encode()
     assert stored(raw, 'readers') == b'[9,10,1180591620717411303424]'

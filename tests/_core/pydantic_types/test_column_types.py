@@ -43,6 +43,16 @@ COLUMNS: dict[str, tuple[Any, Any]] = {
     'UUID': (rom.UUID(), st.uuids()),
     'Duration': (rom.Duration(), st.timedeltas()),
     'IPAddress': (rom.IPAddress(), st.ip_addresses()),
+    'List': (rom.List(rom.Text()), st.lists(TEXT)),
+    'List of bytes': (rom.List(rom.String()), st.lists(st.binary())),
+    'List of times': (
+        rom.List(rom.DateTime(tz=True)),
+        st.lists(st.datetimes(timezones=st.just(dt.UTC))),
+    ),
+    'Set': (rom.Set(rom.Text()), st.sets(TEXT)),
+    'Set of integers': (rom.Set(rom.Integer(), index=True), st.sets(st.integers())),
+    'Set of an enum': (rom.Set(rom.Enum(Level)), st.sets(st.sampled_from(Level))),
+    'Set of floats': (rom.Set(rom.Float()), st.sets(st.floats(allow_nan=False))),
 }
 
 
@@ -115,6 +125,9 @@ def test_none_travels_too(kind: str) -> None:
         (rom.Duration(), 'PT1M', dt.timedelta(minutes=1)),
         (rom.Duration(), 1.5, dt.timedelta(seconds=1.5)),
         (rom.IPAddress(), '::1', ipaddress.ip_address('::1')),
+        (rom.List(rom.Integer()), ['5', 5.0], [5, 5]),
+        (rom.List(rom.UUID()), (str(uuid.UUID(int=5)),), [uuid.UUID(int=5)]),
+        (rom.Set(rom.Enum(Label)), ['done', 'done'], {Label.DONE}),
     ],
 )  # fmt: skip
 def test_what_is_taken(column: Any, given: Any, kept: Any) -> None:
@@ -172,6 +185,67 @@ def test_what_is_refused(column: Any, given: Any, says: str) -> None:
         [error] = caught.value.errors()
         assert error['loc'][0] == 'value'
         assert says in error['msg']
+
+
+@pytest.mark.parametrize(
+    ('column', 'given', 'loc', 'says'),
+    [
+        (rom.List(rom.Text()), 'text', (), 'valid list'),
+        (rom.List(rom.Text()), ['a', 5], (1,), 'valid string'),
+        (rom.List(rom.Text(max_length=2)), ['abc'], (0,), "value: 'abc' has 3 characters"),
+        (rom.List(rom.Text(choices=['a'])), ['a', 'b'], (1,), "expected one of 'a', got 'b'"),
+        (rom.List(rom.Integer(), max_length=1), [1, 2], (), 'at most 1 item'),
+        (rom.Set(rom.Enum(Label)), ['gone'], (0,), 'expected a member of Label'),
+        (rom.List(rom.Float(), index=True), ['NaN'], (), 'cannot hold NaN'),
+        (rom.List(rom.Integer(), validators=[any]), [0], (), "the validator 'any' returned False"),
+    ],
+)
+def test_errors_of_elements_have_their_position(
+    column: Any, given: Any, loc: tuple[int, ...], says: str
+) -> None:
+    _, cls, adapter = classes_of(column)
+    for validate in (cls.model_validate, adapter.validate_python):
+        with pytest.raises(pydantic.ValidationError) as caught:
+            validate({'value': given})
+        [error] = caught.value.errors()
+        assert error['loc'] == ('value', *loc)
+        assert says in error['msg']
+
+
+@pytest.mark.parametrize('mode', ['validation', 'serialization'])
+@pytest.mark.parametrize(
+    ('column', 'expected'),
+    [
+        (
+            rom.List(rom.Text(choices=['a', 'b']), max_length=5, required=True),
+            {'items': {'type': 'string', 'enum': ['a', 'b']}, 'maxItems': 5},
+        ),
+        (
+            rom.Set(rom.Enum(Level), required=True, default={Level.HIGH}),
+            {
+                'items': {'type': 'integer', 'enum': [3], 'title': 'Level'},
+                'uniqueItems': True,
+                'default': [3],
+            },
+        ),
+    ],
+)
+def test_schemas_of_elements(column: Any, expected: Any, mode: Any) -> None:
+    _, cls, _ = classes_of(column)
+    found = cls.model_json_schema(mode=mode)['properties']['value']
+    assert found == {'type': 'array', 'title': 'Value', **expected}
+
+
+def test_a_constant_default_is_not_shared() -> None:
+    _, cls, _ = classes_of(rom.List(rom.Text(), default=['a']))
+    cls().value.append('b')
+    assert cls().value == ['a']
+
+
+def test_a_set_is_written_in_its_order() -> None:
+    _, cls, _ = classes_of(rom.Set(rom.Text()))
+    assert cls(value=set('cab')).model_dump_json() == '{"value":["a","b","c"]}'
+    assert cls(value=set('cab')).model_dump() == {'value': set('abc')}
 
 
 def test_a_timedelta_is_so_long_from_now() -> None:

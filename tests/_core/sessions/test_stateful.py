@@ -70,6 +70,8 @@ class StateThing(rom.Model):
     shape = rom.Text(index=True, keygen=shape)
     wide = rom.Text(index=True, prefix=True, keygen2=across)
     data = rom.Json()
+    marks = rom.List(rom.Text(), index=True, prefix=True, suffix=True)
+    codes = rom.Set(rom.Integer(), index=True)
     unique_together = [('tags', 'flag'), ('title', 'number')]
     compound_index = [('name', 'number'), ('tags', 'ratio'), ('flag', 'number'), ('number', 'code')]
 
@@ -106,6 +108,16 @@ KINDS: dict[type, st.SearchStrategy[Any]] = {
     rom.Float: FLOATS,
     rom.Boolean: st.booleans(),
     rom.Json: JSONS,
+    rom.List: st.lists(TEXTS, max_size=3),
+    rom.Set: st.sets(NUMBERS, max_size=3),
+}
+
+
+# Changes in place, by the column, for values of a type.
+IN_PLACE: dict[str, tuple[type, Callable[[Any, int], Any]]] = {
+    'data': (dict, lambda value, number: value.update(b=number)),
+    'marks': (list, lambda value, number: value.insert(number, f'm{number}')),
+    'codes': (set, lambda value, number: value.symmetric_difference_update({number})),
 }
 
 
@@ -402,16 +414,19 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from([0, 1]), data=st.data())
     def change_in_place(self, side: int, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(IN_PLACE)), label='column')
+        kind, change = IN_PLACE[name]
         handles = [h for h in self.sides[side].handles if h.model is StateThing]
-        handle = self.pick(data, [h for h in handles if isinstance(h.entity.data, dict)])
+        handle = self.pick(data, [h for h in handles if isinstance(getattr(h.entity, name), kind)])
         if handle is None:
             return
-        handle.entity.data['b'] = data.draw(st.integers(0, 3))
-        raw = encode(StateThing.data, handle.entity.data)
-        if 'data' not in handle.assigned and handle.believes('data') == {raw}:
-            handle.pending.pop('data', None)  # nobody can tell that it was another meanwhile
+        value = getattr(handle.entity, name)
+        change(value, data.draw(st.integers(0, 3)))
+        raw = encode(StateThing._columns[name], value)
+        if name not in handle.assigned and handle.believes(name) == {raw}:
+            handle.pending.pop(name, None)  # nobody can tell that it was another meanwhile
         else:
-            handle.pending['data'] = raw
+            handle.pending[name] = raw
 
     @rule(side=st.sampled_from([0, 1]), column=st.sampled_from(['name', 'code']), data=st.data())
     def swap(self, side: int, column: str, data: st.DataObject) -> None:

@@ -48,6 +48,8 @@ class EveryValue(rom.Model):
     span = rom.Duration(index=True)
     ip = rom.IPAddress(index=True)
     aware = rom.DateTime(tz=True, index=True)
+    texts = rom.List(rom.Text(), index=True)
+    integers = rom.Set(rom.Integer(), index=True)
 
 
 class UniqueValue(rom.Model):
@@ -64,7 +66,7 @@ EXACT = {
     'text': str, 'string': bytes, 'integer': int, 'real': float, 'decimal': decimal.Decimal,
     'boolean': bool, 'moment': dt.datetime, 'safer': dt.datetime, 'day': dt.date, 'time': dt.time,
     'until': dt.datetime, 'state': Label, 'level': Level, 'key': uuid.UUID, 'span': dt.timedelta,
-    'ip': ipaddress.IPv4Address, 'aware': dt.datetime,
+    'ip': ipaddress.IPv4Address, 'aware': dt.datetime, 'texts': list, 'integers': set,
 }  # fmt: skip
 
 MOMENTS = st.datetimes(timezones=st.none() | st.timezones(), allow_imaginary=False)
@@ -93,6 +95,8 @@ TAKEN: dict[str, st.SearchStrategy[Any]] = {
     | st.integers(-(10**9), 10**9),
     'ip': st.ip_addresses(v=4) | st.ip_addresses(v=4).map(str),
     'aware': st.datetimes(timezones=st.timezones(), allow_imaginary=False) | SECONDS,
+    'texts': st.lists(WORDS | WORDS.map(str.encode)) | st.tuples(WORDS),
+    'integers': st.sets(st.integers() | DIGITS) | st.lists(st.floats(-9, 9) | st.integers()),
     'json': st.recursive(
         st.dictionaries(st.text(), st.integers())
         | st.lists(st.text() | st.floats(allow_nan=False)),
@@ -105,7 +109,7 @@ def test_every_column_is_tried() -> None:
     assert TAKEN.keys() == EveryValue._columns.keys() - {'id'}
     known = {rom.PrimaryKey, rom.Column}
     kinds = {type(column) for column in EveryValue._columns.values()} | known
-    names = [*rom.__all__, 'Enum', 'UUID', 'Duration', 'IPAddress']
+    names = [*rom.__all__, 'Enum', 'UUID', 'Duration', 'IPAddress', 'List', 'Set']
     stored = {
         kind
         for kind in (getattr(rom, name) for name in names)
@@ -140,8 +144,15 @@ def test_what_is_taken_goes_the_whole_way(raw: redis.Redis, name: str, data: Any
     if name == 'json' or (name in ('text', 'string') and not kept):
         return
     query = EveryValue.query.with_expired()
-    assert query.filter(**{name: value}).count() == 1
-    assert query.where(getattr(EveryValue, name) == value).count() == 1
+    if name in ('texts', 'integers'):
+        of_elements = {'texts': str, 'integers': int}
+        assert {type(one) for one in found} <= {of_elements[name]}
+        asked = [one for one in value if one not in ('', b'')]
+        assert query.where(getattr(EveryValue, name).contains_all(*asked)).count() == 1
+        assert query.filter(**{name: asked}).count() == bool(asked)
+    else:
+        assert query.filter(**{name: value}).count() == 1
+        assert query.where(getattr(EveryValue, name) == value).count() == 1
     [row] = query.select(name).all()
     assert row[name] == kept
     is_exact(name, row[name])

@@ -127,6 +127,9 @@ def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counte
     for raw, number in sorted(found.items()):
         for key in _keys(schema, tally, raw, holders[raw]):
             merged[key] += number
+    column = schema.columns[tally.column]
+    if column.element is not None and tally.way == 'values':
+        merged = Counter(dict(sorted(merged.items(), key=lambda item: column.encode([item[0]]))))
     without = sum(int(reply[0]) for reply in replies)
     if without:
         merged[None] = without

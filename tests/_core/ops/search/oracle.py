@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from rom._core.encoding import keygens as kg
-from rom.columns import Boolean, Float, Integer, String, Text
+from rom.columns import Boolean, Float, Integer, List, Set, String, Text
 from tests._core.ops.search.search_support import model_of
 
 Values = Mapping[str, Any]
@@ -38,6 +38,9 @@ MODEL = model_of(
     price=Float(index=True),
     flag=Boolean(index=True),
     code=Text(unique=True),
+    marks=List(Text(), index=True, prefix=True, suffix=True),
+    digits=Set(Integer(), index=True),
+    sizes=List(Float(), index=True),
 )
 
 # --- values --------------------------------------------------------------------------------------
@@ -78,6 +81,16 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     'big': BIGS,
     'price': FLOATS,
     'flag': st.booleans(),
+    'marks': st.lists(TEXTS, max_size=3),
+    'digits': st.sets(BIGS, max_size=3),
+    'sizes': st.lists(FLOATS, max_size=3),
+}
+
+# The elements of lists and sets.
+ELEMENTS: dict[str, st.SearchStrategy[Any]] = {
+    'marks': TEXTS,
+    'digits': BIGS,
+    'sizes': FLOATS,
 }
 
 NOTHING: Values = dict.fromkeys(COLUMNS)
@@ -115,6 +128,9 @@ class Clause:
 def words(name: str, value: Any) -> list[str | bytes]:
     """What a column's index of strings holds for a value."""
     column = MODEL._schema.columns[name]
+    if name in ELEMENTS:
+        keygen = column.element.keygen or (lambda number: [number])
+        return [word for one in value or () for word in keygen(one) or ()]
     if value is None or value in ('', b''):
         return []
     if column.traits.sorts:
@@ -125,13 +141,14 @@ def words(name: str, value: Any) -> list[str | bytes]:
 
 def asked(name: str, value: str | bytes) -> str | bytes:
     column = MODEL._schema.columns[name]
+    column = column.element or column
     if column.traits.sorts and isinstance(value, bytes):
         value = value.decode('latin-1')
     return value.lower() if column.traits.lowers else value
 
 
 def has_words(name: str, value: str | bytes) -> Holds:
-    wanted = set(words(name, value))
+    wanted = set(words(name, [value] if name in ELEMENTS else value))
     return lambda row: bool(wanted) and wanted <= set(words(name, row[name]))
 
 
@@ -202,7 +219,7 @@ def own_x(row: Values) -> int | None:
 
 
 def _words(name: str) -> st.SearchStrategy[Clause]:
-    values = COLUMNS[name]
+    values = ELEMENTS.get(name, COLUMNS[name])
     return st.one_of(
         values.map(lambda v: Clause('filter', name, v, has_words(name, v))),
         st.lists(values, max_size=3).map(
@@ -212,7 +229,7 @@ def _words(name: str) -> st.SearchStrategy[Clause]:
 
 
 def _strings(name: str, suffix: bool = True) -> st.SearchStrategy[Clause]:
-    values = COLUMNS[name]
+    values = ELEMENTS.get(name, COLUMNS[name])
     wild: st.SearchStrategy[Any] = st.sampled_from('?*+!')
     if name in ('blob', 'raw'):
         wild = wild.map(str.encode)
@@ -270,6 +287,8 @@ CLAUSES = st.one_of(
     _words('words'),
     _words('label'),
     _words('blob'),
+    *map(_words, ELEMENTS),
+    _strings('marks'),
     _strings('words'),
     _strings('name'),
     _strings('label'),

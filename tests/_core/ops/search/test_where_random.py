@@ -16,6 +16,7 @@ from rom._core.ops.search.search_calls import Bounds
 from tests._core.ops.search.oracle import (
     BIGS,
     CLAUSES,
+    ELEMENTS,
     FLOATS,
     IDS,
     MODEL,
@@ -23,6 +24,7 @@ from tests._core.ops.search.oracle import (
     Clause,
     Holds,
     Values,
+    has_words,
     own_length,
     words,
 )
@@ -54,6 +56,11 @@ def label(clause: Clause) -> Tree:
     column, value = COLUMNS[clause.name], clause.value
     if clause.method != 'filter':
         return getattr(column, clause.method)(value), clause.holds
+    if clause.name in ELEMENTS:
+        several = value if isinstance(value, list) else [value]
+        is_one = value is not several
+        found = column.contains(value) if is_one else column.overlaps(*several)
+        return found, clause.holds
     if isinstance(value, list):
         return column.in_(value), clause.holds
     if not isinstance(value, tuple):
@@ -94,6 +101,14 @@ def numbers(
     )
 
 
+def contains_all(name: str) -> st.SearchStrategy[Tree]:
+    def tree(values: list[Any]) -> Tree:
+        holds = [has_words(name, value) for value in values]
+        return COLUMNS[name].contains_all(*values), lambda row: all(each(row) for each in holds)
+
+    return st.lists(ELEMENTS[name], max_size=3).map(tree)
+
+
 def has_nothing(name: str) -> Tree:
     if name in ('id', 'age', 'big', 'price', 'flag'):
         return COLUMNS[name].is_none(), lambda row: row[name] is None
@@ -102,6 +117,7 @@ def has_nothing(name: str) -> Tree:
 
 LEAVES = st.one_of(
     CLAUSES.filter(sayable).map(label),
+    *map(contains_all, ELEMENTS),
     numbers('id', IDS | st.sampled_from([0.5, 9.5, -0.5])),
     numbers('age', st.integers(-1, 5) | st.sampled_from([0.5, 2.5])),
     numbers('big', BIGS | st.sampled_from([0.5, 2.0**53, -(2.0**60)])),
@@ -117,6 +133,7 @@ LEAVES = st.one_of(
             'tag',
             'blob',
             'raw',
+            'marks',
             'age',
             'big',
             'price',
