@@ -45,7 +45,8 @@ nitpick_ignore_regex = [
     (r'py:.*', r'(os|pathlib|subprocess)\..*'),
     (
         r'py:class',
-        r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Expression|Factory|Reference|FilterLabel|QuerySpec)',
+        r'(rom\.[a-z_.]+\.)?([A-Z](_co)?|Expression|ElementChange|Factory|Reference|FilterLabel'
+        r'|QuerySpec)',
     ),
     (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|Record|TypeAliasForwardRef)'),
     (r'py:class', r'rom\.[a-z_.]+\.ColumnOptions'),
