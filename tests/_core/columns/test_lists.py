@@ -532,3 +532,24 @@ def test_tasks_change_one_list(on_client: None) -> None:
 
     id = asyncio.run(story())
     assert sorted(Article.get(id).tags) == sorted(f't{number}' for number in range(20))
+
+
+class ListedDated(rom.Model):
+    _namespace = '{listed}dated'
+    tags = rom.List(rom.Text(), index=True)
+    made = rom.Integer(index=True, required=True)
+    compound_index = [('tags', 'made')]
+
+
+@both(ListedDated)
+@pytest.mark.one_server
+async def test_a_compound_index_by_element(s: Any) -> None:
+    """The newest entities with a tag are one range of one sorted set."""
+    for number in range(6):
+        ListedDated(tags=['all', f't{number % 2}'], made=number)
+    await s.commit()
+    newest = ListedDated.query.filter(tags='t1').order_by('-made')
+    assert [one.made for one in await s.all(newest)] == [5, 3, 1]
+    assert 'tags+made' in str(await s.explain(newest))
+    await s.update_all(ListedDated.query.filter(made=5), tags=ListedDated.tags.remove('t1'))
+    assert [one.made for one in await s.all(newest.filter(made=(2, None)))] == [3]
