@@ -1,4 +1,4 @@
-"""An object mapper for Redis and Valkey: correct under races and faults, fast, plain.
+"""An object mapper for Redis and Valkey: unique values, atomic commits, indexed queries.
 
     >>> import rom
     >>> class User(rom.Model):
@@ -9,9 +9,9 @@
     >>> User.get_by(name='Ann').age
     42
 
-`__all__` has the names of rom 1.x, so that ``from rom import *`` brings nothing that a program of
-its time does not expect; what is new is reached as ``rom.AsyncSession``. So ``rom.Enum`` and
-``rom.UUID`` do not shadow the names of the standard library.
+`__all__` has only the names of rom 1.x. So ``from rom import *`` imports no name that an old
+program does not expect, and ``rom.Enum`` and ``rom.UUID`` do not shadow names of the standard
+library. Newer names are attributes, such as ``rom.AsyncSession``.
 """
 
 from typing import TYPE_CHECKING

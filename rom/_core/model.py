@@ -1,4 +1,4 @@
-"""Model: what programs subclass and call. Most of it is short for what the current session does."""
+"""Model, the class that programs subclass. Most methods call the current session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ M = TypeVar('M', bound='Model')
 
 
 class QueryProperty:
-    """A query for all entities of the model, to be narrowed down.
+    """A query for all entities of the model.
 
     Example::
 
@@ -42,15 +42,15 @@ class QueryProperty:
 
 
 class Model(Entity, metaclass=ModelMeta):
-    """The base of a program's models.
+    """The base class of models.
 
-    A model is a class with columns. Each of its entities is a row in Redis, with entries in the
-    indexes that the columns ask for. A new entity is written when it, or its session, is saved.
+    A model is a class with columns. Each entity is a row in Redis, with entries in the indexes of
+    its columns. A new entity is written by its `save()`, or by a commit of its session.
 
     Args:
-        _extra_ok: take names that are no columns, and ignore them.
-        **columns: values by column; of a relation the entity, or its id, which is looked up when
-            it is read, or saved.
+        _extra_ok: ignore names that are not columns.
+        **columns: values by column. The value of a relation is an entity, or its id, which is
+            looked up when the relation is read, or at the save.
 
     Raises:
         InvalidColumnValue: an unknown name, the primary key, or a value of the wrong type.
@@ -91,7 +91,7 @@ class Model(Entity, metaclass=ModelMeta):
             value = values[name] = column.initial(self, columns)
             if value is None:
                 absent.append(name)
-        given_names = schema.settable_names  # entities that have them all share this set
+        given_names = schema.settable_names  # shared by all entities that have every value
         self._changed = given_names.difference(absent) if absent else given_names
         primary = schema.primary
         if primary in columns:
@@ -103,7 +103,7 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def _check_relations(cls) -> None:
-        """Raise ORMError unless every model is there that this one names."""
+        """Raise ORMError unless every model that the relations name exists."""
         for name in cls._schema.relations:
             column: Any = cls._columns[name]
             column.get_related_model()
@@ -115,7 +115,7 @@ class Model(Entity, metaclass=ModelMeta):
 
     @ClassProperty
     def _connection(cls) -> redis.Redis:
-        """The client for the model's data."""
+        """The client of the server with the model's data."""
         return session_context.connection_of(cls)
 
     @overload
@@ -126,12 +126,15 @@ class Model(Entity, metaclass=ModelMeta):
     def get(cls, ids: Iterable[int | str]) -> list[Self]: ...
     @classmethod
     def get(cls, ids: Any) -> Any:
-        """The entity with this id, or None; for several ids, the list of those that exist.
+        """Return the entity with this id, or None; for several ids, a list of those that exist.
 
-        Entities that the session knows are not read again.
+        Entities that the session tracks are not read again.
+
+        Args:
+            ids: an id, as an int or a string of digits, or an iterable of them.
 
         Raises:
-            CorruptRowError: a key holds something other than a row.
+            CorruptRowError: a key does not hold a row.
 
         Example::
 
@@ -142,17 +145,19 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def get_by(cls, /, **value: Any) -> Any:
-        """Entities by the value of one indexed column.
+        """Return entities by the value of one indexed column.
 
-        A unique column gives the entity or None, and a list for a list of values. Any other gives a
-        list: of those with the word or number, or within ``(low, high)``, None being an open end.
+        For a unique column, return the entity or None; for a list of values, a list. For any other
+        column, return the list of entities with the word or number, or with a number in the range
+        ``(low, high)``. None is an open end of a range.
 
         Args:
+            **value: the column and its value.
             _limit: ``(offset, count)``.
-            _numeric: use the numeric index of a column that is unique as well.
+            _numeric: True: use the numeric index of a column that is unique as well.
 
         Raises:
-            QueryError: not one column; it has no such index.
+            QueryError: not exactly one column, or a column without such an index.
 
         Example::
 
@@ -165,24 +170,24 @@ class Model(Entity, metaclass=ModelMeta):
     def get_or_create(
         cls, defaults: Mapping[str, Any] | None = None, /, **unique: Any
     ) -> tuple[Self, bool]:
-        """The entity with a unique value; it is made and saved where there is none.
+        """Return the entity with a unique value; create and save it if it does not exist.
 
-        Of several writers that do so at once, one makes it and the others get the same. Nothing
-        else of the session is saved.
+        If several writers do so at once, one creates the entity and the others get the same one.
+        Nothing else of the session is saved.
 
         Args:
             defaults: the other columns of a new entity. It may be passed by name, too, unless a
-                unique column is called so.
+                unique column has this name.
             **unique: one unique column and its value, or all columns of one group of
                 ``unique_together``.
 
         Returns:
-            The entity, and whether it was made.
+            The entity, and True if it was created.
 
         Raises:
-            QueryError: no constraint has these columns; a name in defaults that cannot be set.
-            InvalidColumnValue, MissingColumn: a new entity cannot be like that.
-            UniqueKeyViolation: a new entity breaks another constraint. The session forgets it.
+            QueryError: no constraint has these columns, or a name in *defaults* cannot be set.
+            InvalidColumnValue, MissingColumn: the values of a new entity are invalid.
+            UniqueKeyViolation: a new entity violates another constraint. The session forgets it.
 
         Example::
 
@@ -198,29 +203,29 @@ class Model(Entity, metaclass=ModelMeta):
         /,
         **unique: Any,
     ) -> tuple[Self, bool]:
-        """Give the entity with a unique value new ones; it is made and saved where there is none.
+        """Update the entity with a unique value; create and save it if it does not exist.
 
-        An existing one is changed as :meth:`rom.Query.update` does it: values may be calculated,
-        no hook is called, and each of several writers at once counts. In a new one a calculation
-        begins with the column's default; or `create` says what the column is.
+        An existing entity is changed as by :meth:`rom.Query.update`: values may be calculated, no
+        hook is called, and the changes of all writers count. For a new entity, a calculation
+        starts with the default of the column, unless *create* has the column.
 
         Args:
-            values: new values by column. It and `create` may be passed by name, too, unless a
-                unique column is called so.
-            create: the columns of a new entity that are to be other than `values` says, or that an
-                existing one keeps as they are.
+            values: new values by column. *values* and *create* may be passed by name, too, unless
+                a unique column has this name.
+            create: columns of a new entity only. They replace those of *values*; an existing
+                entity does not get them.
             **unique: one unique column and its value, or all columns of one group of
                 ``unique_together``.
 
         Returns:
-            The entity, and whether it was made.
+            The entity, and True if it was created.
 
         Raises:
-            QueryError: no values; no constraint has these columns; a name that cannot be set.
-            InvalidColumnValue, MissingColumn: an entity cannot be like that; or a calculation has
-                nothing to begin with in a new one.
-            UniqueKeyViolation: another constraint is broken. Nothing was written.
-            CorruptRowError: the row, or a value to calculate with, is none of rom's.
+            QueryError: no values, no constraint with these columns, or a name that cannot be set.
+            InvalidColumnValue, MissingColumn: the values are invalid, or a calculation for a new
+                entity has no value to start with.
+            UniqueKeyViolation: another constraint is violated. Nothing was written.
+            CorruptRowError: the row, or a value to calculate with, was not written by rom.
 
         Example::
 
@@ -230,18 +235,19 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def does_not_startwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
-        """The entities with an indexed value that begins with none of these, read in pages.
+        """Return entities whose value starts with none of the prefixes, read in pages.
 
-        Short for a query, which an AsyncSession takes too, and which takes other clauses as well:
-        see :meth:`rom.Query.does_not_startwith`.
+        A query does the same with further filters, and for an AsyncSession: see
+        :meth:`rom.Query.does_not_startwith`.
 
         Args:
-            attr: the column's name.
-            values: a beginning, or a list of them.
-            blocksize: so many are read at once.
+            attr: the name of the column.
+            values: a prefix, or a list of them.
+            blocksize: the number of entities in a page.
 
         Raises:
-            QueryError: an unknown column, one without ``prefix=True``, or no string.
+            QueryError: an unknown column, one without ``prefix=True``, or a prefix that is not a
+                string.
 
         Example::
 
@@ -253,18 +259,19 @@ class Model(Entity, metaclass=ModelMeta):
 
     @classmethod
     def does_not_endwith(cls, attr: str, values: Any, blocksize: int = 100) -> Iterator[Self]:
-        """The entities with an indexed value that ends with none of these, read in pages.
+        """Return entities whose value ends with none of the suffixes, read in pages.
 
-        Short for a query, which an AsyncSession takes too, and which takes other clauses as well:
-        see :meth:`rom.Query.does_not_endwith`.
+        A query does the same with further filters, and for an AsyncSession: see
+        :meth:`rom.Query.does_not_endwith`.
 
         Args:
-            attr: the column's name.
-            values: an end, or a list of them.
-            blocksize: so many are read at once.
+            attr: the name of the column.
+            values: a suffix, or a list of them.
+            blocksize: the number of entities in a page.
 
         Raises:
-            QueryError: an unknown column, one without ``suffix=True``, or no string.
+            QueryError: an unknown column, one without ``suffix=True``, or a suffix that is not a
+                string.
 
         Example::
 
@@ -283,23 +290,24 @@ class Model(Entity, metaclass=ModelMeta):
         partial: bool = False,
         name: str | None = None,
     ) -> type[BaseModel]:
-        """A pydantic class with this model's columns as its fields: types, defaults, formats.
+        """Return a pydantic class with this model's columns as fields: types, defaults, formats.
 
-        It is made once, and then the same for the same fields. It may be subclassed, is filled from
-        an entity by ``model_validate(user)``, and is a type for FastAPI, as the model itself is.
-        Relations are the ids. Needs ``rom-redis[pydantic]``.
+        The same fields always give the same class. It may be subclassed, can be filled from an
+        entity by ``model_validate(user)``, and is a type for FastAPI, as the model itself is. The
+        fields of relations are ids. Needs ``rom-redis[pydantic]``.
 
         Args:
-            include: the names of the fields; without it, all columns that hold a value. Those of a
-                OneToMany must be named: they are lists of ids.
-            exclude: columns to leave out, such as the primary key of what is to be made.
-            partial: for changes. Nothing is required or has a default, and the primary key is left
-                out unless it is included. ``body.model_dump(exclude_unset=True)`` is what was sent.
-            name: the class's; without it, one is made of the model's and the fields'.
+            include: the names of the fields; default: all columns that store a value. A OneToMany
+                must be included by name; its field is a list of ids.
+            exclude: columns to leave out, such as the primary key of a new entity.
+            partial: True: a class for changes. No field is required or has a default, and the
+                primary key is left out unless it is included.
+                ``body.model_dump(exclude_unset=True)`` returns the fields that a client sent.
+            name: the name of the class; default: from the names of the model and the fields.
 
         Raises:
-            ColumnError: a name that is no column, or holds no value; none is left.
-            InvalidOperation: `Model` itself, which has no columns.
+            ColumnError: a name is not a column, or its column stores no value; or no field is left.
+            InvalidOperation: called on `Model` itself, which has no columns.
             ModuleNotFoundError: pydantic is not installed.
 
         Example::
@@ -320,17 +328,19 @@ class Model(Entity, metaclass=ModelMeta):
         return core_schema_of(cls, handler)
 
     def save(self, full: bool = False, force: bool = False) -> int:
-        """Write what changed.
+        """Write the changes of the entity.
 
         Args:
-            full: write every column and index entry.
-            force: overwrite what another writer did; write again what was deleted.
+            full: True: write every column and index entry.
+            force: True: overwrite changes of other writers, and restore a deleted row.
 
         Returns:
-            How many columns were written; of a new entity, all count.
+            The number of columns written; for a new entity, of all that have a value.
 
         Raises:
-            UniqueKeyViolation, DataRaceError, EntityDeletedError: nothing was written.
+            UniqueKeyViolation: a unique value belongs to another entity.
+            DataRaceError: another writer changed the row since it was read.
+            EntityDeletedError: the row was deleted. As with the others, nothing was written.
 
         Example::
 
@@ -355,11 +365,11 @@ class Model(Entity, metaclass=ModelMeta):
         """Read the row again.
 
         Args:
-            force: give up changes that are not saved.
+            force: True: discard unsaved changes.
 
         Raises:
-            InvalidOperation: there are such changes, or the entity is new.
-            EntityDeletedError: the row is gone.
+            InvalidOperation: there are unsaved changes, or the entity is new.
+            EntityDeletedError: the row does not exist any more.
 
         Example::
 
@@ -378,24 +388,25 @@ class Model(Entity, metaclass=ModelMeta):
         refresh_entities: bool = True,
         refresh_index: bool = True,
     ) -> None:
-        """Move a number to another entity, and mark a third as done: in one atomic step, once.
+        """Move an amount to another entity, and mark a third one as done; atomic, and only once.
 
-        What counts is what the rows hold, not what was loaded. Indexes are right afterwards.
+        The stored values count, not the loaded ones. The indexes are updated.
 
         Args:
-            other: who gets it.
-            attr: the column of both that holds the number: an Integer, Float or Decimal.
-            value: how much; rounded to `decimal_places`.
-            txn_model: the entity that stands for this very transfer.
-            txn_attr: its column that says that it was done: True in a Boolean, 1 in any other.
-            decimal_places: how many places behind the point count.
-            refresh_entities: let the three entities have what the rows hold then.
-            refresh_index: the same, as in 1.x, where it also brought the indexes up to date.
+            other: the entity that receives the amount.
+            attr: the column of both entities with the number: an Integer, Float or Decimal.
+            value: the amount, rounded to *decimal_places*.
+            txn_model: the entity that represents this transfer.
+            txn_attr: its column that marks the transfer as done: True in a Boolean, else 1.
+            decimal_places: the number of decimal places.
+            refresh_entities: True: the three entities take the new values of their rows.
+            refresh_index: the same; in rom 1.x it also updated the indexes.
 
         Raises:
-            TransferError: different connections; changes that are not saved; a value or places that
-                make no sense; not enough there; done already. Nothing was written.
-            EntityDeletedError: one of the three is gone. Nothing was written.
+            TransferError: different connections, unsaved changes, an invalid amount or number of
+                places, too small a balance, or a transfer that was already done. Nothing was
+                written.
+            EntityDeletedError: one of the three rows does not exist. Nothing was written.
 
         Example::
 
@@ -409,7 +420,7 @@ class Model(Entity, metaclass=ModelMeta):
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
-        """The values of all columns. A dict or list is a copy: to change it changes no entity.
+        """Return the values of all columns by name. Dicts and lists are copies.
 
         Example::
 
@@ -420,13 +431,14 @@ class Model(Entity, metaclass=ModelMeta):
     def _value_of_its_own(self, name: str) -> Any:
         column = self._columns[name]
         if column.is_mutable:
-            return deepcopy(Column.__get__(column, self))  # nothing that the program could change
+            return deepcopy(Column.__get__(column, self))
         return getattr(self, name)
 
     def copy(self) -> Self:
-        """A new, unsaved entity with the same values. What was removed is not there either.
+        """Return a new, unsaved entity with the same values.
 
-        Columns with auto_now or auto_now_add are left out: the save gives them the current time.
+        Columns with auto_now or auto_now_add get the current time at the save. A column without a
+        value gets none in the copy, even if it has a default.
 
         Example::
 
@@ -440,13 +452,18 @@ class Model(Entity, metaclass=ModelMeta):
         }
         twin = type(self)(**values)
         removed = {n for n, value in values.items() if value is None}
-        removed &= {n for n, value in twin._values.items() if value is not None}  # by default
+        # These have got a default.
+        removed &= {n for n, value in twin._values.items() if value is not None}
         twin._values.update(dict.fromkeys(removed))
         twin._changed -= removed
         return twin
 
     def update(self, /, *args: Mapping[str, Any], **kwargs: Any) -> Self:
-        """Set several columns; returns the entity.
+        """Set several columns, and return the entity.
+
+        Args:
+            *args: a mapping of values by column.
+            **kwargs: values by column.
 
         Raises:
             InvalidColumnValue: an unknown name, or a value of the wrong type. Nothing was set.

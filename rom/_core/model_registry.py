@@ -1,4 +1,4 @@
-"""The models by name and namespace, and rom 1.x's other registries.
+"""Models by name and namespace, and the other registries of rom 1.x.
 
 Programs and their tests read these dicts and clear them.
 """
@@ -9,16 +9,16 @@ from typing import Any
 
 from rom.exceptions import ORMError
 
-#: Class by class name and by namespace.
+#: Models by class name and by namespace.
 MODELS: dict[str, Any] = {}
-#: Name or namespace to the relations that refer to it, as (model, column).
+#: Relations that refer to a model, as (model, column), by its name or namespace.
 MODELS_REFERENCED: dict[str, Any] = {}
-#: What a delete need not look at.
+#: Kept for programs of rom 1.x; rom itself does not read it.
 SKIP_ON_DELETE: dict[str, Any] = {}
 
 
 def register(name: str, namespace: str, model: Any) -> None:
-    """Enter a model.
+    """Add a model to the registries.
 
     Raises:
         ORMError: the name or the namespace belongs to another model, or keys of one could be
@@ -45,10 +45,10 @@ def _check_apart(outer: Any, inner: Any) -> None:
     """Refuse a namespace within that of another model, where keys of the two could meet.
 
     The index of a word is NAMESPACE:COLUMN:WORD:idx. With a model 'shop' that has a column 'order',
-    and a model 'shop:order', a word that anybody chose is the key of an index of the other.
+    and a model 'shop:order', a word from a user could be the key of an index of the other model.
 
     Raises:
-        ORMError: they could.
+        ORMError: keys of both could be equal.
     """
     own, other = getattr(outer, '_namespace', None), getattr(inner, '_namespace', None)
     if not own or not other or not other.startswith(own + ':'):
@@ -77,7 +77,7 @@ def _open_names(schema: Any) -> set[str]:
 
 
 def references_to(model: Any) -> list[tuple[Any, str]]:
-    """The relations that refer to a model, as (model, column)."""
+    """Return the relations that refer to a model, as (model, column)."""
     found = [
         *MODELS_REFERENCED.get(model.__name__, ()),
         *(
@@ -86,7 +86,7 @@ def references_to(model: Any) -> list[tuple[Any, str]]:
             else MODELS_REFERENCED.get(model._namespace, ())
         ),
     ]
-    # One whose place another model has taken (MODELS was cleared, this dict was not) is no more.
+    # Ignore a model that another one has replaced: MODELS was cleared, this dict was not.
     return [
         (referring, column)
         for referring, column in found

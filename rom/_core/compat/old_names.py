@@ -24,7 +24,7 @@ from rom._core.support.caller_warnings import warn
 
 
 class LoadedScript:
-    """A Lua script that is called by its digest, and sent when the server does not know it.
+    """A Lua script that is called by its digest, and sent if the server does not have it.
 
     Example::
 
@@ -43,14 +43,14 @@ class LoadedScript:
         args: Sequence[Any] = (),
         force_eval: bool = False,
     ) -> Any:
-        """Run it.
+        """Run the script, and return its reply.
 
         Args:
             conn: a client, or a pipeline.
             keys: KEYS of the script.
             args: ARGV of the script.
-            force_eval: send the whole script. In a pipeline that is always done, for there nothing
-                could be said about a script that the server does not know.
+            force_eval: True: send the whole script. A pipeline always gets the whole script,
+                because it could not send it later.
 
         Raises:
             ServerError: the script failed.
@@ -69,10 +69,10 @@ class LoadedScript:
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
-#: Where the data is, unless a program says otherwise.
+#: The default server.
 REDIS_URI: Final = os.environ.get(VARIABLE, DEFAULT)
 
-#: Keygens by which strings are searched, and those that sort; and their names.
+#: Keygens for searches of strings, and those that also sort; and their names.
 STRING_INDEX_KEYGENS: Final = (
     FULL_TEXT,
     SIMPLE,
@@ -89,7 +89,7 @@ STRING_SORT_KEYGENS_STR: Final = 'SIMPLE, SIMPLE_CI, CASE_INSENSITIVE'
 
 
 def dt2ts(value: dt.date) -> float:
-    """Seconds since 1970 of a date, or of a datetime without a zone, taken as UTC.
+    """Return the seconds since 1970 of a date, or of a datetime without a zone, taken as UTC.
 
     >>> dt2ts(dt.datetime(1970, 1, 2, 0, 0, 1)), dt2ts(dt.date(1970, 1, 2))
     (86401.0, 86400.0)
@@ -100,7 +100,7 @@ def dt2ts(value: dt.date) -> float:
 
 
 def ts2dt(value: float) -> dt.datetime:
-    """The datetime, in UTC and without a zone, of seconds since 1970.
+    """Return the datetime, in UTC and without a zone, of seconds since 1970.
 
     >>> ts2dt(86401.25)
     datetime.datetime(1970, 1, 2, 0, 0, 1, 250000)
@@ -109,7 +109,7 @@ def ts2dt(value: float) -> dt.datetime:
 
 
 def t2ts(value: dt.time) -> float:
-    """Seconds since midnight of a time of day.
+    """Return the seconds since midnight of a time of day.
 
     >>> t2ts(dt.time(1, 2, 3, 500000))
     3723.5
@@ -118,7 +118,7 @@ def t2ts(value: dt.time) -> float:
 
 
 def ts2t(value: float) -> dt.time:
-    """The time of day of seconds since midnight.
+    """Return the time of day of seconds since midnight.
 
     >>> ts2t(3723.5)
     datetime.time(1, 2, 3, 500000)
@@ -146,6 +146,6 @@ def _enable_lua_writes() -> None:
 
 def _warn(name: str) -> None:
     warn(
-        f'rom.{name}() has no effect: rom writes through scripts on the server, which every server '
-        'that it supports can run; take the call out',
+        f'rom.{name}() has no effect: rom writes by scripts, which every server that it supports '
+        'can run; remove the call',
     )

@@ -21,12 +21,13 @@ def merge_changes(
     """Add the entries of many rows, an index at a time.
 
     Args:
-        indexes: those whose entries depend on one column; for new rows, compound ones as well.
-        ids: the rows' ids, as their members end.
-        befores: the rows' values as they were; None where no row was.
-        afters: as they shall be.
-        gone: gets what goes.
-        come: gets what comes, or comes again with another score.
+        indexes: indexes with entries that depend on one column; for new rows, compound ones as
+            well.
+        ids: the ids of the rows, as at the end of their members.
+        befores: the old values of the rows; None for new rows.
+        afters: the new values.
+        gone: takes the entries to remove.
+        come: takes the entries to add, or to add again with another score.
 
     Raises:
         CorruptRowError: an old value does not decode.

@@ -21,22 +21,22 @@ Point: TypeAlias = Mapping[str, Any]
 
 
 class GeoIndex(NamedTuple):
-    """An index of places, for ``Model.query.near``.
+    """An index of geographic positions, for ``Model.query.near``.
 
-    The callback gets the entity's values, by attribute and by item, and returns
-    ``{'lon': ..., 'lat': ...}`` in degrees, or a list of those. An entity has one place: of a list
-    the last one counts, and an empty list (or None) is no place.
+    The callback gets the values of an entity, as attributes and as items. It returns
+    ``{'lon': ..., 'lat': ...}`` in degrees, or a list of those. An entity has one position: the
+    last one of a list counts, and an empty list or None means no position.
 
-    A column that has no value ends the callback as soon as it is looked at: the entity then has no
-    place. A relation gives an object that has the ``id`` alone.
+    If the callback reads a column without a value, it ends there, and the entity has no position. A
+    relation is an object with an ``id`` only.
 
     Args:
-        name: what ``near`` calls it.
-        callback: tells the place.
+        name: the name of the index, for ``near``.
+        callback: returns the position.
 
     Raises:
-        InvalidColumnValue: (on save) the callback failed, or gave no point on the globe; latitudes
-            end at 85.05112878 degrees north and south.
+        InvalidColumnValue: (on save) the callback failed, or did not return a point on the globe.
+            Latitudes end at 85.05112878 degrees north and south.
 
     Example::
 
@@ -53,11 +53,11 @@ class GeoIndex(NamedTuple):
 
 
 class _Missing(BaseException):
-    """The callback looked at a column without a value. Not for its own `except Exception`."""
+    """Raised if the callback reads a column without a value; its `except Exception` misses it."""
 
 
 class _Present(Mapping[str, Any]):
-    """The values that a row has, for a callback."""
+    """The values of a row, for a callback."""
 
     __slots__ = ('_values',)
 
@@ -96,21 +96,24 @@ class _Declared(NamedTuple):
 class Places(_Declared):
     """One geo index of one model."""
 
-    #: Which columns these entries depend on is known once the callback has run.
+    #: Only a run of the callback shows the columns that these entries depend on.
     depends_on_others: ClassVar[bool] = True
     own: ClassVar[frozenset[str]] = frozenset()
     sources: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def key(self) -> bytes:
-        """The key of the index."""
+        """Key of the index."""
         return self.keys.geo(self.declared.name)
 
     def entries(self, values: Mapping[str, Any]) -> Entries:
-        """The entry of a row, given its columns' Python values; none where one is missing.
+        """Return the entry of a row; none if a value is missing.
+
+        Args:
+            values: the Python values by column.
 
         Raises:
-            InvalidColumnValue: the callback failed, or gave no point.
+            InvalidColumnValue: the callback failed, or did not return a point.
         """
         try:
             found = self.declared.callback(_Present(values))

@@ -1,4 +1,4 @@
-"""Warnings that point at the line of the program that called rom, however deep rom is in itself."""
+"""Warnings at the line of the program that called rom, whatever the depth of the call in rom."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import warnings
 from types import FrameType
 from typing import Final
 
-#: Code of Python's own that stands between a program and rom: a `with`, a step of a task, a thread.
+#: Modules of Python between a program and rom: a `with`, a step of a task, a thread.
 _BETWEEN: Final = frozenset(('asyncio', 'concurrent', 'contextlib', 'contextvars', 'threading'))
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the program that called rom.
 
-    A coroutine that awaits rom is on the stack like any caller. Where no line of a program is, as
-    in a thread that ends, the warning points at what is nearest to one.
+    A coroutine that awaits rom is on the stack like any caller. If the stack has no line of a
+    program, as in a thread that ends, the warning points at the nearest line outside rom.
 
     Example::
 
@@ -25,7 +25,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _level_of_program() -> int:
-    """Return the level of that line, as `warnings.warn` counts it in the caller of this."""
+    """Return the level of that line, as `warnings.warn` counts it in the calling function."""
     level, nearest = 0, None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:

@@ -12,15 +12,15 @@ T = TypeVar('T')
 
 
 class ClassProperty(Generic[T]):
-    """A property that works on the class as on its instances.
+    """A property of a class and of its instances.
 
-    What sets and deletes it is called with the class, where an instance is told to. On the class
-    itself Python puts the new value in the place of the property.
+    Assigning or deleting it on an instance calls *set* or *delete* with the class. An assignment to
+    the class itself replaces the property, as Python does.
 
     Args:
         get: a function of the class, or a classmethod.
-        set: a function of the class and the new value; None: it is read-only.
-        delete: a function of the class; None: it cannot be deleted.
+        set: a function of the class and the new value; None: the property is read-only.
+        delete: a function of the class; None: the property cannot be deleted.
 
     Example::
 
@@ -44,11 +44,11 @@ class ClassProperty(Generic[T]):
         self.__doc__ = self._get.__doc__
 
     def getter(self, get: Callable[[Any], T] | classmethod[Any, [], T]) -> Self:
-        """The same property with another function that reads it."""
+        """Return the property with another function that reads it."""
         return type(self)(get, self._set, self._delete)
 
     def setter(self, set: Callable[[Any, T], object]) -> Self:
-        """The same property with a function that sets it.
+        """Return the property with a function that sets it.
 
         Example::
 
@@ -59,7 +59,7 @@ class ClassProperty(Generic[T]):
         return type(self)(self._get, set, self._delete)
 
     def deleter(self, delete: Callable[[Any], object]) -> Self:
-        """The same property with a function that deletes it."""
+        """Return the property with a function that deletes it."""
         return type(self)(self._get, self._set, delete)
 
     def __get__(self, instance: object, owner: type) -> T:
@@ -78,7 +78,7 @@ class ClassProperty(Generic[T]):
 
 
 class HybridMethod:
-    """A method that can be called on an instance or on its class.
+    """A method that is called on an instance or on its class.
 
     Args:
         function: the method; its first argument is the instance or the class.

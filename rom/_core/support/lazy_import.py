@@ -1,7 +1,7 @@
-"""Lazily: names of a module that are imported when they are first asked for.
+"""Lazy imports: names of a module that are imported at their first use.
 
-Importing rom should take a program little more time than importing the client library, whether or
-not it ever maintains an index or sums up a column.
+Importing rom should take little more time than importing the client library, because most programs
+never maintain an index or sum up a column.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from typing import Any
 
 
 def lazily(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a module.
+    """Return the `__getattr__` of a module.
 
     Args:
-        module: its name.
-        homes: of each of the names, the module that has it; or that is it, if its name ends so.
+        module: the name of the module.
+        homes: by name, the module to import it from. If the path ends with the name, the name is
+            that module itself.
 
     >>> __getattr__ = lazily('math', {'ceil': 'math'})
     >>> __getattr__('ceil')(0.5)
@@ -33,7 +34,7 @@ def lazily(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
             raise AttributeError(f'module {module!r} has no attribute {name!r}')
         found = import_module(home)
         value = found if home.endswith(f'.{name}') else getattr(found, name)
-        setattr(sys.modules[module], name, value)  # asked for no more
+        setattr(sys.modules[module], name, value)  # so that Python does not call `get` again
         return value
 
     return get

@@ -1,4 +1,4 @@
-"""Attributes that an object makes at their first use, and keeps."""
+"""Attributes that an object creates at their first use, and keeps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ T = TypeVar('T')
 
 
 class made_once(Generic[T]):
-    """An attribute whose value a method makes at the first use; later uses find the value alone.
+    """Descriptor whose method makes a value at the first use; then the value is an attribute.
 
-    `functools.cached_property` of Python 3.11 has a lock for it, which all objects share, and which
-    a fork may leave locked. This has none: two threads may each make a value, and one of them is
-    kept, so it is for values that are interchangeable.
+    `functools.cached_property` of Python 3.11 has a lock, which all objects share, and which a fork
+    may leave locked. This descriptor has none. Two threads may each make a value, and one of them
+    is kept, so the values must be interchangeable.
 
     >>> class Basket:
     ...     @made_once
@@ -38,6 +38,6 @@ class made_once(Generic[T]):
     def __get__(self, instance: object, owner: type) -> Any:
         if instance is None:
             return self
-        # Python looks into an object's `__dict__` before it calls `__get__` alone, without
-        # `__set__`. So this is called once for each object.
+        # A descriptor without `__set__` comes after the `__dict__` of an object. So Python calls
+        # this once for each object.
         return instance.__dict__.setdefault(self._make.__name__, self._make(instance))

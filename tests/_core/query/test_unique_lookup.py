@@ -81,6 +81,10 @@ def test_a_new_entity_is_not_sought() -> None:
 def test_the_other_columns() -> None:
     unique, _ = seek(name='Ann')
     check_others(SoughtUser._schema, 'here', 'defaults', {'city': 'x'}, unique)
-    for name, message in (('name', 'leave it out of defaults'), ('x', 'is not a column'), ('id', 'key')):
+    for name, message in (
+        ('name', 'leave it out of defaults'),
+        ('x', 'not a column'),
+        ('id', 'key'),
+    ):
         with pytest.raises(rom.QueryError, match=message):
             check_others(SoughtUser._schema, 'here', 'defaults', {name: 1}, unique)
