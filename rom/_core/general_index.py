@@ -174,7 +174,7 @@ class _Unknown:
         self._schema: Schema = build(namespace, columns, namespace, None, False, {})
 
 
-publish('rom', GeneralIndex, Pattern, Prefix, Suffix)
+publish('rom', Pattern, Prefix, Suffix)
 publish('rom.index', Geofilter)
 
 

@@ -14,7 +14,6 @@ from rom._core.columns.base import Column
 from rom._core.columns.value_limits import check_digits
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
-from rom._core.support.public_names import publish
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -110,6 +109,3 @@ def number_of(address: Address) -> int:
     (1, 1)
     """
     return int(address) if address.version == 4 else int(address) + _SIXTH
-
-
-publish('rom', IPAddress)

@@ -11,7 +11,6 @@ from rom._core.columns.base import Column
 from rom._core.columns.value_limits import check_digits
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
-from rom._core.support.public_names import publish
 
 _SECOND: Final = dt.timedelta(seconds=1)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -142,6 +141,3 @@ def read_iso(text: str) -> dt.timedelta:
     microseconds = int((found['fraction'] or '').ljust(6, '0'))
     span = dt.timedelta(**parts, microseconds=microseconds)
     return -span if found['sign'] == '-' else span
-
-
-publish('rom', Duration)

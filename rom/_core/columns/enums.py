@@ -12,7 +12,6 @@ from rom._core.columns.scalars import Integer
 from rom._core.columns.text import Text
 from rom._core.encoding.keygens import IDENTITY, Keygen, Keys
 from rom._core.encoding.text import show, show_names
-from rom._core.support.public_names import publish
 from rom.exceptions import InvalidColumnValue
 
 E = TypeVar('E', bound=enum.Enum)
@@ -171,6 +170,3 @@ def _kind(value: object) -> type | None:
     if isinstance(value, bool):
         return None
     return next((kind for kind in (str, int) if isinstance(value, kind)), None)
-
-
-publish('rom', Enum)

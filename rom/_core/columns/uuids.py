@@ -8,7 +8,6 @@ from typing import Any
 from rom._core.columns.base import Column
 from rom._core.encoding.keygens import IDENTITY_CI
 from rom._core.encoding.plain_values import plain
-from rom._core.support.public_names import publish
 
 
 class UUID(Column[uuid.UUID]):
@@ -74,6 +73,3 @@ class UUID(Column[uuid.UUID]):
 
     def to_json(self, value: uuid.UUID) -> str:
         return str(value)
-
-
-publish('rom', UUID)

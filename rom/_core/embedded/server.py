@@ -349,4 +349,4 @@ def _close_all() -> None:
             shell.returncode = 0  # other programs use it: suppress the ResourceWarning
 
 
-publish('rom.embedded', EmbeddedServer, open_server)
+publish('rom.embedded', open_server)

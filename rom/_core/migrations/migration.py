@@ -206,4 +206,4 @@ def _shown(source: Any) -> str:
     return source.__name__ if isinstance(source, ModuleType) else show(source)
 
 
-publish('rom.migrations', Migration, migration)
+publish('rom.migrations', migration)

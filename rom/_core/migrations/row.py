@@ -9,7 +9,6 @@ from rom._core.columns import Column, ForeignModel
 from rom._core.encoding.text import show, show_names
 from rom._core.migrations.former import Bytes
 from rom._core.schema import Schema
-from rom._core.support.public_names import publish
 from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, InvalidColumnValue, InvalidOperation
 
@@ -185,6 +184,3 @@ class MigrationRow:
         if column.is_mutable:
             value = column.check(value)  # it may have changed in place
         return column.encode(value)
-
-
-publish('rom.migrations', MigrationRow)

@@ -205,4 +205,4 @@ def own_step(function: Callable[[MigrationRow], object], was: Mapping[str, Colum
     return Step(f'call {name}', tuple(was), (), call)
 
 
-publish('rom.migrations', Step, rename, split, retype, backfill, drop)
+publish('rom.migrations', rename, split, retype, backfill, drop)

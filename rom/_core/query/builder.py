@@ -452,7 +452,7 @@ class QueryBuilder(Generic[R_co]):
             include_pk: add the primary key, as the last one, unless it is among the columns.
             decode: return Python values; otherwise the stored text, and the id for a relation.
             ff: ``ff(columns)`` returns the function that is called with each result's list of
-                values; default: dicts. Others are in :mod:`rom._core.query.results`.
+                values; default: dicts. Others are in `rom.query`.
 
         Raises:
             QueryError: no column, an unknown one, or one twice.

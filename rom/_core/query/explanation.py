@@ -1,8 +1,7 @@
-"""Explanations: the plan of a search, and what a run of it did. Pure data.
+"""Explanations: the plan of a search, and the figures of a run. Pure data.
 
-`rom._core.ops.search.explain` makes one from the server's reply, and
-`rom._core.query.explanation` formats it as a tree. docs/design/planner.rst defines each `Way`
-and `Role`, and how the server chooses them.
+A printed explanation is a tree. :doc:`/design/planner` defines each `Way` and `Role`, and how the
+server chooses them.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.support.made_once import made_once
-from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
     from typing import Self
@@ -584,6 +583,3 @@ class AsyncSession(SessionBase):
             await s.take_ids(user)
         """
         await self._run_alone(self._flusher.take_ids(entity))
-
-
-publish('rom', AsyncSession)

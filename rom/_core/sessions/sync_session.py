@@ -21,7 +21,6 @@ from rom._core.sessions.base import SessionBase
 from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
-from rom._core.support.public_names import publish
 
 if TYPE_CHECKING:
     from typing import Self
@@ -551,6 +550,3 @@ class Session(SessionBase):
             session.take_ids(user)
         """
         self._run_alone(self._flusher.take_ids(entity))
-
-
-publish('rom', Session)
