@@ -10,13 +10,11 @@ from collections.abc import Hashable, Iterator, Sequence
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import reach_of
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.encoding.integers import read_count
-from rom._core.encoding.text import show
+from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.maintenance.findings import Progress, advance
 from rom._core.ops.maintenance.index_stats import Survey, survey
-from rom.exceptions import InvalidOperation
 
 
 def index_stats(
@@ -43,12 +41,10 @@ def index_stats(
             if isinstance(step, dict):
                 print(step[User]['rows', ''].memory)
     """
-    size = read_count(sample)
-    if size is None:
-        raise InvalidOperation(f'sample: expected an int of at least 1, got {show(sample)}')
+    size = check_count('sample', sample)
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
-        checked(model, size)
+        checked(model)
         reach = reach_of(connection_of(model), model._schema.keys.head)
         on_each.setdefault(reach, []).append(model)
     for group in on_each.values():

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
@@ -74,8 +75,8 @@ def refresh_indices(
         for done, total in rom.util.refresh_indices(User):
             print(f'{done} of {total}')
     """
-    schema = checked(model, block_size)
-    return _carried_out(model, jobs.refresh(schema, block_size, bool(scan)))
+    schema, size = checked(model), check_count('block_size', block_size)
+    return _carried_out(model, jobs.refresh(schema, size, bool(scan)))
 
 
 def clean_old_index(
@@ -101,8 +102,8 @@ def clean_old_index(
 
         rom.util.show_progress(rom.util.clean_old_index(User))
     """
-    schema = checked(model, block_size)
-    return _carried_out(model, jobs.clean(schema, block_size))
+    schema, size = checked(model), check_count('block_size', block_size)
+    return _carried_out(model, jobs.clean(schema, size))
 
 
 def refresh_all_indexes() -> None:
@@ -207,7 +208,7 @@ def check(
         number of those that are not repaired.
 
     Raises:
-        InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.
+        InvalidOperation: `model` is not a model, or `batch` is not an int of at least 1.
 
     Example::
 
@@ -216,8 +217,8 @@ def check(
             print(finding)
         print(found.counts, found.unrepaired)
     """
-    schema = checked(model, batch, 'batch')
-    return Check(model, check_ops.check(schema, bool(repair), batch), progress)
+    schema, size = checked(model), check_count('batch', batch)
+    return Check(model, check_ops.check(schema, bool(repair), size), progress)
 
 
 def reindex(
@@ -249,16 +250,16 @@ def reindex(
         ``(done, total)`` after each step, in entities.
 
     Raises:
-        InvalidOperation: `model` is not a model, `batch` is not a whole number of at least 1, or
-            `rate` is not above 0.
+        InvalidOperation: `model` is not a model, `batch` is not an int of at least 1, or `rate` is
+            not above 0.
         BulkError: at the end: some rows could not be indexed. All others are.
 
     Example::
 
         rom.util.show_progress(rom.maintenance.reindex(User, rate=2000))
     """
-    schema = checked(model, batch, 'batch')
-    size = checked_rate(rate, batch)
+    schema = checked(model)
+    size = checked_rate(rate, check_count('batch', batch))
     job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
     return _paced(model, job, Pace(rate))
 
@@ -283,7 +284,7 @@ def status(*models: type[Model]) -> list[Status]:
     """
     found = []
     for model in models or every_model():
-        schema = checked(model, 1)
+        schema = checked(model)
         driver = SyncDriver(connection_of(model))
         found.append(driver.run(reindex_ops.status(schema)))
     return found

@@ -7,6 +7,7 @@ import json
 import threading
 from typing import Any
 
+import numpy
 import pytest
 import redis
 
@@ -323,7 +324,7 @@ def test_unsafe_columns_of_entities_that_are_gone(
     raw.rpush('Player:77:items', 'lost')
     raw.set('Player:78:other', 1)
     raw.delete('Player:2')
-    assert front.clean_unsafe_cols(Player, block_size=2) == (6, 2)
+    assert front.clean_unsafe_cols(Player, block_size=numpy.int64(2)) == (6, 2)
     assert sorted(raw.keys('Player:*:items')) == [b'Player:%d:items' % n for n in (1, 3, 4, 5)]
     assert raw.exists('Player:78:other')
     assert front.clean_unsafe_cols(Player) == (4, 0)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, TypeAlias
 
+from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
@@ -72,8 +73,8 @@ def refresh_indices(
         async for done, total in rom.aio.refresh_indices(User):
             print(f'{done} of {total}')
     """
-    schema = checked(model, block_size)
-    return _carried_out(client_of(model), jobs.refresh(schema, block_size, bool(scan)))
+    schema, size = checked(model), check_count('block_size', block_size)
+    return _carried_out(client_of(model), jobs.refresh(schema, size, bool(scan)))
 
 
 def clean_old_index(
@@ -99,8 +100,8 @@ def clean_old_index(
 
         await rom.aio.show_progress(rom.aio.clean_old_index(User))
     """
-    schema = checked(model, block_size)
-    return _carried_out(client_of(model), jobs.clean(schema, block_size))
+    schema, size = checked(model), check_count('block_size', block_size)
+    return _carried_out(client_of(model), jobs.clean(schema, size))
 
 
 async def refresh_all_indexes() -> None:
@@ -206,7 +207,7 @@ def check(
         number of those that are not repaired.
 
     Raises:
-        InvalidOperation: `model` is not a model, or `batch` is not a whole number of at least 1.
+        InvalidOperation: `model` is not a model, or `batch` is not an int of at least 1.
 
     Example::
 
@@ -215,8 +216,8 @@ def check(
             print(finding)
         print(found.counts, found.unrepaired)
     """
-    schema = checked(model, batch, 'batch')
-    return Check(client_of(model), check_ops.check(schema, bool(repair), batch), progress)
+    schema, size = checked(model), check_count('batch', batch)
+    return Check(client_of(model), check_ops.check(schema, bool(repair), size), progress)
 
 
 def reindex(
@@ -248,16 +249,16 @@ def reindex(
         ``(done, total)`` after each step, in entities.
 
     Raises:
-        InvalidOperation: `model` is not a model, `batch` is not a whole number of at least 1, or
-            `rate` is not above 0.
+        InvalidOperation: `model` is not a model, `batch` is not an int of at least 1, or `rate` is
+            not above 0.
         BulkError: at the end: some rows could not be indexed. All others are.
 
     Example::
 
         await rom.aio.show_progress(rom.aio.reindex(User, rate=2000))
     """
-    schema = checked(model, batch, 'batch')
-    size = checked_rate(rate, batch)
+    schema = checked(model)
+    size = checked_rate(rate, check_count('batch', batch))
     job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
     return _paced(client_of(model), job, Pace(rate))
 
@@ -282,7 +283,7 @@ async def status(*models: type[Model]) -> list[Status]:
     """
     found = []
     for model in models or every_model():
-        schema = checked(model, 1)
+        schema = checked(model)
         driver = await driver_on(client_of(model))
         found.append(await driver.run(reindex_ops.status(schema)))
     return found

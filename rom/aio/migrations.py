@@ -10,12 +10,13 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TypeAlias
 
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
 from rom._core.migrations.migration import Migration, Source, collect, migration
 from rom._core.migrations.row import MigrationRow
 from rom._core.migrations.steps import Step, backfill, drop, rename, retype, split
 from rom._core.ops.maintenance import reindex as reindex_ops
-from rom._core.ops.maintenance.arguments import checked, checked_rate
+from rom._core.ops.maintenance.arguments import checked_rate
 from rom._core.ops.maintenance.findings import Job, Progress, advance
 from rom._core.ops.maintenance.reindex import Pace, Reindexed
 from rom._core.ops.migrations import run
@@ -107,9 +108,8 @@ def migrate(
     """
     found = collect(sources)
     todo = up_to(found, to)
-    checked(todo[0].model, batch, 'batch')
     checked_wait(wait)
-    size = checked_rate(rate, batch)
+    size = checked_rate(rate, check_count('batch', batch))
     return _steps(todo, found if reindex else [], size, Pace(rate), wait, bool(take_over))
 
 

@@ -66,10 +66,10 @@ def _counter(model: type[Model]) -> Operation[bytes | None]:
 
 
 def models_to_dump(
-    models: tuple[type[Model], ...], after: tuple[type[Model], int] | None, block_size: int
+    models: tuple[type[Model], ...], after: tuple[type[Model], int] | None
 ) -> list[tuple[type[Model], int]]:
     """Return the models to dump, each with the id after which its dump begins."""
-    check_models('dump', models, block_size)
+    check_models('dump', models)
     todo = [(model, 0) for model in dict.fromkeys(models)]
     if after is None:
         return todo

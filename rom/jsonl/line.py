@@ -37,16 +37,16 @@ _PARTS = ({'model', 'id', 'dialect', 'columns'}, {'model', 'id', 'columns'})
 _DIALECTS = (1, DIALECT)
 
 
-def check_models(where: str, models: Sequence[Any], size: Any = 1) -> None:
-    """Check the models of a function, and the size of its blocks.
+def check_models(where: str, models: Sequence[Any]) -> None:
+    """Check the models of a function.
 
     Raises:
-        InvalidOperation: there are no models, something is not a model, or the size is invalid.
+        InvalidOperation: there are no models, or something is not a model.
     """
     if not models:
         raise InvalidOperation(f'{where}: expected at least one model, got none')
     for model in models:
-        checked(model, size)
+        checked(model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.server_identity import reach_of
-from rom._core.encoding.integers import read_count
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import (
@@ -97,20 +97,15 @@ class Batch:
         )
 
 
-def check_arguments(
-    models: Sequence[type[Model]], on_conflict: str, from_line: int, size: int
-) -> None:
+def check_arguments(models: Sequence[type[Model]], on_conflict: str, from_line: int) -> None:
     """Check the arguments of a load."""
-    check_models('load', models, size)
+    check_models('load', models)
     if on_conflict not in CHOICES:
         choices = ', '.join(map(repr, CHOICES))
         raise InvalidOperation(
             f'load(on_conflict=...): expected one of {choices}, got {show(on_conflict)}'
         )
-    if read_count(from_line) is None:
-        raise InvalidOperation(
-            f'load(from_line=...): expected an int of at least 1, got {show(from_line)}'
-        )
+    check_count('load(from_line=...)', from_line)
 
 
 def read_batches(

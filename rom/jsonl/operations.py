@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.id_counters import put_ahead
 from rom._core.ops.import_rows import ImportCounts, OnConflict
@@ -42,11 +43,12 @@ def dump(
             for block in rom.jsonl.dump(User):
                 file.write(block.text)
     """
-    for model, first in dumping.models_to_dump(models, after, block_size):
+    size = check_count('dump(block_size=...)', block_size)
+    for model, first in dumping.models_to_dump(models, after):
         driver = SyncDriver(connection_of(model))
         last, is_end = first, False
         while not is_end:
-            found = driver.run(dumping.read_rows(model, last, with_expired, block_size))
+            found = driver.run(dumping.read_rows(model, last, with_expired, size))
             last, is_end = found.last, found.is_end
             yield dumping.block_from(model, found)
 
@@ -91,9 +93,10 @@ def load(
             for done in rom.jsonl.load(file, User):
                 print(done.line)
     """
-    loading.check_arguments(models, on_conflict, from_line, batch_size)
+    loading.check_arguments(models, on_conflict, from_line)
+    size = check_count('load(batch_size=...)', batch_size)
     done = Loaded(from_line - 1)
-    for batch in loading.read_batches(lines, models, from_line, batch_size):
+    for batch in loading.read_batches(lines, models, from_line, size):
         rows = ImportCounts()
         if batch.lines:
             driver = SyncDriver(connection_of(batch.lines[0].model))

@@ -10,8 +10,8 @@ from typing import Any
 
 from schematics.exceptions import BaseError
 
-from rom._core.encoding.integers import read_count
-from rom._core.encoding.text import as_text, show, show_names
+from rom._core.encoding.integers import check_count
+from rom._core.encoding.text import as_text, show_names
 from rom._core.ops.requests import Operation
 from rom.exceptions import CorruptRowError, ORMError, ServerError
 from rom.schematics.conditions import EQUAL, Condition, unknown_field
@@ -201,8 +201,9 @@ def search_sorted(
     """
     where = f'{keys.model.__name__}.ordered'
     _check_orders(fields_of(keys.model), orders)
-    offset = read_size(f'{where}(offset=...)', offset)
-    limit = None if limit is None else read_size(f'{where}(limit=...)', limit)
+    offset = check_count(f'{where}(offset=...)', offset, 0, error=ClauseError)
+    if limit is not None:
+        limit = check_count(f'{where}(limit=...)', limit, 0, error=ClauseError)
     found = yield from layer.search_sorted(keys, conditions, orders, offset, limit)
     if found is not None:
         return make_objects(layer, keys, found)
@@ -225,19 +226,3 @@ def _check_orders(fields: ModelFields, orders: Sequence[str]) -> None:
             f'{fields.model.__name__}.ordered(): expected one or more fields to sort by, each '
             f'once, got {show_names(names)}'
         )
-
-
-def read_size(where: str, value: Any) -> int:
-    """Return a number of objects.
-
-    Args:
-        where: the argument, for the error.
-        value: the value of the argument.
-
-    Raises:
-        ClauseError: the value is not an int of at least 0.
-    """
-    size = read_count(value, 0)
-    if size is None:
-        raise ClauseError(f'{where}: expected an int of at least 0, got {show(value)}')
-    return size

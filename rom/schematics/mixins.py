@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from schematics import models, types
 
+from rom._core.encoding.integers import check_count
 from rom.schematics.base import BaseRedisMixin
 from rom.schematics.conditions import conditions_of
+from rom.schematics.exceptions import ClauseError
 from rom.schematics.fields import fields_of
 from rom.schematics.layers.fields import FieldHashLayer, FieldLayer, ObjectHashLayer
 from rom.schematics.layers.indexed import IndexedLayer
 from rom.schematics.layers.whole import HashLayer, SimpleLayer
-from rom.schematics.loading import read_size, search_sorted
+from rom.schematics.loading import search_sorted
 
 if TYPE_CHECKING:
     from typing import Self
@@ -168,7 +170,7 @@ class IndexedRedisMixin(BaseRedisMixin):
                 time.sleep(1)
         """
         where = f'{cls.__name__}.sweep(limit=...)'
-        most = None if limit is None else read_size(where, limit)
+        most = None if limit is None else check_count(where, limit, 0, error=ClauseError)
         return cls._run(cls.__layer__.sweep(cls._keys(), most, _BATCH))
 
 

@@ -258,7 +258,7 @@ def test_a_key_that_is_no_row(raw: redis.Redis) -> None:
     [
         ((), {}, 'load: expected at least one model, got none'),
         ((rom.Model,), {}, 'takes a model'),
-        ((LoadUser,), {'batch_size': 0}, 'block_size must be a number from 1 on'),
+        ((LoadUser,), {'batch_size': 0}, 'load(batch_size=...): expected an int of at least 1'),
         *(
             (
                 (LoadUser,),

@@ -10,6 +10,8 @@ import operator
 from typing import Any, Final
 
 from rom._core.encoding.plain_values import plain
+from rom._core.encoding.text import show
+from rom.exceptions import InvalidOperation
 
 #: The largest id that the server's counter can give.
 LARGEST_ID: Final = 2**63 - 1
@@ -67,3 +69,35 @@ def read_count(value: Any, least: int = 1) -> int | None:
     """
     given = plain(value)
     return min(given, ENDLESS) if type(given) is int and given >= least else None
+
+
+def check_count(
+    where: str,
+    value: Any,
+    least: int = 1,
+    *,
+    error: type[Exception] = InvalidOperation,
+    otherwise: str = '',
+) -> int:
+    """Return an int of at least `least`, capped at `ENDLESS`.
+
+    Args:
+        where: the call or the argument, for the error.
+        value: the value of the argument.
+        least: the smallest valid number.
+        error: the class of the error.
+        otherwise: other valid values, for the error; the caller has handled them.
+
+    Raises:
+        Exception: `error`, if the value is anything else.
+
+    >>> check_count('batch', 5), check_count('offset', 0, 0)
+    (5, 0)
+    >>> check_count('limit', 0, otherwise=', or None for all')
+    Traceback (most recent call last):
+    rom.exceptions.InvalidOperation: limit: expected an int of at least 1, or None for all, got 0
+    """
+    count = read_count(value, least)
+    if count is None:
+        raise error(f'{where}: expected an int of at least {least}{otherwise}, got {show(value)}')
+    return count

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rom._core.columns import Boolean, Decimal, Float, Integer
-from rom._core.encoding.integers import read_count
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import MOST_TRIES, commit
@@ -72,8 +72,7 @@ def amount_of(value: Any, decimal_places: int) -> decimal.Decimal:
     >>> amount_of(2.675, 2), amount_of('3', 0)
     (Decimal('2.68'), Decimal('3'))
     """
-    if read_count(decimal_places, 0) is None:
-        raise TransferError(f'decimal_places must be 0 or more, not {show(decimal_places)}')
+    check_count('transfer(decimal_places=...)', decimal_places, 0, error=TransferError)
     try:
         exact = decimal.Decimal(repr(value) if isinstance(value, float) else value)
         if exact.is_nan():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, TypeVar
 
-from rom._core.encoding.integers import read_count
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import LATITUDES, LONGITUDES
 from rom._core.encoding.text import show, show_names
@@ -38,9 +38,10 @@ def nearby(
     if not isinstance(unit, str) or unit not in UNITS:
         units = ', '.join(map(repr, UNITS))
         raise ArgumentError(f'{where}: the unit must be one of {units}, not {show(unit)}')
-    most = None if count is None else read_count(count)
-    if count is not None and most is None:
-        raise QueryError(f'{where}: count must be 1 or more, or None for all, not {show(count)}')
+    most = count
+    if count is not None:
+        every = ', or None for all'
+        most = check_count(f'{where}: count', count, error=QueryError, otherwise=every)
     return Near(
         place.key,
         _within(where, 'lon', lon, LONGITUDES),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rom._core.encoding.integers import ENDLESS
+from rom._core.encoding.integers import ENDLESS, check_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.load_rows import Row
@@ -57,7 +57,7 @@ class Expirer:
         """Remove expired entities of a model, in blocks; return their number."""
         from rom._core.ops.expired_rows import due
 
-        _check(model, limit, blocksize)
+        limit, blocksize = _check(model, limit, blocksize)
         options = DeleteOptions(bool(on_delete), bool(hooks), is_shared=True)
         removed, position = 0, None
         errors: list[Exception] = []
@@ -130,7 +130,7 @@ class Expirer:
         return removed
 
 
-def _check(model: Any, limit: Any, blocksize: Any) -> None:
+def _check(model: Any, limit: Any, blocksize: Any) -> tuple[int | None, int]:
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
         raise InvalidOperation(f'expire takes a model, not {show(model)}')
     if model._schema.expiry is None:
@@ -138,11 +138,6 @@ def _check(model: Any, limit: Any, blocksize: Any) -> None:
             f'{model.__name__} never expires: declare when, with a column such as '
             'expire_at = rom.ExpireAt()'
         )
-    for name, value in (('limit', limit), ('blocksize', blocksize)):
-        if name == 'limit' and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidOperation(
-                f'expire({model.__name__}, {name}={show(value)}): it must be a number from 1 on'
-                f'{", or None for all" if name == "limit" else ""}'
-            )
+    where, every = f'expire({model.__name__})', ', or None for all'
+    most = None if limit is None else check_count(f'{where}: limit', limit, otherwise=every)
+    return most, check_count(f'{where}: blocksize', blocksize)

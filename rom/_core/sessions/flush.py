@@ -7,7 +7,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from rom._core.columns.relations import GivenId
-from rom._core.encoding.text import show
+from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
@@ -34,7 +34,7 @@ from rom._core.sessions.write_outcomes import (
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change
 from rom._core.writes.instant import Instant
-from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.exceptions import InvalidColumnValue
 
 if TYPE_CHECKING:
     from rom._core.ops.commits.attempts import Attempt
@@ -85,12 +85,11 @@ class Flusher:
             yield from check_rows_are_there(chosen)
         if batch is None:
             return (yield from self.write(chosen, full, force, is_commit=True))
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-            raise InvalidOperation(f'commit(batch={show(batch)}): a batch has 1 entity or more')
+        size = check_count('commit(batch=...)', batch)
         written, met = 0, set[int]()
         while chosen:
-            for start in range(0, len(chosen), batch):
-                block = chosen[start : start + batch]
+            for start in range(0, len(chosen), size):
+                block = chosen[start : start + size]
                 # An earlier batch also writes the new entities that its own refer to.
                 block = [entity for entity in block if all or entity._modified]
                 written += yield from self.write(block, full, force)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from rom._core.encoding.integers import read_count
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
@@ -173,9 +173,7 @@ class QueryRunner:
         where = f'{query.schema.name}.query.cached_result({show(timeout)})'
         if not query.spec.where.nodes and not query.spec.orders:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
-        seconds = read_count(timeout)
-        if seconds is None:
-            raise QueryError(f'{where}: the timeout must be 1 second at least, as an int')
+        seconds = check_count(f'{where}: the timeout in seconds', timeout, error=QueryError)
         key = query.schema.keys.cached(uuid.uuid4().hex.encode())
         yield RunOn(model, queries.cache(query, key, seconds))
         return key.decode()
@@ -201,10 +199,7 @@ class QueryRunner:
         The entities are held weakly.
         """
         model = model_of(query)
-        size = read_count(pagesize)
-        if size is None:
-            where, shown = f'{query.schema.name}.query', show(pagesize)
-            raise QueryError(f'{where}: {shown} results at once make no sense; take 1 or more')
+        size = check_count(f'{query.schema.name}.query: pagesize', pagesize, error=QueryError)
         begun = elapsed()
         rows, cursor = yield from self._loader.rows(
             model, queries.block(query, cursor, size), begun

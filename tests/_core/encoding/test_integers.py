@@ -9,7 +9,15 @@ from typing import Any
 import numpy
 import pytest
 
-from rom._core.encoding.integers import ENDLESS, LARGEST_ID, read_count, read_digits, read_id
+from rom._core.encoding.integers import (
+    ENDLESS,
+    LARGEST_ID,
+    check_count,
+    read_count,
+    read_digits,
+    read_id,
+)
+from rom.exceptions import InvalidOperation, QueryError
 
 
 def len_of(value: Any) -> str:
@@ -58,4 +66,17 @@ def test_a_count(value: Any, count: int) -> None:
 @pytest.mark.parametrize('value', [0, -1, 1.0, '1', True, None, float('inf'), [1]])
 def test_no_count(value: Any) -> None:
     assert read_count(value) is None
-    assert read_count(0, least=0) == 0
+    with pytest.raises(InvalidOperation, match=r'^size: expected an int of at least 1, got '):
+        check_count('size', value)
+    assert read_count(0, least=0) == check_count('size', 0, 0) == 0
+
+
+@pytest.mark.parametrize('value', [5, Kind.FIVE, numpy.int8(5), numpy.uint64(5)])
+def test_a_count_is_a_plain_int(value: Any) -> None:
+    found = check_count('size', value)
+    assert (found, type(found)) == (5, int)
+
+
+def test_the_error_of_a_count() -> None:
+    with pytest.raises(QueryError, match=r'^page: expected an int of at least 2, or None, got 1$'):
+        check_count('page', 1, 2, error=QueryError, otherwise=', or None')

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy
 import pytest
 import redis
 
@@ -539,7 +540,7 @@ def test_limit_and_blocksize(world: World, raw: redis.Redis, sent: list[str]) ->
             since(sent)
             assert await s.expire(ExpLogin, 7, 3) == 7
             assert since(sent) == ['expired_ids', 'commit'] * 3
-            assert await s.expire(ExpLogin, limit=10, blocksize=10) == 10
+            assert await s.expire(ExpLogin, limit=numpy.int64(10), blocksize=numpy.int8(10)) == 10
             assert await s.expire(ExpLogin, limit=10) == 0
             assert ids(raw) == set()
 
@@ -564,12 +565,12 @@ def test_sizes_of_any_size_mean_all(world: World, raw: redis.Redis, size: int) -
 @pytest.mark.parametrize(
     ('more', 'said'),
     [
-        ({'limit': 0}, 'limit=0'),
-        ({'limit': -1}, 'limit=-1'),
-        ({'limit': '5'}, "limit='5'"),
-        ({'limit': True}, 'limit=True'),
-        ({'blocksize': 0}, 'blocksize=0'),
-        ({'blocksize': None}, 'blocksize=None'),
+        ({'limit': 0}, r'limit: .*of at least 1, or None for all, got 0'),
+        ({'limit': -1}, 'limit: .*, got -1'),
+        ({'limit': '5'}, "limit: .*, got '5'"),
+        ({'limit': True}, 'limit: .*, got True'),
+        ({'blocksize': 0}, 'blocksize: expected an int of at least 1, got 0'),
+        ({'blocksize': None}, 'blocksize: .*, got None'),
         ({'model': ExpPlain}, 'rom.ExpireAt'),
         ({'model': rom.Model}, 'takes a model'),
         ({'model': 'ExpLogin'}, 'takes a model'),

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgpack
+import numpy
 import pytest
 import redis
 
@@ -106,7 +107,7 @@ def test_a_commit_in_batches(world: World, raw: redis.Redis, commits: list[int])
             for thing in things[:5]:
                 thing.number += 100
             commits.clear()
-            assert await s.flush(batch=3) == 5
+            assert await s.flush(batch=numpy.int64(3)) == 5
             assert commits == [3, 2]
             commits.clear()
             assert await s.commit(batch=3) == 0
@@ -140,7 +141,7 @@ def test_a_batch_that_fails_leaves_those_before_it(world: World, raw: redis.Redi
 def test_what_is_no_batch(world: World, batch: Any) -> None:
     async def story() -> None:
         async with world.session() as s:
-            with pytest.raises(rom.InvalidOperation, match='1 entity or more'):
+            with pytest.raises(rom.InvalidOperation, match='expected an int of at least 1'):
                 await s.commit(batch=batch)
 
     world.run(story())
@@ -214,5 +215,5 @@ def test_a_commit_has_a_limit_of_entries(world: World, raw: redis.Redis, most: i
 
 @pytest.mark.parametrize('entries', [0, -1, 1.5, '5', True, float('nan')])
 def test_what_is_no_limit_of_entries(entries: Any) -> None:
-    with pytest.raises(rom.InvalidOperation, match='expected a number of 1 or more, or None'):
+    with pytest.raises(rom.InvalidOperation, match='expected an int of at least 1, or None'):
         rom.util.limit_commits(entries)

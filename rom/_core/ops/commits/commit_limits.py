@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from rom._core.encoding.integers import read_count
-from rom._core.encoding.text import as_text, shorten, show
+from rom._core.encoding.integers import check_count
+from rom._core.encoding.text import as_text, shorten
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
@@ -35,21 +35,19 @@ def limit_commits(entries: int | None) -> None:
     :class:`rom.InvalidOperation`, and nothing is written. The limit holds for the whole process.
 
     Args:
-        entries: the limit, a number of at least 1; None for the default of 100,000.
+        entries: the limit, at least 1; None for the default of 100,000.
 
     Raises:
-        InvalidOperation: `entries` is neither a number of at least 1 nor None.
+        InvalidOperation: `entries` is neither an int of at least 1 nor None.
 
     Example::
 
         rom.util.limit_commits(20_000)      # a tenth of a second
     """
-    most = USUAL if entries is None else read_count(entries)
-    if most is None:
-        raise InvalidOperation(
-            f'rom.util.limit_commits({show(entries)}): expected a number of 1 or more, or None'
-        )
-    _Limit.entries = most
+    if entries is None:
+        _Limit.entries = USUAL
+    else:
+        _Limit.entries = check_count('rom.util.limit_commits', entries, otherwise=', or None')
 
 
 def most_entries() -> int:

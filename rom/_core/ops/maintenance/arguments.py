@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.model_registry import MODELS
@@ -15,16 +16,14 @@ from rom._core.schema import Schema
 from rom.exceptions import InvalidOperation
 
 
-def checked(model: Any, block_size: Any, name: str = 'block_size') -> Schema:
-    """Return the schema of a model, after a check of both arguments.
+def checked(model: Any) -> Schema:
+    """Return the schema of a model.
 
     Raises:
-        InvalidOperation: `model` is not a model, or the size is not a whole number of at least 1.
+        InvalidOperation: the argument is not a model.
     """
     if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
         raise InvalidOperation(f'maintenance takes a model, not {show(model)}')
-    if isinstance(block_size, bool) or not isinstance(block_size, int) or block_size < 1:
-        raise InvalidOperation(f'{name} must be a number from 1 on, not {show(block_size)}')
     return model._schema
 
 
@@ -53,5 +52,6 @@ def unsafe_jobs(
     models: Iterable[type[Model]], block_size: int
 ) -> list[tuple[type[Model], Job[tuple[int, int]]]]:
     """Return the jobs of :func:`clean_unsafe_cols`; no models means all."""
-    schemas = [(model, checked(model, block_size)) for model in list(models) or every_model()]
-    return [(m, jobs.clean_unsafe(schema, block_size)) for m, schema in schemas if schema.unsafe]
+    size = check_count('block_size', block_size)
+    schemas = [(model, checked(model)) for model in list(models) or every_model()]
+    return [(m, jobs.clean_unsafe(schema, size)) for m, schema in schemas if schema.unsafe]

@@ -14,7 +14,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from rom._core.encoding.integers import read_count, read_digits
+from rom._core.encoding.integers import check_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.load_rows import Row
@@ -214,9 +214,7 @@ def _digest(query: Query[Any]) -> bytes:
 
 def _check(query: Query[Any], size: object, after: object, before: object) -> int:
     where = f'{query.schema.name}.query.page({show(size)})'
-    most = read_count(size)
-    if most is None:
-        raise QueryError(f'{where}: a page has a size of 1 or more')
+    most = check_count(f'{query.schema.name}.query.page(size)', size, error=QueryError)
     if after is not None and before is not None:
         raise QueryError(f'{where}: takes after= or before=, and not both')
     if query.spec.offset or query.spec.count is not None:

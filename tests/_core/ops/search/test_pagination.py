@@ -267,7 +267,7 @@ def test_no_text_does_harm(text: Any) -> None:
 
 @pytest.mark.parametrize('size', [0, -1, None, 2.0, True, '5'])
 def test_a_page_has_a_size(size: Any) -> None:
-    with pytest.raises(QueryError, match='size of 1 or more'):
+    with pytest.raises(QueryError, match='expected an int of at least 1, got'):
         next(page(QUERY, size, None))
 
 
