@@ -67,7 +67,7 @@ if stop < last then
     return {'more', string.format('%.0f', stop + 1), string.format('%.0f', last)}
 end
 if bitmap == request.draft then
-    redis.call('DEL', far_of(request.live))
+    redis.call('DEL', request.live .. FAR)
     redis.call('RENAME', request.draft, request.live)
 end
 redis.call('DEL', request.by)

@@ -71,7 +71,7 @@ local function bit_of(id)
     if bit == 1 then
         return 1
     end
-    return redis.call('ZSCORE', far_of(request.live), as_far(id)) and 1 or 0
+    return redis.call('ZSCORE', request.live .. FAR, as_far(id)) and 1 or 0
 end
 
 local function look(id, expected, entries)

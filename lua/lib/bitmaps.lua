@@ -14,7 +14,7 @@ local function bitmaps_answer(bitmaps)
         elseif #ids > 1 or tonumber(ids[1]) >= bits then
             local is_set, problem = pcall(has_far, live)
             if not is_set then
-                return unreadable(live .. ':far', problem)
+                return unreadable(live .. FAR, problem)
             end
         end
     end

@@ -41,7 +41,7 @@ local function count_far(model, first, last)
         return 0
     end
     local to = last <= MOST_EXACT and '[' .. as_far(write_id(last)) or '+'
-    return ask('ZLEXCOUNT', far_of(model.live), '[' .. as_far(write_id(first)), to)
+    return ask('ZLEXCOUNT', model.live .. FAR, '[' .. as_far(write_id(first)), to)
 end
 
 -- Without a bitmap, every number up to the counter may be an id.

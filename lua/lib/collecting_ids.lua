@@ -14,7 +14,7 @@ local function append_far(model, ids, live)
     for place, id in ipairs(ids) do
         padded[place] = as_far(id)
     end
-    for place, score in ipairs(ask_each('ZMSCORE', far_of(model.live), padded)) do
+    for place, score in ipairs(ask_each('ZMSCORE', model.live .. FAR, padded)) do
         if score then
             live[#live + 1] = ids[place]
         end

@@ -4,7 +4,7 @@
 
 -- Return the smallest far id, or infinity.
 local function first_far(live)
-    local first = redis.call('ZRANGE', far_of(live), 0, 0)[1]
+    local first = redis.call('ZRANGE', live .. FAR, 0, 0)[1]
     return tonumber(first) or math.huge
 end
 
@@ -41,7 +41,7 @@ local function mark_far(live, bits, ids)
         redis.call('SETBIT', live, id, 1)
     end
     for _, id in ipairs(far) do
-        redis.call('ZADD', far_of(live), 0, as_far(id))
+        redis.call('ZADD', live .. FAR, 0, as_far(id))
     end
     HAS_FAR[live] = nil
     return true
@@ -51,7 +51,7 @@ local function unmark_far(live, ids)
     local first = first_far(live)
     for _, id in ipairs(ids) do
         if tonumber(id) >= first then
-            redis.call('ZREM', far_of(live), as_far(id))
+            redis.call('ZREM', live .. FAR, as_far(id))
         end
     end
 end

@@ -1,10 +1,8 @@
--- The key of far ids, and the form of an id in it: see lib/far.
+-- The form of far ids in their sorted set: see lib/far.
+
+-- @include lib/far_key
 
 local MOST_EXACT = 9007199254740992  -- 2^53: a far id is smaller, so a walk can continue from it
-
-local function far_of(live)
-    return live .. ':far'
-end
 
 local function as_far(id)
     return string.rep('0', 20 - #id) .. id

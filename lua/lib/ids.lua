@@ -32,7 +32,7 @@ end
 -- Return far ids between two bounds, in the direction of the command, without their padding.
 local function far_ids(model, command, from, to, limit)
     local ids = {}
-    for place, padded in ipairs(ask(command, far_of(model.live), from, to, 'LIMIT', 0, limit)) do
+    for place, padded in ipairs(ask(command, model.live .. FAR, from, to, 'LIMIT', 0, limit)) do
         ids[place] = string.match(padded, '^0*(%d+)$')
     end
     return ids

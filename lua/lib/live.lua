@@ -5,6 +5,8 @@
 -- Data of rom 1.x has no bitmap. While relive.lua builds one, it is a draft, under a key of its
 -- own. Queries do not read the draft, but every write keeps it up to date.
 
+-- @include lib/far_key
+
 local MOST_BITS = 4294967296       -- the limit of Redis
 local LARGEST_GAP = 8388608        -- ids skipped at once: 1 MiB of zeros
 
@@ -13,7 +15,7 @@ local HAS_FAR = {}  -- by key of a bitmap: whether it has far ids, once the scri
 
 local function has_far(live)
     if HAS_FAR[live] == nil then
-        HAS_FAR[live] = redis.call('ZCARD', live .. ':far') > 0
+        HAS_FAR[live] = redis.call('ZCARD', live .. FAR) > 0
     end
     return HAS_FAR[live]
 end
@@ -59,7 +61,7 @@ local function mark_live(live, ids)
         is_run, is_set = pcall(mark_far, live, bits, ids)
     end
     if not (is_run and is_set) then
-        redis.call('DEL', bitmap, live .. ':far')
+        redis.call('DEL', bitmap, live .. FAR)
     end
     LOOKED[live] = nil
 end

@@ -5,13 +5,14 @@
 -- be an id. `span` is the number of ids, or its upper bound.
 
 -- @include lib/ask
+-- @include lib/far_key
 
 -- Read these values on first access, because many searches need none of them.
 local function find_out(model, name)
     if name == 'span' then
         model.span = model.last or ask('BITCOUNT', model.live) + model.far
     elseif name == 'far' then
-        model.far = ask('ZCARD', model.live .. ':far')
+        model.far = ask('ZCARD', model.live .. FAR)
     else
         local bytes = ask('STRLEN', model.live)
         model.bytes = bytes > 0 and bytes
