@@ -139,15 +139,15 @@ class AsyncDriver:
         return self._from_replicas and sending.suits_replicas
 
     async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any]:
-        if pipeline.together:
-            return await self._together(pipeline.requests, sending)
+        if pipeline.resends_all:
+            return await self._send_until_whole(pipeline.requests, sending)
         replies = await self._send(pipeline.requests, sending)
         for place, request in enumerate(pipeline.requests):
             if isinstance(replies[place], Exception):
                 replies[place] = await self._settled(request, replies[place], sending)
         return raise_first_error(replies, pipeline.optional)
 
-    async def _together(
+    async def _send_until_whole(
         self, requests: tuple[Command | Script, ...], sending: Sending
     ) -> list[Any]:
         """Send requests again until none of them fails."""

@@ -171,13 +171,15 @@ class SyncDriver:
 
     def _pipeline(self, pipeline: Pipeline) -> list[Any]:
         sending = Sending(self.connection, pipeline)
-        if pipeline.together:
-            return self._together(pipeline.requests, sending)
+        if pipeline.resends_all:
+            return self._send_until_whole(pipeline.requests, sending)
         replies = zip(pipeline.requests, self._send(pipeline.requests, sending), strict=True)
         settled = [self._settled(request, reply, sending) for request, reply in replies]
         return raise_first_error(settled, pipeline.optional)
 
-    def _together(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+    def _send_until_whole(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> list[Any]:
         """Send requests again until none of them fails."""
         while True:
             replies = self._send(requests, sending)

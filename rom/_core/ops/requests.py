@@ -60,13 +60,13 @@ class Pipeline(NamedTuple):
             while Redis works on the next. An error is raised in its place. Only for requests that
             change nothing.
         optional: the number of first requests that may fail; their reply is the error then.
-        together: if one of them fails, all are sent again, on one connection.
+        resends_all: if one request fails, all are sent again, on one connection.
     """
 
     requests: tuple[Command | Script, ...]
     one_by_one: bool = False
     optional: int = 0
-    together: bool = False
+    resends_all: bool = False
 
 
 class Destination(NamedTuple):

@@ -82,7 +82,7 @@ def wait_for_replicas(schema: Schema, note: bytes, wanted: int) -> Operation[Non
     renew, wait = Command('EXPIRE', note, LIFE), Command('WAIT', wanted, LONGEST, key=note)
     look = Command('EXISTS', note)
     try:
-        _, found, is_there = yield Pipeline((renew, wait, look), together=True)
+        _, found, is_there = yield Pipeline((renew, wait, look), resends_all=True)
     except ORMError as error:
         raise _error(schema, wanted, None, f'whether replicas have it is not known: {error}') from (
             error
