@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import redis.exceptions
 
-from rom._core.drivers.cluster_clients import addresses_of
+from rom._core.drivers.client_address import address_of
 from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
 from rom._core.drivers.redirections import follows_master, hides_read_only
@@ -185,7 +185,7 @@ def translated_error(
         connection: the client.
         is_in_doubt: the request writes, and was sent before without an answer.
     """
-    where = _where(connection)
+    where = address_of(connection, with_database=True)
     if is_full_pool(error):
         return pool_is_full(getattr(connection, 'connection_pool', None))
     code = _passing_code(error) or _code_of_move(error, connection)
@@ -256,18 +256,3 @@ def _no_answer(error: BaseException, where: str) -> ServerUnavailable:
 
 def _text(error: BaseException, code: str = '') -> str:
     return str(error).removeprefix(f'{code} ').rstrip('.')
-
-
-def _where(connection: Any) -> str:
-    """Return a client's address, without its password."""
-    if is_cluster(connection):
-        nodes = sorted(f'{host}:{port}' for host, port in addresses_of(connection))
-        return f'the cluster of {", ".join(nodes)}'
-    pool: Any = getattr(connection, 'connection_pool', None)
-    options = getattr(pool, 'connection_kwargs', {})
-    if hasattr(pool, 'sentinel_manager'):
-        return f'the address that the sentinels have of {pool.service_name!r}'
-    if options.get('path'):
-        return f'unix:{options["path"]}'
-    host, port = options.get('host', 'localhost'), options.get('port', 6379)
-    return f'{host}:{port}/{options.get("db") or 0}'

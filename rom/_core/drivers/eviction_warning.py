@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 
 import redis
 
-from rom._core.drivers.cluster_clients import addresses_of
-from rom._core.drivers.cluster_slots import is_cluster
+from rom._core.drivers.client_address import address_of
 from rom._core.drivers.scripts import loaded
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops import memory_policy
@@ -43,7 +42,7 @@ def aside(connection: Any) -> Aside | None:
     """Return the request to send along; None: the server was asked before."""
     if is_known(connection):
         return None
-    if address(connection) in _servers:
+    if address_of(connection) in _servers:
         _note(connection)
         return None
     return Aside(question(), partial(_tell, connection))
@@ -68,11 +67,11 @@ def objection(connection: redis.Redis, at: bytes) -> str | None:
         at: a key, whose node is asked on a cluster.
     """
     found = memory_policy.read(SyncDriver(connection).perform(question(at)))
-    return memory_policy.objection(found, address(connection))
+    return memory_policy.objection(found, address_of(connection))
 
 
 def _tell(connection: Any, reply: Any) -> None:
-    server = address(connection)
+    server = address_of(connection)
     with _telling:
         is_first = server not in _servers
         _servers.add(server)
@@ -87,21 +86,3 @@ def _note(connection: Any) -> None:
     if id(pool) not in _pools:
         _pools.add(id(pool))
         weakref.finalize(pool, _pools.discard, id(pool))  # another may get the same id
-
-
-def address(connection: Any) -> str:
-    """Return the address of a client's server.
-
-    >>> import redis
-    >>> address(redis.Redis(port=7000, db=3, password='secret'))
-    'localhost:7000'
-    """
-    if is_cluster(connection):
-        return 'the cluster of {}:{}'.format(*addresses_of(connection)[0])
-    pool: Any = getattr(connection, 'connection_pool', None)
-    if hasattr(pool, 'sentinel_manager'):
-        return f'the address that the sentinels have of {pool.service_name!r}'
-    options = getattr(pool, 'connection_kwargs', {})
-    if options.get('path'):
-        return f'unix:{options["path"]}'
-    return f'{options.get("host", "localhost")}:{options.get("port", 6379)}'

@@ -262,12 +262,3 @@ def test_a_pool_that_is_gone_is_forgotten(server: Server) -> None:
     del client
     gc.collect()
     assert pool not in eviction_warning._pools
-
-
-def test_addresses() -> None:
-    assert eviction_warning.address(redis.Redis(host='far', port=7000, db=3)) == 'far:7000'
-    assert (
-        eviction_warning.address(redis.Redis(unix_socket_path='/run/x.sock')) == 'unix:/run/x.sock'
-    )
-    assert eviction_warning.address(redis.Redis.from_url('redis://u:secret@h:1/2')) == 'h:1'
-    assert eviction_warning.address(object()) == 'localhost:6379'
