@@ -28,8 +28,8 @@ class Evicted(rom.Model):
 
 
 @pytest.fixture(autouse=True)
-def nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a program that has just begun."""
+def nobody_asked(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    """As in a program that has just begun; a server of the tests counts as asked when it starts."""
     monkeypatch.setattr(eviction_warning, '_servers', set())
     monkeypatch.setattr(eviction_warning, '_pools', set())
 
