@@ -242,10 +242,11 @@ def _paced(
     migration: Migration, job: Job[None], pace: Pace, name: str | None = None
 ) -> Iterator[MigrationProgress]:
     driver = SyncDriver(connection_of(migration.model))
+    before: MigrationProgress | None = None
     while isinstance(step := driver.run(advance(job)), Progress):
-        yield MigrationProgress(
-            name or migration.name, migration.model.__name__, step.done, step.total
-        )
+        found = (name or migration.name, migration.model.__name__, step.done, step.total)
+        if found != before:
+            yield (before := MigrationProgress(*found))
         if isinstance(step, Reindexed):
             time.sleep(pace.wait(step.rows, time.monotonic()))
 

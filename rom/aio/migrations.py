@@ -233,10 +233,11 @@ async def _paced(
     migration: Migration, job: Job[None], pace: Pace, name: str | None = None
 ) -> AsyncIterator[MigrationProgress]:
     driver = await driver_on(client_of(migration.model))
+    before: MigrationProgress | None = None
     while isinstance(step := await driver.run(advance(job)), Progress):
-        yield MigrationProgress(
-            name or migration.name, migration.model.__name__, step.done, step.total
-        )
+        found = (name or migration.name, migration.model.__name__, step.done, step.total)
+        if found != before:
+            yield (before := MigrationProgress(*found))
         if isinstance(step, Reindexed):
             await asyncio.sleep(pace.wait(step.rows, time.monotonic()))
 

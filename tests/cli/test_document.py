@@ -15,11 +15,12 @@ DOCUMENT = (ROOT / 'docs/howto/command-line.rst').read_text()
 
 
 def test_commands(shop: Shop) -> None:
-    models = re.search(r'``shop/models\.py`` is::\n\n((?:    .*\n|\n)+)', DOCUMENT)
-    assert models is not None
-    (shop.folder / 'shop' / 'models.py').write_text(
-        ''.join(line[4:] for line in models[1].splitlines(keepends=True))
-    )
+    for name, rest in ('models', ' is'), ('migrations', ''):
+        file = re.search(rf'``shop/{name}\.py``{rest}::\n\n((?:    .*\n|\n)+)', DOCUMENT)
+        assert file is not None
+        (shop.folder / 'shop' / f'{name}.py').write_text(
+            ''.join(line[4:] for line in file[1].splitlines(keepends=True))
+        )
     shop.write('rom', '#!/bin/sh\nexec ' + ' '.join(shop.command()) + ' "$@"\n').chmod(0o755)
     found = re.findall(r'^    \$ (.*)\n((?:    (?!\$ ).+\n)*)', DOCUMENT, re.MULTILINE)
     assert len(found) >= 9

@@ -12,6 +12,7 @@ import redis
 
 import rom
 import rom.aio
+import rom.migrations
 from tests.support.servers import Server, dump
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +133,8 @@ def mend_all(item: type[rom.Model]) -> None:
         assert list(job(item))
     assert list(rom.util.refresh_indices(item, scan=False))
     rom.util.clean_unsafe_cols(item)
+    fill = rom.migrations.Migration('fill', item, rom.migrations.backfill('words', 'no words'))
+    assert list(rom.migrations.migrate(fill, take_over=True))
 
 
 @pytest.mark.usefixtures('shop')

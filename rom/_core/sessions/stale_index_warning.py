@@ -35,7 +35,7 @@ def watched(model: type[Model], operation: Operation[Any], connection: Any) -> O
     if id(schema) not in _checked:
         if has_declared(schema.keys.namespace):
             note = partial(note_records, schema.keys.namespace)
-            asides.append(Aside(Command('HVALS', schema.keys.migrations), note))
+            asides.append(Aside(Command('HGETALL', schema.keys.migrations), note))
         # It is told last, because it also compares the records.
         asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
     return alongside(operation, tuple(filter(None, asides)))

@@ -8,7 +8,7 @@ and its lock. So a migrator whose lock expired, and was taken by another one, ca
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rom._core import migration_registry
@@ -96,17 +96,24 @@ def read_records(
         CorruptRowError: one of `names` has something else as its record.
     """
     key = schema.keys.migrations
-    raws, every = yield Pipeline((Command('HMGET', key, *names), Command('HVALS', key)))
+    raws, every = yield Pipeline((Command('HMGET', key, *names), Command('HGETALL', key)))
     note_records(schema.keys.namespace, every)
     found = {n: record_in(schema, n, raw) for n, raw in zip(names, raws, strict=True)}
-    others = [record for raw in every if (record := _parsed(raw)) and record.name not in found]
+    others = [
+        record for raw in _values_of(every) if (record := _parsed(raw)) and record.name not in found
+    ]
     return found, others
 
 
-def note_records(namespace: str, raws: Sequence[bytes] | None) -> None:
-    """Note the records of a namespace, for errors about its rows."""
-    found = [record for raw in raws or () if (record := _parsed(raw)) is not None]
-    if raws is not None:
+def _values_of(reply: Any) -> list[bytes]:
+    """Return the values in a reply of HGETALL, which is a dict or a list, by the protocol."""
+    return list(reply.values()) if isinstance(reply, Mapping) else reply[1::2]
+
+
+def note_records(namespace: str, reply: Any) -> None:
+    """Note the records in a reply of HGETALL, for errors about rows; None: it was refused."""
+    if reply is not None:
+        found = [record for raw in _values_of(reply) if (record := _parsed(raw)) is not None]
         states = {record.name: record.ended is not None for record in found}
         migration_registry.note_recorded(namespace, states)
 
@@ -170,7 +177,7 @@ class Keeper:
         key, name, fence = self._schema.keys.migrations, as_bytes(self._name), self._fence
         milliseconds = b'%d' % max(1, round(fence.seconds * 1000))
         return as_map(
-            [(b'HSET', key, name, packed), (b'PEXPIRE', fence.key, milliseconds)],
+            [(b'HSET', key, name, packed), (b'EXPIRE', milliseconds, fence.key)],
             [
                 Check((b'HMGET', key, name), (self._raw,)),
                 Check((b'MGET', fence.key), (fence.token,)),
