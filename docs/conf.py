@@ -50,7 +50,7 @@ nitpick_ignore_regex = [
     ),
     (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|Record|TypeAliasForwardRef)'),
     (r'py:class', r'rom\.[a-z_.]+\.ColumnOptions'),
-    (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task)'),
+    (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task|Column)'),
 ]
 
 pygments_dark_style = 'github-dark'
