@@ -1,6 +1,8 @@
 """The run of a migration beside other writers, and through broken connections."""
 
+import asyncio
 import datetime as dt
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,8 +12,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 import rom
+import rom.aio.migrations
 import rom.migrations
-from rom._core.ops.migrations import run as run_ops
+from rom._core.ops.migrations import batches
 from rom.migrations import Migration, MigrationRow, backfill, rename
 from tests.support.migrating import HEAD, assert_right, count_up, counted, fill
 from tests.support.proxy import Proxy
@@ -230,12 +233,54 @@ def _with_label(keygen: Any) -> Any:
 def test_batches_are_smaller_where_rows_have_many_entries(
     ware: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_ops, '_FIRST', 10)
-    monkeypatch.setattr(run_ops, '_MOST_WRITTEN', 100)
+    monkeypatch.setattr(batches, '_FIRST', 10)
+    monkeypatch.setattr(batches, '_MOST_WRITTEN', 100)
     model = _with_label(lambda value: value.split())
     words = ' '.join(f'w{number}' for number in range(19))
     steps = run(Migration('label', model, backfill('label', words)), batch=50, reindex=False)
     assert [step.done for step in steps] == [0, 10, *range(15, 51, 5)]
+
+
+def test_batches_are_smaller_where_rows_are_large(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rom.util.CONNECTION = client
+
+    class LargeWare(rom.Model):
+        text = rom.Text()
+        n = rom.Integer()
+
+    for number in range(6):
+        LargeWare(text='x' * (1000 if number == 3 else 100))
+    rom.session.commit()
+    monkeypatch.setattr(batches, '_MOST_BYTES', 320)
+    steps = run(Migration('large', LargeWare, backfill('n', 1)))
+    assert [step.done for step in steps] == [0, 3, 4, 6]
+
+
+def test_other_tasks_run_between_slow_steps(ware: Any) -> None:
+    turns: list[int] = []
+
+    def slow(row: MigrationRow) -> None:
+        turns.append(row.id)
+        time.sleep(0.006)
+        row['n'] = 1
+
+    async def both() -> None:
+        slowly = asyncio.ensure_future(_drained(Migration('slow', ware, slow)))
+        while not slowly.done():
+            turns.append(0)
+            await asyncio.sleep(0)
+        await slowly
+
+    asyncio.run(both())
+    first, last = turns.index(1), turns.index(50)
+    assert turns[first:last].count(0) >= 40
+
+
+async def _drained(migration: Migration) -> None:
+    async for _ in rom.aio.migrations.migrate(migration, reindex=False):
+        pass
 
 
 def test_steps_that_take_long_are_interrupted(
@@ -249,7 +294,7 @@ def test_steps_that_take_long_are_interrupted(
         now += 0.3
         row['n'] = 1
 
-    monkeypatch.setattr(run_ops, 'elapsed', lambda: now)
+    monkeypatch.setattr(batches, 'elapsed', lambda: now)
     steps = run(Migration('slow', ware, slow), batch=50, reindex=False)
     assert [step.done for step in steps] == [0, *range(4, 50, 4), 50]
 
