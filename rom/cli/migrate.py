@@ -216,7 +216,7 @@ def _show(states: Sequence[MigrationStatus], as_json: bool) -> None:
     rows = [
         (s.name, s.model, s.state, s.rows_left, s.done, _time(s.ended), s.steps) for s in states
     ]
-    titles = ('name', 'model', 'state', '>rows left', '>rows done', 'ended', 'steps')
+    titles = ('name', 'model', 'state', '>rows left', '>rows done', 'ended (UTC)', 'steps')
     output.table('migration', titles, rows)
 
 
