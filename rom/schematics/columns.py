@@ -140,7 +140,8 @@ def _of_kind(field: Field, options: set[str]) -> Column[Any]:
         return numbered
     if field.is_text:
         searched = options - {'unique'}
-        return Text(**keywords, keygen=IDENTITY if searched else None)  # type: ignore[arg-type]
+        text: type[Column[Any]] = Text
+        return text(**keywords, keygen=IDENTITY if searched else None)  # type: ignore[arg-type]
     simple = _SIMPLE.get(kind.primitive_type)
     if simple is not None:
         return simple(**keywords)  # type: ignore[arg-type]

@@ -8,12 +8,16 @@ of a wide column is exact at any size (see `Column.is_wide`), although a double 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack, overload
 
 from rom._core.columns.base import Column
+from rom._core.columns.signatures import Host
 from rom._core.columns.value_limits import check_digits
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
+
+if TYPE_CHECKING:
+    from rom._core.columns.signatures import Default, IndexOptions, Yes
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -25,7 +29,7 @@ _SIXTH: Final = 2**32
 _PAST: Final = _SIXTH + 2**128
 
 
-class IPAddress(Column[Address]):
+class IPAddress(Column[Address, Host]):
     """An address of IPv4 or IPv6; text is accepted, too.
 
     Addresses sort by their number, those of IPv4 before those of IPv6. Ranges are exact. A filter
@@ -55,6 +59,32 @@ class IPAddress(Column[Address]):
     json_schema = {
         'anyOf': [{'type': 'string', 'format': 'ipv4'}, {'type': 'string', 'format': 'ipv6'}]
     }
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: IPAddress[Address],
+            required: Yes,
+            default: Default[Address] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IPAddress[Address],
+            required: bool = False,
+            *,
+            default: Default[Address],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IPAddress[Address | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> Address:
         given = plain(value)

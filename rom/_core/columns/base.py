@@ -14,12 +14,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, overload
 
 from rom._core import migration_registry
-from rom._core.columns.arithmetic import Computable
 from rom._core.columns.column_rules import ColumnRules, Validator
-from rom._core.columns.expressions import Comparable
+from rom._core.columns.mapped import Mapped
+from rom._core.columns.signatures import Read, T
 from rom._core.encoding.keygens import Keygen, Keys, traits
 from rom._core.encoding.text import show
 from rom.exceptions import (
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from rom._core.columns.column_owner import Holder, Keyed
 
-T = TypeVar('T')
-
 KEYGEN_NAMES = (
     'FULL_TEXT, IDENTITY, IDENTITY_CI, IDENTITY_STRING, IDENTITY_STRING_CI, SIMPLE, SIMPLE_CI'
 )
@@ -51,7 +49,7 @@ def of_model(error: InvalidColumnValue, name: str) -> InvalidColumnValue:
     return error
 
 
-class Column(Comparable, Computable, Generic[T]):
+class Column(Mapped[Read], Generic[T, Read]):
     """The base class of all columns.
 
     Args:
@@ -163,6 +161,12 @@ class Column(Comparable, Computable, Generic[T]):
         self.keygen2 = keygen2
         self._check_options()
         self.rules = ColumnRules.of(self, choices, validators)
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, types: Any) -> type[Column[Any]]:
+            """Return the class itself: only type checkers know the types of a column."""
+            return cls
 
     def _check_options(self) -> None:
         is_open = self.index and not self.is_whole
@@ -357,8 +361,8 @@ class Column(Comparable, Computable, Generic[T]):
     @overload
     def __get__(self, entity: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, entity: Holder, owner: type | None = None) -> T | None: ...
-    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | T | None:
+    def __get__(self, entity: object, owner: type | None = None) -> Read: ...
+    def __get__(self, entity: Any, owner: type | None = None) -> Any:
         if entity is None:
             return self
         values, name = entity._values, self.name
@@ -431,21 +435,22 @@ class Column(Comparable, Computable, Generic[T]):
         if not is_only_checked and cls.__set__ is Column.__set__:
             cls.__set__ = Column._set_prepared  # type: ignore[method-assign]
 
-    def __set__(self, entity: Holder, value: T | None) -> None:
+    def __set__(self, entity: Any, value: Read) -> None:  # type: ignore[misc]
         # Do what `prepare` does, without its two calls: an assignment takes a fifth less time.
+        kept: T | None
         if value is None:
-            value = self.prepare(entity, value)
+            kept = self.prepare(entity, value)
         else:
             try:
-                value = self.check(value) if self.rules is None else self.take(value)
+                kept = self.check(value) if self.rules is None else self.take(value)
             except InvalidColumnValue as error:
                 raise of_model(error, type(entity).__name__) from None
-        entity._set(self.name, value)
+        entity._set(self.name, kept)
 
-    def _set_prepared(self, entity: Holder, value: T | None) -> None:
+    def _set_prepared(self, entity: Any, value: Any) -> None:
         entity._set(self.name, self.prepare(entity, value))
 
-    def __delete__(self, entity: Holder) -> None:
+    def __delete__(self, entity: Any) -> None:
         entity._set(self.name, self.prepare(entity, None))
 
     def prepare(self, entity: Holder, value: Any) -> T | None:

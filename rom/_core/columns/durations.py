@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from rom._core.columns.base import Column
+from rom._core.columns.signatures import Span
 from rom._core.columns.value_limits import check_digits
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
+
+if TYPE_CHECKING:
+    from rom._core.columns.signatures import Default, IndexOptions, Yes
 
 _SECOND: Final = dt.timedelta(seconds=1)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
@@ -23,7 +27,7 @@ _ISO: Final = re.compile(
 )
 
 
-class Duration(Column[dt.timedelta]):
+class Duration(Column[dt.timedelta, Span]):
     """A length of time to the microsecond: a `datetime.timedelta`, which may be negative.
 
     The row holds the seconds in decimal digits, all of them. The index holds the nearest double,
@@ -45,6 +49,32 @@ class Duration(Column[dt.timedelta]):
     is_numeric = True
     adds = 'decimal'
     json_schema = {'type': 'string', 'format': 'duration'}
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Duration[dt.timedelta],
+            required: Yes,
+            default: Default[dt.timedelta] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Duration[dt.timedelta],
+            required: bool = False,
+            *,
+            default: Default[dt.timedelta],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Duration[dt.timedelta | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> dt.timedelta:
         if type(value) is dt.timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.column_rules import ColumnOptions
@@ -15,12 +15,21 @@ from rom._core.encoding.text import show, show_names
 from rom.exceptions import InvalidColumnValue
 
 E = TypeVar('E', bound=enum.Enum)
+N = TypeVar('N', bound=enum.Enum)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultedTypeVar
+
+    from rom._core.columns.signatures import Default, IndexOptions, Yes
+
+    Member = DefaultedTypeVar('Member', default='E | None', covariant=True)
+else:
+    Member = E
 
 # Up to here, each integer has a double of its own as its score.
 _EXACT: Final = 2**53
 
 
-class Enum(Column[E]):
+class Enum(Column[E, Member]):
     """A member of an enum, which reads as that member.
 
     A member is stored as its value where all values of the enum are strings, or all are integers;
@@ -55,11 +64,39 @@ class Enum(Column[E]):
     whole = staticmethod(IDENTITY)
     is_whole = True
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Enum[N, N],
+            of: type[N],
+            required: Yes,
+            default: Default[N] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Enum[N, N],
+            of: type[N],
+            required: bool = False,
+            *,
+            default: Default[N],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Enum[N, N | None],
+            of: type[N],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+
     def __init__(
         self,
-        of: type[E],
+        of: type[Any],
         required: bool = False,
-        default: E | Callable[[], E] | None = None,
+        default: Any = None,
         unique: bool = False,
         index: bool = False,
         keygen: Keygen | None = None,
@@ -71,7 +108,7 @@ class Enum(Column[E]):
         if not (isinstance(of, type) and issubclass(of, enum.Enum)) or not len(of.__members__):
             self._wrong(f'expected an enum with members, got {show(of)}')
         #: The enum.
-        self.of = of
+        self.of: type[E] = of  # type: ignore[assignment]
         raws = {_kind(member.value) for member in of}
         #: A member is stored as its name.
         self.is_by_name = not issubclass(of, enum.Flag) and raws not in ({str}, {int})

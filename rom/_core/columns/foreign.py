@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.column_owner import Holder
 from rom._core.columns.relations import Reference
+from rom._core.columns.signatures import Target
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
 
+if TYPE_CHECKING:
+    from rom._core.columns.signatures import Yes
 
-class ForeignModel(Column[Any]):
+N = TypeVar('N')
+
+
+class ForeignModel(Column[Any, Target]):
     """A reference to any object with an ``id``, of a class with a class-level ``get(id)``.
 
     The row holds the id, which must be an integer. ``get`` is called when the column is first read,
@@ -36,6 +42,27 @@ class ForeignModel(Column[Any]):
     is_numeric = True
     is_wide = True
     is_foreign = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: ForeignModel[N],
+            fmodel: type[N],
+            required: Yes,
+            default: Any = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: ForeignModel[N | None],
+            fmodel: type[N],
+            required: bool = False,
+            default: Any = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
 
     def __init__(
         self,

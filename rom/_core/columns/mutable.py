@@ -6,19 +6,16 @@ change what it got. The commit compares the encoded value with the one that the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 from rom._core.columns.base import Column
+from rom._core.columns.signatures import Read, T
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from rom._core.columns.column_owner import Holder
 
-T = TypeVar('T')
-
-
-class Mutable(Column[T]):
+class Mutable(Column[T, Read]):
     """A column of objects that programs change in place; a save finds such changes."""
 
     is_mutable: ClassVar[bool] = True
@@ -26,8 +23,8 @@ class Mutable(Column[T]):
     @overload
     def __get__(self, entity: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, entity: Holder, owner: type | None = None) -> T | None: ...
-    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | Any | None:
+    def __get__(self, entity: object, owner: type | None = None) -> Read: ...
+    def __get__(self, entity: Any, owner: type | None = None) -> Any:
         if entity is None:
             return self
         value = super().__get__(entity, owner)

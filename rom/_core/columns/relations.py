@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.column_owner import Holder
+from rom._core.columns.mapped import Ref
+from rom._core.columns.signatures import Target
 from rom._core.encoding.integers import LARGEST_ID
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
@@ -20,7 +22,9 @@ from rom.exceptions import ColumnError, InvalidOperation, ORMError
 if TYPE_CHECKING:
     from typing import Self
 
-T = TypeVar('T')
+    from rom._core.columns.signatures import Yes
+
+N = TypeVar('N')
 
 ON_DELETE: Final = ('no action', 'restrict', 'cascade', 'set null', 'set default')
 
@@ -82,7 +86,7 @@ class NobodysId(GivenId):
     _deleted = True
 
 
-class _Relation(Column[Any]):
+class _Relation(Ref[Target], Column[Any, Target]):
     """A column that holds the id of another entity."""
 
     is_numeric = True
@@ -92,7 +96,7 @@ class _Relation(Column[Any]):
 
     def __init__(
         self,
-        ftable: str,
+        ftable: Any,
         on_delete: str | None = None,
         required: bool = False,
         default: Any = None,
@@ -210,9 +214,9 @@ class _Relation(Column[Any]):
     @overload
     def __get__(self, entity: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, entity: Holder, owner: type | None = None) -> Any: ...
-    def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
-        value: Any = super().__get__(entity, owner)  # type: ignore[arg-type]
+    def __get__(self, entity: object, owner: type | None = None) -> Target: ...
+    def __get__(self, entity: Any, owner: type | None = None) -> Any:
+        value: Any = super().__get__(entity, owner)
         if entity is None or value is None:
             return value
         if type(value) is GivenId:
@@ -230,11 +234,11 @@ class _Relation(Column[Any]):
         return entity._values[self.name]
 
 
-class ManyToOne(_Relation):
+class ManyToOne(_Relation[Target]):
     """A reference to an entity of another model; many may refer to the same one.
 
     Args:
-        ftable: the other model's name; it may be defined later.
+        ftable: the other model's name, which may be defined later; or the model.
         on_delete: the effect of deleting the other entity: 'no action', 'restrict' (the delete is
             refused), 'cascade' (this entity is deleted, too), 'set null', 'set default'.
         required: an entity must have a value when it is created and saved.
@@ -251,9 +255,42 @@ class ManyToOne(_Relation):
         Book.get_by(author=5)
     """
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: ManyToOne[N],
+            ftable: type[N],
+            on_delete: str | None = None,
+            *,
+            required: Yes,
+            default: Any = None,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: ManyToOne[N | None],
+            ftable: type[N],
+            on_delete: str | None = None,
+            required: bool = False,
+            default: Any = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: ManyToOne[Any],
+            ftable: str,
+            on_delete: str | None = None,
+            required: bool = False,
+            default: Any = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+
     def __init__(
         self,
-        ftable: str,
+        ftable: Any,
         on_delete: str | None = None,
         required: bool = False,
         default: Any = None,
@@ -263,7 +300,7 @@ class ManyToOne(_Relation):
         super().__init__(ftable, on_delete, required, default, stored_as=stored_as)
 
 
-class OneToOne(_Relation):
+class OneToOne(_Relation[Target]):
     """A reference to an entity of another model; with ``unique=True``, at most one refers to it.
 
     The other arguments are those of :class:`ManyToOne`.
@@ -272,6 +309,43 @@ class OneToOne(_Relation):
 
         passport = rom.OneToOne('Passport', on_delete='set null', unique=True)
     """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: OneToOne[N],
+            ftable: type[N],
+            on_delete: str | None = None,
+            *,
+            required: Yes,
+            default: Any = None,
+            unique: bool = False,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: OneToOne[N | None],
+            ftable: type[N],
+            on_delete: str | None = None,
+            required: bool = False,
+            default: Any = None,
+            unique: bool = False,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: OneToOne[Any],
+            ftable: str,
+            on_delete: str | None = None,
+            required: bool = False,
+            default: Any = None,
+            unique: bool = False,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     can_be_unique = True
 

@@ -6,10 +6,11 @@ import decimal
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.mutable import Mutable
+from rom._core.columns.signatures import Bool, Document, Exact, Int, Real
 from rom._core.columns.value_limits import (
     MOST_DEPTH,
     MOST_DIGITS,
@@ -25,12 +26,12 @@ from rom._core.encoding.text import as_bytes
 from rom.exceptions import InvalidColumnValue, InvalidOperation
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Never, Self
 
-    from rom._core.columns.column_owner import Holder
+    from rom._core.columns.signatures import Default, IndexOptions, Yes
 
 
-class Integer(Column[int]):
+class Integer(Column[int, Int]):
     """An integer of up to 4,300 digits; queries are exact at any size.
 
     Example::
@@ -44,6 +45,32 @@ class Integer(Column[int]):
     is_numeric = True
     is_wide = True
     can_be_unique = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Integer[int],
+            required: Yes,
+            default: Default[int] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Integer[int],
+            required: bool = False,
+            *,
+            default: Default[int],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Integer[int | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> int:
         if type(value) is int and -_SMALL < value < _SMALL:
@@ -88,7 +115,7 @@ _INEXACT = 2.0**53
 _READS_FLOAT = frozenset((float, int, str, bytes))
 
 
-class Float(Column[float]):
+class Float(Column[float, Real]):
     """A double. Ints and digits become floats; an indexed column refuses NaN.
 
     Example::
@@ -100,6 +127,32 @@ class Float(Column[float]):
     refuses = (bool,)
     kind = 'a float or int'
     is_numeric = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Float[float],
+            required: Yes,
+            default: Default[float] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Float[float],
+            required: bool = False,
+            *,
+            default: Default[float],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Float[float | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> float:
         if type(value) is float and not math.isnan(value):
@@ -144,7 +197,7 @@ _MOST_ZEROS = 40
 _READS_DECIMAL = frozenset((decimal.Decimal, int, str))
 
 
-class Decimal(Column[decimal.Decimal]):
+class Decimal(Column[decimal.Decimal, Exact]):
     """A decimal number, stored exactly. Floats are refused, because they are rarely exact.
 
     It has at most 4,300 digits, not counting the zeros that its exponent stands for.
@@ -160,6 +213,32 @@ class Decimal(Column[decimal.Decimal]):
     refuses = (bool,)
     kind = 'a Decimal, an int or a str of digits'
     is_numeric = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Decimal[decimal.Decimal],
+            required: Yes,
+            default: Default[decimal.Decimal] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Decimal[decimal.Decimal],
+            required: bool = False,
+            *,
+            default: Default[decimal.Decimal],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Decimal[decimal.Decimal | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> decimal.Decimal:
         given = plain(value)
@@ -217,7 +296,7 @@ def _double(number: decimal.Decimal) -> float:
     return math.nan if number.is_nan() else float(number)
 
 
-class Boolean(Column[bool]):
+class Boolean(Column[bool, Bool]):
     """True or False, the truth of the assigned value; None removes the value.
 
     Example::
@@ -227,6 +306,32 @@ class Boolean(Column[bool]):
     """
 
     kind = 'anything'
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Boolean[bool],
+            required: Yes,
+            default: Default[bool] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Boolean[bool],
+            required: bool = False,
+            *,
+            default: Default[bool],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Boolean[bool | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> bool:
         try:
@@ -248,7 +353,7 @@ class Boolean(Column[bool]):
         return (True, False)
 
 
-class Json(Mutable[Any]):
+class Json(Mutable[Any, Document]):
     """A dict, list or tuple, stored as JSON. Saving the entity finds changes inside it.
 
     Lists and dicts may be nested 200 deep.
@@ -260,6 +365,32 @@ class Json(Mutable[Any]):
 
     accepts = (dict, list, tuple)
     kind = 'a dict, list or tuple'
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Json[Any],
+            required: Yes,
+            default: Default[Any] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Json[Any],
+            required: bool = False,
+            *,
+            default: Default[Any],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Json[Any | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> Any:
         self.encode(super().check(value))
@@ -285,7 +416,7 @@ class Json(Mutable[Any]):
 OWN_ID: Final = '_id'
 
 
-class PrimaryKey(Integer):
+class PrimaryKey(Integer[int]):
     """The entity's id: a number from the counter of the model, in the order of creation.
 
     A model without one gets ``id = PrimaryKey()``. Queries filter and sort by it without an index;
@@ -304,6 +435,10 @@ class PrimaryKey(Integer):
 
     def __init__(self, index: bool = False) -> None:
         super().__init__(index=index)
+
+    if TYPE_CHECKING:
+
+        def __set__(self, entity: object, value: Never) -> None: ...  # type: ignore[override]
 
     def __set_name__(self, owner: type, name: str) -> None:
         super().__set_name__(owner, name)
@@ -340,11 +475,11 @@ class _KeyCalledLikeOurs(PrimaryKey):
     @overload
     def __get__(self, entity: None, owner: type) -> Self: ...
     @overload
-    def __get__(self, entity: Holder, owner: type | None = None) -> int | None: ...
-    def __get__(self, entity: Holder | None, owner: type | None = None) -> Self | int | None:
+    def __get__(self, entity: object, owner: type | None = None) -> int: ...
+    def __get__(self, entity: Any, owner: type | None = None) -> Any:
         return self if entity is None else vars(entity).get(OWN_ID)
 
-    def __set__(self, entity: Holder, value: int | None) -> None:
+    def __set__(self, entity: Any, value: Any) -> None:
         if vars(entity).get(OWN_ID, value) not in (None, value):
             raise InvalidOperation(self._given_by_server(entity))
         vars(entity)[OWN_ID] = value

@@ -6,19 +6,19 @@ import datetime as dt
 import decimal
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.column_rules import ColumnOptions
+from rom._core.columns.signatures import Clock, Day, Read, T
+from rom._core.columns.signatures import Moment as MomentRead
 from rom._core.columns.value_limits import check_digits
 from rom._core.encoding.keygens import Keygen, Keys
 from rom._core.encoding.plain_values import plain
 
 if TYPE_CHECKING:
     from rom._core.columns.column_owner import Holder
-
-
-T = TypeVar('T')
+    from rom._core.columns.signatures import DateTimeOptions, Default, TimeOptions, Yes
 
 _NUMBERS = frozenset((int, float))
 
@@ -53,7 +53,7 @@ def _read_seconds(raw: bytes) -> dt.timedelta:
     return int((exact * 1_000_000).to_integral_value()) * _MICROSECOND
 
 
-class _Seconds(Column[T]):
+class _Seconds(Column[T, Read]):
     """A column whose values are stored as seconds since a fixed start.
 
     Args:
@@ -137,7 +137,7 @@ def _in_utc(column: Column[Any], moment: dt.datetime) -> dt.datetime:
         column.refuse(moment, 'has no UTC equivalent within the years 1 to 9999')
 
 
-class DateTime(_Seconds[dt.datetime]):
+class DateTime(_Seconds[dt.datetime, MomentRead]):
     """A date and time to the microsecond, stored in UTC, read back without a zone.
 
     A datetime with a zone is converted to UTC. Seconds since 1970 are accepted, too.
@@ -157,6 +157,31 @@ class DateTime(_Seconds[dt.datetime]):
 
     accepts = dt.datetime
     kind = 'a datetime'
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DateTime[dt.datetime],
+            required: Yes,
+            default: Default[dt.datetime] | None = None,
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTime[dt.datetime],
+            required: bool = False,
+            *,
+            default: Default[dt.datetime],
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTime[dt.datetime | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
 
     def __init__(
         self,
@@ -204,8 +229,34 @@ class DateTime(_Seconds[dt.datetime]):
         return moment.replace(tzinfo=self.zone)
 
 
-class SaferDateTime(DateTime):
+class SaferDateTime(DateTime[MomentRead]):
     """A `DateTime` that accepts only a datetime, not seconds."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: SaferDateTime[dt.datetime],
+            required: Yes,
+            default: Default[dt.datetime] | None = None,
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: SaferDateTime[dt.datetime],
+            required: bool = False,
+            *,
+            default: Default[dt.datetime],
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: SaferDateTime[dt.datetime | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[DateTimeOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> dt.datetime:
         if not isinstance(value, dt.datetime):
@@ -213,7 +264,7 @@ class SaferDateTime(DateTime):
         return super().check(value)
 
 
-class Date(_Seconds[dt.date]):
+class Date(_Seconds[dt.date, Day]):
     """A date, stored as the seconds of its midnight in UTC; a datetime counts as its day in UTC.
 
     Args:
@@ -227,6 +278,32 @@ class Date(_Seconds[dt.date]):
 
     accepts = dt.date
     kind = 'a date'
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Date[dt.date],
+            required: Yes,
+            default: Default[dt.date] | None = None,
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Date[dt.date],
+            required: bool = False,
+            *,
+            default: Default[dt.date],
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Date[dt.date | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> dt.date:
         day = super().check(value)
@@ -244,7 +321,7 @@ class Date(_Seconds[dt.date]):
         return moment.date()
 
 
-class Time(_Seconds[dt.time]):
+class Time(_Seconds[dt.time, Clock]):
     """A time of day to the microsecond, stored as seconds since midnight.
 
     Args:
@@ -258,6 +335,32 @@ class Time(_Seconds[dt.time]):
 
     accepts = dt.time
     kind = 'a time'
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Time[dt.time],
+            required: Yes,
+            default: Default[dt.time] | None = None,
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Time[dt.time],
+            required: bool = False,
+            *,
+            default: Default[dt.time],
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Time[dt.time | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[TimeOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> dt.time:
         moment = super().check(value)
@@ -281,7 +384,7 @@ class Time(_Seconds[dt.time]):
 Moment = dt.datetime | dt.timedelta
 
 
-class ExpireAt(DateTime):
+class ExpireAt(DateTime[MomentRead]):
     """The time at which an entity expires: a `DateTime` with an index, at most one in a model.
 
     After that time, by the server's clock, reads and queries no longer find the entity. Others can
@@ -308,6 +411,25 @@ class ExpireAt(DateTime):
 
     kind = 'a datetime or a timedelta'
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: ExpireAt[dt.datetime],
+            required: Yes,
+            default: Default[Moment] | None = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: ExpireAt[dt.datetime | None],
+            required: bool = False,
+            default: Default[Moment] | None = None,
+            *,
+            stored_as: str | None = None,
+        ) -> None: ...
+
     def __init__(
         self,
         required: bool = False,
@@ -315,7 +437,8 @@ class ExpireAt(DateTime):
         *,
         stored_as: str | None = None,
     ) -> None:
-        super().__init__(required, default, index=True, stored_as=stored_as)  # type: ignore[arg-type]
+        initialize: Any = DateTime.__init__  # whose overloads do not take a timedelta
+        initialize(self, required, default, index=True, stored_as=stored_as)
 
     def check(self, value: Any) -> dt.datetime:
         if not isinstance(value, dt.timedelta):
@@ -342,5 +465,5 @@ class ExpireAt(DateTime):
             return super()._read(entity)
         return entity._values.setdefault(self.name, None)
 
-    def __set__(self, entity: Holder, value: Moment | None) -> None:
+    def __set__(self, entity: Any, value: MomentRead | dt.timedelta) -> None:
         entity._set(self.name, self.prepare(entity, value))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from rom._core.columns.base import Column
 from rom._core.columns.column_rules import ColumnOptions
+from rom._core.columns.signatures import Bytes, Read, Str, T
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.keygens import IDENTITY, IDENTITY_STRING, Keygen, Keys
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
-T = TypeVar('T')
+if TYPE_CHECKING:
+    from rom._core.columns.signatures import Default, StringOptions, Yes
 
 
-class _Limited(Column[T]):
+class _Limited(Column[T, Read]):
     """A column of strings with an optional maximum length."""
 
     def __init__(
@@ -59,7 +61,7 @@ class _Limited(Column[T]):
         return super().check(value)
 
 
-class Text(_Limited[str]):
+class Text(_Limited[str, Str]):
     """Unicode text, stored as UTF-8.
 
     Args:
@@ -77,6 +79,32 @@ class Text(_Limited[str]):
     is_string = True
     whole = staticmethod(IDENTITY)
     can_be_unique = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Text[str],
+            required: Yes,
+            default: Default[str] | None = None,
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Text[str],
+            required: bool = False,
+            *,
+            default: Default[str],
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Text[str | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> str:
         if type(value) is str and self.max_length is None and value.isascii():
@@ -124,7 +152,7 @@ class NoLatin1(InvalidColumnValue, UnicodeEncodeError):
         return type(self), (self.message.partition(':')[0], self.object, error)
 
 
-class String(_Limited[bytes]):
+class String(_Limited[bytes, Bytes]):
     """A string of bytes; text is encoded as latin-1.
 
     Args:
@@ -143,6 +171,32 @@ class String(_Limited[bytes]):
     is_string = True
     whole = staticmethod(IDENTITY_STRING)
     can_be_unique = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: String[bytes],
+            required: Yes,
+            default: Default[bytes] | None = None,
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: String[bytes],
+            required: bool = False,
+            *,
+            default: Default[bytes],
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: String[bytes | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[StringOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> bytes:
         if type(value) is bytes and self.max_length is None:

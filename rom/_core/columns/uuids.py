@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from rom._core.columns.base import Column
+from rom._core.columns.signatures import Key
 from rom._core.encoding.keygens import IDENTITY_CI
 from rom._core.encoding.plain_values import plain
 
+if TYPE_CHECKING:
+    from rom._core.columns.signatures import Default, IndexOptions, Yes
 
-class UUID(Column[uuid.UUID]):
+
+class UUID(Column[uuid.UUID, Key]):
     """A UUID of any version.
 
     It is stored as its 36 characters in lower case, not as 16 bytes. So prefixes of it can be
@@ -40,6 +44,32 @@ class UUID(Column[uuid.UUID]):
     is_whole = True
     can_be_unique = True
     json_schema = {'type': 'string', 'format': 'uuid'}
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: UUID[uuid.UUID],
+            required: Yes,
+            default: Default[uuid.UUID] | None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: UUID[uuid.UUID],
+            required: bool = False,
+            *,
+            default: Default[uuid.UUID],
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: UUID[uuid.UUID | None],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[IndexOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def check(self, value: Any) -> uuid.UUID:
         if type(value) is uuid.UUID:
