@@ -40,6 +40,8 @@ from rom._core.columns import (
 )
 from rom._core.columns import ExpireAt as ExpireAt
 from rom._core.columns.column_lists import COLUMN_TYPES, NUMERIC_TYPES
+from rom._core.columns.mapped import Mapped as Mapped
+from rom._core.columns.mapped import Ref as Ref
 from rom._core.drivers.connections import connect as connect
 from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
@@ -93,6 +95,12 @@ from rom.exceptions import UnwrittenWarning as UnwrittenWarning
 
 if TYPE_CHECKING:
     from rom import index
+    from rom._core.annotations.relation_id import id_of as id_of
+    from rom._core.annotations.specifiers import column as column
+    from rom._core.annotations.specifiers import related as related
+    from rom._core.annotations.specifiers import relation as relation
+    from rom._core.annotations.typed_model import Mixin as Mixin
+    from rom._core.annotations.typed_model import TypedModel as TypedModel
     from rom._core.columns.addresses import IPAddress as IPAddress
     from rom._core.columns.durations import Duration as Duration
     from rom._core.columns.enums import Enum as Enum
@@ -122,6 +130,9 @@ else:
                 ('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.compat.old_names'
             ),
             'AsyncSession': 'rom._core.sessions.async_session',
+            **dict.fromkeys(('Mixin', 'TypedModel'), 'rom._core.annotations.typed_model'),
+            **dict.fromkeys(('column', 'related', 'relation'), 'rom._core.annotations.specifiers'),
+            'id_of': 'rom._core.annotations.relation_id',
             'Duration': 'rom._core.columns.durations',
             'Enum': 'rom._core.columns.enums',
             'IPAddress': 'rom._core.columns.addresses',

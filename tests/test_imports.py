@@ -36,7 +36,7 @@ LAYERS = [
     ('rom._core.entities',),
     ('rom._core.pydantic_types',),
     ('rom._core.model',),
-    ('rom._core.migrations',),
+    ('rom._core.annotations', 'rom._core.migrations'),
     ('rom._core.ops.requests',),
     (
         'rom._core.ops.id_counters',

@@ -70,8 +70,6 @@ class Model(Entity, metaclass=ModelMeta):
         id = PrimaryKey()
 
     def __init__(self, /, *, _extra_ok: bool = False, **columns: Any) -> None:
-        if type(self) is Model:
-            raise InvalidOperation('Model has no columns: make a subclass that declares some')
         if not self._is_checked:
             self._check_relations()
         schema = self._schema
@@ -104,6 +102,10 @@ class Model(Entity, metaclass=ModelMeta):
     @classmethod
     def _check_relations(cls) -> None:
         """Raise ORMError unless every model that the relations name exists."""
+        if not hasattr(cls, '_schema'):
+            raise InvalidOperation(
+                f'{cls.__name__} has no columns: make a subclass that declares some'
+            )
         for name in cls._schema.relations:
             column: Any = cls._columns[name]
             column.get_related_model()

@@ -132,6 +132,8 @@ class Column(Mapped[Read], Generic[T, Read]):
     adds: ClassVar[Literal['integer', 'decimal'] | None] = None
     #: The column is that of the elements of a collection, so that a row has several values of it.
     is_element: bool = False
+    #: The annotated type of the values, where it says more than the column; for pydantic.
+    value_type: Any = None
     #: The JSON schema of the values of `to_json`, for pydantic.
     json_schema: ClassVar[Mapping[str, Any] | None] = None
 

@@ -11,7 +11,7 @@ with or without None; the checker takes N from the column, and then checks the o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from rom._core.columns.arithmetic import Computable
 from rom._core.columns.expressions import Comparable
@@ -86,6 +86,16 @@ class Mapped(Comparable, Computable, Generic[T_co]):
         def startswith(self: Mapped[str | bytes | None], beginning: str | bytes) -> Expression: ...
         def endswith(self: Mapped[str | bytes | None], end: str | bytes) -> Expression: ...
         def like(self: Mapped[str | bytes | None], pattern: str | bytes) -> Expression: ...
+
+
+class Specifier:
+    """Base of the options that a class body assigns beside an annotation.
+
+    Attributes:
+        call: the call that makes it, for messages.
+    """
+
+    call: ClassVar[str]
 
 
 class Ref(Mapped[T_co]):

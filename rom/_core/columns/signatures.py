@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rom._core.encoding.keygens import Keygen, Keys
 
     T = TypeVar('T')
-    #: What reading a column of the values T gives.
+    #: The type that reading a column of the values T gives.
     Read = TypeVar('Read', default='T | None', covariant=True)
     Str = TypeVar('Str', default='str | None', covariant=True)
     Bytes = TypeVar('Bytes', default='bytes | None', covariant=True)

@@ -437,7 +437,7 @@ class ExpireAt(DateTime[MomentRead]):
         *,
         stored_as: str | None = None,
     ) -> None:
-        initialize: Any = DateTime.__init__  # whose overloads do not take a timedelta
+        initialize: Any = DateTime.__init__  # its overloads take no timedelta
         initialize(self, required, default, index=True, stored_as=stored_as)
 
     def check(self, value: Any) -> dt.datetime:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, get_origin
 
 from rom._core.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
+from rom._core.columns.mapped import Mapped, Ref, Specifier
 from rom._core.columns.scalars import OWN_ID
 from rom._core.model_registry import MODELS, register
 from rom._core.schema import build
+from rom._core.support.class_annotations import own_annotations
 from rom.exceptions import ColumnError
 
 # Names with a meaning in a class body, a constructor, `get_by` or `update`; no column may have one.
 _SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok', '_limit', '_numeric', '_blocksize'))
+
+
+# An annotation's text that declares a column.
+_DECLARES: Final = re.compile(r'(rom\.)?(Mapped|Ref)\[')
 
 
 class ModelMeta(type):
@@ -26,6 +33,13 @@ class ModelMeta(type):
             MODELS[name] = model
             return model
         model = super().__new__(meta, name, bases, body, **options)
+        if body.get('_is_root', False):
+            return model  # a base without columns, such as TypedModel
+        declare_columns = getattr(model, '_declare_columns', None)
+        if declare_columns is not None:
+            declare_columns()
+        else:
+            _check_annotations(model)
         _check_objects(model)
         columns = _columns(model)
         schema = build(
@@ -74,12 +88,30 @@ def _check_objects(model: type) -> None:
     """
     for base in model.__mro__:
         for attribute, value in vars(base).items():
+            if isinstance(value, Specifier):
+                raise ColumnError(
+                    f'{base.__name__}.{attribute}: {value.call} is for classes whose columns are '
+                    'declared by annotations; derive the class from rom.TypedModel, or from '
+                    'rom.Mixin if it is not a model'
+                )
             if isinstance(value, (Column, OneToMany, UnsafeColumn)) and value.name != attribute:
                 raise ColumnError(
                     f'{model.__name__}.{attribute}: this column object already has the name '
                     f'{value.name!r}; create another one, as in {attribute} = '
                     f'{type(value).__name__}(...)'
                 )
+
+
+def _check_annotations(model: type) -> None:
+    """Raise ColumnError for an annotation that declares a column, in a class that reads none."""
+    for attribute, annotation in own_annotations(model).items():
+        head = get_origin(annotation) or annotation
+        text = annotation if isinstance(annotation, str) else ''
+        if head is Mapped or head is Ref or _DECLARES.match(text):
+            raise ColumnError(
+                f'{model.__name__}.{attribute}: annotations declare the columns of a '
+                'rom.TypedModel only; derive the model from it'
+            )
 
 
 def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import sys
 from collections.abc import Callable, Container
 from functools import partial
 from typing import Annotated, Any, Final
@@ -47,6 +48,7 @@ from rom._core.columns import (
 )
 from rom._core.columns.elements import place_of_form
 from rom._core.columns.json_forms import FORMS, form_of
+from rom._core.columns.limits import Limit
 from rom._core.columns.relations import GivenId
 from rom.exceptions import ColumnError
 
@@ -109,14 +111,35 @@ def _with_choices(column: Column[Any], annotation: Any) -> Any:
 
 def _annotation(column: Column[Any]) -> Any:
     kind = kind_of(column)
-    annotation = KINDS[kind]
+    form = _value_type(column)
+    annotation = _limited(column, kind, KINDS[kind] if form is None else form)
     taken = BEFORE.get(kind)
     if not (column.is_relation or column.is_foreign):  # the save looks up the ids of relations
         annotation = Annotated[annotation, AfterValidator(partial(check_value, column))]
     if taken is not None:
         annotation = Annotated[annotation, BeforeValidator(partial(taken, column))]
-    schema = JSON_SCHEMAS.get(kind)
+    schema = JSON_SCHEMAS.get(kind) if form is None else None
     return annotation if schema is None else Annotated[annotation, WithJsonSchema(schema)]
+
+
+def _value_type(column: Column[Any]) -> Any:
+    """Return the annotated type of a column's values; None where pydantic does not take it."""
+    form = column.value_type
+    # Before Python 3.12, pydantic takes only the TypedDict of typing_extensions.
+    is_refused = sys.version_info < (3, 12) and type(form).__module__ == 'typing'
+    return None if is_refused and hasattr(form, '__required_keys__') else form
+
+
+def _limited(column: Column[Any], kind: type, annotation: Any) -> Any:
+    """Return a type with the limits of a column, which pydantic checks and shows in the schema."""
+    if kind not in LIMITED:
+        return annotation
+    validators = () if column.rules is None else column.rules.validators
+    limits: dict[str, Any] = {v.sign: v.bound for v in validators if isinstance(v, Limit)}
+    most = getattr(column, 'max_length', None)
+    if most is not None:
+        limits['max_length'] = most
+    return Annotated[annotation, Field(**limits)] if limits else annotation
 
 
 def kind_of(column: Column[Any]) -> type:
@@ -215,6 +238,10 @@ KINDS: Final[dict[type, Any]] = {
     ForeignModel: int,
     Column: Any,
 }
+
+#: The classes whose limits are those of pydantic. (The length of bytes is not that of their base64,
+#: and a date may be converted to another zone before it is compared.)
+LIMITED: Final = frozenset((Integer, Float, Decimal, Text))
 
 #: The conversion that runs before pydantic reads a value.
 BEFORE: Final[dict[type, Conversion]] = {

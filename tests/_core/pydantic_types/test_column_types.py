@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rom
+from tests.support.class_bodies import define
 from tests.support.guises import Label, Level, Share
 
 TEXT = st.text(st.characters(exclude_categories=['Cs']))
@@ -308,3 +309,67 @@ def test_formats(every: Any) -> None:
         'customer': [{'type': 'integer'}],
         'id': [{'type': 'integer', 'title': 'Id', 'readOnly': True}],
     }
+
+
+# Models declared by annotations.
+
+
+def test_limits_are_those_of_pydantic() -> None:
+    """In the schema, and in errors of its own; also those of columns of the other style."""
+    Model = define(
+        'age: Mapped[Annotated[int, at.Ge(0), at.Lt(150)]]',
+        'name: Mapped[Annotated[str, at.Len(2, 9)] | None] = column(default=None)',
+        'price: Mapped[Annotated[decimal.Decimal, at.Gt(0)]]',
+        'code = rom.Text(max_length=3)',
+        'day: Mapped[Annotated[date, at.Ge(date(2020, 1, 1))]]',
+    )
+    fields = Model.pydantic().model_json_schema()['properties']
+    assert fields['age'] == {
+        'title': 'Age', 'type': 'integer', 'minimum': 0, 'exclusiveMaximum': 150,
+    }  # fmt: skip
+    assert fields['name']['anyOf'][0] == {'type': 'string', 'minLength': 2, 'maxLength': 9}
+    assert fields['price']['anyOf'][0] == {'type': 'number', 'exclusiveMinimum': 0}
+    assert fields['code']['anyOf'][0] == {'type': 'string', 'maxLength': 3}
+    good = {'id': 1, 'age': 5, 'price': '1.50', 'day': '2020-01-01'}
+    assert Model.pydantic().model_validate(good).price == decimal.Decimal('1.50')
+    for name, value, kind in [
+        ('age', -1, 'greater_than_equal'),
+        ('name', 'x', 'string_too_short'),
+        ('price', 0, 'greater_than'),
+        ('code', 'abcd', 'string_too_long'),
+        ('day', '2019-12-31', 'invalid_column_value'),
+    ]:
+        with pytest.raises(pydantic.ValidationError) as caught:
+            Model.pydantic().model_validate({**good, name: value})
+        assert [error['type'] for error in caught.value.errors()] == [kind]
+
+
+def test_the_items_of_a_document_are_validated() -> None:
+    Model = define(
+        'counts: Mapped[dict[str, int]] = column(default=dict)',
+        'words: Mapped[list[str] | None] = rom.Json(default=None)',
+        'anything: Mapped[dict] = column(default=dict)',
+        'shape: Mapped[Shape | None] = column(default=None)',
+        before='from typing_extensions import TypedDict\nclass Shape(TypedDict):\n    width: int\n',
+    )
+    cls = Model.pydantic(exclude='id')
+    fields = cls.model_json_schema()['properties']
+    assert fields['counts']['additionalProperties'] == {'type': 'integer'}
+    assert fields['words']['anyOf'][0] == {'type': 'array', 'items': {'type': 'string'}}
+    assert cls(counts={'a': 1}, words=['x'], shape={'width': 2}).shape == {'width': 2}
+    for name, value, where in [
+        ('counts', {'a': 'x'}, ('counts', 'a')),
+        ('words', ['x', 5], ('words', 1)),
+        ('shape', {}, ('shape', 'width')),
+        ('anything', [1], ('anything',)),
+    ]:
+        with pytest.raises(pydantic.ValidationError) as caught:
+            cls(**{name: value})
+        assert [error['loc'] for error in caught.value.errors()] == [where]
+
+
+def test_a_typed_dict_of_typing_is_taken_on_every_python() -> None:
+    """Python 3.11 has one that pydantic refuses: its items are not checked then."""
+    before = 'import typing\nclass Shape(typing.TypedDict):\n    width: int\n'
+    Model = define('shape: Mapped[Shape] = column()', before=before)
+    assert Model.pydantic()(id=1, shape={'width': 2}).shape == {'width': 2}
