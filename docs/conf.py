@@ -49,7 +49,7 @@ nitpick_ignore_regex = [
         r'|QuerySpec)',
     ),
     (r'py:class', r'(rom\.[a-z_.]+\.)?(BaseModel|Keygen|Keys|Of|Point|Record|TypeAliasForwardRef)'),
-    (r'py:class', r'rom\.[a-z_.]+\.ColumnOptions'),
+    (r'py:class', r'rom\.[a-z_.]+\.(ColumnOptions|RelationId)'),
     (r'py:class', r'rom\.[a-z_.]+\.(_WriteConflict|Transaction|Task|Column)'),
 ]
 

@@ -58,8 +58,8 @@ def _id(entity: Any, column: Any) -> int | None:
 def id_of(column: str) -> RelationId:
     """Declare an attribute that reads the id of a relation, without a request.
 
-    On the model, it is the relation itself, for queries. It cannot be set: assign an id to the
-    relation. Any model can have one.
+    It is None for an entity that has no id yet. On the model, it is the relation itself, for
+    queries. It cannot be set: assign an id to the relation. Any model can have one.
 
     Args:
         column: the name of the relation.

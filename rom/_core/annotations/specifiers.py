@@ -11,7 +11,7 @@ from rom.exceptions import ColumnError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rom._core.columns.signatures import DateTimeOptions, OnDelete
+    from rom._core.columns.signatures import DateTimeOptions
 
 T = TypeVar('T')
 
@@ -95,7 +95,7 @@ def column(*, default: Any = NOT_GIVEN, init: bool = True, **options: Any) -> An
 
 def relation(
     *,
-    on_delete: OnDelete,
+    on_delete: Literal['no action', 'restrict', 'cascade', 'set null', 'set default'],
     default: Any = NOT_GIVEN,
     unique: bool = False,
     init: bool = True,

@@ -78,7 +78,7 @@ def show_annotation(annotation: Any) -> str:
     text = _text(annotation)
     if text is not None:
         return text
-    return annotation.__name__ if type(annotation) is type else str(annotation)
+    return annotation.__name__ if type(annotation) is type else str(annotation).removeprefix('rom.')
 
 
 def _text(annotation: Any) -> str | None:

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     #: The default of a column: a value, or a function that returns it.
     Default: TypeAlias = V | Callable[[], V]
     Yes: TypeAlias = Literal[True]
-    OnDelete: TypeAlias = Literal['no action', 'restrict', 'cascade', 'set null', 'set default']
 
     class IndexOptions(ColumnOptions, total=False):
         """The options of a column that can have an index."""

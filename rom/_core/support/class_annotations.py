@@ -34,7 +34,8 @@ def names_around(cls: type) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_globals.get('__name__') == cls.__module__:
+        # Without a name of its own, the code has that of the builtins.
+        if frame.f_globals.get('__name__', 'builtins') == cls.__module__:
             return frame.f_globals, frame.f_locals
         frame = frame.f_back  # type: ignore[assignment]
     return vars(sys.modules.get(cls.__module__, sys)), {}

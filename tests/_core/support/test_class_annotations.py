@@ -35,6 +35,12 @@ def test_the_names_of_the_defining_frame() -> None:
     assert names is globals() and local['marker'] == 5
 
 
+def test_code_without_a_name() -> None:
+    found: dict[str, Any] = {'names_around': names_around, 'marker': 5}
+    exec('class Here: ...\nnames, _ = names_around(Here)', found)
+    assert found['names']['marker'] == 5
+
+
 def test_a_class_of_a_module_that_is_gone() -> None:
     Gone = define('x: ClassVar[int] = 1')  # its module is no longer in sys.modules
     assert isinstance(names_around(Gone)[0], dict)
