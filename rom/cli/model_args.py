@@ -24,6 +24,7 @@ import redis
 import rom
 from rom._core.drivers import connections
 from rom._core.encoding.text import show
+from rom._core.entities.metaclass import is_model
 from rom._core.model import Model
 from rom.cli.errors import UsageError
 
@@ -57,11 +58,7 @@ def import_models(names: Sequence[str]) -> list[type[Model]]:
 
 
 def _models_of(module: ModuleType) -> dict[str, type[Model]]:
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, Model) and value is not Model
-    }
+    return {name: value for name, value in vars(module).items() if is_model(value)}
 
 
 def _nothing_in(module: ModuleType) -> str:

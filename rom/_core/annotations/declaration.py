@@ -25,7 +25,7 @@ from rom._core.support.class_annotations import names_around, own_annotations
 from rom.exceptions import ColumnError
 
 #: Attributes of a model that are settings, whose annotations mean nothing.
-SETTINGS: Final = frozenset(('unique_together', 'geo_index'))
+SETTINGS: Final = frozenset(('unique_together', 'geo_index', 'compound_index'))
 _DECLARED: Final = '_annotations_declared'
 _MISSING: Final = object()
 

@@ -63,6 +63,11 @@ class ModelMeta(type):
         return model
 
 
+def is_model(value: object) -> bool:
+    """Return whether a value is a model with columns; `rom.Model` and `rom.TypedModel` are not."""
+    return isinstance(value, ModelMeta) and '_schema' in vars(value)
+
+
 def _columns(model: type) -> dict[str, Column[Any]]:
     """Return the columns of a new model, with those of its bases and a primary key.
 

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from rom._core import migration_registry
 from rom._core.columns import Column
 from rom._core.encoding.text import shorten, show, show_names
+from rom._core.entities.metaclass import is_model
 from rom._core.migrations.former import extended, former_columns
 from rom._core.migrations.row import MigrationRow
 from rom._core.migrations.steps import Step, own_step
-from rom._core.model import Model
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
@@ -66,7 +66,7 @@ class Migration:
                 f'{show(name)}'
             )
         where = f'migration {shorten(name, 60)!r}'
-        if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
+        if not is_model(model):
             raise InvalidOperation(f'{where}: expected a model, got {show(model)}')
         if not steps or not all(map(callable, steps)):
             raise InvalidOperation(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rom._core.encoding.integers import ENDLESS, check_count
 from rom._core.encoding.text import show
+from rom._core.entities.metaclass import is_model
 from rom._core.model import Model
 from rom._core.ops.load_rows import Row
 from rom._core.sessions.deletion import DeleteOptions
@@ -131,7 +132,7 @@ class Expirer:
 
 
 def _check(model: Any, limit: Any, blocksize: Any) -> tuple[int | None, int]:
-    if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
+    if not is_model(model):
         raise InvalidOperation(f'expire takes a model, not {show(model)}')
     if model._schema.expiry is None:
         raise InvalidOperation(

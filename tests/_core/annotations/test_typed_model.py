@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import json
 import threading
+import types
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
@@ -13,6 +14,7 @@ import redis
 
 import rom
 from rom import Mapped, Ref
+from rom.cli.model_args import _models_of
 from tests._core.sessions import conftest as of_sessions
 from tests.support.class_bodies import define
 from tests.support.servers import dump
@@ -265,3 +267,20 @@ def test_the_null_session_and_threads(on_client: Any) -> None:
     user.refresh()
     assert (user.age, user.copy().age, json.loads(json.dumps(user.notes))) == (5, 5, {})
     rom.session.rollback()
+
+
+def test_maintenance_takes_no_base(on_client: Any) -> None:
+    """A module that imports the bases has no model of their names."""
+    for base in (rom.TypedModel, rom.Model):
+        for call in (
+            lambda base: rom.util.refresh_indices(base),
+            lambda base: list(rom.maintenance.check(base)),
+            lambda base: rom.maintenance.status(base),
+            lambda base: rom.util.expire(base),
+        ):
+            with pytest.raises(rom.InvalidOperation, match=f'a model, not .*{base.__name__}'):
+                call(base)
+        assert base not in rom.MODELS.values() or base is rom.Model
+    module = types.ModuleType('typed_module')
+    vars(module).update(TypedModel=rom.TypedModel, Model=rom.Model, Mixin=rom.Mixin, one=TypedTeam)
+    assert _models_of(module) == {'one': TypedTeam}

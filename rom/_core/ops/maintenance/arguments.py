@@ -8,6 +8,7 @@ from typing import Any
 
 from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
+from rom._core.entities.metaclass import is_model
 from rom._core.model import Model
 from rom._core.model_registry import MODELS
 from rom._core.ops.maintenance import jobs
@@ -22,9 +23,10 @@ def checked(model: Any) -> Schema:
     Raises:
         InvalidOperation: the argument is not a model.
     """
-    if not (isinstance(model, type) and issubclass(model, Model)) or model is Model:
+    if not is_model(model):
         raise InvalidOperation(f'maintenance takes a model, not {show(model)}')
-    return model._schema
+    schema: Schema = model._schema
+    return schema
 
 
 def checked_rate(rate: Any, batch: int) -> int:
