@@ -60,6 +60,9 @@ class User(rom.Model):
     length = rom.Duration(index=True)
     ip = rom.IPAddress(stored_as='address')
     made = rom.DateTime(tz=True, auto_now_add=True)
+    tags = rom.List(rom.Text(), default=list)
+    marks = rom.Set(rom.Integer())
+    words = rom.List(rom.Text(), required=True)
     plan = rom.Text(choices=['free', 'paid'], validators=[str.isalpha])
     price_paid = MoneyColumn(index=True, unique=False)
 
@@ -86,6 +89,9 @@ def columns_and_values(user: User) -> None:
     assert_type(user.ip, ipaddress.IPv4Address | ipaddress.IPv6Address | None)
     assert_type(user.made, datetime.datetime | None)
     assert_type(user.plan, str | None)
+    assert_type(user.tags, list[str])
+    assert_type(user.marks, set[int] | None)
+    assert_type(user.words, list[str])
     assert_type(user.price_paid, Money | None)
     user.state = State.DONE
     user.state = 5  # type: ignore[assignment]

@@ -30,6 +30,7 @@ class Old(rom.Model):
     price = rom.Decimal(index=True)
     mood = rom.Enum(Mood, default=Mood.GOOD)
     seen = rom.DateTime()
+    words = rom.List(rom.Text(), required=True)
     active = rom.Boolean()
     parent = rom.ManyToOne('Old', 'cascade')
 
@@ -46,6 +47,7 @@ class New(rom.TypedModel):
     mood: Mapped[Mood] = rom.column(default=Mood.GOOD)
     made: Mapped[datetime.datetime] = rom.column(auto_now_add=True, init=False)
     bio: Mapped[str | None] = rom.Text(default=None)
+    tags: Mapped[list[str]] = rom.column(index=True, default=list)
     team: Ref[Team | None] = rom.relation(on_delete='set null', default=None)
     home: Ref[Team] = rom.relation(on_delete='cascade')
     team_id = rom.id_of('team')
@@ -62,6 +64,8 @@ class Declarations(rom.TypedModel):
     h: Mapped[int] = rom.column(required=True)  # wrong
     i: Mapped[int] = 5  # wrong
     j: Mapped[str | None] = rom.Integer(default=None)  # wrong
+    n: Mapped[list[str]] = rom.List(rom.Integer(), required=True)  # wrong
+    m: Mapped[list[str]] = rom.column(default=set)  # wrong
     k: Mapped[datetime.datetime] = rom.column(default=datetime.date.today)  # wrong
 
 
@@ -96,6 +100,8 @@ def values(old: Old, new: New, team: Team) -> None:
     old.size = 'x'  # wrong
     old.mood = Other.GOOD  # wrong
     old.id = 5  # wrong
+    old.words = None  # wrong
+    old.words.append(5)  # wrong
     old.nick.upper()  # wrong
     old.size + 1  # wrong
     new.name = None  # wrong
@@ -109,6 +115,8 @@ def values(old: Old, new: New, team: Team) -> None:
     new.home = None  # wrong
     new.team_id = 5  # wrong
     new.nmae  # wrong
+    new.tags = 'x'  # wrong
+    new.tags.append(5)  # wrong
     team.people[0].nmae  # wrong
 
 
@@ -143,4 +151,7 @@ def expressions(old: Old, new: New, team: Team) -> None:
     New.query.where(New.team_id == 'x')  # wrong
     New.query.where(new.name == 'Ann')  # wrong
     New.query.where(New.nmae == 'Ann')  # wrong
+    New.query.where(New.tags.contains(5))  # wrong
+    New.query.where(New.name.contains('a'))  # wrong
+    New.query.where(New.tags >= 5)  # wrong
     New.query.where((New.age > 5) & True)  # wrong

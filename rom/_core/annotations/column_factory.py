@@ -47,16 +47,29 @@ def column(
             'datetime.date'
         )
     if isinstance(given, Column):
-        return _fitted(shown, type, given)
+        return _fitted(shown, type, given, evaluate)
     kind = _kind(shown, type)
     options = _merged(shown, {**kind.options}, options_of(type.metadata), given.options)
     if kind.keygen is not None and options.get('index') and not options.get('keygen2'):
         options.setdefault('keygen', kind.keygen)
     options |= _required(shown, type.is_nullable, given.default)
+    if kind.item is not None:
+        kind = kind._replace(arguments=(_item(shown, kind.item, evaluate),))
     made = _constructed(shown, kind, options)
     if isinstance(made, Json):
         made.value_type = type.form
     return made
+
+
+def _item(shown: str, annotation: Any, evaluate: Evaluate) -> Column[Any]:
+    """Return the column of the elements of a collection."""
+    type = value_type(annotation, evaluate)
+    if type.is_nullable:
+        raise ColumnError(f'{shown}: an element cannot be None')
+    kind = _kind(shown, type)
+    if kind.item is not None:
+        raise ColumnError(f'{shown}: an element cannot be a collection; use rom.Json()')
+    return _constructed(shown, kind, _merged(shown, {**kind.options}, options_of(type.metadata)))
 
 
 def relation(
@@ -136,12 +149,12 @@ def _constructed(shown: str, kind: Kind, options: dict[str, Any]) -> Column[Any]
         raise ColumnError(f'{shown}: {error}') from None
 
 
-def _fitted(shown: str, type: ValueType, given: Column[Any]) -> Column[Any]:
+def _fitted(shown: str, type: ValueType, given: Column[Any], evaluate: Evaluate) -> Column[Any]:
     """Return a column that a class body declares itself, with what the annotation adds."""
     name = given.__class__.__name__
     if isinstance(given, IndexOnly):
         raise ColumnError(f'an IndexOnly holds no value; drop the annotation {shown}')
-    _check_kind(shown, type, given)
+    _check_kind(shown, type, given, evaluate)
     options = options_of(type.metadata)
     most = options.pop('max_length', None)
     if most is not None and getattr(given, 'max_length', most) is None:
@@ -163,7 +176,7 @@ def _fitted(shown: str, type: ValueType, given: Column[Any]) -> Column[Any]:
     return _with_requirement(shown, type.is_nullable, given)
 
 
-def _check_kind(shown: str, type: ValueType, given: Column[Any]) -> None:
+def _check_kind(shown: str, type: ValueType, given: Column[Any], evaluate: Evaluate) -> None:
     """Refuse a column of a class that the type does not choose."""
     if type.form is Any or not isinstance(given, CHOSEN):
         return
@@ -176,6 +189,10 @@ def _check_kind(shown: str, type: ValueType, given: Column[Any]) -> None:
         is_same = kind is None or kind.column is Json or origin in Json.accepts
     else:
         is_same = kind is not None and isinstance(given, kind.column)
+        if kind is not None and kind.item is not None and is_same:
+            element = value_type(kind.item, evaluate)
+            item: Any = given
+            return _check_kind(shown, element, item.item, evaluate)
         if kind is not None and kind.arguments:
             is_same = kind.arguments == (getattr(given, 'of', None),)
     if not is_same:

@@ -27,6 +27,7 @@ from rom._core.columns import (
 from rom._core.columns.addresses import IPAddress
 from rom._core.columns.durations import Duration
 from rom._core.columns.enums import Enum
+from rom._core.columns.lists import List, Set
 from rom._core.columns.uuids import UUID
 from rom._core.encoding.keygens import IDENTITY
 from rom._core.entities.metaclass import ModelMeta
@@ -40,12 +41,14 @@ class Kind(NamedTuple):
         arguments: the positional arguments of its constructor.
         options: options that the type implies.
         keygen: the keygen of an index, where the type allows only one that makes sense.
+        item: the type of the elements of a collection.
     """
 
     column: type[Column[Any]]
     arguments: tuple[Any, ...] = ()
     options: Mapping[str, Any] = {}
     keygen: Any = None
+    item: Any = None
 
 
 class NoKind(Exception):
@@ -81,10 +84,13 @@ def _literal(form: Any) -> Kind:
     raise NoKind('expected the values of a Literal to be all str, or all int; or use an Enum')
 
 
-def _collection(form: Any) -> Kind:
-    raise NoKind(
-        'rom has no column of such elements; declare the column as rom.Json(), for a list or a dict'
-    )
+def _collection(column: type[Column[Any]]) -> Callable[[Any], Kind]:
+    def make(form: Any) -> Kind:
+        if not get_args(form):
+            raise NoKind('name the type of the elements, as in list[str]; or use rom.Json()')
+        return Kind(column, item=get_args(form)[0])
+
+    return make
 
 
 #: The kind by the type itself, or by the origin of a generic type.
@@ -106,10 +112,8 @@ KINDS: Final[dict[Any, Callable[[Any], Kind]]] = {
     Mapping: _of(Json),
     MutableMapping: _of(Json),
     Literal: _literal,
-    list: _collection,
-    set: _collection,
-    frozenset: _collection,
-    tuple: _collection,
+    list: _collection(List),
+    set: _collection(Set),
 }
 
 _BOTH_ADDRESSES: Final = {ipaddress.IPv4Address, ipaddress.IPv6Address}
@@ -146,6 +150,6 @@ def kind_of(form: Any) -> Kind:
 
 #: The classes of columns of which a type chooses one. Others, a program's own, fit any type.
 CHOSEN: Final = (
-    Boolean, Date, DateTime, Decimal, Duration, Enum, Float, Integer, IPAddress, Json, String,
-    Text, Time, UUID,
+    Boolean, Date, DateTime, Decimal, Duration, Enum, Float, Integer, IPAddress, Json, List, Set,
+    String, Text, Time, UUID,
 )  # fmt: skip

@@ -18,6 +18,8 @@ from rom._core.encoding.text import show
 
 C = TypeVar('C')
 E = TypeVar('E')
+#: The type that reading gives: C, or C and None.
+R = TypeVar('R', covariant=True)
 
 #: The most elements of an indexed collection: one script writes the entries of all of them.
 MOST_INDEXED: Final = 10_000
@@ -25,7 +27,7 @@ MOST_INDEXED: Final = 10_000
 MOST_CHARACTERS: Final = 1_000_000
 
 
-class CollectionColumn(Mutable[C], Generic[C, E]):
+class CollectionColumn(Mutable[C, R], Generic[C, E, R]):
     """A column of collections; another column converts and checks each element.
 
     The arguments are those of `rom.List`.
@@ -36,7 +38,7 @@ class CollectionColumn(Mutable[C], Generic[C, E]):
 
     def __init__(
         self,
-        item: Column[E],
+        item: Column[E, Any],
         required: bool = False,
         default: C | Callable[[], C] | None = None,
         index: bool = False,

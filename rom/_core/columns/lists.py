@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from rom._core.columns.collection import CollectionColumn
 from rom._core.columns.element_changes import ElementChange
@@ -10,9 +10,20 @@ from rom._core.columns.elements import place_of_form
 from rom._core.support.public_names import publish
 
 E = TypeVar('E')
+N = TypeVar('N')
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as DefaultedTypeVar
+
+    from rom._core.columns.base import Column
+    from rom._core.columns.signatures import CollectionOptions, Default, Yes
+
+    ListRead = DefaultedTypeVar('ListRead', default='list[E] | None', covariant=True)
+    SetRead = DefaultedTypeVar('SetRead', default='set[E] | None', covariant=True)
+else:
+    ListRead = SetRead = E
 
 
-class List(CollectionColumn[list[E], E]):
+class List(CollectionColumn[list[E], E, ListRead]):
     """A list of values of one other column, in their order, with repeats.
 
     Saving the entity finds changes in place. Elements that were added in place are converted and
@@ -52,6 +63,35 @@ class List(CollectionColumn[list[E], E]):
     accepts = (list, tuple)
     holds = list
 
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: List[N, list[N]],
+            item: Column[N, Any],
+            required: Yes,
+            default: Default[list[N]] | None = None,
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: List[N, list[N]],
+            item: Column[N, Any],
+            required: bool = False,
+            *,
+            default: Default[list[N]],
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: List[N, list[N] | None],
+            item: Column[N, Any],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+
     def settle(self, value: list[E]) -> None:
         for place, kept in enumerate(self.elements.kept(value)):
             if value[place] is not kept:
@@ -70,7 +110,7 @@ class List(CollectionColumn[list[E], E]):
         return ElementChange(self).append(*elements)
 
 
-class Set(CollectionColumn[set[E], E]):
+class Set(CollectionColumn[set[E], E, SetRead]):
     """A set of values of one other column, with the arguments of :class:`List`.
 
     A list is accepted, too. The row holds the elements sorted, so that equal sets have equal bytes.
@@ -86,6 +126,35 @@ class Set(CollectionColumn[set[E], E]):
 
     accepts = (set, frozenset, list, tuple)
     holds = set
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: Set[N, set[N]],
+            item: Column[N, Any],
+            required: Yes,
+            default: Default[set[N]] | None = None,
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Set[N, set[N]],
+            item: Column[N, Any],
+            required: bool = False,
+            *,
+            default: Default[set[N]],
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: Set[N, set[N] | None],
+            item: Column[N, Any],
+            required: bool = False,
+            default: None = None,
+            **options: Unpack[CollectionOptions],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
 
     def settle(self, value: set[E]) -> None:
         kept = list(self.elements.kept(value))

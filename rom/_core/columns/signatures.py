@@ -62,6 +62,15 @@ if TYPE_CHECKING:
 
         max_length: int | None
 
+    class CollectionOptions(ColumnOptions, total=False):
+        """The options of a `List` or a `Set`."""
+
+        index: bool
+        keygen: Keygen | None
+        prefix: bool
+        suffix: bool
+        max_length: int | None
+
     class TimeOptions(IndexOptions, total=False):
         """The options of a column of dates or times."""
 

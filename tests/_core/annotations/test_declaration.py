@@ -77,6 +77,8 @@ def test_required_is_said_by_the_annotation() -> None:
         ('x: Mapped[datetime.datetime] = rom.ExpireAt()', rom.ExpireAt),
         ('x: Mapped[datetime.datetime] = rom.SaferDateTime()', rom.SaferDateTime),
         ('x: Mapped[list[str]] = rom.Json(default=list)', rom.Json),
+        ('x: Mapped[list[str]] = rom.List(rom.Text())', rom.List),
+        ('x: Mapped[set[On]] = rom.Set(rom.Enum(On))', rom.Set),
         ('x: Mapped[dict[str, int]] = rom.Json()', rom.Json),
         ('x: Mapped[Any] = rom.Text()', rom.Text),
         ('x: Mapped[On] = rom.Enum(On)', rom.Enum),
@@ -103,6 +105,9 @@ def test_a_column_of_the_other_style_fits(line: str, kind: Any) -> None:
     [
         ('x: Mapped[int] = rom.Text()', r'Text is not a column of Mapped\[int\]'),
         ('x: Mapped[str] = rom.Json()', 'Json is not a column of'),
+        ('x: Mapped[list[str]] = rom.Set(rom.Text())', 'Set is not a column of'),
+        ('x: Mapped[list[str]] = rom.List(rom.Integer())', 'Integer is not a column of'),
+        ('x: Mapped[str] = rom.List(rom.Text())', 'List is not a column of'),
         ('x: Mapped[complex] = rom.Text()', 'Text is not a column of'),
         ('x: Mapped[datetime.date] = rom.DateTime()', 'DateTime is not a column of'),
         ('x: Mapped[On] = rom.Enum(Off)', 'Enum is not a column of'),

@@ -28,6 +28,9 @@ pytestmark = pytest.mark.one_server
         ('ipaddress.IPv4Address', rom.IPAddress),
         ('ipaddress.IPv6Address', rom.IPAddress),
         ('ipaddress.IPv4Address | ipaddress.IPv6Address', rom.IPAddress),
+        ('list[str]', rom.List),
+        ('set[int]', rom.Set),
+        ('list[Annotated[State, 5]]', rom.List),
         ('dict', rom.Json),
         ('dict[str, int]', rom.Json),
         ('Mapping[str, int]', rom.Json),
@@ -70,7 +73,12 @@ def test_a_type_has_a_kind(type_: str, kind: Any, late: bool) -> None:
         ('complex', 'has no column of this type; declare the column itself'),
         ('Any', 'has no column of this type'),
         ('int | str', 'expected one type, or one type and None'),
-        ('list[str]', 'no column of such elements'),
+        ('list', 'name the type of the elements'),
+        ('list[str | None]', 'an element cannot be None'),
+        ('list[list[str]]', 'an element cannot be a collection'),
+        ('list[complex]', 'has no column of this type'),
+        ('list[dict]', 'List column: .*Json'),
+        ('tuple[int, ...]', 'has no column of this type'),
         ('Literal[1, "a"]', 'all str, or all int'),
         ('Literal[True]', 'all str, or all int'),
         ('Sub', 'has no column of this type'),
@@ -109,6 +117,26 @@ def test_an_address_of_one_version_refuses_the_other(on_client: Any) -> None:
     for name, value, version in (('four', '::1', 4), ('six', '10.0.0.1', 6)):
         with pytest.raises(rom.InvalidColumnValue, match=f'{name}: .*expected an IPv{version}'):
             setattr(entity, name, value)
+
+
+def test_elements_have_limits_of_their_own(on_client: Any) -> None:
+    before = 'Tag = Annotated[str, at.MaxLen(3)]\n'
+    Model = define(
+        'tags: Mapped[Annotated[list[Tag], at.MaxLen(2)]] = column(index=True, default=list)',
+        'ids: Mapped[set[Annotated[int, at.Ge(0)]] | None] = column(index=True)',
+        before=before,
+    )
+    Model(tags=['a', 'b'], ids=[1, 2]).save()
+    rom.session.rollback()
+    assert Model.query.where(Model.tags.contains('a'), Model.ids.overlaps(2, 3)).count() == 1
+    found = Model.get(1)
+    assert (found.tags, found.ids) == (['a', 'b'], {1, 2})
+    for given in ({'tags': ['abcd']}, {'tags': ['a', 'b', 'c']}, {'ids': [-1]}, {'ids': ['x']}):
+        with pytest.raises(rom.InvalidColumnValue, match=f'Defined.{next(iter(given))}'):
+            Model(**given)
+    schema = Model.pydantic().model_json_schema()['properties']
+    assert schema['tags']['items'] == {'type': 'string', 'maxLength': 3}
+    assert schema['ids']['anyOf'][0]['items'] == {'type': 'integer', 'minimum': 0}
 
 
 def test_an_enum_reads_as_its_member(on_client: Any) -> None:

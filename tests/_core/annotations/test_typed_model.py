@@ -145,6 +145,7 @@ STYLES = {
         'length = rom.Duration(index=True)',
         'key = rom.UUID(unique=True)',
         'data = rom.Json(default=dict)',
+        'tags = rom.List(rom.Text(), index=True, prefix=True, default=list)',
         'plan = rom.Text(choices=["a", "b"], index=True, keygen=rom.IDENTITY)',
         'up = rom.ManyToOne("Defined", "set null")',
         'one = rom.OneToOne("Defined", "cascade", unique=True)',
@@ -163,6 +164,7 @@ STYLES = {
         'length: Mapped[datetime.timedelta | None] = column(index=True)',
         'key: Mapped[uuid.UUID | None] = column(unique=True)',
         'data: Mapped[dict[str, int]] = column(default=dict)',
+        'tags: Mapped[list[str]] = column(index=True, prefix=True, default=list)',
         'plan: Mapped[Literal["a", "b"] | None] = column(index=True)',
         'up: Ref["Defined | None"] = relation(on_delete="set null")',
         'one: Ref["Defined | None"] = relation(on_delete="cascade", unique=True)',
@@ -179,7 +181,14 @@ def _written(style: str, raw: redis.Redis, late: bool = True) -> tuple[Any, Any,
     Model = define(*STYLES[style], base=base, late=late)
     moment = dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC)
     first = Model(
-        name='Ann Lee', at=moment, data={'a': 1}, plan='b', age=5, mail='a@x', raw=b'\xff'
+        name='Ann Lee',
+        at=moment,
+        data={'a': 1},
+        plan='b',
+        age=5,
+        mail='a@x',
+        tags=['y'],
+        raw=b'\xff',
     )
     Model(name='Bob', at=moment, up=first, one=first, paid='1.50', length=dt.timedelta(hours=1))
     rom.session.commit()
