@@ -7,6 +7,7 @@ later, or imported for type checkers only.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, ForwardRef, NamedTuple, get_args, get_origin
 
@@ -18,6 +19,8 @@ from rom.exceptions import ColumnError
 Evaluate = Callable[[str], Any]
 _LISTS = ('list', 'List', 'Sequence')
 _UNIONS = ('Optional', 'Union')
+# The path of the module before `Mapped` or `Ref`, which programs import from `rom`.
+_PATH = re.compile(r'^rom\.[\w.]*\.(?=(Mapped|Ref)\[)')
 
 
 class Target(NamedTuple):
@@ -78,7 +81,9 @@ def show_annotation(annotation: Any) -> str:
     text = _text(annotation)
     if text is not None:
         return text
-    return annotation.__name__ if type(annotation) is type else str(annotation).removeprefix('rom.')
+    if type(annotation) is type:
+        return annotation.__name__
+    return _PATH.sub('', str(annotation))
 
 
 def _text(annotation: Any) -> str | None:
