@@ -41,7 +41,8 @@ OURS = {
     'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
-    'Duration', 'Enum', 'IPAddress', 'UUID',
+    'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'UUID',
+    'Mapped', 'Mixin', 'Ref', 'TypedModel', 'column', 'id_of', 'related', 'relation',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
 OLD_NAMES = {
