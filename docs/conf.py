@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -79,6 +80,17 @@ def shorter(
     return (signature if own else '(**options)'), *rest
 
 
+def without_overloads(analyze: Any) -> Any:
+    """Hide the overloads of the constructors of columns, which repeat all options three times."""
+
+    def run(analyzer: Any) -> None:
+        analyze(analyzer)
+        if analyzer.modname.startswith('rom._core.columns.'):
+            analyzer.overloads = {}
+
+    return run
+
+
 def load_texts_for_search(app: Any, page: str, *rest: object) -> None:
     """Add the script that reads `page_texts.js`, to the page of the search alone."""
     if page == 'search':
@@ -110,6 +122,7 @@ def _sections(page: nodes.document) -> str:
 
 
 def setup(app: Any) -> None:
+    ModuleAnalyzer.analyze = without_overloads(ModuleAnalyzer.analyze)  # type: ignore[method-assign]
     app.connect('autodoc-process-signature', shorter)
     app.connect('html-page-context', load_texts_for_search)
     app.connect('build-finished', write_page_texts)
