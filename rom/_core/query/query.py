@@ -211,7 +211,7 @@ class Query(QueryBuilder[R_co]):
                 leaves that end open. An interval includes its lower bound, not its upper one.
 
         Returns:
-            The number of entities between each bound and the next one: one number less than bounds.
+            The number of entities between each bound and the next one, so one less than bounds.
 
         Raises:
             QueryError: the column is of another type; or the bounds do not ascend, or are not
