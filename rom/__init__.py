@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from rom._core.columns.enums import Enum as Enum
     from rom._core.columns.lists import List as List
     from rom._core.columns.lists import Set as Set
+    from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
@@ -138,6 +139,7 @@ else:
             'IPAddress': 'rom._core.columns.addresses',
             'List': 'rom._core.columns.lists',
             'Set': 'rom._core.columns.lists',
+            'Typed': 'rom._core.columns.typed',
             'UUID': 'rom._core.columns.uuids',
         },
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rom._core.columns.enums import Enum as Enum
     from rom._core.columns.lists import List as List
     from rom._core.columns.lists import Set as Set
+    from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
 if not TYPE_CHECKING:
     # Names that rom 1.x had here as well.
@@ -57,6 +58,7 @@ if not TYPE_CHECKING:
             'IPAddress': 'rom._core.columns.addresses',
             'List': 'rom._core.columns.lists',
             'Set': 'rom._core.columns.lists',
+            'Typed': 'rom._core.columns.typed',
             'UUID': 'rom._core.columns.uuids',
             **dict.fromkeys(
                 ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE'), 'rom._core.model_registry'

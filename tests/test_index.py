@@ -41,7 +41,7 @@ OURS = {
     'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
-    'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'UUID',
+    'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'Typed', 'UUID',
     'Mapped', 'Mixin', 'Ref', 'TypedModel', 'column', 'id_of', 'related', 'relation',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.
@@ -80,8 +80,8 @@ FRONT_ENDS = (
 )  # fmt: skip
 # Names that `__all__` leaves out, because a program of 1.x with `import *` does not expect them.
 BESIDE = {
-    'rom': 'AsyncSession Duration Enum ExpireAt IPAddress Session UUID connect',
-    'rom.columns': 'Duration Enum IPAddress UUID',
+    'rom': 'AsyncSession Duration Enum ExpireAt IPAddress List Session Set Typed UUID connect',
+    'rom.columns': 'Duration Enum IPAddress List Set Typed UUID',
     'rom.index': 'Geofilter',
     'rom.jsonl': 'ImportCounts',
     'rom.query': 'Call Explanation Filter Page Plan Run Sorting Step',

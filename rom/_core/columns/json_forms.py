@@ -14,6 +14,7 @@ String                                base64, as in "/w=="
 Json                                  the object or the list itself
 ManyToOne, OneToOne, ForeignModel     the id, a number
 List, Set                             an array of the forms of the elements
+Typed                                 the JSON that pydantic writes
 Enum, UUID, Duration, IPAddress       the result of the column's method `to_json`
 ====================================  ===========================================================
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Annotated, Any, Final, Literal, NoReturn, TypeAlias
 
@@ -163,9 +164,13 @@ def _default(column: Column[Any], purpose: Purpose) -> dict[str, Any]:
     # For the JSON schema, pydantic would encode the value in its own way, not by the annotation.
     in_json = TypeAdapter(annotation_of(column)).dump_python(value, mode='json')
     return {
-        'default_factory': partial(column.check, default),
+        'default_factory': partial(_copied, column, default),
         'json_schema_extra': {'default': in_json},
     }
+
+
+def _copied(column: Column[Any], default: Any) -> Any:
+    return column.check(deepcopy(default))
 
 
 def _made(column: Column[Any]) -> Any:

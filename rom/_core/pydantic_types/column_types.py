@@ -50,6 +50,7 @@ from rom._core.columns.elements import place_of_form
 from rom._core.columns.json_forms import FORMS, form_of
 from rom._core.columns.limits import Limit
 from rom._core.columns.relations import GivenId
+from rom._core.columns.typed import Typed
 from rom.exceptions import ColumnError
 
 Conversion = Callable[[Column[Any], Any], Any]
@@ -59,6 +60,8 @@ def annotation_of(column: Column[Any]) -> Any:
     """Return the annotated type of a column's values."""
     if column.element is not None:
         return _annotation_of_elements(column)
+    if isinstance(column, Typed):
+        return _annotation_of_type(column)
     annotation = _annotation_of_form(column) if _has_own_form(column) else _annotation(column)
     return annotation if column.rules is None else _with_choices(column, annotation)
 
@@ -86,6 +89,16 @@ def _annotation_of_elements(column: Any) -> Any:
         AfterValidator(partial(check_value, column)),
     ]
     return Annotated[annotation, _IN_ORDER] if column.holds is set else annotation
+
+
+def _annotation_of_type(column: Typed[Any]) -> Any:
+    """Return the type that a column declares, with the JSON of its rows."""
+    return Annotated[
+        column.of,
+        AfterValidator(partial(check_value, column)),
+        # A lambda has no type, so the schema is that of the declared type.
+        WrapSerializer(lambda value, dump: column.to_json(value), when_used='json-unless-none'),
+    ]
 
 
 # Sets are written in the order of rows. A lambda has no type, so the schema is that of the set.

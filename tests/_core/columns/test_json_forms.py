@@ -12,7 +12,7 @@ from rom._core.columns.json_forms import FORMS, form_of
 from tests._core.pydantic_types.test_column_types import COLUMNS, classes_of
 
 #: The columns whose method `to_json` gives the form.
-YOUNG = {'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'UUID'}
+YOUNG = {'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'Typed', 'UUID'}
 
 
 @pytest.mark.parametrize('kind', COLUMNS)
