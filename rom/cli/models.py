@@ -132,6 +132,8 @@ def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
 def _options_of(column: Column[Any]) -> dict[str, Any]:
     """Return a column's type, and those of its options that are not the default."""
     options: dict[str, Any] = {'type': type(column).__name__}
+    if column.element is not None:
+        options['of'] = type(column.element).__name__
     for option in ('required', 'unique', 'index', 'prefix', 'suffix'):
         if getattr(column, option):
             options[option] = True

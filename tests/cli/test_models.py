@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import rom
+from rom.cli.models import _options_of
 from tests.cli.conftest import Shop
 
 pytestmark = pytest.mark.one_server
@@ -63,3 +65,9 @@ def test_for_people(filled: Shop) -> None:
     assert '~' in seen
     assert 'users:*' in seen
     assert '─' not in seen and '│' not in seen
+
+
+def test_a_list_shows_the_column_of_its_elements() -> None:
+    assert _options_of(rom.List(rom.Text(), index=True)) == {
+        'type': 'List', 'of': 'Text', 'index': True
+    }  # fmt: skip

@@ -1,5 +1,6 @@
 """What a type checker knows of a program that uses rom. `scripts/check` has mypy read it."""
 
+import dataclasses
 import datetime
 import decimal
 import enum
@@ -43,6 +44,11 @@ class MoneyColumn(rom.Column[Money]):
         return float(value.cents)
 
 
+@dataclasses.dataclass
+class Home:
+    city: str
+
+
 class User(rom.Model):
     name = rom.Text(required=True, unique=True)
     age = rom.Integer(index=True)
@@ -65,6 +71,11 @@ class User(rom.Model):
     words = rom.List(rom.Text(), required=True)
     plan = rom.Text(choices=['free', 'paid'], validators=[str.isalpha])
     price_paid = MoneyColumn(index=True, unique=False)
+    tags = rom.List(rom.Text(max_length=40), index=True, prefix=True, default=list)
+    marks = rom.Set(rom.Integer(), index=True, default=set)
+    states = rom.List(rom.Enum(State), max_length=5, validators=[bool])
+    home = rom.Typed(Home)
+    past = rom.Typed(list[Home], default=list)
 
 
 def columns_and_values(user: User) -> None:
@@ -93,6 +104,17 @@ def columns_and_values(user: User) -> None:
     assert_type(user.marks, set[int] | None)
     assert_type(user.words, list[str])
     assert_type(user.price_paid, Money | None)
+    assert_type(user.tags, list[str] | None)
+    assert_type(user.marks, set[int] | None)
+    assert_type(user.states, list[State] | None)
+    assert_type(user.home, Home | None)
+    assert_type(user.past, list[Home] | None)
+    user.tags = ['x']
+    user.tags = [5]  # type: ignore[list-item]
+    user.marks = {5}
+    User.query.where(User.tags.contains('x') & ~User.marks.overlaps(5, 6))
+    User.query.update(tags=User.tags.add('x').remove('y'), marks=User.marks.add(5))
+    rom.List(5)  # type: ignore[arg-type]
     user.state = State.DONE
     user.state = 5  # type: ignore[assignment]
     user.until = datetime.timedelta(hours=1)
