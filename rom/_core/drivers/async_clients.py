@@ -8,19 +8,14 @@ connections. A task waits for a twin's pool as long as a thread would wait for t
 `BlockingConnectionPool` has a timeout, others have none).
 
 **A loop can be collected.** The twins of a loop are an attribute of the loop, because a twin refers
-to its loop. A module's dictionary, even one with weak keys, would keep the loop alive for ever. The
-twins are closed with the loop's asynchronous generators, as `asyncio.run` does at its end. A loop
-that was closed without that is found by the next loop that needs a twin. Nothing of it runs any
-more, so its sockets are closed directly.
+to its loop. They are closed with it: see `rom._core.drivers.loop_end`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Final, NamedTuple
 
 import redis.asyncio
@@ -28,13 +23,11 @@ import redis.asyncio
 from rom._core.drivers.async_client_options import recipe_of
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.cluster_slots import is_cluster
+from rom._core.drivers.loop_end import at_end, cut_writer
 from rom._core.drivers.server_identity import server_of
 
 #: The attribute of a loop that holds its twins.
 _NAME: Final = '_rom_clients'
-
-_loops: set[weakref.ref[asyncio.AbstractEventLoop]] = set()
-_finding = threading.Lock()
 
 
 async def async_connection(client: Any) -> redis.asyncio.Redis:
@@ -46,10 +39,20 @@ async def async_connection(client: Any) -> redis.asyncio.Redis:
         ORMError: the client has an option that `redis.asyncio` lacks, or is of another library; or
             no asyncio event loop runs.
     """
+    return twin_of(client)
+
+
+def twin_of(client: Any) -> redis.asyncio.Redis:
+    """Return what `async_connection` does: it has nothing to wait for.
+
+    Raises:
+        ORMError: the client has an option that `redis.asyncio` lacks, or is of another library; or
+            no asyncio event loop runs.
+    """
     loop = running_loop()
     twins: _Twins | None = getattr(loop, _NAME, None)
-    if twins is None:
-        twins = await _begin(loop)
+    if twins is None or not twins.is_open:
+        twins = _begin(loop)
     return twins.of(client)
 
 
@@ -77,7 +80,7 @@ class _Twins:
     """The asyncio clients of one loop."""
 
     def __init__(self) -> None:
-        self.closer: AsyncGenerator[None, None] | None = None
+        self.is_open = True
         # The keys of `_known` are paired clients and, for other clients, their pools.
         self._known: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
         self._made: dict[Hashable, Any] = {}
@@ -125,40 +128,16 @@ class _Twins:
 
     def forget(self) -> None:
         """Drop all references."""
-        self.closer, self._known, self._made = None, weakref.WeakKeyDictionary(), {}
+        self.is_open, self._known, self._made = False, weakref.WeakKeyDictionary(), {}
         self._own = []
 
 
-async def _begin(loop: asyncio.AbstractEventLoop) -> _Twins:
-    """Give a loop its twins, and close those of loops that are closed."""
-    _let_go()
+def _begin(loop: asyncio.AbstractEventLoop) -> _Twins:
+    """Give a loop its twins."""
     twins = _Twins()
+    at_end(loop, twins)
     setattr(loop, _NAME, twins)
-    with _finding:
-        _loops.add(weakref.ref(loop, _loops.discard))
-    twins.closer = _closing(twins)
-    await anext(twins.closer)
     return twins
-
-
-async def _closing(twins: _Twins) -> AsyncGenerator[None, None]:
-    try:
-        yield
-    finally:
-        await twins.close()
-
-
-def _let_go() -> None:
-    """Close the sockets of loops that were closed without closing their twins."""
-    with _finding:
-        known = [(ref, loop) for ref in list(_loops) if (loop := ref()) is not None]
-        closed = [(ref, loop) for ref, loop in known if loop.is_closed()]
-        _loops.difference_update(ref for ref, _ in closed)
-    for _, loop in closed:
-        twins: _Twins | None = getattr(loop, _NAME, None)
-        if twins is not None:
-            delattr(loop, _NAME)
-            twins.cut()
 
 
 def _connections_of(twin: Any) -> list[Any]:
@@ -173,14 +152,8 @@ def _connections_of(twin: Any) -> list[Any]:
 
 
 def _cut(connection: Any) -> None:
-    """Close a connection's socket, as its transport would in the next turn of the loop."""
+    """Close a connection's socket."""
     writer = getattr(connection, '_writer', None)
-    if writer is None:
-        return
-    connection._writer = connection._reader = None
-    outer = writer.transport
-    inner = getattr(getattr(outer, '_ssl_protocol', None), '_transport', outer)
-    for step in (outer.close, inner.close, lambda: inner._call_connection_lost(None)):
-        # Each step may raise because the loop is closed; some loops have closed the socket.
-        with contextlib.suppress(Exception):
-            step()
+    if writer is not None:
+        connection._writer = connection._reader = None
+        cut_writer(writer)

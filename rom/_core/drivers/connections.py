@@ -22,7 +22,7 @@ from typing import Any
 import redis
 
 from rom._core import session_context
-from rom._core.drivers.async_clients import async_connection
+from rom._core.drivers.async_clients import async_connection, twin_of
 from rom._core.drivers.urls import open_url, without_password
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     'open_url',
     'provide_with',
     'set_connection_settings',
+    'twin_of',
     'use',
     'use_what',
     'without_password',

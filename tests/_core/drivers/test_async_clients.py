@@ -16,7 +16,7 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from redis.retry import Retry
 
 import rom
-from rom._core.drivers import async_clients
+from rom._core.drivers import loop_end
 from rom._core.drivers.async_client_options import MAX_BACKOFF, recipe_of
 from rom._core.drivers.async_clients import async_connection
 from tests.support.servers import Server
@@ -32,7 +32,7 @@ class TwinsThing(rom.Model):
 def no_loops_of_others() -> None:
     """What earlier tests have left to the garbage is not counted here."""
     gc.collect()
-    async_clients._let_go()
+    loop_end.close_leftovers()
 
 
 @pytest.fixture
