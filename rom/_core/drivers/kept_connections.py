@@ -15,7 +15,6 @@ library's own.
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import deque
@@ -25,6 +24,7 @@ from typing import Any, Final
 
 import redis
 
+from rom._core.drivers import process_id
 from rom._core.drivers.busy_wait import clock
 from rom._core.drivers.errors import is_full_pool, pool_is_full
 from rom._core.drivers.pool_connection import CLEAN, ThreadConnection
@@ -47,7 +47,7 @@ _PIPELINE: Final = _own(redis.Redis.pipeline)
 _RUN: Final = _own(redis.client.Pipeline.execute)
 
 
-def _collects_metrics() -> bool:
+def collects_metrics() -> bool:
     """Tell whether the client library collects metrics for the program."""
     manager = _observer().get_provider_manager()
     return manager is not None and bool(manager.config.enabled_telemetry)
@@ -57,20 +57,8 @@ try:
     from redis.observability.providers import get_observability_instance as _observer
 except ImportError:  # this version of the client library has no metrics
 
-    def _collects_metrics() -> bool:
+    def collects_metrics() -> bool:
         return False
-
-
-# A system call in each `of` would take as long as all its other checks.
-_pid = os.getpid()
-
-
-def _note_pid() -> None:
-    global _pid
-    _pid = os.getpid()
-
-
-os.register_at_fork(after_in_child=_note_pid)
 
 
 class ThreadConnections:
@@ -273,7 +261,7 @@ class _Free(list[Any]):
     def __init__(self, pool: Any) -> None:
         super().__init__(pool._available_connections)
         self.lines = ThreadConnections(pool)
-        self.pid = _pid
+        self.pid = process_id.current
         self._pool = weakref.ref(pool)
 
     def pop(self, index: Any = -1) -> Any:
@@ -300,13 +288,13 @@ def of(client: Any) -> ThreadConnections | None:
         return None
     if type(client).pipeline is not _PIPELINE or redis.client.Pipeline.execute is not _RUN:
         return None
-    if getattr(pool, 'cache', None) is not None or _collects_metrics():
+    if getattr(pool, 'cache', None) is not None or collects_metrics():
         return None  # the pool's connections answer from a cache, which lines would bypass
     retry = client.get_retry()
     if retry is None or not retry.get_retries():
         return None  # lines repeat commands, and this client must not
     free: Any = pool._available_connections
-    if type(free) is _Free and free.pid == _pid:
+    if type(free) is _Free and free.pid == process_id.current:
         return free.lines
     return _begin(pool)
 

@@ -274,7 +274,7 @@ def test_a_client_with_a_cache_is_left_alone(
 def test_metrics_are_counted_by_the_client_library(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_connections, '_collects_metrics', lambda: True)
+    monkeypatch.setattr(kept_connections, 'collects_metrics', lambda: True)
     ask(client)
     assert in_use(client) == 0
 
