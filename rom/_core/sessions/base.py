@@ -109,6 +109,8 @@ class SessionBase:
 
     def _end(self) -> None:
         """End the session: warn of changes that were never written, and forget all entities."""
+        if self._identity.tracks_nothing:
+            return  # as at the second end of a session that was entered: its `__del__`
         try:
             if self._identity.pending:
                 unwritten_warning.warn_at_end(self)

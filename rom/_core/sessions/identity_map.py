@@ -5,7 +5,8 @@ still uses is found again, and one that it has dropped is freed. New entities wi
 key yet, and are held in the order of their creation.
 
 Making a weak reference costs as much as the rest of tracking an entity, and many entities are
-forgotten before they are held weakly. So the reference is made when the entity is released.
+forgotten before they are held weakly. So the reference is made when the entity is released, and
+the dictionary of such references when the first one is made.
 
 A commit compares only entities that may have changed, not all tracked ones. Such an entity is
 *pending*, and held strongly. It becomes pending when it is made, at its first change, or when the
@@ -23,9 +24,10 @@ one by one. Entities from before stay tracked, and are still found.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from rom._core.sessions.refresh import is_shared, renew
 from rom._core.sessions.write_order import WriteQueue
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 
 _null_by_default = False
+# Stands for the dictionary of weak references of a map that has released no entity.
+_NONE: Final[Mapping[str, Model]] = MappingProxyType({})
 
 
 def use_null_session() -> None:
@@ -101,12 +105,14 @@ class IdentityMap:
         write_queue: the queue of the writes of all threads and tasks that share the session.
     """
 
+    # Until the first entity is released.
+    _released: Mapping[str, Model] = _NONE
+
     def __init__(self) -> None:
         self.null: bool | None = None
         self.write_queue = WriteQueue()
         self.has_strays = False
         self.known: dict[str, Model] = {}
-        self._released: weakref.WeakValueDictionary[str, Model] = weakref.WeakValueDictionary()
         self.unsaved: dict[int, Model] = {}
         self.pending = Pending()
 
@@ -185,7 +191,7 @@ class IdentityMap:
             weakly: hold the new entities weakly from the start.
         """
         known, namespace, make = self.known, model._namespace, model._from_row
-        hold: MutableMapping[str, Model] = self._released if weakly else known
+        hold: MutableMapping[str, Model] = self._held_weakly() if weakly else known
         find = self.find if self._released or weakly else known.get
         is_null, seen_at = self.is_null, elapsed()
         found = []
@@ -204,16 +210,29 @@ class IdentityMap:
             found.append(entity)
         return found
 
+    def _held_weakly(self) -> weakref.WeakValueDictionary[str, Model]:
+        """Return the dictionary of weak references; make it at its first use."""
+        if self._released is _NONE:
+            # Another thread may make one at the same time: both get the same.
+            self.__dict__.setdefault('_released', weakref.WeakValueDictionary())
+        return cast('weakref.WeakValueDictionary[str, Model]', self._released)
+
     @property
     def wknown(self) -> weakref.WeakValueDictionary[str, Model]:
         """The tracked entities that have an id, held weakly, by the key of their row."""
-        self._released.update(self.known)
-        return self._released
+        released = self._held_weakly()
+        released.update(self.known)
+        return released
 
     @property
     def is_empty(self) -> bool:
         """True if no tracked entity has an id."""
         return not (self.known or self._released)
+
+    @property
+    def tracks_nothing(self) -> bool:
+        """True if no entity is tracked, new or not."""
+        return not (self.known or self.pending or self.unsaved or self._released)
 
     @property
     def is_null(self) -> bool:
@@ -237,12 +256,15 @@ class IdentityMap:
         if entity._id is not None and self.find(entity._pk) is entity:
             # Another object of the same row may be tracked: leave that one alone.
             self.known.pop(entity._pk, None)
-            self._released.pop(entity._pk, None)
+            if self._released:
+                self._held_weakly().pop(entity._pk, None)
 
     def forget_all(self) -> None:
         """Stop tracking all entities."""
-        for known in (self.known, self._released, self.unsaved, self.pending):
+        for known in (self.known, self.unsaved, self.pending):
             known.clear()
+        if self._released:
+            self._held_weakly().clear()
         self.has_strays = False
 
     def release(self) -> list[Model]:
@@ -251,7 +273,7 @@ class IdentityMap:
         Entities that a hook changed after the write are not written yet, and are kept.
         """
         hosted = self.let_go(list(self.pending.values()))
-        self._released.update(self.known)
+        self._held_weakly().update(self.known)
         kept = {
             f'{entity._namespace}:{entity._id}': entity
             for entity in self.pending.values()
