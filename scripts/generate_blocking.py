@@ -108,8 +108,8 @@ PAIRS: Final = (
             'Give a new entity its id now, before it is saved.': (
                 'Give a new entity its id now; reading ``entity.id`` does that too.'
             ),
-            'await async_connection(connection_of(model))': 'connection_of(model)',
-            'await async_connection(connection_of(entity))': 'connection_of(entity)',
+            'twin_of(connection_of(model))': 'connection_of(model)',
+            'twin_of(connection_of(entity))': 'connection_of(entity)',
             'no other task or thread writes': 'no other thread writes',
             'as s:\n': 'as session:\n',
             ' s.': ' session.',

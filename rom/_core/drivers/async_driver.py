@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import redis.asyncio
-import redis.exceptions
+from hiredis import pack_command
 
+from rom._core.drivers import loop_connections, shared_requests
+from rom._core.drivers.arriving_replies import ArrivingReplies
 from rom._core.drivers.async_cluster_nodes import AsyncNodes
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
@@ -23,13 +26,27 @@ from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
+from rom._core.drivers.shared_replies import Lost
+from rom._core.drivers.shared_requests import converted_of
 from rom._core.ops.commits.attempts import note_given_up
-from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
+from rom._core.ops.requests import (
+    Command,
+    Destination,
+    Next,
+    Operation,
+    Pipeline,
+    ReplyStream,
+    Request,
+    Rest,
+    Script,
+)
 from rom.exceptions import ORMError
 
 T = TypeVar('T')
 
-_NO_TRIP = (Destination, Rest)
+_NO_TRIP = (Destination, Rest, Next)
+# A future of a shared connection may have these in the place of a reply.
+_NO_REPLY = (Exception, Lost)
 
 
 class AsyncDriver:
@@ -39,13 +56,16 @@ class AsyncDriver:
         connection: the client.
         from_replicas: requests that only read may go to replicas.
 
-    Otherwise it behaves like :class:`rom._core.drivers.sync_driver.SyncDriver`.
+    Requests go by the shared connections of the client, where it has such: see
+    `rom._core.drivers.loop_connections`. Otherwise the driver behaves like
+    :class:`rom._core.drivers.sync_driver.SyncDriver`.
     """
 
     # Defaults on the class make a driver cheaper: each operation makes one.
     _from_replicas = False
     _reader: Any = None
     _nodes: AsyncNodes | None = None
+    _arriving: ArrivingReplies | None = None
 
     def __init__(self, connection: redis.asyncio.Redis, from_replicas: bool = False) -> None:
         check_client(connection, blocks=False)
@@ -67,7 +87,10 @@ class AsyncDriver:
             request = next(operation)
             while True:
                 try:
-                    reply = await self.perform(request)
+                    if type(request) is Next:
+                        reply = await request.replies.take()
+                    else:
+                        reply = await self.perform(request)
                 except BaseException as error:
                     request = operation.throw(error)
                 else:
@@ -77,6 +100,8 @@ class AsyncDriver:
             return result
         except BaseException:
             operation.close()  # the interrupt may have come here, outside the operation
+            if self._arriving is not None:
+                self._arriving.drop()
             note_given_up(self.connection)
             raise
 
@@ -88,6 +113,11 @@ class AsyncDriver:
                 out; or the server kept refusing requests.
             ServerError: the server answered with an error.
         """
+        if isinstance(request, (Command, Script)) and (future := self._begin(request)) is not None:
+            reply = await future
+            if isinstance(reply, _NO_REPLY):
+                return await self._end(request, reply)
+            return converted_of(self.connection, request, reply)
         if isinstance(request, _NO_TRIP):
             if isinstance(request, Destination):
                 if request.heads:
@@ -95,21 +125,43 @@ class AsyncDriver:
                 return self.connection
             await asyncio.sleep(0)
             return True
+        assert not isinstance(request, Next)  # `run` takes the reply
         sending = Sending(self.connection, request)
         if isinstance(request, Pipeline):
             return await self._pipeline(request, sending)
         return await self._single(request, sending)
 
-    async def _single(self, request: Command | Script, sending: Sending) -> Any:
+    def _begin(self, request: Command | Script) -> asyncio.Future[Any] | None:
+        """Send a single request, if it has to wait for nothing.
+
+        This is the short way for most requests: others take several coroutines.
+        """
+        if self._from_replicas or self._nodes is not None:
+            return None
+        shared = loop_connections.of(self.connection)
+        if shared is None:
+            return None
+        return shared_requests.begin(shared, request, pack_command(command_of(request)))
+
+    async def _end(self, request: Command | Script, reply: Exception | Lost) -> Any:
+        """Return the reply to a request that was sent, and got an error or no reply."""
+        return await self._single(request, Sending(self.connection, request), reply)
+
+    async def _single(
+        self, request: Command | Script, sending: Sending, reply: Exception | Lost | None = None
+    ) -> Any:
         args = command_of(request)
         while True:
             try:
-                return await self._ask(args, sending)
+                if isinstance(reply, Exception):
+                    raise reply
+                return await self._ask(args, sending, reply)
             except ERRORS as error:
                 if args[0] == 'EVALSHA' and is_unknown_script(error):
                     assert isinstance(request, Script)
-                    args = whole_of(request)
+                    args, reply = whole_of(request), None
                     continue
+                reply = None
                 pause = sending.pause(error)
                 if hides_read_only(error):
                     await self._find_master()
@@ -122,10 +174,30 @@ class AsyncDriver:
             with suppress(*ERRORS):
                 await pool.get_master_address()
 
-    async def _ask(self, args: tuple[Any, ...], sending: Sending) -> Any:
+    async def _ask(self, args: tuple[Any, ...], sending: Sending, lost: Lost | None = None) -> Any:
         if self._nodes is not None:
             assert not isinstance(sending.request, Pipeline)
             return await self._nodes.ask(sending.request, args, self._may_replica(sending))
+        shared = self._shared(sending)
+        if shared is None:
+            return await self._ask_client(args, sending)
+        reply = await shared_requests.ask(shared, args, sending, lost)
+        if isinstance(reply, Exception):
+            raise reply
+        assert not isinstance(sending.request, Pipeline)
+        return converted_of(self.connection, sending.request, reply)
+
+    def _shared(self, sending: Sending) -> loop_connections.LoopConnections | None:
+        """Return the client's shared connections, unless a replica may answer.
+
+        A client for replicas opens each of its connections to another one.
+        """
+        if self._from_replicas and sending.suits_replicas:
+            return None
+        return loop_connections.of(self.connection)
+
+    async def _ask_client(self, args: tuple[Any, ...], sending: Sending) -> Any:
+        """Carry out a command with the client's own `execute_command`."""
         execute: Any = self.connection.execute_command
         if self._may_replica(sending):
             execute, args = self._reader.execute_command, read_only(args)
@@ -138,21 +210,39 @@ class AsyncDriver:
     def _may_replica(self, sending: Sending) -> bool:
         return self._from_replicas and sending.suits_replicas
 
-    async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any]:
+    async def _pipeline(self, pipeline: Pipeline, sending: Sending) -> list[Any] | ReplyStream:
         if pipeline.resends_all:
             return await self._send_until_whole(pipeline.requests, sending)
+        if pipeline.one_by_one and (replies_to_come := await self._stream(pipeline, sending)):
+            return replies_to_come
         replies = await self._send(pipeline.requests, sending)
         for place, request in enumerate(pipeline.requests):
             if isinstance(replies[place], Exception):
                 replies[place] = await self._settled(request, replies[place], sending)
         return raise_first_error(replies, pipeline.optional)
 
+    async def _stream(self, pipeline: Pipeline, sending: Sending) -> ReplyStream | None:
+        """Begin to read replies one by one; None: the client has no shared connections."""
+        shared = None if self._nodes is not None else self._shared(sending)
+        if shared is None:
+            return None
+        commands = [command_of(request) for request in pipeline.requests]
+        try:
+            stream = await shared_requests.stream(shared, commands)
+        except ERRORS:
+            return None  # `_send` tries again, and raises rom's error
+        self._arriving = ArrivingReplies(
+            self.connection, pipeline.requests, stream, sending, self._send, self._settled
+        )
+        return self._arriving
+
     async def _send_until_whole(
         self, requests: tuple[Command | Script, ...], sending: Sending
     ) -> list[Any]:
         """Send requests again until none of them fails."""
         while True:
-            replies = await self._send(requests, sending)
+            # On a connection of its own, because WAIT lets all that follow on it wait.
+            replies = await self._send(requests, sending, is_alone=True)
             failed = next((reply for reply in replies if isinstance(reply, Exception)), None)
             if failed is None:
                 return replies
@@ -170,22 +260,35 @@ class AsyncDriver:
         except ORMError as own:
             return own
 
-    async def _send(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
+    async def _send(
+        self,
+        requests: tuple[Command | Script, ...],
+        sending: Sending,
+        is_alone: bool = False,
+    ) -> list[Any]:
         """Return the replies to several requests of one trip, including the server's errors."""
         while True:
             try:
-                return await self._send_once(requests, sending)
+                return await self._send_once(requests, sending, is_alone)
             except ERRORS as error:
                 pause = sending.pause(error)
             await asyncio.sleep(pause)
 
     async def _send_once(
-        self, requests: tuple[Command | Script, ...], sending: Sending
+        self, requests: tuple[Command | Script, ...], sending: Sending, is_alone: bool
     ) -> list[Any]:
         if self._nodes is not None:
             return await self._nodes.send(requests, self._may_replica(sending))
-        client: Any = self.connection
         commands = [command_of(request) for request in requests]
+        shared = None if is_alone else self._shared(sending)
+        if shared is None:
+            return await self._send_by_client(commands, sending)
+        return await shared_requests.send(self.connection, shared, requests, commands, sending)
+
+    async def _send_by_client(
+        self, commands: Sequence[tuple[Any, ...]], sending: Sending
+    ) -> list[Any]:
+        client: Any = self.connection
         if self._may_replica(sending):
             client, commands = self._reader, [read_only(command) for command in commands]
         named = [counted(command) for command in commands]

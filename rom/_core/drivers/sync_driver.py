@@ -27,12 +27,21 @@ from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
-from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest, Script
+from rom._core.ops.requests import (
+    Command,
+    Destination,
+    Next,
+    Operation,
+    Pipeline,
+    Request,
+    Rest,
+    Script,
+)
 from rom.exceptions import ORMError
 
 T = TypeVar('T')
 
-_NO_TRIP = (Destination, Rest)
+_NO_TRIP = (Destination, Rest, Next)
 
 # Commands whose replies the client library does not convert.
 _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
@@ -102,6 +111,7 @@ class SyncDriver:
                 if request.heads:
                     check_one_tag(self.connection, request.heads)
                 return self.connection
+            assert isinstance(request, Rest)  # this driver answers with no ReplyStream
             return False
         if isinstance(request, Pipeline):
             return (self._stream if request.one_by_one else self._pipeline)(request)

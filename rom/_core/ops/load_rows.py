@@ -11,7 +11,15 @@ from rom._core.encoding.text import shorten, show
 from rom._core.encoding.wire import pack, unpack_list
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.one_slot import check_one_slot
-from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.requests import (
+    Command,
+    Operation,
+    Pipeline,
+    ReplyStream,
+    Script,
+    arriving,
+    next_reply,
+)
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, ServerError
@@ -170,15 +178,17 @@ def _load(
     make: Callable[[list[Row]], list[Any]],
     with_expired: bool = False,
 ) -> Operation[list[Any]]:
+    replies: Iterator[Any] | ReplyStream
     if len(scripts) == 1:
-        replies = [(yield scripts[0])]
+        replies = iter([(yield scripts[0])])
     else:
-        replies = yield Pipeline(scripts, one_by_one=True)
+        replies = yield from arriving(Pipeline(scripts, one_by_one=True))
     made: list[Any] = []
     broken: list[bytes] = []
     left: list[tuple[int, list[bytes]]] = []
     worked_on = 0
-    for found, packed, unreadable_ids, further in replies:
+    for _ in scripts:
+        found, packed, unreadable_ids, further = yield from next_reply(replies)
         made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
         if further:

@@ -6,7 +6,8 @@ it is written once for blocking and asyncio programs, and can be tested by sendi
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
@@ -56,9 +57,9 @@ class Pipeline(NamedTuple):
 
     Attributes:
         requests: the requests, in the order in which they are carried out.
-        one_by_one: the reply may be an iterator, which yields each reply as soon as Redis sends it,
-            while Redis works on the next. An error is raised in its place. Only for requests that
-            change nothing.
+        one_by_one: each reply is to be processed as soon as Redis sends it, while Redis works on
+            the next. The operation takes them with `next_reply`. An error is raised in its place.
+            Only for requests that change nothing.
         optional: the number of first requests that may fail; their reply is the error then.
         resends_all: if one request fails, all are sent again, on one connection.
     """
@@ -84,6 +85,43 @@ class Rest(NamedTuple):
     """Lets other tasks of the event loop run; no round trip. The reply tells if there is a loop."""
 
 
+class ReplyStream(ABC):
+    """The replies of a pipeline that is read one by one, where each of them is awaited."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def take(self) -> Any:
+        """Return the next reply.
+
+        Raises:
+            ORMError: the reply is an error, or none came.
+        """
+
+
+class Next(NamedTuple):
+    """Takes the next reply of a pipeline whose replies are awaited; no round trip of its own."""
+
+    replies: ReplyStream
+
+
 Sent: TypeAlias = Command | Script | Pipeline
-Request: TypeAlias = Sent | Destination | Rest
+Request: TypeAlias = Sent | Destination | Rest | Next
 Operation: TypeAlias = Generator[Request, Any, T]
+
+
+def next_reply(replies: Iterator[Any] | ReplyStream) -> Operation[Any]:
+    """Return the next reply of a pipeline that is read one by one.
+
+    Args:
+        replies: the result of `arriving`.
+    """
+    if isinstance(replies, ReplyStream):
+        return (yield Next(replies))
+    return next(replies)
+
+
+def arriving(pipeline: Pipeline) -> Operation[Iterator[Any] | ReplyStream]:
+    """Send a pipeline that is read one by one; return its replies for `next_reply`."""
+    replies = yield pipeline
+    return replies if isinstance(replies, ReplyStream) else iter(replies)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from rom._core.ops.requests import Command, Destination, Operation, Pipeline, Request, Rest
+from rom._core.ops.requests import (
+    Command,
+    Destination,
+    Next,
+    Operation,
+    Pipeline,
+    ReplyStream,
+    Request,
+    Rest,
+    arriving,
+    next_reply,
+)
 
 
 class Aside(NamedTuple):
@@ -77,7 +88,9 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
                 results[place] = end.value
         if begun:
             asked = [one for request in begun.values() for one in _parts(request)]
-            replies = _Replies((yield Pipeline(tuple(asked), one_by_one=True)))
+            replies = _Replies(
+                (yield from arriving(Pipeline(tuple(asked), one_by_one=True))), len(asked)
+            )
             for place, request in begun.items():
                 results[place] = yield from _finish(operations[place], request, replies)
         return results
@@ -89,15 +102,36 @@ def together(*operations: Operation[Any]) -> Operation[list[Any]]:
 class _Replies(Iterator[Any]):
     """The replies of the shared round trip, which arrive one by one."""
 
-    def __init__(self, replies: Iterable[Any]) -> None:
-        self._replies = iter(replies)
+    def __init__(self, replies: Iterator[Any] | ReplyStream, number: int) -> None:
+        self._replies = replies
+        self._left = number
 
     def __next__(self) -> Any:
+        assert isinstance(self._replies, Iterator)
         return next(self._replies)
 
-    def read_all(self) -> None:
+    def of(self, number: int) -> Operation[Iterator[Any]]:
+        """Return an iterator over the replies to one operation; wait for them if they are awaited.
+
+        A driver that blocks waits for each when the iterator gets there.
+        """
+        if isinstance(self._replies, Iterator):
+            return islice(self, number)
+        self._left -= number
+        return iter((yield from self._taken(number)))
+
+    def read_all(self) -> Operation[None]:
         """Read the replies that have not arrived yet, before another request is sent."""
-        self._replies = iter(list(self._replies))
+        if isinstance(self._replies, Iterator):
+            self._replies = iter(list(self._replies))
+        else:
+            self._replies = iter((yield from self._taken(self._left)))
+
+    def _taken(self, number: int) -> Operation[list[Any]]:
+        taken = []
+        for _ in range(number):
+            taken.append((yield from next_reply(self._replies)))
+        return taken
 
 
 def _parts(request: Any) -> tuple[Any, ...]:
@@ -106,13 +140,13 @@ def _parts(request: Any) -> tuple[Any, ...]:
 
 def _finish(operation: Operation[Any], first: Any, replies: _Replies) -> Operation[Any]:
     """Run an operation from the reply to its first request to its end; return its result."""
-    own = islice(replies, len(_parts(first)))
+    own = yield from replies.of(len(_parts(first)))
     try:
         reply = own if isinstance(first, Pipeline) else next(own)
         request: Request = operation.send(reply)
         while True:
-            if not isinstance(request, Rest):
-                replies.read_all()
+            if not isinstance(request, (Rest, Next)):
+                yield from replies.read_all()
             try:
                 reply = yield request
             except BaseException as error:

@@ -14,7 +14,7 @@ import redis.asyncio
 from rom._core import session_context
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.client_support import running_loop
-from rom._core.drivers.connections import async_connection, connection_of
+from rom._core.drivers.connections import connection_of, twin_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
@@ -118,7 +118,7 @@ class AsyncSession(SessionBase):
             step = next(work)
             while True:
                 try:
-                    driver = await self._driver(step.model, from_replicas)
+                    driver = self._driver(step.model, from_replicas)
                     operation = step.operation
                     if notes is not None:
                         operation = noting(operation, notes.setdefault(step.model, []))
@@ -156,19 +156,19 @@ class AsyncSession(SessionBase):
         queue.give_back(number)
         for model, own in (notes or {}).items():
             if own:
-                driver = await self._driver(model)
+                driver = self._driver(model)
                 await driver.run(wait_for_replicas(model._schema, own[-1], wanted))
         return result
 
-    async def _driver(self, model: type[Model], from_replicas: bool = False) -> AsyncDriver:
-        client = self._connection or await async_connection(connection_of(model))
+    def _driver(self, model: type[Model], from_replicas: bool = False) -> AsyncDriver:
+        client = self._connection or twin_of(connection_of(model))
         return AsyncDriver(client, from_replicas)
 
     async def _call(
         self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
     ) -> Any:
         """Call a command of the client, on the key of the UnsafeColumn *name* if given."""
-        client = self._connection or await async_connection(connection_of(entity))
+        client = self._connection or twin_of(connection_of(entity))
         if name is not None:
             if entity._id is None:
                 await self.take_ids(entity)

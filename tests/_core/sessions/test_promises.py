@@ -973,7 +973,7 @@ def test_a_row_that_was_read_before_a_save_is_out_of_date(server: Server) -> Non
                 await s.commit()
                 work = s._queries.all(LawThing.query)
                 step = next(work)
-                driver = await s._driver(step.model)
+                driver = s._driver(step.model)
                 reply = await driver.run(step.operation)
                 thing.n = 2
                 assert await s.commit() == 1

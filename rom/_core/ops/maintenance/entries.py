@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from rom._core.encoding.wire import pack, unpack_list
 from rom._core.indexing.entry_lists import Entries
-from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.requests import Operation, Pipeline, Script, arriving, next_reply
 from rom._core.schema import Schema
 
 #: An entry on the server: its member (or unique value), its id, and its score or None.
@@ -142,9 +142,10 @@ class Scan:
     def step(self, note: Note) -> Operation[None]:
         """Read some entries, in one round trip, and pass them to `note`."""
         scripts = tuple(self._script(keys, position) for keys, position in self._open)
-        replies = yield Pipeline(scripts, one_by_one=True)
+        replies = yield from arriving(Pipeline(scripts, one_by_one=True))
         left: list[tuple[list[bytes], bytes]] = []
-        for (keys, _), (begun, position, packed) in zip(self._open, replies, strict=True):
+        for keys, _ in self._open:
+            begun, position, packed = yield from next_reply(replies)
             for key, (kind, flat) in zip(keys, unpack_list(packed), strict=False):
                 note(key, kind, flat or ())  # an empty list is packed as a map
             ended = begun - (position != _BEGINNING)
