@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import environments, maintaining, report, runner
+from benchmarks import concurrency, environments, maintaining, report, runner
 from benchmarks.operations import BY_NAME, SMALL_SET
 from benchmarks.peers import BY_NAME as MEMBERS
 from benchmarks.peers import OURS, Member
@@ -26,6 +26,9 @@ def main() -> None:
     options = _options()
     if options.maintenance:
         maintaining.main(['--to', str(options.out / 'maintenance.txt')])
+        return
+    if options.concurrency:
+        concurrency.main(['--to', str(options.out / 'concurrency.txt')])
         return
     if options.report:
         results, samples = Results.read(options.report), options.report
@@ -77,6 +80,11 @@ def _options() -> argparse.Namespace:
         '--maintenance',
         action='store_true',
         help='measure nothing but a reindex and a check of 200,000 products',
+    )
+    parser.add_argument(
+        '--concurrency',
+        action='store_true',
+        help='measure nothing but asyncio tasks that run at the same time',
     )
     options = parser.parse_args()
     unknown = set(options.peers or ()) - MEMBERS.keys()

@@ -36,6 +36,7 @@ def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
         _server_side(results),
         _memory(results),
         _maintenance(page),
+        _concurrency(page),
         _plots(page, plots),
         _peers(results),
     ]
@@ -328,6 +329,20 @@ def _maintenance(page: Path) -> str:
     return _section(
         'Reindexing and checking', lead, f'.. include:: {table.parent.name}/{table.name}'
     )
+
+
+def _concurrency(page: Path) -> str:
+    """What `benchmarks.concurrency` has measured, if it has."""
+    table = page.with_suffix('') / 'concurrency.txt'
+    if not table.exists():
+        return ''
+    lead = (
+        'Tasks of asyncio, each in a session of its own, by the shared connections of the client. '
+        'They are compared with a client that takes a connection of its pool for each request. '
+        'They are also compared with ``HGETALL`` of the client library. Measured by '
+        '``scripts/bench --concurrency``.'
+    )
+    return _section('Concurrent tasks', lead, f'.. include:: {table.parent.name}/{table.name}')
 
 
 def _peers(results: Results) -> str:
