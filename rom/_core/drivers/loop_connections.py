@@ -86,12 +86,15 @@ class LoopConnection:
         Raises:
             redis.exceptions.RedisError: it cannot be opened.
         """
-        current = self.current
-        if current is None or not current.is_open or self._is_unsure(current):
-            current = await self._open()
-        if not current.has_room:
+        while True:
+            current = self.current
+            if current is None or not current.is_open or self._is_unsure(current):
+                current = await self._open()
+            if current.has_room or not current.is_open:
+                return current  # a new one that broke at once is a matter of the client's retries
             await current.room()
-        return current
+            if current.is_open:
+                return current
 
     def is_ready(self, current: SharedConnection) -> bool:
         """Tell whether a request can be sent now."""

@@ -40,6 +40,8 @@ MOST: Final = 4096
 CHUNK: Final = 65_536
 #: Bytes that wait for the socket from which on further tasks wait.
 BACKLOG: Final = 1_048_576
+#: Seconds in which a reply that has arrived is read, after the loop was blocked for long.
+GRACE: Final = 0.05
 #: A server that has ever answered within this time, in seconds, is near.
 NEAR: Final = 0.001
 
@@ -308,14 +310,21 @@ class SharedConnection(asyncio.Protocol):
     def _closed(self) -> Exception:
         return redis.exceptions.ConnectionError('Connection closed by server.')
 
-    def _check(self) -> None:
-        """Break the connection if no byte has arrived for too long."""
+    def _check(self, suspected: float | None = None) -> None:
+        """Break the connection if no byte has arrived for too long.
+
+        Args:
+            suspected: the time of the last byte, if it was too long ago at the last call. Since
+                then, the loop has read what has arrived while other code blocked it.
+        """
         self._timer = None
         if self._timeout is None or not self._due:
             return
         left = self.idle_since + self._timeout - self.loop.time()
         if left > 0 and not self._is_torn:
             self._timer = self.loop.call_later(left, self._check)
+        elif suspected != self.idle_since:
+            self._timer = self.loop.call_later(GRACE, self._check, self.idle_since)
         else:
             self.fail(redis.exceptions.TimeoutError(f'Timeout reading from {self._host}'))
 

@@ -138,11 +138,13 @@ async def stream(shared: LoopConnections, commands: Sequence[tuple[Any, ...]]) -
 async def _again(lost: Lost, ask: Callable[[], Awaitable[Any]], sending: Sending) -> Any:
     """Repeat a request whose connection broke, with the client's own retries and pauses.
 
+    A request that was not sent is sent by another connection, also if the client has no retries.
     Return the reply or an error. An error of a connection that cannot be opened is not repeated:
     opening it has its own retries.
     """
     retry = lost.retry
-    if not retry.get_retries() or not isinstance(lost.error, retry._supported_errors):
+    is_repeatable = retry.get_retries() and isinstance(lost.error, retry._supported_errors)
+    if lost.is_sent and not is_repeatable:
         return lost.error
 
     async def once() -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -177,6 +179,44 @@ def test_they_are_opened_as_the_client_says(server: Server, raw: redis.Redis) ->
     raw.select(3)
     assert raw.get('a') == b'in 3'
     raw.select(0)
+
+
+#: Certificates that come with the tests of Python itself, where these are installed.
+KEYS = Path(os.__file__).parent / 'test' / 'certdata' / 'keycert.pem'
+
+
+@pytest.mark.skipif(not KEYS.exists(), reason="there are no tests of Python's own")
+def test_they_are_encrypted(server: Server) -> None:
+    """By a proxy that speaks TLS."""
+    links: list[asyncio.Task[Any] | None] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        links.append(asyncio.current_task())
+        theirs, ours = await asyncio.open_unix_connection(server.socket)
+        await asyncio.gather(forward(reader, ours), forward(theirs, writer))
+
+    async def story() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(KEYS)
+        proxy = await asyncio.start_server(accept, '127.0.0.1', 0, ssl=context)
+        client = redis.asyncio.Redis(
+            host='127.0.0.1', port=proxy.sockets[0].getsockname()[1],
+            ssl=True, ssl_cert_reqs='none', ssl_check_hostname=False,
+        )  # fmt: skip
+        assert loop_connections.of(client) is not None
+        assert all(await asyncio.gather(*(echo(client, f'{n}' * 9000) for n in range(20))))
+        await client.aclose()
+        proxy.close()
+        await asyncio.gather(*filter(None, links))
+        assert len(links) == 1  # the texts are long, and so are the pipelines
+
+    asyncio.run(story())
 
 
 def test_tasks_share_the_opening(server: Server, raw: redis.Redis) -> None:

@@ -239,6 +239,55 @@ def test_an_idle_connection_has_no_time_limit(server: Server) -> None:
     run(server.socket, story, retry=ONCE, socket_timeout=0.05)
 
 
+def test_a_loop_that_was_blocked_reads_before_it_judges(server: Server) -> None:
+    async def story(driver: AsyncDriver, client: redis.asyncio.Redis) -> None:
+        await echo(driver, 'first')
+        current = short(client)
+        task = asyncio.ensure_future(echo(driver, 'second'))
+        await asyncio.sleep(0)
+        current.idle_since -= 100
+        current._check()  # as where timers run before sockets are read
+        assert await task == b'second'
+        assert short(client) is current
+
+    run(server.socket, story, retry=ONCE)
+
+
+def test_what_was_not_sent_is_sent_by_another_connection(server: Server, raw: redis.Redis) -> None:
+    """Even for a client without retries, which must not repeat a request."""
+
+    async def story(driver: AsyncDriver, client: redis.asyncio.Redis) -> None:
+        await echo(driver, 'first')
+        current = short(client)
+        tasks = [asyncio.ensure_future(driver.perform(Command('INCR', 'n'))) for number in range(9)]
+        await asyncio.sleep(0)
+        current.close_now()  # the first was written at once, the others not yet
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[0], ServerUnavailable)
+        assert all(isinstance(one, int) for one in done[1:])
+
+    run(server.socket, story, retry=ONCE)
+    assert int(raw.get('n') or 0) in (8, 9)  # type: ignore[arg-type]
+
+
+def test_tasks_that_wait_for_room_get_another_connection(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a failover: this one takes no more requests."""
+    monkeypatch.setattr(shared_connection, 'MOST', 4)
+
+    async def story(driver: AsyncDriver, client: redis.asyncio.Redis) -> None:
+        await echo(driver, 'first')
+        current = short(client)
+        tasks = [asyncio.ensure_future(echo(driver, number)) for number in range(50)]
+        await asyncio.sleep(0)
+        current.retire()
+        assert await asyncio.gather(*tasks) == [b'%d' % number for number in range(50)]
+        assert short(client) is not current
+
+    run(server.socket, story, retry=ONCE)
+
+
 class Stopped(BaseException):
     """Raised by a handler of a signal."""
 
