@@ -229,8 +229,9 @@ class AsyncDriver:
         commands = [command_of(request) for request in pipeline.requests]
         try:
             stream = await shared_requests.stream(shared, commands)
-        except ERRORS:
-            return None  # `_send` tries again, and raises rom's error
+        except ERRORS as error:
+            await asyncio.sleep(sending.pause(error))
+            return None  # `_send` tries again
         self._arriving = ArrivingReplies(
             self.connection, pipeline.requests, stream, sending, self._send, self._settled
         )

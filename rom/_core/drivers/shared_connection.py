@@ -189,6 +189,11 @@ class SharedConnection(asyncio.Protocol):
         return self._shortest < NEAR
 
     @property
+    def is_closed(self) -> bool:
+        """True if it is closed: no reply is due, and none will arrive."""
+        return not self.is_open and not self._due
+
+    @property
     def is_idle(self) -> bool:
         """True if no reply is due."""
         return not self._due

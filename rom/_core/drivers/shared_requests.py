@@ -10,7 +10,8 @@ import redis.asyncio
 import redis.exceptions
 from hiredis import pack_command
 
-from rom._core.drivers.loop_connections import LoopConnection, LoopConnections
+from rom._core.drivers.loop_connection import LoopConnection
+from rom._core.drivers.loop_connections import LoopConnections
 from rom._core.drivers.send_outcome import Sending
 from rom._core.drivers.shared_connection import SharedConnection
 from rom._core.drivers.shared_replies import Batch, Lost, Stream

@@ -306,6 +306,35 @@ def test_what_is_in_flight_when_the_client_is_closed(server: Server, raw: redis.
     asyncio.run(story())
 
 
+def test_others_are_opened_after_a_failover(server: Server, raw: redis.Redis) -> None:
+    """The pool disconnects its idle connections; what is in flight gets its reply."""
+
+    async def story() -> None:
+        client = redis.asyncio.Redis(unix_socket_path=server.socket, retry=Retry(NoBackoff(), 0))
+        assert await echo(client)
+        raw.client_pause(60_000, all=False)
+        write = asyncio.create_task(AsyncDriver(client).perform(Command('SET', 'a', 'b')))
+        await asyncio.sleep(0)
+        await client.connection_pool.disconnect(inuse_connections=False)
+        assert await echo(client)
+        assert len(clients(raw)) == before + 3
+        raw.client_unpause()
+        assert await write
+        await asyncio.to_thread(eventually, lambda: len(clients(raw)) == before + 2)
+        raw.client_pause(60_000, all=False)
+        write = asyncio.create_task(AsyncDriver(client).perform(Command('SET', 'a', 'b')))
+        await asyncio.sleep(0)
+        await client.connection_pool.disconnect(inuse_connections=False)
+        await client.aclose()
+        raw.client_unpause()
+        with pytest.raises(ServerUnavailable):
+            await write
+        await asyncio.to_thread(eventually, lambda: len(clients(raw)) == before)
+
+    before = len(clients(raw))
+    asyncio.run(story())
+
+
 def test_a_client_that_is_dropped(server: Server, raw: redis.Redis) -> None:
     async def story() -> None:
         client = redis.asyncio.Redis(unix_socket_path=server.socket)
