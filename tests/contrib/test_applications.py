@@ -306,10 +306,13 @@ def test_an_asyncio_client_stays_the_programs(url: Url, server: Server, names: N
             with request_scope.active():
                 thing()(name='a')
                 await request_scope.acommit_for(200)
+            assert await mine.ping()
             [used] = mine.connection_pool._available_connections
             loop = asyncio.get_running_loop()
             await loop.shutdown_asyncgens()
             assert used.is_connected
+            with request_scope.active():
+                assert await rom.AsyncSession(mine).count(thing().query) == 1
 
     asyncio.run(story())
     assert names(FIRST) == ['a']
