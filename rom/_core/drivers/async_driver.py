@@ -75,6 +75,15 @@ class AsyncDriver:
         if is_cluster(connection):
             self._nodes = AsyncNodes(connection)
 
+    @property
+    def is_crowded(self) -> bool:
+        """True if many tasks use the shared connection for short requests right now."""
+        if self._from_replicas or self._nodes is not None:
+            return False
+        shared = loop_connections.of(self.connection)
+        current = None if shared is None else shared.short.current
+        return current is not None and current.is_crowded
+
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
 

@@ -40,6 +40,8 @@ MOST: Final = 4096
 CHUNK: Final = 65_536
 #: Bytes that wait for the socket from which on further tasks wait.
 BACKLOG: Final = 1_048_576
+#: Requests in flight, or replies that arrived together, from which on a connection is crowded.
+CROWD: Final = 8
 #: Seconds in which a reply that has arrived is read, after the loop was blocked for long.
 GRACE: Final = 0.05
 #: A server that has ever answered within this time, in seconds, is near.
@@ -90,7 +92,7 @@ class SharedConnection(asyncio.Protocol):
         self._host = connection._host_error()
         self._due: deque[Awaiting] = deque()
         self._unwritten: list[bytes] = []
-        self._size = 0
+        self._size = self._together = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._is_timed = self._is_torn = self._is_scheduled = self._is_paused = False
@@ -189,6 +191,11 @@ class SharedConnection(asyncio.Protocol):
         return self._shortest < NEAR
 
     @property
+    def is_crowded(self) -> bool:
+        """True if many requests are in flight, or were just answered."""
+        return self._together >= CROWD or len(self._due) >= CROWD
+
+    @property
     def is_closed(self) -> bool:
         """True if it is closed: no reply is due, and none will arrive."""
         return not self.is_open and not self._due
@@ -237,6 +244,7 @@ class SharedConnection(asyncio.Protocol):
             self._shortest = min(self._shortest, now - self.idle_since)
         self.idle_since = now
         due, parser = self._due, self._parser
+        self._together = len(due)
         parser.feed(data)
         try:
             while (reply := parser.gets()) is not _MORE:
@@ -251,6 +259,7 @@ class SharedConnection(asyncio.Protocol):
                 due.popleft()
         except (redis.exceptions.InvalidResponse, IndexError) as error:
             self.fail(self._unsuitable(error))
+        self._together -= len(due)
         self._is_torn = False
         if not self.has_room:
             self._wake()

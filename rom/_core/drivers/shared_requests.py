@@ -27,7 +27,7 @@ AHEAD: Final = 2
 #: Errors if a connection cannot be opened.
 _NO_CONNECTION: Final = (redis.exceptions.RedisError, OSError)
 # Commands whose replies the client library does not convert; to look here is faster.
-_PLAIN: Final = frozenset(('GET', 'HMGET'))
+_PLAIN: Final = frozenset(('GET', 'HGET', 'HMGET'))
 
 
 def begin(

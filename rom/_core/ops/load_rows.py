@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise, repeat
 from typing import Any, NamedTuple
 
@@ -163,6 +164,31 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
         for at in range(0, len(values), LARGEST_PAGE)
     )
     return (yield from _load(schema, scripts, list))
+
+
+def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operation[list[Row]]:
+    """Return the row with a unique value as a list, as `load_unique` does; in two round trips.
+
+    Two native commands take the server a third of the time of its script. A commit may be carried
+    out between them. So if the row does not hold the value, the script reads it.
+
+    Args:
+        schema: the schema of the model.
+        name: the unique column.
+        key: the key of the hash of its values.
+        value: the value, encoded as in that hash.
+    """
+    if schema.expiry is None:
+        row = None
+        # The script finds the same error, and names the key.
+        with suppress(ServerError, CorruptRowError, ValueError):
+            id = yield Command('HGET', key, value)
+            if id is None:
+                return []
+            row = yield from load_one(schema, int(id))
+        if row is not None and row.stored.get(name) == value:
+            return [row]
+    return (yield from load_unique(schema, key, (value,)))
 
 
 def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:

@@ -120,6 +120,9 @@ class AsyncSession(SessionBase):
                 try:
                     driver = self._driver(step.model, from_replicas)
                     operation = step.operation
+                    if True:  # asyncio
+                        if step.in_a_crowd is not None and driver.is_crowded:
+                            operation = step.in_a_crowd
                     if notes is not None:
                         operation = noting(operation, notes.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection)

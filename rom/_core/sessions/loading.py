@@ -74,14 +74,20 @@ class Loader:
             known |= {id: entity for entity in adopted if (id := entity.id) is not None}
         return [entity for id in ids if (entity := known[id]) is not None]
 
-    def rows(self, model: type[M], operation: Operation[Any], begun: float) -> Work[Any]:
-        """Run an operation that reads rows, and return its result.
+    def rows(
+        self,
+        model: type[M],
+        operation: Operation[Any],
+        begun: float,
+        in_a_crowd: Operation[Any] | None = None,
+    ) -> Work[Any]:
+        """Run an operation that reads rows, and return its result; see `RunOn`.
 
         Raises:
             CorruptRowError: it carries the entities of the other rows.
         """
         try:
-            return (yield RunOn(model, operation))
+            return (yield RunOn(model, operation, in_a_crowd))
         except CorruptRowError as error:
             error.entities = self.adopt_all(model, error.entities, begun)
             raise

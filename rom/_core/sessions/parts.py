@@ -25,10 +25,18 @@ T = TypeVar('T')
 
 
 class RunOn(NamedTuple):
-    """An operation, with the model on whose connection it runs."""
+    """An operation, with the model on whose connection it runs.
+
+    Attributes:
+        model: the model.
+        operation: the operation.
+        in_a_crowd: one with the same result, for a connection with many requests under way; it
+            takes more round trips, and less of the server's time. None: the same.
+    """
 
     model: type[Model]
     operation: Operation[Any]
+    in_a_crowd: Operation[Any] | None = None
 
 
 Work: TypeAlias = Generator[RunOn, Any, T]

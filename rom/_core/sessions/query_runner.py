@@ -79,10 +79,10 @@ class QueryRunner:
             values = unique_values(column, asked)
         except ORMError as error:
             raise QueryError(f'{model.__name__}.get_by: {error}') from None
-        key = unique_key(model._schema, name)
-        begun = elapsed()
-        operation = load_rows.load_unique(model._schema, key, values)
-        rows = yield from self._loader.rows(model, operation, begun)
+        schema, key, begun = model._schema, unique_key(model._schema, name), elapsed()
+        operation = load_rows.load_unique(schema, key, values)
+        native = None if several else load_rows.load_by_value(schema, name, key, values[0])
+        rows = yield from self._loader.rows(model, operation, begun, native)
         found: list[M] = self._loader.adopt_all(model, rows, begun)
         return found if several else (found[0] if found else None)
 
