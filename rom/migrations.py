@@ -27,7 +27,13 @@ from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
-from rom._core.migrations.migration import Migration, Source, collect, migration
+from rom._core.migrations.migration import (
+    REINDEX,
+    Migration,
+    Source,
+    collect,
+    migration,
+)
 from rom._core.migrations.row import MigrationRow
 from rom._core.migrations.steps import Step, backfill, drop, rename, retype, split
 from rom._core.ops.maintenance import reindex as reindex_ops
@@ -235,7 +241,7 @@ def _reindexed(own: list[Migration], size: int, pace: Pace) -> Iterator[Migratio
     is_due = found.state == 'stale' or found.stopped_at is not None
     if is_due and _on_server(own[0], all_done(own)):
         job = reindex_ops.reindex(schema, size, restart=False)
-        yield from _paced(own[0], job, pace, 'reindex')
+        yield from _paced(own[0], job, pace, REINDEX)
 
 
 def _paced(

@@ -12,7 +12,13 @@ from typing import Any, TypeAlias
 
 from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
-from rom._core.migrations.migration import Migration, Source, collect, migration
+from rom._core.migrations.migration import (
+    REINDEX,
+    Migration,
+    Source,
+    collect,
+    migration,
+)
 from rom._core.migrations.row import MigrationRow
 from rom._core.migrations.steps import Step, backfill, drop, rename, retype, split
 from rom._core.ops.maintenance import reindex as reindex_ops
@@ -225,7 +231,7 @@ async def _reindexed(
     is_due = found.state == 'stale' or found.stopped_at is not None
     if is_due and await _on_server(own[0], all_done(own)):
         job = reindex_ops.reindex(schema, size, restart=False)
-        async for step in _paced(own[0], job, pace, 'reindex'):
+        async for step in _paced(own[0], job, pace, REINDEX):
             yield step
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from rom import migrations
-from rom._core.migrations.migration import collect
+from rom._core.migrations.migration import REINDEX, collect
 from rom.cli import output
 from rom.cli.errors import Code, DeferredSignals, UsageError, report_errors
 from rom.cli.model_args import import_named, use_server_for
@@ -153,12 +153,15 @@ class MigrateJob:
             output.note('Nothing to do: all migrations are done.')
         while step is not None:
             name, model = step.name, step.model
-            title = f'{name} of {model}' if name != 'reindex' else f'Reindexing {model}'
+            title = f'{name} of {model}' if name != REINDEX else f'Reindexing {model}'
             with progress_bar(title, unit='rows') as progress:
                 step = self._run_one(steps, step, progress, deferred)
             if self.failed:
                 return
-            output.line('reindexed' if name == 'reindex' else 'migrated', name, model)
+            if name == REINDEX:
+                output.line('reindexed', model)
+            else:
+                output.line('migrated', name, model)
 
     def _run_one(
         self,

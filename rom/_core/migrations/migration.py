@@ -19,6 +19,8 @@ from rom._core.schema import Schema
 from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
 
+#: The name under which a run of migrations reports the indexes that it builds at its end.
+REINDEX = 'reindex'
 # A name is a field of a hash, a word of messages and an argument of the command.
 _LONGEST_NAME = 200
 
@@ -64,6 +66,11 @@ class Migration:
             raise InvalidOperation(
                 f'Migration: expected a name of 1 to {_LONGEST_NAME} printable characters, got '
                 f'{show(name)}'
+            )
+        if name == REINDEX:
+            raise InvalidOperation(
+                f'Migration: the name {name!r} stands for the indexes that are built after all '
+                'migrations; choose another'
             )
         where = f'migration {shorten(name, 60)!r}'
         if not is_model(model):

@@ -80,6 +80,7 @@ def test_wrong_names(name: Any) -> None:
 @pytest.mark.parametrize(
     ('make', 'problem'),
     [
+        (lambda: Migration('reindex', DeclaredRow, drop('x')), 'stands for the indexes that are'),
         (lambda: Migration('m', rom.Model, drop('x')), 'expected a model, got'),
         (lambda: Migration('m', 5, drop('x')), 'expected a model, got 5'),  # type: ignore[arg-type]
         (lambda: Migration('m', DeclaredRow), 'expected steps, such as rename'),
