@@ -37,8 +37,8 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'MigrationError', 'MigrationWarning', 'NotReplicatedError',
-    'ServerError', 'ServerUnavailable', 'Session', 'StaleEntityError', 'StaleIndexWarning',
+    'InDoubtError', 'LineError', 'List', 'MigrationError', 'MigrationWarning', 'NotReplicatedError',
+    'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'Typed', 'UUID',
