@@ -11,6 +11,7 @@
 -- float    values                   numbers whose sum is the result values that were not added
 -- integer  values                   scale, place, carried, sum; ... the same
 -- decimal  values                   the same                        the same
+-- several, with `fields` and `absents`: see lib/facets
 -- intervals, with `bounds`: see lib/intervals
 --          0                        how many in each interval       values that were not compared
 --
@@ -197,8 +198,18 @@ local function splitter()
     return elements_of
 end
 
+local function write_counts(without, counts, holder)
+    local parts = {}
+    for value, count in pairs(counts) do
+        parts[#parts + 1] = value
+        parts[#parts + 1] = string.format('%.0f', count)
+        parts[#parts + 1] = holder[value]
+    end
+    return {string.format('%.0f', without), parts, {}}
+end
+
 local function count_values(head, tally, ids)
-    local without, counts, holder, parts = 0, {}, {}, {}
+    local without, counts, holder = 0, {}, {}
     local elements_of = tally.way == 'elements' and splitter()
     local function see(id, value)
         counts[value] = (counts[value] or 0) + 1
@@ -217,12 +228,7 @@ local function count_values(head, tally, ids)
             without = without + 1
         end
     end)
-    for value, count in pairs(counts) do
-        parts[#parts + 1] = value
-        parts[#parts + 1] = string.format('%.0f', count)
-        parts[#parts + 1] = holder[value]
-    end
-    return {string.format('%.0f', without), parts, {}}, unreadable, left
+    return write_counts(without, counts, holder), unreadable, left
 end
 
 local function open_intervals()
@@ -230,9 +236,15 @@ local function open_intervals()
     return count_intervals
 end
 
+local function open_facets()
+    -- @include lib/facets
+    return count_several
+end
+
 local WORK = {
     values = count_values,
     elements = count_values,
+    several = function(...) return open_facets()(...) end,
     intervals = function(...) return open_intervals()(...) end,
 }
 

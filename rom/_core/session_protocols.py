@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 
@@ -46,7 +45,8 @@ class BlockingSession(SessionLike, Protocol):
     def avg(self, query: Any, column: str) -> Any: ...
     def min(self, query: Any, column: str) -> Any: ...
     def max(self, query: Any, column: str) -> Any: ...
-    def facets(self, query: Any, column: str) -> Counter[Any]: ...
+    @property
+    def facets(self) -> Callable[..., Any]: ...
     def histogram(self, query: Any, column: str, bounds: Any) -> list[int]: ...
     def page(
         self, query: Any, size: int, after: str | None = None, before: str | None = None

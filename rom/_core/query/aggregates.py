@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from rom._core.columns import Column, Decimal, Float, Integer, PrimaryKey
 from rom._core.encoding.keygens import TRAITS
-from rom._core.encoding.text import show
+from rom._core.encoding.text import shorten, show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.string_filters import has_many
@@ -30,6 +30,8 @@ _WAYS: dict[Callable[..., Any], Way] = {
     Float.decode: 'float',
     Decimal.decode: 'decimal',
 }
+# The most columns of one call of `facets`.
+_MOST_FACETS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,27 @@ class Aggregate:
         """
         found = {'field': self.field, 'way': self.way, 'alone': alone}
         return found if self.absent is None else {**found, 'absent': self.absent}
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Counts of the values of several columns.
+
+    Attributes:
+        each: the aggregate of each column.
+    """
+
+    each: tuple[Aggregate, ...]
+
+    def as_map(self, alone: bool = False) -> dict[str, Any]:
+        """Return the aggregates as one map for the script; see `Aggregate.as_map`."""
+        return {
+            'way': 'several',
+            'fields': [one.field for one in self.each],
+            'absents': [False if one.absent is None else one.absent for one in self.each],
+            'splits': [one.way == 'elements' for one in self.each],
+            'alone': alone,
+        }
 
 
 def adding(schema: Schema, method: str, name: object) -> Aggregate:
@@ -109,6 +132,24 @@ def _way_of_facets(column: Column[Any]) -> Way:
     if element is None or type(element).canonical is not Column.canonical:
         return 'values'
     return 'elements'
+
+
+def counting_several(schema: Schema, names: tuple[object, ...]) -> Facets:
+    """Return the aggregates for `facets` of two columns or more.
+
+    Raises:
+        QueryError: more than 16 columns, or one twice; otherwise as for `counting`.
+    """
+    each = tuple(counting(schema, name) for name in names)
+    shown = shorten(', '.join(map(show, names)), 200)
+    if len(each) > _MOST_FACETS:
+        raise QueryError(
+            f'{schema.name}.query.facets({shown}): takes {_MOST_FACETS} columns at most; call it '
+            'again for the others'
+        )
+    if len(set(names)) < len(names):
+        raise QueryError(f'{schema.name}.query.facets({shown}): names a column twice')
+    return Facets(each)
 
 
 def absent_value(column: Column[Any]) -> bytes | None:

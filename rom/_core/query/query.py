@@ -181,22 +181,35 @@ class Query(QueryBuilder[R_co]):
         """
         return session_context.session().max(self, column)
 
-    def facets(self, column: str) -> Counter[Any]:
+    @overload
+    def facets(self, column: str, /) -> Counter[Any]: ...
+    @overload
+    def facets(self, column: str, other: str, /, *more: str) -> dict[str, Counter[Any]]: ...
+    def facets(self, column: str, /, *more: str) -> Any:
         """Count the entities that have each value of a column, on the server; no index needed.
+
+        Several columns are counted together, as fast as the slowest one: each row is read once.
+
+        Args:
+            column: the name of a column.
+            *more: further names; 16 columns at most.
 
         Returns:
             The count by value, the most frequent first. Entities without a value count under
-            None; the values of a relation are ids. The limit is ignored.
+            None; the values of a relation are ids. The limit is ignored. For several columns, a
+            dict of such counts by column.
 
         Raises:
-            QueryError: the values are not hashable (Json), or not stored in rows (IndexOnly).
+            QueryError: the values are not hashable (Json), or not stored in rows (IndexOnly); or a
+                column is named twice.
             CorruptRowError: a stored value does not decode.
 
         Example::
 
             User.query.filter(age=(18, None)).facets('city')     # Counter({'Oslo': 3, 'Rome': 1})
+            User.query.facets('city', 'state')['state']          # Counter({'active': 4})
         """
-        return session_context.session().facets(self, column)
+        return session_context.session().facets(self, column, *more)
 
     def histogram(self, column: str, bounds: Sequence[Any]) -> list[int]:
         """Count the entities in each interval of a number, date or time, on the server.

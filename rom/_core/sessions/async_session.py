@@ -306,14 +306,20 @@ class AsyncSession(SessionBase):
         """
         return await self._run(self._queries.extreme(query, 'max', column))
 
-    async def facets(self, query: Query[Any], column: str) -> Counter[Any]:
-        """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
+    @overload
+    async def facets(self, query: Query[Any], column: str, /) -> Counter[Any]: ...
+    @overload
+    async def facets(
+        self, query: Query[Any], column: str, other: str, /, *more: str
+    ) -> dict[str, Counter[Any]]: ...
+    async def facets(self, query: Query[Any], column: str, /, *more: str) -> Any:
+        """Count a query's results by the values of columns: see :meth:`rom.Query.facets`.
 
         Example::
 
             await s.facets(User.query.filter(age=(18, None)), 'city')
         """
-        return await self._run(self._queries.facets(query, column))
+        return await self._run(self._queries.facets(query, (column, *more)))
 
     async def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> list[int]:
         """Count a query's results in intervals of a column: see :meth:`rom.Query.histogram`.

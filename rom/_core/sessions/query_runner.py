@@ -6,7 +6,6 @@ Functions import rarely used modules where they need them, so that importing rom
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -132,12 +131,13 @@ class QueryRunner:
 
         return (yield RunOn(model_of(query), aggregates.extreme(query, method, column)))
 
-    def facets(self, query: Query[Any], column: str) -> Work[Counter[Any]]:
-        """Count the results by the value of a column."""
+    def facets(self, query: Query[Any], columns: tuple[str, ...]) -> Work[Any]:
+        """Count the results by the value of a column, or of each of several ones."""
         from rom._core.ops.search import aggregates
 
-        counts: Counter[Any] = yield RunOn(model_of(query), aggregates.facets(query, column))
-        return counts
+        if len(columns) == 1:
+            return (yield RunOn(model_of(query), aggregates.facets(query, columns[0])))
+        return (yield RunOn(model_of(query), aggregates.facets_of_several(query, columns)))
 
     def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> Work[list[int]]:
         """Count the results in each interval of a column."""

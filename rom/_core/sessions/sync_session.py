@@ -275,14 +275,20 @@ class Session(SessionBase):
         """
         return self._run(self._queries.extreme(query, 'max', column))
 
-    def facets(self, query: Query[Any], column: str) -> Counter[Any]:
-        """Count a query's results by the value of a column: see :meth:`rom.Query.facets`.
+    @overload
+    def facets(self, query: Query[Any], column: str, /) -> Counter[Any]: ...
+    @overload
+    def facets(
+        self, query: Query[Any], column: str, other: str, /, *more: str
+    ) -> dict[str, Counter[Any]]: ...
+    def facets(self, query: Query[Any], column: str, /, *more: str) -> Any:
+        """Count a query's results by the values of columns: see :meth:`rom.Query.facets`.
 
         Example::
 
             session.facets(User.query.filter(age=(18, None)), 'city')
         """
-        return self._run(self._queries.facets(query, column))
+        return self._run(self._queries.facets(query, (column, *more)))
 
     def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> list[int]:
         """Count a query's results in intervals of a column: see :meth:`rom.Query.histogram`.

@@ -94,6 +94,7 @@ CALLS: dict[str, Callable[[Any, Draw], Any]] = {
     'min': lambda m, d: m.query.min(d(st.one_of(NAMES, ANYTHING))),
     'max': lambda m, d: m.query.max(d(st.one_of(NAMES, ANYTHING))),
     'facets': lambda m, d: m.query.facets(d(st.one_of(NAMES, ANYTHING))),
+    'facets, two': lambda m, d: m.query.facets('n', d(st.one_of(NAMES, ANYTHING))),
     'histogram': lambda m, d: (
         m.query.histogram(d(st.one_of(NAMES, ANYTHING)), [d(ANYTHING), d(ANYTHING), None])
     ),

@@ -69,6 +69,11 @@ def test_aggregates(world: World) -> None:
             cities = await s.facets(query, 'city')
             assert isinstance(cities, Counter)
             assert list(cities.items()) == [('Oslo', 2), ('Zürich', 1), (None, 1)]
+            assert await s.facets(query, 'city', 'age', 'active') == {
+                'city': cities, 'age': {42: 1, 17: 1, 18: 1, None: 1}, 'active': {
+                    None: 2, False: 1, True: 1,
+                },
+            }  # fmt: skip
             assert await s.facets(query, 'digest') == {b'\xff\0': 2, None: 2}
             assert await s.facets(query, 'active') == {None: 2, False: 1, True: 1}
             assert await s.facets(query, 'born') == {None: 3, dt.date(1990, 5, 17): 1}
@@ -111,6 +116,16 @@ def test_what_is_refused(world: World) -> None:
             ):
                 with pytest.raises(rom.QueryError, match=rf'TallyUser.query.{method}\({column}\)'):
                     await getattr(s, method)(TallyUser.query, column)
+            for columns, says in (
+                (('city', 'tags'), r'facets\(tags\): the values of a Json'),
+                (
+                    ('city', 'age', 'city'),
+                    "facets\\('city', 'age', 'city'\\): names a column twice",
+                ),
+                (('age',) * 17, 'takes 16 columns at most'),
+            ):
+                with pytest.raises(rom.QueryError, match=says):
+                    await s.facets(TallyUser.query, *columns)
 
     world.run(story())
 
@@ -127,6 +142,7 @@ def test_queries_have_them_too(client: redis.Redis, raw: redis.Redis) -> None:
     assert query.facets('age') == {17: 1, 42: 1}
     assert query.select('city').sum('age') == 59
     assert query.histogram('age', [0, 18, None]) == [1, 1]
+    assert query.facets('age', 'price')['price'] == {D('0.10'): 1, None: 1}
     # What counts is on the server, not what the session knows.
     raw.hset('{tally}user:1', 'age', 'x')
     with pytest.raises(rom.CorruptRowError, match=r"\{tally\}user:1, column 'age'"):

@@ -21,7 +21,14 @@ from rom._core.ops.load_rows import unreadable
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.queries import first_row
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search, SearchReply
-from rom._core.query.aggregates import Aggregate, adding, by_extreme, counting
+from rom._core.query.aggregates import (
+    Aggregate,
+    Facets,
+    adding,
+    by_extreme,
+    counting,
+    counting_several,
+)
 from rom._core.query.query import Query
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
@@ -273,6 +280,21 @@ def facets(
     return counts(query.schema, tally, replies)
 
 
+def facets_of_several(
+    query: Query[Any], columns: Sequence[str], bounds: Bounds = TALLY_BOUNDS
+) -> Operation[dict[str, Counter[Any]]]:
+    """Return the number of entities for each value, by column; otherwise as `facets`."""
+    tally = counting_several(query.schema, tuple(columns))
+    # A row of several values takes longer, so that a call has fewer of them.
+    page = max(2 * bounds.page // (len(columns) + 1), 1)
+    replies = yield from tallies(query, tally, bounds._replace(page=page))
+    schema = query.schema
+    return {
+        one.column: counts(schema, one, [reply[place] for reply in replies])
+        for place, one in enumerate(tally.each)
+    }
+
+
 def extreme(
     query: Query[Any], method: Literal['min', 'max'], column: str, bounds: Bounds = BOUNDS
 ) -> Operation[Any]:
@@ -302,7 +324,7 @@ def _add_up(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[To
     return Totals(query.schema, tally, replies)
 
 
-def tallies(query: Query[Any], tally: Aggregate, bounds: Bounds) -> Operation[list[Reply]]:
+def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Operation[list[Reply]]:
     """Return the tallies of all matches, in any order.
 
     Raises:

@@ -22,7 +22,7 @@ from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, QueryError
 
 if TYPE_CHECKING:
-    from rom._core.query.aggregates import Aggregate
+    from rom._core.query.aggregates import Aggregate, Facets
 
 
 class Bounds(NamedTuple):
@@ -130,7 +130,7 @@ class Search:
         query: the query.
         bounds: limits of the work of one call.
         orders: the orders of the results, on the server or in this process; ids decide last.
-        tally: the aggregate of the matches, where one is wanted.
+        tally: the aggregate of the matches, where one is wanted, or several facets.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Search:
         query: Query[Any],
         bounds: Bounds,
         orders: tuple[Order, ...] = (),
-        tally: Aggregate | None = None,
+        tally: Aggregate | Facets | None = None,
     ) -> None:
         schema, spec = query.schema, query.spec
         self.query = query

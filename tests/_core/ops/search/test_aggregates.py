@@ -9,6 +9,7 @@ import redis
 
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import aggregates, queries
+from rom._core.ops.search.histogram import histogram
 from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Date, Float, Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
@@ -70,7 +71,13 @@ def test_one_trip_for_a_page_of_matches(crowd: Store) -> None:
             assert total == sum(ids) / 2
         run(crowd, aggregates.average(query, 'age'))
         assert trips(crowd) == ['search']
-        run(crowd, aggregates.facets(query, 'city'))
+        cities = run(crowd, aggregates.facets(query, 'city'))
+        assert trips(crowd) == ['search']
+        together = run(crowd, aggregates.facets_of_several(query, ['age', 'city']))
+        # A row of two columns takes longer, so that one call reads fewer of them.
+        assert trips(crowd) == (['search'] if sum(cities.values()) < 3600 else ['search', 'tally'])
+        assert (together['city'], [*together]) == (cities, ['age', 'city'])
+        assert run(crowd, histogram(query, 'size', [None, 0, None])) == [0, sum(cities.values())]
         assert trips(crowd) == ['search']
         run(crowd, aggregates.extreme(query, 'max', 'age'))
         assert trips(crowd) == ['search']
@@ -85,6 +92,10 @@ def test_more_come_a_piece_at_a_time(crowd: Store) -> None:
     at_once = aggregates.TALLY_BOUNDS._replace(small=20_000)
     assert run(crowd, aggregates.facets(query, 'age', at_once)) == dict.fromkeys(range(10), 900)
     assert trips(crowd) == ['search', 'tally']
+    # Numbers of an index are counted without a look at them, however many they are.
+    ages = run(crowd, histogram(crowd.query, 'age', [0, 1, 5, None]))
+    assert ages == [COUNT // 10, COUNT * 4 // 10, COUNT // 2]
+    assert trips(crowd) == ['search+search+search']
     # Too many for that: in parts.
     assert run(crowd, aggregates.facets(query, 'age')) == dict.fromkeys(range(10), 900)
     assert trips(crowd)[-1].startswith('tally')
@@ -126,6 +137,8 @@ def test_entries_of_rows_that_are_gone(raw: redis.Redis, store: Store, live: boo
         assert run(store, aggregates.average(query, 'age')) == 35
         assert run(store, aggregates.facets(query, 'city')) == {'x': 9}
         assert run(store, aggregates.facets(query, 'size')) == {None: 9}
+        together = run(store, aggregates.facets_of_several(query, ['city', 'size']))
+        assert together == {'city': {'x': 9}, 'size': {None: 9}}
         assert run(store, aggregates.extreme(query, 'min', 'age')) == 31
         assert run(store, aggregates.extreme(query, 'max', 'age')) == 39
         assert run(store, aggregates.extreme(query, 'min', 'city')) == 'x'
@@ -165,6 +178,9 @@ def test_a_value_that_does_not_decode(raw: redis.Redis, store: Store, bounds: Bo
         (aggregates.average(store.query, 'age', bounds), 'age'),
         (aggregates.total(store.query, 'size', bounds), 'size'),
         (aggregates.facets(store.query, 'city', bounds), 'city'),
+        (aggregates.facets_of_several(store.query, ['born', 'city'], bounds), 'city'),
+        (histogram(store.query.filter(age=(1, None)), 'age', [1, 2], bounds), 'age'),
+        (histogram(store.query, 'size', [1.0, 2.0], bounds), 'size'),
         (aggregates.extreme(store.query, 'max', 'age', bounds), 'age'),
     ):
         with pytest.raises(CorruptRowError, match=f"Thing:7, column '{column}': the stored") as e:
@@ -182,6 +198,8 @@ def test_a_key_that_holds_no_row(raw: redis.Redis, store: Store, bounds: Bounds)
         for operation in (
             aggregates.total(query, 'age', bounds),
             aggregates.facets(query, 'age', bounds),
+            aggregates.facets_of_several(query, ['age', 'city'], bounds),
+            histogram(query, 'size', [0.0, 1.0], bounds),
             aggregates.extreme(query, 'min', 'age', bounds),
         ):
             with pytest.raises(CorruptRowError, match='Thing:1 should hold a hash'):
@@ -202,6 +220,8 @@ def test_what_is_wrong_is_said_before_anything_is_sent(store: Store) -> None:
         aggregates.total(store.query, 'born'),
         aggregates.average(store.query, 'city'),
         aggregates.facets(store.query, 'id'),
+        aggregates.facets_of_several(store.query, ['age', 'id']),
+        histogram(store.query, 'age', [2, 1]),
         aggregates.extreme(store.query, 'min', 'words'),
     ):
         with pytest.raises(QueryError):

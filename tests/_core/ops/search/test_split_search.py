@@ -175,3 +175,5 @@ def test_long_rows_come_in_several_replies(thing: Any, raw: redis.Redis) -> None
     again = thing.get([e.id for e in found])
     assert [e.n for e in again] == list(range(300))
     assert thing.query.facets('grade') == {'x' * 10_000: 300}
+    together = thing.query.facets('n', 'grade')
+    assert (together['grade'], len(together['n'])) == ({'x' * 10_000: 300}, 300)

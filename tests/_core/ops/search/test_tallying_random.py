@@ -145,6 +145,8 @@ def check(
     store: Store, query: Query[Any], rows: dict[int, Values], holds: Holds, bounds: Bounds
 ) -> None:
     found = [row for row in rows.values() if holds(row)]
+    together = store.driver.run(aggregates.facets_of_several(query, [*COLUMNS], bounds))
+    assert together == {name: Counter(row[name] for row in found) for name in COLUMNS}
     for name in COLUMNS:
         values = [row[name] for row in found]
         check_facets(store, query, name, values, bounds)
