@@ -7,6 +7,7 @@
 --          ids    = list of ids; or
 --          unique = key of a hash, values = list of its fields
 --          expiry = the ExpireAt column, to leave out expired entities; absent: keep them
+--          deleted = the column that marks soft-deleted entities, to leave them out; or absent
 --
 -- Reply:   list of the ids that exist, in the order of the request, with repetitions; their rows,
 --          see lib/rows; list of the ids whose key holds no row; list of the last ids, if their
@@ -31,10 +32,16 @@ local function ids_of_unique_values()
     return ids
 end
 
-local function those_not_expired(ids)
+local function is_left_out(key)
+    local expiry, deleted = request.expiry, request.deleted
+    return expiry and has_expired(key, expiry)
+        or deleted and redis.pcall('HEXISTS', key, deleted) == 1
+end
+
+local function those_to_read(ids)
     local kept = {}
     for _, id in ipairs(ids) do
-        if not has_expired(request.head .. id, request.expiry) then
+        if not is_left_out(request.head .. id) then
             kept[#kept + 1] = id
         end
     end
@@ -42,7 +49,7 @@ local function those_not_expired(ids)
 end
 
 local ids = request.ids or ids_of_unique_values()
-if request.expiry then
-    ids = those_not_expired(ids)
+if request.expiry or request.deleted then
+    ids = those_to_read(ids)
 end
 return {read_rows(request.head, request.fields, ids)}

@@ -8,6 +8,7 @@
 --          where    = a node: see lib/filters
 --          built    = list of the fingerprint's key and texts: see lib/built; or absent
 --          expiry   = index of the ExpireAt column, to leave out expired entities; or absent
+--          deleted  = index of the times of soft deletes, to leave out these entities; or absent
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or absent
 --          mark     = {id, places}: find only later matches; see lib/groups; or absent
 --          direction = 'up' or 'down': the order of the ids of matches that are equal in all
@@ -75,7 +76,8 @@ end
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
     model.absent = request.absent or {}
-    model.unexpired = request.expiry and open_unexpired(model, request.expiry) or false
+    local leaves_out = request.expiry or request.deleted
+    model.unexpired = leaves_out and open_unexpired(model, request) or false
     local where = request.where
     local parts = where.kind == 'and' and where.nodes or where.kind == 'all' and {} or {where}
     local smallest = math.huge
@@ -110,7 +112,9 @@ local function count_at_once(search)
     local model, part = search.model, search.parts[1]
     local expired = model.unexpired and model.unexpired.node
     local filters = #search.parts - (expired and 1 or 0)
-    if filters == 0 then
+    if expired and expired.kind ~= 'range' then
+        return false
+    elseif filters == 0 then
         return model.bytes and model.span - (expired and expired.size or 0)
     end
     local is_plain = part.kind == 'set'

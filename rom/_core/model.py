@@ -351,17 +351,39 @@ class Model(Entity, metaclass=ModelMeta):
         """
         return session_context.session().save(self, full=full, force=force)
 
-    def delete(self) -> None:
+    def delete(self, hard: bool = False) -> None:
         """Delete the row and its index entries.
+
+        If the model has ``_soft_delete``, the row stays. The delete sets the current time in that
+        column, and frees the unique values.
+
+        Args:
+            hard: remove the row in that case, too.
 
         Raises:
             InvalidOperation: the entity was never saved.
+            RestrictError: a relation to the entity forbids the delete.
 
         Example::
 
             user.delete()
         """
-        session_context.session().delete(self)
+        session_context.session().delete(self, hard=hard)
+
+    def restore(self) -> None:
+        """Undo a soft delete. Entities that a cascade deleted with this one stay deleted.
+
+        Raises:
+            InvalidOperation: the entity was not soft-deleted.
+            UniqueKeyViolation: another entity has one of its unique values now. Nothing was
+                written.
+
+        Example::
+
+            user = User.query.only_deleted().filter(name='Ann').first()
+            user.restore()
+        """
+        session_context.session().restore(self)
 
     def refresh(self, force: bool = False) -> None:
         """Read the row again.

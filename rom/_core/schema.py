@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from rom._core.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
+from rom._core.columns.soft_delete import check_soft_delete
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.text import as_bytes, show
 from rom._core.indexing.column_index import ColumnIndex
@@ -67,6 +68,8 @@ class Unique(NamedTuple):
     made_by: ColumnIndex | None = None
     #: The columns whose equal values may be stored in several forms, with their positions.
     numbers: tuple[tuple[int, Column[Any]], ...] = ()
+    #: The column of the time of a soft delete: a row that has it claims nothing.
+    unless: str | None = None
 
     def value(self, encoded: Mapping[str, bytes]) -> bytes | None:
         """Return the first of the `claims`, or None where the constraint does not apply.
@@ -79,6 +82,8 @@ class Unique(NamedTuple):
 
     def claims(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
         """Return the unique values of a row, empty where the constraint does not apply to it."""
+        if self.unless is not None and self.unless in encoded:
+            return ()
         if len(self.columns) == 1:
             # As in rom 1.x, an empty string claims nothing, so several entities may have it.
             value = encoded.get(self.columns[0])
@@ -97,6 +102,8 @@ class Unique(NamedTuple):
     def leftovers(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
         """Return the ambiguous value that rom 1.x claimed for a group with a NUL in a part."""
         parts = None if len(self.columns) == 1 else self._parts(encoded)
+        if self.unless is not None and self.unless in encoded:
+            return ()
         if parts is None or b'\0' not in b''.join(parts):
             return ()
         return (group_value(parts),)
@@ -123,6 +130,7 @@ class Schema:
         places: the geo indexes by name.
         compounds: the compound indexes.
         is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
+        soft_delete: name of the DateTime column that marks a row as deleted, or None.
     """
 
     name: str
@@ -136,6 +144,12 @@ class Schema:
     places: Mapping[str, Places] = field(default_factory=dict)
     compounds: tuple[CompoundIndex, ...] = ()
     is_stamped: bool = True
+    soft_delete: str | None = None
+
+    @property
+    def soft_field(self) -> bytes | None:
+        """Field of the time of a soft delete, or None."""
+        return None if self.soft_delete is None else self.keys.field(self.soft_delete)
 
     @property
     def primary(self) -> str:
@@ -304,6 +318,7 @@ def build(
     unsafe: Mapping[str, UnsafeColumn] = MappingProxyType({}),
     geo_index: object = None,
     compound_index: object = None,
+    soft_delete: object = None,
 ) -> Schema:
     """Check a class body and make its schema.
 
@@ -316,6 +331,7 @@ def build(
         lists: the OneToMany attributes of the class.
         unsafe: the UnsafeColumns of the class.
         geo_index, compound_index: the values of the attributes, or None.
+        soft_delete: the value of `_soft_delete`, or None.
 
     Raises:
         ORMError, ColumnError: a declaration is invalid; the message names the attribute.
@@ -324,6 +340,7 @@ def build(
     keys = Keys(_namespace(name, namespace), primary, _renamed(name, columns))
     _check_sources(name, columns)
     _check_expiry(name, columns)
+    marker = check_soft_delete(name, columns, soft_delete)
     indexes = {
         column: ColumnIndex(declared, keys)
         for column, declared in columns.items()
@@ -334,12 +351,13 @@ def build(
             (column,),
             keys.unique((column,)),
             None if declared.is_stored else ColumnIndex(declared, keys),
+            unless=marker,
         )
         for column, declared in columns.items()
         if declared.unique
     ]
     groups = _unique_groups(name, columns, primary, unique_together)
-    uniques = (*singles, *(_group(group, keys, columns) for group in groups))
+    uniques = (*singles, *(_group(group, keys, columns, marker) for group in groups))
     places = _places(name, keys, geo_index)
     return Schema(
         name,
@@ -352,16 +370,19 @@ def build(
         tuple(unsafe),
         places,
         _compounds(name, keys, indexes, compound_index),
+        soft_delete=marker,
     )
 
 
-def _group(names: tuple[str, ...], keys: Keys, columns: Mapping[str, Column[Any]]) -> Unique:
+def _group(
+    names: tuple[str, ...], keys: Keys, columns: Mapping[str, Column[Any]], unless: str | None
+) -> Unique:
     numbers = tuple(
         (place, columns[name])
         for place, name in enumerate(names)
         if type(columns[name]).canonical is not Column.canonical
     )
-    return Unique(names, keys.unique(names), numbers=numbers)
+    return Unique(names, keys.unique(names), numbers=numbers, unless=unless)
 
 
 def _namespace(name: str, declared: object) -> str:

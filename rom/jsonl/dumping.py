@@ -93,7 +93,8 @@ def _shown(model: Any) -> str:
 
 def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
     """Read the next rows of a model."""
-    query = model.query.with_expired() if with_expired else model.query
+    query = model.query.with_deleted()  # a copy of the data must have them, too
+    query = query.with_expired() if with_expired else query
     return stretch(query, after, size)
 
 

@@ -213,7 +213,7 @@ class _RecordSearch:
     orders: tuple[Order, ...] = ()
     direction: Direction | None = None
     spec = QuerySpec()
-    expiry: str | None = None
+    leaves_out: bool = False
 
     def __init__(self, schema: RecordSchema, where: All) -> None:
         self._schema = schema

@@ -19,6 +19,7 @@ from rom.columns import (
     Date,
     DateTime,
     Decimal,
+    ExpireAt,
     Float,
     Integer,
     Json,
@@ -288,3 +289,36 @@ def test_groups_that_are_wrong(declared: Any, parts: list[str]) -> None:
 def test_a_group_of_lists_is_wrong_too() -> None:
     with pytest.raises(ColumnError, match=r'^Thing\.unique_together'):
         schema(unique_together=[('a', ['b'])])
+
+
+@pytest.mark.parametrize(
+    ('declared', 'says'),
+    [
+        ('gone', r"_soft_delete = 'gone': the model has .*; declare it as deleted_at = DateTime"),
+        (5, '_soft_delete = 5: the model has'),
+        ('age', 'this is a Integer; declare'),
+        ('until', 'this is a ExpireAt'),
+        ('plain', 'needs an index of times'),
+        ('made', 'a new entity must have no value'),
+        ('needed', 'a new entity must have no value'),
+    ],
+)
+def test_the_column_of_a_soft_delete(declared: Any, says: str) -> None:
+    columns: dict[str, Column[Any]] = {
+        'id': PrimaryKey(),
+        'age': Integer(index=True),
+        'until': ExpireAt(),
+        'plain': DateTime(),
+        'made': DateTime(index=True, auto_now=True),
+        'needed': DateTime(index=True, required=True),
+        'right': DateTime(index=True),
+        'email': Text(unique=True),
+    }
+    for name, column in columns.items():
+        column.name = name
+    with pytest.raises(ColumnError, match=says):
+        build('Thing', columns, None, None, False, soft_delete=declared)
+    schema = build('Thing', columns, None, None, False, soft_delete='right')
+    [email] = [unique for unique in schema.uniques if unique.columns == ('email',)]
+    assert email.claims({'email': b'x'}) == (b'x',)
+    assert email.claims({'email': b'x', 'right': b'1.0'}) == ()

@@ -39,7 +39,7 @@ WAITING = (
     'get', 'get_by', 'all', 'first', 'count', 'refresh', 'refresh_all', 'flush', 'commit', 'save',
     'delete', 'take_ids', 'load', 'transfer', 'exists', 'one', 'ids', 'cached_result', 'delete_all',
     'sum', 'avg', 'min', 'max', 'facets', 'histogram', 'page', 'update_all', 'get_or_create',
-    'upsert', 'expire', 'explain',
+    'upsert', 'expire', 'explain', 'restore',
 )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class Entity:
     _namespace: ClassVar[str]
     _pkey: ClassVar[str]
     _keep_index_data: ClassVar[bool] = False
+    _soft_delete: ClassVar[str | None] = None
     _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]
@@ -208,6 +209,12 @@ class Entity:
         name = self._schema.expiry
         column = None if name is None else self._columns[name]
         return isinstance(column, ExpireAt) and column.is_past(self._stored.get(column.name))
+
+    @property
+    def _is_soft_deleted(self) -> bool:
+        """True if its row, as last read, has the time of a soft delete."""
+        name = self._schema.soft_delete
+        return name is not None and name in self._stored
 
     @property
     def _modified(self) -> bool:

@@ -52,6 +52,7 @@ class ModelMeta(type):
             _unsafe(model),
             getattr(model, 'geo_index', None),
             getattr(model, 'compound_index', None),
+            getattr(model, '_soft_delete', None),
         )
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]

@@ -93,19 +93,22 @@ LARGEST_PAGE = 1000
 PAGES = 8
 
 
-def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[Row | None]:
+def load_one(
+    schema: Schema, id: int, with_expired: bool = False, with_deleted: bool = False
+) -> Operation[Row | None]:
     """Return the row of an entity, or None. One round trip; a script only if it may have expired.
 
     Args:
         schema: the schema of the model.
         id: the id of the entity.
-        with_expired: also return a row that has expired.
+        with_expired: also return a row that has expired, or was soft-deleted.
+        with_deleted: also return a row that was soft-deleted.
 
     Raises:
         CorruptRowError: the key holds another type than a row.
     """
     if schema.expiry is not None and not with_expired:
-        found = yield from load(schema, [id])
+        found = yield from load(schema, [id], with_deleted=with_deleted)
         return found[0] if found else None
     try:
         values = yield Command('HMGET', schema.keys.row(id), *schema.fields)
@@ -115,6 +118,8 @@ def load_one(schema: Schema, id: int, with_expired: bool = False) -> Operation[R
         raise
     pairs = zip(schema.names, values, strict=True)
     stored = {name: raw for name, raw in pairs if raw is not None}
+    if schema.soft_delete in stored and not (with_expired or with_deleted):
+        return None
     return Row(id, stored) if stored else None
 
 
@@ -123,14 +128,16 @@ def load(
     ids: Sequence[int],
     with_expired: bool = False,
     make: Callable[[list[Row]], list[Any]] = list,
+    with_deleted: bool = False,
 ) -> Operation[list[Any]]:
     """Return the rows of those ids that have one, in their order; in pages, in one round trip.
 
     Args:
         schema: the schema of the model.
         ids: the ids of the entities.
-        with_expired: also return rows that have expired.
+        with_expired: also return rows that have expired, or were soft-deleted.
         make: turns the rows of a page into results, while Redis reads the next page.
+        with_deleted: also return rows that were soft-deleted.
 
     Raises:
         CorruptRowError: a key holds another type than a row; `entities` has the other results.
@@ -138,8 +145,9 @@ def load(
     if not ids:
         return []
     asked = [b'%d' % id for id in ids]
-    scripts = tuple(_script(schema, {'ids': page}, with_expired) for page in _in_pages(asked))
-    return (yield from _load(schema, scripts, make, with_expired))
+    hidden = _hidden(schema, with_expired, with_deleted)
+    scripts = tuple(_script(schema, {'ids': page}, hidden) for page in _in_pages(asked))
+    return (yield from _load(schema, scripts, make, hidden))
 
 
 def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
@@ -155,15 +163,16 @@ def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
 def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
     """Return the rows with these unique values, in their order; one round trip at most.
 
-    Rows that have expired are left out.
+    Rows that have expired, or were soft-deleted, are left out.
     """
     if not values:
         return []
+    hidden = _hidden(schema)
     scripts = tuple(
-        _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, False)
+        _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, hidden)
         for at in range(0, len(values), LARGEST_PAGE)
     )
-    return (yield from _load(schema, scripts, list))
+    return (yield from _load(schema, scripts, list, hidden))
 
 
 def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operation[list[Row]]:
@@ -178,7 +187,7 @@ def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operat
         key: the key of the hash of its values.
         value: the value, encoded as in that hash.
     """
-    if schema.expiry is None:
+    if schema.expiry is None and schema.soft_field is None:
         row = None
         # The script finds the same error, and names the key.
         with suppress(ServerError, CorruptRowError, ValueError):
@@ -191,10 +200,20 @@ def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operat
     return (yield from load_unique(schema, key, (value,)))
 
 
-def _script(schema: Schema, what: Mapping[str, object], with_expired: bool) -> Script:
-    request = {'head': schema.keys.head, 'fields': schema.fields, **what}
+def _hidden(
+    schema: Schema, with_expired: bool = False, with_deleted: bool = False
+) -> dict[str, bytes]:
+    """Return the items of a request that leave out rows."""
+    hidden = {}
     if schema.expiry_field and not with_expired:
-        request['expiry'] = schema.expiry_field
+        hidden['expiry'] = schema.expiry_field
+    if schema.soft_field and not (with_expired or with_deleted):
+        hidden['deleted'] = schema.soft_field
+    return hidden
+
+
+def _script(schema: Schema, what: Mapping[str, object], hidden: Mapping[str, bytes]) -> Script:
+    request = {'head': schema.keys.head, 'fields': schema.fields, **what, **hidden}
     return Script('load', schema.keys.counter, pack(request))
 
 
@@ -202,7 +221,7 @@ def _load(
     schema: Schema,
     scripts: tuple[Script, ...],
     make: Callable[[list[Row]], list[Any]],
-    with_expired: bool = False,
+    hidden: Mapping[str, bytes],
 ) -> Operation[list[Any]]:
     replies: Iterator[Any] | ReplyStream
     if len(scripts) == 1:
@@ -228,7 +247,7 @@ def _load(
     for place, ids in reversed(left):
         more: list[Any] = []
         while ids:
-            found, packed, unreadable_ids, ids = yield _script(schema, {'ids': ids}, with_expired)
+            found, packed, unreadable_ids, ids = yield _script(schema, {'ids': ids}, hidden)
             more += make(parse_rows(schema, found, packed))
             broken += unreadable_ids
         made[place:place] = more

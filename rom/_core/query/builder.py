@@ -12,6 +12,7 @@ from rom._core.columns.expressions import Expression
 from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import shorten, show, show_name, show_names
 from rom._core.query.compile_expressions import compile_expression
+from rom._core.query.deleted_filter import check_lookups
 from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import Node, SortCursor
@@ -70,6 +71,8 @@ class QueryBuilder(Generic[R_co]):
     def _also(self, nodes: Sequence[Node]) -> Self:
         if not self.spec.with_expired:
             warn_of_expired(self.schema, nodes)
+        if self.spec.with_deleted:
+            check_lookups(self.schema, nodes)
         return type(self)(self.model, self.spec.also(nodes))
 
     def filter(self, /, *expressions: Never, **clauses: Any) -> Self:
@@ -402,6 +405,41 @@ class QueryBuilder(Generic[R_co]):
             Login.query.with_expired().filter(user=ann).all()
         """
         return self._with(with_expired=True)
+
+    def with_deleted(self) -> Self:
+        """Include soft-deleted entities.
+
+        It has no effect on a model without ``_soft_delete``. Relations loaded with the results
+        still leave out soft-deleted entities.
+
+        Raises:
+            QueryError: a filter on a unique column without an index: deleted entities have no
+                unique values.
+
+        Example::
+
+            User.query.with_deleted().filter(city='Oslo').all()
+        """
+        check_lookups(self.schema, self.spec.where.nodes)
+        return self._with(with_deleted=True)
+
+    def only_deleted(self) -> Self:
+        """Keep only soft-deleted entities.
+
+        Raises:
+            QueryError: the model has no ``_soft_delete``.
+
+        Example::
+
+            User.query.only_deleted().order_by('-deleted_at')[:20].all()
+        """
+        name = self.schema.soft_delete
+        if name is None:
+            raise QueryError(
+                f'{self.schema.name}.query.only_deleted(): the model has no _soft_delete, so that '
+                'a delete leaves nothing behind'
+            )
+        return self.with_deleted().filter(**{name: (None, None)})
 
     def first_only(self) -> Self:
         """Return the query with only its first result."""

@@ -333,7 +333,7 @@ class Query(QueryBuilder[R_co]):
         """
         return session_context.session().cached_result(self, timeout)
 
-    def delete(self, blocksize: int = 100) -> int:
+    def delete(self, blocksize: int = 100, hard: bool = False) -> int:
         """Delete the results, and apply the ``on_delete`` of the relations that refer to them.
 
         The results are read and deleted in blocks, each of them atomic. Blocks before an error
@@ -341,6 +341,7 @@ class Query(QueryBuilder[R_co]):
 
         Args:
             blocksize: the number of entities to delete at once.
+            hard: remove the rows of a model with ``_soft_delete``, too.
 
         Returns:
             The number of deleted results, without the entities that a cascade deleted.
@@ -353,7 +354,7 @@ class Query(QueryBuilder[R_co]):
 
             User.query.filter(active=False).delete()
         """
-        return session_context.session().delete_all(self, blocksize)
+        return session_context.session().delete_all(self, blocksize, hard)
 
     def update(self, /, _blocksize: int | None = None, **values: Any) -> int:
         """Set columns of the results to new values on the server, without loading entities.

@@ -38,6 +38,8 @@ def _clauses(query: QueryBuilder[Any], model: str) -> Iterator[str]:
     spec = query.spec
     if spec.with_expired:
         yield '.with_expired()'
+    if spec.with_deleted:
+        yield '.with_deleted()'
     for node in spec.where.nodes[:_MANY]:
         yield _clause(node, model)
     if len(spec.where.nodes) > _MANY:

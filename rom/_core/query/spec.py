@@ -22,6 +22,7 @@ class QuerySpec(NamedTuple):
         selection: the plain data to return instead of entities; None: entities.
         loads: the paths of relations to load with the results.
         with_expired: include expired entities.
+        with_deleted: include soft-deleted entities.
         mark: only results after this position; without an order, in the order of ids.
     """
 
@@ -33,6 +34,7 @@ class QuerySpec(NamedTuple):
     loads: tuple[str, ...] = ()
     with_expired: bool = False
     mark: SortCursor | None = None
+    with_deleted: bool = False
 
     def also(self, nodes: Iterable[Node]) -> QuerySpec:
         """Return a copy with more filters."""

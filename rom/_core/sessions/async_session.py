@@ -359,14 +359,14 @@ class AsyncSession(SessionBase):
         """
         return await self._run(self._queries.cached_result(query, timeout))
 
-    async def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+    async def delete_all(self, query: Query[Any], blocksize: int = 100, hard: bool = False) -> int:
         """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
 
         Example::
 
             await s.delete_all(User.query.filter(active=False))
         """
-        return await self._run_alone(self._deleter.delete_all(query, blocksize))
+        return await self._run_alone(self._deleter.delete_all(query, blocksize, hard))
 
     async def update_all(
         self, query: Query[Any], /, _blocksize: int | None = None, **values: Any
@@ -532,14 +532,28 @@ class AsyncSession(SessionBase):
         work = self._flusher.save(*objects, full=full, all=all, force=force)
         return await self._run_alone(work, durable)
 
-    async def delete(self, *objects: Any, force: bool = False) -> None:
+    async def delete(self, *objects: Any, force: bool = False, hard: bool = False) -> None:
         """Delete these entities, or lists of them, atomically.
+
+        Args:
+            *objects: the entities.
+            force: treat an earlier write in doubt as not carried out.
+            hard: remove the rows of models with ``_soft_delete``, too.
 
         Example::
 
             await s.delete(ann, bob)
         """
-        await self._run_alone(self._deleter.delete(*objects, force=force))
+        await self._run_alone(self._deleter.delete(*objects, force=force, hard=hard))
+
+    async def restore(self, *objects: Any) -> None:
+        """Restore soft-deleted entities, or lists of them: see :meth:`rom.Model.restore`.
+
+        Example::
+
+            await s.restore(ann)
+        """
+        await self._run_alone(self._deleter.restore(*objects))
 
     async def transfer(
         self,

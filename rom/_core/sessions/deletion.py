@@ -34,6 +34,7 @@ from rom._core.sessions.deletion_plan import (
 )
 from rom._core.sessions.hooks import has_delete_hook
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
+from rom._core.sessions.soft_delete import is_left, note_marker, restore
 from rom._core.sessions.write_order import servers_of
 from rom._core.sessions.write_outcomes import note_deleted_key, release_attempt, settle_all
 from rom._core.support.clock import elapsed
@@ -68,11 +69,13 @@ class DeleteOptions(NamedTuple):
         hooks: call the hooks, also those of entities that a cascade deletes.
         is_shared: other processes may delete the same rows at once; only the one that deletes a
             row calls its hook.
+        is_hard: remove the rows of models with ``_soft_delete``, too.
     """
 
     on_delete: bool = True
     hooks: bool = True
     is_shared: bool = False
+    is_hard: bool = False
 
 
 class Deleter:
@@ -105,11 +108,11 @@ class Deleter:
         self._session = session
         self._connection = connection
 
-    def delete(self, *objects: Any, force: bool = False) -> Work[None]:
+    def delete(self, *objects: Any, force: bool = False, hard: bool = False) -> Work[None]:
         """Delete entities, or lists of them, in one commit for each server."""
         once = {id(entity): entity for entity in flat(objects)}
         yield from settle_all(once.values(), force)
-        chosen = [entity for entity in once.values() if not entity._deleted]
+        chosen = [entity for entity in once.values() if is_left(entity, hard)]
         for entity in chosen:
             if entity._new:
                 raise InvalidOperation(
@@ -124,9 +127,9 @@ class Deleter:
         deletes = {
             (type(entity), _id_of(entity)): PendingDelete(entity._stored, (), entity._seen_at)
             for entity in chosen
-            if not entity._deleted
+            if is_left(entity, hard)
         }
-        yield from self.remove(deletes, hooked, DeleteOptions())
+        yield from self.remove(deletes, hooked, DeleteOptions(is_hard=hard))
 
     def remove(
         self,
@@ -149,7 +152,7 @@ class Deleter:
         for _ in range(MAX_SEARCHES):
             if not chosen:
                 return set()
-            begun, found = elapsed(), DeletionCollector(defaults, dict(chosen))
+            begun, found = elapsed(), DeletionCollector(defaults, dict(chosen), options.is_hard)
             if options.on_delete:
                 yield from self._collect(found)
                 found.check()
@@ -162,9 +165,12 @@ class Deleter:
             except StaleEntityError:
                 raise
             except DataRaceError as error:
-                _leave_out(chosen, error)
+                _leave_out(chosen, error, found)
                 continue
-            except (EntityDeletedError, Referenced):
+            except EntityDeletedError as error:
+                _leave_out(chosen, error, found)
+                continue  # another writer deleted a row that the search found
+            except Referenced:
                 continue  # another writer changed a row that the search found
             self._note_done(found, hooked, options, gone)
             return chosen.keys() - gone
@@ -173,13 +179,17 @@ class Deleter:
             'them; find out which program adds those without pause'
         )
 
-    def delete_all(self, query: Query[Any], blocksize: int) -> Work[int]:
+    def restore(self, *objects: Any) -> Work[None]:
+        """Restore soft-deleted entities, or lists of them, in one commit for each server."""
+        yield from restore(self._flusher, self._session(), flat(objects))
+
+    def delete_all(self, query: Query[Any], blocksize: int, hard: bool = False) -> Work[int]:
         """Delete a query's results, a page at a time; ones deleted meanwhile are not found."""
         model_of(query)
         query, cursor, total = query.entities(), None, 0
         while True:
             block, cursor = yield from self._queries.block(query, cursor, blocksize)
-            yield from self.delete(block)
+            yield from self.delete(block, hard=hard)
             total += len(block)
             if cursor is None:
                 return total
@@ -202,11 +212,11 @@ class Deleter:
         self, model: type[Model], ids: list[int], found: DeletionCollector
     ) -> Work[list[RowRef]]:
         """Find the entities that refer to these ids; return those that are to be deleted too."""
-        fresh = []
+        fresh, is_soft = [], found.marker_of(model) is not None
         for referring, name in references_to(model):
             if on_delete_of(referring, name) == 'no action':
                 continue
-            query = referring.query.with_expired().filter(**{name: ids})
+            query = referring.query.with_expired().with_deleted().filter(**{name: ids})
             rows: list[Row] = yield RunOn(referring, queries.search(query))
             if on_delete_of(referring, name) != 'cascade':  # which deletes expired ones as well
                 found.expired |= yield from self._expired(referring, rows)
@@ -216,6 +226,8 @@ class Deleter:
                 if id not in members:
                     continue  # in the index only: the row holds another value
                 members[id].append(row.id)
+                if is_soft and referring._schema.soft_delete in row.stored:
+                    continue  # it stays as it is, and refers to a row that stays
                 ref = found.add_reference(referring, name, row, id)
                 if ref is not None:
                     fresh.append(ref)
@@ -316,6 +328,7 @@ class Deleter:
             entity = self._tracked((model, id), hooked)
             if entity is not None:
                 entity._deleted = True
+                note_marker(entity, found.marker_of(model), found.now)
                 session.forget(entity)
                 if entity._session is not None and entity._session is not session:
                     entity._session.forget(entity)
@@ -344,10 +357,21 @@ def _set_references(entity: Model, values: dict[str, Any]) -> None:
     entity._stored = past
 
 
-def _leave_out(chosen: dict[RowRef, PendingDelete], error: DataRaceError) -> None:
-    """Remove the row that the error is about from the chosen ones, if it must not be deleted."""
+def _leave_out(
+    chosen: dict[RowRef, PendingDelete],
+    error: DataRaceError | EntityDeletedError,
+    found: DeletionCollector,
+) -> None:
+    """Remove the row that the error is about from the chosen ones, if it must not be deleted.
+
+    A soft delete finds its row deleted already, in one way or the other.
+    """
     for (model, id), pending in list(chosen.items()):
-        if pending.depends_on and (model._namespace, id) == (error.namespace, error.id):
+        is_soft = found.marker_of(model) is not None
+        if (pending.depends_on or is_soft) and (model._namespace, id) == (
+            error.namespace,
+            error.id,
+        ):
             del chosen[model, id]
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeAlias
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
 from rom._core.ops.load_rows import Row
-from rom._core.schema import Schema
 from rom._core.writes.changes import Change
+from rom._core.writes.instant import Instant
 from rom.exceptions import RestrictError
 
 #: A row, by its model and id.
@@ -40,11 +40,18 @@ class DeletionCollector:
         updates: the rows that lose a reference, with their stored and new values.
         restricting: the rows that forbid the delete, with the column and the id it refers to.
         guards: the rows that may refer to the deleted ids; the commit fails if there are others.
+        now: the time of the soft deletes.
+        is_hard: remove the rows of models with ``_soft_delete`` as well.
     """
 
     def __init__(
-        self, defaults: dict[tuple[type[Model], str], Any], deletes: dict[RowRef, PendingDelete]
+        self,
+        defaults: dict[tuple[type[Model], str], Any],
+        deletes: dict[RowRef, PendingDelete],
+        is_hard: bool,
     ) -> None:
+        self.now = Instant()
+        self.is_hard = is_hard
         self.defaults = defaults
         self.deletes = deletes
         self.expired: set[RowRef] = set()
@@ -65,12 +72,18 @@ class DeletionCollector:
         if on_delete == 'restrict':
             self.restricting.append((ref, name, id))
         elif on_delete == 'cascade':
+            if self.marker_of(model) in row.stored:
+                return None  # deleted before
             self.deletes[ref] = PendingDelete(row.stored, (name,))
             return ref
         else:
             _, wanted = self.updates.setdefault(ref, (row.stored, {}))
             wanted[name] = self._default(model, name) if on_delete == 'set default' else None
         return None
+
+    def marker_of(self, model: type[Model]) -> str | None:
+        """Return the column that a delete of this model's rows sets; None: it removes them."""
+        return None if self.is_hard else model._schema.soft_delete
 
     def _default(self, model: type[Model], name: str) -> Any:
         """Return the same default for all rows and searches: a function may make a new entity."""
@@ -105,10 +118,20 @@ class DeletionCollector:
     def _is_deleted(self, default: Model) -> bool:
         return default._deleted or (type(default), default._id) in self.deletes
 
+    def _deletion(self, model: type[Model], id: int, pending: PendingDelete) -> Change:
+        schema, name = model._schema, self.marker_of(model)
+        stored, columns, seen_at = pending
+        if name is None:
+            return Change(schema, 'delete', id, stored, {}, {}, depends_on=columns, seen_at=seen_at)
+        moment = model._columns[name].at(self.now.utc)
+        wanted = {name: model._columns[name].encode(moment)}
+        change = Change(schema, 'update', id, stored, wanted, {name: moment}, seen_at=seen_at)
+        return change._replace(depends_on=columns)
+
     def changes(self) -> list[tuple[type[Model], Change]]:
         """Return the changes to commit."""
         deletes = [
-            (model, _deletion(model._schema, id, pending))
+            (model, self._deletion(model, id, pending))
             for (model, id), pending in self.deletes.items()
         ]
         updates = []
@@ -122,11 +145,6 @@ class DeletionCollector:
                 change = change._replace(expired=True, depends_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
-
-
-def _deletion(schema: Schema, id: int, pending: PendingDelete) -> Change:
-    stored, columns, seen_at = pending
-    return Change(schema, 'delete', id, stored, {}, {}, depends_on=columns, seen_at=seen_at)
 
 
 def on_delete_of(model: type[Model], name: str) -> str:

@@ -59,7 +59,7 @@ class Expirer:
         from rom._core.ops.expired_rows import due
 
         limit, blocksize = _check(model, limit, blocksize)
-        options = DeleteOptions(bool(on_delete), bool(hooks), is_shared=True)
+        options = DeleteOptions(bool(on_delete), bool(hooks), is_shared=True, is_hard=True)
         removed, position = 0, None
         errors: list[Exception] = []
         while limit is None or removed < limit:

@@ -55,9 +55,11 @@ class Loader:
         return None if row is None else self.adopt(model, row, begun)
 
     def find(self, model: type[Model], id: int) -> Model | None:
-        """Return the tracked entity, unless only the server can tell whether it has expired."""
+        """Return the tracked entity, unless the server must tell whether it is to be found."""
         known = self._identity.find(f'{model._namespace}:{id}')
-        return None if known is not None and known._seems_expired else known
+        if known is not None and (known._seems_expired or known._is_soft_deleted):
+            return None
+        return known
 
     def get_many(self, model: type[M], ids: Sequence[int]) -> Work[list[M]]:
         """Return the entities of these ids that exist, in their order."""
@@ -147,11 +149,11 @@ class Loader:
         yield from self.refresh(*(e for e in self._identity if not e._new), force=force)
 
     def _rows_again(self, model: type[Model], group: Sequence[Model]) -> Work[list[Row]]:
-        if len(group) == 1:
-            row = yield RunOn(model, load_rows.load_one(model._schema, group[0]._id))  # type: ignore[arg-type]
+        schema, ids = model._schema, [id for entity in group if (id := entity._id) is not None]
+        if len(ids) == 1:
+            row = yield RunOn(model, load_rows.load_one(schema, ids[0], with_deleted=True))
             return [] if row is None else [row]
-        ids = [id for entity in group if (id := entity._id) is not None]
-        operation = load_rows.load(model._schema, list(dict.fromkeys(ids)))
+        operation = load_rows.load(schema, list(dict.fromkeys(ids)), with_deleted=True)
         rows: list[Row] = yield RunOn(model, operation)
         return rows
 

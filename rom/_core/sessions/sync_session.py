@@ -328,14 +328,14 @@ class Session(SessionBase):
         """
         return self._run(self._queries.cached_result(query, timeout))
 
-    def delete_all(self, query: Query[Any], blocksize: int = 100) -> int:
+    def delete_all(self, query: Query[Any], blocksize: int = 100, hard: bool = False) -> int:
         """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
 
         Example::
 
             session.delete_all(User.query.filter(active=False))
         """
-        return self._run_alone(self._deleter.delete_all(query, blocksize))
+        return self._run_alone(self._deleter.delete_all(query, blocksize, hard))
 
     def update_all(self, query: Query[Any], /, _blocksize: int | None = None, **values: Any) -> int:
         """Set columns of a query's results to new values: see :meth:`rom.Query.update`.
@@ -498,14 +498,28 @@ class Session(SessionBase):
         work = self._flusher.save(*objects, full=full, all=all, force=force)
         return self._run_alone(work, durable)
 
-    def delete(self, *objects: Any, force: bool = False) -> None:
+    def delete(self, *objects: Any, force: bool = False, hard: bool = False) -> None:
         """Delete these entities, or lists of them, atomically.
+
+        Args:
+            *objects: the entities.
+            force: treat an earlier write in doubt as not carried out.
+            hard: remove the rows of models with ``_soft_delete``, too.
 
         Example::
 
             session.delete(ann, bob)
         """
-        self._run_alone(self._deleter.delete(*objects, force=force))
+        self._run_alone(self._deleter.delete(*objects, force=force, hard=hard))
+
+    def restore(self, *objects: Any) -> None:
+        """Restore soft-deleted entities, or lists of them: see :meth:`rom.Model.restore`.
+
+        Example::
+
+            session.restore(ann)
+        """
+        self._run_alone(self._deleter.restore(*objects))
 
     def transfer(
         self,

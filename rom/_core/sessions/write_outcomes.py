@@ -151,6 +151,8 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
         for name in change.wanted.keys() - entity._changed:
             entity._values.pop(name, None)
     entity._session.add(entity)
+    if attempt.purpose == 'delete' and entity._is_soft_deleted:
+        note_deleted(entity)
     return columns_written(change)
 
 

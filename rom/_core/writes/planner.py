@@ -167,7 +167,10 @@ class _Concern(NamedTuple):
 def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
     names = frozenset(written)
     indexes = tuple(index for index in schema.single_indexes if not index.own.isdisjoint(names))
-    has_uniques = any(u.made_by or not names.isdisjoint(u.columns) for u in schema.uniques)
+    has_uniques = bool(schema.uniques) and (
+        schema.soft_delete in names
+        or any(u.made_by or not names.isdisjoint(u.columns) for u in schema.uniques)
+    )
     rest = frozenset([INDEX_DATA]).union(*(index.own for index in indexes))
     compared = (*written, *sorted(rest - names - {schema.primary}))
     sources = frozenset(index.source for index in indexes)
@@ -179,6 +182,8 @@ def _concern(schema: Schema, written: tuple[str, ...]) -> _Concern:
 def _claims(unique: Unique, row: Raw, values: Mapping[str, Any]) -> tuple[bytes, ...]:
     """Return the unique values of a row by one constraint."""
     made_by = unique.made_by
+    if made_by is not None and unique.unless in row:
+        return ()
     return unique.claims(row) if made_by is None else _made(made_by, TrackingMapping(values))
 
 
@@ -354,12 +359,17 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
     outcome = change.outcome if concerned and change.kind != 'delete' else {}
     is_anew = change.full or change.forced or _lacks_default(change)
     for unique in concerned:
+        if unique.unless is not None:
+            read.add(unique.unless)
         if unique.made_by is None:
             read.update(unique.columns)
             before, after = unique.claims(change.stored), unique.claims(outcome)
             old = (*before, *unique.leftovers(change.stored))
         else:
             before, after = _made_values(change, unique.made_by, read)
+            if unique.unless is not None:
+                before = () if unique.unless in change.stored else before
+                after = () if unique.unless in outcome else after
             old = before
         released += [(unique.key, value) for value in old if value not in after]
         # Claim all forms again, because a row of rom 1.x has claimed only one of two equal forms.
@@ -371,6 +381,8 @@ def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], 
 
 def _is_written(change: Change, unique: Unique, read: set[str]) -> bool:
     """Return whether an update writes a column of a unique value; add what it reads to `read`."""
+    if unique.unless is not None and unique.unless in change.wanted:
+        return True
     if unique.made_by is None:
         return not change.wanted.keys().isdisjoint(unique.columns)
     looked_at = _looked_at(change, unique.made_by.unique_word)

@@ -161,6 +161,8 @@ class Search:
         self.needs_client_sort = needs_client_sort(schema, self.orders)
         #: The column whose expired entities are left out; None where they are included.
         self.expiry = None if spec.with_expired else schema.expiry
+        #: The column that marks the soft-deleted entities to leave out; None: they are included.
+        self.deleted = None if spec.with_deleted else schema.soft_delete
         names = schema.names if spec.selection is None else spec.selection.columns
         if spec.mark is not None or any(order.may_need_rows for order in self.orders):
             names = (*names, *(name for name in self.sorting_names if name not in names))
@@ -183,6 +185,11 @@ class Search:
         cursor.is_plain = True
         if cursor.given is None and self._may_refuse:
             cursor.given = set()
+
+    @property
+    def leaves_out(self) -> bool:
+        """True where expired or soft-deleted entities are left out."""
+        return self.expiry is not None or self.deleted is not None
 
     @property
     def _fields(self) -> Sequence[bytes]:
@@ -406,6 +413,8 @@ class Search:
             request['tally'] = self.tally.as_map(alone=is_alone)
         if self.expiry is not None:
             request['expiry'] = keys.scores(self.expiry)
+        if self.deleted is not None:
+            request['deleted'] = keys.scores(self.deleted)
         if self.plain is not None:
             request['built'] = [keys.indexes, *built_texts(schema)]
         if schema.absent_fields:
@@ -445,7 +454,7 @@ class Search:
         if self.orders and not self.needs_client_sort:
             is_by_strings = 'text' in [order.kind for order in self.orders]
             parts |= _STRING_ORDERS if is_by_strings else _ORDERS
-        if self.expiry is not None:
+        if self.leaves_out:
             parts |= _EXPIRY
         if self.plain is not None:
             parts |= _BUILT
@@ -463,6 +472,8 @@ class Search:
         request: dict[str, Any] = {'fields': fields}
         if self.expiry is not None:
             request['expiry'] = self.schema.keys.field(self.expiry)
+        if self.deleted is not None:
+            request['deleted'] = self.schema.keys.field(self.deleted)
         rows: list[Row] = []
         broken: list[bytes] = []
         worked_on = 0

@@ -55,13 +55,15 @@ class Asking(Protocol):
         asked: the query's parts; only the mark is used.
         orders: the orders of the results.
         direction: the direction of the ids; None where the last order decides.
-        expiry: the column whose expired entities are left out; None where they are included.
     """
 
     spec: QuerySpec
     orders: tuple[Order, ...]
     direction: Direction | None
-    expiry: str | None
+
+    @property
+    def leaves_out(self) -> bool:
+        """True where expired or soft-deleted entities are left out."""
 
     def about(
         self, where: All, orders: tuple[Order, ...] = (), mark: SortCursor | None = None
@@ -190,7 +192,7 @@ class Parts:
             ids = set((yield Command('SINTER', *keys[at : at + _SETS])))
             found = ids if found is None else found & ids
         assert found is not None
-        is_all = self._asking.expiry is None
+        is_all = not self._asking.leaves_out
         return found if is_all else (yield from self._probed(found, _EVERYTHING))
 
     def _near(self, node: Near) -> Operation[set[bytes]]:
