@@ -263,6 +263,8 @@ async def test_facets_count_elements(s: Any) -> None:
     assert await s.facets(query, 'tags') == Counter({'b': 2, 'a"\\': 1, 'é': 1})
     assert await s.facets(query, 'readers') == Counter({1: 1, 2**70: 1, None: 1})
     assert await s.facets(query.filter(readers=1), 'tags') == Counter({'a"\\': 1, 'b': 1})
+    together = await s.facets(query, 'readers', 'tags')
+    assert together == {name: await s.facets(query, name) for name in ('readers', 'tags')}
 
 
 @pytest.mark.parametrize(

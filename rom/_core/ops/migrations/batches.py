@@ -68,8 +68,9 @@ class _Reading:
 
 
 def rows_of(schema: Schema) -> Query[Row]:
-    """Return the query of all rows, including expired ones."""
-    return Query(_Reading(schema)).with_expired()  # type: ignore[arg-type]
+    """Return the query of all rows, including expired and soft-deleted ones."""
+    every: Query[Row] = Query(_Reading(schema))  # type: ignore[arg-type]
+    return every.with_expired().with_deleted()
 
 
 class Batches:

@@ -183,6 +183,26 @@ def test_expired_rows(client: redis.Redis, other: redis.Redis, raw: redis.Redis)
     assert list(rom.maintenance.check(ExpiringWare)) == []
 
 
+def test_soft_deleted_rows(client: redis.Redis, raw: redis.Redis) -> None:
+    """They are migrated, and take no unique values."""
+    rom.util.CONNECTION = client
+
+    class DeletedWare(rom.Model):
+        _soft_delete = 'deleted_at'
+        code = rom.Text()
+        sku = rom.Text(unique=True)
+        deleted_at = rom.DateTime(index=True)
+
+    wares = [DeletedWare(code='same'), DeletedWare(code='same')]
+    rom.session.commit()
+    wares[0].delete()
+    rom.session.rollback()
+    run(Migration('code', DeletedWare, rename('code', 'sku')))
+    assert raw.hgetall('DeletedWare:sku:uidx') == {b'same': b'2'}
+    assert raw.hget('DeletedWare:1', 'sku') == b'same'
+    assert list(rom.maintenance.check(DeletedWare)) == []
+
+
 def test_the_clock_of_the_program_is_behind(
     client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
