@@ -194,10 +194,6 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         visit(module, ())
 
 
-#: The packages whose modules may still need each other's types.
-CIRCLES_FOR_TYPES = ('rom._core.query',)
-
-
 def test_types_make_no_circle_either() -> None:
     graph = {
         module: {each.name for each in found(module, inside_functions=False)} & FILES.keys()
@@ -212,11 +208,7 @@ def test_types_make_no_circle_either() -> None:
             waiting += further
         return {name for name in reached if module in graph[name]}
 
-    circles = {module: ends for module in FILES if (ends := reached_from(module))}
-    assert {m: ends for m, ends in circles.items() if not m.startswith(CIRCLES_FOR_TYPES)} == {}
-    assert {next(p for p in CIRCLES_FOR_TYPES if m.startswith(p)) for m in circles} == {
-        *CIRCLES_FOR_TYPES
-    }, 'an exception is no longer needed'
+    assert {module: ends for module in FILES if (ends := reached_from(module))} == {}
 
 
 def test_every_line_of_the_table_that_exists_is_met() -> None:

@@ -6,18 +6,18 @@ Each method checks its arguments, so that a query that exists can run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.integers import ENDLESS
-from rom._core.encoding.text import shorten, show, show_name, show_names
+from rom._core.encoding.text import shorten, show, show_name
 from rom._core.query.compile_expressions import compile_expression
 from rom._core.query.deleted_filter import check_lookups
 from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import Node, SortCursor
 from rom._core.query.ordering import all_ordered
-from rom._core.query.results import Factory, Selection, as_dicts
+from rom._core.query.results import Selection, select_columns
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom._core.query.windows import within
@@ -27,10 +27,7 @@ from rom.exceptions import ArgumentError, QueryError
 if TYPE_CHECKING:
     from typing import Never, Self
 
-    from rom._core.query.query import Query
-
 R_co = TypeVar('R_co', covariant=True)
-S = TypeVar('S')
 # The default of `limit`'s second argument: its first one is the count then.
 _ALONE: Final[Any] = object()
 Q = TypeVar('Q', bound='QueryBuilder[Any]')
@@ -59,7 +56,7 @@ class QueryBuilder(Generic[R_co]):
     def __repr__(self) -> str:
         from rom._core.query.query_repr import written
 
-        return written(self)
+        return written(self.schema.name, self.spec)
 
     def _with(self, **changes: Any) -> Self:
         return type(self)(self.model, self.spec._replace(**changes))
@@ -454,69 +451,9 @@ class QueryBuilder(Generic[R_co]):
         """Return the query for the results after a sort position."""
         return self._with(mark=mark)
 
-    def entities(self) -> Query[Any]:
-        """Return the query with entities as results, and without relations to load."""
-        return cast('Query[Any]', self._with(selection=None, loads=()))
-
     def limitless(self) -> Self:
         """Return the query without its limit."""
         return self._with(offset=0, count=None)
-
-    @overload
-    def select(
-        self, *columns: str, include_pk: bool = False, decode: bool = True, ff: None = None
-    ) -> Query[dict[str, Any]]: ...
-    @overload
-    def select(
-        self,
-        *columns: str,
-        include_pk: bool = False,
-        decode: bool = True,
-        ff: Callable[[tuple[str, ...]], Callable[[list[Any]], S]],
-    ) -> Query[S]: ...
-    def select(
-        self,
-        *columns: str,
-        include_pk: bool = False,
-        decode: bool = True,
-        ff: Factory | None = None,
-    ) -> Query[Any]:
-        """Return plain data of some columns instead of entities, which the session does not track.
-
-        Args:
-            *columns: their names. A column without a value gives None. A relation gives the
-                entity, and a OneToMany the list of them, loaded for all results in one more round
-                trip; the session tracks those.
-            include_pk: add the primary key, as the last one, unless it is among the columns.
-            decode: return Python values; otherwise the stored text, and the id for a relation.
-            ff: ``ff(columns)`` returns the function that is called with each result's list of
-                values; default: dicts. Others are in `rom.query`.
-
-        Raises:
-            QueryError: no column, an unknown one, or one twice.
-
-        Example::
-
-            User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
-        """
-        schema = self.schema
-        shown = shorten(', '.join(map(show, columns)), 120)
-        where = f'{schema.name}.query.select({shown})'
-        selectable = {*schema.columns, *schema.lists, *schema.unsafe}
-        if not columns:
-            raise QueryError(f'{where}: name one column at least, of {show_names(schema.columns)}')
-        for name in columns:
-            if not isinstance(name, str) or name not in selectable:
-                raise QueryError(
-                    f'{where}: the model has no column {show(name)}; it has '
-                    f'{show_names(schema.columns)}'
-                )
-        is_pk_added = include_pk and schema.primary not in columns
-        names = (*columns, schema.primary) if is_pk_added else columns
-        if len(set(names)) < len(names):
-            raise QueryError(f'{where}: names a column twice')
-        selection = Selection(tuple(names), decode, ff or as_dicts)
-        return cast('Query[Any]', self._with(selection=selection))
 
 
 def _with_filters(query: Q, other: Any) -> Q:
@@ -559,7 +496,8 @@ def _with_limit(query: Q, limit: tuple[int, int] | None) -> Q:
 def _with_selection(query: Q, names: Sequence[str] | None) -> Any:
     if not names:
         return query._with(selection=None)
-    return query.select(*_listed(query, 'select', names))
+    selection = select_columns(query.schema, _listed(query, 'select', names))
+    return query._with(selection=selection)
 
 
 _PARTS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {

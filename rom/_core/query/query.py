@@ -7,12 +7,13 @@ down in several ways. Its frozen data is defined in `rom._core.query.spec`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from rom._core import session_context
 from rom._core.encoding.text import show
 from rom._core.query.builder import QueryBuilder, R_co
+from rom._core.query.results import Factory, select_columns
 from rom._core.query.windows import position, sliced
 from rom.exceptions import InvalidOperation
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from rom._core.query.explanation import Explanation, Of
     from rom._core.query.results import Page
+
+S = TypeVar('S')
 
 
 class Query(QueryBuilder[R_co]):
@@ -34,7 +37,7 @@ class Query(QueryBuilder[R_co]):
 
     Attributes:
         model: the class whose entities are searched.
-        asked: the filters, the orders and the limit, frozen.
+        spec: the filters, the orders and the limit, frozen.
 
     Example::
 
@@ -44,6 +47,50 @@ class Query(QueryBuilder[R_co]):
     """
 
     __slots__ = ()
+
+    @overload
+    def select(
+        self, *columns: str, include_pk: bool = False, decode: bool = True, ff: None = None
+    ) -> Query[dict[str, Any]]: ...
+    @overload
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Callable[[tuple[str, ...]], Callable[[list[Any]], S]],
+    ) -> Query[S]: ...
+    def select(
+        self,
+        *columns: str,
+        include_pk: bool = False,
+        decode: bool = True,
+        ff: Factory | None = None,
+    ) -> Query[Any]:
+        """Return plain data of some columns instead of entities, which the session does not track.
+
+        Args:
+            *columns: their names. A column without a value gives None. A relation gives the
+                entity, and a OneToMany the list of them, loaded for all results in one more round
+                trip; the session tracks those.
+            include_pk: add the primary key, as the last one, unless it is among the columns.
+            decode: return Python values; otherwise the stored text, and the id for a relation.
+            ff: ``ff(columns)`` returns the function that is called with each result's list of
+                values; default: dicts. Others are in `rom.query`.
+
+        Raises:
+            QueryError: no column, an unknown one, or one twice.
+
+        Example::
+
+            User.query.select('name', 'age').all()     # [{'name': 'Ann', 'age': 42}]
+        """
+        selection = select_columns(self.schema, columns, include_pk, decode, ff)
+        return self._with(selection=selection)
+
+    def entities(self) -> Query[Any]:
+        """Return the query with entities as results, and without relations to load."""
+        return self._with(selection=None, loads=())
 
     def all(self) -> list[R_co]:
         """Return the results.

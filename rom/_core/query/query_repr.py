@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rom._core.encoding.text import shorten, show, show_name
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import All, AnyOf, Node, Not, Order
-
-if TYPE_CHECKING:
-    from rom._core.query.builder import QueryBuilder
+from rom._core.query.spec import QuerySpec
 
 #: The maximum number of characters.
 MOST: Final = 500
@@ -23,19 +21,23 @@ MOST: Final = 500
 _MANY: Final = 20
 
 
-def written(query: QueryBuilder[Any]) -> str:
+def written(name: str, spec: QuerySpec) -> str:
     """Return a query as a program would write it, in at most 500 printable characters.
+
+    Args:
+        name: the name of the model.
+        spec: the query.
 
     Example::
 
-        written(User.query.filter(age=42).limit(10))    # 'User.query.filter(age=42).limit(0, 10)'
+        query = User.query.filter(age=42).limit(10)
+        written('User', query.spec)    # 'User.query.filter(age=42).limit(0, 10)'
     """
-    model = show_name(query.schema.name)
-    return shorten(f'{model}.query{"".join(_clauses(query, model))}', MOST)
+    model = show_name(name)
+    return shorten(f'{model}.query{"".join(_clauses(spec, model))}', MOST)
 
 
-def _clauses(query: QueryBuilder[Any], model: str) -> Iterator[str]:
-    spec = query.spec
+def _clauses(spec: QuerySpec, model: str) -> Iterator[str]:
     if spec.with_expired:
         yield '.with_expired()'
     if spec.with_deleted:

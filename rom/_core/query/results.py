@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
 
+from rom._core.encoding.text import shorten, show, show_names
+from rom._core.schema import Schema
 from rom._core.support.public_names import publish
+from rom.exceptions import QueryError
 
 Factory: TypeAlias = Callable[[tuple[str, ...]], Callable[[list[Any]], Any]]
 
@@ -28,6 +31,36 @@ class Selection(NamedTuple):
     columns: tuple[str, ...]
     decode: bool
     factory: Factory
+
+
+def select_columns(
+    schema: Schema,
+    columns: tuple[Any, ...],
+    include_pk: bool = False,
+    decode: bool = True,
+    factory: Factory | None = None,
+) -> Selection:
+    """Return the selection of columns by `Query.select`, after a check of their names.
+
+    Raises:
+        QueryError: no column, an unknown one, or one twice.
+    """
+    shown = shorten(', '.join(map(show, columns)), 120)
+    where = f'{schema.name}.query.select({shown})'
+    selectable = {*schema.columns, *schema.lists, *schema.unsafe}
+    if not columns:
+        raise QueryError(f'{where}: name one column at least, of {show_names(schema.columns)}')
+    for name in columns:
+        if not isinstance(name, str) or name not in selectable:
+            raise QueryError(
+                f'{where}: the model has no column {show(name)}; it has '
+                f'{show_names(schema.columns)}'
+            )
+    is_pk_added = include_pk and schema.primary not in columns
+    names = (*columns, schema.primary) if is_pk_added else columns
+    if len(set(names)) < len(names):
+        raise QueryError(f'{where}: names a column twice')
+    return Selection(tuple(names), decode, factory or as_dicts)
 
 
 def as_dicts(columns: tuple[str, ...]) -> Callable[[list[Any]], dict[str, Any]]:
