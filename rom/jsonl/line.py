@@ -5,6 +5,11 @@
 Every stored column is named; null means that the row has no value. Index entries are not in a line,
 because they follow from the values. Nor are UnsafeColumns, whose data is in keys of their own.
 
+Values have the forms of :mod:`rom._core.columns.json_forms`. A column class of the program has the
+form of its base class, or that of its own `to_json`. If it overrides encode or decode without
+`to_json`, its stored bytes are written, as a String. Any other form is refused, and never guessed
+at.
+
 Each line names its dialect, instead of a header that names it for all. So files can be joined,
 split, filtered and resumed by any tool for lines, and rows of an old dump can stand beside new
 ones. A line without a dialect is of dialect 1.
@@ -18,7 +23,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from rom._core.columns.json_forms import DIALECT
+from rom._core.columns import Column, String
+from rom._core.columns.json_forms import BYTES_OF_DIALECT_1, DIALECT, FORMS, form_of
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import ImportRow
@@ -26,7 +32,6 @@ from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.arguments import checked
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue, InvalidOperation, LineError
-from rom.jsonl.values import from_json, to_json
 
 # Half of the largest id that the counter can give, because it must have ids left after this one.
 _MOST_ID = 2**62
@@ -35,6 +40,9 @@ _FORM = '{"model": ..., "id": ..., "columns": {...}}'
 
 _PARTS = ({'model', 'id', 'dialect', 'columns'}, {'model', 'id', 'columns'})
 _DIALECTS = (1, DIALECT)
+_BYTES = {1: BYTES_OF_DIALECT_1, DIALECT: FORMS[String]}
+
+_MOST_SHOWN = 80
 
 
 def check_models(where: str, models: Sequence[Any]) -> None:
@@ -177,3 +185,63 @@ def _shown(value: Any) -> str:
 def _shown_text(text: bytes) -> str:
     shown = text.decode('utf-8', 'replace').strip()
     return shown if len(shown) <= 60 else f'{shown[:60]} ...'
+
+
+def to_json(column: Column[Any], raw: bytes | None, key: str) -> Any:
+    """Convert a stored value for JSON.
+
+    Args:
+        column: the column.
+        raw: the stored bytes; None: the row lacks the column. A constant default is dumped then. A
+            default that is a function is not, because its result is not a value of the row.
+        key: the key of the row, for the error.
+
+    Raises:
+        CorruptRowError: the bytes do not decode.
+    """
+    if raw is None:
+        default = column.lasting_default
+        if default is None:
+            return None
+        raw = column.encode(default)
+    form = form_of(column)
+    if form is None:
+        return _BYTES[DIALECT].to_json(raw)
+    return form.to_json(column.read_stored(raw, key))
+
+
+def from_json(column: Column[Any], value: Any, dialect: int = DIALECT) -> bytes | None:
+    """Convert parsed JSON to the bytes that a row stores; null to None.
+
+    Args:
+        column: the column.
+        value: the parsed JSON.
+        dialect: the dialect of the line.
+
+    Raises:
+        InvalidColumnValue: the column cannot hold it; the message names the expected form.
+    """
+    if value is None:
+        return None
+    own = form_of(column)
+    form = _BYTES[dialect] if own is None or own is FORMS[String] else own
+    is_wrong_bool = isinstance(value, bool) and bool not in form.accepts
+    if is_wrong_bool or not isinstance(value, form.accepts):
+        _refuse(column, value, form.expected)
+    if column.is_relation or column.is_foreign:
+        # Do not look the other entity up, because it may be on a later line.
+        id = int(value)  # type: ignore[call-overload]
+        return b'%d' % id if id >= 0 or column.is_foreign else _refuse(column, value, form.expected)
+    try:
+        read = form.from_json(value)
+        return read if own is None else column.encode(column.take(read))
+    except InvalidColumnValue:
+        raise
+    except (ValueError, OverflowError, ArithmeticError):
+        _refuse(column, value, form.expected)
+
+
+def _refuse(column: Column[Any], value: Any, expected: str) -> NoReturn:
+    text = json.dumps(value, ensure_ascii=False)
+    shown = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + ' ...'
+    raise InvalidColumnValue(f'{column.name}: expected {expected} or null, got {shown}')
