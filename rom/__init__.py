@@ -60,9 +60,8 @@ from rom._core.query import Query
 from rom._core.query.filters import NOT_NULL
 from rom._core.sessions import Session as Session
 from rom._core.sessions import session
-from rom._core.support.classproperty import ClassProperty
-from rom._core.support.lazy_import import lazily
-from rom._core.support.public_names import publish
+from rom._core.support.descriptors import ClassProperty
+from rom._core.support.public_names import lazily, publish
 from rom._version import VERSION
 from rom.exceptions import ArgumentError as ArgumentError
 from rom.exceptions import (

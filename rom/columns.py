@@ -28,7 +28,7 @@ from rom._core.columns import (
     Time,
     UnsafeColumn,
 )
-from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import lazily
 
 if TYPE_CHECKING:
     from rom._core.columns.addresses import IPAddress as IPAddress

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from rom._core.model import Model
-from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import lazily
 
 if not TYPE_CHECKING:
     # Names that rom 1.x had here as well.
@@ -30,7 +30,7 @@ if not TYPE_CHECKING:
     __getattr__ = lazily(
         __name__,
         {
-            'ClassProperty': 'rom._core.support.classproperty',
+            'ClassProperty': 'rom._core.support.descriptors',
             'GeoIndex': 'rom._core.indexing.geo_index',
             'NUMERIC_TYPES': 'rom._core.columns.column_lists',
             'Query': 'rom._core.query',

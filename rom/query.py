@@ -8,7 +8,7 @@ from rom._core.query.results import _dict_data_factory as _dict_data_factory
 from rom._core.query.results import _list_data_factory as _list_data_factory
 from rom._core.query.results import _namedtuple_data_factory as _namedtuple_data_factory
 from rom._core.query.results import _tuple_data_factory as _tuple_data_factory
-from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import lazily
 
 if TYPE_CHECKING:
     from rom._core.query.explanation import Call as Call

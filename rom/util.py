@@ -31,9 +31,8 @@ from rom._core.ops.commits.commit_limits import limit_commits
 from rom._core.schema import group_value
 from rom._core.sessions import Session, session
 from rom._core.sessions.identity_map import use_null_session, use_rom_session
-from rom._core.support.classproperty import ClassProperty
-from rom._core.support.lazy_import import lazily
-from rom._core.support.public_names import publish
+from rom._core.support.descriptors import ClassProperty
+from rom._core.support.public_names import lazily, publish
 
 if TYPE_CHECKING:
     from rom._core.compat.old_names import LoadedScript

@@ -15,7 +15,7 @@ from rom._core.entities.entity import Entity
 from rom._core.entities.entity_repr import shown
 from rom._core.entities.metaclass import ModelMeta
 from rom._core.query import Query
-from rom._core.support.classproperty import ClassProperty
+from rom._core.support.descriptors import ClassProperty
 from rom.exceptions import InvalidColumnValue, InvalidOperation, QueryError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rom._core.drivers.eviction_warning import noticed
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.text import show
 from rom._core.ops.requests import Operation
-from rom._core.support.classproperty import ClassProperty, HybridMethod
+from rom._core.support.descriptors import ClassProperty, HybridMethod
 from rom.schematics import references, transactions
 from rom.schematics.conditions import EQUAL, Condition, conditions_of
 from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound

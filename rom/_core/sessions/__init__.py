@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from rom._core.sessions.proxy import session
 from rom._core.sessions.sync_session import Session
-from rom._core.support.lazy_import import lazily
+from rom._core.support.public_names import lazily
 
 if TYPE_CHECKING:
     from rom._core.sessions.async_session import AsyncSession

@@ -22,7 +22,7 @@ from rom._core.sessions.base import SessionBase
 from rom._core.sessions.parts import Work
 from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
-from rom._core.support.made_once import made_once
+from rom._core.support.descriptors import made_once
 
 if TYPE_CHECKING:
     from typing import Self

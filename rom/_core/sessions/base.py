@@ -22,7 +22,7 @@ from rom._core.sessions.loading import Loader
 from rom._core.sessions.parts import SessionRef, check_entity, flat
 from rom._core.sessions.query_runner import QueryRunner
 from rom._core.sessions.relation_loading import RelationLoader
-from rom._core.support.made_once import made_once
+from rom._core.support.descriptors import made_once
 from rom.exceptions import ORMError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import redis
 
 import rom
 from rom._core.sessions.base import SessionBase
-from rom._core.support.made_once import made_once
+from rom._core.support.descriptors import made_once
 
 pytestmark = pytest.mark.one_server
 PARTS = sorted(name for name, it in vars(SessionBase).items() if isinstance(it, made_once))
