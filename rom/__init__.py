@@ -126,9 +126,7 @@ else:
                 )
             },
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
-            **dict.fromkeys(
-                ('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.compat.old_names'
-            ),
+            **dict.fromkeys(('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.old_names'),
             'AsyncSession': 'rom._core.sessions.async_session',
             **dict.fromkeys(('Mixin', 'TypedModel'), 'rom._core.annotations.typed_model'),
             **dict.fromkeys(('column', 'related', 'relation'), 'rom._core.annotations.specifiers'),

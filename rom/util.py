@@ -35,7 +35,7 @@ from rom._core.support.descriptors import ClassProperty
 from rom._core.support.public_names import lazily, publish
 
 if TYPE_CHECKING:
-    from rom._core.compat.old_names import LoadedScript
+    from rom._core.old_names import LoadedScript
     from rom.locks import EntityLock, Lock
     from rom.maintenance import (
         clean_old_index,
@@ -68,7 +68,7 @@ else:
         {
             **dict.fromkeys(('EntityLock', 'Lock'), 'rom.locks'),
             **dict.fromkeys(_MAINTENANCE, 'rom.maintenance'),
-            **dict.fromkeys(_OLD_NAMES, 'rom._core.compat.old_names'),
+            **dict.fromkeys(_OLD_NAMES, 'rom._core.old_names'),
             **dict.fromkeys(('DataRaceError', 'ORMError'), 'rom.exceptions'),
         },
     )
@@ -161,7 +161,7 @@ def _connect(obj: Any) -> redis.Redis:
 
 def _script_load(script: str) -> LoadedScript:
     """Return a callable for a Lua script of the program."""
-    from rom._core.compat.old_names import LoadedScript
+    from rom._core.old_names import LoadedScript
 
     return LoadedScript(script)
 

@@ -58,7 +58,7 @@ LAYERS = [
     ('rom._core.embedded',),
     ('rom._core.drivers',),
     ('rom._core.sessions',),
-    ('rom._core.general_index', 'rom._core.compat'),
+    ('rom._core.general_index', 'rom._core.old_names'),
     ('rom._core',),
     # The public modules.
     ('rom.columns', 'rom.model', 'rom.query', 'rom.index', 'rom.connections', 'rom.embedded'),

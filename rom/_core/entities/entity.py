@@ -17,8 +17,7 @@ from rom._core.columns.relations import GivenId
 from rom._core.entities.pickling import NoSession, restore, state_of
 from rom._core.schema import Schema
 from rom._core.session_context import home
-from rom._core.writes.changes import Change
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Change, Instant
 from rom.exceptions import InvalidColumnValue, InvalidOperation, ORMError
 
 if TYPE_CHECKING:

@@ -22,8 +22,7 @@ from rom._core.ops.commits.commit import MOST_TRIES, commit
 from rom._core.ops.load_rows import Row, load_one
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
-from rom._core.writes.changes import Change
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Change, Instant
 from rom.exceptions import (
     DataRaceError,
     EntityDeletedError,

@@ -18,7 +18,7 @@ from rom._core.columns.element_changes import ElementChange
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.schema import Schema
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Instant
 from rom.exceptions import InvalidColumnValue, QueryError
 
 

@@ -32,8 +32,7 @@ from rom._core.sessions.write_outcomes import (
     settle_all,
 )
 from rom._core.support.clock import elapsed
-from rom._core.writes.changes import Change
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Change, Instant
 from rom.exceptions import InvalidColumnValue
 
 if TYPE_CHECKING:

@@ -2,18 +2,21 @@
 
 A :class:`Change` holds the known values of a row and the wanted ones. A :class:`Write` holds the
 steps: the values to compare, the values to write, the index entries to remove and add, the unique
-values to release and claim. `rom._core.writes.planner` makes a write from a change.
+values to release and claim. `rom._core.writes.planner` makes a write from a change. All writes of
+a commit have the same :class:`Instant`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
+from rom._core.encoding.plain_values import plain
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
-from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Entries, Entry, Members
 from rom._core.schema import Schema
 
@@ -142,3 +145,52 @@ class Write(NamedTuple):
         if self.change.kind == 'insert':
             return cast('dict[str, bytes]', self.new_values)  # an insert removes no columns
         return changed(self.change.stored, self.new_values)
+
+
+def merge_changes(
+    indexes: Sequence[ColumnIndex | CompoundIndex],
+    ids: Sequence[bytes],
+    befores: Sequence[Mapping[str, Any]] | None,
+    afters: Sequence[Mapping[str, Any]],
+    gone: Members,
+    come: Members,
+) -> None:
+    """Add the entries of many rows, an index at a time.
+
+    Args:
+        indexes: indexes with entries that depend on one column; for new rows, compound ones as
+            well.
+        ids: the ids of the rows, as at the end of their members.
+        befores: the old values of the rows; None for new rows.
+        afters: the new values.
+        gone: takes the entries to remove.
+        come: takes the entries to add, or to add again with another score.
+
+    Raises:
+        CorruptRowError: an old value does not decode.
+        InvalidColumnValue: a keygen failed.
+    """
+    for index in indexes:
+        if befores is None:
+            index.merge_rows(ids, afters, come)
+            continue
+        assert isinstance(index, ColumnIndex)  # existing rows have changes in these alone
+        source = index.source
+        values = [row[source] for row in afters]
+        index.pour_changes(ids, [row[source] for row in befores], values, gone, come)
+
+
+class Instant:
+    """The current time, the same for all rows that a commit writes.
+
+    >>> now = Instant()
+    >>> now.utc is now.utc
+    True
+    """
+
+    @cached_property
+    def utc(self) -> dt.datetime:
+        """The time in UTC, without a zone, by this program's clock."""
+        # Libraries that freeze the time of a test replace the class.
+        moment: dt.datetime = plain(dt.datetime.now(dt.UTC)).replace(tzinfo=None)
+        return moment

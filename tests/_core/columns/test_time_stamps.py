@@ -10,7 +10,7 @@ import redis
 
 import rom
 from rom import jsonl
-from rom._core.writes import instant
+from rom._core.writes import changes
 from tests._core.sessions import conftest as of_sessions
 from tests.support.servers import Server
 from tests.support.stories import both
@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[dt.datetime]:
     class Module:
         datetime, UTC = Frozen, dt.UTC
 
-    monkeypatch.setattr(instant, 'dt', Module)
+    monkeypatch.setattr(changes, 'dt', Module)
     return seen
 
 

@@ -12,13 +12,12 @@ from typing import Any, TypeAlias
 from rom._core.encoding.wire import pack
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
-from rom._core.indexing.entry_changes import merge_changes
 from rom._core.indexing.entry_lists import Lists, Members
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
-from rom._core.writes.changes import Write
+from rom._core.writes.changes import Write, merge_changes
 
 # The parts of the script. Redis creates all functions of a script at each call, and most requests
 # need only one or two parts; so the others are left out of the script.
