@@ -39,7 +39,6 @@ LAYERS = [
     ('rom._core.annotations', 'rom._core.migrations'),
     ('rom._core.ops.requests',),
     (
-        'rom._core.ops.id_counters',
         'rom._core.ops.compound_state',
         'rom._core.ops.index_fingerprint',
         'rom._core.ops.load_rows',

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
-from rom._core.ops.id_counters import put_ahead
-from rom._core.ops.import_rows import ImportCounts, OnConflict
+from rom._core.ops.import_rows import ImportCounts, OnConflict, put_ahead
 from rom.aio.clients import client_of, driver_on
 from rom.jsonl import dumping, loading
 from rom.jsonl.dumping import Block

@@ -10,8 +10,7 @@ from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
-from rom._core.ops.id_counters import put_ahead
-from rom._core.ops.import_rows import ImportCounts, OnConflict
+from rom._core.ops.import_rows import ImportCounts, OnConflict, put_ahead
 from rom.jsonl import dumping, loading
 from rom.jsonl.dumping import Block
 from rom.jsonl.loading import Loaded

@@ -10,15 +10,17 @@ values, because other rows may have taken those by now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from rom._core.columns import ExpireAt
+from rom._core.encoding.integers import read_digits
+from rom._core.encoding.wire import pack
 from rom._core.ops.commits.commit import commit
-from rom._core.ops.id_counters import begin, put_ahead
+from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.load_rows import load
-from rom._core.ops.requests import Operation
+from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish
 from rom._core.writes.changes import Change
@@ -104,7 +106,7 @@ def import_rows(
         RowRejectedError: one of the rows cannot be written.
         ORMError: nothing was written, and no single row is known to be the cause.
     """
-    counters = yield from begin(list(dict.fromkeys(row.schema for row in rows)))
+    counters = yield from prepare_models(list(dict.fromkeys(row.schema for row in rows)))
     for attempt in range(_MOST_TRIES):
         existing = yield from _existing_rows(rows)
         yield from put_ahead(_lost_counters(counters, existing))
@@ -244,6 +246,33 @@ def _rows_of_error(error: ORMError, changes: Sequence[tuple[int, Change]]) -> It
             _ = write.removed, write.added  # both are computed on first use
         except ORMError:
             yield index
+
+
+def prepare_models(schemas: Collection[Schema]) -> Operation[dict[Schema, int]]:
+    """Prepare models for rows that bring their ids; return their counters; one round trip.
+
+    A model without an id gets what begins with the first one: a live bitmap and the fingerprint.
+    """
+    replies = yield Pipeline(tuple(_ahead(schema, 0) for schema in schemas))
+    return {schema: read_digits(raw) or 0 for schema, raw in zip(schemas, replies, strict=True)}
+
+
+def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
+    """Raise the id counters to at least these ids; one round trip."""
+    if highest:
+        yield Pipeline(tuple(_ahead(schema, id) for schema, id in highest.items()))
+
+
+def _ahead(schema: Schema, id: int) -> Script:
+    live = None if schema.keep_index_data else schema.keys.live
+    request = {
+        'counter': schema.keys.counter,
+        'live': live,
+        'id': b'%d' % id,
+        'stamp': to_begin(schema),
+        'epochs': schema.keys.epochs,
+    }
+    return Script('advance_counter', schema.keys.counter, pack(request))
 
 
 publish('rom.jsonl', ImportCounts)
