@@ -20,6 +20,7 @@
 --          sadd      = {[set] = {member, ...}}
 --          zadd      = {[sorted set] = {score, member, ...}}
 --          also      = {checks, steps}: further commands of the caller, see lib/steps
+--          targets   = the rows that new links lead to, see lib/targets
 --
 -- Empty parts may be left out of the request.
 --
@@ -36,6 +37,7 @@
 --          'unique', hash, value, id, holder another row has the value
 --          'referenced', key, member         another row refers to an id that is to be deleted
 --          'differs', number                 a check of the caller failed
+--          'missing', row                    a new link leads to a row that does not exist
 
 -- @include lib/attempt
 -- @include lib/chunks
@@ -44,7 +46,7 @@ local request = cmsgpack.unpack(ARGV[1])
 local NONE = {}
 local sadd, zadd = request.sadd or NONE, request.zadd or NONE
 local new, old, deletes = request.new, request.old, request.deletes
-local claims, also = request.claims, request.also
+local claims, also, targets = request.claims, request.also, request.targets
 
 -- The objection for an error that says WRONGTYPE; others are raised. Since Redis 7 it is a table.
 local function unreadable(key, problem)
@@ -76,6 +78,7 @@ end
 -- @include lib/existing_rows if old
 -- @include lib/deletes if deletes
 -- @include lib/steps if also
+-- @include lib/targets if targets
 
 -- The script itself.
 
@@ -93,6 +96,7 @@ local objection = (new and objection_to_new())
     or (claims and objection_to_claims(old and given_up() or NONE))
     or (deletes and only_known_references())
     or (also and objection_to(also.checks, also.steps))
+    or (targets and objection_to_targets())
 if objection then
     return at and refuse(objection) or objection
 end

@@ -103,8 +103,11 @@ if TYPE_CHECKING:
     from rom._core.columns.addresses import IPAddress as IPAddress
     from rom._core.columns.durations import Duration as Duration
     from rom._core.columns.enums import Enum as Enum
+    from rom._core.columns.link_collections import LinkCollection as LinkCollection
     from rom._core.columns.lists import List as List
     from rom._core.columns.lists import Set as Set
+    from rom._core.columns.many_to_many import ManyToMany as ManyToMany
+    from rom._core.columns.reverse_links import ReverseLinkCollection as ReverseLinkCollection
     from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
@@ -134,7 +137,10 @@ else:
             'Duration': 'rom._core.columns.durations',
             'Enum': 'rom._core.columns.enums',
             'IPAddress': 'rom._core.columns.addresses',
+            'LinkCollection': 'rom._core.columns.link_collections',
             'List': 'rom._core.columns.lists',
+            'ManyToMany': 'rom._core.columns.many_to_many',
+            'ReverseLinkCollection': 'rom._core.columns.reverse_links',
             'Set': 'rom._core.columns.lists',
             'Typed': 'rom._core.columns.typed',
             'UUID': 'rom._core.columns.uuids',

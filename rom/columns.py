@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rom._core.columns.enums import Enum as Enum
     from rom._core.columns.lists import List as List
     from rom._core.columns.lists import Set as Set
+    from rom._core.columns.many_to_many import ManyToMany as ManyToMany
     from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
 if not TYPE_CHECKING:
@@ -58,6 +59,7 @@ if not TYPE_CHECKING:
             'IPAddress': 'rom._core.columns.addresses',
             'List': 'rom._core.columns.lists',
             'Set': 'rom._core.columns.lists',
+            'ManyToMany': 'rom._core.columns.many_to_many',
             'Typed': 'rom._core.columns.typed',
             'UUID': 'rom._core.columns.uuids',
             **dict.fromkeys(

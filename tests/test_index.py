@@ -41,7 +41,7 @@ OURS = {
     'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
-    'Duration', 'Enum', 'IPAddress', 'List', 'Set', 'Typed', 'UUID',
+    'Duration', 'Enum', 'IPAddress', 'Typed', 'UUID',
     'Mapped', 'Mixin', 'Ref', 'TypedModel', 'column', 'id_of', 'related', 'relation',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.

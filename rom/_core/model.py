@@ -106,7 +106,7 @@ class Model(Entity, metaclass=ModelMeta):
             raise InvalidOperation(
                 f'{cls.__name__} has no columns: make a subclass that declares some'
             )
-        for name in cls._schema.relations:
+        for name in (*cls._schema.relations, *cls._schema.links):
             column: Any = cls._columns[name]
             column.get_related_model()
         for one in cls._schema.lists.values():
@@ -456,6 +456,8 @@ class Model(Entity, metaclass=ModelMeta):
         column = self._columns[name]
         if column.is_mutable:
             return deepcopy(Column.__get__(column, self))
+        if column.is_links:
+            return list(column.links_of(self))  # type: ignore[attr-defined]
         return getattr(self, name)
 
     def copy(self) -> Self:

@@ -13,6 +13,8 @@ from rom.exceptions import ORMError
 MODELS: dict[str, Any] = {}
 #: Relations that refer to a model, as (model, column), by its name or namespace.
 MODELS_REFERENCED: dict[str, Any] = {}
+#: Links that lead to a model, as (model, column), by its name or namespace.
+MODELS_LINKED: dict[str, Any] = {}
 #: Kept for programs of rom 1.x; rom itself does not read it.
 SKIP_ON_DELETE: dict[str, Any] = {}
 
@@ -39,6 +41,9 @@ def register(name: str, namespace: str, model: Any) -> None:
     for column in model._schema.relations:
         referring = MODELS_REFERENCED.setdefault(model._columns[column].ftable, [])
         referring.append((model, column))
+    for column in model._schema.links:
+        linking = MODELS_LINKED.setdefault(model._columns[column].ftable, [])
+        linking.append((model, column))
 
 
 def _check_apart(outer: Any, inner: Any) -> None:
@@ -70,7 +75,7 @@ def _open_names(schema: Any) -> set[str]:
     words = {
         name
         for name, column in schema.columns.items()
-        if column.index and (column.keygen or column.keygen2)
+        if column.index and (column.keygen or column.keygen2 or column.is_links)
     }
     groups = {min(unique.columns) for unique in schema.uniques if len(unique.columns) > 1}
     return {schema.primary} | words | groups
@@ -78,14 +83,17 @@ def _open_names(schema: Any) -> set[str]:
 
 def references_to(model: Any) -> list[tuple[Any, str]]:
     """Return the relations that refer to a model, as (model, column)."""
-    found = [
-        *MODELS_REFERENCED.get(model.__name__, ()),
-        *(
-            ()
-            if model._namespace == model.__name__
-            else MODELS_REFERENCED.get(model._namespace, ())
-        ),
-    ]
+    return _leading_to(model, MODELS_REFERENCED)
+
+
+def links_to(model: Any) -> list[tuple[Any, str]]:
+    """Return the columns of links to a model, as (model, column)."""
+    return _leading_to(model, MODELS_LINKED)
+
+
+def _leading_to(model: Any, registry: dict[str, Any]) -> list[tuple[Any, str]]:
+    names = dict.fromkeys((model.__name__, model._namespace))
+    found = [pair for name in names for pair in registry.get(name, ())]
     # Ignore a model that another one has replaced: MODELS was cleared, this dict was not.
     return [
         (referring, column)

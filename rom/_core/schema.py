@@ -124,8 +124,8 @@ class Schema:
         indexes: the indexes by column, for the columns that have one.
         uniques: the unique constraints.
         keep_index_data: rows keep the list of index entries of rom 1.x.
-        lists: the OneToMany attributes by name; they are not columns, because rows do not store
-            them.
+        lists: the OneToMany attributes and the reverses of ManyToMany columns by name; they are not
+            columns, because rows do not store them. A model that is defined later may add reverses.
         unsafe: the names of the UnsafeColumns, which are not columns for the same reason.
         places: the geo indexes by name.
         compounds: the compound indexes.
@@ -292,6 +292,21 @@ class Schema:
     def relations(self) -> tuple[str, ...]:
         """Columns that refer to other entities."""
         return tuple(name for name, column in self.columns.items() if column.is_relation)
+
+    @cached_property
+    def links(self) -> tuple[str, ...]:
+        """Columns of links to any number of other entities."""
+        return tuple(name for name, column in self.columns.items() if column.is_links)
+
+    @property
+    def loadable(self) -> tuple[str, ...]:
+        """Names that `load` takes: relations, columns of links, and lists."""
+        return (*self.relations, *self.links, *self.lists)
+
+    @cached_property
+    def refers(self) -> bool:
+        """True where an entity may refer to other entities, in a relation or by links."""
+        return bool(self.relations or self.links)
 
     @cached_property
     def mutable(self) -> tuple[str, ...]:

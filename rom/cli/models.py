@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from rom._core.columns import Column
+from rom._core.columns import Column, OneToMany
 from rom._core.model import Model
 from rom._core.ops.maintenance.index_stats import Gauge, Kind, Survey
 from rom._core.schema import Schema
@@ -117,7 +117,7 @@ def _cells(gauge: Gauge) -> tuple[Any, ...]:
 
 def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
     found = [(name, _options_of(column)) for name, column in schema.columns.items()]
-    found += [(name, {'type': 'OneToMany'}) for name in schema.lists]
+    found += [(name, _options_of_list(one)) for name, one in schema.lists.items()]
     found += [(name, {'type': 'UnsafeColumn'}) for name in schema.unsafe]
     for name in schema.places:
         found.append((name, {'type': 'GeoIndex'}))
@@ -129,6 +129,12 @@ def _columns(schema: Schema) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def _options_of_list(one: OneToMany) -> dict[str, Any]:
+    if type(one) is OneToMany:
+        return {'type': 'OneToMany'}
+    return {'type': 'ManyToMany', 'reverse of': f'{one.ftable}.{one.column}'}
+
+
 def _options_of(column: Column[Any]) -> dict[str, Any]:
     """Return a column's type, and those of its options that are not the default."""
     options: dict[str, Any] = {'type': type(column).__name__}
@@ -137,7 +143,7 @@ def _options_of(column: Column[Any]) -> dict[str, Any]:
     for option in ('required', 'unique', 'index', 'prefix', 'suffix'):
         if getattr(column, option):
             options[option] = True
-    if column.is_relation:
+    if column.is_relation or column.is_links:
         options |= {
             'to': getattr(column, 'ftable', ''),
             'on_delete': getattr(column, 'on_delete', ''),

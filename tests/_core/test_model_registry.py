@@ -77,7 +77,7 @@ def test_a_model_that_cannot_be_built_is_not_registered() -> None:
 
 def test_register_enters_both() -> None:
     class Thing:
-        _schema = SimpleNamespace(relations=())
+        _schema = SimpleNamespace(relations=(), links=())
 
     register('RegistryThing', 'registry-things', Thing)
     assert (

@@ -72,6 +72,7 @@ DECODERS: dict[type, Callable[[bytes], Any]] = {
     rom.ManyToOne: lambda raw: Id(raw),
     rom.OneToOne: lambda raw: Id(raw),
     rom.ForeignModel: lambda raw: Id(raw),
+    rom.ManyToMany: lambda raw: [int(id) for id in raw.split(b',') if id],
 }
 
 
@@ -221,6 +222,8 @@ def _entries(
         keys = column.keygen(value)
     elif isinstance(column, rom.Boolean):
         keys = [str(value)]
+    elif isinstance(column, rom.ManyToMany):
+        keys = ['any', *map(str, value)] if value else []
     else:
         keys = {'': _seconds(value)}
     if not keys:

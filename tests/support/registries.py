@@ -12,7 +12,7 @@ import rom
 from rom._core import migration_registry, model_registry
 
 # The dicts of rom._core.model_registry that a model's definition adds to.
-REGISTRIES = ('MODELS', 'MODELS_REFERENCED', 'SKIP_ON_DELETE')
+REGISTRIES = ('MODELS', 'MODELS_REFERENCED', 'MODELS_LINKED', 'SKIP_ON_DELETE')
 
 
 @pytest.fixture(autouse=True)

@@ -66,10 +66,10 @@ class User(rom.Model):
     length = rom.Duration(index=True)
     ip = rom.IPAddress(stored_as='address')
     made = rom.DateTime(tz=True, auto_now_add=True)
-    tags = rom.List(rom.Text(), default=list)
-    marks = rom.Set(rom.Integer())
     words = rom.List(rom.Text(), required=True)
     plan = rom.Text(choices=['free', 'paid'], validators=[str.isalpha])
+    friends = rom.ManyToMany('User', on_delete='restrict', related_name='friend_of')
+    followers = rom.ManyToMany('User', column='friends')
     price_paid = MoneyColumn(index=True, unique=False)
     tags = rom.List(rom.Text(max_length=40), index=True, prefix=True, default=list)
     marks = rom.Set(rom.Integer(), index=True, default=set)
@@ -104,8 +104,6 @@ def columns_and_values(user: User) -> None:
     assert_type(user.marks, set[int] | None)
     assert_type(user.words, list[str])
     assert_type(user.price_paid, Money | None)
-    assert_type(user.tags, list[str] | None)
-    assert_type(user.marks, set[int] | None)
     assert_type(user.states, list[State] | None)
     assert_type(user.home, Home | None)
     assert_type(user.past, list[Home] | None)
@@ -115,6 +113,10 @@ def columns_and_values(user: User) -> None:
     User.query.where(User.tags.contains('x') & ~User.marks.overlaps(5, 6))
     User.query.update(tags=User.tags.add('x').remove('y'), marks=User.marks.add(5))
     rom.List(5)  # type: ignore[arg-type]
+    assert_type(User.friends, rom.ManyToMany)
+    assert_type(user.friends, rom.LinkCollection)
+    user.friends.add(user, 3)
+    user.friends = [user, 3]
     user.state = State.DONE
     user.state = 5  # type: ignore[assignment]
     user.until = datetime.timedelta(hours=1)

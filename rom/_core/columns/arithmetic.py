@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from rom._core.columns.links import united, without
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.text import show
 from rom.exceptions import InvalidOperation
@@ -23,6 +24,9 @@ OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     '/': operator.truediv,
     '//': operator.floordiv,
     '%': operator.mod,
+    # The links of a row on the left, a tuple of ids on the right.
+    '|': united,
+    'without': without,
 }
 
 # Sums and products of decimals keep all digits, as Decimal columns do. A quotient may have

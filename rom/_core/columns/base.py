@@ -119,6 +119,8 @@ class Column(Mapped[Read], Generic[T, Read]):
     is_relation: ClassVar[bool] = False
     #: The value is an object other than an entity, and the row holds its id.
     is_foreign: ClassVar[bool] = False
+    #: The value is a set of links to entities, and the row holds their ids.
+    is_links: ClassVar[bool] = False
     #: An insert without a value sets the current time, by `at`.
     stamps_insert: bool = False
     #: A write that changes the entity sets the current time, by `at`.

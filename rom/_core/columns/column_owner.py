@@ -19,7 +19,7 @@ class Holder(Keyed, Protocol):
     _values: dict[str, Any]
     _stored: Mapping[str, bytes]
     _seen: Mapping[str, bytes]
-    _related: Mapping[str, list[Any]]
+    _related: Mapping[str, Any]
     _deleted: bool
     _session: Any
 
@@ -33,5 +33,7 @@ class Holder(Keyed, Protocol):
     def _need_id(self) -> int | None: ...
 
     def _load_relation(self, name: str) -> None: ...
+
+    def _load_links(self, name: str) -> None: ...
 
     def _load_related(self, name: str) -> list[Any]: ...

@@ -419,6 +419,11 @@ class OneToMany:
             )
         )
 
+    def targets_in(self, row: Any, name: str) -> list[int]:
+        """Return the ids that a row of the other model refers to in a column."""
+        id = row.refers(name)
+        return [] if id is None else [id]
+
     @overload
     def __get__(self, entity: None, owner: type) -> OneToMany: ...
     @overload

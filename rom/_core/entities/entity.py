@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rom._core.columns import Column, ExpireAt
+from rom._core.columns.links import ids_in, read_ids, rebased
 from rom._core.columns.relations import GivenId
 from rom._core.entities.pickling import NoSession, restore, state_of
 from rom._core.schema import Schema
@@ -46,7 +47,7 @@ class Entity:
     # Entities may share these: replace them, never change them in place.
     _stored: Mapping[str, bytes]
     _seen: Mapping[str, bytes]
-    _related: Mapping[str, list[Any]]  # the loaded lists of OneToMany columns
+    _related: Mapping[str, Any]  # the loaded lists of OneToMany columns, and entities of links
     _changed: frozenset[str]
 
     _batch: Sequence[weakref.ref[Any]] = ()  # the entities that were loaded together with it
@@ -158,9 +159,29 @@ class Entity:
                 self._no_hidden_io(name)
             self._values[name] = target
             return
+        session._run(session._relations.load_reference(self, self._together, name))
+
+    def _load_links(self, name: str) -> None:
+        """Load the entities that a column of links names, for all entities of this one's batch."""
+        session = self._session_here
+        if session.is_async:
+            column: Any = self._columns[name]
+            head = column.get_related_model()._namespace
+            known = {**self._related.get(name, {})}
+            for id in ids_in(column.links_of(self)):
+                target = known.get(id) or session._identity.find(f'{head}:{id}')
+                if id not in known and (target is None or target._seems_expired):
+                    self._no_hidden_io(name)
+                known[id] = target
+            self._related = {**self._related, name: known}
+            return
+        session._run(session._relations.load_links_of(self, self._together, name))
+
+    @property
+    def _together(self) -> list[Any]:
+        """The other entities that were loaded together with it, and still exist."""
         others = (ref() for ref in self._batch)
-        together = [other for other in others if other is not None and other is not self]
-        session._run(session._relations.load_reference(self, together, name))
+        return [other for other in others if other is not None and other is not self]
 
     @property
     def _unseen(self) -> list[str]:
@@ -264,7 +285,7 @@ class Entity:
             if schema.insert_stamps:
                 without = [name for name in schema.insert_stamps if values.get(name) is None]
                 self._stamp(without, now, wanted, known)
-            return Change(schema, 'insert', self._id, _NONE, wanted, known)
+            return Change(schema, 'insert', self._id, _NONE, wanted, known, checks_links=True)
         stamps = schema.update_stamps
         is_whole = full or force
         wanted = self._newly_encoded() if stamps or not is_whole else {}
@@ -280,7 +301,7 @@ class Entity:
             self._stamp(stamps, now, wanted, known)
         return Change(
             schema, 'update', self._id, self._stored, wanted, known, full, force,
-            seen_at=self._seen_at, stamps=stamps,
+            seen_at=self._seen_at, stamps=stamps, checks_links=True,
         )  # fmt: skip
 
     def _stamp(
@@ -383,9 +404,26 @@ class Entity:
             raw = change.wanted.get(name)
             if raw is not None:
                 self._seen = {**self._seen, name: raw}
+        for name in schema.links:
+            before = change.wanted.get(name, self._stored.get(name))
+            self._rebase_links(name, before, stored.get(name))
         if primary not in stored:
             stored[primary] = b'%d' % id
         self._stored = stored
+
+    def _rebase_links(self, name: str, before: bytes | None, after: bytes | None) -> None:
+        """Base the links on the row as it is now, which may have those of other writers, too.
+
+        Args:
+            name: the column.
+            before: the stored value on which the links are based.
+            after: the stored value as it is now.
+        """
+        links = self._values.pop(name, None) or ()
+        met = {one._id: one for one in links if isinstance(one, Entity)}
+        self._related = {**self._related, name: {**self._related.get(name, {}), **met}}
+        if name in self._changed:  # set during the write
+            self._values[name] = rebased(read_ids(before), links, read_ids(after)) or None
 
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
         """Drop the written columns from the changed ones, except those set during the write."""

@@ -9,6 +9,7 @@ from typing import Any, Final, get_origin
 from rom._core.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.columns.mapped import Mapped, Ref, Specifier
 from rom._core.columns.scalars import OWN_ID
+from rom._core.entities.related_names import add_reverses, reverses_with
 from rom._core.model_registry import MODELS, register
 from rom._core.schema import build
 from rom._core.support.class_annotations import own_annotations
@@ -60,7 +61,9 @@ class ModelMeta(type):
         model._pkey = schema.primary  # type: ignore[attr-defined]
         model._is_checked = False  # type: ignore[attr-defined]
         _check_lists(model)
+        reverses = reverses_with(model)
         register(name, schema.keys.namespace, model)
+        add_reverses(reverses)
         return model
 
 

@@ -52,7 +52,10 @@ def change_of(assignments: Assignments, row: Row) -> Change:
         name: None if value is None else schema.columns[name].encode(value)
         for name, value in values.items()
     }
-    return Change(schema, 'update', row.id, row.stored, wanted, values, depends_on=schema.names)
+    return Change(
+        schema, 'update', row.id, row.stored, wanted, values, depends_on=schema.names,
+        checks_links=True,
+    )  # fmt: skip
 
 
 def update(

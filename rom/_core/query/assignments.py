@@ -126,6 +126,9 @@ def checked(schema: Schema, name: str, value: Any) -> Any:
         if column.is_relation and (value._id is None or value._deleted):
             is_what = 'was never saved' if value._id is None else 'was deleted'
             column.refuse(value, f'{is_what}, so that no row can refer to it; save it first')
+        if column.is_links:
+            column.encode(value)  # a new entity has no id
+            return value or None
     except InvalidColumnValue as error:
         raise of_model(error, schema.name) from None
     return value

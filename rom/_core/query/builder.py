@@ -383,7 +383,7 @@ class QueryBuilder(Generic[R_co]):
         """
         for path in paths:
             first = path.split('.')[0] if isinstance(path, str) else path
-            if first not in (*self.schema.relations, *self.schema.lists):
+            if first not in self.schema.loadable:
                 raise QueryError(
                     f'{self.schema.name}.query.load({show(path)}): the model has no relation '
                     f'{show(first)}'

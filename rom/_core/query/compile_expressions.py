@@ -16,7 +16,7 @@ from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.text import show
 from rom._core.query import nodes
 from rom._core.query.clause import Clause
-from rom._core.query.filters import compared, filtered
+from rom._core.query.filters import NOT_NULL, compared, filtered
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import All, AnyOf, Node
 from rom._core.query.string_filters import ending, like_node, starting
@@ -117,6 +117,8 @@ def _nothing(schema: Schema, asked: Compare) -> Node:
     if is_of_ids(clause):
         return AnyOf()
     clause.need_index('index', 'prefix', 'suffix')
+    if column.is_links:
+        return nodes.Not(filtered(schema, name, NOT_NULL, 'where'))
     if (column.keygen or column.keygen2) and column.keygen not in TRAITS:
         clause.wrong('is_none(): only its own keygen knows what the index has of a value')
     if column.index and column.traits.sorts:

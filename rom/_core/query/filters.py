@@ -1,8 +1,9 @@
 """Compilation of `filter` clauses to nodes of a plan.
 
-The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has five
-ways: words of one of rom's own keygens, the two words of a Boolean, words of another column without
-a keygen, numbers, and the results of the program's own keygen, where the type of the value decides.
+The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has six
+ways: words of one of rom's own keygens, the two words of a Boolean, links, words of another column
+without a keygen, numbers, and the results of the program's own keygen, where the type of the value
+decides.
 All errors are raised here, as a QueryError with the remedy.
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from rom._core.columns import Boolean, PrimaryKey
+from rom._core.columns.links import ANY
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
@@ -23,6 +25,7 @@ from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
 from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
+from rom._core.query.reverse_filters import is_reverse, linked_from
 from rom._core.query.unique_values import is_by_unique, with_unique
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue
@@ -31,7 +34,7 @@ from rom.exceptions import InvalidColumnValue
 _INEXACT = 2.0**53
 _EVERYTHING = (b'-inf', b'+inf')
 
-#: In a filter on a relation: any entity.
+#: In a filter on a relation or on links: any entity.
 NOT_NULL: Final = object()
 
 # The errors that a column may raise for a value that is not valid for it.
@@ -46,6 +49,9 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
     Raises:
         QueryError: no such column or index, or a value that is not valid for it.
     """
+    if name in schema.lists and is_reverse(schema, name):
+        found = linked_from(schema, method, name, value)
+        return filtered(schema, schema.primary, found) if isinstance(found, list) else found
     clause = Clause(schema, method, name).of_elements()
     try:
         if is_of_ids(clause):
@@ -82,7 +88,7 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
     clause.need_index('index')
     if _has_ids(clause.column):
         clause.wrong(f'{sign}: a relation is one entity or another, and none is larger', value)
-    if _way_of(clause) in (_words, _truth, _values):
+    if _way_of(clause) in (_words, _truth, _values, _links):
         clause.wrong(f'{sign}: its index holds no numbers; it has ==, != and .in_([...])', value)
     try:
         if sign in ('<', '>'):
@@ -94,6 +100,8 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
 
 def _way_of(clause: Clause) -> _Asked:
     column = clause.column
+    if column.is_links:
+        return _WAYS['links']
     if column.keygen or column.keygen2:
         return _WAYS['words' if column.keygen in TRAITS else 'anything']
     if column.is_numeric:
@@ -141,6 +149,17 @@ def _values(clause: Clause, value: Any) -> Node:
     words = tuple(column.default_keys(checked) or ())
     nodes = [_has_word(clause, word, label) for word in words]
     return nodes[0] if len(nodes) == 1 else All(tuple(nodes)) if nodes else AnyOf()
+
+
+def _links(clause: Clause, value: Any) -> Node:
+    """Return the node for the rows with a link to an entity."""
+    column: Any = clause.column
+    if value is NOT_NULL:
+        return _has_word(clause, ANY, FilterLabel(clause.name, 'between', (None, None)))
+    if value is None or isinstance(value, tuple):
+        clause.wrong('expected an entity or its id, or a list of them', value)
+    id = column.id_of(value)
+    return _has_word(clause, b'%d' % id, FilterLabel(clause.name, '=', id))
 
 
 def _anything(clause: Clause, value: Any) -> Node:
@@ -275,6 +294,7 @@ _WAYS: dict[str, _Asked] = {
     'words': _words,
     'truth': _truth,
     'values': _values,
+    'links': _links,
     'numbers': _numbers,
     'anything': _anything,
 }

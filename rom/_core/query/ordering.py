@@ -60,6 +60,8 @@ def ordered(schema: Schema, asked: object) -> Order:
     column = clause.column
     if column.element is not None:
         clause.wrong(f'a {type(column).__name__} has no place in an order; order by another column')
+    if column.is_links:
+        clause.wrong('links are a set, and have no order; order by a column of one value')
     field = schema.keys.field(column.source)
     if column.index and (column.traits.sorts or _has_numbers(column)):
         return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)

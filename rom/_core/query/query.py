@@ -72,7 +72,7 @@ class Query(QueryBuilder[R_co]):
         Args:
             *columns: their names. A column without a value gives None. A relation gives the
                 entity, and a OneToMany the list of them, loaded for all results in one more round
-                trip; the session tracks those.
+                trip; the session tracks those. A ManyToMany gives the ids.
             include_pk: add the primary key, as the last one, unless it is among the columns.
             decode: return Python values; otherwise the stored text, and the id for a relation.
             ff: ``ff(columns)`` returns the function that is called with each result's list of

@@ -19,6 +19,7 @@ from rom._core.ops.load_rows import Row
 from rom._core.schema import INDEX_DATA, Unique
 from rom._core.sessions.flush import Flusher, unknown_id_error
 from rom._core.sessions.parts import SessionRef, Work, model_of
+from rom._core.sessions.write_order import check_links_of
 from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
@@ -187,6 +188,9 @@ class BulkUpdater:
             InvalidColumnValue: no entity has an id.
         """
         values = dict(assignments.values)
+        for name in model._schema.links:
+            if name in values and self._session()._connection is None:
+                check_links_of(model, model._columns[name])
         for name, value in assignments.values.items():
             if type(value) is not GivenId:
                 continue
@@ -217,12 +221,15 @@ def _take_over(entity: Model, values: Mapping[str, Any], stored: Mapping[str, by
     own = {*entity._changed, *entity._mutated()}
     past, seen = dict(entity._stored), dict(entity._seen)
     for name in (*values, INDEX_DATA):
-        if name in own:
+        if name in own and name in entity._schema.links:
+            entity._rebase_links(name, past.get(name), stored.get(name))
+        elif name in own:
             continue
         past.pop(name, None)
         if name in stored:
             past[name] = stored[name]
-        entity._values.pop(name, None)
+        if name not in own:
+            entity._values.pop(name, None)
         seen.pop(name, None)
         if isinstance(values.get(name), Model):
             entity._values[name] = values[name]

@@ -15,12 +15,11 @@ server knows whether an entity has expired.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.model import Model
 from rom._core.model_registry import references_to
-from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.load_rows import Row
@@ -29,10 +28,10 @@ from rom._core.sessions.deletion_plan import (
     DeletionCollector,
     PendingDelete,
     RowRef,
-    expiry_of,
     on_delete_of,
 )
 from rom._core.sessions.hooks import has_delete_hook
+from rom._core.sessions.link_removal import collect_links, expired_among, unlink_crowd
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
 from rom._core.sessions.soft_delete import is_left, note_marker, restore
 from rom._core.sessions.write_order import servers_of
@@ -156,7 +155,12 @@ class Deleter:
             if options.on_delete:
                 yield from self._collect(found)
                 found.check()
+            else:
+                yield from self._collect_links(found)
             if options.hooks and self._call_hooks_before(found, hooked, begun):
+                continue
+            if found.crowded:
+                yield from unlink_crowd(found.crowded)
                 continue
             unsaved = [e for e in defaults.values() if e is not None and e._new]
             yield from self._flusher.write(unsaved, False, False)
@@ -208,6 +212,16 @@ class Deleter:
                         model, ids[start : start + PAGE], found
                     )
 
+    def _collect_links(self, found: DeletionCollector) -> Work[None]:
+        """Add the links to the rows to delete, which are removed in any case."""
+        by_model: dict[type[Model], list[int]] = {}
+        for model, id in found.deletes:
+            by_model.setdefault(model, []).append(id)
+        for model, ids in by_model.items():
+            for start in range(0, len(ids), PAGE):
+                page = ids[start : start + PAGE]
+                yield from collect_links(model, page, found, is_forced=True)
+
     def _collect_referring(
         self, model: type[Model], ids: list[int], found: DeletionCollector
     ) -> Work[list[RowRef]]:
@@ -219,7 +233,7 @@ class Deleter:
             query = referring.query.with_expired().with_deleted().filter(**{name: ids})
             rows: list[Row] = yield RunOn(referring, queries.search(query))
             if on_delete_of(referring, name) != 'cascade':  # which deletes expired ones as well
-                found.expired |= yield from self._expired(referring, rows)
+                found.expired |= yield from expired_among(referring, rows)
             members: dict[int, list[int]] = {id: [] for id in ids}
             for row in rows:
                 id = row.refers(name)
@@ -237,15 +251,8 @@ class Deleter:
                 (referring, Guard(index, id, keys.head, field, tuple(those)))
                 for id, those in members.items()
             ]
+        yield from collect_links(model, ids, found)
         return fresh
-
-    def _expired(self, model: type[Model], rows: Iterable[Row]) -> Work[set[RowRef]]:
-        """Return the expired rows; ask the server only about rows with an expiry."""
-        ids = [row.id for row in rows if row.stored.keys() & expiry_of(model)]
-        if not ids:
-            return set()
-        living = yield RunOn(model, load_rows.load(model._schema, ids))
-        return {(model, id) for id in ids} - {(model, row.id) for row in living}
 
     def _call_hooks_before(
         self, found: DeletionCollector, hooked: dict[RowRef, Model], begun: float
@@ -348,11 +355,12 @@ def _set_references(entity: Model, values: dict[str, Any]) -> None:
     """Take over references that the row has now; values that the program has set since stay."""
     past = dict(entity._stored)
     for name, value in values.items():
-        if value is None:
-            past.pop(name, None)
-        else:
+        before = past.pop(name, None)
+        if value is not None:
             past[name] = entity._columns[name].encode(value)
-        if name not in entity._changed:
+        if name in entity._schema.links:
+            entity._rebase_links(name, before, past.get(name))
+        elif name not in entity._changed:
             entity._values[name] = value
     entity._stored = past
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from rom._core.columns.links import without
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
 from rom._core.ops.load_rows import Row
@@ -42,6 +43,9 @@ class DeletionCollector:
         guards: the rows that may refer to the deleted ids; the commit fails if there are others.
         now: the time of the soft deletes.
         is_hard: remove the rows of models with ``_soft_delete`` as well.
+        crowded: columns with more links to deleted ids than one commit removes, with those ids.
+        kept: the links of rows to delete that forbid it: the row, the column, the model of the
+            linked entities and their ids.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class DeletionCollector:
         self.updates: dict[RowRef, tuple[dict[str, bytes], dict[str, Any]]] = {}
         self.restricting: list[tuple[RowRef, str, int]] = []
         self.guards: list[tuple[type[Model], Guard]] = []
+        self.crowded: list[tuple[type[Model], str, list[int]]] = []
+        self.kept: list[tuple[RowRef, str, type[Model], list[int]]] = []
 
     def add_reference(self, model: type[Model], name: str, row: Row, id: int) -> RowRef | None:
         """Note that a row refers to a deleted one; return that row if it must be deleted too."""
@@ -85,6 +91,40 @@ class DeletionCollector:
         """Return the column that a delete of this model's rows sets; None: it removes them."""
         return None if self.is_hard else model._schema.soft_delete
 
+    def add_links(
+        self, model: type[Model], name: str, row: Row, ids: Collection[int], is_forced: bool = False
+    ) -> list[int]:
+        """Note that a row has links to deleted ids; return those ids.
+
+        Args:
+            model: the model of the row.
+            name: the column of the links.
+            row: the row.
+            ids: the ids of the rows to delete.
+            is_forced: remove the links whatever `on_delete` is.
+        """
+        ref, links = (model, row.id), _links_in(model, name, row)
+        deleted = [id for id in links if id in ids]
+        if ref in self.deletes or not deleted:
+            return deleted
+        if on_delete_of(model, name) == 'restrict' and ref not in self.expired and not is_forced:
+            self.restricting.append((ref, name, deleted[0]))
+            return deleted
+        _, wanted = self.updates.setdefault(ref, (row.stored, {}))
+        wanted[name] = without(wanted.get(name, links) or (), deleted) or None
+        return deleted
+
+    def keep_links(self, ref: RowRef, name: str, target: type[Model], row: Row) -> None:
+        """Note the links of a row to delete, which forbid it unless their targets are deleted."""
+        stored = {key: raw for key, raw in self.deletes[ref].stored.items() if key != name}
+        if name in row.stored:
+            stored[name] = row.stored[name]
+        depends_on = (*self.deletes[ref].depends_on, name)
+        self.deletes[ref] = self.deletes[ref]._replace(stored=stored, depends_on=depends_on)
+        links = _links_in(ref[0], name, row)
+        if links:
+            self.kept.append((ref, name, target, list(links)))
+
     def _default(self, model: type[Model], name: str) -> Any:
         """Return the same default for all rows and searches: a function may make a new entity."""
         if (model, name) not in self.defaults:
@@ -102,6 +142,8 @@ class DeletionCollector:
             del self.updates[ref]
         for ref, (stored, wanted) in self.updates.items():
             for name, default in wanted.items():
+                if ref[0]._columns[name].is_links:
+                    continue
                 if default is not None and self._is_deleted(default):
                     wanted[name] = None
                 if wanted[name] is None and ref[0]._columns[name].required:
@@ -114,6 +156,15 @@ class DeletionCollector:
                 f'on_delete is {on_delete_of(model, name)!r}; {len(staying)} such references, '
                 'nothing was deleted. Delete those, or let them refer to another, first'
             )
+
+        for row, name, linked, ids in self.kept:
+            left = [other for other in ids if (linked, other) not in self.deletes]
+            if left:
+                raise RestrictError(
+                    f'{row[0]._namespace}:{row[1]} has links to {len(left)} {linked.__name__} in '
+                    f"its column {name!r}, whose reverse has on_delete='restrict'; nothing was "
+                    'deleted. Remove those links first'
+                )
 
     def _is_deleted(self, default: Model) -> bool:
         return default._deleted or (type(default), default._id) in self.deletes
@@ -145,6 +196,13 @@ class DeletionCollector:
                 change = change._replace(expired=True, depends_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
+
+
+def _links_in(model: type[Model], name: str, row: Row) -> tuple[int, ...]:
+    column: Any = model._columns[name]
+    raw, key = row.stored.get(name, b''), f'{model._namespace}:{row.id}'
+    links: tuple[int, ...] = column.read_stored(raw, key)
+    return links
 
 
 def on_delete_of(model: type[Model], name: str) -> str:

@@ -21,7 +21,7 @@ from rom._core.sessions.hooks import (
 )
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
 from rom._core.sessions.unwritten_warning import warn_after_empty_commit, warn_before_commit
-from rom._core.sessions.write_order import by_connection, with_referred
+from rom._core.sessions.write_order import by_connection, check_links, with_referred
 from rom._core.sessions.write_outcomes import (
     check_rows_are_there,
     columns_written,
@@ -168,6 +168,7 @@ class Flusher:
         # server must stop the write on the first one.
         now = Instant()
         ready = [(model, *_changes(group, full, force, now)) for model, group in groups]
+        check_links(chosen, self._session()._connection)
         for model, concerned, changes in ready:
             if changes:
                 attempt = commits.attempt_of(changes)
@@ -203,7 +204,7 @@ class Flusher:
                 is_ours = own is session or own._identity is identity
                 if not is_ours or entity._is_detached or identity.has_strays:
                     session.add(entity)
-                if entity._schema.relations:
+                if entity._schema.refers:
                     may_refer = True
             if may_refer:
                 yield from self._look_up(fresh)
@@ -250,6 +251,9 @@ class Flusher:
         [entity] = group
         for name in entity._schema.relations:
             if entity._values.get(name) is entity:
+                return False
+        for name in entity._schema.links:
+            if entity in (entity._values.get(name) or ()):
                 return False
         for other in self._identity.unsaved.values():
             if other._schema is entity._schema:

@@ -169,7 +169,7 @@ class Loader:
 
 def note_batch(found: Sequence[Model]) -> None:
     """Note which entities were found together, so that they load a relation together."""
-    if len(found) > 1 and found[0]._schema.relations:
+    if len(found) > 1 and found[0]._schema.refers:
         batch: list[weakref.ref[Model]] = [weakref.ref(entity) for entity in found]
         for entity in found:
             entity._batch = batch

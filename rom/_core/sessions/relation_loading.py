@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from rom._core.columns.links import ids_in
 from rom._core.columns.relations import GivenId, NobodysId
 from rom._core.encoding.text import show
 from rom._core.model import Model
@@ -72,10 +74,12 @@ class RelationLoader:
                 found += yield from self._load_lists(model, group, names[0])
             elif names[0] in model._schema.relations:
                 found += yield from self.load_references(group, names[0])
+            elif names[0] in model._schema.links:
+                found += yield from self.load_links(group, names[0])
             else:
                 raise QueryError(
                     f'{model.__name__} has no relation {show(names[0])} to load; it has '
-                    f'{", ".join([*model._schema.relations, *model._schema.lists]) or "none"}'
+                    f'{", ".join(model._schema.loadable) or "none"}'
                 )
         if len(names) > 1 and found:
             yield from self._load_path({id(e): e for e in found}.values(), names[1:])
@@ -140,18 +144,43 @@ class RelationLoader:
             query, begun = other.query.filter(**{column: list(lists)}), elapsed()
             rows = yield from self._loader.rows(other, queries.search(query), begun)
             # A row decides over an index that differs.
-            rows = [row for row in rows if row.refers(column) in lists]
+            held = [one.targets_in(row, column) for row in rows]
+            held = [[id for id in ids if id in lists] for ids in held]
+            rows = [row for row, ids in zip(rows, held, strict=True) if ids]
             found = self._loader.adopt_all(other, rows, begun)
-            for entity, row in zip(found, rows, strict=True):
-                lists[row.refers(column)].append(entity)
+            for entity, ids in zip(found, filter(None, held), strict=True):
+                for id in ids:
+                    lists[id].append(entity)
         for entity in group:
             entity._related = {**entity._related, name: lists.get(entity._id, [])}
+        return found
+
+    def load_links_of(self, entity: Model, together: Sequence[Model], name: str) -> Work[None]:
+        """Load the entities that links lead to, together with the same links of its batch."""
+        try:
+            yield from self.load_links([entity, *together], name)
+        except CorruptRowError:
+            yield from self.load_links([entity], name)
+
+    def load_links(self, group: Sequence[Model], name: str) -> Work[list[Model]]:
+        """Load the entities that the links of these entities lead to, in one round trip."""
+        column: Any = group[0]._columns[name]
+        ids = {id(entity): ids_in(column.links_of(entity)) for entity in group}
+        wanted = list(dict.fromkeys(chain.from_iterable(ids.values())))
+        found: list[Model] = []
+        if wanted:
+            found = yield from self._loader.get_many(column.get_related_model(), wanted)
+        by_id = {one._id: one for one in found}
+        for entity in group:
+            known = {**entity._related.get(name, {})}
+            known |= {target: by_id.get(target) for target in ids[id(entity)]}
+            entity._related = {**entity._related, name: known}
         return found
 
     def load_list(self, entity: Model, name: str) -> Work[list[Any]]:
         """Return the entities that refer to this one, always from the server."""
         yield from self._load_lists(type(entity), [entity], name)
         related = dict(entity._related)
-        found = related.pop(name)
+        found: list[Any] = related.pop(name)
         entity._related = related
         return found

@@ -24,6 +24,7 @@ from rom._core.drivers.server_identity import server_of
 from rom._core.model import Model
 from rom._core.sessions.parts import Work
 from rom._core.support.clock import elapsed
+from rom.exceptions import InvalidOperation
 
 #: The longest time that a write waits for those before it, and the time between two looks, in
 #: seconds.
@@ -132,7 +133,7 @@ def with_referred(chosen: Iterable[Model]) -> list[Model]:
     ordered: dict[int, Model] = {}
     met: set[int] = set()
     for first in chosen:
-        if not first._schema.relations:
+        if not first._schema.refers:
             ordered[id(first)] = first
             continue
         waiting = [first] if id(first) not in met else []
@@ -152,3 +153,35 @@ def _unsaved_targets(entity: Model) -> Iterator[Model]:
         target = entity._values.get(name)
         if target is not None and target._new and name in entity._changed:
             yield target
+    for name in entity._schema.links:
+        for target in entity._values.get(name) or ():
+            if type(target) is not int and target._new:
+                yield target
+
+
+def check_links(chosen: Iterable[Model], own: Any) -> None:
+    """Refuse new links to another server, where the script cannot check that the rows exist.
+
+    Args:
+        chosen: the entities to write.
+        own: the session's own client, which serves all models; None: each model has its own.
+
+    Raises:
+        InvalidOperation: a model and that of its links are on different servers.
+    """
+    for entity in chosen:
+        for name in entity._schema.links:
+            if own is None and name in entity._changed and entity._values.get(name):
+                column: Any = entity._columns[name]
+                check_links_of(type(entity), column)
+
+
+def check_links_of(model: type[Model], column: Any) -> None:
+    """Refuse links between models on different servers: see `check_links`."""
+    target = column.get_related_model()
+    servers = servers_of((model, target), None)
+    if servers[model] != servers[target]:
+        raise InvalidOperation(
+            f'{model.__name__}.{column.name}: {target.__name__} is on another server, so a commit '
+            'could not check that the linked entities exist; connect both models to one server'
+        )

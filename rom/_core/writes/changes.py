@@ -9,11 +9,12 @@ a commit have the same :class:`Instant`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
+from rom._core.columns.links import added_ids
 from rom._core.encoding.plain_values import plain
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
@@ -70,6 +71,7 @@ class Change(NamedTuple):
         seen_at: the time when the row was read, by `rom._core.support.clock.elapsed`; None: just
             now.
         stamps: the columns of `wanted` to which the commit itself gives the current time.
+        checks_links: the entities that new links lead to must exist.
     """
 
     schema: Schema
@@ -86,6 +88,14 @@ class Change(NamedTuple):
     expired: bool = False
     seen_at: float | None = None
     stamps: tuple[str, ...] = ()
+    checks_links: bool = False
+
+    def new_links(self) -> Iterator[tuple[str, list[bytes]]]:
+        """Yield each column with new links whose entities must exist, and their ids."""
+        for name in self.schema.links if self.checks_links else ():
+            ids = added_ids(self.stored.get(name), self.wanted.get(name))
+            if ids:
+                yield name, ids
 
     @property
     def outcome(self) -> dict[str, bytes]:

@@ -7,9 +7,11 @@ from the fresh row and tried again. Every other objection becomes an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from rom._core.columns.links import rebased
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_errors import error_of, same_row
@@ -34,11 +36,12 @@ class Guard(NamedTuple):
     """Condition of a delete: only the given entities refer to the id.
 
     Attributes:
-        key: the key of the relation's numeric index.
+        key: the key of the relation's numeric index, or of the links' set for this id.
         id: the id that is about to be deleted.
         head: the prefix of the keys of the rows with that relation.
         column: the name of the relation.
         members: the ids of the entities that are known to refer to `id`.
+        is_links: the column holds links.
     """
 
     key: bytes
@@ -46,6 +49,7 @@ class Guard(NamedTuple):
     head: bytes
     column: str
     members: tuple[int, ...]
+    is_links: bool = False
 
 
 class Referenced(ORMError):
@@ -97,8 +101,9 @@ def commit(
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
     """
     _check_size(len(changes), most_entries(), 'changes')  # each writes a row, at least
-    if len(changes) > 1 or guards:
+    if len(changes) > 1 or guards or changes[0].schema.links:
         heads = {change.schema.keys.head for change in changes}
+        heads.update(chain.from_iterable(map(_linked_heads, changes)))
         yield from check_one_slot((*heads, *(guard.head for guard in guards)))
     attempt = attempt or attempt_of(changes)
     changes = attempt.changes
@@ -185,7 +190,8 @@ class _Request:
 def _as_list(guard: Guard) -> list[Any]:
     """Return a guard as the script reads it."""
     known = {b'%d' % member: True for member in guard.members}
-    return [guard.key, b'%d' % guard.id, guard.head, as_bytes(guard.column), known]
+    listed = [guard.key, b'%d' % guard.id, guard.head, as_bytes(guard.column), known]
+    return [*listed, True] if guard.is_links else listed
 
 
 def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
@@ -205,9 +211,18 @@ def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operati
 def _own_columns(change: Change) -> set[str]:
     """Return the columns in which another writer conflicts with the program.
 
-    Those with auto_now are not among them: else all writers of one row would conflict.
+    Those with auto_now are not among them: else all writers of one row would conflict. Nor are
+    links, because those of two writers merge.
     """
-    return {*change.wanted}.difference(change.stamps).union(change.depends_on)
+    shared = (*change.stamps, *change.schema.links)
+    return {*change.wanted}.difference(shared).union(change.depends_on)
+
+
+def _linked_heads(change: Change) -> Iterator[bytes]:
+    """Yield the prefix of the keys of each model that new links lead to."""
+    for name, _ in change.new_links() if change.schema.links else ():
+        column: Any = change.schema.columns[name]
+        yield column.get_related_model()._schema.keys.head
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:
@@ -218,5 +233,21 @@ def _on_fresh_row(change: Change) -> Operation[Change]:
     fresh = row.stored if row else {}
     if not change.forced:
         kept = {name: change.stored.get(name) for name in _own_columns(change)}
+        change = _with_links(change, fresh)
         fresh = present({**fresh, **kept})
     return change._replace(stored=fresh)
+
+
+def _with_links(change: Change, fresh: Mapping[str, bytes]) -> Change:
+    """Return the change with the links that it adds and removes, based on the row as it is now."""
+    names = [name for name in change.schema.links if name in change.wanted]
+    if not names:
+        return change
+    wanted, values = dict(change.wanted), dict(change.values)
+    for name in names:
+        column, raws = change.schema.columns[name], (change.stored, change.wanted, fresh)
+        key = f'{change.schema.keys.namespace}:{change.id}'
+        base, own, current = (column.read_stored(raw.get(name) or b'', key) for raw in raws)
+        values[name] = rebased(base, own, current)
+        wanted[name] = column.encode(values[name]) if values[name] else None
+    return change._replace(wanted=wanted, values=values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rom._core.encoding.text import as_text, show
 from rom._core.schema import Unique
@@ -12,6 +12,7 @@ from rom.exceptions import (
     CorruptRowError,
     DataRaceError,
     EntityDeletedError,
+    InvalidColumnValue,
     ORMError,
     StaleEntityError,
     UniqueKeyViolation,
@@ -31,6 +32,8 @@ def same_row(writes: Sequence[Write], status: bytes, details: Details) -> int:
 def _is_about(write: Write, status: bytes, details: Details) -> bool:
     change = write.change
     id = b'' if change.id is None else b'%d' % change.id
+    if status == b'missing':
+        return _missing_link(write, details) is not None
     if status == b'unique':
         return (details[0], details[1]) in write.claimed and details[2] == id
     if status == b'exists' and not id:
@@ -136,6 +139,26 @@ def _unreadable(write: Write, details: Details) -> ORMError:
     )
 
 
+def _missing_link(write: Write, details: Details) -> tuple[str, str] | None:
+    """Return the column with a link to a row that does not exist, and the id of that row."""
+    for name, ids in write.change.new_links():
+        column: Any = write.change.schema.columns[name]
+        head = column.get_related_model()._schema.keys.head
+        id = details[0].removeprefix(head)
+        if id != details[0] and id in ids:
+            return name, as_text(id)
+    return None
+
+
+def _missing(write: Write, details: Details) -> ORMError:
+    name, id = _missing_link(write, details) or ('', as_text(details[0]))
+    ftable = getattr(write.change.schema.columns.get(name), 'ftable', 'row')
+    return InvalidColumnValue(
+        f'{write.change.schema.name}.{name}: {id}: no {ftable} has this id, or it was deleted; '
+        f'nothing was written. Remove it from {name}, or save that {ftable} first'
+    )
+
+
 _ERRORS: dict[bytes, Callable[[Write, Details], ORMError]] = {
     b'unique': _unique,
     b'race': _race,
@@ -143,5 +166,6 @@ _ERRORS: dict[bytes, Callable[[Write, Details], ORMError]] = {
     b'deleted': _deleted,
     b'expired': _expired,
     b'lost': _lost,
+    b'missing': _missing,
     b'unreadable': _unreadable,
 }

@@ -21,7 +21,7 @@ from rom._core.writes.changes import Write, merge_changes
 
 # The parts of the script. Redis creates all functions of a script at each call, and most requests
 # need only one or two parts; so the others are left out of the script.
-_PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also')
+_PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also', 'targets')
 
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
@@ -107,6 +107,7 @@ class Batch:
         self.come = Members()
         self.groups: dict[_Group, _Rows] = {}
         self.born: Lists = defaultdict(list)
+        self.targets: dict[Schema, dict[bytes, None]] = {}
 
     @cached_property
     def old(self) -> Old:
@@ -123,6 +124,11 @@ class Batch:
             values, ids = self.old.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(id)
+        if change.schema.links:
+            for name, links in change.new_links():
+                column: Any = change.schema.columns[name]
+                target = column.get_related_model()._schema
+                self.targets.setdefault(target, {}).update(dict.fromkeys(links))
         for key, value in write.claimed:
             _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))
             values.append(value)
@@ -229,9 +235,10 @@ class Batch:
             'sadd': self.come.sets,
             'zadd': self.come.zsets,
             'also': also,
+            'targets': (targets := self._targets() if self.targets else None),
         }
         packed = pack(_filled(request))
-        asked = new, self.take, self.highest, old, deletes, claims, also
+        asked = new, self.take, self.highest, old, deletes, claims, also, targets
         parts = _parts(tuple([bool(part) for part in asked]))
         return Script('commit', attempt.key, packed, parts)
 
@@ -257,6 +264,18 @@ class Batch:
                 'born': self.born,
             }
         )
+
+    def _targets(self) -> list[list[Any]]:
+        """Return the list for `lua/lib/targets.lua`, without rows that this commit inserts."""
+        inserted = {head + id for head, id, *_ in self.inserts}
+        found = []
+        for schema, ids in self.targets.items():
+            head = schema.keys.head
+            left = [id for id in ids if head + id not in inserted]
+            if left:
+                expiry = [schema.expiry_field] if schema.expiry_field else []
+                found.append([head, left, *expiry])
+        return found
 
     def _claims(self) -> list[list[Any]]:
         return [_claim(key, *claim) for key, claim in self.claimed.items()]

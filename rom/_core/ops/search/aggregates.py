@@ -138,6 +138,9 @@ def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counte
     if column.element is not None and tally.way == 'values':
         merged = Counter(dict(sorted(merged.items(), key=lambda item: column.encode([item[0]]))))
     without = sum(int(reply[0]) for reply in replies)
+    if column.is_links:
+        without += merged.pop(None, 0)
+        merged = Counter(dict(sorted(merged.items())))
     if without:
         merged[None] = without
     return Counter(dict(merged.most_common()))
@@ -155,8 +158,10 @@ def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
 
 
 def _keys(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Iterable[Any]:
-    """Return the keys of a counted value: the value, or the elements of a collection."""
+    """Return the keys of a counted value: the value, the elements of a collection, or the links."""
     value = value_of(schema, tally.column, raw, id)
+    if schema.columns[tally.column].is_links:
+        return value or (None,)
     if schema.columns[tally.column].element is not None:
         elements: Iterable[Any] = dict.fromkeys(value)
         return elements
