@@ -2,8 +2,8 @@
 
 All rows and all entries are read once, and compared by digests (see comparison.py). Differences,
 and rows without a bit in the live bitmap, are read again in one atomic snapshot before they are
-reported or repaired. Last, the live bitmap is searched for bits without a row, and the counter is
-checked.
+reported or repaired. Last, the live bitmap is searched for bits without a row, the counter is
+checked, and the rows that links lead to are looked for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rom._core.ops.index_fingerprint import look_up, read_stamp, stamp_of
 from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
 from rom._core.ops.maintenance.findings import Checked, Finding, Job
 from rom._core.ops.maintenance.keyspace import Found, find, is_declared
+from rom._core.ops.maintenance.linked_rows import without_row
 from rom._core.ops.maintenance.suspects import Settler, repaired
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.schema import Schema
@@ -64,6 +65,7 @@ class _Checker:
         yield from self._look_closely(compared, ids)
         yield from self._bitmap()
         yield self._tell((yield from self._counter()))
+        yield self._tell((yield from self._links(declared)))
         stamp = stamp_of(self.schema)
         if self.repair and not self.left and stamped.has_data and stamped.raw != stamp:
             yield Command('SET', self.schema.keys.indexes, stamp)
@@ -79,6 +81,19 @@ class _Checker:
             finding('undeclared', key, 'rom reindex removes it')
             for key, maker in found.indexes.items()
             if not is_declared(maker, key)
+        ]
+
+    def _links(self, keys: Iterable[bytes]) -> Operation[list[Finding]]:
+        name = self.schema.name
+        return [
+            self.settler.finding(
+                'unlinked',
+                one.key,
+                f'links to {as_text(one.row)}, which does not exist; write that row, or '
+                f'{name}.query.filter({one.column}={one.id})'
+                f'.update({one.column}={name}.{one.column}.remove({one.id}))',
+            )
+            for one in (yield from without_row(self.schema, keys))
         ]
 
     # Rows and entries.

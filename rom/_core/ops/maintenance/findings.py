@@ -58,7 +58,7 @@ def quietly(job: Job[T]) -> Operation[T]:
 
 Kind: TypeAlias = Literal[
     'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
-    'counter', 'undeclared', 'corrupt',
+    'counter', 'undeclared', 'corrupt', 'unlinked',
 ]  # fmt: skip
 
 #: The meaning of each kind of finding.
@@ -75,11 +75,12 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         'shared': 'two rows have the same unique value',
         'counter': 'the id counter is behind the ids in use',
         'undeclared': 'an index that the model does not declare',
+        'unlinked': 'links to a row that does not exist',
         'corrupt': 'a value, or a key, of a form that rom does not write',
     }
 )
 #: Kinds that a repair leaves alone, because only the program or a reindex can decide them.
-BEYOND_REPAIR: frozenset[Kind] = frozenset(('shared', 'undeclared', 'corrupt'))
+BEYOND_REPAIR: frozenset[Kind] = frozenset(('shared', 'undeclared', 'corrupt', 'unlinked'))
 
 
 @dataclass(frozen=True, slots=True)
