@@ -124,3 +124,28 @@ def test_an_index_without_a_model(cluster: Cluster, client: Any) -> None:
     assert cluster.owner(TAG).client.zcard(cached) == 5
     with pytest.raises(rom.InvalidOperation, match='has no hash tag'):
         rom.GeneralIndex('shop').count(client, [('size', 5, 9)])
+
+
+def test_links_within_one_tag_and_across(cluster: Cluster, client: Any) -> None:
+    class ClusteredTag(rom.Model):
+        _namespace = '{clustered}tag'
+
+    class ClusteredElsewhere(rom.Model):
+        _namespace = '{elsewhere}tag'
+
+    class ClusteredPost(rom.Model):
+        _namespace = '{clustered}post'
+        tags = rom.ManyToMany('ClusteredTag', related_name='posts')
+        others = rom.ManyToMany('ClusteredElsewhere')
+
+    tags = [ClusteredTag() for _ in range(3)]
+    post = ClusteredPost(tags=tags)
+    rom.session.commit()
+    assert ClusteredPost.query.filter(tags=tags).all() == [post]
+    tags[0].delete()
+    assert (post.tags.ids, [one.posts.ids for one in tags[1:]]) == ([2, 3], [[1], [1]])
+    other = ClusteredElsewhere()
+    other.save()
+    post.others.add(other)
+    with pytest.raises(rom.InvalidOperation, match='elsewhere'):
+        rom.session.commit()
