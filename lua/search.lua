@@ -6,7 +6,7 @@
 --
 -- Request: head, live, counter = the prefix of the rows' keys; keys
 --          where    = a node: see lib/filters
---          built    = list of the fingerprint's key and texts: see lib/built; or absent
+--          built    = {the fingerprint's key, list of texts}: see lib/built; or absent
 --          expiry   = index of the ExpireAt column, to leave out expired entities; or absent
 --          deleted  = index of the times of soft deletes, to leave out these entities; or absent
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or absent

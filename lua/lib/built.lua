@@ -7,9 +7,10 @@
 local search = run
 
 function run()
-    local fingerprint = ask('GET', request.built[1]) or ''
-    for place = 2, #request.built do
-        if not string.find(fingerprint, request.built[place], 1, true) then
+    local key, texts = unpack(request.built or {})
+    local fingerprint = key and ask('GET', key) or ''
+    for _, text in ipairs(texts or {}) do
+        if not string.find(fingerprint, text, 1, true) then
             return {'not built'}
         end
     end

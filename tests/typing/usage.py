@@ -101,7 +101,7 @@ def columns_and_values(user: User) -> None:
     assert_type(user.made, datetime.datetime | None)
     assert_type(user.plan, str | None)
     assert_type(user.tags, list[str])
-    assert_type(user.marks, set[int] | None)
+    assert_type(user.marks, set[int])
     assert_type(user.words, list[str])
     assert_type(user.price_paid, Money | None)
     assert_type(user.states, list[State] | None)
@@ -112,7 +112,7 @@ def columns_and_values(user: User) -> None:
     user.marks = {5}
     User.query.where(User.tags.contains('x') & ~User.marks.overlaps(5, 6))
     User.query.update(tags=User.tags.add('x').remove('y'), marks=User.marks.add(5))
-    rom.List(5)  # type: ignore[arg-type]
+    rom.List(5)  # type: ignore[call-overload]
     assert_type(User.friends, rom.ManyToMany)
     assert_type(user.friends, rom.LinkCollection)
     user.friends.add(user, 3)

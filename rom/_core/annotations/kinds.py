@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -28,6 +29,7 @@ from rom._core.columns.addresses import IPAddress
 from rom._core.columns.durations import Duration
 from rom._core.columns.enums import Enum
 from rom._core.columns.lists import List, Set
+from rom._core.columns.typed import Typed
 from rom._core.columns.uuids import UUID
 from rom._core.encoding.keygens import IDENTITY
 from rom._core.entities.metaclass import ModelMeta
@@ -88,9 +90,17 @@ def _collection(column: type[Column[Any]]) -> Callable[[Any], Kind]:
     def make(form: Any) -> Kind:
         if not get_args(form):
             raise NoKind('name the type of the elements, as in list[str]; or use rom.Json()')
-        return Kind(column, item=get_args(form)[0])
+        element = get_args(form)[0]
+        if _is_validated(element):
+            return Kind(Typed, (form,))
+        return Kind(column, item=element)
 
     return make
+
+
+def _is_validated(form: Any) -> bool:
+    """Return whether pydantic validates a type that has no column of its own."""
+    return dataclasses.is_dataclass(form) or hasattr(form, '__pydantic_fields__')
 
 
 #: The kind by the type itself, or by the origin of a generic type.
@@ -142,14 +152,16 @@ def kind_of(form: Any) -> Kind:
         return make(form)
     if isinstance(form, ModelMeta):
         raise NoKind('a model is a relation: use Ref[...] with rom.relation(on_delete=...)')
+    if _is_validated(form):
+        return Kind(Typed, (form,))
     raise NoKind(
         'rom has no column of this type; declare the column itself, as in '
-        'name: Mapped[...] = rom.Json()'
+        'name: Mapped[...] = rom.Typed(...), for a type that pydantic validates, or rom.Json()'
     )
 
 
 #: The classes of columns of which a type chooses one. Others, a program's own, fit any type.
 CHOSEN: Final = (
     Boolean, Date, DateTime, Decimal, Duration, Enum, Float, Integer, IPAddress, Json, List, Set,
-    String, Text, Time, UUID,
+    String, Text, Time, Typed, UUID,
 )  # fmt: skip

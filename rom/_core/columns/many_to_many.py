@@ -224,7 +224,7 @@ class ManyToMany(Column[Any]):
 
     # Entities.
 
-    @overload
+    @overload  # type: ignore[override]  # a value of its own for each entity
     def __get__(self, entity: None, owner: type) -> Self: ...
     @overload
     def __get__(self, entity: Holder, owner: type | None = None) -> LinkCollection: ...
@@ -275,7 +275,7 @@ class ManyToMany(Column[Any]):
             raise QueryError(f'{self.name}.contains_all(): expected one entity or id at least')
         return And(tuple(Compare(self.name, '==', target, self) for target in targets))
 
-    def add(self, *targets: Any) -> Arithmetic:
+    def add(self, *targets: Any) -> Arithmetic:  # type: ignore[override]
         """Return the links of each row with these, for `Query.update` and `Model.upsert`.
 
         Example::
@@ -284,7 +284,7 @@ class ManyToMany(Column[Any]):
         """
         return Arithmetic('|', self, self._saved_ids(targets))
 
-    def remove(self, *targets: Any) -> Arithmetic:
+    def remove(self, *targets: Any) -> Arithmetic:  # type: ignore[override]
         """Return the links of each row without these, for `Query.update` and `Model.upsert`.
 
         Example::

@@ -9,8 +9,7 @@ from rom._core.columns.links import without
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
 from rom._core.ops.load_rows import Row
-from rom._core.writes.changes import Change
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Change, Instant
 from rom.exceptions import RestrictError
 
 #: A row, by its model and id.

@@ -38,7 +38,7 @@ def collect_links(
         is_forced: no link forbids the delete.
     """
     for linking, name in links_to(model):
-        query = linking.query.with_expired().filter(**{name: ids})
+        query = linking.query.with_expired().with_deleted().filter(**{name: ids})
         is_restrict = on_delete_of(linking, name) == 'restrict' and not is_forced
         if not is_restrict:
             query = query.at_most(BLOCK + 1)
@@ -102,7 +102,7 @@ def expired_among(model: type[Model], rows: Iterable[Row]) -> Work[set[RowRef]]:
 def unlink_crowd(crowd: Sequence[tuple[type[Model], str, list[int]]]) -> Work[None]:
     """Remove the links to some ids in blocks, as far as no other writer changes the same rows."""
     for linking, name, ids in crowd:
-        query = linking.query.with_expired().filter(**{name: ids})
+        query = linking.query.with_expired().with_deleted().filter(**{name: ids})
         cursor = None
         while True:
             rows, cursor = yield RunOn(linking, queries.block(query, cursor, BLOCK))
@@ -115,7 +115,7 @@ def unlink_crowd(crowd: Sequence[tuple[type[Model], str, list[int]]]) -> Work[No
 
 
 def _unlink(linking: type[Model], name: str, rows: list[Row], ids: list[int]) -> Work[None]:
-    found = DeletionCollector({}, {})
+    found = DeletionCollector({}, {}, is_hard=True)
     found.expired = yield from expired_among(linking, rows)
     for row in rows:
         found.add_links(linking, name, row, ids, is_forced=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rom._core.model import Model
 from rom._core.sessions.parts import Work
 from rom._core.sessions.write_outcomes import settle_all
-from rom._core.writes.instant import Instant
+from rom._core.writes.changes import Instant
 from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:

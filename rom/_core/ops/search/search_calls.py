@@ -416,7 +416,7 @@ class Search:
         if self.deleted is not None:
             request['deleted'] = keys.scores(self.deleted)
         if self.plain is not None:
-            request['built'] = [keys.indexes, *built_texts(schema)]
+            request['built'] = [keys.indexes, built_texts(schema)]
         if schema.absent_fields:
             request['absent'] = schema.absent_fields
         if not self.needs_client_sort:
