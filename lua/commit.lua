@@ -7,8 +7,8 @@
 -- change 5 to 6, the second must not take the first one's 6 for its own.
 --
 -- Keys, by their form in the contract: rows (hashes), unique values (hashes), words (sets),
--- numbers, prefixes and suffixes (sorted sets), live bitmaps, a counter and the epochs of counters
--- (strings); KEYS[1], the attempt's.
+-- numbers, prefixes, suffixes, postings and vocabularies (sorted sets), live bitmaps, a counter and
+-- the epochs of counters (strings); KEYS[1], the attempt's.
 --
 -- Request: at        = when the request was made, see lib/attempt; absent: it may be repeated
 --          epochs    = list of keys: the epochs of counters, see lib/counter
@@ -19,6 +19,7 @@
 --                      says when a row expires, if there is one}: unique values
 --          sadd      = {[set] = {member, ...}}
 --          zadd      = {[sorted set] = {score, member, ...}}
+--          words     = the words of ranked columns, see lib/vocabulary
 --          also      = {checks, steps}: further commands of the caller, see lib/steps
 --          targets   = the rows that new links lead to, see lib/targets
 --
@@ -46,7 +47,8 @@ local request = cmsgpack.unpack(ARGV[1])
 local NONE = {}
 local sadd, zadd = request.sadd or NONE, request.zadd or NONE
 local new, old, deletes = request.new, request.old, request.deletes
-local claims, also, targets = request.claims, request.also, request.targets
+local claims, also = request.claims, request.also
+local targets, words = request.targets, request.words
 
 -- The objection for an error that says WRONGTYPE; others are raised. Since Redis 7 it is a table.
 local function unreadable(key, problem)
@@ -77,6 +79,7 @@ end
 -- @include lib/new_rows if new
 -- @include lib/existing_rows if old
 -- @include lib/deletes if deletes
+-- @include lib/vocabulary if words
 -- @include lib/steps if also
 -- @include lib/targets if targets
 
@@ -93,6 +96,7 @@ local objection = (new and objection_to_new())
     or (deletes and objection_to_deletes())
     or keys_answer('SCARD', sadd)
     or keys_answer('ZCARD', zadd)
+    or (words and vocabularies_answer())
     or (claims and objection_to_claims(old and given_up() or NONE))
     or (deletes and only_known_references())
     or (also and objection_to(also.checks, also.steps))
@@ -114,6 +118,9 @@ if claims then
 end
 write_each('SADD', sadd)
 write_each('ZADD', zadd)
+if words then
+    write_vocabularies()
+end
 if also then
     take_all(also.steps)
 end

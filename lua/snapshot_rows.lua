@@ -25,7 +25,7 @@
 
 local request = cmsgpack.unpack(ARGV[1])
 local FIND = {set = 'SISMEMBER', zset = 'ZSCORE', hash = 'HGET'}
-local KIND = {idx = {set = true, zset = true}, uidx = {hash = true}}
+local KIND = {idx = {set = true, zset = true}, len = {set = true}, uidx = {hash = true}}
 local SORTED = {zset = true}
 
 local kinds = {}

@@ -19,6 +19,7 @@ from rom._core.encoding.text import as_bytes, show
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.geo_index import GeoIndex, Places
+from rom._core.indexing.rank_index import RankIndex
 from rom.exceptions import ColumnError, ORMError
 
 INDEX_DATA = '-index-data-'
@@ -129,6 +130,7 @@ class Schema:
         unsafe: the names of the UnsafeColumns, which are not columns for the same reason.
         places: the geo indexes by name.
         compounds: the compound indexes.
+        ranks: the ranked indexes by column.
         is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
         soft_delete: name of the DateTime column that marks a row as deleted, or None.
     """
@@ -143,6 +145,7 @@ class Schema:
     unsafe: tuple[str, ...] = ()
     places: Mapping[str, Places] = field(default_factory=dict)
     compounds: tuple[CompoundIndex, ...] = ()
+    ranks: Mapping[str, RankIndex] = field(default_factory=dict)
     is_stamped: bool = True
     soft_delete: str | None = None
 
@@ -205,13 +208,15 @@ class Schema:
 
     @cached_property
     def every_index(self) -> tuple[Index, ...]:
-        """Indexes of columns, then geo indexes, then compound ones."""
-        return (*self.indexes.values(), *self.places.values(), *self.compounds)
+        """Indexes of columns, then ranked indexes, then geo indexes, then compound ones."""
+        columns = (*self.indexes.values(), *self.ranks.values())
+        return (*columns, *self.places.values(), *self.compounds)
 
     @cached_property
     def single_indexes(self) -> tuple[ColumnIndex, ...]:
         """Indexes whose entries depend on one column."""
-        return tuple(index for index in self.indexes.values() if not index.depends_on_others)
+        singles = (index for index in self.indexes.values() if not index.depends_on_others)
+        return (*singles, *self.ranks.values())
 
     @cached_property
     def pure_indexes(self) -> tuple[ColumnIndex | CompoundIndex, ...]:
@@ -257,7 +262,7 @@ class Schema:
         makers = {*self.indexes.values(), *(u.made_by for u in self.uniques if u.made_by)}
         if self.places or any(index.may_read_any for index in makers):
             return self.defaults
-        sources = {index.source for index in makers}
+        sources = {*self.ranks, *(index.source for index in makers)}
         return {name: value for name, value in self.defaults.items() if name in sources}
 
     @cached_property
@@ -361,6 +366,9 @@ def build(
         for column, declared in columns.items()
         if declared.searched
     }
+    ranks = {
+        column: RankIndex(declared, keys) for column, declared in columns.items() if declared.rank
+    }
     singles = [
         Unique(
             (column,),
@@ -385,6 +393,7 @@ def build(
         tuple(unsafe),
         places,
         _compounds(name, keys, indexes, compound_index),
+        ranks,
         soft_delete=marker,
     )
 

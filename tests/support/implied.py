@@ -14,10 +14,12 @@ import datetime
 import decimal
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
+import snowballstemmer
 
 import rom
 from tests.support.servers import dump
@@ -115,6 +117,7 @@ def implied(model: type[rom.Model], rows: Mapping[int, Row]) -> Keyspace:
         values = decode_row(model, row)
         for column in model._columns.values():
             _entries(model, column, values, b'%d' % id, found)
+            _postings(model, column, values.get(column.name), b'%d' % id, found)
         _unique_values(model, row, b'%d' % id, found)
         _unique_words(model, values, b'%d' % id, found)
         _places(model, values, b'%d' % id, found)
@@ -284,6 +287,25 @@ def _words_of_elements(column: Any, forms: list[Any]) -> list[Any]:
     if isinstance(item, (rom.Float, rom.Decimal)):
         return sorted({_one_form(item, str(form).encode()).decode() for form in forms})
     return sorted({str(form) for form in forms})
+
+
+def _postings(
+    model: type[rom.Model], column: rom.Column[Any], text: str | None, id: bytes, found: Keyspace
+) -> None:
+    """Of a ranked column; the tests' texts are ASCII, and their stems are those of the stemmer."""
+    if not column.rank or text is None:
+        return
+    words = re.findall('[0-9a-z]+', text.lower())
+    if column.stem:
+        words = snowballstemmer.stemmer(column.stem).stemWords(words)
+    head = f'{model._namespace}:{column.name}:'.encode()
+    for word in set(words):
+        packed = words.count(word) * 2**27 + 2**27 - 1 - len(words)
+        found.setdefault(head + word.encode() + b':tf', {})[id] = float(packed)
+        found.setdefault(head + b'voc', {})[word.encode()] = 0.0
+    digits = [n for n, digit in enumerate(reversed(f'{len(words):b}')) if digit == '1']
+    for name in ['all', *map(str, digits)] if words else []:
+        found.setdefault(head + name.encode() + b':len', set()).add(id)
 
 
 def _unique_values(model: type[rom.Model], row: Row, id: bytes, found: Keyspace) -> None:

@@ -121,6 +121,9 @@ class Column(Mapped[Read], Generic[T, Read]):
     is_foreign: ClassVar[bool] = False
     #: The value is a set of links to entities, and the row holds their ids.
     is_links: ClassVar[bool] = False
+    #: The column has a ranked index, for `search`; and the language of its stems.
+    rank: bool = False
+    stem: str | None = None
     #: An insert without a value sets the current time, by `at`.
     stamps_insert: bool = False
     #: A write that changes the entity sets the current time, by `at`.

@@ -62,6 +62,12 @@ if TYPE_CHECKING:
 
         max_length: int | None
 
+    class TextOptions(StringOptions, total=False):
+        """The options of a column of text."""
+
+        rank: bool
+        stem: str | None
+
     class CollectionOptions(ColumnOptions, total=False):
         """The options of a `List` or a `Set`."""
 

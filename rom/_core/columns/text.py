@@ -11,11 +11,12 @@ from rom._core.columns.signatures import Bytes, Read, Str, T
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.keygens import IDENTITY, IDENTITY_STRING, Keygen, Keys
 from rom._core.encoding.plain_values import plain
+from rom._core.encoding.terms import languages
 from rom._core.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
 if TYPE_CHECKING:
-    from rom._core.columns.signatures import Default, StringOptions, Yes
+    from rom._core.columns.signatures import Default, StringOptions, TextOptions, Yes
 
 
 class _Limited(Column[T, Read]):
@@ -68,10 +69,20 @@ class Text(_Limited[str, Str]):
         max_length: the maximum number of characters; None: no maximum. Set one where indexed
             values come from outside: a script writes all words of ``FULL_TEXT`` and all strings of
             ``prefix`` and ``suffix`` in one step, during which other clients wait.
+        rank: enables ``search``, which sorts by relevance (BM25). It needs no ``index`` and no
+            keygen. It takes about as much memory as five times the text itself, for short texts.
+        stem: the language in which `rank` reduces words to their stems, such as ``'english'``, so
+            that *shoe* finds *shoes*. It needs the package ``snowballstemmer``: install
+            ``rom-redis[stem]``.
+
+    Raises:
+        ColumnError: the options contradict each other; the language is unknown, or
+            ``snowballstemmer`` is not installed.
 
     Example::
 
         name = rom.Text(index=True, keygen=rom.FULL_TEXT, prefix=True)
+        body = rom.Text(rank=True, stem='english')
     """
 
     accepts = str
@@ -87,7 +98,7 @@ class Text(_Limited[str, Str]):
             self: Text[str],
             required: Yes,
             default: Default[str] | None = None,
-            **options: Unpack[StringOptions],
+            **options: Unpack[TextOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -95,16 +106,53 @@ class Text(_Limited[str, Str]):
             required: bool = False,
             *,
             default: Default[str],
-            **options: Unpack[StringOptions],
+            **options: Unpack[TextOptions],
         ) -> None: ...
         @overload
         def __init__(
             self: Text[str | None],
             required: bool = False,
             default: None = None,
-            **options: Unpack[StringOptions],
+            **options: Unpack[TextOptions],
         ) -> None: ...
-        def __init__(self, *args: Any, **options: Any) -> None: ...
+
+    def __init__(
+        self,
+        required: bool = False,
+        default: str | Callable[[], str] | None = None,
+        unique: bool = False,
+        index: bool = False,
+        keygen: Keygen | None = None,
+        prefix: bool = False,
+        suffix: bool = False,
+        keygen2: Callable[[str, Mapping[str, Any]], Keys] | None = None,
+        *,
+        max_length: int | None = None,
+        rank: bool = False,
+        stem: str | None = None,
+        **options: Unpack[ColumnOptions],
+    ) -> None:
+        self.rank = bool(rank)
+        self.stem = stem
+        super().__init__(
+            required, default, unique, index, keygen, prefix, suffix, keygen2,
+            max_length=max_length, **options,
+        )  # fmt: skip
+        if stem is not None:
+            self._check_stem(stem)
+
+    def _check_stem(self, stem: str) -> None:
+        if not self.rank:
+            self._wrong('stem has no effect without rank=True')
+        try:
+            known = languages()
+        except ModuleNotFoundError:
+            self._wrong(
+                f'stem={show(stem)} needs the package snowballstemmer: '
+                "pip install 'rom-redis[stem]'"
+            )
+        if stem not in known:
+            self._wrong(f'expected stem to be one of {", ".join(known)}, got {show(stem)}')
 
     def check(self, value: Any) -> str:
         if type(value) is str and self.max_length is None and value.isascii():

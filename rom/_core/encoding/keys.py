@@ -129,6 +129,18 @@ class Keys(_Names):
         """Sorted set: reversed value, NUL, id."""
         return self.head + self.field(column) + b':suf'
 
+    def postings(self, column: str, term: str) -> bytes:
+        """Sorted set: id by frequency and length, of a word in a ranked column."""
+        return self.head + self.field(column) + b':' + as_bytes(term) + b':tf'
+
+    def lengths(self, column: str, digit: bytes) -> bytes:
+        """Set: the ids whose text in a ranked column has a length with this binary digit."""
+        return self.head + self.field(column) + b':' + digit + b':len'
+
+    def vocabulary(self, column: str) -> bytes:
+        """Sorted set: all words of a ranked column, with the score 0."""
+        return self.head + self.field(column) + b':voc'
+
     def geo(self, name: str) -> bytes:
         """Sorted set: id by geohash."""
         return self.head + as_bytes(name) + b':geo'

@@ -25,10 +25,11 @@ from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema, Unique
 from rom.exceptions import CorruptRowError
 
-#: Maps the name of an index ('age', 'unique a:b', 'geo home') to how it is made ('Integer: index').
+#: Maps the name of an index ('age', 'unique a:b', 'geo home', 'rank title') to how it is made
+#: ('Integer: index').
 Declared = Mapping[str, str]
 
-UNIQUE, GEO, COMPOUND = 'unique ', 'geo ', 'compound '
+UNIQUE, GEO, COMPOUND, RANK = 'unique ', 'geo ', 'compound ', 'rank '
 
 
 def declared_by(schema: Schema) -> dict[str, str]:
@@ -39,6 +40,9 @@ def declared_by(schema: Schema) -> dict[str, str]:
         made_by = unique.made_by
         how = '' if made_by is None else _how(keys, made_by.column)
         found[named_in_stamp(keys, unique)] = how
+    for name, rank in schema.ranks.items():
+        stems = 'words' if rank.language is None else f'{rank.language} stems'
+        found[RANK + keys.stored_name(name)] = f'{rank.column.index_kind}: {stems}'
     for name, place in schema.places.items():
         found[GEO + name] = f'by {_name(place.declared.callback)}'
     for compound in schema.compounds:

@@ -18,10 +18,11 @@ from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
 from rom._core.writes.changes import Write, merge_changes
+from rom._core.writes.vocabulary import vocabulary_changes
 
 # The parts of the script. Redis creates all functions of a script at each call, and most requests
 # need only one or two parts; so the others are left out of the script.
-_PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'also', 'targets')
+_PARTS = ('new', 'take', 'highest', 'old', 'deletes', 'claims', 'words', 'also', 'targets')
 
 _Column = tuple[list[bytes], list[bytes]]
 #: Indexes, and whether the rows had entries; then the rows' ids, old values and new ones.
@@ -108,6 +109,7 @@ class Batch:
         self.groups: dict[_Group, _Rows] = {}
         self.born: Lists = defaultdict(list)
         self.targets: dict[Schema, dict[bytes, None]] = {}
+        self.ranked: dict[Schema, None] = {}
 
     @cached_property
     def old(self) -> Old:
@@ -119,6 +121,8 @@ class Batch:
         change = write.change
         id = b'' if change.id is None else b'%d' % change.id
         getattr(self, f'_{change.kind}')(write, id)
+        if change.schema.ranks:
+            self.ranked[change.schema] = None
         self._entries(write, id)
         for key, value in write.released:
             values, ids = self.old.released.setdefault(key, ([], []))
@@ -222,6 +226,7 @@ class Batch:
         deletes = self.old.removal(more or {}) if has_old or more else None
         new = self._new() if self.inserts else None
         claims = self._claims()
+        words = self._words(has_old) if self.ranked else None
         epochs = (
             self.take[3:] if self.take else has_old and [s.keys.epochs for s in self.old.oldest]
         )
@@ -234,11 +239,12 @@ class Batch:
             'claims': claims,
             'sadd': self.come.sets,
             'zadd': self.come.zsets,
+            'words': words,
             'also': also,
             'targets': (targets := self._targets() if self.targets else None),
         }
         packed = pack(_filled(request))
-        asked = new, self.take, self.highest, old, deletes, claims, also, targets
+        asked = new, self.take, self.highest, old, deletes, claims, words, also, targets
         parts = _parts(tuple([bool(part) for part in asked]))
         return Script('commit', attempt.key, packed, parts)
 
@@ -276,6 +282,10 @@ class Batch:
                 expiry = [schema.expiry_field] if schema.expiry_field else []
                 found.append([head, left, *expiry])
         return found
+
+    def _words(self, has_old: bool) -> dict[str, Any]:
+        gone = self.old.gone if has_old else None
+        return vocabulary_changes(self.ranked, self.come, gone)
 
     def _claims(self) -> list[list[Any]]:
         return [_claim(key, *claim) for key, claim in self.claimed.items()]

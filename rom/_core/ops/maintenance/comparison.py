@@ -25,7 +25,11 @@ from rom.exceptions import CorruptRowError
 
 # Most ids whose suspects are returned together.
 _MOST_SUSPECTS = 2000
-_TYPES = {b'uidx': (b'hash', b'none'), b'idx': (b'set', b'zset', b'none')}
+_TYPES = {
+    b'uidx': (b'hash', b'none'),
+    b'idx': (b'set', b'zset', b'none'),
+    b'len': (b'set', b'none'),
+}
 _SORTED = (b'zset', b'none')
 # Ids from here on have no bit in a bitmap, because a string of Redis has at most 2**32 bits.
 _MOST_BITS = 2**32

@@ -26,7 +26,8 @@ _SAMPLES = 5
 _ASKED = 100
 
 #: 'words': a set for each word; 'numbers': sorted sets; 'compound': a sorted set for each value;
-#: 'unique': a hash; 'live': the live bitmap.
+#: 'unique': a hash; 'live': the live bitmap; 'ranks': the postings, lengths and vocabulary of a
+#: ranked column.
 Kind: TypeAlias = Literal[
     'rows',
     'live',
@@ -37,6 +38,7 @@ Kind: TypeAlias = Literal[
     'suffixes',
     'places',
     'compound',
+    'ranks',
     'unsafe',
 ]
 
@@ -47,6 +49,9 @@ _ENDINGS: dict[bytes, Kind] = {
     b'geo': 'places',
     b'cidx': 'compound',
     b'uidx': 'unique',
+    b'tf': 'ranks',
+    b'len': 'ranks',
+    b'voc': 'ranks',
 }
 _CARDINALITY = {b'set': 'SCARD', b'zset': 'ZCARD', b'hash': 'HLEN'}
 
@@ -150,10 +155,12 @@ def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
         return 'unsafe', _name(column)
     rest, _, ending = body.rpartition(b':')
     kind = _ENDINGS.get(ending)
-    if kind == 'words':
+    if kind in ('words', 'ranks'):
         name = schema.keys.attribute(_name(rest.partition(b':')[0]))
         if name not in schema.columns:
             return None
+        if kind == 'ranks':
+            return kind, name
         return ('numbers' if key == schema.keys.scores(name) else 'words'), name
     if kind == 'compound':
         return kind, _name(rest.partition(b':')[0])

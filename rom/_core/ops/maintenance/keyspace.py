@@ -15,7 +15,7 @@ from typing import TypeAlias
 from rom._core.encoding.integers import read_digits
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.model_registry import MODELS
-from rom._core.ops.index_fingerprint import COMPOUND, GEO, UNIQUE, Declared
+from rom._core.ops.index_fingerprint import COMPOUND, GEO, RANK, UNIQUE, Declared
 from rom._core.ops.requests import Command, Operation
 from rom._core.schema import Index, Schema, Unique
 
@@ -132,6 +132,11 @@ def _maker(schema: Schema, former: _Former, key: bytes, body: bytes) -> tuple[bo
         unique = next((unique for unique in schema.uniques if unique.key == key), None)
         is_group = _all_in(own, schema.columns) or _name(rest) in former.uniques
         return unique is not None or is_group, unique
+    if kind in _RANKED:
+        rank = schema.ranks.get(own[0])
+        is_rank = rank is not None or parts[0] in former.ranks
+        # A vocabulary has no ids. It is looked at only where it is to be removed.
+        return is_rank and not (rank and kind == b'voc'), rank
     if kind in (b'pre', b'suf'):
         return len(parts) == 1 and is_ours, schema.indexes.get(own[0])
     return kind == b'idx' and is_ours, schema.indexes.get(own[0])
@@ -153,11 +158,13 @@ class _Former:
     uniques: frozenset[str]
     places: frozenset[str]
     compounds: frozenset[str]
+    ranks: frozenset[str]
 
     @classmethod
     def of(cls, before: Declared) -> _Former:
         columns = frozenset(name for name in before if ' ' not in name)
-        return cls(columns, *(_without_kind(before, kind) for kind in (UNIQUE, GEO, COMPOUND)))
+        kinds = (UNIQUE, GEO, COMPOUND, RANK)
+        return cls(columns, *(_without_kind(before, kind) for kind in kinds))
 
 
 def _without_kind(before: Declared, kind: str) -> frozenset[str]:
@@ -165,7 +172,10 @@ def _without_kind(before: Declared, kind: str) -> frozenset[str]:
     return frozenset(name.removeprefix(kind) for name in before if name.startswith(kind))
 
 
-_OPTIONS = {b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix'}
+_RANKED = (b'tf', b'len', b'voc')
+_OPTIONS = {
+    b'idx': 'index', b'pre': 'prefix', b'suf': 'suffix', **dict.fromkeys(_RANKED, 'rank')
+}  # fmt: skip
 
 
 def is_declared(maker: Maker, key: bytes) -> bool:
@@ -183,5 +193,7 @@ def was_declared(before: Declared, schema: Schema, key: bytes) -> bool:
         return (UNIQUE if kind == 'uidx' else GEO) + rest in before
     if kind == 'cidx':
         return COMPOUND + rest.partition(':')[0] in before
+    if kind.encode('ascii', 'replace') in _RANKED:
+        return RANK + rest.partition(':')[0] in before
     how = before.get(rest.partition(':')[0])
     return how is not None and _OPTIONS[kind.encode('ascii')] in how

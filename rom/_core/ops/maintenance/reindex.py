@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rom._core.ops.index_fingerprint import (
     COMPOUND,
     GEO,
+    RANK,
     Declared,
     changes,
     counted_in,
@@ -173,6 +174,7 @@ def _makers(schema: Schema) -> dict[str, Index | Unique]:
         keys.stored_name(name): index for name, index in schema.indexes.items()
     }
     found |= {named_in_stamp(keys, unique): unique for unique in schema.uniques}
+    found |= {RANK + keys.stored_name(name): rank for name, rank in schema.ranks.items()}
     found |= {GEO + name: place for name, place in schema.places.items()}
     found |= {COMPOUND + index.name: index for index in schema.compounds}
     return found
