@@ -10,6 +10,7 @@
 --          expiry   = index of the ExpireAt column, to leave out expired entities; or absent
 --          deleted  = index of the times of soft deletes, to leave out these entities; or absent
 --          orders   = list of {kind, key, reverse, tie, field, or_stored}: see lib/order; or absent
+--          rank     = sort by relevance, see lib/ranking; or absent
 --          mark     = {id, places}: find only later matches; see lib/groups; or absent
 --          direction = 'up' or 'down': the order of the ids of matches that are equal in all
 --                     orders; absent: that of the last order. With a direction or a mark, and
@@ -36,7 +37,8 @@
 -- Reply:   'ok', the position to continue at ('' at the end), how many matches were skipped, how
 --          many were found, list of ids, their rows, see lib/rows, list of ids whose key holds no
 --          row, list of the ids of further matches (all, if the request wants no rows).
---          With a tally: no ids and, instead of the rows, the tally
+--          With a tally: no ids and, instead of the rows, the tally. With a rank: one part more,
+--          at the end of the search: a packed list of score, id; score, id... of all it found
 --          'unsorted', ...     the same for all matches: they are few; the caller sorts them
 --          'no order'          the order's index does not exist, and the order has `or_stored`
 --          'in parts'          the search would block the server for too long: see
@@ -59,8 +61,10 @@
 -- @include lib/given if given
 -- @include lib/near if near
 -- @include lib/by_ids if ids
+-- @include lib/words if words
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
+-- @include lib/ranking if rank
 
 local request = cmsgpack.unpack(ARGV[1])
 EFFORT.known = request.small
@@ -168,7 +172,7 @@ local function reply(status, search, position)
     end
     return {
         status, position or '', write_id(sink.skipped), write_id(sink.count),
-        ids, rows, unreadable, rest[1] and rest or further,
+        ids, rows, unreadable, rest[1] and rest or further, search.ranked,
     }
 end
 
@@ -227,6 +231,9 @@ local function begin(search, strings)
     elseif search.order then
         return begin_sorted(search, strings)
     end
+    if request.rank then
+        return {mode = 'rank'}
+    end
     local is_by_id = search.mark or search.direction
     return BEGIN.near and not is_by_id and BEGIN.near(search) or begin_unsorted(search)
 end
@@ -263,6 +270,9 @@ local function story()
     local position, patience = decide(search)
     if position.mode == 'gather' or position.mode == 'sort' or position.mode == 'near' then
         return reply_at_once(search, position)
+    elseif position.mode == 'rank' then
+        local following = take_step(rank_matches, search, position)
+        return reply('ok', search, following and cmsgpack.pack(following))
     end
     return walk(search, position, patience)
 end

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rom._core.query.query import Query
 from rom._core.query.results import Page as Page
+from rom._core.query.results import Scored as Scored
 from rom._core.query.results import _dict_data_factory as _dict_data_factory
 from rom._core.query.results import _list_data_factory as _list_data_factory
 from rom._core.query.results import _namedtuple_data_factory as _namedtuple_data_factory

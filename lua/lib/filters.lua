@@ -20,6 +20,7 @@
 -- near    see lib/near
 -- ids, unique, between: see lib/by_ids
 -- given   ids                                            these, each once: see lib/given
+-- words: see lib/words
 
 -- @include lib/ask
 -- @include lib/lazy_functions
@@ -51,7 +52,7 @@ end
 -- reads a row.
 local function weight_of(node)
     if not (node.nodes or node.node) then
-        return node.kind == 'lex' and 3 or 1
+        return node.weight or node.kind == 'lex' and 3 or 1
     elseif not node.weight then
         local weight = 0
         for _, part in ipairs(node.nodes or {node.node}) do
@@ -84,12 +85,14 @@ KEEP = filled_when_asked(function()
     -- @include lib/probes_of_trees if trees
     -- @include lib/probes_of_strings if strings
     -- @include lib/probes_of_ids if ids
+    -- @include lib/probes_of_words if words
 end)
 
 COLLECT = filled_when_asked(function()
     -- @include lib/collecting
     -- @include lib/collecting_trees if trees
     -- @include lib/collecting_ids if ids
+    -- @include lib/collecting_words if words
 end)
 
 -- A set. The index of a named number has the same form of key; then its members are the ids.

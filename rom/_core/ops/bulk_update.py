@@ -68,7 +68,7 @@ def update(
         ServerError: other writers were faster at every try; nothing was written.
     """
     for _ in range(MOST_TRIES):
-        found = yield from queries.search(query, seen_rows(query, bounds))
+        found = yield from queries.search(query.for_writes(), seen_rows(query, bounds))
         try:
             return (yield from _written(assignments, found))
         except (DataRaceError, EntityDeletedError):
@@ -135,7 +135,7 @@ class Blocks:
     ) -> None:
         asked = query.spec
         self.is_done = False
-        self._query = query.limitless()
+        self._query = query.for_writes().limitless()
         self._offset, self._count = asked.offset, asked.count
         if asked.count is not None:
             self._query = self._query.at_most(asked.offset + asked.count)

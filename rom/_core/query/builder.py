@@ -27,6 +27,7 @@ from rom.exceptions import ArgumentError, QueryError
 if TYPE_CHECKING:
     from typing import Never, Self
 
+    from rom._core.query.words import Columns, Match
 R_co = TypeVar('R_co', covariant=True)
 # The default of `limit`'s second argument: its first one is the count then.
 _ALONE: Final[Any] = object()
@@ -274,6 +275,66 @@ class QueryBuilder(Generic[R_co]):
         unit = one_of('measure', measure, 'unit', unit)
         node = nearby(self.schema, name, lon, lat, radius, 'm' if unit is None else unit, count)
         return type(self)(self.model, self.spec.also((node,)))
+
+    def search(
+        self,
+        text: str,
+        columns: Columns = None,
+        match: Match = 'all',
+        *,
+        prefix_last: bool = False,
+        fuzzy: bool | int = False,
+        stem: str | None = None,
+    ) -> Self:
+        """Keep the entities whose ranked columns have the words of a text, the best match first.
+
+        The results are in the order of BM25 (k1 = 1.2, b = 0.75), and with equal scores in that of
+        their ids. `order_by` changes that order. Case and accents do not count. A text without
+        letters and digits matches nothing.
+
+        Args:
+            text: the words, at most 64 different ones and 10,000 characters.
+            columns: a column with ``rank=True``, several of them, or a dict of their weights;
+                None: all of them. A word may be in any of these columns.
+            match: ``'all'``: the entities that have each word; ``'any'``: at least one.
+            prefix_last: the last word may be the start of a longer one, for a search while a user
+                types.
+            fuzzy: also find words that differ by an edit, a character more, less or another: one
+                edit in words of three characters, two in words of eight. A number is a lower
+                maximum.
+            stem: the language that the stems of the columns must have. They are an option of the
+                column, so None will do.
+
+        Returns:
+            Another query.
+
+        Raises:
+            QueryError: an unknown column, or one without ``rank=True``; a text that is too long;
+                a second search in one query; or a value that is not valid for its argument.
+
+        Example::
+
+            Article.query.search('red shoe', {'title': 3, 'body': 1}).limit(20).all()
+            Article.query.search('runing sho', fuzzy=True, prefix_last=True).filter(year=2026)
+        """
+        if self.spec.search is not None:
+            raise QueryError(
+                f'{self.schema.name}.query.search({show(text)}): the query has a search already; '
+                'put all words into one'
+            )
+        from rom._core.query.words import searching
+
+        return self._also([searching(self.schema, text, columns, match, prefix_last, fuzzy, stem)])
+
+    def for_writes(self) -> Self:
+        """Return the query for a write of its results, which may change their relevance.
+
+        So relevance is no order of a write, unless a limit needs it.
+        """
+        spec = self.spec
+        if spec.ranking is None or spec.count is not None or spec.offset:
+            return self
+        return self._with(orders=all_ordered(self.schema, (self.schema.primary,)))
 
     def order_by(self, *columns: str) -> Self:
         """Sort the results; the last call counts.

@@ -18,7 +18,7 @@ from rom._core.support.public_names import publish
 #: 'near' takes entries by distance. The others read no ids: 'known' is a count, 'empty' means
 #: that a filter has no ids, 'unasked' that the limit is 0.
 Way: TypeAlias = Literal[
-    'order', 'index', 'ids', 'gather', 'sort', 'near', 'parts', 'known', 'empty', 'unasked'
+    'order', 'index', 'ids', 'gather', 'sort', 'near', 'rank', 'parts', 'known', 'empty', 'unasked'
 ]
 
 #: The role of a filter: it 'drives' (its ids are the candidates), 'bounds' the walk along the
@@ -229,6 +229,7 @@ _WAYS: Final = {
     'gather': 'gather all matches at once, by the filter that drives',
     'sort': 'gather all matches at once, by the filter that drives, and sort them',
     'near': 'take the places by their distance',
+    'rank': 'score the texts with the words, those first that can score most',
     'parts': 'gather the ids of each filter in several calls, and put them together here',
     'known': 'no id is looked at: the sizes tell',
     'empty': 'no id is looked at: a filter has none',

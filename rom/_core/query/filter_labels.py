@@ -13,7 +13,7 @@ from rom._core.encoding.text import show
 
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
-    'does not end with', 'like', 'near', 'compound', 'contains', 'contains all',
+    'does not end with', 'like', 'near', 'compound', 'contains', 'contains all', 'search',
 ]  # fmt: skip
 
 
@@ -24,7 +24,8 @@ class FilterLabel(NamedTuple):
         column: its name; that of a sub-index, as in 'col:x', or of a geo index.
         sign: the comparison.
         value: the value; ``(low, high)`` for 'between', one word of a text for 'word'; the labels
-            of the filters that a compound index answers together for 'compound'.
+            of the filters that a compound index answers together for 'compound'; the arguments
+            for 'search'.
 
     >>> str(FilterLabel('age', 'between', (18, None))), str(FilterLabel('city', '=', 'Rome'))
     ('age >= 18', "city = 'Rome'")
@@ -60,10 +61,17 @@ def _show_near(column: str, value: tuple[Any, ...]) -> str:
     return f'{column} within {radius} {unit} of {lon}, {lat}{few}'
 
 
+def _show_search(columns: str, value: tuple[Any, ...]) -> str:
+    text, _, match, prefix_last, fuzzy = value
+    more = (', the last as a prefix' if prefix_last else '') + (', misspelt' if fuzzy else '')
+    return f'{columns} with {match} of {show(text)}{more}'
+
+
 _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'between': _show_range,
     'word': lambda column, word: f'{column} has the word {show(word)}',
     'near': _show_near,
     'compound': lambda _, labels: ' and '.join(str(label) for label in labels if label),
     'contains all': lambda column, values: f'{column} contains {", ".join(map(show, values))}',
+    'search': _show_search,
 }

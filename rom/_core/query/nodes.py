@@ -313,6 +313,53 @@ class Near(NamedTuple):
         return frozenset(('near',))
 
 
+class Term(NamedTuple):
+    """A word of a search.
+
+    Attributes:
+        times: how often the search has it.
+        words: the word as each column has it.
+        is_prefix: it may be the start of a word.
+        edits: the most edits that may separate it from a word.
+    """
+
+    times: int
+    words: tuple[bytes, ...]
+    is_prefix: bool = False
+    edits: int = 0
+
+
+@_node
+class Words(NamedTuple):
+    """The ids of the texts that have words; without another order, the best match first.
+
+    Attributes:
+        match: 'all': each word, in any of the columns; 'any': at least one of them.
+        columns: the prefix of the keys of each column's postings, and its weight.
+        terms: the words.
+    """
+
+    match: Literal['all', 'any']
+    columns: tuple[tuple[bytes, float], ...]
+    terms: tuple[Term, ...]
+    label: FilterLabel | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        return {
+            'kind': 'words',
+            'match': self.match,
+            'columns': self.columns,
+            'terms': [
+                (term.times, term.words, {'prefix': term.is_prefix, 'edits': term.edits})
+                for term in self.terms
+            ],
+        }
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return frozenset(('words',))
+
+
 @_node
 class Given(NamedTuple):
     """The ids that an earlier search found, without repeats.
@@ -343,6 +390,7 @@ def _flat(node: Node) -> tuple[Node, ...]:
 
 Node: TypeAlias = (
     'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | Given | All | AnyOf | Not | Near'
+    '| Words'
 )
 
 

@@ -15,13 +15,13 @@ from rom._core.encoding.text import show
 from rom._core.query.builder import QueryBuilder, R_co
 from rom._core.query.results import Factory, select_columns
 from rom._core.query.windows import position, sliced
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, QueryError
 
 if TYPE_CHECKING:
     from typing import Self
 
     from rom._core.query.explanation import Explanation, Of
-    from rom._core.query.results import Page
+    from rom._core.query.results import Page, Scored
 
 S = TypeVar('S')
 
@@ -88,9 +88,28 @@ class Query(QueryBuilder[R_co]):
         selection = select_columns(self.schema, columns, include_pk, decode, ff)
         return self._with(selection=selection)
 
+    def with_scores(self) -> Query[Scored[R_co]]:
+        """Return each result with its score, as a :class:`rom.query.Scored`.
+
+        Raises:
+            QueryError: the query has no `search`.
+
+        Example::
+
+            for article, score in Article.query.search('red shoe').limit(20).with_scores():
+                print(f'{score:.2f}', article.title)
+        """
+        if self.spec.search is None and not self.spec.where.nodes:
+            raise QueryError(
+                f'{self.schema.name}.query.with_scores(): only a search gives scores; call '
+                'search(...) first'
+            )
+        found: Query[Any] = self._with(with_scores=True)
+        return found
+
     def entities(self) -> Query[Any]:
         """Return the query with entities as results, and without relations to load."""
-        return self._with(selection=None, loads=())
+        return self._with(selection=None, loads=(), with_scores=False)
 
     def all(self) -> list[R_co]:
         """Return the results.

@@ -52,6 +52,8 @@ def _clauses(spec: QuerySpec, model: str) -> Iterator[str]:
         yield f'.limit({spec.offset}, {spec.count})'
     elif spec.offset:
         yield f'.offset({spec.offset})'
+    if spec.with_scores:
+        yield '.with_scores()'
     if spec.selection is not None:
         yield f'.select({", ".join(map(show, spec.selection.columns))})'
     if spec.loads:
@@ -65,6 +67,8 @@ def _order(order: Order) -> str:
 def _clause(node: Node, model: str) -> str:
     """Return one filter as a call of a query's method."""
     label = _label_of(node)
+    if label is not None and label.sign == 'search':
+        return _search(label)
     if label is None or label.sign in ('<', '>', 'contains all'):
         return f'.where({_expression(node, model)})'
     method = _METHODS.get(label.sign)
@@ -73,6 +77,15 @@ def _clause(node: Node, model: str) -> str:
     if ':' in label.column:
         return f'.{method}(**{{{show(label.column)}: {_value(label.value)}}})'
     return f'.{method}({show_name(label.column)}={_value(label.value)})'
+
+
+def _search(label: FilterLabel) -> str:
+    text, weights, match, prefix_last, fuzzy = label.value
+    are_equal = all(weight == 1 for _, weight in weights)
+    columns: Any = [name for name, _ in weights] if are_equal else dict(weights)
+    options = {'prefix_last': prefix_last, 'fuzzy': fuzzy}
+    more = ''.join(f', {name}={show(value)}' for name, value in options.items() if value)
+    return f'.search({show(text)}, {show(columns)}, {show(match)}{more})'
 
 
 def _label_of(node: Node) -> FilterLabel | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
 from rom._core.encoding.text import shorten, show, show_names
 from rom._core.schema import Schema
@@ -119,7 +119,25 @@ _tuple_data_factory = as_tuples
 _namedtuple_data_factory = as_namedtuples
 
 
+R = TypeVar('R')
 R_co = TypeVar('R_co', covariant=True)
+
+
+class Scored(NamedTuple, Generic[R]):
+    """A result of a search with its score.
+
+    Attributes:
+        result: the entity, or its selected values.
+        score: its score by BM25, above 0; None for a query that `order_by` sorts.
+
+    Example::
+
+        best = Article.query.search('red shoe').with_scores().first()
+        best.result.title, best.score
+    """
+
+    result: R
+    score: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +172,4 @@ class Page(Sequence[R_co]):
         return len(self.items)
 
 
-publish('rom.query', Page)
+publish('rom.query', Page, Scored)

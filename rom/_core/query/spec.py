@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rom._core.query.nodes import All, Node, Order, SortCursor
+from rom._core.query.nodes import All, Node, Order, SortCursor, Words
 from rom._core.query.results import Selection
 
 EVERYTHING = All()
@@ -24,6 +24,7 @@ class QuerySpec(NamedTuple):
         with_expired: include expired entities.
         with_deleted: include soft-deleted entities.
         mark: only results after this position; without an order, in the order of ids.
+        with_scores: the results are pairs with their scores.
     """
 
     where: All = EVERYTHING
@@ -35,6 +36,17 @@ class QuerySpec(NamedTuple):
     with_expired: bool = False
     mark: SortCursor | None = None
     with_deleted: bool = False
+    with_scores: bool = False
+
+    @property
+    def ranking(self) -> Words | None:
+        """The search by whose relevance the results are sorted; None: they are not."""
+        return None if self.orders else self.search
+
+    @property
+    def search(self) -> Words | None:
+        """The search for words; None without one."""
+        return next((node for node in self.where.nodes if type(node) is Words), None)
 
     def also(self, nodes: Iterable[Node]) -> QuerySpec:
         """Return a copy with more filters."""

@@ -190,7 +190,7 @@ class Deleter:
     def delete_all(self, query: Query[Any], blocksize: int, hard: bool = False) -> Work[int]:
         """Delete a query's results, a page at a time; ones deleted meanwhile are not found."""
         model_of(query)
-        query, cursor, total = query.entities(), None, 0
+        query, cursor, total = query.entities().for_writes(), None, 0
         while True:
             block, cursor = yield from self._queries.block(query, cursor, blocksize)
             yield from self.delete(block, hard=hard)

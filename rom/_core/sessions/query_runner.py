@@ -16,6 +16,7 @@ from rom._core.ops import load_rows
 from rom._core.ops.load_rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.time_slices import TURN, rest, turns
+from rom._core.query.results import Scored
 from rom._core.query.unique_values import unique_key, unique_values
 from rom._core.sessions.loading import Loader, note_batch
 from rom._core.sessions.parts import RunOn, Work, model_of
@@ -88,14 +89,17 @@ class QueryRunner:
     def all(self, query: Query[R]) -> Work[list[R]]:
         """Return a query's results."""
         model, begun = model_of(query), elapsed()
-        rows, _ = yield from self._loader.rows(model, queries.find(query), begun)
-        return (yield from self._results(query, rows, begun))
+        scores: queries.Scores = {}
+        rows, _ = yield from self._loader.rows(model, queries.find(query, scores=scores), begun)
+        return (yield from self._results(query, rows, begun, scores))
 
     def first(self, query: Query[R]) -> Work[R | None]:
         """Return a query's first result, or None."""
         model, begun = model_of(query), elapsed()
-        row = yield from self._loader.rows(model, queries.first_row(query), begun)
-        found = yield from self._results(query, [] if row is None else [row], begun)
+        scores: queries.Scores = {}
+        operation = queries.first_row(query, scores=scores)
+        row = yield from self._loader.rows(model, operation, begun)
+        found = yield from self._results(query, [] if row is None else [row], begun, scores)
         return found[0] if found else None
 
     def count(self, query: Query[R]) -> Work[int]:
@@ -186,9 +190,10 @@ class QueryRunner:
         from rom._core.query.results import Page
 
         model, begun = model_of(query), elapsed()
-        operation = pagination.page(query, size, after, before)
+        scores: queries.Scores = {}
+        operation = pagination.page(query, size, after, before, scores=scores)
         rows, following, previous = yield from self._loader.rows(model, operation, begun)
-        results = yield from self._results(query, rows, begun)
+        results = yield from self._results(query, rows, begun, scores)
         return Page(tuple(results), following, previous)
 
     def block(
@@ -201,18 +206,35 @@ class QueryRunner:
         model = model_of(query)
         size = check_count(f'{query.schema.name}.query: pagesize', pagesize, error=QueryError)
         begun = elapsed()
-        rows, cursor = yield from self._loader.rows(
-            model, queries.block(query, cursor, size), begun
-        )
-        return (yield from self._results(query, rows, begun, weakly=True)), cursor
+        scores: queries.Scores = {}
+        operation = queries.block(query, cursor, size, scores=scores)
+        rows, cursor = yield from self._loader.rows(model, operation, begun)
+        return (yield from self._results(query, rows, begun, scores, weakly=True)), cursor
 
     def release(self, query: Query[Any], block: list[Any]) -> None:
         """Release the entities of a page after the program has iterated over them."""
         if query.selection is None:
+            if query.spec.with_scores:
+                block = [scored.result for scored in block]
             self._identity.leave_hosts(self._identity.let_go(block))
 
     def _results(
-        self, query: Query[R], rows: Sequence[Row], begun: float, weakly: bool = False
+        self,
+        query: Query[R],
+        rows: Sequence[Row],
+        begun: float,
+        scores: queries.Scores,
+        weakly: bool = False,
+    ) -> Work[list[R]]:
+        """Return the entities of rows, or their selected values; with scores, if asked."""
+        found: list[Any] = yield from self._plain_results(query, rows, begun, weakly)
+        if query.spec.with_scores:
+            pairs = zip(rows, found, strict=True)
+            return [Scored(result, scores.get(row.id)) for row, result in pairs]  # type: ignore[misc]
+        return found
+
+    def _plain_results(
+        self, query: Query[R], rows: Sequence[Row], begun: float, weakly: bool
     ) -> Work[list[R]]:
         """Return the entities of rows, or their selected values."""
         if query.selection is not None:

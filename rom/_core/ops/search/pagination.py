@@ -19,7 +19,7 @@ from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation
-from rom._core.ops.search.queries import find
+from rom._core.ops.search.queries import Scores, find
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
 from rom._core.ops.search.sorting import sort_cursor_of
 from rom._core.query.nodes import Near, Order, SortCursor, SortKey
@@ -29,6 +29,7 @@ from rom.exceptions import QueryError
 
 # Where no row bounds a page: its rows begin at the first result, or end at the last one.
 BEGINNING = SortCursor(0)
+_RELEVANCE = Order('', True, 'score')
 _DIGEST = 4
 # The attribute of a page that holds the argument of this name.
 _OF = {'after': 'next', 'before': 'previous'}
@@ -43,6 +44,7 @@ def page(
     after: str | None = None,
     before: str | None = None,
     bounds: Bounds = BOUNDS,
+    scores: Scores | None = None,
 ) -> Operation[tuple[list[Row], str | None, str | None]]:
     """Return the rows of a page, the cursor of the next page, and that of the page before.
 
@@ -54,12 +56,16 @@ def page(
         size: the most rows of the page, at least 1.
         after: the cursor of this page, as the `next` of another one; None for the first page.
         before: the same as the `previous` of another one.
+        bounds: limits of the work of one call.
+        scores: gets the scores of the rows, where they are sorted by relevance.
 
     Raises:
         QueryError: the query cannot be paged, or the size or a cursor is wrong.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
     size = _check(query, size, after, before)
+    if query.spec.ranking is not None:
+        return (yield from _ranked_page(query, size, after, bounds, scores))
     if before is not None:
         mark = read_cursor(query, before, 'before')
         rows, has_more = yield from _rows(*_reversed(query, mark), size, bounds)
@@ -79,13 +85,33 @@ def page(
     return rows, following, (yield from _cursor_at(query, rows[0]))
 
 
+def _ranked_page(
+    query: Query[Any], size: int, after: str | None, bounds: Bounds, scores: Scores | None
+) -> Operation[tuple[list[Row], str | None, str | None]]:
+    """Return the same for a search: its cursor holds the score, and there is no page before.
+
+    The script keeps the best matches only, so it cannot find those before a mark.
+    """
+    mark = BEGINNING if after is None else read_cursor(query, after)
+    scores = {} if scores is None else scores
+    rows, has_more = yield from _rows(query, mark, size, bounds, scores)
+    if not has_more:
+        return rows, None, None
+    last = rows[-1].id
+    return rows, _as_text(query, last, [[repr(scores[last]).encode('ascii'), None]]), None
+
+
 def _rows(
-    query: Query[Any], mark: SortCursor, size: int, bounds: Bounds
+    query: Query[Any],
+    mark: SortCursor,
+    size: int,
+    bounds: Bounds,
+    scores: Scores | None = None,
 ) -> Operation[tuple[list[Row], bool]]:
     """Return the first rows behind a mark, and whether there are more."""
     wanted = size + 1
     while True:
-        rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds)
+        rows, is_all = yield from find(query.marked(mark).at_most(wanted), bounds, scores)
         if len(rows) > size or is_all:
             return rows[:size], len(rows) > size
         # Some matches have no row (deleted meanwhile, or left in an index): ask for more.
@@ -172,15 +198,20 @@ def read_cursor(query: Query[Any], text: object, name: str = 'after') -> SortCur
         digest, packed = raw[:_DIGEST], raw[_DIGEST:]
         found = unpack(packed)
         mark = SortCursor(_id_in(found), tuple(SortKey(*place) for place in found['places']))
-        is_good = all(map(_is_good, query.spec.orders, mark.places))
+        is_good = all(map(_is_good, _orders(query), mark.places))
     except (ValueError, TypeError, KeyError, RecursionError):
         is_good = False
     if not is_good or len(digest) < _DIGEST:
         _refuse(query, name, text, 'it is damaged; begin again at the first page')
-    is_complete = mark == BEGINNING or len(mark.places) == len(query.spec.orders)
+    is_complete = mark == BEGINNING or len(mark.places) == len(_orders(query))
     if digest != _digest(query) or not is_complete:
         _refuse(query, name, text, 'it is that of another model or another order_by')
     return mark
+
+
+def _orders(query: Query[Any]) -> tuple[Order, ...]:
+    """Return the orders of a query, of which relevance is one."""
+    return query.spec.orders if query.spec.ranking is None else (_RELEVANCE,)
 
 
 def _id_in(found: Mapping[str, Any]) -> int:
@@ -207,7 +238,10 @@ def _is_good(order: Order, place: SortKey) -> bool:
 
 def _digest(query: Query[Any]) -> bytes:
     """Return a digest of the model and the order: a cursor is valid for any filters of these."""
-    orders = [(order.column, order.reverse) for order in query.spec.orders]
+    ranking = query.spec.ranking
+    orders: list[Any] = [(order.column, order.reverse) for order in query.spec.orders]
+    if ranking is not None:
+        orders.append((ranking.match, ranking.columns, ranking.terms))
     label = repr((query.schema.keys.namespace, orders)).encode('utf-8', 'surrogatepass')
     return hashlib.blake2b(label, digest_size=_DIGEST).digest()
 
@@ -217,6 +251,11 @@ def _check(query: Query[Any], size: object, after: object, before: object) -> in
     most = check_count(f'{query.schema.name}.query.page(size)', size, error=QueryError)
     if after is not None and before is not None:
         raise QueryError(f'{where}: takes after= or before=, and not both')
+    if before is not None and query.spec.ranking is not None:
+        raise QueryError(
+            f'{where}: a search has no pages before others; keep the cursors of earlier pages, or '
+            'sort by a column with order_by()'
+        )
     if query.spec.offset or query.spec.count is not None:
         raise QueryError(f'{where}: a page has its own size and place; leave limit() out')
     if not query.spec.orders and any(isinstance(n, Near) for n in query.spec.where.flat()):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from rom._core.encoding.wire import pack
 from rom._core.ops.load_rows import Row, unreadable
@@ -26,6 +26,8 @@ from rom._core.query.query import Query
 from rom._core.writes.decoded_row import read_absent
 
 R = TypeVar('R')
+#: The scores of results by id.
+Scores: TypeAlias = dict[int, float]
 
 NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 # Bounds for rows with only an id: they are short, so a page may have more of them.
@@ -47,11 +49,18 @@ def search(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[list[Row]]:
     return rows
 
 
-def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row], bool]]:
+def find(
+    query: Query[Any], bounds: Bounds = BOUNDS, scores: Scores | None = None
+) -> Operation[tuple[list[Row], bool]]:
     """Return the rows of all results, in order, and whether there are no more results.
 
     Rows may be gone before they are read. Then fewer rows than the limit are returned, although
     there may be more results.
+
+    Args:
+        query: the query.
+        bounds: limits of the work of one call.
+        scores: gets the scores of the rows, where they are sorted by relevance.
 
     Raises:
         CorruptRowError: as for `search`.
@@ -64,11 +73,16 @@ def find(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[tuple[list[Row
         answer = yield from _go_on(asking, cursor, None)
         rows += answer.rows
         broken += answer.broken
+    _note_scores(cursor, rows, scores)
     return _unless_broken(query, rows, broken), cursor.need != 0
 
 
 def block(
-    query: Query[Any], cursor: Cursor | None, size: int, bounds: Bounds = BOUNDS
+    query: Query[Any],
+    cursor: Cursor | None,
+    size: int,
+    bounds: Bounds = BOUNDS,
+    scores: Scores | None = None,
 ) -> Operation[tuple[list[Row], Cursor | None]]:
     """Return some rows, and the cursor for the next ones; None when there are no more.
 
@@ -79,6 +93,8 @@ def block(
         query: the query.
         cursor: the cursor that the last call returned; None to begin.
         size: the most rows to return.
+        bounds: limits of the work of one call.
+        scores: as for `find`.
 
     Raises:
         CorruptRowError: as for `search`.
@@ -90,11 +106,14 @@ def block(
     while not rows and not broken and not cursor.is_done:
         answer = yield from _go_on(asking, cursor, size)
         rows, broken = answer.rows, answer.broken
+    _note_scores(cursor, rows, scores)
     found = _unless_broken(query, list(rows), broken)
     return found, None if cursor.is_done else cursor
 
 
-def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | None]:
+def first_row(
+    query: Query[Any], bounds: Bounds = BOUNDS, scores: Scores | None = None
+) -> Operation[Row | None]:
     """Return the row of the first result; None without results.
 
     Skips index entries whose row is gone, and reads the next results instead.
@@ -105,13 +124,19 @@ def first_row(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[Row | Non
     skip, some, most = query.spec.offset, 1, query.spec.count
     while most is None or most > 0:
         some = some if most is None else min(some, most)
-        rows, is_all = yield from find(query.limit(skip, some), bounds)
+        rows, is_all = yield from find(query.limit(skip, some), bounds, scores)
         if rows:
             return rows[0]
         if is_all:
             return None
         skip, some, most = skip + some, some * _MORE, None if most is None else most - some
     return None
+
+
+def _note_scores(cursor: Cursor, rows: Sequence[Row], scores: Scores | None) -> None:
+    if scores is not None:
+        found = cursor.scores
+        scores.update((row.id, found[id]) for row in rows if (id := b'%d' % row.id) in found)
 
 
 def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:

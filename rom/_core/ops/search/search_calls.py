@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rom._core.encoding.wire import pack, unpack
+from rom._core.encoding.wire import pack, unpack, unpack_list
 from rom._core.ops.compound_state import built_texts, may_use_compounds, note_not_built
 from rom._core.ops.load_rows import Row, rows_of
 from rom._core.ops.requests import Operation, Pipeline, Script
@@ -14,7 +14,16 @@ from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
 from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.query.compound_filters import with_compounds
-from rom._core.query.nodes import All, Given, InRange, InSet, Order, SortCursor, StartsWith
+from rom._core.query.nodes import (
+    All,
+    Given,
+    InRange,
+    InSet,
+    Order,
+    SortCursor,
+    StartsWith,
+    Words,
+)
 from rom._core.query.ordering import direction_of, needs_client_sort
 from rom._core.query.query import Query
 from rom._core.query.string_filters import index_string
@@ -58,6 +67,10 @@ _STRING_ORDERS = frozenset(('orders', 'strings'))
 _EXPIRY = frozenset(('expiry', 'trees'))
 _TALLY = frozenset(('tally',))
 _BUILT = frozenset(('built',))
+_RANK = frozenset(('rank',))
+
+# Ids that one call ranks.
+_RANKED = 2000
 
 
 class Cursor:
@@ -75,11 +88,12 @@ class Cursor:
         counted: the number of matches returned so far.
         offset: the number of matches to skip when the search began.
         is_plain: the search uses no compound index.
+        scores: the scores of matches, where they are sorted by relevance.
     """
 
     __slots__ = (
-        'counted', 'given', 'ids', 'is_plain', 'known', 'need', 'offset', 'position', 'seen',
-        'skip',
+        'counted', 'given', 'ids', 'is_plain', 'known', 'need', 'offset', 'position', 'scores',
+        'seen', 'skip',
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +108,7 @@ class Cursor:
         self.ids: list[bytes] = []
         self.is_plain = False
         self.known: dict[bytes, Row] = {}
+        self.scores: dict[bytes, float] = {}
         self.seen: set[bytes] | None = set() if may_repeat else None
 
     @property
@@ -157,6 +172,8 @@ class Search:
         self.bounds = bounds
         self._take(All(flat), orders)
         self.tally = tally
+        #: Whether the results are sorted by relevance.
+        self.is_ranked = spec.ranking is not None
         #: Whether the results are sorted in this process.
         self.needs_client_sort = needs_client_sort(schema, self.orders)
         #: The column whose expired entities are left out; None where they are included.
@@ -229,6 +246,7 @@ class Search:
         other.where, other.orders, other.needs_client_sort = where, orders, False
         other.plain = None
         other.direction = self.direction if orders else None
+        other.is_ranked = False
         other.spec = self.spec._replace(mark=mark)
         return other
 
@@ -273,7 +291,10 @@ class Search:
                     cursor.given.update(b'%d' % row.id for row in answer.rows)
                     cursor.given.update(answer.further)
                 return answer
-        answer = yield from self._ask_in_parts(cursor)
+        if self._ranks(want):
+            answer = yield from self._rank_in_parts(cursor)
+        else:
+            answer = yield from self._ask_in_parts(cursor)
         if want == 'rows' and self.bounds.page >= ALL_ROWS:
             return (yield from self._with_rows_seen(answer))
         return answer
@@ -311,6 +332,29 @@ class Search:
             cursor.need -= len(left)
         return SearchReply(b'ok', (), left, (), len(left))
 
+    def _rank_in_parts(self, cursor: Cursor) -> Operation[SearchReply]:
+        """Return the ids of the remaining matches by relevance; the caller must read their rows."""
+        words = self.spec.ranking
+        assert words is not None
+        ids = yield from Parts(self).matches(self.where)
+        alone, every = copy(self), sorted(ids)
+        scores: dict[bytes, float] = {}
+        for at in range(0, len(every), _RANKED):
+            alone.where = All((Given(tuple(every[at : at + _RANKED])), words))
+            some = alone.begin_with(None)
+            while not some.is_done:
+                yield from alone.ask_whole(some, 'ids')
+            scores |= some.scores
+        cursor.scores.update(scores)
+        found = sorted(scores, key=lambda id: (-scores[id], int(id)))
+        # Earlier calls skipped or returned the first ones.
+        first = cursor.offset + cursor.counted
+        found = found[first : None if cursor.need is None else first + cursor.need]
+        cursor.position, cursor.skip = None, 0
+        if cursor.need is not None:
+            cursor.need -= len(found)
+        return SearchReply(b'ok', (), found, (), len(found))
+
     def ask_whole(self, cursor: Cursor, want: str) -> Operation[SearchReply]:
         """Continue a search in one call of the script.
 
@@ -326,10 +370,12 @@ class Search:
         if status == b'not built':
             self._fall_back(cursor)
             return (yield from self.ask_whole(cursor, want))
-        position, skipped, count, ids, found, broken, further = rest
+        position, skipped, count, ids, found, broken, further, *ranked = rest
         rows = rows_of(self.names, ids, found) if want == 'rows' else []
         tally = found if want == 'tally' else ()
         answer = SearchReply(status, rows, further, broken, int(count), tally)
+        if ranked:
+            cursor.scores.update(_scores_in(ranked[0]))
         if status == b'unsorted':
             return answer
         if cursor.seen is not None:
@@ -419,7 +465,9 @@ class Search:
             request['built'] = [keys.indexes, built_texts(schema)]
         if schema.absent_fields:
             request['absent'] = schema.absent_fields
-        if not self.needs_client_sort:
+        if self._ranks(want):
+            request['rank'] = self._rank_mark()
+        elif not self.needs_client_sort:
             self._add_sorting(request)
         if cursor.need is not None:
             request['need'] = cursor.need + len(cursor.seen or ())
@@ -441,6 +489,17 @@ class Search:
         if mark is not None and len(mark.places) == len(self.spec.orders):
             request['mark'] = sort_cursor_as_map(self.schema, orders, mark)
 
+    def _ranks(self, want: str) -> bool:
+        """Return whether a call sorts by relevance: only results have an order."""
+        return self.is_ranked and want in ('rows', 'ids')
+
+    def _rank_mark(self) -> list[bytes] | bool:
+        """Return the id and the score behind which the results begin; True: at the first one."""
+        mark = self.spec.mark
+        if mark is None or not mark.places or mark.places[0].score is None:
+            return True
+        return [b'%d' % mark.id, mark.places[0].score]
+
     def _order_as_map(self, order: Order) -> dict[str, Any]:
         default = self.schema.indexed_defaults.get(order.column)
         if order.kind != 'text' or default is None:
@@ -458,6 +517,8 @@ class Search:
             parts |= _EXPIRY
         if self.plain is not None:
             parts |= _BUILT
+        if self._ranks(want):
+            parts |= _RANK
         return parts | _TALLY if want == 'tally' else parts
 
     def load(self, ids: Sequence[bytes], names: Sequence[str] = ()) -> Operation[SearchReply]:
@@ -521,7 +582,12 @@ class Search:
 
 # Filters whose entries the script can walk in pieces, and those that it can probe for any ids.
 _WALKED = frozenset((StartsWith, InSet, InRange))
-_ASKED_SIMPLY = frozenset((InSet, InRange, Given))
+_ASKED_SIMPLY = frozenset((InSet, InRange, Given, Words))
+
+
+def _scores_in(packed: bytes) -> dict[bytes, float]:
+    flat: Sequence[bytes] = unpack_list(packed) or ()  # an empty list is packed as a map
+    return {id: float(score) for score, id in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _not_seen(answer: SearchReply, seen: set[bytes], need: int | None) -> SearchReply:

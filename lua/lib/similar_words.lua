@@ -1,0 +1,140 @@
+-- The words of a vocabulary that begin with a word, or that are a few edits away from it.
+--
+-- A vocabulary is a sorted set whose members all have the score 0, so Redis sorts them by their
+-- bytes. One seek finds the first word at or behind any string. So the vocabulary is
+-- walked as a tree of characters: the characters that may follow a string are found by a seek each.
+-- A row of the table of edit distances goes along. A branch ends where all its distances are too
+-- great, so most of the vocabulary is never read, however large it is.
+
+local MOST_WORDS = 50       -- that a word stands for: those with most texts
+local MOST_TEXTS = 4000     -- with these words, if there are several
+local MOST_READ = 500       -- words to choose from
+local MOST_SEEKS = 3000     -- some five milliseconds
+local CLOSENESS = {prefix = 0.8, [0] = 1, [1] = 0.5, [2] = 0.25}
+local CHARACTER = '[%z\1-\127\194-\244][\128-\191]*'
+local BEHIND = '\255'       -- sorts behind every character
+
+local function characters_of(word)
+    local characters = {}
+    for character in string.gmatch(word, CHARACTER) do
+        characters[#characters + 1] = character
+    end
+    return characters
+end
+
+-- The first word at or behind a string, if it begins with `head`.
+local function seek(search, bound, head)
+    if search.seeks >= MOST_SEEKS then
+        return nil
+    end
+    search.seeks = search.seeks + 1
+    local word = ask('ZRANGEBYLEX', search.key, bound, '+', 'LIMIT', 0, 1)[1]
+    return word and string.sub(word, 1, #head) == head and word
+end
+
+-- The next row of the table of distances: those of the path, with one more character, to each
+-- start of the word. Also returns the least distance.
+local function next_row(search, row, character)
+    local wanted, made = search.characters, {[0] = row[0] + 1}
+    local least = made[0]
+    for place = 1, #wanted do
+        local change = wanted[place] == character and 0 or 1
+        made[place] = math.min(row[place] + 1, made[place - 1] + 1, row[place - 1] + change)
+        least = math.min(least, made[place])
+    end
+    return made, least
+end
+
+local follow
+
+-- Follow the path to its next character, if the distances allow.
+local function branch(search, path, row, character)
+    local made, least = next_row(search, row, character)
+    if least <= search.edits then
+        follow(search, path .. character, made, least)
+    end
+end
+
+-- Where no edit is left, only the characters of the word itself can follow.
+local function follow_word(search, path, row)
+    local tried = {}
+    for place = 0, #search.characters - 1 do
+        local character = search.characters[place + 1]
+        if row[place] == search.edits and not tried[character] then
+            tried[character] = true
+            if seek(search, '[' .. path .. character, path .. character) then
+                branch(search, path, row, character)
+            end
+        end
+    end
+end
+
+follow = function(search, path, row, least)
+    local word = seek(search, '[' .. path, path)
+    if word == path and row[#search.characters] <= search.edits then
+        search.found[path] = math.min(search.found[path] or 9, row[#search.characters])
+    end
+    if least == search.edits then
+        return word and follow_word(search, path, row)
+    end
+    if word == path then
+        word = seek(search, '(' .. path, path)
+    end
+    while word do
+        local character = string.match(word, CHARACTER, #path + 1)
+        branch(search, path, row, character)
+        word = seek(search, '[' .. path .. character .. BEHIND, path)
+    end
+end
+
+-- Find the words that are at most so many edits away: one edit first, because two take longer.
+local function find_edited(search, most)
+    local first = {}
+    for place = 0, #search.characters do
+        first[place] = place
+    end
+    for edits = 1, most do
+        search.edits = edits
+        follow(search, '', first, 0)
+    end
+end
+
+-- The first words, as many as have few enough texts together.
+local function first_words(words)
+    local chosen, texts = {}, 0
+    for _, found in ipairs(words) do
+        texts = texts + found[3]
+        if #chosen == MOST_WORDS or #chosen > 0 and texts > MOST_TEXTS then
+            break
+        end
+        chosen[#chosen + 1] = found
+    end
+    return chosen
+end
+
+local function similar_words(head, word, how)
+    local search = {key = head .. 'voc', seeks = 0, found = {[word] = 0}}
+    if how.edits > 0 then
+        search.characters = characters_of(word)
+        find_edited(search, how.edits)
+    end
+    if how.prefix then
+        local range = {'[' .. word, '(' .. word .. BEHIND, 'LIMIT', 0, MOST_READ}
+        for _, longer in ipairs(ask('ZRANGEBYLEX', search.key, unpack(range))) do
+            search.found[longer] = longer == word and 0 or 'prefix'
+        end
+    end
+    spend(6 * search.seeks)
+    local words = {}
+    for found, distance in pairs(search.found) do
+        local size = ask('ZCARD', head .. found .. ':tf')
+        words[#words + 1] = {found, CLOSENESS[distance], size}
+    end
+    table.sort(words, function(a, b)
+        if a[2] ~= b[2] and (a[2] == 1 or b[2] == 1) then
+            return a[2] == 1
+        end
+        return a[3] > b[3] or a[3] == b[3] and a[1] < b[1]
+    end)
+    return first_words(words)
+end

@@ -1,0 +1,97 @@
+-- Scoring candidates: see lib/ranking.
+
+-- @include lib/best
+-- @include lib/bm25
+-- @include lib/matches
+-- @include lib/lists
+
+local GRAIN = 1073741824  -- scores are multiples of its inverse, so that equal ones are equal
+
+-- Add what a group of merged postings gives to the scores; note in `has` who has any of them.
+local function add_merged(group, ids, scores, has)
+    local tf_of, length_of = group.tf_of, group.length_of
+    for place, id in ipairs(ids) do
+        local tf = tf_of[id]
+        if tf then
+            scores[place] = scores[place] + worth_of(group, tf, length_of[id])
+            has[place] = true
+        end
+    end
+end
+
+-- The same for a single word, whose packed scores may be known.
+local function add_word(group, ids, packed, scores, has)
+    local factor, slope, least = group.factor, group.slope, K1 * (1 - B)
+    local closeness = group[1].closeness
+    packed = packed or ask_each('ZMSCORE', group[1].key, ids)
+    spend(2 * #ids)
+    for place = 1, #ids do
+        local score = packed[place] and tonumber(packed[place])
+        if score then
+            local lacking = score % LENGTHS
+            local tf = (score - lacking) / LENGTHS * closeness
+            local norm = tf + least + slope * (LENGTHS - 1 - lacking)
+            scores[place] = scores[place] + factor * tf / norm
+            has[place] = true
+        end
+    end
+end
+
+-- Keep only the candidates that a slot has, with their packed scores in a group.
+local function narrow(has, ids, scores, packed)
+    local kept_ids, kept_scores, kept_packed, count = {}, {}, packed and {}, 0
+    for place = 1, #ids do
+        if has[place] then
+            count = count + 1
+            kept_ids[count], kept_scores[count] = ids[place], scores[place]
+            if packed then
+                kept_packed[count] = packed[place]
+            end
+        end
+    end
+    return kept_ids, kept_scores, kept_packed
+end
+
+-- The matches among candidates, and their scores. `packed` has the scores of the group `driver`.
+local function score_all(ranking, ids, driver, packed)
+    local scores = {}
+    for place = 1, #ids do
+        scores[place] = 0
+    end
+    for _, slot in ipairs(ranking.slots) do
+        local has = {}
+        for _, group in ipairs(slot.groups) do
+            spend(2 * #ids)
+            if group.ids then
+                add_merged(group, ids, scores, has)
+            else
+                add_word(group, ids, group == driver and packed, scores, has)
+            end
+        end
+        if ranking.is_all then
+            ids, scores, packed = narrow(has, ids, scores, packed)
+        end
+    end
+    return ids, scores
+end
+
+local function is_behind(mark, score, id)
+    return score < mark[2] or score == mark[2] and compare_integers(id, mark[1]) > 0
+end
+
+-- Score candidates, and add those that match all filters to the best.
+local function weigh(search, ranking, candidates, matched, driver, packed)
+    local best, mark = ranking.best, ranking.mark
+    local ids, scores = score_all(ranking, candidates, driver, packed)
+    local chosen, score_of, least = {}, {}, best.least
+    for place = 1, #ids do
+        local score, id = math.floor(scores[place] * GRAIN + 0.5) / GRAIN, ids[place]
+        if score > 0 and score >= least and not (mark and not is_behind(mark, score, id)) then
+            chosen[#chosen + 1], score_of[id] = id, score
+        end
+    end
+    for _, id in ipairs(keep_all(search, chosen, matched)) do
+        add_to_best(best, score_of[id], id)
+    end
+    search.pace.looked = search.pace.looked + #candidates
+end
