@@ -37,8 +37,8 @@
 -- Reply:   'ok', the position to continue at ('' at the end), how many matches were skipped, how
 --          many were found, list of ids, their rows, see lib/rows, list of ids whose key holds no
 --          row, list of the ids of further matches (all, if the request wants no rows).
---          With a tally: no ids and, instead of the rows, the tally. With a rank: one part more,
---          at the end of the search: a packed list of score, id; score, id... of all it found
+--          With a tally: no ids and, instead of the rows, the tally. With a rank: one part more
+--          at the end of the search, a packed list of score, id, score, id...
 --          'unsorted', ...     the same for all matches: they are few; the caller sorts them
 --          'no order'          the order's index does not exist, and the order has `or_stored`
 --          'in parts'          the search would block the server for too long: see

@@ -70,7 +70,7 @@ class Text(_Limited[str, Str]):
             values come from outside: a script writes all words of ``FULL_TEXT`` and all strings of
             ``prefix`` and ``suffix`` in one step, during which other clients wait.
         rank: enables ``search``, which sorts by relevance (BM25). It needs no ``index`` and no
-            keygen. It takes about as much memory as five times the text itself, for short texts.
+            keygen. It takes about ten times the memory of the text itself.
         stem: the language in which `rank` reduces words to their stems, such as ``'english'``, so
             that *shoe* finds *shoes*. It needs the package ``snowballstemmer``: install
             ``rom-redis[stem]``.

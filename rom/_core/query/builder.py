@@ -17,7 +17,7 @@ from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import Node, SortCursor
 from rom._core.query.ordering import all_ordered
-from rom._core.query.results import Selection, select_columns
+from rom._core.query.results import Scored, Selection, select_columns
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom._core.query.windows import within
@@ -27,6 +27,7 @@ from rom.exceptions import ArgumentError, QueryError
 if TYPE_CHECKING:
     from typing import Never, Self
 
+    from rom._core.query.highlights import Highlighter
     from rom._core.query.words import Columns, Match
 R_co = TypeVar('R_co', covariant=True)
 # The default of `limit`'s second argument: its first one is the count then.
@@ -326,6 +327,90 @@ class QueryBuilder(Generic[R_co]):
 
         return self._also([searching(self.schema, text, columns, match, prefix_last, fuzzy, stem)])
 
+    def highlight(
+        self,
+        entity: Any,
+        column: str,
+        *,
+        before: str = '<mark>',
+        after: str = '</mark>',
+        escape: Callable[[str], str] | None = None,
+    ) -> str:
+        """Return a column's text with the words of the query's `search` marked, for HTML.
+
+        Args:
+            entity: a result, or the text itself.
+            column: one of the columns that are searched.
+            before: the text before each marked word.
+            after: the text behind it.
+            escape: the function that escapes the text around `before` and `after`; None: that of
+                HTML. For plain text, pass ``str``.
+
+        Returns:
+            The text; empty for an entity without a value.
+
+        Raises:
+            QueryError: the query has no search, or it does not search the column.
+
+        Example::
+
+            query = Article.query.search('red shoe')
+            for article in query.limit(20):
+                print(query.highlight(article, 'title'))     # A <mark>red</mark> hat
+        """
+        from rom._core.query.highlights import highlighted
+
+        highlighter = self._highlighter(column, before, after, escape)
+        return highlighted(_text_of(entity, column), highlighter)
+
+    def snippets(
+        self,
+        entity: Any,
+        column: str,
+        size: int = 150,
+        most: int = 3,
+        *,
+        before: str = '<mark>',
+        after: str = '</mark>',
+        escape: Callable[[str], str] | None = None,
+    ) -> list[str]:
+        """Return the parts of a column's text with most words of the query's `search`, marked.
+
+        Args:
+            entity: a result, or the text itself.
+            column: one of the columns that are searched.
+            size: the maximum number of characters of a part, without the markers.
+            most: the maximum number of parts.
+            before: the text before each marked word.
+            after: the text behind it.
+            escape: as for `highlight`.
+
+        Returns:
+            The parts, in the order of the text, with an ellipsis where text is left out; empty for
+            a text without any of the words.
+
+        Raises:
+            QueryError: the query has no search, or it does not search the column; a size or a
+                number below 1.
+
+        Example::
+
+            ' '.join(query.snippets(article, 'body', size=100, most=2))
+        """
+        from rom._core.query import highlights
+
+        highlighter = self._highlighter(column, before, after, escape)
+        where = f'{self.schema.name}.query.snippets()'
+        return highlights.snippets(_text_of(entity, column), highlighter, where, size, most)
+
+    def _highlighter(
+        self, column: str, before: str, after: str, escape: Callable[[str], str] | None
+    ) -> Highlighter:
+        from rom._core.query.highlights import Highlighter, Markers
+
+        markers = Markers(before, after) if escape is None else Markers(before, after, escape)
+        return Highlighter(self.schema, self.spec.search, column, markers)
+
     def for_writes(self) -> Self:
         """Return the query for a write of its results, which may change their relevance.
 
@@ -515,6 +600,15 @@ class QueryBuilder(Generic[R_co]):
     def limitless(self) -> Self:
         """Return the query without its limit."""
         return self._with(offset=0, count=None)
+
+
+def _text_of(entity: Any, column: str) -> Any:
+    """Return the text to highlight: a string itself, or the value of an entity's column."""
+    if isinstance(entity, Scored):
+        entity = entity.result
+    if entity is None or isinstance(entity, str):
+        return entity
+    return entity.get(column) if isinstance(entity, dict) else getattr(entity, column)
 
 
 def _with_filters(query: Q, other: Any) -> Q:
