@@ -4,9 +4,9 @@
 
 -- @include lib/weighing
 
-local MOST_EFFORT = 60000           -- as in lib/filters: some 15 milliseconds
-local FEWEST, MOST = 64, 1000  -- postings of one step
-local SLACK = 4 / GRAIN             -- rounding of a bound
+local MOST_EFFORT = 60000  -- as in lib/filters: some 15 milliseconds
+local LEAST, FEWEST, MOST = 16, 64, 1000  -- postings of one step
+local SLACK = 4 / GRAIN    -- rounding of a bound
 
 -- The rank of the first posting with a lower frequency.
 local function rank_below(posting, tf)
@@ -63,14 +63,16 @@ local function walk_postings(search, ranking, position)
             local is_done = place < position.slot
                 or place == position.slot and number < position.group
             local is_here = place == position.slot and number == position.group
-            local rank, size = not is_done and (is_here and position.rank or 0) or nil, FEWEST
+            local fewest = math.max(math.min(ranking.best.count, FEWEST), LEAST)
+            local rank, size = not is_done and (is_here and position.rank or 0) or nil, fewest
             local step = driver.ids and step_along_merged or step_along
             while rank do
                 if EFFORT.spent >= MOST_EFFORT then
                     return {slot = place, group = number, rank = rank}
                 end
-                rank = step(search, ranking, driver, settled, rank, size)
-                size = math.min(2 * size, MOST)
+                local following = step(search, ranking, driver, settled, rank, size)
+                size = following == rank + size and math.min(2 * size, MOST) or fewest
+                rank = following
             end
         end
         settled[slot] = not ranking.is_all or nil

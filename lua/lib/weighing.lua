@@ -68,7 +68,8 @@ local function score_all(ranking, ids, driver, packed)
                 add_word(group, ids, group == driver and packed, scores, has)
             end
         end
-        if ranking.is_all then
+        local is_whole = slot.groups[1] == driver and not slot.groups[2]
+        if ranking.is_all and not is_whole then
             ids, scores, packed = narrow(has, ids, scores, packed)
         end
     end
