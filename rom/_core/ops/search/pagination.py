@@ -88,7 +88,7 @@ def page(
 def _ranked_page(
     query: Query[Any], size: int, after: str | None, bounds: Bounds, scores: Scores | None
 ) -> Operation[tuple[list[Row], str | None, str | None]]:
-    """Return the same for a search: its cursor holds the score, and there is no page before.
+    """Return the same for a search, whose cursor holds the score; no page has one before it.
 
     The script keeps the best matches only, so it cannot find those before a mark.
     """
