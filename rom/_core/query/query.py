@@ -99,7 +99,7 @@ class Query(QueryBuilder[R_co]):
             for article, score in Article.query.search('red shoe').limit(20).with_scores():
                 print(f'{score:.2f}', article.title)
         """
-        if self.spec.search is None and not self.spec.where.nodes:
+        if self.spec.search is None:
             raise QueryError(
                 f'{self.schema.name}.query.with_scores(): only a search gives scores; call '
                 'search(...) first'

@@ -97,6 +97,9 @@ def test_a_query_has_one_search() -> None:
         SearchedText.query.search('red').search('blue')
     with pytest.raises(QueryError, match=r'with_scores\(\): only a search gives scores'):
         SearchedText.query.with_scores()
+    with pytest.raises(QueryError, match='only a search gives scores'):
+        SearchedText.query.filter(number=5).with_scores()
+    assert SearchedText.query.search('?').with_scores().spec.with_scores
     with pytest.raises(QueryError, match='no column of the model is ranked; declare one'):
         UnsearchedText.query.search('red')
 
