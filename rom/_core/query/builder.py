@@ -15,7 +15,7 @@ from rom._core.query.compile_expressions import compile_expression
 from rom._core.query.deleted_filter import check_lookups
 from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
-from rom._core.query.nodes import AnyOf, Node, SortCursor
+from rom._core.query.nodes import Node, SortCursor
 from rom._core.query.ordering import all_ordered
 from rom._core.query.results import Scored, Selection, select_columns
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec

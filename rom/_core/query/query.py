@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 from rom._core import session_context
 from rom._core.encoding.text import show
 from rom._core.query.builder import QueryBuilder, R_co
+from rom._core.query.nodes import AnyOf
 from rom._core.query.results import Factory, select_columns
 from rom._core.query.windows import position, sliced
 from rom.exceptions import InvalidOperation, QueryError
@@ -99,7 +100,8 @@ class Query(QueryBuilder[R_co]):
             for article, score in Article.query.search('red shoe').limit(20).with_scores():
                 print(f'{score:.2f}', article.title)
         """
-        if self.spec.search is None:
+        # A search for a text without words is a filter that matches nothing.
+        if self.spec.search is None and AnyOf() not in self.spec.where.nodes:
             raise QueryError(
                 f'{self.schema.name}.query.with_scores(): only a search gives scores; call '
                 'search(...) first'
