@@ -78,25 +78,27 @@ class ManyToMany(Column[Any]):
     is_links: ClassVar[bool] = True
     json_schema = {'type': 'array', 'items': {'type': 'integer', 'minimum': 1}}
 
-    def __new__(
-        cls,
-        ftable: Any = '',
-        on_delete: str = 'cascade',
-        *,
-        column: str | None = None,
-        related_name: str | None = None,
-        stored_as: str | None = None,
-    ) -> Any:
-        """Return a column; or with `column`, the reverse of one."""
-        if column is None:
-            return super().__new__(cls)
-        if related_name is not None or stored_as is not None:
-            raise ColumnError(
-                'ManyToMany column: with column=..., this is the reverse, which stores nothing; '
-                'give related_name and stored_as to the column itself'
-            )
-        check_on_delete(on_delete)
-        return ManyToManyReverse(ftable, column, on_delete)
+    if not TYPE_CHECKING:  # for type checkers, a call gives a column
+
+        def __new__(
+            cls,
+            ftable: Any = '',
+            on_delete: str = 'cascade',
+            *,
+            column: str | None = None,
+            related_name: str | None = None,
+            stored_as: str | None = None,
+        ) -> Any:
+            """Return a column; or with `column`, the reverse of one."""
+            if column is None:
+                return super().__new__(cls)
+            if related_name is not None or stored_as is not None:
+                raise ColumnError(
+                    'ManyToMany column: with column=..., this is the reverse, which stores '
+                    'nothing; give related_name and stored_as to the column itself'
+                )
+            check_on_delete(on_delete)
+            return ManyToManyReverse(ftable, column, on_delete)
 
     def __init__(
         self,
