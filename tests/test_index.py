@@ -42,6 +42,7 @@ OURS = {
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'Typed', 'UUID',
+    'LinkCollection', 'ManyToMany', 'ReverseLinkCollection',
     'Mapped', 'Mixin', 'Ref', 'TypedModel', 'column', 'id_of', 'related', 'relation',
 }  # fmt: skip
 # What rom 1.x had in a package as well; it is there once it was asked for.

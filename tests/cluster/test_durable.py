@@ -18,7 +18,10 @@ from tests.support.servers import available
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.parametrize('each_cluster', list(available()), indirect=True),
+    # Redis ends the WAIT of a node that is no longer the master with an error.
+    pytest.mark.parametrize(
+        'each_cluster', [name for name in available() if 'valkey' in name], indirect=True
+    ),
 ]
 TAG = '{durable}'
 
@@ -62,8 +65,10 @@ def test_the_master_of_the_commit_comes_back_without_it(
     until(lambda: not seen_by(old).itself.is_master)
     replicate(old, True)
     each_cluster.wait_until_healthy()
-    new.client.set(f'{TAG}.more', 'x' * 10_000)  # the replica will have read as much as before
-    assert each_cluster.hand_over(TAG) is old
+    # The replica will have read as much as before.
+    until(lambda: each_cluster.owner(TAG).client.set(f'{TAG}.more', 'x' * 10_000))
+    each_cluster.hand_over(TAG)
+    assert each_cluster.owner(TAG) is old
     until(lambda: not writer.is_alive())
     assert old.client.exists(f'{TAG}.door:1') == 0
     [error] = errors

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -147,7 +148,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'load': ('--on-conflict', 'skip', NAME),
     'shell': ('-c', 'print(Called.query.count())', NAME),
     'demo': ('--limit', '3000'),
+    'migrate': ('called_moves',),
 }
+#: The module of the last one.
+MOVES = f"""
+from {__name__} import Called
+from rom.migrations import Migration, backfill
+
+resized = Migration('resized', Called, backfill('size', 0))
+"""
 #: A part of what each prints.
 PRINTS = {
     'models': 'index\tCalled\trows\t\t40',
@@ -160,6 +169,7 @@ PRINTS = {
     'load': '',
     'shell': '39',
     'demo': '',
+    'migrate': 'resized',
 }
 
 
@@ -167,6 +177,9 @@ def test_every_command(
     each_cluster: Cluster, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, '_provider', None)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop('called_moves', None)
+    (tmp_path / 'called_moves.py').write_text(MOVES)
     names = set(get_command(app).commands)  # type: ignore[attr-defined]
     assert names == set(COMMANDS) == set(PRINTS)
     dumped = ''

@@ -145,7 +145,7 @@ def test_removing_a_required_value(N: Any) -> None:
 
 SIGNATURES: dict[str, dict[str, Any]] = {
     'save': {'full': False, 'force': False},
-    'delete': {},
+    'delete': {'hard': False},  # new; of models with _soft_delete
     'refresh': {'force': False},
     'to_dict': {},
     'copy': {},

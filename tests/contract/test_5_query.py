@@ -231,7 +231,7 @@ class TestAnswers:
         }
         assert defaults == {
             'iter_result': [inspect.Parameter.empty, 30, 100, False],
-            'delete': [inspect.Parameter.empty, 100],
+            'delete': [inspect.Parameter.empty, 100, False],  # the last one is new: `hard`
         }
 
     def test_cached_result(self, N: Any, connection: redis.Redis) -> None:

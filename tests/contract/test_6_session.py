@@ -117,7 +117,7 @@ class TestWriting:
         defaults = {found[name].default for name in arguments}
         assert defaults <= {False, inspect.Parameter.empty}
         # What is new comes behind, and may be left out.
-        assert all(p.default is None for p in list(found.values())[len(arguments) :])
+        assert all(p.default in (None, False) for p in list(found.values())[len(arguments) :])
 
     @pytest.mark.parametrize('method', ['flush', 'commit'])
     def test_flush_and_commit(self, N: Any, method: str) -> None:

@@ -110,6 +110,6 @@ def test_dump_and_ttls_of_many_keys(raw: redis.Redis) -> None:
 def test_what_a_test_registers_is_forgotten(round_: int) -> None:
     from rom._core import model_registry
 
-    model = type('Forgotten', (), {'_schema': SimpleNamespace(relations=())})
+    model = type('Forgotten', (), {'_schema': SimpleNamespace(relations=(), links=())})
     model_registry.register('Forgotten', 'forgotten', model)  # twice: an error
     assert 'forgotten' in model_registry.MODELS

@@ -82,11 +82,11 @@ class LoopConnection:
         if current is not None and current.is_open and await _is_healthy(current):
             return current
         try:
-            return await self._connect()
+            return await self._new()
         except (redis.exceptions.RedisError, OSError) as error:
             return error.with_traceback(None)
 
-    async def _connect(self) -> SharedConnection:
+    async def _new(self) -> SharedConnection:
         pool, loop = self._pool(), asyncio.get_running_loop()
         assert pool is not None  # the caller uses its client
         connection = pool.make_connection()

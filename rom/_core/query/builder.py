@@ -5,7 +5,7 @@ Each method checks its arguments, so that a query that exists can run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
 from rom._core.columns.expressions import Expression
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Never, Self
 
     from rom._core.query.highlights import Highlighter
-    from rom._core.query.words import Columns, Match
+    from rom._core.query.words import Match
 R_co = TypeVar('R_co', covariant=True)
 # The default of `limit`'s second argument: its first one is the count then.
 _ALONE: Final[Any] = object()
@@ -280,7 +280,7 @@ class QueryBuilder(Generic[R_co]):
     def search(
         self,
         text: str,
-        columns: Columns = None,
+        columns: str | Iterable[str] | Mapping[str, float] | None = None,
         match: Match = 'all',
         *,
         prefix_last: bool = False,

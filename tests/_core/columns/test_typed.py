@@ -59,7 +59,7 @@ def cities(address: Address) -> list[str]:
     return [address.city]
 
 
-class TypedUser(rom.Model):
+class TypedColumnUser(rom.Model):
     _namespace = '{typed}user'
     home = rom.Typed(Address, index=True, keygen=cities)
     past = rom.Typed(list[Address], default=list)
@@ -68,11 +68,11 @@ class TypedUser(rom.Model):
     start = rom.Typed(Address, default=Address(city='Oslo'))
 
 
-User: Any = TypedUser
+User: Any = TypedColumnUser
 KEY = '{typed}user:1'
 
 
-@both(TypedUser, whole=False)
+@both(TypedColumnUser, whole=False)
 @pytest.mark.one_server
 async def test_stored_read_found_and_changed_in_place(s: Any, raw: redis.Redis) -> None:
     user = User(home={'city': 'Rome', 'from': '2020-01-31'}, at=Point(1))
@@ -90,13 +90,13 @@ async def test_stored_read_found_and_changed_in_place(s: Any, raw: redis.Redis) 
     await s.commit()
     assert raw.hget(KEY, 'sizes') == b'{"a":{"width":4}}'
     s.rollback()
-    read = await s.get(TypedUser, 1)
+    read = await s.get(TypedColumnUser, 1)
     assert (read.home.city, read.home.since) == ('Bari', dt.date(2020, 1, 31))
     assert (read.past, read.at, read.sizes) == (
         [Address(city='Rome')], Point(1, 5), {'a': {'width': 4}}
     )  # fmt: skip
     assert await s.commit() == 0
-    query = TypedUser.query
+    query = TypedColumnUser.query
     assert await s.count(query.filter(home='Bari')) == 1
     assert await s.count(query.filter(home='Rome')) == 0
     assert await s.update_all(query.filter(home='Bari'), home={'city': 'Pisa'}) == 1
@@ -106,7 +106,7 @@ async def test_stored_read_found_and_changed_in_place(s: Any, raw: redis.Redis) 
     assert row == {'at': Point(1, 5)}
 
 
-@both(TypedUser, whole=False)
+@both(TypedColumnUser, whole=False)
 @pytest.mark.one_server
 async def test_races_and_refresh(s: Any, raw: redis.Redis) -> None:
     user = User(at=Point(1))
@@ -144,7 +144,7 @@ def test_a_constant_default_is_not_shared(on_client: None) -> None:
     ],
 )
 def test_wrong_values(values: Any, says: str) -> None:
-    with pytest.raises(rom.InvalidColumnValue, match=rf'^TypedUser\.{says}'):
+    with pytest.raises(rom.InvalidColumnValue, match=rf'^TypedColumnUser\.{says}'):
         User(**values)
     rom.session.rollback()
 
@@ -159,7 +159,8 @@ def test_a_wrong_change_in_place_is_refused(
         rom.session.commit()
     user.home.city = 5
     with pytest.raises(
-        rom.InvalidColumnValue, match=r'^TypedUser \S+: home\.city: .* got 5\. Nothing was written'
+        rom.InvalidColumnValue,
+        match=r'^TypedColumnUser \S+: home\.city: .* got 5\. Nothing was written',
     ):
         rom.session.commit()
     assert bool(raw.exists(KEY)) is not is_new
@@ -190,17 +191,17 @@ def test_a_corrupt_row(on_client: None, raw: redis.Redis, broken: str) -> None:
 def test_dump_and_load(on_client: None, raw: redis.Redis) -> None:
     User(home={'city': 'Rome', 'from': '2020-01-31'}, at=Point(1))
     rom.session.commit()
-    text = b''.join(block.text for block in jsonl.dump(TypedUser))
+    text = b''.join(block.text for block in jsonl.dump(TypedColumnUser))
     assert json.loads(text)['columns']['home'] == {
         'city': 'Rome', 'code': '', 'from': '2020-01-31'
     }  # fmt: skip
     before = raw.hgetall(KEY)
     raw.flushdb()
-    list(jsonl.load(io.BytesIO(text), TypedUser))
+    list(jsonl.load(io.BytesIO(text), TypedColumnUser))
     assert raw.hgetall(KEY) == before
     wrong = text.replace(b'"2020-01-31"', b'"soon"')
     with pytest.raises(rom.BulkError, match=r'home\.from: expected a valid Address: .*got .soon.'):
-        list(jsonl.load(io.BytesIO(wrong), TypedUser))
+        list(jsonl.load(io.BytesIO(wrong), TypedColumnUser))
 
 
 NAN: Any = math.nan

@@ -308,7 +308,7 @@ def test_rows_of_many_words(connected: redis.Redis, raw: redis.Redis) -> None:
 @pytest.mark.one_server
 @pytest.mark.parametrize('batch', [0, -1, 'x', None, True])
 def test_a_batch_has_a_size(front: Front, batch: Any) -> None:
-    with pytest.raises(rom.InvalidOperation, match='batch must be'):
+    with pytest.raises(rom.InvalidOperation, match='batch: expected an int of at least 1'):
         front.check(CheckUser, batch=batch)
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
         front.check(5)

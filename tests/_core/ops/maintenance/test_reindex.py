@@ -387,7 +387,7 @@ def test_a_rate_is_a_number(front: Front, rate: Any) -> None:
 
 @pytest.mark.one_server
 def test_a_batch_has_a_size(front: Front) -> None:
-    with pytest.raises(rom.InvalidOperation, match='batch must be'):
+    with pytest.raises(rom.InvalidOperation, match='batch: expected an int of at least 1'):
         front.reindex(before(), batch=0)
     with pytest.raises(rom.InvalidOperation, match='takes a model'):
         front.reindex(rom.Model)

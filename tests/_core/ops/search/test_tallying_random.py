@@ -87,15 +87,20 @@ def check_facets(store: Store, query: Query[Any], name: str, values: list[Any], 
     assert isinstance(found, Counter)
     encode = MODEL._schema.columns[name].encode
     if name in ELEMENTS:
-        # Each row counts once for each element, for None without a value.
-        rows = [[None] if value is None else [*dict.fromkeys(value)] for value in values]
-        values = [one for row in rows for one in row]
         encode_all, encode = encode, lambda one: encode_all([one])
-    assert found == Counter(values)
+    assert found == counted(name, values)
     stored = {value: encode(value) for value in found if value is not None}
     places = [(-n, value is None, stored.get(value, b'')) for value, n in found.items()]
     if 0.0 not in found or name not in ('price', 'sizes'):  # which may be stored as -0.0, too
         assert places == sorted(places)
+
+
+def counted(name: str, values: list[Any]) -> Counter[Any]:
+    """How many rows have each value, or each element; None stands for rows without a value."""
+    if name in ELEMENTS:
+        rows = [[None] if value is None else [*dict.fromkeys(value)] for value in values]
+        values = [one for row in rows for one in row]
+    return Counter(values)
 
 
 def in_intervals(values: Iterable[Any], edges: Sequence[Any]) -> list[int]:
@@ -146,7 +151,7 @@ def check(
 ) -> None:
     found = [row for row in rows.values() if holds(row)]
     together = store.driver.run(aggregates.facets_of_several(query, [*COLUMNS], bounds))
-    assert together == {name: Counter(row[name] for row in found) for name in COLUMNS}
+    assert together == {name: counted(name, [row[name] for row in found]) for name in COLUMNS}
     for name in COLUMNS:
         values = [row[name] for row in found]
         check_facets(store, query, name, values, bounds)
