@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Mapping
-from typing import Any
 
 import rom
 
@@ -17,13 +14,10 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
-def words_in(text: str | None) -> list[str]:
-    """Return the words to search by: all runs of letters and digits."""
-    return re.findall(r'[^\W_]+', (text or '').lower())
-
-
-def _words_of(name: str, link: Mapping[str, Any]) -> list[str]:
-    return sorted({word for part in ('slug', 'title', 'url') for word in words_in(link.get(part))})
+#: The columns that are searched, with the weight of a word in each.
+WEIGHTS = {'title': 3.0, 'slug': 2.0, 'url': 1.0}
+#: The most characters of a search.
+LONGEST = 200
 
 
 class Link(rom.Model):
@@ -31,13 +25,12 @@ class Link(rom.Model):
 
     _namespace = 'shortener'
 
-    slug = rom.Text(required=True, unique=True, index=True, keygen=rom.IDENTITY)
-    url = rom.Text(required=True)
-    title = rom.Text()
+    slug = rom.Text(required=True, unique=True, index=True, keygen=rom.IDENTITY, rank=True)
+    url = rom.Text(required=True, rank=True)
+    title = rom.Text(rank=True)
     hits = rom.Integer(default=0, index=True)
     created = rom.DateTime(default=now, index=True)
     expire_at = rom.ExpireAt()
-    words = rom.IndexOnly(keygen2=_words_of, index=True, prefix=True)
 
 
 def latest() -> rom.Query[Link]:
@@ -46,11 +39,18 @@ def latest() -> rom.Query[Link]:
 
 
 def found(text: str) -> rom.Query[Link]:
-    """Return a query of links with words that start like those of a text."""
-    query = latest()
-    for word in words_in(text)[:10]:
-        query = query.startswith(words=word)
-    return query
+    """Return a query of links with all words of a text, the best match first.
+
+    The last word may be the beginning of one. Without words, it finds all links, newest first.
+    """
+    if not has_words(text):
+        return latest()
+    return Link.query.search(text[:LONGEST], WEIGHTS, prefix_last=True)
+
+
+def has_words(text: str) -> bool:
+    """Return whether there is anything to search for in a text."""
+    return any(character.isalnum() for character in text[:LONGEST])
 
 
 def only(link: Link) -> rom.Query[Link]:

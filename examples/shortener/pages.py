@@ -6,9 +6,10 @@ import datetime as dt
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from examples.shortener.forms import LIFETIMES
-from examples.shortener.links import now
+from examples.shortener.links import Link, found, has_words, now
 
 _STEPS = ((86400, 'day'), (3600, 'hour'), (60, 'minute'), (1, 'second'))
 
@@ -32,6 +33,16 @@ _pages = Environment(
 )
 _pages.filters['distance'] = distance
 _pages.globals['lifetimes'] = list(LIFETIMES)
+
+
+def shown(text: str, link: Link, column: str) -> Markup | str:
+    """Return a value of a link; the words of a search are marked, and all else is escaped."""
+    if not has_words(text):
+        return str(getattr(link, column))
+    return Markup(found(text).highlight(link, column))
+
+
+_pages.globals['shown'] = shown
 
 
 def page(template: str, **values: object) -> str:
