@@ -223,9 +223,9 @@ def _load(
     make: Callable[[list[Row]], list[Any]],
     hidden: Mapping[str, bytes],
 ) -> Operation[list[Any]]:
-    replies: Iterator[Any] | ReplyStream
+    replies: Iterator[Any] | ReplyStream | None = None
     if len(scripts) == 1:
-        replies = iter([(yield scripts[0])])
+        reply = yield scripts[0]
     else:
         replies = yield from arriving(Pipeline(scripts, one_by_one=True))
     made: list[Any] = []
@@ -233,7 +233,9 @@ def _load(
     left: list[tuple[int, list[bytes]]] = []
     worked_on = 0
     for _ in scripts:
-        found, packed, unreadable_ids, further = yield from next_reply(replies)
+        if replies is not None:
+            reply = yield from next_reply(replies)
+        found, packed, unreadable_ids, further = reply
         made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
         if further:

@@ -134,8 +134,8 @@ def first_row(
 
 
 def _note_scores(cursor: Cursor, rows: Sequence[Row], scores: Scores | None) -> None:
-    if scores is not None:
-        found = cursor.scores
+    found = cursor.scores
+    if scores is not None and found:
         scores.update((row.id, found[id]) for row in rows if (id := b'%d' % row.id) in found)
 
 
