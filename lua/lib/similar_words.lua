@@ -99,15 +99,14 @@ local function find_edited(search, most)
     end
 end
 
--- The first words, as many as have few enough texts together.
+-- The first words, and of the following ones those that fit: few enough texts together.
 local function first_words(words)
     local chosen, texts = {}, 0
     for _, found in ipairs(words) do
-        texts = texts + found[3]
-        if #chosen == MOST_WORDS or #chosen > 0 and texts > MOST_TEXTS then
-            break
+        if #chosen == 0 or #chosen < MOST_WORDS and texts + found[3] <= MOST_TEXTS then
+            chosen[#chosen + 1] = found
+            texts = texts + found[3]
         end
-        chosen[#chosen + 1] = found
     end
     return chosen
 end
@@ -128,7 +127,12 @@ local function similar_words(head, word, how)
     local words = {}
     for found, distance in pairs(search.found) do
         local size = ask('ZCARD', head .. found .. ':tf')
-        words[#words + 1] = {found, CLOSENESS[distance], size}
+        if size > 0 then
+            words[#words + 1] = {found, CLOSENESS[distance], size}
+        end
+    end
+    if #words == 0 then
+        return {{word, 1, 0}}
     end
     table.sort(words, function(a, b)
         if a[2] ~= b[2] and (a[2] == 1 or b[2] == 1) then

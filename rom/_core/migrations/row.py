@@ -174,7 +174,7 @@ class MigrationRow:
         depends_on = tuple(self.reads)
         return Change(
             schema, 'update', self.id, stored, wanted, values,
-            depends_on=depends_on, expired=is_expired,
+            depends_on=depends_on, expired=is_expired, checks_links=True,
         )  # fmt: skip
 
     def _encoded(self, name: str, value: Any) -> bytes:

@@ -80,7 +80,8 @@ class Plan:
         entities: the number of entities; None: not counted.
         filters: the filters, all of which must hold.
         sorting: the order of the results; None: unsorted, or by id.
-        expired: the number of expired entities, which are left out.
+        expired: the number of entities that are left out: expired or soft-deleted ones.
+        left_out: the word for these.
         matches: the estimated number of matches, as if the filters were independent.
         walk: the estimated number of candidates that a walk reads until it has enough results.
         gather: the number of candidates to read if all matches are gathered; None: no filter has
@@ -94,6 +95,7 @@ class Plan:
     filters: tuple[Filter, ...] = ()
     sorting: Sorting | None = None
     expired: int = 0
+    left_out: str = 'expired'
     matches: int | None = None
     walk: int | None = None
     gather: int | None = None
@@ -271,7 +273,7 @@ def _plan(plan: Plan) -> Iterator[str]:
         yield 'filters'
         yield from _table([row for node in plan.filters for row in _rows(node, 1)])
     if plan.expired:
-        yield f'expired: {_number(plan.expired)}, left out, asked last'
+        yield f'{plan.left_out}: {_number(plan.expired)}, left out, asked last'
     if plan.sorting is not None:
         yield f'order: {", ".join(plan.sorting.columns)}, {_sorter(plan.sorting)}'
 

@@ -242,7 +242,7 @@ class Deleter:
                 members[id].append(row.id)
                 if is_soft and referring._schema.soft_delete in row.stored:
                     continue  # it stays as it is, and refers to a row that stays
-                ref = found.add_reference(referring, name, row, id)
+                ref = found.add_reference(referring, name, row, id, not is_soft)
                 if ref is not None:
                     fresh.append(ref)
             keys = referring._schema.keys

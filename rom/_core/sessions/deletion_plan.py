@@ -64,10 +64,22 @@ class DeletionCollector:
         self.crowded: list[tuple[type[Model], str, list[int]]] = []
         self.kept: list[tuple[RowRef, str, type[Model], list[int]]] = []
 
-    def add_reference(self, model: type[Model], name: str, row: Row, id: int) -> RowRef | None:
-        """Note that a row refers to a deleted one; return that row if it must be deleted too."""
+    def add_reference(
+        self, model: type[Model], name: str, row: Row, id: int, is_removed: bool = True
+    ) -> RowRef | None:
+        """Note that a row refers to a deleted one; return that row if it must be deleted too.
+
+        Args:
+            model: the model of the row.
+            name: the column of the reference.
+            row: the row.
+            id: the id of the deleted row.
+            is_removed: that row is removed, and not only soft-deleted.
+        """
         ref = (model, row.id)
         if ref in self.deletes:
+            if is_removed:
+                self._clear(ref, name, row)
             return None
         on_delete = on_delete_of(model, name)
         may_forbid = on_delete == 'restrict' or model._columns[name].required
@@ -80,11 +92,22 @@ class DeletionCollector:
             if self.marker_of(model) in row.stored:
                 return None  # deleted before
             self.deletes[ref] = PendingDelete(row.stored, (name,))
+            if is_removed:
+                self._clear(ref, name, row)
             return ref
         else:
             _, wanted = self.updates.setdefault(ref, (row.stored, {}))
             wanted[name] = self._default(model, name) if on_delete == 'set default' else None
         return None
+
+    def _clear(self, ref: RowRef, name: str, row: Row) -> None:
+        """Remove the reference to a removed row from a row that is soft-deleted, and so stays."""
+        if self.stays(ref) and not ref[0]._columns[name].required:
+            self.updates.setdefault(ref, (row.stored, {}))[1][name] = None
+
+    def stays(self, ref: RowRef) -> bool:
+        """Return whether a row is there after the delete: it is kept, or soft-deleted."""
+        return ref not in self.deletes or self.marker_of(ref[0]) is not None
 
     def marker_of(self, model: type[Model]) -> str | None:
         """Return the column that a delete of this model's rows sets; None: it removes them."""
@@ -104,9 +127,10 @@ class DeletionCollector:
         """
         ref, links = (model, row.id), _links_in(model, name, row)
         deleted = [id for id in links if id in ids]
-        if ref in self.deletes or not deleted:
+        if not deleted or not self.stays(ref):
             return deleted
-        if on_delete_of(model, name) == 'restrict' and ref not in self.expired and not is_forced:
+        is_leaving = ref in self.deletes or ref in self.expired
+        if on_delete_of(model, name) == 'restrict' and not is_leaving and not is_forced:
             self.restricting.append((ref, name, deleted[0]))
             return deleted
         _, wanted = self.updates.setdefault(ref, (row.stored, {}))
@@ -132,14 +156,16 @@ class DeletionCollector:
         return self.defaults[model, name]
 
     def check(self) -> None:
-        """Drop the changes of rows that are deleted themselves.
+        """Drop the changes of rows that are removed themselves.
 
         Raises:
             RestrictError: a row that is not deleted forbids it.
         """
-        for ref in self.updates.keys() & self.deletes.keys():
+        for ref in [ref for ref in self.updates if not self.stays(ref)]:
             del self.updates[ref]
         for ref, (stored, wanted) in self.updates.items():
+            if ref in self.deletes:
+                continue
             for name, default in wanted.items():
                 if ref[0]._columns[name].is_links:
                     continue
@@ -173,9 +199,11 @@ class DeletionCollector:
         stored, columns, seen_at = pending
         if name is None:
             return Change(schema, 'delete', id, stored, {}, {}, depends_on=columns, seen_at=seen_at)
-        moment = model._columns[name].at(self.now.utc)
-        wanted = {name: model._columns[name].encode(moment)}
-        change = Change(schema, 'update', id, stored, wanted, {name: moment}, seen_at=seen_at)
+        row, values = self.updates.get((model, id), (stored, {}))
+        values = {**values, name: model._columns[name].at(self.now.utc)}
+        stored = {**stored, **{name: row[name] for name in values if name in row}}
+        wanted = _encoded(model, values)
+        change = Change(schema, 'update', id, stored, wanted, values, seen_at=seen_at)
         return change._replace(depends_on=columns)
 
     def changes(self) -> list[tuple[type[Model], Change]]:
@@ -186,15 +214,22 @@ class DeletionCollector:
         ]
         updates = []
         for (model, id), (stored, values) in self.updates.items():
-            wanted = {
-                name: None if value is None else model._columns[name].encode(value)
-                for name, value in values.items()
-            }
+            if (model, id) in self.deletes:
+                continue  # in the change that soft-deletes the row
+            wanted = _encoded(model, values)
             change = Change(model._schema, 'update', id, stored, wanted, values)
             if (model, id) in self.expired:
                 change = change._replace(expired=True, depends_on=expiry_of(model))
             updates.append((model, change))
         return [*deletes, *updates]
+
+
+def _encoded(model: type[Model], values: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """Return values as rows have them; None removes a column."""
+    return {
+        name: None if value is None else model._columns[name].encode(value)
+        for name, value in values.items()
+    }
 
 
 def _links_in(model: type[Model], name: str, row: Row) -> tuple[int, ...]:

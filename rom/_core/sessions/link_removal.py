@@ -48,8 +48,10 @@ def collect_links(
             continue
         found.expired |= yield from expired_among(linking, rows)
         members: dict[int, list[int]] = {id: [] for id in ids}
+        marker = linking._schema.soft_delete if found.marker_of(model) is not None else None
         for row in rows:
-            for id in found.add_links(linking, name, row, members, is_forced):
+            is_gone = marker is not None and marker in row.stored
+            for id in found.add_links(linking, name, row, members, is_forced or is_gone):
                 members[id].append(row.id)
         keys = linking._schema.keys
         found.guards += [

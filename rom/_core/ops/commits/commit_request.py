@@ -109,6 +109,7 @@ class Batch:
         self.groups: dict[_Group, _Rows] = {}
         self.born: Lists = defaultdict(list)
         self.targets: dict[Schema, dict[bytes, None]] = {}
+        self.restored: set[bytes] = set()
         self.ranked: dict[Schema, None] = {}
 
     @cached_property
@@ -121,6 +122,8 @@ class Batch:
         change = write.change
         id = b'' if change.id is None else b'%d' % change.id
         getattr(self, f'_{change.kind}')(write, id)
+        if change.wanted.get(change.schema.soft_delete or '', b'') is None:
+            self.restored.add(change.schema.keys.row(id))
         if change.schema.ranks:
             self.ranked[change.schema] = None
         self._entries(write, id)
@@ -272,15 +275,15 @@ class Batch:
         )
 
     def _targets(self) -> list[list[Any]]:
-        """Return the list for `lua/lib/targets.lua`, without rows that this commit inserts."""
-        inserted = {head + id for head, id, *_ in self.inserts}
+        """Return the list for `lua/lib/targets.lua`, without rows that this commit makes."""
+        shown = {head + id for head, id, *_ in self.inserts} | self.restored
         found = []
         for schema, ids in self.targets.items():
             head = schema.keys.head
-            left = [id for id in ids if head + id not in inserted]
+            left = [id for id in ids if head + id not in shown]
             if left:
-                expiry = [schema.expiry_field] if schema.expiry_field else []
-                found.append([head, left, *expiry])
+                fields = (schema.expiry_field or False, schema.soft_field or False)
+                found.append([head, left, *fields])
         return found
 
     def _words(self, has_old: bool) -> dict[str, Any]:

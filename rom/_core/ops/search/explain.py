@@ -113,11 +113,19 @@ def _plan_of(asking: Search, told: dict[str, Any]) -> Plan:
         filters=tuple(replace(f, role=role) for f, role in zip(filters, roles, strict=True)),
         sorting=_sorting(asking, mode, order),
         expired=told.get('expired') or 0,
+        left_out=_left_out(asking),
         matches=told['matches'],
         walk=told.get('walk'),
         gather=told.get('gather'),
         patience=told.get('patience'),
     )
+
+
+def _left_out(asking: Search) -> str:
+    """Return the word for the entities that a search leaves out."""
+    if asking.deleted is None:
+        return 'expired'
+    return 'deleted' if asking.expiry is None else 'expired or deleted'
 
 
 def _role(mode: str, place: int, part: int | None, sets: set[int], node: Node) -> Role:

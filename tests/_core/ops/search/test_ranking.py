@@ -316,3 +316,19 @@ def test_entries_of_rows_that_are_gone_are_no_results(on_client: None, raw: redi
     raw.delete('RankedDoc:2')
     assert [doc.id for doc in RankedDoc.query.search('red').all()] == [1]
     assert [doc.id for doc in RankedDoc.query.search('red').page(1)] == [1]
+
+
+@pytest.mark.one_server
+def test_a_beginning_of_a_very_common_word(on_client: None, client: redis.Redis) -> None:
+    """The most common word always counts; further ones in few enough texts."""
+    with rom.Session(client) as session:
+        for number in range(4300):
+            RankedDoc(title='shoe' if number < 4100 else 'shop' if number < 4200 else 'ship')
+        session.commit()
+    for text, options, number in (
+        ('sho', {'prefix_last': True}, 4100),
+        ('shoa', {'fuzzy': True}, 4100),
+        ('shi', {'prefix_last': True}, 100),
+        ('none', {'prefix_last': True}, 0),
+    ):
+        assert RankedDoc.query.search(text, 'title', **options).count() == number
