@@ -17,7 +17,7 @@ from rom._core.columns.soft_delete import check_soft_delete
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.text import as_bytes, show
 from rom._core.indexing.column_index import ColumnIndex
-from rom._core.indexing.compound_index import CompoundIndex
+from rom._core.indexing.compound_index import CompoundIndex, compounds_of
 from rom._core.indexing.geo_index import GeoIndex, Places
 from rom._core.indexing.rank_index import RankIndex
 from rom.exceptions import ColumnError, ORMError
@@ -392,7 +392,7 @@ def build(
         lists,
         tuple(unsafe),
         places,
-        _compounds(name, keys, indexes, compound_index),
+        compounds_of(name, keys, indexes, compound_index),
         ranks,
         soft_delete=marker,
     )
@@ -483,54 +483,6 @@ def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:
             raise ColumnError(f'{name}.geo_index has two indexes {index.name!r}; rename one')
         found[index.name] = Places(index, keys)
     return found
-
-
-def _compounds(
-    name: str, keys: Keys, indexes: Mapping[str, ColumnIndex], declared: object
-) -> tuple[CompoundIndex, ...]:
-    found: dict[str, CompoundIndex] = {}
-    for first, second in _pairs(name, declared):
-        where = f'{name}.compound_index, ({first!r}, {second!r})'
-        for column in (first, second):
-            if column not in indexes or not indexes[column].column.index:
-                raise ColumnError(
-                    f'{where}: expected columns of the model with index=True, got {column!r}'
-                )
-        if first == second:
-            raise ColumnError(f'{where}: expected two columns')
-        if not indexes[first].is_equalled:
-            raise ColumnError(
-                f'{where}: the keygen of {first!r} must give words that are known without running '
-                'it: use IDENTITY, or a column without a keygen'
-            )
-        if not indexes[second].is_number:
-            raise ColumnError(
-                f'{where}: the index of {second!r} has no numbers, which give the order; name a '
-                'numeric or date column without a keygen'
-            )
-        index = CompoundIndex(indexes[first], indexes[second], keys)
-        if index.name in found:
-            raise ColumnError(f'{where} is declared twice; drop one')
-        found[index.name] = index
-    return tuple(found.values())
-
-
-def _pairs(name: str, declared: object) -> list[tuple[str, str]]:
-    if declared is None:
-        return []
-    pairs = list(declared) if isinstance(declared, (list, tuple)) else []
-    is_well = pairs and all(
-        isinstance(pair, (list, tuple))
-        and len(pair) == 2
-        and all(isinstance(column, str) for column in pair)
-        for pair in pairs
-    )
-    if not is_well and declared not in ([], ()):
-        raise ColumnError(
-            f'{name}.compound_index: expected a list of pairs of column names, as in '
-            f"[('city', 'age')], got {show(declared)}"
-        )
-    return [(first, second) for first, second in pairs]
 
 
 def _unique_groups(

@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Final
 
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.scores import write_score
+from rom._core.encoding.text import show
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.entry_lists import Entries, Members
+from rom.exceptions import ColumnError
 
 
 def number_in_key(score: bytes) -> bytes:
@@ -113,3 +115,62 @@ class CompoundIndex:
             return tuple(self.key(number_in_key(score or b'')) for score in entries.values())
         words = [first.word_in(key) for key, _ in entries if first.has_word(key)]
         return tuple(map(self.key, words))
+
+
+def compounds_of(
+    name: str, keys: Keys, indexes: Mapping[str, ColumnIndex], declared: object
+) -> tuple[CompoundIndex, ...]:
+    """Return the compound indexes that a class body declares.
+
+    Args:
+        name: the class's name.
+        keys: the names of the model's keys.
+        indexes: the indexes by column.
+        declared: the value of `compound_index`, or None.
+
+    Raises:
+        ColumnError: the declaration is invalid; the message names the pair.
+    """
+    found: dict[str, CompoundIndex] = {}
+    for first, second in _pairs(name, declared):
+        where = f'{name}.compound_index, ({first!r}, {second!r})'
+        for column in (first, second):
+            if column not in indexes or not indexes[column].column.index:
+                raise ColumnError(
+                    f'{where}: expected columns of the model with index=True, got {column!r}'
+                )
+        if first == second:
+            raise ColumnError(f'{where}: expected two columns')
+        if not indexes[first].is_equalled:
+            raise ColumnError(
+                f'{where}: the keygen of {first!r} must give words that are known without running '
+                'it: use IDENTITY, or a column without a keygen'
+            )
+        if not indexes[second].is_number:
+            raise ColumnError(
+                f'{where}: the index of {second!r} has no numbers, which give the order; name a '
+                'numeric or date column without a keygen'
+            )
+        index = CompoundIndex(indexes[first], indexes[second], keys)
+        if index.name in found:
+            raise ColumnError(f'{where} is declared twice; drop one')
+        found[index.name] = index
+    return tuple(found.values())
+
+
+def _pairs(name: str, declared: object) -> list[tuple[str, str]]:
+    if declared is None:
+        return []
+    pairs = list(declared) if isinstance(declared, (list, tuple)) else []
+    is_well = pairs and all(
+        isinstance(pair, (list, tuple))
+        and len(pair) == 2
+        and all(isinstance(column, str) for column in pair)
+        for pair in pairs
+    )
+    if not is_well and declared not in ([], ()):
+        raise ColumnError(
+            f'{name}.compound_index: expected a list of pairs of column names, as in '
+            f"[('city', 'age')], got {show(declared)}"
+        )
+    return [(first, second) for first, second in pairs]
