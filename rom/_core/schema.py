@@ -154,6 +154,11 @@ class Schema:
         """Field of the time of a soft delete, or None."""
         return None if self.soft_delete is None else self.keys.field(self.soft_delete)
 
+    @cached_property
+    def has_special_writes(self) -> bool:
+        """True where a commit has more to note of a row than its values and entries."""
+        return bool(self.ranks or self.links or self.soft_delete)
+
     @property
     def primary(self) -> str:
         """Name of the primary key."""

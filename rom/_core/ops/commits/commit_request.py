@@ -17,7 +17,7 @@ from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
-from rom._core.writes.changes import Write, merge_changes
+from rom._core.writes.changes import Change, Write, merge_changes
 from rom._core.writes.vocabulary import vocabulary_changes
 
 # The parts of the script. Redis creates all functions of a script at each call, and most requests
@@ -122,24 +122,29 @@ class Batch:
         change = write.change
         id = b'' if change.id is None else b'%d' % change.id
         getattr(self, f'_{change.kind}')(write, id)
-        if change.wanted.get(change.schema.soft_delete or '', b'') is None:
-            self.restored.add(change.schema.keys.row(id))
-        if change.schema.ranks:
-            self.ranked[change.schema] = None
         self._entries(write, id)
         for key, value in write.released:
             values, ids = self.old.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(id)
-        if change.schema.links:
-            for name, links in change.new_links():
-                column: Any = change.schema.columns[name]
-                target = column.get_related_model()._schema
-                self.targets.setdefault(target, {}).update(dict.fromkeys(links))
+        if change.schema.has_special_writes:
+            self._note_special(change, id)
         for key, value in write.claimed:
             _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))
             values.append(value)
             ids.append(id)
+
+    def _note_special(self, change: Change, id: bytes) -> None:
+        """Note what the parts of the script for ranks, links and soft deletes need."""
+        schema = change.schema
+        if schema.ranks:
+            self.ranked[schema] = None
+        if change.wanted.get(schema.soft_delete or '', b'') is None:
+            self.restored.add(schema.keys.row(id))
+        for name, links in change.new_links():
+            column: Any = schema.columns[name]
+            target = column.get_related_model()._schema
+            self.targets.setdefault(target, {}).update(dict.fromkeys(links))
 
     def _insert(self, write: Write, id: bytes) -> None:
         schema = write.change.schema
