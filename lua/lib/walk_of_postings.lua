@@ -4,8 +4,8 @@
 
 -- @include lib/weighing
 
-local MOST_EFFORT = 60000  -- as in lib/filters: some 15 milliseconds
-local LEAST, FEWEST, MOST = 16, 64, 1000  -- postings of one step
+local MOST_EFFORT = 9000   -- as in lib/filters: some 15 milliseconds
+local LEAST, FEWEST, MOST = 16, 64, 500   -- postings of one step
 local SLACK = 4 / GRAIN    -- rounding of a bound
 
 -- The rank of the first posting with a lower frequency.

@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from rom._core.columns import Column
 from rom._core.encoding.text import show
@@ -281,7 +281,7 @@ def facets(
         CorruptRowError: a row, a value or an index is corrupt.
     """
     tally = counting(query.schema, column)
-    replies = yield from tallies(query, tally, bounds)
+    replies = yield from tallies(query, tally, _with_page(bounds, query.schema, (column,)))
     return counts(query.schema, tally, replies)
 
 
@@ -290,14 +290,23 @@ def facets_of_several(
 ) -> Operation[dict[str, Counter[Any]]]:
     """Return the number of entities for each value, by column; otherwise as `facets`."""
     tally = counting_several(query.schema, tuple(columns))
-    # A row of several values takes longer, so that a call has fewer of them.
-    page = max(2 * bounds.page // (len(columns) + 1), 1)
-    replies = yield from tallies(query, tally, bounds._replace(page=page))
+    replies = yield from tallies(query, tally, _with_page(bounds, query.schema, columns))
     schema = query.schema
     return {
         one.column: counts(schema, one, [reply[place] for reply in replies])
         for place, one in enumerate(tally.each)
     }
+
+
+# The time that the values of a collection take, as a multiple of that of one value.
+_COLLECTION: Final = 5
+
+
+def _with_page(bounds: Bounds, schema: Schema, columns: Sequence[str]) -> Bounds:
+    """Return bounds for counts of these columns: the more a row takes, the fewer a call has."""
+    several = [schema.columns[name].is_links or schema.columns[name].element for name in columns]
+    weight = sum(_COLLECTION if one else 1 for one in several)
+    return bounds._replace(page=max(2 * bounds.page // (weight + 1), 1))
 
 
 def extreme(
