@@ -299,7 +299,7 @@ def facets_of_several(
 
 
 # The time that the values of a collection take, as a multiple of that of one value.
-_COLLECTION: Final = 5
+_COLLECTION: Final = 8
 
 
 def _with_page(bounds: Bounds, schema: Schema, columns: Sequence[str]) -> Bounds:
