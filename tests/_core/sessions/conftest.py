@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +10,10 @@ import redis
 
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Script
 from tests.support.servers import Server
 from tests.support.stories import world_like
+from tests.support.trips import note_trips
 from tests.support.worlds import BOTH, World
 
 
@@ -25,16 +26,25 @@ def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -
 @pytest.fixture
 def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What went to the server, a trip each."""
-    seen: list[Any] = []
+    return note_trips(monkeypatch)
 
-    def noted(perform: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(perform)
-        def run(driver: Any, request: Any) -> Any:
-            seen.append(request)
-            return perform(driver, request)
 
-        return run
+@pytest.fixture
+def before_commit(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What is put in here happens before the next commits are sent, one before each."""
+    waiting: list[Callable[[], None]] = []
+
+    def injecting(perform: Any) -> Any:
+        def injected(self: Any, request: Any) -> Any:
+            if waiting and isinstance(request, Script) and request.name == 'commit':
+                happen, rest = waiting[0], waiting[1:]
+                waiting.clear()  # what happens commits too
+                happen()
+                waiting.extend(rest)
+            return perform(self, request)
+
+        return injected
 
     for driver in (SyncDriver, AsyncDriver):
-        monkeypatch.setattr(driver, 'perform', noted(driver.perform))
-    return seen
+        monkeypatch.setattr(driver, 'perform', injecting(driver.perform))
+    return waiting

@@ -7,9 +7,6 @@ import pytest
 import redis
 
 import rom
-from rom._core.drivers.async_driver import AsyncDriver
-from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.ops.requests import Script
 from tests.support.implied import assert_consistent, rows_of
 from tests.support.proxy import Proxy
 from tests.support.servers import Server, data, dump
@@ -62,27 +59,6 @@ def no_default() -> Iterator[None]:
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, server: Server) -> World:
     return World(request.param, server.socket)
-
-
-@pytest.fixture
-def before_commit(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
-    """What is put in here happens before the next commits are sent, one before each."""
-    waiting: list[Callable[[], None]] = []
-
-    def injecting(perform: Any) -> Any:
-        def injected(self: Any, request: Any) -> Any:
-            if waiting and isinstance(request, Script) and request.name == 'commit':
-                happen, rest = waiting[0], waiting[1:]
-                waiting.clear()  # what happens commits too
-                happen()
-                waiting.extend(rest)
-            return perform(self, request)
-
-        return injected
-
-    for driver in (SyncDriver, AsyncDriver):
-        monkeypatch.setattr(driver, 'perform', injecting(driver.perform))
-    return waiting
 
 
 def rows(raw: redis.Redis, model: type[rom.Model]) -> dict[int, dict[bytes, bytes]]:

@@ -7,8 +7,6 @@ import pytest
 import redis
 
 import rom
-from rom._core.drivers.async_driver import AsyncDriver
-from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Script
 from rom._core.sessions import link_removal
 from rom.exceptions import RestrictError
@@ -43,28 +41,6 @@ MODELS = (LrTag, LrTopic, LrPost, LrGuide)
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, server: Server) -> World:
     return World(request.param, server.socket)
-
-
-@pytest.fixture
-def before_commit(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
-    """What is put in here happens just before the next commit is sent."""
-    waiting: list[Callable[[], None]] = []
-
-    def injecting(perform: Any) -> Any:
-        def injected(self: Any, request: Any) -> Any:
-            if waiting and isinstance(request, Script) and request.name == 'commit':
-                happen = waiting.pop(0)
-                rest = waiting[:]
-                waiting.clear()  # what happens commits too
-                happen()
-                waiting.extend(rest)
-            return perform(self, request)
-
-        return injected
-
-    for driver in (SyncDriver, AsyncDriver):
-        monkeypatch.setattr(driver, 'perform', injecting(driver.perform))
-    return waiting
 
 
 def links(raw: redis.Redis, model: type[rom.Model], column: bytes) -> dict[int, bytes | None]:
