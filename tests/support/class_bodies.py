@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 START = """\
-import datetime, decimal, enum, ipaddress, uuid
+import dataclasses, datetime, decimal, enum, ipaddress, uuid
 from datetime import date
 from typing import *
 

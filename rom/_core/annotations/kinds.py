@@ -100,7 +100,7 @@ def _collection(column: type[Column[Any]]) -> Callable[[Any], Kind]:
 
 def _is_validated(form: Any) -> bool:
     """Return whether pydantic validates a type that has no column of its own."""
-    return dataclasses.is_dataclass(form) or hasattr(form, '__pydantic_fields__')
+    return dataclasses.is_dataclass(form) or hasattr(form, '__pydantic_validator__')
 
 
 #: The kind by the type itself, or by the origin of a generic type.

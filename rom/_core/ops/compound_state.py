@@ -11,7 +11,8 @@ import json
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from rom._core.ops.index_fingerprint import COMPOUND, declared_by
+from rom._core.ops.index_fingerprint import COMPOUND, declared_by, stamp_of
+from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema
 from rom._core.support.clock import elapsed
 
@@ -38,9 +39,15 @@ def note_not_built(schema: Schema) -> None:
     _until[schema] = elapsed() + PAUSE
 
 
-def forget() -> None:
-    """Try all compound indexes again at once; for tests."""
-    _until.clear()
+def write_fingerprint(schema: Schema, *also: Command) -> Operation[None]:
+    """Write that the data has the declared indexes; this process uses compound ones at once.
+
+    Args:
+        schema: the schema of the model.
+        also: further commands of the same round trip.
+    """
+    yield Pipeline((Command('SET', schema.keys.indexes, stamp_of(schema)), *also))
+    _until.pop(schema, None)
 
 
 def built_texts(schema: Schema) -> tuple[bytes, ...]:

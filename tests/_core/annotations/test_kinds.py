@@ -35,6 +35,9 @@ pytestmark = pytest.mark.one_server
         ('dict[str, int]', rom.Json),
         ('Mapping[str, int]', rom.Json),
         ('Shape', rom.Json),
+        ('Home', rom.Typed),
+        ('list[Home]', rom.Typed),
+        ('Point', rom.Typed),
         ('State', rom.Enum),
         ('Literal["a", "b"]', rom.Text),
         ('Literal[1, 2]', rom.Integer),
@@ -47,6 +50,8 @@ def test_a_type_has_a_kind(type_: str, kind: Any, late: bool) -> None:
         'class State(enum.Enum):\n    ON = 1\n'
         'class Shape(TypedDict):\n    width: int\n'
         'Years = NewType("Years", int)\n'
+        'class Home(pydantic.BaseModel):\n    street: str\n'
+        '@dataclasses.dataclass\nclass Point:\n    x: int = 0\n'
     )
     Model = define(
         f'value: Mapped[{type_}]',

@@ -12,7 +12,6 @@ import redis
 import rom
 import rom.maintenance
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.ops import compound_state
 from tests.support.implied import assert_consistent
 from tests.support.stories import both
 
@@ -28,11 +27,6 @@ class CompoundUser(rom.Model):
 
 User = CompoundUser
 DAY = dt.date(2026, 1, 1)
-
-
-@pytest.fixture(autouse=True)
-def at_once() -> None:
-    compound_state.forget()
 
 
 async def users(s: Any, count: int = 12) -> list[Any]:
@@ -130,7 +124,6 @@ async def test_before_a_reindex(s: Any, raw: redis.Redis, monkeypatch: pytest.Mo
     for _ in rom.maintenance.reindex(User):
         pass
     rom.util.CONNECTION = None
-    compound_state.forget()
     assert await s.count(query) == 2
     assert await keys_of(s, query) == ['{compound}user:city+score:Oslo:cidx']
     assert_consistent(raw, User)

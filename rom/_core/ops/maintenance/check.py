@@ -14,6 +14,7 @@ from typing import Any
 from rom._core.encoding.integers import read_digits
 from rom._core.encoding.text import as_text, show
 from rom._core.encoding.wire import pack
+from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import look_up, read_stamp, stamp_of
 from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
 from rom._core.ops.maintenance.findings import Checked, Finding, Job
@@ -66,9 +67,9 @@ class _Checker:
         yield from self._bitmap()
         yield self._tell((yield from self._counter()))
         yield self._tell((yield from self._links(declared)))
-        stamp = stamp_of(self.schema)
-        if self.repair and not self.left and stamped.has_data and stamped.raw != stamp:
-            yield Command('SET', self.schema.keys.indexes, stamp)
+        is_new = stamped.has_data and stamped.raw != stamp_of(self.schema)
+        if self.repair and not self.left and is_new:
+            yield from write_fingerprint(self.schema)
 
     def _tell(self, findings: Iterable[Finding]) -> Checked:
         told = tuple(findings)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp, stamp_of
+from rom._core.ops.compound_state import write_fingerprint
+from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp
 from rom._core.ops.maintenance.comparison import blocks
 from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import find, named
@@ -47,7 +48,7 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     failures += yield from builder.finish()
     yield from relive(schema, total, counted, done, total)
     if scan and counted:
-        yield Command('SET', schema.keys.indexes, stamp_of(schema))
+        yield from write_fingerprint(schema)
     yield Progress(total, total)
     _raise(schema, failures)
 

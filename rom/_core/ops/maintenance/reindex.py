@@ -15,6 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import (
     COMPOUND,
     GEO,
@@ -26,14 +27,13 @@ from rom._core.ops.index_fingerprint import (
     look_up,
     named_in_stamp,
     read_stamp,
-    stamp_of,
 )
 from rom._core.ops.maintenance.comparison import Comparison, blocks
 from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_declared
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed
-from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.requests import Command, Operation
 from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish
 from rom.exceptions import BulkError, ORMError
@@ -267,9 +267,10 @@ def _drop(
 
 def _finish(schema: Schema, has_data: bool) -> Operation[None]:
     over = Command('DEL', schema.keys.reindexing)
-    stamp = Command('SET', schema.keys.indexes, stamp_of(schema))
-    # Without data there is no fingerprint; taking the first id writes it.
-    yield Pipeline((stamp, over) if has_data else (over,))
+    if has_data:
+        yield from write_fingerprint(schema, over)
+    else:  # there is no fingerprint without data; taking the first id writes it
+        yield over
 
 
 class _Position(NamedTuple):
