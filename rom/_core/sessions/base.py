@@ -65,7 +65,7 @@ class SessionBase:
 
     @made_once
     def _queries(self) -> QueryRunner:
-        return QueryRunner(self._identity, self._loader, self._relations)
+        return QueryRunner(self._identity, self._loader, self._relations, self.is_async)
 
     @made_once
     def _flusher(self) -> Flusher:

@@ -38,14 +38,24 @@ STREAM_PAGE = 500
 
 
 class QueryRunner:
-    """The part of a session that runs queries."""
+    """The part of a session that runs queries.
 
-    __slots__ = ('_identity', '_loader', '_relations')
+    Args:
+        identity: the identity map of the session.
+        loader: makes entities of rows.
+        relations: loads the entities that relations refer to.
+        is_async: whether the session is awaited.
+    """
 
-    def __init__(self, identity: IdentityMap, loader: Loader, relations: RelationLoader) -> None:
+    __slots__ = ('_identity', '_is_async', '_loader', '_relations')
+
+    def __init__(
+        self, identity: IdentityMap, loader: Loader, relations: RelationLoader, is_async: bool
+    ) -> None:
         self._identity = identity
         self._loader = loader
         self._relations = relations
+        self._is_async = is_async
 
     def get_by(self, model: type[M], /, **value: Any) -> Work[Any]:
         """Return entities by one indexed column: one by a unique value, or a list."""
@@ -81,7 +91,9 @@ class QueryRunner:
             raise QueryError(f'{model.__name__}.get_by: {error}') from None
         schema, key, begun = model._schema, unique_key(model._schema, name), elapsed()
         operation = load_rows.load_unique(schema, key, values)
-        native = None if several else load_rows.load_by_value(schema, name, key, values[0])
+        native = None  # only tasks of an event loop share a connection
+        if self._is_async and not several:
+            native = load_rows.load_by_value(schema, name, key, values[0])
         rows = yield from self._loader.rows(model, operation, begun, native)
         found: list[M] = self._loader.adopt_all(model, rows, begun)
         return found if several else (found[0] if found else None)
