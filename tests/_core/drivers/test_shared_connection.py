@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from types import FrameType
@@ -378,11 +380,11 @@ def test_requests_in_flight_are_limited(server: Server, monkeypatch: pytest.Monk
 
 
 def test_bytes_in_flight_are_limited(server: Server, raw: redis.Redis) -> None:
-    value = b'x' * 100_000
+    value, process = b'x' * 100_000, raw.info('server')['process_id']
 
     async def story(driver: AsyncDriver, client: redis.asyncio.Redis) -> None:
         await echo(driver, value.decode())
-        raw.client_pause(60_000, all=False)
+        os.kill(process, signal.SIGSTOP)  # it reads nothing; a server that only waits would
         sets = [driver.perform(Command('SET', f'{number}', value)) for number in range(100)]
         asked = asyncio.gather(*sets)
         connections = loop_connections.of(client)
@@ -393,7 +395,10 @@ def test_bytes_in_flight_are_limited(server: Server, raw: redis.Redis) -> None:
             await asyncio.sleep(0)
         size = current._transport.get_write_buffer_size()
         assert 0 < size <= shared_connection.BACKLOG + 2 * len(value)
-        raw.client_unpause()
+        os.kill(process, signal.SIGCONT)
         assert await asked == [True] * 100
 
-    run(server.socket, story)
+    try:
+        run(server.socket, story)
+    finally:
+        os.kill(process, signal.SIGCONT)
