@@ -33,7 +33,7 @@ class Parts:
         self.identity = IdentityMap()
         self.loader = Loader(self.identity, lambda: self.session)
         self.relations = RelationLoader(self.loader, lambda: self.session)
-        self.queries = QueryRunner(self.identity, self.loader, self.relations)
+        self.queries = QueryRunner(self.identity, self.loader, self.relations, is_async=False)
 
 
 def carry_out(work: Work[Any], *replies: Any) -> tuple[Any, list[type[rom.Model]]]:
