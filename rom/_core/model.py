@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from rom._core import session_context
 from rom._core.columns import Column, PrimaryKey
+from rom._core.columns.primary_key import OWN_ID
 from rom._core.columns.relations import GivenId
-from rom._core.columns.scalars import OWN_ID
 from rom._core.encoding.text import show, show_names
 from rom._core.entities.entity import Entity
 from rom._core.entities.entity_repr import shown

@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from rom._core.columns.base import Column
 from rom._core.columns.json_forms import JsonForm, form_of
-from rom._core.columns.scalars import PrimaryKey
+from rom._core.columns.primary_key import PrimaryKey
 from rom._core.columns.temporal import ExpireAt
 from rom._core.encoding.keygens import Keygen, Keys
 from rom._core.encoding.text import show

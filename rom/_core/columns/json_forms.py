@@ -39,8 +39,9 @@ from typing import Any, Final
 
 from rom._core.columns.base import Column
 from rom._core.columns.foreign import ForeignModel
+from rom._core.columns.mutable import Json
 from rom._core.columns.relations import ManyToOne, OneToOne
-from rom._core.columns.scalars import Boolean, Decimal, Float, Integer, Json
+from rom._core.columns.scalars import Boolean, Decimal, Float, Integer
 from rom._core.columns.temporal import Date, DateTime, Time
 from rom._core.columns.text import String, Text
 

@@ -1,21 +1,16 @@
-"""Columns of numbers, booleans and JSON, and the primary key."""
+"""Columns of numbers and booleans."""
 
 from __future__ import annotations
 
 import decimal
-import json
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from rom._core.columns.base import Column
-from rom._core.columns.mutable import Mutable
-from rom._core.columns.signatures import Bool, Document, Exact, Int, Real
+from rom._core.columns.signatures import Bool, Exact, Int, Real
 from rom._core.columns.value_limits import (
-    MOST_DEPTH,
     MOST_DIGITS,
     check_digits,
-    depth_of,
     digits_of,
     has_few_digits,
 )
@@ -23,11 +18,9 @@ from rom._core.encoding.keygens import Keys
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double
 from rom._core.encoding.text import as_bytes
-from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.exceptions import InvalidColumnValue
 
 if TYPE_CHECKING:
-    from typing import Never, Self
-
     from rom._core.columns.signatures import Default, IndexOptions, Yes
 
 
@@ -351,135 +344,3 @@ class Boolean(Column[bool, Bool]):
     @property
     def every_value(self) -> tuple[bool, ...]:
         return (True, False)
-
-
-class Json(Mutable[Any, Document]):
-    """A dict, list or tuple, stored as JSON. Saving the entity finds changes inside it.
-
-    Lists and dicts may be nested 200 deep.
-
-    Example::
-
-        settings = rom.Json(default=dict)
-    """
-
-    accepts = (dict, list, tuple)
-    kind = 'a dict, list or tuple'
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __init__(
-            self: Json[Any],
-            required: Yes,
-            default: Default[Any] | None = None,
-            **options: Unpack[IndexOptions],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: Json[Any],
-            required: bool = False,
-            *,
-            default: Default[Any],
-            **options: Unpack[IndexOptions],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: Json[Any | None],
-            required: bool = False,
-            default: None = None,
-            **options: Unpack[IndexOptions],
-        ) -> None: ...
-        def __init__(self, *args: Any, **options: Any) -> None: ...
-
-    def check(self, value: Any) -> Any:
-        self.encode(super().check(value))
-        return value
-
-    def encode(self, value: Any) -> bytes:
-        try:
-            raw = json.dumps(value, sort_keys=True).encode('ascii')
-        except (TypeError, ValueError, RecursionError) as error:
-            self.refuse(value, f'cannot be written as JSON ({error})')
-        # Counting brackets is cheap, and few values have enough of them to measure their depth.
-        if raw.count(b'[') + raw.count(b'{') > MOST_DEPTH and (
-            depth_of(value, MOST_DEPTH) > MOST_DEPTH
-        ):
-            self.refuse(value, f'nests lists and dicts too deep; at most {MOST_DEPTH} levels')
-        return raw
-
-    def decode(self, raw: bytes) -> Any:
-        return json.loads(raw)
-
-
-#: The attribute that holds the id of an entity, whatever the name of the primary key.
-OWN_ID: Final = '_id'
-
-
-class PrimaryKey(Integer[int]):
-    """The entity's id: a number from the counter of the model, in the order of creation.
-
-    A model without one gets ``id = PrimaryKey()``. Queries filter and sort by it without an index;
-    ``index=True`` is for data that rom 1.x writes at the same time, where ids are far apart.
-
-    Example::
-
-        number = rom.PrimaryKey()
-        User.query.filter(number=(1000, None)).order_by('-number')
-    """
-
-    can_be_unique = False
-
-    #: True for the key that rom adds to a model without one; a subclass may replace it.
-    is_automatic = False
-
-    def __init__(self, index: bool = False) -> None:
-        super().__init__(index=index)
-
-    if TYPE_CHECKING:
-
-        def __set__(self, entity: object, value: Never) -> None: ...  # type: ignore[override]
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        super().__set_name__(owner, name)
-        if name == OWN_ID:
-            self.__class__ = _KeyCalledLikeOurs
-
-    def _read(self, entity: Any) -> int | None:
-        found: int | None = entity._need_id()
-        return found
-
-    def prepare(self, entity: Any, value: Any) -> int | None:
-        raise InvalidOperation(self._given_by_server(entity))
-
-    def _given_by_server(self, entity: Any) -> str:
-        return (
-            f'{type(entity).__name__}.{self.name} is the primary key and cannot be assigned; '
-            'the counter of the model gives it'
-        )
-
-    def initial(self, entity: Any, given: Mapping[str, Any]) -> int | None:
-        if given.get(self.name) is not None:
-            raise InvalidColumnValue(self._given_by_server(entity))
-        return None
-
-
-class _KeyCalledLikeOurs(PrimaryKey):
-    """A primary key whose name is that of the attribute in which rom itself keeps the id.
-
-    A key of another name takes an id when the program reads it. Here rom reads the same attribute,
-    so a read does not say that the program needs an id. A new entity takes its id at once, as in
-    rom 1.x; under an AsyncSession the id stays None until the entity is saved.
-    """
-
-    @overload
-    def __get__(self, entity: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, entity: object, owner: type | None = None) -> int: ...
-    def __get__(self, entity: Any, owner: type | None = None) -> Any:
-        return self if entity is None else vars(entity).get(OWN_ID)
-
-    def __set__(self, entity: Any, value: Any) -> None:
-        if vars(entity).get(OWN_ID, value) not in (None, value):
-            raise InvalidOperation(self._given_by_server(entity))
-        vars(entity)[OWN_ID] = value

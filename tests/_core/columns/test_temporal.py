@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rom._core.encoding.text import show
 from rom.columns import Column, Date, DateTime, SaferDateTime, Time
 from rom.exceptions import InvalidColumnValue
+from tests.support.refusals import refused
 
 EPOCH = dt.datetime(1970, 1, 1)
 EAST = dt.timezone(dt.timedelta(hours=5, minutes=30))
@@ -19,17 +19,6 @@ KINDS: list[type[Column[Any]]] = [DateTime, SaferDateTime, Date, Time]
 
 def stored(column: Column[Any], value: Any) -> bytes:
     return column.encode(column.check(value))
-
-
-def refused(column: Column[Any], value: Any, *parts: str) -> None:
-    column.name = 'c'
-    with pytest.raises(InvalidColumnValue) as caught:
-        column.check(value)
-    shown = show(value)
-    starts = (f'c: {shown} ', f'c: expected {column.kind}, got {shown} ')
-    assert str(caught.value).startswith(starts)
-    for part in parts:
-        assert part in str(caught.value)
 
 
 @given(st.datetimes())
