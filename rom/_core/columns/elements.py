@@ -18,9 +18,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from rom._core.columns.base import Column
+from rom._core.columns.expire_at import ExpireAt
 from rom._core.columns.json_forms import JsonForm, form_of
 from rom._core.columns.primary_key import PrimaryKey
-from rom._core.columns.temporal import ExpireAt
 from rom._core.encoding.keygens import Keygen, Keys
 from rom._core.encoding.text import show
 from rom.exceptions import ColumnError, InvalidColumnValue

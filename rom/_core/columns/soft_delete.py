@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rom._core.columns.base import Column
-from rom._core.columns.temporal import DateTime, ExpireAt
+from rom._core.columns.expire_at import ExpireAt
+from rom._core.columns.temporal import DateTime
 from rom._core.encoding.text import show, show_names
 from rom.exceptions import ColumnError
 
