@@ -5,8 +5,9 @@ from rom._core.columns.expire_at import ExpireAt
 from rom._core.columns.foreign import ForeignModel
 from rom._core.columns.index_only import IndexOnly
 from rom._core.columns.mutable import Json
+from rom._core.columns.one_to_many import OneToMany
 from rom._core.columns.primary_key import PrimaryKey
-from rom._core.columns.relations import ManyToOne, OneToMany, OneToOne
+from rom._core.columns.relations import ManyToOne, OneToOne
 from rom._core.columns.scalars import Boolean, Decimal, Float, Integer
 from rom._core.columns.temporal import Date, DateTime, SaferDateTime, Time
 from rom._core.columns.text import String, Text

@@ -11,7 +11,7 @@ from typing import Any
 
 from rom._core.columns.column_owner import Holder
 from rom._core.columns.link_collections import LinkCollection
-from rom._core.columns.relations import OneToMany
+from rom._core.columns.one_to_many import OneToMany
 from rom._core.encoding.plain_values import plain
 from rom._core.support.public_names import publish
 from rom.exceptions import InvalidColumnValue, InvalidOperation
