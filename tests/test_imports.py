@@ -73,7 +73,7 @@ PLACES = {name: place for place, names in enumerate(LAYERS) for name in names}
 # Imports that point up, for type checkers only: (module, what it imports).
 FOR_TYPES = {
     # An entity holds the attempt of its last write.
-    ('rom._core.entities.entity', 'rom._core.ops.commits.attempts'),
+    ('rom._core.entities.entity_state', 'rom._core.ops.commits.attempts'),
 }
 # Packages that only the embedded server and the drivers may know: no other file touches a socket.
 WIRE = {'redis', 'hiredis', 'socket', 'select', 'ssl', 'subprocess'}

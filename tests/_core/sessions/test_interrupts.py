@@ -17,7 +17,7 @@ import rom
 from tests.support.implied import assert_consistent
 
 PARTS = (
-    '/_core/sessions/', '/_core/ops/', '/_core/entities/entity.py', '/_core/writes/changes.py',
+    '/_core/sessions/', '/_core/ops/', '/_core/entities/entity', '/_core/writes/changes.py',
     '/_core/writes/planner.py',
 )  # fmt: skip
 MOST = 3000
