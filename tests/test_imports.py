@@ -35,7 +35,7 @@ LAYERS = [
     ('rom._core.query',),
     ('rom._core.entities',),
     ('rom._core.pydantic_types',),
-    ('rom._core.model',),
+    ('rom._core.model', 'rom._core.model_queries'),
     ('rom._core.annotations', 'rom._core.migrations'),
     ('rom._core.ops.requests',),
     (
