@@ -26,6 +26,7 @@ LAYERS = [
     ('rom._core.indexing.entry_lists',),
     ('rom._core.indexing',),
     ('rom._core.schema',),
+    ('rom._core.schema_builder',),
     ('rom._core.writes',),
     (
         'rom._core.session_protocols',

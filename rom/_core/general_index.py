@@ -23,7 +23,8 @@ from rom._core.query.like_patterns import EncodedToken, parse
 from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
 from rom._core.query.query import Query
 from rom._core.query.spec import QuerySpec
-from rom._core.schema import Schema, build
+from rom._core.schema import Schema
+from rom._core.schema_builder import build
 from rom._core.support.public_names import publish
 from rom.exceptions import QueryError
 

@@ -11,7 +11,8 @@ from typing import Any
 from rom._core.columns import Column, PrimaryKey
 from rom._core.encoding.text import as_bytes, as_text, show
 from rom._core.indexing.entry_lists import Entries
-from rom._core.schema import Schema, build
+from rom._core.schema import Schema
+from rom._core.schema_builder import build
 from rom.exceptions import CorruptRowError, InvalidColumnValue
 from rom.repocket.attributes.base import Attribute
 from rom.repocket.errors import RepocketUnknownField

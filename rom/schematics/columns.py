@@ -18,7 +18,8 @@ from schematics import types
 from rom._core.columns import Boolean, Column, ExpireAt, Float, Integer, PrimaryKey, Text
 from rom._core.encoding.keygens import IDENTITY
 from rom._core.encoding.text import as_bytes
-from rom._core.schema import Schema, build
+from rom._core.schema import Schema
+from rom._core.schema_builder import build
 from rom.exceptions import ColumnError
 from rom.schematics.fields import Field, ModelFields
 

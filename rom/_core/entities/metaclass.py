@@ -11,7 +11,7 @@ from rom._core.columns.mapped import Mapped, Ref, Specifier
 from rom._core.columns.primary_key import OWN_ID
 from rom._core.entities.related_names import add_reverses, reverses_with
 from rom._core.model_registry import MODELS, register
-from rom._core.schema import build
+from rom._core.schema_builder import build
 from rom._core.support.class_annotations import own_annotations
 from rom.exceptions import ColumnError
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rom._core.encoding.keygens import FULL_TEXT, IDENTITY, IDENTITY_STRING, SIMPLE_CI
 from rom._core.encoding.legacy_entries import list_entries
-from rom._core.schema import INDEX_DATA, Schema, build
+from rom._core.schema import INDEX_DATA, Schema
+from rom._core.schema_builder import build
 from rom._core.writes.changes import Change, Kind, Write
 from rom._core.writes.decoded_row import RowValues
 from rom._core.writes.planner import entries_of, plan

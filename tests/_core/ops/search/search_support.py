@@ -11,7 +11,8 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.load_rows import Row
 from rom._core.ops.search import pagination, queries
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
-from rom._core.schema import Schema, build
+from rom._core.schema import Schema
+from rom._core.schema_builder import build
 from rom._core.writes.planner import entries_of
 from rom.columns import Column, PrimaryKey
 from rom.query import Query

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rom._core.ops.search import aggregates, queries
 from rom._core.ops.search.search_calls import Bounds
-from rom._core.schema import build
+from rom._core.schema_builder import build
 from rom.columns import DateTime, ExpireAt, Integer
 from rom.query import Query
 from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values
