@@ -20,8 +20,9 @@ from rom._core.model_registry import MODELS
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.search.search_calls import BOUNDS, Search
 from rom._core.query.like_patterns import EncodedToken, parse
-from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, Order, StartsWith
+from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, StartsWith
 from rom._core.query.query import Query
+from rom._core.query.sort_order import Order
 from rom._core.query.spec import QuerySpec
 from rom._core.schema import Schema
 from rom._core.schema_builder import build

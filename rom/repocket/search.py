@@ -18,7 +18,8 @@ from rom._core.ops.requests import Operation, Script
 from rom._core.ops.search.search_calls import BOUNDS
 from rom._core.ops.search.split_search import InPartsError, Parts
 from rom._core.query.filters import filtered
-from rom._core.query.nodes import All, Direction, InRange, Node, Order, SortCursor
+from rom._core.query.nodes import All, InRange, Node
+from rom._core.query.sort_order import Direction, Order, SortCursor
 from rom._core.query.spec import QuerySpec
 from rom.exceptions import CorruptRowError, InvalidColumnValue, QueryError
 from rom.repocket.loading import PAGE, LoadedRows, load, load_unique, no_index, scan, unreadable

@@ -15,9 +15,10 @@ from rom._core.query.compile_expressions import compile_expression
 from rom._core.query.deleted_filter import check_lookups
 from rom._core.query.expiry_filter import warn_of_expired
 from rom._core.query.filters import filtered
-from rom._core.query.nodes import Node, SortCursor
+from rom._core.query.nodes import Node
 from rom._core.query.ordering import all_ordered
 from rom._core.query.results import Scored, Selection, select_columns
+from rom._core.query.sort_order import SortCursor
 from rom._core.query.spec import EMPTY_SPEC, EVERYTHING, QuerySpec
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom._core.query.windows import within

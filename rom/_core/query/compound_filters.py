@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from rom._core.indexing.compound_index import CompoundIndex, number_in_key
 from rom._core.query.filter_labels import FilterLabel
-from rom._core.query.nodes import InRange, InSet, Node, Order
+from rom._core.query.nodes import InRange, InSet, Node
+from rom._core.query.sort_order import Order
 from rom._core.schema import Schema
 
 _ALL = (b'-inf', b'+inf')

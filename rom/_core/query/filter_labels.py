@@ -6,10 +6,13 @@ long to make.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from rom._core.encoding.text import show
+
+N = TypeVar('N', bound=tuple[Any, ...])
 
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
@@ -75,3 +78,33 @@ _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'contains all': lambda column, values: f'{column} contains {", ".join(map(show, values))}',
     'search': _show_search,
 }
+
+
+def labelled(kind: type[N]) -> type[N]:
+    """Return the class of a node, with methods by which its label does not count.
+
+    Two nodes with equal fields are equal, whatever their labels.
+
+    Nodes are named tuples, because every query makes some: a frozen dataclass takes ten times as
+    long.
+    """
+    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'label'))
+
+    def equal(node: Any, other: object) -> bool:
+        return type(other) is kind and asked(node) == asked(other)
+
+    def unequal(node: Any, other: object) -> bool:
+        return not equal(node, other)
+
+    def digest(node: Any) -> int:
+        return hash((kind, asked(node)))
+
+    def shown(node: Any) -> str:
+        pairs = (f'{name}={value!r}' for name, value in node._asdict().items() if name != 'label')
+        return f'{kind.__name__}({", ".join(pairs)})'
+
+    kind.__repr__ = shown  # type: ignore[method-assign]
+    kind.__eq__, kind.__ne__ = equal, unequal  # type: ignore[method-assign]
+    kind.__hash__ = digest  # type: ignore[assignment]
+    return kind

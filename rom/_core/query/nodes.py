@@ -2,16 +2,14 @@
 
 The methods of `rom._core.query.query` make a plan. `lua/search.lua` carries it out: it finds the
 size of each part, and decides where to begin. Nodes form a tree of any depth; `as_map` turns one
-into the map that the script reads. The label `said` is for messages, and does not count for
-equality.
+into the map that the script reads.
 """
 
 from __future__ import annotations
 
-import operator
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
-from rom._core.query.filter_labels import FilterLabel
+from rom._core.query.filter_labels import FilterLabel, labelled
 
 if TYPE_CHECKING:
     from rom._core.query.like_patterns import EncodedToken
@@ -21,40 +19,8 @@ NOTHING: Final[frozenset[str]] = frozenset()
 TREES: Final = frozenset(('trees',))
 IDS: Final = frozenset(('ids',))
 
-Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
-Direction: TypeAlias = Literal['up', 'down']
-N = TypeVar('N', bound=tuple[Any, ...])
 
-
-def _node(kind: type[N]) -> type[N]:
-    """Add the methods of a node: two with equal fields are equal, whatever their labels.
-
-    Nodes are named tuples, because every query makes some: a frozen dataclass takes ten times as
-    long.
-    """
-    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-    asked = operator.itemgetter(*(place for place, name in enumerate(fields) if name != 'label'))
-
-    def equal(node: Any, other: object) -> bool:
-        return type(other) is kind and asked(node) == asked(other)
-
-    def unequal(node: Any, other: object) -> bool:
-        return not equal(node, other)
-
-    def digest(node: Any) -> int:
-        return hash((kind, asked(node)))
-
-    def shown(node: Any) -> str:
-        pairs = (f'{name}={value!r}' for name, value in node._asdict().items() if name != 'label')
-        return f'{kind.__name__}({", ".join(pairs)})'
-
-    kind.__repr__ = shown  # type: ignore[method-assign]
-    kind.__eq__, kind.__ne__ = equal, unequal  # type: ignore[method-assign]
-    kind.__hash__ = digest  # type: ignore[assignment]
-    return kind
-
-
-@_node
+@labelled
 class InSet(NamedTuple):
     """The ids with an index entry for a word; or, with the key of a sub-index, all ids in it."""
 
@@ -70,7 +36,7 @@ class InSet(NamedTuple):
         return NOTHING
 
 
-@_node
+@labelled
 class Ids(NamedTuple):
     """The existing ones of some ids.
 
@@ -89,7 +55,7 @@ class Ids(NamedTuple):
         return IDS
 
 
-@_node
+@labelled
 class IdsBetween(NamedTuple):
     """The ids between two bounds, both included; `high` may be None."""
 
@@ -106,7 +72,7 @@ class IdsBetween(NamedTuple):
         return IDS
 
 
-@_node
+@labelled
 class InUnique(NamedTuple):
     """The ids to which the hash of a column's unique values maps some values."""
 
@@ -135,7 +101,7 @@ class Exact(NamedTuple):
     high: bytes | None
 
 
-@_node
+@labelled
 class InRange(NamedTuple):
     """The ids whose number lies between two bounds, both included."""
 
@@ -172,7 +138,7 @@ class Whole(NamedTuple):
     turned: bool = False
 
 
-@_node
+@labelled
 class StartsWith(NamedTuple):
     """The ids whose string in a prefix or suffix index starts with a text.
 
@@ -217,7 +183,7 @@ class StartsWith(NamedTuple):
         return frozenset(('strings', 'patterns')) if self.pattern else frozenset(('strings',))
 
 
-@_node
+@labelled
 class All(NamedTuple):
     """The ids that match every node; without nodes: all ids."""
 
@@ -248,7 +214,7 @@ class All(NamedTuple):
         return tuple(node for part in parts for node in part)
 
 
-@_node
+@labelled
 class AnyOf(NamedTuple):
     """The ids that match one of the nodes; without nodes: no ids."""
 
@@ -264,7 +230,7 @@ class AnyOf(NamedTuple):
         return TREES.union(*(node.needs for node in self.nodes))
 
 
-@_node
+@labelled
 class Not(NamedTuple):
     """The ids that do not match the node."""
 
@@ -278,7 +244,7 @@ class Not(NamedTuple):
         return TREES | self.node.needs
 
 
-@_node
+@labelled
 class Near(NamedTuple):
     """The ids within a radius of a point, the nearest first unless an order is given.
 
@@ -329,7 +295,7 @@ class Term(NamedTuple):
     edits: int = 0
 
 
-@_node
+@labelled
 class Words(NamedTuple):
     """The ids of the texts that have words; without another order, the best match first.
 
@@ -360,7 +326,7 @@ class Words(NamedTuple):
         return frozenset(('words',))
 
 
-@_node
+@labelled
 class Given(NamedTuple):
     """The ids that an earlier search found, without repeats.
 
@@ -392,76 +358,6 @@ Node: TypeAlias = (
     'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | Given | All | AnyOf | Not | Near'
     '| Words'
 )
-
-
-class Order(NamedTuple):
-    """A sort order of the results.
-
-    Attributes:
-        column: the column's name, or that of a sub-index, as in 'col:x'.
-        reverse: the largest first.
-        kind: 'score' by a numeric index, 'text' by an index of whole strings, 'stored' by the
-            stored values, 'id' by the ids. No order follows 'id', because no two are equal.
-        key: the key of that index; empty for 'stored' and 'id'.
-        tie: how entities with equal scores are sorted.
-        field: the column in the row that `tie` compares.
-        or_stored: if the key does not exist, sort by the stored values.
-        absent_first: entities without a value come first, and not last: in a reversed order.
-    """
-
-    column: str
-    reverse: bool
-    kind: Literal['score', 'text', 'stored', 'id']
-    key: bytes = b''
-    tie: Tie = 'id'
-    field: bytes = b''
-    or_stored: bool = False
-    absent_first: bool = False
-
-    @property
-    def may_need_rows(self) -> bool:
-        """True if the results may have to be sorted by the values in their rows."""
-        return self.kind != 'score' or self.or_stored
-
-    def reversed(self) -> Order:
-        """Return the order that sorts the same entities the other way round."""
-        return self._replace(reverse=not self.reverse, absent_first=not self.absent_first)
-
-    def as_map(self) -> dict[str, Any]:
-        found = {
-            'kind': self.kind,
-            'key': self.key,
-            'reverse': self.reverse,
-            'tie': self.tie,
-            'field': self.field,
-            'or_stored': self.or_stored,
-        }
-        return {**found, 'absent_first': True} if self.absent_first else found
-
-
-class SortKey(NamedTuple):
-    """The position of a row in an order.
-
-    Attributes:
-        score: its number in the order's index; None without an entry.
-        raw: its stored value of the column; None without a value, or if the order has no column.
-    """
-
-    score: bytes | None
-    raw: bytes | None
-
-
-class SortCursor(NamedTuple):
-    """The position of a result, after which the next page begins.
-
-    Attributes:
-        id: the id of the result.
-        places: its position in each order. Empty although there are orders: the page is the first
-            one, and the reply must include the positions of its rows.
-    """
-
-    id: int
-    places: tuple[SortKey, ...] = ()
 
 
 def bounds_of(head: bytes) -> tuple[bytes, bytes]:

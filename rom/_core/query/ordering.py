@@ -7,7 +7,8 @@ from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.text import shorten, show
 from rom._core.query.clause import Clause
 from rom._core.query.id_filters import is_of_ids
-from rom._core.query.nodes import Direction, Order, StartsWith, Tie
+from rom._core.query.nodes import StartsWith
+from rom._core.query.sort_order import Direction, Order, Tie
 from rom._core.query.spec import QuerySpec
 from rom._core.query.string_filters import has_many
 from rom._core.schema import Schema

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from rom._core.encoding.text import shorten, show, show_name
 from rom._core.query.filter_labels import FilterLabel, Sign
-from rom._core.query.nodes import All, AnyOf, Node, Not, Order
+from rom._core.query.nodes import All, AnyOf, Node, Not
+from rom._core.query.sort_order import Order
 from rom._core.query.spec import QuerySpec
 
 #: The maximum number of characters.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rom._core.query.nodes import All, Node, Order, SortCursor, Words
+from rom._core.query.nodes import All, Node, Words
 from rom._core.query.results import Selection
+from rom._core.query.sort_order import Order, SortCursor
 
 EVERYTHING = All()
 

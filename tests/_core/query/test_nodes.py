@@ -1,6 +1,5 @@
 """Plans as the maps that the script reads."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,6 @@ from rom._core.query.nodes import (
     InRange,
     InSet,
     Not,
-    Order,
     StartsWith,
     Whole,
     bounds_of,
@@ -70,20 +68,6 @@ def test_strings() -> None:
     assert (found['field'], found['lowers'], found['turned']) == (b'name', True, False)
     assert not found['plain']
     assert not StartsWith(b'k', b'a\0').as_map()['plain']
-
-
-@pytest.mark.parametrize(
-    ('order', 'may_need_rows'),
-    [
-        (Order('age', False, 'score', b'k'), False),
-        (Order('own', False, 'score', b'k', or_stored=True), True),
-        (Order('name', True, 'text', b'k'), True),
-        (Order('name', True, 'stored'), True),
-    ],
-)
-def test_orders(order: Order, may_need_rows: bool) -> None:
-    assert order.may_need_rows is may_need_rows
-    assert order.as_map()['key'] == order.key
 
 
 @given(st.binary(max_size=5), st.binary(max_size=5))

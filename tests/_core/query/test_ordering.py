@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rom._core.encoding import keygens as kg
-from rom._core.query.nodes import Order
 from rom._core.query.ordering import orders_for
+from rom._core.query.sort_order import Order
 from rom.columns import Boolean, DateTime, Float, Integer, Json, PrimaryKey, String, Text
 from rom.exceptions import QueryError
 from rom.query import Query

@@ -22,8 +22,9 @@ from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.queries import Scores, find
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
 from rom._core.ops.search.sorting import sort_cursor_of
-from rom._core.query.nodes import Near, Order, SortCursor, SortKey
+from rom._core.query.nodes import Near
 from rom._core.query.query import Query
+from rom._core.query.sort_order import Order, SortCursor, SortKey
 from rom._core.query.string_filters import index_string
 from rom.exceptions import QueryError
 

@@ -20,9 +20,9 @@ from rom._core.ops.requests import Operation, Script
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Cursor, Search, SearchReply
 from rom._core.ops.search.sorting import sort_ids
 from rom._core.ops.time_slices import rest, turns
-from rom._core.query.nodes import Order
 from rom._core.query.ordering import orders_for
 from rom._core.query.query import Query
+from rom._core.query.sort_order import Order
 from rom._core.writes.decoded_row import read_absent
 
 R = TypeVar('R')

@@ -12,8 +12,8 @@ from typing import Any
 from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.queries import find
-from rom._core.query.nodes import SortCursor
 from rom._core.query.query import Query
+from rom._core.query.sort_order import SortCursor
 from rom.exceptions import CorruptRowError
 
 

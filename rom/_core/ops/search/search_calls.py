@@ -14,18 +14,10 @@ from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
 from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.query.compound_filters import with_compounds
-from rom._core.query.nodes import (
-    All,
-    Given,
-    InRange,
-    InSet,
-    Order,
-    SortCursor,
-    StartsWith,
-    Words,
-)
+from rom._core.query.nodes import All, Given, InRange, InSet, StartsWith, Words
 from rom._core.query.ordering import direction_of, needs_client_sort
 from rom._core.query.query import Query
+from rom._core.query.sort_order import Order, SortCursor
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, QueryError

@@ -15,7 +15,7 @@ from rom._core.columns import Column
 from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation
 from rom._core.ops.time_slices import TURN, rest, turns
-from rom._core.query.nodes import Direction, Order, SortCursor, SortKey
+from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
 from rom._core.writes.planner import entries_in

@@ -14,19 +14,8 @@ from typing import Any, Final, Protocol
 
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.geo_search import Around
-from rom._core.query.nodes import (
-    All,
-    AnyOf,
-    Direction,
-    Given,
-    InSet,
-    Near,
-    Node,
-    Not,
-    Order,
-    SortCursor,
-    StartsWith,
-)
+from rom._core.query.nodes import All, AnyOf, Given, InSet, Near, Node, Not, StartsWith
+from rom._core.query.sort_order import Direction, Order, SortCursor
 from rom._core.query.spec import QuerySpec
 
 # Filters in one call of the script. It takes two or three microseconds to find the size of each.

@@ -19,7 +19,7 @@ from rom._core.ops.search.pagination import (
     write_open_cursor,
 )
 from rom._core.ops.search.search_calls import Bounds
-from rom._core.query.nodes import SortCursor, SortKey
+from rom._core.query.sort_order import SortCursor, SortKey
 from rom.exceptions import QueryError
 from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids
 from tests._core.ops.search.search_support import Store

@@ -11,7 +11,7 @@ from rom._core.encoding import keygens as kg
 from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation, Rest
 from rom._core.ops.search.sorting import sort_ids
-from rom._core.query.nodes import Order
+from rom._core.query.sort_order import Order
 from rom.columns import Boolean, DateTime, Integer, Json, String, Text
 from tests._core.ops.search.search_support import model_of
 
