@@ -10,10 +10,10 @@ old values, and a save removes and adds the difference of the two.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from rom._core.columns.base import Column
 from rom._core.encoding.keygens import TRAITS, Keygen, traits
@@ -24,40 +24,10 @@ from rom._core.encoding.scores import (
     write_score,
     written_prefix_score,
 )
+from rom._core.encoding.stems import Word, suffix_stem, whole_stem
 from rom._core.encoding.text import NoUTF8, as_bytes, show
 from rom._core.indexing.entry_lists import Entries, Members
 from rom.exceptions import InvalidColumnValue, ORMError
-
-Word: TypeAlias = 'str | bytes'
-
-
-def prefix_stem(word: Word) -> bytes:
-    """Return the stem of a word in a prefix index, without the NUL.
-
-    >>> prefix_stem('é'), prefix_stem(b'\\xff')
-    (b'\\xc3\\xa9', b'\\xff')
-    """
-    return as_bytes(word)
-
-
-def whole_stem(value: Word) -> bytes:
-    """Return the stem of a value in the prefix index of a sorting keygen: bytes as latin-1 text.
-
-    >>> whole_stem(b'\\xff')
-    b'\\xc3\\xbf'
-    """
-    return as_bytes(value.decode('latin-1') if isinstance(value, bytes) else value)
-
-
-def suffix_stem(word: Word) -> bytes:
-    """Return the stem of a word in a suffix index: text reversed by characters, bytes by bytes.
-
-    Reversed bytes are written as latin-1 text, as in rom 1.x; that keeps their order.
-
-    >>> suffix_stem('né'), suffix_stem(b'n\\xff')
-    (b'\\xc3\\xa9n', b'\\xc3\\xbfn')
-    """
-    return whole_stem(word[::-1])
 
 
 def _score_of(raw: bytes) -> bytes:
@@ -95,23 +65,9 @@ class ColumnIndex:
     """
 
     __slots__ = (
-        '_head',
-        '_indexed',
-        '_is_stored',
-        '_keys_of',
-        '_number_of',
-        '_prefixes_key',
-        '_suffixes_key',
-        '_traits',
-        'column',
-        'depends_on_others',
-        'is_number',
-        'keys',
-        'may_read_any',
-        'numbers_key',
-        'own',
-        'source',
-        'sources',
+        '_head', '_indexed', '_is_stored', '_keys_of', '_number_of', '_prefixes_key',
+        '_suffixes_key', '_traits', 'column', 'depends_on_others', 'is_number', 'keys',
+        'may_read_any', 'numbers_key', 'own', 'source', 'sources',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -450,38 +406,3 @@ class ColumnIndex:
                 f'got {show(number)}'
             )
         return write_score(score)
-
-
-class TrackingMapping(Mapping[str, Any]):
-    """The values of a row, with a record of the columns that were read.
-
-    The entries of a keygen that gets all columns depend on those it read. So a commit compares
-    these columns, and computes the entries again when one of them changes.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self.read: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.read.add(name)
-        return self._values[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self.read.add(name)
-        return self._values.get(name, default)
-
-    def __iter__(self) -> Iterator[str]:
-        self.read.update(self._values)
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def copy(self) -> dict[str, Any]:
-        """Return all values as a new dict."""
-        return dict(self)
-
-    def __contains__(self, name: object) -> bool:
-        self.read.add(str(name))
-        return name in self._values

@@ -7,8 +7,8 @@ from typing import Any, Final, NoReturn
 from rom._core.columns import Column, String
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
+from rom._core.encoding.stems import Word
 from rom._core.encoding.text import show, show_name, show_names
-from rom._core.indexing.column_index import Word
 from rom._core.query.filter_labels import Sign
 from rom._core.schema import Schema
 from rom.exceptions import QueryError

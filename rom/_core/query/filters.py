@@ -20,7 +20,7 @@ from rom._core.columns.links import ANY
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
-from rom._core.indexing.column_index import Word
+from rom._core.encoding.stems import Word
 from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids

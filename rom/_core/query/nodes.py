@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
+from rom._core.encoding.stems import bounds_of
 from rom._core.query.filter_labels import FilterLabel, labelled
 
 if TYPE_CHECKING:
@@ -358,21 +359,3 @@ Node: TypeAlias = (
     'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | Given | All | AnyOf | Not | Near'
     '| Words'
 )
-
-
-def bounds_of(head: bytes) -> tuple[bytes, bytes]:
-    """Return the lexical range of all strings that start with a text.
-
-    A member of an index is a string, a NUL and an id, and the index should be sorted by the
-    string. Redis compares whole members, which gives the same order for bounds without a NUL. So
-    the range uses only the part of *head* before a NUL, and the server compares each member.
-
-    >>> bounds_of(b'ab'), bounds_of(b'a\\xff'), bounds_of(b'\\xff'), bounds_of(b'a\\x00b')
-    ((b'[ab', b'(ac'), (b'[a\\xff', b'(b'), (b'[\\xff', b'+'), (b'[a', b'(b'))
-    """
-    head = head.partition(b'\0')[0]
-    if not head:
-        return b'-', b'+'
-    stem = head.rstrip(b'\xff')
-    after = b'(' + stem[:-1] + bytes([stem[-1] + 1]) if stem else b'+'
-    return b'[' + head, after

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rom._core.columns import Column
 from rom._core.encoding.keys import Keys
-from rom._core.indexing.column_index import Word, prefix_stem, suffix_stem, whole_stem
+from rom._core.encoding.stems import Word, prefix_stem, suffix_stem, whole_stem
 from rom._core.query.clause import Clause, as_kept, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import Node, StartsWith, Whole

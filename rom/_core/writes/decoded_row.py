@@ -1,4 +1,4 @@
-"""Row values: a row as a mapping of Python values, each decoded on access."""
+"""Row values: a row as a mapping of Python values, decoded on access; and which ones were read."""
 
 from __future__ import annotations
 
@@ -73,6 +73,41 @@ class BareValues(RowValues):
 
     def _absent(self, name: str) -> None:
         return None
+
+
+class TrackingMapping(Mapping[str, Any]):
+    """The values of a row, with a record of the columns that were read.
+
+    The entries of a keygen that gets all columns depend on those it read. So a commit compares
+    these columns, and computes the entries again when one of them changes.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self._values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return self._values.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self.read.update(self._values)
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def copy(self) -> dict[str, Any]:
+        """Return all values as a new dict."""
+        return dict(self)
+
+    def __contains__(self, name: object) -> bool:
+        self.read.add(str(name))
+        return name in self._values
 
 
 def read_absent(column: Column[Any]) -> Any:

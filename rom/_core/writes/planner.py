@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from rom._core.encoding.legacy_entries import list_entries, listed_entries
-from rom._core.indexing.column_index import ColumnIndex, TrackingMapping
+from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.entry_lists import Entries, Entry, differences
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 from rom._core.writes.changes import NO_ENTRIES, NOTHING, Change, Raw, Write, present
-from rom._core.writes.decoded_row import BareValues, RowValues
+from rom._core.writes.decoded_row import BareValues, RowValues, TrackingMapping
 from rom.exceptions import InvalidColumnValue
 
 

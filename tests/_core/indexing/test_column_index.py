@@ -15,10 +15,6 @@ from rom._core.encoding.scores import written_prefix_score
 from rom._core.indexing.column_index import (
     ColumnIndex,
     Entries,
-    TrackingMapping,
-    prefix_stem,
-    suffix_stem,
-    whole_stem,
 )
 from rom.columns import Boolean, Column, Decimal, Float, Integer, Json, PrimaryKey, String, Text
 from rom.exceptions import InvalidColumnValue
@@ -402,67 +398,7 @@ def test_a_keygen_does_not_depend_on_others() -> None:
     assert not index_of(Text(index=True, keygen=IDENTITY)).depends_on_others
 
 
-# Stems.
-
-
-@given(st.text(st.characters(codec='utf-8')))
-def test_stems_of_text(value: str) -> None:
-    assert prefix_stem(value) == whole_stem(value) == value.encode()
-    assert suffix_stem(value) == value[::-1].encode()
-
-
-@given(st.binary())
-def test_stems_of_bytes(value: bytes) -> None:
-    assert prefix_stem(value) == value
-    assert whole_stem(value).decode().encode('latin-1') == value
-    assert suffix_stem(value).decode().encode('latin-1')[::-1] == value
-
-
-@given(st.binary(), st.binary())
-def test_stems_of_bytes_keep_their_order(one: bytes, other: bytes) -> None:
-    assert (whole_stem(one) < whole_stem(other)) == (one < other)
-    assert (suffix_stem(one) < suffix_stem(other)) == (one[::-1] < other[::-1])
-
-
 @given(st.lists(st.text(st.characters(codec='utf-8'), min_size=1), max_size=5))
 def test_entries_are_the_same_each_time(words: list[str]) -> None:
     column = Text(index=True, prefix=True, suffix=True, keygen=FULL_TEXT)
     assert entries(column, ' '.join(words)) == entries(column, ' '.join(reversed(words)))
-
-
-# TrackingMapping.
-
-
-def test_what_is_read_is_noted() -> None:
-    values = TrackingMapping({'a': 1, 'b': 2, 'c': None})
-    assert values.read == set()
-    assert values['a'] == 1
-    assert values.read == {'a'}
-    assert values.get('b') == 2
-    assert values.get('nope', 5) == 5
-    assert 'c' in values
-    assert values.read == {'a', 'b', 'c', 'nope'}
-
-
-@pytest.mark.parametrize('look', [
-    list, dict, lambda values: values.items() and list(values.items()),
-    lambda values: list(values.values()), lambda values: list(values.keys()),
-    lambda values: values == {'a': 1}, lambda values: {**values},
-])  # fmt: skip
-def test_who_looks_at_all_has_read_all(look: Any) -> None:
-    values = TrackingMapping({'a': 1, 'b': 2})
-    look(values)
-    assert values.read == {'a', 'b'}
-
-
-def test_the_number_of_columns_tells_nothing() -> None:
-    values = TrackingMapping({'a': 1})
-    assert len(values) == 1 and values
-    assert values.read == set()
-
-
-def test_what_is_missing_is_a_key_error_and_noted() -> None:
-    values = TrackingMapping({})
-    with pytest.raises(KeyError):
-        values['a']
-    assert values.read == {'a'}

@@ -1,8 +1,5 @@
 """Plans as the maps that the script reads."""
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from rom._core.query.like_patterns import EncodedToken
 from rom._core.query.nodes import (
     All,
@@ -13,7 +10,6 @@ from rom._core.query.nodes import (
     Not,
     StartsWith,
     Whole,
-    bounds_of,
 )
 
 A, B, C = InSet(b'a'), InSet(b'b'), InSet(b'c')
@@ -68,18 +64,6 @@ def test_strings() -> None:
     assert (found['field'], found['lowers'], found['turned']) == (b'name', True, False)
     assert not found['plain']
     assert not StartsWith(b'k', b'a\0').as_map()['plain']
-
-
-@given(st.binary(max_size=5), st.binary(max_size=5))
-def test_bounds_hold_what_begins_like_it(head: bytes, value: bytes) -> None:
-    """For heads without a NUL exactly that; else what begins like the part before it."""
-    low, high = bounds_of(head)
-    begins = head.partition(b'\0')[0]
-    member = value + b'\x007'
-    above = low == b'-' or member >= low[1:]
-    below = high == b'+' or member < high[1:]
-    assert (above and below) == value.startswith(begins)
-    assert b'\0' not in low + high
 
 
 def test_one_of_one_is_that_one() -> None:

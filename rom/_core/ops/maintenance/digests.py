@@ -18,10 +18,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import mul
 from typing import Any, TypeAlias
 
-from rom._core.indexing.column_index import ColumnIndex, TrackingMapping, Word
+from rom._core.encoding.stems import Word
+from rom._core.indexing.column_index import ColumnIndex
 from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.entries import weigh
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
+from rom._core.writes.decoded_row import TrackingMapping
 
 # Words of an index whose weights are cached.
 _REMEMBERED = 50_000

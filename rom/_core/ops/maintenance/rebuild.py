@@ -17,7 +17,6 @@ from typing import Any
 
 from rom._core.columns import ExpireAt
 from rom._core.encoding.integers import read_digits
-from rom._core.indexing.column_index import TrackingMapping
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import Row, load
@@ -29,6 +28,7 @@ from rom._core.ops.maintenance.suspects import Settler
 from rom._core.ops.requests import Operation
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique, pure_of
 from rom._core.writes.changes import NO_ENTRIES, Change, Write
+from rom._core.writes.decoded_row import TrackingMapping
 from rom._core.writes.planner import claims_of
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
 

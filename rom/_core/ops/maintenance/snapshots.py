@@ -14,13 +14,12 @@ from typing import Any
 from rom._core.encoding.integers import read_digits
 from rom._core.encoding.text import as_text
 from rom._core.encoding.wire import pack
-from rom._core.indexing.column_index import TrackingMapping
 from rom._core.indexing.entry_lists import Entries
 from rom._core.ops.load_rows import Row, load
 from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.schema import Schema, Unique
-from rom._core.writes.decoded_row import RowValues
+from rom._core.writes.decoded_row import RowValues, TrackingMapping
 from rom.exceptions import CorruptRowError, InvalidColumnValue
 
 #: A unique value: the key of its hash, and the value.
