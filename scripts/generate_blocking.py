@@ -113,7 +113,13 @@ PAIRS: Final = (
             'no other task or thread writes': 'no other thread writes',
             'as s:\n': 'as session:\n',
             ' s.': ' session.',
+            'async_queries': 'sync_queries',
         },
+    ),
+    Pair(
+        'rom/_core/sessions/async_queries.py',
+        'rom/_core/sessions/sync_queries.py',
+        {' s.': ' session.'},
     ),
     Pair(
         'rom/aio/maintenance.py',
@@ -172,7 +178,7 @@ PAIRS: Final = (
 #: What is replaced in each source, in this order: patterns, and what stands for them.
 RULES: Final = (
     (r'\b(?:async|await) (?=\S)', ''),
-    (r'\bAsync(?=Iterator\b|Iterable\b|Session\b)', ''),
+    (r'\bAsync(?=Iterator\b|Iterable\b|Session)', ''),
     (r'\b__a(?=(?:enter|exit|next|iter)__)', '__'),
     (r'\banext\(', 'next('),
     (r'\bredis\.asyncio\b', 'redis'),

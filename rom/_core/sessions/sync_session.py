@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import redis
 
@@ -17,17 +16,14 @@ from rom._core.drivers.errors import translate_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
-from rom._core.sessions.base import SessionBase
 from rom._core.sessions.parts import Work
-from rom._core.sessions.query_runner import STREAM_PAGE
 from rom._core.sessions.stale_index_warning import watched
+from rom._core.sessions.sync_queries import SessionQueries
 
 if TYPE_CHECKING:
     from typing import Self
 
     from rom._core.query import Query
-    from rom._core.query.explanation import Explanation, Of
-    from rom._core.query.results import Page
 
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
@@ -36,7 +32,7 @@ T = TypeVar('T')
 Notes: TypeAlias = dict[type[Model], list[bytes]]
 
 
-class Session(SessionBase):
+class Session(SessionQueries):
     """Tracks entities and commits their changes atomically.
 
     Every thread has one already, `rom.session`. ``with`` enters another one, which forgets its
@@ -152,182 +148,6 @@ class Session(SessionBase):
             reply = getattr(client, command)(*args, **kwargs)
             return reply
 
-    @overload
-    def get(self, model: str) -> Model | None: ...
-    @overload
-    def get(  # type: ignore[overload-overlap]
-        self, model: type[M], ids: int | str
-    ) -> M | None: ...
-    @overload
-    def get(self, model: type[M], ids: Iterable[int | str]) -> list[M]: ...
-    def get(self, model: Any, ids: Any = None) -> Any:
-        """Return an entity by id or None, or a list of those that exist.
-
-        With only the key of a row, return its entity if the session tracks it.
-
-        Example::
-
-            session.get(User, 1)
-        """
-        return self._run(self._loader.get(model, ids))
-
-    def get_by(self, model: type[M], /, **value: Any) -> Any:
-        """Return entities by one indexed column: see :meth:`rom.Model.get_by`.
-
-        Example::
-
-            session.get_by(User, email='ann@example.org')
-        """
-        return self._run(self._queries.get_by(model, **value))
-
-    def all(self, query: Query[R]) -> list[R]:
-        """Return a query's results.
-
-        Example::
-
-            session.all(User.query.filter(age=42))
-        """
-        return self._run(self._queries.all(query))
-
-    def first(self, query: Query[R]) -> R | None:
-        """Return a query's first result, or None.
-
-        Example::
-
-            session.first(User.query.order_by('-age'))
-        """
-        work = self._queries.first(query)
-        return self._run(work)
-
-    def count(self, query: Query[R]) -> int:
-        """Return the number of a query's results.
-
-        Example::
-
-            session.count(User.query.filter(age=42))
-        """
-        return self._run(self._queries.count(query))
-
-    def exists(self, query: Query[Any]) -> bool:
-        """Return whether a query has any result.
-
-        Example::
-
-            session.exists(User.query.filter(age=42))
-        """
-        return self._run(self._queries.exists(query))
-
-    def one(self, query: Query[R]) -> R:
-        """Return a query's only result.
-
-        Raises:
-            QueryError: the query has no result, or several.
-
-        Example::
-
-            session.one(User.query.filter(name='Ann', city='Oslo'))
-        """
-        work = self._queries.one(query)
-        return self._run(work)
-
-    def ids(self, query: Query[Any]) -> list[int]:
-        """Return the ids of a query's results, in order.
-
-        Example::
-
-            session.ids(User.query.order_by('-age'))
-        """
-        return self._run(self._queries.ids(query))
-
-    def sum(self, query: Query[Any], column: str) -> Any:
-        """Return the sum of a column over the results: see :meth:`rom.Query.sum`.
-
-        Example::
-
-            session.sum(User.query.filter(city='Oslo'), 'age')
-        """
-        return self._run(self._queries.sum(query, column))
-
-    def avg(self, query: Query[Any], column: str) -> Any:
-        """Return the mean of a column over the results: see :meth:`rom.Query.avg`.
-
-        Example::
-
-            session.avg(User.query.filter(city='Oslo'), 'age')
-        """
-        return self._run(self._queries.avg(query, column))
-
-    def min(self, query: Query[Any], column: str) -> Any:
-        """Return the smallest value of a column over the results: see :meth:`rom.Query.min`.
-
-        Example::
-
-            session.min(User.query.filter(city='Oslo'), 'age')
-        """
-        return self._run(self._queries.extreme(query, 'min', column))
-
-    def max(self, query: Query[Any], column: str) -> Any:
-        """Return the largest value of a column over the results: see :meth:`rom.Query.max`.
-
-        Example::
-
-            session.max(User.query.filter(city='Oslo'), 'age')
-        """
-        return self._run(self._queries.extreme(query, 'max', column))
-
-    @overload
-    def facets(self, query: Query[Any], column: str, /) -> Counter[Any]: ...
-    @overload
-    def facets(
-        self, query: Query[Any], column: str, other: str, /, *more: str
-    ) -> dict[str, Counter[Any]]: ...
-    def facets(self, query: Query[Any], column: str, /, *more: str) -> Any:
-        """Count a query's results by the values of columns: see :meth:`rom.Query.facets`.
-
-        Example::
-
-            session.facets(User.query.filter(age=(18, None)), 'city')
-        """
-        return self._run(self._queries.facets(query, (column, *more)))
-
-    def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> list[int]:
-        """Count a query's results in intervals of a column: see :meth:`rom.Query.histogram`.
-
-        Example::
-
-            session.histogram(User.query, 'age', [0, 18, 65, None])
-        """
-        return self._run(self._queries.histogram(query, column, bounds))
-
-    def page(
-        self, query: Query[R], size: int, after: str | None = None, before: str | None = None
-    ) -> Page[R]:
-        """Return one page of a query's results, with cursors: see :meth:`rom.Query.page`.
-
-        Example::
-
-            session.page(User.query.order_by('city', '-age'), 20)
-        """
-        return self._run(self._queries.page(query, size, after, before))
-
-    def explain(self, query: Query[Any], run: bool = False, of: Of = 'all') -> Explanation:
-        """Return the plan of a query, and run it if asked: see :meth:`rom.Query.explain`.
-
-        Example::
-
-            print(session.explain(User.query.filter(city='Oslo')))
-        """
-        return self._run(self._queries.explain(query, run, of))
-
-    def cached_result(self, query: Query[Any], timeout: int) -> str:
-        """Store the ids of a query's results for a while: see :meth:`rom.Query.cached_result`.
-
-        Example::
-
-            key = session.cached_result(User.query.order_by('-age'), 30)
-        """
-        return self._run(self._queries.cached_result(query, timeout))
-
     def delete_all(self, query: Query[Any], blocksize: int = 100, hard: bool = False) -> int:
         """Delete a query's results in blocks; return their number: see :meth:`rom.Query.delete`.
 
@@ -374,42 +194,6 @@ class Session(SessionBase):
         """
         work = self._updater.upsert(model, values, create, unique)
         return self._run_alone(work)
-
-    def stream(self, query: Query[R], pagesize: int = STREAM_PAGE) -> Iterator[R]:
-        """Iterate over a query's results, which are read in pages.
-
-        Args:
-            query: the query to run.
-            pagesize: the number of results to read at once.
-
-        Example::
-
-            for user in session.stream(User.query):
-                print(user.name)
-        """
-        cursor = None
-        while True:
-            block, cursor = self._run(self._queries.block(query, cursor, pagesize))
-            yield from block
-            self._queries.release(query, block)
-            if cursor is None:
-                return
-
-    def load(self, objects: Any, *paths: str) -> None:
-        """Load relations of entities, in one round trip for each step of a path.
-
-        Args:
-            objects: an entity, or a list of them.
-            *paths: names of relations, as ``'author'`` or ``'author.publisher'``.
-
-        Raises:
-            QueryError: no such relation.
-
-        Example::
-
-            session.load(books, 'author.publisher')
-        """
-        self._run(self._relations.load(objects, *paths))
 
     def refresh(self, *objects: Any, force: bool = False) -> None:
         """Read the rows of entities again: see :meth:`rom.Model.refresh`.
