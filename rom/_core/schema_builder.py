@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from rom._core.columns import Column, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
-from rom._core.columns.soft_delete import check_soft_delete
+from rom._core.columns import Column, DateTime, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.encoding.keys import Keys
-from rom._core.encoding.text import as_bytes, show
+from rom._core.encoding.text import as_bytes, show, show_names
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import compounds_of
 from rom._core.indexing.geo_index import GeoIndex, Places
@@ -50,7 +49,7 @@ def build(
     keys = Keys(_namespace(name, namespace), primary, _renamed(name, columns))
     _check_sources(name, columns)
     _check_expiry(name, columns)
-    marker = check_soft_delete(name, columns, soft_delete)
+    marker = _soft_delete(name, columns, soft_delete)
     indexes = {
         column: ColumnIndex(declared, keys)
         for column, declared in columns.items()
@@ -156,6 +155,31 @@ def _check_expiry(name: str, columns: Mapping[str, Column[Any]]) -> None:
             f'{name} has {len(found)} ExpireAt columns ({", ".join(found)}), bases included; '
             'keep one, and declare the others as DateTime'
         )
+
+
+def _soft_delete(name: str, columns: Mapping[str, Column[Any]], declared: object) -> str | None:
+    """Return the name of the column that marks the deleted rows of a model, or None.
+
+    A row with a value in it stays, with its index entries. It claims no unique values, and reads
+    leave it out.
+
+    Raises:
+        ColumnError: it is not the name of a DateTime with an index and without a value of its own.
+    """
+    if declared is None:
+        return None
+    where = f'{name}._soft_delete = {show(declared)}'
+    remedy = "declare it as deleted_at = DateTime(index=True), and _soft_delete = 'deleted_at'"
+    if not isinstance(declared, str) or declared not in columns:
+        raise ColumnError(f'{where}: the model has {show_names(columns)}; {remedy}')
+    column = columns[declared]
+    if not isinstance(column, DateTime) or isinstance(column, ExpireAt):
+        raise ColumnError(f'{where}: this is a {type(column).__name__}; {remedy}')
+    if not column.index or column.keygen or column.keygen2:
+        raise ColumnError(f'{where}: needs an index of times; {remedy}')
+    if column.required or column.default is not None or column.stamps_insert:
+        raise ColumnError(f'{where}: a new entity must have no value in it; {remedy}')
+    return declared
 
 
 def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:

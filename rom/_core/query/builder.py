@@ -12,8 +12,7 @@ from rom._core.columns.expressions import Expression
 from rom._core.encoding.integers import ENDLESS
 from rom._core.encoding.text import shorten, show, show_name
 from rom._core.query.compile_expressions import compile_expression
-from rom._core.query.deleted_filter import check_lookups
-from rom._core.query.expiry_filter import warn_of_expired
+from rom._core.query.empty_filters import check_lookups, warn_of_expired
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import Node
 from rom._core.query.ordering import all_ordered
