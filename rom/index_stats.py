@@ -13,8 +13,8 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.maintenance.arguments import checked
-from rom._core.ops.maintenance.findings import Progress, advance
 from rom._core.ops.maintenance.index_stats import Survey, survey
+from rom._core.ops.maintenance.progress import Progress, advance
 
 
 def index_stats(

@@ -38,7 +38,7 @@ from rom._core.migrations.row import MigrationRow
 from rom._core.migrations.steps import Step, backfill, drop, rename, retype, split
 from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.arguments import checked_rate
-from rom._core.ops.maintenance.findings import Job, Progress, advance
+from rom._core.ops.maintenance.progress import Job, Progress, advance
 from rom._core.ops.maintenance.reindex import Pace, Reindexed
 from rom._core.ops.migrations import run
 from rom._core.ops.migrations.record import Fence

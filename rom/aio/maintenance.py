@@ -17,8 +17,8 @@ from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
 from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.maintenance.arguments import checked, checked_rate, every_model, unsafe_jobs
-from rom._core.ops.maintenance.findings import CheckTotals, Finding, Job, Progress, advance, quietly
-from rom._core.ops.maintenance.meter import Meter
+from rom._core.ops.maintenance.findings import CheckTotals, Finding
+from rom._core.ops.maintenance.progress import Job, Meter, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
 from rom.aio.clients import Client, client_of, driver_on
 

@@ -1,4 +1,4 @@
-"""Filters that can match nothing: of expired entities, and of the unique values of deleted ones."""
+"""Guards against filters that can match nothing: expired entities, freed unique values."""
 
 from __future__ import annotations
 

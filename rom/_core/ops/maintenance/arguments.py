@@ -12,7 +12,7 @@ from rom._core.entities.metaclass import is_model
 from rom._core.model import Model
 from rom._core.model_registry import MODELS
 from rom._core.ops.maintenance import jobs
-from rom._core.ops.maintenance.findings import Job
+from rom._core.ops.maintenance.progress import Job
 from rom._core.schema import Schema
 from rom.exceptions import InvalidOperation
 

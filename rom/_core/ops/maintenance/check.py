@@ -17,9 +17,10 @@ from rom._core.encoding.wire import pack
 from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import look_up, read_stamp, stamp_of
 from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
-from rom._core.ops.maintenance.findings import Checked, Finding, Job
+from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.keyspace import Found, find, is_declared
 from rom._core.ops.maintenance.linked_rows import without_row
+from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.suspects import Settler, repaired
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.schema import Schema

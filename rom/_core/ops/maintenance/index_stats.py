@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from rom._core.encoding.text import as_bytes
 from rom._core.model_registry import MODELS
-from rom._core.ops.maintenance.findings import Job, Progress
+from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.schema import Schema
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp
 from rom._core.ops.maintenance.comparison import blocks
-from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import find, named
+from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed, sweep
 from rom._core.ops.requests import Command

@@ -29,8 +29,8 @@ from rom._core.ops.index_fingerprint import (
     read_stamp,
 )
 from rom._core.ops.maintenance.comparison import Comparison, blocks
-from rom._core.ops.maintenance.findings import Job, Progress
 from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_declared
+from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed
 from rom._core.ops.requests import Command, Operation

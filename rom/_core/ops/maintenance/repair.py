@@ -20,7 +20,7 @@ from rom._core.ops.commits.commit import commit
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import Row, load
 from rom._core.ops.maintenance.diagnosis import Fix
-from rom._core.ops.maintenance.findings import Job, Progress
+from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.requests import Command, Operation, Script
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Write

@@ -21,7 +21,7 @@ from rom._core.migrations.row import MigrationRow
 from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.load_rows import Row, load
-from rom._core.ops.maintenance.findings import Job
+from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.record import Keeper, Record
 from rom._core.ops.requests import Operation

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rom._core.migrations.migration import Migration
 from rom._core.ops.index_fingerprint import counted_in
-from rom._core.ops.maintenance.findings import Job
+from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.migrations.batches import Batches, rows_of
 from rom._core.ops.migrations.record import Fence, Keeper, Record, record_in
 from rom._core.ops.requests import Command, Operation

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rom._core.ops.maintenance.findings import Finished, Job, Progress, advance, quietly
+from rom._core.ops.maintenance.progress import Finished, Job, Progress, advance, quietly
 from rom._core.ops.requests import Command, Operation
 
 GET, SET = Command('GET', 'x'), Command('SET', 'x', 1)
