@@ -1,19 +1,22 @@
 """Cluster nodes for asyncio: like `rom._core.drivers.cluster_nodes`, and awaited.
 
-A node of the client library raises an error if all its connections are in use. So tasks queue for
-the connections of a node: a task that asked again after a pause might wait long while others pass.
+Requests go by the shared connections of their node (`rom._core.drivers.node_connections`). A client
+that has none sends them by connections of the client library. A node of the library raises an error
+if all of these are in use. So tasks queue for them: a task that asked again after a pause might
+wait long while others pass.
 """
 
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import redis.exceptions
+from hiredis import pack_command
 
+from rom._core.drivers import node_connections, shared_requests
 from rom._core.drivers.cluster_slots import in_groups, slot_of_request
 from rom._core.drivers.errors import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS
@@ -27,11 +30,10 @@ from rom._core.drivers.redirections import (
     still_moves,
 )
 from rom._core.drivers.replicas import READONLY, replica_of
+from rom._core.drivers.send_outcome import Sending
+from rom._core.drivers.shared_replies import Lost, Stream
 from rom._core.drivers.slot_scans import Scans, probe
-from rom._core.ops.requests import Command, Script
-
-# For each client, a semaphore for each node, by its name: as many tasks as it may have connections.
-_queues: weakref.WeakKeyDictionary[Any, dict[str, asyncio.Semaphore]] = weakref.WeakKeyDictionary()
+from rom._core.ops.requests import Command, Pipeline, Script
 
 
 class AsyncNodes:
@@ -40,34 +42,64 @@ class AsyncNodes:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._scans = Scans()
-        self._queues = _queues.setdefault(client, {})
+        self._connections = node_connections.of(client)
+
+    @property
+    def is_crowded(self) -> bool:
+        """True if many tasks use a shared connection for short requests right now."""
+        return self._connections.is_crowded
+
+    def begin(self, request: Command | Script) -> asyncio.Future[Any] | None:
+        """Send a request to the master of its slot, if it has to wait for nothing.
+
+        Returns:
+            A future for the reply, an error of the node, or `Lost`; None: see `ask`.
+
+        Raises:
+            InvalidOperation: the key of the request has no hash tag.
+        """
+        slot, client = slot_of_request(request), self._client
+        if slot is None or client._initialize:
+            return None
+        command = command_of(request)
+        nodes = client.nodes_manager.slots_cache.get(slot)
+        if not nodes or command[0] == 'SCAN':
+            return None
+        shared = self._connections.shared(nodes[0])
+        if shared is None:
+            return None
+        return shared_requests.begin(shared, request, pack_command(command))
 
     async def ask(
-        self, request: Command | Script, args: tuple[Any, ...], from_replica: bool = False
+        self,
+        sending: Sending,
+        args: tuple[Any, ...],
+        from_replica: bool = False,
+        begun: Exception | Lost | None = None,
     ) -> Any:
         """Send a request, as this command, and return its reply.
 
         Args:
-            request: the request.
+            sending: the request.
             args: its name and arguments.
             from_replica: a replica may answer.
+            begun: an error of the node or a lost reply, if `begin` has sent the request.
 
         Raises:
             InvalidOperation: the key of the request has no hash tag.
             redis.exceptions.RedisError: the reply is an error, or no reply came.
         """
-        node = await self._node(slot_of_request(request), from_replica)
-        try:
-            if from_replica:
-                reply = (await self._send(node, [READONLY, read_only(args)]))[1]
-            elif args[0] == 'SCAN':
-                replies = await self._send(node, [args, probe(request)])
-                reply = self._scans.reply(node.name, request, replies)
-            else:
-                async with self._queue(node):
-                    reply = await node.execute_command(*args, NEVER_DECODE=True)
-        except ERRORS as error:
-            reply = error
+        reply: Any = begun
+        if not isinstance(begun, Exception):
+            assert not isinstance(sending.request, Pipeline)
+            node = await self._node(slot_of_request(sending.request), from_replica)
+            try:
+                if args[0] == 'SCAN':  # which is never sent to a replica
+                    reply = await self._scan(node, args, sending.request)
+                else:
+                    reply = await self._ask_node(node, args, sending, from_replica, begun)
+            except ERRORS as error:
+                reply = error
         if is_ask(reply):
             reply = await self._ask_there(reply, args)
         if isinstance(reply, Exception):
@@ -75,25 +107,98 @@ class AsyncNodes:
             raise reply
         return reply
 
+    async def _scan(self, node: Any, args: tuple[Any, ...], request: Command | Script) -> Any:
+        replies = await self._send(node, [args, probe(request)])
+        return self._scans.reply(node.name, request, replies)
+
+    async def _ask_node(
+        self,
+        node: Any,
+        args: tuple[Any, ...],
+        sending: Sending,
+        from_replica: bool,
+        lost: Lost | None,
+    ) -> Any:
+        shared = self._connections.shared(node, from_replica)
+        if from_replica:
+            if shared is None:
+                return (await self._send_to_replica(node, [args]))[0]
+            args = read_only(args)
+        if shared is None:
+            async with self._queue(node):
+                return await node.execute_command(*args, NEVER_DECODE=True)
+        reply = await shared_requests.ask(shared, args, sending, lost)
+        return shared_requests.converted(self._client, args[0], reply)
+
     async def send(
-        self, requests: Sequence[Command | Script], from_replica: bool = False
+        self,
+        requests: Sequence[Command | Script],
+        from_replica: bool = False,
+        is_alone: bool = False,
     ) -> list[Any]:
-        """Send several requests, in one trip to each node; return replies and errors."""
+        """Send several requests, in one trip to all nodes; return replies and errors.
+
+        Args:
+            requests: the requests.
+            from_replica: replicas may answer.
+            is_alone: no other requests may use the connections meanwhile.
+        """
         replies: list[Any] = [None] * len(requests)
-        for slot, positions in in_groups(requests):
-            commands = [command_of(requests[position]) for position in positions]
-            try:
-                node = await self._node(slot, from_replica)
-                if from_replica:
-                    found = (await self._send(node, [READONLY, *map(read_only, commands)]))[1:]
-                else:
-                    found = await self._send(node, commands)
-            except ERRORS as error:
-                found = [error] * len(commands)
-            await self._learn(next(filter(is_move, found), None))
+
+        async def send_group(slot: int | None, positions: list[int]) -> None:
+            group = [requests[position] for position in positions]
+            found = await self._send_group(slot, group, from_replica, is_alone)
             for position, reply in zip(positions, found, strict=True):
                 replies[position] = reply
+
+        groups = in_groups(requests)
+        if len(groups) == 1:
+            await send_group(*groups[0])
+        else:
+            # Each task writes before any of them waits for replies.
+            await asyncio.gather(*(send_group(*group) for group in groups))
+        await self._learn(next(filter(is_move, replies), None))
         return replies
+
+    async def _send_group(
+        self,
+        slot: int | None,
+        requests: Sequence[Command | Script],
+        from_replica: bool,
+        is_alone: bool,
+    ) -> list[Any]:
+        commands = [command_of(request) for request in requests]
+        try:
+            node = await self._node(slot, from_replica)
+            if from_replica:
+                return await self._send_to_replica(node, commands)
+            return await self._send(node, commands, is_alone)
+        except ERRORS as error:
+            return [error] * len(commands)
+
+    async def stream(
+        self, requests: Sequence[Command | Script], from_replica: bool
+    ) -> Stream | None:
+        """Begin to carry out requests, whose replies are taken one by one.
+
+        Returns:
+            The replies; None: the requests are for several nodes, or there are no shared
+            connections. See `send`.
+
+        Raises:
+            redis.exceptions.RedisError: there is no connection.
+        """
+        groups = in_groups(requests)
+        if len(groups) != 1:
+            return None
+        node = await self._node(groups[0][0], from_replica)
+        shared = self._connections.shared(node, from_replica)
+        if shared is None:
+            return None
+        commands = [command_of(request) for request in requests]
+        if from_replica:
+            commands = list(map(read_only, commands))
+        return await shared_requests.stream(shared, commands)
 
     async def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""
@@ -118,8 +223,25 @@ class AsyncNodes:
         except ERRORS as broken:
             return broken
 
-    async def _send(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands to a node in one trip; return replies and errors."""
+    async def _send_to_replica(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands to a node that may be a replica; return replies and errors."""
+        reading = [read_only(command) for command in commands]
+        shared = self._connections.shared(node, reads=True)
+        if shared is not None:
+            return await shared_requests.send_each(self._client, shared, reading)
+        return (await self._send_by_node(node, [READONLY, *reading]))[1:]
+
+    async def _send(
+        self, node: Any, commands: Sequence[tuple[Any, ...]], is_alone: bool = False
+    ) -> list[Any]:
+        """Send commands to a node in one trip, one after the other; return replies and errors."""
+        shared = None if is_alone else self._connections.shared(node)
+        if shared is not None:
+            return await shared_requests.send_each(self._client, shared, commands)
+        return await self._send_by_node(node, commands)
+
+    async def _send_by_node(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Send commands by a connection of the client library."""
         sent = [_Sent(args) for args in commands]
         async with self._queue(node):
             await node.execute_pipeline(sent)
@@ -129,9 +251,10 @@ class AsyncNodes:
         return replies[: lost + 1] + [replies[lost] for _ in replies[lost + 1 :]]
 
     def _queue(self, node: Any) -> asyncio.Semaphore:
-        queue = self._queues.get(node.name)
+        queues = self._connections.queues
+        queue = queues.get(node.name)
         if queue is None:
-            queue = self._queues[node.name] = asyncio.Semaphore(node.max_connections)
+            queue = queues[node.name] = asyncio.Semaphore(node.max_connections)
         return queue
 
     async def _learn(self, error: object) -> None:
@@ -140,8 +263,13 @@ class AsyncNodes:
             await self._refresh()
 
     async def _refresh(self) -> None:
+        await self._connections.once(self._ask_for_slots)
+
+    async def _ask_for_slots(self) -> None:
+        nodes = self._client.nodes_manager
         with suppress(*NO_NODE):  # the next try may find one
-            await self._client.nodes_manager.initialize()
+            await nodes.initialize()
+            self._connections.keep(nodes.nodes_cache)
 
 
 class _Sent:

@@ -26,8 +26,8 @@ from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
-from rom._core.drivers.shared_replies import Lost
-from rom._core.drivers.shared_requests import converted_of
+from rom._core.drivers.shared_replies import Lost, Stream
+from rom._core.drivers.shared_requests import converted, converted_of
 from rom._core.ops.commits.attempts import note_given_up
 from rom._core.ops.requests import (
     Command,
@@ -78,8 +78,10 @@ class AsyncDriver:
     @property
     def is_crowded(self) -> bool:
         """True if many tasks use the shared connection for short requests right now."""
-        if self._from_replicas or self._nodes is not None:
+        if self._from_replicas:
             return False
+        if self._nodes is not None:
+            return self._nodes.is_crowded
         shared = loop_connections.of(self.connection)
         current = None if shared is None else shared.short.current
         return current is not None and current.is_crowded
@@ -145,8 +147,10 @@ class AsyncDriver:
 
         This is the short way for most requests: others take several coroutines.
         """
-        if self._from_replicas or self._nodes is not None:
+        if self._from_replicas:
             return None
+        if self._nodes is not None:
+            return self._nodes.begin(request)
         shared = loop_connections.of(self.connection)
         if shared is None:
             return None
@@ -157,20 +161,18 @@ class AsyncDriver:
         return await self._single(request, Sending(self.connection, request), reply)
 
     async def _single(
-        self, request: Command | Script, sending: Sending, reply: Exception | Lost | None = None
+        self, request: Command | Script, sending: Sending, begun: Exception | Lost | None = None
     ) -> Any:
         args = command_of(request)
         while True:
             try:
-                if isinstance(reply, Exception):
-                    raise reply
-                return await self._ask(args, sending, reply)
+                return await self._ask(args, sending, begun)
             except ERRORS as error:
                 if args[0] == 'EVALSHA' and is_unknown_script(error):
                     assert isinstance(request, Script)
-                    args, reply = whole_of(request), None
+                    args, begun = whole_of(request), None
                     continue
-                reply = None
+                begun = None
                 pause = sending.pause(error)
                 if hides_read_only(error):
                     await self._find_master()
@@ -183,18 +185,21 @@ class AsyncDriver:
             with suppress(*ERRORS):
                 await pool.get_master_address()
 
-    async def _ask(self, args: tuple[Any, ...], sending: Sending, lost: Lost | None = None) -> Any:
+    async def _ask(
+        self, args: tuple[Any, ...], sending: Sending, begun: Exception | Lost | None
+    ) -> Any:
+        """Carry out a command; `begun` is an error or a lost reply, if `_begin` has sent it."""
         if self._nodes is not None:
-            assert not isinstance(sending.request, Pipeline)
-            return await self._nodes.ask(sending.request, args, self._may_replica(sending))
+            return await self._nodes.ask(sending, args, self._may_replica(sending), begun)
+        if isinstance(begun, Exception):
+            raise begun
         shared = self._shared(sending)
         if shared is None:
             return await self._ask_client(args, sending)
-        reply = await shared_requests.ask(shared, args, sending, lost)
+        reply = await shared_requests.ask(shared, args, sending, begun)
         if isinstance(reply, Exception):
             raise reply
-        assert not isinstance(sending.request, Pipeline)
-        return converted_of(self.connection, sending.request, reply)
+        return converted(self.connection, args[0], reply)
 
     def _shared(self, sending: Sending) -> loop_connections.LoopConnections | None:
         """Return the client's shared connections, unless a replica may answer.
@@ -232,19 +237,27 @@ class AsyncDriver:
 
     async def _stream(self, pipeline: Pipeline, sending: Sending) -> ReplyStream | None:
         """Begin to read replies one by one; None: the client has no shared connections."""
-        shared = None if self._nodes is not None else self._shared(sending)
-        if shared is None:
-            return None
-        commands = [command_of(request) for request in pipeline.requests]
         try:
-            stream = await shared_requests.stream(shared, commands)
+            stream = await self._stream_once(pipeline.requests, sending)
         except ERRORS as error:
             await asyncio.sleep(sending.pause(error))
             return None  # `_send` tries again
+        if stream is None:
+            return None
         self._arriving = ArrivingReplies(
             self.connection, pipeline.requests, stream, sending, self._send, self._settled
         )
         return self._arriving
+
+    async def _stream_once(
+        self, requests: tuple[Command | Script, ...], sending: Sending
+    ) -> Stream | None:
+        if self._nodes is not None:
+            return await self._nodes.stream(requests, self._may_replica(sending))
+        shared = self._shared(sending)
+        if shared is None:
+            return None
+        return await shared_requests.stream(shared, [command_of(request) for request in requests])
 
     async def _send_until_whole(
         self, requests: tuple[Command | Script, ...], sending: Sending
@@ -288,7 +301,7 @@ class AsyncDriver:
         self, requests: tuple[Command | Script, ...], sending: Sending, is_alone: bool
     ) -> list[Any]:
         if self._nodes is not None:
-            return await self._nodes.send(requests, self._may_replica(sending))
+            return await self._nodes.send(requests, self._may_replica(sending), is_alone)
         commands = [command_of(request) for request in requests]
         shared = None if is_alone else self._shared(sending)
         if shared is None:

@@ -104,6 +104,11 @@ class LoopConnection:
         current.owner = weakref.ref(pool, Ending(current, loop, 'close_now'))
         return current
 
+    @property
+    def is_closed(self) -> bool:
+        """True if no connection is open, and none is being opened."""
+        return self._opening is None and all(one.is_closed for one in self._all)
+
     def retire(self) -> None:
         """Open another connection for the next request: this one may lead to the wrong server."""
         self._end('retire')

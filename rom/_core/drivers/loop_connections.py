@@ -83,6 +83,11 @@ class LoopConnections:
         self.short.retire()
         self.long.retire()
 
+    @property
+    def is_closed(self) -> bool:
+        """True if no connection is open."""
+        return self.short.is_closed and self.long.is_closed
+
     async def close(self) -> None:
         """Close both."""
         await self.short.close()
@@ -121,10 +126,7 @@ _NONE: Final[dict[int, Any]] = {}
 
 
 def _begin(pool: Any, loop: asyncio.AbstractEventLoop) -> LoopConnections | None:
-    if type(pool) not in _POOLS or pool.connection_class not in _CONNECTIONS:
-        return None
-    options = pool.connection_kwargs
-    if 'parser_class' in options or isinstance(options.get('credential_provider'), _RENEWED):
+    if type(pool) not in _POOLS or not suits(pool.connection_class, pool.connection_kwargs):
         return None
     known: dict[int, LoopConnections] | None = pool.__dict__.get(_NAME)
     if known is None:
@@ -132,6 +134,26 @@ def _begin(pool: Any, loop: asyncio.AbstractEventLoop) -> LoopConnections | None
             return None  # the program has replaced it
         known = pool.__dict__[_NAME] = {}
         pool.disconnect = _Disconnect(pool)
+    return add(known, pool, loop)
+
+
+def suits(kind: type, options: dict[str, Any]) -> bool:
+    """Tell whether connections of this class and with these options can be shared."""
+    if kind not in _CONNECTIONS or 'parser_class' in options:
+        return False
+    return not isinstance(options.get('credential_provider'), _RENEWED)
+
+
+def add(
+    known: dict[int, LoopConnections], pool: Any, loop: asyncio.AbstractEventLoop
+) -> LoopConnections:
+    """Give a pool its shared connections in a loop.
+
+    Args:
+        known: those that it has in other loops, by the id of the loop.
+        pool: a pool of the client library, or a `rom._core.drivers.node_connections.NodePool`.
+        loop: the running loop.
+    """
     for number, other in list(known.items()):
         if other.loop() is None:
             known.pop(number, None)

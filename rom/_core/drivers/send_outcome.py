@@ -33,6 +33,7 @@ READING_COMMANDS: Final = frozenset(
         'TYPE', 'ZCARD', 'ZCOUNT', 'ZRANGEBYSCORE', 'ZSCORE',
     )
 )  # fmt: skip
+_SCANS: Final = frozenset(('HSCAN', 'SCAN'))
 
 
 class Sending:
@@ -107,8 +108,11 @@ class Sending:
 
     @property
     def suits_replicas(self) -> bool:
-        """True if a replica can answer: the request changes nothing, and none has refused it."""
-        return not self.was_refused and not _may_change(self.request)
+        """True if a replica can answer: the request changes nothing, and none has refused it.
+
+        A cursor means nothing to another replica, so scans stay with the master.
+        """
+        return not self.was_refused and not _may_change(self.request, _SCANS)
 
     def _begin_to_wait(self) -> None:
         if self._until is None:
@@ -127,13 +131,15 @@ class Sending:
 _KNOWN: Final = (redis.Redis, redis.asyncio.Redis)
 
 
-def _may_change(request: Sent) -> bool:
+def _may_change(request: Sent, others: frozenset[str] = frozenset()) -> bool:
+    """Tell whether a request may write, or is one of the other commands."""
     if isinstance(request, Pipeline):
-        return any(_may_change(one) for one in request.requests)
+        return any(_may_change(one, others) for one in request.requests)
     if isinstance(request, Script):
         return request.name not in READING_SCRIPTS
     name = request.args[0]
-    return (name.decode() if isinstance(name, bytes) else name) not in READING_COMMANDS
+    name = name.decode() if isinstance(name, bytes) else name
+    return name not in READING_COMMANDS or name in others
 
 
 # The client library does not say whether it has sent a command again. But it encodes the command

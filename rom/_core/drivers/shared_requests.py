@@ -125,6 +125,26 @@ async def _batch(current: SharedConnection, packed: Sequence[bytes]) -> list[Any
     return next((reply for reply in replies if type(reply) is Lost), replies)
 
 
+async def send_each(
+    client: Any, shared: LoopConnections, commands: Sequence[tuple[Any, ...]]
+) -> list[Any]:
+    """Carry out commands in one trip, none of them again; return replies and errors.
+
+    Raises:
+        redis.exceptions.RedisError: there is no connection.
+    """
+    if not commands:
+        return []
+    current = await shared.long.ready()
+    batch = Batch(current.loop, len(commands))
+    current.send_all([pack_command(args) for args in commands], batch)
+    replies = zip(commands, await batch.replies, strict=True)
+    return [
+        reply.error if type(reply) is Lost else converted(client, args[0], reply)
+        for args, reply in replies
+    ]
+
+
 async def stream(shared: LoopConnections, commands: Sequence[tuple[Any, ...]]) -> Stream:
     """Begin to carry out commands, whose replies are taken one by one.
 
@@ -170,8 +190,14 @@ async def _again(lost: Lost, ask: Callable[[], Awaitable[Any]], sending: Sending
 
 def converted_of(client: Any, request: Command | Script, reply: Any) -> Any:
     """Return a reply as the client's own callbacks convert it, and an error as it is."""
-    if isinstance(request, Script) or isinstance(reply, Exception):
+    if isinstance(request, Script):
         return reply
-    name = request.args[0]
+    return converted(client, request.args[0], reply)
+
+
+def converted(client: Any, name: Any, reply: Any) -> Any:
+    """Return the reply to a command of this name, as `converted_of` does."""
+    if name in _PLAIN or isinstance(reply, Exception):
+        return reply
     callbacks = client.response_callbacks
-    return callbacks[name](reply) if name not in _PLAIN and name in callbacks else reply
+    return callbacks[name](reply) if name in callbacks else reply

@@ -15,7 +15,7 @@ import redis
 from redis.crc import key_slot
 
 import rom
-from rom._core.drivers import send_outcome
+from rom._core.drivers import node_connections, send_outcome
 from rom._core.drivers.async_clients import async_connection
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.server_identity import server_of
@@ -521,17 +521,21 @@ def test_loops_that_end_without_a_word_leave_no_socket(cluster: Cluster) -> None
             await session.delete(await session.get_by(Guest, name='n0'))
             return await async_connection(rom.util.get_connection())
 
-    ended = []
+    ended, shared = [], []
     for _ in range(2):
         loop = asyncio.new_event_loop()
         client = loop.run_until_complete(story())
         manager = client.nodes_manager
         nodes = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
         ended += [connection for node in nodes for connection in node._connections]
+        for pool in node_connections.of(client)._pools.values():
+            shared += [one for own in pool._loops.values() for one in (own.short, own.long)]
         loop.close()
-    assert sum(connection.is_connected for connection in ended) >= 4
+    assert sum(connection.is_connected for connection in ended) >= 2
+    assert sum(not connection.is_closed for connection in shared) >= 2
     asyncio.run(story())
     assert not any(connection.is_connected for connection in ended)
+    assert all(connection.is_closed for connection in shared)
     gc.collect()
 
 
@@ -558,6 +562,7 @@ def test_tasks_queue_for_connections(cluster: Cluster) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(send_outcome, 'PATIENCE', 0)
+        patch.setattr(node_connections, 'collects_metrics', lambda: True)  # so it shares none
         asyncio.run(story())
 
 

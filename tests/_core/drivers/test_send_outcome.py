@@ -283,3 +283,16 @@ def test_a_reading_script_writes_nothing(name: str) -> None:
         'INCR',
     ):
         assert f"call('{command}'" not in text
+
+
+@pytest.mark.parametrize('name', ['SCAN', 'HSCAN'])
+def test_a_scan_stays_with_the_master(name: str) -> None:
+    """A cursor means nothing to another replica, and each request may go to another one."""
+    scan, get = Command(name, 'a', 0), Command('GET', 'a')
+    for request, suits in (
+        (get, True),
+        (scan, False),
+        (Pipeline((get, get)), True),
+        (Pipeline((get, scan)), False),
+    ):
+        assert send_outcome.Sending(None, request).suits_replicas is suits
