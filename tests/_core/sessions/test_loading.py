@@ -1,6 +1,8 @@
 """What else a session answers of a query: whether, which one, the ids; kept, and deleted."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -180,6 +182,23 @@ async def test_pages(s: Any, trips: list[Any]) -> None:
     for size in (0, -1):
         with pytest.raises(rom.QueryError):
             [user async for user in s.stream(ReadUser.query, size)]
+
+
+@told
+async def test_a_stream_that_ends_early_has_sent_nothing_in_vain(s: Any, trips: list[Any]) -> None:
+    await people(s)
+    s.rollback()
+    trips.clear()
+    stream, sent, seen = s.stream(ReadUser.query, 3), [], []
+    for _ in range(4):
+        seen.append(weakref.ref(await anext(stream)))
+        sent.append(len(trips))
+    assert sent == [1, 1, 1, 2]
+    await stream.aclose()
+    assert await s.count(ReadUser.query) == 10
+    assert len(trips) == 3
+    gc.collect()
+    assert [user() for user in seen] == [None] * 4  # and the session holds none of its entities
 
 
 @told
