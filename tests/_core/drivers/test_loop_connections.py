@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
-import ssl
 import subprocess
 import sys
 import threading
@@ -27,6 +25,7 @@ from rom._core.ops.requests import Command, Pipeline
 from rom.exceptions import ServerUnavailable
 from tests.support.patience import PATIENCE, eventually
 from tests.support.servers import Server
+from tests.support.tls_proxy import KEYS, encrypting
 
 pytestmark = pytest.mark.one_server
 ROOT = Path(__file__).parents[3]
@@ -181,40 +180,20 @@ def test_they_are_opened_as_the_client_says(server: Server, raw: redis.Redis) ->
     raw.select(0)
 
 
-#: Certificates that come with the tests of Python itself, where these are installed.
-KEYS = Path(os.__file__).parent / 'test' / 'certdata' / 'keycert.pem'
-
-
 @pytest.mark.skipif(not KEYS.exists(), reason="there are no tests of Python's own")
 def test_they_are_encrypted(server: Server) -> None:
     """By a proxy that speaks TLS."""
-    links: list[asyncio.Task[Any] | None] = []
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.close()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        links.append(asyncio.current_task())
-        theirs, ours = await asyncio.open_unix_connection(server.socket)
-        await asyncio.gather(forward(reader, ours), forward(theirs, writer))
 
     async def story() -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(KEYS)
-        proxy = await asyncio.start_server(accept, '127.0.0.1', 0, ssl=context)
-        client = redis.asyncio.Redis(
-            host='127.0.0.1', port=proxy.sockets[0].getsockname()[1],
-            ssl=True, ssl_cert_reqs='none', ssl_check_hostname=False,
-        )  # fmt: skip
-        assert loop_connections.of(client) is not None
-        assert all(await asyncio.gather(*(echo(client, f'{n}' * 9000) for n in range(20))))
-        await client.aclose()
-        proxy.close()
-        await asyncio.gather(*filter(None, links))
-        assert len(links) == 1  # the texts are long, and so are the pipelines
+        async with encrypting(lambda: asyncio.open_unix_connection(server.socket)) as (port, links):
+            client = redis.asyncio.Redis(
+                host='127.0.0.1', port=port,
+                ssl=True, ssl_cert_reqs='none', ssl_check_hostname=False,
+            )  # fmt: skip
+            assert loop_connections.of(client) is not None
+            assert all(await asyncio.gather(*(echo(client, f'{n}' * 9000) for n in range(20))))
+            await client.aclose()
+            assert len(links) == 1  # the texts are long, and so are the pipelines
 
     asyncio.run(story())
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import pytest
 import redis.asyncio.cluster
+from redis.crc import key_slot
 
 import rom
 from rom._core.drivers import node_connections
@@ -18,6 +20,7 @@ from tests.support.cluster import Cluster
 from tests.support.fleet import HOST, Process
 from tests.support.patience import eventually
 from tests.support.slot_moves import move_by_hand
+from tests.support.tls_proxy import KEYS, encrypting
 from tests.support.worlds import ASYNC, ClusterWorld
 
 pytestmark = pytest.mark.one_server
@@ -39,11 +42,13 @@ def run(
     cluster: Cluster,
     story: Callable[[Any], Awaitable[Any]],
     startup: list[tuple[str, int]] | None = None,
+    **settings: Any,
 ) -> Any:
     """Run a story with a client of its own."""
 
     async def told() -> Any:
-        client = ClusterWorld(ASYNC, startup or cluster.startup, client_name=NAME).connect()
+        world = ClusterWorld(ASYNC, startup or cluster.startup, client_name=NAME, **settings)
+        client = world.connect()
         try:
             return await story(client)
         finally:
@@ -144,6 +149,54 @@ def test_replicas_are_asked_on_connections_that_say_so(cluster: Cluster) -> None
         assert 'r' not in ''.join(one['flags'] for one in connections(owner))
 
     run(cluster, story, [(HOST, owner.port)])
+
+
+def test_they_are_opened_as_the_client_says(cluster: Cluster) -> None:
+    owner = cluster.owner(TAG)
+
+    async def story(client: Any) -> list[str]:
+        assert await AsyncDriver(client).perform(Command('SET', key(1), 'one'))
+        return [one['user'] for one in connections(owner)]
+
+    for node in cluster.nodes:
+        node.client.acl_setuser(
+            'sharer', enabled=True, passwords=['+secret'], keys=['*'], categories=['+@all']
+        )
+    try:
+        assert run(cluster, story, username='sharer', password='secret') == ['sharer']
+    finally:
+        for node in cluster.nodes:
+            node.client.acl_deluser('sharer')
+
+
+@pytest.mark.skipif(not KEYS.exists(), reason="there are no tests of Python's own")
+def test_they_are_encrypted(cluster: Cluster) -> None:
+    """By a proxy in front of each node."""
+
+    async def story() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            ports = {}
+            for node in cluster.nodes:
+                proxy = encrypting(partial(asyncio.open_connection, HOST, node.port))
+                ports[node.port], _ = await stack.enter_async_context(proxy)
+            world = ClusterWorld(
+                ASYNC, [(HOST, port) for port in ports.values()], ssl=True, ssl_cert_reqs='none',
+                ssl_check_hostname=False, address_remap=lambda at: (HOST, ports[at[1]]),
+            )  # fmt: skip
+            client = world.connect()
+            driver = AsyncDriver(client)
+            asked = [driver.perform(Command('ECHO', b'%d' % n, key=key(n))) for n in range(50)]
+            assert await asyncio.gather(*asked) == [b'%d' % n for n in range(50)]
+            pair = (Command('SET', key(1), 'x'), Command('INCR', other_tag(cluster)))
+            assert await driver.perform(Pipeline(pair)) == [True, 1]
+            node = client.nodes_manager.get_node_from_slot(key_slot(TAG.encode()))
+            shared = node_connections.of(client).shared(node)
+            assert shared is not None
+            assert shared.short.current is not None
+            assert shared.long.current is not None
+            await client.aclose()
+
+    asyncio.run(story())
 
 
 # --- what breaks them ----------------------------------------------------------------------------

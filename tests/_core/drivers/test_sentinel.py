@@ -10,7 +10,7 @@ from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.sentinel import Sentinel
 
 import rom
-from rom._core.drivers import send_outcome
+from rom._core.drivers import loop_connections, send_outcome
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Command
 from rom.exceptions import ServerError, ServerUnavailable
@@ -34,6 +34,7 @@ def test_a_failover_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
         async def write_there(number: int) -> None:
             other = AsyncSentinel(fleet.sentinels, socket_timeout=5).master_for(NAME)
+            assert loop_connections.of(other) is not None
             async with other, rom.AsyncSession(other) as session:
                 session.add(SentinelOrder(number=number))
                 assert await session.commit() > 0
