@@ -1,9 +1,10 @@
 """The sessions of one request, in any framework.
 
-A request has two sessions of its own, a blocking one and an asyncio one. Plain code uses the first
-as `rom.session`; new entities of a coroutine belong to the second. All threads and tasks of the
-request share these two, and no other code uses them. They use the client of the application that
-serves the request.
+A request has a session of its own, in two forms with the same entities: a blocking one, which plain
+code uses as `rom.session`, and an asyncio one for coroutines. So a dependency that runs in a thread
+may load an entity, and the endpoint, a coroutine, may change it. All threads and tasks of the
+request share them, and no other code uses them. They use the client of the application that serves
+the request.
 
 A request commits up to three times, each time all changes or none:
 
@@ -14,21 +15,19 @@ A request commits up to three times, each time all changes or none:
     3. at the end of the request: the changes made after the response, as by background tasks,
        with any status.
 
-If a commit fails, nothing of it is written. In the end the sessions are rolled back.
+If a commit fails, nothing of it is written. In the end the session is rolled back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rom._core import session_context
-from rom._core.sessions import AsyncSession, Session
-from rom.exceptions import InvalidOperation
+from rom._core.sessions import AsyncSession
+from rom._core.sessions.proxy import Partner
 
 if TYPE_CHECKING:
     from rom._core.session_protocols import SessionLike
@@ -40,20 +39,21 @@ _END: Any = object()
 
 
 class RequestScope:
-    """The sessions of one request, from its beginning to its end.
+    """The session of one request, from its beginning to its end.
 
     Args:
         settings: the settings of the application.
-        blocks: give coroutines the blocking session, too.
+        blocks: give coroutines the blocking form, too.
 
     Attributes:
-        blocking: the session of plain code.
-        awaited: the session of coroutines.
+        blocking: the form for plain code.
+        awaited: the form for coroutines, with the same entities.
     """
 
     def __init__(self, settings: Settings, blocks: bool = False) -> None:
-        self.blocking = Session()
         self.awaited = AsyncSession()
+        self.blocking = Partner(self.awaited)
+        self._has_coroutines = False
         self._settings = settings
         self._blocks = blocks
         own = settings.own
@@ -65,15 +65,18 @@ class RequestScope:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Make these sessions and the application's client current within the context."""
+        """Make the session and the application's client current within the context."""
         with session_context.connected(self._connection), session_context.shared(self):
             yield
 
     def session_of(self, is_task: bool) -> SessionLike | None:
-        """Return the session of a task or of plain code, or None after the end of the request."""
+        """Return the form for a task or for plain code, or None after the end of the request."""
         if self._is_over:
             return None
-        return self.awaited if is_task and not self._blocks else self.blocking
+        if not is_task or self._blocks:
+            return self.blocking
+        self._has_coroutines = True
+        return self.awaited
 
     def commit_for(self, status: int) -> None:
         """Commit or roll back the changes, before a response with this status is sent.
@@ -96,23 +99,24 @@ class RequestScope:
             ORMError: the commit failed; nothing was written.
         """
         try:
-            for session in self._changed():
-                if isinstance(session, AsyncSession):
-                    _run(session.commit())
-                else:
-                    session.commit()
+            if self._has_changes():
+                self.blocking.commit()
         except BaseException:
             self.fail()
             raise
 
     async def acommit(self) -> None:
-        """Asynchronous version of `commit`."""
+        """Asynchronous version of `commit`.
+
+        An application of plain functions needs no asyncio client, so it commits in a thread.
+        """
         try:
-            for session in self._changed():
-                if isinstance(session, AsyncSession):
-                    await session.commit()
-                else:
-                    await asyncio.to_thread(session.commit)
+            if not self._has_changes():
+                return
+            if self._has_coroutines:
+                await self.awaited.commit()
+            else:
+                await asyncio.to_thread(self.blocking.commit)
         except BaseException:
             self.fail()
             raise
@@ -124,49 +128,32 @@ class RequestScope:
     def fail(self) -> None:
         """Roll back the changes, and commit none that follow."""
         self._has_failed = True
-        self.blocking.rollback()
         self.awaited.rollback()
 
     def end(self) -> None:
-        """Roll back the sessions, and stop being the current ones.
+        """Roll back the session, and stop being the current one.
 
         Warns of changes that were made after the last commit, as by a hook, and are lost.
         """
-        for session in (self.blocking, self.awaited):
-            if self._writes and not self._has_failed:
-                session._end()
-            else:
-                session.rollback()
+        if self._writes and not self._has_failed:
+            self.awaited._end()
+        else:
+            self.awaited.rollback()
         self._is_over = True
 
     def _set_outcome(self, status: int) -> None:
         self._writes = self._settings.is_success(status)
 
-    def _changed(self) -> list[Session | AsyncSession]:
-        """Return the session that has changes, or roll back if they are not to be committed."""
-        if not self._writes or self._has_failed:
-            self.blocking.rollback()
-            self.awaited.rollback()
-            return []
-        sessions: tuple[Session | AsyncSession, ...] = (self.blocking, self.awaited)
-        changed = [session for session in sessions if session._identity.modified]
-        if len(changed) > 1:
-            raise InvalidOperation(
-                'one request has changed entities both in rom.session (plain functions) and in '
-                'its AsyncSession (coroutines), which cannot be committed together; nothing was '
-                'written. Make all changes in one of them, or commit one of them yourself'
-            )
-        return changed
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> None:
-    """Run a coroutine from plain code, in a new thread, because this one may run an event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(copy_context().run, asyncio.run, work).result()
+    def _has_changes(self) -> bool:
+        """Tell whether there are changes, or roll back if they are not to be committed."""
+        if self._writes and not self._has_failed:
+            return bool(self.awaited._identity.modified)
+        self.awaited.rollback()
+        return False
 
 
 class Stream(Iterator[T]):
-    """Iterator over a response's body that runs each step in the request's sessions.
+    """Iterator over a response's body that runs each step in the request's session.
 
     ``close`` ends the request.
 

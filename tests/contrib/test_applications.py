@@ -291,6 +291,7 @@ def test_a_function_for_asyncio(name: str, server: Server, names: Names) -> None
     with Front(name, settings) as front:
         for letter in 'ab':
             assert front.call('create', letter) == (201, letter)
+        assert front.call('hit', 'a') == (200, '1')
     assert names(FIRST) == ['a', 'b']
     assert bool(made) == front.is_async
     assert len({id(loop) for loop, _ in made}) == len(made)

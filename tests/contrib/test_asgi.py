@@ -1,7 +1,7 @@
 """What only ASGI has: background tasks, dependencies, tasks within tasks, websockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -163,27 +163,56 @@ def test_all_plain_functions_of_a_request_have_one_session(app: Any, things: Nam
         assert things() == ['a', 'dependency']
 
 
-def test_plain_and_awaited_in_one_request(app: Any, things: Names) -> None:
-    def visitor() -> None:
-        thing()(name='visitor')
+def plain_dependency() -> Any:
+    thing()(name='made')
+    return thing().get_by(name='loaded')
 
-    def saved_visitor() -> None:
-        thing()(name='visitor').save()
 
-    @app.get('/both', dependencies=[fastapi.Depends(visitor)])
-    async def both() -> None:
-        thing()(name='a')
+def plain_generator() -> Iterator[Any]:
+    yield plain_dependency()
+    thing()(name='after')
 
-    @app.get('/saved', dependencies=[fastapi.Depends(saved_visitor)])
-    async def saved() -> None:
-        thing()(name='a')
 
+async def awaited_dependency(session: RomSession) -> Any:
+    thing()(name='made')
+    return await session.get_by(thing(), name='loaded')
+
+
+async def awaited_generator(session: RomSession) -> AsyncIterator[Any]:
+    yield await awaited_dependency(session)
+    thing()(name='after')
+
+
+@pytest.mark.parametrize(
+    'dependency',
+    [plain_dependency, plain_generator, awaited_dependency, awaited_generator],
+    ids=lambda one: one.__name__,
+)
+@pytest.mark.parametrize('kind', ['plain', 'awaited'])
+def test_what_a_dependency_loads_and_changes_is_the_requests(
+    app: Any, things: Names, kind: str, dependency: Any
+) -> None:
+    """Whether it and the endpoint run in threads or as coroutines."""
+
+    def change(found: Any) -> None:
+        found.name = 'changed'
+        thing()(name='endpoint')
+
+    def plain(found: Any = fastapi.Depends(dependency)) -> None:  # noqa: B008
+        change(found)
+        assert thing().get_by(name='loaded') is found
+
+    async def awaited(session: RomSession, found: Any = fastapi.Depends(dependency)) -> None:  # noqa: B008
+        change(found)
+        assert await session.get(thing(), found.id) is found
+
+    app.get('/')(plain if kind == 'plain' else awaited)
+    thing()(name='loaded')
+    rom.session.commit()
     with client_of(app) as client:
-        with pytest.raises(rom.InvalidOperation, match='one request has changed entities both'):
-            client.get('/both')
-        assert things() == []
-        assert client.get('/saved').status_code == 200
-        assert things() == ['a', 'visitor']
+        assert client.get('/').status_code == 200
+    after = ['after'] if 'generator' in dependency.__name__ else []
+    assert things() == [*after, 'changed', 'endpoint', 'made']
 
 
 def test_what_a_dependency_does_after_its_yield(app: Any, things: Names) -> None:

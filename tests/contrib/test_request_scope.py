@@ -5,11 +5,13 @@ import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 import rom
 from rom._core import session_context
+from rom._core.drivers.async_driver import AsyncDriver
 from rom.contrib.request_scope import RequestScope, Stream, stream
 from rom.contrib.settings import Settings
 from tests.contrib.views import Boom, thing
@@ -26,7 +28,7 @@ def request_scope() -> RequestScope:
 # --- who sees which session ----------------------------------------------------------------------
 
 
-def test_plain_code_has_one_session_and_tasks_the_other(request_scope: RequestScope) -> None:
+def test_plain_code_has_one_form_and_tasks_the_other(request_scope: RequestScope) -> None:
     async def task() -> object:
         return session_context.home()
 
@@ -94,19 +96,43 @@ def test_whoever_outlives_it_gets_another_session(request_scope: RequestScope) -
 # --- what is written -----------------------------------------------------------------------------
 
 
-def test_a_request_that_changed_both_sessions_writes_neither(
-    request_scope: RequestScope, things: Names
+@pytest.mark.parametrize('is_awaited', [False, True])
+def test_what_plain_code_and_coroutines_change_is_one_commit(
+    request_scope: RequestScope, things: Names, is_awaited: bool
 ) -> None:
-    async def task() -> None:
+    """An entity that one of them has loaded, too."""
+    thing()(name='a')
+    rom.session.commit()
+
+    async def task(first: Any) -> None:
         thing()(name='b')
+        assert await request_scope.awaited.get(thing(), first.id) is first
+        first.name = 'c'
+        if is_awaited:
+            await request_scope.acommit_for(200)
 
     with request_scope.active():
-        thing()(name='a')
-        asyncio.run(task())
-        with pytest.raises(rom.InvalidOperation, match=r'both .* nothing was written'):
-            request_scope.commit_for(200)
-        request_scope.commit()
-    assert things() == []
+        first = thing().get_by(name='a')
+        thing()(name='d')
+        asyncio.run(task(first))
+        request_scope.commit_for(200)
+    assert things() == ['b', 'c', 'd']
+    request_scope.end()
+
+
+def test_plain_code_is_committed_by_a_client_that_blocks(
+    request_scope: RequestScope, things: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application without coroutines may have a client that has no asyncio twin."""
+
+    async def story() -> None:
+        await asyncio.to_thread(thing(), name='a')
+        await request_scope.acommit_for(200)
+
+    monkeypatch.delattr(AsyncDriver, 'run')
+    with request_scope.active():
+        asyncio.run(story())
+    assert things() == ['a']
 
 
 def test_plain_code_commits_what_coroutines_changed(

@@ -126,6 +126,9 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     'If two sessions save': {P: 'test_what_another_thread_is_saving_is_told'},
     'The middleware of': {ENV: 'test_with_the_middleware_any_dependency_will_do'},
+    'Dependencies and endpoints work in it': {
+        'contrib/test_asgi': 'test_what_a_dependency_loads_and_changes_is_the_requests'
+    },
     'Without it, write the dependency': {
         ENV: 'test_a_dependency_that_is_awaited_has_what_endpoints_change'
     },
@@ -140,6 +143,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         E: 'test_what_it_knows_is_written_wherever_it_commits',
     },
     'It warns of all other': {ENV: 'test_a_dependency_in_threads_is_told_what_it_does_not_write'},
+    'A def dependency that enters no': {ENV: 'test_a_dependency_without_a_session_writes_or_warns'},
     'A worker’s thread runs': {C: 'test_a_thread_has_one_session'},
     'Enter a session in each task': {ENV: 'test_a_task_of_celery_enters_a_session'},
     'Fixtures of pytest-asyncio': {ENV: 'test_fixtures_that_are_awaited test_unittest'},

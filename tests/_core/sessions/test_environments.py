@@ -317,6 +317,50 @@ def test_a_dependency_in_threads_writes_what_its_session_knows() -> None:
     assert WROTE == [3]
 
 
+def changes() -> EnvPlayer:
+    [ann] = EnvPlayer.query.all()
+    ann.score = 5
+    return ann
+
+
+def changes_and_yields() -> Iterator[EnvPlayer]:
+    yield changes()
+
+
+async def changes_in_the_task() -> EnvPlayer:
+    return changes()
+
+
+async def changes_and_yields_in_the_task() -> AsyncIterator[EnvPlayer]:
+    yield changes()
+
+
+@pytest.mark.parametrize('is_awaited', [False, True], ids=['plain', 'awaited'])
+@pytest.mark.parametrize(
+    'dependency',
+    [changes, changes_and_yields, changes_in_the_task, changes_and_yields_in_the_task],
+    ids=lambda one: one.__name__,
+)
+def test_a_dependency_without_a_session_writes_or_warns(dependency: Any, is_awaited: bool) -> None:
+    """The endpoint commits: with a dependency that is a coroutine, as it is, in the same task."""
+
+    def endpoint(name: str) -> None:
+        WROTE.append(rom.session.commit())
+
+    async def awaited_endpoint(name: str) -> None:
+        WROTE.append(rom.session.commit())
+
+    EnvPlayer(name='Ann').save()
+    rom.session.rollback()
+    texts = post(awaited_endpoint if is_awaited else endpoint, dependency)
+    is_one_task = is_awaited and 'task' in dependency.__name__
+    assert [1 if is_one_task else 0] == WROTE
+    assert all('EnvPlayer:1 (score)' in text for text in texts)
+    assert bool(texts) is not is_one_task
+    with rom.Session() as session:
+        assert [ann.score for ann in session.all(EnvPlayer.query)] == [5 if is_one_task else 0]
+
+
 @endpoints
 def test_with_the_middleware_any_dependency_will_do(endpoint: Any) -> None:
     assert post(endpoint, in_threads, conflicts=409) == []
