@@ -43,5 +43,6 @@ def _nodes_of(cluster: redis.RedisCluster) -> list[redis.Redis]:
     manager = vars(cluster).get('nodes_manager')  # a client that is not open yet has none
     if manager is None:
         return []
-    nodes = {*manager.nodes_cache.values(), *manager.startup_nodes.values()}
+    # Not a set: nodes of redis-py 6.0 are not hashable.
+    nodes = (*manager.nodes_cache.values(), *manager.startup_nodes.values())
     return [node.redis_connection for node in nodes if node.redis_connection is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -195,6 +196,22 @@ def test_they_are_encrypted(cluster: Cluster) -> None:
             assert shared.short.current is not None
             assert shared.long.current is not None
             await client.aclose()
+
+    asyncio.run(story())
+
+
+@pytest.mark.filterwarnings('ignore:Unclosed')  # the client library's own
+def test_a_client_that_is_dropped(cluster: Cluster) -> None:
+    owner = cluster.owner(TAG)
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *report: None)
+        client = ClusterWorld(ASYNC, cluster.startup, client_name=NAME).connect()
+        assert await AsyncDriver(client).perform(Command('SET', key(1), 'one'))
+        assert len(connections(owner)) == 1
+        del client
+        gc.collect()
+        await asyncio.to_thread(eventually, lambda: not connections(owner))
 
     asyncio.run(story())
 
