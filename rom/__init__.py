@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
+    from rom._core.sharding.shards import Shards as Shards
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
 else:
     __getattr__ = lazily(
@@ -142,6 +143,7 @@ else:
             'ManyToMany': 'rom._core.columns.many_to_many',
             'ReverseLinkCollection': 'rom._core.columns.reverse_links',
             'Set': 'rom._core.columns.lists',
+            'Shards': 'rom._core.sharding.shards',
             'Typed': 'rom._core.columns.typed',
             'UUID': 'rom._core.columns.uuids',
         },

@@ -25,6 +25,7 @@ LAYERS = [
     ('rom._core.columns',),
     ('rom._core.indexing.entry_lists',),
     ('rom._core.indexing',),
+    ('rom._core.sharding',),
     ('rom._core.schema',),
     ('rom._core.schema_builder',),
     ('rom._core.writes',),
@@ -39,6 +40,7 @@ LAYERS = [
     ('rom._core.model', 'rom._core.model_queries'),
     ('rom._core.annotations', 'rom._core.migrations'),
     ('rom._core.ops.requests',),
+    ('rom._core.ops.partitions.lockstep',),
     (
         'rom._core.ops.compound_state',
         'rom._core.ops.index_fingerprint',
@@ -51,6 +53,7 @@ LAYERS = [
         'rom._core.ops.time_slices',
         'rom._core.ops.shared_trips',
     ),
+    ('rom._core.ops.partitions.declaration', 'rom._core.ops.partitions.placing'),
     ('rom._core.ops.commits',),
     ('rom._core.ops.search',),
     ('rom._core.ops.maintenance',),

@@ -41,7 +41,7 @@ OURS = {
     'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
-    'Duration', 'Enum', 'IPAddress', 'Typed', 'UUID',
+    'Duration', 'Enum', 'IPAddress', 'Shards', 'Typed', 'UUID',
     'LinkCollection', 'ManyToMany', 'ReverseLinkCollection',
     'Mapped', 'Mixin', 'Ref', 'TypedModel', 'column', 'id_of', 'related', 'relation',
 }  # fmt: skip

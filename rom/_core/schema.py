@@ -7,7 +7,7 @@ those. `rom._core.schema_builder` makes schemas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -17,6 +17,7 @@ from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.geo_index import Places
 from rom._core.indexing.rank_index import RankIndex
+from rom._core.sharding.placement import Part, Placement
 
 INDEX_DATA = '-index-data-'
 
@@ -129,6 +130,9 @@ class Schema:
         ranks: the ranked indexes by column.
         is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
         soft_delete: name of the DateTime column that marks a row as deleted, or None.
+        shards: how the rows are divided among partitions; None: they are not. Such a schema has no
+            keys in Redis: requests use those of its partitions (`at`).
+        part: the partition of the schema's keys; None: it is not one of a partition.
     """
 
     name: str
@@ -144,6 +148,33 @@ class Schema:
     ranks: Mapping[str, RankIndex] = field(default_factory=dict)
     is_stamped: bool = True
     soft_delete: str | None = None
+    shards: Placement | None = None
+    part: Part | None = None
+
+    def at(self, number: int) -> Schema:
+        """Return the schema of a partition: the same columns, other keys, and local ids."""
+        found = self._parts.get(number)
+        if found is None:
+            found = self._parts[number] = _in_partition(self, number)
+        return found
+
+    @cached_property
+    def _parts(self) -> dict[int, Schema]:
+        return {}
+
+    def at_id(self, id: int) -> Schema:
+        """Return the schema of the partition with the row of a global id."""
+        assert self.shards is not None
+        return self.at(self.shards.shards.partition_of(id))
+
+    def seen_id(self, id: int) -> int:
+        """Return the id that programs see, of an id in the keys of this schema."""
+        return id if self.part is None else self.part.global_id(id)
+
+    @property
+    def seen_namespace(self) -> str:
+        """The namespace that programs see."""
+        return self.keys.namespace if self.part is None else self.part.whole.keys.namespace
 
     @property
     def soft_field(self) -> bytes | None:
@@ -326,4 +357,32 @@ def pure_of(indexes: Iterable[Index]) -> tuple[ColumnIndex | CompoundIndex, ...]
         index
         for index in indexes
         if isinstance(index, (ColumnIndex, CompoundIndex)) and not index.depends_on_others
+    )
+
+
+def _in_partition(schema: Schema, number: int) -> Schema:
+    """Return the schema of a partition, with keys and indexes of its own."""
+    assert schema.shards is not None
+    shards = schema.shards.shards
+    rest = schema.keys.namespace.partition('}')[2]
+    keys = schema.keys._replace(namespace=f'{{{shards.tag(number)}}}{rest}')
+    indexes = {name: ColumnIndex(index.column, keys) for name, index in schema.indexes.items()}
+    return replace(
+        schema,
+        keys=keys,
+        indexes=indexes,
+        uniques=tuple(
+            unique._replace(
+                key=keys.unique(unique.columns),
+                made_by=unique.made_by and ColumnIndex(unique.made_by.column, keys),
+            )
+            for unique in schema.uniques
+        ),
+        places={name: Places(place.declared, keys) for name, place in schema.places.items()},
+        compounds=tuple(
+            CompoundIndex(indexes[pair.first.column.name], indexes[pair.second.column.name], keys)
+            for pair in schema.compounds
+        ),
+        shards=None,
+        part=Part(schema, number, shards.partitions),
     )

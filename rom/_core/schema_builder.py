@@ -14,6 +14,7 @@ from rom._core.indexing.compound_index import compounds_of
 from rom._core.indexing.geo_index import GeoIndex, Places
 from rom._core.indexing.rank_index import RankIndex
 from rom._core.schema import INDEX_DATA, Schema, Unique
+from rom._core.sharding.placement import Placement, placement_of
 from rom.exceptions import ColumnError, ORMError
 
 
@@ -28,6 +29,7 @@ def build(
     geo_index: object = None,
     compound_index: object = None,
     soft_delete: object = None,
+    shards: tuple[object, object, object] = (None, None, None),
 ) -> Schema:
     """Check a class body and make its schema.
 
@@ -41,12 +43,14 @@ def build(
         unsafe: the UnsafeColumns of the class.
         geo_index, compound_index: the values of the attributes, or None.
         soft_delete: the value of `_soft_delete`, or None.
+        shards: the values of `_shards`, `_shard_by` and `_shard_with`, or None.
 
     Raises:
         ORMError, ColumnError: a declaration is invalid; the message names the attribute.
     """
     primary = _primary(name, columns)
-    keys = Keys(_namespace(name, namespace), primary, _renamed(name, columns))
+    placement = placement_of(name, columns, *shards)
+    keys = Keys(_namespace(name, namespace, placement), primary, _renamed(name, columns))
     _check_sources(name, columns)
     _check_expiry(name, columns)
     marker = _soft_delete(name, columns, soft_delete)
@@ -71,7 +75,7 @@ def build(
     groups = _unique_groups(name, columns, primary, unique_together)
     uniques = (*singles, *(_group(group, keys, columns, marker) for group in groups))
     places = _places(name, keys, geo_index)
-    return Schema(
+    schema = Schema(
         name,
         dict(columns),
         keys,
@@ -84,7 +88,13 @@ def build(
         compounds_of(name, keys, indexes, compound_index),
         ranks,
         soft_delete=marker,
+        shards=placement,
     )
+    if placement is not None:
+        from rom._core.sharding.limits import check_limits
+
+        check_limits(schema)
+    return schema
 
 
 def _group(
@@ -98,13 +108,20 @@ def _group(
     return Unique(names, keys.unique(names), numbers=numbers, unless=unless)
 
 
-def _namespace(name: str, declared: object) -> str:
+def _namespace(name: str, declared: object, placement: Placement | None) -> str:
     if declared is None:
-        return name
+        declared = name
     if not isinstance(declared, str) or not declared:
         raise ORMError(f'{name}._namespace: expected a non-empty str, got {declared!r}')
     as_bytes(declared)
-    return declared
+    if placement is None:
+        return declared
+    if not {*'{}'}.isdisjoint(declared):
+        raise ORMError(
+            f'{name}._namespace: {declared!r} has a hash tag, and those of the partitions come '
+            'from _shards; leave the braces out'
+        )
+    return f'{{{placement.shards.name}}}{declared}'
 
 
 def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:

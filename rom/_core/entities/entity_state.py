@@ -36,6 +36,9 @@ class EntityState:
     _pkey: ClassVar[str]
     _keep_index_data: ClassVar[bool] = False
     _soft_delete: ClassVar[str | None] = None
+    _shards: ClassVar[Any] = None
+    _shard_by: ClassVar[str | None] = None
+    _shard_with: ClassVar[str | None] = None
     _is_checked: ClassVar[bool] = False
 
     _values: dict[str, Any]

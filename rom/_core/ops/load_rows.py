@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise, repeat
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from rom._core.encoding.text import shorten, show
 from rom._core.encoding.wire import pack, unpack_list
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.one_slot import check_one_slot
+from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import (
     Command,
     Operation,
@@ -107,6 +108,10 @@ def load_one(
     Raises:
         CorruptRowError: the key holds another type than a row.
     """
+    if schema.shards is not None:
+        part = schema.at_id(id)
+        row = yield from load_one(part, local_id(part, id), with_expired, with_deleted)
+        return None if row is None else seen_row(part, row)
     if schema.expiry is not None and not with_expired:
         found = yield from load(schema, [id], with_deleted=with_deleted)
         return found[0] if found else None
@@ -144,10 +149,61 @@ def load(
     """
     if not ids:
         return []
+    if schema.shards is not None:
+        found = yield from _load_parts(schema, ids, with_expired, with_deleted)
+        return make(found)
     asked = [b'%d' % id for id in ids]
     hidden = _hidden(schema, with_expired, with_deleted)
     scripts = tuple(_script(schema, {'ids': page}, hidden) for page in _in_pages(asked))
     return (yield from _load(schema, scripts, make, hidden))
+
+
+def local_id(schema: Schema, id: int) -> int:
+    """Return the id in the keys of a schema, of an id that programs see."""
+    return id if schema.part is None else schema.part.local_id(id)
+
+
+def seen_row(schema: Schema, row: Row) -> Row:
+    """Return a row of a partition with the id that programs see."""
+    if schema.part is None:
+        return row
+    id = schema.part.global_id(row.id)
+    if schema.primary not in row.stored:
+        return Row(id, row.stored)
+    return Row(id, {**row.stored, schema.primary: b'%d' % id})
+
+
+def in_partitions(schema: Schema, ids: Iterable[int]) -> dict[Schema, list[int]]:
+    """Return the partitions that have some ids, each with its own local ids."""
+    found: dict[Schema, list[int]] = {}
+    for id in ids:
+        part = schema.at_id(id)
+        found.setdefault(part, []).append(local_id(part, id))
+    return found
+
+
+def _load_parts(
+    schema: Schema, ids: Sequence[int], with_expired: bool, with_deleted: bool
+) -> Operation[list[Row]]:
+    """Return the rows of ids in several partitions, in their order, in one round trip."""
+    parts = in_partitions(schema, ids)
+    broken: list[CorruptRowError] = []
+
+    def rows_in(part: Schema, local: Sequence[int]) -> Operation[list[Row]]:
+        try:
+            rows = yield from load(part, local, with_expired, with_deleted=with_deleted)
+        except CorruptRowError as error:
+            broken.append(error)
+            rows = error.entities
+        return [seen_row(part, row) for row in rows]
+
+    each = yield from lockstep([rows_in(part, local) for part, local in parts.items()])
+    known = {row.id: row for rows in each for row in rows}
+    found = [row for id in ids if (row := known.get(id)) is not None]
+    if broken:
+        broken[0].entities = found
+        raise broken[0]
+    return found
 
 
 def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
@@ -167,12 +223,34 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     """
     if not values:
         return []
+    if schema.shards is not None:
+        return (yield from _load_unique_parts(schema, key, values))
     hidden = _hidden(schema)
     scripts = tuple(
         _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, hidden)
         for at in range(0, len(values), LARGEST_PAGE)
     )
     return (yield from _load(schema, scripts, list, hidden))
+
+
+def _load_unique_parts(
+    schema: Schema, key: bytes, values: Sequence[bytes]
+) -> Operation[list[Row]]:
+    """Return the rows with unique values, grouped by value in their order, of all partitions."""
+    assert schema.shards is not None
+    own = next(unique for unique in schema.uniques if unique.key == key)
+    numbers: Iterable[int] = range(schema.shards.shards.partitions)
+    if own.columns == (schema.shards.by,):
+        column = schema.columns[own.columns[0]]
+        numbers = dict.fromkeys(schema.shards.number_by(column, value) for value in values)
+
+    def rows_in(part: Schema) -> Operation[list[list[Row]]]:
+        there = part.keys.unique(own.columns)
+        each = yield from lockstep([load_unique(part, there, (value,)) for value in values])
+        return [[seen_row(part, row) for row in rows] for rows in each]
+
+    found = yield from lockstep([rows_in(schema.at(number)) for number in numbers])
+    return [row for of_value in zip(*found, strict=True) for rows in of_value for row in rows]
 
 
 def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operation[list[Row]]:
@@ -187,7 +265,7 @@ def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operat
         key: the key of the hash of its values.
         value: the value, encoded as in that hash.
     """
-    if schema.expiry is None and schema.soft_field is None:
+    if schema.expiry is None and schema.soft_field is None and schema.shards is None:
         row = None
         # The script finds the same error, and names the key.
         with suppress(ServerError, CorruptRowError, ValueError):
@@ -263,7 +341,7 @@ def _load(
 def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
     """Take ids for new entities of one commit, a number for each model, in one round trip."""
     schemas = [schema for schema, count in counts.items() if count]
-    yield from check_one_slot(schema.keys.head for schema in schemas)
+    yield from check_one_slot(schema.keys.head for schema in schemas if schema.part is None)
     scripts = tuple(
         Script(
             'take_ids',

@@ -121,7 +121,7 @@ class AsyncSession(AsyncSessionQueries):
                             operation = step.in_a_crowd
                     if notes is not None:
                         operation = noting(operation, notes.setdefault(step.model, []))
-                    operation = watched(step.model, operation, driver.connection)
+                    operation = watched(step.model, operation, driver.connection, not reads)
                     reply = await driver.run(operation)
                 except BaseException as error:
                     step = work.throw(error)

@@ -23,6 +23,7 @@ from rom._core.model_registry import references_to
 from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.load_rows import Row
+from rom._core.ops.partitions.placing import located
 from rom._core.ops.search import queries
 from rom._core.sessions.deletion_plan import (
     DeletionCollector,
@@ -32,6 +33,7 @@ from rom._core.sessions.deletion_plan import (
 )
 from rom._core.sessions.hooks import has_delete_hook
 from rom._core.sessions.link_removal import collect_links, expired_among, unlink_crowd
+from rom._core.sessions.partition_guards import check_is_beside, guards_in, in_partitions
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
 from rom._core.sessions.soft_delete import is_left, note_marker, restore
 from rom._core.sessions.write_order import servers_of
@@ -193,7 +195,8 @@ class Deleter:
         query, cursor, total = query.entities().for_writes(), None, 0
         while True:
             block, cursor = yield from self._queries.block(query, cursor, blocksize)
-            yield from self.delete(block, hard=hard)
+            for group in in_partitions(block):
+                yield from self.delete(group, hard=hard)
             total += len(block)
             if cursor is None:
                 return total
@@ -226,10 +229,12 @@ class Deleter:
         self, model: type[Model], ids: list[int], found: DeletionCollector
     ) -> Work[list[RowRef]]:
         """Find the entities that refer to these ids; return those that are to be deleted too."""
-        fresh, is_soft = [], found.marker_of(model) is not None
+        fresh: list[RowRef] = []
+        is_soft = found.marker_of(model) is not None
         for referring, name in references_to(model):
             if on_delete_of(referring, name) == 'no action':
                 continue
+            check_is_beside(referring, name, model)
             query = referring.query.with_expired().with_deleted().filter(**{name: ids})
             rows: list[Row] = yield RunOn(referring, queries.search(query))
             if on_delete_of(referring, name) != 'cascade':  # which deletes expired ones as well
@@ -280,10 +285,10 @@ class Deleter:
         for model, change in all_changes:
             groups.setdefault(servers[model], []).append((model, change))
         for server, group in groups.items():
-            guards = [guard for model, guard in found.guards if servers[model] == server]
-            attempt = commits.attempt_of(
-                [change for _, change in group], 'delete' if options.hooks else 'expire'
-            )
+            changes = located([change for _, change in group])
+            here = [item for item in found.guards if servers[item[0]] == server]
+            guards = guards_in(here, changes[0].schema.part)
+            attempt = commits.attempt_of(changes, 'delete' if options.hooks else 'expire')
             held = self._give_attempt(group, hooked, attempt)
             done = yield from self._committed(group[0][0], attempt, guards, held)
             gone.update((group[at][0], _known_id(group[at][1].id)) for at in done.gone)

@@ -11,6 +11,7 @@ from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
+from rom._core.ops.partitions.placing import located, next_partition, seen_after
 from rom._core.sessions.hooks import (
     AFTER,
     call_hook_after,
@@ -31,6 +32,7 @@ from rom._core.sessions.write_outcomes import (
     release_attempt,
     settle_all,
 )
+from rom._core.sharding.placement import no_value_error
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change, Instant
 from rom.exceptions import InvalidColumnValue
@@ -121,6 +123,7 @@ class Flusher:
     def _take_ids(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
         """Give ids to new entities and to older ones, in the order of creation."""
         without = {id(entity) for entity in group if entity._id is None}
+        homes = _homes(group) if without else {}
         waiting: dict[Schema, list[Model]] = {}
         pending: list[Model] = []
         left = len(without)
@@ -135,8 +138,10 @@ class Flusher:
                 pending.append(entity)
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):
-            if id(entity) in without or entity._schema in waiting:
-                waiting.setdefault(entity._schema, []).append(entity)
+            if id(entity) in without:
+                waiting.setdefault(homes.get(id(entity), entity._schema), []).append(entity)
+            elif entity._schema in waiting:
+                waiting[entity._schema].append(entity)
         if not waiting:
             return
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
@@ -145,7 +150,7 @@ class Flusher:
             numbered = waiting[schema][::-1]
             for entity, new_id in zip(numbered, ids, strict=True):
                 if entity._id is None:  # another task may have set it meanwhile
-                    entity._id = new_id
+                    entity._id = schema.seen_id(new_id)
             self._identity.add_numbered(numbered)
 
     def write(
@@ -249,6 +254,8 @@ class Flusher:
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
+        if entity._schema.shards is not None:
+            return True  # ids of several partitions have no order of creation
         for name in entity._schema.relations:
             if entity._values.get(name) is entity:
                 return False
@@ -291,7 +298,7 @@ class Flusher:
             if entity._attempt is attempt:
                 known_id = change.id or done.id
                 assert known_id is not None
-                entity._saved(change, known_id, stored, now)
+                entity._saved(change, *seen_after(change, known_id, stored), now)
             else:
                 others.append(entity)  # another task has marked it already
         self._identity.add_numbered(saved)
@@ -305,6 +312,58 @@ class Flusher:
         for entity, change in zip(saved, changes, strict=True):
             if not others or entity not in others:
                 call_hook_after(entity, change)
+
+
+def _homes(group: Sequence[Model]) -> dict[int, Schema]:
+    """Return the partitions that give ids to new entities, by `id()`; none without partitions.
+
+    New entities that may be in any partition go to that of the other ones in the group.
+    """
+    sharded = [entity for entity in group if entity._schema.shards is not None]
+    if not sharded:
+        return {}
+    known = {id(entity): _decided(entity) for entity in sharded}
+    free: dict[bytes, int] = {}
+    for entity in sharded:
+        if (number := known[id(entity)]) is not None:
+            free.setdefault(_group_of(entity), number)
+    found = {}
+    for entity in sharded:
+        number = known[id(entity)]
+        if number is None:
+            group_key = _group_of(entity)
+            if group_key not in free:
+                free[group_key] = next_partition(entity._schema)
+            number = free[group_key]
+        found[id(entity)] = entity._schema.at(number)
+    return found
+
+
+def _group_of(entity: Model) -> bytes:
+    placement = entity._schema.shards
+    assert placement is not None
+    return placement.shards.key
+
+
+def _decided(entity: Model) -> int | None:
+    """Return the partition of an entity; None: it is new and may be in any."""
+    while True:
+        schema, placement = entity._schema, entity._schema.shards
+        assert placement is not None
+        if entity._id is not None:
+            return placement.shards.partition_of(entity._id)
+        name = placement.decider
+        if name is None:
+            return None
+        value = entity._values.get(name)
+        if value is None:
+            raise no_value_error(schema, name)
+        if placement.by is not None:
+            column = schema.columns[name]
+            return placement.number_by(column, column.encode(value))
+        if not isinstance(value, Model):
+            return placement.shards.partition_of(value.id)
+        entity = value
 
 
 def unknown_id_error(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:
@@ -327,4 +386,4 @@ def _changes(
         if change is not None:
             concerned.append(entity)
             changes.append(change)
-    return concerned, changes
+    return concerned, located(changes)

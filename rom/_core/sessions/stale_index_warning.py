@@ -22,13 +22,26 @@ from rom.exceptions import MigrationWarning, StaleIndexWarning
 _checked: set[int] = set()
 
 
-def watched(model: type[Model], operation: Operation[Any], connection: Any) -> Operation[Any]:
+def watched(
+    model: type[Model], operation: Operation[Any], connection: Any, is_write: bool = True
+) -> Operation[Any]:
     """Return an operation that also checks the indexes, if it is the first one on its model.
 
     The first one on a server also checks whether the server evicts keys. If the program declares
-    migrations of the model, they are compared with their records as well.
+    migrations of the model, they are compared with their records as well. Of a model with `_shards`,
+    the declaration of its partitions is checked instead.
+
+    Args:
+        model: the model.
+        operation: its operation.
+        connection: the client.
+        is_write: the operation may write.
     """
     schema = model._schema
+    if schema.shards is not None:
+        from rom._core.ops.partitions.declaration import declared
+
+        return declared(schema, operation, connection, is_write)
     if id(schema) in _checked and eviction_warning.is_known(connection):
         return operation
     asides = [eviction_warning.aside(connection)]

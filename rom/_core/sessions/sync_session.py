@@ -101,7 +101,7 @@ class Session(SessionQueries):
                     operation = step.operation
                     if notes is not None:
                         operation = noting(operation, notes.setdefault(step.model, []))
-                    operation = watched(step.model, operation, driver.connection)
+                    operation = watched(step.model, operation, driver.connection, not reads)
                     reply = driver.run(operation)
                 except BaseException as error:
                     step = work.throw(error)

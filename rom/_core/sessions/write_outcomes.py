@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.partitions.placing import seen_after
 from rom._core.sessions.hooks import call_hook_after
 from rom._core.sessions.parts import RunOn, Work
 from rom._core.support.clock import elapsed
@@ -145,7 +146,8 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
         note_deleted(entity)
         return 0
     assert attempt.told is not None
-    entity._saved(change, change.id or int(attempt.told), plan(change).outcome, elapsed())
+    known_id = change.id or int(attempt.told)
+    entity._saved(change, *seen_after(change, known_id, plan(change).outcome), elapsed())
     if attempt.purpose is not None:
         # The program did not set these values: drop them, so that they are read again.
         for name in change.wanted.keys() - entity._changed:

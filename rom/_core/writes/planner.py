@@ -60,7 +60,7 @@ def _plan_insert(change: Change) -> Write:
     """Return the write for a new row, which compares nothing and removes no old entries."""
     schema, after, row = change.schema, change.values, _new_row(change)
     if schema.reads_id and change.id is not None:
-        after = {**after, schema.primary: change.id}
+        after = {**after, schema.primary: schema.seen_id(change.id)}
     is_whole = len(after) >= len(schema.settable) + schema.reads_id
     defaults = schema.indexed_defaults
     if schema.references or not is_whole or (defaults and _has_none(after, defaults)):
@@ -345,7 +345,8 @@ def _values_after(change: Change) -> Mapping[str, Any]:
 
 
 def _id_of(change: Change) -> dict[str, int]:
-    return {} if change.id is None else {change.schema.primary: change.id}
+    schema = change.schema
+    return {} if change.id is None else {schema.primary: schema.seen_id(change.id)}
 
 
 def _unique_changes(change: Change, read: set[str]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -417,7 +418,7 @@ def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
     Raises:
         InvalidColumnValue: the keygen failed.
     """
-    return index.entries(RowValues(schema, stored, {schema.primary: id}, lenient=True))
+    return index.entries(RowValues(schema, stored, {schema.primary: schema.seen_id(id)}, lenient=True))
 
 
 def entries_of(schema: Schema, stored: Raw) -> Entries:

@@ -222,7 +222,13 @@ def _linked_heads(change: Change) -> Iterator[bytes]:
     """Yield the prefix of the keys of each model that new links lead to."""
     for name, _ in change.new_links() if change.schema.links else ():
         column: Any = change.schema.columns[name]
-        yield column.get_related_model()._schema.keys.head
+        related = column.get_related_model()
+        if related._schema.shards is not None:
+            raise InvalidOperation(
+                f'{change.schema.name}.{name}: the linked {related.__name__} has _shards, and a '
+                'link cannot lead into a partition; use a model with two relations'
+            )
+        yield related._schema.keys.head
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:

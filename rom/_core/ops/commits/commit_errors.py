@@ -48,7 +48,14 @@ def error_of(write: Write, status: bytes, details: Details) -> ORMError:
 
 def _entity(write: Write) -> str:
     change = write.change
-    return f'{change.schema.name} {change.id if change.id is not None else "(new)"}'
+    id = _id_of(write)
+    return f'{change.schema.name} {id if id is not None else "(new)"}'
+
+
+def _id_of(write: Write) -> int | None:
+    """Return the id of the row as programs see it."""
+    change = write.change
+    return None if change.id is None else change.schema.seen_id(change.id)
 
 
 def _unique(write: Write, details: Details) -> ORMError:
@@ -57,16 +64,17 @@ def _unique(write: Write, details: Details) -> ORMError:
     columns = ' and '.join(unique.columns)
     values = {} if unique.made_by else write.change.values
     shown = ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
-    keys = write.change.schema.keys
+    schema = write.change.schema
+    held_by = schema.seen_id(int(holder)) if holder else None
     return UniqueKeyViolation(
-        f'{_entity(write)}: {shown} belongs to {keys.namespace}:{as_text(holder)} already, and '
+        f'{_entity(write)}: {shown} belongs to {schema.seen_namespace}:{held_by or ""} already, and '
         f'{columns} must be unique; nothing was written. Choose another value, or change '
         'the other entity in the same commit',
-        keys.namespace,
-        write.change.id,
+        write.change.schema.seen_namespace,
+        _id_of(write),
         unique.columns,
         value=values.get(unique.columns[0], value) if len(unique.columns) == 1 else value,
-        holder=int(holder) if holder else None,
+        holder=held_by,
     )
 
 
@@ -81,8 +89,8 @@ def _race(write: Write, details: Details) -> ORMError:
         f'{_entity(write)}: another writer changed {", ".join(columns)} since it was loaded; '
         'nothing was written. refresh(force=True) takes the new values, save(force=True) '
         'overwrites them',
-        write.change.schema.keys.namespace,
-        write.change.id,
+        write.change.schema.seen_namespace,
+        _id_of(write),
         columns,
     )
 
@@ -93,8 +101,8 @@ def _exists(write: Write, details: Details) -> ORMError:
         f'{_entity(write)}: {as_text(details[0])} is there already, though the entity is new; '
         f'nothing was written. The counter {as_text(keys.counter)} is behind the data: set it '
         'to the highest id in use',
-        keys.namespace,
-        write.change.id,
+        write.change.schema.seen_namespace,
+        _id_of(write),
         [keys.primary],
     )
 
@@ -103,8 +111,8 @@ def _deleted(write: Write, details: Details) -> ORMError:
     return EntityDeletedError(
         f'{_entity(write)}: another writer deleted it since it was loaded; nothing was written. '
         'save(force=True) writes it again',
-        write.change.schema.keys.namespace,
-        write.change.id,
+        write.change.schema.seen_namespace,
+        _id_of(write),
     )
 
 
@@ -114,8 +122,8 @@ def _lost(write: Write, details: Details) -> ORMError:
         '(the database was emptied, restored from an older copy, or failed over to a replica that '
         'was behind); nothing was written. session.forget(entity) gives it up; '
         'entity.copy().save() writes it as a new one',
-        write.change.schema.keys.namespace,
-        write.change.id,
+        write.change.schema.seen_namespace,
+        _id_of(write),
     )
 
 
@@ -124,8 +132,8 @@ def _expired(write: Write, details: Details) -> ORMError:
     return EntityDeletedError(
         f'{_entity(write)}: it has expired, so others may have its unique values; nothing was '
         f'written. Set {schema.expiry} to a later time, and save(force=True) writes it again',
-        schema.keys.namespace,
-        write.change.id,
+        schema.seen_namespace,
+        _id_of(write),
         [schema.expiry] if schema.expiry else [],
     )
 

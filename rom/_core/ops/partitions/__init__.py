@@ -1,0 +1,1 @@
+"""Operations on models whose rows are divided among partitions (`rom.Shards`)."""

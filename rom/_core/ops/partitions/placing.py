@@ -1,0 +1,146 @@
+"""Placing: the changes of a commit in terms of the partitions that carry them out. Pure.
+
+A session knows rows by their global ids. A commit is a script of one partition, with its keys and
+local ids. `located` turns one into the other, and is the only function that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from rom._core.encoding.text import show
+from rom._core.ops.load_rows import local_id
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import InvalidColumnValue, InvalidOperation
+
+#: Stands for the namespace of models without partitions.
+_OUTSIDE: Final = -1
+
+
+def located(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes of a commit in terms of its partition; others as they are.
+
+    New rows that may be in any partition go to that of the other changes, or to the next one.
+
+    Raises:
+        InvalidColumnValue: a new row lacks the value that decides its partition, or a change sets
+            another one.
+        InvalidOperation: the changes are in several partitions; see `several_error`.
+    """
+    if all([change.schema.shards is None for change in changes]):
+        return list(changes)
+    numbers = [_number_of(change) for change in changes]
+    known = {number for number in numbers if number is not None}
+    groups = {of.shards.key for each in changes if (of := each.schema.shards) is not None}
+    if len(known) > 1 or len(groups) > 1:
+        raise several_error(changes, numbers)
+    number = known.pop() if known else next_partition(changes[0].schema)
+    return [_at(change, number) for change in changes]
+
+
+def next_partition(schema: Schema) -> int:
+    """Return the partition of new rows that may be in any."""
+    assert schema.shards is not None
+    return schema.shards.shards.next_partition()
+
+
+def several_error(changes: Sequence[Change], numbers: Sequence[int | None]) -> InvalidOperation:
+    """Return the error for a commit that one partition cannot carry out.
+
+    This is the place to carry out a commit over several partitions: `changes` in groups by their
+    `numbers`, each located with `_at`.
+    """
+    each = {
+        number: f'{change.schema.name} {change.id or "(new)"}'
+        for change, number in zip(changes, numbers, strict=True)
+        if number is not None
+    }
+    where = ', '.join(
+        f'{what} in {"no partition" if number == _OUTSIDE else f"partition {number}"}'
+        for number, what in list(each.items())[:4]
+    )
+    return InvalidOperation(
+        f'one commit has rows of several partitions ({where}), which is not supported yet; nothing '
+        'was written. Save them one after the other, or keep rows that are written together in one '
+        'partition, with _shard_with or an equal _shard_by'
+    )
+
+
+def _number_of(change: Change) -> int | None:
+    """Return the partition of a change; None: any."""
+    schema = change.schema
+    placement = schema.shards
+    if placement is None:
+        return _OUTSIDE
+    if change.kind != 'delete':
+        _check_decider(change)
+    if change.id is not None:
+        return placement.shards.partition_of(change.id)
+    return placement.number_of(schema, change.wanted)
+
+
+def _check_decider(change: Change) -> None:
+    """Raise InvalidColumnValue for a change that would put the row into another partition."""
+    schema, placement = change.schema, change.schema.shards
+    assert placement is not None
+    name = placement.decider
+    if change.id is None or name is None or name not in change.wanted:
+        return
+    raw, before = change.wanted[name], change.stored.get(name)
+    if raw == before:
+        return
+    if raw is not None and (placement.beside is not None or change.kind == 'insert'):
+        if placement.number_of(schema, change.wanted) == placement.shards.partition_of(change.id):
+            return
+    elif raw is None and placement.beside is not None:
+        return  # the row stays where it is, without its neighbour
+    raise InvalidColumnValue(
+        f'{schema.name}.{name}: it decides the partition of {schema.name} {change.id}, and cannot '
+        f'change from {_shown(before)} to {_shown(raw)}; nothing was written. Save a copy with the '
+        'new value, and delete this entity'
+    )
+
+
+def _shown(raw: bytes | None) -> str:
+    return 'None' if raw is None else show(raw.decode('utf-8', 'replace'))
+
+
+def _at(change: Change, number: int) -> Change:
+    """Return a change in terms of a partition."""
+    part = change.schema.at(number)
+    id = None if change.id is None else local_id(part, change.id)
+    return change._replace(schema=part, id=id, stored=_inside(part, change.stored))
+
+
+def _inside(part: Schema, stored: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Return the values of a row as the partition stores them: with its local id."""
+    raw = stored.get(part.primary)
+    if raw is None:
+        return stored
+    return {**stored, part.primary: b'%d' % local_id(part, int(raw))}
+
+
+def seen_after(change: Change, id: int, stored: dict[str, bytes]) -> tuple[int, dict[str, bytes]]:
+    """Return the id and the values of a written row as programs see them.
+
+    Args:
+        change: the located change.
+        id: its id in the partition.
+        stored: the values that are known to be stored now.
+    """
+    if change.schema.part is None:
+        return id, stored
+    id = change.schema.part.global_id(id)
+    return id, {**stored, change.schema.primary: b'%d' % id}
+
+
+def by_partition(schema: Schema, ids: Iterable[int]) -> list[list[int]]:
+    """Return ids in groups of one partition each; all in one group without partitions."""
+    if schema.shards is None:
+        return [list(ids)]
+    groups: dict[int, list[int]] = {}
+    for id in ids:
+        groups.setdefault(schema.shards.shards.partition_of(id), []).append(id)
+    return list(groups.values())

@@ -1,0 +1,74 @@
+"""References between partitions: what a delete may rely on where rows are divided among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rom._core.model import Model
+from rom._core.ops.commits.commit import Guard
+from rom._core.schema import Schema
+from rom._core.sharding.placement import Part
+from rom.exceptions import InvalidOperation
+
+
+def in_partitions(entities: Sequence[Model]) -> list[list[Model]]:
+    """Return entities of one model in groups of one partition each; without partitions, as one."""
+    placement = entities[0]._schema.shards if entities else None
+    if placement is None:
+        return [list(entities)]
+    groups: dict[int, list[Model]] = {}
+    for entity in entities:
+        assert entity._id is not None
+        groups.setdefault(placement.shards.partition_of(entity._id), []).append(entity)
+    return list(groups.values())
+
+
+def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> None:
+    """Refuse a relation that forbids deletes, if new references may come from other partitions.
+
+    A commit can look for new references in its own partition only.
+
+    Raises:
+        InvalidOperation: the rows of the relation are not stored beside those they refer to.
+    """
+    column = referring._columns[name]
+    own, other = referring._schema.shards, model._schema.shards
+    if own is None and other is None:
+        return
+    on_delete: str = getattr(column, 'on_delete', '')
+    is_beside = own is not None and own.beside == name
+    if is_beside or not (on_delete == 'restrict' or column.required):
+        return
+    why = f'on_delete={on_delete!r}' if on_delete == 'restrict' else 'required=True'
+    raise InvalidOperation(
+        f'{referring.__name__}.{name} has {why}, and may be in another partition than the '
+        f'{model.__name__} to delete, where a new reference would not be seen; nothing was '
+        f'deleted. Declare _shard_with = {name!r}, or on_delete="no action"'
+    )
+
+
+def guards_in(guards: Iterable[tuple[type[Model], Guard]], part: Part | None) -> list[Guard]:
+    """Return the guards that the commit of a partition can check, in terms of its keys.
+
+    Args:
+        guards: guards with the model of the rows that refer to the deleted ones.
+        part: the partition; None: the commit is of models without partitions.
+    """
+    if part is None:
+        return [guard for model, guard in guards if model._schema.shards is None]
+    return [
+        _guard_at(model._schema.at(part.number), guard)
+        for model, guard in guards
+        if model._schema.shards is not None
+    ]
+
+
+def _guard_at(schema: Schema, guard: Guard) -> Guard:
+    part, keys = schema.part, schema.keys
+    assert part is not None
+    own = [id for id in guard.members if (id - 1) % part.partitions == part.number]
+    return guard._replace(
+        key=keys.scores(guard.column),
+        head=keys.head,
+        members=tuple(map(part.local_id, own)),
+    )

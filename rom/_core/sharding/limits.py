@@ -1,0 +1,68 @@
+"""Declarations that a model over partitions cannot have, each refused with the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rom.exceptions import ColumnError
+
+
+def check_limits(schema: Any) -> None:
+    """Raise ColumnError for a declaration that partitions do not support."""
+    for what in _objections(schema):
+        raise ColumnError(f'{schema.name} has _shards: {what}')
+
+
+def _objections(schema: Any) -> Iterator[str]:
+    if schema.keep_index_data:
+        yield '_keep_index_data is for data that rom 1.x writes as well; leave it out'
+    if schema.unsafe:
+        yield f'the UnsafeColumn {schema.unsafe[0]!r} has no partition; use another column'
+    if schema.ranks:
+        yield (
+            f'{next(iter(schema.ranks))!r} has rank=True, and scores of different partitions '
+            'cannot be compared; use index=True'
+        )
+    if schema.links:
+        yield (
+            f'the ManyToMany {schema.links[0]!r} cannot lead across partitions; use a model with '
+            'two relations'
+        )
+    if schema.columns[schema.primary].index:
+        yield (
+            f'the primary key {schema.primary!r} has index=True; leave it out: filters and orders '
+            'of ids need no index'
+        )
+    yield from _uniques(schema)
+
+
+def _uniques(schema: Any) -> Iterator[str]:
+    """Yield the constraints that no single partition can hold."""
+    for unique in schema.uniques:
+        if schema.shards.decider not in unique.columns:
+            shown = ', '.join(map(repr, unique.columns))
+            yield (
+                f'the unique {shown} may be in any partition, which is not supported yet; declare '
+                f'unique_together with {_with(schema)}, which is unique in one partition'
+            )
+
+
+def _with(schema: Any) -> str:
+    decider = schema.shards.decider
+    return 'a _shard_by column' if decider is None else repr(decider)
+
+
+def check_group(schema: Any, models: Mapping[str, Any]) -> None:
+    """Raise ColumnError for a group that another model declares with another number."""
+    own = schema.shards.shards
+    for model in models.values():
+        other = getattr(getattr(model, '_schema', None), 'shards', None)
+        if other is None or model.__name__ == schema.name or other.shards.name != own.name:
+            continue
+        if other.shards.partitions != own.partitions:
+            raise ColumnError(
+                f'{schema.name}._shards: {own!r} has {own.partitions} partitions, and '
+                f'{model.__name__} declares the group with {other.shards.partitions}; use one '
+                'Shards object for all models of a group'
+            )
