@@ -53,7 +53,11 @@ LAYERS = [
         'rom._core.ops.time_slices',
         'rom._core.ops.shared_trips',
     ),
-    ('rom._core.ops.partitions.declaration', 'rom._core.ops.partitions.placing'),
+    (
+        'rom._core.ops.partitions.asking',
+        'rom._core.ops.partitions.declaration',
+        'rom._core.ops.partitions.placing',
+    ),
     ('rom._core.ops.commits',),
     ('rom._core.ops.search',),
     ('rom._core.ops.maintenance',),

@@ -96,21 +96,21 @@ class Part(NamedTuple):
         """
         return (id - 1) // self.partitions + 1
 
-    def first_behind(self, id: int) -> int:
-        """Return the largest local id whose row comes before or at an id, of any partition.
+    def last_at(self, id: int) -> int:
+        """Return the largest local id whose global id is at most an id, of any partition.
 
-        >>> [Part(None, 2, 4).first_behind(id) for id in (0, 2, 3, 6, 7)]
+        >>> [Part(None, 2, 4).last_at(id) for id in (0, 2, 3, 6, 7)]
         [0, 0, 1, 1, 2]
         """
         return (id - 1 - self.number) // self.partitions + 1
 
-    def first_before(self, id: int) -> int:
-        """Return the smallest local id whose row comes at or behind an id, of any partition.
+    def first_at(self, id: int) -> int:
+        """Return the smallest local id whose global id is at least an id, of any partition.
 
-        >>> [Part(None, 2, 4).first_before(id) for id in (0, 2, 3, 6, 7)]
+        >>> [Part(None, 2, 4).first_at(id) for id in (1, 2, 3, 6, 7)]
         [1, 1, 1, 2, 2]
         """
-        return -((self.number - id + 1) // self.partitions) + 1
+        return self.last_at(id - 1) + 1
 
 
 def no_value_error(schema: Any, name: str) -> InvalidColumnValue:

@@ -20,6 +20,7 @@ from rom._core.encoding.text import show
 from rom._core.ops.load_rows import unreadable
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.queries import first_row
+from rom._core.ops.search.scattered import of_each
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search, SearchReply
 from rom._core.query.aggregates import (
     Aggregate,
@@ -344,6 +345,9 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
     Raises:
         CorruptRowError: a row or an index is corrupt.
     """
+    if query.schema.shards is not None:
+        each = yield from of_each(query, lambda one: tallies(one, tally, bounds))
+        return [reply for replies in each for reply in replies]
     asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()
     found: list[SearchReply] = []

@@ -30,7 +30,8 @@ def histogram(
     """
     schema = query.schema
     tally = histogram_of(schema, column, asked)
-    ranges = None if query.spec.where.nodes else ranges_of(schema, tally)
+    is_whole = not query.spec.where.nodes and schema.shards is None
+    ranges = ranges_of(schema, tally) if is_whole else None
     if ranges is not None:
         counts = yield from _counts_of_ranges(query, ranges, bounds)
         if counts is not None:

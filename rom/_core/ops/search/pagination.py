@@ -17,7 +17,8 @@ from typing import Any, NoReturn
 from rom._core.encoding.integers import check_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.load_rows import Row
+from rom._core.ops.load_rows import Row, local_id
+from rom._core.ops.partitions.asking import query_in
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.queries import Scores, find
 from rom._core.ops.search.search_calls import BOUNDS, Bounds
@@ -140,6 +141,9 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
     A row that was stored before the column got its default has none until a reindex. It comes
     last, as a row without a value, and its cursor must say so.
     """
+    if query.schema.shards is not None:
+        query = query_in(query, query.schema.shards.shards.partition_of(row.id))
+        row = row._replace(id=local_id(query.schema, row.id))
     schema, found = query.schema, set()
     for order in query.spec.orders:
         default = schema.defaults.get(order.column)

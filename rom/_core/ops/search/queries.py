@@ -11,12 +11,14 @@ sorts, the results are sorted in this process by the values in their rows.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from rom._core.encoding.wire import pack
 from rom._core.ops.load_rows import Row, unreadable
 from rom._core.ops.requests import Operation, Script
+from rom._core.ops.search.scattered import block_of_parts, find_in_parts, of_each
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Cursor, Search, SearchReply
 from rom._core.ops.search.sorting import sort_ids
 from rom._core.ops.time_slices import rest, turns
@@ -65,6 +67,8 @@ def find(
     Raises:
         CorruptRowError: as for `search`.
     """
+    if query.schema.shards is not None:
+        return (yield from find_in_parts(query, lambda one: find(one, bounds)))
     rows: list[Row] = []
     broken: list[bytes] = []
     asking = Search(query, bounds, orders_for(query.schema, query.spec))
@@ -79,11 +83,11 @@ def find(
 
 def block(
     query: Query[Any],
-    cursor: Cursor | None,
+    cursor: Any,
     size: int,
     bounds: Bounds = BOUNDS,
     scores: Scores | None = None,
-) -> Operation[tuple[list[Row], Cursor | None]]:
+) -> Operation[tuple[list[Row], Any]]:
     """Return some rows, and the cursor for the next ones; None when there are no more.
 
     The cursor lives in this process only; page cursors (`rom._core.ops.search.pagination`) can
@@ -99,6 +103,8 @@ def block(
     Raises:
         CorruptRowError: as for `search`.
     """
+    if query.schema.shards is not None:
+        return (yield from block_of_parts(query, cursor, size, partial(block, bounds=bounds)))
     asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.spec))
     cursor = cursor or asking.begin()
     rows: Sequence[Row] = ()
@@ -148,6 +154,18 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
     Raises:
         CorruptRowError: the key of an index holds another type.
     """
+    spec = query.spec
+    total = yield from _count_all(query, bounds)
+    if spec.where.nodes or spec.orders:
+        return total
+    rest = max(total - spec.offset, 0)
+    return rest if spec.count is None else min(rest, spec.count)
+
+
+def _count_all(query: Query[Any], bounds: Bounds) -> Operation[int]:
+    """Return the number of matching entities, whatever the limit."""
+    if query.schema.shards is not None:
+        return sum((yield from of_each(query, lambda one: _count_all(one, bounds))))
     asking = Search(query, bounds)
     cursor = asking.begin()
     cursor.skip, cursor.need = 0, None
@@ -155,11 +173,7 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
         total += answer.count
-    spec = query.spec
-    if spec.where.nodes or spec.orders:
-        return total
-    rest = max(total - spec.offset, 0)
-    return rest if spec.count is None else min(rest, spec.count)
+    return total
 
 
 def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
@@ -168,6 +182,11 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
     Raises:
         CorruptRowError: the key of an index holds another type.
     """
+    if query.schema.shards is not None:
+        if query.spec.count == 0 or query.spec.offset:
+            total = 0 if query.spec.count == 0 else (yield from _count_all(query, bounds))
+            return total > query.spec.offset
+        return any((yield from of_each(query, lambda one: exists(one, bounds))))
     asking = Search(query.first_only(), bounds)
     cursor = asking.begin()
     is_plain = not cursor.skip and cursor.seen is None

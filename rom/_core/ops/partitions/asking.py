@@ -1,0 +1,213 @@
+"""Queries of partitions: which partitions a query needs, and the query of each of them. Pure.
+
+A query of a model over partitions holds keys that do not exist. For a partition, each key gets the
+namespace of the partition, and each id becomes local.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from rom._core.query.filter_labels import FilterLabel
+from rom._core.query.nodes import (
+    All,
+    AnyOf,
+    Given,
+    Ids,
+    IdsBetween,
+    InRange,
+    InSet,
+    InUnique,
+    Near,
+    Node,
+    Not,
+    SortCursor,
+    StartsWith,
+)
+from rom._core.query.query import Query
+from rom._core.schema import Schema
+from rom._core.sharding.placement import Part, Placement
+from rom.exceptions import ORMError, QueryError
+
+
+class PartModel:
+    """Stands for the model of a query that asks one partition.
+
+    Args:
+        schema: the schema of the partition.
+    """
+
+    __slots__ = ('__name__', '_schema')
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self.__name__ = schema.name
+
+
+def query_in(query: Query[Any], number: int) -> Query[Any]:
+    """Return a query of one partition: its keys and its ids; the mark stays as it is."""
+    schema = query.schema.at(number)
+    assert schema.part is not None
+    move = _Move(query.schema.keys.head, schema.keys.head, schema.part)
+    where = move.node(query.spec.where)
+    assert isinstance(where, All)
+    orders = tuple(order._replace(key=move.key(order.key)) for order in query.spec.orders)
+    return Query(PartModel(schema), query.spec._replace(where=where, orders=orders))  # type: ignore[arg-type]
+
+
+class _Move:
+    """Moves the nodes of a query into a partition.
+
+    Args:
+        head: the prefix of the keys in the query.
+        own: the prefix of the keys of the partition.
+        part: the partition.
+    """
+
+    def __init__(self, head: bytes, own: bytes, part: Part) -> None:
+        self._head, self._own, self._part = head, own, part
+
+    def key(self, key: bytes) -> bytes:
+        """Return a key with the prefix of the partition."""
+        return self._own + key[len(self._head) :] if key.startswith(self._head) else key
+
+    def node(self, node: Node) -> Node:
+        """Return a node in terms of the partition."""
+        return _MOVED[type(node)](self, node)
+
+    def keyed(self, node: Any) -> Node:
+        """Return a node that has a key."""
+        moved: Node = node._replace(key=self.key(node.key))
+        return moved
+
+    def all(self, node: All) -> Node:
+        return All(tuple(map(self.node, node.nodes)))
+
+    def any(self, node: AnyOf) -> Node:
+        return AnyOf(tuple(map(self.node, node.nodes)))
+
+    def no(self, node: Not) -> Node:
+        return Not(self.node(node.node))
+
+    def ids(self, node: Ids) -> Node:
+        part = self._part
+        own = [id for id in node.ids if id > 0 and (id - 1) % part.partitions == part.number]
+        return Ids(tuple(map(part.local_id, own)), node.label) if own else AnyOf()
+
+    def between(self, node: IdsBetween) -> Node:
+        """Return the range of local ids; a bound of another partition becomes the next one."""
+        part = self._part
+        low = max(part.last_at(node.low - 1) + 1, 0)
+        high = None if node.high is None else part.last_at(node.high)
+        return AnyOf() if high is not None and high < low else IdsBetween(low, high, node.label)
+
+    def given(self, node: Given) -> Node:
+        raise AssertionError(f'{node} is a node of one partition already')
+
+
+_MOVED: Final[Mapping[type, Callable[[_Move, Any], Node]]] = {
+    All: _Move.all,
+    AnyOf: _Move.any,
+    Not: _Move.no,
+    Ids: _Move.ids,
+    IdsBetween: _Move.between,
+    Given: _Move.given,
+    **dict.fromkeys((InSet, InRange, InUnique, StartsWith, Near), _Move.keyed),
+}
+
+
+def mark_in(mark: SortCursor, part: Part, goes_down: bool) -> SortCursor:
+    """Return the mark of a page in terms of a partition, where no row may have its id.
+
+    Args:
+        mark: the mark, with a global id.
+        part: the partition.
+        goes_down: rows in the place of the mark are sorted by descending ids.
+    """
+    if not mark.id:
+        return mark  # the first page
+    id = part.first_at(mark.id) if goes_down else part.last_at(mark.id)
+    return mark._replace(id=id)
+
+
+def partitions_of(query: Query[Any]) -> list[int]:
+    """Return the numbers of the partitions that may have results, in ascending order."""
+    schema = query.schema
+    assert schema.shards is not None
+    found = _asked(schema, schema.shards, query.spec.where)
+    return sorted(range(schema.shards.shards.partitions) if found is None else found)
+
+
+def _asked(schema: Schema, placement: Placement, node: Node) -> set[int] | None:
+    """Return the partitions that may have rows that match a node; None: any."""
+    if isinstance(node, All):
+        each = [_asked(schema, placement, part) for part in node.nodes]
+        known = [numbers for numbers in each if numbers is not None]
+        return set.intersection(*known) if known else None
+    if isinstance(node, AnyOf):
+        return _union([_asked(schema, placement, part) for part in node.nodes])
+    if isinstance(node, Ids):
+        return {placement.shards.partition_of(id) for id in node.ids}
+    label = getattr(node, 'label', None)
+    if not isinstance(label, FilterLabel) or label.column != placement.decider:
+        return None
+    if placement.beside is not None:
+        return _beside(placement, node)
+    column = schema.columns[label.column]
+    if isinstance(node, InUnique):
+        return {placement.number_by(column, value) for value in node.values}
+    if label.sign != '=' or not _is_exact(schema, label.column):
+        return None
+    return _by_value(placement, column, label.value)
+
+
+def _union(each: Iterable[set[int] | None]) -> set[int] | None:
+    found: set[int] = set()
+    for numbers in each:
+        if numbers is None:
+            return None
+        found |= numbers
+    return found
+
+
+def _beside(placement: Placement, node: Node) -> set[int] | None:
+    """Return the partition of the entity that a relation is filtered by."""
+    if isinstance(node, InRange) and node.low == node.high and node.exact is None:
+        id = float(node.low)
+        if id.is_integer() and id > 0:
+            return {placement.shards.partition_of(int(id))}
+    return None
+
+
+@lru_cache(maxsize=256)
+def _is_exact(schema: Schema, name: str) -> bool:
+    """Return whether a filter for a value of a column finds rows with that value alone."""
+    index = schema.indexes.get(name)
+    if index is None or not index.is_equalled:
+        return False
+    traits = schema.columns[name].traits
+    return not (traits.lowers or traits.splits)
+
+
+def _by_value(placement: Placement, column: Any, value: Any) -> set[int] | None:
+    try:
+        if column.takes_ranges and column.as_range(value) is not None:
+            return None  # a date finds the times of the whole day
+        return {placement.number_by(column, column.encode(column.check(value)))}
+    except (ORMError, ValueError, TypeError, ArithmeticError):
+        return None  # not a possible value: the index decides
+
+
+def check_can_merge(query: Query[Any], numbers: list[int]) -> None:
+    """Raise QueryError for results of several partitions that cannot be merged in order."""
+    if len(numbers) < 2:
+        return
+    near = next((n for n in query.spec.where.flat() if isinstance(n, Near)), None)
+    if near is not None and (near.count is not None or not query.spec.orders):
+        raise QueryError(
+            f'{query.schema.name}.query.near(): its results are in {len(numbers)} partitions, '
+            'which cannot be merged by distance yet; leave count out, and add order_by()'
+        )
+

@@ -1,0 +1,237 @@
+"""Scattered queries: one query of several partitions, and their results as one.
+
+Each partition sorts its own results, and returns as many as the whole query wants. They are sorted
+once more here. Python's sort finds the runs that are sorted already, so this is a merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from rom._core.encoding.integers import ENDLESS
+from rom._core.ops.load_rows import Row, seen_row
+from rom._core.ops.partitions.asking import check_can_merge, mark_in, partitions_of, query_in
+from rom._core.ops.partitions.lockstep import lockstep
+from rom._core.ops.requests import Operation
+from rom._core.ops.search.sorting import columns_for, sort_ids, standing
+from rom._core.query.nodes import Order, SortCursor
+from rom._core.query.ordering import direction_of, orders_for
+from rom._core.query.query import Query
+from rom._core.schema import Schema
+from rom.exceptions import CorruptRowError
+
+T = TypeVar('T')
+#: Answers a query of one partition with rows, and whether there are no more.
+Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
+
+
+def of_each(query: Query[Any], answer: Callable[[Query[Any]], Operation[T]]) -> Operation[list[T]]:
+    """Answer a query in each partition that may have results; return their answers."""
+    queries = [query_in(query, number) for number in partitions_of(query)]
+    found: list[T] = yield from lockstep([answer(one) for one in queries])
+    return found
+
+
+def find_in_parts(query: Query[Any], find: Finder) -> Operation[tuple[list[Row], bool]]:
+    """Return the rows of all results, in order, and whether there are no more results.
+
+    Args:
+        query: a query over partitions.
+        find: answers the query of one partition.
+
+    Raises:
+        QueryError: the results of several partitions cannot be merged.
+        CorruptRowError: the key of a row or an index holds another type; `entities` has the other
+            rows.
+    """
+    numbers = partitions_of(query)
+    check_can_merge(query, numbers)
+    spec = query.spec
+    need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
+    broken: list[CorruptRowError] = []
+    each = yield from lockstep(
+        [_found(find, query_for(query, number, need), broken) for number in numbers]
+    )
+    rows = yield from merged(query, [row for rows, _ in each for row in rows])
+    is_all = all(is_all for _, is_all in each) and (need is None or len(rows) <= need)
+    rows = rows[spec.offset : need]
+    if broken:
+        broken[0].entities = rows if query.selection is None else []
+        raise broken[0]
+    return rows, is_all
+
+
+def _found(
+    find: Finder, query: Query[Any], broken: list[CorruptRowError]
+) -> Operation[tuple[list[Row], bool]]:
+    """Return the rows of a partition with their global ids; note an error of some of them."""
+    try:
+        rows, is_all = yield from find(query)
+    except CorruptRowError as error:
+        broken.append(error)
+        rows, is_all = error.entities, True
+    return [seen_row(query.schema, row) for row in rows], is_all
+
+
+def query_for(query: Query[Any], number: int, need: int | None) -> Query[Any]:
+    """Return the query of a partition for the first results of the whole query."""
+    spec, schema = query.spec, query.schema
+    one = query_in(query, number)
+    mark, selection = spec.mark, spec.selection
+    if mark is not None:
+        assert one.schema.part is not None
+        mark = mark_in(mark, one.schema.part, _goes_down(schema, spec.orders, mark))
+    if selection is not None and spec.orders:
+        names = selection.columns
+        more = [n for n in columns_for(schema, _without_ids(spec.orders)) if n not in names]
+        selection = selection._replace(columns=(*names, *more))
+    return one._with(offset=0, count=need, mark=mark, selection=selection)
+
+
+def _without_ids(orders: Sequence[Order]) -> tuple[Order, ...]:
+    return tuple(order for order in orders if order.kind != 'id')
+
+
+def _goes_down(schema: Schema, orders: Sequence[Order], mark: SortCursor) -> bool:
+    """Return whether rows in the place of a mark are sorted by descending ids."""
+    if not orders or len(mark.places) < len(orders):
+        return False
+    last, place = orders[-1], mark.places[-1]
+    if last.kind == 'id':
+        return last.reverse
+    is_scored = last.kind == 'score' and not last.or_stored
+    is_absent = place.score is None if is_scored else not _has_value(schema, last, mark)
+    return last.absent_first if is_absent else last.reverse
+
+
+def _has_value(schema: Schema, order: Order, mark: SortCursor) -> bool:
+    place = mark.places[-1]
+    if order.or_stored and place.score is None:
+        order = order._replace(kind='stored')
+    return standing(schema, order)(place) not in (None, '', b'')
+
+
+def merged(query: Query[Any], rows: list[Row]) -> Operation[list[Row]]:
+    """Return rows of several partitions in the order of a query."""
+    orders = orders_for(query.schema, query.spec)
+    if not orders:
+        # With a mark, a query without an order is sorted by ids.
+        return rows if query.spec.mark is None else sorted(rows, key=lambda row: row.id)
+    known = {b'%d' % row.id: row for row in rows}
+    direction = direction_of(orders)
+    ids = yield from sort_ids(query.schema, _without_ids(orders), rows, None, direction)
+    return [known[id] for id in ids]
+
+
+class PartsCursor:
+    """State of a scattered search between two blocks.
+
+    Attributes:
+        cursors: the cursor of each partition that may have more results; None at its beginning.
+        waiting: rows that were read, in order.
+        last: the last row that was read of each partition that may have more.
+        skip: the number of results still to be skipped.
+        need: the number of results still wanted; None: all.
+    """
+
+    __slots__ = ('cursors', 'last', 'need', 'queries', 'skip', 'waiting')
+
+    def __init__(self, query: Query[Any]) -> None:
+        numbers = partitions_of(query)
+        check_can_merge(query, numbers)
+        spec = query.spec
+        need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
+        self.queries = {number: query_for(query, number, need) for number in numbers}
+        self.cursors: dict[int, Any] = dict.fromkeys(numbers)
+        self.waiting: list[Row] = []
+        self.last: dict[int, Row] = {}
+        self.skip = spec.offset
+        self.need = spec.count
+
+    @property
+    def is_done(self) -> bool:
+        """True once no more results will come."""
+        return self.need == 0 or (not self.waiting and not self.cursors)
+
+
+#: Returns some rows of one partition's query, and the cursor of the next ones or None.
+Block = Callable[[Query[Any], Any, int], Operation[tuple[list[Row], Any]]]
+
+
+def block_of_parts(
+    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block
+) -> Operation[tuple[list[Row], PartsCursor | None]]:
+    """Return some rows of a query, and the cursor for the next ones; None when there are no more.
+
+    Args:
+        query: a query over partitions.
+        cursor: the cursor that the last call returned; None to begin.
+        size: the most rows to return.
+        block: returns some rows of one partition.
+    """
+    cursor = cursor or PartsCursor(query)
+    rows: list[Row] = []
+    while not rows and not cursor.is_done:
+        if query.spec.orders:
+            rows = yield from _next_in_order(query, cursor, size, block)
+        else:
+            rows = yield from _next_of_first(cursor, size, block)
+        rows = _within(cursor, rows)
+    return rows, None if cursor.is_done else cursor
+
+
+def _within(cursor: PartsCursor, rows: list[Row]) -> list[Row]:
+    """Return rows without those that the query skips, and those beyond its limit."""
+    skipped = min(cursor.skip, len(rows))
+    cursor.skip -= skipped
+    rows = rows[skipped:]
+    if cursor.need is not None:
+        rows = rows[: cursor.need]
+        cursor.need -= len(rows)
+    return rows
+
+
+def _next_of_first(cursor: PartsCursor, size: int, block: Block) -> Operation[list[Row]]:
+    """Return the next rows where any order will do: partition after partition."""
+    number = next(iter(cursor.cursors))
+    one = cursor.queries[number]
+    rows, position = yield from block(one, cursor.cursors[number], size)
+    if position is None:
+        del cursor.cursors[number]
+    else:
+        cursor.cursors[number] = position
+    return [seen_row(one.schema, row) for row in rows]
+
+
+def _next_in_order(
+    query: Query[Any], cursor: PartsCursor, size: int, block: Block
+) -> Operation[list[Row]]:
+    """Return the next rows in order: those before the last row of each unfinished partition."""
+    empty = [number for number in cursor.cursors if number not in cursor.last]
+    if empty:
+        each = max(size // max(len(cursor.queries), 1) * 2, min(size, 50))
+        found = yield from lockstep(
+            [block(cursor.queries[n], cursor.cursors[n], each) for n in empty]
+        )
+        for number, (rows, position) in zip(empty, found, strict=True):
+            schema = cursor.queries[number].schema
+            seen = [seen_row(schema, row) for row in rows]
+            cursor.waiting += seen
+            if position is None:
+                del cursor.cursors[number]
+            else:
+                cursor.cursors[number] = position
+                if seen:
+                    cursor.last[number] = seen[-1]
+        cursor.waiting = yield from merged(query, cursor.waiting)
+    if cursor.cursors.keys() - cursor.last.keys():
+        return []  # a partition has returned no row, and may have more
+    limits = {row.id: number for number, row in cursor.last.items()}
+    at = next((at for at, row in enumerate(cursor.waiting) if row.id in limits), None)
+    stop = min(size, len(cursor.waiting) if at is None else at + 1)
+    rows, cursor.waiting = cursor.waiting[:stop], cursor.waiting[stop:]
+    for row in rows:
+        if row.id in limits:
+            del cursor.last[limits[row.id]]
+    return rows
