@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rom._core.ops.commits.commit import MOST_TRIES, commit
 from rom._core.ops.load_rows import Row, load_unique
+from rom._core.ops.partitions.placing import by_partition, located, seen_after
 from rom._core.ops.requests import Operation
 from rom._core.ops.search import queries
 from rom._core.ops.search.search_calls import ALL_ROWS, BOUNDS, Bounds, Cursor
@@ -105,8 +106,18 @@ def _written(assignments: Assignments, rows: Iterable[Row]) -> Operation[list[Ro
     changes = [change_of(assignments, row) for row in once.values()]
     if not changes:
         return []
+    changes = located(changes)
     done = yield from commit(changes)
-    return [Row(id, stored) for id, stored in zip(once, done.rows, strict=True)]
+    return [
+        Row(*seen_after(change, known_id(change), stored))
+        for change, stored in zip(changes, done.rows, strict=True)
+    ]
+
+
+def known_id(change: Change) -> int:
+    """Return the id of the change of an existing row."""
+    assert change.id is not None
+    return change.id
 
 
 def _too_many_races(schema: Schema) -> ServerError:
@@ -118,6 +129,8 @@ def _too_many_races(schema: Schema) -> ServerError:
 
 class Blocks:
     """Changes the results of a query in blocks, each of them atomic, and each row once.
+
+    A block has rows of one partition only.
 
     The search runs while other writers, and this update itself, change the results. So the ids that
     are done are remembered: a row whose new value moves it along the index is found again, and
@@ -165,7 +178,9 @@ class Blocks:
         """
         while len(self._found) < self._size and not self._is_searched:
             yield from self._search()
-        block = [self._found.pop(id) for id in list(self._found)[: self._room()]]
+        # A commit is that of one partition; the other rows wait for the next block.
+        groups = by_partition(self._query.schema, self._found)
+        block = [self._found.pop(id) for id in groups[0][: self._room()]] if groups else []
         while block:
             try:
                 rows = yield from _written(self._assignments, block)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from rom._core.encoding.wire import pack
-from rom._core.ops.load_rows import Row, parse_rows, unreadable
+from rom._core.ops.load_rows import Row, parse_rows, seen_row, unreadable
 from rom._core.ops.maintenance.repair import sweep
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.search.search_calls import wrong_type
@@ -24,11 +25,11 @@ class Due:
     """
 
     rows: list[Row] = field(default_factory=list)
-    position: bytes | None = None
+    position: Any = None
     broken: list[CorruptRowError] = field(default_factory=list)
 
 
-def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
+def due(schema: Schema, count: int, position: Any) -> Operation[Due]:
     """Return some expired rows, and remove the index entries of rows that are gone.
 
     One round trip; two where there are entries to remove.
@@ -42,6 +43,8 @@ def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
     Raises:
         CorruptRowError: the key of the index holds another type.
     """
+    if schema.shards is not None:
+        return (yield from _due_in_part(schema, count, position or (0, None)))
     assert schema.expiry is not None
     key = schema.keys.scores(schema.expiry)
     request = {
@@ -65,6 +68,20 @@ def due(schema: Schema, count: int, position: bytes | None) -> Operation[Due]:
     gone = {*ids} - {*there, *broken_ids}
     yield from sweep(schema, [(key, id, id) for id in gone])
     return found
+
+
+def _due_in_part(schema: Schema, count: int, position: tuple[int, Any]) -> Operation[Due]:
+    """Return some expired rows of a partition; the position names the partition as well."""
+    assert schema.shards is not None
+    number, inner = position
+    part = schema.at(number)
+    found = yield from due(part, count, inner)
+    following = None if number + 1 == schema.shards.shards.partitions else (number + 1, None)
+    return Due(
+        [seen_row(part, row) for row in found.rows],
+        following if found.position is None else (number, found.position),
+        found.broken,
+    )
 
 
 def _is_due(schema: Schema, row: Row, moment: float) -> bool:

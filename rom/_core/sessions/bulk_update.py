@@ -34,6 +34,8 @@ M = TypeVar('M', bound=Model)
 
 #: Each search that finds nothing was followed by a conflict with an entity that is gone again.
 MAX_SEARCHES = 50
+#: Rows of a block that is one commit for each partition.
+_ONE_BLOCK = 2**31
 
 
 class BulkUpdater:
@@ -68,6 +70,13 @@ class BulkUpdater:
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
             raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
+        if (placement := query.schema.shards) is not None:
+            if placement.decider in values:
+                raise QueryError(
+                    f'{where}: {placement.decider} decides the partition of a row, and cannot '
+                    'change; save copies with the new value, and delete the entities'
+                )
+            blocksize = blocksize or _ONE_BLOCK
         query = query.entities()
         assignments = yield from self._referring(model, assigned(query.schema, where, values))
         yield from self._settle_known(model)

@@ -45,6 +45,12 @@ def transfer(
     for entity in entities:
         check_entity(entity)
     amount = ops.amount_of(value, decimal_places)
+    for entity in entities:
+        if entity._schema.shards is not None:
+            raise TransferError(
+                f'{entity._key} is in a partition of its own group: a transfer over partitions is '
+                'not supported yet; nothing was written'
+            )
     _check_connections(entities)
     purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
     source, other, marked = entities

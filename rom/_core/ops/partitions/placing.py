@@ -139,7 +139,8 @@ def seen_after(change: Change, id: int, stored: dict[str, bytes]) -> tuple[int, 
 def by_partition(schema: Schema, ids: Iterable[int]) -> list[list[int]]:
     """Return ids in groups of one partition each; all in one group without partitions."""
     if schema.shards is None:
-        return [list(ids)]
+        own = list(ids)
+        return [own] if own else []
     groups: dict[int, list[int]] = {}
     for id in ids:
         groups.setdefault(schema.shards.shards.partition_of(id), []).append(id)
