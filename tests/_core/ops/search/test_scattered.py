@@ -1,0 +1,282 @@
+"""Queries over partitions against twins: models without partitions that get the same operations.
+
+Each row has a mark that is its own, so a row and its twins are known although their ids differ. Ids
+of different partitions do not follow the order of creation. So where only ids decide, the results
+are compared by what the order says, and their ids must ascend or descend.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+import redis
+from hypothesis import Phase, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+
+import rom
+from rom._core.ops.partitions.asking import partitions_of
+from tests.support.implied import assert_consistent
+from tests.support.servers import Server
+from tests.support.trips import note_trips
+from tests.support.worlds import World
+
+pytestmark = pytest.mark.one_server
+
+EXAMPLES = 12
+STEPS = 14
+# To shrink what failed takes minutes; add Phase.shrink when there is something to shrink.
+PHASES = (Phase.reuse, Phase.generate)
+
+
+
+def columns() -> dict[str, Any]:
+    return {
+        'tenant': rom.Integer(index=True, required=True),
+        'mark': rom.Integer(index=True, required=True),
+        'name': rom.Text(index=True, prefix=True, keygen=rom.IDENTITY),
+        'title': rom.Text(index=True, prefix=True, keygen=rom.SIMPLE_CI),
+        'number': rom.Integer(index=True),
+        'ratio': rom.Float(index=True),
+        'note': rom.Text(index=True, keygen=rom.FULL_TEXT),
+        'compound_index': [('tenant', 'number'), ('name', 'number')],
+    }
+
+
+ScatteredWhole = type(rom.Model)('ScatteredWhole', (rom.Model,), columns())
+ScatteredBy = type(rom.Model)(
+    'ScatteredBy',
+    (rom.Model,),
+    {**columns(), '_shards': rom.Shards('scattered', 5), '_shard_by': 'tenant'},
+)
+ScatteredSpread = type(rom.Model)(
+    'ScatteredSpread',
+    (rom.Model,),
+    {**columns(), '_shards': rom.Shards('scattered', 5)},
+)
+SHARDED: tuple[Any, ...] = (ScatteredBy, ScatteredSpread)
+TWINS: tuple[Any, ...] = (ScatteredWhole, *SHARDED)
+
+tenants = st.integers(0, 6)
+names = st.sampled_from(('', 'a', 'ab', 'b', 'B', 'ba', None))
+numbers = st.none() | st.integers(-3, 3)
+ratios = st.none() | st.sampled_from((-1.5, 0.0, 0.25, 2.0))
+values = st.fixed_dictionaries(
+    {
+        'name': names,
+        'title': names,
+        'number': numbers,
+        'ratio': ratios,
+        'note': st.sampled_from(('red shoe', 'blue shoe', 'red', None)),
+    }
+)
+Ask = Callable[[Any], Any]
+filters: st.SearchStrategy[Ask] = st.one_of(
+    st.just(lambda q: q),
+    st.builds(lambda t: lambda q: q.filter(tenant=t), tenants),
+    st.builds(lambda t: lambda q: q.filter(tenant=t), st.lists(tenants, max_size=3)),
+    st.builds(lambda n: lambda q: q.filter(number=n), st.integers(-3, 3)),
+    st.builds(lambda n: lambda q: q.filter(number=(None, n)), st.integers(-3, 3)),
+    st.builds(lambda t, n: lambda q: q.filter(tenant=t, number=(n, None)), tenants, st.integers(-3, 3)),
+    st.builds(lambda n: lambda q: q.startswith(name=n), st.sampled_from(('', 'a', 'b'))),
+    st.builds(lambda n: lambda q: q.filter(name=n), st.sampled_from(('a', 'ab', 'z'))),
+    st.just(lambda q: q.filter(note='red')),
+    st.just(lambda q: q.where(~(q.model.name == 'a'))),
+    st.builds(
+        lambda t: lambda q: q.where((q.model.tenant == t) | (q.model.name == 'b')), tenants
+    ),
+)
+orders = st.sampled_from(
+    (
+        (), ('mark',), ('-mark',), ('id',), ('-id',), ('number',), ('-number',), ('name',),
+        ('-name',), ('title',), ('-title',), ('ratio', 'mark'), ('-ratio', '-mark'),
+        ('name', '-number', 'mark'), ('tenant', '-id'), ('note', 'mark'), ('-number', 'name'),
+    )
+)  # fmt: skip
+
+
+def column_values(entity: Any, order: tuple[str, ...]) -> tuple[Any, ...]:
+    """What an entity is sorted by, besides its id."""
+    found = []
+    for name in order:
+        if name.strip('-') != 'id':
+            value = getattr(entity, name.strip('-'))
+            is_cased = name.strip('-') == 'title' and value is not None
+            found.append(value.lower() if is_cased else value or None if value == '' else value)
+    return tuple(found)
+
+
+def assert_same_order(found: list[Any], wanted: list[Any], order: tuple[str, ...]) -> None:
+    """The same rows; in the same order, but for rows that only their ids tell apart."""
+    assert sorted(e.mark for e in found) == sorted(e.mark for e in wanted)
+    if not order:
+        return
+    keys = [column_values(entity, order) for entity in found]
+    assert keys == [column_values(entity, order) for entity in wanted]
+    for (one, key), (other, its) in zip(
+        zip(found, keys, strict=True), list(zip(found, keys, strict=True))[1:], strict=False
+    ):
+        if key == its:
+            goes_down = order[-1][0] == '-' and (order[-1] == '-id' or key[-1] is not None)
+            assert (operator.gt if goes_down else operator.lt)(one.id, other.id)
+
+
+class Twins(RuleBasedStateMachine):
+    server: Server
+    raw: redis.Redis
+
+    @initialize()
+    def begin(self) -> None:
+        self.server.flush()
+        rom.session.rollback()
+        self.marks: list[int] = []
+        self.last = 0
+
+    @rule(tenant=tenants, each=st.lists(values, min_size=1, max_size=6))
+    def add(self, tenant: int, each: list[dict[str, Any]]) -> None:
+        for model in TWINS:
+            for place, given in enumerate(each):
+                model(tenant=tenant, mark=self.last + place, **given)
+            rom.session.commit()
+        self.marks += range(self.last, self.last + len(each))
+        self.last += len(each)
+
+    @rule(data=st.data(), given=values)
+    def change(self, data: st.DataObject, given: dict[str, Any]) -> None:
+        if not self.marks:
+            return
+        mark = data.draw(st.sampled_from(self.marks))
+        for model in TWINS:
+            entity = model.query.filter(mark=mark).first()
+            for name, value in given.items():
+                setattr(entity, name, value)
+            rom.session.commit()
+
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        if not self.marks:
+            return
+        mark = data.draw(st.sampled_from(self.marks))
+        self.marks.remove(mark)
+        for model in TWINS:
+            model.query.filter(mark=mark).first().delete()
+
+    @rule(ask=filters, by=st.integers(1, 3), size=st.none() | st.integers(1, 4))
+    def update(self, ask: Ask, by: int, size: int | None) -> None:
+        counts = [
+            ask(model.query).update(ratio=0.25, _blocksize=size, number=by) for model in TWINS
+        ]
+        assert counts == [counts[0]] * len(TWINS)
+
+    @rule(ask=filters, number=st.integers(-3, 3))
+    def remove_found(self, ask: Ask, number: int) -> None:
+        counts = []
+        for model in TWINS:
+            query = ask(model.query).filter(number=number)
+            self.marks = [m for m in self.marks if m not in {e.mark for e in query}]
+            counts.append(query.delete())
+        assert counts == [counts[0]] * len(TWINS)
+
+    @rule(ask=filters, order=orders)
+    def all_of(self, ask: Ask, order: tuple[str, ...]) -> None:
+        queries = [ask(model.query) for model in TWINS]
+        queries = [query.order_by(*order) if order else query for query in queries]
+        wanted = queries[0].all()
+        for query in queries[1:]:
+            found = query.all()
+            assert_same_order(found, wanted, order)
+            assert [entity.id for entity in query] == [entity.id for entity in found]
+            assert query.ids() == [entity.id for entity in found]
+            assert query.count() == len(wanted) and query.exists() == bool(wanted)
+            assert query.offset(2).exists() == (len(wanted) > 2)
+            first = query.first()
+            assert (first and first.id) == (found[0].id if found else None)
+            assert type(query.model).__name__  # the results are entities of the model itself
+            assert model_get(query.model, found) == found
+
+    @rule(ask=filters, order=orders, offset=st.integers(0, 4), count=st.integers(0, 6))
+    def part_of(self, ask: Ask, order: tuple[str, ...], offset: int, count: int) -> None:
+        for model in SHARDED:
+            query = ask(model.query)
+            query = query.order_by(*order) if order else query
+            all_of_them = query.ids()
+            assert query.limit(offset, count).ids() == all_of_them[offset : offset + count]
+            streamed = [entity.id for entity in query.limit(offset, count)]
+            assert streamed == all_of_them[offset : offset + count]
+            chosen = query.limit(offset, count).select('mark', 'name').all()
+            assert len(chosen) == len(streamed)
+
+    @rule(ask=filters, order=orders, size=st.integers(1, 5))
+    def pages(self, ask: Ask, order: tuple[str, ...], size: int) -> None:
+        for model in SHARDED:
+            query = ask(model.query)
+            query = query.order_by(*order) if order else query
+            wanted = query.ids() if order else sorted(query.ids())
+            pages, after = [], None
+            while True:
+                page = query.page(size, after=after)
+                pages.append([entity.id for entity in page])
+                if page.next is None:
+                    break
+                after = page.next
+            assert [id for page in pages for id in page] == wanted
+            back, before = [pages[-1]], page.previous
+            while before is not None:
+                page = query.page(size, before=before)
+                back.insert(0, [entity.id for entity in page])
+                before = page.previous
+            assert [id for page in back for id in page] == wanted
+
+    @rule(ask=filters)
+    def numbers_about(self, ask: Ask) -> None:
+        whole, *others = [ask(model.query) for model in TWINS]
+        for query in others:
+            for column in ('number', 'ratio'):
+                assert query.sum(column) == whole.sum(column)
+                assert query.avg(column) == whole.avg(column)
+                assert query.min(column) == whole.min(column)
+                assert query.max(column) == whole.max(column)
+            assert query.facets('name') == whole.facets('name')
+            assert query.facets('tenant', 'note') == whole.facets('tenant', 'note')
+            bounds = [-2, 0, 2]
+            assert query.histogram('number', bounds) == whole.histogram('number', bounds)
+
+    @rule(low=st.integers(-1, 40), high=st.none() | st.integers(0, 60))
+    def ids_between(self, low: int, high: int | None) -> None:
+        for model in SHARDED:
+            every = model.query.ids()
+            top = 10**6 if high is None else high
+            found = model.query.filter(id=(max(low, 0), high)).ids()
+            assert sorted(found) == sorted(id for id in every if low <= id <= top)
+            some = [low, top, *every[:3]]
+            listed = model.query.filter(id=[id for id in some if id >= 0]).order_by('-id').ids()
+            assert listed == sorted({id for id in some if id in every}, reverse=True)
+
+    def teardown(self) -> None:
+        if not hasattr(self, 'marks'):
+            return
+        for model in SHARDED:
+            assert sorted(entity.mark for entity in model.query) == sorted(self.marks)
+        rom.session.rollback()
+
+
+def model_get(model: Any, found: list[Any]) -> list[Any]:
+    """The entities of the same ids, by `get`."""
+    loaded: list[Any] = model.get([entity.id for entity in found])
+    return loaded
+
+
+@pytest.mark.usefixtures('on_client')
+@pytest.mark.filterwarnings('ignore:.*does not sort')
+def test_twins(server: Server, raw: redis.Redis) -> None:
+    machine = type('Machine', (Twins,), {'server': server, 'raw': raw})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES),
+    )
