@@ -144,37 +144,56 @@ class AsyncNodes:
             is_alone: no other requests may use the connections meanwhile.
         """
         replies: list[Any] = [None] * len(requests)
-
-        async def send_group(slot: int | None, positions: list[int]) -> None:
-            group = [requests[position] for position in positions]
-            found = await self._send_group(slot, group, from_replica, is_alone)
+        groups = await self._by_node(requests, replies, from_replica)
+        trips = [
+            self._send_some(node, requests, positions, from_replica, is_alone)
+            for node, positions in groups
+        ]
+        # Each task writes before any of them waits for replies.
+        each = [await trips[0]] if len(trips) == 1 else await asyncio.gather(*trips)
+        for (_, positions), found in zip(groups, each, strict=True):
             for position, reply in zip(positions, found, strict=True):
                 replies[position] = reply
-
-        groups = in_groups(requests)
-        if len(groups) == 1:
-            await send_group(*groups[0])
-        else:
-            # Each task writes before any of them waits for replies.
-            await asyncio.gather(*(send_group(*group) for group in groups))
         await self._learn(next(filter(is_move, replies), None))
         return replies
 
-    async def _send_group(
+    async def _send_some(
         self,
-        slot: int | None,
+        node: Any,
         requests: Sequence[Command | Script],
+        positions: Sequence[int],
         from_replica: bool,
         is_alone: bool,
     ) -> list[Any]:
-        commands = [command_of(request) for request in requests]
+        """Send some of the requests to a node, in one trip; return replies and errors."""
+        commands = [command_of(requests[position]) for position in positions]
         try:
-            node = await self._node(slot, from_replica)
             if from_replica:
                 return await self._send_to_replica(node, commands)
             return await self._send(node, commands, is_alone)
         except ERRORS as error:
             return [error] * len(commands)
+
+    async def _by_node(
+        self, requests: Sequence[Command | Script], replies: list[Any], from_replica: bool
+    ) -> list[tuple[Any, list[int]]]:
+        """Return the nodes of requests, each with the positions of its requests.
+
+        Args:
+            requests: the requests.
+            replies: gets the error of each request whose slot no node has.
+            from_replica: a replica may answer.
+        """
+        found: dict[str, tuple[Any, list[int]]] = {}
+        for slot, positions in in_groups(requests):
+            try:
+                node = await self._node(slot, from_replica)
+            except ERRORS as error:
+                for position in positions:
+                    replies[position] = error
+            else:
+                found.setdefault(node.name, (node, []))[1].extend(positions)
+        return list(found.values())
 
     async def stream(
         self, requests: Sequence[Command | Script], from_replica: bool

@@ -80,20 +80,37 @@ class Nodes:
     def send(self, requests: Sequence[Command | Script], from_replica: bool = False) -> list[Any]:
         """Send several requests, in one trip to each node; return replies and errors."""
         replies: list[Any] = [None] * len(requests)
-        for slot, positions in in_groups(requests):
+        for node, positions in self._by_node(requests, replies, from_replica):
             commands = [command_of(requests[position]) for position in positions]
-            try:
-                node = self._node(slot, from_replica)
-                if from_replica:
-                    found = self._send(node, [READONLY, *map(read_only, commands)])[1:]
-                else:
-                    found = self._send(node, commands)
-            except ERRORS as error:
-                found = [error] * len(commands)
+            if from_replica:
+                found = self._send(node, [READONLY, *map(read_only, commands)])[1:]
+            else:
+                found = self._send(node, commands)
             self._learn(next(filter(is_move, found), None))
             for position, reply in zip(positions, found, strict=True):
                 replies[position] = reply
         return replies
+
+    def _by_node(
+        self, requests: Sequence[Command | Script], replies: list[Any], from_replica: bool
+    ) -> list[tuple[Any, list[int]]]:
+        """Return the nodes of requests, each with the positions of its requests.
+
+        Args:
+            requests: the requests.
+            replies: gets the error of each request whose slot no node has.
+            from_replica: a replica may answer.
+        """
+        found: dict[str, tuple[Any, list[int]]] = {}
+        for slot, positions in in_groups(requests):
+            try:
+                node = self._node(slot, from_replica)
+            except ERRORS as error:
+                for position in positions:
+                    replies[position] = error
+            else:
+                found.setdefault(node.name, (node, []))[1].extend(positions)
+        return list(found.values())
 
     def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""

@@ -57,9 +57,9 @@ class ModelMeta(type):
             (model._shards, model._shard_by, model._shard_with),  # type: ignore[attr-defined]
         )
         if schema.shards is not None:
-            from rom._core.sharding.limits import check_group
+            from rom._core.sharding.limits import join_group
 
-            check_group(schema, MODELS)
+            join_group(schema, MODELS)
         model._schema = schema  # type: ignore[attr-defined]
         model._columns = dict(schema.columns)  # type: ignore[attr-defined]
         model._namespace = schema.keys.namespace  # type: ignore[attr-defined]

@@ -53,8 +53,12 @@ def _with(schema: Any) -> str:
     return 'a _shard_by column' if decider is None else repr(decider)
 
 
-def check_group(schema: Any, models: Mapping[str, Any]) -> None:
-    """Raise ColumnError for a group that another model declares with another number."""
+def join_group(schema: Any, models: Mapping[str, Any]) -> None:
+    """Note that a model belongs to its group.
+
+    Raises:
+        ColumnError: another model declares the group with another number of partitions.
+    """
     own = schema.shards.shards
     for model in models.values():
         other = getattr(getattr(model, '_schema', None), 'shards', None)
@@ -66,3 +70,4 @@ def check_group(schema: Any, models: Mapping[str, Any]) -> None:
                 f'{model.__name__} declares the group with {other.shards.partitions}; use one '
                 'Shards object for all models of a group'
             )
+    own._members.add(schema)

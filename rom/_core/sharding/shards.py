@@ -7,6 +7,7 @@ from itertools import count
 from os import getpid
 from random import randrange
 from typing import Any, Final
+from weakref import WeakSet
 
 from rom._core.encoding.text import as_bytes, show
 from rom._core.sharding.tags import MOST_PARTITIONS, tag_of
@@ -65,6 +66,7 @@ class Shards:
             )
         self.name = name
         self.partitions = partitions
+        self._members: WeakSet[Any] = WeakSet()
         self._tags: dict[int, str] = {}
         self._turns: Any = None
         self._process = 0

@@ -8,12 +8,13 @@ stores it. Later operations do not read it.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.schema import Schema
+from rom._core.sharding.shards import Shards
 from rom._core.sharding.tags import VERSION
 from rom.exceptions import InvalidOperation
 
@@ -24,7 +25,7 @@ _compared: Final[weakref.WeakKeyDictionary[Any, set[int]]] = weakref.WeakKeyDict
 def declared(
     schema: Schema, operation: Operation[Any], connection: Any, is_write: bool
 ) -> Operation[Any]:
-    """Return an operation that first compares the stored declaration, once for each server.
+    """Run an operation; first compare the stored declaration of its group, once for each server.
 
     The operation may not use the keys of the model over all partitions, because it has none.
 
@@ -33,37 +34,35 @@ def declared(
     """
     pool = getattr(connection, 'connection_pool', connection)
     met = _compared.setdefault(pool, set())
-    if id(schema) not in met and (yield from _compare(schema, is_write)):
-        met.add(id(schema))
-        weakref.finalize(schema, met.discard, id(schema))  # a later schema may get the same id
+    assert schema.shards is not None
+    # A commit may write rows of every model of the group.
+    fresh = [one for one in schema.shards.shards._members if id(one) not in met]
+    if fresh and (yield from _compare(schema.shards.shards, fresh, is_write)):
+        for one in fresh:
+            met.add(id(one))
+            weakref.finalize(one, met.discard, id(one))  # a later schema may get the same id
     return (yield from _in_partitions(schema, operation))
 
 
-def _compare(schema: Schema, is_write: bool) -> Operation[bool]:
-    """Compare the declaration; return whether it is stored.
+def _compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operation[bool]:
+    """Compare the declarations of models of a group; return whether all are stored.
 
     Raises:
         InvalidOperation: another one is stored.
     """
-    placement = schema.shards
-    assert placement is not None
-    key = placement.shards.key
-    wanted = {
-        b'partitions': b'%d' % placement.shards.partitions,
-        b'tags': b'%d' % VERSION,
-        b'model ' + as_bytes(_name(schema)): as_bytes(str(placement)),
-    }
-    read = Command('HMGET', key, *wanted)
+    wanted = {b'partitions': b'%d' % shards.partitions, b'tags': b'%d' % VERSION}
+    wanted |= {b'model ' + as_bytes(_name(one)): as_bytes(str(one.shards)) for one in schemas}
+    read = Command('HMGET', shards.key, *wanted)
     stored = dict(zip(wanted, (yield read), strict=True))
-    _check(schema, wanted, stored)
+    _check(shards, wanted, stored)
     if None not in stored.values():
         return True
     if not is_write:
         return False
     # Another program may store its own at the same time: the first one counts.
-    writes = [Command('HSETNX', key, field, value) for field, value in wanted.items()]
+    writes = [Command('HSETNX', shards.key, field, value) for field, value in wanted.items()]
     replies = yield Pipeline((*writes, read))
-    _check(schema, wanted, dict(zip(wanted, replies[-1], strict=True)))
+    _check(shards, wanted, dict(zip(wanted, replies[-1], strict=True)))
     return True
 
 
@@ -72,17 +71,16 @@ def _name(schema: Schema) -> str:
 
 
 def _check(
-    schema: Schema, wanted: Mapping[bytes, bytes], stored: Mapping[bytes, bytes | None]
+    shards: Shards, wanted: Mapping[bytes, bytes], stored: Mapping[bytes, bytes | None]
 ) -> None:
     for field, value in wanted.items():
         found = stored[field]
         if found is not None and found != value:
-            assert schema.shards is not None
             raise InvalidOperation(
-                f'{schema.name} declares {as_text(field)} = {as_text(value)}, and its data was '
-                f'stored with {as_text(found)}: {as_text(schema.shards.shards.key)} says so. Rows '
-                'would not be found; nothing was sent. Declare what is stored, or copy the data '
-                'into a group with another name'
+                f'{shards!r}: the program declares {as_text(field)} as {as_text(value)!r}, and '
+                f'{as_text(shards.key)} says that the data was stored with {as_text(found)!r}, so '
+                'rows would not be found; nothing was sent. Declare what is stored, or copy the '
+                'data into a group with another name'
             )
 
 

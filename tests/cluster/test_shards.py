@@ -1,0 +1,61 @@
+"""Models over partitions on a cluster: partitions are on different nodes, and answer as one."""
+
+from __future__ import annotations
+
+import pytest
+
+import rom
+from rom._core.sharding.tags import SLOTS, slot_of_tag
+from tests.support.cluster import Cluster
+from tests.support.fleet import HOST
+from tests.support.trips import note_trips
+from tests.support.worlds import BOTH, ClusterWorld
+
+
+class FleetUser(rom.Model):
+    _shards, _shard_by = rom.Shards('fleet', 12), 'tenant'
+    tenant = rom.Integer(required=True, index=True)
+    name = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
+    orders = rom.OneToMany('FleetOrder')
+
+
+class FleetOrder(rom.Model):
+    _shards, _shard_with = FleetUser._shards, 'user'
+    user = rom.ManyToOne('FleetUser', on_delete='cascade')
+    price = rom.Integer(index=True)
+
+
+SHARDS = FleetUser._shards
+
+
+def test_every_node_has_partitions(cluster: Cluster) -> None:
+    tags = [SHARDS.tag(number) for number in range(12)]
+    assert [slot_of_tag(tag.encode()) * 12 // SLOTS for tag in tags] == list(range(12))
+    owners = [cluster.owner(f'{{{tag}}}').port for tag in tags]
+    assert sorted(owners.count(port) for port in set(owners)) == [4, 4, 4]
+
+
+@pytest.mark.parametrize('kind', BOTH)
+def test_partitions_on_several_nodes(
+    kind: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = ClusterWorld(kind, [(HOST, node.port) for node in cluster.nodes])
+
+    async def story() -> None:
+        async with world.session() as s:
+            for tenant in range(10):
+                user = FleetUser(tenant=tenant, name=f'u{tenant}')
+                FleetOrder(user=user, price=tenant)
+                await s.commit()
+            seen = note_trips(monkeypatch)
+            assert await s.count(FleetUser.query) == 10
+            found = await s.all(FleetUser.query.order_by('-tenant').limit(3))
+            assert [user.tenant for user in found] == [9, 8, 7]
+            assert await s.sum(FleetOrder.query, 'price') == 45
+            s.rollback()
+            assert len(await s.get(FleetUser, [user.id for user in found])) == 3
+            assert len(seen) == 4
+            await s.delete_all(FleetUser.query.filter(tenant=[1, 2, 3]))
+            assert await s.count(FleetOrder.query) == 7
+
+    world.run(story())
