@@ -15,6 +15,7 @@ from rom._core.model import Model
 from rom._core.ops.maintenance.arguments import checked
 from rom._core.ops.maintenance.index_stats import Survey, survey
 from rom._core.ops.maintenance.progress import Progress, advance
+from rom.exceptions import InvalidOperation
 
 
 def index_stats(
@@ -44,7 +45,11 @@ def index_stats(
     size = check_count('sample', sample)
     on_each: dict[Hashable, list[type[Model]]] = {}
     for model in models:
-        checked(model)
+        if checked(model).shards is not None:
+            raise InvalidOperation(
+                f'{model.__name__} has _shards, and index_stats() does not know partitions yet; '
+                'leave the model out'
+            )
         reach = reach_of(connection_of(model), model._schema.keys.head)
         on_each.setdefault(reach, []).append(model)
     for group in on_each.values():

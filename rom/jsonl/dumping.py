@@ -17,8 +17,11 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import LARGEST_ID, read_id
 from rom._core.encoding.text import show
 from rom._core.model import Model
+from rom._core.ops.partitions.declaration import compare
+from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.row_scan import Stretch, stretch
+from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, InvalidOperation, LineError
 from rom.jsonl.line import Reader, check_models, line_of
 
@@ -56,13 +59,16 @@ def highest(model: type[Model]) -> int | None:
         rom.jsonl.highest(User)
     """
     check_models('highest', [model])
-    found = SyncDriver(connection_of(model)).run(_counter(model))
-    return None if found is None else int(found)
+    return SyncDriver(connection_of(model)).run(_counted(model._schema))
 
 
-def _counter(model: type[Model]) -> Operation[bytes | None]:
-    counted: bytes | None = yield Command('GET', model._schema.keys.counter)
-    return counted
+def _counted(schema: Schema) -> Operation[int | None]:
+    if schema.shards is not None:
+        parts = map(schema.at, range(schema.shards.shards.partitions))
+        each = yield from lockstep([_counted(part) for part in parts])
+        return max((found for found in each if found is not None), default=None)
+    counted: bytes | None = yield Command('GET', schema.keys.counter)
+    return None if counted is None else schema.seen_id(int(counted))
 
 
 def models_to_dump(
@@ -93,9 +99,12 @@ def _shown(model: Any) -> str:
 
 def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
     """Read the next rows of a model."""
+    placement = model._schema.shards
+    if placement is not None:
+        yield from compare(placement.shards, [model._schema], is_write=False)
     query = model.query.with_deleted()  # a copy of the data must have them, too
     query = query.with_expired() if with_expired else query
-    return stretch(query, after, size)
+    return (yield from stretch(query, after, size))
 
 
 def block_from(model: type[Model], found: Stretch) -> Block:

@@ -19,13 +19,15 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.wire import pack
 from rom._core.ops.commits.commit import commit
 from rom._core.ops.index_fingerprint import to_begin
-from rom._core.ops.load_rows import load
+from rom._core.ops.load_rows import load, local_id
+from rom._core.ops.partitions.declaration import compare
+from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish
 from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
-from rom.exceptions import DataRaceError, MissingColumn, ORMError
+from rom.exceptions import DataRaceError, InvalidColumnValue, MissingColumn, ORMError
 
 #: Treatment of a row that exists already: 'update' writes the imported columns and leaves the other
 #: columns as they are, 'replace' also removes those, 'skip' leaves the row as it is, 'fail' raises
@@ -98,6 +100,8 @@ def import_rows(
 ) -> Operation[ImportCounts]:
     """Write a batch of rows, all or nothing. Three round trips, plus one for each further model.
 
+    Of models over partitions, the rows of each partition are all or nothing.
+
     Args:
         rows: different rows of models on one connection.
         on_conflict: the treatment of rows that exist already.
@@ -106,6 +110,8 @@ def import_rows(
         RowRejectedError: one of the rows cannot be written.
         ORMError: nothing was written, and no single row is known to be the cause.
     """
+    if any(row.schema.shards is not None for row in rows):
+        return (yield from _import_in_parts(rows, on_conflict))
     counters = yield from prepare_models(list(dict.fromkeys(row.schema for row in rows)))
     for attempt in range(_MOST_TRIES):
         existing = yield from _existing_rows(rows)
@@ -125,6 +131,54 @@ def import_rows(
             kinds: list[str] = [p.kind if isinstance(p, Change) else p for p in planned]
             return ImportCounts(*(kinds.count(kind) for kind in _KINDS))
     raise AssertionError('the last attempt returns or raises')
+
+
+def _import_in_parts(rows: Sequence[ImportRow], on_conflict: OnConflict) -> Operation[ImportCounts]:
+    """Write the rows of each partition as a batch of its own; those of all share the trips."""
+    for schema in dict.fromkeys(row.schema for row in rows):
+        if schema.shards is not None:
+            yield from compare(schema.shards.shards, [schema], is_write=True)
+    groups: dict[tuple[bytes, int], list[int]] = {}
+    for index, row in enumerate(rows):
+        placement = row.schema.shards
+        at = (b'', 0)
+        if placement is not None:
+            at = placement.shards.key, placement.shards.partition_of(row.id)
+            _check_place(index, row)
+        groups.setdefault(at, []).append(index)
+
+    def imported(indexes: Sequence[int]) -> Operation[ImportCounts]:
+        try:
+            return (yield from import_rows([_in_part(rows[at]) for at in indexes], on_conflict))
+        except RowRejectedError as error:
+            raise RowRejectedError(indexes[error.index], error.cause) from None
+
+    counts = yield from lockstep([imported(indexes) for indexes in groups.values()])
+    return sum(counts, ImportCounts())
+
+
+def _check_place(index: int, row: ImportRow) -> None:
+    """Refuse a row whose id is that of another partition than its value is."""
+    schema, placement = row.schema, row.schema.shards
+    assert placement is not None
+    if placement.decider is None or row.wanted.get(placement.decider) is None:
+        return
+    if placement.number_of(schema, row.wanted) != placement.shards.partition_of(row.id):
+        raise RowRejectedError(
+            index,
+            InvalidColumnValue(
+                f'{schema.name}.{placement.decider}: the id {row.id} is in another partition than '
+                'this value; load it into a group that is declared as that of its source, or save '
+                'it as a new entity'
+            ),
+        )
+
+
+def _in_part(row: ImportRow) -> ImportRow:
+    if row.schema.shards is None:
+        return row
+    part = row.schema.at_id(row.id)
+    return ImportRow(part, local_id(part, row.id), row.wanted)
 
 
 def _committed(changes: Sequence[tuple[int, Change]]) -> Operation[None]:
@@ -193,15 +247,15 @@ def _has_expired(schema: Schema, row: Mapping[str, bytes | None]) -> bool:
 def _refuse_existing(rows: Sequence[ImportRow], existing: _ExistingRows) -> None:
     for index, row in enumerate(rows):
         if (row.schema, row.id) in existing:
-            keys, name = row.schema.keys, row.schema.name
+            schema, id = row.schema, row.schema.seen_id(row.id)
             raise RowRejectedError(
                 index,
                 DataRaceError(
-                    f'{name} {row.id}: expected an unused id, but the row exists; replace, update '
-                    'or skip it, or give the new row another id',
-                    keys.namespace,
-                    row.id,
-                    [keys.primary],
+                    f'{schema.name} {id}: expected an unused id, but the row exists; replace, '
+                    'update or skip it, or give the new row another id',
+                    schema.seen_namespace,
+                    id,
+                    [schema.primary],
                 ),
             )
 
@@ -217,7 +271,8 @@ def _refuse_incomplete(planned: Sequence[Change | str]) -> None:
                 raise RowRejectedError(
                     index,
                     MissingColumn(
-                        f'{schema.name}.{name}: expected a value for the new row {change.id}, '
+                        f'{schema.name}.{name}: expected a value for the new row '
+                        f'{schema.seen_id(change.id or 0)}, '
                         'because the column is required; give it one'
                     ),
                 )
@@ -234,8 +289,10 @@ def _with_its_row(error: ORMError, changes: Sequence[tuple[int, Change]]) -> ORM
 def _rows_of_error(error: ORMError, changes: Sequence[tuple[int, Change]]) -> Iterator[int]:
     namespace, id, key = (getattr(error, name, None) for name in ('namespace', 'id', 'key'))
     for index, change in changes:
-        keys = change.schema.keys
-        if (namespace, id) == (keys.namespace, change.id) or key == f'{keys.namespace}:{change.id}':
+        schema, own = change.schema, change.id
+        seen = None if own is None else schema.seen_id(own)
+        at = (schema.seen_namespace, seen)
+        if (namespace, id) == at or key == f'{schema.keys.namespace}:{own}':
             yield index
     if namespace is not None or key is not None:
         return
@@ -259,8 +316,17 @@ def prepare_models(schemas: Collection[Schema]) -> Operation[dict[Schema, int]]:
 
 def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
     """Raise the id counters to at least these ids; one round trip."""
-    if highest:
-        yield Pipeline(tuple(_ahead(schema, id) for schema, id in highest.items()))
+    counters = [one for schema, id in highest.items() for one in _counters(schema, id)]
+    if counters:
+        yield Pipeline(tuple(_ahead(schema, id) for schema, id in counters))
+
+
+def _counters(schema: Schema, id: int) -> list[tuple[Schema, int]]:
+    """Return the counters to raise for an id: one, or that of each partition."""
+    if schema.shards is None:
+        return [(schema, id)]
+    parts = map(schema.at, range(schema.shards.shards.partitions))
+    return [(part, part.part.last_at(id)) for part in parts if part.part is not None]
 
 
 def _ahead(schema: Schema, id: int) -> Script:

@@ -233,9 +233,7 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     return (yield from _load(schema, scripts, list, hidden))
 
 
-def _load_unique_parts(
-    schema: Schema, key: bytes, values: Sequence[bytes]
-) -> Operation[list[Row]]:
+def _load_unique_parts(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
     """Return the rows with unique values, grouped by value in their order, of all partitions."""
     assert schema.shards is not None
     own = next(unique for unique in schema.uniques if unique.key == key)

@@ -43,7 +43,10 @@ class RowValues(Mapping[str, Any]):
         if raw is None:
             return self._absent(name)
         try:
-            return column.read_stored(raw, self)
+            value = column.read_stored(raw, self)
+            if self._schema.part is not None and name == self._schema.primary:
+                return self._schema.part.global_id(value)
+            return value
         except CorruptRowError:
             if self._lenient:
                 return None

@@ -418,7 +418,8 @@ def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
     Raises:
         InvalidColumnValue: the keygen failed.
     """
-    return index.entries(RowValues(schema, stored, {schema.primary: schema.seen_id(id)}, lenient=True))
+    known = {schema.primary: schema.seen_id(id)}
+    return index.entries(RowValues(schema, stored, known, lenient=True))
 
 
 def entries_of(schema: Schema, stored: Raw) -> Entries:

@@ -134,7 +134,7 @@ async def test_the_place_of_a_row_is_for_life(s: Any) -> None:
     ann = PartUser(tenant=1, name='Ann')
     await s.commit()
     ann.tenant = 2
-    with pytest.raises(rom.InvalidColumnValue, match='cannot change from .1. to .2.'):
+    with pytest.raises(rom.InvalidColumnValue, match=r'cannot change from .1. to .2.'):
         await s.commit()
     ann.tenant = 1
     ann.name = 'Anna'

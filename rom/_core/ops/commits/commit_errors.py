@@ -66,8 +66,9 @@ def _unique(write: Write, details: Details) -> ORMError:
     shown = ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
     schema = write.change.schema
     held_by = schema.seen_id(int(holder)) if holder else None
+    owner = f'{schema.seen_namespace}:{held_by or ""}'
     return UniqueKeyViolation(
-        f'{_entity(write)}: {shown} belongs to {schema.seen_namespace}:{held_by or ""} already, and '
+        f'{_entity(write)}: {shown} belongs to {owner} already, and '
         f'{columns} must be unique; nothing was written. Choose another value, or change '
         'the other entity in the same commit',
         write.change.schema.seen_namespace,

@@ -20,6 +20,7 @@ from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.keyspace import Found, find, is_declared
 from rom._core.ops.maintenance.linked_rows import without_row
+from rom._core.ops.maintenance.partitions import in_each_partition
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.suspects import Settler, repaired
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
@@ -39,6 +40,8 @@ def check(schema: Schema, repair: bool, block_size: int) -> Job[None]:
         repair: repair findings, where that needs no change of a row.
         block_size: rows, or index entries, in one step.
     """
+    if schema.shards is not None:
+        return (yield from in_each_partition(schema, lambda part: check(part, repair, block_size)))
     yield from _Checker(schema, repair, block_size).story()
 
 

@@ -10,6 +10,7 @@ from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import counted_in, look_up, read_stamp
 from rom._core.ops.maintenance.comparison import blocks
 from rom._core.ops.maintenance.keyspace import find, named
+from rom._core.ops.maintenance.partitions import in_each_partition
 from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed, sweep
@@ -26,6 +27,8 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     Raises:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
+    if schema.shards is not None:
+        return (yield from in_each_partition(schema, lambda part: refresh(part, block_size, scan)))
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
     failures = yield from repair_listed(schema, block_size)
@@ -59,6 +62,8 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     Raises:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
+    if schema.shards is not None:
+        return (yield from in_each_partition(schema, lambda part: clean(part, block_size)))
     failures = yield from repair_listed(schema, block_size)
     found = yield from find(schema)
     ids = sorted(found.ids)

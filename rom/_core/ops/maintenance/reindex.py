@@ -30,6 +30,7 @@ from rom._core.ops.index_fingerprint import (
 )
 from rom._core.ops.maintenance.comparison import Comparison, blocks
 from rom._core.ops.maintenance.keyspace import Maker, find, is_declared, was_declared
+from rom._core.ops.maintenance.partitions import in_each_partition, state_of
 from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed
@@ -76,7 +77,7 @@ class Status:
 
 def status(schema: Schema) -> Operation[Status]:
     """Compare the declared indexes with the fingerprint; one round trip."""
-    stamped = yield from look_up(schema)
+    stamped = yield from state_of(schema)
     stopped_at = None
     if stamped.position is not None:
         position = _read(stamped.position)
@@ -102,6 +103,12 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
     Raises:
         BulkError: some rows could not be indexed. It is raised at the end; all others are.
     """
+    if schema.shards is not None:
+        return (
+            yield from in_each_partition(
+                schema, lambda part: reindex(part, block_size, restart, everything)
+            )
+        )
     stamped = yield from look_up(schema)
     before = read_stamp(stamped.raw) or {}
     found = yield from find(schema, before)

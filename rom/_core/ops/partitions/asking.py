@@ -210,4 +210,3 @@ def check_can_merge(query: Query[Any], numbers: list[int]) -> None:
             f'{query.schema.name}.query.near(): its results are in {len(numbers)} partitions, '
             'which cannot be merged by distance yet; leave count out, and add order_by()'
         )
-

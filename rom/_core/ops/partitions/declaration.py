@@ -37,14 +37,14 @@ def declared(
     assert schema.shards is not None
     # A commit may write rows of every model of the group.
     fresh = [one for one in schema.shards.shards._members if id(one) not in met]
-    if fresh and (yield from _compare(schema.shards.shards, fresh, is_write)):
+    if fresh and (yield from compare(schema.shards.shards, fresh, is_write)):
         for one in fresh:
             met.add(id(one))
             weakref.finalize(one, met.discard, id(one))  # a later schema may get the same id
     return (yield from _in_partitions(schema, operation))
 
 
-def _compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operation[bool]:
+def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operation[bool]:
     """Compare the declarations of models of a group; return whether all are stored.
 
     Raises:

@@ -97,9 +97,7 @@ class _Run:
             replies: the replies to its `parts`, with errors in place; None to begin.
         """
         try:
-            request: Request = (
-                next(self._operation) if replies is None else self._pass_on(replies)
-            )
+            request: Request = next(self._operation) if replies is None else self._pass_on(replies)
             while isinstance(request, (Destination, Rest, Next)):  # no round trip
                 try:
                     reply = yield request

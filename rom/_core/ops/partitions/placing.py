@@ -29,7 +29,7 @@ def located(changes: Sequence[Change]) -> list[Change]:
             another one.
         InvalidOperation: the changes are in several partitions; see `several_error`.
     """
-    if all([change.schema.shards is None for change in changes]):
+    if not any(change.schema.shards for change in changes):
         return list(changes)
     numbers = [_number_of(change) for change in changes]
     known = {number for number in numbers if number is not None}

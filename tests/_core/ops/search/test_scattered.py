@@ -32,7 +32,6 @@ STEPS = 14
 PHASES = (Phase.reuse, Phase.generate)
 
 
-
 def columns() -> dict[str, Any]:
     return {
         'tenant': rom.Integer(index=True, required=True),
@@ -80,14 +79,14 @@ filters: st.SearchStrategy[Ask] = st.one_of(
     st.builds(lambda t: lambda q: q.filter(tenant=t), st.lists(tenants, max_size=3)),
     st.builds(lambda n: lambda q: q.filter(number=n), st.integers(-3, 3)),
     st.builds(lambda n: lambda q: q.filter(number=(None, n)), st.integers(-3, 3)),
-    st.builds(lambda t, n: lambda q: q.filter(tenant=t, number=(n, None)), tenants, st.integers(-3, 3)),
+    st.builds(
+        lambda t, n: lambda q: q.filter(tenant=t, number=(n, None)), tenants, st.integers(-3, 3)
+    ),
     st.builds(lambda n: lambda q: q.startswith(name=n), st.sampled_from(('', 'a', 'b'))),
     st.builds(lambda n: lambda q: q.filter(name=n), st.sampled_from(('a', 'ab', 'z'))),
     st.just(lambda q: q.filter(note='red')),
     st.just(lambda q: q.where(~(q.model.name == 'a'))),
-    st.builds(
-        lambda t: lambda q: q.where((q.model.tenant == t) | (q.model.name == 'b')), tenants
-    ),
+    st.builds(lambda t: lambda q: q.where((q.model.tenant == t) | (q.model.name == 'b')), tenants),
 )
 orders = st.sampled_from(
     (

@@ -1,0 +1,101 @@
+"""Lockstep: the steps of several operations are one pipeline each."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rom._core.ops.partitions.lockstep import lockstep
+from rom._core.ops.requests import Command, Operation, Pipeline, Rest
+from rom.exceptions import ServerError
+
+
+def steps(name: str, count: int) -> Operation[list[Any]]:
+    found = []
+    for number in range(count):
+        found.append((yield Command(name, number)))
+    return found
+
+
+def run(operation: Operation[Any], reply: Callable[[Command], Any]) -> tuple[Any, list[Any]]:
+    """The result of an operation, and its trips."""
+    trips: list[Any] = []
+    try:
+        request = next(operation)
+        while True:
+            if isinstance(request, Rest):
+                request = operation.send(False)
+                continue
+            trips.append(request)
+            if isinstance(request, Pipeline):
+                replies: list[Any] = [reply(one) for one in request.requests]  # type: ignore[arg-type]
+                errors = replies[request.optional :]
+                error = next((one for one in errors if isinstance(one, Exception)), None)
+            else:
+                replies = reply(request)  # type: ignore[arg-type]
+                error = replies if isinstance(replies, Exception) else None
+            request = operation.throw(error) if error is not None else operation.send(replies)
+    except StopIteration as end:
+        return end.value, trips
+
+
+def echo(command: Command) -> Any:
+    return command.args
+
+
+def test_the_longest_decides_the_trips() -> None:
+    found, trips = run(lockstep([steps('a', 1), steps('b', 3), steps('c', 0)]), echo)
+    assert found == [[('a', 0)], [('b', 0), ('b', 1), ('b', 2)], []]
+    assert [len(trip.requests) if isinstance(trip, Pipeline) else 1 for trip in trips] == [2, 1, 1]
+
+
+def test_one_operation_runs_alone() -> None:
+    found, trips = run(lockstep([steps('a', 2)]), echo)
+    assert found == [[('a', 0), ('a', 1)]] and trips == [Command('a', 0), Command('a', 1)]
+
+
+def test_pipelines_and_rests() -> None:
+    def several() -> Operation[Any]:
+        yield Rest()
+        first = yield Pipeline((Command('x', 1), Command('x', 2)))
+        yield Rest()
+        return first
+
+    found, trips = run(lockstep([several(), steps('a', 1), several()]), echo)
+    assert found == [[('x', 1), ('x', 2)], [('a', 0)], [('x', 1), ('x', 2)]]
+    assert [len(trip.requests) for trip in trips] == [5]
+
+
+@pytest.mark.parametrize('place', [0, 1])
+def test_an_error_goes_to_its_own_operation(place: int) -> None:
+    def careful() -> Operation[str]:
+        try:
+            yield Command('bad')
+        except ServerError:
+            return 'handled'
+        return 'no error'
+
+    def fail(command: Command) -> Any:
+        return ServerError('wrong') if command.args[0] == 'bad' else command.args
+
+    operations: list[Any] = [steps('a', 2), steps('b', 1)]
+    operations.insert(place, careful())
+    found, _ = run(lockstep(operations), fail)
+    assert found[place] == 'handled' and [('a', 0), ('a', 1)] in found
+
+    operations = [steps('a', 2), steps('b', 1)]
+    operations.insert(place, steps('bad', 1))
+    with pytest.raises(ServerError, match='wrong'):
+        run(lockstep(operations), fail)
+    assert all(operation.gi_frame is None for operation in operations)
+
+
+def test_errors_that_an_operation_expects() -> None:
+    def expecting() -> Operation[Any]:
+        return (yield Pipeline((Command('bad'), Command('ok')), optional=1))
+
+    def fail(command: Command) -> Any:
+        return ServerError('wrong') if command.args[0] == 'bad' else command.args
+
+    found, _ = run(lockstep([expecting(), steps('a', 1)]), fail)
+    assert isinstance(found[0][0], ServerError) and found[0][1] == ('ok',)
