@@ -121,8 +121,8 @@ class Call:
     """One round trip to the server.
 
     Attributes:
-        script: 'search'; 'load', which reads the rows of further matches; or 'parts', commands
-            that list the ids of one filter.
+        script: 'search'; 'load', which reads the rows of further matches; 'parts', commands
+            that list the ids of one filter; or 'partitions', calls of several partitions.
         steps: the steps of a search, in order.
         matches: the number of matches found.
         rows: the number of rows in the reply.
@@ -179,6 +179,9 @@ class Explanation:
         limit: the maximum number of results; None: no limit.
         plan: the plan of the search.
         run: the run of the query; None unless requested.
+        partitions: the numbers of the partitions that are asked; the plan is that of the first of
+            them. Empty without `_shards`.
+        of_partitions: the number of all partitions; 0 without `_shards`.
 
     Example::
 
@@ -191,6 +194,8 @@ class Explanation:
     limit: int | None
     plan: Plan
     run: Run | None = None
+    partitions: tuple[int, ...] = ()
+    of_partitions: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as dicts, lists, text and numbers, ready for JSON.
@@ -223,6 +228,8 @@ publish('rom.query', Call, Explanation, Filter, Plan, Run, Sorting, Step)
 
 
 _INDENT: Final = '  '
+#: Partitions that are listed.
+_SHOWN: Final = 8
 
 _WAYS: Final = {
     'order': 'walk along the index that sorts, until there are enough matches',
@@ -251,10 +258,20 @@ _ROLES: Final = {
 def outline(explained: Explanation) -> Iterator[str]:
     """Yield the lines of the tree."""
     yield f'{explained.model}.{explained.of}(){_limits(explained)}'
+    if explained.of_partitions:
+        yield _INDENT + _partitions(explained)
     for line in _plan(explained.plan):
         yield _INDENT + line
     if explained.run is not None:
         yield from _run(explained.run)
+
+
+def _partitions(explained: Explanation) -> str:
+    asked, number = explained.partitions, len(explained.partitions)
+    if number in (0, explained.of_partitions):
+        return f'asks {"none" if not number else "all"} of {explained.of_partitions} partitions'
+    shown = ', '.join(map(str, asked[:_SHOWN])) + (', ...' if number > _SHOWN else '')
+    return f'asks {number} of {explained.of_partitions} partitions: {shown}'
 
 
 def _limits(explained: Explanation) -> str:

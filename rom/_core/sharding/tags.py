@@ -37,7 +37,7 @@ def tag_of(group: str, number: int, count: int) -> str:
         number: the number of the partition, from 0.
         count: the number of partitions.
 
-    >>> tag_of('shop', 17, 64), slot_of_tag(b'shop:017.0004') * 64 // SLOTS == 17
+    >>> tag_of('shop', 17, 64), slot_of_tag(b'shop:017.0068') * 64 // SLOTS == 17
     ('shop:017.0068', True)
     """
     stem = f'{group}:{number:03}.'.encode('utf-8', 'surrogatepass')

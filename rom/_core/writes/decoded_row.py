@@ -59,7 +59,7 @@ class RowValues(Mapping[str, Any]):
     def _key(self) -> str:
         """Key of the row for messages; the namespace where the row has no id yet."""
         id = self._known.get(self._schema.primary)
-        namespace = self._schema.keys.namespace
+        namespace = self._schema.seen_namespace
         return namespace if id is None else f'{namespace}:{id}'
 
     def __iter__(self) -> Iterator[str]:

@@ -14,8 +14,10 @@ from typing import Any, Final, TypeVar, get_args
 
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.partitions.asking import partitions_of
 from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom._core.ops.search import queries
+from rom._core.ops.search.scattered import query_for
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search
 from rom._core.ops.search.split_search import InPartsError
 from rom._core.query.explanation import (
@@ -54,20 +56,23 @@ def explain(
         QueryError: `of` has another value.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
-    spec = query.spec
+    spec, placement = query.spec, query.schema.shards
     if of not in get_args(Of):
         raise QueryError(
             f"{query.schema.name}.query.explain(of={show(of)}): 'all' and 'count' can be "
             'explained; for first() and exists(), explain limit(0, 1) of the query'
         )
     is_count = of == 'count'
-    if spec.count == 0 and not is_count:
+    asked = () if placement is None else tuple(partitions_of(query))
+    if (spec.count == 0 and not is_count) or (placement is not None and not asked):
         plan = Plan('unasked')
     else:
-        plan = yield from _plan(query, is_count, bounds)
+        first = query if placement is None else query_for(query, asked[0], spec.count)
+        plan = yield from _plan(first, is_count, bounds)
     limits = (0, None) if is_count else (spec.offset, spec.count)
     happened = (yield from _run(query, is_count, bounds)) if run else None
-    return Explanation(query.schema.name, of, *limits, plan, happened)
+    total = 0 if placement is None else placement.shards.partitions
+    return Explanation(query.schema.name, of, *limits, plan, happened, asked, total)
 
 
 def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
@@ -217,6 +222,12 @@ def _is_search(request: Request) -> bool:
     return isinstance(request, Script) and request.name == 'search'
 
 
+def _asks_parts(request: Request) -> bool:
+    """Return whether a request is a step of several partitions at once."""
+    requests = request.requests if isinstance(request, Pipeline) else ()
+    return len({one.key for one in requests if isinstance(one, Script)}) > 1
+
+
 def _with_report(request: Request) -> Request:
     if not isinstance(request, Script) or not _is_search(request):
         return request
@@ -233,6 +244,8 @@ _REFUSAL: Final = 2
 
 
 def _call(request: Request, reply: Any, milliseconds: float) -> Call:
+    if _asks_parts(request):
+        return Call('partitions', (), 0, 0, milliseconds)
     if not _is_script(request):
         return Call('parts', (), 0, 0, milliseconds)
     if isinstance(request, Pipeline) or not _is_search(request):

@@ -276,3 +276,80 @@ def test_twins(server: Server, raw: redis.Redis) -> None:
         machine,
         settings=settings(max_examples=EXAMPLES, stateful_step_count=STEPS, phases=PHASES),
     )
+
+
+class ScatteredStore(rom.Model):
+    _shards, _shard_by = rom.Shards('scattered', 5), 'city'
+    city = rom.Text(index=True, keygen=rom.IDENTITY)
+    area = rom.Text(index=True, keygen=rom.IDENTITY_CI)
+    lon = rom.Float()
+    geo_index = [rom.GeoIndex('place', lambda row: {'lon': row['lon'], 'lat': 0})]
+
+
+class ScatteredItem(rom.Model):
+    _shards, _shard_with = rom.Shards('scattered', 5), 'store'
+    store = rom.ManyToOne('ScatteredStore', on_delete='cascade')
+    price = rom.Integer(index=True)
+
+
+def place_of(city: str) -> int:
+    placement = ScatteredStore._schema.shards
+    assert placement is not None
+    return placement.number_by(ScatteredStore._columns['city'], city.encode())
+
+
+ASKED: list[tuple[Any, Any]] = [
+    (lambda: ScatteredStore.query, range(5)),
+    (lambda: ScatteredStore.query.filter(city='Oslo'), {place_of('Oslo')}),
+    (
+        lambda: ScatteredStore.query.filter(city=['Oslo', 'Rome', 'Bern']),
+        {place_of(city) for city in ('Oslo', 'Rome', 'Bern')},
+    ),
+    (lambda: ScatteredStore.query.filter(city='Oslo').filter(city='Rome'), None),
+    (lambda: ScatteredStore.query.where(ScatteredStore.city != 'Oslo'), range(5)),
+    (lambda: ScatteredStore.query.filter(area='Oslo'), range(5)),
+    (lambda: ScatteredStore.query.filter(id=[3, 8]), {2}),
+    (lambda: ScatteredStore.query.filter(id=(3, 8)), range(5)),
+    (lambda: ScatteredItem.query.filter(store=8), {2}),
+    (lambda: ScatteredItem.query.filter(store=[8, 9]), {2, 3}),
+    (lambda: ScatteredItem.query.filter(store=8, price=(1, None)), {2}),
+    (lambda: ScatteredItem.query.filter(store=rom.NOT_NULL), range(5)),
+    (
+        lambda: ScatteredItem.query.where(
+            (ScatteredItem.store == 8) & ~(ScatteredItem.store == 9)
+        ),
+        {2},
+    ),
+    (lambda: ScatteredItem.query.where((ScatteredItem.store == 8) | (ScatteredItem.price == 1)),
+     range(5)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('place', range(len(ASKED)))
+@pytest.mark.usefixtures('on_client')
+def test_explain_says_which_partitions_are_asked(place: int) -> None:
+    make, asked = ASKED[place]
+    if asked is None:
+        asked = {place_of('Oslo')} & {place_of('Rome')}
+    found = make().explain(run=True)
+    assert set(found.partitions) == set(asked) and found.of_partitions == 5
+    count = {0: 'none', 5: 'all'}.get(len(found.partitions), str(len(found.partitions)))
+    assert f'asks {count} of 5 partitions' in str(found)
+    assert found.run is not None and len(found.run.calls) == (1 if asked else 0)
+    assert found.as_dict()['partitions'] == list(found.partitions)
+
+
+@pytest.mark.usefixtures('on_client')
+def test_places_near_a_point() -> None:
+    for city, lon in (('a', 1), ('b', 2), ('c', 3), ('d', 4), ('e', 5), ('f', 90)):
+        ScatteredStore(city=city, lon=lon).save()
+    near = ScatteredStore.query.near('place', 1, 0, radius=1000, unit='km')
+    assert near.count() == 5 and near.exists()
+    assert [store.city for store in near.order_by('-id')] == [
+        store.city for store in sorted(near.order_by('id'), key=lambda store: -store.id)
+    ]
+    with pytest.raises(rom.QueryError, match='cannot be merged by distance'):
+        near.all()
+    with pytest.raises(rom.QueryError, match='cannot be merged by distance'):
+        list(near)
+    assert [store.city for store in near.filter(city='b')] == ['b']
