@@ -23,10 +23,10 @@ from rom._core.query.nodes import (
     Near,
     Node,
     Not,
-    SortCursor,
     StartsWith,
 )
 from rom._core.query.query import Query
+from rom._core.query.sort_order import SortCursor
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part, Placement
 from rom.exceptions import ORMError, QueryError

@@ -15,9 +15,9 @@ from rom._core.ops.partitions.asking import check_can_merge, mark_in, partitions
 from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.sorting import columns_for, sort_ids, standing
-from rom._core.query.nodes import Order, SortCursor
 from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
+from rom._core.query.sort_order import Order, SortCursor
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
