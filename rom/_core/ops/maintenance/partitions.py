@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from rom._core.ops.index_fingerprint import Stamped, look_up, stamp_of
-from rom._core.ops.maintenance.findings import Checked, Finding, Finished, Job, Progress, advance
+from rom._core.ops.maintenance.findings import Checked, Finding
+from rom._core.ops.maintenance.progress import Finished, Job, Progress, advance
 from rom._core.ops.partitions.declaration import compare
 from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation
