@@ -62,18 +62,7 @@ def build(
     ranks = {
         column: RankIndex(declared, keys) for column, declared in columns.items() if declared.rank
     }
-    singles = [
-        Unique(
-            (column,),
-            keys.unique((column,)),
-            None if declared.is_stored else ColumnIndex(declared, keys),
-            unless=marker,
-        )
-        for column, declared in columns.items()
-        if declared.unique
-    ]
-    groups = _unique_groups(name, columns, primary, unique_together)
-    uniques = (*singles, *(_group(group, keys, columns, marker) for group in groups))
+    uniques = _uniques(name, columns, keys, unique_together, marker)
     places = _places(name, keys, geo_index)
     schema = Schema(
         name,
@@ -95,6 +84,24 @@ def build(
 
         check_limits(schema)
     return schema
+
+
+def _uniques(
+    name: str, columns: Mapping[str, Column[Any]], keys: Keys, together: object, unless: str | None
+) -> tuple[Unique, ...]:
+    """Return the constraints of single columns, and then those of groups."""
+    singles = [
+        Unique(
+            (column,),
+            keys.unique((column,)),
+            None if declared.is_stored else ColumnIndex(declared, keys),
+            unless=unless,
+        )
+        for column, declared in columns.items()
+        if declared.unique
+    ]
+    groups = _unique_groups(name, columns, keys.primary, together)
+    return (*singles, *(_group(group, keys, columns, unless) for group in groups))
 
 
 def _group(

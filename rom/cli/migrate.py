@@ -37,6 +37,20 @@ Modules: TypeAlias = Annotated[
 ]
 
 
+Wait: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        metavar='SECONDS', min=0, help='How long to wait for another migrator of a model.'
+    ),
+]
+TakeOver: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        '--take-over', help='Do not wait: the other migrator can write nothing from then on.'
+    ),
+]
+
+
 def migrate(
     names: Modules = None,
     url: Url = None,
@@ -58,18 +72,8 @@ def migrate(
         typer.Option(metavar='N', help='At most N rows a second, to spare the server.'),
     ] = None,
     batch: Annotated[int, typer.Option(metavar='N', min=1, help='Rows in one step.')] = 1000,
-    wait: Annotated[
-        float,
-        typer.Option(
-            metavar='SECONDS', min=0, help='How long to wait for another migrator of a model.'
-        ),
-    ] = 15.0,
-    take_over: Annotated[
-        bool,
-        typer.Option(
-            '--take-over', help='Do not wait: the other migrator can write nothing from then on.'
-        ),
-    ] = False,
+    wait: Wait = 15.0,
+    take_over: TakeOver = False,
     no_reindex: Annotated[
         bool, typer.Option('--no-reindex', help='Build no indexes at the end.')
     ] = False,
@@ -84,10 +88,7 @@ def migrate(
     """
     job = MigrateJob(list(names or ()))
     with report_errors(debug, job.stopped):
-        if plan and status:
-            raise UsageError('--plan and --status: expected one of them, got both; leave one out')
-        if rate is not None and not 0 < rate < math.inf:
-            raise UsageError(f'--rate: expected a number of rows a second above 0, got {rate:g}')
+        _check_options(plan, status, rate)
         found = _open_migrations(job.names, to, url)
         if plan or status:
             states = migrations.plan(*found, to=to) if plan else migrations.status(*found)
@@ -95,17 +96,20 @@ def migrate(
             if status and any(each.is_due for each in states):
                 raise typer.Exit(Code.FOUND)
             return
-        with DeferredSignals('Stopping after this batch; once more: at once.') as deferred:
-            steps = migrations.migrate(
-                *found, to=to, rate=rate, batch=batch, wait=wait, take_over=take_over,
-                reindex=not no_reindex,
-            )  # fmt: skip
-            try:
-                job.run(steps, deferred)
-            finally:
-                steps.close()  # releases the lock
+        steps = migrations.migrate(
+            *found, to=to, rate=rate, batch=batch, wait=wait, take_over=take_over,
+            reindex=not no_reindex,
+        )  # fmt: skip
+        job.run(steps)
         if job.failed:
             raise typer.Exit(Code.FAILED)
+
+
+def _check_options(plan: bool, status: bool, rate: float | None) -> None:
+    if plan and status:
+        raise UsageError('--plan and --status: expected one of them, got both; leave one out')
+    if rate is not None and not 0 < rate < math.inf:
+        raise UsageError(f'--rate: expected a number of rows a second above 0, got {rate:g}')
 
 
 def _open_migrations(names: Sequence[str], to: str | None, url: str | None) -> list[Migration]:
@@ -146,8 +150,15 @@ class MigrateJob:
     last: MigrationProgress | None = None
     _ended: list[tuple[str, str]] = field(default_factory=list)
 
-    def run(self, steps: migrations.Steps, deferred: DeferredSignals) -> None:
+    def run(self, steps: migrations.Steps) -> None:
         """Run the migrations; a signal stops them between two batches."""
+        with DeferredSignals('Stopping after this batch; once more: at once.') as deferred:
+            try:
+                self._run_each(steps, deferred)
+            finally:
+                steps.close()  # releases the lock
+
+    def _run_each(self, steps: migrations.Steps, deferred: DeferredSignals) -> None:
         step = self._next(steps)
         if step is None and not self.failed:
             output.note('Nothing to do: all migrations are done.')
