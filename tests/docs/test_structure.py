@@ -53,7 +53,8 @@ def test_the_ways_lead_somewhere() -> None:
 def test_a_step_that_leads_nowhere_is_found() -> None:
     page = (
         'Find your way\n---\n\n1. ``rom/_core/schema.py``: ``Schema`` and ``NoSuchClass``,\n'
-        '   ``A.no_such``, ``no_such_function``.\n\nNext\n----\n\n1. ``rom/_core/schema.py``: ``Other``.\n'
+        '   ``A.no_such``, ``no_such_function``.\n\n'
+        'Next\n----\n\n1. ``rom/_core/schema.py``: ``Other``.\n'
     )
     assert [missing(step) for step in steps_of(page)] == [
         ['NoSuchClass', 'A.no_such', 'no_such_function']
