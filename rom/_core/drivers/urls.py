@@ -22,14 +22,22 @@ from rom.exceptions import ORMError
 EMBEDDED: Final = 'embedded:'
 _CLUSTERS: Final = {'redis+cluster': 'redis', 'rediss+cluster': 'rediss'}
 _SCHEMES: Final = ('redis://', 'rediss://', 'unix://', *(f'{scheme}://' for scheme in _CLUSTERS))
+_DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)
+#: Options whose values are not secret.
+_OPEN: Final = frozenset(
+    ('db', 'decode_responses', 'health_check_interval', 'max_connections', 'protocol',
+     'socket_connect_timeout', 'socket_timeout', 'timeout')
+)  # fmt: skip
+_ESCAPED: Final = 'a password with other characters than letters and digits needs them as %XX'
+_UNREADABLE: Final = f'its port or one of its options cannot be read; {_ESCAPED}'
 
 
-def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
+def open_url(url: str, name: str = 'the URL of the server') -> redis.Redis:
     """Return a client for a URL, as :func:`rom.connect` takes it.
 
     Args:
         url: the URL of the server.
-        said_by: the name of the URL in messages.
+        name: the name of the URL in messages.
 
     Raises:
         ORMError: the URL cannot be used.
@@ -43,12 +51,12 @@ def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
         # The server lives as long as the client that speaks to it.
         weakref.finalize(client, server.close)
         return client
-    wrong = _wrong_with(url)
+    problem = _problem_of(url)
     make: Any = _cluster_at if url.partition('://')[0] in _CLUSTERS else _client_at
-    made: redis.Redis | None = None if wrong else make(url)
+    made: redis.Redis | None = None if problem else make(url)
     if made is None:  # raised outside any `except`, or the library's error would be chained to it
         raise ORMError(
-            f'{said_by} cannot be used: {wrong or _UNREADABLE}; write '
+            f'{name} cannot be used: {problem or _UNREADABLE}; write '
             'redis://USER:PASSWORD@HOST:PORT/DB, rediss://..., redis+cluster://HOST:PORT, '
             'unix://PATH, embedded: or embedded:PATH. (It is not shown here, because it may hold a '
             'password.)'
@@ -56,11 +64,7 @@ def open_url(url: str, said_by: str = 'the URL of the server') -> redis.Redis:
     return made
 
 
-_ESCAPED: Final = 'a password with other characters than letters and digits needs them as %XX'
-_UNREADABLE: Final = f'its port or one of its options cannot be read; {_ESCAPED}'
-
-
-def _wrong_with(url: str) -> str:
+def _problem_of(url: str) -> str:
     """Return why a URL cannot be used, or ''; the client library would misread such URLs."""
     if not url.startswith(_SCHEMES):
         return 'it does not begin with one of ' + ', '.join((*_SCHEMES, EMBEDDED))
@@ -130,14 +134,6 @@ def _retry() -> Retry:
     error comes within 0.4 s.
     """
     return Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.1), 3)
-
-
-_DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)
-#: Options whose values are not secret.
-_OPEN: Final = frozenset(
-    ('db', 'decode_responses', 'health_check_interval', 'max_connections', 'protocol',
-     'socket_connect_timeout', 'socket_timeout', 'timeout')
-)  # fmt: skip
 
 
 def without_password(url: str) -> str:

@@ -1,9 +1,10 @@
 """Compilation of `filter` clauses to nodes of a plan.
 
-The key that `filter(col=value)` looks up depends on the column's index. The table `_WAYS` has six
-ways: words of one of rom's own keygens, the two words of a Boolean, links, words of another column
+The key that `filter(col=value)` looks up depends on the index of the column. There are six ways:
+words of one of the keygens of rom, the two words of a Boolean, links, words of another column
 without a keygen, numbers, and the results of the program's own keygen, where the type of the value
 decides.
+
 All errors are raised here, as a QueryError with the remedy.
 """
 
@@ -40,7 +41,8 @@ NOT_NULL: Final = object()
 # The errors that a column may raise for a value that is not valid for it.
 _NO_VALUE = (InvalidColumnValue, UnicodeEncodeError, ValueError, TypeError, OverflowError)
 
-_Asked: TypeAlias = 'Callable[[Clause, Any], Node]'
+#: Returns the node for a value of a column with one kind of index.
+_Way: TypeAlias = 'Callable[[Clause, Any], Node]'
 
 
 def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> Node:
@@ -69,10 +71,6 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
         clause.wrong(str(error), value)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
     """Return the node for a comparison by order: `<`, `<=`, `>`, `>=` or 'between'.
 
@@ -98,15 +96,19 @@ def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:
         clause.wrong(str(error), value)
 
 
-def _way_of(clause: Clause) -> _Asked:
+def _same(value: Any) -> Any:
+    return value
+
+
+def _way_of(clause: Clause) -> _Way:
     column = clause.column
     if column.is_links:
-        return _WAYS['links']
+        return _links
     if column.keygen or column.keygen2:
-        return _WAYS['words' if column.keygen in TRAITS else 'anything']
+        return _words if column.keygen in TRAITS else _anything
     if column.is_numeric:
-        return _WAYS['numbers']
-    return _WAYS['truth' if isinstance(column, Boolean) else 'values']
+        return _numbers
+    return _truth if isinstance(column, Boolean) else _values
 
 
 def _words(clause: Clause, value: Any) -> Node:
@@ -288,13 +290,3 @@ def _plain_score(clause: Clause, value: Any) -> float:
         got = type(value).__name__
         clause.wrong(f'this index holds numbers: expected int, float or Decimal, got {got}', value)
     return nearest_double(value) if isinstance(value, int) else float(value)
-
-
-_WAYS: dict[str, _Asked] = {
-    'words': _words,
-    'truth': _truth,
-    'values': _values,
-    'links': _links,
-    'numbers': _numbers,
-    'anything': _anything,
-}

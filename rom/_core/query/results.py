@@ -162,11 +162,11 @@ class Page(Sequence[R_co]):
     previous: str | None = None
 
     @overload
-    def __getitem__(self, place: int) -> R_co: ...
+    def __getitem__(self, index: int) -> R_co: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[R_co]: ...
-    def __getitem__(self, place: int | slice) -> R_co | Sequence[R_co]:
-        return self.items[place]
+    def __getitem__(self, index: slice) -> Sequence[R_co]: ...
+    def __getitem__(self, index: int | slice) -> R_co | Sequence[R_co]:
+        return self.items[index]
 
     def __len__(self) -> int:
         return len(self.items)

@@ -1,4 +1,4 @@
-"""References between partitions: what a delete may rely on where rows are divided among them."""
+"""Guards of references between partitions, which a delete in one of them relies on."""
 
 from __future__ import annotations
 

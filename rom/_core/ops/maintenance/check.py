@@ -42,7 +42,7 @@ def check(schema: Schema, repair: bool, block_size: int) -> Job[None]:
     """
     if schema.shards is not None:
         return (yield from in_each_partition(schema, lambda part: check(part, repair, block_size)))
-    yield from _Checker(schema, repair, block_size).story()
+    yield from _Checker(schema, repair, block_size).run()
 
 
 class _Checker:
@@ -51,34 +51,36 @@ class _Checker:
     def __init__(self, schema: Schema, repair: bool, block_size: int) -> None:
         self.schema, self.repair, self.block_size = schema, repair, block_size
         self.done = self.total = 0
-        self.left = 0
+        self.unrepaired = 0
         self.settler = Settler(schema, repair)
 
-    def story(self) -> Job[None]:
+    def run(self) -> Job[None]:
+        """Carry out the check, step by step."""
         stamped = yield from look_up(self.schema)
         found = yield from find(self.schema, read_stamp(stamped.raw))
         ids = sorted(found.ids)
         self.total = len(ids)
-        yield self._tell(self._undeclared(found))
+        yield self._report(self._undeclared(found))
         declared = {key: m for key, m in found.indexes.items() if is_declared(m, key)}
         compared = Comparison(self.schema, declared, {}, whole=True, count=self.block_size)
         yield from self._weigh(compared, ids)
-        yield self._tell(
+        yield self._report(
             [finding for key in compared.foreign for finding in self.settler.of_other_type(key)]
         )
         yield from compared.locate()
         yield from self._look_closely(compared, ids)
         yield from self._bitmap()
-        yield self._tell((yield from self._counter()))
-        yield self._tell((yield from self._links(declared)))
+        yield self._report((yield from self._counter()))
+        yield self._report((yield from self._links(declared)))
         is_new = stamped.has_data and stamped.raw != stamp_of(self.schema)
-        if self.repair and not self.left and is_new:
+        if self.repair and not self.unrepaired and is_new:
             yield from write_fingerprint(self.schema)
 
-    def _tell(self, findings: Iterable[Finding]) -> Checked:
-        told = tuple(findings)
-        self.left += sum(not finding.repaired for finding in told)
-        return Checked(self.done, self.total, told)
+    def _report(self, findings: Iterable[Finding]) -> Checked:
+        """Return the progress with new findings, and count those that are not repaired."""
+        found = tuple(findings)
+        self.unrepaired += sum(not finding.repaired for finding in found)
+        return Checked(self.done, self.total, found)
 
     def _undeclared(self, found: Found) -> list[Finding]:
         finding = self.settler.finding
@@ -112,7 +114,7 @@ class _Checker:
             if counted is not None:
                 compared.rows.doubtful.update(id for id in block if id > counted)
             self.done += len(block)
-            yield self._tell(())
+            yield self._report(())
         yield from compared.scan()
 
     def _known(self) -> Operation[tuple[bool, int | None]]:
@@ -131,14 +133,14 @@ class _Checker:
         """Settle the entries that differ, then the rows, which the progress counts once more."""
         while compared.has_suspects:
             suspicious: Suspicious = yield from compared.suspects()
-            yield self._tell((yield from self.settler.settle(list(suspicious), suspicious)))
+            yield self._report((yield from self.settler.settle(list(suspicious), suspicious)))
         again = compared.ids_among(ids)
         self.total += len(again)
         for block in blocks(again, min(self.block_size, _CLOSELY)):
             asked = [b'%d' % id for id in block]
             findings = yield from self.settler.settle(asked, {}, whole=True)
             self.done += len(block)
-            yield self._tell(findings)
+            yield self._report(findings)
 
     # The bitmap and the counter.
 
@@ -154,12 +156,12 @@ class _Checker:
             if status == b'none':
                 return
             if status != b'ok':
-                yield self._tell(self.settler.of_other_type(rest[0]))
+                yield self._report(self.settler.of_other_type(rest[0]))
                 return
             after, strays = rest
             what = 'it has a bit, and no row'
             findings = [self.settler.finding('live', keys.live, what, id) for id in strays]
-            yield self._tell(map(repaired, findings) if self.repair else findings)
+            yield self._report(map(repaired, findings) if self.repair else findings)
 
     def _counter(self) -> Operation[list[Finding]]:
         counter = self.schema.keys.counter
@@ -178,5 +180,5 @@ class _Checker:
         finding = self.settler.finding('counter', counter, what, b'%d' % id)
         if not self.repair:
             return [finding]
-        yield from self.settler.enrol([b'%d' % id])
+        yield from self.settler.register([b'%d' % id])
         return [repaired(finding)]

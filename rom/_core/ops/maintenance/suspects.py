@@ -22,7 +22,7 @@ from rom._core.schema import Schema, Unique
 
 
 class Settler:
-    """Finds what is wrong with ids, and holds the state of that.
+    """Judges suspects until each is settled, and holds the state of that.
 
     Args:
         schema: the schema of the model.
@@ -64,10 +64,10 @@ class Settler:
                 for key in verdict.foreign_keys:
                     findings += self.of_other_type(key)
                 groups.append((verdict, [*([verdict.fix] if verdict.fix else ()), *freeing]))
-            raced = (yield from self._mend(groups)) if self.repair else set()
+            raced = (yield from self._repair(groups)) if self.repair else set()
             waiting = [verdict.id for verdict, _ in groups if verdict.id in raced]
             left = [f for verdict, _ in groups if verdict.id in raced for f in verdict.findings]
-            # `_mend` has set the bits of raced rows already, so the next try does not find them.
+            # `_repair` has set the bits of raced rows already, so the next try does not find them.
             findings += [repaired(finding) for finding in left if finding.kind == 'live']
             findings += [
                 f for verdict, _ in groups if verdict.id not in raced for f in verdict.findings
@@ -81,8 +81,8 @@ class Settler:
         Returns the fix that frees the value, where the holder's row does not have it.
         """
         key, value = claim
-        holder_is_ours = number_of(holder) is not None
-        pair = [verdict.id, holder] if holder_is_ours else [verdict.id]
+        is_an_id = number_of(holder) is not None
+        pair = [verdict.id, holder] if is_an_id else [verdict.id]
         suspicious: Suspicious = {holder: {claim: None}}
         sights = yield from look(self.schema, pair, suspicious, together=True)
         sight, other = sights.get(verdict.id), sights.get(holder)
@@ -107,13 +107,13 @@ class Settler:
             return []  # the commit takes over a unique value whose holder has no row
         return [Fix(other.row, released=[claim])]
 
-    def _mend(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
+    def _repair(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
         """Carry out repairs; return the ids that must be read and judged again."""
         raced: set[bytes] = set()
         left_over = [entry for verdict, _ in groups for entry in verdict.left_over]
         yield from sweep(self.schema, left_over)
         lost = [verdict.id for verdict, _ in groups if not verdict.is_enrolled]
-        yield from self.enrol(lost)
+        yield from self.register(lost)
         fixing = [(verdict, fixes) for verdict, fixes in groups if fixes]
         replies = yield from repair(self.schema, [fixes for _, fixes in fixing])
         failed: set[bytes] = set()
@@ -129,7 +129,7 @@ class Settler:
                 verdict.findings[:] = map(repaired, verdict.findings)
         return raced
 
-    def enrol(self, ids: Sequence[bytes]) -> Operation[None]:
+    def register(self, ids: Sequence[bytes]) -> Operation[None]:
         """Set the bits of rows in the live bitmap, and raise the counter to their ids."""
         if ids:
             keys = self.schema.keys
