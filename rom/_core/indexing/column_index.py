@@ -94,7 +94,7 @@ class ColumnIndex:
         self._prefixes_key = keys.prefixes(name)
         self._suffixes_key = keys.suffixes(name)
 
-    def merge_rows(
+    def add_rows(
         self, ids: Iterable[bytes], rows: Iterable[Mapping[str, Any]], into: Members
     ) -> None:
         """Add the entries of many rows, given as the Python values of their columns.
@@ -103,9 +103,9 @@ class ColumnIndex:
             InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
         source = self.source
-        self.merge_changes(ids, [row[source] for row in rows], into)
+        self.add_values(ids, [row[source] for row in rows], into)
 
-    def merge_changes(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
+    def add_values(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
         """Add the entries of many rows.
 
         Args:
@@ -117,7 +117,7 @@ class ColumnIndex:
             InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
         if self._number_of is not None:
-            self._pour_numbers(self._number_of, ids, values, into)
+            self._add_numbers(self._number_of, ids, values, into)
             return
         keys_of, is_stored = self._keys_of, self._is_stored
         for id, value in zip(ids, values, strict=True):
@@ -133,7 +133,7 @@ class ColumnIndex:
             if found:
                 self._add(id, found, value, into)
 
-    def _pour_numbers(
+    def _add_numbers(
         self,
         number_of: Callable[[Any], float],
         ids: Iterable[bytes],
@@ -171,13 +171,13 @@ class ColumnIndex:
         except InvalidColumnValue:
             return None
 
-    def pour_changes(
+    def add_changes(
         self,
         ids: Sequence[bytes],
         befores: Sequence[Any],
         afters: Sequence[Any],
-        gone: Members,
-        come: Members,
+        removed: Members,
+        added: Members,
     ) -> None:
         """Add the entries of many rows that are to be removed, and those to be added.
 
@@ -189,20 +189,20 @@ class ColumnIndex:
             InvalidColumnValue: the keygen failed on a new value.
         """
         if self._number_of is not None:
-            self._pour_changed_numbers(self._number_of, ids, befores, afters, gone, come)
+            self._add_changed_numbers(self._number_of, ids, befores, afters, removed, added)
             return
         old, new = self._old_members(ids, befores), Members()
-        self.merge_changes(ids, afters, new)
-        come.take_over(old, new, gone)
+        self.add_values(ids, afters, new)
+        added.take_over(old, new, removed)
 
-    def _pour_changed_numbers(
+    def _add_changed_numbers(
         self,
         number_of: Callable[[Any], float],
         ids: Sequence[bytes],
         befores: Sequence[Any],
         afters: Sequence[Any],
-        gone: Members,
-        come: Members,
+        removed: Members,
+        added: Members,
     ) -> None:
         """Add changes for a column with one number for each value, whose members are bare ids."""
         joined: list[bytes] = []
@@ -216,19 +216,19 @@ class ColumnIndex:
             elif new != old:
                 joined += (new, id)
         if left:
-            gone.zsets[self.numbers_key] += left
+            removed.zsets[self.numbers_key] += left
         if joined:
-            come.zsets[self.numbers_key] += joined
+            added.zsets[self.numbers_key] += joined
 
     def _old_members(self, ids: Sequence[bytes], values: Sequence[Any]) -> Members:
         try:
             old = Members()
-            self.merge_changes(ids, values, old)
+            self.add_values(ids, values, old)
         except InvalidColumnValue:
             old = Members()
             for id, value in zip(ids, values, strict=True):
                 with suppress(InvalidColumnValue):
-                    self.merge_changes((id,), (value,), old)
+                    self.add_values((id,), (value,), old)
         return old
 
     def entries(self, values: Mapping[str, Any]) -> Entries:

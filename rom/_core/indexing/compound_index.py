@@ -76,7 +76,7 @@ class CompoundIndex:
         score = self.second.number_score(number)
         return dict.fromkeys([(key, b'') for key in self._keys_of(values[first])], score)
 
-    def merge_rows(
+    def add_rows(
         self, ids: Iterable[bytes], rows: Iterable[Mapping[str, Any]], into: Members
     ) -> None:
         """Add the entries of many rows.

@@ -64,22 +64,22 @@ class Members:
                 found[key, member] = score
         return found
 
-    def take_over(self, old: Members, new: Members, gone: Members) -> None:
-        """Add entries that are only in `new`; add entries that are only in `old` to `gone`.
+    def take_over(self, old: Members, new: Members, removed: Members) -> None:
+        """Add entries that are only in `new`; add entries that are only in `old` to `removed`.
 
         `old` and `new` are entries of the same rows. A new score counts as a new entry.
         """
         for key in {**old.sets, **new.sets}:
             before, after = set(old.sets.get(key, ())), set(new.sets.get(key, ()))
             if left := before - after:
-                gone.sets[key] += left
+                removed.sets[key] += left
             if joined := after - before:
                 self.sets[key] += joined
         for key in {**old.zsets, **new.zsets}:
             were, are = _scores(old.zsets.get(key, [])), _scores(new.zsets.get(key, []))
             for member, score in were.items():
                 if member not in are:
-                    gone.zsets[key] += (score, member)
+                    removed.zsets[key] += (score, member)
             for member, score in are.items():
                 if were.get(member) != score:
                     self.zsets[key] += (score, member)
@@ -93,9 +93,9 @@ def differences(
     >>> differences({(b'a', b''): None, (b'z', b''): b'1'}, {(b'z', b''): b'2'})
     ({(b'a', b''): None}, {(b'z', b''): b'2'})
     """
-    gone = {entry: score for entry, score in old.items() if entry not in new}
-    come = {entry: score for entry, score in new.items() if old.get(entry, b'') != score}
-    return gone, come
+    removed = {entry: score for entry, score in old.items() if entry not in new}
+    added = {entry: score for entry, score in new.items() if old.get(entry, b'') != score}
+    return removed, added
 
 
 def _scores(pairs: list[bytes]) -> dict[bytes, bytes]:

@@ -182,12 +182,12 @@ def merge_changes(
     """
     for index in indexes:
         if befores is None:
-            index.merge_rows(ids, afters, come)
+            index.add_rows(ids, afters, come)
             continue
         assert isinstance(index, ColumnIndex)  # existing rows have changes in these alone
         source = index.source
         values = [row[source] for row in afters]
-        index.pour_changes(ids, [row[source] for row in befores], values, gone, come)
+        index.add_changes(ids, [row[source] for row in befores], values, gone, come)
 
 
 class Instant:
