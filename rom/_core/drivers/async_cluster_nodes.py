@@ -1,9 +1,7 @@
 """Cluster nodes for asyncio: like `rom._core.drivers.cluster_nodes`, and awaited.
 
-Requests go by the shared connections of their node (`rom._core.drivers.node_connections`). A client
-that has none sends them by connections of the client library. A node of the library raises an error
-if all of these are in use. So tasks queue for them: a task that asked again after a pause might
-wait long while others pass.
+This module finds the node of a request, follows ASK, and asks for the slots again where they may
+have changed. `rom._core.drivers.async_node_calls` sends the request to the node.
 """
 
 from __future__ import annotations
@@ -14,22 +12,20 @@ from contextlib import suppress
 from typing import Any
 
 import redis.exceptions
-from hiredis import pack_command
 
-from rom._core.drivers import node_connections, shared_requests
+from rom._core.drivers.async_node_calls import NodeCalls
 from rom._core.drivers.cluster_slots import in_groups, slot_of_request
-from rom._core.drivers.errors import command_of, read_only
+from rom._core.drivers.errors import command_of
 from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import (
     ASKING,
     NO_NODE,
     is_ask,
-    is_lost,
     is_move,
     not_served,
     still_moves,
 )
-from rom._core.drivers.replicas import READONLY, replica_of
+from rom._core.drivers.replicas import replica_of
 from rom._core.drivers.send_outcome import Sending
 from rom._core.drivers.shared_replies import Lost, Stream
 from rom._core.drivers.slot_scans import Scans, probe
@@ -41,13 +37,13 @@ class AsyncNodes:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._scans = Scans()
-        self._connections = node_connections.of(client)
+        self._calls = NodeCalls(client)
+        self._scans: Scans | None = None
 
     @property
     def is_crowded(self) -> bool:
         """True if many tasks use a shared connection for short requests right now."""
-        return self._connections.is_crowded
+        return self._calls.connections.is_crowded
 
     def begin(self, request: Command | Script) -> asyncio.Future[Any] | None:
         """Send a request to the master of its slot, if it has to wait for nothing.
@@ -65,10 +61,7 @@ class AsyncNodes:
         nodes = client.nodes_manager.slots_cache.get(slot)
         if not nodes or command[0] == 'SCAN':
             return None
-        shared = self._connections.shared(nodes[0])
-        if shared is None:
-            return None
-        return shared_requests.begin(shared, request, pack_command(command))
+        return self._calls.begin(nodes[0], request, command)
 
     async def ask(
         self,
@@ -97,7 +90,7 @@ class AsyncNodes:
                 if args[0] == 'SCAN':  # which is never sent to a replica
                     reply = await self._scan(node, args, sending.request)
                 else:
-                    reply = await self._ask_node(node, args, sending, from_replica, begun)
+                    reply = await self._calls.ask(node, args, sending, from_replica, begun)
             except ERRORS as error:
                 reply = error
         if is_ask(reply):
@@ -108,27 +101,10 @@ class AsyncNodes:
         return reply
 
     async def _scan(self, node: Any, args: tuple[Any, ...], request: Command | Script) -> Any:
-        replies = await self._send(node, [args, probe(request)])
+        if self._scans is None:
+            self._scans = Scans()
+        replies = await self._calls.send(node, [args, probe(request)])
         return self._scans.reply(node.name, request, replies)
-
-    async def _ask_node(
-        self,
-        node: Any,
-        args: tuple[Any, ...],
-        sending: Sending,
-        from_replica: bool,
-        lost: Lost | None,
-    ) -> Any:
-        shared = self._connections.shared(node, from_replica)
-        if from_replica:
-            if shared is None:
-                return (await self._send_to_replica(node, [args]))[0]
-            args = read_only(args)
-        if shared is None:
-            async with self._queue(node):
-                return await node.execute_command(*args, NEVER_DECODE=True)
-        reply = await shared_requests.ask(shared, args, sending, lost)
-        return shared_requests.converted(self._client, args[0], reply)
 
     async def send(
         self,
@@ -168,9 +144,7 @@ class AsyncNodes:
         """Send some of the requests to a node, in one trip; return replies and errors."""
         commands = [command_of(requests[position]) for position in positions]
         try:
-            if from_replica:
-                return await self._send_to_replica(node, commands)
-            return await self._send(node, commands, is_alone)
+            return await self._calls.send(node, commands, from_replica, is_alone)
         except ERRORS as error:
             return [error] * len(commands)
 
@@ -211,13 +185,8 @@ class AsyncNodes:
         if len(groups) != 1:
             return None
         node = await self._node(groups[0][0], from_replica)
-        shared = self._connections.shared(node, from_replica)
-        if shared is None:
-            return None
         commands = [command_of(request) for request in requests]
-        if from_replica:
-            commands = list(map(read_only, commands))
-        return await shared_requests.stream(shared, commands)
+        return await self._calls.stream(node, commands, from_replica)
 
     async def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""
@@ -238,43 +207,9 @@ class AsyncNodes:
             await self._refresh()
             return still_moves(error)
         try:
-            return (await self._send(node, [ASKING, args]))[1]
+            return (await self._calls.send(node, [ASKING, args]))[1]
         except ERRORS as broken:
             return broken
-
-    async def _send_to_replica(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands to a node that may be a replica; return replies and errors."""
-        reading = [read_only(command) for command in commands]
-        shared = self._connections.shared(node, reads=True)
-        if shared is not None:
-            return await shared_requests.send_each(self._client, shared, reading)
-        return (await self._send_by_node(node, [READONLY, *reading]))[1:]
-
-    async def _send(
-        self, node: Any, commands: Sequence[tuple[Any, ...]], is_alone: bool = False
-    ) -> list[Any]:
-        """Send commands to a node in one trip, one after the other; return replies and errors."""
-        shared = None if is_alone else self._connections.shared(node)
-        if shared is not None:
-            return await shared_requests.send_each(self._client, shared, commands)
-        return await self._send_by_node(node, commands)
-
-    async def _send_by_node(self, node: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Send commands by a connection of the client library."""
-        sent = [_Sent(args) for args in commands]
-        async with self._queue(node):
-            await node.execute_pipeline(sent)
-        replies = [one.result for one in sent]
-        # After a lost connection, the library reads on, and notes errors of other kinds.
-        lost = next((at for at, reply in enumerate(replies) if is_lost(reply)), len(replies))
-        return replies[: lost + 1] + [replies[lost] for _ in replies[lost + 1 :]]
-
-    def _queue(self, node: Any) -> asyncio.Semaphore:
-        queues = self._connections.queues
-        queue = queues.get(node.name)
-        if queue is None:
-            queue = queues[node.name] = asyncio.Semaphore(node.max_connections)
-        return queue
 
     async def _learn(self, error: object) -> None:
         """Ask for the slots again, if the error says that they may have changed."""
@@ -282,21 +217,10 @@ class AsyncNodes:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        await self._connections.once(self._ask_for_slots)
+        await self._calls.connections.once(self._ask_for_slots)
 
     async def _ask_for_slots(self) -> None:
         nodes = self._client.nodes_manager
         with suppress(*NO_NODE):  # the next try may find one
             await nodes.initialize()
-            self._connections.keep(nodes.nodes_cache)
-
-
-class _Sent:
-    """A command of a pipeline, as the client library's node takes it and notes the result."""
-
-    __slots__ = ('args', 'kwargs', 'result')
-
-    def __init__(self, args: tuple[Any, ...]) -> None:
-        self.args = args
-        self.kwargs = {'NEVER_DECODE': True}
-        self.result: Any = None
+            self._calls.connections.keep(nodes.nodes_cache)

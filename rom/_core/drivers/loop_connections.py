@@ -151,7 +151,7 @@ def add(
 
     Args:
         known: those that it has in other loops, by the id of the loop.
-        pool: a pool of the client library, or a `rom._core.drivers.node_connections.NodePool`.
+        pool: a pool of the client library, or a `rom._core.drivers.node_pool.NodePool`.
         loop: the running loop.
     """
     for number, other in list(known.items()):
