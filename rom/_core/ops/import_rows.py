@@ -100,7 +100,7 @@ def import_rows(
 ) -> Operation[ImportCounts]:
     """Write a batch of rows, all or nothing. Three round trips, plus one for each further model.
 
-    If the model has partitions, the rows of each partition are all or nothing.
+    With `_shards`, the rows of each partition are all or nothing.
 
     Args:
         rows: different rows of models on one connection.

@@ -1,4 +1,4 @@
-"""Guards of references between partitions, which a delete in one of them relies on."""
+"""References between partitions: the guards of a delete, and the relations that forbid it."""
 
 from __future__ import annotations
 

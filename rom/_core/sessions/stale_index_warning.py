@@ -28,8 +28,8 @@ def watched(
     """Return an operation that also checks the indexes, if it is the first one on its model.
 
     The first one on a server also checks whether the server evicts keys. If the program declares
-    migrations of the model, they are compared with their records as well. If the model has
-    `_shards`, the declaration of its partitions is checked instead.
+    migrations of the model, they are compared with their records as well. A model with `_shards`
+    has no indexes of its own, so the declaration of its partitions is checked instead.
 
     Args:
         model: the model.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Placement(NamedTuple):
-    """Rule by which the rows of a model are divided among the partitions of its group.
+    """The rule that divides the rows of a model among the partitions of its group.
 
     Attributes:
         shards: the group.

@@ -65,7 +65,7 @@ def _seen(part: Schema, finding: Finding) -> Finding:
 
 
 def state_of(schema: Schema) -> Operation[Stamped]:
-    """Read the state of a model's data; with partitions, of the one most in need of a reindex."""
+    """Read the state of a model's data: that of the partition that most needs a reindex."""
     if schema.shards is None:
         return (yield from look_up(schema))
     numbers = range(schema.shards.shards.partitions)
