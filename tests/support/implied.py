@@ -135,7 +135,7 @@ def assert_consistent(raw: redis.Redis, *models: type[rom.Model], live: bool = T
     """
     keyspace = dump(raw)
     expected: Keyspace = {}
-    ignored = {s.shards.shards.key for one in models if (s := one._schema).shards is not None}
+    ignored = {s.shards.shards._key for one in models if (s := one._schema).shards is not None}
     for model in (part for one in models for part in _in_partitions(one)):
         rows = rows_of(model, keyspace)
         head = model._namespace.encode() + b':'

@@ -143,7 +143,7 @@ def _import_in_parts(rows: Sequence[ImportRow], on_conflict: OnConflict) -> Oper
         placement = row.schema.shards
         at = (b'', 0)
         if placement is not None:
-            at = placement.shards.key, placement.shards.partition_of(row.id)
+            at = placement.shards._key, placement.shards.partition_of(row.id)
             _check_place(index, row)
         groups.setdefault(at, []).append(index)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +123,6 @@ class Flusher:
     def _take_ids(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
         """Give ids to new entities and to older ones, in the order of creation."""
         without = {id(entity) for entity in group if entity._id is None}
-        homes = _homes(group) if without else {}
         waiting: dict[Schema, list[Model]] = {}
         pending: list[Model] = []
         left = len(without)
@@ -138,19 +137,21 @@ class Flusher:
                 pending.append(entity)
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):
-            if id(entity) in without:
-                waiting.setdefault(homes.get(id(entity), entity._schema), []).append(entity)
-            elif entity._schema in waiting:
-                waiting[entity._schema].append(entity)
+            if id(entity) in without or entity._schema in waiting:
+                waiting.setdefault(entity._schema, []).append(entity)
         if not waiting:
             return
+        if any(schema.shards for schema in waiting):
+            waiting = _in_homes(waiting, group)
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
         taken = yield RunOn(model, load_rows.take_ids(counts))
         for schema, ids in taken.items():
             numbered = waiting[schema][::-1]
+            if schema.part is not None:
+                ids = map(schema.part.global_id, ids)
             for entity, new_id in zip(numbered, ids, strict=True):
                 if entity._id is None:  # another task may have set it meanwhile
-                    entity._id = schema.seen_id(new_id)
+                    entity._id = new_id
             self._identity.add_numbered(numbered)
 
     def write(
@@ -298,7 +299,9 @@ class Flusher:
             if entity._attempt is attempt:
                 known_id = change.id or done.id
                 assert known_id is not None
-                entity._saved(change, *seen_after(change, known_id, stored), now)
+                if change.schema.part is not None:
+                    known_id, stored = seen_after(change, known_id, stored)
+                entity._saved(change, known_id, stored, now)
             else:
                 others.append(entity)  # another task has marked it already
         self._identity.add_numbered(saved)
@@ -314,14 +317,29 @@ class Flusher:
                 call_hook_after(entity, change)
 
 
+def _in_homes(
+    waiting: Mapping[Schema, list[Model]], group: Sequence[Model]
+) -> dict[Schema, list[Model]]:
+    """Return the new entities by the partition that gives them their ids.
+
+    Entities outside the group wait: the column that decides their partition may not be set yet.
+    """
+    homes = _homes(group)
+    found: dict[Schema, list[Model]] = {}
+    for schema, entities in waiting.items():
+        for entity in entities:
+            home = homes.get(id(entity), schema)
+            if home.shards is None:
+                found.setdefault(home, []).append(entity)
+    return found
+
+
 def _homes(group: Sequence[Model]) -> dict[int, Schema]:
-    """Return the partitions that give ids to new entities, by `id()`; none without partitions.
+    """Return the partitions that give ids to new entities, by `id()`.
 
     New entities that may be in any partition go to that of the other ones in the group.
     """
     sharded = [entity for entity in group if entity._schema.shards is not None]
-    if not sharded:
-        return {}
     known = {id(entity): _decided(entity) for entity in sharded}
     free: dict[bytes, int] = {}
     for entity in sharded:
@@ -342,7 +360,7 @@ def _homes(group: Sequence[Model]) -> dict[int, Schema]:
 def _group_of(entity: Model) -> bytes:
     placement = entity._schema.shards
     assert placement is not None
-    return placement.shards.key
+    return placement.shards._key
 
 
 def _decided(entity: Model) -> int | None:

@@ -75,7 +75,7 @@ class Shards:
         return f'Shards({self.name!r}, {self.partitions})'
 
     @cached_property
-    def key(self) -> bytes:
+    def _key(self) -> bytes:
         """Hash: the declaration, as stored beside the data."""
         return as_bytes(f'{{{self.name}}}:shards')
 
@@ -100,7 +100,7 @@ class Shards:
         """
         return (id - 1) % self.partitions
 
-    def next_partition(self) -> int:
+    def _next_partition(self) -> int:
         """Return a partition for new rows: each in turn, from a random one in each process."""
         if self._process != getpid():
             self._process, self._turns = getpid(), count(randrange(self.partitions))

@@ -38,20 +38,20 @@ def test_numbers_that_are_refused(count: Any) -> None:
 
 def test_new_rows_go_to_each_partition_in_turn() -> None:
     shards = rom.Shards('shop', 5)
-    assert sorted(shards.next_partition() for _ in range(5)) == list(range(5))
+    assert sorted(shards._next_partition() for _ in range(5)) == list(range(5))
     assert repr(shards) == "Shards('shop', 5)"
 
 
 def test_a_forked_process_begins_elsewhere() -> None:
     """A random start of its own: among 512 partitions, 20 children do not all agree."""
     shards = rom.Shards('shop', 512)
-    shards.next_partition()
+    shards._next_partition()
     met = set()
     for _ in range(20):
         readable, writable = os.pipe()
         child = os.fork()
         if not child:
-            os.write(writable, b'%d' % shards.next_partition())
+            os.write(writable, b'%d' % shards._next_partition())
             os._exit(0)
         os.waitpid(child, 0)
         met.add(os.read(readable, 10))

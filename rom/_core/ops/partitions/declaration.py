@@ -52,7 +52,7 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     """
     wanted = {b'partitions': b'%d' % shards.partitions, b'tags': b'%d' % VERSION}
     wanted |= {b'model ' + as_bytes(_name(one)): as_bytes(str(one.shards)) for one in schemas}
-    read = Command('HMGET', shards.key, *wanted)
+    read = Command('HMGET', shards._key, *wanted)
     stored = dict(zip(wanted, (yield read), strict=True))
     _check(shards, wanted, stored)
     if None not in stored.values():
@@ -60,7 +60,7 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     if not is_write:
         return False
     # Another program may store its own at the same time: the first one counts.
-    writes = [Command('HSETNX', shards.key, field, value) for field, value in wanted.items()]
+    writes = [Command('HSETNX', shards._key, field, value) for field, value in wanted.items()]
     replies = yield Pipeline((*writes, read))
     _check(shards, wanted, dict(zip(wanted, replies[-1], strict=True)))
     return True
@@ -78,7 +78,7 @@ def _check(
         if found is not None and found != value:
             raise InvalidOperation(
                 f'{shards!r}: the program declares {as_text(field)} as {as_text(value)!r}, and '
-                f'{as_text(shards.key)} says that the data was stored with {as_text(found)!r}, so '
+                f'{as_text(shards._key)} says that the data was stored with {as_text(found)!r}, so '
                 'rows would not be found; nothing was sent. Declare what is stored, or copy the '
                 'data into a group with another name'
             )

@@ -29,11 +29,16 @@ def located(changes: Sequence[Change]) -> list[Change]:
             another one.
         InvalidOperation: the changes are in several partitions; see `several_error`.
     """
-    if not any(change.schema.shards for change in changes):
-        return list(changes)
+    for change in changes:
+        if change.schema.shards is not None:
+            return _in_one_partition(changes)
+    return list(changes)
+
+
+def _in_one_partition(changes: Sequence[Change]) -> list[Change]:
     numbers = [_number_of(change) for change in changes]
     known = {number for number in numbers if number is not None}
-    groups = {of.shards.key for each in changes if (of := each.schema.shards) is not None}
+    groups = {of.shards._key for each in changes if (of := each.schema.shards) is not None}
     if len(known) > 1 or len(groups) > 1:
         raise several_error(changes, numbers)
     number = known.pop() if known else next_partition(changes[0].schema)
@@ -43,7 +48,7 @@ def located(changes: Sequence[Change]) -> list[Change]:
 def next_partition(schema: Schema) -> int:
     """Return the partition of new rows that may be in any."""
     assert schema.shards is not None
-    return schema.shards.shards.next_partition()
+    return schema.shards.shards._next_partition()
 
 
 def several_error(changes: Sequence[Change], numbers: Sequence[int | None]) -> InvalidOperation:

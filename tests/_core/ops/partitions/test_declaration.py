@@ -29,9 +29,9 @@ class DeclaredNote(rom.Model):
 def test_the_first_write_stores_it(raw: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     trips = note_trips(monkeypatch)
     assert DeclaredUser.query.count() == 0
-    assert not raw.exists(SHARDS.key)
+    assert not raw.exists(SHARDS._key)
     DeclaredUser(tenant=1).save()
-    assert raw.hgetall(SHARDS.key) == {
+    assert raw.hgetall(SHARDS._key) == {
         b'partitions': b'4',
         b'tags': b'1',
         b'model DeclaredUser': b'by tenant',
@@ -54,7 +54,7 @@ def test_the_first_write_stores_it(raw: redis.Redis, monkeypatch: pytest.MonkeyP
     ],
 )
 def test_another_declaration_is_refused(raw: redis.Redis, field: str, value: str) -> None:
-    raw.hset(SHARDS.key, field, value)
+    raw.hset(SHARDS._key, field, value)
     keys = raw.dbsize()
     for ask in (
         lambda: DeclaredUser(tenant=1).save(),
@@ -76,7 +76,7 @@ def test_another_declaration_is_refused(raw: redis.Redis, field: str, value: str
 
 @pytest.mark.parametrize('kind', BOTH)
 def test_both_worlds_compare_it(kind: str, server: Server, raw: redis.Redis) -> None:
-    raw.hset(SHARDS.key, 'partitions', '8')
+    raw.hset(SHARDS._key, 'partitions', '8')
     world = World(kind, server.socket)
 
     async def story() -> None:
