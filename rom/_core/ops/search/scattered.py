@@ -1,7 +1,7 @@
 """Scattered queries: one query of several partitions, and their results as one.
 
-Each partition sorts its own results, and returns as many as the whole query wants. They are sorted
-once more here. Python's sort finds the runs that are sorted already, so this is a merge.
+Each partition sorts its own results, and returns as many as the whole query wants. They are merged
+here, by the comparison that sorts results without an index.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rom._core.ops.load_rows import Row, seen_row
 from rom._core.ops.partitions.asking import check_can_merge, mark_in, partitions_of, query_in
 from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation
-from rom._core.ops.search.sorting import columns_for, sort_ids, standing
+from rom._core.ops.search.sorting import columns_for, merge_rows, standing
 from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order, SortCursor
@@ -22,6 +22,8 @@ from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
 T = TypeVar('T')
+# Rows of one partition that are read at once, at least.
+_FEWEST = 50
 #: Answers a query of one partition with rows, and whether there are no more.
 Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
 
@@ -53,9 +55,10 @@ def find_in_parts(query: Query[Any], find: Finder) -> Operation[tuple[list[Row],
     each = yield from lockstep(
         [_found(find, query_for(query, number, need), broken) for number in numbers]
     )
-    rows = yield from merged(query, [row for rows, _ in each for row in rows])
-    is_all = all(is_all for _, is_all in each) and (need is None or len(rows) <= need)
-    rows = rows[spec.offset : need]
+    rows = yield from merged(query, [rows for rows, _ in each], need)
+    count = sum([len(rows) for rows, _ in each])
+    is_all = all(is_all for _, is_all in each) and (need is None or count <= need)
+    rows = rows[spec.offset :]
     if broken:
         broken[0].entities = rows if query.selection is None else []
         raise broken[0]
@@ -112,30 +115,33 @@ def _has_value(schema: Schema, order: Order, mark: SortCursor) -> bool:
     return standing(schema, order)(place) not in (None, '', b'')
 
 
-def merged(query: Query[Any], rows: list[Row]) -> Operation[list[Row]]:
-    """Return rows of several partitions in the order of a query."""
+def merged(
+    query: Query[Any], runs: Sequence[Sequence[Row]], most: int | None
+) -> Operation[list[Row]]:
+    """Return the first rows of all partitions in the order of a query; None: all rows."""
     orders = orders_for(query.schema, query.spec)
-    if not orders:
-        # With a mark, a query without an order is sorted by ids.
-        return rows if query.spec.mark is None else sorted(rows, key=lambda row: row.id)
-    known = {b'%d' % row.id: row for row in rows}
-    direction = direction_of(orders)
-    ids = yield from sort_ids(query.schema, _without_ids(orders), rows, None, direction)
-    return [known[id] for id in ids]
+    if orders:
+        plain = _without_ids(orders)
+        return (yield from merge_rows(query.schema, plain, runs, direction_of(orders), most))
+    rows = [row for run in runs for row in run]
+    # With a mark, a query without an order is sorted by ids.
+    if query.spec.mark is not None:
+        rows.sort(key=lambda row: row.id)
+    return rows[:most]
 
 
 class PartsCursor:
     """State of a scattered search between two blocks.
 
     Attributes:
+        queries: the query of each partition.
         cursors: the cursor of each partition that may have more results; None at its beginning.
-        waiting: rows that were read, in order.
-        last: the last row that was read of each partition that may have more.
+        waiting: the rows of each partition that were read and not returned yet, in order.
         skip: the number of results still to be skipped.
         need: the number of results still wanted; None: all.
     """
 
-    __slots__ = ('cursors', 'last', 'need', 'queries', 'skip', 'waiting')
+    __slots__ = ('cursors', 'need', 'queries', 'skip', 'waiting')
 
     def __init__(self, query: Query[Any]) -> None:
         numbers = partitions_of(query)
@@ -144,15 +150,14 @@ class PartsCursor:
         need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
         self.queries = {number: query_for(query, number, need) for number in numbers}
         self.cursors: dict[int, Any] = dict.fromkeys(numbers)
-        self.waiting: list[Row] = []
-        self.last: dict[int, Row] = {}
+        self.waiting: dict[int, list[Row]] = {}
         self.skip = spec.offset
         self.need = spec.count
 
     @property
     def is_done(self) -> bool:
         """True once no more results will come."""
-        return self.need == 0 or (not self.waiting and not self.cursors)
+        return self.need == 0 or not (self.cursors or any(self.waiting.values()))
 
 
 #: Returns some rows of one partition's query, and the cursor of the next ones or None.
@@ -207,31 +212,44 @@ def _next_of_first(cursor: PartsCursor, size: int, block: Block) -> Operation[li
 def _next_in_order(
     query: Query[Any], cursor: PartsCursor, size: int, block: Block
 ) -> Operation[list[Row]]:
-    """Return the next rows in order: those before the last row of each unfinished partition."""
-    empty = [number for number in cursor.cursors if number not in cursor.last]
+    """Return the next rows in order: up to the last known row of each unfinished partition."""
+    empty = [number for number in cursor.cursors if not cursor.waiting.get(number)]
     if empty:
-        each = max(size // max(len(cursor.queries), 1) * 2, min(size, 50))
-        found = yield from lockstep(
-            [block(cursor.queries[n], cursor.cursors[n], each) for n in empty]
-        )
-        for number, (rows, position) in zip(empty, found, strict=True):
-            schema = cursor.queries[number].schema
-            seen = [seen_row(schema, row) for row in rows]
-            cursor.waiting += seen
-            if position is None:
-                del cursor.cursors[number]
-            else:
-                cursor.cursors[number] = position
-                if seen:
-                    cursor.last[number] = seen[-1]
-        cursor.waiting = yield from merged(query, cursor.waiting)
-    if cursor.cursors.keys() - cursor.last.keys():
-        return []  # a partition has returned no row, and may have more
-    limits = {row.id: number for number, row in cursor.last.items()}
-    at = next((at for at, row in enumerate(cursor.waiting) if row.id in limits), None)
-    stop = min(size, len(cursor.waiting) if at is None else at + 1)
-    rows, cursor.waiting = cursor.waiting[:stop], cursor.waiting[stop:]
-    for row in rows:
-        if row.id in limits:
-            del cursor.last[limits[row.id]]
+        yield from _read_more(cursor, empty, size, block)
+    ends: set[int] = set()
+    for number in cursor.cursors:
+        if not cursor.waiting[number]:
+            return []  # it has returned no row, and may have more
+        ends.add(cursor.waiting[number][-1].id)
+    rows = yield from merged(query, list(cursor.waiting.values()), size)
+    at = next((at for at, row in enumerate(rows) if row.id in ends), len(rows))
+    rows = rows[: at + 1]
+    for number, group in _in_groups(query.schema, rows).items():
+        del cursor.waiting[number][: len(group)]
     return rows
+
+
+def _read_more(
+    cursor: PartsCursor, numbers: Sequence[int], size: int, block: Block
+) -> Operation[None]:
+    """Read the next rows of some partitions, in one round trip."""
+    each = max(2 * size // max(len(cursor.queries), 1), min(size, _FEWEST))
+    queries = [cursor.queries[number] for number in numbers]
+    found = yield from lockstep(
+        [block(one, cursor.cursors[n], each) for n, one in zip(numbers, queries, strict=True)]
+    )
+    for number, one, (rows, position) in zip(numbers, queries, found, strict=True):
+        cursor.waiting[number] = [seen_row(one.schema, row) for row in rows]
+        if position is None:
+            del cursor.cursors[number]
+        else:
+            cursor.cursors[number] = position
+
+
+def _in_groups(schema: Schema, rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """Return rows by the number of their partition."""
+    assert schema.shards is not None
+    groups: dict[int, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(schema.shards.shards.partition_of(row.id), []).append(row)
+    return groups

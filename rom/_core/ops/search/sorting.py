@@ -181,6 +181,57 @@ def sort_ids(
     return [b'%d' % id for id, _ in entries]
 
 
+def merge_rows(
+    schema: Schema,
+    orders: Sequence[Order],
+    runs: Sequence[Sequence[Row]],
+    direction: Direction | None,
+    most: int | None,
+) -> Operation[list[Row]]:
+    """Return the first rows of several sorted runs, in the order of all.
+
+    It looks at the first row of each run, and at one more for each row that it returns.
+
+    Args:
+        schema: the schema of the model.
+        orders: the orders by which each run is sorted.
+        runs: rows of different ids.
+        direction: as for `sort_ids`.
+        most: the most rows to return; None: all.
+    """
+    if any(order.or_stored for order in orders):  # all rows decide how these compare
+        rows = [row for run in runs for row in run]
+        known = {b'%d' % row.id: row for row in rows}
+        ids = yield from sort_ids(schema, orders, rows, None, direction)
+        return [known[id] for id in ids[:most]]
+    standings = [standing(schema, order) for order in orders]
+
+    def place_of(row: Row) -> _Place:
+        keys = [sort_key_of(schema, order, row) for order in orders]
+        told = tuple(told(key) for told, key in zip(standings, keys, strict=True))
+        return _Place((row.id, told), orders, direction)
+
+    merged = islice(heapq.merge(*runs, key=place_of), most)
+    found: list[Row] = []
+    while some := list(islice(merged, TURN)):
+        found += some
+        if len(some) == TURN:
+            yield from rest()
+    return found
+
+
+class _Place:
+    """The place of a row among others, by which it is compared."""
+
+    __slots__ = ('_direction', '_entry', '_orders')
+
+    def __init__(self, entry: _Entry, orders: Sequence[Order], direction: Direction | None) -> None:
+        self._entry, self._orders, self._direction = entry, orders, direction
+
+    def __lt__(self, other: _Place) -> bool:
+        return _is_behind(other._entry, self._entry, self._orders, self._direction)
+
+
 def _chosen(order: Order, level: int, places: Iterable[tuple[SortKey, ...]]) -> Order:
     """Return the order by stored values, where its index is optional and no row has a score."""
     if order.or_stored and all(those[level].score is None for those in places):
