@@ -141,6 +141,32 @@ def test_after_a_stream(app: Any, things: Names) -> None:
         assert things() == ['later', 'streamed']
 
 
+@pytest.mark.parametrize('is_first', [True, False], ids=['plain first', 'awaited first'])
+def test_tasks_in_threads_and_awaited_ones_are_one_commit(
+    app: Any, things: Names, is_first: bool
+) -> None:
+    def plain(found: Any) -> None:
+        found.name = 'plain'
+        thing()(name='made')
+
+    async def awaited(found: Any) -> None:
+        found.hits += 1
+        assert found.name == ('plain' if is_first else 'a')
+        assert things() == ['a']  # nothing of the other one is written yet
+
+    @app.get('/')
+    async def view(tasks: BackgroundTasks) -> None:
+        found = thing()(name='a')
+        for task in (plain, awaited) if is_first else (awaited, plain):
+            tasks.add_task(task, found)
+
+    with client_of(app) as client:
+        assert client.get('/').status_code == 200
+    assert things() == ['made', 'plain']
+    with rom.Session() as session:
+        assert session.get_by(thing(), name='plain').hits == 1
+
+
 # --- dependencies, and functions in threads ------------------------------------------------------
 
 
