@@ -84,8 +84,8 @@ def clean_old_index(
 ) -> Iterator[tuple[int, int]]:
     """Remove from a model's indexes all entries that no row implies.
 
-    These are entries of rows that are gone or have other values, unique values without a row, bits
-    of the live bitmap, and the data that early versions of rom 1.x kept in the hash ``N::``.
+    These are entries of rows that were deleted or have other values, unique values without a row,
+    bits of the live bitmap, and the data that early versions of rom 1.x kept in the hash ``N::``.
 
     Args:
         model: the model.

@@ -1,4 +1,4 @@
-"""The `rom` command. This module works without typer, to say that typer is missing."""
+"""The `rom` command. This module works without typer, to report that typer is missing."""
 
 from __future__ import annotations
 

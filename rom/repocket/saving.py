@@ -183,7 +183,7 @@ def reindex(schema: RecordSchema) -> Operation[int]:
 
 
 def _fresh(write: RecordWrite) -> Operation[dict[str, bytes]]:
-    """Return the current hash, empty if the record is gone, which the script then reports."""
+    """Return the current hash, empty if the record was deleted, which the script then reports."""
     found = yield from load(write.schema, [write.raw_id])
     if found.broken:
         raise unreadable(write.schema, write.raw_id)

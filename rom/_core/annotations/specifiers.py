@@ -123,7 +123,7 @@ def related(column: str | None = None, *, init: Literal[False] = False) -> Any:
 
     Args:
         column: the column of the other model, where several refer to this one.
-        init: for type checkers: such a list is no argument of the constructor.
+        init: for type checkers: such a list is not an argument of the constructor.
 
     Example::
 

@@ -193,7 +193,7 @@ class Column(Conversion[T], Mapped[Read], Generic[T, Read]):
         """Return a value to set as the column keeps it, by `check` and by the rules.
 
         Raises:
-            InvalidColumnValue: the column does not accept it; or it is no choice, or a validator
+            InvalidColumnValue: the column does not accept it; or it is not a choice, or a validator
                 refuses it.
         """
         checked = self.check(value)

@@ -72,7 +72,7 @@ class ColumnRules:
             raise ColumnError(f'{kind} column: choices: {error}') from None
 
     def apply(self, column: Ruled, value: Any) -> None:
-        """Raise InvalidColumnValue for a value that is no choice, or that a validator refuses."""
+        """Raise InvalidColumnValue for a value that is not among the choices, or is refused."""
         if self.choices is not None and value not in self.choices:
             expected = show_names(map(show, self.choices))
             raise InvalidColumnValue(

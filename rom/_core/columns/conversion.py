@@ -115,7 +115,7 @@ class Conversion(Generic[T]):
 
     @property
     def element(self) -> Any:
-        """The column of each element, as the index has it; None: the value is no collection."""
+        """The column of each element, as the index has it; None: the value is not a collection."""
         return None
 
     @property

@@ -31,7 +31,7 @@ class Duration(Column[dt.timedelta, Span]):
     """A length of time to the microsecond: a `datetime.timedelta`, which may be negative.
 
     The row holds the seconds in decimal digits, all of them. The index holds the nearest double,
-    which tells microseconds apart up to 272 years. ``sum`` and ``avg`` give a timedelta. Seconds
+    which is exact to the microsecond up to 272 years. ``sum`` and ``avg`` give a timedelta. Seconds
     are accepted, as an int or a float.
 
     Raises:

@@ -102,7 +102,7 @@ class Elements(Generic[E]):
         """Yield values as the column keeps them, without the rules and lengths of new ones.
 
         Raises:
-            InvalidColumnValue: one is no value of the column; the error names its position.
+            InvalidColumnValue: one is not a value of the column; the error names its position.
         """
         return self._converted(values, self._keep)
 

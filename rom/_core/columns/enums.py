@@ -44,7 +44,7 @@ class Enum(Column[E, Member]):
         prefix: enables ``startswith`` and ``order_by``, where the values are not integers.
 
     Raises:
-        ColumnError: `of` is no enum or has no members, or the options do not fit its values.
+        ColumnError: `of` is not an enum or has no members, or the options do not fit its values.
         InvalidColumnValue: something is set that is neither a member nor the stored form of one.
         CorruptRowError: a row holds a value that the enum does not have.
 

@@ -94,7 +94,7 @@ class LinkCollection(Collection[Any]):
         Links that another writer adds meanwhile stay.
 
         Raises:
-            InvalidColumnValue: `targets` is no list of entities or ids.
+            InvalidColumnValue: `targets` is not a list of entities or ids.
 
         Example::
 

@@ -68,7 +68,7 @@ class _KeyCalledLikeOurs(PrimaryKey):
     """A primary key whose name is that of the attribute in which rom itself keeps the id.
 
     A key of another name takes an id when the program reads it. Here rom reads the same attribute,
-    so a read does not say that the program needs an id. A new entity takes its id at once, as in
+    so a read does not show that the program needs an id. A new entity takes its id at once, as in
     rom 1.x; under an AsyncSession the id stays None until the entity is saved.
     """
 

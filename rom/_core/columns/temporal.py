@@ -25,7 +25,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _MIDNIGHT = dt.time()
 _SECOND = dt.timedelta(seconds=1)
 _MICROSECOND = dt.timedelta(microseconds=1)
-# Up to here (the year 2242) seconds as a double tell microseconds apart.
+# Up to here (the year 2242) seconds as a double are exact to the microsecond.
 _EXACT = 2.0**33
 # More seconds than the years 1 to 9999 have.
 _PAST = 1e12

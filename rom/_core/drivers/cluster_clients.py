@@ -15,7 +15,7 @@ import redis.cluster
 
 Address: TypeAlias = tuple[str, int]
 
-#: Seconds after which a node counts as lost, unless an option says otherwise. A node that is
+#: Seconds after which a node counts as lost, unless an option has another number. A node that is
 #: stopped keeps its connections, so without a limit a request would wait for ever.
 TIMEOUTS: Final = {'socket_timeout': 5.0, 'socket_connect_timeout': 2.0}
 

@@ -3,7 +3,7 @@
 The requests do not go through `RedisCluster.execute_command`:
 
 * rom knows how often a request was sent. The client library repeats requests by itself, and does
-  not say so. Then an error would leave nothing in doubt that is in doubt.
+  not report it. Then an error would leave nothing in doubt that is in doubt.
 * ASKING and the command go out in one trip on one connection. The asyncio client of the library
   sends ASKING on one connection and the command on another, if several tasks send at once.
 * SCAN, DBSIZE and EVAL without keys go to the node that has the slot. The library sends them to all

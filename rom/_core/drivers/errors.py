@@ -223,7 +223,7 @@ def _code_of_move(error: BaseException, connection: Any) -> str | None:
 
 
 def _is_of_a_cluster(error: BaseException) -> bool:
-    """Tell whether a server that a plain client asked says that it is a node of a cluster."""
+    """Return whether an error means that a plain client asked a node of a cluster."""
     if isinstance(error, (redis.exceptions.AskError, redis.exceptions.ClusterCrossSlotError)):
         return True
     return 'non local key in a cluster' in str(error)

@@ -1,4 +1,4 @@
-"""Redirections: errors that say that keys are elsewhere, or may be by now."""
+"""Redirections: errors of a node whose keys have moved, or may have."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def follows_master(client: Any) -> bool:
 
 
 def is_lost(error: object) -> bool:
-    """Tell whether an error says that a connection could not be made or was lost."""
+    """Return whether a connection could not be made or was lost, by the error."""
     return isinstance(error, _LOST) and not isinstance(error, _OTHERS)
 
 
 def hides_read_only(error: object) -> bool:
-    """Tell whether a script of Redis 6.2 met READONLY: only the error's text says so.
+    """Return whether a script of Redis 6.2 met READONLY, which only the error's text shows.
 
     The client library then keeps the connection to a server that is no longer the master. Where it
     finds READONLY itself, it drops the connection and asks the sentinels again.
@@ -71,7 +71,7 @@ def hides_read_only(error: object) -> bool:
 
 
 def is_move(error: object) -> bool:
-    """Tell whether an error says that the nodes may have other slots or roles by now."""
+    """Return whether, by an error, the nodes may have other slots or roles by now."""
     if isinstance(error, _MOVES):
         return not isinstance(error, _OTHERS)
     return hides_read_only(error)

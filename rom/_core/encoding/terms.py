@@ -1,4 +1,4 @@
-"""Terms: the words of a text as a ranked index has them: folded, and stemmed if the column says so.
+"""Terms: the words of a text as a ranked index has them: folded, and stemmed if declared.
 
 A word is a run of letters, digits and combining marks. Latin and Greek letters lose their accents.
 Others keep them: the Cyrillic letter й is no accented и, and stemmers read it. Then the word is

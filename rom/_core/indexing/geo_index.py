@@ -1,6 +1,6 @@
-"""Geo indexes: where an entity is, as its columns say.
+"""Geo indexes: the place of an entity, computed from its columns.
 
-A model lists its geo indexes, and a callback tells the place from the columns. Entries follow from
+A model lists its geo indexes, and a callback returns the place of a row. Entries follow from
 the columns as all others do: when one that the callback looked at changes, the place is worked out
 again, and the race check covers it.
 """

@@ -175,8 +175,8 @@ def collect(sources: Iterable[Source]) -> list[Migration]:
     """Return the migrations of modules, in the order of their declaration.
 
     Raises:
-        InvalidOperation: a source is no module and no migration, or has no migrations; or two of
-            them have the same name.
+        InvalidOperation: a source is neither a module nor a migration, or has no migrations; or
+            two of them have the same name.
     """
     found: dict[Migration, None] = {}
     for source in sources:

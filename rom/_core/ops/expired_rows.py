@@ -30,7 +30,7 @@ class Due:
 
 
 def due(schema: Schema, count: int, position: Any) -> Operation[Due]:
-    """Return some expired rows, and remove the index entries of rows that are gone.
+    """Return some expired rows, and remove the index entries of rows that do not exist.
 
     One round trip; two where there are entries to remove.
 
@@ -85,7 +85,7 @@ def _due_in_part(schema: Schema, count: int, position: tuple[int, Any]) -> Opera
 
 
 def _is_due(schema: Schema, row: Row, moment: float) -> bool:
-    """Return whether the row has expired, as its index entry says.
+    """Return whether the row has expired, by its index entry.
 
     Raises:
         CorruptRowError: the time in the row does not decode.

@@ -43,7 +43,7 @@ class Memory(NamedTuple):
 
 
 def read(reply: Sequence[bytes] | None) -> Memory | None:
-    """Return the settings in a server's reply; None if it does not tell them.
+    """Return the settings in a server's reply; None if they are not in it.
 
     >>> read([b'1000', b'volatile-lru'])
     Memory(limit=1000, policy='volatile-lru')

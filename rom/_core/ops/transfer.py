@@ -96,7 +96,7 @@ def transfer(
     Raises:
         TransferError: the source has less than the amount, the transfer was done already, or a
             column cannot hold the new value.
-        EntityDeletedError: one of the rows is gone, or has expired.
+        EntityDeletedError: one of the rows does not exist, or has expired.
         ServerError: other writers were faster at every try; nothing was written.
     """
     parties = (source, target, note)
@@ -154,7 +154,7 @@ def _changes(
 
 
 def _is_marked(note: Party, row: Row) -> bool:
-    """Return whether the note is marked as done; as in 1.x, a 0 that a default wrote is no mark."""
+    """Return whether the note is marked as done; as in 1.x, a 0 by default is not a mark."""
     raw = row.stored.get(note.name)
     if not raw:
         return False

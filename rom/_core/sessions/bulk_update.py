@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 M = TypeVar('M', bound=Model)
 
-#: Each search that finds nothing was followed by a conflict with an entity that is gone again.
+#: Each search that finds nothing was followed by a conflict with an entity that was deleted again.
 MAX_SEARCHES = 50
 #: Rows of a block that is one commit for each partition.
 _ONE_BLOCK = 2**31

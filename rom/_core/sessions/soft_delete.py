@@ -33,7 +33,7 @@ def note_marker(entity: Model, name: str | None, now: Instant) -> None:
 
     Args:
         entity: the entity.
-        name: the column that has the time of the delete; None: the row is gone.
+        name: the column that has the time of the delete; None: the row is removed.
         now: that time.
     """
     if name is not None:

@@ -2,7 +2,7 @@
 
 First both are weighed (see digests.py). Where the sums of an index differ, the entries are weighed
 once more, by buckets of ids. A bucket that differs, or has a row that could not be weighed, names
-ten ids. Their entries in the indexes that differ are suspects. An atomic snapshot tells whether a
+ten ids. Their entries in the indexes that differ are suspects. An atomic snapshot shows whether a
 suspect is wrong (see snapshots.py), because rows that were written meanwhile differ as well.
 """
 
@@ -88,7 +88,7 @@ class Comparison:
 
         with suppress(CorruptRowError):  # keys of another type become doubtful below
             yield from load(self.schema, ids, with_expired=True, make=weigh)
-        # These rows are gone or unreadable; a snapshot will tell.
+        # These rows were deleted or are unreadable; a snapshot decides.
         self.rows.doubtful.update(id for id in ids if id not in there)
 
     def find_bits(self, ids: Sequence[int]) -> Operation[None]:

@@ -39,7 +39,7 @@ class Verdict:
         id: the id, in the form that entries have.
         findings: the faults.
         fix: the repair of the row's indexes, if there is a row.
-        left_over: entries (index, member, id) of a row that is gone.
+        left_over: entries (index, member, id) of a row that does not exist.
         taken: unique values of the row that are registered to another id, each with that id.
         is_enrolled: False if the row has no bit in the live bitmap.
         foreign_keys: the keys of indexes that hold another type.

@@ -1,4 +1,4 @@
-"""Digests: one number that tells whether the entries of an index are those that the rows imply.
+"""Digests: one number that shows whether the entries of an index are those that the rows imply.
 
 The weight of an entry is the hash of its key, stem and score, times the hash of its id plus one.
 So the second factor is never 0: in Python the hash of b'' is 0, and no hash is -1. The weight of an
@@ -7,7 +7,7 @@ memory. The entries of a row differ only in the first factor. So a row is one pr
 that many rows share is weighed once. Where both sums are equal, so are the entries: the hashes have
 64 bits, and those of bytes differ from process to process.
 
-Sums that differ do not tell where. So the rows are also weighed in buckets of ten, by their ids
+Sums that differ do not show where. So the rows are also weighed in buckets of ten, by their ids
 without the last digit, all indexes together. The entries are weighed in buckets only if needed.
 """
 

@@ -172,14 +172,14 @@ def _name(raw: bytes) -> str:
 
 
 def _weigh(gauge: Gauge) -> Operation[None]:
-    """Measure the keys of the sample; ignore keys that are gone by now."""
+    """Measure the keys of the sample; ignore those that no longer exist."""
     drawn = gauge.drawn()
     entries = size = there = 0
     is_counted, kinds = gauge.kind != 'rows', set[bytes]()
     for start in range(0, len(drawn), _ASKED):
         keys = drawn[start : start + _ASKED]
-        told = yield Pipeline(tuple(Command('TYPE', key) for key in keys))
-        types = [as_bytes(kind) for kind in told]
+        replies = yield Pipeline(tuple(Command('TYPE', key) for key in keys))
+        types = [as_bytes(kind) for kind in replies]
         sizes = yield Pipeline(
             tuple(Command('MEMORY', 'USAGE', key, 'SAMPLES', _SAMPLES, key=key) for key in keys)
         )

@@ -313,7 +313,7 @@ def _read(raw: bytes | None) -> _Position | None:
 
 
 class Pace:
-    """Limits the rows per second; the caller tells it the time, so that it reads no clock.
+    """Limits the rows per second; the caller passes the time, so that it reads no clock.
 
     >>> pace = Pace(10)
     >>> pace.wait(20, now=100.0), pace.wait(5, now=101.0), pace.wait(10, now=110.0)

@@ -115,7 +115,7 @@ def repair_rows(
 def repair_ids(
     schema: Schema, ids: Sequence[int], surplus: dict[int, Surplus]
 ) -> Operation[list[ORMError]]:
-    """Read rows and repair them; remove the surplus of rows that are gone."""
+    """Read rows and repair them; remove the surplus of rows that do not exist."""
     failures: list[ORMError] = []
     try:
         rows = yield from load(schema, ids, with_expired=True)
@@ -191,7 +191,7 @@ def sweep(
     entries: Sequence[tuple[bytes, bytes, bytes]],
     keys: Sequence[tuple[bytes, bytes]] = (),
 ) -> Operation[int]:
-    """Remove entries (index, member, id), and keys (key, id), of entities that are gone."""
+    """Remove entries (index, member, id), and keys (key, id), of deleted entities."""
     if not entries and not keys:
         return 0
     request = {'head': schema.keys.head, 'entries': entries, 'keys': keys}
@@ -225,8 +225,8 @@ def _written(schema: Schema, fixes: Sequence[Fix]) -> Operation[Sequence[bytes]]
 
 def _write(schema: Schema, fix: Fix) -> Write:
     row = fix.row
-    # `expired=True` lets the script write the entries of an expired row. The snapshot told whether
-    # it has expired, and the diagnosis claims no unique values for it then.
+    # `expired=True` lets the script write the entries of an expired row. The snapshot showed
+    # whether it has expired, and the diagnosis claims no unique values for it then.
     change = Change(schema, 'update', row.id, row.stored, {}, {}, full=True, expired=True)
     return Write(
         change,

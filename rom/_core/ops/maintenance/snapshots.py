@@ -214,7 +214,7 @@ def _rows(schema: Schema, ids: Sequence[bytes]) -> Operation[dict[bytes, Row]]:
     try:
         rows = yield from load(schema, numbers, with_expired=True)
     except CorruptRowError as error:
-        rows = error.entities  # the readable rows; the script tells which ids have none
+        rows = error.entities  # the readable rows; the script finds out which ids have none
     return {b'%d' % row.id: row for row in rows}
 
 
