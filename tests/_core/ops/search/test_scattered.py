@@ -5,6 +5,7 @@ of different partitions do not follow the order of creation. So where only ids d
 are compared by what the order says, and their ids must ascend or descend.
 """
 
+import datetime as dt
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -331,7 +332,7 @@ def sorted_by(entities: list[Any], order: tuple[str, ...]) -> list[Any]:
 
 class ScatteredStore(rom.Model):
     _shards, _shard_by = rom.Shards('scattered', 5), 'city'
-    city = rom.Text(index=True, keygen=rom.IDENTITY)
+    city = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
     area = rom.Text(index=True, keygen=rom.IDENTITY_CI)
     lon = rom.Float()
     geo_index = [rom.GeoIndex('place', lambda row: {'lon': row['lon'], 'lat': 0})]
@@ -404,3 +405,46 @@ def test_places_near_a_point() -> None:
     with pytest.raises(rom.QueryError, match='cannot be merged by distance'):
         list(near)
     assert [store.city for store in near.filter(city='b')] == ['b']
+
+
+class ScatteredShop(rom.Model):
+    _shards, _shard_by = rom.Shards('scattered', 5), 'city'
+    city = rom.Text(index=True, keygen=rom.IDENTITY_CI)
+
+
+class ScatteredDay(rom.Model):
+    _shards, _shard_by = rom.Shards('scattered', 5), 'at'
+    at = rom.DateTime(index=True)
+
+
+@pytest.mark.usefixtures('on_client')
+def test_filters_that_match_several_values_ask_all() -> None:
+    for city in ('Oslo', 'OSLO', 'oslo', 'oSlO', 'Rome'):
+        ScatteredShop(city=city).save()
+    query = ScatteredShop.query.filter(city='oslo')
+    assert {shop.city for shop in query} == {'Oslo', 'OSLO', 'oslo', 'oSlO'}
+    for hour in range(5):
+        ScatteredDay(at=dt.datetime(2026, 1, 2, hour)).save()
+    assert ScatteredDay.query.filter(at=dt.datetime(2026, 1, 2, 3)).count() == 1
+    assert len(ScatteredDay.query.filter(at=dt.datetime(2026, 1, 2, 3)).explain().partitions) == 1
+    assert ScatteredDay.query.filter(at=(dt.datetime(2026, 1, 2), None)).count() == 5
+
+
+@pytest.mark.usefixtures('on_client')
+def test_rows_that_are_gone_are_skipped(raw: redis.Redis) -> None:
+    stores = [ScatteredStore(city=f'c{number}', lon=1) for number in range(8)]
+    for store in stores:
+        store.save()
+    rom.session.rollback()
+    stores.sort(key=lambda store: store.id)
+    for store in stores[:3]:
+        part = ScatteredStore._schema.at_id(store.id)
+        assert part.part is not None
+        raw.delete(part.keys.row(part.part.local_id(store.id)))
+    first = ScatteredStore.query.order_by('city').first()
+    assert first is not None and first.id not in {store.id for store in stores[:3]}
+    left = sorted(store.id for store in stores[3:])
+    assert sorted(store.id for store in ScatteredStore.query) == left
+    query = ScatteredStore.query.order_by('city')
+    assert_pages(query, 2, query.ids())
+    assert sorted(query.ids()) == left
