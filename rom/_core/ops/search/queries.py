@@ -104,7 +104,11 @@ def block(
         CorruptRowError: as for `search`.
     """
     if query.schema.shards is not None:
-        return (yield from block_of_parts(query, cursor, size, partial(block, bounds=bounds)))
+        return (
+            yield from block_of_parts(
+                query, cursor, size, partial(block, bounds=bounds), partial(find, bounds=bounds)
+            )
+        )
     asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.spec))
     cursor = cursor or asking.begin()
     rows: Sequence[Row] = ()
@@ -135,6 +139,12 @@ def first_row(
             return rows[0]
         if is_all:
             return None
+        if query.schema.shards is not None:
+            # Rows that are gone do not count in several partitions, so nothing is skipped.
+            if some == most:
+                return None
+            some *= _MORE
+            continue
         skip, some, most = skip + some, some * _MORE, None if most is None else most - some
     return None
 

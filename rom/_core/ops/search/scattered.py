@@ -24,6 +24,8 @@ from rom.exceptions import CorruptRowError
 T = TypeVar('T')
 # Rows of one partition that are read at once, at least.
 _FEWEST = 50
+# Results of a query that is answered at once.
+_SHORT = 1000
 #: Answers a query of one partition with rows, and whether there are no more.
 Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
 
@@ -58,11 +60,27 @@ def find_in_parts(query: Query[Any], find: Finder) -> Operation[tuple[list[Row],
     rows = yield from merged(query, [rows for rows, _ in each], need)
     count = sum([len(rows) for rows, _ in each])
     is_all = all(is_all for _, is_all in each) and (need is None or count <= need)
-    rows = rows[spec.offset :]
+    rows = _known(rows, each, need)[spec.offset :]
     if broken:
         broken[0].entities = rows if query.selection is None else []
         raise broken[0]
     return rows, is_all
+
+
+def _known(rows: list[Row], each: Sequence[tuple[list[Row], bool]], need: int | None) -> list[Row]:
+    """Return the merged rows up to those that another row may precede.
+
+    A partition whose rows are gone returns fewer than were asked for, and may have more.
+    """
+    ends: set[int] = set()
+    for own, is_all in each:
+        if not is_all and need is not None and len(own) < need:
+            if not own:
+                return []
+            ends.add(own[-1].id)
+    if not ends:
+        return rows
+    return rows[: next((at for at, row in enumerate(rows, 1) if row.id in ends), None)]
 
 
 def _found(
@@ -139,16 +157,19 @@ class PartsCursor:
         waiting: the rows of each partition that were read and not returned yet, in order.
         skip: the number of results still to be skipped.
         need: the number of results still wanted; None: all.
+        is_short: the query has a small limit, and is answered at once.
+        ready: the results that are left of such a query.
     """
 
-    __slots__ = ('cursors', 'need', 'queries', 'skip', 'waiting')
+    __slots__ = ('cursors', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
 
     def __init__(self, query: Query[Any]) -> None:
         numbers = partitions_of(query)
         check_can_merge(query, numbers)
         spec = query.spec
-        need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
-        self.queries = {number: query_for(query, number, need) for number in numbers}
+        self.is_short = spec.count is not None and spec.offset + spec.count <= _SHORT
+        self.ready: list[Row] = []
+        self.queries = {number: query_for(query, number, None) for number in numbers}
         self.cursors: dict[int, Any] = dict.fromkeys(numbers)
         self.waiting: dict[int, list[Row]] = {}
         self.skip = spec.offset
@@ -165,7 +186,7 @@ Block = Callable[[Query[Any], Any, int], Operation[tuple[list[Row], Any]]]
 
 
 def block_of_parts(
-    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block
+    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block, find: Finder
 ) -> Operation[tuple[list[Row], PartsCursor | None]]:
     """Return some rows of a query, and the cursor for the next ones; None when there are no more.
 
@@ -174,9 +195,17 @@ def block_of_parts(
         cursor: the cursor that the last call returned; None to begin.
         size: the most rows to return.
         block: returns some rows of one partition.
+        find: returns all rows of one partition.
     """
-    cursor = cursor or PartsCursor(query)
-    rows: list[Row] = []
+    if cursor is None:
+        cursor = PartsCursor(query)
+        if cursor.is_short:
+            cursor.ready, _ = yield from find_in_parts(query, find)
+            cursor.cursors = {}
+    if cursor.is_short:
+        rows, cursor.ready = cursor.ready[:size], cursor.ready[size:]
+        return rows, cursor if cursor.ready else None
+    rows = []
     while not rows and not cursor.is_done:
         if query.spec.orders:
             rows = yield from _next_in_order(query, cursor, size, block)
