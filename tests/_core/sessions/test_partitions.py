@@ -10,7 +10,11 @@ import redis
 
 import rom
 from rom._core.ops.requests import Pipeline
+from tests.support.implied import assert_consistent
+from tests.support.proxy import Proxy
+from tests.support.servers import Server
 from tests.support.stories import both
+from tests.support.worlds import BOTH, World
 
 pytestmark = pytest.mark.one_server
 SHARDS = rom.Shards('parts', 7)
@@ -311,3 +315,37 @@ def test_the_same_on_a_null_session(raw: redis.Redis, on_client: None) -> None:
         assert [user.name for user in PartUser.query.order_by('id')] == ['Anna']
     finally:
         del rom.session.null_session
+
+
+@pytest.mark.parametrize('kind', BOTH)
+@pytest.mark.parametrize('how', ['cut_before_request', 'cut_after_request'])
+def test_a_commit_without_an_answer_is_settled(
+    kind: str, how: str, server: Server, raw: redis.Redis
+) -> None:
+    """The attempt is one of the partition: the next save asks there, and takes over global ids."""
+    with Proxy(server.socket) as proxy:
+        world = World(kind, proxy.socket)
+
+        async def story() -> None:
+            async with world.session() as s:
+                await s.save(PartNote(text='warm'))
+                ann = PartUser(tenant=3, name='Ann')
+                getattr(proxy, how)(Proxy.named('EVALSHA', 'EVAL'))
+                with pytest.raises(rom.ServerUnavailable):
+                    await s.commit()
+                proxy.heal()
+                ann.name = 'Anna'
+                await s.commit()
+                assert ann.id is not None and SHARDS.partition_of(ann.id) == place_by(3)
+                ann.name = 'Anne'
+                getattr(proxy, how)(Proxy.named('EVALSHA', 'EVAL'))
+                with pytest.raises(rom.ServerUnavailable):
+                    await s.commit()
+                proxy.heal()
+                await s.commit()
+                s.rollback()
+                [same] = await s.all(PartUser.query)
+                assert same.id == ann.id and same.name == 'Anne'
+
+        world.run(story())
+    assert_consistent(raw, *ALL)
