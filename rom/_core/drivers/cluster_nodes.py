@@ -29,6 +29,7 @@ import redis.exceptions
 from rom._core.drivers.cluster_slots import in_groups, slot_of_request
 from rom._core.drivers.errors import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.drivers.node_trips import send_to_each
 from rom._core.drivers.redirections import (
     ASKING,
     NO_NODE,
@@ -80,16 +81,33 @@ class Nodes:
     def send(self, requests: Sequence[Command | Script], from_replica: bool = False) -> list[Any]:
         """Send several requests, in one trip to each node; return replies and errors."""
         replies: list[Any] = [None] * len(requests)
-        for node, positions in self._by_node(requests, replies, from_replica):
-            commands = [command_of(requests[position]) for position in positions]
-            if from_replica:
-                found = self._send(node, [READONLY, *map(read_only, commands)])[1:]
-            else:
-                found = self._send(node, commands)
+        groups = self._by_node(requests, replies, from_replica)
+        for (_, positions), found in zip(
+            groups, self._send_each(groups, requests, from_replica), strict=True
+        ):
             self._learn(next(filter(is_move, found), None))
             for position, reply in zip(positions, found, strict=True):
                 replies[position] = reply
         return replies
+
+    def _send_each(
+        self,
+        groups: Sequence[tuple[Any, list[int]]],
+        requests: Sequence[Command | Script],
+        from_replica: bool,
+    ) -> list[list[Any]]:
+        """Send the requests of each node, to all nodes before the first reply is read."""
+        trips = []
+        for node, positions in groups:
+            commands = [command_of(requests[position]) for position in positions]
+            trips.append(
+                (node, [READONLY, *map(read_only, commands)] if from_replica else commands)
+            )
+        if len(trips) == 1:
+            found = [self._send(*trips[0])]
+        else:
+            found = send_to_each([(node.redis_connection, commands) for node, commands in trips])
+        return [replies[1:] for replies in found] if from_replica else found
 
     def _by_node(
         self, requests: Sequence[Command | Script], replies: list[Any], from_replica: bool
