@@ -23,7 +23,8 @@
 --          also      = {checks, steps}: further commands of the caller, see lib/steps
 --          targets   = the rows that new links lead to, see lib/targets
 --
--- Empty parts may be left out of the request.
+-- Empty parts may be left out of the request. A commit of one row may be a list, see
+-- lib/lone_commands.
 --
 -- Reply:   'ok', the id taken or ''; for deletes, a 1 for each row that existed and a 0 for others
 --          'void'; 'late', time              see lib/attempt
@@ -44,6 +45,10 @@
 -- @include lib/chunks
 
 local request = cmsgpack.unpack(ARGV[1])
+
+-- @include lib/lone_insert if lone_insert
+-- @include lib/lone_update if lone_update
+
 local NONE = {}
 local sadd, zadd = request.sadd or NONE, request.zadd or NONE
 local new, old, deletes = request.new, request.old, request.deletes

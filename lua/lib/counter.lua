@@ -8,6 +8,8 @@
 -- process gives. The epochs are stored as 'PROCESS|start:last start:last ...', the newest first:
 -- the start in microseconds, and the last id that had been given by then according to the data.
 
+-- @include lib/process
+
 local LONGEST = 2000  -- bytes of epochs; older ones are dropped
 
 -- Return the id that the counter will give next, or nil if the key does not hold a counter. Ids are
@@ -27,20 +29,18 @@ local function next_id(counter)
 end
 
 -- Begin an epoch, because this process has not given an id before. `known` is the value of the key.
-local function begin_epoch(epochs, counter, known, process)
+local function begin_epoch(epochs, counter, known)
     local older = known and known:match('|(.*)') or ''
     local time, last = redis.call('TIME'), redis.call('GET', counter) or '0'
-    local all = string.format('%s%s%06d:%s %s', process, time[1], time[2], last, older)
+    local all = string.format('%s%s%06d:%s %s', PROCESS, time[1], time[2], last, older)
     redis.call('SET', epochs, all:sub(1, LONGEST):match('^.* '))
 end
 
 -- Take ids; the counter then holds the last of them. `stamp` is {key, fingerprint} and `epochs` is
 -- a key; both may be nil. `known` is the value of `epochs`. Return whether they are the first.
 local function take_ids(counter, live, count, stamp, epochs, known)
-    -- The address of a table differs from process to process, and costs no command.
-    local process = epochs and tostring(redis) .. '|'
-    if epochs and not (known and known:sub(1, #process) == process) then
-        begin_epoch(epochs, counter, known, process)
+    if epochs and not (known and known:sub(1, #PROCESS) == PROCESS) then
+        begin_epoch(epochs, counter, known)
     end
     local last = redis.call('INCRBY', counter, count)
     local is_first = last == tonumber(count)

@@ -1,4 +1,4 @@
-"""The wire format of scripts: a request is one map in msgpack, and so are some replies.
+"""The wire format of scripts: a request is a map or a list in msgpack, and so are some replies.
 
 msgpack, unlike JSON, carries bytes and nil. The library of the server does not support the 'bin'
 type, so text and bytes are both sent as raw strings. Ids and scores are sent as strings, because
@@ -7,7 +7,7 @@ Lua prints a large number with too few digits (1e+14).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack
@@ -15,7 +15,7 @@ import msgpack
 from rom._core.encoding.text import as_text
 
 
-def pack(request: Mapping[str, Any]) -> bytes:
+def pack(request: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """Pack a request for a script.
 
     >>> pack({'a': b'\\xff'})

@@ -55,6 +55,11 @@ def most_entries() -> int:
     return _Limit.entries
 
 
+def is_surely_allowed(request: bytes) -> bool:
+    """Return whether a packed request is so short that it cannot exceed the limit."""
+    return len(request) < _Limit.entries * _LEAST_BYTES
+
+
 def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> None:
     """Refuse a commit of too many entries.
 
@@ -66,9 +71,9 @@ def check_entries(batch: Batch, changes: Iterable[Change], request: bytes) -> No
     Raises:
         InvalidOperation: the commit is too large; the error names the column with most entries.
     """
-    most = _Limit.entries
-    if len(request) < most * _LEAST_BYTES:
+    if is_surely_allowed(request):
         return
+    most = _Limit.entries
     rows, members = batch.sizes()
     total = rows + sum(count for _, count in members)
     if total <= most:
