@@ -4,8 +4,8 @@
 --          when a row expires, stamp, fingerprint, position of the first command, field, value,
 --          ..., command, ...}
 --
--- False stands for what the model does not have. The commands are HSETNX for unique values, SADD and ZADD, each key
--- once. Members, and the holders of unique values, lack the id at their end.
+-- False stands for what the model does not have. The commands are HSETNX for unique values, SADD
+-- and ZADD, each key once. Members, and the holders of unique values, lack the id at their end.
 
 -- @include lib/lone_commands
 -- @include lib/process
