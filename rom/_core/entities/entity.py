@@ -29,7 +29,10 @@ class Entity(EntityState):
     def _from_row(cls, id: int, stored: Mapping[str, bytes], seen_at: float | None = None) -> Self:
         """Return the entity of a loaded row. Its values are decoded when they are first read."""
         entity = cls.__new__(cls)
-        entity._begin(id, stored, seen_at)
+        entity._values = {}
+        entity._stored = stored
+        entity._id = id
+        entity._seen_at = seen_at
         return entity
 
     def __getstate__(self) -> dict[str, Any]:

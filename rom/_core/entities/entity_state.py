@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rom._core.columns import Column
@@ -41,18 +42,21 @@ class EntityState:
     _shard_with: ClassVar[str | None] = None
     _is_checked: ClassVar[bool] = False
 
+    # Defaults on the class are those of a loaded entity, so that making one sets little.
+
     _values: dict[str, Any]
     # Entities may share these: replace them, never change them in place.
     _stored: Mapping[str, bytes]
-    _seen: Mapping[str, bytes]
-    _related: Mapping[str, Any]  # the loaded lists of OneToMany columns, and entities of links
-    _changed: frozenset[str]
+    _seen: Mapping[str, bytes] = _NONE
+    # The loaded lists of OneToMany columns, and entities of links.
+    _related: Mapping[str, Any] = _NONE
+    _changed: frozenset[str] = _UNCHANGED
 
     _batch: Sequence[weakref.ref[Any]] = ()  # the entities that were loaded together with it
     _id: int | None
-    _new: bool
-    _deleted: bool
-    _attempt: Attempt | None  # the write whose outcome is not noted here yet
+    _new: bool = False
+    _deleted: bool = False
+    _attempt: Attempt | None = None  # the write whose outcome is not noted here yet
     _place: int  # the index of its change in the attempt
     _seen_at: float | None  # when the row was read or written, by `rom._core.support.clock.elapsed`
     _session: Any = NoSession()  # the Session or AsyncSession that tracks it
@@ -271,6 +275,11 @@ class EntityState:
     def _forget_saved(self, change: Change, stored: dict[str, bytes]) -> None:
         """Drop the written columns from the changed ones, except those set during the write."""
         values, written, mutable = self._values, change.values, self._schema.mutable
+        # The values of a new row are still the same objects, unless the program set one meanwhile.
+        is_plain = change.kind == 'insert' and not mutable
+        if is_plain and self._changed <= written.keys() and _are_same(values, written):
+            self._changed = _UNCHANGED
+            return
         left = []
         for name in self._changed:
             if name in written and values.get(name) is written[name] and name not in mutable:
@@ -289,3 +298,9 @@ class EntityState:
             return self._encoded((name,))[name] == raw
         except ORMError:
             return False
+
+
+def _are_same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two dicts have the same objects under the same names, in the same order."""
+    is_as_long = len(one) == len(other) and list(one) == list(other)
+    return is_as_long and all(map(is_, one.values(), other.values()))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NoReturn
 
@@ -65,9 +66,9 @@ class ColumnIndex:
     """
 
     __slots__ = (
-        '_head', '_indexed', '_is_stored', '_keys_of', '_number_of', '_prefixes_key',
-        '_suffixes_key', '_traits', 'column', 'depends_on_others', 'is_number', 'keys',
-        'may_read_any', 'numbers_key', 'own', 'source', 'sources',
+        '_head', '_indexed', '_is_index_alone', '_is_stored', '_keys_of', '_number_of',
+        '_prefixes_key', '_suffixes_key', '_take', '_traits', 'column', 'depends_on_others',
+        'is_number', 'keys', 'may_read_any', 'numbers_key', 'own', 'source', 'sources',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -78,9 +79,11 @@ class ColumnIndex:
         self.may_read_any = self.depends_on_others and column.source == name
         self.source, self._is_stored = column.source, column.is_stored
         self.sources = (column.source,)
+        self._take = itemgetter(column.source)
         self.is_number = column.is_numeric and column.keygen is None
         self._number_of = column.number if self.is_number else None
         self._traits = traits(column.keygen)
+        self._is_index_alone = column.index and not (column.prefix or column.suffix)
         # Only `index` needs the number of a sorting keygen; prefix and suffix use the value.
         needs_no_number = self._traits.sorts and not column.index
         # Most columns index the value itself, and make no call for that.
@@ -102,8 +105,7 @@ class ColumnIndex:
         Raises:
             InvalidColumnValue: the keygen failed, or returned something that no index can hold.
         """
-        source = self.source
-        self.add_values(ids, [row[source] for row in rows], into)
+        self.add_values(ids, map(self._take, rows), into)
 
     def add_values(self, ids: Iterable[bytes], values: Iterable[Any], into: Members) -> None:
         """Add the entries of many rows.
@@ -142,9 +144,19 @@ class ColumnIndex:
     ) -> None:
         """Add the entries of many rows, for a column with one number for each value."""
         pairs: list[bytes] = []
-        for id, value in zip(ids, values, strict=True):
-            if value is not None:
-                pairs += (self._number_score(number_of, value), id)
+        value: Any = None
+        try:
+            for id, value in zip(ids, values, strict=True):
+                if value is None:
+                    continue
+                number = number_of(value)
+                # This is `_score` for most numbers, without a call for each.
+                is_usual = type(number) is float and number == number
+                pairs += (repr(number).encode() if is_usual else self._score(number), id)
+        except ORMError:
+            raise
+        except Exception as error:
+            raise self._failed(value, error) from error
         if pairs:
             into.zsets[self.numbers_key] += pairs
 
@@ -159,7 +171,9 @@ class ColumnIndex:
 
     def _number_score(self, number_of: Callable[[Any], float], value: Any) -> bytes:
         try:
-            return self._score(number_of(value))
+            number = number_of(value)
+            is_usual = type(number) is float and number == number
+            return repr(number).encode() if is_usual else self._score(number)
         except ORMError:
             raise
         except Exception as error:
@@ -315,7 +329,7 @@ class ColumnIndex:
     def _add(self, id: bytes, found: Any, value: Any, into: Members) -> None:
         """Add the entries of a keygen's result."""
         try:
-            if isinstance(found, (list, tuple, set, frozenset)):
+            if type(found) is list or isinstance(found, (tuple, set, frozenset, list)):
                 self._add_words(id, found, into)
             elif isinstance(found, (dict, Mapping)):
                 self._add_mapping(id, found, value, into)
@@ -326,6 +340,12 @@ class ColumnIndex:
 
     def _add_words(self, id: bytes, found: Collection[Any], into: Members) -> None:
         column, head = self.column, self._head
+        if self._is_index_alone:
+            for word in found:
+                if type(word) is not str and not isinstance(word, (str, bytes)):
+                    self._refuse(found)
+                into.sets[head + as_bytes(word) + b':idx'].append(id)
+            return
         for word in found:
             if not isinstance(word, (str, bytes)):
                 self._refuse(found)

@@ -13,13 +13,17 @@ changes, until Python's garbage collector runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.requests import Operation
 from rom._core.session_protocols import SessionLike
 from rom.exceptions import ArgumentError, ORMError
+
+if TYPE_CHECKING:
+    from rom._core.query import Query
 
 T = TypeVar('T')
 
@@ -81,10 +85,16 @@ def model_of(query: Any) -> Any:
     Raises:
         ArgumentError: the argument is not a query.
     """
-    from rom._core.query import Query
-
-    if not isinstance(query, Query):
+    if not isinstance(query, _query_class()):
         raise ArgumentError(
             f'the session was given {show(query)}: expected a query, as User.query.filter(age=42)'
         )
     return query.model
+
+
+@cache
+def _query_class() -> type[Query[Any]]:
+    """Return the class of queries; cached, because an import at each query takes its time."""
+    from rom._core.query import Query
+
+    return Query

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, compress
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from rom._core.encoding.wire import pack
 from rom._core.indexing.column_index import ColumnIndex
@@ -334,4 +334,6 @@ def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
 
 def _absent_as_false(row: Mapping[str, bytes | None]) -> tuple[bytes | bool, ...]:
     """Return fields' values as the script's HMGET returns them: false for an absent one."""
+    if None not in row.values():
+        return cast('tuple[bytes, ...]', tuple(row.values()))
     return tuple([False if raw is None else raw for raw in row.values()])
