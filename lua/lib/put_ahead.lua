@@ -9,9 +9,12 @@ local function is_less(one, other)
 end
 
 -- Advance the counter to at least this id, so that it does not give the ids of written rows again.
--- Such ids come from another database, or from the counter before it was reset.
+-- Such ids come from another database, or from the counter before it was reset. Return whether
+-- there was no counter.
 local function put_ahead(counter, id)
-    if is_less(redis.call('GET', counter) or '0', id) then
+    local last = redis.call('GET', counter)
+    if is_less(last or '0', id) then
         redis.call('SET', counter, id)
     end
+    return not last
 end
