@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import concurrency, environments, maintaining, report, runner
+from benchmarks import bars, concurrency, environments, maintaining, report, runner
 from benchmarks.operations import BY_NAME, SMALL_SET
 from benchmarks.peers import BY_NAME as MEMBERS
 from benchmarks.peers import OURS, Member
@@ -38,7 +38,7 @@ def main() -> None:
         runner.say(f'{samples}: the samples')
     plots = _plots(samples, options.out)
     page = options.out.parent / f'{options.out.name}.rst'
-    report.write(results, page, plots)
+    report.write(results, page, plots, bars.write(results, options.out))
     runner.say(f'{page}: the tables')
 
 

@@ -25,6 +25,7 @@ class Operation:
             `counts[0]` different users; or 'query', timed one by one, on each of the large sets.
         counts: of how many users.
         note: more for the report.
+        of_entities: the answer is entities; else it is a number, or counts by name.
         of: the only peers that are asked, the one that the others are compared with first; empty:
             all are, and compared with rom.
     """
@@ -34,6 +35,7 @@ class Operation:
     kind: Literal['bulk', 'calls', 'query']
     counts: tuple[int, ...] = ()
     note: str = ''
+    of_entities: bool = True
     of: tuple[str, ...] = ()
 
 
@@ -53,6 +55,10 @@ OPERATIONS = (
     Operation('words', 'two words, 3 hits', 'query'),
     Operation('wide', 'age in 80%, order by -score, first 20', 'query'),
     Operation('latest', 'latest 20, no filter', 'query'),
+    Operation('either', 'two cities, age from, order by score, first 20', 'query'),
+    Operation('count', 'count of city = x, age in 10%', 'query', of_entities=False),
+    Operation('total', 'sum of score over a city', 'query', of_entities=False),
+    Operation('facets', 'facets of city over age in 10%', 'query', of_entities=False),
     Operation(
         'filter_models',
         'filter of schematics models, age = x, 1% at most',
@@ -62,3 +68,8 @@ OPERATIONS = (
 )
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 QUERIES = tuple(operation for operation in OPERATIONS if operation.kind == 'query')
+ENTITY_QUERIES = tuple(query for query in QUERIES if query.of_entities)
+# Those that the compound indexes of a peer are for.
+COMPOUND = ('city_and_age', 'count')
+# What a search engine is asked as well: all queries of users, and the look-up.
+SEARCHES = (BY_NAME['get_by'], *(query for query in QUERIES if not query.of))

@@ -22,10 +22,12 @@ NAMES = {'bulk': 'bulks', 'query': 'queries'}
 # Distinguishable without colour too.
 STYLES = (
     ('#0b6e4f', 'o', '-'),
+    ('#58b894', 'h', '--'),
     ('#8a8a8a', 's', '--'),
     ('#c0392b', '^', '-'),
     ('#2e6fb7', 'v', '-'),
     ('#b8860b', 'D', ':'),
+    ('#e67e22', '*', '-'),
     ('#7d3c98', 'P', ':'),
     ('#1b1b1b', 'X', '-'),
 )

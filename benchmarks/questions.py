@@ -1,11 +1,12 @@
 """What is asked of the data, and what the right answers are: worked out from the data alone.
 
-An answer is a list of users' numbers. That a peer is fast is of no interest before its answers are
-right, so the runner has each of them checked here first.
+An answer is a list of users' numbers, a number, or counts by city. That a peer is fast is of no
+interest before its answers are right, so the runner has each of them checked here first.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -71,7 +72,7 @@ class Questions:
         asker, _ = QUERIES[query]
         return [asker(self, rng, number) for number in range(count)]
 
-    def objection(self, query: str, question: Question, answer: list[int]) -> str | None:
+    def objection(self, query: str, question: Question, answer: Any) -> str | None:
         """What is wrong with an answer; None where it is right."""
         _, checker = QUERIES[query]
         problem = checker(self, question, answer)
@@ -105,6 +106,16 @@ class Questions:
     def _ask_latest(self, rng: random.Random, number: int) -> Question:
         return {}
 
+    def _ask_either(self, rng: random.Random, number: int) -> Question:
+        return {'cities': rng.sample(data.CITIES, 2), 'low': rng.randrange(50)}
+
+    def _ask_total(self, rng: random.Random, number: int) -> Question:
+        return {'city': rng.choice(data.CITIES)}
+
+    def _ask_facets(self, rng: random.Random, number: int) -> Question:
+        low = rng.randrange(90)
+        return {'low': low, 'high': low + 9}
+
     def _ask_filter_models(self, rng: random.Random, number: int) -> Question:
         # The server sends up to 1,000 rows in a trip, so no more than 1% of 100,000.
         rare = [age for age, found in self._by_age.items() if len(found) * 100 <= self.size]
@@ -113,10 +124,33 @@ class Questions:
     # How answers are checked.
 
     def _city_and_age(self, question: Question, answer: list[int]) -> str | None:
-        low, high = question['low'], question['high']
-        found = [user for user in self._by_city[question['city']] if low <= user.age <= high]
-        found.sort(key=lambda user: user.score)
-        return _in_order(answer, [user.number for user in found[:FIRST_OF_MANY]])
+        return _in_order(answer, _first_by_score(self._of_city_and_age(**question)))
+
+    def _of_city_and_age(self, city: str, low: int, high: int) -> list[User]:
+        return [user for user in self._by_city[city] if low <= user.age <= high]
+
+    def _either(self, question: Question, answer: list[int]) -> str | None:
+        found = [
+            user
+            for city in question['cities']
+            for user in self._by_city[city]
+            if user.age >= question['low']
+        ]
+        return _in_order(answer, _first_by_score(found))
+
+    def _count(self, question: Question, answer: int) -> str | None:
+        return _equal(answer, len(self._of_city_and_age(**question)))
+
+    def _total(self, question: Question, answer: float) -> str | None:
+        """An engine may add doubles up as they come, so the last digits are its own."""
+        right = math.fsum(user.score for user in self._by_city[question['city']])
+        is_close = isinstance(answer, float) and math.isclose(answer, right, rel_tol=1e-9)
+        return None if is_close else _equal(answer, right)
+
+    def _facets(self, question: Question, answer: dict[str, int]) -> str | None:
+        ages = range(question['low'], question['high'] + 1)
+        right = Counter(self.users[n].city for age in ages for n in self._by_age[age])
+        return _equal(answer, dict(right))
 
     def _range(self, question: Question, answer: list[int]) -> str | None:
         low, high = question['low'], question['high']
@@ -165,8 +199,17 @@ class Questions:
         return f'{len(answer)} users, not {len(right)}: {missing} are missing, {wrong} do not match'
 
 
-def _in_order(answer: list[int], right: list[int]) -> str | None:
+def _first_by_score(users: list[User]) -> list[int]:
+    ordered = sorted(users, key=lambda user: user.score)
+    return [user.number for user in ordered[:FIRST_OF_MANY]]
+
+
+def _equal(answer: Any, right: Any) -> str | None:
     return None if answer == right else f'{answer} instead of {right}'
+
+
+def _in_order(answer: list[int], right: list[int]) -> str | None:
+    return _equal(answer, right)
 
 
 def _in_any_order(answer: list[int], right: list[int]) -> str | None:
@@ -174,7 +217,7 @@ def _in_any_order(answer: list[int], right: list[int]) -> str | None:
 
 
 _Asker: TypeAlias = Callable[[Questions, random.Random, int], Question]
-_Checker: TypeAlias = Callable[[Questions, Question, list[int]], 'str | None']
+_Checker: TypeAlias = Callable[[Questions, Question, Any], 'str | None']
 
 # A query's name, which is that of a peer's method, to how it is asked and how it is checked.
 QUERIES: dict[str, tuple[_Asker, _Checker]] = {
@@ -185,5 +228,9 @@ QUERIES: dict[str, tuple[_Asker, _Checker]] = {
     'words': (Questions._ask_words, Questions._words),
     'wide': (Questions._ask_wide, Questions._wide),
     'latest': (Questions._ask_latest, Questions._latest),
+    'either': (Questions._ask_either, Questions._either),
+    'count': (Questions._ask_city_and_age, Questions._count),
+    'total': (Questions._ask_total, Questions._total),
+    'facets': (Questions._ask_facets, Questions._facets),
     'filter_models': (Questions._ask_filter_models, Questions._filter_models),
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
 
+from benchmarks import bars
 from benchmarks.obstacles import OBSTACLES
 from benchmarks.operations import OPERATIONS, Operation
-from benchmarks.peers import OURS, PEERS, Member
+from benchmarks.peers import BY_NAME, OURS, PEERS, REDISEARCH, Member
 from benchmarks.results import Case, Results
 from benchmarks.targets import MILLION, TARGETS, Target
 
@@ -17,13 +18,14 @@ DASH = '–'
 _UNITS = ((1e9, 's'), (1e6, 'ms'), (1e3, 'µs'), (1, 'ns'))
 
 
-def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
+def write(results: Results, page: Path, plots: Sequence[Path], beside: Path | None = None) -> None:
     """Write the page.
 
     Args:
         results: of a run.
         page: the file to write.
-        plots: the pictures to show on it.
+        plots: the pictures of cost against size to show on it.
+        beside: the picture of rom beside a search engine, if there is one.
     """
     parts = [
         _head(results),
@@ -32,6 +34,7 @@ def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
         _bulks(results),
         _calls(results),
         _queries(results),
+        _beside_engine(results, page, beside),
         _models(results),
         _server_side(results),
         _memory(results),
@@ -46,8 +49,9 @@ def write(results: Results, page: Path, plots: Sequence[Path]) -> None:
 def _head(results: Results) -> str:
     facts, versions = results.facts, results.facts['versions']
     sizes = ', '.join(f'{size:,}' for size in results.sizes)
+    engine = f' with {facts["engine"]}' if facts.get('engine') else ''
     run = fill(
-        f'This run: {facts["date"]}, commit ``{facts["commit"]}``, {facts["server"]}, '
+        f'This run: {facts["date"]}, commit ``{facts["commit"]}``, {facts["server"]}{engine}, '
         f'Python {facts["python"]}, redis-py {versions["redis"]} with hiredis '
         f'{versions["hiredis"]}, {facts["system"]}, {facts["cores"]} cores; sets of {sizes} '
         'entities. The samples are in ``docs/benchmarks/samples.json``; '
@@ -154,9 +158,21 @@ def _calls(results: Results) -> str:
 
 
 def _queries(results: Results) -> str:
-    lead = 'Time of a query that returns entities, with so many stored.'
+    lead = 'Time of a query, with so many stored.'
     operations = [one for one in _measured(results, 'query') if not one.of]
     return _section('Queries', lead, _queries_table(results, operations)) if operations else ''
+
+
+def _beside_engine(results: Results, page: Path, picture: Path | None) -> str:
+    if picture is None:
+        return ''
+    lead = (
+        f'How many times as fast as {BY_NAME[REDISEARCH].title} each answers, among '
+        f'{bars.size_shown(results):,}. Who writes FT commands by hand has no entities, and no '
+        'checks. The figures are those of the tables above.'
+    )
+    image = f'.. image:: {picture.relative_to(page.parent).as_posix()}\n   :alt: {picture.stem}'
+    return _section('Beside a search engine', lead, image)
 
 
 def _models(results: Results) -> str:
@@ -279,9 +295,14 @@ def _memory(results: Results) -> str:
         for size in results.sizes
     ]
     rows += [
-        [f'time per entity to load {size:,}', *_loads(results, members, size)]
+        [f'time per entity to load {size:,}', *_loads(results.loads, members, size)]
         for size in results.sizes
     ]
+    if results.server_times:
+        rows += [
+            [f"of which the server's CPU, {size:,}", *_loads(results.server_times, members, size)]
+            for size in results.sizes
+        ]
     lead = "The server's memory, and the time of the first load, measured once."
     imports = ''
     ratio = results.import_ratio('rom', 'redis')
@@ -306,9 +327,11 @@ def _bytes(results: Results, members: Iterable[Member], size: int) -> Iterator[s
             yield f'{found:,.0f} ({_short(found / ours)}×)'
 
 
-def _loads(results: Results, members: Iterable[Member], size: int) -> Iterator[str]:
+def _loads(
+    times: Mapping[str, Mapping[int, float]], members: Iterable[Member], size: int
+) -> Iterator[str]:
     for member in members:
-        found = results.loads.get(member.name, {}).get(size)
+        found = times.get(member.name, {}).get(size)
         yield DASH if found is None else duration(found)
 
 

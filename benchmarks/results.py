@@ -28,6 +28,7 @@ class Results:
         checks: peer -> case -> 'trips', 'writes' and 'longest' (microseconds of one command).
         memory: peer -> size -> bytes of an entity.
         loads: peer -> size -> nanoseconds of an entity.
+        server_times: the same, of the server alone: its CPU.
         imports: package -> nanoseconds, one for each round.
     """
 
@@ -37,6 +38,7 @@ class Results:
     checks: dict[str, dict[Case, dict[str, int | None]]] = field(default_factory=dict)
     memory: dict[str, dict[int, float]] = field(default_factory=dict)
     loads: dict[str, dict[int, float]] = field(default_factory=dict)
+    server_times: dict[str, dict[int, float]] = field(default_factory=dict)
     imports: dict[str, list[float]] = field(default_factory=dict)
 
     @property
@@ -99,7 +101,8 @@ class Results:
                 peer: {Case(operation, size): found for operation, size, found in cases}
                 for peer, cases in plain[name].items()
             }
-        for name in ('memory', 'loads'):
+        plain.setdefault('server_times', {})  # a run of before did not measure it
+        for name in ('memory', 'loads', 'server_times'):
             plain[name] = {
                 peer: {int(size): found for size, found in sizes.items()}
                 for peer, sizes in plain[name].items()

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environments
-from benchmarks.operations import OPERATIONS, Operation
+from benchmarks import engine, environments
+from benchmarks.operations import OPERATIONS, SEARCHES, Operation
 from benchmarks.peers import OURS, Member
 from benchmarks.questions import Questions
 from benchmarks.results import Case, Results
-from benchmarks.server import THRESHOLD, Server
+from benchmarks.server import THRESHOLD, Servers
 from benchmarks.team import PeerFailed, Worker
 
 # Of one sample of a query.
@@ -64,14 +64,13 @@ def run(plan: Plan) -> Results:
     """
     results = Results()
     with ExitStack() as stack:
+        found = _engine(plan, results)
         with _on_core(1):
             workers = dict(_workers(plan, results, stack))
         members = [member for member in plan.members if member.name in workers]
         with _on_core(0):
-            servers = {
-                size: stack.enter_context(closing(Server(list(workers)))) for size in plan.sizes
-            }
-        results.facts = _facts(plan, servers[plan.sizes[0]])
+            servers = stack.enter_context(Servers(plan.sizes, members, found))
+        results.facts = _facts(plan, members, servers)
         say(results.facts['server'])
         session = _Session(plan, members, workers, servers, results)
         session.load()
@@ -102,9 +101,28 @@ def _on_core(place: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
+def _engine(plan: Plan, results: Results) -> engine.Engine | None:
+    """The search engine, if a member needs it; without it, what they cannot do."""
+    needing = [member for member in plan.members if member.engine]
+    if not needing:
+        return None
+    try:
+        return engine.prepare()
+    except environments.Unavailable as reason:
+        say(f'without a search engine: {reason}')
+        lacking = f'the search engine could not be installed: {reason}'
+        for member in needing:
+            names = [''] if member.engine == 'all' else [one.name for one in SEARCHES]
+            results.dashes[member.name] = dict.fromkeys(names, lacking)
+        return None
+
+
 def _workers(plan: Plan, results: Results, stack: ExitStack) -> Iterator[tuple[str, Worker]]:
     """A worker for each peer that is available; for the others, a notice."""
     for member in plan.members:
+        dashes = results.dashes.get(member.name, {})
+        if '' in dashes:
+            continue
         try:
             python = environments.prepare(member.name, member.requires)
             worker = stack.enter_context(closing(Worker(member.name, python)))
@@ -114,11 +132,11 @@ def _workers(plan: Plan, results: Results, stack: ExitStack) -> Iterator[tuple[s
             say(f'without {member.title}: {reason}')
             results.dashes[member.name] = {'': f'could not be installed: {reason}'}
             continue
-        results.dashes[member.name] = dict(worker.cannot)
+        results.dashes[member.name] = {**dashes, **worker.cannot}
         yield member.name, worker
 
 
-def _facts(plan: Plan, server: Server) -> dict[str, Any]:
+def _facts(plan: Plan, members: Sequence[Member], servers: Servers) -> dict[str, Any]:
     commit = subprocess.run(
         ['git', 'describe', '--always', '--dirty', '--abbrev=10'],
         cwd=environments.ROOT,
@@ -128,7 +146,8 @@ def _facts(plan: Plan, server: Server) -> dict[str, Any]:
     return {
         'date': datetime.date.today().isoformat(),
         'commit': commit.stdout.strip() or 'unknown',
-        'server': server.name(),
+        'server': servers.small(OURS).name(),
+        'engine': next(filter(None, (servers.small(one.name).engine() for one in members)), ''),
         'python': platform.python_version(),
         'system': f'{platform.system()} {platform.machine()}',
         'sizes': list(plan.sizes),
@@ -150,7 +169,7 @@ class _Session:
         plan: Plan,
         members: Sequence[Member],
         workers: dict[str, Worker],
-        servers: dict[int, Server],
+        servers: Servers,
         results: Results,
     ) -> None:
         self.plan = plan
@@ -161,32 +180,29 @@ class _Session:
         self.questions = {size: Questions(size) for size in plan.sizes}
         self.operations = [one for one in OPERATIONS if one.name in plan.operations]
 
-    @property
-    def small(self) -> Server:
-        """The server that has the small sets."""
-        return self.servers[self.plan.sizes[0]]
-
     def load(self) -> None:
         """Write the large sets, and see how much memory they take."""
-        for size, server in self.servers.items():
+        for size in self.plan.sizes:
             for member in self.members:
                 # The smallest set shows the memory, of those too who cannot be asked.
                 asks = any(self._can(member.name, one.name) for one in self._queries())
                 if size > member.most or (size > self.plan.sizes[0] and not asks):
                     continue
-                self._load(member, size, server)
+                self._load(member, size)
 
-    def _load(self, member: Member, size: int, server: Server) -> None:
-        worker = self.workers[member.name]
+    def _load(self, member: Member, size: int) -> None:
+        worker, server = self.workers[member.name], self.servers.of(member.name, size)
         # What a server gets once and for all, scripts above all, is no part of the data.
         worker.order('use', **server.small(member.name))
         worker.order('create', count=100)
         server.flush_small(member.name)
         worker.order('use', **server.large(member.name))
-        before = server.used_memory()
+        before, worked = server.used_memory(), server.seconds_of_cpu()
         ns = worker.order('load', size=size)
+        worked = server.seconds_of_cpu() - worked
         used = (server.used_memory() - before) / size
         self.results.memory.setdefault(member.name, {})[size] = round(used, 1)
+        self.results.server_times.setdefault(member.name, {})[size] = round(worked * 1e9 / size)
         self.results.loads.setdefault(member.name, {})[size] = round(ns / size)
         seconds = ns / 1e9
         say(f'{member.title}: {size:,} entities in {seconds:.1f} s, {used:.0f} bytes each')
@@ -227,10 +243,15 @@ class _Session:
                 self._create(member.name, member.most_at_once)
 
     def _create(self, peer: str, count: int, **more: Any) -> Any:
-        self.small.flush_small(peer)
-        worker = self.workers[peer]
-        worker.order('use', **self.small.small(peer))
+        worker = self._on_small(peer, empty=True)
         return worker.order('create', count=count, **more)
+
+    def _on_small(self, peer: str, empty: bool = False) -> Worker:
+        worker, server = self.workers[peer], self.servers.small(peer)
+        if empty:
+            server.flush_small(peer)
+        worker.order('use', **server.small(peer))
+        return worker
 
     def _in_turn(self, round_: int) -> list[Member]:
         at = round_ % len(self.members)
@@ -239,13 +260,12 @@ class _Session:
     def _small_order(self, operation: Operation, size: int, peer: str, **more: Any) -> Any:
         if operation.name == 'create':
             return self._create(peer, size, **more)
-        worker = self.workers[peer]
-        worker.order('use', **self.small.small(peer))
+        worker = self._on_small(peer)
         return worker.order(operation.name, count=size, **more)
 
     def _query_order(self, operation: Operation, size: int, peer: str, **more: Any) -> Any:
         worker = self.workers[peer]
-        worker.order('use', **self.servers[size].large(peer))
+        worker.order('use', **self.servers.of(peer, size).large(peer))
         questions = self.questions[size].ask(operation.name)
         return worker.order('query', name=operation.name, questions=questions, **more)
 
@@ -269,14 +289,15 @@ class _Session:
             self.results.checks.setdefault(peer, {})[Case(operation.name, size)] = found
 
     def _check_small(self, operation: Operation, size: int, peer: str) -> dict[str, int | None]:
-        self.small.watch(THRESHOLD)
+        server = self.servers.small(peer)
+        server.watch(THRESHOLD)
         done = self._small_order(operation, size, peer, check=True)
-        return {'trips': done['trips'], 'writes': None, 'longest': self.small.longest()}
+        return {'trips': done['trips'], 'writes': None, 'longest': server.longest()}
 
     def _check_query(self, operation: Operation, size: int, peer: str) -> dict[str, int | None]:
         # Once for the connection and the scripts, which come before the first call only.
         self._query_order(operation, size, peer, most=1, seconds=0)
-        server = self.servers[size]
+        server = self.servers.of(peer, size)
         asked = self.questions[size].ask(operation.name)
         writes, longest = server.writes(), []
         # Twice, for the machine may be at something else: what a command takes, it takes again.

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.operations import QUERIES, SMALL_SET
+from benchmarks import bars
+from benchmarks.operations import COMPOUND, ENTITY_QUERIES, QUERIES, SEARCHES, SMALL_SET
 from benchmarks.peers import (
     HANDWRITTEN,
     OURS,
+    OURS_COMPOUND,
     OURS_SCHEMATICS,
     PEERS,
     REDIS_SCHEMATICS,
+    REDISEARCH,
     ROM1,
 )
 from benchmarks.results import Case, Results
@@ -23,7 +26,9 @@ from benchmarks.results import Case, Results
 HUNDRED_THOUSAND = 100_000
 MILLION = 1_000_000
 MAPPERS = tuple(
-    member.name for member in PEERS if member.name not in (OURS, OURS_SCHEMATICS, HANDWRITTEN)
+    member.name
+    for member in PEERS
+    if member.name not in (OURS, OURS_COMPOUND, OURS_SCHEMATICS, HANDWRITTEN, REDISEARCH)
 )
 FILTER = 'filter_models'
 GROWING = ('created_range', 'prefix', 'suffix', 'wide', 'latest')
@@ -170,6 +175,48 @@ def _worst_query(*peers: str) -> Callable[[Results], Measured | None]:
     return measure
 
 
+def _questions_ahead(wanted: int) -> Callable[[Results], Measured | None]:
+    """How many questions rom answers at least as fast as the search engine does."""
+
+    def measure(results: Results) -> Measured | None:
+        found, where = _beside_engine(results, wanted)
+        return Measured(sum(one >= 1 for one, _ in found), where) if found else None
+
+    return measure
+
+
+def _worst_question(wanted: int) -> Callable[[Results], Measured | None]:
+    def measure(results: Results) -> Measured | None:
+        found, where = _beside_engine(results, wanted)
+        if not found:
+            return None
+        worst, title = min(found)
+        return Measured(worst, title + (where and f', {where}'))
+
+    return measure
+
+
+def _beside_engine(results: Results, wanted: int) -> tuple[list[tuple[float, str]], str]:
+    """How many times as fast as the search engine rom is at each question.
+
+    Where a compound index is for the question, it is rom with that index that counts.
+    """
+    size, where = _nearest(results, wanted)
+    found = []
+    for one in SEARCHES:
+        peer = OURS_COMPOUND if one.name in COMPOUND else OURS
+        ratio = bars.ratio(results, peer, one, size)
+        if ratio is not None:
+            found.append((ratio, one.title))
+    return found, where
+
+
+def _loading(results: Results) -> Measured | None:
+    size, where = _nearest(results, HUNDRED_THOUSAND)
+    ours, theirs = (results.loads.get(peer, {}).get(size) for peer in (OURS, REDISEARCH))
+    return Measured(theirs / ours, where) if ours and theirs else None
+
+
 def _growth(operation: str) -> Callable[[Results], Measured | None]:
     def measure(results: Results) -> Measured | None:
         small, large = results.sizes[0], results.sizes[-1]
@@ -241,10 +288,31 @@ TARGETS = (
     _times('age in 80%, order by -score, first 20', 1000, _query('wide')),
     _times('the same, of 1,000,000', 10_000, _query('wide', ROM1, MILLION)),
     _times('latest 20, no filter', 300, _query('latest')),
-    Target('trips of any query', 1, False, '', _trips(*(query.name for query in QUERIES))),
+    Target(
+        'trips of any query of entities',
+        1,
+        False,
+        '',
+        _trips(*(query.name for query in ENTITY_QUERIES)),
+    ),
     Target('changes to the data by any query', 0, False, '', _writes),
     _times('any query, against the fastest object mapper', 1, _worst_query(*MAPPERS)),
     _times('any query, against hand-written commands', 1, _worst_query(HANDWRITTEN)),
+    *(
+        target
+        for size in (HUNDRED_THOUSAND, MILLION)
+        for target in (
+            Target(
+                f'questions at which rom is ahead of RediSearch, of {len(SEARCHES)}: {size:,}',
+                8,
+                True,
+                '',
+                _questions_ahead(size),
+            ),
+            _times(f'the worst of them: {size:,}', 0.6, _worst_question(size)),
+        )
+    ),
+    _times('loading, against RediSearch', 1, _loading),
     *(
         Target(f'growth, 10,000 to 1,000,000: {query.title}', 2, False, '×', _growth(query.name))
         for query in QUERIES

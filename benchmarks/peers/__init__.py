@@ -6,6 +6,7 @@ A peer's module is imported in its own environment only: see :mod:`benchmarks.wo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.operations import SMALL_SET
 
@@ -27,6 +28,7 @@ class Member:
         most_at_once: the most users that it writes and reads together. Where each costs a trip or
             several, whether one or ten thousand, a thousand of them are enough.
         note: what the report says of how it is used.
+        engine: whether it needs a server that is a search engine; 'queries': for these only.
     """
 
     name: str
@@ -35,11 +37,15 @@ class Member:
     most: int
     most_at_once: int
     note: str
+    engine: Literal['', 'queries', 'all'] = ''
 
 
 OURS = 'ours'
+OURS_COMPOUND = 'ours_compound'
 HANDWRITTEN = 'handwritten'
 ROM1 = 'rom1'
+REDIS_OM = 'redis_om'
+REDISEARCH = 'redisearch'
 OURS_SCHEMATICS = 'ours_schematics'
 REDIS_SCHEMATICS = 'redis_schematics'
 
@@ -51,6 +57,14 @@ PEERS = (
         1_000_000,
         SMALL_SET,
         'The checkout as it is; all checks on.',
+    ),
+    Member(
+        OURS_COMPOUND,
+        'rom, compound',
+        (*CLIENT, 'msgpack', 'six'),
+        1_000_000,
+        SMALL_SET,
+        'The same, with compound indexes of city and score, and of city and age.',
     ),
     Member(
         HANDWRITTEN,
@@ -80,13 +94,26 @@ PEERS = (
         'address is an index), and no limit (the rest of the results is not read).',
     ),
     Member(
-        'redis_om',
+        REDIS_OM,
         'redis-om',
         (*CLIENT, 'redis-om==1.2.0'),
-        SMALL_SET,
+        100_000,
         SMALL_SET,
         'HashModel, written in pipelines with add(). It keeps no index of its own: queries and '
         'look-ups need a server module.',
+        engine='queries',
+    ),
+    Member(
+        REDISEARCH,
+        'RediSearch',
+        CLIENT,
+        1_000_000,
+        SMALL_SET,
+        'redis-py, and FT commands written by hand, on a server of its own that has the module '
+        'loaded. The rows are hashes, written in pipelines of a thousand. All columns are indexed, '
+        'and those that are sorted, summed or grouped are sortable. The replies stay bytes. It has '
+        'no unique columns: nothing checks whether an address is taken.',
+        engine='all',
     ),
     Member(
         REDIS_SCHEMATICS,

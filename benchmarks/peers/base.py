@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -122,6 +122,22 @@ class Peer:
 
     def latest(self) -> Sequence[Any]:
         """The 20 who were created last, the last one first."""
+        raise NotImplementedError
+
+    def either(self, cities: Sequence[str], low: int) -> Sequence[Any]:
+        """Those of any of these cities and at least so old, by score, the first 20."""
+        raise NotImplementedError
+
+    def count(self, city: str, low: int, high: int) -> int:
+        """How many are of a city and of an age."""
+        raise NotImplementedError
+
+    def total(self, city: str) -> float:
+        """The sum of the scores in a city."""
+        raise NotImplementedError
+
+    def facets(self, low: int, high: int) -> Mapping[str, int]:
+        """How many of an age each city has, of those that have any."""
         raise NotImplementedError
 
     def filter_models(self, age: int) -> Sequence[Any]:

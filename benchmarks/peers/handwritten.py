@@ -6,8 +6,10 @@ Nothing is checked: not whether an address is taken, nor whether somebody else c
 
 from __future__ import annotations
 
+import math
 import string
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import redis
@@ -136,8 +138,14 @@ class Implementation(Peer):
             return self.client.hgetall(f'user:{int(id)}')
 
     def city_and_age(self, city: str, low: int, high: int) -> Sequence[Row]:
-        ids: Any = self.client.smembers(f'user:city:{city}:idx')
-        ids = list(ids)
+        return self._first_by_score(self.client.smembers(f'user:city:{city}:idx'), low, high)
+
+    def either(self, cities: Sequence[str], low: int) -> Sequence[Row]:
+        keys = [f'user:city:{city}:idx' for city in cities]
+        return self._first_by_score(self.client.sunion(keys), low, math.inf)
+
+    def _first_by_score(self, found: Any, low: int, high: float) -> Sequence[Row]:
+        ids = list(found)
         with self.client.pipeline(transaction=False) as pipe:
             pipe.zmscore('user:age:idx', ids)
             pipe.zmscore('user:score:idx', ids)
@@ -148,6 +156,26 @@ class Implementation(Peer):
             if age is not None and low <= age <= high
         ]
         return self._rows(id for _, id in sorted(fitting)[:20])
+
+    def _of_city(self, key: str, city: str) -> list[float]:
+        """The scores in an index of those of a city."""
+        ids: Any = self.client.smembers(f'user:city:{city}:idx')
+        scores: Any = self.client.zmscore(key, list(ids))
+        return [score for score in scores if score is not None]
+
+    def count(self, city: str, low: int, high: int) -> int:
+        return sum(low <= age <= high for age in self._of_city('user:age:idx', city))
+
+    def total(self, city: str) -> float:
+        return math.fsum(self._of_city('user:score:idx', city))
+
+    def facets(self, low: int, high: int) -> Mapping[str, int]:
+        ids: Any = self.client.zrangebyscore('user:age:idx', low, high)
+        with self.client.pipeline(transaction=False) as pipe:
+            for id in ids:
+                pipe.hget(f'user:{int(id)}', 'city')
+            cities: Any = pipe.execute()
+        return Counter(city.decode() for city in cities)
 
     def created_range(self, low: float, high: float) -> Sequence[Row]:
         ids: Any = self.client.zrangebyscore('user:created_at:idx', low, high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import rom
@@ -17,3 +18,11 @@ class Implementation(Program):
     def commit_new(self) -> None:
         # 10,000 of these entities have 105,014 entries, more than one commit may write.
         rom.session.commit(batch=5000)
+
+    def total(self, city: str) -> float:
+        total: float = self.person.query.filter(city=city).sum('score')
+        return total
+
+    def facets(self, low: int, high: int) -> Mapping[str, int]:
+        found: Mapping[str, int] = self.person.query.filter(age=(low, high)).facets('city')
+        return found

@@ -29,6 +29,8 @@ class Person(rom.Model):
 class Program(Peer):
     """rom, as its documents say."""
 
+    person: type[Person] = Person
+
     def use(self, socket: str, db: int) -> None:
         self.forget()
         rom.util.CONNECTION = connect(socket, db)
@@ -46,18 +48,18 @@ class Program(Peer):
     def load(self, users: Iterable[User]) -> None:
         for batch in batches(users):
             for user in batch:
-                Person(**user.columns())
+                self.person(**user.columns())
             rom.session.commit()
 
     def create(self, users: Sequence[User], clock: Clock) -> None:
         columns = [user.columns() for user in users]
         with clock:
             for values in columns:
-                Person(**values)
+                self.person(**values)
             self.commit_new()
 
     def change(self, users: Sequence[User], clock: Clock) -> None:
-        people = Person.get([user.number + 1 for user in users])
+        people = self.person.get([user.number + 1 for user in users])
         with clock:
             for person, user in zip(people, users, strict=True):
                 person.score = user.score
@@ -69,17 +71,17 @@ class Program(Peer):
     def save_one(self, user: User, clock: Clock) -> None:
         columns = user.columns()
         with clock:
-            Person(**columns).save()
+            self.person(**columns).save()
 
     def get_many(self, numbers: Sequence[int], clock: Clock) -> Sequence[Person]:
         ids = [number + 1 for number in numbers]
         with clock:
-            return Person.get(ids)
+            return self.person.get(ids)
 
     def read_many(self, numbers: Sequence[int], clock: Clock) -> Sequence[Person]:
         ids = [number + 1 for number in numbers]
         with clock:
-            people = Person.get(ids)
+            people = self.person.get(ids)
             for person in people:
                 person.email, person.name, person.city, person.age  # noqa: B018
                 person.score, person.created_at  # noqa: B018
@@ -87,30 +89,37 @@ class Program(Peer):
 
     def get_one(self, number: int, clock: Clock) -> Any:
         with clock:
-            return Person.get(number + 1)
+            return self.person.get(number + 1)
 
     def get_by(self, email: str, clock: Clock) -> Any:
         with clock:
-            return Person.get_by(email=email)
+            return self.person.get_by(email=email)
 
     def city_and_age(self, city: str, low: int, high: int) -> Sequence[Person]:
-        found = Person.query.filter(city=city, age=(low, high)).order_by('score')
+        found = self.person.query.filter(city=city, age=(low, high)).order_by('score')
         return found.limit(0, 20).all()
 
     def created_range(self, low: float, high: float) -> Sequence[Person]:
-        return Person.query.filter(created_at=(low, high)).all()
+        return self.person.query.filter(created_at=(low, high)).all()
 
     def prefix(self, prefix: str) -> Sequence[Person]:
-        return Person.query.startswith(email=prefix).all()
+        return self.person.query.startswith(email=prefix).all()
 
     def suffix(self, suffix: str) -> Sequence[Person]:
-        return Person.query.endswith(email=suffix).limit(0, 20).all()
+        return self.person.query.endswith(email=suffix).limit(0, 20).all()
 
     def words(self, first: str, second: str) -> Sequence[Person]:
-        return Person.query.filter(name=first).filter(name=second).all()
+        return self.person.query.filter(name=first).filter(name=second).all()
 
     def wide(self, low: int, high: int) -> Sequence[Person]:
-        return Person.query.filter(age=(low, high)).order_by('-score').limit(0, 20).all()
+        return self.person.query.filter(age=(low, high)).order_by('-score').limit(0, 20).all()
 
     def latest(self) -> Sequence[Person]:
-        return Person.query.order_by('-created_at').limit(0, 20).all()
+        return self.person.query.order_by('-created_at').limit(0, 20).all()
+
+    def either(self, cities: Sequence[str], low: int) -> Sequence[Person]:
+        found = self.person.query.filter(city=list(cities), age=(low, None)).order_by('score')
+        return found.limit(0, 20).all()
+
+    def count(self, city: str, low: int, high: int) -> int:
+        return self.person.query.filter(city=city, age=(low, high)).count()

@@ -39,6 +39,8 @@ def _load_scripts(socket: str) -> None:
 class Implementation(Program):
     """rom 1.1.2, as its documents say."""
 
+    cannot = dict.fromkeys(('total', 'facets'), 'rom 1.1.2 has no aggregates')
+
     def use(self, socket: str, db: int) -> None:
         _load_scripts(socket)
         super().use(socket, db)

@@ -40,6 +40,7 @@ class Implementation(Peer):
     cannot = {
         'prefix': 'walrus has no index of prefixes',
         'suffix': 'walrus has no index of suffixes',
+        **dict.fromkeys(('count', 'total', 'facets'), 'walrus has no aggregates'),
     }
 
     def use(self, socket: str, db: int) -> None:
@@ -94,6 +95,11 @@ class Implementation(Peer):
 
     def city_and_age(self, city: str, low: int, high: int) -> Sequence[Person]:
         fitting = (Person.city == city) & Person.age.between(low, high)
+        return list(islice(Person.query(fitting, order_by=Person.score), 20))
+
+    def either(self, cities: Sequence[str], low: int) -> Sequence[Person]:
+        first, second = cities
+        fitting = ((Person.city == first) | (Person.city == second)) & (Person.age >= low)
         return list(islice(Person.query(fitting, order_by=Person.score), 20))
 
     def created_range(self, low: float, high: float) -> Sequence[Person]:

@@ -5,17 +5,18 @@ Nothing is timed here. Peers that are not installed are left out; `scripts/bench
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks import data, environments
+from benchmarks import data, engine, environments
 from benchmarks.operations import OPERATIONS, QUERIES
 from benchmarks.peers import (
     HANDWRITTEN,
     OURS,
+    OURS_COMPOUND,
     OURS_SCHEMATICS,
     PEERS,
     REDIS_SCHEMATICS,
@@ -23,6 +24,7 @@ from benchmarks.peers import (
     Member,
 )
 from benchmarks.questions import Questions
+from benchmarks.server import Servers
 from benchmarks.team import PeerFailed, Worker
 from tests.support import redis_schematics, rom1
 from tests.support.fetched import Unavailable
@@ -37,7 +39,7 @@ pytestmark = [pytest.mark.one_server, pytest.mark.slow]
 
 
 def worker_of(member: Member) -> Worker:
-    if member.name in (OURS, OURS_SCHEMATICS, HANDWRITTEN):
+    if member.name in (OURS, OURS_COMPOUND, OURS_SCHEMATICS, HANDWRITTEN):
         return Worker(member.name, Path(sys.executable))
     if member.name in INSTALLED:
         old = INSTALLED[member.name]
@@ -54,8 +56,18 @@ def worker_of(member: Member) -> Worker:
 @pytest.fixture(params=PEERS, ids=lambda member: member.name)
 def worker(request: pytest.FixtureRequest, server: Server) -> Iterator[Worker]:
     """Each peer in turn, on an empty database."""
-    with closing(worker_of(request.param)) as found:
-        found.order('use', socket=server.socket, db=0)
+    member = request.param
+    with ExitStack() as stack:
+        found = stack.enter_context(closing(worker_of(member)))
+        place = {'socket': server.socket, 'db': 0}
+        if member.engine:
+            installed = engine.existing()
+            if installed is None:
+                pytest.skip('scripts/bench has not installed the search engine yet')
+            servers = stack.enter_context(Servers((SIZE,), (member,), installed))
+            assert servers.of(member.name, SIZE).engine().startswith('RediSearch 2.')
+            place = servers.of(member.name, SIZE).large(member.name)
+        found.order('use', **place)
         yield found
 
 

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +47,10 @@ def test_unique_values_and_scores_are_unique() -> None:
     assert many == sorted(many, key=lambda user: user.created_at)
 
 
+def ages_of(asked: dict[str, Any]) -> range:
+    return range(asked['low'], asked['high'] + 1)
+
+
 @pytest.mark.parametrize('size', [1000, 5000])
 def test_hits_do_not_depend_on_the_size(size: int) -> None:
     """The checker is asked about answers that are worked out here, one user after the other."""
@@ -63,6 +69,30 @@ def test_hits_do_not_depend_on_the_size(size: int) -> None:
         right = [user.number for user in many if low <= user.created_at <= high]
         assert len(right) == 50
         assert questions.objection('created_range', asked, right) is None
+
+
+@pytest.mark.parametrize('size', [1000, 5000])
+def test_numbers_of_the_checker_are_those_of_the_data(size: int) -> None:
+    questions, many = Questions(size), list(data.users(0, size))
+    for asked in questions.ask('either'):
+        right = [user for user in many if user.city in asked['cities'] and user.age >= asked['low']]
+        right.sort(key=lambda user: user.score)
+        numbers = [user.number for user in right[:20]]
+        assert len(set(asked['cities'])) == 2
+        assert questions.objection('either', asked, numbers) is None
+        assert questions.objection('either', asked, numbers[::-1]) is not None
+    for asked in questions.ask('count'):
+        right = [u for u in many if u.city == asked['city'] and u.age in ages_of(asked)]
+        assert questions.objection('count', asked, len(right)) is None
+        assert questions.objection('count', asked, len(right) + 1) is not None
+    for asked in questions.ask('total'):
+        total = sum(user.score for user in many if user.city == asked['city'])
+        assert questions.objection('total', asked, total) is None
+        assert questions.objection('total', asked, total + 0.01) is not None
+    for asked in questions.ask('facets'):
+        counts = Counter(user.city for user in many if user.age in ages_of(asked))
+        assert questions.objection('facets', asked, dict(counts)) is None
+        assert questions.objection('facets', asked, dict(counts, Nowhere=1)) is not None
 
 
 @pytest.mark.parametrize('size', [1000, 5000, 20_000])

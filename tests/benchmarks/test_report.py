@@ -1,10 +1,12 @@
 """Medians, ratios, goals, and the page that shows them."""
 
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import report
+from benchmarks import bars, report
 from benchmarks.obstacles import OBSTACLES
 from benchmarks.operations import OPERATIONS
 from benchmarks.peers import PEERS
@@ -12,6 +14,7 @@ from benchmarks.results import Case, Results
 from benchmarks.targets import TARGETS, Measured
 
 SIZES = [10_000, 100_000, 1_000_000]
+PLACES = {member.name: place for place, member in enumerate(PEERS, 1)}
 
 
 @pytest.fixture
@@ -34,6 +37,7 @@ def results() -> Results:
                 made.checks.setdefault(member.name, {})[Case(operation.name, size)] = check
         made.memory[member.name] = dict.fromkeys(SIZES, 100.0 * place)
         made.loads[member.name] = dict.fromkeys(SIZES, 100.0)
+        made.server_times[member.name] = dict.fromkeys(SIZES, 10.0)
     made.imports = {'rom': [3.0, 40.0, 3.0], 'redis': [2.0, 20.0, 2.0]}
     return made
 
@@ -41,7 +45,7 @@ def results() -> Results:
 def test_ratios_are_of_rounds(results: Results) -> None:
     case = Case('latest', 10_000)
     assert results.time('ours', case) == 1000
-    assert results.ratio('rom1', 'ours', case) == 3
+    assert results.ratio('rom1', 'ours', case) == PLACES['rom1']
     assert results.growth('ours', 'latest', 10_000, 1_000_000) == 1
     assert results.import_ratio('rom', 'redis') == 1.5
     assert results.ratio('nobody', 'ours', case) is None
@@ -53,14 +57,28 @@ def test_what_is_kept_is_read_again(results: Results, tmp_path: Path) -> None:
     assert Results.read(path) == results
 
 
+def test_samples_of_a_run_that_did_not_measure_the_server_are_read(
+    results: Results, tmp_path: Path
+) -> None:
+    path = tmp_path / 'samples.json'
+    results.save(path)
+    older = json.loads(path.read_text())
+    del older['server_times']
+    path.write_text(json.dumps(older))
+    found = Results.read(path)
+    assert found.server_times == {}
+    assert found.loads == results.loads
+
+
 def test_every_goal_has_a_measure(results: Results) -> None:
     found = {target.what: target.measure(results) for target in TARGETS}
     assert None not in found.values()
-    assert found['get_by a unique column'] == Measured(3)
-    assert found['any query, against the fastest object mapper'].value == 3
-    assert found['any query, against hand-written commands'].value == 2
-    assert found['memory of an entity, against rom 1.1.2'].value == pytest.approx(1 / 3)
-    assert found['trips of that filter'] == Measured(7)
+    assert found['get_by a unique column'] == Measured(PLACES['rom1'])
+    assert found['any query, against the fastest object mapper'].value == PLACES['rom1']
+    assert found['any query, against hand-written commands'].value == PLACES['handwritten']
+    memory = found['memory of an entity, against rom 1.1.2']
+    assert memory.value == pytest.approx(1 / PLACES['rom1'])
+    assert found['trips of that filter'] == Measured(PLACES['ours_schematics'])
     assert found['longest that one command holds the server, any query'].value == 1
 
 
@@ -76,7 +94,7 @@ def test_a_filter_of_models_names_the_size_that_stands_in(results: Results) -> N
     assert target.is_reached(Measured(100))
     trips = next(one for one in TARGETS if one.what == 'trips of that filter')
     del results.checks['ours_schematics'][Case('filter_models', 100_000)]
-    assert trips.measure(results) == Measured(7, 'with 10,000 models')
+    assert trips.measure(results) == Measured(PLACES['ours_schematics'], 'with 10,000 models')
     del both[1][Case('filter_models', 10_000)]
     assert target.measure(results) is None
 
@@ -92,7 +110,9 @@ def test_models_are_compared_with_ours(results: Results, tmp_path: Path) -> None
     _, _, rest = page.read_text().partition('Models of schematics')
     table, _, rest = rest.partition('Round trips, writes')
     assert 'rom (this)' not in table
-    assert table.count('- 6 µs (0.857×)\n     - 7 µs\n') == len(SIZES)
+    theirs, ours = PLACES['redis_schematics'], PLACES['ours_schematics']
+    cells = f'- {theirs} µs ({theirs / ours:.3g}×)\n     - {ours} µs\n'
+    assert table.count(cells) == len(SIZES)
     assert 'age = x, 1% at most: 1,000,000' in rest
 
 
@@ -115,12 +135,58 @@ def test_the_page(results: Results, tmp_path: Path) -> None:
     page = tmp_path / 'benchmarks.rst'
     report.write(results, page, [tmp_path / 'benchmarks' / 'queries.png'])
     text = page.read_text()
-    assert '3 µs (3×)' in text
+    assert f'{PLACES["rom1"]} µs ({PLACES["rom1"]}×)' in text
     assert '**missed** by' in text
     assert 'Reasons for missed goals' in text
     assert '.. image:: benchmarks/queries.png' in text
     assert 'A quick run' not in text
     assert all(member.title in text for member in PEERS)
+
+
+def slower(results: Results, peer: str, operation: str, times: int) -> None:
+    for size in SIZES:
+        case = Case(operation, size)
+        results.samples[peer][case] = [times * one for one in results.samples[peer][case]]
+
+
+def test_questions_beside_a_search_engine(results: Results) -> None:
+    place = PLACES['redisearch']
+    ahead = next(one for one in TARGETS if one.what.endswith('of 12: 100,000'))
+    worst = next(one for one in TARGETS if one.what == 'the worst of them: 100,000')
+    assert ahead.measure(results) == Measured(12)
+    slower(results, 'ours', 'words', 2 * place)
+    assert ahead.measure(results) == Measured(11)
+    assert worst.measure(results) == Measured(0.5, 'two words, 3 hits')
+    # With a compound index, this is the one that counts.
+    slower(results, 'ours', 'count', 10 * place)
+    assert worst.measure(results) == Measured(0.5, 'two words, 3 hits')
+    slower(results, 'ours_compound', 'count', 5 * place)
+    worse = worst.measure(results)
+    assert worse is not None
+    assert worse.where == 'count of city = x, age in 10%'
+    del results.samples['redisearch']
+    assert ahead.measure(results) is None
+    assert worst.measure(results) is None
+
+
+def test_the_picture_of_a_search_engine(results: Results, tmp_path: Path) -> None:
+    slower(results, 'ours', 'words', 2 * PLACES['redisearch'])
+    picture = bars.write(results, tmp_path / 'benchmarks')
+    assert picture is not None
+    texts = [one.text for one in ElementTree.parse(picture).iter() if one.tag.endswith('text')]
+    for title in ('get by a unique column', 'two words, 3 hits', 'sum of score over a city'):
+        assert title in texts
+    assert texts.count('0.5×') == 1
+    page = tmp_path / 'benchmarks.rst'
+    report.write(results, page, [], picture)
+    assert '.. image:: benchmarks/search.svg' in page.read_text()
+
+
+def test_without_a_search_engine_there_is_no_picture(results: Results, tmp_path: Path) -> None:
+    bars.write(results, tmp_path)
+    del results.samples['redisearch']
+    assert bars.write(results, tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_page_of_a_small_run(results: Results, tmp_path: Path) -> None:
