@@ -289,8 +289,8 @@ TARGETS = (
     _times('the same, of 1,000,000', 10_000, _query('wide', ROM1, MILLION)),
     _times('latest 20, no filter', 300, _query('latest')),
     Target(
-        'trips of any query of entities',
-        1,
+        'trips of any query of entities, beside the server',
+        2,
         False,
         '',
         _trips(*(query.name for query in ENTITY_QUERIES)),

@@ -8,6 +8,7 @@ an empty database. Pure parts are tested without any of this.
 """
 
 import functools
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 import redis
 
 import rom
+from rom._core.drivers import native_reads
 from rom._core.ops.commits.attempts import forget_doubts
 from tests.support import servers as support
 from tests.support.cluster import Cluster
@@ -38,6 +40,27 @@ hypothesis.settings.register_profile(
     'ci', hypothesis.settings.get_profile('rom'), derandomize=True, print_blob=True
 )
 hypothesis.settings.load_profile('ci' if os.environ.get('CI') else 'rom')
+
+
+# Whether native reads are faster depends on the machine, so tests ask for the way that they mean:
+# see the fixture `native`.
+native_reads.set_limit(0.0)
+
+
+@pytest.fixture(params=[0.0, math.inf], ids=['script', 'native'])
+def each_way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Queries of one range are answered by their script, then by native commands."""
+    native_reads.set_limit(request.param)
+    yield 'native' if request.param else 'script'
+    native_reads.set_limit(0.0)
+
+
+@pytest.fixture
+def native() -> Iterator[None]:
+    """Queries of one range are answered by native commands."""
+    native_reads.set_limit(math.inf)
+    yield
+    native_reads.set_limit(0.0)
 
 
 def pytest_configure() -> None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import redis.asyncio
 from hiredis import pack_command
 
-from rom._core.drivers import loop_connections, shared_requests
+from rom._core.drivers import loop_connections, native_reads, shared_requests
 from rom._core.drivers.arriving_replies import ArrivingReplies
 from rom._core.drivers.async_cluster_nodes import AsyncNodes
 from rom._core.drivers.client_support import check_client, running_loop
@@ -38,6 +38,7 @@ from rom._core.ops.requests import (
     ReplyStream,
     Request,
     Rest,
+    RowReads,
     Script,
 )
 from rom.exceptions import ORMError
@@ -85,6 +86,22 @@ class AsyncDriver:
         shared = loop_connections.of(self.connection)
         current = None if shared is None else shared.short.current
         return current is not None and current.is_crowded
+
+    @property
+    def is_near(self) -> bool:
+        """True if the server is so near that native reads are faster than scripts."""
+        shared = self._shared_here()
+        if shared is None:
+            return False
+        limit = native_reads.limit()
+        both = (shared.short.current, shared.long.current)
+        return any(one is not None and one.shortest < limit for one in both)
+
+    def _shared_here(self) -> loop_connections.LoopConnections | None:
+        """Return the client's shared connections, unless requests go to several servers."""
+        if self._from_replicas or self._nodes is not None:
+            return None
+        return loop_connections.of(self.connection)
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
@@ -137,6 +154,8 @@ class AsyncDriver:
             await asyncio.sleep(0)
             return True
         assert not isinstance(request, Next)  # `run` takes the reply
+        if isinstance(request, RowReads):
+            return await self._rows(request)
         sending = Sending(self.connection, request)
         if isinstance(request, Pipeline):
             return await self._pipeline(request, sending)
@@ -234,6 +253,17 @@ class AsyncDriver:
             if isinstance(replies[place], Exception):
                 replies[place] = await self._settled(request, replies[place], sending)
         return raise_first_error(replies, pipeline.optional)
+
+    async def _rows(self, reads: RowReads) -> list[Any]:
+        """Return the values of rows, and errors."""
+        shared = self._shared_here()
+        replies = None if shared is None else await shared_requests.rows(shared, reads)
+        if replies is not None:
+            return replies
+        pipeline = reads.commands
+        found = await self._pipeline(pipeline, Sending(self.connection, pipeline))
+        assert isinstance(found, list)  # it is not read one by one
+        return found
 
     async def _stream(self, pipeline: Pipeline, sending: Sending) -> ReplyStream | None:
         """Begin to read replies one by one; None: the client has no shared connections."""

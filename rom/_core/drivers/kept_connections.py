@@ -19,6 +19,7 @@ import threading
 import weakref
 from collections import deque
 from contextlib import suppress
+from math import inf
 from types import FunctionType
 from typing import Any, Final
 
@@ -79,6 +80,14 @@ class ThreadConnections:
     def idle(self) -> int:
         """The number of lines that no call is using."""
         return len(self._idle)
+
+    @property
+    def trip(self) -> float:
+        """The time that a trip on the line to be taken next takes now, in seconds."""
+        try:
+            return self._idle[-1].trip
+        except IndexError:
+            return inf
 
     # No method takes a lock, because append and pop of a list are atomic in CPython. A lock would
     # cost more than they do, and an interrupt while it is held could leave it locked.

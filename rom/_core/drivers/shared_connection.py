@@ -186,6 +186,11 @@ class SharedConnection(asyncio.Protocol):
             self._transport.write(b''.join(unwritten))
 
     @property
+    def shortest(self) -> float:
+        """The shortest time that the server ever took to answer, in seconds."""
+        return self._shortest
+
+    @property
     def is_near(self) -> bool:
         """True if the server has ever answered within `NEAR` seconds."""
         return self._shortest < NEAR

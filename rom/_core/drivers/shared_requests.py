@@ -12,10 +12,11 @@ from hiredis import pack_command
 
 from rom._core.drivers.loop_connection import LoopConnection
 from rom._core.drivers.loop_connections import LoopConnections
+from rom._core.drivers.native_reads import packed_reads
 from rom._core.drivers.send_outcome import Sending
 from rom._core.drivers.shared_connection import SharedConnection
 from rom._core.drivers.shared_replies import Batch, Lost, Stream
-from rom._core.ops.requests import Command, Script, Sent
+from rom._core.ops.requests import Command, RowReads, Script, Sent
 
 T = TypeVar('T')
 
@@ -143,6 +144,16 @@ async def send_each(
         reply.error if type(reply) is Lost else converted(client, args[0], reply)
         for args, reply in replies
     ]
+
+
+async def rows(shared: LoopConnections, reads: RowReads) -> list[Any] | None:
+    """Read rows in one trip; None: there is no connection, or it broke, so nothing was read."""
+    try:
+        current = await shared.long.ready()
+    except _NO_CONNECTION:
+        return None
+    replies = await _batch(current, packed_reads(reads))
+    return None if isinstance(replies, Lost) else replies
 
 
 async def stream(shared: LoopConnections, commands: Sequence[tuple[Any, ...]]) -> Stream:

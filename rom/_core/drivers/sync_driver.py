@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import redis
 
-from rom._core.drivers import kept_connections
+from rom._core.drivers import kept_connections, native_reads
 from rom._core.drivers.client_support import check_client
 from rom._core.drivers.cluster_nodes import Nodes
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
@@ -22,6 +22,7 @@ from rom._core.drivers.errors import (
     whole_of,
 )
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
+from rom._core.drivers.native_reads import packed_reads
 from rom._core.drivers.pool_connection import BROKEN, SENT, ThreadConnection
 from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
@@ -35,6 +36,7 @@ from rom._core.ops.requests import (
     Pipeline,
     Request,
     Rest,
+    RowReads,
     Script,
 )
 from rom.exceptions import ORMError
@@ -74,6 +76,14 @@ class SyncDriver:
             self._from_replicas, self._reader = True, reader_of(connection)
         if is_cluster(connection):
             self._nodes = Nodes(connection)
+
+    @property
+    def is_near(self) -> bool:
+        """True if the server is so near that native reads are faster than scripts."""
+        if self._from_replicas or self._nodes is not None:
+            return False
+        kept = kept_connections.of(self.connection)
+        return kept is not None and kept.trip < native_reads.limit()
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation's requests, and return the operation's result.
@@ -115,6 +125,8 @@ class SyncDriver:
             return False
         if isinstance(request, Pipeline):
             return (self._stream if request.one_by_one else self._pipeline)(request)
+        if isinstance(request, RowReads):
+            return self._rows(request)
         return self._single(request, Sending(self.connection, request))
 
     def _single(self, request: Command | Script, sending: Sending) -> Any:
@@ -197,6 +209,19 @@ class SyncDriver:
             if failed is None:
                 return replies
             time.sleep(sending.pause(failed))
+
+    def _rows(self, reads: RowReads) -> list[Any]:
+        """Return the values of rows, and errors."""
+        kept = None if self._nodes is not None else kept_connections.of(self.connection)
+        if kept is not None:
+            line = kept.take()
+            try:
+                return line.ask_all(packed_reads(reads))
+            except BROKEN:
+                pass  # the pipeline has its retries
+            finally:
+                kept.put(line)
+        return self._pipeline(reads.commands)
 
     def _stream(self, pipeline: Pipeline) -> Iterator[Any]:
         """Yield the replies of a pipeline that only reads, each as soon as it has arrived."""

@@ -7,7 +7,7 @@ it is written once for blocking and asyncio programs, and can be tested by sendi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
@@ -70,6 +70,29 @@ class Pipeline(NamedTuple):
     resends_all: bool = False
 
 
+class RowReads(NamedTuple):
+    """Reads columns of several rows by native commands, in one round trip.
+
+    The reply is a list with an item for each id: the values, None where the row has none; or the
+    error of a key that holds no row.
+
+    Attributes:
+        head: the prefix of the rows' keys.
+        ids: the ids.
+        fields: the fields of the columns.
+    """
+
+    head: bytes
+    ids: Sequence[bytes]
+    fields: tuple[bytes, ...]
+
+    @property
+    def commands(self) -> Pipeline:
+        """The same as a pipeline of commands."""
+        reads = tuple(Command('HMGET', self.head + id, *self.fields) for id in self.ids)
+        return Pipeline(reads, optional=len(reads))
+
+
 class Destination(NamedTuple):
     """Asks the driver which client the requests go to; no round trip.
 
@@ -106,7 +129,7 @@ class Next(NamedTuple):
 
 
 Sent: TypeAlias = Command | Script | Pipeline
-Request: TypeAlias = Sent | Destination | Rest | Next
+Request: TypeAlias = Sent | RowReads | Destination | Rest | Next
 Operation: TypeAlias = Generator[Request, Any, T]
 
 

@@ -88,6 +88,8 @@ class Plan:
             a list of its ids.
         patience: the number of candidates after which a walk stops and all matches are gathered;
             None: it never stops so.
+        native: the command that lists the ids if the server is near; a second trip reads the rows
+            then, and no script runs. None: a script answers the query, wherever the server is.
     """
 
     way: Way
@@ -100,6 +102,7 @@ class Plan:
     walk: int | None = None
     gather: int | None = None
     patience: int | None = None
+    native: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +287,8 @@ def _plan(plan: Plan) -> Iterator[str]:
     yield f'way: {_WAYS[plan.way]}'
     for line in _estimates(plan):
         yield _INDENT + line
+    if plan.native is not None:
+        yield f'if the server is near: {plan.native}, then HMGET for each row, in 2 trips'
     if plan.entities is not None:
         yield f'entities: {_number(plan.entities)}'
     if plan.filters:

@@ -116,6 +116,8 @@ class AsyncSession(AsyncSessionQueries):
                 try:
                     driver = self._driver(step.model, from_replicas)
                     operation = step.operation
+                    if step.nearby is not None and driver.is_near:
+                        operation = step.nearby
                     if True:  # asyncio
                         if step.in_a_crowd is not None and driver.is_crowded:
                             operation = step.in_a_crowd

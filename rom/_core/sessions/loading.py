@@ -82,6 +82,7 @@ class Loader:
         operation: Operation[Any],
         begun: float,
         in_a_crowd: Operation[Any] | None = None,
+        nearby: Operation[Any] | None = None,
     ) -> Work[Any]:
         """Run an operation that reads rows, and return its result; see `RunOn`.
 
@@ -89,7 +90,7 @@ class Loader:
             CorruptRowError: it carries the entities of the other rows.
         """
         try:
-            return (yield RunOn(model, operation, in_a_crowd))
+            return (yield RunOn(model, operation, in_a_crowd, nearby))
         except CorruptRowError as error:
             error.entities = self.adopt_all(model, error.entities, begun)
             raise

@@ -36,11 +36,13 @@ class RunOn(NamedTuple):
         operation: the operation.
         in_a_crowd: one with the same result, for a connection with many requests under way; it
             takes more round trips, and less of the server's time. None: the same.
+        nearby: one with the same result, for a server that is near; as `in_a_crowd`.
     """
 
     model: type[Model]
     operation: Operation[Any]
     in_a_crowd: Operation[Any] | None = None
+    nearby: Operation[Any] | None = None
 
 
 Work: TypeAlias = Generator[RunOn, Any, T]

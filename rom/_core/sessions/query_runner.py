@@ -15,6 +15,7 @@ from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.load_rows import Row
 from rom._core.ops.search import queries
+from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.results import Scored
 from rom._core.query.unique_values import unique_key, unique_values
@@ -102,7 +103,8 @@ class QueryRunner:
         """Return a query's results."""
         model, begun = model_of(query), elapsed()
         scores: queries.Scores = {}
-        rows, _ = yield from self._loader.rows(model, queries.find(query, scores=scores), begun)
+        operation, nearby = queries.find(query, scores=scores), native_find(query, scores)
+        rows, _ = yield from self._loader.rows(model, operation, begun, nearby=nearby)
         return (yield from self._results(query, rows, begun, scores))
 
     def first(self, query: Query[R]) -> Work[R | None]:

@@ -99,6 +99,8 @@ class Session(SessionQueries):
                 try:
                     driver = self._driver(step.model, from_replicas)
                     operation = step.operation
+                    if step.nearby is not None and driver.is_near:
+                        operation = step.nearby
                     if notes is not None:
                         operation = noting(operation, notes.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection, not reads)

@@ -17,6 +17,7 @@ from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.partitions.asking import partitions_of
 from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom._core.ops.search import queries
+from rom._core.ops.search.native_reads import range_of
 from rom._core.ops.search.scattered import query_for
 from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search
 from rom._core.ops.search.split_search import InPartsError
@@ -69,6 +70,9 @@ def explain(
     else:
         first = query if placement is None else query_for(query, asked[0], spec.count)
         plan = yield from _plan(first, is_count, bounds)
+        ranged = None if is_count else range_of(query)
+        if ranged is not None:
+            plan = replace(plan, native=ranged.name)
     limits = (0, None) if is_count else (spec.offset, spec.count)
     happened = (yield from _run(query, is_count, bounds)) if run else None
     total = 0 if placement is None else placement.shards.partitions

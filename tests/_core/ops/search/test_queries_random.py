@@ -11,6 +11,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All, AnyOf, Node, Not
 from rom.query import Query
@@ -74,6 +75,9 @@ def check(
     counted = [*found][offset : offset + count] if is_alone else found
     assert store.count(query, bounds) == len(counted)
     ids = store.ids(query, bounds)
+    natively = native_find(query, {})
+    if natively is not None:
+        assert store.driver.run(natively)[0] == store.rows(query)
     if order:
         assert ids == in_order(order, found)[offset : offset + count]
     elif limit is None:
