@@ -13,6 +13,7 @@ from rom._core.ops.requests import (
     Pipeline,
     Request,
     Rest,
+    RowReads,
     Script,
 )
 
@@ -105,7 +106,7 @@ class _Run:
                     request = self._operation.throw(error)
                 else:
                     request = self._operation.send(reply)
-            self.request = request
+            self.request = request.commands if isinstance(request, RowReads) else request
         except StopIteration as end:
             self.request, self.result = None, end.value
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from rom._core.encoding.stems import bounds_of
 from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation, RowReads
 from rom._core.ops.search.queries import Scores, find
-from rom._core.query.nodes import InRange, StartsWith, Whole, bounds_of
+from rom._core.query.nodes import InRange, StartsWith, Whole
 from rom._core.query.query import Query
 from rom._core.schema import Schema
 from rom.exceptions import ServerError

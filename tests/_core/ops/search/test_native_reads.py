@@ -45,6 +45,14 @@ class NativeTicket(rom.Model):
     until = rom.ExpireAt()
 
 
+NATIVE_SHARDS = rom.Shards('native', 2)
+
+
+class NativeVisit(rom.Model):
+    _shards = NATIVE_SHARDS
+    number = rom.Integer(index=True)
+
+
 class NativeNote(rom.Model):
     _soft_delete = 'deleted_at'
     number = rom.Integer(index=True)
@@ -114,6 +122,7 @@ SUITABLE: dict[str, tuple[Callable[[], Query[Any]], str | None]] = {
     'ids': (lambda: VISITORS.filter(id=(1, 5)), None),
     'columns': (lambda: VISITORS.filter(age=5).select('age'), None),
     'may expire': (lambda: NativeTicket.query.filter(number=5), None),
+    'partitions': (lambda: NativeVisit.query.filter(number=5), None),
     'may be deleted': (lambda: NativeNote.query.filter(number=5), None),
 }
 
