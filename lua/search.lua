@@ -64,7 +64,6 @@
 -- @include lib/words if words
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
--- @include lib/ranking if rank
 
 local request = cmsgpack.unpack(ARGV[1])
 EFFORT.known = request.small
@@ -225,6 +224,11 @@ local function walk(search, position, patience)
     return reply('ok', search)
 end
 
+local function open_ranks()
+    -- @include lib/ranking if rank
+    return rank_matches
+end
+
 local function begin(search, strings)
     if request.position then
         return cmsgpack.unpack(request.position)
@@ -271,7 +275,7 @@ local function story()
     if position.mode == 'gather' or position.mode == 'sort' or position.mode == 'near' then
         return reply_at_once(search, position)
     elseif position.mode == 'rank' then
-        local following = take_step(rank_matches, search, position)
+        local following = take_step(open_ranks(), search, position)
         return reply('ok', search, following and cmsgpack.pack(following))
     end
     return walk(search, position, patience)

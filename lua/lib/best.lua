@@ -3,19 +3,25 @@
 
 -- @include lib/numbers
 
-local SPARE = 64  -- beyond twice the count, before the list is sorted
-
 local function is_before(a, b)
     if a[1] ~= b[1] then
         return a[1] > b[1]
     end
+    if a[3] and b[3] then
+        return a[3] < b[3]
+    end
     return compare_integers(a[2], b[2]) < 0
+end
+
+-- An item of the list: the score, the id and, if a double holds it exactly, its number.
+local function new_item(score, id)
+    return {score, id, #id <= EXACT_DIGITS and tonumber(id)}
 end
 
 local function new_best(count, kept)
     local best = {count = count, least = -math.huge, has = {}}
     for place = 1, #(kept or {}), 2 do
-        best[#best + 1] = {tonumber(kept[place]), kept[place + 1]}
+        best[#best + 1] = new_item(tonumber(kept[place]), kept[place + 1])
         best.has[kept[place + 1]] = true
     end
     return best
@@ -33,12 +39,28 @@ local function settle_best(best)
     end
 end
 
-local function add_to_best(best, score, id)
-    if not best.has[id] then
-        best.has[id] = true
-        best[#best + 1] = {score, id}
-        if #best >= 2 * best.count + SPARE then
-            settle_best(best)
+-- The score that ids must reach to be among the best of many: sorting numbers takes little time.
+local function threshold_of(best, ids, score_of)
+    local scores = {}
+    for place, id in ipairs(ids) do
+        scores[place] = score_of[id]
+    end
+    table.sort(scores)
+    return scores[#scores - best.count + 1]
+end
+
+-- Add ids with their scores.
+local function add_to_best(best, ids, score_of)
+    local least = best.least
+    if #ids > best.count then
+        least = math.max(least, threshold_of(best, ids, score_of))
+    end
+    for _, id in ipairs(ids) do
+        local score = score_of[id]
+        if score >= least and not best.has[id] then
+            best.has[id] = true
+            best[#best + 1] = new_item(score, id)
         end
     end
+    settle_best(best)
 end

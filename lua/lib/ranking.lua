@@ -1,17 +1,25 @@
 -- Ranking: the best matches of the filter `words`, by the sum of what each of its words adds to the
 -- score of a text: see lib/bm25. Matches with equal scores are in the order of their ids.
 --
--- Few candidates are all scored. Otherwise the postings of the rarest word are walked; if a match
--- may have any of the words, then also those of the next ones.
+-- If another filter has few ids, they are all scored. Otherwise, combinations of words are looked
+-- at one after the other, those that can score most first: see lib/combinations. One whose texts
+-- cannot be among the best is left out. The texts of one are collected at once if they are few, or
+-- found along the postings of its rarest word.
 --
 -- Request: rank = {id, score}: only matches behind these; or true
+--
+-- The position of a call has `best` and `mark`; `slots`, `columns` and `combined`, the order of the
+-- combinations, which must not change between calls; `number`, the combination to continue at, or
+-- `part`, the place of the other filter; the last `id` in it, for a walk with its `packed` score;
+-- and `walked`, the names of groups of which every text was scored.
 
 -- @include lib/weighing
 -- @include lib/walk_of_postings
--- @include lib/listed_candidates
+-- @include lib/combinations
 
 local MOST_RANKED = 10000  -- results that one call keeps
-local TOGETHER = 1000      -- candidates that are scored together
+
+-- @include lib/listed_texts
 
 local function words_node(search)
     for _, part in ipairs(search.parts) do
@@ -21,26 +29,53 @@ local function words_node(search)
     end
 end
 
+-- The places in a list, in the order of the values.
+local function places_by(list, value_of)
+    local places = {}
+    for place = 1, #list do
+        places[place] = place
+    end
+    table.sort(places, function(a, b)
+        local one, other = value_of(list[a]), value_of(list[b])
+        return one < other or one == other and a < b
+    end)
+    return places
+end
+
+-- The order of slots and columns: rare words first, and short columns, whose texts score most.
+local function set_order(ranking, position)
+    local node, columns = ranking.node, ranking.columns
+    ranking.order = position.columns or places_by(columns, function(one) return -one.slope end)
+    ranking.slot_order = position.slots or places_by(node.slots, function(one) return one.size end)
+    ranking.rank_of, ranking.slots = {}, {}
+    for rank, place in ipairs(ranking.order) do
+        ranking.rank_of[place] = rank
+    end
+    for rank, place in ipairs(ranking.slot_order) do
+        local slot = node.slots[place]
+        slot.place, slot.rank = place, rank
+        slot.groups = groups_of(slot, columns, ranking.order)
+        ranking.slots[rank] = slot
+    end
+end
+
 local function open_ranking(search, position)
     local node = words_node(search)
-    local columns, slots = {}, {}
+    local columns = {}
     for place, column in ipairs(node.columns) do
         columns[place] = open_column(column)
     end
-    for place, slot in ipairs(node.slots) do
-        slots[place] = slot
-    end
-    table.sort(slots, function(a, b) return a.size < b.size end)
-    for _, slot in ipairs(slots) do
-        slot.groups = groups_of(slot, columns)
-    end
     local count = math.max(math.min(search.skip + (search.need or MOST_RANKED), MOST_RANKED), 1)
     local mark = position.mark or type(search.rank) == 'table' and search.rank
-    return {
-        node = node, slots = slots, is_all = node.match == 'all',
+    local ranking = {
+        node = node, columns = columns, is_all = node.match == 'all',
         best = new_best(count, position.best),
         mark = mark and {mark[1], tonumber(mark[2])},
+        walked = position.walked or {}, seen = {}, is_fresh = not position.number,
     }
+    set_order(ranking, position)
+    ranking.combined = position.combined or slots_to_combine(search, ranking)
+    return ranking
 end
 
 local function written(best)
@@ -66,29 +101,84 @@ local function hand_out(search, best)
     end
 end
 
+-- The place of another filter whose ids are few enough to be scored.
+local function narrow_filter(search, ranking)
+    local smallest = ranking.slots[1].size
+    for place, part in ipairs(search.parts) do
+        if part ~= ranking.node and part.collectable and part ~= search.model.unexpired
+            and (part.kind == 'given' or part.size < math.min(smallest, search.small)) then
+            return place
+        end
+    end
+end
+
+local function weigh_filter(search, ranking, place, after)
+    local part = search.parts[place]
+    local ids = COLLECT[part.kind](search.model, part)
+    local known = {matched = {[part] = true, [ranking.node] = true}, sure = {}, lacking = {}}
+    local last = weigh_ids(search, ranking, ids, known, after)
+    return last and {part = place, id = last}
+end
+
+local function is_walked(ranking, combination)
+    for _, group in ipairs(combination.chosen) do
+        if ranking.walked[group.name] then
+            return true
+        end
+    end
+end
+
+-- Look at what is left of a combination; return where to continue in it, nil at the end.
+local function look_at(search, ranking, combination, position)
+    local slots, best, settled = ranking.slots, ranking.best, combination.settled
+    if is_walked(ranking, combination)
+        or best.least > 0 and bound_of(slots, settled) < best.least - SLACK then
+        return nil
+    elseif is_listed(search, ranking, combination) then
+        local last = weigh_combination(search, ranking, combination, position and position.id)
+        return last and {id = last}
+    end
+    return walk_postings(search, ranking, settled, smallest_group(combination), position)
+end
+
+-- Look at the combinations from a position on; return where to continue, nil at the end.
+local function look_at_all(search, ranking, position)
+    local list = ranking.is_all and combinations_of_all or combinations_of_any
+    local start, is_first = position.number or 0, true
+    for _, combination in ipairs(list(ranking)) do
+        local number = combination.number
+        local following
+        if number >= start and not is_first and has_ranked_enough(search) then
+            following = {}
+        elseif number >= start then
+            local here = number == start and position.id and position
+            following, is_first = look_at(search, ranking, combination, here), false
+        end
+        if following then
+            following.number = number
+            return following
+        end
+    end
+end
+
 -- Find the best matches; return the position to continue at, nil at the end.
 local function rank_matches(search, position)
     local ranking = open_ranking(search, position)
     local best = ranking.best
     search.sink = new_sink({skip = search.skip, need = search.need})
-    local candidates, matched
-    if not position.slot then
-        candidates, matched = listed(search, ranking)
+    settle_best(best)
+    local place = position.part or not position.number and narrow_filter(search, ranking)
+    local following
+    if place then
+        following = weigh_filter(search, ranking, place, position.id)
+    else
+        following = look_at_all(search, ranking, position)
     end
-    if candidates then
-        for first = 1, #candidates, TOGETHER do
-            local some = {unpack(candidates, first, math.min(first + TOGETHER - 1, #candidates))}
-            weigh(search, ranking, some, matched)
-        end
+    if not following then
         return hand_out(search, best)
     end
-    settle_best(best)
-    local start = position.slot and position or {slot = 1, group = 1, rank = 0}
-    local following = walk_postings(search, ranking, start)
-    if following then
-        settle_best(best)
-        following.mode, following.best, following.mark = 'rank', written(best), position.mark
-        return following
-    end
-    return hand_out(search, best)
+    following.mode, following.best, following.mark = 'rank', written(best), position.mark
+    following.slots, following.columns = ranking.slot_order, ranking.order
+    following.combined, following.walked = ranking.combined, ranking.walked
+    return following
 end

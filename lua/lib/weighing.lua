@@ -1,15 +1,23 @@
 -- Scoring candidates: see lib/ranking.
 
 -- @include lib/best
--- @include lib/bm25
+-- @include lib/merged_words
 -- @include lib/matches
 -- @include lib/lists
 
+local MOST_EFFORT = 9000  -- of a call that ranks, in the units of lib/filters
 local GRAIN = 1073741824  -- scores are multiples of its inverse, so that equal ones are equal
+local SLACK = 4 / GRAIN   -- rounding of a bound
+
+-- True if the call has done enough, and ends with a position.
+local function has_ranked_enough(search)
+    return EFFORT.spent >= MOST_EFFORT or search.pace.looked >= search.budget
+end
 
 -- Add what a group of merged postings gives to the scores; note in `has` who has any of them.
 local function add_merged(group, ids, scores, has)
-    local tf_of, length_of = group.tf_of, group.length_of
+    local tf_of, length_of = frequencies_among(group, ids)
+    spend(#ids)
     for place, id in ipairs(ids) do
         local tf = tf_of[id]
         if tf then
@@ -20,7 +28,7 @@ local function add_merged(group, ids, scores, has)
 end
 
 -- The same for a single word, whose packed scores may be known.
-local function add_word(group, ids, packed, scores, has)
+local function add_word(group, ids, scores, has, packed)
     local factor, slope, least = group.factor, group.slope, K1 * (1 - B)
     local closeness = group[1].closeness
     packed = packed or ask_each('ZMSCORE', group[1].key, ids)
@@ -52,8 +60,9 @@ local function narrow(has, ids, scores, packed)
     return kept_ids, kept_scores, kept_packed
 end
 
--- The matches among candidates, and their scores. `packed` has the scores of the group `driver`.
-local function score_all(ranking, ids, driver, packed)
+-- The matches among candidates, and their scores. The candidates have all slots in `known.sure`,
+-- and no group in `known.lacking`. `packed` has the scores of the group `driver`.
+local function score_all(ranking, ids, known, driver, packed)
     local scores = {}
     for place = 1, #ids do
         scores[place] = 0
@@ -61,15 +70,12 @@ local function score_all(ranking, ids, driver, packed)
     for _, slot in ipairs(ranking.slots) do
         local has = {}
         for _, group in ipairs(slot.groups) do
-            spend(2 * #ids)
-            if group.ids then
-                add_merged(group, ids, scores, has)
-            else
-                add_word(group, ids, group == driver and packed, scores, has)
+            if not known.lacking[group] then
+                local add = #group > 1 and add_merged or add_word
+                add(group, ids, scores, has, group == driver and packed)
             end
         end
-        local is_whole = slot.groups[1] == driver and not slot.groups[2]
-        if ranking.is_all and not is_whole then
+        if ranking.is_all and not known.sure[slot] then
             ids, scores, packed = narrow(has, ids, scores, packed)
         end
     end
@@ -80,10 +86,9 @@ local function is_behind(mark, score, id)
     return score < mark[2] or score == mark[2] and compare_integers(id, mark[1]) > 0
 end
 
--- Score candidates, and add those that match all filters to the best.
-local function weigh(search, ranking, candidates, matched, driver, packed)
+-- Add those of some ids to the best that match all filters.
+local function admit(search, ranking, ids, scores, matched)
     local best, mark = ranking.best, ranking.mark
-    local ids, scores = score_all(ranking, candidates, driver, packed)
     local chosen, score_of, least = {}, {}, best.least
     for place = 1, #ids do
         local score, id = math.floor(scores[place] * GRAIN + 0.5) / GRAIN, ids[place]
@@ -91,8 +96,13 @@ local function weigh(search, ranking, candidates, matched, driver, packed)
             chosen[#chosen + 1], score_of[id] = id, score
         end
     end
-    for _, id in ipairs(keep_all(search, chosen, matched)) do
-        add_to_best(best, score_of[id], id)
-    end
+    add_to_best(best, keep_all(search, chosen, matched), score_of)
+end
+
+-- Score candidates, and add those that match all filters to the best. `known` holds for all: they
+-- match the filters in `matched`; for `sure` and `lacking`, see `score_all`.
+local function weigh(search, ranking, candidates, known, driver, packed)
+    local ids, scores = score_all(ranking, candidates, known, driver, packed)
+    admit(search, ranking, ids, scores, known.matched)
     search.pace.looked = search.pace.looked + #candidates
 end

@@ -196,6 +196,67 @@ def test_the_order_of_many_texts(on_client: None, many: Texts, raw: redis.Redis)
     assert list(raw.scan_iter('*cached*')) == []
 
 
+# What a call lists, and when it ends: each is a way of its own through the texts.
+WAYS = [(1, 1), (10, 40), (1400, 1), (1400, 20_000)]
+
+
+def ways_of(client: redis.Redis, query: Any) -> Iterable[list[tuple[int, float]]]:
+    """The ids and scores of the results, as each way finds them."""
+    for small, budget in WAYS:
+        scores: dict[int, float] = {}
+        bounds = BOUNDS._replace(small=small, budget=budget)
+        found, _ = SyncDriver(client).run(queries.find(query, bounds, scores))
+        yield [(row.id, scores[row.id]) for row in found]
+
+
+@pytest.mark.one_server
+def test_the_order_is_the_same_in_every_way(
+    on_client: None, many: Texts, client: redis.Redis
+) -> None:
+    for text, weights in CASES[1:]:
+        for match in ('all', 'any'):
+            query = RankedDoc.query.search(text, weights, match).select('id')  # type: ignore[arg-type]
+            expected = reference(many, text.split(), weights, match)
+            for skip, need in ((0, 7), (20, 30)):
+                wanted = expected[skip : skip + need]
+                for found in ways_of(client, query.limit(skip, need)):
+                    assert [id for id, _ in found] == [id for id, _ in wanted]
+                    assert [score for _, score in found] == pytest.approx([s for _, s in wanted])
+    every = RankedDoc.query.search('w20 w3', 'body').select('id')
+    ids = [id for id, _ in reference(many, ['w20', 'w3'], {'body': 1.0}, 'all')]
+    for found in ways_of(client, every):
+        assert [id for id, _ in found] == ids
+
+
+@pytest.mark.one_server
+def test_similar_words_in_every_way(on_client: None, many: Texts, client: redis.Redis) -> None:
+    """A few texts are looked up in the postings of the similar words; many postings are read."""
+    for text, columns, options in (
+        ('w299 w29', 'body', {'prefix_last': True}),
+        ('w0 w29', None, {'prefix_last': True}),
+        ('w297 w288', None, {'fuzzy': True, 'match': 'any'}),
+    ):
+        query = RankedDoc.query.search(text, columns, **options).select('id')
+        every = [(scored.result['id'], scored.score) for scored in query.with_scores().all()]
+        assert every == sorted(every, key=lambda pair: (-pair[1], pair[0]))
+        assert len(every) == query.count() > 9
+        for found in ways_of(client, query.limit(9)):
+            assert found == every[:9]
+
+
+@pytest.mark.one_server
+def test_few_postings_are_looked_at_where_few_texts_have_all_words(
+    on_client: None, many: Texts
+) -> None:
+    """The server intersects the words, so other texts are not even read."""
+    for text, weights in (CASES[4], CASES[5]):
+        ids = {id for id, _ in reference(many, text.split(), weights, 'all')}
+        report = RankedDoc.query.search(text, weights).limit(20).explain(run=True)
+        assert report.run is not None
+        assert 0 < len(ids) < 200
+        assert report.run.looked <= len(ids)
+
+
 @pytest.mark.one_server
 def test_a_search_skips_most_postings(on_client: None, many: Texts) -> None:
     frequent = RankedDoc.query.search('w0', 'body').limit(20).explain(run=True)

@@ -1,0 +1,128 @@
+-- The texts of a combination, collected at once and scored. See lib/ranking.
+
+-- @include lib/packed_words
+
+local MOST_KEYS = 1000  -- of one command
+
+local function smallest_group(combination)
+    local smallest = combination.chosen[1]
+    for _, group in ipairs(combination.chosen) do
+        smallest = group.size < smallest.size and group or smallest
+    end
+    return smallest
+end
+
+-- True if the texts are few enough to be collected at once. Those of merged words always are: see
+-- lib/similar_words.
+local function is_listed(search, ranking, combination)
+    local smallest = smallest_group(combination)
+    if #smallest > 1 then
+        return true
+    elseif smallest.size > 2 * search.small or not ranking.slots[2] or not ranking.is_all then
+        return false
+    end
+    local expected, span = 1, math.max(search.model.span, 1)
+    for _, group in ipairs(combination.chosen) do
+        expected = expected * (#group == 1 and math.min(1, group.size / span) or 1)
+    end
+    return expected * span <= search.small
+end
+
+-- The keys that all texts of a combination are in, but those of merged words; and the filters that
+-- these texts match.
+local function keys_of(search, ranking, combination)
+    local keys, matched = {}, {[ranking.node] = true}
+    for _, group in ipairs(combination.chosen) do
+        keys[#keys + 1] = #group == 1 and group[1].key or nil
+    end
+    for _, part in ipairs(search.parts) do
+        if part.kind == 'set' and #keys < MOST_KEYS then
+            keys[#keys + 1], matched[part] = part.key, true
+        end
+    end
+    return keys, matched
+end
+
+-- The ids that are in all of the keys and, if `first` has merged words, in one of them; each once.
+local function ids_of(first, keys)
+    if #first == 1 then
+        return #keys > 1 and ask('ZINTER', #keys, unpack(keys)) or ask('ZRANGE', keys[1], 0, -1)
+    end
+    local ids, has = {}, {}
+    for _, posting in ipairs(first) do
+        local some = #keys > 0 and ask('ZINTER', #keys + 1, posting.key, unpack(keys))
+            or ask('ZRANGE', posting.key, 0, -1)
+        for _, id in ipairs(some) do
+            if not has[id] then
+                ids[#ids + 1], has[id] = id, true
+            end
+        end
+    end
+    return ids
+end
+
+-- Score ids a thousand at a time; return the last one if the call ends before they all are.
+local function weigh_ids(search, ranking, ids, known, after)
+    local may_end = #ids > search.small / 3
+    if may_end or after then
+        ids = by_id(ids, false, after and {id = after})
+    end
+    for first = 1, #ids, STEP do
+        if first > 1 and may_end and has_ranked_enough(search) then
+            return ids[first - 1]
+        end
+        weigh(search, ranking, {unpack(ids, first, math.min(first + STEP - 1, #ids))}, known)
+    end
+end
+
+-- The packing of the chosen groups, if a text of them has no other, and all are of one column.
+local function packing_of_all(ranking, chosen, lacking)
+    for _, slot in ipairs(ranking.slots) do
+        for _, group in ipairs(slot.groups) do
+            local is_chosen = group == chosen[slot.rank] and not group[2]
+            local is_same = group.column == chosen[1].column
+            if not lacking[group] and not (is_chosen and is_same) then
+                return nil
+            end
+        end
+    end
+    return #chosen > 1 and packing_of(chosen, ranking.columns[chosen[1].column].limit)
+end
+
+-- The slots that all the texts have.
+local function sure_slots(chosen, first)
+    local sure = {}
+    for _, group in ipairs(chosen) do
+        sure[group.slot] = #group == 1 or group == first
+    end
+    return sure
+end
+
+local function not_scored(ranking, ids)
+    local seen = ranking.seen
+    ids = those(ids, function(id) return not seen[id] end)
+    for _, id in ipairs(ids) do
+        seen[id] = true
+    end
+    return ids
+end
+
+-- Score all texts of a combination; return the id to continue behind, nil at the end. While all
+-- texts of the earlier combinations were scored in this call, the others lack the settled groups.
+local function weigh_combination(search, ranking, combination, after)
+    local chosen, first = combination.chosen, smallest_group(combination)
+    local keys, matched = keys_of(search, ranking, combination)
+    spend(first.size * #keys / 2)
+    local lacking = ranking.is_fresh and combination.settled or {}
+    local packing = not after and packing_of_all(ranking, chosen, lacking)
+    if packing then
+        local flat = intersect_packed(keys, packing)
+        return weigh_packed(search, ranking, chosen, packing, flat, matched)
+    end
+    local ids = ids_of(first, keys)
+    if ranking.is_fresh then
+        ids = not_scored(ranking, ids)
+    end
+    local known = {matched = matched, sure = sure_slots(chosen, first), lacking = lacking}
+    return weigh_ids(search, ranking, ids, known, after)
+end
