@@ -49,44 +49,7 @@ local request = cmsgpack.unpack(ARGV[1])
 -- @include lib/lone_insert if lone_insert
 -- @include lib/lone_update if lone_update
 
-local NONE = {}
-local sadd, zadd = request.sadd or NONE, request.zadd or NONE
-local new, old, deletes = request.new, request.old, request.deletes
-local claims, also = request.claims, request.also
-local targets, words = request.targets, request.words
-
--- The objection for an error that says WRONGTYPE; others are raised. Since Redis 7 it is a table.
-local function unreadable(key, problem)
-    local said = type(problem) == 'table' and problem.err or problem
-    if not string.find(said, 'WRONGTYPE', 1, true) then
-        error(said)
-    end
-    return {'unreadable', key}
-end
-
--- The objection to keys of another type than the one to write; `read` is a command for that type.
-local function keys_answer(read, keys)
-    for key in pairs(keys) do
-        local answer = redis.pcall(read, key)
-        if type(answer) ~= 'number' then
-            return unreadable(key, answer)
-        end
-    end
-end
-
-local function write_each(command, lists)
-    for key, arguments in pairs(lists) do
-        in_chunks(command, key, arguments)
-    end
-end
-
--- @include lib/claims if claims
--- @include lib/new_rows if new
--- @include lib/existing_rows if old
--- @include lib/deletes if deletes
--- @include lib/vocabulary if words
--- @include lib/steps if also
--- @include lib/targets if targets
+-- @include lib/commit_request
 
 -- The script itself.
 
@@ -96,39 +59,12 @@ if answer then
     return answer
 end
 
-local objection = (new and objection_to_new())
-    or (old and objection_to_old())
-    or (deletes and objection_to_deletes())
-    or keys_answer('SCARD', sadd)
-    or keys_answer('ZCARD', zadd)
-    or (words and vocabularies_answer())
-    or (claims and objection_to_claims(old and given_up() or NONE))
-    or (deletes and only_known_references())
-    or (also and objection_to(also.checks, also.steps))
-    or (targets and objection_to_targets())
+-- @include lib/commit_checks
 if objection then
     return at and refuse(objection) or objection
 end
 
-local told = new and write_new() or ''
-if old then
-    write_old()
-end
-if deletes then
-    local found = write_deletes()
-    told = deletes.tell and found or told
-end
-if claims then
-    write_claims()
-end
-write_each('SADD', sadd)
-write_each('ZADD', zadd)
-if words then
-    write_vocabularies()
-end
-if also then
-    take_all(also.steps)
-end
+-- @include lib/commit_writes
 if at then
     note(told)
 end
