@@ -151,7 +151,7 @@ class AsyncDriver:
                 if request.heads:
                     check_one_tag(self.connection, request.heads)
                 return self.connection
-            await asyncio.sleep(0)
+            await asyncio.sleep(request.seconds if isinstance(request, Rest) else 0)
             return True
         assert not isinstance(request, Next)  # `run` takes the reply
         if isinstance(request, RowReads):

@@ -122,6 +122,8 @@ class SyncDriver:
                     check_one_tag(self.connection, request.heads)
                 return self.connection
             assert isinstance(request, Rest)  # this driver answers with no ReplyStream
+            if request.seconds:
+                time.sleep(request.seconds)
             return False
         if isinstance(request, Pipeline):
             return (self._stream if request.one_by_one else self._pipeline)(request)

@@ -105,7 +105,13 @@ class Destination(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """Lets other tasks of the event loop run; no round trip. The reply tells if there is a loop."""
+    """Lets other tasks of the event loop run; no round trip. The reply tells if there is a loop.
+
+    Attributes:
+        seconds: how long to wait, without a loop as well.
+    """
+
+    seconds: float = 0.0
 
 
 class ReplyStream(ABC):

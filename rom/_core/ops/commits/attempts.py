@@ -55,6 +55,21 @@ _draw()
 os.register_at_fork(after_in_child=_draw)
 
 
+def new_token() -> bytes:
+    """Return a token that no other process makes; tokens of one process are in no order.
+
+    Which of two transactions over partitions goes first is decided by their tokens, so that in
+    the long run no process is behind another.
+    """
+    number = next(_numbers)
+    return b'%04x%b%x' % (number * 40503 % 65536, _process, number)
+
+
+def is_own_token(token: bytes) -> bool:
+    """Return whether this process has made the token."""
+    return token[4:20] == _process
+
+
 class Attempt:
     """One write, with the key of its note and its outcome.
 
@@ -123,7 +138,7 @@ class Attempt:
             ServerUnavailable, or any other: the attempt is in doubt.
         """
         if self._head in _doubtful:
-            yield from _settle_doubtful(self._head)
+            yield from settle_doubtful(self._head)
         for _ in range(_MOST_COPIES):
             self._begin()
             script = make(self)
@@ -158,9 +173,13 @@ class Attempt:
         """Return the script's answer if the write was carried out; else raise the error again."""
         if isinstance(error, ServerError) and (yield from self._may_be_done()):
             return [b'ok', self.told]
+        self.note_doubt()
+        raise error
+
+    def note_doubt(self) -> None:
+        """Have the next attempt of the same head settle this one first, if it is in doubt."""
         if self.is_in_doubt:
             _given_up.setdefault(get_ident(), []).append(self)
-        raise error
 
     def _learn(self, now: int) -> None:
         """Adopt the time of the server, which refused the request because of its age."""
@@ -236,11 +255,13 @@ def _pool_of(client: Any) -> _Pool:
     return weakref.ref(getattr(client, 'connection_pool', client))
 
 
-def _settle_doubtful(head: bytes) -> Operation[None]:
+def settle_doubtful(head: bytes) -> Operation[None]:
     """Settle the attempts of a head that were given up on the same server, in one round trip.
 
     Attempts that are too old to be settled are dropped: the script refuses their requests anyway.
     """
+    if head not in _doubtful:
+        return
     pool = _pool_of((yield Destination()))
     pending = [item for item in _doubtful.pop(head, ()) if item[0]() and item[1].is_in_doubt]
     here = [attempt for its_pool, attempt in pending if its_pool == pool]

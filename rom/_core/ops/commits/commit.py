@@ -112,12 +112,12 @@ def commit(
         yield from check_one_slot((*heads, *(guard.head for guard in guards)))
     attempt = attempt or attempt_of(changes)
     changes = attempt.changes
-    request = _Request(changes, guards, tell_gone, also)
+    request = CommitRequest(changes, guards, tell_gone, also)
     for _ in range(MOST_TRIES):
         status, *details = yield from attempt.carry_out(request)
         if status == b'ok':
             if tell_gone:
-                return Committed(None, request.outcomes, _gone(changes, details[0]))
+                return Committed(None, request.outcomes, deletes_without_rows(changes, details[0]))
             return Committed(int(details[0]) if details[0] else None, request.outcomes)
         if status == b'referenced':
             raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
@@ -129,7 +129,7 @@ def commit(
         # a commit.
         writes = [plan(change) for change in changes]
         place = same_row(writes, status, details)
-        retried = yield from _retried(changes[place], status, details)
+        retried = yield from retried_change(changes[place], status, details)
         if retried is None:
             raise error_of(writes[place], status, details)
         changes[place] = retried
@@ -149,26 +149,30 @@ def _check_size(size: int, most: int, what: str) -> None:
         )
 
 
-def _gone(changes: Sequence[Change], found: bytes) -> frozenset[int]:
+def deletes_without_rows(changes: Sequence[Change], found: bytes) -> frozenset[int]:
+    """Return the positions of the deletes that found no row, from the script's answer."""
     deletes = [place for place, change in enumerate(changes) if change.kind == 'delete']
     return frozenset(
         place for place, was in zip(deletes, found[: len(deletes)], strict=True) if was == ord('0')
     )
 
 
-class _Request:
+class CommitRequest:
     """Makes the call of the script from the changes as they are when it is called.
 
     Attributes:
         outcomes: the values that the rows hold if the script answers 'ok'.
+        batch: the writes of the last call, if it was one for a partition.
     """
+
+    batch: Batch
 
     def __init__(
         self,
         changes: Sequence[Change],
-        guards: Sequence[Guard],
-        tell_gone: bool,
-        also: Mapping[str, Any] | None,
+        guards: Sequence[Guard] = (),
+        tell_gone: bool = False,
+        also: Mapping[str, Any] | None = None,
     ) -> None:
         self.outcomes: list[dict[str, bytes]] = []
         self._changes = changes
@@ -177,8 +181,14 @@ class _Request:
         if guards or tell_gone:
             self._more = {'guards': [_as_list(guard) for guard in guards], 'tell': tell_gone}
 
-    def __call__(self, attempt: Attempt) -> Script:
-        if len(self._changes) == 1 and self._also is None and not self._more:
+    def __call__(self, attempt: Attempt, shard: Mapping[str, Any] | None = None) -> Script:
+        """Return the call of the script.
+
+        Args:
+            attempt: the attempt to commit.
+            shard: the partition, as `lua/shard_commit.lua` reads it; None for other models.
+        """
+        if shard is None and len(self._changes) == 1 and self._also is None and not self._more:
             write = plan(self._changes[0])
             script = lone_row.request_of(write, attempt)
             # A longer one is made anew below, and counted.
@@ -192,7 +202,9 @@ class _Request:
             outcomes.append(write.outcome)
         if batch.take and len(outcomes) > 1:
             raise InvalidOperation('an insert without an id must be a commit of its own')
-        script = batch.call(attempt, self._also, self._more)
+        script = batch.call(attempt, self._also, self._more, shard)
+        if shard:
+            self.batch = batch
         _check_size(len(script.request), MOST_BYTES, 'bytes')
         check_entries(batch, self._changes, script.request)
         self.outcomes = outcomes
@@ -206,7 +218,9 @@ def _as_list(guard: Guard) -> list[Any]:
     return [*listed, True] if guard.is_links else listed
 
 
-def _retried(change: Change, status: bytes, details: Sequence[bytes]) -> Operation[Change | None]:
+def retried_change(
+    change: Change, status: bytes, details: Sequence[bytes]
+) -> Operation[Change | None]:
     """Return the change to try instead, based on the row as it is now; None for an error."""
     if status == b'deleted' and change.forced:
         return change._replace(kind='insert', stored={}, wanted=present(change.wanted))

@@ -117,6 +117,11 @@ class Batch:
         """The writes to existing rows; made on first use, so that new rows alone have none."""
         return Old(self._tells_ages)
 
+    @property
+    def released(self) -> Mapping[bytes, _Column]:
+        """The unique values that are given up, with the ids that had them, by hash."""
+        return self.old.released if 'old' in self.__dict__ else {}
+
     def add(self, write: Write) -> None:
         """Add a write. Without an id, its entries lack the id, which the script appends."""
         change = write.change
@@ -215,6 +220,7 @@ class Batch:
         attempt: Attempt,
         also: Mapping[str, Any] | None = None,
         more: Mapping[str, Any] | None = None,
+        shard: Mapping[str, Any] | None = None,
     ) -> Script:
         """Return the call of the script.
 
@@ -223,6 +229,7 @@ class Batch:
             also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` returns
                 them.
             more: further items for deletes, as `lua/lib/deletes.lua` reads them.
+            shard: the partition of the rows, as `lua/shard_commit.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.
@@ -238,7 +245,7 @@ class Batch:
         epochs = (
             self.take[3:] if self.take else has_old and [s.keys.epochs for s in self.old.oldest]
         )
-        request = {
+        request: dict[str, Any] = {
             'at': attempt.at,
             'epochs': epochs,
             'new': new,
@@ -251,6 +258,8 @@ class Batch:
             'also': also,
             'targets': (targets := self._targets() if self.targets else None),
         }
+        if shard:
+            request['shard'] = shard
         packed = pack(_filled(request))
         asked = new, self.take, self.highest, old, deletes, claims, words, also, targets
         parts = _parts(tuple([bool(part) for part in asked]))

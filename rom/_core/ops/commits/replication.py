@@ -25,7 +25,7 @@ T = TypeVar('T')
 #: Milliseconds to wait for the replicas.
 LONGEST: Final = 2000
 #: Scripts that answer with the note of a commit that was carried out.
-_WITH_NOTES: Final = frozenset(('commit', 'settle'))
+_WITH_NOTES: Final = frozenset(('commit', 'settle', 'shard_commit', 'shard_prepare'))
 
 
 def number_of_replicas(durable: Any) -> int:

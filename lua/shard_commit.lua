@@ -1,0 +1,49 @@
+-- Commit the changes of one partition of a sharded model: alone, or as the coordinator of a
+-- transaction over partitions.
+--
+-- The checks and writes are those of commit.lua. A row that another transaction is about to write
+-- is not written. For a transaction, this call is the moment of truth: all other partitions are
+-- prepared, and once this one is written, they will be.
+--
+-- Keys: those of commit.lua; HEADintents and HEADunfinished, hashes, see lib/intents and
+-- shard_decide.
+--
+-- Request: that of commit.lua, and
+--          shard = {head   = prefix of the partition's own keys,
+--                   token  = the token of the transaction,
+--                   others = the numbers of the other partitions, as '3 5'; absent without others}
+--
+-- Reply:   that of commit.lua, or
+--          'locked', row, intent, time   another transaction is about to write the row. The
+--                                        same request may be sent again
+
+-- @include lib/attempt
+-- @include lib/chunks
+
+local request = cmsgpack.unpack(ARGV[1])
+
+-- @include lib/commit_request
+-- @include lib/intents
+
+-- The script itself.
+
+local shard = request.shard
+local answer = earlier_answer(request.at, request.epochs)
+if answer then
+    return answer
+end
+local locked = objection_to_rows(rows_of_commit(), shard.head)
+if locked then
+    return locked
+end
+-- @include lib/commit_checks
+if objection then
+    return refuse(objection)
+end
+
+-- @include lib/commit_writes
+if shard.others then
+    redis.call('HSET', shard.head .. 'unfinished', shard.token, shard.others)
+end
+note(told)
+return {'ok', told}

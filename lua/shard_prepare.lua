@@ -1,0 +1,56 @@
+-- Prepare the changes of one partition, as a part of a transaction over partitions.
+--
+-- The script makes all checks of a commit. Then it keeps the request, and an intent on each of its
+-- rows, so that shard_apply can write it later without any check. If a check fails, nothing is
+-- kept, and a copy of the request is refused.
+--
+-- Keys: those of commit.lua, which are only read; HEADintents and HEADprepared, hashes, see
+-- lib/intents and lib/prepared.
+--
+-- Request: that of commit.lua without an id to take, and
+--          shard = {head, token, coordinator = the number of the partition that decides}
+--
+-- Reply:   'ok', 'prepared'   or '', if it was carried out since
+--          an objection of commit.lua, or 'locked' of shard_commit
+
+-- @include lib/attempt
+-- @include lib/chunks
+
+local request = cmsgpack.unpack(ARGV[1])
+
+-- @include lib/commit_request
+-- @include lib/intents
+
+local function keep(shard, rows)
+    local seconds = redis.call('TIME')[1]
+    local intent = shard.coordinator .. ':' .. shard.token .. ':' .. seconds
+    local marked = {}
+    for _, row in ipairs(rows) do
+        marked[#marked + 1] = row
+        marked[#marked + 1] = intent
+    end
+    in_chunks('HSET', shard.head .. 'intents', marked)
+    local kept = intent .. ' ' .. cmsgpack.pack({rows = rows, request = ARGV[1]})
+    redis.call('HSET', shard.head .. 'prepared', shard.token, kept)
+end
+
+-- The script itself.
+
+local shard = request.shard
+local answer = earlier_answer(request.at, request.epochs)
+if answer then
+    return answer
+end
+local rows = rows_of_commit()
+local locked = objection_to_rows(rows, shard.head)
+if locked then
+    return locked
+end
+-- @include lib/commit_checks
+if objection then
+    return refuse(objection)
+end
+
+keep(shard, rows)
+note('prepared')
+return {'ok', 'prepared'}

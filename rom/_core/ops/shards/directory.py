@@ -1,0 +1,281 @@
+"""Directory: the unique values of a model over all of its partitions.
+
+A unique value has an entry in its home partition, before the row with the value is written. The
+entry says which partition has the row. It proves nothing by itself: a commit that died may have
+left it. So whoever wants a value with an entry looks into that partition, where a row has the value
+or not. If the transaction that made the entry is not decided, it is fenced first, so that its row
+does not come later.
+
+Each transaction that writes a value has an entry with its own token, also where a row of the same
+partition has the value now. So a value is never written under an entry that was looked into before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rom._core.encoding.text import show
+from rom._core.encoding.wire import pack
+from rom._core.ops.commits.commit_request import Batch
+from rom._core.ops.requests import Command, Operation, Script
+from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.ops.shards.patience import Patience
+from rom._core.ops.shards.resolve import resolve
+from rom._core.schema import Schema
+from rom.exceptions import InvalidOperation, UniqueKeyViolation
+
+
+class Value(NamedTuple):
+    """A unique value that a commit claims or gives up.
+
+    Attributes:
+        partition: the partition of the row.
+        name: the name of the constraint in all partitions.
+        value: the value.
+    """
+
+    partition: int
+    name: bytes
+    value: bytes
+
+
+@dataclass(slots=True)
+class Claim:
+    """A value that a commit claims.
+
+    Attributes:
+        of: the value.
+        schema: the schema of the row.
+        own: the ids of the partition that may have the value now: those of the rows that give it up
+            in this commit, and that of the row itself.
+        expected: the entry that the claim replaces; False for none.
+        is_fresh: no row had the value, so the entry may be removed if nothing is written.
+    """
+
+    of: Value
+    schema: Schema
+    own: set[bytes]
+    expected: bytes | bool = False
+    is_fresh: bool = True
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a commit changes in the directory.
+
+    Attributes:
+        claims: the values that it claims.
+        given_up: the values that it gives up, to their entries before the commit, once read.
+    """
+
+    claims: dict[Value, Claim] = field(default_factory=dict)
+    given_up: dict[Value, bytes | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.claims or self.given_up)
+
+
+def changes_of(partitions: Partitions, batches: Mapping[int, Batch]) -> Changes:
+    """Return what the writes of a commit change in the directory.
+
+    Raises:
+        UniqueKeyViolation: two partitions claim the same value.
+        InvalidOperation: a value moves from a row of one partition to one of another.
+    """
+    changes, takers = Changes(), dict[tuple[bytes, bytes], Claim]()
+    for value, schema, id in _claimed(partitions, batches):
+        claim = changes.claims.setdefault(value, Claim(value, schema, set()))
+        claim.own.add(id)
+        other = takers.setdefault(value[1:], claim)
+        if other is not claim:
+            raise _twice(partitions, claim)
+    for value, id in _released(partitions, batches):
+        taker = takers.get(value[1:])
+        if taker is None:
+            changes.given_up[value] = None
+        elif taker.of.partition == value.partition:
+            taker.own.add(id)
+        else:
+            raise _moved(partitions, taker)
+    return changes
+
+
+def _claimed(
+    partitions: Partitions, batches: Mapping[int, Batch]
+) -> Iterator[tuple[Value, Schema, bytes]]:
+    for number, batch in batches.items():
+        for key, (schema, (values, ids)) in batch.claimed.items():
+            name = partitions.name(number, key)
+            if name not in partitions.local:
+                for value, id in zip(values, ids, strict=True):
+                    yield Value(number, name, value), schema, id
+
+
+def _released(
+    partitions: Partitions, batches: Mapping[int, Batch]
+) -> Iterator[tuple[Value, bytes]]:
+    for number, batch in batches.items():
+        for key, (values, ids) in batch.released.items():
+            name = partitions.name(number, key)
+            if name not in partitions.local:
+                for value, id in zip(values, ids, strict=True):
+                    yield Value(number, name, value), id
+
+
+def _twice(partitions: Partitions, claim: Claim) -> UniqueKeyViolation:
+    return UniqueKeyViolation(
+        f'{partitions.shown(claim.of.name)}: two entities of this commit have '
+        f'{show(claim.of.value)}, and it must be unique; nothing was written. Change one of them',
+        claim.schema.keys.namespace,
+        None,
+        _columns(claim),
+        value=claim.of.value,
+        holder=None,
+    )
+
+
+def _moved(partitions: Partitions, claim: Claim) -> InvalidOperation:
+    return InvalidOperation(
+        f'{partitions.shown(claim.of.name)}: {show(claim.of.value)} moves from an entity of one '
+        'partition to an entity of another one in this commit, which cannot be done at once; '
+        'nothing was written. Commit the entity that gives it up first'
+    )
+
+
+def _columns(claim: Claim) -> tuple[str, ...]:
+    name = claim.of.name
+    found = (one.columns for one in claim.schema.uniques if one.key.endswith(name))
+    return next(found, ())
+
+
+def taken_error(partitions: Partitions, claim: Claim, id: int) -> UniqueKeyViolation:
+    """Return the error for a value that an entity of another partition has.
+
+    Args:
+        partitions: the partitions of the group.
+        claim: the claim.
+        id: the id of the entity in the partition of `claim.expected`.
+    """
+    assert isinstance(claim.expected, bytes)
+    number = Entry.parse(claim.expected).partition
+    columns = _columns(claim)
+    return UniqueKeyViolation(
+        f'{" and ".join(columns)}: {show(claim.of.value)} belongs to the row {id} of partition '
+        f'{number} already, and {partitions.shown(claim.of.name)} must be unique; nothing was '
+        'written. Choose another value, or change the other entity first',
+        claim.schema.keys.namespace,
+        None,
+        columns,
+        value=claim.of.value,
+        holder=id,
+    )
+
+
+def claim_script(partitions: Partitions, claims: list[Claim], token: bytes) -> Script:
+    """Return the call that claims values with the same home."""
+    first = claims[0].of
+    listed: list[Any] = [
+        [
+            partitions.directory(claim.of.name, claim.of.value),
+            claim.of.value,
+            b'%d:%b:' % (claim.of.partition, token),
+            claim.expected,
+        ]
+        for claim in claims
+    ]
+    key = partitions.directory(first.name, first.value)
+    return Script('shard_claim', key, pack({'claims': listed}))
+
+
+def read_entry(partitions: Partitions, value: Value) -> Command:
+    """Return the command that reads the entry of a value."""
+    return Command(b'HGET', partitions.directory(value.name, value.value), value.value)
+
+
+def unclaim_scripts(partitions: Partitions, changes: Changes, token: bytes) -> list[Script]:
+    """Return the calls that remove the claims of a transaction that wrote nothing."""
+    return [
+        _release(partitions, claim.of, claims=b'%d:%b:' % (claim.of.partition, token))
+        for claim in changes.claims.values()
+        if claim.is_fresh
+    ]
+
+
+def release_scripts(partitions: Partitions, changes: Changes) -> list[Script]:
+    """Return the calls that remove the entries of the values that a commit has given up."""
+    return [
+        _release(partitions, value, entries=entry)
+        for value, entry in changes.given_up.items()
+        if entry is not None and Entry.parse(entry).partition == value.partition
+    ]
+
+
+def _release(partitions: Partitions, value: Value, **known: bytes) -> Script:
+    key = partitions.directory(value.name, value.value)
+    request = {kind: [[key, value.value, entry]] for kind, entry in known.items()}
+    return Script('shard_release', key, pack(request))
+
+
+def look_script(
+    partitions: Partitions, claim: Value, entry: Entry, schema: Schema, **asked: Any
+) -> Script:
+    """Return the call that looks where an entry says whether a row has the value."""
+    number = entry.partition
+    request = {
+        'unique': partitions.tags[number] + claim.name,
+        'value': claim.value,
+        'rows': partitions.tags[number] + partitions.name(claim.partition, schema.keys.head),
+        'expiry': schema.expiry_field,
+        **asked,
+    }
+    given = {name: value for name, value in request.items() if value is not None}
+    return partitions.call('shard_look', number, entry.token, **given)
+
+
+def resolve_claim(
+    partitions: Partitions,
+    claim: Claim,
+    raw: bytes,
+    now: int,
+    own: bytes,
+    patience: Patience,
+    tries: int,
+) -> Operation[bool]:
+    """Find out whether a value with an entry is free, and let the claim replace the entry if so.
+
+    Args:
+        partitions: the partitions of the group.
+        claim: the claim.
+        raw: the entry, or b'' for none.
+        now: the time of the server that has the entry.
+        own: the token of the transaction that claims.
+        patience: how long it waits.
+        tries: how often it has waited.
+
+    Returns:
+        False if the transaction of the entry is not decided.
+
+    Raises:
+        UniqueKeyViolation: a row has the value.
+    """
+    if not raw:
+        claim.expected, claim.is_fresh = False, True
+        return True
+    entry = Entry.parse(raw)
+    fence = patience.may_fence(own, entry, now, tries)
+    look = look_script(partitions, claim.of, entry, claim.schema, fence=fence)
+    status, detail, said, *_ = yield look
+    if status == b'prepared':
+        intent = Entry.parse(detail)
+        fence = patience.may_fence(own, intent, int(said), tries)
+        return (yield from resolve(partitions, entry.partition, intent, fence)) and False
+    is_own = entry.partition == claim.of.partition and detail in claim.own
+    if status == b'held' and not is_own:
+        claim.expected = raw
+        raise taken_error(partitions, claim, int(detail))
+    if not said:
+        return False
+    claim.expected, claim.is_fresh = raw, status == b'free'
+    return True

@@ -1,0 +1,357 @@
+"""Transact: carry out changes in several partitions of a group, all or nothing.
+
+A commit of one partition that changes no unique value is one round trip, as for other models. Any
+other commit has up to four:
+
+1. *Claim* the new unique values in the directory, read the entries of those that are given up, and
+   *prepare* the other partitions: check everything, keep the request, and lock its rows.
+2. *Commit* in the partition of the coordinator. This call decides.
+3. *Apply* what is prepared, and *release* the values that were given up.
+4. *Finish*: the coordinator forgets the transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Final
+
+from rom._core.encoding.text import as_text
+from rom._core.ops.commits.attempts import Attempt, settle_doubtful
+from rom._core.ops.commits.commit import (
+    MOST_TRIES,
+    CommitRequest,
+    Committed,
+    Guard,
+    Referenced,
+    retried_change,
+)
+from rom._core.ops.commits.commit_errors import error_of, same_row
+from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
+from rom._core.ops.shards import patience as limits
+from rom._core.ops.shards.directory import (
+    Claim,
+    Value,
+    changes_of,
+    claim_script,
+    read_entry,
+    resolve_claim,
+)
+from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.ops.shards.patience import PATIENCE, Patience
+from rom._core.ops.shards.resolve import resolve
+from rom._core.ops.shards.transaction import Transaction
+from rom._core.support.clock import learn_server_time
+from rom._core.writes.changes import Change
+from rom._core.writes.planner import plan
+from rom.exceptions import InvalidOperation, ORMError, ServerError, ServerUnavailable
+
+_NO_GUARDS: Final[Mapping[int, Sequence[Guard]]] = MappingProxyType({})
+
+
+class _Waited(ServerUnavailable):
+    """A transaction waited too long for another one."""
+
+
+class _Objection(Exception):
+    """A script objected, and nothing was written."""
+
+    def __init__(self, number: int, reply: Sequence[bytes]) -> None:
+        super().__init__(number, reply)
+        self.number = number
+        self.status, *self.details = reply
+
+
+def transact(
+    partitions: Partitions,
+    parts: Mapping[int, Sequence[Change]],
+    transaction: Transaction | None = None,
+    guards: Mapping[int, Sequence[Guard]] = _NO_GUARDS,
+    tell_gone: bool = False,
+    patience: Patience = PATIENCE,
+) -> Operation[Committed]:
+    """Carry out changes of a group of models, all or nothing.
+
+    Args:
+        partitions: the partitions of the group.
+        parts: the changes of each partition. Their schemas have the keys of that partition, their
+            ids are its own. An insert without an id must be the only change of its partition.
+        transaction: the attempt, for callers that settle it if the answer is lost. One that is in
+            doubt is settled first, and not carried out twice.
+        guards: conditions on the entities that refer to the ids that are deleted, by partition.
+        tell_gone: also return the deletes that another writer was faster with; only for changes of
+            one partition.
+        patience: how long to wait for other transactions.
+
+    Returns:
+        The id that was taken, and the rows in the order of `parts`.
+
+    Raises:
+        UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
+        Referenced: a guard does not hold.
+        InvalidOperation: the commit is too large, or moves a unique value between partitions.
+        InDoubtError: it is too late to tell whether an earlier try was carried out.
+        ServerUnavailable: nothing was written, or the attempt is in doubt.
+    """
+    transaction = transaction or Transaction(partitions, parts)
+    if transaction.is_in_doubt and (yield from transaction.settle()):
+        return transaction.committed(tell_gone)
+    if tell_gone and transaction.others:
+        raise InvalidOperation('tell_gone is for changes of one partition; commit each of them')
+    try:
+        for _ in range(MOST_TRIES):
+            attempt = _Try(transaction, guards, tell_gone, patience)
+            try:
+                yield from attempt.carry_out()
+                return transaction.committed(tell_gone)
+            except _Objection as objection:
+                yield from _answer(transaction, objection)
+    finally:
+        limits.end(transaction.token)
+    raise ServerError(
+        f'{MOST_TRIES} tries to write to partition {transaction.coordinator} each met a new change '
+        'of another writer; find out which program writes its rows without pause'
+    )
+
+
+def _answer(transaction: Transaction, objection: _Objection) -> Operation[None]:
+    """Prepare the next try after an objection, or raise the error that it means."""
+    status, details, number = objection.status, objection.details, objection.number
+    if status == b'void':
+        return
+    if status == b'late':
+        learn_server_time(transaction.partitions.notes(number), int(details[0]))
+        return
+    if status == b'epoch':
+        transaction.tells_ages = True
+        return
+    if status == b'referenced':
+        raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
+    changes = transaction.parts[number]
+    writes = [plan(change) for change in changes]
+    place = same_row(writes, status, details)
+    retried = yield from retried_change(changes[place], status, details)
+    if retried is None:
+        raise error_of(writes[place], status, details)
+    changes[place] = retried
+    transaction.note_changes()
+
+
+class _Try:
+    """One try to carry out a transaction, under one token."""
+
+    def __init__(
+        self,
+        transaction: Transaction,
+        guards: Mapping[int, Sequence[Guard]],
+        tell_gone: bool,
+        patience: Patience,
+    ) -> None:
+        self._transaction = transaction
+        self._partitions = transaction.partitions
+        self._patience = patience
+        self._scripts: dict[int, Script] = {}
+        self._requests = {
+            number: CommitRequest(changes, guards.get(number, ()), tell_gone)
+            for number, changes in transaction.parts.items()
+        }
+
+    def carry_out(self) -> Operation[None]:
+        """Carry it out.
+
+        Raises:
+            _Objection: a script objected; nothing was written, and nothing is left.
+            ORMError, or any other: nothing was written, or the transaction is in doubt.
+        """
+        transaction = self._transaction
+        yield from settle_doubtful(transaction._head)
+        transaction.begin()
+        self._make_scripts()
+        try:
+            yield from self._prepare()
+            reply = yield from self._decide()
+        except (_Objection, ORMError) as error:
+            if not (yield from self._was_carried_out(error)):
+                raise
+        except BaseException:
+            transaction.note_doubt()
+            raise
+        else:
+            if reply[0] != b'ok':
+                yield from transaction.undo()
+                raise _Objection(transaction.coordinator, reply)
+        yield from transaction.finish()
+
+    def _make_scripts(self) -> None:
+        """Make the requests of all partitions, at one moment, and what they claim."""
+        transaction = self._transaction
+        batches = {}
+        for number, request in self._requests.items():
+            script = request(transaction.part(number), self._shard(number))
+            name = 'shard_commit' if number == transaction.coordinator else 'shard_prepare'
+            self._scripts[number] = script._replace(name=name)
+            transaction.outcomes[number] = request.outcomes
+            batches[number] = request.batch
+        transaction.directory = changes_of(self._partitions, batches)
+
+    def _shard(self, number: int) -> dict[str, Any]:
+        """Return the map `shard` of the request for a partition."""
+        transaction = self._transaction
+        shard = {'head': self._partitions.head(number), 'token': transaction.token}
+        if number != transaction.coordinator:
+            return {**shard, 'coordinator': b'%d' % transaction.coordinator}
+        if transaction.others:
+            shard['others'] = b' '.join(b'%d' % other for other in transaction.others)
+        return shard
+
+    def _was_carried_out(self, error: Exception) -> Operation[bool]:
+        """Return whether it was carried out after all; if it is certain that not, undo it."""
+        transaction = self._transaction
+        if isinstance(error, ServerUnavailable) and not isinstance(error, _Waited):
+            # Do not wait for that server again: whoever meets the rest undoes it.
+            transaction.note_doubt()
+            return False
+        if transaction.is_in_doubt:
+            try:
+                if (yield from Attempt.settle(transaction)):
+                    return True
+            except ORMError:
+                transaction.note_doubt()
+                return False
+        yield from transaction.undo()
+        return False
+
+    def _prepare(self) -> Operation[None]:
+        """Claim, read and prepare everything, in as many trips as others are met."""
+        transaction = self._transaction
+        steps: list[_Step] = [_Prepare(n, self._scripts[n]) for n in transaction.others]
+        homes = defaultdict(list)
+        for claim in transaction.directory.claims.values():
+            homes[self._partitions.directory(claim.of.name, claim.of.value)].append(claim)
+        steps += [_Claims(self._partitions, claims, transaction.token) for claims in homes.values()]
+        entries = transaction.directory.given_up
+        steps += [_Read(self._partitions, value, entries) for value in entries]
+        for tries in count():
+            if not steps:
+                return
+            self._check(tries)
+            replies = yield Pipeline(tuple(step.ask() for step in steps))
+            pairs = list(zip(steps, replies, strict=True))
+            steps = [step for step, reply in pairs if not step.takes(reply)]
+            is_met = True
+            for step, reply in pairs:
+                if step in steps:
+                    is_met &= yield from step.resolve(self, reply, tries)
+            if not is_met:
+                yield Rest(self._patience.pause(tries))
+
+    def resolve_intent(self, number: int, reply: list[bytes], tries: int) -> Operation[bool]:
+        """Find out about the transaction that locks a row; return False if it is not decided."""
+        intent = Entry.parse(reply[2])
+        own = self._transaction.token
+        fence = self._patience.may_fence(own, intent, int(reply[3]), tries)
+        return (yield from resolve(self._partitions, number, intent, fence))
+
+    def resolve_claim(self, claim: Claim, raw: bytes, now: int, tries: int) -> Operation[bool]:
+        """Find out whether a value with an entry is free; return False if it is not decided."""
+        own = self._transaction.token
+        return (
+            yield from resolve_claim(self._partitions, claim, raw, now, own, self._patience, tries)
+        )
+
+    def _check(self, tries: int) -> None:
+        """Raise an error if the transaction has waited too long."""
+        if tries >= self._patience.tries:
+            raise _Waited(
+                'other commits over several partitions lock the same rows or unique values, and '
+                'are not decided; nothing was written. Try again'
+            )
+
+    def _decide(self) -> Operation[list[bytes]]:
+        """Commit in the partition of the coordinator, and return the script's answer."""
+        coordinator = self._transaction.coordinator
+        for tries in count():
+            self._check(tries)
+            reply = yield from self._transaction.decide(self._scripts[coordinator])
+            if reply[0] != b'locked':
+                return reply
+            if not (yield from self.resolve_intent(coordinator, reply, tries)):
+                yield Rest(self._patience.pause(tries))
+        raise AssertionError
+
+
+class _Step:
+    """A request of the first trip."""
+
+    def ask(self) -> Command | Script:
+        """Return the request."""
+        raise NotImplementedError
+
+    def takes(self, reply: Any) -> bool:
+        """Return whether the reply completes the step.
+
+        Raises:
+            _Objection: the script objected.
+        """
+        raise NotImplementedError
+
+    def resolve(self, attempt: _Try, reply: Any, tries: int) -> Operation[bool]:
+        """Find out what the request has met; return False if that is not decided."""
+        raise NotImplementedError
+
+
+class _Prepare(_Step):
+    """Prepares a partition."""
+
+    def __init__(self, number: int, script: Script) -> None:
+        self._number, self._script = number, script
+
+    def ask(self) -> Script:
+        return self._script
+
+    def takes(self, reply: list[bytes]) -> bool:
+        if reply[0] not in (b'ok', b'locked'):
+            raise _Objection(self._number, reply)
+        return reply[0] == b'ok'
+
+    def resolve(self, attempt: _Try, reply: list[bytes], tries: int) -> Operation[bool]:
+        return (yield from attempt.resolve_intent(self._number, reply, tries))
+
+
+class _Claims(_Step):
+    """Claims the values of one directory."""
+
+    def __init__(self, partitions: Partitions, claims: list[Claim], token: bytes) -> None:
+        self._partitions, self._claims, self._token = partitions, claims, token
+
+    def ask(self) -> Script:
+        return claim_script(self._partitions, self._claims, self._token)
+
+    def takes(self, reply: list[Any]) -> bool:
+        return bool(reply[0] == b'ok')
+
+    def resolve(self, attempt: _Try, reply: list[Any], tries: int) -> Operation[bool]:
+        _, now, taken = reply
+        is_met = True
+        for position, raw in zip(taken[::2], taken[1::2], strict=True):
+            claim = self._claims[int(position) - 1]
+            is_met &= yield from attempt.resolve_claim(claim, raw, int(now), tries)
+        return is_met
+
+
+class _Read(_Step):
+    """Reads the entry of a value that is given up."""
+
+    def __init__(
+        self, partitions: Partitions, value: Value, entries: dict[Value, bytes | None]
+    ) -> None:
+        self._partitions, self._value, self._entries = partitions, value, entries
+
+    def ask(self) -> Command:
+        return read_entry(self._partitions, self._value)
+
+    def takes(self, reply: bytes | None) -> bool:
+        self._entries[self._value] = reply
+        return True
