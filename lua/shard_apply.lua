@@ -10,8 +10,8 @@
 -- Reply:   'ok'                it is carried out, now or before
 --          'unreadable', key   a key holds another type; nothing was written
 
--- @include lib/attempt
 -- @include lib/chunks
+-- @include lib/attempt
 -- @include lib/prepared
 
 local asked = cmsgpack.unpack(ARGV[1])

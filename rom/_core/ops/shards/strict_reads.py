@@ -59,7 +59,9 @@ def strictly(
     for _ in range(_MOST_TRIES):
         intents: list[bytes | None] = []
         aside = Aside(Command(b'HMGET', partitions.intents(number), *rows), _into(intents))
-        result: T = yield from alongside(read(), (aside,))
+        # The intents are read first, and again if the rows are: a transaction that is not there yet
+        # is not committed before this read begins.
+        result: T = yield from alongside(read(), (aside,), resends_all=True)
         if not (yield from _carried_out(partitions, number, intents)):
             return result
     raise _busy_error(number)

@@ -1,0 +1,67 @@
+"""The models of the model checker: accounts, users and trades, each in four partitions.
+
+They are one class for each partition: a partition is a namespace of its own.
+"""
+
+from typing import Any
+
+import redis
+
+import rom
+from rom._core.ops.shards.partitions import Partitions
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change, Kind
+
+SIZE = 4
+PARTITIONS = Partitions(tuple(b'{shards:%d}' % number for number in range(SIZE)))
+ACCOUNTS = 6
+GOLD = 100
+
+
+def _model(number: int) -> type[rom.Model]:
+    columns = {
+        'kind': rom.Text(index=True, keygen=rom.IDENTITY),
+        'email': rom.Text(unique=True),
+        'ref': rom.Text(unique=True),
+        'gold': rom.Integer(index=True),
+        'grants': rom.Integer(),
+        'trades': rom.Text(),
+        'one': rom.Integer(),
+        'other': rom.Integer(),
+        'delta': rom.Integer(),
+    }
+    namespace = f'{{shards:{number}}}Checked'
+    body = {'_namespace': namespace, '__module__': __name__, **columns}
+    return type(f'CheckedPartition{number}', (rom.Model,), body)
+
+
+MODELS = [_model(number) for number in range(SIZE)]
+SCHEMAS: list[Schema] = [model._schema for model in MODELS]
+
+
+def change(
+    number: int, how: Kind, id: int | None, stored: dict[str, bytes], **wanted: Any
+) -> Change:
+    """A change of a row in a partition, as a session makes it."""
+    schema = SCHEMAS[number]
+    raw = {
+        name: None if value is None else schema.columns[name].encode(value)
+        for name, value in wanted.items()
+    }
+    return Change(schema, how, id, stored, raw, wanted)
+
+
+def unique_key(number: int, column: str) -> bytes:
+    """The hash of a unique column in a partition."""
+    return SCHEMAS[number].keys.unique((column,))
+
+
+def row_of(connection: redis.Redis, number: int, id: int) -> dict[str, bytes]:
+    """A row as it is stored, without its id."""
+    found: Any = connection.hgetall(SCHEMAS[number].keys.row(id))
+    return {name.decode(): raw for name, raw in found.items() if name != b'id'}
+
+
+def account(place: int) -> tuple[int, int]:
+    """The partition and the id of an account."""
+    return place % SIZE, 1 + place // SIZE
