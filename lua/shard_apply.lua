@@ -7,7 +7,7 @@
 --
 -- Request: head, token
 --
--- Reply:   'ok'                it is carried out, now or before
+-- Reply:   'ok', told          it is carried out, now or before; what commit.lua would tell
 --          'unreadable', key   a key holds another type; nothing was written
 
 -- @include lib/chunks
@@ -17,7 +17,7 @@
 local asked = cmsgpack.unpack(ARGV[1])
 local kept = prepared_here(asked.head, asked.token)
 if not kept then
-    return {'ok'}
+    return {'ok', redis.call('GET', KEYS[1]) or ''}
 end
 local request = cmsgpack.unpack(kept.request)
 request.new = request.new or {}  -- lib/new_rows is there in any case, and reads it
@@ -36,4 +36,4 @@ end
 -- @include lib/commit_writes
 remove_intents(asked.head, asked.token, kept.rows)
 note(told)
-return {'ok'}
+return {'ok', told}

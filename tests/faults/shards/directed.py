@@ -15,6 +15,7 @@ from rom._core.ops.requests import Pipeline, Script
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.strict_reads import find_unique, strictly
 from rom._core.ops.shards.transact import transact
+from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
 from rom.exceptions import ORMError, UniqueKeyViolation
 from tests.faults.shards.group import (
@@ -87,7 +88,9 @@ class Stage:
 
     def begin(self, parts: Parts) -> Turns:
         """A commit that goes on when it is told to; it fences whatever it meets."""
-        return Turns(self.world, transact(PARTITIONS, parts, patience=self._patience))
+        return Turns(
+            self.world, transact(Transaction.of(PARTITIONS, parts), patience=self._patience)
+        )
 
     def commit(self, parts: Parts) -> ORMError | None:
         """Commit, and return the error, if any."""

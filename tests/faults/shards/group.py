@@ -13,7 +13,7 @@ from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Kind
 
 SIZE = 4
-PARTITIONS = Partitions(tuple(b'{shards:%d}' % number for number in range(SIZE)))
+PARTITIONS = Partitions(SIZE, lambda number: b'{shards:%d}' % number)
 ACCOUNTS = 6
 GOLD = 100
 

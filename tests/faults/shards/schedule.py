@@ -9,6 +9,7 @@ import redis
 from rom._core.ops.load_rows import take_ids
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.transact import transact
+from rom._core.ops.shards.transaction import Transaction
 from tests.faults.shards.clients import Client
 from tests.faults.shards.group import ACCOUNTS, GOLD, PARTITIONS, SCHEMAS, SIZE, account, change
 from tests.faults.shards.oracle import problems
@@ -68,7 +69,7 @@ def _begin(world: World) -> None:
         ]
         for number in range(SIZE)
     }  # fmt: skip
-    world.straight(transact(PARTITIONS, parts))
+    world.straight(transact(Transaction.of(PARTITIONS, parts)))
 
 
 def _take_turns(world: World, stories: Stories) -> None:

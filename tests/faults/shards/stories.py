@@ -64,11 +64,11 @@ class Stories:
 
     def _commit(self, parts: dict[int, list[Change]], name: str | None = None) -> Steps:
         """Commit, and again if the answer was lost; note what the client is told."""
-        transaction = Transaction(PARTITIONS, parts)
+        transaction = Transaction.of(PARTITIONS, parts)
         self._world.transactions.append(transaction)
         for _ in range(3):
             try:
-                yield from transact(PARTITIONS, parts, transaction, patience=self._patience)
+                yield from transact(transaction, patience=self._patience)
             except ServerUnavailable:
                 if transaction.is_over:
                     self._note(name, NOT_DONE)

@@ -12,33 +12,21 @@ partition has the value now. So a value is never written under an entry that was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.requests import Command, Operation, Script
+from rom._core.ops.requests import Operation, Script
+from rom._core.ops.shards.entries import Value, look_script
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom._core.ops.shards.patience import Patience
 from rom._core.ops.shards.resolve import resolve
 from rom._core.schema import Schema
-from rom.exceptions import InvalidOperation, UniqueKeyViolation
-
-
-class Value(NamedTuple):
-    """A unique value that a commit claims or gives up.
-
-    Attributes:
-        partition: the partition of the row.
-        name: the name of the constraint in all partitions.
-        value: the value.
-    """
-
-    partition: int
-    name: bytes
-    value: bytes
+from rom.exceptions import InvalidOperation, ORMError, UniqueKeyViolation
 
 
 @dataclass(slots=True)
@@ -77,100 +65,122 @@ class Changes:
         return bool(self.claims or self.given_up)
 
 
-def changes_of(partitions: Partitions, batches: Mapping[int, Batch]) -> Changes:
+def changes_of(
+    partitions: Partitions, batches: Mapping[int, Batch], local: Container[bytes]
+) -> Changes:
     """Return what the writes of a commit change in the directory.
+
+    Args:
+        partitions: the partitions of the group.
+        batches: the writes of each partition.
+        local: the keys of unique constraints that need no directory.
 
     Raises:
         UniqueKeyViolation: two partitions claim the same value.
         InvalidOperation: a value moves from a row of one partition to one of another.
     """
     changes, takers = Changes(), dict[tuple[bytes, bytes], Claim]()
-    for value, schema, id in _claimed(partitions, batches):
+    for value, schema, id in _claimed(partitions, batches, local):
         claim = changes.claims.setdefault(value, Claim(value, schema, set()))
         claim.own.add(id)
         other = takers.setdefault(value[1:], claim)
         if other is not claim:
-            raise _twice(partitions, claim)
-    for value, id in _released(partitions, batches):
+            raise _twice(claim)
+    for value, id in _released(partitions, batches, local):
         taker = takers.get(value[1:])
         if taker is None:
             changes.given_up[value] = None
         elif taker.of.partition == value.partition:
             taker.own.add(id)
         else:
-            raise _moved(partitions, taker)
+            raise _moved(taker)
     return changes
 
 
 def _claimed(
-    partitions: Partitions, batches: Mapping[int, Batch]
+    partitions: Partitions, batches: Mapping[int, Batch], local: Container[bytes]
 ) -> Iterator[tuple[Value, Schema, bytes]]:
     for number, batch in batches.items():
         for key, (schema, (values, ids)) in batch.claimed.items():
             name = partitions.name(number, key)
-            if name not in partitions.local:
+            if key not in local:
                 for value, id in zip(values, ids, strict=True):
                     yield Value(number, name, value), schema, id
 
 
 def _released(
-    partitions: Partitions, batches: Mapping[int, Batch]
+    partitions: Partitions, batches: Mapping[int, Batch], local: Container[bytes]
 ) -> Iterator[tuple[Value, bytes]]:
     for number, batch in batches.items():
         for key, (values, ids) in batch.released.items():
             name = partitions.name(number, key)
-            if name not in partitions.local:
+            if key not in local:
                 for value, id in zip(values, ids, strict=True):
                     yield Value(number, name, value), id
 
 
-def _twice(partitions: Partitions, claim: Claim) -> UniqueKeyViolation:
+def _twice(claim: Claim) -> UniqueKeyViolation:
+    shown = _shown(claim)
     return UniqueKeyViolation(
-        f'{partitions.shown(claim.of.name)}: two entities of this commit have '
-        f'{show(claim.of.value)}, and it must be unique; nothing was written. Change one of them',
-        claim.schema.keys.namespace,
+        f'{claim.schema.name}: two entities of this commit have {shown}, and it must be unique; '
+        'nothing was written. Change one of them',
+        claim.schema.seen_namespace,
         None,
         _columns(claim),
-        value=claim.of.value,
+        value=_value(claim),
         holder=None,
     )
 
 
-def _moved(partitions: Partitions, claim: Claim) -> InvalidOperation:
+def _moved(claim: Claim) -> InvalidOperation:
     return InvalidOperation(
-        f'{partitions.shown(claim.of.name)}: {show(claim.of.value)} moves from an entity of one '
-        'partition to an entity of another one in this commit, which cannot be done at once; '
-        'nothing was written. Commit the entity that gives it up first'
+        f'{claim.schema.name}: {_shown(claim)} moves from an entity of one partition to an entity '
+        'of another one in this commit, which cannot be done at once; nothing was written. Commit '
+        'the entity that gives it up first'
+    )
+
+
+def taken_error(claim: Claim, entry: Entry, id: int) -> UniqueKeyViolation:
+    """Return the error for a value that another entity has.
+
+    Args:
+        claim: the claim.
+        entry: the entry of the value.
+        id: the id of the entity in the partition of the entry.
+    """
+    schema = claim.schema
+    if schema.part is not None:
+        id = schema.part.whole.at(entry.partition).seen_id(id)
+    columns = _columns(claim)
+    return UniqueKeyViolation(
+        f'{schema.name}: {_shown(claim)} belongs to {schema.seen_namespace}:{id} already, and '
+        f'{" and ".join(columns)} must be unique; nothing was written. Choose another value, or '
+        'change the other entity first',
+        schema.seen_namespace,
+        None,
+        columns,
+        value=_value(claim),
+        holder=id,
     )
 
 
 def _columns(claim: Claim) -> tuple[str, ...]:
-    name = claim.of.name
-    found = (one.columns for one in claim.schema.uniques if one.key.endswith(name))
+    found = (one.columns for one in claim.schema.uniques if one.key.endswith(claim.of.name))
     return next(found, ())
 
 
-def taken_error(partitions: Partitions, claim: Claim, id: int) -> UniqueKeyViolation:
-    """Return the error for a value that an entity of another partition has.
-
-    Args:
-        partitions: the partitions of the group.
-        claim: the claim.
-        id: the id of the entity in the partition of `claim.expected`.
-    """
-    assert isinstance(claim.expected, bytes)
-    number = Entry.parse(claim.expected).partition
+def _value(claim: Claim) -> Any:
+    """Return the Python value, where the constraint is one of a single column."""
     columns = _columns(claim)
-    return UniqueKeyViolation(
-        f'{" and ".join(columns)}: {show(claim.of.value)} belongs to the row {id} of partition '
-        f'{number} already, and {partitions.shown(claim.of.name)} must be unique; nothing was '
-        'written. Choose another value, or change the other entity first',
-        claim.schema.keys.namespace,
-        None,
-        columns,
-        value=claim.of.value,
-        holder=id,
-    )
+    column = claim.schema.columns.get(columns[0]) if len(columns) == 1 else None
+    if column is not None and column.is_stored:
+        with suppress(ORMError, ValueError):
+            return column.decode(claim.of.value)
+    return claim.of.value
+
+
+def _shown(claim: Claim) -> str:
+    return f'{" and ".join(_columns(claim))}={show(_value(claim))}'
 
 
 def claim_script(partitions: Partitions, claims: list[Claim], token: bytes) -> Script:
@@ -187,11 +197,6 @@ def claim_script(partitions: Partitions, claims: list[Claim], token: bytes) -> S
     ]
     key = partitions.directory(first.name, first.value)
     return Script('shard_claim', key, pack({'claims': listed}))
-
-
-def read_entry(partitions: Partitions, value: Value) -> Command:
-    """Return the command that reads the entry of a value."""
-    return Command(b'HGET', partitions.directory(value.name, value.value), value.value)
 
 
 def unclaim_scripts(partitions: Partitions, changes: Changes, token: bytes) -> list[Script]:
@@ -216,22 +221,6 @@ def _release(partitions: Partitions, value: Value, **known: bytes) -> Script:
     key = partitions.directory(value.name, value.value)
     request = {kind: [[key, value.value, entry]] for kind, entry in known.items()}
     return Script('shard_release', key, pack(request))
-
-
-def look_script(
-    partitions: Partitions, claim: Value, entry: Entry, schema: Schema, **asked: Any
-) -> Script:
-    """Return the call that looks where an entry says whether a row has the value."""
-    number = entry.partition
-    request = {
-        'unique': partitions.tags[number] + claim.name,
-        'value': claim.value,
-        'rows': partitions.tags[number] + partitions.name(claim.partition, schema.keys.head),
-        'expiry': schema.expiry_field,
-        **asked,
-    }
-    given = {name: value for name, value in request.items() if value is not None}
-    return partitions.call('shard_look', number, entry.token, **given)
 
 
 def resolve_claim(
@@ -273,8 +262,7 @@ def resolve_claim(
         return (yield from resolve(partitions, entry.partition, intent, fence)) and False
     is_own = entry.partition == claim.of.partition and detail in claim.own
     if status == b'held' and not is_own:
-        claim.expected = raw
-        raise taken_error(partitions, claim, int(detail))
+        raise taken_error(claim, entry, int(detail))
     if not said:
         return False
     claim.expected, claim.is_fresh = raw, status == b'free'

@@ -8,11 +8,15 @@ under way: see `lua/lib/intents.lua`, `lua/lib/prepared.lua` and `lua/shard_deci
 from __future__ import annotations
 
 from binascii import crc_hqx
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from rom._core.encoding.text import as_text, show
+from rom._core.encoding.text import as_bytes, show
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Script
+from rom._core.schema import Schema
+from rom._core.sharding.shards import Shards
 from rom.exceptions import CorruptRowError
 
 _UNIQUE, _DIRECTORY = b':uidx', b':dir'
@@ -53,55 +57,69 @@ class Entry(NamedTuple):
             ) from None
 
 
-class Partitions(NamedTuple):
+class Partitions:
     """The partitions of a group.
 
-    Attributes:
-        tags: the prefix of all keys of each partition, with its hash tag.
-        local: the unique constraints that each partition holds alone, because the values of a row
-            decide its partition. Each is the end of the key of its hash, behind the tag.
+    Args:
+        size: their number.
+        tag: returns the prefix of all keys of a partition, with its hash tag.
+
+    >>> partitions = Partitions(2, lambda number: b'{shop:%d}' % number)
+    >>> partitions.head(1), partitions.home(b'123456789')
+    (b'{shop:1}:', 1)
     """
 
-    tags: tuple[bytes, ...]
-    local: frozenset[bytes] = frozenset()
+    __slots__ = ('size', 'tag')
+
+    def __init__(self, size: int, tag: Callable[[int], bytes]) -> None:
+        self.size, self.tag = size, tag
 
     def head(self, number: int) -> bytes:
         """Return the prefix of the keys that a partition has beside those of its models."""
-        return self.tags[number] + b':'
+        return self.tag(number) + b':'
 
     def notes(self, number: int) -> bytes:
         """Return the prefix of the notes of attempts in a partition."""
-        return self.tags[number] + b':done:'
+        return self.tag(number) + b':done:'
 
     def intents(self, number: int) -> bytes:
         """Return the key of the hash of intents of a partition."""
-        return self.tags[number] + b':intents'
+        return self.tag(number) + b':intents'
 
     def home(self, value: bytes) -> int:
-        """Return the partition whose directory has a unique value.
-
-        >>> Partitions((b'{a}', b'{b}')).home(b'123456789')
-        1
-        """
-        return crc_hqx(value, 0) % len(self.tags)
+        """Return the partition whose directory has a unique value."""
+        return crc_hqx(value, 0) % self.size
 
     def name(self, number: int, key: bytes) -> bytes:
         """Return what a key of a partition is called in all of them: the key behind its tag."""
-        return key[len(self.tags[number]) :]
+        return key[len(self.tag(number)) :]
 
     def directory(self, name: bytes, value: bytes) -> bytes:
-        """Return the key of the directory with a value of a unique constraint.
-
-        >>> Partitions((b'{a}', b'{b}')).directory(b'User:email:uidx', b'123456789')
-        b'{b}User:email:dir'
-        """
-        return self.tags[self.home(value)] + name.removesuffix(_UNIQUE) + _DIRECTORY
+        """Return the key of the directory with a value of a unique constraint."""
+        return self.tag(self.home(value)) + name.removesuffix(_UNIQUE) + _DIRECTORY
 
     def call(self, script: str, number: int, token: bytes, **asked: Any) -> Script:
         """Return a call of a script about a transaction, in a partition."""
         request = {'head': self.head(number), 'token': token, **asked}
         return Script(script, self.notes(number) + token, pack(request))
 
-    def shown(self, name: bytes) -> str:
-        """Return the name of a unique constraint for a message, as in `User:email`."""
-        return as_text(name.removesuffix(_UNIQUE))
+
+@cache
+def partitions_of(shards: Shards) -> Partitions:
+    """Return the partitions of a group that a program has declared."""
+    return Partitions(shards.partitions, lambda number: as_bytes(f'{{{shards.tag(number)}}}'))
+
+
+@lru_cache(maxsize=1024)
+def local_keys(schema: Schema) -> frozenset[bytes]:
+    """Return the keys of the unique constraints that each partition holds alone.
+
+    The values of a row decide its partition there, so rows with equal values are in the same one.
+
+    Args:
+        schema: the schema of a partition.
+    """
+    if schema.part is None:
+        return frozenset()
+    decider = schema.part.whole.shards.decider
+    return frozenset(unique.key for unique in schema.uniques if decider in unique.columns)

@@ -47,7 +47,7 @@ class Left(NamedTuple):
 
 def left_behind(partitions: Partitions) -> Operation[list[Left]]:
     """Return what transactions have left in each partition, also those under way; one trip."""
-    numbers = range(len(partitions.tags))
+    numbers = range(partitions.size)
     calls = [partitions.call('shard_left', number, b'') for number in numbers]
     replies = yield Pipeline(tuple(calls))
     return [_left(number, *reply) for number, reply in zip(numbers, replies, strict=True)]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from rom._core.ops.requests import Command, Operation
-from rom._core.ops.shards.directory import Value, look_script, read_entry
+from rom._core.ops.shards.entries import Value, look_script, read_entry
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom._core.ops.shards.resolve import resolve
 from rom._core.ops.shared_trips import Aside, alongside

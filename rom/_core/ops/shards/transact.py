@@ -31,22 +31,15 @@ from rom._core.ops.commits.commit import (
 from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
-from rom._core.ops.shards.directory import (
-    Claim,
-    Value,
-    changes_of,
-    claim_script,
-    read_entry,
-    resolve_claim,
-)
-from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
+from rom._core.ops.shards.entries import Value, read_entry
+from rom._core.ops.shards.partitions import Entry, Partitions, local_keys
 from rom._core.ops.shards.patience import PATIENCE, Patience
 from rom._core.ops.shards.resolve import resolve
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.support.clock import learn_server_time
-from rom._core.writes.changes import Change
 from rom._core.writes.planner import plan
-from rom.exceptions import InvalidOperation, ORMError, ServerError, ServerUnavailable
+from rom.exceptions import ORMError, ServerError, ServerUnavailable
 
 _NO_GUARDS: Final[Mapping[int, Sequence[Guard]]] = MappingProxyType({})
 
@@ -65,28 +58,23 @@ class _Objection(Exception):
 
 
 def transact(
-    partitions: Partitions,
-    parts: Mapping[int, Sequence[Change]],
-    transaction: Transaction | None = None,
+    transaction: Transaction,
     guards: Mapping[int, Sequence[Guard]] = _NO_GUARDS,
     tell_gone: bool = False,
     patience: Patience = PATIENCE,
 ) -> Operation[Committed]:
-    """Carry out changes of a group of models, all or nothing.
+    """Carry out the changes of a transaction, all or nothing.
 
     Args:
-        partitions: the partitions of the group.
-        parts: the changes of each partition. Their schemas have the keys of that partition, their
-            ids are its own. An insert without an id must be the only change of its partition.
-        transaction: the attempt, for callers that settle it if the answer is lost. One that is in
-            doubt is settled first, and not carried out twice.
+        transaction: the transaction. The schemas of its changes have the keys of their partition,
+            and the ids are its own. An insert without an id must be the only change of its
+            partition. A transaction that is in doubt is settled first, and not carried out twice.
         guards: conditions on the entities that refer to the ids that are deleted, by partition.
-        tell_gone: also return the deletes that another writer was faster with; only for changes of
-            one partition.
+        tell_gone: also return the deletes that another writer was faster with.
         patience: how long to wait for other transactions.
 
     Returns:
-        The id that was taken, and the rows in the order of `parts`.
+        The id that was taken, and the rows in the order of the changes.
 
     Raises:
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
@@ -95,11 +83,8 @@ def transact(
         InDoubtError: it is too late to tell whether an earlier try was carried out.
         ServerUnavailable: nothing was written, or the attempt is in doubt.
     """
-    transaction = transaction or Transaction(partitions, parts)
     if transaction.is_in_doubt and (yield from transaction.settle()):
         return transaction.committed(tell_gone)
-    if tell_gone and transaction.others:
-        raise InvalidOperation('tell_gone is for changes of one partition; commit each of them')
     try:
         for _ in range(MOST_TRIES):
             attempt = _Try(transaction, guards, tell_gone, patience)
@@ -129,14 +114,13 @@ def _answer(transaction: Transaction, objection: _Objection) -> Operation[None]:
         return
     if status == b'referenced':
         raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
-    changes = transaction.parts[number]
+    changes = transaction.part(number)
     writes = [plan(change) for change in changes]
     place = same_row(writes, status, details)
     retried = yield from retried_change(changes[place], status, details)
     if retried is None:
         raise error_of(writes[place], status, details)
-    changes[place] = retried
-    transaction.note_changes()
+    transaction.changes[transaction.places[number][place]] = retried
 
 
 class _Try:
@@ -154,8 +138,8 @@ class _Try:
         self._patience = patience
         self._scripts: dict[int, Script] = {}
         self._requests = {
-            number: CommitRequest(changes, guards.get(number, ()), tell_gone)
-            for number, changes in transaction.parts.items()
+            number: CommitRequest(transaction.part(number), guards.get(number, ()), tell_gone)
+            for number in transaction.places
         }
 
     def carry_out(self) -> Operation[None]:
@@ -189,12 +173,14 @@ class _Try:
         transaction = self._transaction
         batches = {}
         for number, request in self._requests.items():
-            script = request(transaction.part(number), self._shard(number))
+            script = request(transaction.attempt_in(number), self._shard(number))
             name = 'shard_commit' if number == transaction.coordinator else 'shard_prepare'
             self._scripts[number] = script._replace(name=name)
             transaction.outcomes[number] = request.outcomes
             batches[number] = request.batch
-        transaction.directory = changes_of(self._partitions, batches)
+        schemas = {change.schema: None for change in transaction.changes}
+        local = frozenset().union(*map(local_keys, schemas))
+        transaction.directory = changes_of(self._partitions, batches, local)
 
     def _shard(self, number: int) -> dict[str, Any]:
         """Return the map `shard` of the request for a partition."""

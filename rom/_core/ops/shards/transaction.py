@@ -26,44 +26,55 @@ class Transaction(Attempt):
 
     Args:
         partitions: the partitions of the group.
-        parts: the changes of each partition.
+        changes: the changes, in the order of the caller.
+        numbers: the partition of each of them.
         purpose: as for `Attempt`.
 
     Attributes:
         partitions: as given.
-        parts: as given.
+        places: the positions of the changes of each partition.
         coordinator: the number of the partition that decides.
         others: the numbers of the other ones.
         token: the end of the keys of its notes, in all partitions. Each try has another one.
         outcomes: the values that the rows hold if it is carried out, by partition.
+        answers: what each partition has told once it was carried out there.
         directory: what it changes in the directory.
-        is_sent: the request that decides was sent under the current token.
     """
 
     __slots__ = (
-        'coordinator', 'directory', 'is_sent', 'others', 'outcomes', 'partitions', 'parts', 'token',
+        'answers', 'coordinator', 'directory', 'others', 'outcomes', 'partitions', 'places',
+        'token',
     )  # fmt: skip
 
     def __init__(
         self,
         partitions: Partitions,
-        parts: Mapping[int, Sequence[Change]],
+        changes: Sequence[Change],
+        numbers: Sequence[int],
         purpose: object = None,
     ) -> None:
         self.partitions = partitions
-        self.parts = {number: list(changes) for number, changes in parts.items()}
-        self.coordinator = _coordinator(self.parts)
-        self.others = sorted(self.parts.keys() - {self.coordinator})
+        self.places: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            self.places.setdefault(number, []).append(place)
+        self.coordinator = _coordinator(self.places, changes)
+        self.others = sorted(self.places.keys() - {self.coordinator})
         super().__init__(partitions.notes(self.coordinator), purpose)
+        self.changes = list(changes)
         self.token = b''
         self.outcomes: dict[int, list[dict[str, bytes]]] = {}
+        self.answers: dict[int, bytes] = {}
         self.directory = Changes()
-        self.is_sent = False
-        self.note_changes()
 
-    def note_changes(self) -> None:
-        """Tell callers the changes as they are now."""
-        self.changes = [change for part in self.parts.values() for change in part]
+    @classmethod
+    def of(cls, partitions: Partitions, parts: Mapping[int, Sequence[Change]]) -> Transaction:
+        """Return the transaction of the changes of each partition."""
+        pairs = [(number, change) for number, part in parts.items() for change in part]
+        return cls(partitions, [change for _, change in pairs], [number for number, _ in pairs])
+
+    def part(self, number: int) -> list[Change]:
+        """Return the changes of a partition."""
+        return [self.changes[place] for place in self.places[number]]
 
     def begin(self) -> None:
         """Begin again under a new token, which no server knows yet."""
@@ -71,7 +82,8 @@ class Transaction(Attempt):
 
     def _begin(self) -> None:
         patience.end(self.token)
-        self.is_in_doubt, self.told, self.is_sent = False, None, False
+        self.is_in_doubt, self.told = False, None
+        self.answers.clear()
         self.token = new_token()
         self.key = self._head + self.token
         # One moment for all partitions: a request must not be younger than the transaction, or it
@@ -80,7 +92,7 @@ class Transaction(Attempt):
         self.begun = elapsed()
         patience.begin(self.token)
 
-    def part(self, number: int) -> Attempt:
+    def attempt_in(self, number: int) -> Attempt:
         """Return an attempt with the same token and moment in another partition."""
         notes = self.partitions.notes(number)
         part = Attempt(notes)
@@ -94,7 +106,7 @@ class Transaction(Attempt):
         Raises:
             ServerError, ServerUnavailable: as `carry_out` does.
         """
-        self.is_in_doubt = self.is_sent = True
+        self.is_in_doubt = True
         try:
             reply: list[bytes] = yield script
         except BaseException as error:
@@ -131,8 +143,9 @@ class Transaction(Attempt):
         with suppress(ORMError):
             if calls:
                 replies = yield Pipeline(tuple(calls))
-                for reply in replies[: len(self.others)]:
+                for number, reply in zip(self.others, replies, strict=False):
                     check_applied(reply)
+                    self.answers[number] = reply[1]
             if self.others:
                 yield finished(partitions, self.coordinator, token)
 
@@ -151,10 +164,17 @@ class Transaction(Attempt):
     def committed(self, tell_gone: bool = False) -> Committed:
         """Return the result of a transaction that was carried out."""
         told = self.told or b''
-        rows = [row for number in self.parts for row in self.outcomes[number]]
-        if tell_gone:
-            return Committed(None, rows, deletes_without_rows(self.changes, told))
-        return Committed(int(told) if told else None, rows)
+        rows: list[dict[str, bytes]] = [{}] * len(self.changes)
+        for number, places in self.places.items():
+            for place, row in zip(places, self.outcomes[number], strict=True):
+                rows[place] = row
+        if not tell_gone:
+            return Committed(int(told) if told else None, rows)
+        gone: set[int] = set()
+        for number, answer in {self.coordinator: told, **self.answers}.items():
+            found = deletes_without_rows(self.part(number), answer)
+            gone.update(self.places[number][place] for place in found)
+        return Committed(None, rows, frozenset(gone))
 
 
 def finished(partitions: Partitions, number: int, token: bytes) -> Script:
@@ -168,11 +188,11 @@ def finished(partitions: Partitions, number: int, token: bytes) -> Script:
     return partitions.call('shard_finish', number, token)
 
 
-def _coordinator(parts: Mapping[int, Sequence[Change]]) -> int:
+def _coordinator(places: Mapping[int, Sequence[int]], changes: Sequence[Change]) -> int:
     """Return the partition that decides: that of the id to take, or else of the most changes."""
 
     def rank(number: int) -> tuple[bool, int]:
-        takes_id = any(change.id is None for change in parts[number])
-        return takes_id, len(parts[number])
+        takes_id = any(changes[place].id is None for place in places[number])
+        return takes_id, len(places[number])
 
-    return max(sorted(parts), key=rank)
+    return max(sorted(places), key=rank)
