@@ -24,7 +24,7 @@ from rom.exceptions import ORMError
 
 # These change nothing, so an error leaves nothing in doubt. All others may write.
 READING_SCRIPTS: Final = frozenset(
-    ('expired_ids', 'scan_entries', 'load', 'search', 'tally', 'snapshot_rows')
+    ('expired_ids', 'scan_entries', 'load', 'search', 'shard_load', 'tally', 'snapshot_rows')
 )
 READING_COMMANDS: Final = frozenset(
     (

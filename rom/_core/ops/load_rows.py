@@ -22,8 +22,11 @@ from rom._core.ops.requests import (
     arriving,
     next_reply,
 )
+from rom._core.ops.shards.partitions import Partitions, partitions_of
+from rom._core.ops.shards.strict_reads import find_unique, read_again
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.schema import Schema
+from rom._core.sharding.placement import Part
 from rom.exceptions import CorruptRowError, ServerError
 
 
@@ -110,8 +113,8 @@ def load_one(
     """
     if schema.shards is not None:
         part = schema.at_id(id)
-        row = yield from load_one(part, local_id(part, id), with_expired, with_deleted)
-        return None if row is None else seen_row(part, row)
+        rows = yield from load(part, [local_id(part, id)], with_expired, with_deleted=with_deleted)
+        return seen_row(part, rows[0]) if rows else None
     if schema.expiry is not None and not with_expired:
         found = yield from load(schema, [id], with_deleted=with_deleted)
         return found[0] if found else None
@@ -238,6 +241,8 @@ def _load_unique_parts(schema: Schema, key: bytes, values: Sequence[bytes]) -> O
     assert schema.shards is not None
     own = next(unique for unique in schema.uniques if unique.key == key)
     numbers: Iterable[int] = range(schema.shards.shards.partitions)
+    if schema.shards.decider not in own.columns:
+        return (yield from _load_from_directory(schema, own.columns, values))
     if own.columns == (schema.shards.by,):
         column = schema.columns[own.columns[0]]
         numbers = dict.fromkeys(schema.shards.number_by(column, value) for value in values)
@@ -249,6 +254,21 @@ def _load_unique_parts(schema: Schema, key: bytes, values: Sequence[bytes]) -> O
 
     found = yield from lockstep([rows_in(schema.at(number)) for number in numbers])
     return [row for of_value in zip(*found, strict=True) for rows in of_value for row in rows]
+
+
+def _load_from_directory(
+    schema: Schema, columns: tuple[str, ...], values: Sequence[bytes]
+) -> Operation[list[Row]]:
+    """Return the rows with unique values, which a directory says where to find."""
+    assert schema.shards is not None
+    partitions, part = partitions_of(schema.shards.shards), schema.at(0)
+    key = part.keys.unique(columns)
+    found = yield from lockstep([find_unique(partitions, 0, part, key, value) for value in values])
+    return [
+        seen_row(schema.at(one.partition), Row(one.id, one.stored))
+        for one in found
+        if one is not None
+    ]
 
 
 def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operation[list[Row]]:
@@ -289,8 +309,16 @@ def _hidden(
 
 
 def _script(schema: Schema, what: Mapping[str, object], hidden: Mapping[str, bytes]) -> Script:
-    request = {'head': schema.keys.head, 'fields': schema.fields, **what, **hidden}
-    return Script('load', schema.keys.counter, pack(request))
+    request: dict[str, object] = {
+        'head': schema.keys.head,
+        'fields': schema.fields,
+        **what,
+        **hidden,
+    }
+    if schema.part is None:
+        return Script('load', schema.keys.counter, pack(request))
+    request['intents'] = _partitions(schema.part).intents(schema.part.number)
+    return Script('shard_load', schema.keys.counter, pack(request))
 
 
 def _load(
@@ -303,14 +331,17 @@ def _load(
     if len(scripts) == 1:
         reply = yield scripts[0]
     else:
-        replies = yield from arriving(Pipeline(scripts, one_by_one=True))
+        # A partition may need further requests between the pages.
+        replies = yield from arriving(Pipeline(scripts, one_by_one=schema.part is None))
     made: list[Any] = []
     broken: list[bytes] = []
     left: list[tuple[int, list[bytes]]] = []
     worked_on = 0
-    for _ in scripts:
+    for script in scripts:
         if replies is not None:
             reply = yield from next_reply(replies)
+        if schema.part is not None:
+            reply = yield from _strict(schema.part, script, reply)
         found, packed, unreadable_ids, further = reply
         made += make(parse_rows(schema, found, packed))
         broken += unreadable_ids
@@ -325,7 +356,11 @@ def _load(
     for place, ids in reversed(left):
         more: list[Any] = []
         while ids:
-            found, packed, unreadable_ids, ids = yield _script(schema, {'ids': ids}, hidden)
+            script = _script(schema, {'ids': ids}, hidden)
+            reply = yield script
+            if schema.part is not None:
+                reply = yield from _strict(schema.part, script, reply)
+            found, packed, unreadable_ids, ids = reply
             more += make(parse_rows(schema, found, packed))
             broken += unreadable_ids
         made[place:place] = more
@@ -334,6 +369,17 @@ def _load(
         error.entities = made
         raise error
     return made
+
+
+def _partitions(part: Part) -> Partitions:
+    return partitions_of(part.whole.shards.shards)
+
+
+def _strict(part: Part, script: Script, reply: Any) -> Operation[Any]:
+    """Return a reply with rows as they are once all that is committed is carried out."""
+    if reply[0] != b'locked':
+        return reply
+    return (yield from read_again(_partitions(part), part.number, script, reply))
 
 
 def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:

@@ -32,19 +32,11 @@ class Aside(NamedTuple):
     tell: Callable[[Any], None]
 
 
-def alongside(
-    operation: Operation[Any], asides: tuple[Aside, ...], resends_all: bool = False
-) -> Operation[Any]:
+def alongside(operation: Operation[Any], asides: tuple[Aside, ...]) -> Operation[Any]:
     """Run an operation, and send further commands with its first round trip.
 
     These commands go first. So if the connection breaks among them, the operation's own request was
     not carried out. An error of one of them does not fail the operation; `tell` gets None for it.
-
-    Args:
-        operation: the operation.
-        asides: the further commands.
-        resends_all: if one request of that trip fails, all are sent again, so that their order
-            holds. Only for an operation that begins with a read.
     """
     try:
         request = next(operation)
@@ -53,9 +45,7 @@ def alongside(
         requests = request.requests if isinstance(request, Pipeline) else (request,)
         questions = tuple(aside.request for aside in asides)
         try:
-            replies = yield Pipeline(
-                (*questions, *requests), optional=len(asides), resends_all=resends_all
-            )
+            replies = yield Pipeline((*questions, *requests), optional=len(asides))
         except BaseException as error:
             request = operation.throw(error)
         else:

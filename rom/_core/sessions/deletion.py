@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.model import Model
 from rom._core.model_registry import references_to
-from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.load_rows import Row
 from rom._core.ops.partitions.placing import located
 from rom._core.ops.search import queries
+from rom._core.ops.shards import writing
 from rom._core.sessions.deletion_plan import (
     DeletionCollector,
     PendingDelete,
@@ -287,8 +287,9 @@ class Deleter:
         for server, group in groups.items():
             changes = located([change for _, change in group])
             here = [item for item in found.guards if servers[item[0]] == server]
-            guards = guards_in(here, changes[0].schema.part)
-            attempt = commits.attempt_of(changes, 'delete' if options.hooks else 'expire')
+            parts = dict.fromkeys(change.schema.part for change in changes)
+            guards = [guard for part in parts for guard in guards_in(here, part)]
+            attempt = writing.attempt_of(changes, 'delete' if options.hooks else 'expire')
             held = self._give_attempt(group, hooked, attempt)
             done = yield from self._committed(group[0][0], attempt, guards, held)
             gone.update((group[at][0], _known_id(group[at][1].id)) for at in done.gone)
@@ -299,7 +300,7 @@ class Deleter:
     ) -> Work[Committed]:
         """Carry out an attempt; remove it from its entities if nothing was written."""
         try:
-            operation = commits.commit(attempt.changes, attempt, guards, tell_gone=True)
+            operation = writing.commit(attempt.changes, attempt, guards, tell_gone=True)
             done: Committed = yield RunOn(model, operation)
         except BaseException:
             release_attempt(attempt, held)

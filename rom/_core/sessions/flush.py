@@ -10,8 +10,8 @@ from rom._core.columns.relations import GivenId
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.commits import commit as commits
 from rom._core.ops.partitions.placing import located, next_partition, seen_after
+from rom._core.ops.shards import writing
 from rom._core.sessions.hooks import (
     AFTER,
     call_hook_after,
@@ -177,7 +177,7 @@ class Flusher:
         check_links(chosen, self._session()._connection)
         for model, concerned, changes in ready:
             if changes:
-                attempt = commits.attempt_of(changes)
+                attempt = writing.attempt_of(changes)
                 # A generator that has ended has no frame, even after an interrupt. So the
                 # attempt can tell whether it still runs.
                 attempt.thread = None if self._is_async else get_ident()
@@ -282,7 +282,7 @@ class Flusher:
         for place, entity in enumerate(concerned):
             entity._attempt, entity._place = attempt, place
         try:
-            done = yield RunOn(model, commits.commit(changes, attempt))
+            done = yield RunOn(model, writing.commit(changes, attempt))
         except BaseException:
             if release_attempt(attempt, concerned):
                 self._identity.let_loose(more)

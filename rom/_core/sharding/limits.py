@@ -34,23 +34,6 @@ def _objections(schema: Any) -> Iterator[str]:
             f'the primary key {schema.primary!r} has index=True; leave it out: filters and orders '
             'of ids need no index'
         )
-    yield from _uniques(schema)
-
-
-def _uniques(schema: Any) -> Iterator[str]:
-    """Yield the constraints that no single partition can hold."""
-    for unique in schema.uniques:
-        if schema.shards.decider not in unique.columns:
-            shown = ', '.join(map(repr, unique.columns))
-            yield (
-                f'the unique {shown} may be in any partition, which is not supported yet; declare '
-                f'unique_together with {_with(schema)}, which is unique in one partition'
-            )
-
-
-def _with(schema: Any) -> str:
-    decider = schema.shards.decider
-    return 'a _shard_by column' if decider is None else repr(decider)
 
 
 def join_group(schema: Any, models: Mapping[str, Any]) -> None:

@@ -49,14 +49,6 @@ REFUSED: list[tuple[str, Any]] = [
     ('rank=True', lambda: declare(t=rom.Text(rank=True))),
     ("ManyToMany 'm'", lambda: declare(m=rom.ManyToMany('X'))),
     ("primary key 'key'", lambda: declare(key=rom.PrimaryKey(index=True))),
-    ("the unique 'a'", lambda: declare(a=rom.Integer(unique=True))),
-    (
-        "unique_together with 'a'",
-        lambda: declare(
-            a=rom.Integer(), b=rom.Integer(), c=rom.Integer(), _shard_by='a',
-            unique_together=[('b', 'c')],
-        ),
-    ),
 ]  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import redis
 
-from rom._core.ops.load_rows import load_one, take_ids
+from rom._core.ops.load_rows import load, take_ids
 from rom._core.ops.requests import Pipeline, Script
 from rom._core.ops.shards.recover import recover
-from rom._core.ops.shards.strict_reads import find_unique, strictly
+from rom._core.ops.shards.strict_reads import find_unique
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
@@ -262,11 +262,7 @@ def _early_read(stage: Stage) -> list[str]:
     """A read meets a commit that is decided and not applied."""
     stage.begin(stage.trade()).until('shard_apply')
     number, id = account(1)
-    schema = SCHEMAS[number]
-    rows = [schema.keys.row(id)]
-    row: Any = stage.world.straight(
-        strictly(PARTITIONS, number, rows, lambda: load_one(schema, id))
-    )
+    [row] = stage.world.straight(load(SCHEMAS[number], [id]))
     return [] if 'trades' in row.stored else ['an old row']
 
 

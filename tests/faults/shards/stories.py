@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
-from rom._core.ops.load_rows import Row, load_one
+from rom._core.ops.load_rows import Row, load
 from rom._core.ops.requests import Operation
-from rom._core.ops.shards.strict_reads import Found, find_unique, strictly
+from rom._core.ops.shards.strict_reads import Found, find_unique
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
@@ -87,9 +87,8 @@ class Stories:
             self.told.outcomes[name] = outcome
 
     def _read(self, number: int, id: int) -> Operation[Row | None]:
-        schema = SCHEMAS[number]
-        rows = [schema.keys.row(id)]
-        return strictly(PARTITIONS, number, rows, lambda: load_one(schema, id))
+        found = yield from load(SCHEMAS[number], [id])
+        return found[0] if found else None
 
     def _by_email(self) -> Operation[Found | None]:
         value = self._luck.choice(EMAILS).encode()

@@ -20,29 +20,30 @@ _OUTSIDE: Final = -1
 
 
 def located(changes: Sequence[Change]) -> list[Change]:
-    """Return the changes of a commit in terms of its partition; others as they are.
+    """Return the changes of a commit in terms of their partitions; others as they are.
 
-    New rows that may be in any partition go to that of the other changes, or to the next one.
+    New rows that may be in any partition go to one of the other changes, or to the next one.
 
     Raises:
         InvalidColumnValue: a new row lacks the value that decides its partition, or a change sets
             another one.
-        InvalidOperation: the changes are in several partitions; see `several_error`.
+        InvalidOperation: the changes are of several groups, or of models without partitions too.
     """
     for change in changes:
         if change.schema.shards is not None:
-            return _in_one_partition(changes)
+            return _in_partitions_of(changes)
     return list(changes)
 
 
-def _in_one_partition(changes: Sequence[Change]) -> list[Change]:
+def _in_partitions_of(changes: Sequence[Change]) -> list[Change]:
     numbers = [_number_of(change) for change in changes]
     known = {number for number in numbers if number is not None}
     groups = {of.shards._key for each in changes if (of := each.schema.shards) is not None}
-    if len(known) > 1 or len(groups) > 1:
-        raise several_error(changes, numbers)
-    number = known.pop() if known else next_partition(changes[0].schema)
-    return [_at(change, number) for change in changes]
+    if _OUTSIDE in known or len(groups) > 1:
+        raise _groups_error(changes)
+    free = min(known) if known else next_partition(changes[0].schema)
+    pairs = zip(changes, numbers, strict=True)
+    return [_at(change, free if number is None else number) for change, number in pairs]
 
 
 def next_partition(schema: Schema) -> int:
@@ -51,25 +52,17 @@ def next_partition(schema: Schema) -> int:
     return schema.shards.shards._next_partition()
 
 
-def several_error(changes: Sequence[Change], numbers: Sequence[int | None]) -> InvalidOperation:
-    """Return the error for a commit that one partition cannot carry out.
-
-    This is the place to carry out a commit over several partitions: `changes` in groups by their
-    `numbers`, each located with `_at`.
-    """
+def _groups_error(changes: Sequence[Change]) -> InvalidOperation:
+    """Return the error for a commit that no transaction of one group can carry out."""
     each = {
-        number: f'{change.schema.name} {change.id or "(new)"}'
-        for change, number in zip(changes, numbers, strict=True)
-        if number is not None
+        change.schema.name: 'no group' if of is None else f'the group {of.shards.name!r}'
+        for change in changes
+        for of in (change.schema.shards,)
     }
-    where = ', '.join(
-        f'{what} in {"no partition" if number == _OUTSIDE else f"partition {number}"}'
-        for number, what in list(each.items())[:4]
-    )
+    where = ', '.join(f'{name} is in {what}' for name, what in list(each.items())[:4])
     return InvalidOperation(
-        f'one commit has rows of several partitions ({where}), which is not supported yet; nothing '
-        'was written. Save them one after the other, or keep rows that are written together in one '
-        'partition, with _shard_with or an equal _shard_by'
+        f'one commit has rows of models that do not share their partitions ({where}); nothing was '
+        'written. Save them one after the other, or give the models the same rom.Shards'
     )
 
 

@@ -1,25 +1,23 @@
 """Strict reads: rows as they are when everything that is decided has been carried out.
 
 A transaction over partitions is visible partition by partition, some milliseconds apart. A read of
-rows by id, or by a unique value, closes that gap: it asks for the intents on the rows in the same
-trip. If one belongs to a transaction that is committed, it is carried out first, and the rows are
+rows by id, or by a unique value, closes that gap: its script looks at the intents on the rows
+first. If one belongs to a transaction that is committed, it is carried out first, and the rows are
 read again. One that is not decided changes nothing: the row before it is the row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from rom._core.ops.requests import Command, Operation
+from rom._core.encoding.wire import pack, unpack
+from rom._core.ops.requests import Operation, Script
 from rom._core.ops.shards.entries import Value, look_script, read_entry
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom._core.ops.shards.resolve import resolve
-from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.schema import Schema
 from rom.exceptions import ServerError
-
-T = TypeVar('T')
 
 #: How often a read meets another transaction that has been committed since, at most.
 _MOST_TRIES = 100
@@ -39,46 +37,34 @@ class Found(NamedTuple):
     stored: dict[str, bytes]
 
 
-def strictly(
-    partitions: Partitions,
-    number: int,
-    rows: Sequence[bytes],
-    read: Callable[[], Operation[T]],
-) -> Operation[T]:
-    """Read rows of one partition; no trip more, unless one of them has an intent.
+def read_again(partitions: Partitions, number: int, script: Script, reply: Any) -> Operation[Any]:
+    """Return the reply to a read of rows once all that is committed is carried out.
 
     Args:
         partitions: the partitions of the group.
-        number: the partition.
-        rows: the keys of the rows.
-        read: makes the operation that reads them.
+        number: the partition of the rows.
+        script: a call of `lua/shard_load.lua`.
+        reply: the reply to it, which says that rows are locked.
 
     Raises:
-        ServerError: each try met a transaction that had been committed since; or as `read`.
+        ServerError: each try met a transaction that had been committed since.
     """
     for _ in range(_MOST_TRIES):
-        intents: list[bytes | None] = []
-        aside = Aside(Command(b'HMGET', partitions.intents(number), *rows), _into(intents))
-        # The intents are read first, and again if the rows are: a transaction that is not there yet
-        # is not committed before this read begins.
-        result: T = yield from alongside(read(), (aside,), resends_all=True)
+        intents = map(Entry.parse, reply[1])
         if not (yield from _carried_out(partitions, number, intents)):
-            return result
+            request = {**unpack(script.request), 'anyway': True}
+            return (yield script._replace(request=pack(request)))
+        reply = yield script
+        if reply[0] != b'locked':
+            return reply
     raise _busy_error(number)
 
 
-def _into(intents: list[bytes | None]) -> Callable[[Any], None]:
-    return lambda reply: intents.extend(reply or ())
-
-
-def _carried_out(
-    partitions: Partitions, number: int, intents: Iterable[bytes | None]
-) -> Operation[bool]:
+def _carried_out(partitions: Partitions, number: int, intents: Iterable[Entry]) -> Operation[bool]:
     """Carry out what is decided; return whether that was anything."""
     is_any = False
-    for raw in dict.fromkeys(intents):
-        if raw is not None:
-            is_any |= yield from resolve(partitions, number, Entry.parse(raw), fence=False)
+    for intent in {intent.token: intent for intent in intents}.values():
+        is_any |= yield from resolve(partitions, number, intent, fence=False)
     return is_any
 
 
@@ -102,7 +88,7 @@ def find_unique(
         value: the encoded value.
 
     Raises:
-        ServerError: as for `strictly`.
+        ServerError: as for `read_again`.
     """
     wanted = Value(number, partitions.name(number, key), value)
     anyway = False
