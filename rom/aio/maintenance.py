@@ -20,16 +20,19 @@ from rom._core.ops.maintenance.arguments import checked, checked_rate, every_mod
 from rom._core.ops.maintenance.findings import CheckTotals, Finding
 from rom._core.ops.maintenance.progress import Job, Meter, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
+from rom._core.ops.shards.recover import Recovered, recovery
 from rom.aio.clients import Client, client_of, driver_on
 
 __all__ = [
     'Check',
     'Finding',
+    'Recovered',
     'Report',
     'Status',
     'check',
     'clean_old_index',
     'clean_unsafe_cols',
+    'recover',
     'refresh_all_indexes',
     'refresh_indices',
     'reindex',
@@ -261,6 +264,41 @@ def reindex(
     size = checked_rate(rate, check_count('batch', batch))
     job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
     return _paced(client_of(model), job, Pace(rate))
+
+
+async def recover(*models: type[Model]) -> Recovered:
+    """Finish the commits over several partitions that programs left behind when they died.
+
+    A commit or a read that meets such a rest finishes it, too. So this is needed only for rows that
+    nobody reads. It may run at any time, beside writers. A commit that is not decided is given up
+    once it is 5 seconds old.
+
+    Args:
+        *models: models with ``_shards``; default: all of them that the program has defined. All
+            models of their groups are recovered.
+
+    Returns:
+        A ``Recovered``, with three numbers: ``carried_out``, commits that were decided, and are
+        carried out now; ``undone``, parts of commits that were not; ``under_way``, parts of commits
+        that are too young.
+
+    Raises:
+        CorruptRowError: a key holds another type, so that a commit cannot be carried out.
+
+    Example::
+
+        await rom.aio.recover(User)
+    """
+    groups = {
+        schema.shards.shards.key if schema.shards else b'': model
+        for model in models or every_model()
+        for schema in (checked(model),)
+    }
+    found = []
+    for model in groups.values():
+        driver = await driver_on(client_of(model))
+        found.append(await driver.run(recovery(model._schema)))
+    return Recovered(*map(sum, zip(*found, strict=True))) if found else Recovered()
 
 
 async def status(*models: type[Model]) -> list[Status]:

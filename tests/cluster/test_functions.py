@@ -86,6 +86,7 @@ CALLS: dict[str, Callable[[Front], Any]] = {
     'clean_old_index': lambda front: len([*front.clean_old_index(Called)]) > 0,
     'clean_unsafe_cols': lambda front: front.clean_unsafe_cols(Called) == (1, 0),
     'refresh_all_indexes': lambda front: front.refresh_all_indexes() is None,
+    'recover': lambda front: front.recover() == (0, 0, 0),
     'reindex': lambda front: [*front.reindex(Called, everything=True)] != [],
     'show_progress': lambda front: front.show_progress(front.refresh_indices(Called)) is None,
 }
@@ -99,7 +100,8 @@ OF_UTIL: dict[str, Callable[[], Any]] = {
 PURE = {
     'CASE_INSENSITIVE', 'ClassProperty', 'FULL_TEXT', 'IDENTITY', 'IDENTITY_CI', 'IDENTITY_STRING',
     'IDENTITY_STRING_CI', 'SIMPLE', 'SIMPLE_CI', 'limit_commits', 'set_connection_settings',
-    'use_null_session', 'use_rom_session', 'set_busy_poll', 'Check', 'Finding', 'Report', 'Status',
+    'use_null_session', 'use_rom_session', 'set_busy_poll', 'Check', 'Finding', 'Recovered',
+    'Report', 'Status',
 }  # fmt: skip
 
 
@@ -144,6 +146,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'reindex': ('--all', NAME),
     'explain': ('Called.query.filter(size=(3, 5))', NAME),
     'expire': (NAME,),
+    'recover': (NAME,),
     'dump': (NAME,),
     'load': ('--on-conflict', 'skip', NAME),
     'shell': ('-c', 'print(Called.query.count())', NAME),
@@ -165,6 +168,7 @@ PRINTS = {
     'reindex': '',
     'explain': 'size',
     'expire': 'expired\tCalled\t1',
+    'recover': 'recovered\tundone\t0',
     'dump': '"row 7"',
     'load': '',
     'shell': '39',

@@ -17,6 +17,7 @@ from rom._core.encoding.wire import pack
 from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import look_up, read_stamp, stamp_of
 from rom._core.ops.maintenance.comparison import Comparison, Suspicious, blocks
+from rom._core.ops.maintenance.directories import check_directories
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.keyspace import Found, find, is_declared
 from rom._core.ops.maintenance.linked_rows import without_row
@@ -41,7 +42,10 @@ def check(schema: Schema, repair: bool, block_size: int) -> Job[None]:
         block_size: rows, or index entries, in one step.
     """
     if schema.shards is not None:
-        return (yield from in_each_partition(schema, lambda part: check(part, repair, block_size)))
+        job = in_each_partition(schema, lambda part: check(part, repair, block_size))
+        total = yield from job
+        yield from check_directories(schema, repair, block_size, total)
+        return
     yield from _Checker(schema, repair, block_size).run()
 
 

@@ -13,7 +13,7 @@ from rom._core.support.public_names import publish
 
 Kind: TypeAlias = Literal[
     'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
-    'counter', 'undeclared', 'corrupt', 'unlinked',
+    'counter', 'undeclared', 'corrupt', 'unlinked', 'directory', 'unfinished',
 ]  # fmt: skip
 
 #: The meaning of each kind of finding.
@@ -31,6 +31,8 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         'counter': 'the id counter is behind the ids in use',
         'undeclared': 'an index that the model does not declare',
         'unlinked': 'links to a row that does not exist',
+        'directory': 'the directory of unique values names another partition than that of the row',
+        'unfinished': 'a commit over several partitions was left behind',
         'corrupt': 'a value, or a key, of a form that rom does not write',
     }
 )

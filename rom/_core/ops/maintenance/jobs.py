@@ -28,7 +28,8 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
     if schema.shards is not None:
-        return (yield from in_each_partition(schema, lambda part: refresh(part, block_size, scan)))
+        yield from in_each_partition(schema, lambda part: refresh(part, block_size, scan))
+        return
     counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
     failures = yield from repair_listed(schema, block_size)
@@ -63,7 +64,8 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
     if schema.shards is not None:
-        return (yield from in_each_partition(schema, lambda part: clean(part, block_size)))
+        yield from in_each_partition(schema, lambda part: clean(part, block_size))
+        return
     failures = yield from repair_listed(schema, block_size)
     found = yield from find(schema)
     ids = sorted(found.ids)

@@ -16,8 +16,10 @@ from rom._core.schema import Schema
 from rom.exceptions import BulkError
 
 
-def in_each_partition(schema: Schema, job: Callable[[Schema], Job[Any]]) -> Job[None]:
+def in_each_partition(schema: Schema, job: Callable[[Schema], Job[Any]]) -> Job[int]:
     """Carry out a job in each partition of a model, and report the progress in all of them.
+
+    Returns the number of entities.
 
     Args:
         schema: the schema of the model over all partitions.
@@ -49,6 +51,7 @@ def in_each_partition(schema: Schema, job: Callable[[Schema], Job[Any]]) -> Job[
             f'them: {failures[0]}. `errors` has all',
             failures,
         )
+    return before
 
 
 def _in_all(part: Schema, step: Progress, before: int) -> Progress:

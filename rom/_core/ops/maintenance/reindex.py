@@ -104,11 +104,10 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
         BulkError: some rows could not be indexed. It is raised at the end; all others are.
     """
     if schema.shards is not None:
-        return (
-            yield from in_each_partition(
-                schema, lambda part: reindex(part, block_size, restart, everything)
-            )
+        yield from in_each_partition(
+            schema, lambda part: reindex(part, block_size, restart, everything)
         )
+        return
     stamped = yield from look_up(schema)
     before = read_stamp(stamped.raw) or {}
     found = yield from find(schema, before)

@@ -9,19 +9,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rom._core.ops.requests import Operation, Pipeline, Script
-from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.ops.shards.partitions import Entry, Partitions, partitions_of
 from rom._core.ops.shards.patience import GRACE
 from rom._core.ops.shards.resolve import check_applied, resolve
 from rom._core.ops.shards.transaction import finished
+from rom._core.schema import Schema
+from rom._core.support.public_names import publish
 
 
 class Recovered(NamedTuple):
-    """What a recovery has done.
+    """What a recovery of commits over partitions has done.
 
     Attributes:
-        carried_out: transactions that were committed, and are carried out everywhere now.
-        undone: prepared parts of transactions that were not committed.
-        under_way: transactions that are too young to be aborted; they were left alone.
+        carried_out: the number of commits that were decided, and are carried out everywhere now.
+        undone: the number of prepared parts of commits that were not decided, and never will be.
+        under_way: the number of prepared parts of commits that are too young to be given up; they
+            were left alone.
     """
 
     carried_out: int = 0
@@ -43,6 +46,13 @@ class Left(NamedTuple):
     now: int
     prepared: list[Entry]
     unfinished: dict[bytes, list[int]]
+
+
+def recovery(schema: Schema) -> Operation[Recovered]:
+    """Finish what was left behind in the group of a model; nothing for one without a group."""
+    if schema.shards is None:
+        return Recovered()
+    return (yield from recover(partitions_of(schema.shards.shards)))
 
 
 def left_behind(partitions: Partitions) -> Operation[list[Left]]:
@@ -95,3 +105,6 @@ def _finish(
     for reply in (yield Pipeline(tuple(calls))):
         check_applied(reply)
     yield finished(partitions, number, token)
+
+
+publish('rom.maintenance', Recovered)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import count
+from itertools import chain, count
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from rom._core.ops.commits.commit import (
     retried_change,
 )
 from rom._core.ops.commits.commit_errors import error_of, same_row
+from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
 from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
@@ -226,11 +227,9 @@ class _Try:
             replies = yield Pipeline(tuple(step.ask() for step in steps))
             pairs = list(zip(steps, replies, strict=True))
             steps = [step for step, reply in pairs if not step.takes(reply)]
-            is_met = True
-            for step, reply in pairs:
-                if step in steps:
-                    is_met &= yield from step.resolve(self, reply, tries)
-            if not is_met:
+            left = [pair for pair in pairs if pair[0] in steps]
+            found = [step.resolutions(self, reply, tries) for step, reply in left]
+            if not all((yield from lockstep([*chain.from_iterable(found)]))):
                 yield Rest(self._patience.pause(tries))
 
     def resolve_intent(self, number: int, reply: list[bytes], tries: int) -> Operation[bool]:
@@ -283,8 +282,8 @@ class _Step:
         """
         raise NotImplementedError
 
-    def resolve(self, attempt: _Try, reply: Any, tries: int) -> Operation[bool]:
-        """Find out what the request has met; return False if that is not decided."""
+    def resolutions(self, attempt: _Try, reply: Any, tries: int) -> list[Operation[bool]]:
+        """Return operations that find out what it has met; False: that is not decided."""
         raise NotImplementedError
 
 
@@ -302,8 +301,8 @@ class _Prepare(_Step):
             raise _Objection(self._number, reply)
         return reply[0] == b'ok'
 
-    def resolve(self, attempt: _Try, reply: list[bytes], tries: int) -> Operation[bool]:
-        return (yield from attempt.resolve_intent(self._number, reply, tries))
+    def resolutions(self, attempt: _Try, reply: list[bytes], tries: int) -> list[Operation[bool]]:
+        return [attempt.resolve_intent(self._number, reply, tries)]
 
 
 class _Claims(_Step):
@@ -318,13 +317,12 @@ class _Claims(_Step):
     def takes(self, reply: list[Any]) -> bool:
         return bool(reply[0] == b'ok')
 
-    def resolve(self, attempt: _Try, reply: list[Any], tries: int) -> Operation[bool]:
+    def resolutions(self, attempt: _Try, reply: list[Any], tries: int) -> list[Operation[bool]]:
         _, now, taken = reply
-        is_met = True
-        for position, raw in zip(taken[::2], taken[1::2], strict=True):
-            claim = self._claims[int(position) - 1]
-            is_met &= yield from attempt.resolve_claim(claim, raw, int(now), tries)
-        return is_met
+        return [
+            attempt.resolve_claim(self._claims[int(position) - 1], raw, int(now), tries)
+            for position, raw in zip(taken[::2], taken[1::2], strict=True)
+        ]
 
 
 class _Read(_Step):

@@ -1,0 +1,127 @@
+"""Directories: compared with the unique values that rows of all partitions have.
+
+Each partition has a hash of unique values, which the check of the partition compares with its rows.
+Here each of those values is looked up in its directory. An entry without a row is no finding: a
+commit may have left it, and the next one that wants the value replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rom._core.encoding.text import as_text, show
+from rom._core.ops.load_rows import load
+from rom._core.ops.maintenance.findings import Checked, Finding
+from rom._core.ops.maintenance.progress import Job
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.entries import Value, look_script, read_entry
+from rom._core.ops.shards.partitions import Entry, Partitions, local_keys, partitions_of
+from rom._core.ops.shards.patience import GRACE
+from rom._core.ops.shards.recover import left_behind, recover
+from rom._core.ops.shards.writing import commit
+from rom._core.schema import Schema
+from rom._core.writes.changes import Change
+from rom.exceptions import ORMError
+
+
+def check_directories(schema: Schema, repair: bool, block_size: int, total: int) -> Job[None]:
+    """Check the directories of a model, and what commits have left behind in its group.
+
+    Args:
+        schema: the schema of the model over all partitions.
+        repair: repair findings.
+        block_size: values in one step.
+        total: the number of entities of the model, for the progress.
+    """
+    assert schema.shards is not None
+    partitions = partitions_of(schema.shards.shards)
+    yield Checked(total, total, tuple((yield from _left(schema, partitions, repair))))
+    for number in range(partitions.size):
+        part = schema.at(number)
+        for key in _directed(part):
+            cursor: bytes | None = b'0'
+            while cursor is not None:
+                cursor, found = yield from _block(partitions, part, key, cursor, block_size, repair)
+                yield Checked(total, total, tuple(found))
+
+
+def _directed(part: Schema) -> Iterator[bytes]:
+    local = local_keys(part)
+    return (unique.key for unique in part.uniques if unique.key not in local)
+
+
+def _left(schema: Schema, partitions: Partitions, repair: bool) -> Operation[list[Finding]]:
+    """Return a finding for each transaction that was left behind."""
+    old: dict[bytes, bytes] = {}
+    for left in (yield from left_behind(partitions)):
+        for intent in left.prepared:
+            if left.now - intent.second >= GRACE:
+                old[intent.token] = partitions.head(left.number) + b'prepared'
+    if old and repair:
+        yield from recover(partitions)
+    what = 'a commit over several partitions was left behind: rom recover finishes it'
+    return [
+        Finding(schema.name, 'unfinished', as_text(key), None, what, repaired=repair)
+        for key in old.values()
+    ]
+
+
+def _block(
+    partitions: Partitions, part: Schema, key: bytes, cursor: bytes, size: int, repair: bool
+) -> Operation[tuple[bytes | None, list[Finding]]]:
+    """Compare a block of values of a partition; return the next cursor and the findings."""
+    assert part.part is not None
+    after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
+    items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
+    number, name = part.part.number, partitions.name(part.part.number, key)
+    values = [Value(number, name, value) for value, _ in items]
+    suspects = yield from _suspects(partitions, values)
+    findings = []
+    for value in suspects:
+        finding = yield from _judged(partitions, part, value)
+        if finding is not None:
+            findings.append((yield from _repaired(part, finding)) if repair else finding)
+    return (b'%d' % int(after) if int(after) else None), findings
+
+
+def _suspects(partitions: Partitions, values: Sequence[Value]) -> Operation[list[Value]]:
+    """Return the values whose entry is missing or names another partition."""
+    if not values:
+        return []
+    entries = yield Pipeline(tuple(read_entry(partitions, value) for value in values))
+    pairs = zip(values, entries, strict=True)
+    return [value for value, raw in pairs if not _is_right(value, raw)]
+
+
+def _is_right(value: Value, raw: bytes | None) -> bool:
+    return raw is not None and Entry.parse(raw).partition == value.partition
+
+
+def _judged(partitions: Partitions, part: Schema, value: Value) -> Operation[Finding | None]:
+    """Return the finding of a value, or None if no row has it, or it has changed since."""
+    here = Entry(value.partition, b'check', 0, b'')
+    look = look_script(partitions, value, here, part)
+    status, detail, *_ = yield look
+    raw = yield read_entry(partitions, value)
+    again = yield look
+    if status != b'held' or again[:2] != [status, detail] or _is_right(value, raw):
+        return None
+    key = partitions.directory(value.name, value.value)
+    where = 'no partition' if raw is None else f'partition {Entry.parse(raw).partition}'
+    what = f'{show(as_text(value.value))} is in {where}, and a row of {value.partition} has it'
+    return Finding(part.name, 'directory', as_text(key), int(detail), what)
+
+
+def _repaired(part: Schema, finding: Finding) -> Operation[Finding]:
+    """Have the row claim its values again, with the id that programs see in the finding."""
+    assert finding.id is not None
+    seen = replace(finding, id=part.seen_id(finding.id))
+    rows = yield from load(part, [finding.id], with_expired=True)
+    changes = [Change(part, 'update', row.id, row.stored, {}, {}, full=True) for row in rows]
+    try:
+        if changes:
+            yield from commit(changes)
+    except ORMError as error:
+        return replace(seen, message=f'{seen.message}: {error}')
+    return replace(seen, repaired=True)

@@ -1,0 +1,144 @@
+"""Recovery: by function, by command, and what a check says about what was left behind."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+from typer.testing import CliRunner
+
+import rom
+from rom import maintenance
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Pipeline
+from rom._core.ops.shards import patience
+from rom._core.ops.shards.partitions import Entry, partitions_of
+from rom.cli.app import app
+from tests.support.servers import Server
+from tests.support.worlds import Front
+
+pytestmark = pytest.mark.one_server
+SHARDS = rom.Shards('bank', 4)
+PARTITIONS = partitions_of(SHARDS)
+
+
+class BankAccount(rom.Model):
+    _shards = SHARDS
+    gold = rom.Integer(index=True)
+    email = rom.Text(unique=True)
+
+
+class Died(Exception):
+    """The program ends here."""
+
+
+@pytest.fixture
+def accounts(on_client: None) -> Iterator[list[BankAccount]]:
+    found = []
+    for number in range(3):
+        found.append(BankAccount(gold=10, email=f'e{number}'))
+        found[-1].save()
+    yield found
+    rom.session.rollback()
+
+
+def die_before(script: str, accounts: list[BankAccount], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transfer gold, and end before a trip that calls this script."""
+    real = SyncDriver.perform
+
+    def perform(self: SyncDriver, request: object) -> object:
+        parts = request.requests if isinstance(request, Pipeline) else (request,)
+        if any(getattr(one, 'name', '') == script for one in parts):
+            raise Died
+        return real(self, request)  # type: ignore[arg-type]
+
+    accounts[0].gold, accounts[1].gold = 5, 15
+    with monkeypatch.context() as patched, pytest.raises(Died):
+        patched.setattr(SyncDriver, 'perform', perform)
+        rom.session.commit()
+    rom.session.rollback()
+
+
+def make_old(raw: redis.Redis) -> None:
+    """Have each intent be a minute old."""
+    for key in raw.scan_iter('*:prepared'):
+        for token, kept in raw.hgetall(key).items():
+            raw_intent, _, rest = kept.partition(b' ')
+            intent = Entry.parse(raw_intent)
+            older = b'%d:%b:%d' % (intent.partition, intent.token, intent.second - 60)
+            raw.hset(key, token, older + b' ' + rest)
+
+
+def test_what_is_decided_is_carried_out(
+    accounts: list[BankAccount], front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_before('shard_apply', accounts, monkeypatch)
+    assert front.recover(BankAccount) == maintenance.Recovered(1, 0, 0)
+    assert front.recover() == (0, 0, 0)
+    assert [account.gold for account in BankAccount.get([a.id for a in accounts])] == [5, 15, 10]
+
+
+def test_what_is_not_decided_is_undone_when_it_is_old(
+    accounts: list[BankAccount], front: Front, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_before('shard_commit', accounts, monkeypatch)
+    assert front.recover(BankAccount) == (0, 0, 1)
+    assert [*front.check(BankAccount)] == []
+    make_old(raw)
+    [finding] = front.check(BankAccount)
+    assert finding.kind == 'unfinished' and 'rom recover' in finding.message
+    assert front.recover(BankAccount) == (0, 1, 0)
+    assert [*front.check(BankAccount)] == []
+    assert [account.gold for account in BankAccount.get([a.id for a in accounts])] == [10, 10, 10]
+
+
+def test_the_command(
+    accounts: list[BankAccount], server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    die_before('shard_apply', accounts, monkeypatch)
+    arguments = ('recover', '--url', f'unix://{server.socket}', f'{__name__}:BankAccount')
+    rom.util.CONNECTION = None
+    ran = CliRunner().invoke(app, arguments)
+    assert (ran.exit_code, ran.stdout) == (
+        0, 'recovered\tcarried out\t1\nrecovered\tundone\t0\nrecovered\tunder way\t0\n',
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('entry', [None, b'2:token:5'])
+def test_a_wrong_directory_is_found_and_repaired(
+    entry: bytes | None, accounts: list[BankAccount], front: Front, raw: redis.Redis
+) -> None:
+    account = accounts[0]
+    if SHARDS.partition_of(account.id) == 2:
+        account = accounts[1]
+    name = b'BankAccount:email:uidx'
+    value = account.email.encode()
+    key = PARTITIONS.directory(name, value)
+    assert raw.hdel(key, value) == 1
+    if entry is not None:
+        raw.hset(key, value, entry)
+    [finding] = front.check(BankAccount)
+    assert (finding.kind, finding.key, finding.repaired) == ('directory', key.decode(), False)
+    [finding] = front.check(BankAccount, repair=True)
+    assert finding.repaired and finding.id == account.id
+    assert [*front.check(BankAccount)] == []
+    assert BankAccount.get_by(email=account.email).id == account.id
+    with pytest.raises(rom.UniqueKeyViolation):
+        BankAccount(email=account.email).save()
+
+
+def test_who_may_abort_an_undecided_transaction() -> None:
+    limits = patience.Patience()
+    other = Entry(1, b'8000' + b'x' * 16 + b'1', 100, b'')
+    assert not limits.may_fence(b'7000', other, 104, 0)
+    assert limits.may_fence(b'7000', other, 105, 0), 'it is old'
+    assert limits.may_fence(b'7000', other, 100, 3), 'the smaller token goes first'
+    assert not limits.may_fence(b'9000', other, 100, 3)
+    assert not limits.may_fence(b'', other, 100, 99), 'a reader does not wait'
+    from rom._core.ops.commits.attempts import new_token
+
+    own = Entry(1, new_token(), 100, b'')
+    patience.begin(own.token)
+    assert not limits.may_fence(b'7000', own, 100, 0)
+    patience.end(own.token)
+    assert limits.may_fence(b'7000', own, 100, 0), 'this process has given it up'
+    assert max(limits.pause(tries) for tries in range(2000)) <= 0.05
