@@ -291,7 +291,7 @@ def recover(*models: type[Model]) -> Recovered:
         rom.maintenance.recover(User)
     """
     groups = {
-        schema.shards.shards.key if schema.shards else b'': model
+        schema.shards.shards._key if schema.shards else b'': model
         for model in models or every_model()
         for schema in (checked(model),)
     }

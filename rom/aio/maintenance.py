@@ -290,7 +290,7 @@ async def recover(*models: type[Model]) -> Recovered:
         await rom.aio.recover(User)
     """
     groups = {
-        schema.shards.shards.key if schema.shards else b'': model
+        schema.shards.shards._key if schema.shards else b'': model
         for model in models or every_model()
         for schema in (checked(model),)
     }
