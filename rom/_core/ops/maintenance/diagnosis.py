@@ -32,7 +32,7 @@ class Fix:
 
 
 @dataclass(slots=True)
-class Verdict:
+class Diagnosis:
     """Result of the diagnosis of one id.
 
     Attributes:
@@ -41,7 +41,7 @@ class Verdict:
         fix: the repair of the row's indexes, if there is a row.
         left_over: entries (index, member, id) of a row that does not exist.
         taken: unique values of the row that are registered to another id, each with that id.
-        is_enrolled: False if the row has no bit in the live bitmap.
+        is_registered: False if the row has no bit in the live bitmap.
         foreign_keys: the keys of indexes that hold another type.
     """
 
@@ -50,43 +50,45 @@ class Verdict:
     fix: Fix | None = None
     left_over: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
     taken: dict[Claim, bytes] = field(default_factory=dict)
-    is_enrolled: bool = True
+    is_registered: bool = True
     foreign_keys: set[bytes] = field(default_factory=set)
 
 
-def judge(schema: Schema, sight: RowSnapshot, suspects: Suspects, whole: bool) -> Verdict:
+def diagnose(schema: Schema, snapshot: RowSnapshot, suspects: Suspects, whole: bool) -> Diagnosis:
     """Return the diagnosis of an id.
 
     Args:
         schema: the schema of the model.
-        sight: the snapshot of the id.
+        snapshot: the snapshot of the id.
         suspects: entries that may be surplus.
-        whole: judge everything that the row implies, and not only the suspects.
+        whole: diagnose everything that the row implies, and not only the suspects.
     """
-    verdict = Verdict(sight.id)
-    verdict.foreign_keys = {key for (key, _), state in sight.states.items() if state == _OTHER_TYPE}
-    note = _notes(schema, sight, verdict)
-    key = schema.keys.row(sight.id)
-    if sight.row is None and sight.is_readable:
-        _judge_leftovers(schema, sight, suspects, verdict, note)
-    elif sight.row is not None and sight.is_readable:
-        verdict.fix = Fix(sight.row)
-        _judge_suspects(schema, sight, suspects, verdict.fix, note)
+    diagnosis = Diagnosis(snapshot.id)
+    diagnosis.foreign_keys = {
+        key for (key, _), state in snapshot.states.items() if state == _OTHER_TYPE
+    }
+    note = _notes(schema, snapshot, diagnosis)
+    key = schema.keys.row(snapshot.id)
+    if snapshot.row is None and snapshot.is_readable:
+        _diagnose_leftovers(schema, snapshot, suspects, diagnosis, note)
+    elif snapshot.row is not None and snapshot.is_readable:
+        diagnosis.fix = Fix(snapshot.row)
+        _diagnose_suspects(schema, snapshot, suspects, diagnosis.fix, note)
         if whole:
-            _judge_row(schema, sight, verdict, verdict.fix, note)
+            _diagnose_row(schema, snapshot, diagnosis, diagnosis.fix, note)
     elif whole:
         note('corrupt', key, f'it holds no row: look at it with TYPE {as_text(key)}, and delete it')
-    return verdict
+    return diagnosis
 
 
 _Note = Callable[[Kind, bytes, str], None]
 
 
-def _notes(schema: Schema, sight: RowSnapshot, verdict: Verdict) -> _Note:
-    id = number_of(sight.id)
+def _notes(schema: Schema, snapshot: RowSnapshot, diagnosis: Diagnosis) -> _Note:
+    id = number_of(snapshot.id)
 
     def note(kind: Kind, key: bytes, what: str) -> None:
-        verdict.findings.append(Finding(schema.name, kind, as_text(key), id, what))
+        diagnosis.findings.append(Finding(schema.name, kind, as_text(key), id, what))
 
     return note
 
@@ -101,104 +103,106 @@ def _shown(key: bytes, member: bytes, id: bytes) -> str:
     return f'{show(as_text(member[: -len(id) - 1]))}, ' if key.endswith((b':pre', b':suf')) else ''
 
 
-def _judge_leftovers(
-    schema: Schema, sight: RowSnapshot, suspects: Suspects, verdict: Verdict, note: _Note
+def _diagnose_leftovers(
+    schema: Schema, snapshot: RowSnapshot, suspects: Suspects, diagnosis: Diagnosis, note: _Note
 ) -> None:
     for key, member in suspects:
-        state = sight.states.get((key, member))
+        state = snapshot.states.get((key, member))
         if state in (None, _OTHER_TYPE):
             continue
         if not key.endswith(b':uidx'):
-            what = f'{_shown(key, member, sight.id)}an entry without a row'
-            note(_kind(schema, key, 'dangling'), key, f'{what} ({show(as_text(sight.id))})')
-        elif state == sight.id:
+            what = f'{_shown(key, member, snapshot.id)}an entry without a row'
+            note(_kind(schema, key, 'dangling'), key, f'{what} ({show(as_text(snapshot.id))})')
+        elif state == snapshot.id:
             note('unique', key, f'{show(as_text(member))} belongs to a deleted entity')
         else:
             continue
-        verdict.left_over.append((key, member, sight.id))
+        diagnosis.left_over.append((key, member, snapshot.id))
 
 
-def _judge_row(schema: Schema, sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note) -> None:
-    for fault in sight.implied.faults:
-        note('corrupt', schema.keys.row(sight.id), fault)
-    _judge_implied(schema, sight, verdict, fix, note)
-    _judge_claims(sight, verdict, fix, note)
-    if sight.bit == 0 and not schema.keep_index_data:
-        verdict.is_enrolled = False
+def _diagnose_row(
+    schema: Schema, snapshot: RowSnapshot, diagnosis: Diagnosis, fix: Fix, note: _Note
+) -> None:
+    for fault in snapshot.implied.faults:
+        note('corrupt', schema.keys.row(snapshot.id), fault)
+    _diagnose_implied(schema, snapshot, diagnosis, fix, note)
+    _diagnose_claims(snapshot, diagnosis, fix, note)
+    if snapshot.bit == 0 and not schema.keep_index_data:
+        diagnosis.is_registered = False
         note('live', schema.keys.live, 'the row has no bit')
 
 
-def _judge_implied(
-    schema: Schema, sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note
+def _diagnose_implied(
+    schema: Schema, snapshot: RowSnapshot, diagnosis: Diagnosis, fix: Fix, note: _Note
 ) -> None:
-    for _, entries in sight.implied.entries:
+    for _, entries in snapshot.implied.entries:
         for entry, score in entries.items():
-            key, member = entry[0], entry[1] + sight.id
-            state = sight.states[key, member]
+            key, member = entry[0], entry[1] + snapshot.id
+            state = snapshot.states[key, member]
             if state == _OTHER_TYPE:
                 continue
             if state is None:
-                what = f'{_shown(key, member, sight.id)}the row implies it'
+                what = f'{_shown(key, member, snapshot.id)}the row implies it'
                 note(_kind(schema, key, 'missing'), key, f'{what}, and it is not there')
             elif (score is None) != (state == b''):
-                verdict.foreign_keys.add(key)
+                diagnosis.foreign_keys.add(key)
                 continue
             elif score is not None and float(state) != float(score):
-                what = f'{_shown(key, member, sight.id)}its number is {as_text(state)}'
+                what = f'{_shown(key, member, snapshot.id)}its number is {as_text(state)}'
                 note(_kind(schema, key, 'score'), key, f'{what}, and should be {as_text(score)}')
             else:
                 continue
             fix.added[entry] = score
 
 
-def _judge_suspects(
-    schema: Schema, sight: RowSnapshot, suspects: Suspects, fix: Fix, note: _Note
+def _diagnose_suspects(
+    schema: Schema, snapshot: RowSnapshot, suspects: Suspects, fix: Fix, note: _Note
 ) -> None:
     implied: dict[Member, bytes | None] = {
-        (key, stem + sight.id): score
-        for _, entries in sight.implied.entries
+        (key, stem + snapshot.id): score
+        for _, entries in snapshot.implied.entries
         for (key, stem), score in entries.items()
     }
     for (key, member), maker in suspects.items():
-        state = sight.states.get((key, member))
-        if state in (None, _OTHER_TYPE) or _is_among(maker, sight.implied.unsure):
+        state = snapshot.states.get((key, member))
+        if state in (None, _OTHER_TYPE) or _is_among(maker, snapshot.implied.unsure):
             continue
         if key.endswith(b':uidx'):
-            if state == sight.id and (key, member) not in sight.implied.claims:
+            if state == snapshot.id and (key, member) not in snapshot.implied.claims:
                 note('unique', key, f'{show(as_text(member))} belongs to a row that has it not')
                 fix.released.append((key, member))
         elif (key, member) not in implied:
-            kind: Kind = 'doubled' if _is_there_too(sight, maker, key) else 'dangling'
-            what = f'{_shown(key, member, sight.id)}the row does not imply it'
+            kind: Kind = 'doubled' if _is_there_too(snapshot, maker, key) else 'dangling'
+            what = f'{_shown(key, member, snapshot.id)}the row does not imply it'
             note(_kind(schema, key, kind), key, what)
-            fix.removed[key, member[: -len(sight.id)]] = state or None
+            fix.removed[key, member[: -len(snapshot.id)]] = state or None
 
 
 def _is_among(maker: Maker, makers: list[Maker]) -> bool:
     return any(maker is other for other in makers)
 
 
-def _is_there_too(sight: RowSnapshot, maker: Maker, key: bytes) -> bool:
+def _is_there_too(snapshot: RowSnapshot, maker: Maker, key: bytes) -> bool:
     """Return whether the row also has a right entry in this index, of the key's kind."""
     kind = key.rpartition(b':')[2]
     return any(
-        other.endswith(b':' + kind) and sight.states[other, stem + sight.id] is not None
-        for index, entries in sight.implied.entries
+        other.endswith(b':' + kind) and snapshot.states[other, stem + snapshot.id] is not None
+        for index, entries in snapshot.implied.entries
         if index is maker
         for other, stem in entries
     )
 
 
-def _judge_claims(sight: RowSnapshot, verdict: Verdict, fix: Fix, note: _Note) -> None:
-    if sight.expired:
+def _diagnose_claims(snapshot: RowSnapshot, diagnosis: Diagnosis, fix: Fix, note: _Note) -> None:
+    if snapshot.expired:
         return  # an expired row claims nothing, because others may have its values by now
-    for claim in sight.implied.claims:
-        state = sight.states[claim]
-        if state in (sight.id, _OTHER_TYPE):
+    for claim in snapshot.implied.claims:
+        state = snapshot.states[claim]
+        if state in (snapshot.id, _OTHER_TYPE):
             continue
         if state is None:
             key, value = claim
             note('unclaimed', key, f'{show(as_text(value))}, which the row has, is not claimed')
             fix.claimed.append(claim)
         else:
-            verdict.taken[claim] = state
+            diagnosis.taken[claim] = state

@@ -150,7 +150,7 @@ def number_of(id: bytes) -> int | None:
     return number if number is not None and b'%d' % number == id else None
 
 
-def look(
+def read_snapshots(
     schema: Schema,
     ids: Sequence[bytes],
     suspects: Mapping[bytes, Suspects],
@@ -172,16 +172,16 @@ def look(
     for _ in range(MOST_TRIES):
         if not waiting:
             break
-        sights = yield from _look_once(schema, waiting, suspects, together)
-        waiting = [id for id in waiting if id not in sights]
+        snapshots = yield from _read_once(schema, waiting, suspects, together)
+        waiting = [id for id in waiting if id not in snapshots]
         if together and waiting:
             waiting = list(dict.fromkeys(ids))
         else:
-            seen |= sights
+            seen |= snapshots
     return seen
 
 
-def _look_once(
+def _read_once(
     schema: Schema, ids: Sequence[bytes], suspects: Mapping[bytes, Suspects], together: bool
 ) -> Operation[dict[bytes, RowSnapshot]]:
     rows = yield from _rows(schema, ids)
@@ -189,12 +189,12 @@ def _look_once(
     members = {id: _members(id, implied[id], suspects.get(id, {})) for id in ids}
     asked = [(id, rows.get(id), members[id]) for id in ids]
     replies = yield from _verified(schema, [asked] if together else list(_shared_out(asked)))
-    sights: dict[bytes, RowSnapshot] = {}
+    snapshots: dict[bytes, RowSnapshot] = {}
     for id, (counter, (status, *rest)) in zip(ids, replies, strict=True):
         if status == b'changed':
             continue
         expired, bit, *states = rest or (0, -1)
-        sights[id] = RowSnapshot(
+        snapshots[id] = RowSnapshot(
             id,
             rows.get(id),
             status == b'same',
@@ -204,7 +204,7 @@ def _look_once(
             bit,
             counter,
         )
-    return sights
+    return snapshots
 
 
 def _rows(schema: Schema, ids: Sequence[bytes]) -> Operation[dict[bytes, Row]]:

@@ -1,7 +1,7 @@
-"""Suspects: judges rows and entries that may be wrong, and repairs them.
+"""Suspects: diagnoses rows and entries that may be wrong, and repairs them.
 
-Each suspect is read in an atomic snapshot (see snapshots.py), judged, and repaired if the caller
-wants that. Where another writer was faster than the repair, it is read and judged again.
+Each suspect is read in an atomic snapshot (see snapshots.py), diagnosed, and repaired if the caller
+wants that. Where another writer was faster than the repair, it is read and diagnosed again.
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.text import as_text, show
 from rom._core.encoding.wire import pack
 from rom._core.ops.maintenance.comparison import Suspicious
-from rom._core.ops.maintenance.diagnosis import Fix, Verdict, judge
+from rom._core.ops.maintenance.diagnosis import Diagnosis, Fix, diagnose
 from rom._core.ops.maintenance.findings import BEYOND_REPAIR, Finding, Kind
 from rom._core.ops.maintenance.repair import repair, sweep
-from rom._core.ops.maintenance.snapshots import MOST_TRIES, Claim, RowSnapshot, look, number_of
+from rom._core.ops.maintenance.snapshots import (
+    MOST_TRIES,
+    Claim,
+    RowSnapshot,
+    number_of,
+    read_snapshots,
+)
 from rom._core.ops.requests import Operation, Script
 from rom._core.schema import Schema, Unique
 
 
 class Settler:
-    """Judges suspects until each is settled, and holds the state of that.
+    """Diagnoses suspects until each is settled, and holds the state of that.
 
     Args:
         schema: the schema of the model.
@@ -53,40 +59,45 @@ class Settler:
         for _ in range(MOST_TRIES):
             if not waiting:
                 break
-            sights = yield from look(self.schema, waiting, suspicious)
-            groups: list[tuple[Verdict, list[Fix]]] = []
-            for id, sight in sights.items():
-                verdict = judge(self.schema, sight, suspicious.get(id, {}), whole)
-                self._note_counter(sight)
+            snapshots = yield from read_snapshots(self.schema, waiting, suspicious)
+            groups: list[tuple[Diagnosis, list[Fix]]] = []
+            for id, snapshot in snapshots.items():
+                diagnosis = diagnose(self.schema, snapshot, suspicious.get(id, {}), whole)
+                self._note_counter(snapshot)
                 freeing: list[Fix] = []
-                for claim, holder in verdict.taken.items():
-                    freeing += yield from self._taken(verdict, claim, holder)
-                for key in verdict.foreign_keys:
+                for claim, holder in diagnosis.taken.items():
+                    freeing += yield from self._taken(diagnosis, claim, holder)
+                for key in diagnosis.foreign_keys:
                     findings += self.of_other_type(key)
-                groups.append((verdict, [*([verdict.fix] if verdict.fix else ()), *freeing]))
+                groups.append((diagnosis, [*([diagnosis.fix] if diagnosis.fix else ()), *freeing]))
             raced = (yield from self._repair(groups)) if self.repair else set()
-            waiting = [verdict.id for verdict, _ in groups if verdict.id in raced]
-            left = [f for verdict, _ in groups if verdict.id in raced for f in verdict.findings]
+            waiting = [diagnosis.id for diagnosis, _ in groups if diagnosis.id in raced]
+            left = [
+                f for diagnosis, _ in groups if diagnosis.id in raced for f in diagnosis.findings
+            ]
             # `_repair` has set the bits of raced rows already, so the next try does not find them.
             findings += [repaired(finding) for finding in left if finding.kind == 'live']
             findings += [
-                f for verdict, _ in groups if verdict.id not in raced for f in verdict.findings
+                f
+                for diagnosis, _ in groups
+                if diagnosis.id not in raced
+                for f in diagnosis.findings
             ]
         # Rows that are still waiting met another writer at each try.
         return findings + [finding for finding in left if waiting and finding.kind != 'live']
 
-    def _taken(self, verdict: Verdict, claim: Claim, holder: bytes) -> Operation[list[Fix]]:
-        """Judge a unique value of the row that is registered to another id.
+    def _taken(self, diagnosis: Diagnosis, claim: Claim, holder: bytes) -> Operation[list[Fix]]:
+        """Diagnose a unique value of the row that is registered to another id.
 
         Returns the fix that frees the value, where the holder's row does not have it.
         """
         key, value = claim
         is_an_id = number_of(holder) is not None
-        pair = [verdict.id, holder] if is_an_id else [verdict.id]
+        pair = [diagnosis.id, holder] if is_an_id else [diagnosis.id]
         suspicious: Suspicious = {holder: {claim: None}}
-        sights = yield from look(self.schema, pair, suspicious, together=True)
-        sight, other = sights.get(verdict.id), sights.get(holder)
-        if sight is None or sight.states.get(claim) != holder or sight.expired:
+        snapshots = yield from read_snapshots(self.schema, pair, suspicious, together=True)
+        snapshot, other = snapshots.get(diagnosis.id), snapshots.get(holder)
+        if snapshot is None or snapshot.states.get(claim) != holder or snapshot.expired:
             return []  # it has changed since
         shown = f'{show(as_text(value))} belongs to {as_text(self.schema.keys.row(holder))}'
         is_doubtful = other is not None and (
@@ -97,36 +108,36 @@ class Settler:
         if has_it_too or is_doubtful:
             what = f'{shown}, which has it too' if has_it_too else f'{shown}, which is corrupt'
             what += ': give one of them another value, or delete one; then check again'
-            verdict.findings.append(self.finding('shared', key, what, verdict.id))
+            diagnosis.findings.append(self.finding('shared', key, what, diagnosis.id))
             return []
         what = f'{shown}, which does not have it'
-        verdict.findings.append(self.finding('unclaimed', key, what, verdict.id))
-        if verdict.fix is not None:
-            verdict.fix.claimed.append(claim)
+        diagnosis.findings.append(self.finding('unclaimed', key, what, diagnosis.id))
+        if diagnosis.fix is not None:
+            diagnosis.fix.claimed.append(claim)
         if other is None or other.row is None:
             return []  # the commit takes over a unique value whose holder has no row
         return [Fix(other.row, released=[claim])]
 
-    def _repair(self, groups: Sequence[tuple[Verdict, list[Fix]]]) -> Operation[set[bytes]]:
-        """Carry out repairs; return the ids that must be read and judged again."""
+    def _repair(self, groups: Sequence[tuple[Diagnosis, list[Fix]]]) -> Operation[set[bytes]]:
+        """Carry out repairs; return the ids that must be read and diagnosed again."""
         raced: set[bytes] = set()
-        left_over = [entry for verdict, _ in groups for entry in verdict.left_over]
+        left_over = [entry for diagnosis, _ in groups for entry in diagnosis.left_over]
         yield from sweep(self.schema, left_over)
-        lost = [verdict.id for verdict, _ in groups if not verdict.is_enrolled]
+        lost = [diagnosis.id for diagnosis, _ in groups if not diagnosis.is_registered]
         yield from self.register(lost)
-        fixing = [(verdict, fixes) for verdict, fixes in groups if fixes]
+        fixing = [(diagnosis, fixes) for diagnosis, fixes in groups if fixes]
         replies = yield from repair(self.schema, [fixes for _, fixes in fixing])
         failed: set[bytes] = set()
-        for (verdict, _), (status, *details) in zip(fixing, replies, strict=True):
+        for (diagnosis, _), (status, *details) in zip(fixing, replies, strict=True):
             if status in (b'race', b'deleted', b'unique'):
-                raced.add(verdict.id)
+                raced.add(diagnosis.id)
             elif status != b'ok':
-                verdict.foreign_keys.add(details[0])
-                verdict.findings += self.of_other_type(details[0])
-                failed.add(verdict.id)
-        for verdict, _ in groups:
-            if verdict.id not in failed | raced:
-                verdict.findings[:] = map(repaired, verdict.findings)
+                diagnosis.foreign_keys.add(details[0])
+                diagnosis.findings += self.of_other_type(details[0])
+                failed.add(diagnosis.id)
+        for diagnosis, _ in groups:
+            if diagnosis.id not in failed | raced:
+                diagnosis.findings[:] = map(repaired, diagnosis.findings)
         return raced
 
     def register(self, ids: Sequence[bytes]) -> Operation[None]:
@@ -137,11 +148,11 @@ class Settler:
             request = {'head': keys.head, 'live': live, 'counter': keys.counter, 'ids': ids}
             yield Script('register_ids', keys.counter, pack(request))
 
-    def _note_counter(self, sight: RowSnapshot) -> None:
+    def _note_counter(self, snapshot: RowSnapshot) -> None:
         """Note a counter below the id of an existing row; both were read at the same moment."""
-        raw, id = sight.counter or b'0', number_of(sight.id)
+        raw, id = snapshot.counter or b'0', number_of(snapshot.id)
         counted = read_digits(raw)
-        if sight.row is None or id is None or counted is None:
+        if snapshot.row is None or id is None or counted is None:
             return
         if id > counted and (self.behind is None or id > self.behind[0]):
             self.behind = (id, raw)
