@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from rom._core.columns.base import Column
-from rom._core.encoding.keygens import TRAITS, Keygen, traits
+from rom._core.encoding.keygens import IDENTITY, TRAITS, Keygen, traits
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.scores import (
     PREFIX_BYTES,
@@ -66,9 +66,10 @@ class ColumnIndex:
     """
 
     __slots__ = (
-        '_head', '_indexed', '_is_index_alone', '_is_stored', '_keys_of', '_number_of',
-        '_prefixes_key', '_suffixes_key', '_take', '_traits', 'column', 'depends_on_others',
-        'is_number', 'keys', 'may_read_any', 'numbers_key', 'own', 'source', 'sources',
+        '_head', '_indexed', '_is_index_alone', '_is_stored', '_is_word', '_keys_of',
+        '_number_of', '_prefixes_key', '_suffixes_key', '_take', '_traits', 'column',
+        'depends_on_others', 'is_number', 'keys', 'may_read_any', 'numbers_key', 'own', 'source',
+        'sources',
     )  # fmt: skip
 
     def __init__(self, column: Column[Any], keys: Keys) -> None:
@@ -84,6 +85,9 @@ class ColumnIndex:
         self._number_of = column.number if self.is_number else None
         self._traits = traits(column.keygen)
         self._is_index_alone = column.index and not (column.prefix or column.suffix)
+        # The only word is the text itself.
+        is_whole = column.keygen is IDENTITY and column.indexes_itself
+        self._is_word = is_whole and self._is_index_alone
         # Only `index` needs the number of a sorting keygen; prefix and suffix use the value.
         needs_no_number = self._traits.sorts and not column.index
         # Most columns index the value itself, and make no call for that.
@@ -121,10 +125,15 @@ class ColumnIndex:
         if self._number_of is not None:
             self._add_numbers(self._number_of, ids, values, into)
             return
-        keys_of, is_stored = self._keys_of, self._is_stored
+        keys_of, is_stored, is_word = self._keys_of, self._is_stored, self._is_word
+        sets, head = into.sets, self._head
         for id, value in zip(ids, values, strict=True):
             # As in rom 1.x, the keygen of a stored column is not called for None.
             if value is None and is_stored:
+                continue
+            # What follows would do the same for these texts, with five calls for each.
+            if is_word and value and type(value) is str and value.isascii():
+                sets[head + value.encode() + b':idx'].append(id)
                 continue
             try:
                 found = keys_of(value)

@@ -123,17 +123,18 @@ class Flusher:
     def _take_ids(self, model: type[Model], group: Sequence[Model]) -> Work[None]:
         """Give ids to new entities and to older ones, in the order of creation."""
         without = {id(entity) for entity in group if entity._id is None}
+        if not without:
+            return
         waiting: dict[Schema, list[Model]] = {}
         pending: list[Model] = []
         left = len(without)
         for entity in list(self._identity.unsaved.values()):
             if not left:
                 break  # all others are newer: a batch must not look through the next ones
-            if id(entity) in without:
-                left -= 1
-                pending.append(entity)
+            is_asked_for = id(entity) in without
+            left -= is_asked_for
             # Leave out entities that another task is writing now: that write gives them their ids.
-            elif entity._id is None and entity._attempt is None:
+            if is_asked_for or (entity._id is None and entity._attempt is None):
                 pending.append(entity)
         pending += [e for e in group if e._id is None and id(e) not in self._identity.unsaved]
         for entity in reversed(pending):

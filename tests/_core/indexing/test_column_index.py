@@ -16,6 +16,7 @@ from rom._core.indexing.column_index import (
     ColumnIndex,
     Entries,
 )
+from rom._core.indexing.entry_lists import Members
 from rom.columns import Boolean, Column, Decimal, Float, Integer, Json, PrimaryKey, String, Text
 from rom.exceptions import InvalidColumnValue
 from tests.support.golden import golden
@@ -61,7 +62,14 @@ def index_of(column: Column[Any], called: str = 'c') -> ColumnIndex:
 
 
 def entries(column: Column[Any], value: Any) -> Entries:
-    return index_of(column).entries({'c': column.check(value)})
+    """The entries of a value, which are the same of one row and of many."""
+    index, row = index_of(column), {'c': column.check(value)}
+    found = index.entries(row)
+    if not index.depends_on_others:
+        many = Members()
+        index.add_rows((b'',), (row,), many)
+        assert many.entries() == found
+    return found
 
 
 def observed(found: Entries, step: str) -> dict[str, Any]:
@@ -339,6 +347,18 @@ def test_a_word_with_a_lone_surrogate_is_refused_by_name(option: str) -> None:
     column = Text(keygen=lambda value: ['\ud800'], **{option: True})
     with pytest.raises(InvalidColumnValue, match=r'^N\.c: .*surrogate'):
         entries(column, 'x')
+
+
+@pytest.mark.parametrize('value', ['x', '', 'é', 'x' * 300])
+def test_a_whole_text_is_a_word(value: str) -> None:
+    expected = {(b'N:c:' + value.encode() + b':idx', b''): None} if value else {}
+    assert entries(Text(index=True, keygen=IDENTITY), value) == expected
+
+
+def test_a_whole_text_with_a_lone_surrogate_is_refused_by_name() -> None:
+    index = index_of(Text(index=True, keygen=IDENTITY))
+    with pytest.raises(InvalidColumnValue, match=r'^N\.c: .*surrogate'):
+        index.add_values((b'1', b'2'), ('x', '\ud800'), Members())
 
 
 def test_a_keygen_that_is_not_hashable_works() -> None:
