@@ -10,8 +10,9 @@ import redis
 
 from rom._core.drivers.scripts import loaded
 from rom._core.encoding.wire import pack
-from tests.lua.commit_support import Reply, dump, insert, request_of, send, update
+from tests.lua.commit_support import Reply, insert, request_of, send, update
 from tests.lua.test_commit_types import WRONG
+from tests.support.servers import dump
 
 DONE = 'N:id:done:t'
 STAMP = ['N:id:indexes', '{}']
@@ -107,11 +108,6 @@ def wrong(key: str, kind: str) -> State:
     return lambda raw: (raw.delete(key), WRONG[kind](raw, key))
 
 
-def shift(key: str, by: str) -> State:
-    """Let this process of the server be another than the one that gave the last id."""
-    return lambda raw: raw.set(key, by + (raw.get(key) or b'').decode())
-
-
 OF_INSERT: dict[str, tuple[bool, list[State]]] = {
     'usual': (True, []),
     'first of all': (False, [lambda raw: raw.flushdb()]),
@@ -124,7 +120,7 @@ OF_INSERT: dict[str, tuple[bool, list[State]]] = {
         [lambda raw: raw.set('N:id:', 7), lambda raw: raw.zadd('N:id:live:far', {'9' * 9: 0})],
     ),
     'far ids within a byte': (True, [lambda raw: raw.zadd('N:id:live:far', {'9' * 9: 0})]),
-    'another process': (False, [shift('N:id:epochs', 'x')]),
+    'another process': (False, [lambda raw: raw.set('N:id:epochs', 'x|1000000:0 ')]),
     'no epochs': (False, [lambda raw: raw.delete('N:id:epochs')]),
     'a row in the way': (False, [lambda raw: raw.hset('N:3', 'w', 'z')]),
     'claimed': (False, [lambda raw: raw.hset('N:u:uidx', 'v', '1')]),
