@@ -30,7 +30,7 @@ READING_COMMANDS: Final = frozenset(
     (
         'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
         'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'SINTER', 'STRLEN', 'TTL',
-        'TYPE', 'ZCARD', 'ZCOUNT', 'ZRANGEBYLEX', 'ZRANGEBYSCORE', 'ZSCORE',
+        'TYPE', 'ZCARD', 'ZCOUNT', 'ZLEXCOUNT', 'ZRANGEBYLEX', 'ZRANGEBYSCORE', 'ZSCORE',
     )
 )  # fmt: skip
 _SCANS: Final = frozenset(('HSCAN', 'SCAN'))

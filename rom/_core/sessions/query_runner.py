@@ -14,7 +14,7 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.load_rows import Row
-from rom._core.ops.search import queries
+from rom._core.ops.search import native_counts, queries
 from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.results import Scored
@@ -118,7 +118,7 @@ class QueryRunner:
 
     def count(self, query: Query[R]) -> Work[int]:
         """Return the number of a query's results."""
-        count: int = yield RunOn(model_of(query), queries.count(query))
+        count: int = yield RunOn(model_of(query), native_counts.count(query))
         return count
 
     def exists(self, query: Query[Any]) -> Work[bool]:

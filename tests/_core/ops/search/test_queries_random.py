@@ -11,6 +11,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rom._core.ops.search import native_counts
 from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All, AnyOf, Node, Not
@@ -74,6 +75,7 @@ def check(
     is_alone = not query.spec.where.nodes and not order
     counted = [*found][offset : offset + count] if is_alone else found
     assert store.count(query, bounds) == len(counted)
+    assert store.driver.run(native_counts.count(query)) == len(counted)
     ids = store.ids(query, bounds)
     natively = native_find(query, {})
     if natively is not None:
