@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from rom._core import session_context
 from rom._core.encoding.text import show
-from rom._core.query.builder import R_co
+from rom._core.query.base import R_co
 from rom._core.query.nodes import AnyOf
 from rom._core.query.query_aggregates import QueryAggregates
 from rom._core.query.results import Factory, select_columns

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, overload
 
 from rom._core import session_context
-from rom._core.query.builder import QueryBuilder, R_co
+from rom._core.query.base import R_co
+from rom._core.query.builder import QueryBuilder
 
 
 class QueryAggregates(QueryBuilder[R_co]):
