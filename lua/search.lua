@@ -62,6 +62,7 @@
 -- @include lib/near if near
 -- @include lib/by_ids if ids
 -- @include lib/words if words
+-- @include lib/relations if relations
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
 

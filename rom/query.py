@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from rom._core.query.explanation import Explanation as Explanation
     from rom._core.query.explanation import Filter as Filter
     from rom._core.query.explanation import Plan as Plan
+    from rom._core.query.explanation import Related as Related
     from rom._core.query.explanation import Run as Run
     from rom._core.query.explanation import Sorting as Sorting
     from rom._core.query.explanation import Step as Step
 else:
-    _EXPLANATION = ('Call', 'Explanation', 'Filter', 'Plan', 'Run', 'Sorting', 'Step')
+    _EXPLANATION = (
+        'Call', 'Explanation', 'Filter', 'Plan', 'Related', 'Run', 'Sorting', 'Step',
+    )  # fmt: skip
     __getattr__ = lazily(
         __name__,
         {

@@ -21,6 +21,7 @@
 -- ids, unique, between: see lib/by_ids
 -- given   ids                                            these, each once: see lib/given
 -- words: see lib/words
+-- refer, link: see lib/relations
 
 -- @include lib/ask
 -- @include lib/lazy_functions
@@ -86,6 +87,7 @@ KEEP = filled_when_asked(function()
     -- @include lib/probes_of_strings if strings
     -- @include lib/probes_of_ids if ids
     -- @include lib/probes_of_words if words
+    -- @include lib/probes_of_relations if relations
 end)
 
 COLLECT = filled_when_asked(function()
@@ -93,6 +95,7 @@ COLLECT = filled_when_asked(function()
     -- @include lib/collecting_trees if trees
     -- @include lib/collecting_ids if ids
     -- @include lib/collecting_words if words
+    -- @include lib/collecting_relations if relations
 end)
 
 -- A set. The index of a named number has the same form of key; then its members are the ids.

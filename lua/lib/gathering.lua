@@ -4,7 +4,9 @@
 -- @include lib/seen
 
 local MOST_SETS = 1000  -- in one command
-local IS_ONCE = {range = true, ids = true, between = true, unique = true}  -- has no id twice
+local IS_ONCE = {  -- has no id twice
+    range = true, ids = true, between = true, unique = true, refer = true,
+}
 
 -- Let Redis intersect the parts that are sets, and probe the others.
 local function gather_sets(search)

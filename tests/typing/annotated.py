@@ -72,6 +72,10 @@ class OldBase(rom.Model):
     code = rom.Integer(index=True)
 
 
+class OldChild(rom.Model):
+    parent = rom.ManyToOne(OldBase, 'cascade')
+
+
 class MixedModel(OldBase, rom.TypedModel):
     age: Mapped[int]
 
@@ -159,6 +163,13 @@ def relations_compare(team: Team, person: Person) -> None:
     assert_type(Person.team == team, Expression)
     assert_type(Person.home != team, Expression)
     assert_type(Person.boss.in_([person, 5]), Expression)
+    assert_type(Person.team.name == 'red', Expression)
+    assert_type(Person.boss.team.people.age >= 18, Expression)
+    assert_type(~Person.team.name.startswith('r') | Person.team.name.in_(['x']), Expression)
+    assert_type(Team.people.name != 'x', Expression)
+    assert_type(Team.people.is_none(), Expression)
+    assert_type(OldChild.parent.name == 'x', Expression)
+    assert_type(Person.query.where(Person.team.name == 'x').all(), list[Person])
 
 
 def calls(person: Person) -> None:

@@ -17,6 +17,7 @@ import rom.aio
 from rom import maintenance
 from rom._core.columns.arithmetic import Arithmetic
 from rom._core.columns.expressions import Expression
+from rom._core.columns.relation_paths import RelationPath
 
 
 class State(enum.Enum):
@@ -113,7 +114,7 @@ def columns_and_values(user: User) -> None:
     User.query.where(User.tags.contains('x') & ~User.marks.overlaps(5, 6))
     User.query.update(tags=User.tags.add('x').remove('y'), marks=User.marks.add(5))
     rom.List(5)  # type: ignore[call-overload]
-    assert_type(User.friends, rom.ManyToMany)
+    assert_type(User.friends, RelationPath[Any])
     assert_type(user.friends, rom.LinkCollection)
     user.friends.add(user, 3)
     user.friends = [user, 3]

@@ -149,6 +149,8 @@ def expressions(old: Old, new: New, team: Team) -> None:
     New.query.where(New.team == new)  # wrong
     New.query.where(New.team.in_(['red']))  # wrong
     New.query.where(New.team_id == 'x')  # wrong
+    New.query.where(New.team.name)  # wrong
+    New.query.where(New.name.size == 'x')  # wrong
     New.query.where(new.name == 'Ann')  # wrong
     New.query.where(New.nmae == 'Ann')  # wrong
     New.query.where(New.tags.contains(5))  # wrong

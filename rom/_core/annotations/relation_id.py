@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from rom._core.columns.mapped import Mapped
+from rom._core.columns.relation_paths import path_of
 from rom._core.support.public_names import publish
 from rom.exceptions import ColumnError, InvalidOperation
 
@@ -36,7 +37,7 @@ class RelationId:
                 f'{model.__name__}.{self.name} = rom.id_of({self.column!r}): the model has no '
                 'relation of that name'
             )
-        return column if entity is None else _id(entity, column)
+        return path_of(column) if entity is None else _id(entity, column)
 
     def __set__(self, entity: Any, value: Never) -> None:
         raise InvalidOperation(

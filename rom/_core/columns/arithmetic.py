@@ -42,6 +42,10 @@ class Computable:
     #: Makes numpy leave the operator to this class where a numpy scalar is on the left.
     __array_ufunc__ = None
 
+    def _operand(self) -> Any:
+        """Return the operand as calculations keep it."""
+        return self
+
     def __add__(self, other: Any) -> Arithmetic:
         return _made('+', self, other)
 
@@ -186,7 +190,11 @@ def _made(sign: str, left: Any, right: Any) -> Arithmetic:
             f'{shown(left)} {sign} {shown(right)}: expected a column or a number, got None'
         )
     # Convert numpy scalars, because their arithmetic overflows where Python's does not.
-    return Arithmetic(sign, plain(left), plain(right))
+    return Arithmetic(sign, _as_kept(left), _as_kept(right))
+
+
+def _as_kept(part: Any) -> Any:
+    return part._operand() if isinstance(part, Computable) else plain(part)
 
 
 def shown(part: Any) -> str:

@@ -99,6 +99,19 @@ class Not(Expression):
         return self.part
 
 
+@dataclass(frozen=True, slots=True)
+class Through(Expression):
+    """A condition on the entities that a relation leads to: at least one of them matches.
+
+    Attributes:
+        relation: the column or list that declares the relation.
+        inner: the condition on the other model.
+    """
+
+    relation: Any = field(compare=False)
+    inner: Expression
+
+
 def _parts(expression: Expression, kind: type[And | Or]) -> tuple[Expression, ...]:
     """Return the parts to join, so that a chain of one kind stays flat."""
     return expression.parts if isinstance(expression, kind) else (expression,)

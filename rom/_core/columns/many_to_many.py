@@ -25,6 +25,7 @@ from rom._core.columns.links import (
     read_ids,
     write_ids,
 )
+from rom._core.columns.relation_paths import RelationPath, path_of
 from rom._core.columns.relations import model_called
 from rom._core.columns.reverse_links import ManyToManyReverse
 from rom._core.encoding.integers import LARGEST_ID
@@ -33,7 +34,7 @@ from rom._core.support.public_names import publish
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation, QueryError
 
 if TYPE_CHECKING:
-    from typing import Self
+    pass
 
 #: The effects that a delete of a linked entity can have.
 ON_DELETE: Final = ('cascade', 'restrict')
@@ -227,11 +228,11 @@ class ManyToMany(Column[Any]):
     # Entities.
 
     @overload  # type: ignore[override]  # a value of its own for each entity
-    def __get__(self, entity: None, owner: type) -> Self: ...
+    def __get__(self, entity: None, owner: type) -> RelationPath[Any]: ...
     @overload
     def __get__(self, entity: Holder, owner: type | None = None) -> LinkCollection: ...
     def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
-        return self if entity is None else LinkCollection(entity, self)
+        return path_of(self) if entity is None else LinkCollection(entity, self)
 
     def links_of(self, entity: Holder) -> Links:
         """Return the links of an entity, with unsaved changes.

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
+    from rom._core.columns.column_owner import Holder
     from rom._core.columns.element_changes import ElementChange
     from rom._core.columns.expressions import Expression
+    from rom._core.columns.relation_paths import RelationPath
 
+    H = TypeVar('H', bound=Holder)
     # A bound of a range of decimal numbers may be an int.
     _Decimals = decimal.Decimal | int
 
@@ -46,6 +49,8 @@ class Mapped(Comparable, Computable, Generic[T_co]):
     if TYPE_CHECKING:
         __hash__ = object.__hash__
 
+        @overload  # a list of entities: a path to their columns
+        def __get__(self: Mapped[list[H]], entity: None, owner: type) -> RelationPath[H]: ...
         @overload
         def __get__(self, entity: None, owner: type) -> Self: ...
         @overload
@@ -120,6 +125,12 @@ class Ref(Mapped[T_co]):
 
     if TYPE_CHECKING:
         __hash__ = object.__hash__
+
+        @overload  # type: ignore[override]  # a path, to lead on to the other model
+        def __get__(self, entity: None, owner: type) -> RelationPath[T_co]: ...
+        @overload
+        def __get__(self, entity: object, owner: type | None = None) -> T_co: ...
+        def __get__(self, entity: object, owner: type | None = None) -> Any: ...
 
         def __set__(self, entity: object, value: T_co | int) -> None: ...
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from rom._core.columns.column_owner import Holder
+from rom._core.columns.relation_paths import RelationPath, path_of
 from rom._core.columns.relations import model_called
 from rom.exceptions import ColumnError, InvalidOperation
 
@@ -91,12 +92,12 @@ class OneToMany:
         return [] if id is None else [id]
 
     @overload
-    def __get__(self, entity: None, owner: type) -> OneToMany: ...
+    def __get__(self, entity: None, owner: type) -> RelationPath[Any]: ...
     @overload
     def __get__(self, entity: Holder, owner: type | None = None) -> list[Any]: ...
     def __get__(self, entity: Holder | None, owner: type | None = None) -> Any:
         if entity is None:
-            return self
+            return path_of(self)
         if self.name not in entity._related:
             return entity._load_related(self.name)
         return [other for other in entity._related[self.name] if not other._deleted]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from rom._core.columns.base import Column
 from rom._core.columns.column_owner import Holder
 from rom._core.columns.mapped import Ref
+from rom._core.columns.relation_paths import RelationPath, path_of
 from rom._core.columns.signatures import Target
 from rom._core.encoding.integers import LARGEST_ID
 from rom._core.encoding.plain_values import plain
@@ -20,8 +21,6 @@ from rom._core.model_registry import MODELS
 from rom.exceptions import InvalidOperation, ORMError
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from rom._core.columns.signatures import Yes
 
 N = TypeVar('N')
@@ -211,13 +210,15 @@ class _Relation(Ref[Target], Column[Any, Target]):
     def score(self, value: Any) -> float:
         return value if isinstance(value, float) else nearest_double(self.id_of(value))
 
-    @overload
-    def __get__(self, entity: None, owner: type) -> Self: ...
+    @overload  # type: ignore[override]  # a path, to lead on to the other model
+    def __get__(self, entity: None, owner: type) -> RelationPath[Target]: ...
     @overload
     def __get__(self, entity: object, owner: type | None = None) -> Target: ...
     def __get__(self, entity: Any, owner: type | None = None) -> Any:
+        if entity is None:
+            return path_of(self)
         value: Any = super().__get__(entity, owner)
-        if entity is None or value is None:
+        if value is None:
             return value
         if type(value) is GivenId:
             entity._load_relation(self.name)

@@ -12,6 +12,7 @@ from typing import Any
 from rom._core.columns.column_owner import Holder
 from rom._core.columns.link_collections import LinkCollection
 from rom._core.columns.one_to_many import OneToMany
+from rom._core.columns.relation_paths import path_of
 from rom._core.encoding.plain_values import plain
 from rom._core.support.public_names import publish
 from rom.exceptions import InvalidColumnValue, InvalidOperation
@@ -50,7 +51,7 @@ class ManyToManyReverse(OneToMany):
         return [int(id) for id in raw.split(b',') if id.isdigit()] if raw else []
 
     def __get__(self, entity: Any, owner: Any = None) -> Any:
-        return self if entity is None else ReverseLinkCollection(entity, self)
+        return path_of(self) if entity is None else ReverseLinkCollection(entity, self)
 
     def _refuse(self, entity: Holder) -> None:
         raise InvalidOperation(

@@ -16,6 +16,7 @@ from rom._core.columns.arithmetic import Computable, columns_in, evaluate, shown
 from rom._core.columns.base import of_model
 from rom._core.columns.element_changes import ElementChange
 from rom._core.columns.expressions import Expression
+from rom._core.columns.relation_paths import relation_in
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.schema import Schema
 from rom._core.writes.changes import Instant
@@ -152,6 +153,7 @@ def assigned(schema: Schema, where: str, values: Mapping[str, Any]) -> Assignmen
     found: dict[str, Any] = {}
     for name, value in values.items():
         check_name(schema, where, name)
+        value = relation_in(value)
         if isinstance(value, Computable):
             _check_calculation(schema, where, name, value)
             found[name] = value

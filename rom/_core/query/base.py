@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rom._core.query.empty_filters import check_lookups, warn_of_expired
 from rom._core.query.nodes import Node
+from rom._core.query.relation_filters import compile_clauses, has_related
 from rom._core.query.results import Selection
 from rom._core.query.spec import EMPTY_SPEC, QuerySpec
 from rom._core.schema import Schema
@@ -46,12 +47,14 @@ class QueryBase(Generic[R_co]):
         return type(self)(self.model, self.spec._replace(**changes))
 
     def _where(self, means: Callable[[Schema, str, Any], Node], clauses: dict[str, Any]) -> Self:
-        schema = self.schema
-        return self._also([means(schema, name, value) for name, value in clauses.items()])
+        return self._also(compile_clauses(self.schema, means, clauses))
 
     def _also(self, nodes: Sequence[Node]) -> Self:
         if not self.spec.with_expired:
             warn_of_expired(self.schema, nodes)
         if self.spec.with_deleted:
             check_lookups(self.schema, nodes)
-        return type(self)(self.model, self.spec.also(nodes))
+        spec = self.spec.also(nodes)
+        if not spec.over_relations and any(map(has_related, nodes)):
+            spec = spec._replace(over_relations=True)
+        return type(self)(self.model, spec)

@@ -10,6 +10,7 @@ from rom._core.encoding.plain_values import plain
 from rom._core.encoding.stems import Word
 from rom._core.encoding.text import show, show_name, show_names
 from rom._core.query.filter_labels import Sign
+from rom._core.query.relation_filters import STEP, path_in
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
 
@@ -41,8 +42,21 @@ class Clause:
             self.wrong('behind the colon comes the name that a keygen gives to a number')
         found = schema.columns.get(base)
         if found is None:
-            self.wrong(f'the model has no column {show(base)}; it has {show_names(schema.columns)}')
+            self._unknown(base)
         self.column: Column[Any] = found
+
+    def _unknown(self, name: str) -> NoReturn:
+        known = f'it has {show_names(self.schema.columns)}'
+        path = path_in(self.schema, name)
+        if path is not None:
+            self.wrong(
+                f'only filters reach the columns of a related model, here of {path[0]}; keep the '
+                f'value in a column of {self.schema.name} as well'
+            )
+        start = name.partition(STEP)[0]
+        if start in self.schema.columns and start != name:
+            known += f'; {show(start)} is no relation, so no path leads on from it'
+        self.wrong(f'the model has no column {show(name)}; {known}')
 
     @property
     def sign(self) -> Sign:

@@ -7,11 +7,12 @@ entities and raise the same errors. Two things are more: ``<`` and ``>`` exclude
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from rom._core.columns import Column
-from rom._core.columns.expressions import And, Compare, Expression, Not, Or
+from rom._core.columns.expressions import And, Compare, Expression, Not, Or, Through
+from rom._core.columns.relation_paths import RelatedColumn, relation_in
 from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.text import show
 from rom._core.query import nodes
@@ -19,6 +20,7 @@ from rom._core.query.clause import Clause
 from rom._core.query.filters import NOT_NULL, compared, filtered
 from rom._core.query.id_filters import is_of_ids
 from rom._core.query.nodes import All, AnyOf, Node
+from rom._core.query.relation_filters import related
 from rom._core.query.string_filters import ending, like_node, starting
 from rom._core.schema import Schema
 from rom.exceptions import QueryError
@@ -44,16 +46,59 @@ def compile_expression(schema: Schema, expression: object, depth: int = 0) -> No
         case Compare():
             return _compared(schema, expression)
         case And(parts):
-            return All(tuple(compile_expression(schema, part, depth + 1) for part in parts))
+            return _joined(All, compile_all(schema, parts, depth + 1), parts)
         case Or(parts):
-            return AnyOf(tuple(compile_expression(schema, part, depth + 1) for part in parts))
+            several = (compile_expression(schema, p, depth + 1) for p in together(parts, Or))
+            return _joined(AnyOf, tuple(several), parts)
+        case Through(relation, inner):
+            other = relation.get_related_model()
+            where = compile_expression(other._schema, inner, depth + 1)
+            return related(schema, 'where', relation, other, where)
         case Not(part):
             return _opposite(compile_expression(schema, part, depth + 1))
+    expression = relation_in(expression)
     shown = f'the column {expression.name}' if isinstance(expression, Column) else show(expression)
     raise QueryError(
         f'{schema.name}.query.where(): {shown} is not an expression; compare a column with a '
         f'value, as in {schema.name}.{schema.primary} == 5'
     )
+
+
+def compile_all(schema: Schema, parts: Sequence[Any], depth: int = 0) -> tuple[Node, ...]:
+    """Return the nodes for expressions that must all hold.
+
+    Raises:
+        QueryError: as for `compile_expression`.
+    """
+    return tuple(compile_expression(schema, part, depth) for part in together(parts, And))
+
+
+def together(parts: Sequence[Any], kind: type[And | Or]) -> list[Any]:
+    """Return expressions with those over one relation as one, because they are about one entity.
+
+    ``Author.books.title == 'A'`` and ``Author.books.year == 2001`` then ask for one book with
+    both. And one search of the other model is enough.
+    """
+    places: dict[int, int] = {}
+    joined: list[Any] = []
+    for part in parts:
+        place = places.get(id(part.relation)) if isinstance(part, Through) else None
+        if place is not None:
+            joined[place] = Through(part.relation, _both(joined[place].inner, part.inner, kind))
+            continue
+        if isinstance(part, Through):
+            places[id(part.relation)] = len(joined)
+        joined.append(part)
+    return joined
+
+
+def _joined(kind: type[All | AnyOf], several: tuple[Node, ...], parts: Sequence[Any]) -> Node:
+    """Return nodes as one: the only one, if filters over one relation became that."""
+    return several[0] if len(several) == 1 < len(parts) else kind(several)
+
+
+def _both(one: Expression, other: Expression, kind: type[And | Or]) -> Expression:
+    return one & other if kind is And else one | other
 
 
 def _opposite(node: Node) -> Node:
@@ -89,7 +134,7 @@ def _check(clause: Clause, asked: Compare, value: Any) -> None:
             'one value is compared; use .in_([...]) for any of several, .between(a, b) for a range',
             value,
         )
-    if isinstance(value, (Column, Expression)):
+    if isinstance(value, (Column, Expression, RelatedColumn)):
         clause.wrong('a column is compared with a value, not with another column', value)
 
 

@@ -172,6 +172,24 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """A search for the ids of related entities, which a filter over a relation makes first.
+
+    Attributes:
+        relation: the name of the relation.
+        way: 'related first': all related entities that match are found; 'own first': these are too
+            many, so the entities of the query are read first.
+        found: the number of ids that took the place of the filter.
+        explanation: the search in the other model.
+    """
+
+    relation: str
+    way: Literal['related first', 'own first']
+    found: int
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The plan of a query, and its run. ``str()`` formats it as a tree in plain words.
 
@@ -185,6 +203,7 @@ class Explanation:
         partitions: the numbers of the partitions that are asked; the plan is that of the first of
             them. Empty without `_shards`.
         of_partitions: the number of all partitions; 0 without `_shards`.
+        related: the searches in other models, which are made before, even for a plan alone.
 
     Example::
 
@@ -199,6 +218,7 @@ class Explanation:
     run: Run | None = None
     partitions: tuple[int, ...] = ()
     of_partitions: int = 0
+    related: tuple[Related, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as dicts, lists, text and numbers, ready for JSON.
@@ -227,7 +247,7 @@ def _plain(value: Any) -> Any:
     return value.decode('utf-8', 'backslashreplace') if isinstance(value, bytes) else str(value)
 
 
-publish('rom.query', Call, Explanation, Filter, Plan, Run, Sorting, Step)
+publish('rom.query', Call, Explanation, Filter, Plan, Related, Run, Sorting, Step)
 
 
 _INDENT: Final = '  '
@@ -267,6 +287,16 @@ def outline(explained: Explanation) -> Iterator[str]:
         yield _INDENT + line
     if explained.run is not None:
         yield from _run(explained.run)
+    for one in explained.related:
+        yield from _related(one)
+
+
+def _related(related: Related) -> Iterator[str]:
+    first = 'before' if related.way == 'related first' else 'among those of the other filters'
+    ids = '1 id' if related.found == 1 else f'{_number(related.found)} ids'
+    yield f'relation {related.relation}: {ids}, found {first}'
+    for line in outline(related.explanation):
+        yield _INDENT + line
 
 
 def _partitions(explained: Explanation) -> str:

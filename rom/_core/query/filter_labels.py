@@ -17,6 +17,7 @@ N = TypeVar('N', bound=tuple[Any, ...])
 Sign: TypeAlias = Literal[
     '=', '<', '>', 'between', 'word', 'starts with', 'ends with', 'does not start with',
     'does not end with', 'like', 'near', 'compound', 'contains', 'contains all', 'search',
+    'related',
 ]  # fmt: skip
 
 
@@ -77,6 +78,7 @@ _SHOWN: dict[Sign, Callable[[str, Any], str]] = {
     'compound': lambda _, labels: ' and '.join(str(label) for label in labels if label),
     'contains all': lambda column, values: f'{column} contains {", ".join(map(show, values))}',
     'search': _show_search,
+    'related': lambda relation, found: f'{relation} among {found[0]:,} of {found[1]}',
 }
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rom._core.columns.expressions import Expression
 from rom._core.encoding.text import shorten, show
 from rom._core.query.base import QueryBase, R_co
-from rom._core.query.compile_expressions import compile_expression
+from rom._core.query.compile_expressions import compile_all
 from rom._core.query.filters import filtered
 from rom._core.query.string_filters import ending, like_node, not_ending, not_starting, starting
 from rom.exceptions import ArgumentError, QueryError
@@ -36,8 +36,11 @@ class FilterMethods(QueryBase[R_co]):
         The primary key needs no index. Nor does a unique column, for a value or a list of values:
         they are looked up as in `get_by`. For both, a list has at most 20,000 values.
 
+        A relation leads on to the columns of its model: ``team__name='x'``, in one more round trip
+        for each relation. Over a list, as ``books__title``, one of the entities in it must match.
+
         Args:
-            **clauses: values by column.
+            **clauses: values by column, or by path.
 
         Returns:
             Another query.
@@ -50,6 +53,7 @@ class FilterMethods(QueryBase[R_co]):
 
             User.query.filter(city=['Oslo', 'Bergen'], age=(18, None))
             User.query.filter(id=[1, 2, 3])
+            User.query.filter(team__company__city='Oslo')
         """
         if expressions:
             shown = shorten(', '.join(map(show, expressions)), 200)
@@ -66,7 +70,7 @@ class FilterMethods(QueryBase[R_co]):
         A column has ``== != < <= > >=``, ``between``, ``in_``, ``startswith``, ``endswith``,
         ``like`` and ``is_none``; they match as `filter` and the other methods do. ``~x`` matches
         all entities that ``x`` does not, including those without a value. ``!=`` is ``~`` of
-        ``==``.
+        ``==``. A relation leads on to the columns of its model: ``User.team.name == 'x'``.
 
         Args:
             *expressions: comparisons.
@@ -82,9 +86,7 @@ class FilterMethods(QueryBase[R_co]):
 
             User.query.where((User.age >= 18) & ((User.city == 'Rome') | User.city.is_none()))
         """
-        return self._also(
-            [compile_expression(self.schema, expression) for expression in expressions]
-        )
+        return self._also(compile_all(self.schema, expressions))
 
     def startswith(self, /, **clauses: str | bytes) -> Self:
         """Keep the entities whose columns start with these strings.

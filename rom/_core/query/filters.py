@@ -26,7 +26,9 @@ from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
 from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
-from rom._core.query.reverse_filters import is_reverse, linked_from
+from rom._core.query.relation_filters import related_to
+from rom._core.query.relation_nodes import Related
+from rom._core.query.reverse_filters import is_of_entities, linked_from
 from rom._core.query.unique_values import is_by_unique, with_unique
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue
@@ -51,9 +53,8 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
     Raises:
         QueryError: no such column or index, or a value that is not valid for it.
     """
-    if name in schema.lists and is_reverse(schema, name):
-        found = linked_from(schema, method, name, value)
-        return filtered(schema, schema.primary, found) if isinstance(found, list) else found
+    if name in schema.lists:
+        return _in_list(schema, name, value, method)
     clause = Clause(schema, method, name).of_elements()
     try:
         if is_of_ids(clause):
@@ -69,6 +70,16 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
         return way(clause, given(value))
     except _NO_VALUE as error:
         clause.wrong(str(error), value)
+
+
+def _in_list(schema: Schema, name: str, value: Any, method: str) -> Node:
+    """Return the node for the entities in whose list of others an entity is."""
+    if value is NOT_NULL:
+        return Related(name, schema.lists[name].get_related_model(), All())
+    if not is_of_entities(schema, name, value):
+        return related_to(schema, method, name, value)
+    found = linked_from(schema, method, name, value)
+    return filtered(schema, schema.primary, found) if isinstance(found, list) else found
 
 
 def compared(schema: Schema, name: str, sign: str, value: Any) -> Node:

@@ -14,6 +14,7 @@ from rom._core.query.filter_labels import FilterLabel, labelled
 
 if TYPE_CHECKING:
     from rom._core.query.like_patterns import EncodedToken
+    from rom._core.query.relation_nodes import Linked, Referring, Related
 
 # Parts of `lua/search.lua` that nodes need; nodes made of other nodes need one as well.
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -357,5 +358,5 @@ def _flat(node: Node) -> tuple[Node, ...]:
 
 Node: TypeAlias = (
     'InSet | InRange | StartsWith | Ids | IdsBetween | InUnique | Given | All | AnyOf | Not | Near'
-    '| Words'
+    '| Words | Related | Referring | Linked'
 )

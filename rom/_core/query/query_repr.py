@@ -13,6 +13,7 @@ from typing import Any, Final
 from rom._core.encoding.text import shorten, show, show_name
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.nodes import All, AnyOf, Node, Not
+from rom._core.query.relation_nodes import Related
 from rom._core.query.sort_order import Order
 from rom._core.query.spec import QuerySpec
 
@@ -67,6 +68,8 @@ def _order(order: Order) -> str:
 
 def _clause(node: Node, model: str) -> str:
     """Return one filter as a call of a query's method."""
+    if isinstance(node, Related):
+        return _related_clause(node, model)
     label = _label_of(node)
     if label is not None and label.sign == 'search':
         return _search(label)
@@ -78,6 +81,27 @@ def _clause(node: Node, model: str) -> str:
     if ':' in label.column:
         return f'.{method}(**{{{show(label.column)}: {_value(label.value)}}})'
     return f'.{method}({show_name(label.column)}={_value(label.value)})'
+
+
+def _related_clause(node: Related, model: str) -> str:
+    """Return a filter over a relation as a call of a query's method, if one call has all of it."""
+    clauses = list(_paths(node, ''))
+    methods = {_METHODS.get(label.sign) if label else None for _, label in clauses}
+    if len(methods) != 1 or None in methods or any(':' in path for path, _ in clauses):
+        return f'.where({_expression(node, model)})'
+    values = [f'{path}={_value(label.value)}' for path, label in clauses if label]
+    return f'.{methods.pop()}({", ".join(values)})'
+
+
+def _paths(node: Related, start: str) -> Iterator[tuple[str, FilterLabel | None]]:
+    """Yield the clauses of a filter over a relation, with their paths."""
+    for part in node.where.nodes:
+        path = f'{start}{show_name(node.relation)}__'
+        label = _label_of(part)
+        if isinstance(part, Related):
+            yield from _paths(part, path)
+        else:
+            yield path + (show_name(label.column) if label else ''), label
 
 
 def _search(label: FilterLabel) -> str:
@@ -126,7 +150,14 @@ def _expression(node: Node, model: str) -> str:
         write = _SIGNS.get(label.sign)
         column = f'{model}.{show_name(label.column)}'
         return write(column, label.value) if write else show(str(label))
+    if isinstance(node, Related):
+        path, nodes = f'{model}.{show_name(node.relation)}', node.where.flat()
+        if not nodes:
+            return f'~{path}.is_none()'
+        return _expression(nodes[0] if len(nodes) == 1 else All(nodes), path)
     if isinstance(node, Not):
+        if isinstance(node.node, Related) and not node.node.where.nodes:
+            return _expression(node.node, model)[1:]
         return f'~{_in_parentheses(node.node, model)}'
     if isinstance(node, (All, AnyOf)) and node.nodes:
         parts = [_in_parentheses(part, model) for part in node.nodes[:_MANY]]

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 def _with_filters(query: Q, other: Any) -> Q:
     if not other:
-        return query._with(where=EVERYTHING)
+        return query._with(where=EVERYTHING, over_relations=False)
     if not isinstance(other, QueryBase) or other.model is not query.model:
         raise QueryError(
             f'{query.schema.name}.query.replace(filters={show(other)}): takes a query of the same '
             'model, which has them, or None'
         )
-    return query._with(where=other.spec.where)
+    spec = other.spec
+    return query._with(where=spec.where, over_relations=spec.over_relations)
 
 
 def _listed(query: QueryBuilder[Any], name: str, given: Any) -> tuple[Any, ...]:

@@ -26,6 +26,7 @@ class QuerySpec(NamedTuple):
         with_deleted: include soft-deleted entities.
         mark: only results after this position; without an order, in the order of ids.
         with_scores: the results are pairs with their scores.
+        over_relations: some filters are over relations; see `rom._core.query.relation_nodes`.
     """
 
     where: All = EVERYTHING
@@ -38,6 +39,7 @@ class QuerySpec(NamedTuple):
     mark: SortCursor | None = None
     with_deleted: bool = False
     with_scores: bool = False
+    over_relations: bool = False
 
     @property
     def ranking(self) -> Words | None:

@@ -19,6 +19,7 @@ from rom._core.ops.load_rows import Row
 from rom._core.schema import INDEX_DATA, Unique
 from rom._core.sessions.flush import Flusher, unknown_id_error
 from rom._core.sessions.parts import SessionRef, Work, model_of
+from rom._core.sessions.related_filters import resolved
 from rom._core.sessions.write_order import check_links_of
 from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed
@@ -80,6 +81,7 @@ class BulkUpdater:
         query = query.entities()
         assignments = yield from self._referring(model, assigned(query.schema, where, values))
         yield from self._settle_known(model)
+        query = yield from resolved(query)
         if blocksize is None:
             operation = bulk_update.update(query, assignments)
             rows = yield from self._loader.rows(model, operation, elapsed())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rom._core.encoding.integers import check_count
@@ -21,6 +22,7 @@ from rom._core.query.results import Scored
 from rom._core.query.unique_values import unique_key, unique_values
 from rom._core.sessions.loading import Loader, note_batch
 from rom._core.sessions.parts import RunOn, Work, model_of
+from rom._core.sessions.related_filters import Lookup, resolved
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError
 
@@ -102,6 +104,7 @@ class QueryRunner:
     def all(self, query: Query[R]) -> Work[list[R]]:
         """Return a query's results."""
         model, begun = model_of(query), elapsed()
+        query = yield from resolved(query)
         scores: queries.Scores = {}
         operation, nearby = queries.find(query, scores=scores), native_find(query, scores)
         rows, _ = yield from self._loader.rows(model, operation, begun, nearby=nearby)
@@ -110,6 +113,7 @@ class QueryRunner:
     def first(self, query: Query[R]) -> Work[R | None]:
         """Return a query's first result, or None."""
         model, begun = model_of(query), elapsed()
+        query = yield from resolved(query)
         scores: queries.Scores = {}
         operation = queries.first_row(query, scores=scores)
         row = yield from self._loader.rows(model, operation, begun)
@@ -118,60 +122,81 @@ class QueryRunner:
 
     def count(self, query: Query[R]) -> Work[int]:
         """Return the number of a query's results."""
-        count: int = yield RunOn(model_of(query), native_counts.count(query))
+        model, query = model_of(query), (yield from resolved(query))
+        count: int = yield RunOn(model, native_counts.count(query))
         return count
 
     def exists(self, query: Query[Any]) -> Work[bool]:
         """Return whether a query has any result."""
-        exists: bool = yield RunOn(model_of(query), queries.exists(query))
+        model, query = model_of(query), (yield from resolved(query))
+        exists: bool = yield RunOn(model, queries.exists(query))
         return exists
 
     def ids(self, query: Query[Any]) -> Work[list[int]]:
         """Return the ids of a query's results, in order."""
-        ids: list[int] = yield RunOn(model_of(query), queries.ids(query))
+        model, query = model_of(query), (yield from resolved(query))
+        ids: list[int] = yield RunOn(model, queries.ids(query))
         return ids
 
     def sum(self, query: Query[Any], column: str) -> Work[Any]:
         """Return the sum of a column over the results."""
         from rom._core.ops.search import aggregates
 
-        return (yield RunOn(model_of(query), aggregates.total(query, column)))
+        model, query = model_of(query), (yield from resolved(query))
+        return (yield RunOn(model, aggregates.total(query, column)))
 
     def avg(self, query: Query[Any], column: str) -> Work[Any]:
         """Return the mean of a column over the results."""
         from rom._core.ops.search import aggregates
 
-        return (yield RunOn(model_of(query), aggregates.average(query, column)))
+        model, query = model_of(query), (yield from resolved(query))
+        return (yield RunOn(model, aggregates.average(query, column)))
 
     def extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
         """Return the smallest or largest value of a column over the results."""
         from rom._core.ops.search import aggregates
 
-        return (yield RunOn(model_of(query), aggregates.extreme(query, method, column)))
+        model, query = model_of(query), (yield from resolved(query))
+        return (yield RunOn(model, aggregates.extreme(query, method, column)))
 
     def facets(self, query: Query[Any], columns: tuple[str, ...]) -> Work[Any]:
         """Count the results by the value of a column, or of each of several ones."""
         from rom._core.ops.search import aggregates
 
+        model, query = model_of(query), (yield from resolved(query))
         if len(columns) == 1:
-            return (yield RunOn(model_of(query), aggregates.facets(query, columns[0])))
-        return (yield RunOn(model_of(query), aggregates.facets_of_several(query, columns)))
+            return (yield RunOn(model, aggregates.facets(query, columns[0])))
+        return (yield RunOn(model, aggregates.facets_of_several(query, columns)))
 
     def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> Work[list[int]]:
         """Count the results in each interval of a column."""
         from rom._core.ops.search import histogram
 
-        counts: list[int] = yield RunOn(model_of(query), histogram.histogram(query, column, bounds))
+        model, query = model_of(query), (yield from resolved(query))
+        counts: list[int] = yield RunOn(model, histogram.histogram(query, column, bounds))
         return counts
 
     def explain(self, query: Query[Any], run: bool, of: Of) -> Work[Explanation]:
         """Return the plan of a query, and run it if asked."""
-        from rom._core.ops.search import explain
+        model_of(query)
+        lookups: list[Lookup] = []
+        query = yield from resolved(query, lookups)
+        return (yield from self._explained(query, run, of, lookups))
 
-        model, begun = model_of(query), elapsed()
+    def _explained(
+        self, query: Query[Any], run: bool, of: Of, lookups: Sequence[Lookup]
+    ) -> Work[Explanation]:
+        """Return the plan of a query, with those of the searches for related rows."""
+        from rom._core.ops.search import explain
+        from rom._core.query.explanation import Related
+
         operation = explain.explain(query, run, of)
-        found: Explanation = yield from self._loader.rows(model, operation, begun)
-        return found
+        found: Explanation = yield from self._loader.rows(query.model, operation, elapsed())
+        related: list[Related] = []
+        for one in lookups:
+            inner = yield from self._explained(one.query, run, 'all', one.inner)
+            related.append(Related(one.relation, one.way, one.found, inner))
+        return replace(found, related=tuple(related))
 
     def one(self, query: Query[R]) -> Work[R]:
         """Return a query's only result; raise QueryError for none or several."""
@@ -192,6 +217,7 @@ class QueryRunner:
         if not query.spec.where.nodes and not query.spec.orders:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
         seconds = check_count(f'{where}: the timeout in seconds', timeout, error=QueryError)
+        query = yield from resolved(query)
         key = query.schema.keys.cached(uuid.uuid4().hex.encode())
         yield RunOn(model, queries.cache(query, key, seconds))
         return key.decode()
@@ -204,6 +230,7 @@ class QueryRunner:
         from rom._core.query.results import Page
 
         model, begun = model_of(query), elapsed()
+        query = yield from resolved(query)
         scores: queries.Scores = {}
         operation = pagination.page(query, size, after, before, scores=scores)
         rows, following, previous = yield from self._loader.rows(model, operation, begun)
@@ -221,9 +248,14 @@ class QueryRunner:
         size = check_count(f'{query.schema.name}.query: pagesize', pagesize, error=QueryError)
         begun = elapsed()
         scores: queries.Scores = {}
+        if cursor is None:
+            query = yield from resolved(query)
+        else:  # the query as it was resolved for the first page
+            query, cursor = cursor
         operation = queries.block(query, cursor, size, scores=scores)
         rows, cursor = yield from self._loader.rows(model, operation, begun)
-        return (yield from self._results(query, rows, begun, scores, weakly=True)), cursor
+        results = yield from self._results(query, rows, begun, scores, weakly=True)
+        return results, None if cursor is None else (query, cursor)
 
     def release(self, query: Query[Any], block: list[Any]) -> None:
         """Release the entities of a page after the program has iterated over them."""

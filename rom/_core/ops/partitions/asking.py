@@ -26,6 +26,7 @@ from rom._core.query.nodes import (
     StartsWith,
 )
 from rom._core.query.query import Query
+from rom._core.query.relation_nodes import Linked, Referring
 from rom._core.query.sort_order import SortCursor
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part, Placement
@@ -103,6 +104,9 @@ class _Move:
         high = None if node.high is None else part.last_at(node.high)
         return AnyOf() if high is not None and high < low else IdsBetween(low, high, node.label)
 
+    def linked(self, node: Linked) -> Node:
+        return node._replace(head=self.key(node.head))
+
     def given(self, node: Given) -> Node:
         raise AssertionError(f'{node} is a node of one partition already')
 
@@ -114,7 +118,8 @@ _MOVED: Final[Mapping[type, Callable[[_Move, Any], Node]]] = {
     Ids: _Move.ids,
     IdsBetween: _Move.between,
     Given: _Move.given,
-    **dict.fromkeys((InSet, InRange, InUnique, StartsWith, Near), _Move.keyed),
+    Linked: _Move.linked,
+    **dict.fromkeys((InSet, InRange, InUnique, StartsWith, Near, Referring), _Move.keyed),
 }
 
 
@@ -173,7 +178,9 @@ def _union(each: Iterable[set[int] | None]) -> set[int] | None:
 
 
 def _beside(placement: Placement, node: Node) -> set[int] | None:
-    """Return the partition of the entity that a relation is filtered by."""
+    """Return the partitions of the entities that a relation is filtered by."""
+    if isinstance(node, Referring):
+        return {placement.shards.partition_of(id) for id in node.ids}
     if isinstance(node, InRange) and node.low == node.high and node.exact is None:
         id = float(node.low)
         if id.is_integer() and id > 0:

@@ -286,6 +286,23 @@ def facets(
     return counts(query.schema, tally, replies)
 
 
+def distinct_ids(
+    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
+) -> Operation[set[int]]:
+    """Return the ids that a stored relation of the results leads to, each once.
+
+    Unlike `facets`, it leaves out the default of rows that lack the column, because no index has
+    it, and so no other search finds these rows by it.
+
+    Raises:
+        CorruptRowError: a row, a value or an index is corrupt.
+    """
+    schema = query.schema
+    tally = Aggregate(column, schema.keys.field(column), 'values')
+    replies = yield from tallies(query, tally, _with_page(bounds, schema, (column,)))
+    return {id for id in counts(schema, tally, replies) if id is not None}
+
+
 def facets_of_several(
     query: Query[Any], columns: Sequence[str], bounds: Bounds = TALLY_BOUNDS
 ) -> Operation[dict[str, Counter[Any]]]:

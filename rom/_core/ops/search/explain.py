@@ -39,7 +39,10 @@ from rom.exceptions import QueryError
 
 T = TypeVar('T')
 
-_KINDS: Final = {'lex': 'strings', 'between': 'ids', 'and': 'all of', 'or': 'any of'}
+_KINDS: Final = {
+    'lex': 'strings', 'between': 'ids', 'and': 'all of', 'or': 'any of', 'refer': 'references',
+    'link': 'links',
+}  # fmt: skip
 
 
 def explain(

@@ -15,6 +15,8 @@ from typing import Any, Final, Protocol
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.geo_search import Around
 from rom._core.query.nodes import All, AnyOf, Given, InSet, Near, Node, Not, StartsWith
+from rom._core.query.related_ids import in_parts
+from rom._core.query.relation_nodes import Linked, Referring
 from rom._core.query.sort_order import Direction, Order, SortCursor
 from rom._core.query.spec import QuerySpec
 
@@ -105,6 +107,8 @@ class Parts:
             return everything - (yield from self.matches(node.node))
         if isinstance(node, Near):
             return (yield from self._near(node))
+        if isinstance(node, (Referring, Linked)):
+            return (yield from self._any(in_parts(node)))
         assert isinstance(node, InSet), node  # the script walks ranges, and never refuses them
         return (yield from self._sets([node]))
 
