@@ -21,7 +21,7 @@
 --          zadd      = {[sorted set] = {score, member, ...}}
 --          words     = the words of ranked columns, see lib/vocabulary
 --          also      = {checks, steps}: further commands of the caller, see lib/steps
---          targets   = the rows that new links lead to, see lib/targets
+--          targets   = the rows that new links and references lead to, see lib/targets
 --
 -- Empty parts may be left out of the request. A commit of one row may be a list, see
 -- lib/lone_commands.
@@ -39,7 +39,8 @@
 --          'unique', hash, value, id, holder another row has the value
 --          'referenced', key, member         another row refers to an id that is to be deleted
 --          'differs', number                 a check of the caller failed
---          'missing', row                    a new link leads to a row that does not exist
+--          'missing', row                    a new link or reference leads to a row that does not
+--                                            exist
 
 -- @include lib/attempt
 -- @include lib/chunks

@@ -149,3 +149,35 @@ def test_links_within_one_tag_and_across(cluster: Cluster, client: Any) -> None:
     post.others.add(other)
     with pytest.raises(rom.InvalidOperation, match='elsewhere'):
         rom.session.commit()
+
+
+def test_references_within_one_tag_and_across(cluster: Cluster, client: Any) -> None:
+    """A commit sees one slot, so only references within it are checked; filters cross slots."""
+
+    class ClusteredNear(rom.Model):
+        _namespace = '{clustered}near'
+
+    class ClusteredFar(rom.Model):
+        _namespace = '{elsewhere}far'
+        size = rom.Integer(index=True)
+        heres = rom.OneToMany('ClusteredHere')
+
+    class ClusteredHere(rom.Model):
+        _namespace = '{clustered}here'
+        near = rom.ManyToOne('ClusteredNear', on_delete='no action')
+        far = rom.ManyToOne('ClusteredFar', on_delete='no action')
+
+    near, far = ClusteredNear(), [ClusteredFar(size=size) for size in range(3)]
+    for one in (near, *far):
+        one.save()
+    heres = [ClusteredHere(far=one) for one in far]
+    rom.session.commit()
+    assert ClusteredHere.query.filter(far__size=(1, 2)).ids() == [2, 3]
+    assert ClusteredFar.query.filter(heres__id=[1, 3]).ids() == [1, 3]
+    client.delete('{clustered}near:1')
+    client.delete('{elsewhere}far:1')
+    heres[1].far = far[0]
+    assert heres[1].save() == 1
+    heres[1].near = near
+    with pytest.raises(rom.InvalidColumnValue, match=r'ClusteredHere\.near: 1: no ClusteredNear'):
+        heres[1].save()

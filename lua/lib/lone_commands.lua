@@ -5,7 +5,8 @@
 -- fewer functions are defined. If anything is unusual, nothing is written yet. Then the list
 -- becomes a map, and the other parts carry it out, or object.
 --
--- Each command is its length, its name, a key and its arguments.
+-- Each command is its length, its name, a key and its arguments. EXISTS is for the row of a new
+-- reference; it is never the first command.
 
 local LOOK = {SADD = 'SCARD', SREM = 'SCARD', ZADD = 'ZCARD', ZREM = 'ZCARD'}
 
@@ -17,12 +18,22 @@ local function are_usual(items, position)
         local look = LOOK[command]
         if look then
             redis.call(look, key)
-        elseif command == 'HSETNX' and redis.call('HGET', key, items[position + 3]) then
+        elseif command == 'HSETNX' and redis.call('HGET', key, items[position + 3])
+            or command == 'EXISTS' and redis.call('EXISTS', key) == 0 then
             return false
         end
         position = position + items[position] + 1
     end
     return true
+end
+
+-- The rows of new references, as lib/targets reads them; nil without any.
+local function targets_in(commands)
+    local found = {}
+    for row in pairs(commands.EXISTS) do
+        table.insert(found, {'', {row}, false, false})
+    end
+    return found[1] and found
 end
 
 -- Carry out the commands from a position on, if they are usual. The first needs no look, because
@@ -51,7 +62,9 @@ end
 
 -- Return the arguments of the commands, by name and key.
 local function by_name(items, position)
-    local found = {HSETNX = {}, SADD = {}, SREM = {}, ZADD = {}, ZREM = {}, HSET = {}, HDEL = {}}
+    local found = {
+        HSETNX = {}, SADD = {}, SREM = {}, ZADD = {}, ZREM = {}, HSET = {}, HDEL = {}, EXISTS = {},
+    }
     while position < #items do
         local last = position + items[position]
         local of_command, key = found[items[position + 1]], items[position + 2]

@@ -5,7 +5,7 @@
 --          ..., command, ...}
 --
 -- False stands for what the model does not have. The commands are HSETNX for unique values, SADD
--- and ZADD, each key once. Members, and the holders of unique values, lack the id at their end.
+-- and ZADD, each key once, then EXISTS. Members, and the holders of unique values, lack the id at their end.
 
 -- @include lib/lone_commands
 -- @include lib/process
@@ -80,6 +80,7 @@ local function insert_as_map(items)
     end
     return {
         at = at, epochs = {epochs}, claims = claimed, sadd = commands.SADD, zadd = commands.ZADD,
+        targets = targets_in(commands),
         new = {
             take = {counter, live, items[8] and {items[8], items[9]} or nil},
             inserts = {{head, '', primary, unpack(items, NEW_FIELD, items[10] - 1)}},

@@ -4,8 +4,8 @@
 --          field, ..., expected value or false, ..., command, ...}
 --
 -- `epochs` and `age`, in microseconds, say when the row was read, as in existing_rows; false: just
--- now. The commands are SREM, ZREM, SADD, ZADD, each key once, then HSET and HDEL for the row.
--- These write the first of the fields, in the same order.
+-- now. The commands are SREM, ZREM, SADD, ZADD, each key once, then HSET and HDEL for the row,
+-- which write the first of the fields, in the same order; then EXISTS.
 
 -- @include lib/lone_commands
 
@@ -45,6 +45,7 @@ local function update_as_map(items)
     end
     return {
         at = at, epochs = epochs and {epochs}, sadd = commands.SADD, zadd = commands.ZADD,
+        targets = targets_in(commands),
         old = {
             updates = {{row, fields, expected, becomes}}, srem = commands.SREM,
             zrem = commands.ZREM, ages = age and {age},

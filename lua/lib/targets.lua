@@ -1,11 +1,12 @@
--- The part of a commit that looks at the rows which new links lead to. See ../commit.lua.
+-- The part of a commit that looks at the rows which new links and references lead to. See
+-- ../commit.lua.
 --
 -- Request: list of {head of the rows' keys, {id, ...}, field that says when a row expires or false,
 --          field that says when it was soft-deleted or false}
 
--- Refuse a link to a row that is deleted, soft-deleted or expired. The delete of a row looks for
--- links to it in its own commit, so that whichever of the two comes first, no link is left without
--- a row.
+-- Refuse a link or a reference to a row that is deleted, soft-deleted or expired. The delete of a
+-- row looks for those to it in its own commit, so that whichever of the two comes first, none is
+-- left without a row.
 local function objection_to_targets()
     -- @include lib/expiry
     for _, group in ipairs(targets) do

@@ -56,7 +56,7 @@ def change_of(assignments: Assignments, row: Row) -> Change:
     }
     return Change(
         schema, 'update', row.id, row.stored, wanted, values, depends_on=schema.names,
-        checks_links=True,
+        checks_links=True, references=assignments.references,
     )  # fmt: skip
 
 

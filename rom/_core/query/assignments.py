@@ -33,11 +33,13 @@ class Assignments:
             calculation.
         stamps: the columns in `values` with the time of the update, by auto_now; a new entity gets
             that of its commit instead.
+        references: the relations in `values` whose entities the commit checks.
     """
 
     schema: Schema
     values: Mapping[str, Any]
     stamps: frozenset[str] = frozenset()
+    references: tuple[str, ...] = ()
 
     def of_row(self, id: int, stored: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the new values of one row.

@@ -20,7 +20,7 @@ from rom._core.schema import INDEX_DATA, Unique
 from rom._core.sessions.flush import Flusher, unknown_id_error
 from rom._core.sessions.parts import SessionRef, Work, model_of
 from rom._core.sessions.related_filters import resolved
-from rom._core.sessions.write_order import check_links_of
+from rom._core.sessions.write_order import can_check, check_links_of
 from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed
 from rom.exceptions import ORMError, QueryError, UniqueKeyViolation
@@ -212,7 +212,10 @@ class BulkUpdater:
             if not found:
                 raise unknown_id_error(model, name, value)
             [values[name]] = found
-        return replace(assignments, values=values)
+        own = self._session()._connection
+        given = [name for name in model._schema.relations if values.get(name) is not None]
+        checked = (name for name in given if can_check(model, name, own))
+        return replace(assignments, values=values, references=tuple(checked))
 
     def _settle_known(self, model: type[Model]) -> Work[None]:
         """Settle commits in doubt of tracked entities, before their stored values change again."""

@@ -22,7 +22,12 @@ from rom._core.sessions.hooks import (
 )
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
 from rom._core.sessions.unwritten_warning import warn_after_empty_commit, warn_before_commit
-from rom._core.sessions.write_order import by_connection, check_links, with_referred
+from rom._core.sessions.write_order import (
+    by_connection,
+    check_links,
+    references_of,
+    with_referred,
+)
 from rom._core.sessions.write_outcomes import (
     check_rows_are_there,
     columns_written,
@@ -174,8 +179,9 @@ class Flusher:
         # Encode everything before sending anything: a value that fails to encode for the second
         # server must stop the write on the first one.
         now = Instant()
-        ready = [(model, *_changes(group, full, force, now)) for model, group in groups]
-        check_links(chosen, self._session()._connection)
+        own = self._session()._connection
+        ready = [(model, *_changes(group, full, force, now, own)) for model, group in groups]
+        check_links(chosen, own)
         for model, concerned, changes in ready:
             if changes:
                 attempt = writing.attempt_of(changes)
@@ -394,7 +400,7 @@ def unknown_id_error(model: type[Model], name: str, given: GivenId) -> InvalidCo
 
 
 def _changes(
-    group: Iterable[Model], full: bool, force: bool, now: Instant
+    group: Iterable[Model], full: bool, force: bool, now: Instant, own: Any
 ) -> tuple[list[Model], list[Change]]:
     """Return the entities that have something to write, and their changes."""
     concerned, changes = [], []
@@ -403,6 +409,9 @@ def _changes(
             raise deleted_error(entity)
         change = entity._change(full, force, now)
         if change is not None:
+            if change.schema.relations:
+                names = references_of(type(entity), change, own)
+                change = change._replace(references=names) if names else change
             concerned.append(entity)
             changes.append(change)
     return concerned, located(changes)

@@ -24,6 +24,7 @@ from rom._core.drivers.server_identity import server_of
 from rom._core.model import Model
 from rom._core.sessions.parts import Work
 from rom._core.support.clock import elapsed
+from rom._core.writes.changes import Change
 from rom.exceptions import InvalidOperation
 
 #: The longest time that a write waits for those before it, and the time between two looks, in
@@ -174,6 +175,38 @@ def check_links(chosen: Iterable[Model], own: Any) -> None:
             if own is None and name in entity._changed and entity._values.get(name):
                 column: Any = entity._columns[name]
                 check_links_of(type(entity), column)
+
+
+def references_of(model: type[Model], change: Change, own: Any) -> tuple[str, ...]:
+    """Return the relations of a change whose new entities the commit itself can check.
+
+    A relation may lead to another server, where rows change before and after the commit.
+
+    Args:
+        model: the model of the entity.
+        change: the change.
+        own: the session's own client, which serves all models; None: each model has its own.
+    """
+    found = []
+    for name in change.schema.relations:
+        raw = change.wanted.get(name)
+        is_new = raw is not None and raw != change.stored.get(name)
+        if is_new and can_check(model, name, own):
+            found.append(name)
+    return tuple(found)
+
+
+def can_check(model: type[Model], relation: str, own: Any) -> bool:
+    """Return whether a commit of a model can look at the rows that a relation leads to.
+
+    They are on the same server, and neither model is divided into partitions.
+    """
+    column: Any = model._columns[relation]
+    target = column.get_related_model()
+    if model._schema.shards is not None or target._schema.shards is not None:
+        return False
+    servers = servers_of((model, target), own)
+    return servers[model] == servers[target]
 
 
 def check_links_of(model: type[Model], column: Any) -> None:

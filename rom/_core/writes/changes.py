@@ -72,6 +72,7 @@ class Change(NamedTuple):
             now.
         stamps: the columns of `wanted` to which the commit itself gives the current time.
         checks_links: the entities that new links lead to must exist.
+        references: the relations whose new entities must exist: those on the same server.
     """
 
     schema: Schema
@@ -89,9 +90,14 @@ class Change(NamedTuple):
     seen_at: float | None = None
     stamps: tuple[str, ...] = ()
     checks_links: bool = False
+    references: tuple[str, ...] = ()
 
     def new_links(self) -> Iterator[tuple[str, list[bytes]]]:
-        """Yield each column with new links whose entities must exist, and their ids."""
+        """Yield each column with new links or a new reference to check, and the ids."""
+        for name in self.references:
+            raw = self.wanted.get(name)
+            if raw is not None and raw != self.stored.get(name):
+                yield name, [raw]
         for name in self.schema.links if self.checks_links else ():
             ids = added_ids(self.stored.get(name), self.wanted.get(name))
             if ids:

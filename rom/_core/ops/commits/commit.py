@@ -25,6 +25,7 @@ from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.load_rows import load_one
 from rom._core.ops.one_slot import check_one_slot
 from rom._core.ops.requests import Operation, Script
+from rom._core.schema import Schema
 from rom._core.writes.changes import Change, present
 from rom._core.writes.planner import plan
 from rom.exceptions import InvalidOperation, ORMError, ServerError
@@ -112,6 +113,7 @@ def commit(
         yield from check_one_slot((*heads, *(guard.head for guard in guards)))
     attempt = attempt or attempt_of(changes)
     changes = attempt.changes
+    yield from _without_far_references(changes)
     request = CommitRequest(changes, guards, tell_gone, also)
     for _ in range(MOST_TRIES):
         status, *details = yield from attempt.carry_out(request)
@@ -247,6 +249,8 @@ def _own_columns(change: Change) -> set[str]:
 def _linked_heads(change: Change) -> Iterator[bytes]:
     """Yield the prefix of the keys of each model that new links lead to."""
     for name, _ in change.new_links() if change.schema.links else ():
+        if name in change.references:
+            continue
         column: Any = change.schema.columns[name]
         related = column.get_related_model()
         if related._schema.shards is not None:
@@ -255,6 +259,37 @@ def _linked_heads(change: Change) -> Iterator[bytes]:
                 'link cannot lead into a partition; use a model with two relations'
             )
         yield related._schema.keys.head
+
+
+def _head_of(schema: Schema, relation: str) -> bytes:
+    column: Any = schema.columns[relation]
+    head: bytes = column.get_related_model()._schema.keys.head
+    return head
+
+
+def _without_far_references(changes: list[Change]) -> Operation[None]:
+    """Drop the checks of references to rows in another slot of a cluster than the change."""
+    kept: dict[tuple[Schema, tuple[str, ...]], tuple[str, ...]] = {}
+    for place, change in enumerate(changes):
+        names = change.references
+        if not names:
+            continue
+        if (change.schema, names) not in kept:
+            kept[change.schema, names] = yield from _near(change.schema, names)
+        if kept[change.schema, names] != names:
+            changes[place] = change._replace(references=kept[change.schema, names])
+
+
+def _near(schema: Schema, names: tuple[str, ...]) -> Operation[tuple[str, ...]]:
+    """Return the relations whose rows a script can look at together with those of the model."""
+    found = []
+    for name in names:
+        try:
+            yield from check_one_slot((schema.keys.head, _head_of(schema, name)))
+        except InvalidOperation:
+            continue
+        found.append(name)
+    return tuple(found)
 
 
 def _on_fresh_row(change: Change) -> Operation[Change]:

@@ -149,7 +149,7 @@ def _unreadable(write: Write, details: Details) -> ORMError:
 
 
 def _missing_link(write: Write, details: Details) -> tuple[str, str] | None:
-    """Return the column with a link to a row that does not exist, and the id of that row."""
+    """Return the relation that leads to a row that does not exist, and the id of that row."""
     for name, ids in write.change.new_links():
         column: Any = write.change.schema.columns[name]
         head = column.get_related_model()._schema.keys.head
@@ -162,9 +162,11 @@ def _missing_link(write: Write, details: Details) -> tuple[str, str] | None:
 def _missing(write: Write, details: Details) -> ORMError:
     name, id = _missing_link(write, details) or ('', as_text(details[0]))
     ftable = getattr(write.change.schema.columns.get(name), 'ftable', 'row')
+    is_reference = name in write.change.references
+    remedy = 'Set another, or None' if is_reference else f'Remove it from {name}'
     return InvalidColumnValue(
         f'{write.change.schema.name}.{name}: {id}: no {ftable} has this id, or it was deleted; '
-        f'nothing was written. Remove it from {name}, or save that {ftable} first'
+        f'nothing was written. {remedy}, or save that {ftable} first'
     )
 
 

@@ -132,7 +132,7 @@ class Batch:
             values, ids = self.old.released.setdefault(key, ([], []))
             values.append(value)
             ids.append(id)
-        if change.schema.has_special_writes:
+        if change.schema.has_special_writes or change.references:
             self._note_special(change, id)
         for key, value in write.claimed:
             _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))

@@ -17,12 +17,13 @@ from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
-from rom._core.writes.changes import Write, merge_changes
+from rom._core.writes.changes import Change, Write, merge_changes
 
 #: Items of a request, at most, because the script passes them to commands all at once.
 MOST_ITEMS: Final = 4000
 _PARTS_OF_INSERT: Final = frozenset(('lone_insert', 'new', 'take', 'claims'))
 _PARTS_OF_UPDATE: Final = frozenset(('lone_update', 'old'))
+_TARGETS: Final = frozenset(('targets',))
 
 _constants: WeakKeyDictionary[Schema, list[Any]] = WeakKeyDictionary()
 
@@ -41,15 +42,32 @@ def request_of(write: Write, attempt: Attempt) -> Script | None:
     change = write.change
     if change.schema.has_special_writes or write.released:
         return None
+    targets = _rows_referred_to(change) if change.references else ()
     if change.kind == 'insert':
         parts, items = _PARTS_OF_INSERT, _insert(write, attempt)
     elif change.kind == 'update':
         parts, items = _PARTS_OF_UPDATE, _update(write, attempt)
     else:
         return None
-    if items is None or len(items) > MOST_ITEMS:
+    if targets is None or items is None or len(items) > MOST_ITEMS:
         return None
+    if targets:
+        parts |= _TARGETS
+        # After all others: the script does not look at the first command.
+        items += chain.from_iterable((2, 'EXISTS', row) for row in targets)
     return Script('commit', attempt.key, pack(items), parts)
+
+
+def _rows_referred_to(change: Change) -> list[bytes] | None:
+    """Return the rows of new references; None if more than their existence is to be checked."""
+    rows = []
+    for name, ids in change.new_links():
+        column: Any = change.schema.columns[name]
+        target = column.get_related_model()._schema
+        if target.expiry_field or target.soft_delete:
+            return None
+        rows += [target.keys.row(id) for id in ids]
+    return rows
 
 
 def _insert(write: Write, attempt: Attempt) -> list[Any] | None:
