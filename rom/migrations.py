@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.sync_driver import SyncDriver
@@ -41,12 +41,14 @@ from rom._core.ops.maintenance.arguments import checked_rate
 from rom._core.ops.maintenance.progress import Job, Progress, advance
 from rom._core.ops.maintenance.reindex import Pace, Reindexed
 from rom._core.ops.migrations import run
-from rom._core.ops.migrations.record import Fence
+from rom._core.ops.migrations.batches import Migrated
+from rom._core.ops.migrations.record import Fence, Skipped
 from rom._core.ops.migrations.status import (
     MigrationProgress,
     MigrationStatus,
     all_done,
     by_model,
+    reindex_due,
     status_of,
     up_to,
 )
@@ -59,6 +61,7 @@ __all__ = [
     'MigrationProgress',
     'MigrationRow',
     'MigrationStatus',
+    'Skipped',
     'Step',
     'backfill',
     'drop',
@@ -86,6 +89,7 @@ def migrate(
     wait: float = 15.0,
     take_over: bool = False,
     reindex: bool = True,
+    skip_failing: bool = False,
 ) -> Steps:
     """Run the migrations of modules that were not run yet, in the order of their declaration.
 
@@ -110,10 +114,13 @@ def migrate(
             from then on.
         reindex: build the indexes that the models declare and the data lacks, after the last
             migration of each.
+        skip_failing: leave a row that cannot be migrated as it is, and continue behind it, for at
+            most 1,000 rows of a migration. Its id and the reason are recorded: see
+            ``MigrationStatus.skipped``.
 
     Yields:
         a ``MigrationProgress`` after each batch: ``name``, of the migration, or 'reindex';
-        ``model``, ``done`` and ``total``, in rows.
+        ``model``, ``done`` and ``total``, in rows; ``skipped``, the rows that failed.
 
     Raises:
         MigrationError: a row cannot be migrated; or another migrator is at work. Earlier batches
@@ -130,41 +137,48 @@ def migrate(
     todo = up_to(found, to)
     checked_wait(wait)
     size = checked_rate(rate, check_count('batch', batch))
-    return _steps(todo, found if reindex else [], size, Pace(rate), wait, bool(take_over))
+    manner = _Manner(size, Pace(rate), wait, bool(take_over), bool(skip_failing))
+    return _steps(todo, found if reindex else [], manner)
 
 
-def _steps(
-    todo: list[Migration],
-    reindexed: list[Migration],
-    size: int,
-    pace: Pace,
-    wait: float,
-    take_over: bool,
-) -> Steps:
+class _Manner(NamedTuple):
+    """Manner in which migrations are run: see :func:`migrate`."""
+
+    size: int
+    pace: Pace
+    wait: float
+    take_over: bool
+    skips: bool
+
+
+def _steps(todo: list[Migration], reindexed: list[Migration], manner: _Manner) -> Steps:
     """Run migrations, and then build the indexes of the models of `reindexed`."""
     due = {each.name for each in _statuses(todo) if each.is_due}
     for each in todo:
         if each.name not in due:
             continue
-        lock = _locked(each, wait, take_over)
+        lock = _locked(each, manner.wait, manner.take_over)
         try:
-            job = run.migrate(each, Fence(lock._key, lock._token, LEASE), size)
-            yield from _paced(each, job, pace)
+            fence = Fence(lock._key, lock._token, LEASE)
+            job = run.migrate(each, fence, manner.size, manner.skips)
+            yield from _paced(each, job, manner.pace)
         finally:
             lock.release()
     for own in by_model(reindexed):
-        yield from _reindexed(own, size, pace)
+        yield from _reindexed(own, manner.size, manner.pace)
 
 
-def plan(*sources: Source, to: str | None = None) -> list[MigrationStatus]:
+def plan(*sources: Source, to: str | None = None, reindex: bool = True) -> list[MigrationStatus]:
     """Return the migrations that :func:`migrate` would run, and write nothing.
 
     Args:
         *sources: as for :func:`migrate`.
         to: as for :func:`migrate`.
+        reindex: as for :func:`migrate`.
 
     Returns:
-        A ``MigrationStatus`` for each, with ``rows_left``, the number of rows to visit.
+        A ``MigrationStatus`` for each, with ``rows_left``, the number of rows to visit; then one
+        with the name 'reindex' for each model whose indexes would be built.
 
     Raises:
         InvalidOperation: an argument is invalid; or a migration assigns a column that its model
@@ -175,12 +189,17 @@ def plan(*sources: Source, to: str | None = None) -> list[MigrationStatus]:
         for each in rom.migrations.plan('shop.migrations'):
             print(each.name, each.model, each.steps, each.rows_left)
     """
-    todo = up_to(collect(sources), to)
+    declared = collect(sources)
+    todo = up_to(declared, to)
     found = [each for each in _statuses(todo) if each.is_due]
     names = {each.name for each in found if each.rows_left}
     for each in todo:
         if each.name in names:
             each.check_columns()
+    due = {each.name for each in found}
+    for own in by_model(declared) if reindex else []:
+        built = _on_server(own[0], reindex_due(own, due))
+        found += [built] if built is not None else []
     return found
 
 
@@ -250,9 +269,12 @@ def _paced(
     driver = SyncDriver(connection_of(migration.model))
     before: MigrationProgress | None = None
     while isinstance(step := driver.run(advance(job)), Progress):
-        found = (name or migration.name, migration.model.__name__, step.done, step.total)
+        skipped = step.skipped if isinstance(step, Migrated) else ()
+        found = MigrationProgress(
+            name or migration.name, migration.model.__name__, step.done, step.total, skipped
+        )
         if found != before:
-            yield (before := MigrationProgress(*found))
+            yield (before := found)
         if isinstance(step, Reindexed):
             time.sleep(pace.wait(step.rows, time.monotonic()))
 

@@ -9,6 +9,7 @@ import pytest
 import redis
 
 import rom
+from rom._core.ops.migrations import batches
 from rom.migrations import Migration, MigrationRow, backfill, drop, rename, retype, split
 from tests.support.migrating import (
     HEAD,
@@ -64,7 +65,7 @@ def test_all_steps(migrator: Migrator, ware: Any, raw: redis.Redis) -> None:
     assert list(dict.fromkeys(step.name for step in steps)) == [
         'color', 'price', 'names', 'rating', 'fax', 'reindex',
     ]  # fmt: skip
-    assert [step[2:] for step in steps if step.name == 'fax'] == [
+    assert [step[2:4] for step in steps if step.name == 'fax'] == [
         (0, 50), (20, 50), (40, 50), (50, 50),
     ]  # fmt: skip
     assert raw.hgetall(f'{HEAD}7') == {
@@ -84,7 +85,7 @@ def test_several_steps_are_one_pass(
 ) -> None:
     whole = Migration('all', ware, *(step for each in everything(ware) for step in each.steps))
     steps = migrator.run(whole, batch=25)
-    assert [step[2:] for step in steps if step.name == 'all'] == [(0, 50), (25, 50), (50, 50)]
+    assert [step[2:4] for step in steps if step.name == 'all'] == [(0, 50), (25, 50), (50, 50)]
     assert_right(raw, ware)
 
 
@@ -117,7 +118,22 @@ def test_a_plan_writes_nothing(migrator: Migrator, ware: Any, raw: redis.Redis) 
         ('names', 'Ware', 'pending', 50),
     ]
     assert found[2].steps == 'split full into first and last'
+    every = migrator.plan(*everything(ware))
+    assert [each.name for each in every] == ['color', 'price', 'names', 'rating', 'fax', 'reindex']
+    built = every[-1]
+    assert (built.model, built.state, built.rows_left, built.is_due) == (
+        'Ware',
+        'pending',
+        50,
+        True,
+    )
+    assert 'price' in built.steps
+    assert migrator.plan(*everything(ware), reindex=False) == every[:-1]
     assert data(raw) == before
+    migrator.run(*everything(ware), reindex=False)
+    assert [each.name for each in migrator.plan(*everything(ware))] == ['reindex']
+    migrator.run(*everything(ware))
+    assert migrator.plan(*everything(ware)) == []
     with pytest.raises(rom.InvalidOperation, match="'x', backfill y: Ware has no column 'y'"):
         migrator.plan(Migration('x', ware, backfill('y', 1)))
 
@@ -287,6 +303,48 @@ def test_a_function_that_fails(migrator: Migrator, ware: Any, raw: redis.Redis) 
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize('batch', [1, 7, 50])
+def test_rows_that_fail_are_skipped(
+    migrator: Migrator, ware: Any, raw: redis.Redis, batch: int
+) -> None:
+    """Those that a step refuses, that do not decode, and the last one; the others are migrated."""
+
+    def up(row: MigrationRow) -> None:
+        if row.id in (3, 4, 50):
+            raise ValueError('of \x1b' + 'x' * 500)
+        row['n'] = row['stock'] + 1
+
+    raw.hset(f'{HEAD}20', 'stock', 'x')
+    before = {id: raw.hgetall(f'{HEAD}{id}') for id in (3, 4, 20, 50)}
+    migration = Migration('skips', ware, up)
+    steps = migrator.run(migration, batch=batch, skip_failing=True, reindex=False)
+    assert [one.id for one in steps[-1].skipped] == [3, 4, 20, 50]
+    assert {id: raw.hgetall(f'{HEAD}{id}') for id in before} == before
+    assert sum(raw.hget(f'{HEAD}{id}', 'n') == b'%d' % (id + 1) for id in range(1, 51)) == 46
+    [state] = migrator.status(migration)
+    assert (state.state, state.done, state.changed, state.after) == ('done', 50, 46, 50)
+    assert state.skipped == steps[-1].skipped
+    reasons = [one.reason for one in state.skipped]
+    assert reasons[0].startswith('ValueError: of ') and reasons[0].isprintable()
+    assert len(reasons[0]) <= 200
+    assert "column 'stock': the stored b'x' is not a valid Integer" in reasons[2]
+    assert migrator.run(migration, skip_failing=True, reindex=False) == []
+
+
+@pytest.mark.one_server
+def test_a_step_that_always_fails_is_not_skipped_for_ever(
+    migrator: Migrator, ware: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, '_MOST_SKIPPED', 5)
+    migration = Migration('wrong', ware, lambda row: 1 / 0)
+    with pytest.raises(rom.MigrationError, match=r'Ware 6: ZeroDivision.* 5 rows have failed') as e:
+        migrator.run(migration, skip_failing=True)
+    assert e.value.id == 6
+    [state] = migrator.status(migration)
+    assert (state.state, state.done, len(state.skipped)) == ('started', 5, 5)
+
+
+@pytest.mark.one_server
 @pytest.mark.parametrize('kind', ['value', 'key', 'unique'])
 def test_rows_that_cannot_be_migrated(
     migrator: Migrator, ware: Any, raw: redis.Redis, kind: str
@@ -323,7 +381,17 @@ def test_rows_that_cannot_be_migrated(
 @pytest.mark.one_server
 @pytest.mark.parametrize(
     'record',
-    [b'x', b'[]', b'{}', b'null', b'{"name": "count-up"}', b'[' * 10_000, b'\xff', b''],
+    [
+        b'x',
+        b'[]',
+        b'{"skipped": 1}',
+        b'{}',
+        b'null',
+        b'{"name": "count-up"}',
+        b'[' * 10_000,
+        b'\xff',
+        b'',
+    ],
 )
 def test_a_record_that_rom_did_not_write(
     migrator: Migrator, ware: Any, raw: redis.Redis, record: bytes

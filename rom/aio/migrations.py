@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
@@ -26,12 +26,14 @@ from rom._core.ops.maintenance.arguments import checked_rate
 from rom._core.ops.maintenance.progress import Job, Progress, advance
 from rom._core.ops.maintenance.reindex import Pace, Reindexed
 from rom._core.ops.migrations import run
-from rom._core.ops.migrations.record import Fence
+from rom._core.ops.migrations.batches import Migrated
+from rom._core.ops.migrations.record import Fence, Skipped
 from rom._core.ops.migrations.status import (
     MigrationProgress,
     MigrationStatus,
     all_done,
     by_model,
+    reindex_due,
     status_of,
     up_to,
 )
@@ -45,6 +47,7 @@ __all__ = [
     'MigrationProgress',
     'MigrationRow',
     'MigrationStatus',
+    'Skipped',
     'Step',
     'backfill',
     'drop',
@@ -72,6 +75,7 @@ def migrate(
     wait: float = 15.0,
     take_over: bool = False,
     reindex: bool = True,
+    skip_failing: bool = False,
 ) -> Steps:
     """Run the migrations of modules that were not run yet, in the order of their declaration.
 
@@ -96,10 +100,13 @@ def migrate(
             from then on.
         reindex: build the indexes that the models declare and the data lacks, after the last
             migration of each.
+        skip_failing: leave a row that cannot be migrated as it is, and continue behind it, for at
+            most 1,000 rows of a migration. Its id and the reason are recorded: see
+            ``MigrationStatus.skipped``.
 
     Yields:
         a ``MigrationProgress`` after each batch: ``name``, of the migration, or 'reindex';
-        ``model``, ``done`` and ``total``, in rows.
+        ``model``, ``done`` and ``total``, in rows; ``skipped``, the rows that failed.
 
     Raises:
         MigrationError: a row cannot be migrated; or another migrator is at work. Earlier batches
@@ -116,43 +123,52 @@ def migrate(
     todo = up_to(found, to)
     checked_wait(wait)
     size = checked_rate(rate, check_count('batch', batch))
-    return _steps(todo, found if reindex else [], size, Pace(rate), wait, bool(take_over))
+    manner = _Manner(size, Pace(rate), wait, bool(take_over), bool(skip_failing))
+    return _steps(todo, found if reindex else [], manner)
 
 
-async def _steps(
-    todo: list[Migration],
-    reindexed: list[Migration],
-    size: int,
-    pace: Pace,
-    wait: float,
-    take_over: bool,
-) -> Steps:
+class _Manner(NamedTuple):
+    """Manner in which migrations are run: see :func:`migrate`."""
+
+    size: int
+    pace: Pace
+    wait: float
+    take_over: bool
+    skips: bool
+
+
+async def _steps(todo: list[Migration], reindexed: list[Migration], manner: _Manner) -> Steps:
     """Run migrations, and then build the indexes of the models of `reindexed`."""
     due = {each.name for each in await _statuses(todo) if each.is_due}
     for each in todo:
         if each.name not in due:
             continue
-        lock = await _locked(each, wait, take_over)
+        lock = await _locked(each, manner.wait, manner.take_over)
         try:
-            job = run.migrate(each, Fence(lock._key, lock._token, LEASE), size)
-            async for step in _paced(each, job, pace):
+            fence = Fence(lock._key, lock._token, LEASE)
+            job = run.migrate(each, fence, manner.size, manner.skips)
+            async for step in _paced(each, job, manner.pace):
                 yield step
         finally:
             await lock.release()
     for own in by_model(reindexed):
-        async for step in _reindexed(own, size, pace):
+        async for step in _reindexed(own, manner.size, manner.pace):
             yield step
 
 
-async def plan(*sources: Source, to: str | None = None) -> list[MigrationStatus]:
+async def plan(
+    *sources: Source, to: str | None = None, reindex: bool = True
+) -> list[MigrationStatus]:
     """Return the migrations that :func:`migrate` would run, and write nothing.
 
     Args:
         *sources: as for :func:`migrate`.
         to: as for :func:`migrate`.
+        reindex: as for :func:`migrate`.
 
     Returns:
-        A ``MigrationStatus`` for each, with ``rows_left``, the number of rows to visit.
+        A ``MigrationStatus`` for each, with ``rows_left``, the number of rows to visit; then one
+        with the name 'reindex' for each model whose indexes would be built.
 
     Raises:
         InvalidOperation: an argument is invalid; or a migration assigns a column that its model
@@ -163,12 +179,17 @@ async def plan(*sources: Source, to: str | None = None) -> list[MigrationStatus]
         for each in await rom.aio.migrations.plan('shop.migrations'):
             print(each.name, each.model, each.steps, each.rows_left)
     """
-    todo = up_to(collect(sources), to)
+    declared = collect(sources)
+    todo = up_to(declared, to)
     found = [each for each in await _statuses(todo) if each.is_due]
     names = {each.name for each in found if each.rows_left}
     for each in todo:
         if each.name in names:
             each.check_columns()
+    due = {each.name for each in found}
+    for own in by_model(declared) if reindex else []:
+        built = await _on_server(own[0], reindex_due(own, due))
+        found += [built] if built is not None else []
     return found
 
 
@@ -241,9 +262,12 @@ async def _paced(
     driver = await driver_on(client_of(migration.model))
     before: MigrationProgress | None = None
     while isinstance(step := await driver.run(advance(job)), Progress):
-        found = (name or migration.name, migration.model.__name__, step.done, step.total)
+        skipped = step.skipped if isinstance(step, Migrated) else ()
+        found = MigrationProgress(
+            name or migration.name, migration.model.__name__, step.done, step.total, skipped
+        )
         if found != before:
-            yield (before := MigrationProgress(*found))
+            yield (before := found)
         if isinstance(step, Reindexed):
             await asyncio.sleep(pace.wait(step.rows, time.monotonic()))
 

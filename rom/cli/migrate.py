@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -77,6 +77,13 @@ def migrate(
     no_reindex: Annotated[
         bool, typer.Option('--no-reindex', help='Build no indexes at the end.')
     ] = False,
+    skip_failing: Annotated[
+        bool,
+        typer.Option(
+            '--skip-failing',
+            help='Leave rows that cannot be migrated as they are, and list them at the end.',
+        ),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -91,17 +98,21 @@ def migrate(
         _check_options(plan, status, rate)
         found = _open_migrations(job.names, to, url)
         if plan or status:
-            states = migrations.plan(*found, to=to) if plan else migrations.status(*found)
+            if plan:
+                states = migrations.plan(*found, to=to, reindex=not no_reindex)
+            else:
+                states = migrations.status(*found)
             _show(states, as_json)
             if status and any(each.is_due for each in states):
                 raise typer.Exit(Code.FOUND)
             return
         steps = migrations.migrate(
             *found, to=to, rate=rate, batch=batch, wait=wait, take_over=take_over,
-            reindex=not no_reindex,
+            reindex=not no_reindex, skip_failing=skip_failing,
         )  # fmt: skip
         job.run(steps)
-        if job.failed:
+        job.tell_skipped()
+        if job.failed or job.skipped:
             raise typer.Exit(Code.FAILED)
 
 
@@ -143,12 +154,13 @@ class MigrateJob:
         names: the modules.
         failed: the number of rows that could not be indexed.
         last: the progress of the migration that is running; None before the first one.
+        skipped: the progress of each migration that has skipped rows, by name.
     """
 
     names: list[str]
     failed: int = 0
     last: MigrationProgress | None = None
-    _ended: list[tuple[str, str]] = field(default_factory=list)
+    skipped: dict[str, MigrationProgress] = field(default_factory=dict)
 
     def run(self, steps: migrations.Steps) -> None:
         """Run the migrations; a signal stops them between two batches."""
@@ -185,6 +197,8 @@ class MigrateJob:
         first = step
         while step is not None and first is not None and step[:2] == first[:2]:
             self.last = step
+            if step.skipped:
+                self.skipped[step.name] = step
             progress.set(step.done, step.total)
             deferred.raise_pending()
             step = self._next(steps)
@@ -208,11 +222,24 @@ class MigrateJob:
             'are; correct or delete those, and run rom check --repair'
         )
 
+    def tell_skipped(self) -> None:
+        """List the rows that were skipped, with the reasons."""
+        for name, step in self.skipped.items():
+            for row in step.skipped[:_MOST_ERRORS]:
+                output.note(f'{step.model} {row.id}: {row.reason}')
+            if len(step.skipped) > _MOST_ERRORS:
+                output.note(f'and {len(step.skipped) - _MOST_ERRORS:,} more')
+            output.note(
+                f'{name}: {len(step.skipped):,} of {step.total:,} rows of {step.model} were '
+                'skipped, and are as they were; correct them in a migration of their own. '
+                'rom migrate --status --json lists all'
+            )
+
     def stopped(self) -> str:
         """Return the message after a signal, with the work done and the way to continue."""
         if self.last is None:
             return 'Stopped; nothing was written.'
-        name, model, done, total = self.last
+        name, model, done, total, _ = self.last
         return (
             f'Stopped in {name} of {model}, {done:,} of {total:,} rows done, and nothing is half '
             f'done. It continues there: rom migrate {" ".join(self.names)}'
@@ -222,16 +249,23 @@ class MigrateJob:
 def _show(states: Sequence[MigrationStatus], as_json: bool) -> None:
     if as_json:
         output.as_json(
-            [{**asdict(s), 'is_due': s.is_due, 'rows_left': s.rows_left} for s in states]
+            [{**_as_dict(s), 'is_due': s.is_due, 'rows_left': s.rows_left} for s in states]
         )
         return
     if not states and output.is_terminal(sys.stdout):
         output.text('Nothing to do: all migrations are done.')
     rows = [
-        (s.name, s.model, s.state, s.rows_left, s.done, _time(s.ended), s.steps) for s in states
+        (s.name, s.model, s.state, s.rows_left, s.done, len(s.skipped), _time(s.ended), s.steps)
+        for s in states
     ]
-    titles = ('name', 'model', 'state', '>rows left', '>rows done', 'ended (UTC)', 'steps')
+    titles = (
+        'name', 'model', 'state', '>rows left', '>rows done', '>skipped', 'ended (UTC)', 'steps',
+    )  # fmt: skip
     output.table('migration', titles, rows)
+
+
+def _as_dict(status: MigrationStatus) -> dict[str, Any]:
+    return {**asdict(status), 'skipped': [row._asdict() for row in status.skipped]}
 
 
 def _time(seconds: int | None) -> str | None:

@@ -78,11 +78,14 @@ def test_plan_and_status(moves: Moves, monkeypatch: pytest.MonkeyPatch) -> None:
     assert moves.run('shopmoves', '--plan') == (
         0,
         [
-            f'migration\tto-mail\tUser\tpending\t60\t0\t\t{steps}',
-            'migration\tborn\tUser\tpending\t60\t0\t\tcall born',
+            f'migration\tto-mail\tUser\tpending\t60\t0\t0\t\t{steps}',
+            'migration\tborn\tUser\tpending\t60\t0\t0\t\tcall born',
+            'migration\treindex\tUser\tpending\t60\t0\t0\t\t'
+            'born is new; unique email is gone; unique mail is new',
         ],
         '',
     )
+    assert len(moves.run('shopmoves', '--plan', '--no-reindex')[1]) == 2
     assert moves.run('shopmoves', '--plan', '--to', 'to-mail')[1][1:] == []
     assert moves.run('shopmoves', '--status')[0] == 1
     assert data(moves.raw) == before
@@ -96,8 +99,9 @@ def test_plan_and_status(moves: Moves, monkeypatch: pytest.MonkeyPatch) -> None:
     assert moves.run('--no-reindex')[1] == ['migrated\tborn\tUser']
     code, lines, _ = moves.run('--status')
     assert code == 0
-    assert lines[1].startswith('migration\tborn\tUser\tdone\t0\t60\t2')
-    assert moves.run('--plan') == (0, [], '')
+    assert lines[1].startswith('migration\tborn\tUser\tdone\t0\t60\t0\t2')
+    assert moves.run('--plan')[1][0].startswith('migration\treindex\tUser\tpending\t60')
+    assert moves.run('--plan', '--no-reindex') == (0, [], '')
 
 
 def test_a_row_that_fails(moves: Moves) -> None:
@@ -113,6 +117,22 @@ def test_a_row_that_fails(moves: Moves) -> None:
     moves.raw.hset('cli:9', 'age', 9)
     assert moves.run('shopmoves')[:2] == (0, ['migrated\tborn\tUser', 'reindexed\tUser'])
     assert moves.place.run('check', 'shopmoves')[0] == 0
+
+
+def test_rows_that_fail_are_skipped(moves: Moves) -> None:
+    for id in (9, 60):
+        moves.raw.hset(f'cli:{id}', 'age', '\x1b[2Jx')
+    code, lines, said = moves.run('shopmoves', '--skip-failing', '--no-reindex')
+    assert (code, lines) == (1, ['migrated\tto-mail\tUser', 'migrated\tborn\tUser'])
+    first, second, last = said.splitlines()
+    assert first.startswith("User 9: cli:9, column 'age': the stored b'\\x1b[2Jx' is not a valid")
+    assert second.startswith('User 60: ')
+    assert last.startswith('born: 2 of 60 rows of User were skipped, and are as they were; correct')
+    assert moves.raw.hget('cli:59', 'born') == b'1967'
+    assert not moves.raw.hexists('cli:60', 'born')
+    code, lines, _ = moves.run('shopmoves', '--status', '--json')
+    assert [row['id'] for row in json.loads('\n'.join(lines))[1]['skipped']] == [9, 60]
+    assert moves.run('shopmoves', '--skip-failing', '--no-reindex')[0] == 0
 
 
 def test_stopped_and_gone_on_with(moves: Moves) -> None:

@@ -6,11 +6,13 @@ between, nothing is written. The rows are read again, the steps run again on tho
 the next part is smaller: so a hot row delays its neighbours only for a moment.
 
 A row that fails ends the run. The rows before it are written first, so the next run begins at it.
+Or it is skipped: then the record gets its id and the reason, and the run continues behind it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
 from rom._core.columns import ExpireAt
@@ -23,7 +25,7 @@ from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.load_rows import Row, load
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
-from rom._core.ops.migrations.record import Keeper, Record
+from rom._core.ops.migrations.record import Keeper, Record, Skipped
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.row_scan import stretch
 from rom._core.ops.time_slices import rest
@@ -52,12 +54,23 @@ _FIRST: Final = 200
 _LONGEST: Final = 1.0
 # Seconds after which other tasks of an event loop may run.
 _TURN: Final = 0.005
+# Rows that may be skipped. If so many fail, the step is wrong, and not the rows.
+_MOST_SKIPPED: Final = 1000
+# Characters of the reason that the record has.
+_REASON: Final = 200
 # Objections of the script after which rows are read again.
 _RACES: Final = (b'race', b'deleted', b'expired')
 
 
+@dataclass(frozen=True, slots=True)
 class Migrated(Reindexed):
-    """Progress of a migration, with the number of rows since the last report."""
+    """Progress of a migration, with the number of rows since the last report.
+
+    Attributes:
+        skipped: the rows that failed and were skipped so far.
+    """
+
+    skipped: tuple[Skipped, ...] = ()
 
 
 class _Reading:
@@ -81,10 +94,14 @@ class Batches:
         keeper: writes rows with the record.
         record: the record as it is stored.
         size: the most rows of a batch.
+        skips: skip rows that fail, instead of ending the run.
     """
 
-    def __init__(self, migration: Migration, keeper: Keeper, record: Record, size: int) -> None:
+    def __init__(
+        self, migration: Migration, keeper: Keeper, record: Record, size: int, skips: bool = False
+    ) -> None:
         self._migration, self._keeper, self._record, self._size = migration, keeper, record, size
+        self._skips = skips
         self._schema = migration.schema
         self._query = rows_of(self._schema)
         # It is not known yet how many index entries a row has.
@@ -96,7 +113,7 @@ class Batches:
 
     def run(self) -> Job[None]:
         """Migrate all rows that are left."""
-        yield Migrated(self._record.done, self._record.total)
+        yield self._progress(0)
         while self._record.ended is None:
             found = yield from stretch(self._query, self._record.after, self._size)
             until = self._record.until
@@ -107,7 +124,29 @@ class Batches:
                 self._failed = None
             yield from self._block(self._before_failure(rows), found.is_end or found.last >= until)
             if self._failed is not None:
-                raise self._error(self._failed)
+                yield from self._skip(self._failed)
+
+    def _progress(self, rows: int) -> Migrated:
+        record = self._record
+        return Migrated(record.done, record.total, rows, record.skipped)
+
+    def _skip(self, failed: _Failure) -> Job[None]:
+        """Write the place behind a row that failed, and the reason.
+
+        Raises:
+            MigrationError: rows are not skipped, or too many were.
+        """
+        if not self._skips:
+            raise self._error(failed)
+        if len(self._record.skipped) >= _MOST_SKIPPED:
+            raise self._too_many_failed(failed)
+        one = Skipped(failed.id, shorten(failed.reason, _REASON))
+        record = self._record._replace(
+            after=failed.id, done=self._record.done + 1, skipped=(*self._record.skipped, one)
+        )
+        yield from self._keeper.write((), record)
+        self._record, self._failed, self._races = record, None, 0
+        yield self._progress(1)
 
     def _block(self, rows: Sequence[Row], is_end: bool) -> Job[None]:
         """Migrate rows that follow each other, as far as none fails.
@@ -122,7 +161,7 @@ class Batches:
                 some, later = self._cut(ready)
                 is_last = is_end and not later and not rows and self._failed is None
                 if (yield from self._write(some, is_last)):
-                    yield Migrated(self._record.done, self._record.total, len(some))
+                    yield self._progress(len(some))
                 elif self._failed is None:
                     later = (yield from self._again(some)) + later
                 else:
@@ -257,13 +296,10 @@ class Batches:
 
     def _error(self, failed: _Failure) -> MigrationError:
         name, model = self._migration.name, self._schema.name
-        reason = str(failed.cause) or type(failed.cause).__name__
-        if not isinstance(failed.cause, ORMError):
-            reason = f'{type(failed.cause).__name__}: {shorten(reason, 200)}'
         error = MigrationError(
-            f'migration {name!r}: {model} {failed.id}: {reason}. All rows before it are migrated, '
-            'and nothing of this one was written. Correct the row or the step, and run the '
-            'migration again: it continues at this row',
+            f'migration {name!r}: {model} {failed.id}: {failed.reason}. All rows before it are '
+            'migrated, and nothing of this one was written. Correct the row or the step, and run '
+            'the migration again: it continues at this row. Or skip such rows: skip_failing=True',
             name,
             model,
             failed.id,
@@ -271,12 +307,31 @@ class Batches:
         error.__cause__ = failed.cause
         return error
 
+    def _too_many_failed(self, failed: _Failure) -> MigrationError:
+        name, model = self._migration.name, self._schema.name
+        return MigrationError(
+            f'migration {name!r}: {model} {failed.id}: {failed.reason}. {_MOST_SKIPPED:,} rows '
+            'have failed before it, and were skipped; no more are. Correct the step, and run the '
+            'migration again: it continues at this row',
+            name,
+            model,
+            failed.id,
+        )
+
 
 class _Failure(NamedTuple):
     """Row that cannot be migrated, and the error of its step."""
 
     id: int
     cause: Exception
+
+    @property
+    def reason(self) -> str:
+        """The error of the step; with its type, if it is not one of rom."""
+        text = str(self.cause) or type(self.cause).__name__
+        if isinstance(self.cause, ORMError):
+            return text
+        return f'{type(self.cause).__name__}: {shorten(text, _REASON)}'
 
 
 def _id_in(error: CorruptRowError) -> int:

@@ -23,6 +23,18 @@ from rom._core.writes.changes import Write
 from rom.exceptions import CorruptRowError, MigrationError
 
 
+class Skipped(NamedTuple):
+    """Row that a migration has left as it was.
+
+    Attributes:
+        id: the id of the row.
+        reason: the error of the row, in at most 200 characters.
+    """
+
+    id: int
+    reason: str
+
+
 class Record(NamedTuple):
     """State of a migration that was begun.
 
@@ -36,6 +48,7 @@ class Record(NamedTuple):
         done: the number of rows that are done.
         changed: the number of those that a step has changed.
         ended: the time at which it was finished; None before.
+        skipped: the rows that failed and were left as they are, by id.
     """
 
     name: str
@@ -47,10 +60,14 @@ class Record(NamedTuple):
     done: int = 0
     changed: int = 0
     ended: int | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def packed(self) -> bytes:
         """Return the record as the hash holds it."""
-        return json.dumps(self._asdict(), sort_keys=True).encode('ascii')
+        items = self._asdict()
+        if not self.skipped:
+            del items['skipped']
+        return json.dumps(items, sort_keys=True).encode('ascii')
 
 
 _NUMBERS: Final = ('begun', 'until', 'total', 'after', 'done', 'changed')
@@ -58,13 +75,16 @@ _NUMBERS: Final = ('begun', 'until', 'total', 'after', 'done', 'changed')
 
 def _parsed(raw: bytes) -> Record | None:
     try:
-        record = Record(**json.loads(raw))
+        items = json.loads(raw)
+        skipped = tuple(Skipped(id, reason) for id, reason in items.pop('skipped', ()))
+        record = Record(**items, skipped=skipped)
         numbers = [getattr(record, name) for name in _NUMBERS]
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     if record.ended is not None:
         numbers.append(record.ended)
-    texts = (record.name, record.version)
+    numbers += [one.id for one in record.skipped]
+    texts = (record.name, record.version, *(one.reason for one in record.skipped))
     is_whole = all(type(number) is int and number >= 0 for number in numbers)
     return record if is_whole and all(isinstance(text, str) for text in texts) else None
 

@@ -23,7 +23,7 @@ def count_rows(schema: Schema) -> Operation[int]:
     return (yield from queries.count(rows_of(schema)))
 
 
-def migrate(migration: Migration, fence: Fence, size: int) -> Job[None]:
+def migrate(migration: Migration, fence: Fence, size: int, skips: bool = False) -> Job[None]:
     """Carry out a migration, or continue it where it stopped.
 
     The number of rows that are done stays below the total if others delete rows meanwhile.
@@ -32,6 +32,7 @@ def migrate(migration: Migration, fence: Fence, size: int) -> Job[None]:
         migration: the migration.
         fence: the lock, which this migrator has acquired.
         size: the most rows of a batch.
+        skips: skip rows that fail.
 
     Raises:
         MigrationError: a row cannot be migrated, or another migrator has taken over.
@@ -46,7 +47,7 @@ def migrate(migration: Migration, fence: Fence, size: int) -> Job[None]:
         record = yield from _begun(own, migration.name)
         yield from keeper.write((), record)
     if record.ended is None:
-        yield from Batches(migration, keeper, record, size).run()
+        yield from Batches(migration, keeper, record, size, skips).run()
 
 
 def _begun(schema: Schema, name: str) -> Operation[Record]:

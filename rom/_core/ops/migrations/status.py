@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from rom._core.encoding.text import show, show_names
-from rom._core.migrations.migration import Migration
+from rom._core.migrations.migration import REINDEX, Migration
 from rom._core.model import Model
-from rom._core.ops.migrations.record import Record, read_records
+from rom._core.ops.maintenance import reindex as reindex_ops
+from rom._core.ops.migrations.record import Record, Skipped, read_records
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
@@ -27,12 +28,14 @@ class MigrationProgress(NamedTuple):
         model: the name of the model.
         done: the number of rows that are done.
         total: the number of rows when the migration began.
+        skipped: the rows that failed and were skipped so far, each with its ``id`` and ``reason``.
     """
 
     name: str
     model: str
     done: int
     total: int
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class MigrationStatus:
         begun: the time at which it was begun; seconds since 1970, or None.
         ended: the time at which it was finished, or None.
         version: the version of rom that began it, or None.
+        skipped: the rows that failed and were left as they are, each with its ``id`` and
+            ``reason``.
     """
 
     name: str
@@ -65,6 +70,7 @@ class MigrationStatus:
     begun: int | None = None
     ended: int | None = None
     version: str | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def is_due(self) -> bool:
@@ -111,7 +117,29 @@ def _status(
         record.begun,
         record.ended,
         record.version,
+        record.skipped,
     )
+
+
+def reindex_due(
+    model_migrations: Sequence[Migration], names: Collection[str]
+) -> Operation[MigrationStatus | None]:
+    """Return the reindex with which a run of migrations would end; None without one.
+
+    Args:
+        model_migrations: all migrations of a model.
+        names: the migrations that would run.
+    """
+    schema: Schema = model_migrations[0].model._schema
+    found = yield from reindex_ops.status(schema)
+    if found.state != 'stale' and found.stopped_at is None:
+        return None
+    states = yield from status_of(model_migrations)
+    if any(each.is_due and each.name not in names for each in states):
+        return None  # a run that stops before the last migration builds nothing
+    state: MigrationState = 'pending' if found.stopped_at is None else 'started'
+    total = yield from count_rows(schema)
+    return MigrationStatus(REINDEX, schema.name, state, '; '.join(found.changes), total)
 
 
 def all_done(model_migrations: Sequence[Migration]) -> Operation[bool]:
@@ -144,4 +172,4 @@ def up_to(migrations: Sequence[Migration], name: str | None) -> list[Migration]:
     return list(migrations[: names.index(name) + 1])
 
 
-publish('rom.migrations', MigrationProgress, MigrationStatus)
+publish('rom.migrations', MigrationProgress, MigrationStatus, Skipped)
