@@ -44,6 +44,32 @@ class RfTag(rom.Model):
     word = rom.Text(index=True, keygen=IDENTITY)
 
 
+SHARDS = rom.Shards('rf', 4)
+
+
+class RfShop(rom.Model):
+    _shards, _shard_by = SHARDS, 'tenant'
+    tenant = rom.Integer(required=True, index=True)
+    name = rom.Text(index=True, keygen=IDENTITY)
+    sales = rom.OneToMany('RfSale')
+
+
+class RfSale(rom.Model):
+    _shards, _shard_with = SHARDS, 'shop'
+    shop = rom.ManyToOne('RfShop', on_delete='cascade')
+    shop_id = rom.id_of('shop')
+    total = rom.Integer(index=True)
+
+
+class RfLabel(rom.Model):
+    n = rom.Integer(index=True)
+
+
+class RfNote(rom.Model):
+    shop = rom.ManyToOne('RfShop', on_delete='no action')
+    labels = rom.ManyToMany('RfLabel')
+
+
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, server: Server) -> World:
     return World(request.param, server.socket)
@@ -374,3 +400,44 @@ def test_the_null_session_and_get_by(on_client: None) -> None:
         assert RfTeam.query.filter(company__city='Oslo').delete() == 1
         assert RfTeam.query.count() == 0
         assert session.commit() == 0
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('bounds', [(2000, 20_000), (2, 12)])
+def test_models_in_partitions(
+    world: World, bounds: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of both models lie in several partitions; ids in relations are those of programs."""
+    monkeypatch.setattr(related_filters, '_BOUNDS', bounds)
+
+    async def story() -> None:
+        async with world.session() as s:
+            for tenant in range(6):
+                shop = RfShop(tenant=tenant, name='ab'[tenant % 2])
+                for total in (1, 2):
+                    RfSale(shop=shop, total=10 * tenant + total)
+                await s.commit()
+                label = RfLabel(n=tenant)
+                await s.commit()
+                RfNote(shop=shop.id, labels=[1, label])
+                await s.commit()
+        async with world.session() as s:
+            totals = {sale.total: sale.shop_id for sale in await s.all(RfSale.query)}
+            sales = await s.all(RfSale.query.filter(shop__name='a', total=(None, 30)))
+            assert sorted(sale.total for sale in sales) == [1, 2, 21, 22]
+            shops = await s.all(RfShop.query.filter(sales__total=[12, 31, 32]))
+            assert sorted(shop.tenant for shop in shops) == [1, 3]
+            assert {shop.id for shop in shops} == {totals[12], totals[31]}
+            narrow = RfSale.query.filter(shop__tenant=(0, 9), total=21)
+            assert [sale.total for sale in await s.all(narrow)] == [21]
+            negated = RfSale.query.where(~(RfSale.shop.tenant >= 1))
+            assert sorted(sale.total for sale in await s.all(negated.filter(total=(0, 5)))) == [
+                1,
+                2,
+            ]
+            noted = RfNote.query.filter(labels__n=[1, 2], shop__tenant=[0, 1])
+            assert await s.count(noted) == 1
+            assert await s.update_all(RfSale.query.filter(shop__tenant=5), total=7) == 2
+            assert str((await s.explain(noted)).related[0].explanation.model) == 'RfLabel'
+
+    world.run(story())
