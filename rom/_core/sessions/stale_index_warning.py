@@ -41,6 +41,7 @@ def watched(
     if schema.shards is not None:
         from rom._core.ops.partitions.declaration import declared
 
+        operation = eviction_warning.noticed(connection, operation)
         return declared(schema, operation, connection, is_write)
     if id(schema) in _checked and eviction_warning.is_known(connection):
         return operation
