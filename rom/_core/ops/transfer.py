@@ -20,6 +20,7 @@ from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import MOST_TRIES, commit
 from rom._core.ops.load_rows import Row, load_one
+from rom._core.ops.partitions.placing import located, seen_after
 from rom._core.ops.requests import Operation
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Instant
@@ -96,6 +97,7 @@ def transfer(
     Raises:
         TransferError: the source has less than the amount, the transfer was done already, or a
             column cannot hold the new value.
+        InvalidOperation: the rows are in several partitions.
         EntityDeletedError: one of the rows does not exist, or has expired.
         ServerError: other writers were faster at every try; nothing was written.
     """
@@ -104,12 +106,13 @@ def transfer(
         rows = []
         for party in parties:
             rows.append((yield from _row_of(party)))
-        attempt.changes = _changes(parties, rows, amount)
+        changes = attempt.changes = located(_changes(parties, rows, amount))
         try:
             done = yield from commit(attempt.changes, attempt)
         except DataRaceError:
             continue  # another writer has changed a row since it was read
-        return done.rows
+        pairs = zip(changes, done.rows, strict=True)
+        return [seen_after(change, change.id or 0, stored)[1] for change, stored in pairs]
     raise ServerError(
         f'{MOST_TRIES} tries to transfer {source.name} from {source.schema.name} {source.id} to '
         f'{target.schema.name} {target.id} each met new changes of these rows; find out which '

@@ -45,12 +45,6 @@ def transfer(
     for entity in entities:
         check_entity(entity)
     amount = ops.amount_of(value, decimal_places)
-    for entity in entities:
-        if entity._schema.shards is not None:
-            raise TransferError(
-                f'{entity._key} is in a partition of its own group: a transfer over partitions is '
-                'not supported yet; nothing was written'
-            )
     _check_connections(entities)
     purpose = ('transfer', amount, attr, txn_attr, *(entity._key for entity in entities))
     source, other, marked = entities
@@ -61,7 +55,8 @@ def transfer(
     _check_saved(entities)
     source_party, target = (_party(entity, attr, ops.NUMBERS) for entity in (source, other))
     note = _party(marked, txn_attr, ())
-    attempt = Attempt(note.schema.keys.attempts, purpose)
+    schema = note.schema if note.schema.shards is None else note.schema.at_id(note.id)
+    attempt = Attempt(schema.keys.attempts, purpose)
     identity.hold(entities)
     for place, entity in enumerate(entities):
         entity._attempt, entity._place = attempt, place

@@ -288,15 +288,32 @@ async def test_entities_outside_a_session(s: Any) -> None:
 
 @both(*ALL)
 async def test_what_is_not_there_yet_is_refused(s: Any) -> None:
-    ann = PartUser(tenant=1, name='Ann')
+    PartUser(tenant=1, name='Ann')
     await s.commit()
     with pytest.raises(rom.InvalidOperation, match='PartUser has _shards, and this operation'):
         await s.cached_result(PartUser.query.filter(name='Ann'), 10)
-    orders = [PartOrder(user=ann, price=price) for price in (1, 2, 3)]
+
+
+@both(*ALL)
+async def test_transfers_in_a_partition(s: Any) -> None:
+    ann = PartUser(tenant=1, name='Ann')
+    one, two, note = (PartOrder(user=ann, price=price) for price in (5, 6, 0))
     await s.commit()
-    with pytest.raises(rom.TransferError, match='a transfer over partitions'):
-        await s.transfer(orders[0], orders[1], 'price', 1, orders[2], 'price')
-    orders[0].price = 9
+    await s.transfer(one, two, 'price', 4, note, 'price')
+    assert (one.price, two.price, note.price) == (1, 10, 1)
+    assert two._stored['id'] == b'%d' % two.id
+    s.rollback()
+    assert [order.price for order in await s.get(PartOrder, [one.id, two.id])] == [1, 10]
+    with pytest.raises(rom.TransferError, match='already sent'):
+        await s.transfer(two, one, 'price', 1, await s.get(PartOrder, note.id), 'price')
+    bob = PartUser(tenant=next(t for t in range(2, 99) if place_by(t) != place_by(1)))
+    far = PartOrder(user=bob, price=1)
+    await s.commit()
+    fresh = PartOrder(user=ann, price=0)
+    await s.commit()
+    with pytest.raises(rom.InvalidOperation, match='rows of several partitions'):
+        await s.transfer(two, far, 'price', 1, fresh, 'price')
+    two.price = 9
     assert await s.commit() == 1
 
 
