@@ -18,10 +18,11 @@ from rom._core.columns import Boolean, Decimal, Float, Integer
 from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.ops.commits.commit import MOST_TRIES, commit
+from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.load_rows import Row, load_one
 from rom._core.ops.partitions.placing import located, seen_after
 from rom._core.ops.requests import Operation
+from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Instant
 from rom.exceptions import (
@@ -97,7 +98,6 @@ def transfer(
     Raises:
         TransferError: the source has less than the amount, the transfer was done already, or a
             column cannot hold the new value.
-        InvalidOperation: the rows are in several partitions.
         EntityDeletedError: one of the rows does not exist, or has expired.
         ServerError: other writers were faster at every try; nothing was written.
     """

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rom._core.encoding.text import show_name
 from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
+from rom._core.ops.partitions.placing import located
+from rom._core.ops.shards import writing
 from rom._core.sessions.parts import RunOn, Work, check_entity
 from rom._core.sessions.write_order import servers_of
 from rom._core.sessions.write_outcomes import release_attempt, settle_all
 from rom._core.support.clock import elapsed
+from rom._core.writes.changes import Change
 from rom.exceptions import TransferError
 
 if TYPE_CHECKING:
@@ -55,8 +58,7 @@ def transfer(
     _check_saved(entities)
     source_party, target = (_party(entity, attr, ops.NUMBERS) for entity in (source, other))
     note = _party(marked, txn_attr, ())
-    schema = note.schema if note.schema.shards is None else note.schema.at_id(note.id)
-    attempt = Attempt(schema.keys.attempts, purpose)
+    attempt = _attempt_of((source_party, target, note), purpose)
     identity.hold(entities)
     for place, entity in enumerate(entities):
         entity._attempt, entity._place = attempt, place
@@ -69,6 +71,15 @@ def transfer(
         if refresh:
             entity._begin(entity._id, stored, elapsed())
         entity._attempt = None
+
+
+def _attempt_of(parties: Sequence[Party], purpose: object) -> Attempt:
+    """Return an attempt to write three rows; their values are not known yet."""
+    note = parties[2].schema
+    if note.shards is None:
+        return Attempt(note.keys.attempts, purpose)
+    blank = [Change(party.schema, 'update', party.id, {}, {}, {}) for party in parties]
+    return writing.attempt_of(located(blank), purpose)
 
 
 def _check_connections(entities: Sequence[Model]) -> None:

@@ -295,7 +295,7 @@ async def test_what_is_not_there_yet_is_refused(s: Any) -> None:
 
 
 @both(*ALL)
-async def test_transfers_in_a_partition(s: Any) -> None:
+async def test_transfers_in_a_partition_and_between_two(s: Any) -> None:
     ann = PartUser(tenant=1, name='Ann')
     one, two, note = (PartOrder(user=ann, price=price) for price in (5, 6, 0))
     await s.commit()
@@ -311,8 +311,12 @@ async def test_transfers_in_a_partition(s: Any) -> None:
     await s.commit()
     fresh = PartOrder(user=ann, price=0)
     await s.commit()
-    with pytest.raises(rom.InvalidOperation, match='rows of several partitions'):
-        await s.transfer(two, far, 'price', 1, fresh, 'price')
+    await s.transfer(two, far, 'price', 3, fresh, 'price')
+    assert (two.price, far.price, fresh.price) == (7, 4, 1)
+    other = PartOrder(user=ann, price=0)
+    await s.commit()
+    with pytest.raises(rom.TransferError, match='not enough credit'):
+        await s.transfer(far, two, 'price', 30, other, 'price')
     two.price = 9
     assert await s.commit() == 1
 
