@@ -4,8 +4,8 @@
 -- rows, so that shard_apply can write it later without any check. If a check fails, nothing is
 -- kept, and a copy of the request is refused.
 --
--- Keys: those of commit.lua, which are only read; HEADintents and HEADprepared, hashes, see
--- lib/intents and lib/prepared.
+-- Keys: those of commit.lua, which are only read, but for counters of ids; HEADintents and
+-- HEADprepared, hashes, see lib/intents and lib/prepared.
 --
 -- Request: that of commit.lua without an id to take, and
 --          shard = {head, token, coordinator = the number of the partition that decides}
@@ -51,6 +51,9 @@ if objection then
     return refuse(objection)
 end
 
+if new and new.highest then
+    put_counters_ahead()  -- or another insert would take these ids meanwhile
+end
 keep(shard, rows)
 note('prepared')
 return {'ok', 'prepared'}

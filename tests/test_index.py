@@ -56,8 +56,8 @@ OLD_NAMES = {
 
 EXPORTS = {
     'rom.aio': """
-        EntityLock Lock check clean_old_index clean_unsafe_cols refresh_all_indexes refresh_indices
-        reindex show_progress status
+        EntityLock Lock check clean_old_index clean_unsafe_cols recover refresh_all_indexes
+        refresh_indices reindex show_progress status
         """,
     'rom.columns': """
         Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json

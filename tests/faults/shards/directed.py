@@ -276,6 +276,17 @@ def _early_look(stage: Stage) -> list[str]:
     return [] if found is not None and found[:2] == (1, 11) else [f'found {found}']
 
 
+def _id_of_prepared(stage: Stage) -> list[str]:
+    """An insert takes an id while another one with an id of its own is prepared."""
+    parts = {**stage.grant(0), 1: stage.user(1, 10, 'e1')}
+    turns = stage.begin(parts)
+    turns.until('shard_commit')
+    stage.commit({1: [change(1, 'insert', None, {}, kind='user', email='e2')]})
+    turns.end()
+    emails = [row_of(stage.connection, 1, id).get('email') for id in (10, 11)]
+    return [] if emails == [b'e1', b'e2'] else [f'rows {emails}']
+
+
 #: The schedules, by the name of the mutant that each must find.
 DIRECTED: dict[str, Callable[[Stage], list[str]]] = {
     'a refusal does not fence': _refused_copy,
@@ -292,6 +303,7 @@ DIRECTED: dict[str, Callable[[Stage], list[str]]] = {
     'prepared counts as decided': _claim_of_prepared,
     'a commit runs twice': _twice,
     'an abort does not fence': _late_prepare,
+    'a prepared insert leaves its id to others': _id_of_prepared,
     'a read ignores intents': _early_read,
     'a read by a unique value ignores intents': _early_look,
 }

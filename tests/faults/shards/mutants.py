@@ -69,6 +69,9 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
         Cut('shard_commit', 'if answer then', "if answer and answer[1] ~= 'ok' then"),
     ),
     'an abort does not fence': (_ABORT_FENCES,),
+    'a prepared insert leaves its id to others': (
+        Cut('shard_prepare', 'if new and new.highest then', 'if false then'),
+    ),
     'a read by a unique value ignores intents': (
         Cut(
             'shard_look',

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import rom
 from rom import maintenance
+from rom._core.drivers import connections
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Pipeline
 from rom._core.ops.shards import patience
@@ -96,7 +97,7 @@ def test_the_command(
 ) -> None:
     die_before('shard_apply', accounts, monkeypatch)
     arguments = ('recover', '--url', f'unix://{server.socket}', f'{__name__}:BankAccount')
-    rom.util.CONNECTION = None
+    monkeypatch.setattr(connections, '_provider', None)
     ran = CliRunner().invoke(app, arguments)
     assert (ran.exit_code, ran.stdout) == (
         0, 'recovered\tcarried out\t1\nrecovered\tundone\t0\nrecovered\tunder way\t0\n',
