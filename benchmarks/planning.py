@@ -19,7 +19,8 @@ import redis
 import rom
 from rom._core.drivers.scripts import source
 from rom._core.encoding.wire import pack
-from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search
+from rom._core.ops.search.bounds import BOUNDS, Bounds
+from rom._core.ops.search.search_calls import Search
 from rom._core.query.ordering import orders_for
 
 ROUNDS = 5
@@ -125,12 +126,12 @@ def cost(connection: redis.Redis, case: Case) -> float:
     cursor = search.begin()
     if is_count:
         cursor.skip, cursor.need = 0, None
-    script = source('search', search._parts(case.want))
+    script = source('search', search.parts(case.want))
     for line, instead in case.changes.items():
         if line not in script:
             sys.exit(f'{case.name}: lua/search.lua has no {line!r} any more')
         script = script.replace(line, instead)
-    request, key = pack(search._request(cursor, case.want)), search.schema.keys.counter
+    request, key = pack(search.request(cursor, case.want)), search.schema.keys.counter
     digest = connection.script_load(script)
 
     def seconds(times: int) -> float:

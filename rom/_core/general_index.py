@@ -18,7 +18,8 @@ from rom._core.encoding.scores import write_score
 from rom._core.encoding.text import as_bytes, show
 from rom._core.model_registry import MODELS
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.search.search_calls import BOUNDS, Search
+from rom._core.ops.search.bounds import BOUNDS
+from rom._core.ops.search.search_calls import Search
 from rom._core.query.like_patterns import EncodedToken, parse
 from rom._core.query.nodes import All, AnyOf, InRange, InSet, Near, Node, StartsWith
 from rom._core.query.query import Query

@@ -15,7 +15,7 @@ from typing import Any
 from rom._core.encoding.text import as_bytes, show
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Operation, Script
-from rom._core.ops.search.search_calls import BOUNDS
+from rom._core.ops.search.bounds import BOUNDS
 from rom._core.ops.search.split_search import InPartsError, Parts
 from rom._core.query.filters import filtered
 from rom._core.query.nodes import All, InRange, Node

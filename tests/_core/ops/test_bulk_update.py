@@ -13,7 +13,7 @@ import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops import bulk_update
 from rom._core.ops.requests import Pipeline, Rest, Script
-from rom._core.ops.search.search_calls import BOUNDS, Bounds
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.query.assignments import assigned
 from tests.support.implied import assert_consistent, decode_row, rows_of
 from tests.support.servers import dump

@@ -11,7 +11,7 @@ import redis
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import BOUNDS, Bounds
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.query.nodes import All, AnyOf, InRange, InSet, Node, Not
 from rom._core.query.related_ids import node_of_ids, node_of_relation
 from rom._core.query.relation_nodes import Linked, Referring, Related

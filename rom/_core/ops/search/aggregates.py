@@ -19,9 +19,12 @@ from rom._core.columns import Column
 from rom._core.encoding.text import show
 from rom._core.ops.load_rows import unreadable
 from rom._core.ops.requests import Operation
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.queries import first_row
+from rom._core.ops.search.row_pages import tally_of
 from rom._core.ops.search.scattered import of_each
-from rom._core.ops.search.search_calls import BOUNDS, Bounds, Search, SearchReply
+from rom._core.ops.search.search_calls import Search
+from rom._core.ops.search.search_reply import SearchReply
 from rom._core.query.aggregates import (
     Aggregate,
     Facets,
@@ -371,7 +374,7 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'tally')
         found.append(answer)
-        found += yield from asking.tally_of(answer.further)
+        found += yield from tally_of(asking, answer.further)
     for answer in found:
         if answer.broken:
             raise unreadable(query.schema, answer.broken[0])

@@ -12,7 +12,8 @@ from typing import Any
 
 from rom._core.ops.requests import Operation, Pipeline
 from rom._core.ops.search.aggregates import TALLY_BOUNDS, Reply, tallies, value_of
-from rom._core.ops.search.search_calls import Bounds, Search
+from rom._core.ops.search.bounds import Bounds
+from rom._core.ops.search.search_calls import Search
 from rom._core.query.histogram import Histogram, histogram_of, ranges_of
 from rom._core.query.nodes import InRange
 from rom._core.query.query import Query

@@ -13,7 +13,8 @@ from rom._core.encoding.stems import bounds_of
 from rom._core.ops.compound_state import built_texts
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import BOUNDS, Search
+from rom._core.ops.search.bounds import BOUNDS
+from rom._core.ops.search.search_calls import Search
 from rom._core.query.nodes import InRange, InSet, StartsWith
 from rom._core.query.query import Query
 from rom.exceptions import ServerError

@@ -18,8 +18,12 @@ from typing import Any, Final, TypeAlias, TypeVar
 from rom._core.encoding.wire import pack
 from rom._core.ops.load_rows import Row, unreadable
 from rom._core.ops.requests import Operation, Script
+from rom._core.ops.search.bounds import BOUNDS, Bounds
+from rom._core.ops.search.cursor import Cursor
+from rom._core.ops.search.row_pages import load
 from rom._core.ops.search.scattered import block_of_parts, find_in_parts, of_each
-from rom._core.ops.search.search_calls import BOUNDS, Bounds, Cursor, Search, SearchReply
+from rom._core.ops.search.search_calls import Search
+from rom._core.ops.search.search_reply import SearchReply
 from rom._core.ops.search.sorting import sort_ids
 from rom._core.ops.time_slices import rest, turns
 from rom._core.query.ordering import orders_for
@@ -330,7 +334,7 @@ def _load_next(asking: Search, cursor: Cursor, size: int | None) -> Operation[Se
     missing = [id for id in ids if id not in found]
     broken: Sequence[bytes] = ()
     if missing:
-        answer = yield from asking.load(missing)
+        answer = yield from load(asking, missing)
         broken = answer.broken
         found = found | {b'%d' % row.id: row for row in answer.rows}
     rows = [row for id in ids if (row := found.get(id)) is not None]
@@ -348,7 +352,7 @@ def _sort_here(
     asking.needs_client_sort = True
     if matches is None:
         matches = yield from _all_matches(asking)
-    others = yield from asking.load(matches.further, asking.sorting_names)
+    others = yield from load(asking, matches.further, asking.sorting_names)
     rows = [*matches.rows, *others.rows]
     spec = asking.spec
     ids = yield from sort_ids(asking.schema, asking.orders, rows, spec.mark, asking.direction)

@@ -10,7 +10,7 @@ import redis
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.load_rows import Row
 from rom._core.ops.search import pagination, queries
-from rom._core.ops.search.search_calls import BOUNDS, Bounds
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.schema import Schema
 from rom._core.schema_builder import build
 from rom._core.writes.planner import entries_of

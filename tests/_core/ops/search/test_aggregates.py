@@ -9,8 +9,8 @@ import redis
 
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import aggregates, queries
+from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.histogram import histogram
-from rom._core.ops.search.search_calls import Bounds
 from rom.columns import Date, Float, Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
 from rom.query import Query

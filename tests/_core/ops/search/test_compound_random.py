@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rom._core.encoding import keygens as kg
 from rom._core.ops.compound_state import write_fingerprint
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom.columns import Boolean, Float, Integer, Text
 from rom.query import Query
 from tests._core.ops.search.oracle import BIGS, FLOATS, Values

@@ -13,8 +13,8 @@ import redis
 from rom._core.encoding import keygens as kg
 from rom._core.ops.requests import Script
 from rom._core.ops.search import queries
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.explain import explain
-from rom._core.ops.search.search_calls import BOUNDS, Bounds
 from rom._core.query.explanation import Explanation, Filter
 from rom.columns import Boolean, ExpireAt, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError, ServerError

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.load_rows import Row
+from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.pagination import (
     page,
     read_cursor,
     write_cursor,
     write_open_cursor,
 )
-from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.sort_order import SortCursor, SortKey
 from rom.exceptions import QueryError
 from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values, in_order, with_ids

@@ -11,7 +11,7 @@ import redis
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom._core.query.results import as_lists, as_tuples
 from rom.columns import Boolean, DateTime, Float, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.search import aggregates, queries
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom._core.schema_builder import build
 from rom.columns import DateTime, ExpireAt, Integer
 from rom.query import Query

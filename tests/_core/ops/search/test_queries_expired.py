@@ -15,7 +15,7 @@ import rom
 from rom._core.encoding import keygens as kg
 from rom._core.ops.requests import Script
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom.columns import Boolean, ExpireAt, Integer, Text
 from rom.query import Query
 from tests._core.ops.search.oracle import CLAUSES, MODEL, ROWS, Clause, Values

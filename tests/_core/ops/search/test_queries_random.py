@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.search import native_counts
+from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.native_reads import native_find
-from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All, AnyOf, Node, Not
 from rom.query import Query
 from tests._core.ops.search.oracle import (

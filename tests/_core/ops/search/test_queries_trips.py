@@ -11,7 +11,7 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding import keygens as kg
 from rom._core.ops.requests import Pipeline, Rest, Script
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom.columns import Boolean, Integer, Text
 from tests._core.ops.search.search_support import Store, model_of
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import BOUNDS
+from rom._core.ops.search.bounds import BOUNDS
 from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 from tests.support.snapshots import once

@@ -11,7 +11,7 @@ import pytest
 from rom._core.encoding import keygens as kg
 from rom._core.ops.requests import Pipeline, Script
 from rom._core.ops.search import queries
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from rom.columns import Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
 from rom.query import Query

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.ops.search import aggregates
+from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.histogram import histogram
-from rom._core.ops.search.search_calls import Bounds
 from rom._core.query.nodes import All
 from rom.columns import Decimal, Float, Integer
 from rom.query import Query

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rom._core.columns.expressions import Expression
-from rom._core.ops.search.search_calls import Bounds
+from rom._core.ops.search.bounds import Bounds
 from tests._core.ops.search.oracle import (
     BIGS,
     CLAUSES,

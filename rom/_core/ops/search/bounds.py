@@ -1,0 +1,30 @@
+"""Bounds: limits of the work of one call of a script."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bounds(NamedTuple):
+    """Limits of the work of one call of a script.
+
+    Attributes:
+        page: the most rows that it reads.
+        small: the most ids that it gathers at once; half as many, if it sorts them.
+        budget: the candidates that it examines before it returns a position to continue from. It
+            returns earlier if each candidate costs much: see lua/lib/filters.
+        chunk: the candidates of its first step, more in each further step; None: chosen by the
+            number of results that are wanted.
+        bytes: the most bytes of rows that it reads; None: a megabyte.
+    """
+
+    page: int = 1000
+    small: int = 6000
+    budget: int = 20_000
+    chunk: int | None = None
+    bytes: int | None = None
+
+
+BOUNDS = Bounds()
+#: A page size without a limit: each row comes with the call that finds it.
+ALL_ROWS = 1_000_000_000
