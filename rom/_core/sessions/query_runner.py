@@ -161,12 +161,12 @@ class QueryRunner:
 
     def facets(self, query: Query[Any], columns: tuple[str, ...]) -> Work[Any]:
         """Count the results by the value of a column, or of each of several ones."""
-        from rom._core.ops.search import aggregates
+        from rom._core.ops.search import facets
 
         model, query = model_of(query), (yield from resolved(query))
         if len(columns) == 1:
-            return (yield RunOn(model, aggregates.facets(query, columns[0])))
-        return (yield RunOn(model, aggregates.facets_of_several(query, columns)))
+            return (yield RunOn(model, facets.facets(query, columns[0])))
+        return (yield RunOn(model, facets.facets_of_several(query, columns)))
 
     def histogram(self, query: Query[Any], column: str, bounds: Sequence[Any]) -> Work[list[int]]:
         """Count the results in each interval of a column."""

@@ -206,7 +206,7 @@ def _targets(query: Query[Any], column: str, most: int) -> Work[set[int] | None]
 
 def _distinct_targets(query: Query[Any], column: str, most: int | None) -> Work[set[int] | None]:
     """Return the ids that a column of the results refers to; None for more ids than `most`."""
-    from rom._core.ops.search import aggregates
+    from rom._core.ops.search import facets
 
-    ids: set[int] = yield RunOn(query.model, aggregates.distinct_ids(query, column))
+    ids: set[int] = yield RunOn(query.model, facets.distinct_ids(query, column))
     return None if most is not None and len(ids) > most else ids

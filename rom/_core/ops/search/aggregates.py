@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from rom._core.columns import Column
 from rom._core.encoding.text import show
@@ -30,8 +29,6 @@ from rom._core.query.aggregates import (
     Facets,
     adding,
     by_extreme,
-    counting,
-    counting_several,
 )
 from rom._core.query.query import Query
 from rom._core.schema import Schema
@@ -119,37 +116,6 @@ class Totals:
             ) from None
 
 
-def counts(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Counter[Any]:
-    """Return the number of rows for each value; None stands for rows without a value.
-
-    For a collection, it is the number of rows that have each element; an empty one adds none.
-
-    Raises:
-        CorruptRowError: a value does not decode.
-        QueryError: a value is not hashable.
-    """
-    found: Counter[bytes] = Counter()
-    holders: dict[bytes, bytes] = {}
-    for _, parts, _ in replies:
-        for raw, count, id in _in_groups(parts, 3):
-            found[raw] += int(count)
-            holders[raw] = id
-    merged: Counter[Any] = Counter()
-    for raw, number in sorted(found.items()):
-        for key in _keys(schema, tally, raw, holders[raw]):
-            merged[key] += number
-    column = schema.columns[tally.column]
-    if column.element is not None and tally.way == 'values':
-        merged = Counter(dict(sorted(merged.items(), key=lambda item: column.encode([item[0]]))))
-    without = sum(int(reply[0]) for reply in replies)
-    if column.is_links:
-        without += merged.pop(None, 0)
-        merged = Counter(dict(sorted(merged.items())))
-    if without:
-        merged[None] = without
-    return Counter(dict(merged.most_common()))
-
-
 def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
     """Return the decoded value of a row's column; for a relation, the id.
 
@@ -161,25 +127,8 @@ def value_of(schema: Schema, name: str, raw: bytes, id: int | bytes) -> Any:
     return value.id if column.is_relation or column.is_foreign else value
 
 
-def _keys(schema: Schema, tally: Aggregate, raw: bytes, id: bytes) -> Iterable[Any]:
-    """Return the keys of a counted value: the value, the elements of a collection, or the links."""
-    value = value_of(schema, tally.column, raw, id)
-    if schema.columns[tally.column].is_links:
-        return value or (None,)
-    if schema.columns[tally.column].element is not None:
-        elements: Iterable[Any] = dict.fromkeys(value)
-        return elements
-    try:
-        hash(value)
-    except TypeError as error:
-        raise QueryError(
-            f'{schema.name}.query.facets({tally.column}): {show(value)}, which '
-            f'{schema.name} {int(id)} has, is no key of a dict ({error})'
-        ) from None
-    return (value,)
-
-
-def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+def in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    """Yield the items of a flat list, so many at a time."""
     each = iter(flat)
     return zip(*(each,) * size, strict=True)
 
@@ -187,7 +136,7 @@ def _in_groups(flat: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
 def _rest(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Iterator[Any]:
     """Yield the values that the script could not add, decoded."""
     for _, _, rest in replies:
-        for id, raw in _in_groups(rest, 2):
+        for id, raw in in_groups(rest, 2):
             value = value_of(schema, tally.column, raw, id)
             adds = schema.columns[tally.column].adds
             yield value if adds is None else _ADDED[adds](raw.decode('ascii'))
@@ -195,7 +144,7 @@ def _rest(schema: Schema, tally: Aggregate, replies: Sequence[Reply]) -> Iterato
 
 def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
     """Yield the sums of the script: integers, each with its number of decimal places."""
-    for scale, place, carried, number in _in_groups(map(int, parts), 4):
+    for scale, place, carried, number in in_groups(map(int, parts), 4):
         yield (carried * _CARRY + number) * _LIMB ** (place - 1), scale
 
 
@@ -273,61 +222,6 @@ def total(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Oper
 def average(query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS) -> Operation[Any]:
     """Return the mean of a column's values; None without any. Otherwise as `total`."""
     return (yield from _add_up(query, adding(query.schema, 'avg', column), bounds)).average
-
-
-def facets(
-    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
-) -> Operation[Counter[Any]]:
-    """Return the number of entities for each value. Ignores the limit and the order.
-
-    Raises:
-        QueryError: a value is not hashable.
-        CorruptRowError: a row, a value or an index is corrupt.
-    """
-    tally = counting(query.schema, column)
-    replies = yield from tallies(query, tally, _with_page(bounds, query.schema, (column,)))
-    return counts(query.schema, tally, replies)
-
-
-def distinct_ids(
-    query: Query[Any], column: str, bounds: Bounds = TALLY_BOUNDS
-) -> Operation[set[int]]:
-    """Return the ids that a stored relation of the results leads to, each once.
-
-    Unlike `facets`, it leaves out the default of rows that lack the column, because no index has
-    it, and so no other search finds these rows by it.
-
-    Raises:
-        CorruptRowError: a row, a value or an index is corrupt.
-    """
-    schema = query.schema
-    tally = Aggregate(column, schema.keys.field(column), 'values')
-    replies = yield from tallies(query, tally, _with_page(bounds, schema, (column,)))
-    return {id for id in counts(schema, tally, replies) if id is not None}
-
-
-def facets_of_several(
-    query: Query[Any], columns: Sequence[str], bounds: Bounds = TALLY_BOUNDS
-) -> Operation[dict[str, Counter[Any]]]:
-    """Return the number of entities for each value, by column; otherwise as `facets`."""
-    tally = counting_several(query.schema, tuple(columns))
-    replies = yield from tallies(query, tally, _with_page(bounds, query.schema, columns))
-    schema = query.schema
-    return {
-        one.column: counts(schema, one, [reply[place] for reply in replies])
-        for place, one in enumerate(tally.each)
-    }
-
-
-# The time that the values of a collection take, as a multiple of that of one value.
-_COLLECTION: Final = 8
-
-
-def _with_page(bounds: Bounds, schema: Schema, columns: Sequence[str]) -> Bounds:
-    """Return bounds for counts of these columns: the more a row takes, the fewer a call has."""
-    several = [schema.columns[name].is_links or schema.columns[name].element for name in columns]
-    weight = sum(_COLLECTION if one else 1 for one in several)
-    return bounds._replace(page=max(2 * bounds.page // (weight + 1), 1))
 
 
 def extreme(

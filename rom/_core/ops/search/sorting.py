@@ -167,7 +167,7 @@ def sort_ids(
         return id, tuple(told(place) for told, place in zip(standings, those, strict=True))
 
     entries: list[_Entry] = []
-    by_id = yield from _sorted(list(places), int, direction == 'down', is_shared)
+    by_id = yield from sorted_in_turns(list(places), int, direction == 'down', is_shared)
     for ids in turns(by_id):
         entries += [entry_of(id, places[id]) for id in ids]
         if is_shared:
@@ -249,14 +249,23 @@ def _sorted_by(
         present.reverse()
     if is_last and order.absent_first:
         missing.reverse()
-    found = yield from _sorted(present, lambda entry: entry[1][level], order.reverse, is_shared)
+    found = yield from sorted_in_turns(
+        present, lambda entry: entry[1][level], order.reverse, is_shared
+    )
     return [*missing, *found] if order.absent_first else [*found, *missing]
 
 
-def _sorted(
+def sorted_in_turns(
     items: list[T], key: Callable[[T], Any], reverse: bool, is_shared: bool
 ) -> Operation[list[T]]:
-    """Sort items, stably, in turns: one built-in sort could block an event loop for seconds."""
+    """Sort items, stably, in turns: one built-in sort could block an event loop for seconds.
+
+    Args:
+        items: the items; a short list is sorted in place.
+        key: the value by which an item is compared.
+        reverse: whether the greatest come first.
+        is_shared: whether there are other tasks, as `rest` returns.
+    """
     if not is_shared or len(items) <= _RUN:
         items.sort(key=key, reverse=reverse)
         return items

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from rom._core.encoding import keygens as kg
-from rom._core.ops.search import aggregates, queries
+from rom._core.ops.search import aggregates, facets, queries
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.histogram import histogram
 from rom.columns import Date, Float, Integer, Text
@@ -71,9 +71,9 @@ def test_one_trip_for_a_page_of_matches(crowd: Store) -> None:
             assert total == sum(ids) / 2
         run(crowd, aggregates.average(query, 'age'))
         assert trips(crowd) == ['search']
-        cities = run(crowd, aggregates.facets(query, 'city'))
+        cities = run(crowd, facets.facets(query, 'city'))
         assert trips(crowd) == ['search']
-        together = run(crowd, aggregates.facets_of_several(query, ['age', 'city']))
+        together = run(crowd, facets.facets_of_several(query, ['age', 'city']))
         # A row of two columns takes longer, so that one call reads fewer of them.
         assert trips(crowd) == (['search'] if sum(cities.values()) < 3600 else ['search', 'tally'])
         assert (together['city'], [*together]) == (cities, ['age', 'city'])
@@ -90,17 +90,17 @@ def test_more_come_a_piece_at_a_time(crowd: Store) -> None:
     # Gathered at once, tallied in pages.
     query = crowd.query.filter(city=[f'City {n:02}' for n in range(30)])
     at_once = aggregates.TALLY_BOUNDS._replace(small=20_000)
-    assert run(crowd, aggregates.facets(query, 'age', at_once)) == dict.fromkeys(range(10), 900)
+    assert run(crowd, facets.facets(query, 'age', at_once)) == dict.fromkeys(range(10), 900)
     assert trips(crowd) == ['search', 'tally']
     # Numbers of an index are counted without a look at them, however many they are.
     ages = run(crowd, histogram(crowd.query, 'age', [0, 1, 5, None]))
     assert ages == [COUNT // 10, COUNT * 4 // 10, COUNT // 2]
     assert trips(crowd) == ['search+search+search']
     # Too many for that: in parts.
-    assert run(crowd, aggregates.facets(query, 'age')) == dict.fromkeys(range(10), 900)
+    assert run(crowd, facets.facets(query, 'age')) == dict.fromkeys(range(10), 900)
     assert trips(crowd)[-1].startswith('tally')
     bounds = Bounds(page=100, small=100, budget=1000)
-    assert run(crowd, aggregates.facets(query, 'age', bounds)) == dict.fromkeys(range(10), 900)
+    assert run(crowd, facets.facets(query, 'age', bounds)) == dict.fromkeys(range(10), 900)
     assert len(trips(crowd)) > 10
     for method in ('min', 'max'):
         run(crowd, aggregates.extreme(crowd.query, method, 'age'))
@@ -135,9 +135,9 @@ def test_entries_of_rows_that_are_gone(raw: redis.Redis, store: Store, live: boo
         assert sorted(run(store, queries.ids(query))) == list(range(31, 40))
         assert run(store, aggregates.total(query, 'age')) == sum(range(31, 40))
         assert run(store, aggregates.average(query, 'age')) == 35
-        assert run(store, aggregates.facets(query, 'city')) == {'x': 9}
-        assert run(store, aggregates.facets(query, 'size')) == {None: 9}
-        together = run(store, aggregates.facets_of_several(query, ['city', 'size']))
+        assert run(store, facets.facets(query, 'city')) == {'x': 9}
+        assert run(store, facets.facets(query, 'size')) == {None: 9}
+        together = run(store, facets.facets_of_several(query, ['city', 'size']))
         assert together == {'city': {'x': 9}, 'size': {None: 9}}
         assert run(store, aggregates.extreme(query, 'min', 'age')) == 31
         assert run(store, aggregates.extreme(query, 'max', 'age')) == 39
@@ -159,7 +159,7 @@ def test_values_are_those_of_the_rows(raw: redis.Redis, store: Store) -> None:
     """Also where the column has no index, or an index has no place for a value."""
     store.write({1: {'name': '', 'age': 2**60 + 1}, 2: {'name': ''}, 3: {'age': 2**60}})
     assert run(store, aggregates.extreme(store.query, 'min', 'name')) is None
-    assert run(store, aggregates.facets(store.query, 'name')) == {'': 2, None: 1}
+    assert run(store, facets.facets(store.query, 'name')) == {'': 2, None: 1}
     assert run(store, aggregates.extreme(store.query, 'max', 'age')) == 2**60 + 1
     assert run(store, aggregates.extreme(store.query, 'min', 'age')) == 2**60
     assert run(store, aggregates.total(store.query, 'age')) == 2**61 + 1
@@ -177,8 +177,8 @@ def test_a_value_that_does_not_decode(raw: redis.Redis, store: Store, bounds: Bo
         (aggregates.total(store.query, 'age', bounds), 'age'),
         (aggregates.average(store.query, 'age', bounds), 'age'),
         (aggregates.total(store.query, 'size', bounds), 'size'),
-        (aggregates.facets(store.query, 'city', bounds), 'city'),
-        (aggregates.facets_of_several(store.query, ['born', 'city'], bounds), 'city'),
+        (facets.facets(store.query, 'city', bounds), 'city'),
+        (facets.facets_of_several(store.query, ['born', 'city'], bounds), 'city'),
         (histogram(store.query.filter(age=(1, None)), 'age', [1, 2], bounds), 'age'),
         (histogram(store.query, 'size', [1.0, 2.0], bounds), 'size'),
         (aggregates.extreme(store.query, 'max', 'age', bounds), 'age'),
@@ -197,8 +197,8 @@ def test_a_key_that_holds_no_row(raw: redis.Redis, store: Store, bounds: Bounds)
     for query in (store.query, store.query.startswith(words='')):
         for operation in (
             aggregates.total(query, 'age', bounds),
-            aggregates.facets(query, 'age', bounds),
-            aggregates.facets_of_several(query, ['age', 'city'], bounds),
+            facets.facets(query, 'age', bounds),
+            facets.facets_of_several(query, ['age', 'city'], bounds),
             histogram(query, 'size', [0.0, 1.0], bounds),
             aggregates.extreme(query, 'min', 'age', bounds),
         ):
@@ -219,8 +219,8 @@ def test_what_is_wrong_is_said_before_anything_is_sent(store: Store) -> None:
     for operation in (
         aggregates.total(store.query, 'born'),
         aggregates.average(store.query, 'city'),
-        aggregates.facets(store.query, 'id'),
-        aggregates.facets_of_several(store.query, ['age', 'id']),
+        facets.facets(store.query, 'id'),
+        facets.facets_of_several(store.query, ['age', 'id']),
         histogram(store.query, 'age', [2, 1]),
         aggregates.extreme(store.query, 'min', 'words'),
     ):

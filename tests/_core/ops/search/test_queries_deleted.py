@@ -10,7 +10,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rom._core.ops.search import aggregates, queries
+from rom._core.ops.search import facets, queries
 from rom._core.ops.search.bounds import Bounds
 from rom._core.schema_builder import build
 from rom.columns import DateTime, ExpireAt, Integer
@@ -87,7 +87,7 @@ def test_clauses(
     check(store, query.with_expired(), there, holds, order, limit, bounds)
     every = query.with_expired().with_deleted()
     check(store, every, rows, holds, order, limit, bounds)
-    found = store.driver.run(aggregates.facets(query, 'age', bounds))
+    found = store.driver.run(facets.facets(query, 'age', bounds))
     assert sum(found.values()) == sum(map(holds, living.values()))
 
 

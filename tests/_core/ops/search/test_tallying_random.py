@@ -15,7 +15,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rom._core.ops.search import aggregates
+from rom._core.ops.search import aggregates, facets
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.histogram import histogram
 from rom._core.query.nodes import All
@@ -83,7 +83,7 @@ def check_sums(store: Store, query: Query[Any], name: str, values: list[Any], b:
 
 
 def check_facets(store: Store, query: Query[Any], name: str, values: list[Any], b: Bounds) -> None:
-    found = store.driver.run(aggregates.facets(query, name, b))
+    found = store.driver.run(facets.facets(query, name, b))
     assert isinstance(found, Counter)
     encode = MODEL._schema.columns[name].encode
     if name in ELEMENTS:
@@ -150,7 +150,7 @@ def check(
     store: Store, query: Query[Any], rows: dict[int, Values], holds: Holds, bounds: Bounds
 ) -> None:
     found = [row for row in rows.values() if holds(row)]
-    together = store.driver.run(aggregates.facets_of_several(query, [*COLUMNS], bounds))
+    together = store.driver.run(facets.facets_of_several(query, [*COLUMNS], bounds))
     assert together == {name: counted(name, [row[name] for row in found]) for name in COLUMNS}
     for name in COLUMNS:
         values = [row[name] for row in found]

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections import Counter
 from typing import Any
 
 import pytest
 
-from rom._core.ops.search.aggregates import Totals, counts, value_of
+from rom._core.ops.search.aggregates import Totals
 from rom._core.query.aggregates import Aggregate
-from rom.columns import Column, Decimal, Float, Integer, ManyToOne, Text
+from rom.columns import Decimal, Float, Integer, Text
 from rom.exceptions import CorruptRowError, QueryError
 from tests._core.ops.search.search_support import model_of
 
-
-class Listed(Column[Any]):
-    """A column of a program's own, whose values are no keys."""
-
-    def encode(self, value: Any) -> bytes:
-        return b','.join(value)
-
-    def decode(self, raw: bytes) -> Any:
-        return raw.split(b',')
-
-
 MODEL = model_of(
-    whole=Integer(), real=Float(), exact=Decimal(), city=Text(), listed=Listed(),
-    boss=ManyToOne('Thing', on_delete='no action'),
+    whole=Integer(), real=Float(), exact=Decimal(), city=Text(),
 )  # fmt: skip
 SCHEMA = MODEL._schema
 WHOLE, REAL, EXACT = (
@@ -47,7 +34,6 @@ def test_nothing() -> None:
         found = totals(tally, [b'0', [], []])
         assert (found.sum, type(found.sum)) == (nothing, type(nothing))
         assert found.average is None
-    assert counts(SCHEMA, Aggregate('city', b'city', 'values'), [[b'0', [], []]]) == Counter()
 
 
 def test_integers_in_pieces() -> None:
@@ -140,37 +126,3 @@ def test_what_does_not_decode(tally: Aggregate) -> None:
     with pytest.raises(CorruptRowError, match=f"Thing:7, column '{tally.column}'") as error:
         totals(tally, [b'1', [], [b'6', b'5', b'7', b'x']])
     assert (error.value.key, error.value.value) == ('Thing:7', b'x')
-
-
-def test_counts() -> None:
-    city = Aggregate('city', b'city', 'values')
-    replies = [
-        [b'1', [b'b', b'2', b'1', b'', b'1', b'5'], []],
-        [b'2', [b'a', b'3', b'2', b'b', b'1', b'3', b'c', b'4', b'4'], []],
-    ]
-    found = counts(SCHEMA, city, replies)
-    assert list(found.items()) == [('c', 4), ('a', 3), ('b', 3), (None, 3), ('', 1)]
-    assert isinstance(found, Counter)
-    with pytest.raises(CorruptRowError, match="Thing:8, column 'city'"):
-        counts(SCHEMA, city, [[b'0', [b'\xff', b'1', b'8'], []]])
-
-
-def test_equal_values_are_one() -> None:
-    replies = [[b'0', [b'1.0', b'2', b'1', b'1', b'1', b'2', b'1.00', b'4', b'3'], []]]
-    assert counts(SCHEMA, Aggregate('exact', b'exact', 'values'), replies) == {
-        decimal.Decimal(1): 7
-    }
-    assert counts(SCHEMA, Aggregate('real', b'real', 'values'), replies) == {1.0: 7}
-    assert counts(
-        SCHEMA, Aggregate('boss', b'boss', 'values'), [[b'1', [b'5', b'2', b'1'], []]]
-    ) == {
-        5: 2,
-        None: 1,
-    }
-    assert value_of(SCHEMA, 'boss', b'5', 1) == 5
-
-
-@pytest.mark.parametrize(('name', 'raw'), [('listed', b'a,b'), ('exact', b'sNaN')])
-def test_what_is_no_key(name: str, raw: bytes) -> None:
-    with pytest.raises(QueryError, match=rf'facets\({name}\): .*, which Thing 7 has, is no key'):
-        counts(SCHEMA, Aggregate(name, name.encode(), 'values'), [[b'0', [raw, b'1', b'7'], []]])
