@@ -1,6 +1,8 @@
 """In how many processes the tests run."""
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +14,9 @@ from tests.support.workers import (
     cores,
     is_quick,
     needs_cluster,
-    pytest_collection_modifyitems,
+    put_slow_first,
     pytest_xdist_auto_num_workers,
+    rotated,
     workers,
 )
 
@@ -61,8 +64,7 @@ def test_what_pytest_is_told(watched: dict[str, Any], count: int) -> None:
 
 def test_slow_files_come_first(request: pytest.FixtureRequest) -> None:
     items = list(request.session.items)
-    config: Any = SimpleNamespace(workerinput={})
-    pytest_collection_modifyitems(config, items)
+    put_slow_first(items)
     others = [item for item in items if not needs_cluster(item)]
     assert sorted(others, key=is_quick) == others
     assert items[len(items) - len(others) :] == others
@@ -70,3 +72,19 @@ def test_slow_files_come_first(request: pytest.FixtureRequest) -> None:
         assert request.session.items == items
     assert is_quick(request.node) and not needs_cluster(request.node)
     assert needs_cluster(SimpleNamespace(fixturenames=['cluster', 'running_cluster']))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 8])
+@pytest.mark.parametrize('names', ['', 'a', 'abcde', 'abcdefghi'])
+def test_each_process_begins_with_its_share(names: str, count: int) -> None:
+    orders = [rotated(names, number, count) for number in range(count)]
+    assert all(sorted(order) == list(names) for order in orders)
+    shares = [''.join(order)[: -(-len(names) // count)] for order in orders]
+    assert set(''.join(shares)) == set(names)
+
+
+def test_no_program_of_a_test_keeps_what_it_compiled(request: pytest.FixtureRequest) -> None:
+    """Only the test files are compiled once and for all, whatever the environment says."""
+    assert sys.dont_write_bytecode == bool(sys.flags.dont_write_bytecode)
+    kept = Path(importlib.util.cache_from_source(str(HERE))).parent
+    assert list(kept.glob(f'{HERE.stem}.*-pytest-*.pyc'))
