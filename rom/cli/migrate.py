@@ -49,6 +49,17 @@ TakeOver: TypeAlias = Annotated[
         '--take-over', help='Do not wait: the other migrator can write nothing from then on.'
     ),
 ]
+ShowStatus: TypeAlias = Annotated[
+    bool,
+    typer.Option('--status', help='Show the state of all migrations; exit 1 if any must be run.'),
+]
+SkipFailing: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        '--skip-failing',
+        help='Leave rows that cannot be migrated as they are, and list them at the end.',
+    ),
+]
 
 
 def migrate(
@@ -58,12 +69,7 @@ def migrate(
         bool,
         typer.Option('--plan', help='Show the migrations that would run; write nothing.'),
     ] = False,
-    status: Annotated[
-        bool,
-        typer.Option(
-            '--status', help='Show the state of all migrations; exit 1 if any must be run.'
-        ),
-    ] = False,
+    status: ShowStatus = False,
     to: Annotated[
         str | None, typer.Option(metavar='NAME', help='Stop after the migration of this name.')
     ] = None,
@@ -77,13 +83,7 @@ def migrate(
     no_reindex: Annotated[
         bool, typer.Option('--no-reindex', help='Build no indexes at the end.')
     ] = False,
-    skip_failing: Annotated[
-        bool,
-        typer.Option(
-            '--skip-failing',
-            help='Leave rows that cannot be migrated as they are, and list them at the end.',
-        ),
-    ] = False,
+    skip_failing: SkipFailing = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -111,7 +111,7 @@ def migrate(
             reindex=not no_reindex, skip_failing=skip_failing,
         )  # fmt: skip
         job.run(steps)
-        job.tell_skipped()
+        job.report_skipped()
         if job.failed or job.skipped:
             raise typer.Exit(Code.FAILED)
 
@@ -222,7 +222,7 @@ class MigrateJob:
             'are; correct or delete those, and run rom check --repair'
         )
 
-    def tell_skipped(self) -> None:
+    def report_skipped(self) -> None:
         """List the rows that were skipped, with the reasons."""
         for name, step in self.skipped.items():
             for row in step.skipped[:_MOST_ERRORS]:
