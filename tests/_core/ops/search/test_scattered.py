@@ -168,11 +168,13 @@ class Twins(RuleBasedStateMachine):
         for tenant, each in enumerate(BEGINNING):
             self.add(tenant, each)
 
-    @rule(tenant=tenants, each=st.lists(values, min_size=1, max_size=6))
-    def add(self, tenant: int, each: list[dict[str, Any]]) -> None:
+    @rule(tenant=tenants, each=st.lists(values, min_size=1, max_size=6), step=st.integers(0, 1))
+    def add(self, tenant: int, each: list[dict[str, Any]], step: int = 0) -> None:
+        """One commit: of one tenant, or of several, and so over several partitions."""
         for model in TWINS:
             for place, given in enumerate(each):
-                model(tenant=tenant, mark=self.last + place, **given)
+                own = (tenant + step * place) % 7
+                model(tenant=own, mark=self.last + place, **given)
             rom.session.commit()
         self.marks += range(self.last, self.last + len(each))
         self.last += len(each)
