@@ -1,13 +1,13 @@
 -- Carry out what was prepared for a transaction that is committed.
 --
--- Only types of keys are checked: nobody else may have written the rows since they were compared.
+-- Only types of keys are checked: no other commit has written the rows since they were compared.
 --
 -- Keys: KEYS[1], the transaction's note in this partition; those of commit.lua; HEADintents and
 -- HEADprepared, hashes.
 --
 -- Request: head, token
 --
--- Reply:   'ok', told          it is carried out, now or before; what commit.lua would tell
+-- Reply:   'ok', told          it is carried out, now or before; told: as commit.lua replies
 --          'unreadable', key   a key holds another type; nothing was written
 
 -- @include lib/chunks

@@ -1,4 +1,4 @@
--- What a partition keeps of a prepared transaction.
+-- Prepared transactions: the data that a partition keeps of them.
 --
 -- The hash HEADprepared has, for each token, the intent of its rows, a space, and {rows, request},
 -- packed. It has no expiry: only the outcome of the transaction removes it.

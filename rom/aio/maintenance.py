@@ -270,7 +270,7 @@ async def recover(*models: type[Model]) -> Recovered:
     """Finish the commits over several partitions that programs left behind when they died.
 
     A commit or a read that meets such a rest finishes it, too. So this is needed only for rows that
-    nobody reads. It may run at any time, beside writers. A commit that is not decided is given up
+    are not read. It may run at any time, beside writers. A commit that is not decided is given up
     once it is 5 seconds old.
 
     Args:

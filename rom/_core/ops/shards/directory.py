@@ -2,8 +2,8 @@
 
 A unique value has an entry in its home partition, before the row with the value is written. The
 entry says which partition has the row. It proves nothing by itself: a commit that died may have
-left it. So whoever wants a value with an entry looks into that partition, where a row has the value
-or not. If the transaction that made the entry is not decided, it is fenced first, so that its row
+left it. So a commit that wants a value with an entry looks into that partition, where a row has the
+value or not. If the transaction that made the entry is not decided, it is fenced first, so that its row
 does not come later.
 
 Each transaction that writes a value has an entry with its own token, also where a row of the same
@@ -51,7 +51,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Changes:
-    """What a commit changes in the directory.
+    """Changes of the directory by one commit.
 
     Attributes:
         claims: the values that it claims.

@@ -26,8 +26,7 @@ class Entry(NamedTuple):
     """Entry of a directory or intent on a row: a transaction, and where to ask about it.
 
     Attributes:
-        partition: of an entry of a directory, the partition that has the value; of an intent, the
-            partition of the coordinator.
+        partition: the partition that has the value; for an intent, the one of the coordinator.
         token: the token of the transaction.
         second: when it was written, by the server's clock: seconds since 1970.
         raw: the stored bytes.

@@ -1,7 +1,7 @@
 """Patience: how long a transaction waits for another one that is not decided.
 
-Whoever waits may decide at any time that the other transaction is aborted: that is a fence, and it
-is always safe. So these limits decide only how much work is done again.
+A transaction that waits may decide at any time that the other one is aborted: that is a fence, and
+it is always safe. So these limits decide only how much work is done again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 from rom._core.ops.commits.attempts import is_own_token
 from rom._core.ops.shards.partitions import Entry
 
-#: Age in seconds from which anybody may abort an undecided transaction.
+#: Age in seconds from which any client may abort an undecided transaction.
 GRACE: Final = 5
 #: Number of tries after which the transaction with the smaller token aborts the other one. It
 #: breaks the circle of two that wait for each other.

@@ -1,7 +1,7 @@
 """Recover: finish the commits over partitions that programs have left behind.
 
-Nothing needs this to be correct: whoever meets what was left finishes it. But rows that nobody
-reads keep their intents, and the coordinator keeps the list of what is not finished.
+Nothing needs this to be correct: a client that meets such a rest finishes it. But rows that are
+not read keep their intents, and the coordinator keeps the list of what is not finished.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rom._core.support.public_names import publish
 
 
 class Recovered(NamedTuple):
-    """What a recovery of commits over partitions has done.
+    """Numbers of commits over partitions that a recovery has finished.
 
     Attributes:
         carried_out: the number of commits that were decided, and are carried out everywhere now.
@@ -33,7 +33,7 @@ class Recovered(NamedTuple):
 
 
 class Left(NamedTuple):
-    """What transactions have left in one partition.
+    """Rests of transactions in one partition.
 
     Attributes:
         number: the partition.

@@ -1,7 +1,7 @@
-"""Resolving: what becomes of a transaction that another one, or a reader, has met.
+"""Resolving: the outcome of a transaction that another one, or a reader, has met.
 
-A transaction is decided in the partition of its coordinator and nowhere else. Whoever meets one of
-its intents asks there, and then carries out the outcome where the intent was found. So a program
+A transaction is decided in the partition of its coordinator and nowhere else. A client that meets one
+of its intents asks there, and then carries out the outcome where the intent was found. So a program
 that dies leaves nothing that holds others up.
 """
 

@@ -197,7 +197,7 @@ class _Try:
         """Return whether it was carried out after all; if it is certain that not, undo it."""
         transaction = self._transaction
         if isinstance(error, ServerUnavailable) and not isinstance(error, _Waited):
-            # Do not wait for that server again: whoever meets the rest undoes it.
+            # Do not wait for that server again: a client that meets the rest undoes it.
             transaction.note_doubt()
             return False
         if transaction.is_in_doubt:

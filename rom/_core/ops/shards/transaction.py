@@ -37,8 +37,8 @@ class Transaction(Attempt):
         others: the numbers of the other ones.
         token: the end of the keys of its notes, in all partitions. Each try has another one.
         outcomes: the values that the rows hold if it is carried out, by partition.
-        answers: what each partition has told once it was carried out there.
-        directory: what it changes in the directory.
+        answers: the answer of each partition once it was carried out there.
+        directory: its changes of the directory.
     """
 
     __slots__ = (
@@ -152,7 +152,7 @@ class Transaction(Attempt):
     def undo(self) -> Operation[None]:
         """Remove what a transaction has left that wrote nothing, and never will.
 
-        An error is not raised: whoever meets the rest undoes it.
+        An error is not raised: a client that meets the rest undoes it.
         """
         partitions, token = self.partitions, self.token
         numbers = (self.coordinator, *self.others)
