@@ -3,8 +3,8 @@
 A unique value has an entry in its home partition, before the row with the value is written. The
 entry says which partition has the row. It proves nothing by itself: a commit that died may have
 left it. So a commit that wants a value with an entry looks into that partition, where a row has the
-value or not. If the transaction that made the entry is not decided, it is fenced first, so that its row
-does not come later.
+value or not. If the transaction that made the entry is not decided, it is fenced first, so that its
+row does not come later.
 
 Each transaction that writes a value has an entry with its own token, also where a row of the same
 partition has the value now. So a value is never written under an entry that was looked into before.

@@ -1,8 +1,8 @@
 """Resolving: the outcome of a transaction that another one, or a reader, has met.
 
-A transaction is decided in the partition of its coordinator and nowhere else. A client that meets one
-of its intents asks there, and then carries out the outcome where the intent was found. So a program
-that dies leaves nothing that holds others up.
+A transaction is decided in the partition of its coordinator and nowhere else. A client that meets
+one of its intents asks there, and then carries out the outcome where the intent was found. So a
+program that dies leaves nothing that holds others up.
 """
 
 from __future__ import annotations
