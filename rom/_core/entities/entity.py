@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 class Entity(EntityState):
     """The base class of models: all but the methods that programs call."""
 
+    # Declared here as well, because pyright takes the type of the assignment below otherwise.
+    _related: Mapping[str, Any]
+
     @classmethod
     def _from_row(cls, id: int, stored: Mapping[str, bytes], seen_at: float | None = None) -> Self:
         """Return the entity of a loaded row. Its values are decoded when they are first read."""
