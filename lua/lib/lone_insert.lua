@@ -5,7 +5,8 @@
 --          ..., command, ...}
 --
 -- False stands for what the model does not have. The commands are HSETNX for unique values, SADD
--- and ZADD, each key once, then EXISTS. Members, and the holders of unique values, lack the id at their end.
+-- and ZADD, each key once, then EXISTS. Members, and the holders of unique values, lack the id at
+-- their end.
 
 -- @include lib/lone_commands
 -- @include lib/process
