@@ -65,6 +65,11 @@ def scripts_of(node: Process) -> int:
     return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in ('evalsha', 'eval'))
 
 
+def counts_of(node: Process) -> int:
+    stats: dict[str, Any] = node.client.info('commandstats')
+    return stats.get('cmdstat_zcount', {'calls': 0})['calls']
+
+
 def test_reads_go_to_replicas_and_writes_to_the_master(
     world: ClusterWorld, cluster: Cluster
 ) -> None:
@@ -81,7 +86,11 @@ def test_reads_go_to_replicas_and_writes_to_the_master(
                 await s.commit()
                 s.rollback()
                 written, read = scripts_of(master), reads_of(replica)
+                counted = counts_of(master), counts_of(replica)
                 assert await s.count(Copied.query.filter(size=(3, 5))) == 3
+                assert (counts_of(master), counts_of(replica)) == (counted[0], counted[1] + 1)
+                # Two filters: a script counts them.
+                assert await s.count(Copied.query.filter(size=(3, 5)).filter(size=(0, 9))) == 3
                 assert (await s.get_by(Copied, name='n4')).size == 4
                 found = await s.all(Copied.query.filter(size=(3, 5)))
                 await s.load(found, 'owner')
