@@ -131,7 +131,7 @@ class ColumnIndex:
             # As in rom 1.x, the keygen of a stored column is not called for None.
             if value is None and is_stored:
                 continue
-            # What follows would do the same for these texts, with five calls for each.
+            # The code below would do the same for these texts, with five calls for each.
             if is_word and value and type(value) is str and value.isascii():
                 sets[head + value.encode() + b':idx'].append(id)
                 continue
