@@ -27,6 +27,7 @@ Raw: TypeAlias = Mapping[str, bytes]
 
 NOTHING: Mapping[str, bytes | None] = MappingProxyType({})
 NO_ENTRIES: Mapping[Entry, bytes | None] = MappingProxyType({})
+NOTHING_ASKED: Mapping[str, tuple[bytes | None, bytes | None]] = MappingProxyType({})
 
 
 def present(row: Mapping[str, bytes | None]) -> dict[str, bytes]:
@@ -73,6 +74,8 @@ class Change(NamedTuple):
         stamps: the columns of `wanted` to which the commit itself gives the current time.
         checks_links: the entities that new links lead to must exist.
         references: the relations whose new entities must exist: those on the same server.
+        links_asked: the links that were read and those that were wanted, stored, of each column
+            whose links were merged with those of another writer.
     """
 
     schema: Schema
@@ -91,6 +94,7 @@ class Change(NamedTuple):
     stamps: tuple[str, ...] = ()
     checks_links: bool = False
     references: tuple[str, ...] = ()
+    links_asked: Mapping[str, tuple[bytes | None, bytes | None]] = NOTHING_ASKED
 
     def new_links(self) -> Iterator[tuple[str, list[bytes]]]:
         """Yield each column with new links or a new reference to check, and the ids."""

@@ -306,15 +306,22 @@ def _on_fresh_row(change: Change) -> Operation[Change]:
 
 
 def _with_links(change: Change, fresh: Mapping[str, bytes]) -> Change:
-    """Return the change with the links that it adds and removes, based on the row as it is now."""
+    """Return the change with the links that it adds and removes, based on the row as it is now.
+
+    What it adds and removes is what was asked at first, not what an earlier try had left to do: a
+    link that was gone by then may have come back.
+    """
     names = [name for name in change.schema.links if name in change.wanted]
     if not names:
         return change
-    wanted, values = dict(change.wanted), dict(change.values)
+    wanted, values, asked = dict(change.wanted), dict(change.values), dict(change.links_asked)
     for name in names:
-        column, raws = change.schema.columns[name], (change.stored, change.wanted, fresh)
+        column = change.schema.columns[name]
+        raws = asked.setdefault(name, (change.stored.get(name), change.wanted[name]))
         key = f'{change.schema.keys.namespace}:{change.id}'
-        base, own, current = (column.read_stored(raw.get(name) or b'', key) for raw in raws)
+        base, own, current = (
+            column.read_stored(raw or b'', key) for raw in (*raws, fresh.get(name))
+        )
         values[name] = rebased(base, own, current)
         wanted[name] = column.encode(values[name]) if values[name] else None
-    return change._replace(wanted=wanted, values=values)
+    return change._replace(wanted=wanted, values=values, links_asked=asked)

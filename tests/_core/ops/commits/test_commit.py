@@ -98,6 +98,44 @@ def test_a_forced_change_takes_the_row_as_it_is() -> None:
     assert expected(again)[b'size'] == b'7'
 
 
+# --- links --------------------------------------------------------------------------------------
+
+
+class RetriedTag(rom.Model):
+    name = rom.Text()
+
+
+class RetriedPost(rom.Model):
+    tags = rom.ManyToMany('RetriedTag')
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'between', 'then', 'written'),
+    [
+        (b'6', b'6', b'5,6', b'6'),  # what was removed came back
+        (b'6', None, b'5', False),
+        (b'5,6,7', b'5,6,7', b'6', b'6,7'),  # what was added went away, and another with it
+        (b'6,7', b'7', b'5,8', b'7,8'),
+    ],
+)
+def test_links_are_changed_as_asked_at_each_try(
+    wanted: bytes, between: bytes | None, then: bytes, written: bytes | bool
+) -> None:
+    values = {'tags': tuple(map(int, wanted.split(b',')))}
+    stored = {'id': b'1', 'tags': b'5,6'}
+    change = Change(RetriedPost._schema, 'update', 1, stored, {'tags': wanted}, values)
+    operation = commit([change])
+    OPERATIONS.append(operation)
+    script = next(operation)
+    for found in (between, then):
+        operation.send([b'race', b'RetriedPost:1', b'tags'])
+        fresh = {'id': b'1', 'tags': found}
+        script = operation.send([fresh.get(name) for name in RetriedPost._schema.names])
+    [[_, fields, found, becomes]] = msgpack.unpackb(script.request, raw=True)[b'old'][b'updates']
+    place = fields.index(b'tags')
+    assert (found[place], becomes[place]) == (then, written)
+
+
 # --- deletes -------------------------------------------------------------------------------------
 
 SCHEMA = model_of(until=ExpireAt(), name=Text(index=True, keygen=IDENTITY))._schema
