@@ -204,6 +204,7 @@ def environment(folder: Path) -> str:
 
 def pip(python: str, *arguments: str, cwd: Path | None = None) -> None:
     options = ['--quiet', '--no-deps', '--no-index', '--disable-pip-version-check', '--no-input']
+    options.append('--no-compile')
     run([sys.executable, '-m', 'pip', '--python', python, 'install', *options, *arguments], cwd)
 
 
