@@ -17,10 +17,10 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import LARGEST_ID, read_id
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.partitions.declaration import compare
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.row_scan import Stretch, stretch
+from rom._core.ops.shards.declaration import compare
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, InvalidOperation, LineError
 from rom.jsonl.line import Reader, check_models, line_of

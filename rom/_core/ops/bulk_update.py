@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.load_rows import Row, load_unique
-from rom._core.ops.partitions.placing import by_partition, located, seen_after
 from rom._core.ops.requests import Operation
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import ALL_ROWS, BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
+from rom._core.ops.shards.placing import by_partition, located, seen_after
 from rom._core.ops.shards.writing import commit
 from rom._core.query.assignments import Assignments
 from rom._core.query.query import Query

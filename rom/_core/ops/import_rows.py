@@ -19,9 +19,9 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.wire import pack
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.load_rows import load, local_id
-from rom._core.ops.partitions.declaration import compare
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.shards.declaration import compare
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish

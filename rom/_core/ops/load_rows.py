@@ -12,7 +12,6 @@ from rom._core.encoding.text import shorten, show
 from rom._core.encoding.wire import pack, unpack_list
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.one_slot import check_one_slot
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import (
     Command,
     Operation,
@@ -22,6 +21,7 @@ from rom._core.ops.requests import (
     arriving,
     next_reply,
 )
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.partitions import Partitions, partitions_of
 from rom._core.ops.shards.strict_reads import find_unique, read_again
 from rom._core.ops.time_slices import TURN, rest

@@ -20,8 +20,8 @@ from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.load_rows import Row, load_one
-from rom._core.ops.partitions.placing import located, seen_after
 from rom._core.ops.requests import Operation
+from rom._core.ops.shards.placing import located, seen_after
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Instant

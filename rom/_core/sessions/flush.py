@@ -10,8 +10,8 @@ from rom._core.columns.relations import GivenId
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.partitions.placing import located, next_partition, seen_after
 from rom._core.ops.shards import writing
+from rom._core.ops.shards.placing import located, next_partition, seen_after
 from rom._core.sessions.hooks import (
     AFTER,
     call_hook_after,

@@ -39,7 +39,7 @@ def watched(
     """
     schema = model._schema
     if schema.shards is not None:
-        from rom._core.ops.partitions.declaration import declared
+        from rom._core.ops.shards.declaration import declared
 
         operation = eviction_warning.noticed(connection, operation)
         return declared(schema, operation, connection, is_write)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rom._core.encoding.text import show_name
 from rom._core.model import Model
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.ops.partitions.placing import located
 from rom._core.ops.shards import writing
+from rom._core.ops.shards.placing import located
 from rom._core.sessions.parts import RunOn, Work, check_entity
 from rom._core.sessions.write_order import servers_of
 from rom._core.sessions.write_outcomes import release_attempt, settle_all

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.commits.attempts import Attempt
-from rom._core.ops.partitions.placing import seen_after
+from rom._core.ops.shards.placing import seen_after
 from rom._core.sessions.hooks import call_hook_after
 from rom._core.sessions.parts import RunOn, Work
 from rom._core.support.clock import elapsed

@@ -9,9 +9,9 @@ from typing import Any
 from rom._core.ops.index_fingerprint import Stamped, look_up, stamp_of
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.progress import Finished, Job, Progress, advance
-from rom._core.ops.partitions.declaration import compare
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation
+from rom._core.ops.shards.declaration import compare
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.schema import Schema
 from rom.exceptions import BulkError
 

@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar, get_args
 
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.partitions.asking import partitions_of
 from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
@@ -22,6 +21,7 @@ from rom._core.ops.search.native_reads import range_of
 from rom._core.ops.search.scattered import query_for
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.split_search import InPartsError
+from rom._core.ops.shards.asking import partitions_of
 from rom._core.query.explanation import (
     Call,
     Explanation,

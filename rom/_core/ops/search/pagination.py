@@ -18,11 +18,11 @@ from rom._core.encoding.integers import check_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
 from rom._core.ops.load_rows import Row, local_id
-from rom._core.ops.partitions.asking import query_in
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.queries import Scores, find
 from rom._core.ops.search.sorting import sort_cursor_of
+from rom._core.ops.shards.asking import query_in
 from rom._core.query.nodes import Near
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order, SortCursor, SortKey

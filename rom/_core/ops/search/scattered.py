@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from rom._core.encoding.integers import ENDLESS
 from rom._core.ops.load_rows import Row, seen_row
-from rom._core.ops.partitions.asking import check_can_merge, mark_in, partitions_of, query_in
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.sorting import columns_for, merge_rows, standing
+from rom._core.ops.shards.asking import check_can_merge, mark_in, partitions_of, query_in
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order, SortCursor

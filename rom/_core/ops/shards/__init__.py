@@ -1,1 +1,1 @@
-"""Shards: commits and unique values of a model that is divided among partitions."""
+"""Shards: reads and commits of models that are divided among partitions (`rom.Shards`)."""

@@ -29,11 +29,11 @@ from rom._core.ops.commits.commit import (
     retried_change,
 )
 from rom._core.ops.commits.commit_errors import error_of, same_row
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
 from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
 from rom._core.ops.shards.entries import Value, read_entry
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.partitions import Entry, Partitions, local_keys
 from rom._core.ops.shards.patience import PATIENCE, Patience
 from rom._core.ops.shards.resolve import resolve

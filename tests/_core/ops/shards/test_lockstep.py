@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rom._core.ops.partitions.lockstep import lockstep
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest
+from rom._core.ops.shards.lockstep import lockstep
 from rom.exceptions import ServerError
 
 

@@ -1,1 +1,0 @@
-"""Operations on models whose rows are divided among partitions (`rom.Shards`)."""
