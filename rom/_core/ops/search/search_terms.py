@@ -1,4 +1,4 @@
-"""Search terms: what a search asks for, as the requests of `lua/search.lua`."""
+"""Search terms: the nodes, orders and limits of a query as requests of `lua/search.lua`."""
 
 from __future__ import annotations
 
