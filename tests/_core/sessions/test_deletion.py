@@ -266,7 +266,7 @@ def test_it_is_one_commit(world: World, raw: redis.Redis, server: Server) -> Non
     world.run(story())
 
 
-MANY = 1500  # with as many children: more than the thousand rows of a page
+MANY = 1050  # with as many children: more than the thousand rows of a page
 
 
 @pytest.mark.slow

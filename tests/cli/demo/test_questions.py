@@ -17,7 +17,7 @@ from rom.cli.demo.questions import QUESTIONS, Answer, ask, prepared_names
 from rom.cli.demo.screens import RichScreen
 from tests.support.servers import Server
 
-SLICE = 6000
+SLICE, MOST = 6000, 40_000
 
 Points = list[int]
 
@@ -125,8 +125,9 @@ def test_every_answer(connected: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.one_server
-def test_every_answer_about_all_characters(connected: Any) -> None:
-    found = check_answers(code_points())
+def test_every_answer_about_most_characters(connected: Any) -> None:
+    """Of the 138,000, more than 100,000 are ideographs and syllables, named one like another."""
+    found = check_answers(code_points(MOST))
     assert not any([] in values for values in found)
 
 
