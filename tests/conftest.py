@@ -8,6 +8,7 @@ an empty database. Pure parts are tested without any of this.
 """
 
 import functools
+import importlib.metadata
 import math
 import os
 import signal
@@ -61,6 +62,10 @@ def native() -> Iterator[None]:
     native_reads.set_limit(math.inf)
     yield
     native_reads.set_limit(0.0)
+
+
+# The client library reads its own version from a file for each client and each connection.
+importlib.metadata.version = functools.cache(importlib.metadata.version)
 
 
 def pytest_configure() -> None:
