@@ -171,6 +171,10 @@ class Schema:
         """Return the id that programs see, of an id in the keys of this schema."""
         return id if self.part is None else self.part.global_id(id)
 
+    def local_id(self, id: int) -> int:
+        """Return the id in the keys of this schema, of an id that programs see."""
+        return id if self.part is None else self.part.local_id(id)
+
     @property
     def seen_namespace(self) -> str:
         """The namespace that programs see."""

@@ -181,7 +181,7 @@ class Blocks:
         while len(self._found) < self._size and not self._is_searched:
             yield from self._search()
         # A commit is that of one partition; the other rows wait for the next block.
-        groups = by_partition(self._query.schema, self._found)
+        groups = by_partition(self._query.schema, self._found, int)
         block = [self._found.pop(id) for id in groups[0][: self._room()]] if groups else []
         while block:
             try:

@@ -18,7 +18,7 @@ from rom._core.columns import ExpireAt
 from rom._core.encoding.integers import read_digits
 from rom._core.encoding.wire import pack
 from rom._core.ops.index_fingerprint import to_begin
-from rom._core.ops.load_rows import load, local_id
+from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.ops.shards.declaration import compare
 from rom._core.ops.shards.lockstep import lockstep
@@ -178,7 +178,7 @@ def _in_part(row: ImportRow) -> ImportRow:
     if row.schema.shards is None:
         return row
     part = row.schema.at_id(row.id)
-    return ImportRow(part, local_id(part, row.id), row.wanted)
+    return ImportRow(part, part.local_id(row.id), row.wanted)
 
 
 def _committed(changes: Sequence[tuple[int, Change]]) -> Operation[None]:

@@ -113,7 +113,7 @@ def load_one(
     """
     if schema.shards is not None:
         part = schema.at_id(id)
-        rows = yield from load(part, [local_id(part, id)], with_expired, with_deleted=with_deleted)
+        rows = yield from load(part, [part.local_id(id)], with_expired, with_deleted=with_deleted)
         return seen_row(part, rows[0]) if rows else None
     if schema.expiry is not None and not with_expired:
         found = yield from load(schema, [id], with_deleted=with_deleted)
@@ -161,11 +161,6 @@ def load(
     return (yield from _load(schema, scripts, make, hidden))
 
 
-def local_id(schema: Schema, id: int) -> int:
-    """Return the id in the keys of a schema, of an id that programs see."""
-    return id if schema.part is None else schema.part.local_id(id)
-
-
 def seen_row(schema: Schema, row: Row) -> Row:
     """Return a row of a partition with the id that programs see."""
     if schema.part is None:
@@ -181,7 +176,7 @@ def in_partitions(schema: Schema, ids: Iterable[int]) -> dict[Schema, list[int]]
     found: dict[Schema, list[int]] = {}
     for id in ids:
         part = schema.at_id(id)
-        found.setdefault(part, []).append(local_id(part, id))
+        found.setdefault(part, []).append(part.local_id(id))
     return found
 
 

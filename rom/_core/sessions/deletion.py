@@ -16,6 +16,7 @@ server knows whether an entity has expired.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.model import Model
@@ -24,7 +25,7 @@ from rom._core.ops.commits.commit import Committed, Guard, Referenced
 from rom._core.ops.load_rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.shards import writing
-from rom._core.ops.shards.placing import located
+from rom._core.ops.shards.placing import by_partition, located
 from rom._core.sessions.deletion_plan import (
     DeletionCollector,
     PendingDelete,
@@ -33,7 +34,7 @@ from rom._core.sessions.deletion_plan import (
 )
 from rom._core.sessions.hooks import has_delete_hook
 from rom._core.sessions.link_removal import collect_links, expired_among, unlink_crowd
-from rom._core.sessions.partition_guards import check_is_beside, guards_in, in_partitions
+from rom._core.sessions.partition_guards import check_is_beside, guards_in
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
 from rom._core.sessions.soft_delete import is_left, note_marker, restore
 from rom._core.sessions.write_order import servers_of
@@ -195,7 +196,7 @@ class Deleter:
         query, cursor, total = query.entities().for_writes(), None, 0
         while True:
             block, cursor = yield from self._queries.block(query, cursor, blocksize)
-            for group in in_partitions(block):
+            for group in by_partition(query.schema, block, attrgetter('_id')):
                 yield from self.delete(group, hard=hard)
             total += len(block)
             if cursor is None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part
 from rom.exceptions import InvalidOperation
-
-
-def in_partitions(entities: Sequence[Model]) -> list[list[Model]]:
-    """Return entities of one model in groups of one partition each; without partitions, as one."""
-    placement = entities[0]._schema.shards if entities else None
-    if placement is None:
-        return [list(entities)]
-    groups: dict[int, list[Model]] = {}
-    for entity in entities:
-        assert entity._id is not None
-        groups.setdefault(placement.shards.partition_of(entity._id), []).append(entity)
-    return list(groups.values())
 
 
 def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> None:
@@ -40,10 +28,12 @@ def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> No
     if is_beside or not (on_delete == 'restrict' or column.required):
         return
     why = f'on_delete={on_delete!r}' if on_delete == 'restrict' else 'required=True'
+    share = own is not None and other is not None and own.shards is other.shards
+    first = 'Declare' if share else 'Give both models the same rom.Shards and declare'
     raise InvalidOperation(
         f'{referring.__name__}.{name} has {why}, and may be in another partition than the '
         f'{model.__name__} to delete, where a new reference would not be seen; nothing was '
-        f'deleted. Declare _shard_with = {name!r}, or on_delete="no action"'
+        f'deleted. {first} _shard_with = {name!r}, or on_delete="no action"'
     )
 
 
@@ -66,9 +56,8 @@ def guards_in(guards: Iterable[tuple[type[Model], Guard]], part: Part | None) ->
 def _guard_at(schema: Schema, guard: Guard) -> Guard:
     part, keys = schema.part, schema.keys
     assert part is not None
-    own = [id for id in guard.members if (id - 1) % part.partitions == part.number]
     return guard._replace(
         key=keys.scores(guard.column),
         head=keys.head,
-        members=tuple(map(part.local_id, own)),
+        members=part.local_ids(guard.members),
     )

@@ -7,7 +7,7 @@ the ids of a partition ascend as the local ones do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rom._core.columns import Column
@@ -95,6 +95,15 @@ class Part(NamedTuple):
         2
         """
         return (id - 1) // self.partitions + 1
+
+    def local_ids(self, ids: Iterable[int]) -> tuple[int, ...]:
+        """Return the ids in the partition of those ids that belong to it.
+
+        >>> Part(None, 2, 4).local_ids([3, 4, 7, 0])
+        (1, 2)
+        """
+        own = (id for id in ids if id > 0 and (id - 1) % self.partitions == self.number)
+        return tuple(map(self.local_id, own))
 
     def last_at(self, id: int) -> int:
         """Return the largest local id whose global id is at most an id, of any partition.

@@ -48,6 +48,15 @@ class PartReview(rom.Model):
     user = rom.ManyToOne('PartUser', on_delete='restrict')
 
 
+class PartOwner(rom.Model):
+    _shards = SHARDS
+    pets = rom.OneToMany('PartPet')
+
+
+class PartPet(rom.Model):
+    owner = rom.ManyToOne('PartOwner', on_delete='cascade', required=True)
+
+
 ALL = (PartUser, PartOrder, PartNote, PartReview)
 
 
@@ -198,6 +207,21 @@ async def test_deletes_cascade_in_the_partition(s: Any) -> None:
         assert [order.price for order in await s.all(PartOrder.query)] == [0, 0]
     finally:
         column.on_delete = 'restrict'
+
+
+@both(PartOwner, PartPet)
+async def test_a_required_relation_from_another_group_forbids_the_delete(s: Any) -> None:
+    owner = PartOwner()
+    await s.save(owner)
+    await s.save(PartPet(owner=owner))
+    remedy = (
+        r"PartPet\.owner has required=True.* same rom\.Shards and declare _shard_with = 'owner'"
+    )
+    with pytest.raises(rom.InvalidOperation, match=remedy):
+        await s.delete(owner)
+    with pytest.raises(rom.InvalidOperation, match=remedy):
+        await s.delete_all(PartOwner.query, blocksize=2)
+    assert await s.count(PartOwner.query) == await s.count(PartPet.query) == 1
 
 
 @both(*ALL)

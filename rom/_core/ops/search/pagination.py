@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from rom._core.encoding.integers import check_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.load_rows import Row, local_id
+from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.queries import Scores, find
@@ -143,7 +143,7 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
     """
     if query.schema.shards is not None:
         query = query_in(query, query.schema.shards.shards.partition_of(row.id))
-        row = row._replace(id=local_id(query.schema, row.id))
+        row = row._replace(id=query.schema.local_id(row.id))
     schema, found = query.schema, set()
     for order in query.spec.orders:
         default = schema.defaults.get(order.column)

@@ -13,7 +13,7 @@ from rom._core.encoding.integers import ENDLESS
 from rom._core.ops.load_rows import Row, seen_row
 from rom._core.ops.requests import Operation
 from rom._core.ops.search.sorting import columns_for, merge_rows, standing
-from rom._core.ops.shards.asking import check_can_merge, mark_in, partitions_of, query_in
+from rom._core.ops.shards.asking import asked_partitions, check_can_merge, mark_in, query_in
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
@@ -32,7 +32,7 @@ Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
 
 def of_each(query: Query[Any], answer: Callable[[Query[Any]], Operation[T]]) -> Operation[list[T]]:
     """Answer a query in each partition that may have results; return their answers."""
-    queries = [query_in(query, number) for number in partitions_of(query)]
+    queries = [query_in(query, number) for number in asked_partitions(query)]
     found: list[T] = yield from lockstep([answer(one) for one in queries])
     return found
 
@@ -49,7 +49,7 @@ def find_in_parts(query: Query[Any], find: Finder) -> Operation[tuple[list[Row],
         CorruptRowError: the key of a row or an index holds another type; `entities` has the other
             rows.
     """
-    numbers = partitions_of(query)
+    numbers = asked_partitions(query)
     check_can_merge(query, numbers)
     spec = query.spec
     need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
@@ -164,7 +164,7 @@ class PartsCursor:
     __slots__ = ('cursors', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
 
     def __init__(self, query: Query[Any]) -> None:
-        numbers = partitions_of(query)
+        numbers = asked_partitions(query)
         check_can_merge(query, numbers)
         spec = query.spec
         self.is_short = spec.count is not None and spec.offset + spec.count <= _SHORT

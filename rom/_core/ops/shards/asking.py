@@ -93,9 +93,8 @@ class _Move:
         return Not(self.node(node.node))
 
     def ids(self, node: Ids) -> Node:
-        part = self._part
-        own = [id for id in node.ids if id > 0 and (id - 1) % part.partitions == part.number]
-        return Ids(tuple(map(part.local_id, own)), node.label) if own else AnyOf()
+        own = self._part.local_ids(node.ids)
+        return Ids(own, node.label) if own else AnyOf()
 
     def between(self, node: IdsBetween) -> Node:
         """Return the range of local ids; a bound of another partition becomes the next one."""
@@ -137,7 +136,7 @@ def mark_in(mark: SortCursor, part: Part, goes_down: bool) -> SortCursor:
     return mark._replace(id=id)
 
 
-def partitions_of(query: Query[Any]) -> list[int]:
+def asked_partitions(query: Query[Any]) -> list[int]:
     """Return the numbers of the partitions that may have results, in ascending order."""
     schema = query.schema
     assert schema.shards is not None

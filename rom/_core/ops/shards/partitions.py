@@ -7,7 +7,6 @@ under way: see `lua/lib/intents.lua`, `lua/lib/prepared.lua` and `lua/shard_deci
 
 from __future__ import annotations
 
-from binascii import crc_hqx
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
 from rom._core.sharding.shards import Shards
+from rom._core.sharding.tags import number_of_value
 from rom.exceptions import CorruptRowError
 
 _UNIQUE, _DIRECTORY = b':uidx', b':dir'
@@ -87,7 +87,7 @@ class Partitions:
 
     def home(self, value: bytes) -> int:
         """Return the partition whose directory has a unique value."""
-        return crc_hqx(value, 0) % self.size
+        return number_of_value(value, self.size)
 
     def name(self, number: int, key: bytes) -> bytes:
         """Return what a key of a partition is called in all of them: the key behind its tag."""

@@ -6,15 +6,15 @@ local ids. `located` turns one into the other, and is the only function that doe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from rom._core.encoding.text import show
-from rom._core.ops.load_rows import local_id
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import InvalidColumnValue, InvalidOperation
 
+T = TypeVar('T')
 #: Stands for the namespace of models without partitions.
 _OUTSIDE: Final = -1
 
@@ -108,7 +108,7 @@ def _shown(raw: bytes | None) -> str:
 def _at(change: Change, number: int) -> Change:
     """Return a change in terms of a partition."""
     part = change.schema.at(number)
-    id = None if change.id is None else local_id(part, change.id)
+    id = None if change.id is None else part.local_id(change.id)
     return change._replace(schema=part, id=id, stored=_inside(part, change.stored))
 
 
@@ -117,7 +117,7 @@ def _inside(part: Schema, stored: Mapping[str, bytes]) -> Mapping[str, bytes]:
     raw = stored.get(part.primary)
     if raw is None:
         return stored
-    return {**stored, part.primary: b'%d' % local_id(part, int(raw))}
+    return {**stored, part.primary: b'%d' % part.local_id(int(raw))}
 
 
 def seen_after(change: Change, id: int, stored: dict[str, bytes]) -> tuple[int, dict[str, bytes]]:
@@ -134,12 +134,18 @@ def seen_after(change: Change, id: int, stored: dict[str, bytes]) -> tuple[int, 
     return id, {**stored, change.schema.primary: b'%d' % id}
 
 
-def by_partition(schema: Schema, ids: Iterable[int]) -> list[list[int]]:
-    """Return ids in groups of one partition each; all in one group without partitions."""
+def by_partition(schema: Schema, items: Iterable[T], id_of: Callable[[T], int]) -> list[list[T]]:
+    """Return items in groups of one partition each; all in one group without partitions.
+
+    Args:
+        schema: the schema of the model.
+        items: ids, or what has one.
+        id_of: returns the id of an item.
+    """
     if schema.shards is None:
-        own = list(ids)
+        own = list(items)
         return [own] if own else []
-    groups: dict[int, list[int]] = {}
-    for id in ids:
-        groups.setdefault(schema.shards.shards.partition_of(id), []).append(id)
+    groups: dict[int, list[T]] = {}
+    for item in items:
+        groups.setdefault(schema.shards.shards.partition_of(id_of(item)), []).append(item)
     return list(groups.values())
