@@ -43,11 +43,13 @@ LAYERS = [
     ('rom._core.ops.shards.lockstep',),
     (
         'rom._core.ops.compound_state',
+        'rom._core.ops.id_counters',
         'rom._core.ops.index_fingerprint',
         'rom._core.ops.load_rows',
         'rom._core.ops.locks',
         'rom._core.ops.memory_policy',
         'rom._core.ops.one_slot',
+        'rom._core.ops.rows',
         'rom._core.ops.shards.entries',
         'rom._core.ops.shards.partitions',
         'rom._core.ops.shards.resolve',

@@ -28,8 +28,8 @@ from rom._core.columns.json_forms import BYTES_OF_DIALECT_1, DIALECT, FORMS, for
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.import_rows import ImportRow
-from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.arguments import checked
+from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 from rom.exceptions import InvalidColumnValue, InvalidOperation, LineError
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rom._core.encoding.text import as_text
 from rom._core.encoding.wire import pack
-from rom._core.ops.load_rows import unpack_rows
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.rows import unpack_rows
 from rom.exceptions import CorruptRowError
 from rom.repocket.keys import as_id, pattern_of
 from rom.repocket.record_schema import RecordSchema

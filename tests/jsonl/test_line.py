@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom.columns import Column
 from rom.exceptions import CorruptRowError, InvalidColumnValue, LineError
 from rom.jsonl.line import Reader, from_json, line_of, to_json

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from rom._core.ops.commits.commit import MOST_TRIES
-from rom._core.ops.load_rows import Row, load_unique
+from rom._core.ops.load_rows import load_unique
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import ALL_ROWS, BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor

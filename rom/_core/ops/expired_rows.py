@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rom._core.encoding.wire import pack
-from rom._core.ops.load_rows import Row, parse_rows, seen_row, unreadable
 from rom._core.ops.maintenance.repair import sweep
 from rom._core.ops.requests import Operation, Script
+from rom._core.ops.rows import Row, parse_rows, seen_row, unreadable
 from rom._core.ops.search.search_reply import wrong_type
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError

@@ -1,17 +1,13 @@
-"""Rows: parsed from replies, and read by id or by a unique value; and ids: taken for new rows."""
+"""Reading rows by id, or by a unique value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise, repeat
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
-from rom._core.encoding.integers import LARGEST_ID, read_digits
-from rom._core.encoding.text import shorten, show
-from rom._core.encoding.wire import pack, unpack_list
-from rom._core.ops.index_fingerprint import to_begin
-from rom._core.ops.one_slot import check_one_slot
+from rom._core.encoding.wire import pack
 from rom._core.ops.requests import (
     Command,
     Operation,
@@ -21,6 +17,7 @@ from rom._core.ops.requests import (
     arriving,
     next_reply,
 )
+from rom._core.ops.rows import Row, parse_rows, seen_row, unreadable
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.partitions import Partitions, partitions_of
 from rom._core.ops.shards.strict_reads import find_unique, read_again
@@ -28,67 +25,6 @@ from rom._core.ops.time_slices import TURN, rest
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part
 from rom.exceptions import CorruptRowError, ServerError
-
-
-class Row(NamedTuple):
-    """Row of one entity: its id, and the encoded values of its columns."""
-
-    id: int
-    stored: dict[str, bytes]
-
-    def refers(self, column: str) -> int | None:
-        """Return the id in a relation; None if it is absent or malformed."""
-        raw = self.stored.get(column, b'')
-        return int(raw) if raw.isdigit() else None
-
-
-def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]:
-    """Pair ids with their rows of `schema.fields`; leave out rows without any value."""
-    return [row for row in rows_of(schema.names, ids, packed) if row.stored]
-
-
-def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
-    """Pair ids with their rows of the given columns."""
-    return list(map(Row, ids_of(ids), unpack_rows(names, packed)))
-
-
-def ids_of(raw: Sequence[bytes]) -> list[int]:
-    """Return the ids that a script found.
-
-    Raises:
-        CorruptRowError: an id is not a number, so rom did not write it into that index.
-    """
-    try:
-        return list(map(int, raw))
-    except ValueError:
-        wrong = next(id for id in raw if read_digits(id) in (None, LARGEST_ID + 1))
-    raise CorruptRowError(
-        f'an index names {show(wrong)}, which is the id of no row; rom did not write that: remove '
-        'it from the index, with ZREM or SREM',
-        key=shorten(wrong.decode('utf-8', 'surrogateescape'), 100),
-        value=wrong,
-    )
-
-
-def unpack_rows(names: Sequence[str], packed: bytes) -> list[dict[str, bytes]]:
-    """Return the values that rows have of the columns, from the form of `lua/lib/rows.lua`."""
-    has_gaps, rows = unpack_list(packed)
-    # `zip` stops early on purpose: a row ends at its last value, and may be shorter than `names`.
-    found = [dict(pairs) for pairs in map(zip, repeat(names), rows)]
-    if has_gaps:
-        return [{name: raw for name, raw in row.items() if raw is not False} for row in found]
-    return found
-
-
-def unreadable(schema: Schema, id: bytes | int) -> CorruptRowError:
-    """Return the error for the key of a row that holds another type than a hash."""
-    key = schema.keys.row(id).decode('utf-8', 'surrogateescape')
-    return CorruptRowError(
-        f'{key} should hold a hash, the row of a {schema.name}, and holds something else; '
-        f'look at it with TYPE {key}, and delete or rename it',
-        key=key,
-    )
-
 
 # Rows in one call of the script, which takes Redis from one to some milliseconds. With smaller
 # pages, the first rows could be processed sooner, but all rows together would take longer.
@@ -159,16 +95,6 @@ def load(
     hidden = _hidden(schema, with_expired, with_deleted)
     scripts = tuple(_script(schema, {'ids': page}, hidden) for page in _in_pages(asked))
     return (yield from _load(schema, scripts, make, hidden))
-
-
-def seen_row(schema: Schema, row: Row) -> Row:
-    """Return a row of a partition with the id that programs see."""
-    if schema.part is None:
-        return row
-    id = schema.part.global_id(row.id)
-    if schema.primary not in row.stored:
-        return Row(id, row.stored)
-    return Row(id, {**row.stored, schema.primary: b'%d' % id})
 
 
 def in_partitions(schema: Schema, ids: Iterable[int]) -> dict[Schema, list[int]]:
@@ -375,30 +301,3 @@ def _strict(part: Part, script: Script, reply: Any) -> Operation[Any]:
     if reply[0] != b'locked':
         return reply
     return (yield from read_again(_partitions(part), part.number, script, reply))
-
-
-def take_ids(counts: Mapping[Schema, int]) -> Operation[dict[Schema, range]]:
-    """Take ids for new entities of one commit, a number for each model, in one round trip."""
-    schemas = [schema for schema, count in counts.items() if count]
-    yield from check_one_slot(schema.keys.head for schema in schemas if schema.part is None)
-    scripts = tuple(
-        Script(
-            'take_ids',
-            schema.keys.counter,
-            pack(
-                {
-                    'counter': schema.keys.counter,
-                    'live': None if schema.keep_index_data else schema.keys.live,
-                    'count': b'%d' % counts[schema],
-                    'stamp': to_begin(schema),
-                    'epochs': schema.keys.epochs,
-                }
-            ),
-        )
-        for schema in schemas
-    )
-    replies = (yield Pipeline(scripts)) if scripts else []
-    return {
-        schema: range(int(last) - counts[schema] + 1, int(last) + 1)
-        for schema, last in zip(schemas, replies, strict=True)
-    }

@@ -19,8 +19,9 @@ from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import shorten, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import MOST_TRIES
-from rom._core.ops.load_rows import Row, load_one
+from rom._core.ops.load_rows import load_one
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.shards.placing import located, seen_after
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema

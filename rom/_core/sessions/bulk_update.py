@@ -15,7 +15,7 @@ from rom._core.columns.relations import GivenId
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Unique
 from rom._core.sessions.flush import Flusher, unknown_id_error
 from rom._core.sessions.parts import SessionRef, Work, model_of

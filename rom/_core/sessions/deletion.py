@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rom._core.model import Model
 from rom._core.model_registry import references_to
 from rom._core.ops.commits.commit import Committed, Guard, Referenced
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.shards import writing
 from rom._core.ops.shards.placing import by_partition, located

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 from rom._core.columns.links import without
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.writes.changes import Change, Instant
 from rom.exceptions import RestrictError
 

@@ -16,7 +16,7 @@ from rom._core.encoding.integers import ENDLESS, check_count
 from rom._core.encoding.text import show
 from rom._core.entities.metaclass import is_model
 from rom._core.model import Model
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.sessions.deletion import DeleteOptions
 from rom._core.sessions.deletion_plan import PendingDelete, RowRef
 from rom._core.sessions.parts import RunOn, Work

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from rom._core.columns.relations import GivenId
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
-from rom._core.ops import load_rows
+from rom._core.ops import id_counters
 from rom._core.ops.shards import writing
-from rom._core.ops.shards.placing import located, next_partition, seen_after
+from rom._core.ops.shards.placing import located, seen_after
 from rom._core.sessions.hooks import (
     AFTER,
     call_hook_after,
@@ -20,6 +20,7 @@ from rom._core.sessions.hooks import (
     has_insert_hook,
     have_hooks,
 )
+from rom._core.sessions.id_partitions import by_id_partition
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
 from rom._core.sessions.unwritten_warning import warn_after_empty_commit, warn_before_commit
 from rom._core.sessions.write_order import (
@@ -37,7 +38,6 @@ from rom._core.sessions.write_outcomes import (
     release_attempt,
     settle_all,
 )
-from rom._core.sharding.placement import no_value_error
 from rom._core.support.clock import elapsed
 from rom._core.writes.changes import Change, Instant
 from rom.exceptions import InvalidColumnValue
@@ -148,9 +148,9 @@ class Flusher:
         if not waiting:
             return
         if any(schema.shards for schema in waiting):
-            waiting = _in_homes(waiting, group)
+            waiting = by_id_partition(waiting, group)
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
-        taken = yield RunOn(model, load_rows.take_ids(counts))
+        taken = yield RunOn(model, id_counters.take_ids(counts))
         for schema, ids in taken.items():
             numbered = waiting[schema][::-1]
             if schema.part is not None:
@@ -322,73 +322,6 @@ class Flusher:
         for entity, change in zip(saved, changes, strict=True):
             if not others or entity not in others:
                 call_hook_after(entity, change)
-
-
-def _in_homes(
-    waiting: Mapping[Schema, list[Model]], group: Sequence[Model]
-) -> dict[Schema, list[Model]]:
-    """Return the new entities by the partition that gives them their ids.
-
-    Entities outside the group wait: the column that decides their partition may not be set yet.
-    """
-    homes = _homes(group)
-    found: dict[Schema, list[Model]] = {}
-    for schema, entities in waiting.items():
-        for entity in entities:
-            home = homes.get(id(entity), schema)
-            if home.shards is None:
-                found.setdefault(home, []).append(entity)
-    return found
-
-
-def _homes(group: Sequence[Model]) -> dict[int, Schema]:
-    """Return the partitions that give ids to new entities, by `id()`.
-
-    New entities that may be in any partition go to that of the other ones in the group.
-    """
-    sharded = [entity for entity in group if entity._schema.shards is not None]
-    known = {id(entity): _decided(entity) for entity in sharded}
-    free: dict[bytes, int] = {}
-    for entity in sharded:
-        if (number := known[id(entity)]) is not None:
-            free.setdefault(_group_of(entity), number)
-    found = {}
-    for entity in sharded:
-        number = known[id(entity)]
-        if number is None:
-            group_key = _group_of(entity)
-            if group_key not in free:
-                free[group_key] = next_partition(entity._schema)
-            number = free[group_key]
-        found[id(entity)] = entity._schema.at(number)
-    return found
-
-
-def _group_of(entity: Model) -> bytes:
-    placement = entity._schema.shards
-    assert placement is not None
-    return placement.shards._key
-
-
-def _decided(entity: Model) -> int | None:
-    """Return the partition of an entity; None: it is new and may be in any."""
-    while True:
-        schema, placement = entity._schema, entity._schema.shards
-        assert placement is not None
-        if entity._id is not None:
-            return placement.shards.partition_of(entity._id)
-        name = placement.decider
-        if name is None:
-            return None
-        value = entity._values.get(name)
-        if value is None:
-            raise no_value_error(schema, name)
-        if placement.by is not None:
-            column = schema.columns[name]
-            return placement.number_by(column, column.encode(value))
-        if not isinstance(value, Model):
-            return placement.shards.partition_of(value.id)
-        entity = value
 
 
 def unknown_id_error(model: type[Model], name: str, given: GivenId) -> InvalidColumnValue:

@@ -36,7 +36,7 @@ from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
     from rom._core.model import Model
-    from rom._core.ops.load_rows import Row
+    from rom._core.ops.rows import Row
 
 
 _null_by_default = False

@@ -16,7 +16,7 @@ from rom._core.model_registry import links_to
 from rom._core.ops import load_rows
 from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Guard
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.sessions.deletion_plan import DeletionCollector, RowRef, expiry_of, on_delete_of
 from rom._core.sessions.parts import RunOn, Work

@@ -11,8 +11,8 @@ from rom._core.encoding.integers import LARGEST_ID, read_id
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat
 from rom._core.sessions.write_outcomes import settle_all
 from rom._core.support.clock import elapsed

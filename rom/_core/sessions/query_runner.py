@@ -14,7 +14,7 @@ from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search import native_counts, queries
 from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.time_slices import TURN, rest, turns

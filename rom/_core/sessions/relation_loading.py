@@ -10,7 +10,7 @@ from rom._core.columns.links import ids_in
 from rom._core.columns.relations import GivenId, NobodysId
 from rom._core.encoding.text import show
 from rom._core.model import Model
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.sessions.loading import Loader
 from rom._core.sessions.parts import SessionRef, Work, flat

@@ -16,8 +16,10 @@ from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.commits.commit import commit
 from rom._core.ops.commits.raw_commands import Check, Step
 from rom._core.ops.expired_rows import due
-from rom._core.ops.load_rows import Row, load_unique, take_ids
+from rom._core.ops.id_counters import take_ids
+from rom._core.ops.load_rows import load_unique
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.query.nodes import All, Node
 from rom._core.query.ordering import all_ordered

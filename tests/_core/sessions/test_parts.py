@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.sessions.identity_map import IdentityMap
 from rom._core.sessions.loading import Loader
 from rom._core.sessions.parts import RunOn, Work, flat, model_of

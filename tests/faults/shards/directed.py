@@ -10,7 +10,8 @@ from typing import Any
 
 import redis
 
-from rom._core.ops.load_rows import load, take_ids
+from rom._core.ops.id_counters import take_ids
+from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Pipeline, Script
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.strict_reads import find_unique

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import redis
 
-from rom._core.ops.load_rows import take_ids
+from rom._core.ops.id_counters import take_ids
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.shards.strict_reads import Found, find_unique
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction

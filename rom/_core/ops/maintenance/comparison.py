@@ -13,12 +13,13 @@ from contextlib import suppress
 from functools import partial
 from itertools import islice
 
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.digests import RowDigests
 from rom._core.ops.maintenance.entries import Scan, bucket_of, found_in, subtract, total_of
 from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.maintenance.snapshots import Member
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.shared_trips import together
 from rom._core.schema import Index, Schema, Unique
 from rom.exceptions import CorruptRowError

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from rom._core.encoding.text import as_text, show
 from rom._core.indexing.entry_lists import Entries, Entry
-from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.findings import Finding, Kind
 from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.maintenance.snapshots import Claim, Member, RowSnapshot, Suspects, number_of
+from rom._core.ops.rows import Row
 from rom._core.schema import Schema
 
 # The state of an entry whose key holds another type.

@@ -20,8 +20,8 @@ from typing import Any, TypeAlias
 
 from rom._core.encoding.stems import Word
 from rom._core.indexing.column_index import ColumnIndex
-from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.entries import weigh
+from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique
 from rom._core.writes.decoded_row import TrackingMapping
 

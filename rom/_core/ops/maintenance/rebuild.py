@@ -19,13 +19,14 @@ from rom._core.columns import ExpireAt
 from rom._core.encoding.integers import read_digits
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.comparison import Comparison, blocks
 from rom._core.ops.maintenance.digests import decoded, needed_by
 from rom._core.ops.maintenance.keyspace import Maker, is_declared
 from rom._core.ops.maintenance.repair import repair_ids
 from rom._core.ops.maintenance.suspects import Settler
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique, pure_of
 from rom._core.writes.changes import NO_ENTRIES, Change, Write
 from rom._core.writes.decoded_row import TrackingMapping

@@ -17,10 +17,11 @@ from rom._core.encoding.wire import pack
 from rom._core.indexing.entry_lists import Entries, Entry
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.diagnosis import Fix
 from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.requests import Command, Operation, Script
+from rom._core.ops.rows import Row
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Write

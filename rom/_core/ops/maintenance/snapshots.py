@@ -15,9 +15,10 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.text import as_text
 from rom._core.encoding.wire import pack
 from rom._core.indexing.entry_lists import Entries
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.keyspace import Maker
 from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.rows import Row
 from rom._core.schema import Schema, Unique
 from rom._core.writes.decoded_row import RowValues, TrackingMapping
 from rom.exceptions import CorruptRowError, InvalidColumnValue

@@ -22,11 +22,12 @@ from rom._core.migrations.migration import Migration
 from rom._core.migrations.row import MigrationRow
 from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.commits.commit_errors import error_of, same_row
-from rom._core.ops.load_rows import Row, load
+from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.record import Keeper, Record, Skipped
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.search.row_scan import stretch
 from rom._core.ops.time_slices import rest
 from rom._core.query.query import Query

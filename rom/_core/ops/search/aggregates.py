@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeAlias
 
 from rom._core.columns import Column
 from rom._core.encoding.text import show
-from rom._core.ops.load_rows import unreadable
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import unreadable
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.queries import first_row
 from rom._core.ops.search.row_pages import tally_of

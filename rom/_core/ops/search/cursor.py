@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 
 
 class Cursor:

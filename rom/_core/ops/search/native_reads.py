@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from rom._core.encoding.stems import bounds_of
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation, RowReads
+from rom._core.ops.rows import Row
 from rom._core.ops.search.queries import Scores, find
 from rom._core.query.nodes import InRange, StartsWith, Whole
 from rom._core.query.query import Query

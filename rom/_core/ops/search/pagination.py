@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from rom._core.encoding.integers import check_count, read_digits
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.queries import Scores, find
 from rom._core.ops.search.sorting import sort_cursor_of

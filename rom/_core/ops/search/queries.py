@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from rom._core.encoding.wire import pack
-from rom._core.ops.load_rows import Row, unreadable
 from rom._core.ops.requests import Operation, Script
+from rom._core.ops.rows import Row, unreadable
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.row_pages import load

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rom._core.ops.load_rows import Row, rows_of
 from rom._core.ops.requests import Operation, Pipeline
+from rom._core.ops.rows import Row, rows_of
 from rom._core.ops.search.search_reply import SearchReply
 from rom._core.ops.search.search_terms import SearchTerms
 from rom._core.ops.time_slices import TURN, rest

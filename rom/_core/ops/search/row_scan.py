@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.search.queries import find
 from rom._core.query.query import Query
 from rom._core.query.sort_order import SortCursor

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from rom._core.encoding.integers import ENDLESS
-from rom._core.ops.load_rows import Row, seen_row
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.sorting import columns_for, merge_rows, standing
 from rom._core.ops.shards.asking import asked_partitions, check_can_merge, mark_in, query_in
 from rom._core.ops.shards.lockstep import lockstep

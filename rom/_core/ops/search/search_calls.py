@@ -8,8 +8,8 @@ from typing import Any
 
 from rom._core.encoding.wire import unpack
 from rom._core.ops.compound_state import note_not_built
-from rom._core.ops.load_rows import rows_of
 from rom._core.ops.requests import Operation, Script
+from rom._core.ops.rows import rows_of
 from rom._core.ops.search.bounds import ALL_ROWS
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.row_pages import load

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from rom._core.encoding.wire import unpack_list
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search.split_search import InPartsError
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, QueryError

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 from rom._core.columns import Column
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation
+from rom._core.ops.rows import Row
 from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey
 from rom._core.query.string_filters import index_string

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.ops.load_rows import Row
 from rom._core.ops.maintenance.digests import RowDigests
 from rom._core.ops.maintenance.entries import subtract, total_of
+from rom._core.ops.rows import Row
 from tests._core.ops.search.search_support import model_of
 
 MODEL = model_of(

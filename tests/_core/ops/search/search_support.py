@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from rom._core.drivers.sync_driver import SyncDriver
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search import pagination, queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.schema import Schema

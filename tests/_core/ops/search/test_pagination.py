@@ -11,7 +11,7 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rom._core.ops.load_rows import Row
+from rom._core.ops.rows import Row
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.pagination import (
     page,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rom._core.encoding import keygens as kg
-from rom._core.ops.load_rows import Row
 from rom._core.ops.requests import Operation, Rest
+from rom._core.ops.rows import Row
 from rom._core.ops.search.sorting import sort_ids
 from rom._core.query.sort_order import Order
 from rom.columns import Boolean, DateTime, Integer, Json, String, Text
