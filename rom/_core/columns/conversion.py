@@ -97,6 +97,10 @@ class Conversion(Generic[T]):
         """Return the score of a value in the index of a column that `is_numeric`."""
         raise NotImplementedError
 
+    def shares_score(self, value: T) -> bool:
+        """Return whether a filter for a value may find another value, which has the same score."""
+        return not self.is_wide
+
     def score(self, value: Any) -> float:
         """Return the score of a value that a query asks for.
 

@@ -174,6 +174,9 @@ class Enum(Column[E, Member]):
     def number(self, value: E) -> float:
         return float(self.stored_form(value))
 
+    def shares_score(self, value: E) -> bool:
+        return False
+
     def score(self, value: Any) -> float:
         if isinstance(value, self.of):
             return self.number(value)

@@ -181,6 +181,9 @@ class Float(Column[float, Real]):
     def number(self, value: float) -> float:
         return value
 
+    def shares_score(self, value: float) -> bool:
+        return False
+
     def score(self, value: Any) -> float:
         return self.sortable(float(self.check(value)), value)
 

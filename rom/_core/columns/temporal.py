@@ -119,6 +119,9 @@ class _Seconds(Column[T, Read]):
     def number(self, value: T) -> float:
         return self.seconds(value)
 
+    def shares_score(self, value: T) -> bool:
+        return abs(self.seconds(value)) > _EXACT
+
     def score(self, value: Any) -> float:
         given = plain(value)
         if type(given) in _NUMBERS:

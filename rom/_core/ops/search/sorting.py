@@ -7,15 +7,15 @@ rows have. Where results are sorted in this process, they are compared in this p
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from rom._core.columns import Column
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
 from rom._core.ops.time_slices import TURN, rest, turns
-from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey
+from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey, Tie
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
 from rom._core.writes.planner import entries_in
@@ -85,12 +85,12 @@ def standing(schema: Schema, order: Order) -> Standing:
     A value that does not decode becomes None, and so sorts last.
     """
     column = _column(schema, order)
-    if order.kind == 'text' or (order.kind == 'score' and column.traits.sorts):
+    if order.kind == 'text':
         return _or_none(lambda place: index_string(column, column.decode(place.raw)))
-    if order.kind == 'stored' and column.is_string:
+    if order.kind == 'score':
+        return _SCORED[order.tie]
+    if column.is_string:
         return lambda place: place.raw or None
-    if order.kind == 'score' and not _is_plain(column, order):
-        return lambda place: None if place.score is None else float(place.score)
     if column.is_relation or column.is_foreign:
         return _or_none(lambda place: int(place.raw))  # compares ids, and loads no entity
     if column.is_numeric:
@@ -98,9 +98,27 @@ def standing(schema: Schema, order: Order) -> Standing:
     return lambda place: place.raw
 
 
-def _is_plain(column: Column[Any], order: Order) -> bool:
-    """Return whether the index holds the column's own numbers, and not those of a keygen."""
-    return ':' not in order.column and column.keygen is None and column.keygen2 is None
+def _column(schema: Schema, order: Order) -> Column[Any]:
+    return schema.columns[order.column.partition(':')[0]]
+
+
+def _scored(compared: Callable[[float, bytes], Any]) -> Standing:
+    """Return a `Standing` for an index: a place without an entry sorts last."""
+
+    def told(place: SortKey) -> Any:
+        return None if place.score is None else compared(float(place.score), place.raw or b'')
+
+    return told
+
+
+# The same comparison as that of `tie_of` in lua/lib/groups.lua. Python's own would differ: it tells
+# decimals apart that have one double, and lower-cases letters beyond ASCII.
+_SCORED: Final[Mapping[Tie, Standing]] = {
+    'id': _scored(lambda score, raw: score),
+    'integer': _scored(lambda score, raw: (score, int(raw or b'0'))),
+    'text': _scored(lambda score, raw: (score, raw)),
+    'text_ci': _scored(lambda score, raw: (score, raw.lower())),
+}
 
 
 def _column(schema: Schema, order: Order) -> Column[Any]:

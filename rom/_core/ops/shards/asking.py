@@ -164,7 +164,7 @@ def _asked(schema: Schema, placement: Placement, node: Node) -> set[int] | None:
         return {placement.number_by(column, value) for value in node.values}
     if label.sign != '=' or not _is_exact(schema, label.column):
         return None
-    return _by_value(placement, column, label.value)
+    return _by_value(placement, column, label.value, isinstance(node, InRange))
 
 
 def _union(each: Iterable[set[int] | None]) -> set[int] | None:
@@ -197,11 +197,14 @@ def _is_exact(schema: Schema, name: str) -> bool:
     return not (traits.lowers or traits.splits)
 
 
-def _by_value(placement: Placement, column: Any, value: Any) -> set[int] | None:
+def _by_value(placement: Placement, column: Any, value: Any, is_by_score: bool) -> set[int] | None:
     try:
         if column.takes_ranges and column.as_range(value) is not None:
             return None  # a date finds the times of the whole day
-        return {placement.number_by(column, column.encode(column.check(value)))}
+        value = column.check(value)
+        if is_by_score and column.shares_score(value):
+            return None
+        return {placement.number_by(column, column.encode(value))}
     except (ORMError, ValueError, TypeError, ArithmeticError):
         return None  # not a possible value: the index decides
 

@@ -6,6 +6,7 @@ are compared by what the order says, and their ids must ascend or descend.
 """
 
 import datetime as dt
+import decimal
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -414,6 +415,11 @@ class ScatteredShop(rom.Model):
     city = rom.Text(index=True, keygen=rom.IDENTITY_CI)
 
 
+class ScatteredPrice(rom.Model):
+    _shards, _shard_by = rom.Shards('scattered', 5), 'price'
+    price = rom.Decimal(index=True)
+
+
 class ScatteredDay(rom.Model):
     _shards, _shard_by = rom.Shards('scattered', 5), 'at'
     at = rom.DateTime(index=True)
@@ -430,6 +436,49 @@ def test_filters_that_match_several_values_ask_all() -> None:
     assert ScatteredDay.query.filter(at=dt.datetime(2026, 1, 2, 3)).count() == 1
     assert len(ScatteredDay.query.filter(at=dt.datetime(2026, 1, 2, 3)).explain().partitions) == 1
     assert ScatteredDay.query.filter(at=(dt.datetime(2026, 1, 2), None)).count() == 5
+    for price in ('0.1', '0.10000000000000000000001', '0.10000000000000000000002'):
+        ScatteredPrice(price=decimal.Decimal(price)).save()
+    assert ScatteredPrice.query.filter(price=decimal.Decimal('0.1')).count() == 3
+    for part in range(5):  # the year 9000: a double has steps of 30 microseconds
+        ScatteredDay(at=dt.datetime(9000, 1, 1, 0, 0, 0, part)).save()
+    assert ScatteredDay.query.filter(at=dt.datetime(9000, 1, 1)).count() == 5
+
+
+NEAR = [decimal.Decimal(f'0.1000000000000000000000{number % 4}') for number in range(12)]
+EQUAL_IN_AN_INDEX: dict[str, tuple[Callable[[], Any], list[Any]]] = {
+    'decimals': (lambda: rom.Decimal(index=True), [*NEAR, decimal.Decimal(1)]),
+    'dates': (
+        lambda: rom.DateTime(index=True),
+        [dt.datetime(9000, 1, 1, 0, 0, 0, number % 4) for number in range(12)],
+    ),
+    'durations': (
+        lambda: rom.Duration(index=True),
+        [dt.timedelta(900_000, microseconds=number % 4) for number in range(12)],
+    ),
+    'addresses': (lambda: rom.IPAddress(index=True), ['::2', '10.0.0.1', 'f::1', 'f::'] * 3),
+    'integers': (lambda: rom.Integer(index=True), [2**60 + number % 4 for number in range(12)]),
+    'texts': (
+        lambda: rom.Text(index=True, keygen=rom.SIMPLE_CI),
+        [f'abcdefgh{letter}' for letter in ('1', 'A', 'a', 'É', 'é', '0')] * 2,
+    ),
+}
+
+
+@pytest.mark.usefixtures('on_client')
+@pytest.mark.parametrize('kind', EQUAL_IN_AN_INDEX)
+def test_values_that_an_index_does_not_tell_apart(kind: str) -> None:
+    make, given = EQUAL_IN_AN_INDEX[kind]
+    twins: list[Any] = []
+    for where in ({}, {'_shards': rom.Shards('scattered', 5)}):
+        body = {'value': make(), 'mark': rom.Integer(index=True), **where}
+        twins.append(type(rom.Model)(f'ScatteredNear{len(twins)}{kind}', (rom.Model,), body))
+    for model in twins:
+        for mark, value in enumerate(given):
+            model(value=value, mark=mark * 7 % 13).save()
+    for order in (('value', 'mark'), ('-value', 'mark'), ('value', '-mark')):
+        whole, parts = (model.query.order_by(*order) for model in twins)
+        assert [one.mark for one in parts] == [one.mark for one in whole]
+        assert_pages(parts, 2, parts.ids())
 
 
 @pytest.mark.usefixtures('on_client')
