@@ -8,10 +8,11 @@
 -- Keys: those of commit.lua; HEADintents and HEADunfinished, hashes, see lib/intents and
 -- shard_decide.
 --
--- Request: that of commit.lua, and
---          shard = {head   = prefix of the partition's own keys,
---                   token  = the token of the transaction,
---                   others = the numbers of the other partitions, as '3 5'; absent without others}
+-- Request: that of commit.lua; as the coordinator also
+--          shard = {token  = the token of the transaction,
+--                   others = the numbers of the other partitions, as '3 5'}
+--
+-- HEAD is what stands before 'done:' and the token in KEYS[1].
 --
 -- Reply:   that of commit.lua, or
 --          'locked', row, intent, time   another transaction is about to write the row. The
@@ -21,18 +22,23 @@
 -- @include lib/chunks
 
 local request = cmsgpack.unpack(ARGV[1])
+local head = string.match(KEYS[1], '^(.*)done:')
+local has_intents = redis.call('EXISTS', head .. 'intents') == 1
+
+-- @include lib/lone_insert if lone_insert
+-- @include lib/lone_update if lone_update
 
 -- @include lib/commit_request
 -- @include lib/intents
 
 -- The script itself.
 
-local shard = request.shard
+local shard = request.shard or NONE
 local answer = earlier_answer(request.at, request.epochs)
 if answer then
     return answer
 end
-local locked = objection_to_rows(rows_of_commit(), shard.head)
+local locked = has_intents and objection_to_rows(rows_of_commit(), head)
 if locked then
     return locked
 end
@@ -43,7 +49,7 @@ end
 
 -- @include lib/commit_writes
 if shard.others then
-    redis.call('HSET', shard.head .. 'unfinished', shard.token, shard.others)
+    redis.call('HSET', head .. 'unfinished', shard.token, shard.others)
 end
 note(told)
 return {'ok', told}

@@ -91,7 +91,8 @@ local function insert_as_map(items)
 end
 
 if request[1] then
-    local answer = earlier_answer(request[1], {request[2], request[3]}) or insert_usual(request)
+    local answer = earlier_answer(request[1], {request[2], request[3]})
+        or not has_intents and insert_usual(request)
     if answer then
         return answer
     end

@@ -58,7 +58,7 @@ if request[1] then
     if answer then
         return answer
     end
-    if is_unchanged(request) and write_usual(request, request[6]) then
+    if not has_intents and is_unchanged(request) and write_usual(request, request[6]) then
         note('')
         return {'ok', ''}
     end

@@ -250,6 +250,18 @@ def _twice(stage: Stage) -> list[str]:
     return [] if rows == 1 else [f'{rows} rows']
 
 
+def _copy_over(stage: Stage, *places: int) -> list[str]:
+    """A copy of a commit arrives when another commit has restored what it changed."""
+    rows = [account(place) for place in places]
+    turns = stage.begin({0: [stage.update(*row, trades='x') for row in rows]})
+    copy = turns.until('shard_commit')
+    turns.end()
+    stage.commit({0: [stage.update(*row, trades=None) for row in rows]})
+    stage.world.run(copy)
+    found = [row_of(stage.connection, *row).get('trades') for row in rows]
+    return [] if not any(found) else [f'changed again: {found}']
+
+
 def _late_prepare(stage: Stage) -> list[str]:
     """A request to prepare arrives when its transaction was undone."""
     late = stage.begin(stage.trade()).until('shard_prepare')
@@ -302,7 +314,10 @@ DIRECTED: dict[str, Callable[[Stage], list[str]]] = {
     'a look does not look at the row': _taken,
     'declared dead without a fence': _writer_of_a_locked_row,
     'prepared counts as decided': _claim_of_prepared,
-    'a commit runs twice': _twice,
+    'a commit runs twice': lambda stage: _copy_over(stage, 0, SIZE),
+    'an insert of one row runs twice': _twice,
+    'an update of one row runs twice': lambda stage: _copy_over(stage, 0),
+    'a commit of one row ignores intents': _writer_of_a_locked_row,
     'an abort does not fence': _late_prepare,
     'a prepared insert leaves its id to others': _id_of_prepared,
     'a read ignores intents': _early_read,

@@ -30,6 +30,12 @@ def _unclaim_all(partitions: Any, changes: directory.Changes, token: bytes) -> l
     return directory.unclaim_scripts(partitions, changes, token)
 
 
+def _without_note(lib: str, keys: str) -> Cut:
+    """A commit of one row that reads its note, and does not heed it."""
+    text = f'earlier_answer(request[1], {keys})'
+    return Cut(f'lib/{lib}', f'local answer = {text}', f'{text}\n    local answer = nil')
+
+
 _ABORT_FENCES = Cut('shard_abort', "note('void')\n")
 
 #: What is taken out, by a name for it.
@@ -67,6 +73,11 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
     ),
     'a commit runs twice': (
         Cut('shard_commit', 'if answer then', "if answer and answer[1] ~= 'ok' then"),
+    ),
+    'an insert of one row runs twice': (_without_note('lone_insert', '{request[2], request[3]}'),),
+    'an update of one row runs twice': (_without_note('lone_update', '{request[2] or nil}'),),
+    'a commit of one row ignores intents': (
+        Cut('shard_commit', "redis.call('EXISTS', head .. 'intents') == 1", 'false'),
     ),
     'an abort does not fence': (_ABORT_FENCES,),
     'a prepared insert leaves its id to others': (

@@ -9,7 +9,7 @@ import redis
 
 from rom._core.drivers.errors import command_of
 from rom._core.drivers.scripts import loaded
-from rom._core.encoding.wire import pack, unpack
+from rom._core.encoding.wire import pack, unpack, unpack_list
 from rom._core.ops.requests import Command, Destination, Pipeline, Rest, Script
 from rom._core.ops.shards.partitions import Entry
 from rom._core.ops.shards.patience import Patience
@@ -84,8 +84,9 @@ class World:
         """A request of a transaction with a note that expired is as old as that."""
         if script.name not in _WITH_AGE or token_of(script.key) not in self.dead:
             return script
-        request = unpack(script.request)
-        request['at'] -= AGES
+        is_of_one_row = bool(script.parts and script.parts & {'lone_insert', 'lone_update'})
+        request = unpack_list(script.request) if is_of_one_row else unpack(script.request)
+        request[0 if is_of_one_row else 'at'] -= AGES
         return script._replace(request=pack(request))
 
     def straight(self, operation: Generator[Any, Any, T]) -> T:

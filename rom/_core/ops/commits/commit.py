@@ -164,7 +164,7 @@ class CommitRequest:
 
     Attributes:
         outcomes: the values that the rows hold if the script answers 'ok'.
-        batch: the writes of the last call, if it was one for a partition.
+        batch: the unique values of the last call, if it was one for a partition.
     """
 
     batch: Batch
@@ -188,14 +188,18 @@ class CommitRequest:
 
         Args:
             attempt: the attempt to commit.
-            shard: the partition, as `lua/shard_commit.lua` reads it; None for other models.
+            shard: the transaction, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it;
+                empty for one without other partitions, None for models without partitions.
         """
-        if shard is None and len(self._changes) == 1 and self._also is None and not self._more:
+        if not shard and len(self._changes) == 1 and self._also is None and not self._more:
             write = plan(self._changes[0])
             script = lone_row.request_of(write, attempt)
             # A longer one is made anew below, and counted.
             if script is not None and is_surely_allowed(script.request):
                 self.outcomes = [write.outcome]
+                if shard is not None:
+                    self.batch = Batch()
+                    self.batch.claim(write)
                 return script
         batch, outcomes = Batch(attempt.tells_ages), []
         for change in self._changes:
@@ -205,7 +209,7 @@ class CommitRequest:
         if batch.take and len(outcomes) > 1:
             raise InvalidOperation('an insert without an id must be a commit of its own')
         script = batch.call(attempt, self._also, self._more, shard)
-        if shard:
+        if shard is not None:
             self.batch = batch
         _check_size(len(script.request), MOST_BYTES, 'bytes')
         check_entries(batch, self._changes, script.request)

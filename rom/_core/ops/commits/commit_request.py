@@ -134,6 +134,12 @@ class Batch:
             ids.append(id)
         if change.schema.has_special_writes or change.references:
             self._note_special(change, id)
+        self.claim(write)
+
+    def claim(self, write: Write) -> None:
+        """Add the unique values that a write claims."""
+        change = write.change
+        id = b'' if change.id is None else b'%d' % change.id
         for key, value in write.claimed:
             _, (values, ids) = self.claimed.setdefault(key, (change.schema, ([], [])))
             values.append(value)
@@ -229,7 +235,7 @@ class Batch:
             also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` returns
                 them.
             more: further items for deletes, as `lua/lib/deletes.lua` reads them.
-            shard: the partition of the rows, as `lua/shard_commit.lua` reads it.
+            shard: the transaction, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.

@@ -184,14 +184,16 @@ class _Try:
         transaction.directory = changes_of(self._partitions, batches, local)
 
     def _shard(self, number: int) -> dict[str, Any]:
-        """Return the map `shard` of the request for a partition."""
+        """Return the map `shard` of the request for a partition; empty if it is the only one."""
         transaction = self._transaction
-        shard = {'head': self._partitions.head(number), 'token': transaction.token}
+        token = transaction.token
         if number != transaction.coordinator:
-            return {**shard, 'coordinator': b'%d' % transaction.coordinator}
-        if transaction.others:
-            shard['others'] = b' '.join(b'%d' % other for other in transaction.others)
-        return shard
+            head, coordinator = self._partitions.head(number), b'%d' % transaction.coordinator
+            return {'head': head, 'token': token, 'coordinator': coordinator}
+        if not transaction.others:
+            return {}
+        others = b' '.join(b'%d' % other for other in transaction.others)
+        return {'token': token, 'others': others}
 
     def _was_carried_out(self, error: Exception) -> Operation[bool]:
         """Return whether it was carried out after all; if it is certain that not, undo it."""
