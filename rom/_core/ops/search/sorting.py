@@ -121,10 +121,6 @@ _SCORED: Final[Mapping[Tie, Standing]] = {
 }
 
 
-def _column(schema: Schema, order: Order) -> Column[Any]:
-    return schema.columns[order.column.partition(':')[0]]
-
-
 def _or_none(compared: Callable[[Any], Any]) -> Standing:
     """Return a `Standing` that gives None for values that are absent or do not decode.
 
