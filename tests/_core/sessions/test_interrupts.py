@@ -21,7 +21,8 @@ from tests.support.implied import assert_consistent
 
 PARTS = (
     '/_core/sessions/', '/_core/ops/', '/_core/entities/entity', '/_core/writes/changes.py',
-    '/_core/writes/planner.py',
+    '/_core/writes/planner.py', '/_core/writes/row_values.py', '/_core/writes/entry_changes.py',
+    '/_core/writes/unique_changes.py',
 )  # fmt: skip
 MOST = 3000
 TURNS = 2

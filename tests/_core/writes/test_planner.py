@@ -16,7 +16,8 @@ from rom._core.schema import INDEX_DATA, Schema
 from rom._core.schema_builder import build
 from rom._core.writes.changes import Change, Kind, Write
 from rom._core.writes.decoded_row import RowValues
-from rom._core.writes.planner import entries_of, plan
+from rom._core.writes.entry_changes import entries_of
+from rom._core.writes.planner import plan
 from rom.columns import (
     Boolean,
     Column,

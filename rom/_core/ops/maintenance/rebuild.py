@@ -30,7 +30,7 @@ from rom._core.ops.rows import Row
 from rom._core.schema import INDEX_DATA, Index, Schema, Unique, pure_of
 from rom._core.writes.changes import NO_ENTRIES, Change, Write
 from rom._core.writes.decoded_row import TrackingMapping
-from rom._core.writes.planner import claims_of
+from rom._core.writes.unique_changes import claims_of
 from rom.exceptions import CorruptRowError, InvalidColumnValue, ORMError
 
 # Entries in one call of the script: some 15 milliseconds of the server's time.

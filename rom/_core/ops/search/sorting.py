@@ -18,7 +18,7 @@ from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey, Tie
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
-from rom._core.writes.planner import entries_in
+from rom._core.writes.entry_changes import entries_in
 from rom.exceptions import InvalidColumnValue
 
 #: Returns the value by which places are compared; None without a value, which sorts last.

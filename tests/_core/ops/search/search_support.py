@@ -13,7 +13,7 @@ from rom._core.ops.search import pagination, queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.schema import Schema
 from rom._core.schema_builder import build
-from rom._core.writes.planner import entries_of
+from rom._core.writes.entry_changes import entries_of
 from rom.columns import Column, PrimaryKey
 from rom.query import Query
 from tests.support.snapshots import once
