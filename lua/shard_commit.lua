@@ -22,8 +22,8 @@
 -- @include lib/chunks
 
 local request = cmsgpack.unpack(ARGV[1])
-local head = string.match(KEYS[1], '^(.*)done:')
-local has_intents = redis.call('EXISTS', head .. 'intents') == 1
+local own_head = string.match(KEYS[1], '^(.*)done:')
+local has_intents = redis.call('EXISTS', own_head .. 'intents') == 1
 
 -- @include lib/lone_insert if lone_insert
 -- @include lib/lone_update if lone_update
@@ -38,7 +38,7 @@ local answer = earlier_answer(request.at, request.epochs)
 if answer then
     return answer
 end
-local locked = has_intents and objection_to_rows(rows_of_commit(), head)
+local locked = has_intents and objection_to_rows(rows_of_commit(), own_head)
 if locked then
     return locked
 end
@@ -49,7 +49,7 @@ end
 
 -- @include lib/commit_writes
 if shard.others then
-    redis.call('HSET', head .. 'unfinished', shard.token, shard.others)
+    redis.call('HSET', own_head .. 'unfinished', shard.token, shard.others)
 end
 note(told)
 return {'ok', told}
