@@ -178,7 +178,7 @@ class Schema:
     @property
     def seen_namespace(self) -> str:
         """The namespace that programs see."""
-        return self.keys.namespace if self.part is None else self.part.whole.keys.namespace
+        return self.keys.seen
 
     @property
     def soft_field(self) -> bytes | None:
@@ -369,7 +369,9 @@ def _in_partition(schema: Schema, number: int) -> Schema:
     assert schema.shards is not None
     shards = schema.shards.shards
     rest = schema.keys.namespace.partition('}')[2]
-    keys = schema.keys._replace(namespace=f'{{{shards.tag(number)}}}{rest}')
+    keys = schema.keys._replace(
+        namespace=f'{{{shards.tag(number)}}}{rest}', whole=schema.keys.namespace
+    )
     indexes = {name: ColumnIndex(index.column, keys) for name, index in schema.indexes.items()}
     return replace(
         schema,

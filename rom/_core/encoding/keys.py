@@ -14,6 +14,8 @@ class _Names(NamedTuple):
     primary: str
     #: Columns with another name in Redis than their attribute, as (attribute, stored name).
     renamed: tuple[tuple[str, str], ...] = ()
+    #: The namespace that programs see, if these are the keys of one of its partitions.
+    whole: str | None = None
 
 
 class Keys(_Names):
@@ -23,6 +25,11 @@ class Keys(_Names):
     >>> keys.row(5), keys.counter, keys.word('name', 'cat')
     (b'users:5', b'users:id:', b'users:name:cat:idx')
     """
+
+    @property
+    def seen(self) -> str:
+        """The namespace in errors."""
+        return self.namespace if self.whole is None else self.whole
 
     @cached_property
     def _stored_names(self) -> dict[str, str]:

@@ -326,13 +326,12 @@ class ColumnIndex:
 
     def _failed(self, value: Any, error: Exception) -> InvalidColumnValue:
         return InvalidColumnValue(
-            f'{self.keys.namespace}.{self.column.name}: the keygen failed on {show(value)}: '
-            f'{error!r}'
+            f'{self.keys.seen}.{self.column.name}: the keygen failed on {show(value)}: {error!r}'
         )
 
     def _unwritable(self, error: NoUTF8) -> InvalidColumnValue:
         return InvalidColumnValue(
-            f'{self.keys.namespace}.{self.column.name}: a word that its keygen returned: {error}'
+            f'{self.keys.seen}.{self.column.name}: a word that its keygen returned: {error}'
         )
 
     def _add(self, id: bytes, found: Any, value: Any, into: Members) -> None:
@@ -418,7 +417,7 @@ class ColumnIndex:
 
     def _refuse(self, found: Any) -> NoReturn:
         raise InvalidColumnValue(
-            f'{self.keys.namespace}.{self.column.name}: its keygen returned {show(found)}; '
+            f'{self.keys.seen}.{self.column.name}: its keygen returned {show(found)}; '
             'expected a list of words (str or bytes), a dict of numbers, or None'
         )
 
@@ -431,7 +430,7 @@ class ColumnIndex:
             score = math.nan
         if math.isnan(score):
             raise InvalidColumnValue(
-                f'{self.keys.namespace}.{self.column.name}: expected a number to index, '
+                f'{self.keys.seen}.{self.column.name}: expected a number to index, '
                 f'got {show(number)}'
             )
         return write_score(score)

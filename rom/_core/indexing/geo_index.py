@@ -131,7 +131,7 @@ class Places(_Declared):
 
     @property
     def _where(self) -> str:
-        return f'{self.keys.namespace}, geo index {self.declared.name!r}'
+        return f'{self.keys.seen}, geo index {self.declared.name!r}'
 
     def _score(self, point: Any) -> bytes:
         try:

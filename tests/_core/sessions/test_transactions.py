@@ -29,6 +29,8 @@ class DealUser(rom.Model):
     gold = rom.Integer(index=True, default=0)
     a = rom.Integer()
     b = rom.Integer()
+    friend = rom.OneToOne('DealUser', on_delete='no action', unique=True)
+    word = rom.Text(index=True, keygen=lambda word: 1 / len(word))
     unique_together = [('a', 'b')]
 
 
@@ -96,11 +98,17 @@ async def test_unique_values(s: Any, raw: redis.Redis) -> None:
     assert sorted(user.email for user in await s.all(DealUser.query)) == ['u0', 'u1', 'u2']
     one, other, third = await s.get(DealUser, [one.id, other.id, third.id])
     one.a, one.b, other.a, other.b = 1, 2, 1, 2
-    with pytest.raises(rom.UniqueKeyViolation, match='a and b='):
+    with pytest.raises(rom.UniqueKeyViolation, match='have a=1, b=2, and'):
         await s.commit()
     other.b = 3
     await s.commit()
-    other.email = None
+    other.friend = third
+    await s.commit()
+    one.friend = third
+    with pytest.raises(rom.UniqueKeyViolation, match=f"{one.id}: friend=<.*email='u2'.*> bel") as e:
+        await s.commit()
+    assert (e.value.id, e.value.holder, e.value.value) == (one.id, other.id, third)
+    one.friend = other.friend = other.email = None
     await s.commit()
     one.email = 'u1'
     await s.commit()
@@ -110,6 +118,13 @@ async def test_unique_values(s: Any, raw: redis.Redis) -> None:
     await s.delete([other, third])
     assert await s.count(DealUser.query) == 0 and left(raw) == []
     assert [key for key in raw.scan_iter() if key.endswith(b':dir')] == []
+
+
+@both(DealUser)
+@pytest.mark.parametrize(('word', 'why'), [('', 'the keygen failed'), ('a', 'its keygen returned')])
+async def test_an_error_names_the_model_and_no_partition(s: Any, word: str, why: str) -> None:
+    with pytest.raises(rom.InvalidColumnValue, match=rf'^{{deals}}DealUser\.word: {why}'):
+        await s.save(DealUser(word=word))
 
 
 @both(DealUser)

@@ -60,23 +60,48 @@ def _id_of(write: Write) -> int | None:
 
 def _unique(write: Write, details: Details) -> ORMError:
     key, value, _, holder = details
-    unique = _constraint(write, key)
-    columns = ' and '.join(unique.columns)
-    values = {} if unique.made_by else write.change.values
-    shown = ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
+    held_by = write.change.schema.seen_id(int(holder)) if holder else None
+    return taken_error(write, key, value, held_by, 'in the same commit')
+
+
+def taken_error(
+    write: Write, key: bytes, value: bytes, holder: int | None, when: str
+) -> UniqueKeyViolation:
+    """Return the error for a unique value that another entity has.
+
+    Args:
+        write: the write that claims the value.
+        key: the key of the constraint.
+        value: the value.
+        holder: the id of the other entity, as programs see it; None: it is new.
+        when: when the other entity must be changed, so that the value is free.
+    """
+    columns = _constraint(write, key).columns
     schema = write.change.schema
-    held_by = schema.seen_id(int(holder)) if holder else None
-    owner = f'{schema.seen_namespace}:{held_by or ""}'
     return UniqueKeyViolation(
-        f'{_entity(write)}: {shown} belongs to {owner} already, and '
-        f'{columns} must be unique; nothing was written. Choose another value, or change '
-        'the other entity in the same commit',
-        write.change.schema.seen_namespace,
+        f'{_entity(write)}: {shown_value(write, key, value)} belongs to '
+        f'{schema.seen_namespace}:{holder or ""} already, and {" and ".join(columns)} must be '
+        f'unique; nothing was written. Choose another value, or change the other entity {when}',
+        schema.seen_namespace,
         _id_of(write),
-        unique.columns,
-        value=values.get(unique.columns[0], value) if len(unique.columns) == 1 else value,
-        holder=held_by,
+        columns,
+        value=python_value(write, key, value),
+        holder=holder,
     )
+
+
+def shown_value(write: Write, key: bytes, value: bytes) -> str:
+    """Return a unique value for an error, as in "city='Oslo', number=3"."""
+    unique = _constraint(write, key)
+    values = {} if unique.made_by else write.change.values
+    return ', '.join(f'{name}={show(values.get(name, as_text(value)))}' for name in unique.columns)
+
+
+def python_value(write: Write, key: bytes, value: bytes) -> Any:
+    """Return a unique value as the program has set it; that of a group as the index has it."""
+    unique = _constraint(write, key)
+    is_made = unique.made_by is not None or len(unique.columns) > 1
+    return value if is_made else write.change.values.get(unique.columns[0], value)
 
 
 def _constraint(write: Write, key: bytes) -> Unique:

@@ -12,21 +12,25 @@ partition has the value now. So a value is never written under an entry that was
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack
+from rom._core.ops.commits.commit_errors import python_value, shown_value, taken_error
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.shards.entries import Value, look_script
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom._core.ops.shards.patience import Patience
 from rom._core.ops.shards.resolve import resolve
-from rom._core.schema import Schema
-from rom.exceptions import InvalidOperation, ORMError, UniqueKeyViolation
+from rom._core.schema import Schema, Unique
+from rom._core.writes.changes import Change, Write
+from rom._core.writes.planner import plan
+from rom.exceptions import InvalidOperation, UniqueKeyViolation
+
+#: Returns the changes of a partition.
+Part: TypeAlias = Callable[[int], Sequence[Change]]
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class Claim:
     Attributes:
         of: the value.
         schema: the schema of the row.
+        part: returns the changes of a partition, for errors.
         own: the ids of the partition that may have the value now: those of the rows that give it up
             in this commit, and that of the row itself.
         expected: the entry that the claim replaces; False for none.
@@ -44,7 +49,8 @@ class Claim:
 
     of: Value
     schema: Schema
-    own: set[bytes]
+    part: Part
+    own: set[bytes] = field(default_factory=set)
     expected: bytes | bool = False
     is_fresh: bool = True
 
@@ -66,7 +72,7 @@ class Changes:
 
 
 def changes_of(
-    partitions: Partitions, batches: Mapping[int, Batch], local: Container[bytes]
+    partitions: Partitions, batches: Mapping[int, Batch], local: Container[bytes], part: Part
 ) -> Changes:
     """Return what the writes of a commit change in the directory.
 
@@ -74,6 +80,7 @@ def changes_of(
         partitions: the partitions of the group.
         batches: the writes of each partition.
         local: the keys of unique constraints that need no directory.
+        part: returns the changes of a partition.
 
     Raises:
         UniqueKeyViolation: two partitions claim the same value.
@@ -81,7 +88,7 @@ def changes_of(
     """
     changes, takers = Changes(), dict[tuple[bytes, bytes], Claim]()
     for value, schema, id in _claimed(partitions, batches, local):
-        claim = changes.claims.setdefault(value, Claim(value, schema, set()))
+        claim = changes.claims.setdefault(value, Claim(value, schema, part))
         claim.own.add(id)
         other = takers.setdefault(value[1:], claim)
         if other is not claim:
@@ -120,27 +127,28 @@ def _released(
 
 
 def _twice(claim: Claim) -> UniqueKeyViolation:
-    shown = _shown(claim)
+    write, key = _write_of(claim)
     return UniqueKeyViolation(
-        f'{claim.schema.name}: two entities of this commit have {shown}, and it must be unique; '
-        'nothing was written. Change one of them',
+        f'{claim.schema.name}: two entities of this commit have '
+        f'{shown_value(write, key, claim.of.value)}, and it must be unique; nothing was written. '
+        'Change one of them',
         claim.schema.seen_namespace,
         None,
-        _columns(claim),
-        value=_value(claim),
+        _unique_of(claim).columns,
+        value=python_value(write, key, claim.of.value),
         holder=None,
     )
 
 
 def _moved(claim: Claim) -> InvalidOperation:
     return InvalidOperation(
-        f'{claim.schema.name}: {_shown(claim)} moves from an entity of one partition to an entity '
-        'of another one in this commit, which cannot be done at once; nothing was written. Commit '
-        'the entity that gives it up first'
+        f'{claim.schema.name}: {shown_value(*_write_of(claim), claim.of.value)} moves from an '
+        'entity of one partition to an entity of another one in this commit, which cannot be done '
+        'at once; nothing was written. Commit the entity that gives it up first'
     )
 
 
-def taken_error(claim: Claim, entry: Entry, id: int) -> UniqueKeyViolation:
+def _taken(claim: Claim, entry: Entry, id: int) -> UniqueKeyViolation:
     """Return the error for a value that another entity has.
 
     Args:
@@ -148,39 +156,21 @@ def taken_error(claim: Claim, entry: Entry, id: int) -> UniqueKeyViolation:
         entry: the entry of the value.
         id: the id of the entity in the partition of the entry.
     """
-    schema = claim.schema
-    if schema.part is not None:
-        id = schema.part.whole.at(entry.partition).seen_id(id)
-    columns = _columns(claim)
-    return UniqueKeyViolation(
-        f'{schema.name}: {_shown(claim)} belongs to {schema.seen_namespace}:{id} already, and '
-        f'{" and ".join(columns)} must be unique; nothing was written. Choose another value, or '
-        'change the other entity first',
-        schema.seen_namespace,
-        None,
-        columns,
-        value=_value(claim),
-        holder=id,
-    )
+    part = claim.schema.part
+    holder = id if part is None else part.whole.at(entry.partition).seen_id(id)
+    return taken_error(*_write_of(claim), claim.of.value, holder, 'first')
 
 
-def _columns(claim: Claim) -> tuple[str, ...]:
-    found = (one.columns for one in claim.schema.uniques if one.key.endswith(claim.of.name))
-    return next(found, ())
+def _unique_of(claim: Claim) -> Unique:
+    """Return the constraint of a claim."""
+    return next(one for one in claim.schema.uniques if one.key.endswith(claim.of.name))
 
 
-def _value(claim: Claim) -> Any:
-    """Return the Python value, where the constraint is one of a single column."""
-    columns = _columns(claim)
-    column = claim.schema.columns.get(columns[0]) if len(columns) == 1 else None
-    if column is not None and column.is_stored:
-        with suppress(ORMError, ValueError):
-            return column.decode(claim.of.value)
-    return claim.of.value
-
-
-def _shown(claim: Claim) -> str:
-    return f'{" and ".join(_columns(claim))}={show(_value(claim))}'
+def _write_of(claim: Claim) -> tuple[Write, bytes]:
+    """Return the write that claims the value, and the key of its constraint."""
+    key = _unique_of(claim).key
+    writes = map(plan, claim.part(claim.of.partition))
+    return next(write for write in writes if (key, claim.of.value) in write.claimed), key
 
 
 def claim_script(partitions: Partitions, claims: list[Claim], token: bytes) -> Script:
@@ -262,7 +252,7 @@ def resolve_claim(
         return (yield from resolve(partitions, entry.partition, intent, fence)) and False
     is_own = entry.partition == claim.of.partition and detail in claim.own
     if status == b'held' and not is_own:
-        raise taken_error(claim, entry, int(detail))
+        raise _taken(claim, entry, int(detail))
     if not said:
         return False
     claim.expected, claim.is_fresh = raw, status == b'free'

@@ -181,7 +181,7 @@ class _Try:
             batches[number] = request.batch
         schemas = {change.schema: None for change in transaction.changes}
         local = frozenset().union(*map(local_keys, schemas))
-        transaction.directory = changes_of(self._partitions, batches, local)
+        transaction.directory = changes_of(self._partitions, batches, local, transaction.part)
 
     def _shard(self, number: int) -> dict[str, Any]:
         """Return the map `shard` of the request for a partition; empty if it is the only one."""
