@@ -248,14 +248,58 @@ class QueryRunner:
         size = check_count(f'{query.schema.name}.query: pagesize', pagesize, error=QueryError)
         begun = elapsed()
         scores: queries.Scores = {}
+        waiting: dict[int, Any] = {}
         if cursor is None:
             query = yield from resolved(query)
         else:  # the query as it was resolved for the first page
-            query, cursor = cursor
+            query, cursor, waiting = cursor
         operation = queries.block(query, cursor, size, scores=scores)
         rows, cursor = yield from self._loader.rows(model, operation, begun)
+        if query.schema.shards is not None and query.selection is None:
+            returned = {row.id for row in rows}
+            rows = yield from self._as_known(query, rows, waiting, begun)
+            fresh = [row for row in cursor.fresh if row.id not in returned] if cursor else []
+            made = self._loader.adopt_each(model, fresh, begun, weakly=True)
+            waiting.update((row.id, one) for row, one in zip(fresh, made, strict=True))
         results = yield from self._results(query, rows, begun, scores, weakly=True)
-        return results, None if cursor is None else (query, cursor)
+        return results, None if cursor is None else (query, cursor, waiting)
+
+    def _as_known(
+        self, query: Query[Any], rows: Sequence[Row], waiting: dict[int, Any], begun: float
+    ) -> Work[list[Row]]:
+        """Return the rows of a page as they are now, as far as this session has written them.
+
+        A query over partitions reads the first rows of each, and some wait for a later page. The
+        session may write such a row meanwhile. It is read again if the session has forgotten its
+        entity, as after a rollback.
+
+        Args:
+            query: the query.
+            rows: the rows of the page.
+            waiting: the entities of rows that were read for an earlier page, by id; those of this
+                page are removed.
+            begun: when the page was asked for.
+        """
+        model, known, lost = query.model, {row.id: row for row in rows}, []
+        for id in waiting.keys() & known.keys():
+            entity = waiting.pop(id)
+            is_tracked = self._identity.find(f'{model._namespace}:{id}') is entity
+            if not is_tracked:
+                lost.append(id)
+            elif entity._deleted:
+                del known[id]
+            else:
+                known[id] = Row(id, entity._stored)
+        if lost:
+            spec = query.spec
+            operation = load_rows.load(
+                query.schema, lost, spec.with_expired, with_deleted=spec.with_deleted
+            )
+            again = yield from self._loader.rows(model, operation, begun)
+            for id in lost:
+                del known[id]
+            known |= {row.id: row for row in again}
+        return [known[row.id] for row in rows if row.id in known]
 
     def release(self, query: Query[Any], block: list[Any]) -> None:
         """Release the entities of a page after the program has iterated over them."""

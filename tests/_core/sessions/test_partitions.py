@@ -391,3 +391,25 @@ def test_a_commit_without_an_answer_is_settled(
 
         world.run(story())
     assert_consistent(raw, *ALL)
+
+
+@both(*ALL)
+@pytest.mark.parametrize('limit', [None, 30])
+async def test_pages_have_what_the_session_wrote_meanwhile(s: Any, limit: int | None) -> None:
+    for tenant in range(30):
+        await s.save(PartUser(tenant=tenant, name='old', code=f'{tenant}'))
+    s.rollback()
+    query = PartUser.query.order_by('tenant')
+    met = []
+    async for user in s.stream(query if limit is None else query.limit(limit), 2):
+        met.append((user.tenant, user.name))
+        if user.tenant == 1:
+            await s.update_all(PartUser.query.filter(tenant=(5, 20)), name='new')
+            for other in await s.all(PartUser.query.filter(tenant=(21, 25))):
+                other.name = 'own'
+            await s.commit()
+        user.code += '!'  # its row is known as it is: no DataRaceError
+        await s.commit()
+        s.rollback()
+    names = ['old'] * 5 + ['new'] * 16 + ['own'] * 5 + ['old'] * 4
+    assert met == list(enumerate(names))

@@ -159,9 +159,10 @@ class PartsCursor:
         need: the number of results still wanted; None: all.
         is_short: the query has a small limit, and is answered at once.
         ready: the results that are left of such a query.
+        fresh: the rows that the last call read; some may wait.
     """
 
-    __slots__ = ('cursors', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
+    __slots__ = ('cursors', 'fresh', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
 
     def __init__(self, query: Query[Any]) -> None:
         numbers = asked_partitions(query)
@@ -169,6 +170,7 @@ class PartsCursor:
         spec = query.spec
         self.is_short = spec.count is not None and spec.offset + spec.count <= _SHORT
         self.ready: list[Row] = []
+        self.fresh: list[Row] = []
         self.queries = {number: query_for(query, number, None) for number in numbers}
         self.cursors: dict[int, Any] = dict.fromkeys(numbers)
         self.waiting: dict[int, list[Row]] = {}
@@ -201,7 +203,9 @@ def block_of_parts(
         cursor = PartsCursor(query)
         if cursor.is_short:
             cursor.ready, _ = yield from find_in_parts(query, find)
-            cursor.cursors = {}
+            cursor.fresh, cursor.cursors = cursor.ready, {}
+    else:
+        cursor.fresh = []
     if cursor.is_short:
         rows, cursor.ready = cursor.ready[:size], cursor.ready[size:]
         return rows, cursor if cursor.ready else None
@@ -269,6 +273,7 @@ def _read_more(
     )
     for number, one, (rows, position) in zip(numbers, queries, found, strict=True):
         cursor.waiting[number] = [seen_row(one.schema, row) for row in rows]
+        cursor.fresh += cursor.waiting[number]
         if position is None:
             del cursor.cursors[number]
         else:
