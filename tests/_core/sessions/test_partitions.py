@@ -57,6 +57,15 @@ class PartPet(rom.Model):
     owner = rom.ManyToOne('PartOwner', on_delete='cascade', required=True)
 
 
+class PartOutside(rom.Model):
+    user = rom.ManyToOne('PartUser', on_delete='set null')
+
+
+class PartStray(rom.Model):
+    _shards, _shard_with = SHARDS, 'outside'
+    outside = rom.ManyToOne('PartOutside', on_delete='no action')
+
+
 ALL = (PartUser, PartOrder, PartNote, PartReview)
 
 
@@ -413,3 +422,27 @@ async def test_pages_have_what_the_session_wrote_meanwhile(s: Any, limit: int | 
         s.rollback()
     names = ['old'] * 5 + ['new'] * 16 + ['own'] * 5 + ['old'] * 4
     assert met == list(enumerate(names))
+
+
+@both(*ALL, PartOutside, PartStray)
+async def test_models_outside_the_group(s: Any) -> None:
+    ann = PartUser(tenant=1, name='Ann')
+    await s.commit()
+    outside = PartOutside(user=ann)
+    await s.commit()
+    ann.name, outside.user = 'Anna', None
+    with pytest.raises(rom.InvalidOperation, match=r'PartOutside is in no group.*one after the'):
+        await s.commit()
+    s.rollback()
+    column: Any = PartReview._columns['user']
+    column.on_delete = 'no action'
+    try:
+        ann = await s.get(PartUser, ann.id)
+        with pytest.raises(rom.InvalidOperation, match='A delete also changes the rows that refer'):
+            await s.delete(ann)
+    finally:
+        column.on_delete = 'restrict'
+    with pytest.raises(rom.ColumnError, match=r'PartStray\._shard_with: .* PartOutside, which is'):
+        await s.save(PartStray(outside=outside.id))
+    s.rollback()
+    assert (await s.get(PartUser, ann.id)).name == 'Ann' and await s.count(PartStray.query) == 0

@@ -7,12 +7,13 @@ local ids. `located` turns one into the other, and is the only function that doe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 from rom._core.encoding.text import show
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
-from rom.exceptions import InvalidColumnValue, InvalidOperation
+from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 
 T = TypeVar('T')
 #: Stands for the namespace of models without partitions.
@@ -28,6 +29,7 @@ def located(changes: Sequence[Change]) -> list[Change]:
         InvalidColumnValue: a new row lacks the value that decides its partition, or a change sets
             another one.
         InvalidOperation: the changes are of several groups, or of models without partitions too.
+        ColumnError: `_shard_with` leads to another group.
     """
     for change in changes:
         if change.schema.shards is not None:
@@ -60,9 +62,15 @@ def _groups_error(changes: Sequence[Change]) -> InvalidOperation:
         for of in (change.schema.shards,)
     }
     where = ', '.join(f'{name} is in {what}' for name, what in list(each.items())[:4])
+    remedy = 'Save them one after the other, or give the models the same rom.Shards'
+    if any(change.kind == 'delete' for change in changes):
+        remedy = (
+            'A delete also changes the rows that refer to the deleted one: give the models the '
+            'same rom.Shards; or change those rows first, or declare on_delete="no action"'
+        )
     return InvalidOperation(
-        f'one commit has rows of models that do not share their partitions ({where}); nothing was '
-        'written. Save them one after the other, or give the models the same rom.Shards'
+        'one commit has rows of models that do not share their partitions '
+        f'({where}); nothing was written. {remedy}'
     )
 
 
@@ -73,10 +81,28 @@ def _number_of(change: Change) -> int | None:
     if placement is None:
         return _OUTSIDE
     if change.kind != 'delete':
+        _check_neighbour(schema)
         _check_decider(change)
     if change.id is not None:
         return placement.shards.partition_of(change.id)
     return placement.number_of(schema, change.wanted)
+
+
+@lru_cache(maxsize=256)
+def _check_neighbour(schema: Schema) -> None:
+    """Raise ColumnError if `_shard_with` leads to a model that is not in the same group."""
+    placement = schema.shards
+    if placement is None or placement.beside is None:
+        return
+    column: Any = schema.columns[placement.beside]
+    target = column.get_related_model()
+    other = target._schema.shards
+    if other is None or other.shards._key != placement.shards._key:
+        raise ColumnError(
+            f'{schema.name}._shard_with: {placement.beside!r} refers to {target.__name__}, which '
+            f'is not in the group {placement.shards.name!r}, so no row can be beside it; nothing '
+            f'was written. Give {target.__name__} the same rom.Shards, or use another rule'
+        )
 
 
 def _check_decider(change: Change) -> None:
