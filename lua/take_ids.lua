@@ -9,13 +9,17 @@
 --          stamp   = {key, text}: the fingerprint, written with the first id; absent: not written
 --          epochs  = key, see lib/counter; absent: the counter has no epochs
 --
--- Reply:   the last id taken; the others are those just below it.
+-- Reply:   the last id taken; the others are those just below it. Or a list of one item: what the
+--          key holds, if that is no counter.
 --
 -- If the client library repeats the request, some ids are skipped, which does no harm.
 
 -- @include lib/counter
 
 local request = cmsgpack.unpack(ARGV[1])
+if not next_id(request.counter) then
+    return {redis.call('GET', request.counter)}
+end
 local epochs = request.epochs
 local known = epochs and redis.call('MGET', epochs)[1]
 take_ids(request.counter, request.live, request.count, request.stamp, epochs, known)

@@ -11,16 +11,19 @@
 -- @include lib/process
 
 local LONGEST = 2000  -- bytes of epochs; older ones are dropped
+local LARGEST = '9223372036854775807'  -- the server counts no further
 
--- Return the id that the counter will give next, or nil if the key does not hold a counter. Ids are
--- strings, because a Lua number would lose digits.
+-- Return the id that the counter will give next, or nil if the key does not hold a counter that goes
+-- on. INCRBY takes a sign, and would give negative ids; it refuses zeros in front. Ids are strings,
+-- because a Lua number would lose digits.
 local function next_id(counter)
-    local last = redis.pcall('GET', counter)
+    local last = redis.pcall('GET', counter) or '0'
     if type(last) == 'table' then
         return
     end
-    local head, digit, nines = (last or '0'):match('^(%d-)([0-8]?)(9*)$')
-    if not head then
+    local head, digit, nines = last:match('^(%d-)([0-8]?)(9*)$')
+    if not head or last:find('^0.') or last == ''
+        or #last >= #LARGEST and (#last > #LARGEST or last >= LARGEST) then
         return
     elseif digit == '' then
         digit = '0'

@@ -108,14 +108,19 @@ def counted_in(schema: Schema, raw: bytes | None) -> int:
     """
     number = 0 if raw is None else read_digits(raw)
     if number is None or number > LARGEST_ID:
-        key = as_text(schema.keys.counter)
-        raise CorruptRowError(
-            f'{shorten(key, 100)} should hold the last id of a {schema.name}, and holds '
-            f'{show(raw)}; SET it to the highest id that there is',
-            key=key,
-            value=raw,
-        )
+        raise wrong_counter(schema, raw)
     return number
+
+
+def wrong_counter(schema: Schema, raw: bytes | None) -> CorruptRowError:
+    """Return the error for a counter that cannot count on from its value."""
+    key = as_text(schema.keys.counter)
+    return CorruptRowError(
+        f'{shorten(key, 100)} should hold the last id of a {schema.name}, and holds {show(raw)}; '
+        'SET it to the highest id that there is',
+        key=key,
+        value=raw,
+    )
 
 
 def changes(before: Declared, after: Declared) -> tuple[str, ...]:

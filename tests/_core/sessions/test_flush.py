@@ -217,3 +217,25 @@ def test_a_commit_has_a_limit_of_entries(world: World, raw: redis.Redis, most: i
 def test_what_is_no_limit_of_entries(entries: Any) -> None:
     with pytest.raises(rom.InvalidOperation, match='expected an int of at least 1, or None'):
         rom.util.limit_commits(entries)
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('count', [1, 2])
+@pytest.mark.parametrize('value', [b'-3', b'01', b'9223372036854775807'])
+def test_a_counter_that_does_not_go_on(
+    world: World, raw: redis.Redis, count: int, value: bytes
+) -> None:
+    """Redis itself counts on from -3, so that there would be rows with negative ids."""
+    raw.set('WrittenThing:id:', value)
+
+    async def story() -> None:
+        async with world.session() as s:
+            things = [WrittenThing(number=n) for n in range(count)]
+            with pytest.raises(rom.CorruptRowError, match='should hold the last id') as caught:
+                await s.commit()
+            assert caught.value.key == 'WrittenThing:id:'
+            raw.set('WrittenThing:id:', 7)
+            await s.commit()
+            assert [thing.id for thing in things] == list(range(8, 8 + count))
+
+    world.run(story())

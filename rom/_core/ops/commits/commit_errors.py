@@ -165,7 +165,13 @@ def _expired(write: Write, details: Details) -> ORMError:
 
 
 def _unreadable(write: Write, details: Details) -> ORMError:
-    key = as_text(details[0])
+    key, schema = as_text(details[0]), write.change.schema
+    if details[0] == schema.keys.counter:
+        return CorruptRowError(
+            f'{_entity(write)}: the key {key} should hold the last id of a {schema.name}, and '
+            'holds something else; nothing was written. SET it to the highest id that there is',
+            key=key,
+        )
     return CorruptRowError(
         f'{_entity(write)}: the key {key} holds another type than rom keeps there; nothing was '
         f'written. Look at it with TYPE {key}, and rename or delete it',
