@@ -59,10 +59,12 @@ def test_a_deleted_entity_is_refused_at_no_extra_trip(
                 await other.commit()
             for name, value in (('soft', soft), ('hard', hard), ('card', card)):
                 model = type(value).__name__
+                reason = 'was deleted' + (' or has expired' if value is card else '')
                 trips.clear()
                 new = NrUser(name=name, **{name: value})
                 with pytest.raises(
-                    InvalidColumnValue, match=rf'NrUser\.{name}: 1: no {model} has this id, or it'
+                    InvalidColumnValue,
+                    match=rf'NrUser\.{name}: 1: no {model} has this id, or it {reason};',
                 ):
                     await s.commit()
                 assert len(trips) == 1

@@ -192,12 +192,15 @@ def _missing_link(write: Write, details: Details) -> tuple[str, str] | None:
 
 def _missing(write: Write, details: Details) -> ORMError:
     name, id = _missing_link(write, details) or ('', as_text(details[0]))
-    ftable = getattr(write.change.schema.columns.get(name), 'ftable', 'row')
+    column: Any = write.change.schema.columns.get(name)
+    ftable = 'row' if column is None else column.ftable
+    may_expire = column is not None and column.get_related_model()._schema.expiry is not None
+    reason = 'it was deleted or has expired' if may_expire else 'it was deleted'
     is_reference = name in write.change.references
     remedy = 'Set another, or None' if is_reference else f'Remove it from {name}'
     return InvalidColumnValue(
-        f'{write.change.schema.name}.{name}: {id}: no {ftable} has this id, or it was deleted; '
-        f'nothing was written. {remedy}, or save that {ftable} first'
+        f'{write.change.schema.name}.{name}: {id}: no {ftable} has this id, or {reason}; nothing '
+        f'was written. {remedy}, or save that {ftable} first'
     )
 
 
