@@ -67,17 +67,21 @@ local function insert_usual(items)
     return {'ok', id}
 end
 
--- Return the request as the other parts read it.
+-- Return the request as the other parts read it. Unique values keep their order, because the error
+-- names the first one that is known.
 local function insert_as_map(items)
     local at, epochs, counter, live, head, primary, expiry = unpack(items, 1, 7)
-    local commands, claimed = by_name(items, items[10]), {}
-    for hash, claims in pairs(commands.HSETNX) do
-        local values, ids = {}, {}
-        for position = 1, #claims, 2 do
-            table.insert(values, claims[position])
-            table.insert(ids, '')
+    local commands, claimed, of_hash = by_name(items, items[10]), {}, {}
+    local position = items[10]
+    while items[position + 1] == 'HSETNX' do
+        local hash, value = items[position + 2], items[position + 3]
+        if not of_hash[hash] then
+            of_hash[hash] = {hash, {}, {}, head, expiry or nil}
+            table.insert(claimed, of_hash[hash])
         end
-        table.insert(claimed, {hash, values, ids, head, expiry or nil})
+        table.insert(of_hash[hash][2], value)
+        table.insert(of_hash[hash][3], '')
+        position = position + items[position] + 1
     end
     return {
         at = at, epochs = {epochs}, claims = claimed, sadd = commands.SADD, zadd = commands.ZADD,

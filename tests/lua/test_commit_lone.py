@@ -241,3 +241,16 @@ def test_a_list_does_what_a_map_does(
 def test_a_wrong_type(raw: redis.Redis, parts: dict[str, Any], key: str, kind: str) -> None:
     reply = check_same(raw, parts, [wrong(key, kind)])
     assert isinstance(reply, str) or reply[1] == key.encode()
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('names', ['abcdef', 'fedcba'])
+def test_the_first_of_several_known_values_is_named(raw: redis.Redis, names: str) -> None:
+    hashes = [f'N:{name}:uidx' for name in names]
+    parts = INSERT | {'claims': [[key, ['v'], [''], 'N:'] for key in hashes]}
+
+    def take_all(raw: redis.Redis) -> None:
+        for key in hashes:
+            raw.hset(key, 'v', '1')
+
+    assert check_same(raw, parts, [take_all])[:2] == [b'unique', hashes[0].encode()]
