@@ -46,7 +46,6 @@
 -- @include lib/chunks
 
 local request = cmsgpack.unpack(ARGV[1])
-local has_intents = false  -- rows of models without partitions never have any
 
 -- @include lib/lone_insert if lone_insert
 -- @include lib/lone_update if lone_update

@@ -8,11 +8,11 @@
 -- Keys: those of commit.lua; HEADintents and HEADunfinished, hashes, see lib/intents and
 -- shard_decide.
 --
--- Request: that of commit.lua; as the coordinator also
---          shard = {token  = the token of the transaction,
---                   others = the numbers of the other partitions, as '3 5'}
---
--- HEAD is what stands before 'done:' and the token in KEYS[1].
+-- Request: that of commit.lua, and
+--          shard = {intents    = HEADintents,
+--                   unfinished = HEADunfinished; absent without other partitions,
+--                   token      = the token of the transaction,
+--                   others     = the numbers of the other partitions, as '3 5'}
 --
 -- Reply:   that of commit.lua, or
 --          'locked', row, intent, time   another transaction is about to write the row. The
@@ -22,8 +22,6 @@
 -- @include lib/chunks
 
 local request = cmsgpack.unpack(ARGV[1])
-local own_head = string.match(KEYS[1], '^(.*)done:')
-local has_intents = redis.call('EXISTS', own_head .. 'intents') == 1
 
 -- @include lib/lone_insert if lone_insert
 -- @include lib/lone_update if lone_update
@@ -33,12 +31,12 @@ local has_intents = redis.call('EXISTS', own_head .. 'intents') == 1
 
 -- The script itself.
 
-local shard = request.shard or NONE
+local shard = request.shard
 local answer = earlier_answer(request.at, request.epochs)
 if answer then
     return answer
 end
-local locked = has_intents and objection_to_rows(rows_of_commit(), own_head)
+local locked = objection_to_rows(rows_of_commit(), shard.intents)
 if locked then
     return locked
 end
@@ -49,7 +47,7 @@ end
 
 -- @include lib/commit_writes
 if shard.others then
-    redis.call('HSET', own_head .. 'unfinished', shard.token, shard.others)
+    redis.call('HSET', shard.unfinished, shard.token, shard.others)
 end
 note(told)
 return {'ok', told}

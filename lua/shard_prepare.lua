@@ -42,7 +42,7 @@ if answer then
     return answer
 end
 local rows = rows_of_commit()
-local locked = objection_to_rows(rows, shard.head)
+local locked = objection_to_rows(rows, shard.head .. 'intents')
 if locked then
     return locked
 end

@@ -27,8 +27,7 @@ local function rows_of_commit()
 end
 
 -- Return the objection to a row that another transaction is about to write.
-local function objection_to_rows(rows, head)
-    local intents = head .. 'intents'
+local function objection_to_rows(rows, intents)
     if #rows == 0 or redis.call('EXISTS', intents) == 0 then
         return
     end

@@ -5,8 +5,8 @@
 -- fewer functions are defined. If anything is unusual, nothing is written yet. Then the list
 -- becomes a map, and the other parts carry it out, or object.
 --
--- A script that includes this says in `has_intents` whether transactions may lock rows. That is
--- unusual, too.
+-- `intents` in these requests is the hash of intents of the partition, see intents.lua; false for
+-- models without partitions. While it exists, transactions may lock rows, which is unusual, too.
 --
 -- Each command is its length, its name, a key and its arguments. EXISTS is for the row of a new
 -- reference; it is never the first command.

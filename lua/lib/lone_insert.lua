@@ -1,8 +1,8 @@
 -- A commit of one new row that takes its id here. See ../commit.lua and lone_commands.
 --
 -- Request: {at, epochs, counter, live, head of the row's key, primary key field, field that says
---          when a row expires, stamp, fingerprint, position of the first command, field, value,
---          ..., command, ...}
+--          when a row expires, stamp, fingerprint, position of the first command, intents, field,
+--          value, ..., command, ...}
 --
 -- False stands for what the model does not have. The commands are HSETNX for unique values, SADD
 -- and ZADD, each key once, then EXISTS. Members, and the holders of unique values, lack the id at
@@ -12,7 +12,7 @@
 -- @include lib/process
 -- @include lib/far_key
 
-local NEW_FIELD = 11  -- the position of the first field
+local NEW_FIELD = 12  -- the position of the first field
 
 -- Return the id to give, and whether the bitmap gets another byte for it; nil if a row or far ids
 -- are in the way, or if the process has not begun the epoch or this is the first id of all.
@@ -85,7 +85,7 @@ local function insert_as_map(items)
     end
     return {
         at = at, epochs = {epochs}, claims = claimed, sadd = commands.SADD, zadd = commands.ZADD,
-        targets = targets_in(commands),
+        targets = targets_in(commands), shard = {intents = items[11]},
         new = {
             take = {counter, live, items[8] and {items[8], items[9]} or nil},
             inserts = {{head, '', primary, unpack(items, NEW_FIELD, items[10] - 1)}},
@@ -96,7 +96,7 @@ end
 
 if request[1] then
     local answer = earlier_answer(request[1], {request[2], request[3]})
-        or not has_intents and insert_usual(request)
+        or not (request[11] and redis.call('EXISTS', request[11]) == 1) and insert_usual(request)
     if answer then
         return answer
     end

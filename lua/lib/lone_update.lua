@@ -1,7 +1,7 @@
 -- A commit of one change of an existing row. See ../commit.lua and lone_commands.
 --
 -- Request: {at, epochs, age, key of the row, number of fields, position of the first command,
---          field, ..., expected value or false, ..., command, ...}
+--          intents, field, ..., expected value or false, ..., command, ...}
 --
 -- `epochs` and `age`, in microseconds, say when the row was read, as in existing_rows; false: just
 -- now. The commands are SREM, ZREM, SADD, ZADD, each key once, then HSET and HDEL for the row,
@@ -9,7 +9,7 @@
 
 -- @include lib/lone_commands
 
-local OLD_FIELD = 7  -- the position of the first field
+local OLD_FIELD = 8  -- the position of the first field
 
 -- Return whether the row is as its writer knows it.
 local function is_unchanged(items)
@@ -45,7 +45,7 @@ local function update_as_map(items)
     end
     return {
         at = at, epochs = epochs and {epochs}, sadd = commands.SADD, zadd = commands.ZADD,
-        targets = targets_in(commands),
+        targets = targets_in(commands), shard = {intents = items[7]},
         old = {
             updates = {{row, fields, expected, becomes}}, srem = commands.SREM,
             zrem = commands.ZREM, ages = age and {age},
@@ -58,6 +58,7 @@ if request[1] then
     if answer then
         return answer
     end
+    local has_intents = request[7] and redis.call('EXISTS', request[7]) == 1
     if not has_intents and is_unchanged(request) and write_usual(request, request[6]) then
         note('')
         return {'ok', ''}

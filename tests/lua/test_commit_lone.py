@@ -41,7 +41,7 @@ def insert_list(request: dict[str, Any]) -> Items:
     expiry = [item[4] for item in request.get('claims', []) if len(item) > 4]
     return [
         request['at'], *request['epochs'], counter, live, head, primary, *(expiry[:1] or [False]),
-        *(stamp[0] if stamp else [False, False]), 11 + len(row), *row, *commands(request),
+        *(stamp[0] if stamp else [False, False]), 12 + len(row), False, *row, *commands(request),
     ]  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def update_list(request: dict[str, Any]) -> Items:
     old = request['old']
     [[key, fields, expected, becomes]] = old['updates']
     read = [*request.get('epochs', [False]), *old.get('ages', [False])]
-    known = [key, len(fields), 7 + 2 * len(fields), *fields, *expected]
+    known = [key, len(fields), 8 + 2 * len(fields), False, *fields, *expected]
     items = [request['at'], *read, *known, *commands(request)]
     new = list(zip(fields, becomes, strict=False))
     kept = [part for field, value in new if value is not False for part in (field, value)]

@@ -77,7 +77,7 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
     'an insert of one row runs twice': (_without_note('lone_insert', '{request[2], request[3]}'),),
     'an update of one row runs twice': (_without_note('lone_update', '{request[2] or nil}'),),
     'a commit of one row ignores intents': (
-        Cut('shard_commit', "redis.call('EXISTS', head .. 'intents') == 1", 'false'),
+        Cut('lib/lone_update', "redis.call('EXISTS', request[7]) == 1", 'false'),
     ),
     'an abort does not fence': (_ABORT_FENCES,),
     'a prepared insert leaves its id to others': (

@@ -188,12 +188,13 @@ class CommitRequest:
 
         Args:
             attempt: the attempt to commit.
-            shard: the transaction, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it;
-                empty for one without other partitions, None for models without partitions.
+            shard: the partition, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it; None
+                for models without partitions.
         """
-        if not shard and len(self._changes) == 1 and self._also is None and not self._more:
+        is_alone = shard is None or 'token' not in shard
+        if is_alone and len(self._changes) == 1 and self._also is None and not self._more:
             write = plan(self._changes[0])
-            script = lone_row.request_of(write, attempt)
+            script = lone_row.request_of(write, attempt, shard and shard['intents'])
             # A longer one is made anew below, and counted.
             if script is not None and is_surely_allowed(script.request):
                 self.outcomes = [write.outcome]

@@ -235,7 +235,7 @@ class Batch:
             also: steps to take with it, as `rom._core.ops.commits.raw_commands.as_map` returns
                 them.
             more: further items for deletes, as `lua/lib/deletes.lua` reads them.
-            shard: the transaction, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it.
+            shard: the partition, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it.
 
         Raises:
             CorruptRowError: an old value does not decode.

@@ -28,12 +28,13 @@ _TARGETS: Final = frozenset(('targets',))
 _constants: WeakKeyDictionary[Schema, list[Any]] = WeakKeyDictionary()
 
 
-def request_of(write: Write, attempt: Attempt) -> Script | None:
+def request_of(write: Write, attempt: Attempt, intents: bytes | None = None) -> Script | None:
     """Return the call of the script; None for a write that needs the map of `Batch`.
 
     Args:
         write: the only write of a commit.
         attempt: the attempt to write it.
+        intents: the key of the intents of the partition; None for models without partitions.
 
     Raises:
         CorruptRowError: an old value does not decode.
@@ -44,9 +45,9 @@ def request_of(write: Write, attempt: Attempt) -> Script | None:
         return None
     targets = _rows_referred_to(change) if change.references else ()
     if change.kind == 'insert':
-        parts, items = _PARTS_OF_INSERT, _insert(write, attempt)
+        parts, items = _PARTS_OF_INSERT, _insert(write, attempt, intents)
     elif change.kind == 'update':
-        parts, items = _PARTS_OF_UPDATE, _update(write, attempt)
+        parts, items = _PARTS_OF_UPDATE, _update(write, attempt, intents)
     else:
         return None
     if targets is None or items is None or len(items) > MOST_ITEMS:
@@ -70,13 +71,14 @@ def _rows_referred_to(change: Change) -> list[bytes] | None:
     return rows
 
 
-def _insert(write: Write, attempt: Attempt) -> list[Any] | None:
+def _insert(write: Write, attempt: Attempt, intents: bytes | None) -> list[Any] | None:
     """Return the list for `lua/lib/lone_insert.lua`."""
     schema = write.change.schema
     if write.change.id is not None or schema.keep_index_data or write.gone:
         return None
     row = _stored(schema, write.new_values)
-    items = [attempt.at, *_constants_of(schema), *chain.from_iterable(row.items())]
+    items = [attempt.at, *_constants_of(schema), intents or False]
+    items += chain.from_iterable(row.items())
     items[9] = len(items) + 1
     for key, value in write.claimed:
         items += (4, 'HSETNX', key, value, b'')
@@ -102,7 +104,7 @@ def _constants_of(schema: Schema) -> list[Any]:
     return found
 
 
-def _update(write: Write, attempt: Attempt) -> list[Any] | None:
+def _update(write: Write, attempt: Attempt, intents: bytes | None) -> list[Any] | None:
     """Return the list for `lua/lib/lone_update.lua`."""
     change, schema = write.change, write.change.schema
     if write.claimed or schema.expiry_field or attempt.tells_ages:
@@ -113,7 +115,7 @@ def _update(write: Write, attempt: Attempt) -> list[Any] | None:
     read: tuple[Any, Any] = False, False
     if change.seen_at is not None:
         read = schema.keys.epochs, int((attempt.begun - change.seen_at) * 1e6)
-    items = [attempt.at, *read, row, len(expected), 0, *expected]
+    items = [attempt.at, *read, row, len(expected), 0, intents or False, *expected]
     items += [False if raw is None else raw for raw in expected.values()]
     items[5] = len(items) + 1
     gone, come = Members(), Members()

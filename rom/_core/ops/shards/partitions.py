@@ -85,6 +85,10 @@ class Partitions:
         """Return the key of the hash of intents of a partition."""
         return self.tag(number) + b':intents'
 
+    def unfinished(self, number: int) -> bytes:
+        """Return the key of the hash of what a partition has decided, as the coordinator."""
+        return self.tag(number) + b':unfinished'
+
     def home(self, value: bytes) -> int:
         """Return the partition whose directory has a unique value."""
         return number_of_value(value, self.size)

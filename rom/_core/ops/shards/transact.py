@@ -184,16 +184,18 @@ class _Try:
         transaction.directory = changes_of(self._partitions, batches, local, transaction.part)
 
     def _shard(self, number: int) -> dict[str, Any]:
-        """Return the map `shard` of the request for a partition; empty if it is the only one."""
+        """Return the map `shard` of the request for a partition."""
         transaction = self._transaction
         token = transaction.token
         if number != transaction.coordinator:
             head, coordinator = self._partitions.head(number), b'%d' % transaction.coordinator
             return {'head': head, 'token': token, 'coordinator': coordinator}
+        shard = {'intents': self._partitions.intents(number)}
         if not transaction.others:
-            return {}
+            return shard
         others = b' '.join(b'%d' % other for other in transaction.others)
-        return {'token': token, 'others': others}
+        unfinished = self._partitions.unfinished(number)
+        return {**shard, 'unfinished': unfinished, 'token': token, 'others': others}
 
     def _was_carried_out(self, error: Exception) -> Operation[bool]:
         """Return whether it was carried out after all; if it is certain that not, undo it."""

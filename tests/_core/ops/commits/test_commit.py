@@ -52,7 +52,7 @@ def expected(script: Script) -> dict[bytes, Any]:
     request = msgpack.unpackb(script.request, raw=True)
     if isinstance(request, list):  # of one change, see lua/lib/lone_update.lua
         count = request[4]
-        return dict(zip(request[6 : 6 + count], request[6 + count : 6 + 2 * count], strict=True))
+        return dict(zip(request[7 : 7 + count], request[7 + count : 7 + 2 * count], strict=True))
     [[_, fields, found, _]] = request[b'old'][b'updates']
     return dict(zip(fields, found, strict=True))
 
