@@ -188,13 +188,14 @@ class CommitRequest:
 
         Args:
             attempt: the attempt to commit.
-            shard: the partition, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it; None
-                for models without partitions.
+            shard: the partition, as `lua/shard_commit.lua` or `lua/shard_prepare.lua` reads it;
+                None for models without partitions.
         """
         is_alone = shard is None or 'token' not in shard
+        intents = shard.get('intents') if shard else None
         if is_alone and len(self._changes) == 1 and self._also is None and not self._more:
             write = plan(self._changes[0])
-            script = lone_row.request_of(write, attempt, shard and shard['intents'])
+            script = lone_row.request_of(write, attempt, intents)
             # A longer one is made anew below, and counted.
             if script is not None and is_surely_allowed(script.request):
                 self.outcomes = [write.outcome]
