@@ -8,13 +8,16 @@ commit may have left it, and the next one that wants the value replaces it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from rom._core.encoding.text import as_text, show
+from rom._core.ops.commits.attempts import new_token
 from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.directory import Claim, claim_script
 from rom._core.ops.shards.entries import Value, look_script, read_entry
 from rom._core.ops.shards.partitions import Entry, Partitions, local_keys, partitions_of
 from rom._core.ops.shards.patience import GRACE
@@ -22,7 +25,7 @@ from rom._core.ops.shards.recover import left_behind, recover
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
-from rom.exceptions import ORMError
+from rom.exceptions import CorruptRowError, ORMError
 
 
 def check_directories(schema: Schema, repair: bool, block_size: int, total: int) -> Job[None]:
@@ -81,7 +84,9 @@ def _block(
     for value in suspects:
         finding = yield from _judged(partitions, part, value)
         if finding is not None:
-            findings.append((yield from _repaired(part, finding)) if repair else finding)
+            findings.append(
+                (yield from _repaired(partitions, part, value, finding)) if repair else finding
+            )
     return (b'%d' % int(after) if int(after) else None), findings
 
 
@@ -91,11 +96,14 @@ def _suspects(partitions: Partitions, values: Sequence[Value]) -> Operation[list
         return []
     entries = yield Pipeline(tuple(read_entry(partitions, value) for value in values))
     pairs = zip(values, entries, strict=True)
-    return [value for value, raw in pairs if not _is_right(value, raw)]
+    return [value for value, raw in pairs if _named(partitions, raw) != value.partition]
 
 
-def _is_right(value: Value, raw: bytes | None) -> bool:
-    return raw is not None and Entry.parse(raw).partition == value.partition
+def _named(partitions: Partitions, raw: bytes | None) -> int | None:
+    """Return the partition that an entry names; None without one, or if it is malformed."""
+    with suppress(CorruptRowError):
+        return None if raw is None else partitions.entry(raw, b'').partition
+    return None
 
 
 def _judged(partitions: Partitions, part: Schema, value: Value) -> Operation[Finding | None]:
@@ -105,17 +113,26 @@ def _judged(partitions: Partitions, part: Schema, value: Value) -> Operation[Fin
     status, detail, *_ = yield look
     raw = yield read_entry(partitions, value)
     again = yield look
-    if status != b'held' or again[:2] != [status, detail] or _is_right(value, raw):
+    named = _named(partitions, raw)
+    if status != b'held' or again[:2] != [status, detail] or named == value.partition:
         return None
     key = partitions.directory(value.name, value.value)
-    where = 'no partition' if raw is None else f'partition {Entry.parse(raw).partition}'
+    where = 'no partition' if named is None else f'partition {named}'
     what = f'{show(as_text(value.value))} is in {where}, and a row of {value.partition} has it'
     return Finding(part.name, 'directory', as_text(key), int(detail), what)
 
 
-def _repaired(part: Schema, finding: Finding) -> Operation[Finding]:
+def _repaired(
+    partitions: Partitions, part: Schema, value: Value, finding: Finding
+) -> Operation[Finding]:
     """Have the row claim its values again, with the id that programs see in the finding."""
     assert finding.id is not None
+    raw = yield read_entry(partitions, value)
+    if raw is not None and _named(partitions, raw) is None:
+        # No commit replaces a malformed entry. So it becomes one of the row's own partition, at
+        # once, because without an entry another row could take the value.
+        claim = Claim(value, part, set(), expected=raw)
+        yield claim_script(partitions, [claim], new_token())
     seen = replace(finding, id=part.seen_id(finding.id))
     rows = yield from load(part, [finding.id], with_expired=True)
     changes = [Change(part, 'update', row.id, row.stored, {}, {}, full=True) for row in rows]

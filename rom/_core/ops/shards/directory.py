@@ -65,7 +65,7 @@ class Changes:
     """
 
     claims: dict[Value, Claim] = field(default_factory=dict)
-    given_up: dict[Value, bytes | None] = field(default_factory=dict)
+    given_up: dict[Value, Entry | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.claims or self.given_up)
@@ -201,9 +201,9 @@ def unclaim_scripts(partitions: Partitions, changes: Changes, token: bytes) -> l
 def release_scripts(partitions: Partitions, changes: Changes) -> list[Script]:
     """Return the calls that remove the entries of the values that a commit has given up."""
     return [
-        _release(partitions, value, entries=entry)
+        _release(partitions, value, entries=entry.raw)
         for value, entry in changes.given_up.items()
-        if entry is not None and Entry.parse(entry).partition == value.partition
+        if entry is not None and entry.partition == value.partition
     ]
 
 
@@ -238,16 +238,17 @@ def resolve_claim(
 
     Raises:
         UniqueKeyViolation: a row has the value.
+        CorruptRowError: the entry is malformed.
     """
     if not raw:
         claim.expected, claim.is_fresh = False, True
         return True
-    entry = Entry.parse(raw)
+    entry = partitions.entry(raw, partitions.directory(claim.of.name, claim.of.value))
     fence = patience.may_fence(own, entry, now, tries)
     look = look_script(partitions, claim.of, entry, claim.schema, fence=fence)
     status, detail, said, *_ = yield look
     if status == b'prepared':
-        intent = Entry.parse(detail)
+        intent = partitions.entry(detail, partitions.intents(entry.partition))
         fence = patience.may_fence(own, intent, int(said), tries)
         return (yield from resolve(partitions, entry.partition, intent, fence)) and False
     is_own = entry.partition == claim.of.partition and detail in claim.own

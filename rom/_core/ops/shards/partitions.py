@@ -8,10 +8,11 @@ under way: see `lua/lib/intents.lua`, `lua/lib/prepared.lua` and `lua/shard_deci
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from rom._core.encoding.text import as_bytes, show
+from rom._core.encoding.text import as_bytes, as_text, show
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Script
 from rom._core.schema import Schema
@@ -36,24 +37,6 @@ class Entry(NamedTuple):
     token: bytes
     second: int
     raw: bytes
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Entry:
-        """Read an entry from its stored form.
-
-        Raises:
-            CorruptRowError: it has another form.
-        """
-        try:
-            partition, token, second = raw.split(b':')
-            return cls(int(partition), token, int(second), raw)
-        except ValueError:
-            raise CorruptRowError(
-                f'expected partition:token:second, got {show(raw)}; rom did not write that: find '
-                'it in the hashes of the group that end in :dir or :intents, and remove it',
-                key='',
-                value=raw,
-            ) from None
 
 
 class Partitions:
@@ -100,6 +83,30 @@ class Partitions:
     def directory(self, name: bytes, value: bytes) -> bytes:
         """Return the key of the directory with a value of a unique constraint."""
         return self.tag(self.home(value)) + name.removesuffix(_UNIQUE) + _DIRECTORY
+
+    def entry(self, raw: bytes, key: bytes) -> Entry:
+        """Read an entry of a directory, or an intent, from its stored form.
+
+        Args:
+            raw: the stored bytes.
+            key: the key of their hash, for the error.
+
+        Raises:
+            CorruptRowError: they have another form, or name a partition that the group lacks.
+        """
+        with suppress(ValueError):
+            partition, token, second = raw.split(b':')
+            entry = Entry(int(partition), token, int(second), raw)
+            if 0 <= entry.partition < self.size:
+                return entry
+        remedy = 'rom check --repair' if key.endswith(_DIRECTORY) else f'HDEL {as_text(key)}'
+        raise CorruptRowError(
+            f'the hash {as_text(key)} holds {show(raw)}, where rom keeps partition:token:second '
+            f'with a partition from 0 to {self.size - 1}; rom did not write that. Find its field '
+            f'with HGETALL, and mend it with {remedy}',
+            key=as_text(key),
+            value=raw,
+        )
 
     def call(self, script: str, number: int, token: bytes, **asked: Any) -> Script:
         """Return a call of a script about a transaction, in a partition."""

@@ -60,13 +60,22 @@ def left_behind(partitions: Partitions) -> Operation[list[Left]]:
     numbers = range(partitions.size)
     calls = [partitions.call('shard_left', number, b'') for number in numbers]
     replies = yield Pipeline(tuple(calls))
-    return [_left(number, *reply) for number, reply in zip(numbers, replies, strict=True)]
+    return [
+        _left(partitions, number, *reply) for number, reply in zip(numbers, replies, strict=True)
+    ]
 
 
-def _left(number: int, now: bytes, prepared: list[bytes], unfinished: list[bytes]) -> Left:
+def _left(
+    partitions: Partitions,
+    number: int,
+    now: bytes,
+    prepared: list[bytes],
+    unfinished: list[bytes],
+) -> Left:
+    key = partitions.head(number) + b'prepared'
     pairs = zip(unfinished[::2], unfinished[1::2], strict=True)
     others = {token: [int(other) for other in raw.split()] for token, raw in pairs}
-    return Left(number, int(now), [Entry.parse(raw) for raw in prepared[1::2]], others)
+    return Left(number, int(now), [partitions.entry(raw, key) for raw in prepared[1::2]], others)
 
 
 def recover(partitions: Partitions, older: int = GRACE) -> Operation[Recovered]:

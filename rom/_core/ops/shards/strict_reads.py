@@ -50,7 +50,8 @@ def read_again(partitions: Partitions, number: int, script: Script, reply: Any) 
         ServerError: each try met a transaction that had been committed since.
     """
     for _ in range(_MOST_TRIES):
-        intents = map(Entry.parse, reply[1])
+        key = partitions.intents(number)
+        intents = [partitions.entry(raw, key) for raw in reply[1]]
         if not (yield from _carried_out(partitions, number, intents)):
             request = {**unpack(script.request), 'anyway': True}
             return (yield script._replace(request=pack(request)))
@@ -96,11 +97,11 @@ def find_unique(
         raw = yield read_entry(partitions, wanted)
         if raw is None:
             return None
-        entry = Entry.parse(raw)
+        entry = partitions.entry(raw, partitions.directory(wanted.name, value))
         more = {'fields': list(schema.fields), 'anyway': anyway}
         status, *details = yield look_script(partitions, wanted, entry, schema, **more)
         if status == b'prepared':
-            intent = Entry.parse(details[0])
+            intent = partitions.entry(details[0], partitions.intents(entry.partition))
             anyway = not (yield from resolve(partitions, entry.partition, intent, fence=False))
             continue
         if status != b'held':

@@ -238,7 +238,7 @@ class _Try:
 
     def resolve_intent(self, number: int, reply: list[bytes], tries: int) -> Operation[bool]:
         """Find out about the transaction that locks a row; return False if it is not decided."""
-        intent = Entry.parse(reply[2])
+        intent = self._partitions.entry(reply[2], self._partitions.intents(number))
         own = self._transaction.token
         fence = self._patience.may_fence(own, intent, int(reply[3]), tries)
         return (yield from resolve(self._partitions, number, intent, fence))
@@ -333,7 +333,7 @@ class _Read(_Step):
     """Reads the entry of a value that is given up."""
 
     def __init__(
-        self, partitions: Partitions, value: Value, entries: dict[Value, bytes | None]
+        self, partitions: Partitions, value: Value, entries: dict[Value, Entry | None]
     ) -> None:
         self._partitions, self._value, self._entries = partitions, value, entries
 
@@ -341,5 +341,7 @@ class _Read(_Step):
         return read_entry(self._partitions, self._value)
 
     def takes(self, reply: bytes | None) -> bool:
-        self._entries[self._value] = reply
+        if reply is not None:  # a malformed one is met now, before anything is decided
+            key = self._partitions.directory(self._value.name, self._value.value)
+            self._entries[self._value] = self._partitions.entry(reply, key)
         return True

@@ -64,7 +64,7 @@ def make_old(raw: redis.Redis) -> None:
     for key in raw.scan_iter('*:prepared'):
         for token, kept in raw.hgetall(key).items():
             raw_intent, _, rest = kept.partition(b' ')
-            intent = Entry.parse(raw_intent)
+            intent = PARTITIONS.entry(raw_intent, key)
             older = b'%d:%b:%d' % (intent.partition, intent.token, intent.second - 60)
             raw.hset(key, token, older + b' ' + rest)
 
@@ -104,7 +104,7 @@ def test_the_command(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize('entry', [None, b'2:token:5'])
+@pytest.mark.parametrize('entry', [None, b'2:token:5', b'no entry', b'4:token:5', b'-1:t:5'])
 def test_a_wrong_directory_is_found_and_repaired(
     entry: bytes | None, accounts: list[BankAccount], front: Front, raw: redis.Redis
 ) -> None:
@@ -143,3 +143,52 @@ def test_who_may_abort_an_undecided_transaction() -> None:
     patience.end(own.token)
     assert limits.may_fence(b'7000', own, 100, 0), 'this process has given it up'
     assert max(limits.pause(tries) for tries in range(2000)) <= 0.05
+
+
+@pytest.mark.parametrize('entry', [b'no entry', b'4:token:5'])
+def test_a_malformed_entry_is_named_before_anything_is_written(
+    entry: bytes, accounts: list[BankAccount], raw: redis.Redis
+) -> None:
+    account = accounts[0]
+    key = PARTITIONS.directory(b'BankAccount:email:uidx', b'e0')
+    raw.hset(key, b'e0', entry)
+
+    def claims() -> None:
+        BankAccount(email='e0').save()
+
+    def gives_up() -> None:
+        account.email = 'other'
+        account.save()
+
+    for work in (claims, gives_up, account.delete, lambda: BankAccount.get_by(email='e0')):
+        with pytest.raises(rom.CorruptRowError, match='rom check --repair') as caught:
+            work()
+        assert (caught.value.key, caught.value.value) == (key.decode(), entry)
+        rom.session.rollback()
+    assert raw.hget(key, b'e0') == entry
+    assert BankAccount.get(account.id).email == 'e0'
+
+
+def test_a_malformed_intent_is_named(
+    accounts: list[BankAccount], raw: redis.Redis, front: Front
+) -> None:
+    account = accounts[0]
+    part = BankAccount._schema.at_id(account.id)
+    number, row = part.part.number, part.keys.row(part.part.local_id(account.id))
+    raw.hset(PARTITIONS.intents(number), row, b'7:token:5')
+    rom.session.rollback()
+
+    def writes() -> None:
+        account.gold = 1
+        account.save()
+
+    for work in (writes, lambda: BankAccount.get(account.id)):
+        with pytest.raises(rom.CorruptRowError, match='a partition from 0 to 3') as caught:
+            work()
+        assert caught.value.key == PARTITIONS.intents(number).decode()
+        rom.session.rollback()
+    raw.delete(PARTITIONS.intents(number))
+    raw.hset(PARTITIONS.head(number) + b'prepared', b'token', b'nonsense x')
+    with pytest.raises(rom.CorruptRowError) as caught:
+        front.recover(BankAccount)
+    assert caught.value.key.endswith(':prepared')
