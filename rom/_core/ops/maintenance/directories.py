@@ -131,7 +131,7 @@ def _repaired(
     if raw is not None and _named(partitions, raw) is None:
         # No commit replaces a malformed entry. So it becomes one of the row's own partition, at
         # once, because without an entry another row could take the value.
-        claim = Claim(value, part, set(), expected=raw)
+        claim = Claim(value, part, lambda _: (), expected=raw)
         yield claim_script(partitions, [claim], new_token())
     seen = replace(finding, id=part.seen_id(finding.id))
     rows = yield from load(part, [finding.id], with_expired=True)
