@@ -9,8 +9,8 @@
 --          stamp   = {key, text}: the fingerprint, written with the first id; absent: not written
 --          epochs  = key, see lib/counter; absent: the counter has no epochs
 --
--- Reply:   the last id taken; the others are those just below it. Or a list of one item: what the
---          key holds, if that is no counter.
+-- Reply:   the last id taken; the others are those just below it. If the key has a value that
+--          cannot be counted up: a list with that value.
 --
 -- If the client library repeats the request, some ids are skipped, which does no harm.
 

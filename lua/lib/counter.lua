@@ -13,8 +13,8 @@
 local LONGEST = 2000  -- bytes of epochs; older ones are dropped
 local LARGEST = '9223372036854775807'  -- the server counts no further
 
--- Return the id that the counter will give next, or nil if the key does not hold a counter that goes
--- on. INCRBY takes a sign, and would give negative ids; it refuses zeros in front. Ids are strings,
+-- Return the id that the counter will give next, or nil if the value of the key cannot be counted
+-- up. INCRBY takes a sign, and would give negative ids; it refuses zeros in front. Ids are strings,
 -- because a Lua number would lose digits.
 local function next_id(counter)
     local last = redis.pcall('GET', counter) or '0'

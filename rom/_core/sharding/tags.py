@@ -51,7 +51,7 @@ def tag_of(group: str, number: int, count: int) -> str:
 
 
 def number_of_value(value: bytes, count: int) -> int:
-    """Return the partition of a value: of a `_shard_by` column, or of a unique one in a directory.
+    """Return the partition of a `_shard_by` value, or of the directory of a unique value.
 
     >>> number_of_value(b'123456789', 64)
     3

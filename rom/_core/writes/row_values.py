@@ -23,7 +23,7 @@ def lacks_default(change: Change) -> bool:
 
 
 def values_before(change: Change) -> Mapping[str, Any]:
-    """Return the values of the row as stored; of a delete, one that does not decode is None."""
+    """Return the values as stored; before a delete, one that does not decode is None."""
     lenient = change.forced or change.kind == 'delete'
     return RowValues(change.schema, change.stored, _id_of(change), lenient)
 

@@ -154,9 +154,14 @@ async def test_a_reindex_drops_one_that_is_no_longer_declared(s: Any, raw: redis
     raw.set('{compound}user:id:indexes', json.dumps(former))
     raw.zadd('{compound}user:score+joined:1.0:cidx', {'1': 1})
     rom.util.CONNECTION = raw
-    for _ in rom.maintenance.reindex(User):
-        pass
-    rom.util.CONNECTION = None
+    try:
+        for _ in rom.maintenance.reindex(User):
+            pass
+    finally:
+        rom.util.CONNECTION = None
+    assert not raw.exists('{compound}user:score+joined:1.0:cidx')
+    assert json.loads(raw.get('{compound}user:id:indexes')) == declared
+    assert_consistent(raw, User)
 
 
 @pytest.mark.parametrize(
