@@ -118,8 +118,9 @@ def column_values(entity: Any, order: tuple[str, ...]) -> tuple[Any, ...]:
     for name in order:
         if name.strip('-') != 'id':
             value = getattr(entity, name.strip('-'))
+            value = None if value == '' else value  # neither has an entry
             is_cased = name.strip('-') == 'title' and value is not None
-            found.append(value.lower() if is_cased else value or None if value == '' else value)
+            found.append(value.lower() if is_cased else value)
     return tuple(found)
 
 
