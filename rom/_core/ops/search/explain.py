@@ -21,7 +21,7 @@ from rom._core.ops.search.native_reads import range_of
 from rom._core.ops.search.scattered import query_for
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.split_search import InPartsError
-from rom._core.ops.shards.asking import asked_partitions
+from rom._core.ops.shards.targets import target_partitions
 from rom._core.query.explanation import (
     Call,
     Explanation,
@@ -68,7 +68,7 @@ def explain(
             'explained; for first() and exists(), explain limit(0, 1) of the query'
         )
     is_count = of == 'count'
-    asked = () if placement is None else tuple(asked_partitions(query))
+    asked = () if placement is None else tuple((yield from target_partitions(query)))
     if (spec.count == 0 and not is_count) or (placement is not None and not asked):
         plan = Plan('unasked')
     else:

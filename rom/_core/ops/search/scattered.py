@@ -13,8 +13,9 @@ from rom._core.encoding.integers import ENDLESS
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.sorting import columns_for, merge_rows, standing
-from rom._core.ops.shards.asking import asked_partitions, check_can_merge, mark_in, query_in
+from rom._core.ops.shards.asking import check_can_merge, mark_in, query_in
 from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.targets import target_partitions
 from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order, SortCursor
@@ -32,25 +33,30 @@ Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
 
 def of_each(query: Query[Any], answer: Callable[[Query[Any]], Operation[T]]) -> Operation[list[T]]:
     """Answer a query in each partition that may have results; return their answers."""
-    queries = [query_in(query, number) for number in asked_partitions(query)]
+    numbers = yield from target_partitions(query)
+    queries = [query_in(query, number) for number in numbers]
     found: list[T] = yield from lockstep([answer(one) for one in queries])
     return found
 
 
-def find_in_parts(query: Query[Any], find: Finder) -> Operation[tuple[list[Row], bool]]:
+def find_in_parts(
+    query: Query[Any], find: Finder, numbers: Sequence[int] | None = None
+) -> Operation[tuple[list[Row], bool]]:
     """Return the rows of all results, in order, and whether there are no more results.
 
     Args:
         query: a query over partitions.
         find: answers the query of one partition.
+        numbers: the partitions to ask; None: those that may have results.
 
     Raises:
         QueryError: the results of several partitions cannot be merged.
         CorruptRowError: the key of a row or an index holds another type; `entities` has the other
             rows.
     """
-    numbers = asked_partitions(query)
-    check_can_merge(query, numbers)
+    check_can_merge(query)
+    if numbers is None:
+        numbers = yield from target_partitions(query)
     spec = query.spec
     need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
     broken: list[CorruptRowError] = []
@@ -151,6 +157,10 @@ def merged(
 class PartsCursor:
     """State of a scattered search between two blocks.
 
+    Args:
+        query: the query.
+        numbers: the partitions to ask.
+
     Attributes:
         queries: the query of each partition.
         cursors: the cursor of each partition that may have more results; None at its beginning.
@@ -164,9 +174,8 @@ class PartsCursor:
 
     __slots__ = ('cursors', 'fresh', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
 
-    def __init__(self, query: Query[Any]) -> None:
-        numbers = asked_partitions(query)
-        check_can_merge(query, numbers)
+    def __init__(self, query: Query[Any], numbers: Sequence[int]) -> None:
+        check_can_merge(query)
         spec = query.spec
         self.is_short = spec.count is not None and spec.offset + spec.count <= _SHORT
         self.ready: list[Row] = []
@@ -200,9 +209,10 @@ def block_of_parts(
         find: returns all rows of one partition.
     """
     if cursor is None:
-        cursor = PartsCursor(query)
+        numbers = yield from target_partitions(query)
+        cursor = PartsCursor(query, numbers)
         if cursor.is_short:
-            cursor.ready, _ = yield from find_in_parts(query, find)
+            cursor.ready, _ = yield from find_in_parts(query, find, numbers)
             cursor.fresh, cursor.cursors = cursor.ready, {}
     else:
         cursor.fresh = []

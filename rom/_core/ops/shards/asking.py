@@ -209,12 +209,13 @@ def _by_value(placement: Placement, column: Any, value: Any, is_by_score: bool) 
         return None  # not a possible value: the index decides
 
 
-def check_can_merge(query: Query[Any], numbers: list[int]) -> None:
+def check_can_merge(query: Query[Any]) -> None:
     """Raise QueryError for results of several partitions that cannot be merged in order."""
-    if len(numbers) < 2:
-        return
     near = next((n for n in query.spec.where.flat() if isinstance(n, Near)), None)
-    if near is not None and (near.count is not None or not query.spec.orders):
+    if near is None or (near.count is None and query.spec.orders):
+        return
+    numbers = asked_partitions(query)
+    if len(numbers) > 1:
         raise QueryError(
             f'{query.schema.name}.query.near(): its results are in {len(numbers)} partitions, '
             'which cannot be merged by distance yet; leave count out, and add order_by()'
