@@ -64,7 +64,7 @@ class RankIndex(ColumnIndex):
         self.language: str | None = column.stem
         self.vocabulary = keys.vocabulary(name)
         self.depends_on_others, self.may_read_any, self.source = False, False, name
-        self._keys_of = self._terms
+        self._keys_of, self._is_word = self._terms, False
         self._all_key = keys.lengths(name, b'all')
         digits = range(LENGTHS.bit_length())
         self._length_keys = [keys.lengths(name, b'%d' % digit) for digit in digits]

@@ -97,6 +97,24 @@ def test_all_writes_keep_the_counts(
 
 
 @pytest.mark.one_server
+def test_whole_texts_are_counted_too(on_client: None, raw: redis.Redis) -> None:
+    """The index of IDENTITY has a way of its own for such texts."""
+
+    class RankedWhole(rom.Model):
+        slug = rom.Text(rank=True, index=True, keygen=rom.IDENTITY)
+
+    RankedWhole(slug='pear').save()
+    made = [RankedWhole(slug=slug) for slug in ('apple', 'apple pie', 'red')]
+    rom.session.commit()
+    made[0].slug = 'quince'
+    made[0].save()
+    assert_consistent(raw, RankedWhole)
+    found = {word: RankedWhole.query.search(word).count() for word in ('pear', 'apple', 'quince')}
+    assert found == {'pear': 1, 'apple': 1, 'quince': 1}
+    assert RankedWhole.query.filter(slug='apple pie').count() == 1
+
+
+@pytest.mark.one_server
 def test_updates_upserts_loads_and_checks_know_the_counts(
     on_client: None, raw: redis.Redis, front: Front
 ) -> None:
