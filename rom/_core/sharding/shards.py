@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from itertools import count
 from os import getpid
-from random import randrange
+from secrets import randbelow  # the sequence of `random` is the program's
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -103,6 +103,6 @@ class Shards:
     def _next_partition(self) -> int:
         """Return a partition for new rows: each in turn, from a random one in each process."""
         if self._process != getpid():
-            self._process, self._turns = getpid(), count(randrange(self.partitions))
+            self._process, self._turns = getpid(), count(randbelow(self.partitions))
         turn: int = next(self._turns)
         return turn % self.partitions
