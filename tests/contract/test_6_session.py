@@ -204,7 +204,12 @@ class TestNullSession:
 
     def is_null(self, N: Any) -> bool:
         rom.session.rollback()
-        return N.get(1) is not N.get(1) and not [*rom.session.known, *rom.session.wknown]
+        first, second = N.get(1), N.get(1)
+        assert first is not None
+        if first is second:
+            return False
+        assert [*rom.session.known, *rom.session.wknown] == []
+        return True
 
     def test_by_default(self, N: Any) -> None:
         saved(N())

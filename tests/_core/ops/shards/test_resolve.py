@@ -19,7 +19,7 @@ SHARDS = rom.Shards('killed', 8)
 PARTITIONS = partitions_of(SHARDS)
 
 
-class KilledAccount(rom.Model):
+class KilledShardAccount(rom.Model):
     _shards = SHARDS
     gold = rom.Integer()
     email = rom.Text(unique=True)
@@ -30,7 +30,7 @@ PROGRAM = """
 import os, redis, rom, signal, sys
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Pipeline
-from tests._core.ops.shards.test_resolve import KilledAccount
+from tests._core.ops.shards.test_resolve import KilledShardAccount
 
 socket, *scripts = sys.argv[1:]
 real = SyncDriver.perform
@@ -44,7 +44,7 @@ def transfer(one, other, script):
 
     rom.util.CONNECTION = redis.Redis(unix_socket_path=socket)
     SyncDriver.perform = perform
-    first, second = KilledAccount.get([one, other])
+    first, second = KilledShardAccount.get([one, other])
     first.gold, second.gold, first.email = 5, 15, 'renamed by ' + script
     rom.session.commit()
 
@@ -62,9 +62,9 @@ BEFORE = ('shard_prepare', 'shard_commit', 'shard_apply', 'shard_finish')
 
 
 @pytest.fixture
-def killed(on_client: None, raw: redis.Redis) -> Iterator[dict[str, list[KilledAccount]]]:
+def killed(on_client: None, raw: redis.Redis) -> Iterator[dict[str, list[KilledShardAccount]]]:
     """The two accounts of each process that was killed, as they were read before."""
-    made = [KilledAccount(gold=10, email=f'e{number}') for number in range(8)]
+    made = [KilledShardAccount(gold=10, email=f'e{number}') for number in range(8)]
     for account in made:
         account.save()
     assert sorted(account.id for account in made) == [*range(1, 9)], 'one in each partition'
@@ -81,7 +81,7 @@ def killed(on_client: None, raw: redis.Redis) -> Iterator[dict[str, list[KilledA
     rom.session.rollback()
 
 
-def write(account: KilledAccount, gold: int) -> None:
+def write(account: KilledShardAccount, gold: int) -> None:
     account.gold = gold
     account.save()
 
@@ -89,7 +89,7 @@ def write(account: KilledAccount, gold: int) -> None:
 def is_taken(email: str) -> bool:
     """Return whether the value of a new row is refused."""
     try:
-        KilledAccount(gold=0, email=email).save()
+        KilledShardAccount(gold=0, email=email).save()
     except rom.UniqueKeyViolation:
         rom.session.rollback()
         return True
@@ -97,7 +97,7 @@ def is_taken(email: str) -> bool:
 
 
 def test_other_writers_fence_or_finish_what_was_left(
-    killed: dict[str, list[KilledAccount]],
+    killed: dict[str, list[KilledShardAccount]],
 ) -> None:
     for script in ('shard_prepare', 'shard_commit'):  # nothing is decided
         one, other = killed[script]
@@ -111,7 +111,7 @@ def test_other_writers_fence_or_finish_what_was_left(
             write(other, 20)
         rom.session.rollback()
         assert is_taken(f'renamed by {script}') and not is_taken(email)
-    pairs = [KilledAccount.get([account.id for account in pair]) for pair in killed.values()]
+    pairs = [KilledShardAccount.get([account.id for account in pair]) for pair in killed.values()]
     assert [[one.gold, other.gold] for one, other in pairs] == [[1, 20], [1, 20], [5, 15], [5, 15]]
-    assert maintenance.recover(KilledAccount) == (2, 0, 0)
-    assert [*maintenance.check(KilledAccount)] == []
+    assert maintenance.recover(KilledShardAccount) == (2, 0, 0)
+    assert [*maintenance.check(KilledShardAccount)] == []
