@@ -42,8 +42,10 @@ def values_after(change: Change) -> Mapping[str, Any]:
 
 
 def _id_of(change: Change) -> dict[str, int]:
-    schema = change.schema
-    return {} if change.id is None else {schema.primary: schema.seen_id(change.id)}
+    id, schema = change.id, change.schema
+    if id is None:
+        return {}
+    return {schema.primary: id if schema.part is None else schema.seen_id(id)}
 
 
 def columns_read(change: Change, makes: Callable[[Mapping[str, Any]], object]) -> set[str]:

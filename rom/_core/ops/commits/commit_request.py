@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from itertools import chain, compress
 from math import inf
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from rom._core.encoding.wire import pack
 from rom._core.indexing.column_index import ColumnIndex
@@ -134,7 +134,8 @@ class Batch:
             ids.append(id)
         if change.schema.has_special_writes or change.references:
             self._note_special(change, id)
-        self.claim(write)
+        if write.claimed:
+            self.claim(write)
 
     def claim(self, write: Write) -> None:
         """Add the unique values that a write claims."""
@@ -349,6 +350,7 @@ def _claim(key: bytes, schema: Schema, columns: _Column) -> list[Any]:
 
 def _absent_as_false(row: Mapping[str, bytes | None]) -> tuple[bytes | bool, ...]:
     """Return fields' values as the script's HMGET returns them: false for an absent one."""
-    if None not in row.values():
-        return cast('tuple[bytes, ...]', tuple(row.values()))
-    return tuple([False if raw is None else raw for raw in row.values()])
+    values: Collection[Any] = row.values()
+    if None not in values:
+        return tuple(values)
+    return tuple([False if raw is None else raw for raw in values])
