@@ -10,7 +10,6 @@ import rom
 import rom.migrations
 from rom.migrations import Migration, MigrationRow, drop
 from tests.support.servers import Server
-from tests.support.trips import note_trips
 from tests.support.worlds import BOTH, World
 
 pytestmark = pytest.mark.one_server
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.one_server
 @pytest.fixture(params=BOTH)
 def world(request: pytest.FixtureRequest, server: Server) -> World:
     return World(request.param, server.socket)
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    return note_trips(monkeypatch)
 
 
 @pytest.fixture

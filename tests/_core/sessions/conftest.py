@@ -1,4 +1,4 @@
-"""Both worlds, and what goes to the server in either."""
+"""What happens before the commits of either session."""
 
 from __future__ import annotations
 
@@ -6,27 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.requests import Script
-from tests.support.servers import Server
-from tests.support.stories import world_like
-from tests.support.trips import note_trips
-from tests.support.worlds import BOTH, World
-
-
-@pytest.fixture(params=BOTH)
-def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
-    """Either session, with a client of the kind that `client` is."""
-    return world_like(request.param, server.socket, client)
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What went to the server, a trip each."""
-    return note_trips(monkeypatch)
 
 
 @pytest.fixture

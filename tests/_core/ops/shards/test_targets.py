@@ -8,10 +8,7 @@ import redis
 import rom
 from rom._core.ops.requests import Pipeline, Script
 from rom._core.ops.shards.partitions import partitions_of
-from tests.support.servers import Server
-from tests.support.stories import both, world_like
-from tests.support.trips import note_trips
-from tests.support.worlds import BOTH, World
+from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
 SHARDS = rom.Shards('targets', 5)
@@ -27,18 +24,6 @@ class TargetOrder(rom.Model):
     _shards = SHARDS
     _shard_by = 'number'
     number = rom.Integer(unique=True)
-
-
-@pytest.fixture(params=BOTH)
-def world(request: pytest.FixtureRequest, server: Server, client: redis.Redis) -> World:
-    """Either session, with a client of the kind that `client` is."""
-    return world_like(request.param, server.socket, client)
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What went to the server, a trip each."""
-    return note_trips(monkeypatch)
 
 
 def scripts(trips: list[Any]) -> list[int]:
