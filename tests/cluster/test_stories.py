@@ -14,6 +14,7 @@ import pytest
 import redis
 
 import rom
+from tests._core.conftest import trips
 from tests._core.sessions import (
     test_both,
     test_defaults,
@@ -21,7 +22,6 @@ from tests._core.sessions import (
     test_unique_values,
     test_values,
 )
-from tests._core.sessions.conftest import trips
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST
 from tests.support.servers import available

@@ -5,10 +5,8 @@ from typing import Any
 import pytest
 
 import rom
-from tests._core.sessions import conftest as of_sessions
 
 pytestmark = pytest.mark.one_server
-trips = of_sessions.trips
 
 
 class IdTeam(rom.Model):

@@ -15,7 +15,6 @@ import redis
 import rom
 from rom import Mapped, Ref
 from rom.cli.model_args import _models_of
-from tests._core.sessions import conftest as of_sessions
 from tests.support.class_bodies import define
 from tests.support.servers import dump
 from tests.support.stories import both
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from tests.elsewhere import TypedCity  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 
 class Size:

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 
 import rom
 from rom._core.columns.addresses import IPAddress, number_of
-from tests._core.sessions import conftest as of_sessions
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 ip, network = ipaddress.ip_address, ipaddress.ip_network
 

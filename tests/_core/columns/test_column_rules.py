@@ -10,11 +10,9 @@ import redis
 
 import rom
 from rom import jsonl
-from tests._core.sessions import conftest as of_sessions
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 
 def positive(value: int) -> None:

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 import rom
 from rom._core.columns.durations import Duration, read_iso, write_iso
-from tests._core.sessions import conftest as of_sessions
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 SECOND = dt.timedelta(seconds=1)
 TINY = dt.timedelta(microseconds=1)

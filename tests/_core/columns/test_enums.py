@@ -8,13 +8,11 @@ import pytest
 import redis
 
 import rom
-from tests._core.sessions import conftest as of_sessions
 from tests.support.implied import assert_consistent
 from tests.support.servers import Server
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 
 class State(enum.Enum):

@@ -18,11 +18,8 @@ import redis
 
 import rom
 from rom import jsonl
-from tests._core.sessions import conftest as of_sessions
 from tests.support.implied import assert_consistent
 from tests.support.stories import both
-
-world = of_sessions.world
 
 
 class ListedState(enum.Enum):

@@ -11,12 +11,10 @@ import redis
 import rom
 from rom import jsonl
 from rom._core.writes import changes
-from tests._core.sessions import conftest as of_sessions
 from tests.support.servers import Server
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world, trips = of_sessions.world, of_sessions.trips
 
 NOON = dt.datetime(2030, 1, 31, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

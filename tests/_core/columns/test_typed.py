@@ -23,10 +23,8 @@ from typing_extensions import TypedDict
 import rom
 from rom import jsonl
 from tests._core.pydantic_types.test_column_types import classes_of
-from tests._core.sessions import conftest as of_sessions
 from tests.support.stories import both
 
-world = of_sessions.world
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -7,11 +7,9 @@ import pytest
 import redis
 
 import rom
-from tests._core.sessions import conftest as of_sessions
 from tests.support.stories import both
 
 pytestmark = pytest.mark.one_server
-world = of_sessions.world
 
 ONE = uuid.UUID('3f2504e0-4f89-11d3-9a0c-0305e82c3301')
 TWO = uuid.UUID('3f2504e0-4f89-41d3-9a0c-0305e82c3302')

@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 
 import rom
-from tests._core.sessions import conftest as of_sessions
-
-trips = of_sessions.trips
 
 
 class Customer:
