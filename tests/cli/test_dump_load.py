@@ -14,7 +14,7 @@ from rom._core.embedded.server import open_server
 from rom._core.ops.import_rows import CHOICES
 from rom.cli.load import OnConflict
 from tests.cli.conftest import Shop
-from tests.support.patience import PATIENCE
+from tests.support.patience import PATIENCE, eventually
 from tests.support.servers import dump, without_notes
 
 pytestmark = pytest.mark.one_server
@@ -196,18 +196,21 @@ def test_in_a_terminal_there_is_a_bar(shop: Shop) -> None:
 
 def test_a_server_that_hangs(shop: Shop) -> None:
     """Nobody waits for it after a second signal; what is in for certain is told."""
-    shop.write('users.jsonl', lines(3000))
     with open_server() as server, redis.Redis(unix_socket_path=str(server.socket)) as client:
         url = f'unix://{server.socket}'
         load = shop.start(
-            'load', 'shop.models', '--from', 'users.jsonl', '--batch', '20', '--url', url
+            'load', 'shop.models', '--batch', '20', '--url', url, stdin=subprocess.PIPE
         )
-        while load.poll() is None and client.hlen('users:email:uidx') < 100:
-            time.sleep(0.002)
+        assert load.stdin is not None and load.stderr is not None
+        load.stdin.write(lines(200))
+        load.stdin.flush()
+        eventually(lambda: client.hlen('users:email:uidx') >= 100)
         client.execute_command('CLIENT', 'PAUSE', 60_000, 'WRITE')
+        load.stdin.write(lines(200, 201))
+        load.stdin.flush()
+        eventually(lambda: any('b' in one['flags'] for one in client.client_list()))
         load.send_signal(signal.SIGINT)
-        load.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        assert 'once more: at once' in load.stderr.readline()
         load.send_signal(signal.SIGINT)
         _, errors = load.communicate(timeout=PATIENCE)
     assert load.returncode == 130
