@@ -14,7 +14,7 @@ from typing import Any
 import redis.exceptions
 
 from rom._core.drivers.async_node_calls import NodeCalls
-from rom._core.drivers.cluster_slots import in_groups, slot_of_request
+from rom._core.drivers.cluster_slots import in_groups, master_of, slot_of_request
 from rom._core.drivers.errors import command_of
 from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import (
@@ -191,11 +191,12 @@ class AsyncNodes:
     async def _node(self, slot: int | None, from_replica: bool = False) -> Any:
         """Return the node that has a slot; None: any."""
         try:
-            await self._client.initialize()
+            if self._client._initialize:
+                await self._client.initialize()
             nodes = self._client.nodes_manager
             if slot is None:
                 return nodes.default_node
-            return replica_of(nodes, slot) if from_replica else nodes.get_node_from_slot(slot)
+            return replica_of(nodes, slot) if from_replica else master_of(nodes, slot)
         except NO_NODE as error:
             await self._refresh()
             raise not_served(error) from None

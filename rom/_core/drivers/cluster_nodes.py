@@ -26,7 +26,7 @@ from typing import Any
 
 import redis.exceptions
 
-from rom._core.drivers.cluster_slots import in_groups, slot_of_request
+from rom._core.drivers.cluster_slots import in_groups, master_of, slot_of_request
 from rom._core.drivers.errors import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.node_trips import send_to_each
@@ -137,8 +137,9 @@ class Nodes:
             if slot is None:
                 found = nodes.default_node
             else:
-                found = replica_of(nodes, slot) if from_replica else nodes.get_node_from_slot(slot)
-            self._client.get_redis_connection(found)
+                found = replica_of(nodes, slot) if from_replica else master_of(nodes, slot)
+            if found.redis_connection is None:
+                self._client.get_redis_connection(found)
         except NO_NODE as error:
             self._refresh()
             raise not_served(error) from None

@@ -78,6 +78,22 @@ def _slot_of_tag(tag: bytes) -> int:
     return int(key_slot(tag))
 
 
+def master_of(nodes: Any, slot: int) -> Any:
+    """Return the master of a slot, as far as the client knows.
+
+    The method of the library takes several microseconds, and a pipeline may have many slots.
+
+    Args:
+        nodes: the `nodes_manager` of the client.
+        slot: the slot.
+
+    Raises:
+        redis.exceptions.RedisError: no node has the slot.
+    """
+    known = nodes.slots_cache.get(slot)
+    return known[0] if known else nodes.get_node_from_slot(slot)
+
+
 def _without_tag(key: bytes) -> InvalidOperation:
     """Return the error for a key whose model, lock or index has no hash tag."""
     owners = [model for model in MODELS.values() if _owns(model, key)]

@@ -58,7 +58,8 @@ class _Trip:
     def send(self) -> None:
         try:
             self._connection = self.client.connection_pool.get_connection()
-            packed = self._connection.pack_commands(self._commands)
+            # Joined, because the library would send some kilobytes at a time, and wake the node.
+            packed = [b''.join(self._connection.pack_commands(self._commands))]
             self._connection.send_packed_command(packed)
         except ERRORS as error:
             self._fail(error)

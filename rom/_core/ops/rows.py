@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from rom._core.encoding.integers import LARGEST_ID, read_digits
 from rom._core.encoding.text import shorten, show
@@ -81,3 +81,40 @@ def seen_row(schema: Schema, row: Row) -> Row:
     if schema.primary not in row.stored:
         return Row(id, row.stored)
     return Row(id, {**row.stored, schema.primary: b'%d' % id})
+
+
+class SeenRows(Sequence[Row]):
+    """Rows of one reply, each with the id that programs see.
+
+    A row is made when it is asked for: the first rows of several partitions are merged from the
+    first rows of each, so most of those that came are never looked at.
+
+    Args:
+        schema: the schema of the partition.
+        names: the columns of the rows.
+        ids: the ids in the partition.
+        packed: the values, from the form of `lua/lib/rows.lua`.
+    """
+
+    __slots__ = ('_has_gaps', '_ids', '_names', '_schema', '_values')
+
+    def __init__(
+        self, schema: Schema, names: Sequence[str], ids: Sequence[int], packed: bytes
+    ) -> None:
+        self._schema, self._names, self._ids = schema, names, ids
+        self._has_gaps, self._values = unpack_list(packed)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self[at] for at in range(*place.indices(len(self)))]
+        values = dict(zip(self._names, self._values[place], strict=False))
+        if self._has_gaps:
+            values = {name: raw for name, raw in values.items() if raw is not False}
+        return seen_row(self._schema, Row(self._ids[place], values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.entry_lists import Entries
 from rom._core.schema import Index, Schema
 from rom._core.writes.changes import Change, Raw
@@ -80,14 +81,17 @@ def implied_entries(indexes: Sequence[Index], values: Mapping[str, Any]) -> Entr
     return found
 
 
-def entries_in(schema: Schema, index: Index, id: int, stored: Raw) -> Entries:
-    """Return the entries of a row in one index; a value that does not decode counts as None.
+def score_in(schema: Schema, index: ColumnIndex, id: int, stored: Raw, key: bytes) -> bytes | None:
+    """Return the score of a row in a sorted set of its index; None: it has no entry there.
 
     Raises:
         InvalidColumnValue: the keygen failed.
     """
-    known = {schema.primary: schema.seen_id(id)}
-    return index.entries(RowValues(schema, stored, known, lenient=True))
+    values = RowValues(schema, stored, {schema.primary: schema.seen_id(id)}, lenient=True)
+    if index.is_number and key == index.numbers_key:  # the only entry: nothing else to find
+        value = values[index.source]
+        return None if value is None else index.number_score(value)
+    return index.entries(values).get((key, b''))
 
 
 def entries_of(schema: Schema, stored: Raw) -> Entries:

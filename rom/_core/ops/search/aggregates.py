@@ -12,6 +12,7 @@ import decimal
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from rom._core.columns import Column
@@ -19,6 +20,7 @@ from rom._core.encoding.text import show
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import unreadable
 from rom._core.ops.search.bounds import BOUNDS, Bounds
+from rom._core.ops.search.first_calls import of_tally
 from rom._core.ops.search.queries import first_row
 from rom._core.ops.search.row_pages import tally_of
 from rom._core.ops.search.scattered import of_each
@@ -260,7 +262,8 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
         CorruptRowError: a row or an index is corrupt.
     """
     if query.schema.shards is not None:
-        each = yield from of_each(query, lambda one: tallies(one, tally, bounds))
+        begin = partial(of_tally, tally=tally, bounds=bounds)
+        each = yield from of_each(query, lambda one: tallies(one, tally, bounds), begin)
         return [reply for replies in each for reply in replies]
     asking = Search(query.limitless(), bounds, tally=tally)
     cursor = asking.begin()

@@ -18,10 +18,11 @@ from typing import Any, Final, TypeAlias, TypeVar
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import Row, unreadable
+from rom._core.ops.search import first_calls
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.row_pages import load
-from rom._core.ops.search.scattered import block_of_parts, find_in_parts, of_each
+from rom._core.ops.search.scattered import Finder, block_of_parts, find_in_parts, of_each
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.search_reply import SearchReply
 from rom._core.ops.search.sorting import sort_ids
@@ -72,7 +73,7 @@ def find(
         CorruptRowError: as for `search`.
     """
     if query.schema.shards is not None:
-        return (yield from find_in_parts(query, lambda one: find(one, bounds)))
+        return (yield from find_in_parts(query, _finder(bounds)))
     rows: list[Row] = []
     broken: list[bytes] = []
     asking = Search(query, bounds, orders_for(query.schema, query.spec))
@@ -83,6 +84,10 @@ def find(
         broken += answer.broken
     _note_scores(cursor, rows, scores)
     return _unless_broken(query, rows, broken), cursor.need != 0
+
+
+def _finder(bounds: Bounds) -> Finder:
+    return Finder(partial(find, bounds=bounds), partial(first_calls.of_rows, bounds=bounds))
 
 
 def block(
@@ -110,7 +115,7 @@ def block(
     if query.schema.shards is not None:
         return (
             yield from block_of_parts(
-                query, cursor, size, partial(block, bounds=bounds), partial(find, bounds=bounds)
+                query, cursor, size, partial(block, bounds=bounds), _finder(bounds)
             )
         )
     asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.spec))
@@ -179,10 +184,10 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
 def _count_all(query: Query[Any], bounds: Bounds) -> Operation[int]:
     """Return the number of matching entities, whatever the limit."""
     if query.schema.shards is not None:
-        return sum((yield from of_each(query, lambda one: _count_all(one, bounds))))
+        begin = partial(first_calls.of_count, bounds=bounds)
+        return sum((yield from of_each(query, lambda one: _count_all(one, bounds), begin)))
     asking = Search(query, bounds)
-    cursor = asking.begin()
-    cursor.skip, cursor.need = 0, None
+    cursor = first_calls.begin_count(asking)
     total = 0
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
@@ -200,7 +205,8 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
         if query.spec.count == 0 or query.spec.offset:
             total = 0 if query.spec.count == 0 else (yield from _count_all(query, bounds))
             return total > query.spec.offset
-        return any((yield from of_each(query, lambda one: exists(one, bounds))))
+        begin = partial(first_calls.of_exists, bounds=bounds)
+        return any((yield from of_each(query, lambda one: exists(one, bounds), begin)))
     asking = Search(query.first_only(), bounds)
     cursor = asking.begin()
     is_plain = not cursor.skip and cursor.seen is None

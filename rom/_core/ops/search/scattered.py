@@ -6,12 +6,16 @@ here, by the comparison that sorts results without an index.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rom._core.encoding.integers import ENDLESS
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row, seen_row
+from rom._core.ops.search.first_calls import Begin
+from rom._core.ops.search.partition_answers import answered
 from rom._core.ops.search.sorting import columns_for, merge_rows, standing
 from rom._core.ops.shards.asking import check_can_merge, mark_in, query_in
 from rom._core.ops.shards.lockstep import lockstep
@@ -27,26 +31,48 @@ T = TypeVar('T')
 _FEWEST = 50
 # Results of a query that is answered at once.
 _SHORT = 1000
-#: Answers a query of one partition with rows, and whether there are no more.
-Finder = Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
+#: The rows of a partition, with global ids, and whether there are no more.
+Found: TypeAlias = 'tuple[Sequence[Row], bool]'
 
 
-def of_each(query: Query[Any], answer: Callable[[Query[Any]], Operation[T]]) -> Operation[list[T]]:
-    """Answer a query in each partition that may have results; return their answers."""
+class Finder(NamedTuple):
+    """Finder of the rows of one partition.
+
+    Attributes:
+        find: answers a query with rows, and whether there are no more.
+        begin: returns the first call of `find`.
+    """
+
+    find: Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
+    begin: Begin
+
+
+def of_each(
+    query: Query[Any], answer: Callable[[Query[Any]], Operation[T]], begin: Begin
+) -> Operation[list[T]]:
+    """Answer a query in each partition that may have results; return their answers.
+
+    Args:
+        query: a query over partitions.
+        answer: answers the query of one partition.
+        begin: returns the first call of `answer`.
+    """
     numbers = yield from target_partitions(query)
-    queries = [query_in(query, number) for number in numbers]
-    found: list[T] = yield from lockstep([answer(one) for one in queries])
-    return found
+
+    def query_of(number: int) -> Query[Any]:
+        return query_in(query, number)
+
+    return (yield from answered(query, numbers, query_of, answer, begin))
 
 
 def find_in_parts(
-    query: Query[Any], find: Finder, numbers: Sequence[int] | None = None
+    query: Query[Any], finder: Finder, numbers: Sequence[int] | None = None
 ) -> Operation[tuple[list[Row], bool]]:
     """Return the rows of all results, in order, and whether there are no more results.
 
     Args:
         query: a query over partitions.
-        find: answers the query of one partition.
+        finder: finds the rows of one partition.
         numbers: the partitions to ask; None: those that may have results.
 
     Raises:
@@ -60,9 +86,14 @@ def find_in_parts(
     spec = query.spec
     need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
     broken: list[CorruptRowError] = []
-    each = yield from lockstep(
-        [_found(find, query_for(query, number, need), broken) for number in numbers]
-    )
+
+    def query_of(number: int) -> Query[Any]:
+        return query_for(query, number, need)
+
+    def answer(one: Query[Any]) -> Operation[Found]:
+        return _found(finder.find, one, broken)
+
+    each: list[Found] = yield from answered(query, numbers, query_of, answer, finder.begin)
     rows = yield from merged(query, [rows for rows, _ in each], need)
     count = sum([len(rows) for rows, _ in each])
     is_all = all(is_all for _, is_all in each) and (need is None or count <= need)
@@ -73,7 +104,7 @@ def find_in_parts(
     return rows, is_all
 
 
-def _known(rows: list[Row], each: Sequence[tuple[list[Row], bool]], need: int | None) -> list[Row]:
+def _known(rows: list[Row], each: Sequence[Found], need: int | None) -> list[Row]:
     """Return the merged rows up to those that another row may precede.
 
     A partition whose rows are gone returns fewer than were asked for, and may have more.
@@ -90,8 +121,10 @@ def _known(rows: list[Row], each: Sequence[tuple[list[Row], bool]], need: int | 
 
 
 def _found(
-    find: Finder, query: Query[Any], broken: list[CorruptRowError]
-) -> Operation[tuple[list[Row], bool]]:
+    find: Callable[[Query[Any]], Operation[tuple[list[Row], bool]]],
+    query: Query[Any],
+    broken: list[CorruptRowError],
+) -> Operation[Found]:
     """Return the rows of a partition with their global ids; note an error of some of them."""
     try:
         rows, is_all = yield from find(query)
@@ -147,11 +180,10 @@ def merged(
     if orders:
         plain = _without_ids(orders)
         return (yield from merge_rows(query.schema, plain, runs, direction_of(orders), most))
-    rows = [row for run in runs for row in run]
     # With a mark, a query without an order is sorted by ids.
     if query.spec.mark is not None:
-        rows.sort(key=lambda row: row.id)
-    return rows[:most]
+        return list(islice(heapq.merge(*runs, key=lambda row: row.id), most))
+    return list(islice(chain.from_iterable(runs), most))
 
 
 class PartsCursor:
@@ -197,7 +229,7 @@ Block = Callable[[Query[Any], Any, int], Operation[tuple[list[Row], Any]]]
 
 
 def block_of_parts(
-    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block, find: Finder
+    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block, finder: Finder
 ) -> Operation[tuple[list[Row], PartsCursor | None]]:
     """Return some rows of a query, and the cursor for the next ones; None when there are no more.
 
@@ -206,13 +238,13 @@ def block_of_parts(
         cursor: the cursor that the last call returned; None to begin.
         size: the most rows to return.
         block: returns some rows of one partition.
-        find: returns all rows of one partition.
+        finder: finds all rows of one partition.
     """
     if cursor is None:
         numbers = yield from target_partitions(query)
         cursor = PartsCursor(query, numbers)
         if cursor.is_short:
-            cursor.ready, _ = yield from find_in_parts(query, find, numbers)
+            cursor.ready, _ = yield from find_in_parts(query, finder, numbers)
             cursor.fresh, cursor.cursors = cursor.ready, {}
     else:
         cursor.fresh = []

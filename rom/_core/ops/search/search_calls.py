@@ -151,8 +151,7 @@ class Search(SearchTerms):
         """
         if cursor.is_plain:
             self.take_plain(cursor)
-        script = self.script('search', self.request(cursor, want), self.parts(want))
-        status, *rest = checked(self.schema, (yield script))
+        status, *rest = checked(self.schema, (yield self.call(cursor, want)))
         if status == b'no order':
             return SearchReply(status)
         if status == b'not built':
@@ -203,7 +202,11 @@ class Search(SearchTerms):
 
     def count_script(self, cursor: Cursor) -> Script:
         """Return the call that begins to count the matches; see `whole_count`."""
-        return self.script('search', self.request(cursor, 'count'), self.parts('count'))
+        return self.call(cursor, 'count')
+
+    def call(self, cursor: Cursor, want: str) -> Script:
+        """Return the call of the script with which `ask_whole` continues."""
+        return self.script('search', self.request(cursor, want), self.parts(want))
 
     def whole_count(self, reply: list[Any]) -> int | None:
         """Return the count in the reply of a `count_script`; None if one call did not finish it.

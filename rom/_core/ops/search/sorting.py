@@ -18,7 +18,7 @@ from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.sort_order import Direction, Order, SortCursor, SortKey, Tie
 from rom._core.query.string_filters import index_string
 from rom._core.schema import Schema
-from rom._core.writes.entry_changes import entries_in
+from rom._core.writes.entry_changes import score_in
 from rom.exceptions import InvalidColumnValue
 
 #: Returns the value by which places are compared; None without a value, which sorts last.
@@ -50,7 +50,7 @@ def sort_key_of(schema: Schema, order: Order, row: Row) -> SortKey:
         return SortKey(None, raw)
     index = schema.indexes[column.name]
     try:
-        score = entries_in(schema, index, row.id, row.stored).get((order.key, b''))
+        score = score_in(schema, index, row.id, row.stored, order.key)
     except InvalidColumnValue:
         score = None
     return SortKey(score, raw)

@@ -58,6 +58,12 @@ def query_in(query: Query[Any], number: int) -> Query[Any]:
     return Query(PartModel(schema), query.spec._replace(where=where, orders=orders))  # type: ignore[arg-type]
 
 
+def moved_node(query: Query[Any], own: Schema, node: Node) -> Node:
+    """Return a node of a query in terms of a partition, of which this is the schema."""
+    assert own.part is not None
+    return _Move(query.schema.keys.head, own.keys.head, own.part).node(node)
+
+
 class _Move:
     """Moves the nodes of a query into a partition.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from rom._core.ops.requests import (
     Command,
@@ -16,6 +16,8 @@ from rom._core.ops.requests import (
     RowReads,
     Script,
 )
+
+T = TypeVar('T')
 
 
 def lockstep(operations: Sequence[Operation[Any]]) -> Operation[list[Any]]:
@@ -43,6 +45,31 @@ def lockstep(operations: Sequence[Operation[Any]]) -> Operation[list[Any]]:
     finally:
         for operation in operations:
             operation.close()
+
+
+def resumed(operation: Operation[T], request: Request, reply: Any) -> Operation[T]:
+    """Carry out an operation whose first request was sent already.
+
+    Args:
+        operation: the operation. If it begins with another request, that one is sent.
+        request: the request that was sent.
+        reply: its reply, or its error.
+    """
+    try:
+        wanted = next(operation)
+        if wanted == request:
+            is_error = isinstance(reply, Exception)
+            wanted = operation.throw(reply) if is_error else operation.send(reply)
+        while True:
+            try:
+                answer = yield wanted
+            except BaseException as error:
+                wanted = operation.throw(error)
+            else:
+                wanted = operation.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
 
 
 def _step(runs: Sequence[_Run]) -> Operation[None]:

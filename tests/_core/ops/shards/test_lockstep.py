@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest
-from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.lockstep import lockstep, resumed
 from rom.exceptions import ServerError
 
 
@@ -99,3 +99,24 @@ def test_errors_that_an_operation_expects() -> None:
 
     found, _ = run(lockstep([expecting(), steps('a', 1)]), fail)
     assert isinstance(found[0][0], ServerError) and found[0][1] == ('ok',)
+
+
+def test_an_operation_is_resumed_behind_its_first_request() -> None:
+    found, trips = run(resumed(steps('a', 3), Command('a', 0), 'known'), echo)
+    assert found == ['known', ('a', 1), ('a', 2)] and trips == [Command('a', 1), Command('a', 2)]
+    found, trips = run(resumed(steps('a', 2), Command('b', 0), 'another'), echo)
+    assert found == [('a', 0), ('a', 1)] and len(trips) == 2, 'it asks for something else'
+    assert run(resumed(steps('a', 0), Command('a', 0), 'unused'), echo) == ([], [])
+
+
+def test_an_operation_is_resumed_with_an_error() -> None:
+    def careful() -> Operation[Any]:
+        try:
+            yield Command('a', 0)
+        except ServerError as error:
+            return [str(error), (yield Command('b', 0))]
+
+    found, trips = run(resumed(careful(), Command('a', 0), ServerError('no')), echo)
+    assert found == ['no', ('b', 0)] and trips == [Command('b', 0)]
+    with pytest.raises(ServerError, match='no'):
+        run(resumed(steps('a', 2), Command('a', 0), ServerError('no')), echo)
