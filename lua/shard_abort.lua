@@ -14,7 +14,7 @@
 local asked = cmsgpack.unpack(ARGV[1])
 local kept = prepared_here(asked.head, asked.token)
 if kept then
-    remove_intents(asked.head, asked.token, kept.rows)
+    remove_intents(asked.head, asked.token, kept)
 end
 note('void')
 return {'ok'}

@@ -34,6 +34,6 @@ if objection then
 end
 
 -- @include lib/commit_writes
-remove_intents(asked.head, asked.token, kept.rows)
+remove_intents(asked.head, asked.token, kept)
 note(told)
 return {'ok', told}

@@ -12,7 +12,8 @@
 --          shard = {intents    = HEADintents,
 --                   unfinished = HEADunfinished; absent without other partitions,
 --                   token      = the token of the transaction,
---                   others     = the numbers of the other partitions, as '3 5'}
+--                   others     = the numbers of the other partitions, as '3 5',
+--                   joined     = the sets that new links join; absent without any}
 --
 -- Reply:   that of commit.lua, or
 --          'locked', row, intent, time   another transaction is about to write the row. The
@@ -36,7 +37,7 @@ local answer = earlier_answer(request.at, request.epochs)
 if answer then
     return answer
 end
-local locked = objection_to_rows(rows_of_commit(), shard.intents)
+local locked = objection_to_rows(rows_of_commit(), shared_rows(), shard.intents)
 if locked then
     return locked
 end

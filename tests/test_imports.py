@@ -60,6 +60,7 @@ LAYERS = [
     (
         'rom._core.ops.shards.asking',
         'rom._core.ops.shards.declaration',
+        'rom._core.ops.shards.linked_rows',
         'rom._core.ops.shards.placing',
     ),
     ('rom._core.ops.commits',),

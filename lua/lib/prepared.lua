@@ -1,7 +1,8 @@
 -- Prepared transactions: the data that a partition keeps of them.
 --
--- The hash HEADprepared has, for each token, the intent of its rows, a space, and {rows, request},
--- packed. It has no expiry: only the outcome of the transaction removes it.
+-- The hash HEADprepared has, for each token, the intent of its rows, a space, and {rows, shared,
+-- request}, packed: the fields of HEADintents with that intent, and those that it shares with
+-- others. It has no expiry: only the outcome of the transaction removes it.
 
 -- @include lib/chunks
 
@@ -11,13 +12,32 @@ local function intent_of(head, token)
     return kept and kept:match('^%S+')
 end
 
--- Return {rows, request} of a prepared transaction, or nil.
+-- Return {rows, shared, request} of a prepared transaction, or nil.
 local function prepared_here(head, token)
     local kept = redis.call('HGET', head .. 'prepared', token)
     return kept and cmsgpack.unpack(kept:match(' (.*)'))
 end
 
-local function remove_intents(head, token, rows)
-    in_chunks('HDEL', head .. 'intents', rows)
+-- Remove an intent from a field that other transactions share.
+local function leave(intents, field, intent)
+    local left = {}
+    for other in string.gmatch(redis.call('HGET', intents, field) or '', '%S+') do
+        if other ~= intent then
+            left[#left + 1] = other
+        end
+    end
+    if #left > 0 then
+        redis.call('HSET', intents, field, table.concat(left, ' '))
+    else
+        redis.call('HDEL', intents, field)
+    end
+end
+
+local function remove_intents(head, token, kept)
+    local intent = intent_of(head, token)
+    for _, field in ipairs(kept.shared or {}) do
+        leave(head .. 'intents', field, intent)
+    end
+    in_chunks('HDEL', head .. 'intents', kept.rows)
     redis.call('HDEL', head .. 'prepared', token)
 end

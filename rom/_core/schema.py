@@ -175,6 +175,13 @@ class Schema:
         """Return the id in the keys of this schema, of an id that programs see."""
         return id if self.part is None else self.part.local_id(id)
 
+    def row_key(self, id: int) -> bytes:
+        """Return the key of the row with an id that programs see."""
+        if self.shards is None or self.part is not None:
+            return self.keys.row(self.local_id(id))
+        schema = self.at_id(id)
+        return schema.keys.row(schema.local_id(id))
+
     @property
     def seen_namespace(self) -> str:
         """The namespace that programs see."""

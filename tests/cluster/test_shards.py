@@ -17,6 +17,7 @@ class FleetUser(rom.Model):
     tenant = rom.Integer(required=True, index=True)
     name = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
     orders = rom.OneToMany('FleetOrder')
+    friends = rom.ManyToMany('FleetUser', related_name='friends_of')
 
 
 class FleetOrder(rom.Model):
@@ -55,7 +56,13 @@ def test_partitions_on_several_nodes(
             s.rollback()
             assert len(await s.get(FleetUser, [user.id for user in found])) == 3
             assert len(seen) == 4
-            await s.delete_all(FleetUser.query.filter(tenant=[1, 2, 3]))
-            assert await s.count(FleetOrder.query) == 7
+            for user in found:
+                user.friends.add(*found)
+            await s.commit()
+            await s.delete_all(FleetUser.query.filter(tenant=[1, 2, 3, 9]))
+            s.rollback()
+            users = await s.all(FleetUser.query.filter(friends=found[1]))
+            assert [user.friends.ids for user in users] == [sorted(u.id for u in found[1:])] * 2
+            assert await s.count(FleetOrder.query) == 6
 
     world.run(story())

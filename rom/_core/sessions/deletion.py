@@ -288,8 +288,7 @@ class Deleter:
         for server, group in groups.items():
             changes = located([change for _, change in group])
             here = [item for item in found.guards if servers[item[0]] == server]
-            parts = dict.fromkeys(change.schema.part for change in changes)
-            guards = [guard for part in parts for guard in guards_in(here, part)]
+            guards = guards_in(here, changes)
             attempt = writing.attempt_of(changes, 'delete' if options.hooks else 'expire')
             held = self._give_attempt(group, hooked, attempt)
             done = yield from self._committed(group[0][0], attempt, guards, held)

@@ -262,14 +262,14 @@ class Flusher:
         if len(group) != 1 or group[0]._id is not None or group[0]._schema.needs_id_first:
             return False
         [entity] = group
-        if entity._schema.shards is not None:
-            return True  # ids of several partitions have no order of creation
         for name in entity._schema.relations:
             if entity._values.get(name) is entity:
                 return False
         for name in entity._schema.links:
             if entity in (entity._values.get(name) or ()):
                 return False
+        if entity._schema.shards is not None:
+            return True  # ids of several partitions have no order of creation
         for other in self._identity.unsaved.values():
             if other._schema is entity._schema:
                 return other is entity

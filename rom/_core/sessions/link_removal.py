@@ -14,10 +14,11 @@ from rom._core.columns.reverse_links import ManyToManyReverse
 from rom._core.model import Model
 from rom._core.model_registry import links_to
 from rom._core.ops import load_rows
-from rom._core.ops.commits import commit as commits
 from rom._core.ops.commits.commit import Guard
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
+from rom._core.ops.shards import writing
+from rom._core.ops.shards.placing import located
 from rom._core.sessions.deletion_plan import DeletionCollector, RowRef, expiry_of, on_delete_of
 from rom._core.sessions.parts import RunOn, Work
 from rom.exceptions import DataRaceError, EntityDeletedError
@@ -123,4 +124,4 @@ def _unlink(linking: type[Model], name: str, rows: list[Row], ids: list[int]) ->
         found.add_links(linking, name, row, ids, is_forced=True)
     changes = [change for _, change in found.changes()]
     if changes:
-        yield RunOn(linking, commits.commit(changes))
+        yield RunOn(linking, writing.commit(located(changes)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rom._core.model import Model
 from rom._core.ops.commits.commit import Guard
 from rom._core.schema import Schema
-from rom._core.sharding.placement import Part
+from rom._core.writes.changes import Change
 from rom.exceptions import InvalidOperation
 
 
@@ -37,27 +37,37 @@ def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> No
     )
 
 
-def guards_in(guards: Iterable[tuple[type[Model], Guard]], part: Part | None) -> list[Guard]:
-    """Return the guards that the commit of a partition can check, in terms of its keys.
+def guards_in(
+    guards: Iterable[tuple[type[Model], Guard]], changes: Iterable[Change]
+) -> list[Guard]:
+    """Return the guards that a commit checks, in terms of the keys of its partitions.
+
+    Those of relations are checked in the partitions that the commit writes to. Those of links are
+    checked in all partitions, which takes a request for each.
 
     Args:
         guards: guards with the model of the rows that refer to the deleted ones.
-        part: the partition; None: the commit is of models without partitions.
+        changes: the changes of the commit, in terms of their partitions.
     """
-    if part is None:
+    written = {part.number: part for change in changes if (part := change.schema.part) is not None}
+    if not written:
         return [guard for model, guard in guards if model._schema.shards is None]
-    return [
-        _guard_at(model._schema.at(part.number), guard)
-        for model, guard in guards
-        if model._schema.shards is not None
-    ]
+    group = next(iter(written.values())).whole.shards.shards
+    found = []
+    for model, guard in guards:
+        placement = model._schema.shards
+        if placement is not None and placement.shards._key == group._key:
+            numbers = range(group.partitions) if guard.is_links else written
+            found += [_guard_at(model._schema, number, guard) for number in numbers]
+    return found
 
 
-def _guard_at(schema: Schema, guard: Guard) -> Guard:
-    part, keys = schema.part, schema.keys
-    assert part is not None
+def _guard_at(whole: Schema, number: int, guard: Guard) -> Guard:
+    """Return a guard in terms of a partition."""
+    schema = whole.at(number)
+    assert schema.part is not None
     return guard._replace(
-        key=keys.scores(guard.column),
-        head=keys.head,
-        members=part.local_ids(guard.members),
+        key=schema.keys.head + guard.key.removeprefix(whole.keys.head),
+        head=schema.keys.head,
+        members=schema.part.local_ids(guard.members),
     )

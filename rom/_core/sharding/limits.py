@@ -24,11 +24,6 @@ def _objections(schema: Any) -> Iterator[str]:
             f'{next(iter(schema.ranks))!r} has rank=True, and scores of different partitions '
             'cannot be compared; use index=True'
         )
-    if schema.links:
-        yield (
-            f'the ManyToMany {schema.links[0]!r} cannot lead across partitions; use a model with '
-            'two relations'
-        )
     if schema.columns[schema.primary].index:
         yield (
             f'the primary key {schema.primary!r} has index=True; leave it out: filters and orders '

@@ -30,6 +30,7 @@ from tests.faults.shards.group import (
     row_of,
     unique_key,
 )
+from tests.faults.shards.links import LINKS
 from tests.faults.shards.oracle import problems
 from tests.faults.shards.world import Chances, Luck, World, token_of
 
@@ -322,4 +323,5 @@ DIRECTED: dict[str, Callable[[Stage], list[str]]] = {
     'a prepared insert leaves its id to others': _id_of_prepared,
     'a read ignores intents': _early_read,
     'a read by a unique value ignores intents': _early_look,
+    **LINKS,
 }

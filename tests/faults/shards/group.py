@@ -32,6 +32,14 @@ class CheckedRow(rom.Model):
     delta = rom.Integer()
 
 
+class CheckedList(rom.Model):
+    """A row with links to rows of any partition."""
+
+    _shards = SHARDS
+
+    rows = rom.ManyToMany('CheckedRow')
+
+
 SCHEMAS: list[Schema] = [CheckedRow._schema.at(number) for number in range(SIZE)]
 
 

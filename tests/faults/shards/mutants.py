@@ -59,7 +59,7 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
     'the coordinator forgets before all have applied': (
         Cut('shard_commit', 'if shard.others then', 'if false then'),
     ),
-    'rows are not locked': (Cut('lib/intents', '        if intent then', '        if false then'),),
+    'rows are not locked': (Cut('lib/intents', '        if held then', '        if false then'),),
     'requests are never too late': (
         Cut('lib/attempt', 'if now - at > LATEST then', 'if false then'),
     ),
@@ -89,6 +89,15 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
             'if intent and not asked.anyway then',
             'if intent and not asked.fields then',
         ),
+    ),
+    'a linked row need not stay': (
+        Cut('lib/intents', '        fields[#fields + 1] = shared_field(row)\n'),
+    ),
+    'a delete does not close the sets of links': (
+        Cut('lib/intents', '        if guard[6] then', '        if false then'),
+    ),
+    'one of two links gives up the row for both': (
+        Cut('lib/prepared', 'if other ~= intent then', 'if false then'),
     ),
     'a read ignores intents': (Cut('shard_load', 'if not request.anyway and', 'if false and'),),
 }

@@ -7,8 +7,9 @@ from the fresh row and tried again. Every other objection becomes an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from rom._core.columns.links import rebased
@@ -36,6 +37,7 @@ MOST_TRIES: Final = 2000
 #: Bytes of the request of one commit, at most. They keep the server busy for about two seconds;
 #: the client library waits for five.
 MOST_BYTES = 256 * 1024 * 1024
+_NO_ROWS: Final[Mapping[Schema, Iterable[bytes]]] = MappingProxyType({})
 
 
 class Guard(NamedTuple):
@@ -162,6 +164,11 @@ def deletes_without_rows(changes: Sequence[Change], found: bytes) -> frozenset[i
 class CommitRequest:
     """Makes the call of the script from the changes as they are when it is called.
 
+    Args:
+        changes: the changes.
+        guards, tell_gone, also: as for `commit`.
+        linked: the ids of rows that must exist, because links of other partitions lead to them.
+
     Attributes:
         outcomes: the values that the rows hold if the script answers 'ok'.
         batch: the unique values of the last call, if it was one for a partition.
@@ -175,9 +182,11 @@ class CommitRequest:
         guards: Sequence[Guard] = (),
         tell_gone: bool = False,
         also: Mapping[str, Any] | None = None,
+        linked: Mapping[Schema, Iterable[bytes]] = _NO_ROWS,
     ) -> None:
         self.outcomes: list[dict[str, bytes]] = []
         self._changes = changes
+        self._linked = linked
         self._also = also
         self._more: dict[str, Any] = {}
         if guards or tell_gone:
@@ -193,7 +202,8 @@ class CommitRequest:
         """
         is_alone = shard is None or 'token' not in shard
         intents = shard.get('intents') if shard else None
-        if is_alone and len(self._changes) == 1 and self._also is None and not self._more:
+        is_lone = len(self._changes) == 1 and not (self._more or self._linked)
+        if is_alone and is_lone and self._also is None:
             write = plan(self._changes[0])
             script = lone_row.request_of(write, attempt, intents)
             # A longer one is made anew below, and counted.
@@ -208,6 +218,7 @@ class CommitRequest:
             write = plan(change)
             batch.add(write)
             outcomes.append(write.outcome)
+        batch.look_at(self._linked)
         if batch.take and len(outcomes) > 1:
             raise InvalidOperation('an insert without an id must be a commit of its own')
         script = batch.call(attempt, self._also, self._more, shard)
@@ -261,8 +272,9 @@ def _linked_heads(change: Change) -> Iterator[bytes]:
         related = column.get_related_model()
         if related._schema.shards is not None:
             raise InvalidOperation(
-                f'{change.schema.name}.{name}: the linked {related.__name__} has _shards, and a '
-                'link cannot lead into a partition; use a model with two relations'
+                f'{change.schema.name}.{name}: the linked {related.__name__} has _shards, so a '
+                'commit could not check that the linked entities exist; nothing was written. Give '
+                f'{change.schema.name} the same _shards, or use a model with two relations'
             )
         yield related._schema.keys.head
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from rom._core.encoding.text import as_text, show
-from rom._core.schema import Unique
+from rom._core.schema import Schema, Unique
 from rom._core.writes.changes import Write
 from rom.exceptions import (
     CorruptRowError,
@@ -183,10 +183,10 @@ def _missing_link(write: Write, details: Details) -> tuple[str, str] | None:
     """Return the relation that leads to a row that does not exist, and the id of that row."""
     for name, ids in write.change.new_links():
         column: Any = write.change.schema.columns[name]
-        head = column.get_related_model()._schema.keys.head
-        id = details[0].removeprefix(head)
-        if id != details[0] and id in ids:
-            return name, as_text(id)
+        target: Schema = column.get_related_model()._schema
+        found = next((id for id in ids if target.row_key(int(id)) == details[0]), None)
+        if found is not None:
+            return name, as_text(found)
     return None
 
 

@@ -109,6 +109,7 @@ class Batch:
         self.groups: dict[_Group, _Rows] = {}
         self.born: Lists = defaultdict(list)
         self.targets: dict[Schema, dict[bytes, None]] = {}
+        self.joined: dict[bytes, None] = {}
         self.restored: set[bytes] = set()
         self.ranked: dict[Schema, None] = {}
 
@@ -154,9 +155,16 @@ class Batch:
         if change.wanted.get(schema.soft_delete or '', b'') is None:
             self.restored.add(schema.keys.row(id))
         for name, links in change.new_links():
+            if schema.part is not None:  # the linked rows may be in other partitions: see `look_at`
+                self.joined.update(dict.fromkeys(schema.keys.word(name, id) for id in links))
+                continue
             column: Any = schema.columns[name]
-            target = column.get_related_model()._schema
-            self.targets.setdefault(target, {}).update(dict.fromkeys(links))
+            self.look_at({column.get_related_model()._schema: links})
+
+    def look_at(self, rows: Mapping[Schema, Iterable[bytes]]) -> None:
+        """Add rows that must exist, because new links lead to them: their ids by schema."""
+        for schema, ids in rows.items():
+            self.targets.setdefault(schema, {}).update(dict.fromkeys(ids))
 
     def _insert(self, write: Write, id: bytes) -> None:
         schema = write.change.schema
@@ -266,7 +274,7 @@ class Batch:
             'targets': (targets := self._targets() if self.targets else None),
         }
         if shard:
-            request['shard'] = shard
+            request['shard'] = {**shard, 'joined': list(self.joined)} if self.joined else shard
         packed = pack(_filled(request))
         asked = new, self.take, self.highest, old, deletes, claims, words, also, targets
         parts = _parts(tuple([bool(part) for part in asked]))

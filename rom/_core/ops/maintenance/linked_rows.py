@@ -41,7 +41,7 @@ def linked_rows(schema: Schema, keys: Iterable[bytes]) -> Iterator[LinkedRow]:
             if key.startswith(head) and key.endswith(b':idx') and id.isdigit():
                 column: Any = schema.columns[name]
                 target: Schema = column.get_related_model()._schema
-                yield LinkedRow(key, name, int(id), target.keys.row(id))
+                yield LinkedRow(key, name, int(id), target.row_key(int(id)))
 
 
 def without_row(schema: Schema, keys: Iterable[bytes]) -> Operation[list[LinkedRow]]:

@@ -33,6 +33,7 @@ from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
 from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
 from rom._core.ops.shards.entries import Value, read_entry
+from rom._core.ops.shards.linked_rows import linked_rows
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.partitions import Entry, Partitions, local_keys
 from rom._core.ops.shards.patience import PATIENCE, Patience
@@ -80,7 +81,9 @@ def transact(
     Raises:
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
         Referenced: a guard does not hold.
-        InvalidOperation: the commit is too large, or moves a unique value between partitions.
+        InvalidOperation: the commit is too large, moves a unique value between partitions, or links
+            to a model that is not in the group.
+        InvalidColumnValue: a new link leads to a row that does not exist.
         InDoubtError: it is too late to tell whether an earlier try was carried out.
         ServerUnavailable: nothing was written, or the attempt is in doubt.
     """
@@ -115,13 +118,15 @@ def _answer(transaction: Transaction, objection: _Objection) -> Operation[None]:
         return
     if status == b'referenced':
         raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
-    changes = transaction.part(number)
-    writes = [plan(change) for change in changes]
-    place = same_row(writes, status, details)
-    retried = yield from retried_change(changes[place], status, details)
+    # A partition may look at rows that links of another one lead to.
+    all_places = range(len(transaction.changes))
+    places = all_places if status == b'missing' else transaction.places[number]
+    writes = [plan(transaction.changes[place]) for place in places]
+    at = same_row(writes, status, details)
+    retried = yield from retried_change(transaction.changes[places[at]], status, details)
     if retried is None:
-        raise error_of(writes[place], status, details)
-    transaction.changes[transaction.places[number][place]] = retried
+        raise error_of(writes[at], status, details)
+    transaction.changes[places[at]] = retried
 
 
 class _Try:
@@ -138,10 +143,15 @@ class _Try:
         self._partitions = transaction.partitions
         self._patience = patience
         self._scripts: dict[int, Script] = {}
+        linked = linked_rows(transaction.changes)
+        transaction.include(linked)
         self._requests = {
-            number: CommitRequest(transaction.part(number), guards.get(number, ()), tell_gone)
+            number: CommitRequest(
+                transaction.part(number), guards.get(number, ()), tell_gone,
+                linked=linked.get(number, {}),
+            )
             for number in transaction.places
-        }
+        }  # fmt: skip
 
     def carry_out(self) -> Operation[None]:
         """Carry it out.

@@ -6,7 +6,7 @@ an attempt in doubt is settled there, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from rom._core.ops.commits.attempts import Attempt, new_token
@@ -32,7 +32,7 @@ class Transaction(Attempt):
 
     Attributes:
         partitions: as given.
-        places: the positions of the changes of each partition.
+        places: the positions of the changes of each partition; none where it only checks something.
         coordinator: the number of the partition that decides.
         others: the numbers of the other ones.
         token: the end of the keys of its notes, in all partitions. Each try has another one.
@@ -71,6 +71,12 @@ class Transaction(Attempt):
         """Return the transaction of the changes of each partition."""
         pairs = [(number, change) for number, part in parts.items() for change in part]
         return cls(partitions, [change for _, change in pairs], [number for number, _ in pairs])
+
+    def include(self, numbers: Iterable[int]) -> None:
+        """Let partitions take part that have nothing to write, but something to check."""
+        for number in numbers:
+            self.places.setdefault(number, [])
+        self.others = sorted(self.places.keys() - {self.coordinator})
 
     def part(self, number: int) -> list[Change]:
         """Return the changes of a partition."""

@@ -51,10 +51,17 @@ def commit(
 
 
 def _by_partition(attempt: Transaction, guards: Sequence[Guard]) -> dict[int, list[Guard]]:
-    """Return the guards that each partition of a transaction can check."""
+    """Return the guards that each partition of a transaction checks.
+
+    Those of links are checked in all partitions; those of relations only where rows are written.
+    """
     if not guards:
         return {}
-    return {
-        number: [guard for guard in guards if guard.key.startswith(attempt.partitions.tag(number))]
-        for number in attempt.places
-    }
+    tags = {attempt.partitions.tag(number): number for number in range(attempt.partitions.size)}
+    found: dict[int, list[Guard]] = {}
+    for guard in guards:
+        number = tags.get(guard.key[: guard.key.find(b'}') + 1])
+        if number is not None and (guard.is_links or number in attempt.places):
+            found.setdefault(number, []).append(guard)
+    attempt.include(found)
+    return found
