@@ -47,7 +47,6 @@ REFUSED: list[tuple[str, Any]] = [
     ('_keep_index_data', lambda: declare(_keep_index_data=True)),
     ('UnsafeColumn', lambda: declare(u=rom.UnsafeColumn())),
     ('rank=True', lambda: declare(t=rom.Text(rank=True))),
-    ("ManyToMany 'm'", lambda: declare(m=rom.ManyToMany('X'))),
     ("primary key 'key'", lambda: declare(key=rom.PrimaryKey(index=True))),
 ]  # fmt: skip
 
