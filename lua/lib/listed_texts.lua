@@ -1,8 +1,6 @@
 -- The texts of a combination, collected at once and scored. See lib/ranking.
 
--- @include lib/packed_words
-
-local MOST_KEYS = 1000  -- of one command
+-- @include lib/joined_words
 
 local function smallest_group(combination)
     local smallest = combination.chosen[1]
@@ -31,14 +29,9 @@ end
 -- The keys that all texts of a combination are in, but those of merged words; and the filters that
 -- these texts match.
 local function keys_of(search, ranking, combination)
-    local keys, matched = {}, {[ranking.node] = true}
+    local keys, matched = sets_of(search, ranking)
     for _, group in ipairs(combination.chosen) do
         keys[#keys + 1] = #group == 1 and group[1].key or nil
-    end
-    for _, part in ipairs(search.parts) do
-        if part.kind == 'set' and #keys < MOST_KEYS then
-            keys[#keys + 1], matched[part] = part.key, true
-        end
     end
     return keys, matched
 end
@@ -75,18 +68,16 @@ local function weigh_ids(search, ranking, ids, known, after)
     end
 end
 
--- The packing of the chosen groups, if a text of them has no other, and all are of one column.
+-- The packing of the chosen groups, if a text of them has no other.
 local function packing_of_all(ranking, chosen, lacking)
     for _, slot in ipairs(ranking.slots) do
         for _, group in ipairs(slot.groups) do
-            local is_chosen = group == chosen[slot.rank] and not group[2]
-            local is_same = group.column == chosen[1].column
-            if not lacking[group] and not (is_chosen and is_same) then
+            if not lacking[group] and (group ~= chosen[slot.rank] or group[2]) then
                 return nil
             end
         end
     end
-    return #chosen > 1 and packing_of(chosen, ranking.columns[chosen[1].column].limit)
+    return #chosen > 1 and packing_of(chosen, ranking.columns)
 end
 
 -- The slots that all the texts have.
@@ -111,14 +102,13 @@ end
 -- texts of the earlier combinations were scored in this call, the others lack the settled groups.
 local function weigh_combination(search, ranking, combination, after)
     local chosen, first = combination.chosen, smallest_group(combination)
-    local keys, matched = keys_of(search, ranking, combination)
-    spend(first.size * #keys / 2)
     local lacking = ranking.is_fresh and combination.settled or {}
     local packing = not after and packing_of_all(ranking, chosen, lacking)
     if packing then
-        local flat = intersect_packed(keys, packing)
-        return weigh_packed(search, ranking, chosen, packing, flat, matched)
+        return weigh_packed(search, ranking, packing)
     end
+    local keys, matched = keys_of(search, ranking, combination)
+    spend(first.size * #keys / 2)
     local ids = ids_of(first, keys)
     if ranking.is_fresh then
         ids = not_scored(ranking, ids)

@@ -81,7 +81,7 @@ end
 local function written(best)
     local list = {}
     for _, one in ipairs(best) do
-        list[#list + 1] = string.format('%.17g', one[1])
+        list[#list + 1] = one[1]
         list[#list + 1] = one[2]
     end
     return list
@@ -128,6 +128,23 @@ local function is_walked(ranking, combination)
     end
 end
 
+-- The settled groups that a walk need not ask. In the call that looked at the texts with these, the
+-- other texts do not have them; and those with them would score too little. But a text that comes
+-- before the mark may score less and come behind it.
+local function not_had(ranking, settled)
+    ranking.is_fresh = ranking.is_fresh and not ranking.mark
+    return ranking.is_fresh and settled or {}
+end
+
+local function all_but(ranking, group)
+    local others = {}
+    for _, slot in ipairs(ranking.slots) do
+        add_settled(others, slot.groups, #slot.groups)
+    end
+    others[group] = nil
+    return others
+end
+
 -- Look at what is left of a combination; return where to continue in it, nil at the end.
 local function look_at(search, ranking, combination, position)
     local slots, best, settled = ranking.slots, ranking.best, combination.settled
@@ -138,7 +155,15 @@ local function look_at(search, ranking, combination, position)
         local last = weigh_combination(search, ranking, combination, position and position.id)
         return last and {id = last}
     end
-    return walk_postings(search, ranking, settled, smallest_group(combination), position)
+    local driver, lacking = smallest_group(combination), not_had(ranking, settled)
+    local joined = not (ranking.is_all or position) and join_pairs(search, ranking, driver, lacking)
+    if joined then
+        settled = all_but(ranking, driver)
+        lacking = settled
+    end
+    return walk_postings(search, ranking, {
+        driver = driver, settled = settled, joined = joined or {}, lacking = lacking,
+    }, position)
 end
 
 -- Look at the combinations from a position on; return where to continue, nil at the end.
@@ -171,7 +196,7 @@ local function rank_matches(search, position)
     local following
     if place then
         following = weigh_filter(search, ranking, place, position.id)
-    else
+    elseif position.number or not (ranking.is_all and join_all(search, ranking)) then
         following = look_at_all(search, ranking, position)
     end
     if not following then

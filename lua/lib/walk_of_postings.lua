@@ -27,16 +27,18 @@ local function step_along(search, ranking, course, rank, size)
     if below then
         return below
     end
-    local ids, packed = {}, {}
-    for place = 1, count do
-        ids[place], packed[place] = flat[2 * place - 1], flat[2 * place]
+    local ids, packed, joined = {}, {}, course.joined
+    for place = 1, 2 * count, 2 do
+        if not joined[flat[place]] then
+            ids[#ids + 1], packed[#packed + 1] = flat[place], flat[place + 1]
+        end
     end
     weigh(search, ranking, ids, course.known, driver, packed)
-    course.id, course.packed = ids[count], packed[count]
+    course.id, course.packed = flat[2 * count - 1], flat[2 * count]
     if count < size then
         return nil
     end
-    return best.least > 0 and is_hopeless(packed[count]) or rank + count
+    return best.least > 0 and is_hopeless(course.packed) or rank + count
 end
 
 -- The rank behind a posting of an earlier call. If it has changed, those as good as it come again.
@@ -48,16 +50,17 @@ local function rank_behind(posting, id, packed)
 end
 
 -- Walk along a word; return the posting to continue behind, nil at the end. Note in `walked` that
--- all of its texts were scored.
-local function walk_postings(search, ranking, settled, driver, position)
+-- all of its texts were scored. The course has `driver`, the group of the word; `settled`; `joined`,
+-- texts that were scored before; and `lacking`, groups that no other text of the walk has.
+local function walk_postings(search, ranking, course, position)
+    local driver = course.driver
     local fewest = math.max(math.min(ranking.best.count, FEWEST), LEAST)
     local rank = position and rank_behind(driver[1], position.id, position.packed) or 0
     local size = fewest
-    local course = {
-        driver = driver, settled = settled, skips = position and position.skips,
-        known = {matched = {[ranking.node] = true}, sure = {[driver.slot] = true}, lacking = {}},
+    course.skips = position and position.skips
+    course.known = {
+        matched = {[ranking.node] = true}, sure = {[driver.slot] = true}, lacking = course.lacking,
     }
-    ranking.is_fresh = false
     while rank do
         if course.id and has_ranked_enough(search) then
             return {id = course.id, packed = course.packed, skips = course.skips}

@@ -5,7 +5,7 @@
 -- @include lib/matches
 -- @include lib/lists
 
-local MOST_EFFORT = 9000  -- of a call that ranks, in the units of lib/filters
+local MOST_EFFORT = 16000  -- of a call that ranks, in the units of lib/filters
 local GRAIN = 1073741824  -- scores are multiples of its inverse, so that equal ones are equal
 local SLACK = 4 / GRAIN   -- rounding of a bound
 
@@ -61,10 +61,11 @@ local function narrow(has, ids, scores, packed)
 end
 
 -- The matches among candidates, and their scores. The candidates have all slots in `known.sure`,
--- and no group in `known.lacking`. `packed` has the scores of the group `driver`.
+-- and no group in `known.lacking`, or it is in `known.scores`, the scores so far. `packed` has the
+-- scores of the group `driver`.
 local function score_all(ranking, ids, known, driver, packed)
-    local scores = {}
-    for place = 1, #ids do
+    local scores = known.scores or {}
+    for place = #scores + 1, #ids do
         scores[place] = 0
     end
     for _, slot in ipairs(ranking.slots) do
@@ -86,17 +87,31 @@ local function is_behind(mark, score, id)
     return score < mark[2] or score == mark[2] and compare_integers(id, mark[1]) > 0
 end
 
--- Add those of some ids to the best that match all filters.
-local function admit(search, ranking, ids, scores, matched)
+-- Add those of some ids to the best that match all filters, if they score at least `cut`.
+local function admit(search, ranking, ids, scores, matched, cut)
     local best, mark = ranking.best, ranking.mark
-    local chosen, score_of, least = {}, {}, best.least
+    local chosen, score_of, floor = {}, {}, math.floor
+    local least = math.max(best.least, cut or 0)
     for place = 1, #ids do
-        local score, id = math.floor(scores[place] * GRAIN + 0.5) / GRAIN, ids[place]
-        if score > 0 and score >= least and not (mark and not is_behind(mark, score, id)) then
-            chosen[#chosen + 1], score_of[id] = id, score
+        local score = scores[place]
+        if score >= least - SLACK then
+            local id = ids[place]
+            score = floor(score * GRAIN + 0.5) / GRAIN
+            if score > 0 and not (mark and not is_behind(mark, score, id)) then
+                chosen[#chosen + 1], score_of[id] = id, score
+            end
         end
     end
     add_to_best(best, keep_all(search, chosen, matched), score_of)
+end
+
+-- The same for many texts: the other filters are asked about the best of them first.
+local function admit_best(search, ranking, ids, scores, matched)
+    local cut = ranking.mark and 0 or threshold_of(scores, ranking.best.count)
+    admit(search, ranking, ids, scores, matched, cut)
+    if ranking.best.least < cut - SLACK then
+        admit(search, ranking, ids, scores, matched)
+    end
 end
 
 -- Score candidates, and add those that match all filters to the best. `known` holds for all: they

@@ -35,7 +35,7 @@ class SearchReply(NamedTuple):
 
 def scores_in(packed: bytes) -> dict[bytes, float]:
     """Return the scores by id, of a packed list of both."""
-    flat: Sequence[bytes] = unpack_list(packed) or ()  # an empty list is packed as a map
+    flat: Sequence[Any] = unpack_list(packed) or ()  # an empty list is packed as a map
     return {id: float(score) for score, id in zip(flat[::2], flat[1::2], strict=True)}
 
 
