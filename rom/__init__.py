@@ -84,6 +84,7 @@ from rom.exceptions import InDoubtError as InDoubtError
 from rom.exceptions import LineError as LineError
 from rom.exceptions import MigrationError as MigrationError
 from rom.exceptions import MigrationWarning as MigrationWarning
+from rom.exceptions import ModelMovedError as ModelMovedError
 from rom.exceptions import NotReplicatedError as NotReplicatedError
 from rom.exceptions import ServerError as ServerError
 from rom.exceptions import ServerUnavailable as ServerUnavailable

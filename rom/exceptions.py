@@ -139,6 +139,14 @@ class InvalidOperation(ORMError):
     """The operation is not possible in the current state of the entity, column or session."""
 
 
+class ModelMovedError(InvalidOperation):
+    """The rows of the model are being moved into partitions, or were moved. Nothing was written.
+
+    A program without ``_shards`` gets it for rows that were moved, and a program with ``_shards``
+    as long as rows are left: see ``rom shard``.
+    """
+
+
 class QueryError(InvalidOperation):
     """The model's indexes cannot answer the query."""
 

@@ -51,6 +51,7 @@ LAYERS = [
         'rom._core.ops.one_slot',
         'rom._core.ops.rows',
         'rom._core.ops.shards.entries',
+        'rom._core.ops.shards.moved',
         'rom._core.ops.shards.partitions',
         'rom._core.ops.shards.resolve',
         'rom._core.ops.shards.strict_reads',

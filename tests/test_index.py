@@ -37,8 +37,8 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 # What is ours, reached by name, and not brought by `from rom import *`.
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
-    'InDoubtError', 'LineError', 'List', 'MigrationError', 'MigrationWarning', 'NotReplicatedError',
-    'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
+    'InDoubtError', 'LineError', 'List', 'MigrationError', 'MigrationWarning', 'ModelMovedError',
+    'NotReplicatedError', 'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
     'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'Shards', 'Typed', 'UUID',
@@ -57,7 +57,7 @@ OLD_NAMES = {
 EXPORTS = {
     'rom.aio': """
         EntityLock Lock check clean_old_index clean_unsafe_cols recover refresh_all_indexes
-        refresh_indices reindex show_progress status
+        refresh_indices reindex shard show_progress status
         """,
     'rom.columns': """
         Boolean Column Date DateTime Decimal ExpireAt Float ForeignModel IndexOnly Integer Json

@@ -167,6 +167,20 @@ class Schema:
         assert self.shards is not None
         return self.at(self.shards.shards.partition_of(id))
 
+    def unsharded(self, namespace: str | None = None) -> Schema:
+        """Return the schema of the same model without partitions.
+
+        Args:
+            namespace: the namespace of its keys; default: that of the model without its group.
+        """
+        keys = self.keys._replace(namespace=namespace or self.bare_namespace, whole=None)
+        return _with_keys(self, keys, None)
+
+    @property
+    def bare_namespace(self) -> str:
+        """The namespace without the tag of a group."""
+        return self.keys.namespace.partition('}')[2] if self.shards else self.keys.namespace
+
     def seen_id(self, id: int) -> int:
         """Return the id that programs see, of an id in the keys of this schema."""
         return id if self.part is None else self.part.global_id(id)
@@ -375,10 +389,14 @@ def _in_partition(schema: Schema, number: int) -> Schema:
     """Return the schema of a partition, with keys and indexes of its own."""
     assert schema.shards is not None
     shards = schema.shards.shards
-    rest = schema.keys.namespace.partition('}')[2]
     keys = schema.keys._replace(
-        namespace=f'{{{shards.tag(number)}}}{rest}', whole=schema.keys.namespace
+        namespace=f'{{{shards.tag(number)}}}{schema.bare_namespace}', whole=schema.keys.namespace
     )
+    return _with_keys(schema, keys, Part(schema, number, shards.partitions))
+
+
+def _with_keys(schema: Schema, keys: Keys, part: Part | None) -> Schema:
+    """Return the schema of one namespace, with keys and indexes of its own."""
     indexes = {name: ColumnIndex(index.column, keys) for name, index in schema.indexes.items()}
     return replace(
         schema,
@@ -397,5 +415,5 @@ def _in_partition(schema: Schema, number: int) -> Schema:
             for pair in schema.compounds
         ),
         shards=None,
-        part=Part(schema, number, shards.partitions),
+        part=part,
     )

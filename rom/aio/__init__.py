@@ -24,6 +24,7 @@ from rom.aio.maintenance import (
     refresh_all_indexes,
     refresh_indices,
     reindex,
+    shard,
     show_progress,
     status,
 )
@@ -38,6 +39,7 @@ __all__ = [
     'refresh_all_indexes',
     'refresh_indices',
     'reindex',
+    'shard',
     'show_progress',
     'status',
 ]

@@ -20,7 +20,10 @@ from rom._core.ops.maintenance.arguments import checked, checked_rate, every_mod
 from rom._core.ops.maintenance.findings import CheckTotals, Finding
 from rom._core.ops.maintenance.progress import Job, Meter, Progress, advance, quietly
 from rom._core.ops.maintenance.reindex import Pace, Reindexed, Status
+from rom._core.ops.moving.arguments import checked_move
+from rom._core.ops.moving.run import move
 from rom._core.ops.shards.recover import Recovered, recovery
+from rom._core.sharding.shards import Shards
 from rom.aio.clients import Client, client_of, driver_on
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     'refresh_all_indexes',
     'refresh_indices',
     'reindex',
+    'shard',
     'show_progress',
     'status',
 ]
@@ -264,6 +268,50 @@ def reindex(
     size = checked_rate(rate, check_count('batch', batch))
     job = reindex_ops.reindex(schema, size, bool(restart), bool(everything))
     return _paced(client_of(model), job, Pace(rate))
+
+
+def shard(
+    model: type[Model],
+    into: Shards | str,
+    rate: float | None = None,
+    batch: int = 1000,
+    source: str | None = None,
+) -> AsyncIterator[tuple[int, int]]:
+    """Move the rows of a model without partitions into those of its group.
+
+    The model is declared as it will be, with ``_shards``. Rows keep their ids. First, each row is
+    copied into its partition, while programs without ``_shards`` read and write as ever. Then each
+    row is compared with its copy, which is written again if it has changed, and given up. From then
+    on, those programs get `ModelMovedError` for this row. Programs with ``_shards`` get it until
+    the last row is moved, and work from then on.
+
+    It may be stopped at any time, even by SIGKILL, and run again. A second run takes over from one
+    that is still at work.
+
+    Args:
+        model: the model, with ``_shards`` and neither ``_shard_by`` nor ``_shard_with``.
+        into: the group of the model, or its name, so that no other is meant.
+        rate: the limit of rows a second; None: no limit.
+        batch: rows in one step.
+        source: the namespace of the rows; None: that of the model without its group.
+
+    Yields:
+        ``(done, total)`` after each step, in rows. Each row counts twice: copied, and given up.
+
+    Raises:
+        InvalidOperation: an argument is invalid; or there is nothing to move, or the group has rows
+            of the model already, or another run has taken over.
+        CorruptRowError, InvalidColumnValue, UniqueKeyViolation: a row cannot be copied. Correct it,
+            and run this again.
+
+    Example::
+
+        async for done, total in rom.aio.shard(User, into=shop):
+            print(f'{done} of {total}')
+    """
+    schema = checked_move(model, into, source)
+    size = checked_rate(rate, check_count('batch', batch))
+    return _paced(client_of(model), move(schema, size, source), Pace(rate))
 
 
 async def recover(*models: type[Model]) -> Recovered:

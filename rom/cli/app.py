@@ -18,12 +18,14 @@ from rom.cli.models import models
 from rom.cli.options import StrictCommand
 from rom.cli.recover import recover
 from rom.cli.reindex import reindex
+from rom.cli.shard import shard
 from rom.cli.shell import shell
 from rom.cli.status import status
 
 # In the order in which `rom --help` lists them.
 COMMANDS = (
-    models, status, check, reindex, migrate, explain, expire, recover, dump, load, shell, demo,
+    models, status, check, reindex, migrate, explain, expire, recover, shard, dump, load, shell,
+    demo,
 )  # fmt: skip
 
 # Help and errors of usage as plain text: boxes are of no use in a pipe, a log or a narrow window.

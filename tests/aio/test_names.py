@@ -15,7 +15,7 @@ from tests.contract.support import python
 LOCKS = {'Lock', 'EntityLock'}
 STEPS = {'refresh_indices', 'clean_old_index', 'check', 'reindex'}
 #: What rom 1.x did not have is in `rom.maintenance`; `rom.util` has the names of 1.x.
-NEW = {'check', 'recover', 'reindex', 'status'}
+NEW = {'check', 'recover', 'reindex', 'shard', 'status'}
 NAMES = sorted(rom.aio.__all__)
 
 

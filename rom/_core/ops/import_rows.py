@@ -116,7 +116,7 @@ def import_rows(
     for attempt in range(_MOST_TRIES):
         existing = yield from _existing_rows(rows)
         yield from put_ahead(_lost_counters(counters, existing))
-        planned = [_change(a, existing.get((a.schema, a.id)), on_conflict) for a in rows]
+        planned = [change_of(a, existing.get((a.schema, a.id)), on_conflict) for a in rows]
         if on_conflict == 'fail':
             _refuse_existing(rows, existing)
         _refuse_incomplete(planned)
@@ -217,7 +217,7 @@ def _lost_counters(counters: Mapping[Schema, int], existing: _ExistingRows) -> d
     return highest
 
 
-def _change(
+def change_of(
     row: ImportRow, stored: dict[str, bytes] | None, on_conflict: OnConflict
 ) -> Change | Literal['unchanged', 'skipped']:
     """Return the change that writes a row, or the outcome if it is not written."""

@@ -17,10 +17,12 @@ from rom._core.drivers.connections import connection_of, twin_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
+from rom._core.ops.shards.moved import explained
 from rom._core.sessions.async_queries import AsyncSessionQueries
 from rom._core.sessions.parts import Work
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.support.descriptors import made_once
+from rom.exceptions import CorruptRowError, ServerError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -125,6 +127,8 @@ class AsyncSession(AsyncSessionQueries):
                         operation = noting(operation, notes.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = await driver.run(operation)
+                except (CorruptRowError, ServerError) as error:
+                    step = work.throw(await driver.run(explained(step.model._schema, error)))
                 except BaseException as error:
                     step = work.throw(error)
                 else:

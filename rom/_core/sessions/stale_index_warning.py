@@ -12,6 +12,7 @@ from rom._core.model import Model
 from rom._core.ops.index_fingerprint import changes, declared_by, read_stamp
 from rom._core.ops.migrations.record import note_records
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.shards.moved import check_stamp
 from rom._core.ops.shared_trips import Aside, alongside
 from rom._core.schema import Schema
 from rom._core.support.caller_warnings import warn
@@ -58,11 +59,12 @@ def watched(
 def _compare(schema: Schema, stamp: bytes | None) -> None:
     if id(schema) in _checked:
         return  # another thread has checked it meanwhile
+    before = read_stamp(stamp)
+    check_stamp(schema, before or {})
     _checked.add(id(schema))
     weakref.finalize(schema, _checked.discard, id(schema))  # a later schema may get the same id
     if stamp is not None and (found := difference(schema.keys.namespace)):
         warn(f'{schema.name}: {found}', MigrationWarning)
-    before = read_stamp(stamp)
     if before is None:
         return  # data from before fingerprints: nothing to compare with
     if differing := changes(before, declared_by(schema)):

@@ -16,9 +16,11 @@ from rom._core.drivers.errors import translate_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
 from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
+from rom._core.ops.shards.moved import explained
 from rom._core.sessions.parts import Work
 from rom._core.sessions.stale_index_warning import watched
 from rom._core.sessions.sync_queries import SessionQueries
+from rom.exceptions import CorruptRowError, ServerError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -105,6 +107,8 @@ class Session(SessionQueries):
                         operation = noting(operation, notes.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = driver.run(operation)
+                except (CorruptRowError, ServerError) as error:
+                    step = work.throw(driver.run(explained(step.model._schema, error)))
                 except BaseException as error:
                     step = work.throw(error)
                 else:

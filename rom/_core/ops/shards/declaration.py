@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.shards.moved import moving_error, moving_field
 from rom._core.schema import Schema
 from rom._core.sharding.shards import Shards
 from rom._core.sharding.tags import VERSION
@@ -49,12 +50,17 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
 
     Raises:
         InvalidOperation: another one is stored.
+        ModelMovedError: rows of a model are not in the partitions yet.
     """
-    wanted = {b'partitions': b'%d' % shards.partitions, b'tags': b'%d' % VERSION}
-    wanted |= {b'model ' + as_bytes(_name(one)): as_bytes(str(one.shards)) for one in schemas}
-    read = Command('HMGET', shards._key, *wanted)
-    stored = dict(zip(wanted, (yield read), strict=True))
+    wanted = declaration_of(shards, schemas)
+    moving = [moving_field(one) for one in schemas]
+    read = Command('HMGET', shards._key, *wanted, *moving)
+    # The rows of a model that declared no partitions would be missed.
+    counters = [Command('EXISTS', one.unsharded().keys.counter) for one in schemas]
+    found, *unsharded = yield Pipeline((read, *counters))
+    stored = dict(zip(wanted, found, strict=False))
     _check(shards, wanted, stored)
+    _check_moved(schemas, stored, found[len(wanted) :], unsharded)
     if None not in stored.values():
         return True
     if not is_write:
@@ -62,12 +68,40 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     # Another program may store its own at the same time: the first one counts.
     writes = [Command('HSETNX', shards._key, field, value) for field, value in wanted.items()]
     replies = yield Pipeline((*writes, read))
-    _check(shards, wanted, dict(zip(wanted, replies[-1], strict=True)))
+    stored = dict(zip(wanted, replies[-1], strict=False))
+    _check(shards, wanted, stored)
+    _check_moved(schemas, stored, replies[-1][len(wanted) :], unsharded)
     return True
 
 
-def _name(schema: Schema) -> str:
-    return schema.keys.namespace.partition('}')[2]
+def declaration_of(shards: Shards, schemas: Sequence[Schema]) -> dict[bytes, bytes]:
+    """Return the fields of the declaration of a group, for some of its models."""
+    wanted = {b'partitions': b'%d' % shards.partitions, b'tags': b'%d' % VERSION}
+    return wanted | {model_field(one): as_bytes(str(one.shards)) for one in schemas}
+
+
+def model_field(schema: Schema) -> bytes:
+    """Return the field of a group's declaration that has the rule of a model."""
+    return b'model ' + as_bytes(schema.bare_namespace)
+
+
+def _check_moved(
+    schemas: Sequence[Schema],
+    stored: Mapping[bytes, bytes | None],
+    moving: Sequence[bytes | None],
+    unsharded: Sequence[int],
+) -> None:
+    """Raise ModelMovedError if rows of a model are not in the partitions yet.
+
+    Args:
+        schemas: the schemas of the models.
+        stored: the declaration.
+        moving: for each model, the namespace from which its rows are being moved, or None.
+        unsharded: for each model, whether there is an id counter without partitions.
+    """
+    for schema, namespace, is_there in zip(schemas, moving, unsharded, strict=True):
+        if namespace is not None or (is_there and stored[model_field(schema)] is None):
+            raise moving_error(schema, namespace or as_bytes(schema.bare_namespace))
 
 
 def _check(

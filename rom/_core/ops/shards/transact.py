@@ -64,6 +64,7 @@ def transact(
     guards: Mapping[int, Sequence[Guard]] = _NO_GUARDS,
     tell_gone: bool = False,
     patience: Patience = PATIENCE,
+    also: Mapping[str, Any] | None = None,
 ) -> Operation[Committed]:
     """Carry out the changes of a transaction, all or nothing.
 
@@ -74,6 +75,8 @@ def transact(
         guards: conditions on the entities that refer to the ids that are deleted, by partition.
         tell_gone: also return the deletes that another writer was faster with.
         patience: how long to wait for other transactions.
+        also: steps to take with it, as for `rom._core.ops.commits.commit`; only for a transaction
+            of one partition.
 
     Returns:
         The id that was taken, and the rows in the order of the changes.
@@ -81,6 +84,7 @@ def transact(
     Raises:
         UniqueKeyViolation, DataRaceError, EntityDeletedError, CorruptRowError: nothing was written.
         Referenced: a guard does not hold.
+        Differs: a check of the steps does not hold.
         InvalidOperation: the commit is too large, moves a unique value between partitions, or links
             to a model that is not in the group.
         InvalidColumnValue: a new link leads to a row that does not exist.
@@ -91,7 +95,7 @@ def transact(
         return transaction.committed(tell_gone)
     try:
         for _ in range(MOST_TRIES):
-            attempt = _Try(transaction, guards, tell_gone, patience)
+            attempt = _Try(transaction, guards, tell_gone, patience, also)
             try:
                 yield from attempt.carry_out()
                 return transaction.committed(tell_gone)
@@ -118,6 +122,10 @@ def _answer(transaction: Transaction, objection: _Objection) -> Operation[None]:
         return
     if status == b'referenced':
         raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
+    if status == b'differs':
+        from rom._core.ops.commits.raw_commands import objection_of
+
+        raise objection_of(status, details[0])
     # A partition may look at rows that links of another one lead to.
     all_places = range(len(transaction.changes))
     places = all_places if status == b'missing' else transaction.places[number]
@@ -138,6 +146,7 @@ class _Try:
         guards: Mapping[int, Sequence[Guard]],
         tell_gone: bool,
         patience: Patience,
+        also: Mapping[str, Any] | None,
     ) -> None:
         self._transaction = transaction
         self._partitions = transaction.partitions
@@ -147,7 +156,7 @@ class _Try:
         transaction.include(linked)
         self._requests = {
             number: CommitRequest(
-                transaction.part(number), guards.get(number, ()), tell_gone,
+                transaction.part(number), guards.get(number, ()), tell_gone, also,
                 linked=linked.get(number, {}),
             )
             for number in transaction.places

@@ -1,0 +1,168 @@
+"""Run of a move: the job that moves the rows of a model into the partitions of its group.
+
+Two passes over the rows, in the order of their ids:
+
+1. *Copy*: each row is written into its partition. Programs without `_shards` work on as ever.
+2. *Close*: no more ids are given without partitions. Each row is compared with its copy, which is
+   written again if it is behind, and then replaced by a mark, if it has not changed meanwhile.
+
+Then copies without a row are removed, whose rows were deleted during the move. At last, the group
+declares the model, and programs with `_shards` may begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from rom._core.ops.commits.commit import MOST_TRIES
+from rom._core.ops.import_rows import put_ahead
+from rom._core.ops.index_fingerprint import counted_in
+from rom._core.ops.load_rows import load
+from rom._core.ops.maintenance.keyspace import find
+from rom._core.ops.maintenance.progress import Job
+from rom._core.ops.maintenance.reindex import Reindexed
+from rom._core.ops.migrations.batches import rows_of
+from rom._core.ops.migrations.run import count_rows
+from rom._core.ops.moving.copies import Copies
+from rom._core.ops.moving.record import CLOSING, COPYING, MOVED, Move
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.rows import Row
+from rom._core.ops.search import queries
+from rom._core.ops.search.row_scan import Stretch, stretch
+from rom._core.schema import Schema
+from rom.exceptions import ServerError
+
+# What a pass does with rows, before it writes the place behind them.
+_Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
+# Tries to stop the giving of ids: each means that one was given in between.
+_MOST_IDS: Final = 1000
+
+
+def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
+    """Move the rows of a model without partitions into those of its group.
+
+    The job may be stopped at any time, and run again. Its progress counts each row twice.
+
+    Args:
+        whole: the schema of the model over all partitions.
+        size: rows in one batch.
+        source: the namespace of the rows; None: that of the model without its group.
+
+    Raises:
+        InvalidOperation: there is nothing to move, the partitions have rows already, or another
+            run has taken over.
+        CorruptRowError, InvalidColumnValue, UniqueKeyViolation: a row cannot be copied.
+    """
+    one = Move(whole, source)
+    yield from one.take_over()
+    if one.state.phase != MOVED:
+        yield from _Run(one, size).run()
+    yield from one.finish()
+
+
+class _Run:
+    """The passes over the rows."""
+
+    def __init__(self, move: Move, size: int) -> None:
+        self._move, self._size = move, size
+        self._copies = Copies(move)
+        self._total = 0
+
+    def run(self) -> Job[None]:
+        self._total = yield from count_rows(self._move.old)
+        if self._move.state.phase == COPYING:
+            yield from self._pass(self._copy)
+            yield from self._stop_ids()
+        yield from self._pass(self._close)
+        yield from self._remove_left_over()
+        yield from self._replace_indexes()
+        yield from put_ahead({self._move.whole: self._move.state.last})
+        yield Reindexed(2 * self._total, 2 * self._total)
+
+    def _pass(self, work: _Work) -> Job[None]:
+        """Do the work of a phase on all rows behind the place of the record."""
+        yield self._progress(0)
+        query = rows_of(self._move.old)
+        while True:
+            state = self._move.state
+            found = yield from stretch(query, state.after, self._size)
+            self._check_broken(found)
+            count = len(found.rows) + len(found.broken)
+            if count:
+                done = state._replace(after=found.last, done=state.done + len(found.rows))
+                place = (b'after', b'%d' % done.after, b'done', b'%d' % done.done)
+                yield from work(found.rows, place)
+                self._move.state = done
+                self._total = max(self._total, done.done)
+                yield self._progress(len(found.rows))
+            if found.is_end:
+                return
+
+    def _progress(self, rows: int) -> Reindexed:
+        state, total = self._move.state, self._total
+        done = state.done if state.phase == COPYING else total + state.done
+        return Reindexed(min(done, 2 * total), 2 * total, rows)
+
+    def _check_broken(self, found: Stretch) -> None:
+        """Raise the error of a key that should hold a row; one that is closed is none."""
+        if found.broken and self._move.state.phase != CLOSING:
+            raise found.broken[0]
+
+    def _copy(self, rows: Sequence[Row], done: tuple[bytes, ...]) -> Operation[None]:
+        copied = yield from self._copies.copy(rows)
+        # The rows that have changed since are copied again when they are closed.
+        yield from self._copies.close(copied, done)
+
+    def _close(self, rows: Sequence[Row], done: tuple[bytes, ...]) -> Operation[None]:
+        left = list(rows)
+        for _ in range(MOST_TRIES):
+            copied = yield from self._copies.copy(left)
+            changed = yield from self._copies.close(copied, done, is_last=True)
+            if not changed:
+                return
+            left = yield from load(self._move.old, changed, with_expired=True)
+        raise ServerError(
+            f'{MOST_TRIES} tries to move {self._move.whole.name} {changed[0]} each met a new '
+            'change of it; find out which program writes it without pause'
+        )
+
+    def _stop_ids(self) -> Operation[None]:
+        """Have no more ids given without partitions."""
+        schema = self._move.old
+        for _ in range(_MOST_IDS):
+            counter = yield Command('GET', schema.keys.counter)
+            last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
+            highest = max([counted_in(schema, counter), *last])
+            if (yield from self._move.close(highest, counter)):
+                return
+        raise ServerError(
+            f'{_MOST_IDS} tries to close {schema.keys.namespace!r} each met a new row; stop some '
+            'of the programs that save rows, and run rom shard again'
+        )
+
+    def _remove_left_over(self) -> Operation[None]:
+        """Remove the copies whose rows were deleted since they were copied."""
+        for number in range(self._move.shards.partitions):
+            part, after, is_end = self._move.whole.at(number), 0, False
+            query = rows_of(part)
+            while not is_end:
+                found = yield from stretch(query, after, self._size)
+                after, is_end = found.last, found.is_end
+                yield from self._copies.remove((yield from self._without_row(part, found.rows)))
+
+    def _replace_indexes(self) -> Operation[None]:
+        """Replace the indexes of rows that are gone by the mark, so that programs count none."""
+        found = yield from find(self._move.old)
+        keys = sorted(found.indexes)
+        for at in range(0, len(keys), self._size):
+            some = keys[at : at + self._size]
+            yield Pipeline(tuple(Command('SET', key, self._move.mark) for key in some))
+
+    def _without_row(self, part: Schema, rows: Sequence[Row]) -> Operation[list[int]]:
+        ids = [part.seen_id(row.id) for row in rows]
+        if not ids:
+            return []
+        keys = self._move.old.keys
+        replies = yield Pipeline(tuple(Command('EXISTS', keys.row(id)) for id in ids))
+        return [id for id, is_there in zip(ids, replies, strict=True) if not is_there]

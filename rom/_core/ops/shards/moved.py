@@ -1,0 +1,90 @@
+"""Marks of a move: what tells programs that the rows of a model are moved into partitions.
+
+A program without `_shards` must neither write a row that was moved nor miss it. So the keys that it
+would use hold the text `moved to GROUP` instead: the key of each moved row as a string, and the id
+counter and the live bitmap as lists. Every command for a hash, a number or a bitmap fails on them,
+so no script has to look for a mark, and a version of rom that knows no marks is refused as well.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from rom._core.encoding.text import as_bytes, as_text
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.schema import Schema
+from rom.exceptions import CorruptRowError, ModelMovedError, ORMError, ServerError
+
+_MOVED: Final = 'moved to '
+
+
+def mark_of(group: str) -> bytes:
+    """Return the mark of a move into a group.
+
+    >>> mark_of('shop')
+    b'moved to shop'
+    """
+    return as_bytes(_MOVED + group)
+
+
+def stamp_of_move(group: str) -> bytes:
+    """Return what takes the place of the fingerprint of the indexes.
+
+    A version of rom that knows no marks warns that the indexes are not those that it declares.
+    """
+    return json.dumps({_MOVED + group: 'rom shard'}).encode('ascii')
+
+
+def check_stamp(schema: Schema, indexes: dict[str, str]) -> None:
+    """Raise ModelMovedError if a fingerprint is that of a model whose rows were moved."""
+    for name in indexes:
+        if name.startswith(_MOVED):
+            raise _error(schema, name.removeprefix(_MOVED))
+
+
+def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
+    """Return the error to raise for one of an operation: whether the rows were moved.
+
+    Only an error about the type of a key costs a round trip.
+
+    Args:
+        schema: the schema of the model.
+        error: the error of the operation.
+    """
+    if schema.shards is not None or not _is_of_type(error):
+        return error
+    (mark,) = yield Pipeline((Command('LINDEX', schema.keys.counter, 0),), optional=1)
+    text = as_text(mark) if isinstance(mark, bytes) else ''
+    if not text.startswith(_MOVED):
+        return error
+    return _error(schema, text.removeprefix(_MOVED))
+
+
+def _is_of_type(error: ORMError) -> bool:
+    if isinstance(error, CorruptRowError):
+        return error.column is None
+    return isinstance(error, ServerError) and 'WRONGTYPE' in str(error)
+
+
+def _error(schema: Schema, group: str) -> ModelMovedError:
+    return ModelMovedError(
+        f'{schema.name}: its rows are moved into the partitions of the group {group!r}, and this '
+        'program declares it without them; nothing was written. Restart the program with '
+        f'_shards = rom.Shards({group!r}, ...)'
+    )
+
+
+def moving_field(schema: Schema) -> bytes:
+    """Return the field of a group's declaration that says that rows of a model are being moved."""
+    return b'moving ' + as_bytes(schema.bare_namespace)
+
+
+def moving_error(schema: Schema, namespace: Any) -> ModelMovedError:
+    """Return the error for a program with `_shards`, as long as not all rows are moved."""
+    assert schema.shards is not None
+    group = schema.shards.shards.name
+    return ModelMovedError(
+        f'{schema.name}: its rows are still in the namespace {as_text(namespace)!r}, without '
+        f'partitions; nothing was sent. Move them: rom shard {schema.name} --into {group}'
+    )
