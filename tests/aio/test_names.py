@@ -13,7 +13,7 @@ from rom import maintenance
 from tests.contract.support import python
 
 LOCKS = {'Lock', 'EntityLock'}
-STEPS = {'refresh_indices', 'clean_old_index', 'check', 'reindex'}
+STEPS = {'refresh_indices', 'clean_old_index', 'check', 'reindex', 'shard'}
 #: What rom 1.x did not have is in `rom.maintenance`; `rom.util` has the names of 1.x.
 NEW = {'check', 'recover', 'reindex', 'shard', 'status'}
 NAMES = sorted(rom.aio.__all__)

@@ -198,6 +198,11 @@ class Move:
         except Differs:
             raise self.taken_over() from None
 
+    def is_taken_over(self) -> Operation[bool]:
+        """Return whether another run has taken over."""
+        token = yield Command('HGET', self.key, b'token')
+        return bool(token != self.token)
+
     def taken_over(self) -> InvalidOperation:
         """Return the error for a run that another one has taken over."""
         return InvalidOperation(

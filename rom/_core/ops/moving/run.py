@@ -31,7 +31,7 @@ from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.search.row_scan import Stretch, stretch
 from rom._core.schema import Schema
-from rom.exceptions import ServerError
+from rom.exceptions import CorruptRowError, ServerError, UniqueKeyViolation
 
 # What a pass does with rows, before it writes the place behind them.
 _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
@@ -57,7 +57,13 @@ def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
     one = Move(whole, source)
     yield from one.take_over()
     if one.state.phase != MOVED:
-        yield from _Run(one, size).run()
+        try:
+            yield from _Run(one, size).run()
+        except (CorruptRowError, ServerError, UniqueKeyViolation) as error:
+            # What another run has replaced or written meanwhile looks like damage.
+            if (yield from one.is_taken_over()):
+                raise one.taken_over() from error
+            raise
     yield from one.finish()
 
 

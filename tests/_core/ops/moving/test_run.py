@@ -1,0 +1,222 @@
+"""The move of a model into partitions, by itself and with runs that die at every trip."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+import rom
+from tests.support.moving import (
+    COLUMNS,
+    GROUP,
+    PARTITIONS,
+    Mover,
+    Neighbour,
+    after,
+    assert_moved,
+    before,
+    fill,
+    forget,
+    stored,
+)
+from tests.support.worlds import Front
+
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
+
+
+@pytest.fixture
+def mover(front: Front, monkeypatch: pytest.MonkeyPatch) -> Mover:
+    return Mover(front, monkeypatch)
+
+
+def test_all_rows_keep_their_ids(mover: Mover) -> None:
+    expected = fill(before(), 23)
+    assert len(expected) == 19
+    model = after()
+    steps = mover.run(model, batch=5)
+    assert steps[0] == (0, 38) and steps[-1] == (38, 38)
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
+    assert {(total, done <= total) for done, total in steps} == {(38, True)}
+    assert_moved(model, expected)
+    mover.run(model)  # once more changes nothing
+    assert_moved(model, expected)
+
+
+def test_expired_and_soft_deleted_rows_and_relations(mover: Mover) -> None:
+    def home(**more: Any) -> Any:
+        forget('Lodger')
+        body = {
+            '__module__': __name__,
+            '_soft_delete': 'left',
+            'name': rom.Text(unique=True),
+            'left': rom.DateTime(index=True),
+            'until': rom.ExpireAt(),
+            'words': rom.Text(index=True, keygen=rom.FULL_TEXT),
+            'notes': rom.OneToMany('LodgerNote'),
+            **more,
+        }
+        return type('Lodger', (rom.Model,), body)
+
+    class LodgerNote(rom.Model):
+        lodger = rom.ManyToOne('Lodger', on_delete='no action')
+
+    past = dt.datetime(2001, 2, 3, tzinfo=dt.UTC)
+    model = home()
+    one, left, late = (model(name=f'n{n}', words='a b' * n) for n in range(3))
+    note = LodgerNote(lodger=one)
+    rom.session.commit()
+    late.until = past
+    left.delete()
+    rom.session.commit()
+    again = model(name='n2', words='takes the name of the expired one')
+    again.save()
+    ids = one.id, left.id, late.id, again.id
+    rom.session.rollback()
+
+    model = home(_shards=rom.Shards(GROUP, PARTITIONS))
+    mover.run(model)
+    every = model.query.with_deleted().with_expired()
+    assert sorted(every.ids()) == sorted(ids)
+    assert sorted(model.query.ids()) == sorted([ids[0], ids[3]])
+    assert model.get_by(name='n2').id == ids[3]
+    assert LodgerNote.get(note.id).lodger.name == 'n0'
+    assert [each.id for each in model.get(ids[0]).notes] == [note.id]
+    assert list(rom.maintenance.check(model)) == []
+
+
+def test_an_old_program_is_refused(mover: Mover) -> None:
+    old = before()
+    expected = fill(old, 9)
+    kept, changed = rom.Session(), rom.Session()
+    entity = changed.get(old, 2)
+    mover.run(after())
+    asks: list[Callable[[], Any]] = [
+        lambda: old.get(1),
+        lambda: old.get([1, 2]),
+        lambda: old.get_by(email='e1'),
+        lambda: old.get_by(email='new'),
+        lambda: old.query.count(),
+        lambda: old.query.filter(age=(1, 5)).count(),
+        lambda: old.query.filter(name='n1').all(),
+        lambda: old.query.order_by('-age').first(),
+        lambda: old.query.filter(name='n1').count(),
+        lambda: old.query.delete(),
+        lambda: old.query.update(age=1),
+        lambda: old(name='x').save(),
+        lambda: kept.add_all([old(name='x'), old(name='y')]) or kept.commit(),
+        lambda: setattr(entity, 'age', 50) or changed.save(entity),
+        lambda: changed.save(entity, force=True),
+        lambda: changed.delete(entity),
+    ]
+    for number, ask in enumerate(asks):
+        with pytest.raises(rom.ModelMovedError, match=f"the group '{GROUP}'.*nothing was written"):
+            print(number, ask())
+        rom.session.rollback()
+    for session in (kept, changed):
+        session.rollback()
+    again = before()  # a program that starts now
+    with pytest.raises(rom.ModelMovedError):
+        again.get(999)
+    assert_moved(after(), expected)
+
+
+def test_a_new_program_waits_for_the_last_row(mover: Mover, raw: redis.Redis) -> None:
+    expected = fill(before(), 9)
+    model, refused = after(), 0
+
+    def ask(number: int) -> None:
+        nonlocal refused
+        for each in (lambda: model.get(1), model.query.count, model(name='x').save):
+            try:
+                each()
+            except rom.ModelMovedError as error:
+                refused += 1
+                assert f'rom shard Resident --into {GROUP}' in str(error)
+            else:
+                assert raw.hget('Resident:id:moved', 'phase') == b'moved'
+                model.query.filter(name='x').delete()
+            rom.session.rollback()
+
+    ask(0)
+    mover.trips.act = ask
+    mover.run(model)
+    assert refused == 3 * mover.trips.count or refused == 3 * (mover.trips.count + 1)
+    assert_moved(model, expected)
+
+
+@pytest.mark.parametrize('when', ['before', 'after'])
+def test_a_run_that_died_is_continued(
+    mover: Mover, raw: redis.Redis, server: Any, when: str
+) -> None:
+    """At every trip; a program without partitions writes and reads in between."""
+    step = 1 if mover.front.kind == 'sync' else 6
+    trip = 0
+    while True:
+        trip += step
+        server.flush()
+        old = before()
+        neighbour = Neighbour(old, fill(old, 8), seed=trip)
+        model = after()
+        has_died = mover.dies(model, **{when: trip})
+        for _ in range(3):
+            neighbour.act()
+        mover.dies(model, **{when: trip // 2 + 1})
+        mover.run(model)
+        assert_moved(model, neighbour.expected)
+        if not has_died:
+            break
+    assert trip > 20
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_beside_a_program_without_partitions(mover: Mover, seed: int) -> None:
+    """It writes before every trip; runs die as well, and another one goes on."""
+    old = before()
+    neighbour = Neighbour(old, fill(old, 10), seed)
+    mover.trips.act = neighbour.act
+    model = after()
+    if seed % 3:
+        for trip in (5 + seed, 12 + seed, 9):
+            mover.dies(model, **{'before' if seed % 2 else 'after': trip})
+    mover.run(model)
+    assert neighbour.done > 5
+    mover.trips.act = lambda number: None
+    assert_moved(model, neighbour.expected)
+
+
+def test_a_run_that_was_taken_over_writes_nothing(mover: Mover, server: Any) -> None:
+    """Before any of its trips, another run moves everything, and new programs write."""
+    step = 1 if mover.front.kind == 'sync' else 6
+    trip, refused = 0, 0
+    while True:
+        trip += step
+        server.flush()
+        expected = fill(before(), 8)
+        model = after()
+
+        def other(number: int, trip: int = trip, model: Any = model, expected: Any = expected) -> None:
+            if number == trip:
+                for _ in rom.maintenance.shard(model, GROUP, batch=3):
+                    pass
+                with rom.Session() as session:
+                    session.delete(session.get(model, 1))
+                    row = session.get(model, 2)
+                    row.update(age=77, email='e1')
+                    session.commit()
+                del expected[1]
+                expected[2].update(age=77, email='e1')
+
+        mover.trips.count, mover.trips.act = 0, other
+        try:
+            mover.run(model, batch=3)
+        except rom.InvalidOperation as error:
+            refused += 1
+            assert 'another run' in str(error) or 'has its rows already' in str(error)
+        count = mover.trips.count
+        mover.trips.act = lambda number: None
+        if count < trip:
+            break
+        assert_moved(model, expected)
+    assert refused > trip / step / 2
