@@ -77,7 +77,33 @@ def entity_locked(front: Front) -> bool:
     return bool(lock.acquire() and lock.release())
 
 
+def forget_guests() -> None:
+    for name in [name for name, model in rom.MODELS.items() if model.__name__ == 'CalledGuest']:
+        del rom.MODELS[name]
+
+
+def guests(**more: Any) -> Any:
+    """A model whose rows are moved into partitions."""
+    forget_guests()
+    return type('CalledGuest', (rom.Model,), {'name': rom.Text(unique=True), **more})
+
+
+def fill_guests() -> None:
+    old = guests()
+    for number in range(9):
+        old(name=f'guest {number}').save()
+    rom.session.rollback()
+
+
+def sharded(front: Front) -> bool:
+    fill_guests()
+    model = guests(_shards=rom.Shards('calledgroup', 5))
+    steps = [*front.shard(model, 'calledgroup', batch=4)]
+    return steps[-1] == (18, 18) and model.query.count() == 9 and [*front.check(model)] == []
+
+
 CALLS: dict[str, Callable[[Front], Any]] = {
+    'shard': sharded,
     'Lock': locked,
     'EntityLock': entity_locked,
     'check': lambda front: [*front.check(Called)] == [],
@@ -152,6 +178,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     'shell': ('-c', 'print(Called.query.count())', NAME),
     'demo': ('--limit', '3000'),
     'migrate': ('called_moves',),
+    'shard': ('called_shards', '--into', 'calledgroup'),
 }
 #: The module of the last one.
 MOVES = f"""
@@ -159,6 +186,14 @@ from {__name__} import Called
 from rom.migrations import Migration, backfill
 
 resized = Migration('resized', Called, backfill('size', 0))
+"""
+#: That of `rom shard`.
+SHARDED = """
+import rom
+
+class CalledGuest(rom.Model):
+    _shards = rom.Shards('calledgroup', 5)
+    name = rom.Text(unique=True)
 """
 #: A part of what each prints.
 PRINTS = {
@@ -174,6 +209,7 @@ PRINTS = {
     'shell': '39',
     'demo': '',
     'migrate': 'resized',
+    'shard': 'moved\tCalledGuest\tcalledgroup',
 }
 
 
@@ -182,8 +218,11 @@ def test_every_command(
 ) -> None:
     monkeypatch.setattr(connections, '_provider', None)
     monkeypatch.syspath_prepend(tmp_path)
-    sys.modules.pop('called_moves', None)
-    (tmp_path / 'called_moves.py').write_text(MOVES)
+    fill_guests()
+    forget_guests()
+    for module, text in (('called_moves', MOVES), ('called_shards', SHARDED)):
+        sys.modules.pop(module, None)
+        (tmp_path / f'{module}.py').write_text(text)
     names = set(get_command(app).commands)  # type: ignore[attr-defined]
     assert names == set(COMMANDS) == set(PRINTS)
     dumped = ''

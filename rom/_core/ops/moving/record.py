@@ -16,7 +16,7 @@ from rom._core.ops.commits.raw_commands import Check, Differs, Step, as_map, tak
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.shards.declaration import declaration_of, model_field
 from rom._core.ops.shards.lockstep import lockstep
-from rom._core.ops.shards.moved import mark_of, moving_field, stamp_of_move
+from rom._core.ops.shards.moved import FIELD, mark_of, moving_field, stamp_of_move
 from rom._core.ops.shards.partitions import partitions_of
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, InvalidOperation
@@ -240,8 +240,8 @@ class Move:
         return True
 
     def _replaced(self, key: bytes) -> tuple[Step, Step]:
-        """Return the steps that replace a key by a list with the mark."""
-        return (b'DEL', key), (b'RPUSH', key, self.mark)
+        """Return the steps that replace a key by a hash with the mark."""
+        return (b'DEL', key), (b'HSETNX', key, FIELD, self.mark)
 
     def finish(self) -> Operation[None]:
         """Declare that all rows are in the partitions. It may be repeated.

@@ -2,7 +2,7 @@
 
 A program without `_shards` must neither write a row that was moved nor miss it. So the keys that it
 would use hold the text `moved to GROUP` instead: the key of each moved row as a string, and the id
-counter and the live bitmap as lists. Every command for a hash, a number or a bitmap fails on them,
+counter and the live bitmap as hashes. Every command for a row, a number or a bitmap fails on them,
 so no script has to look for a mark, and a version of rom that knows no marks is refused as well.
 """
 
@@ -17,6 +17,8 @@ from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, ModelMovedError, ORMError, ServerError
 
 _MOVED: Final = 'moved to '
+#: The field of the mark, where it is a hash.
+FIELD: Final = b'moved'
 
 
 def mark_of(group: str) -> bytes:
@@ -54,7 +56,7 @@ def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
     """
     if schema.shards is not None or not _is_of_type(error):
         return error
-    (mark,) = yield Pipeline((Command('LINDEX', schema.keys.counter, 0),), optional=1)
+    (mark,) = yield Pipeline((Command('HGET', schema.keys.counter, FIELD),), optional=1)
     text = as_text(mark) if isinstance(mark, bytes) else ''
     if not text.startswith(_MOVED):
         return error
