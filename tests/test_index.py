@@ -38,8 +38,8 @@ MODULES = {'columns', 'exceptions', 'index', 'model', 'query'}
 OURS = {
     'ArgumentError', 'AsyncSession', 'CorruptRowError', 'EvictionWarning', 'ExpireAt',
     'InDoubtError', 'LineError', 'List', 'MigrationError', 'MigrationWarning', 'ModelMovedError',
-    'NotReplicatedError', 'ServerError', 'ServerUnavailable', 'Session', 'Set', 'StaleEntityError', 'StaleIndexWarning',
-    'TransferError', 'UnwrittenWarning',
+    'NotReplicatedError', 'ServerError', 'ServerUnavailable', 'Session', 'Set',
+    'StaleEntityError', 'StaleIndexWarning', 'TransferError', 'UnwrittenWarning',
     'connect', '_disable_lua_writes', '_enable_lua_writes',
     'Duration', 'Enum', 'IPAddress', 'Shards', 'Typed', 'UUID',
     'LinkCollection', 'ManyToMany', 'ReverseLinkCollection',

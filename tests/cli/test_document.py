@@ -15,7 +15,7 @@ DOCUMENT = (ROOT / 'docs/howto/command-line.rst').read_text()
 
 
 def test_commands(shop: Shop) -> None:
-    for name, rest in ('models', ' is'), ('migrations', ''):
+    for name, rest in ('models', ' is'), ('migrations', ''), ('sharded', ' is'):
         file = re.search(rf'``shop/{name}\.py``{rest}::\n\n((?:    .*\n|\n)+)', DOCUMENT)
         assert file is not None
         (shop.folder / 'shop' / f'{name}.py').write_text(

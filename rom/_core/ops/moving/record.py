@@ -61,7 +61,7 @@ class Move:
         whole: as given.
         old: the schema of the rows without partitions.
         state: the state as last read or written.
-        mark: what replaces a row that is moved.
+        mark: the text that replaces a row that is moved.
         key: the key of the record.
     """
 
@@ -215,7 +215,7 @@ class Move:
 
         Args:
             last: the last id that was given.
-            counter: what the id counter holds.
+            counter: the value of the id counter.
 
         Returns:
             False if an id was given in between; nothing was written then.

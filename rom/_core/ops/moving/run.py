@@ -33,7 +33,7 @@ from rom._core.ops.search.row_scan import Stretch, stretch
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, ServerError, UniqueKeyViolation
 
-# What a pass does with rows, before it writes the place behind them.
+# The work of a pass on rows, which also writes the place behind them.
 _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
 # Tries to stop the giving of ids: each means that one was given in between.
 _MOST_IDS: Final = 1000
@@ -60,7 +60,7 @@ def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
         try:
             yield from _Run(one, size).run()
         except (CorruptRowError, ServerError, UniqueKeyViolation) as error:
-            # What another run has replaced or written meanwhile looks like damage.
+            # The marks and copies of another run look like damage.
             if (yield from one.is_taken_over()):
                 raise one.taken_over() from error
             raise
@@ -111,7 +111,7 @@ class _Run:
         return Reindexed(min(done, 2 * total), 2 * total, rows)
 
     def _check_broken(self, found: Stretch) -> None:
-        """Raise the error of a key that should hold a row; one that is closed is none."""
+        """Raise the error of a key that should hold a row, unless it may be that of a closed one."""
         if found.broken and self._move.state.phase != CLOSING:
             raise found.broken[0]
 

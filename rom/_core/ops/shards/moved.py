@@ -1,4 +1,4 @@
-"""Marks of a move: what tells programs that the rows of a model are moved into partitions.
+"""Marks of a move: they tell programs that the rows of a model are moved into partitions.
 
 A program without `_shards` must neither write a row that was moved nor miss it. So the keys that it
 would use hold the text `moved to GROUP` instead: the key of each moved row as a string, and the id
@@ -31,7 +31,7 @@ def mark_of(group: str) -> bytes:
 
 
 def stamp_of_move(group: str) -> bytes:
-    """Return what takes the place of the fingerprint of the indexes.
+    """Return the text that takes the place of the fingerprint of the indexes.
 
     A version of rom that knows no marks warns that the indexes are not those that it declares.
     """

@@ -118,7 +118,7 @@ def test_another_namespace(raw: redis.Redis) -> None:
     steps = rom.maintenance.shard(model, GROUP, batch=3, source='{app}Resident')
     for _ in steps:
         if raw.hget(b'{app}Resident:id:moved', 'phase') != b'moved':
-            with pytest.raises(rom.ModelMovedError, match="in the namespace '{app}Resident'"):
+            with pytest.raises(rom.ModelMovedError, match=r"in the namespace '\{app\}Resident'"):
                 model.get(1)
     assert_moved(model, expected)
     assert raw.hget(DECLARED, 'partitions') == b'%d' % PARTITIONS

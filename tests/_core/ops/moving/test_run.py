@@ -189,7 +189,7 @@ def test_beside_a_program_without_partitions(mover: Mover, seed: int) -> None:
 
 def test_a_run_that_was_taken_over_writes_nothing(mover: Mover, server: Any) -> None:
     """Before any of its trips, another run moves everything, and new programs write."""
-    step = 2 if mover.front.kind == 'sync' else 9
+    step = 3 if mover.front.kind == 'sync' else 10
     trip, refused = 0, 0
     while True:
         trip += step
