@@ -161,17 +161,18 @@ def _check_place(index: int, row: ImportRow) -> None:
     """Refuse a row whose id is that of another partition than its value is."""
     schema, placement = row.schema, row.schema.shards
     assert placement is not None
-    if placement.decider is None or row.wanted.get(placement.decider) is None:
-        return
-    if placement.number_of(schema, row.wanted) != placement.shards.partition_of(row.id):
-        raise RowRejectedError(
-            index,
-            InvalidColumnValue(
-                f'{schema.name}.{placement.decider}: the id {row.id} is in another partition than '
-                'this value; load it into a group that is declared as that of its source, or save '
-                'it as a new entity'
-            ),
-        )
+    number = placement.shards.partition_of(row.id)
+    for name in placement.deciders:
+        raw = row.wanted.get(name)
+        if raw is not None and placement.number_at(schema, name, raw) != number:
+            raise RowRejectedError(
+                index,
+                InvalidColumnValue(
+                    f'{schema.name}.{name}: the id {row.id} is in another partition than this '
+                    'value; load it into a group that is declared as that of its source, or save '
+                    'it as a new entity'
+                ),
+            )
 
 
 def _in_part(row: ImportRow) -> ImportRow:

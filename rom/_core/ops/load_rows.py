@@ -162,7 +162,7 @@ def _load_unique_parts(schema: Schema, key: bytes, values: Sequence[bytes]) -> O
     assert schema.shards is not None
     own = next(unique for unique in schema.uniques if unique.key == key)
     numbers: Iterable[int] = range(schema.shards.shards.partitions)
-    if schema.shards.decider not in own.columns:
+    if not {*schema.shards.deciders}.intersection(own.columns):
         return (yield from _load_from_directory(schema, own.columns, values))
     if own.columns == (schema.shards.by,):
         column = schema.columns[own.columns[0]]

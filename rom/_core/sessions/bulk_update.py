@@ -72,10 +72,10 @@ class BulkUpdater:
         if blocksize is not None and not is_size:
             raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
         if (placement := query.schema.shards) is not None:
-            if placement.decider in values:
+            for name in values.keys() & {*placement.deciders}:
                 raise QueryError(
-                    f'{where}: {placement.decider} decides the partition of a row, and cannot '
-                    'change; save copies with the new value, and delete the entities'
+                    f'{where}: {name} decides the partition of a row, and cannot change; save '
+                    'copies with the new value, and delete the entities'
                 )
             blocksize = blocksize or _ONE_BLOCK
         query = query.entities()

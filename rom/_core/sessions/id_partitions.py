@@ -62,20 +62,23 @@ def _group_of(entity: Model) -> bytes:
 
 def _decided(entity: Model) -> int | None:
     """Return the partition of an entity; None: it is new and may be in any."""
-    while True:
+    met: set[int] = set()
+    while id(entity) not in met:
+        met.add(id(entity))
         schema, placement = entity._schema, entity._schema.shards
         assert placement is not None
         if entity._id is not None:
             return placement.shards.partition_of(entity._id)
-        name = placement.decider
-        if name is None:
+        names = [name for name in placement.deciders if entity._values.get(name) is not None]
+        if not names:
+            if placement.needed is not None:
+                raise no_value_error(schema, placement.needed)
             return None
-        value = entity._values.get(name)
-        if value is None:
-            raise no_value_error(schema, name)
-        if placement.by is not None:
-            column = schema.columns[name]
+        value = entity._values[names[0]]
+        if names[0] == placement.by:
+            column = schema.columns[names[0]]
             return placement.number_by(column, column.encode(value))
         if not isinstance(value, Model):
             return placement.shards.partition_of(value.id)
         entity = value
+    return None  # new rows that refer to each other

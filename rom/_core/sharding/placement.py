@@ -26,21 +26,35 @@ class Placement(NamedTuple):
         shards: the group.
         by: the column whose value decides the partition, or None.
         beside: the relation to the row that decides the partition, or None.
+        is_tree: `beside` refers to rows of the model itself. A row without a value there is a root,
+            and `by` decides its partition, if the model has that too.
     """
 
     shards: Shards
     by: str | None = None
     beside: str | None = None
+    is_tree: bool = False
 
     def __str__(self) -> str:
-        if self.by is not None:
-            return f'by {self.by}'
-        return 'spread' if self.beside is None else f'with {self.beside}'
+        rules = [f'by {self.by}'] if self.by else []
+        rules += [f'with {self.beside}'] if self.beside else []
+        return ' '.join(rules) or 'spread'
 
     @property
-    def decider(self) -> str | None:
-        """The column that decides the partition of a new row, or None."""
-        return self.by or self.beside
+    def deciders(self) -> tuple[str, ...]:
+        """The columns that decide the partition of a new row."""
+        return tuple(name for name in (self.by, self.beside) if name is not None)
+
+    @property
+    def needed(self) -> str | None:
+        """The column that every new row needs, unless the other one decides; None: no column."""
+        return self.by if self.is_tree else self.by or self.beside
+
+    def number_at(self, schema: Any, name: str, raw: bytes) -> int:
+        """Return the partition of the rows with an encoded value in one of the `deciders`."""
+        if name == self.beside:
+            return self.shards.partition_of(int(raw))
+        return self.number_by(schema.columns[name], raw)
 
     def number_by(self, column: Column[Any], raw: bytes) -> int:
         """Return the partition of the rows with an encoded value in the column `by`."""
@@ -54,17 +68,23 @@ class Placement(NamedTuple):
             row: the encoded values of the row.
 
         Raises:
-            InvalidColumnValue: the row has no value of the column that decides.
+            InvalidColumnValue: the row has no value of the column that decides, or its values say
+                different partitions.
         """
-        name = self.decider
-        if name is None:
-            return None
-        raw = row.get(name)
-        if raw is None:
-            raise no_value_error(schema, name)
-        if self.by is not None:
-            return self.number_by(schema.columns[name], raw)
-        return self.shards.partition_of(int(raw))
+        found = {
+            self.number_at(schema, name, raw)
+            for name in self.deciders
+            if (raw := row.get(name)) is not None
+        }
+        if len(found) > 1:
+            raise InvalidColumnValue(
+                f'{schema.name}.{self.by}: this value decides for another partition than that of '
+                f'{self.beside}, and a tree is in one partition; nothing was written. Give '
+                f'{self.by} the value of {self.beside}, or leave it out'
+            )
+        if not found and self.needed is not None:
+            raise no_value_error(schema, self.needed)
+        return found.pop() if found else None
 
 
 class Part(NamedTuple):
@@ -152,13 +172,17 @@ def placement_of(
 
     if not isinstance(shards, Shards):
         raise ORMError(f'{name}._shards: expected rom.Shards(name, partitions), got {show(shards)}')
-    if by is not None and beside is not None:
-        raise ORMError(f'{name}: _shard_by and _shard_with both decide the partition; keep one')
+    is_tree = isinstance(beside, str) and getattr(columns.get(beside), 'ftable', '') == name
+    if by is not None and beside is not None and not is_tree:
+        raise ORMError(
+            f'{name}: _shard_by and _shard_with both decide the partition; keep one. A model has '
+            f'both only if _shard_with is a relation to {name}'
+        )
     if by is not None:
         _check_by(name, columns, by)
     if beside is not None:
         _check_beside(name, columns, beside)
-    return Placement(shards, by, beside)  # type: ignore[arg-type]  # they are names of columns
+    return Placement(shards, by, beside, is_tree)  # type: ignore[arg-type]  # they are columns
 
 
 def _check_by(name: str, columns: Mapping[str, Column[Any]], by: object) -> None:

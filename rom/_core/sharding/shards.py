@@ -26,7 +26,9 @@ class Shards:
     A model belongs to a group by ``_shards``. One of these decides the partition of a new row:
 
     * ``_shard_by = 'tenant'``: the value of a column. It cannot change later.
-    * ``_shard_with = 'user'``: the row is stored beside the row that this relation refers to.
+    * ``_shard_with = 'user'``: the row is stored beside the row that this relation refers to. For a
+      relation to the model itself, a row without a value is the root of a tree; ``_shard_by``
+      decides the partition of roots, if the model has both.
     * neither: all such new rows of one commit share a partition, chosen in turn.
 
     Args:

@@ -35,6 +35,12 @@ REFUSED: list[tuple[str, Any]] = [
     ('expected rom.Shards', lambda: declare(_shards='shop')),
     ('the model has no group', lambda: declare(_shards=None, _shard_by='a')),
     ('both decide', lambda: declare(a=rom.Integer(), _shard_by='a', _shard_with='b')),
+    (
+        'a relation to PlacedThing',
+        lambda: declare(
+            a=rom.Integer(), b=rom.ManyToOne('X', 'no action'), _shard_by='a', _shard_with='b'
+        ),
+    ),
     ('expected a column with a value', lambda: declare(_shard_by='a')),
     ('expected a column with a value', lambda: declare(_shard_by=5)),
     ("_shard_with = 'r'", lambda: declare(r=rom.ManyToOne('X', 'no action'), _shard_by='r')),

@@ -161,9 +161,9 @@ def _asked(schema: Schema, placement: Placement, node: Node) -> set[int] | None:
     if isinstance(node, Ids):
         return {placement.shards.partition_of(id) for id in node.ids}
     label = getattr(node, 'label', None)
-    if not isinstance(label, FilterLabel) or label.column != placement.decider:
+    if not isinstance(label, FilterLabel) or label.column not in placement.deciders:
         return None
-    if placement.beside is not None:
+    if label.column == placement.beside:
         return _beside(placement, node)
     column = schema.columns[label.column]
     if isinstance(node, InUnique):

@@ -131,5 +131,5 @@ def local_keys(schema: Schema) -> frozenset[bytes]:
     """
     if schema.part is None:
         return frozenset()
-    decider = schema.part.whole.shards.decider
-    return frozenset(unique.key for unique in schema.uniques if decider in unique.columns)
+    deciders = {*schema.part.whole.shards.deciders}
+    return frozenset(one.key for one in schema.uniques if not deciders.isdisjoint(one.columns))

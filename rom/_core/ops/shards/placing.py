@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from rom._core.encoding.text import show
 from rom._core.schema import Schema
+from rom._core.sharding.placement import Placement
 from rom._core.writes.changes import Change
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
 
@@ -109,22 +110,31 @@ def _check_decider(change: Change) -> None:
     """Raise InvalidColumnValue for a change that would put the row into another partition."""
     schema, placement = change.schema, change.schema.shards
     assert placement is not None
-    name = placement.decider
-    if change.id is None or name is None or name not in change.wanted:
+    if change.id is None:
         return
-    raw, before = change.wanted[name], change.stored.get(name)
-    if raw == before:
-        return
-    if raw is not None and (placement.beside is not None or change.kind == 'insert'):
-        if placement.number_of(schema, change.wanted) == placement.shards.partition_of(change.id):
-            return
-    elif raw is None and placement.beside is not None:
-        return  # the row stays where it is, without its neighbour
-    raise InvalidColumnValue(
-        f'{schema.name}.{name}: it decides the partition of {schema.name} {change.id}, and cannot '
-        f'change from {_shown(before)} to {_shown(raw)}; nothing was written. Save a copy with the '
-        'new value, and delete this entity'
-    )
+    if change.kind == 'insert' and len(placement.deciders) > 1:
+        placement.number_of(schema, change.wanted)
+    for name in placement.deciders:
+        raw, before = change.wanted.get(name), change.stored.get(name)
+        if name in change.wanted and raw != before and not _stays(change, placement, name):
+            raise InvalidColumnValue(
+                f'{schema.name}.{name}: it decides the partition of {schema.name} {change.id}, and '
+                f'cannot change from {_shown(before)} to {_shown(raw)}; nothing was written. Save '
+                'a copy with the new value, and delete this entity'
+            )
+
+
+def _stays(change: Change, placement: Placement, name: str) -> bool:
+    """Return whether a row with an id may get a value in a column that decides its partition."""
+    assert change.id is not None
+    raw = change.wanted[name]
+    if raw is None:
+        return name == placement.beside  # the row stays where it is, without its neighbour
+    is_first = change.kind == 'insert' or (placement.is_tree and name not in change.stored)
+    if name != placement.beside and not is_first:
+        return False
+    number = placement.number_at(change.schema, name, raw)
+    return number == placement.shards.partition_of(change.id)
 
 
 def _shown(raw: bytes | None) -> str:

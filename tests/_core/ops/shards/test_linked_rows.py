@@ -327,7 +327,8 @@ def test_writers_at_once(
             await s.save(post)
 
             def link(session: rom.Session) -> None:
-                session.get(PartPage, post.id).tags.add(one.id)
+                found: Any = session.get(PartPage, post.id)
+                found.tags.add(one.id)
 
             before['shard_prepare'] = meanwhile(link)
             await s.delete(one)  # searches again
@@ -344,10 +345,13 @@ def test_writers_at_once(
                 await s.save(post)
             s.rollback()
             post = await s.get(PartPage, post.id)
+
+            def join(session: rom.Session) -> None:
+                found: Any = session.get(PartPage, post.id)
+                found.tags.add(other.id)
+
             post.tags.add(other, fourth)
-            before['shard_prepare'] = meanwhile(
-                lambda session: session.get(PartPage, post.id).tags.add(other.id)
-            )
+            before['shard_prepare'] = meanwhile(join)
             await s.save(post)  # the links of both
             s.rollback()
             assert (await s.get(PartPage, post.id)).tags.ids == sorted((other.id, fourth.id))
