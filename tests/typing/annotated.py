@@ -80,6 +80,38 @@ class MixedModel(OldBase, rom.TypedModel):
     age: Mapped[int]
 
 
+SHARDS = rom.Shards('typed', 16)
+
+
+class Owned(rom.Mixin):
+    _shards, _shard_by = SHARDS, 'owner'
+    owner: Mapped[int | None] = rom.column(index=True, default=None)
+
+
+class Folder(Owned, rom.TypedModel):
+    _shard_with = 'parent'
+    parent: Ref[Folder | None] = rom.relation(on_delete='cascade', default=None)
+    labels = rom.ManyToMany('Label', related_name='folders')
+
+
+class File(rom.TypedModel):
+    _shards, _shard_with = SHARDS, 'folder'
+    folder: Ref[Folder] = rom.relation(on_delete='cascade')
+
+
+class Label(rom.TypedModel):
+    _shards = SHARDS
+    word: Mapped[str]
+
+
+def partitions(folder: Folder) -> File:
+    assert_type(SHARDS.partition_of(folder.id), int)
+    assert_type(folder.parent, Folder | None)
+    assert_type(folder.owner, int | None)
+    folder.labels.add(Label(word='x'))
+    return File(folder=Folder(owner=5, parent=folder))
+
+
 def constructors(team: Team) -> Person:
     Team(name='red')
     Person(name='Ann', email='a@x', home=team)

@@ -69,6 +69,17 @@ class Declarations(rom.TypedModel):
     k: Mapped[datetime.datetime] = rom.column(default=datetime.date.today)  # wrong
 
 
+class Partitions(rom.TypedModel):
+    _shards = 'shop'  # wrong
+    _shard_by = Team  # wrong
+    _shard_with = 5  # wrong
+
+
+class OldPartitions(rom.Model):
+    _shards = rom.Shards('shop', '5')  # wrong
+    _shard_by = rom.Integer(index=True)  # wrong
+
+
 class Options(rom.Model):
     a = rom.Text(required=True, indx=True)  # wrong
     b = rom.Integer(default='x')  # wrong

@@ -21,6 +21,7 @@ from rom.exceptions import InvalidColumnValue, ORMError
 
 if TYPE_CHECKING:
     from rom._core.ops.commits.attempts import Attempt
+    from rom._core.sharding.shards import Shards
 
 # Empty defaults that most entities share. Python's garbage collector counts every dict and set that
 # is made, and walks over all of them when there are many.
@@ -37,9 +38,10 @@ class EntityState:
     _pkey: ClassVar[str]
     _keep_index_data: ClassVar[bool] = False
     _soft_delete: ClassVar[str | None] = None
-    _shards: ClassVar[Any] = None
-    _shard_by: ClassVar[str | None] = None
-    _shard_with: ClassVar[str | None] = None
+    # Not `| None`: mypy wants a Mixin with these to have exactly the types of the model.
+    _shards: ClassVar[Shards] = None  # type: ignore[assignment]
+    _shard_by: ClassVar[str] = None  # type: ignore[assignment]
+    _shard_with: ClassVar[str] = None  # type: ignore[assignment]
     _is_checked: ClassVar[bool] = False
 
     # Defaults on the class are those of a loaded entity, so that making one sets little.

@@ -290,3 +290,76 @@ def test_maintenance_takes_no_base(on_client: Any) -> None:
     module = types.ModuleType('typed_module')
     vars(module).update(TypedModel=rom.TypedModel, Model=rom.Model, Mixin=rom.Mixin, one=TypedTeam)
     assert _models_of(module) == {'one': TypedTeam}
+
+
+TYPED_SHARDS = rom.Shards('typedparts', 5)
+
+
+class TypedOwned(rom.Mixin):
+    _shards, _shard_by = TYPED_SHARDS, 'owner'
+    owner: Mapped[int | None] = rom.column(index=True, default=None)
+
+
+class TypedFolder(TypedOwned, rom.TypedModel):
+    _shard_with = 'parent'
+    parent: Ref[TypedFolder | None] = rom.relation(on_delete='cascade', default=None)
+    files: Mapped[list[TypedFile]] = rom.related('folder')
+    labels = rom.ManyToMany('TypedLabel', related_name='folders')
+
+
+class TypedFile(rom.TypedModel):
+    _shards, _shard_with = TYPED_SHARDS, 'folder'
+    name: Mapped[str] = rom.column(index=True, keygen=rom.IDENTITY)
+    folder: Ref[TypedFolder] = rom.relation(on_delete='cascade')
+    folder_id = rom.id_of('folder')
+
+
+class TypedLabel(rom.TypedModel):
+    _shards = TYPED_SHARDS
+    word: Mapped[str] = rom.column(unique=True)
+
+
+class UntypedFile(rom.Model):
+    _shards, _shard_with = TYPED_SHARDS, 'folder'
+    name = rom.Text(required=True, index=True, keygen=rom.IDENTITY)
+    folder = rom.ManyToOne('TypedFolder', 'cascade', required=True)
+
+
+@both(TypedFolder, TypedFile, TypedLabel, UntypedFile)
+async def test_partitions(s: Any, trips: list[Any]) -> None:
+    def place_of(entity: Any) -> int:
+        return TYPED_SHARDS.partition_of(entity.id)
+
+    label = TypedLabel(word='new')
+    home = TypedFolder(owner=3)
+    folder = TypedFolder(parent=home)
+    folder.labels.add(label)
+    files = [TypedFile(name=name, folder=folder) for name in 'ab']
+    await s.commit()
+    assert {place_of(one) for one in (folder, *files)} == {place_of(home)}
+    untyped: Any = TypedFile
+    by_id = untyped(name='c', folder=folder.id)
+    await s.save(by_id)
+    assert place_of(by_id) == place_of(home) and by_id.folder_id == folder.id
+    trips.clear()
+    found = await s.all(TypedFile.query.filter(folder=folder))
+    assert sorted(one.name for one in found) == ['a', 'b', 'c']
+    assert len(await s.all(TypedFolder.query.filter(owner=3))) == 1
+    assert [type(trip).__name__ for trip in trips] == ['Script'] * 2
+    assert await s.all(TypedFolder.query.filter(labels__word='new')) == [folder]
+    assert await s.get_by(TypedLabel, word='new') is label
+    s.rollback()
+    await s.delete(await s.get(TypedFolder, home.id))
+    assert await s.count(TypedFile.query) == 0
+    assert [name for name, _ in TypedFile._schema.encoders] == ['name', 'folder']
+    assert TypedFile._schema.shards == UntypedFile._schema.shards
+    assert str(TypedFolder._schema.shards) == 'by owner with parent'
+
+
+def test_partitions_that_are_refused() -> None:
+    with pytest.raises(
+        rom.ColumnError, match=r"_shard_by: expected a column with a value, got 'fo"
+    ):
+        define(
+            "_shards, _shard_by = rom.Shards('x'), 'folder_id'", "folder_id = rom.id_of('folder')"
+        )
