@@ -16,6 +16,7 @@ local MOST_JOINED = 16        -- combinations
 local MOST_LOOKED_UP = 3000   -- postings of the rarest words of all combinations
 local MOST_PAIRED = 12000     -- effort of the pairs of a group, if any of the words suffice
 local LOOK_UP, FOUND = 0.3, 3 -- effort of a posting that is looked up, and of a text that is found
+local FEWEST_WEIGHED = 30     -- texts at once
 local FEW_JOINED = 100        -- texts whose further words are looked up instead
 
 -- The keys of the filters that are sets, and the filters that the texts in all of them match.
@@ -42,13 +43,36 @@ local function smallest_of(groups)
     return smallest
 end
 
--- Score the texts of a packing that were not seen before.
-local function weigh_packed(search, ranking, packing)
+-- Score the texts in the reply of ZINTER, the best first, until no other can be among the best. The
+-- texts may also have groups that `known` does not name; these are looked up.
+local function weigh_packed(search, ranking, packing, known)
     local keys, matched = sets_of(search, ranking)
     local flat = intersect_packed(packing, keys)
-    local ids, scores = scores_of_packed(packing, flat, ranking.seen)
-    note_intersected(search, smallest_of(packing.groups), #ids)
-    admit_best(search, ranking, ids, scores, matched)
+    local scores, texts_of, count = texts_by_score(packing, flat, ranking.seen)
+    note_intersected(search, smallest_of(packing.groups), count)
+    local best, beyond = ranking.best, bound_of(ranking.slots, known.lacking)
+    local some, some_scores, size = {}, {}, math.max(best.count, FEWEST_WEIGHED)
+    local function weigh_some()
+        known.scores = some_scores
+        if beyond > 0 then
+            some, some_scores = score_all(ranking, some, known)
+        end
+        admit(search, ranking, some, some_scores, matched)
+        some, some_scores = {}, {}
+    end
+    for position = #scores, 1, -1 do
+        local score = scores[position]
+        if score + beyond < best.least - SLACK then
+            break
+        end
+        for _, id in ipairs(texts_of[score]) do
+            some[#some + 1], some_scores[#some_scores + 1] = id, score
+        end
+        if #some >= size then
+            weigh_some()
+        end
+    end
+    weigh_some()
 end
 
 -- All choices of a group of each of the first slots.

@@ -16,14 +16,14 @@ local function is_listed(search, ranking, combination)
     local smallest = smallest_group(combination)
     if #smallest > 1 then
         return true
-    elseif smallest.size > 2 * search.small or not ranking.slots[2] or not ranking.is_all then
+    elseif smallest.size > 4 * search.small or not ranking.slots[2] or not ranking.is_all then
         return false
     end
     local expected, span = 1, math.max(search.model.span, 1)
     for _, group in ipairs(combination.chosen) do
         expected = expected * (#group == 1 and math.min(1, group.size / span) or 1)
     end
-    return expected * span <= search.small
+    return expected * span <= math.min(search.small, 3000)
 end
 
 -- The keys that all texts of a combination are in, but those of merged words; and the filters that
@@ -68,18 +68,6 @@ local function weigh_ids(search, ranking, ids, known, after)
     end
 end
 
--- The packing of the chosen groups, if a text of them has no other.
-local function packing_of_all(ranking, chosen, lacking)
-    for _, slot in ipairs(ranking.slots) do
-        for _, group in ipairs(slot.groups) do
-            if not lacking[group] and (group ~= chosen[slot.rank] or group[2]) then
-                return nil
-            end
-        end
-    end
-    return #chosen > 1 and packing_of(chosen, ranking.columns)
-end
-
 -- The slots that all the texts have.
 local function sure_slots(chosen, first)
     local sure = {}
@@ -98,14 +86,29 @@ local function not_scored(ranking, ids)
     return ids
 end
 
+-- Score the texts of a combination by their packed numbers; return false if these are too large.
+local function weigh_all_packed(search, ranking, chosen, lacking)
+    local packings = packings_of(ranking, {chosen}, math.huge)
+    if packings then
+        local known = {sure = {}, lacking = {}}
+        for group in pairs(lacking) do
+            known.lacking[group] = true
+        end
+        for _, group in ipairs(chosen) do
+            known.sure[group.slot], known.lacking[group] = true, true
+        end
+        weigh_packed(search, ranking, packings[1], known)
+    end
+    return packings
+end
+
 -- Score all texts of a combination; return the id to continue behind, nil at the end. While all
 -- texts of the earlier combinations were scored in this call, the others lack the settled groups.
 local function weigh_combination(search, ranking, combination, after)
     local chosen, first = combination.chosen, smallest_group(combination)
     local lacking = ranking.is_fresh and combination.settled or {}
-    local packing = not after and packing_of_all(ranking, chosen, lacking)
-    if packing then
-        return weigh_packed(search, ranking, packing)
+    if not after and chosen[2] and weigh_all_packed(search, ranking, chosen, lacking) then
+        return nil
     end
     local keys, matched = keys_of(search, ranking, combination)
     spend(first.size * #keys / 2)

@@ -88,21 +88,26 @@ local function score_of_packed(packing, packed, alone)
     return score
 end
 
--- The texts in the reply of ZINTER that were not seen before, and their scores. Many texts have
--- equal numbers.
-local function scores_of_packed(packing, flat, seen)
-    local ids, scores, score_of, count = {}, {}, {}, 0
+-- The scores in the reply of ZINTER, ascending, and the texts with each that were not seen before.
+-- Many texts have equal numbers.
+local function texts_by_score(packing, flat, seen)
+    local scores, texts_of, texts_with, count = {}, {}, {}, 0
     for place = 2, #flat, 2 do
-        local id, packed = flat[place - 1], flat[place]
-        if not seen[id] then
-            local score = score_of[packed]
-            if not score then
-                score = score_of_packed(packing, packed)
-                score_of[packed] = score
+        local packed, id = flat[place], flat[place - 1]
+        local texts = texts_with[packed]
+        if not texts then
+            local score = score_of_packed(packing, packed)
+            texts = texts_of[score]
+            if not texts then
+                texts = {}
+                scores[#scores + 1], texts_of[score] = score, texts
             end
-            count = count + 1
-            ids[count], scores[count] = id, score
+            texts_with[packed] = texts
+        end
+        if not seen[id] then
+            texts[#texts + 1], count = id, count + 1
         end
     end
-    return ids, scores
+    table.sort(scores)
+    return scores, texts_of, count
 end
