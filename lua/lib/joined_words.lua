@@ -4,9 +4,6 @@
 -- word in several columns. Its number in the first one gives its score so far. Another combination
 -- that differs from the first one in a single group adds what that group gives. So nothing else is
 -- read: no posting is looked up for a text.
---
--- If a match may have any of the words, a group is joined with each of the others. Its other texts
--- have no group but this one, so the best of them are the first of its postings.
 
 -- @include lib/packed_words
 -- @include lib/weighing
@@ -14,7 +11,6 @@
 local MOST_KEYS = 1000        -- of one command
 local MOST_JOINED = 16        -- combinations
 local MOST_LOOKED_UP = 3000   -- postings of the rarest words of all combinations
-local MOST_PAIRED = 12000     -- effort of the pairs of a group, if any of the words suffice
 local LOOK_UP, FOUND = 0.3, 3 -- effort of a posting that is looked up, and of a text that is found
 local FEWEST_WEIGHED = 30     -- texts at once
 local FEW_JOINED = 100        -- texts whose further words are looked up instead
@@ -43,18 +39,31 @@ local function smallest_of(groups)
     return smallest
 end
 
+local function has_further(slots, lacking)
+    for _, slot in ipairs(slots) do
+        for _, group in ipairs(slot.groups) do
+            if not lacking[group] then
+                return true
+            end
+        end
+    end
+    return false
+end
+
 -- Score the texts in the reply of ZINTER, the best first, until no other can be among the best. The
--- texts may also have groups that `known` does not name; these are looked up.
-local function weigh_packed(search, ranking, packing, known)
+-- texts may also have groups that are not in `known.lacking`, which are looked up; those add at most
+-- `beyond`.
+local function weigh_packed(search, ranking, packing, known, beyond)
     local keys, matched = sets_of(search, ranking)
     local flat = intersect_packed(packing, keys)
     local scores, texts_of, count = texts_by_score(packing, flat, ranking.seen)
     note_intersected(search, smallest_of(packing.groups), count)
-    local best, beyond = ranking.best, bound_of(ranking.slots, known.lacking)
+    local best = ranking.best
     local some, some_scores, size = {}, {}, math.max(best.count, FEWEST_WEIGHED)
+    local has_more = has_further(ranking.slots, known.lacking)
     local function weigh_some()
         known.scores = some_scores
-        if beyond > 0 then
+        if has_more then
             some, some_scores = score_all(ranking, some, known)
         end
         admit(search, ranking, some, some_scores, matched)
@@ -207,42 +216,4 @@ local function join_all(search, ranking)
     end
     admit_best(search, ranking, ids, scores, matched)
     return true
-end
-
--- The pairs of a group with each of the others, but those in `lacking`.
-local function pairs_with(slots, group, lacking)
-    local found = {}
-    for _, slot in ipairs(slots) do
-        for _, other in ipairs(slot.groups) do
-            if other ~= group and not lacking[other] then
-                found[#found + 1] = {group, other}
-            end
-        end
-    end
-    return found
-end
-
--- The effort to intersect pairs, if their groups are independent of each other.
-local function effort_of(choices, texts)
-    local effort = 0
-    for _, pair in ipairs(choices) do
-        local expected = pair[1].size * pair[2].size / texts
-        effort = effort + LOOK_UP * smallest_of(pair) + FOUND * expected
-    end
-    return effort
-end
-
--- Score the texts that have a group and another one, unless it has those in `lacking`; return them
--- as the keys of a table, or nil if it is better to walk along the group.
-local function join_pairs(search, ranking, group, lacking)
-    local choices = pairs_with(ranking.slots, group, lacking)
-    local packings = #choices <= MOST_JOINED
-        and effort_of(choices, texts_in(ranking.columns)) <= MOST_PAIRED
-        and packings_of(ranking, choices, math.huge)
-    if packings then
-        local keys, matched = sets_of(search, ranking)
-        local ids, scores, place_of = join(search, choices, packings, keys)
-        admit_best(search, ranking, ids, scores, matched)
-        return place_of
-    end
 end

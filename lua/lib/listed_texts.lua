@@ -10,20 +10,22 @@ local function smallest_group(combination)
     return smallest
 end
 
--- True if the texts are few enough to be collected at once. Those of merged words always are: see
--- lib/similar_words.
+-- True if the texts are few enough to be collected at once, by the sizes of the groups as if these
+-- were independent of each other.
+local function are_few(search, ranking, chosen)
+    local smallest, texts = smallest_of(chosen), texts_in(ranking.columns)
+    local expected = texts
+    for _, group in ipairs(chosen) do
+        expected = expected * (#group == 1 and math.min(1, group.size / texts) or 1)
+    end
+    return smallest <= 4 * search.small and expected <= search.small / 2
+end
+
+-- True if the texts are collected at once. Those of merged words always are: see lib/similar_words.
 local function is_listed(search, ranking, combination)
-    local smallest = smallest_group(combination)
-    if #smallest > 1 then
-        return true
-    elseif smallest.size > 4 * search.small or not ranking.slots[2] or not ranking.is_all then
-        return false
-    end
-    local expected, span = 1, math.max(search.model.span, 1)
-    for _, group in ipairs(combination.chosen) do
-        expected = expected * (#group == 1 and math.min(1, group.size / span) or 1)
-    end
-    return expected * span <= math.min(search.small, 3000)
+    local chosen = combination.chosen
+    return #smallest_group(combination) > 1
+        or ranking.is_all and #ranking.slots > 1 and are_few(search, ranking, chosen)
 end
 
 -- The keys that all texts of a combination are in, but those of merged words; and the filters that
@@ -86,28 +88,55 @@ local function not_scored(ranking, ids)
     return ids
 end
 
--- Score the texts of a combination by their packed numbers; return false if these are too large.
-local function weigh_all_packed(search, ranking, chosen, lacking)
+-- Score the texts of some groups by their packed numbers; return false if these are too large. The
+-- texts that are left have none of the `settled` groups; and those in `lacking` are not looked up.
+local function weigh_all_packed(search, ranking, chosen, settled, lacking)
     local packings = packings_of(ranking, {chosen}, math.huge)
     if packings then
-        local known = {sure = {}, lacking = {}}
+        local known, no_more = {sure = {}, lacking = {}}, {}
         for group in pairs(lacking) do
             known.lacking[group] = true
         end
-        for _, group in ipairs(chosen) do
-            known.sure[group.slot], known.lacking[group] = true, true
+        for group in pairs(settled) do
+            no_more[group] = true
         end
-        weigh_packed(search, ranking, packings[1], known)
+        for _, group in ipairs(chosen) do
+            known.sure[group.slot], known.lacking[group], no_more[group] = true, true, true
+        end
+        weigh_packed(search, ranking, packings[1], known, bound_of(ranking.slots, no_more))
     end
     return packings
+end
+
+-- Where any of the words suffice: score the texts that have a group and another one, and add the
+-- other one to `settled`, and to `lacking` if the texts that are left need not be asked about it.
+-- Groups that too many texts of the group have are left out.
+local function weigh_pairs(search, ranking, group, settled, lacking)
+    local others, best = {}, ranking.best
+    for _, slot in ipairs(ranking.slots) do
+        for _, other in ipairs(slot.groups) do
+            if other ~= group and not settled[other] and are_few(search, ranking, {group, other}) then
+                others[#others + 1] = other
+            end
+        end
+    end
+    table.sort(others, function(a, b) return a.size < b.size end)
+    for _, other in ipairs(others) do
+        if best.least > 0 and bound_of(ranking.slots, settled) < best.least - SLACK then
+            return
+        elseif weigh_all_packed(search, ranking, {group, other}, settled, lacking) then
+            settled[other] = true
+        end
+    end
 end
 
 -- Score all texts of a combination; return the id to continue behind, nil at the end. While all
 -- texts of the earlier combinations were scored in this call, the others lack the settled groups.
 local function weigh_combination(search, ranking, combination, after)
     local chosen, first = combination.chosen, smallest_group(combination)
-    local lacking = ranking.is_fresh and combination.settled or {}
-    if not after and chosen[2] and weigh_all_packed(search, ranking, chosen, lacking) then
+    local settled = combination.settled
+    local lacking = ranking.is_fresh and settled or {}
+    if not after and chosen[2] and weigh_all_packed(search, ranking, chosen, settled, lacking) then
         return nil
     end
     local keys, matched = keys_of(search, ranking, combination)

@@ -136,15 +136,6 @@ local function not_had(ranking, settled)
     return ranking.is_fresh and settled or {}
 end
 
-local function all_but(ranking, group)
-    local others = {}
-    for _, slot in ipairs(ranking.slots) do
-        add_settled(others, slot.groups, #slot.groups)
-    end
-    others[group] = nil
-    return others
-end
-
 -- Look at what is left of a combination; return where to continue in it, nil at the end.
 local function look_at(search, ranking, combination, position)
     local slots, best, settled = ranking.slots, ranking.best, combination.settled
@@ -156,13 +147,11 @@ local function look_at(search, ranking, combination, position)
         return last and {id = last}
     end
     local driver, lacking = smallest_group(combination), not_had(ranking, settled)
-    local joined = not (ranking.is_all or position) and join_pairs(search, ranking, driver, lacking)
-    if joined then
-        settled = all_but(ranking, driver)
-        lacking = settled
+    if not (ranking.is_all or position) then
+        weigh_pairs(search, ranking, driver, settled, lacking)
     end
     return walk_postings(search, ranking, {
-        driver = driver, settled = settled, joined = joined or {}, lacking = lacking,
+        driver = driver, settled = settled, lacking = lacking,
     }, position)
 end
 

@@ -27,14 +27,12 @@ local function step_along(search, ranking, course, rank, size)
     if below then
         return below
     end
-    local ids, packed, joined = {}, {}, course.joined
-    for place = 1, 2 * count, 2 do
-        if not joined[flat[place]] then
-            ids[#ids + 1], packed[#packed + 1] = flat[place], flat[place + 1]
-        end
+    local ids, packed = {}, {}
+    for place = 1, count do
+        ids[place], packed[place] = flat[2 * place - 1], flat[2 * place]
     end
+    course.id, course.packed = ids[count], packed[count]
     weigh(search, ranking, ids, course.known, driver, packed)
-    course.id, course.packed = flat[2 * count - 1], flat[2 * count]
     if count < size then
         return nil
     end
@@ -50,8 +48,8 @@ local function rank_behind(posting, id, packed)
 end
 
 -- Walk along a word; return the posting to continue behind, nil at the end. Note in `walked` that
--- all of its texts were scored. The course has `driver`, the group of the word; `settled`; `joined`,
--- texts that were scored before; and `lacking`, groups that no other text of the walk has.
+-- all of its texts were scored. The course has `driver`, the group of the word; `settled`; and
+-- `lacking`, the settled groups that are not looked up.
 local function walk_postings(search, ranking, course, position)
     local driver = course.driver
     local fewest = math.max(math.min(ranking.best.count, FEWEST), LEAST)
