@@ -79,6 +79,7 @@ end
 
 local function open_search()
     local model = open_model(request.head, request.live, request.counter)
+    model.position = request.position and cmsgpack.unpack(request.position)
     model.absent = request.absent or {}
     local leaves_out = request.expiry or request.deleted
     model.unexpired = leaves_out and open_unexpired(model, request) or false
@@ -231,8 +232,8 @@ local function open_ranks()
 end
 
 local function begin(search, strings)
-    if request.position then
-        return cmsgpack.unpack(request.position)
+    if search.model.position then
+        return search.model.position
     elseif search.order then
         return begin_sorted(search, strings)
     end

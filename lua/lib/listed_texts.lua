@@ -43,10 +43,12 @@ local function ids_of(first, keys)
     if #first == 1 then
         return #keys > 1 and ask('ZINTER', #keys, unpack(keys)) or ask('ZRANGE', keys[1], 0, -1)
     end
+    if #keys == 0 then
+        return ids_of_merged(first)
+    end
     local ids, has = {}, {}
     for _, posting in ipairs(first) do
-        local some = #keys > 0 and ask('ZINTER', #keys + 1, posting.key, unpack(keys))
-            or ask('ZRANGE', posting.key, 0, -1)
+        local some = ask('ZINTER', #keys + 1, posting.key, unpack(keys))
         for _, id in ipairs(some) do
             if not has[id] then
                 ids[#ids + 1], has[id] = id, true

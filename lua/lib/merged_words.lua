@@ -24,6 +24,13 @@ local function merge(group)
     end
 end
 
+local function ids_of_merged(group)
+    if not group.tf_of then
+        merge(group)
+    end
+    return group.ids
+end
+
 -- Look up few candidates in the postings of a group; return the frequencies and lengths by id.
 local function look_up(group, ids)
     local tf_of, length_of = {}, {}

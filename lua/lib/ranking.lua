@@ -9,9 +9,9 @@
 -- Request: rank = {id, score}: only matches behind these; or true
 --
 -- The position of a call has `best` and `mark`; `slots`, `columns` and `combined`, the order of the
--- combinations, which must not change between calls; `number`, the combination to continue at, or
--- `part`, the place of the other filter; the last `id` in it, for a walk with its `packed` score;
--- and `walked`, the names of groups of which every text was scored.
+-- combinations, which must not change between calls; `meant`, the similar words; `number`, the
+-- combination to continue at, or `part`, the place of the other filter; the last `id` in it, for a
+-- walk with its `packed` score; and `walked`, the names of groups of which every text was scored.
 
 -- @include lib/weighing
 -- @include lib/walk_of_postings
@@ -175,6 +175,17 @@ local function look_at_all(search, ranking, position)
     end
 end
 
+-- For each word, the words that it stands for in each column; nil if all stand for themselves only.
+local function words_meant_by(node)
+    local meant, has_similar = {}, false
+    for place, slot in ipairs(node.slots) do
+        meant[place] = slot.meant
+        local manner = node.terms[place][3]
+        has_similar = has_similar or manner.prefix or manner.edits > 0
+    end
+    return has_similar and meant or nil
+end
+
 -- Find the best matches; return the position to continue at, nil at the end.
 local function rank_matches(search, position)
     local ranking = open_ranking(search, position)
@@ -193,6 +204,7 @@ local function rank_matches(search, position)
     end
     following.mode, following.best, following.mark = 'rank', written(best), position.mark
     following.slots, following.columns = ranking.slot_order, ranking.order
+    following.meant = words_meant_by(ranking.node)
     following.combined, following.walked = ranking.combined, ranking.walked
     return following
 end

@@ -4,7 +4,10 @@
 -- bytes. One seek finds the first word at or behind any string. So the vocabulary is
 -- walked as a tree of characters: the characters that may follow a string are found by a seek each.
 -- A row of the table of edit distances goes along. A branch ends where all its distances are too
--- great, so most of the vocabulary is never read, however large it is.
+-- great, so most of the vocabulary is never read, however large it is. A branch without an edit left
+-- is not walked.
+
+-- @include lib/lists
 
 local MOST_WORDS = 50       -- that a word stands for: those with most texts
 local MOST_TEXTS = 4000     -- with these words, if there are several
@@ -55,29 +58,25 @@ local function branch(search, path, row, character)
     end
 end
 
--- Where no edit is left, only the characters of the word itself can follow.
-local function follow_word(search, path, row)
-    local tried = {}
-    for place = 0, #search.characters - 1 do
-        local character = search.characters[place + 1]
-        if row[place] == search.edits and not tried[character] then
-            tried[character] = true
-            if seek(search, '[' .. path .. character, path .. character) then
-                branch(search, path, row, character)
-            end
+-- Where no edit is left, only what is left of the word itself can follow. So the words that may be
+-- there are known, and looked up together at the end.
+local function note_rests(search, path, row)
+    for place = 0, #search.characters do
+        if row[place] == search.edits then
+            search.rests[path .. search.ends[place]] = true
         end
     end
 end
 
 follow = function(search, path, row, least)
-    local word = seek(search, '[' .. path, path)
-    if word == path and row[#search.characters] <= search.edits then
-        search.found[path] = math.min(search.found[path] or 9, row[#search.characters])
-    end
     if least == search.edits then
-        return word and follow_word(search, path, row)
+        return note_rests(search, path, row)
     end
+    local word = seek(search, '[' .. path, path)
     if word == path then
+        if row[#search.characters] <= search.edits then
+            search.found[path] = math.min(search.found[path] or 9, row[#search.characters])
+        end
         word = seek(search, '(' .. path, path)
     end
     while word do
@@ -87,15 +86,35 @@ follow = function(search, path, row, least)
     end
 end
 
+-- Find those of the noted words that are in the vocabulary.
+local function find_rests(search)
+    local words = {}
+    for word in pairs(search.rests) do
+        words[#words + 1] = word
+    end
+    for place, score in ipairs(ask_each('ZMSCORE', search.key, words)) do
+        local word = words[place]
+        search.found[word] = score and math.min(search.found[word] or 9, search.edits)
+            or search.found[word]
+    end
+    search.looked_up, search.rests = search.looked_up + #words, {}
+end
+
 -- Find the words that are at most so many edits away: one edit first, because two take longer.
-local function find_edited(search, most)
-    local first = {}
+local function find_edited(search, word, most)
+    local first, rest = {}, word
+    search.characters, search.ends = characters_of(word), {[0] = word}
+    for place, character in ipairs(search.characters) do
+        rest = string.sub(rest, #character + 1)
+        search.ends[place] = rest
+    end
     for place = 0, #search.characters do
         first[place] = place
     end
     for edits = 1, most do
         search.edits = edits
         follow(search, '', first, 0)
+        find_rests(search)
     end
 end
 
@@ -112,10 +131,11 @@ local function first_words(words)
 end
 
 local function similar_words(head, word, how)
-    local search = {key = head .. 'voc', seeks = 0, found = {[word] = 0}}
+    local search = {
+        key = head .. 'voc', seeks = 0, looked_up = 0, found = {[word] = 0}, rests = {},
+    }
     if how.edits > 0 then
-        search.characters = characters_of(word)
-        find_edited(search, how.edits)
+        find_edited(search, word, how.edits)
     end
     if how.prefix then
         local range = {'[' .. word, '(' .. word .. BEHIND, 'LIMIT', 0, MOST_READ}
@@ -123,7 +143,7 @@ local function similar_words(head, word, how)
             search.found[longer] = longer == word and 0 or 'prefix'
         end
     end
-    spend(6 * search.seeks)
+    spend(6 * search.seeks + search.looked_up)
     local words = {}
     for found, distance in pairs(search.found) do
         local size = ask('ZCARD', head .. found .. ':tf')

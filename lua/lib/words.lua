@@ -8,7 +8,8 @@
 -- terms    list of {times in the search, {the word in each column}, {prefix, edits}}
 --
 -- A term makes a slot: {times, size, postings = list of {key, size, column, closeness}}. It has
--- several postings where a word is looked for in several columns, or stands for several words.
+-- several postings where a word is looked for in several columns, or stands for several words. The
+-- position of a call has these words as `meant`.
 
 -- @include lib/filters
 -- @include lib/lists
@@ -25,9 +26,11 @@ local function words_meant(column, asked, manner)
 end
 
 local function open_slot(node, term)
-    local slot = {times = term[1], postings = {}, size = 0}
+    local slot, known = {times = term[1], postings = {}, size = 0, meant = {}}, node.meant
     for place, column in ipairs(node.columns) do
-        for _, meant in ipairs(words_meant(column, term[2][place], term[3])) do
+        slot.meant[place] = known and known[#node.slots + 1][place]
+            or words_meant(column, term[2][place], term[3])
+        for _, meant in ipairs(slot.meant[place]) do
             local key = column[1] .. meant[1] .. ':tf'
             local size = ask('ZCARD', key)
             if size > 0 then
@@ -53,6 +56,7 @@ end
 
 function SIZE.words(model, node)
     node.slots, node.weight = {}, 0
+    node.meant = model.position and model.position.meant
     local smallest, total = math.huge, 0
     for _, term in ipairs(node.terms) do
         local slot = open_slot(node, term)
