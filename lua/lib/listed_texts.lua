@@ -2,6 +2,8 @@
 
 -- @include lib/joined_words
 
+local MOST_FOUND_BY = 12  -- words, to each of which a smaller group is compared
+
 local function smallest_group(combination)
     local smallest = combination.chosen[1]
     for _, group in ipairs(combination.chosen) do
@@ -38,24 +40,47 @@ local function keys_of(search, ranking, combination)
     return keys, matched
 end
 
--- The ids that are in all of the keys and, if `first` has merged words, in one of them; each once.
-local function ids_of(first, keys)
-    if #first == 1 then
+-- The ids that are in all of the keys and, if `merged` has several words, in one of them; each once.
+local function ids_of(merged, keys)
+    if not merged then
         return #keys > 1 and ask('ZINTER', #keys, unpack(keys)) or ask('ZRANGE', keys[1], 0, -1)
-    end
-    if #keys == 0 then
-        return ids_of_merged(first)
+    elseif #keys == 0 then
+        return ids_of_merged(merged)
     end
     local ids, has = {}, {}
-    for _, posting in ipairs(first) do
-        local some = ask('ZINTER', #keys + 1, posting.key, unpack(keys))
-        for _, id in ipairs(some) do
+    for _, posting in ipairs(merged) do
+        for _, id in ipairs(ask('ZINTER', #keys + 1, posting.key, unpack(keys))) do
             if not has[id] then
                 ids[#ids + 1], has[id] = id, true
             end
         end
     end
     return ids
+end
+
+-- The merged group of a combination by whose words its texts are found; nil without any. If another
+-- group is smaller, each word has to be looked up for all of that.
+local function merged_to_find(chosen, smallest)
+    local found = smallest[2] and smallest
+    for _, group in ipairs(not found and chosen or {}) do
+        if group[2] and #group <= MOST_FOUND_BY and not (found and #found <= #group) then
+            found = group
+        end
+    end
+    return found
+end
+
+-- All texts of a slot, each once, and the same as the keys of a table.
+local function ids_of_slot(slot)
+    local ids, has = {}, {}
+    for _, group in ipairs(slot.groups) do
+        for _, id in ipairs(ids_of_merged(group)) do
+            if not has[id] then
+                ids[#ids + 1], has[id] = id, true
+            end
+        end
+    end
+    return ids, has
 end
 
 -- Score ids a thousand at a time; return the last one if the call ends before they all are.
@@ -73,10 +98,10 @@ local function weigh_ids(search, ranking, ids, known, after)
 end
 
 -- The slots that all the texts have.
-local function sure_slots(chosen, first)
+local function sure_slots(chosen, merged)
     local sure = {}
     for _, group in ipairs(chosen) do
-        sure[group.slot] = #group == 1 or group == first
+        sure[group.slot] = #group == 1 or group == merged
     end
     return sure
 end
@@ -143,10 +168,34 @@ local function weigh_combination(search, ranking, combination, after)
     end
     local keys, matched = keys_of(search, ranking, combination)
     spend(first.size * #keys / 2)
-    local ids = ids_of(first, keys)
+    local merged = merged_to_find(chosen, first)
+    local ids = ids_of(merged, keys)
     if ranking.is_fresh then
         ids = not_scored(ranking, ids)
     end
-    local known = {matched = matched, sure = sure_slots(chosen, first), lacking = lacking}
+    local known = {matched = matched, sure = sure_slots(chosen, merged), lacking = lacking}
     return weigh_ids(search, ranking, ids, known, after)
+end
+
+-- True if the two rarest words have similar ones in all columns, so that no ZINTER finds the texts
+-- that have both; and if the rarest has few texts.
+local function are_merged(search, ranking)
+    local slots = ranking.slots
+    for rank = 1, 2 do
+        for _, group in ipairs(slots[rank] and slots[rank].groups or {}) do
+            if not group[2] then
+                return false
+            end
+        end
+    end
+    return ranking.is_all and #slots > 1 and slots[1].size <= 2 * search.small
+end
+
+-- Score all matches of such words, which are all among the texts of the rarest one.
+local function weigh_merged(search, ranking)
+    local slot = ranking.slots[1]
+    local ids, has = ids_of_slot(slot)
+    weigh(search, ranking, ids, {
+        matched = {[ranking.node] = true}, sure = {[slot] = true}, lacking = {}, wanted = has,
+    })
 end

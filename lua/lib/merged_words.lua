@@ -3,29 +3,37 @@
 -- @include lib/bm25
 -- @include lib/lists
 
--- Read all postings of a group, and add the frequencies of each text.
-local function merge(group)
+-- Read all postings of a group, and add the frequencies of each text, or of each among the keys of
+-- the table `wanted`.
+local function merge(group, wanted)
     local tf_of, length_of, ids = {}, {}, {}
     for _, posting in ipairs(group) do
         local flat = ask('ZRANGE', posting.key, 0, -1, 'WITHSCORES')
         spend(#flat)
         for place = 1, #flat, 2 do
-            local id, tf, length = flat[place], unpack_posting(tonumber(flat[place + 1]))
-            if not tf_of[id] then
-                ids[#ids + 1] = id
+            local id = flat[place]
+            if not wanted or wanted[id] then
+                local tf, length = unpack_posting(tonumber(flat[place + 1]))
+                if not tf_of[id] then
+                    ids[#ids + 1] = id
+                end
+                tf_of[id] = (tf_of[id] or 0) + tf * posting.closeness
+                length_of[id] = length
             end
-            tf_of[id] = (tf_of[id] or 0) + tf * posting.closeness
-            length_of[id] = length
         end
     end
-    group.tf_of, group.length_of, group.ids, group.best = tf_of, length_of, ids, 0
+    group.tf_of, group.length_of, group.ids, group.wanted = tf_of, length_of, ids, wanted
+    if wanted then
+        return
+    end
+    group.best = 0
     for id, tf in pairs(tf_of) do
         group.best = math.max(group.best, worth_of(group, tf, length_of[id]))
     end
 end
 
 local function ids_of_merged(group)
-    if not group.tf_of then
+    if not group.tf_of or group.wanted then
         merge(group)
     end
     return group.ids
@@ -46,12 +54,14 @@ local function look_up(group, ids)
     return tf_of, length_of
 end
 
--- The frequencies and the lengths of at least these candidates, whichever way reads less.
-local function frequencies_among(group, ids)
-    if not group.tf_of and #ids * #group < 2 * group.size then
+-- The frequencies and the lengths of at least these candidates, whichever way reads less. `wanted`
+-- may have more candidates, which come later.
+local function frequencies_among(group, ids, wanted)
+    local is_read = group.tf_of and (not group.wanted or group.wanted == wanted)
+    if not is_read and #ids * #group < group.size then
         return look_up(group, ids)
-    elseif not group.tf_of then
-        merge(group)
+    elseif not is_read then
+        merge(group, wanted)
     end
     return group.tf_of, group.length_of
 end

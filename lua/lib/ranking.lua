@@ -196,6 +196,8 @@ local function rank_matches(search, position)
     local following
     if place then
         following = weigh_filter(search, ranking, place, position.id)
+    elseif not position.number and are_merged(search, ranking) then
+        weigh_merged(search, ranking)
     elseif position.number or not (ranking.is_all and join_all(search, ranking)) then
         following = look_at_all(search, ranking, position)
     end

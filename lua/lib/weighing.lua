@@ -15,8 +15,8 @@ local function has_ranked_enough(search)
 end
 
 -- Add what a group of merged postings gives to the scores; note in `has` who has any of them.
-local function add_merged(group, ids, scores, has)
-    local tf_of, length_of = frequencies_among(group, ids)
+local function add_merged(group, ids, scores, has, wanted)
+    local tf_of, length_of = frequencies_among(group, ids, wanted)
     spend(#ids)
     for place, id in ipairs(ids) do
         local tf = tf_of[id]
@@ -62,7 +62,7 @@ end
 
 -- The matches among candidates, and their scores. The candidates have all slots in `known.sure`,
 -- and no group in `known.lacking`, or it is in `known.scores`, the scores so far. `packed` has the
--- scores of the group `driver`.
+-- scores of the group `driver`. `known.wanted` has these and later candidates as keys, or is nil.
 local function score_all(ranking, ids, known, driver, packed)
     local scores = known.scores or {}
     for place = #scores + 1, #ids do
@@ -72,8 +72,11 @@ local function score_all(ranking, ids, known, driver, packed)
         local has = {}
         for _, group in ipairs(slot.groups) do
             if not known.lacking[group] then
-                local add = #group > 1 and add_merged or add_word
-                add(group, ids, scores, has, group == driver and packed)
+                if #group > 1 then
+                    add_merged(group, ids, scores, has, known.wanted)
+                else
+                    add_word(group, ids, scores, has, group == driver and packed)
+                end
             end
         end
         if ranking.is_all and not known.sure[slot] then
