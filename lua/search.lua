@@ -19,8 +19,10 @@
 --          need     = the number of matches to find; absent: all
 --          want     = 'rows', 'ids', 'count' or 'tally'
 --          fields   = list of the columns to read of a row
---          tally    = {field, way, alone}: see lib/tally; `alone`: tally only if one call finds all
---                     matches, because further calls might find the same ids again
+--          tally    = {field, way, alone, direct}: see lib/tally; `alone`: tally only if one call
+--                     finds all matches, because further calls might find the same ids again;
+--                     `direct`: the least size of a range that may be tallied by SORT_RO, where it
+--                     is the only filter, see lib/entry_tally; absent: none may
 --          bytes    = the greatest number of bytes of rows; absent: that of lib/rows
 --          page     = the greatest number of rows to reply with or to tally; further matches come
 --                     as ids
@@ -37,8 +39,9 @@
 -- Reply:   'ok', the position to continue at ('' at the end), how many matches were skipped, how
 --          many were found, list of ids, their rows, see lib/rows, list of ids whose key holds no
 --          row, list of the ids of further matches (all, if the request wants no rows).
---          With a tally: no ids and, instead of the rows, the tally. With a rank: one part more
---          at the end of the search, a packed list of score, id, score, id...
+--          With a tally: no ids, but the server's error if it refused SORT_RO; and, instead of the
+--          rows, the tally. With a rank: one part more at the end of the search, a packed list of
+--          score, id, score, id...
 --          'unsorted', ...     the same for all matches: they are few; the caller sorts them
 --          'no order'          the order's index does not exist, and the order has `or_stored`
 --          'in parts'          the search would block the server for too long: see
@@ -65,6 +68,7 @@
 -- @include lib/relations if relations
 -- @include lib/sorting if orders
 -- @include lib/tally if tally
+-- @include lib/direct_tally if tally
 
 local request = cmsgpack.unpack(ARGV[1])
 EFFORT.known = request.small
@@ -166,7 +170,7 @@ local function reply(status, search, position)
         local is_part = request.tally.alone and (position or request.position)
         ids, further = split(sink.ids, is_part and 0 or request.page)
         rows, unreadable, rest = tally_ids(request.head, request.tally, ids)
-        ids = {}
+        ids = {search.refused}
     end
     for _, id in ipairs(rest[1] and further or {}) do
         rest[#rest + 1] = id
@@ -272,6 +276,10 @@ local function story()
         search.sink = new_sink({skip = 0})
         search.sink.count = known
         return reply('ok', search)
+    end
+    local direct = request.want == 'tally' and reply_directly(search)
+    if direct then
+        return direct
     end
     local position, patience = decide(search)
     if position.mode == 'gather' or position.mode == 'sort' or position.mode == 'near' then

@@ -21,8 +21,18 @@ local function read_row(key, fields)
     return redis.call('EXISTS', key) == 1 and values or nil
 end
 
+-- The values of one row in a chunk of lib/entry_values; nil if none of them is there.
+local function known_row(values, before, width)
+    local row, has_any = {}, false
+    for place = 1, width do
+        row[place] = values[before + place]
+        has_any = has_any or row[place]
+    end
+    return has_any and row or nil
+end
+
 -- Count the values of a row, or their elements, and return the number of bytes.
-local function count_row(columns, values, id)
+local function count_row(columns, values, ids, position)
     local bytes = 0
     for place, column in ipairs(columns) do
         local value = values[place] or column.absent
@@ -31,9 +41,13 @@ local function count_row(columns, values, id)
         else
             bytes = bytes + #value
             for _, part in ipairs(column.split and column.split(value) or {value}) do
-                if column.holder[part] ~= id then        -- a list may repeat an element
-                    column.counts[part] = (column.counts[part] or 0) + 1
-                    column.holder[part] = id
+                local count = column.counts[part]
+                if not count then
+                    column.holder[part] = ids[position]
+                end
+                if column.last[part] ~= position then    -- a list may repeat an element
+                    column.last[part] = position
+                    column.counts[part] = (count or 0) + 1
                 end
             end
         end
@@ -43,22 +57,33 @@ end
 
 local function count_several(head, tally, ids)
     local fields, columns, unreadable, left, bytes = tally.fields, {}, {}, {}, 0
+    local values, before, last = nil, 0, ids.read_values and 0 or math.huge
     for place = 1, #fields do
         columns[place] = {
-            without = 0, counts = {}, holder = {}, absent = tally.absents[place],
+            without = 0, counts = {}, holder = {}, last = {}, absent = tally.absents[place],
             split = tally.splits[place] and splitter(),
         }
     end
-    for position, id in ipairs(ids) do
+    for position = 1, ids.count or #ids do
         if bytes > MOST_VALUES then
             left = ids_from(ids, position)
             break
         end
-        local values = read_row(head .. id, fields)
-        if values then
-            bytes = bytes + count_row(columns, values, id)
-        elseif values == false then
-            unreadable[#unreadable + 1] = id
+        if position > last then
+            before = last
+            values, last = ids:read_values(position, bytes)
+        end
+        local row = values and known_row(values, (position - before - 1) * #fields, #fields)
+        if not row then
+            row = read_row(head .. ids[position], fields)
+            if ids.entries then
+                ids.entries.missing = ids.entries.missing + 1
+            end
+        end
+        if row then
+            bytes = bytes + count_row(columns, row, ids, position)
+        elseif row == false then
+            unreadable[#unreadable + 1] = ids[position]
         end
     end
     local tallies = {}

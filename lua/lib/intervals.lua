@@ -50,12 +50,12 @@ local function count_intervals(head, tally, ids)
     for place, bound in ipairs(bounds) do
         numbers[place] = tonumber(bound)
     end
-    local unreadable, left = read_column(head, tally, ids, function(id, value)
+    local unreadable, left = read_column(head, tally, ids, function(row, value)
         local place = value and interval_of(bounds, numbers, value)
         if place then
             counts[place] = (counts[place] or 0) + 1
         elseif value then
-            rest[#rest + 1] = id
+            rest[#rest + 1] = ids[row]
             rest[#rest + 1] = value
         end
     end)

@@ -11,12 +11,16 @@
 -- float    values                   numbers whose sum is the result values that were not added
 -- integer  values                   scale, place, carried, sum; ... the same
 -- decimal  values                   the same                        the same
+-- texts    values                   empty                           empty
 -- several, with `fields` and `absents`: see lib/facets
 -- intervals, with `bounds`: see lib/intervals
 --          0                        how many in each interval       values that were not compared
 --
 -- An integer is the sum of (carried * 2^52 + sum) * 10^(15 * (place - 1)); a decimal is that sum
--- divided by 10^scale. An element is returned as a JSON array of one.
+-- divided by 10^scale. An element is returned as a JSON array of one. With `texts`, the result has
+-- a fourth part: the values, separated by spaces. The caller adds them up, which is faster.
+--
+-- The ids are a list, or one of lib/entry_values.
 
 -- @include lib/numbers
 
@@ -30,31 +34,53 @@ local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, ty
 -- The ids from this place on.
 local function ids_from(ids, place)
     local rest = {}
-    for left = place, #ids do
+    for left = place, ids.count or #ids do
         rest[#rest + 1] = ids[left]
     end
     return rest
 end
 
--- Call `see(id, value)` for each id; the value is false if the row lacks it or is gone. Returns the
--- ids whose key holds no row, and the last ids, if their values would have been too many bytes.
+-- The default, if a row lacks the column; false without a default or a row; nil if the key holds
+-- another type. `found` is the reply of HGET, which is not a text.
+local function value_instead(key, tally, found)
+    if not found then
+        return tally.absent and redis.call('EXISTS', key) == 1 and tally.absent or false
+    elseif not find(found.err, 'WRONGTYPE', 1, true) then
+        error(found.err)
+    end
+end
+
+-- Call `see(place, value)` for each id; the value is false if the row lacks it or is gone. Returns
+-- the ids whose key holds no row, and the last ids, if their values would have been too many bytes.
 local function read_column(head, tally, ids, see)
-    local unreadable, field, absent, bytes = {}, tally.field, tally.absent, 0
-    for place, id in ipairs(ids) do
+    local unreadable, bytes, field, read_values = {}, 0, tally.field, ids.read_values
+    local entries = ids.entries
+    local values, before, last = {}, 0, read_values and 0 or math.huge
+    for place = 1, ids.count or #ids do
         if bytes > MOST_VALUES then
             return unreadable, ids_from(ids, place)
+        elseif place > last then
+            before = last
+            values, last = read_values(ids, place, bytes)
         end
-        local value = read('HGET', head .. id, field)
-        if absent and not value and redis.call('EXISTS', head .. id) == 1 then
-            value = absent
+        local value = values[place - before]
+        if not value then
+            local key = head .. ids[place]
+            value = read('HGET', key, field)
+            if type(value) ~= 'string' then
+                value = value_instead(key, tally, value)
+            end
+            if entries then
+                entries.missing = entries.missing + 1
+            end
         end
-        if type(value) ~= 'table' then
-            bytes = bytes + (value and #value or 0)
-            see(id, value)
-        elseif find(value.err, 'WRONGTYPE', 1, true) then
-            unreadable[#unreadable + 1] = id
+        if value then
+            bytes = bytes + #value
+            see(place, value)
+        elseif value == false then
+            see(place, value)
         else
-            error(value.err)
+            unreadable[#unreadable + 1] = ids[place]
         end
     end
     return unreadable, {}
@@ -180,16 +206,27 @@ end
 local function add_up(head, tally, ids)
     local count, rest = 0, {}
     local add, result = ADD[tally.way]()
-    local unreadable, left = read_column(head, tally, ids, function(id, value)
+    local unreadable, left = read_column(head, tally, ids, function(place, value)
         if value then
             count = count + 1
             if not add(value) then
-                rest[#rest + 1] = id
+                rest[#rest + 1] = ids[place]
                 rest[#rest + 1] = value
             end
         end
     end)
     return {string.format('%.0f', count), result(), rest}, unreadable, left
+end
+
+local function join_texts(head, tally, ids)
+    local texts, count = {}, 0
+    local unreadable, left = read_column(head, tally, ids, function(_, value)
+        if value then
+            count = count + 1
+            texts[count] = value
+        end
+    end)
+    return {string.format('%.0f', count), {}, {}, table.concat(texts, ' ')}, unreadable, left
 end
 
 -- The function that splits a collection; made where a collection is tallied, as few are.
@@ -211,20 +248,27 @@ end
 local function count_values(head, tally, ids)
     local without, counts, holder = 0, {}, {}
     local elements_of = tally.way == 'elements' and splitter()
-    local function see(id, value)
-        counts[value] = (counts[value] or 0) + 1
-        holder[value] = id
+    local function see(place, value)
+        local count = counts[value]
+        counts[value] = (count or 0) + 1
+        if not count then
+            holder[value] = ids[place]
+        end
     end
-    local unreadable, left = read_column(head, tally, ids, function(id, value)
-        if value and not elements_of then
-            see(id, value)
-        elseif value then
-            for _, element in ipairs(elements_of(value)) do
-                if holder[element] ~= id then         -- a list may repeat an element
-                    see(id, element)
-                end
+    local last = {}                                   -- the place of the last row with an element
+    local function see_elements(place, value)
+        for _, element in ipairs(elements_of(value)) do
+            if last[element] ~= place then            -- a list may repeat an element
+                last[element] = place
+                see(place, element)
             end
-        elseif redis.call('EXISTS', head .. id) == 1 then
+        end
+    end
+    local see_value = elements_of and see_elements or see
+    local unreadable, left = read_column(head, tally, ids, function(place, value)
+        if value then
+            see_value(place, value)
+        elseif redis.call('EXISTS', head .. ids[place]) == 1 then
             without = without + 1
         end
     end)
@@ -244,6 +288,7 @@ end
 local WORK = {
     values = count_values,
     elements = count_values,
+    texts = join_texts,
     several = function(...) return open_facets()(...) end,
     intervals = function(...) return open_intervals()(...) end,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from rom._core.columns import Column, Decimal, Float, Integer, PrimaryKey
 from rom._core.encoding.keygens import TRAITS
@@ -69,14 +69,16 @@ class Facets:
 
     Attributes:
         each: the aggregate of each column.
+        way: 'several'.
     """
 
     each: tuple[Aggregate, ...]
+    way: ClassVar[Literal['several']] = 'several'
 
     def as_map(self, alone: bool = False) -> dict[str, Any]:
         """Return the aggregates as one map for the script; see `Aggregate.as_map`."""
         return {
-            'way': 'several',
+            'way': self.way,
             'fields': [one.field for one in self.each],
             'absents': [False if one.absent is None else one.absent for one in self.each],
             'splits': [one.way == 'elements' for one in self.each],

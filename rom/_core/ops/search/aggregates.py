@@ -26,6 +26,7 @@ from rom._core.ops.search.row_pages import tally_of
 from rom._core.ops.search.scattered import of_each
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.search_reply import SearchReply
+from rom._core.ops.search.text_sums import UnusualTextError, as_added
 from rom._core.query.aggregates import (
     Aggregate,
     Facets,
@@ -266,13 +267,28 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
         each = yield from of_each(query, lambda one: tallies(one, tally, bounds), begin)
         return [reply for replies in each for reply in replies]
     asking = Search(query.limitless(), bounds, tally=tally)
+    try:
+        return (yield from _tallied(asking, tally))
+    except UnusualTextError:
+        asking.adds_texts = False
+        return (yield from _tallied(asking, tally))
+
+
+def _tallied(asking: Search, tally: Aggregate | Facets) -> Operation[list[Reply]]:
+    """Return the tallies of a search.
+
+    Raises:
+        CorruptRowError: a row or an index is corrupt.
+        UnusualTextError: the script must add the values.
+    """
     cursor = asking.begin()
     found: list[SearchReply] = []
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'tally')
-        found.append(answer)
-        found += yield from tally_of(asking, answer.further)
+        pages = yield from tally_of(asking, answer.further)
+        for one in (answer, *pages):
+            found.append(one._replace(tally=as_added(tally, one.tally)))
     for answer in found:
         if answer.broken:
-            raise unreadable(query.schema, answer.broken[0])
+            raise unreadable(asking.schema, answer.broken[0])
     return [answer.tally for answer in found if answer.tally]

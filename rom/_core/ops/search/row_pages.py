@@ -47,8 +47,7 @@ def load(
 
 def tally_of(terms: SearchTerms, ids: Sequence[bytes]) -> Operation[list[SearchReply]]:
     """Return the tallies of ids, in pages, many of them in one round trip."""
-    assert terms.tally is not None
-    replies = yield from _in_pages(terms, 'tally', ids, {'tally': terms.tally.as_map()})
+    replies = yield from _in_pages(terms, 'tally', ids, {'tally': terms.tally_map()})
     return [SearchReply(b'ok', (), (), broken, 0, tally) for tally, broken, _ in replies]
 
 

@@ -12,6 +12,7 @@ from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import rows_of
 from rom._core.ops.search.bounds import ALL_ROWS
 from rom._core.ops.search.cursor import Cursor
+from rom._core.ops.search.direct_tallies import note_refused
 from rom._core.ops.search.row_pages import load
 from rom._core.ops.search.search_reply import SearchReply, checked, not_seen, scores_in
 from rom._core.ops.search.search_terms import SearchTerms
@@ -160,6 +161,8 @@ class Search(SearchTerms):
         position, skipped, count, ids, found, broken, further, *ranked = rest
         rows = rows_of(self.names, ids, found) if want == 'rows' else []
         tally = found if want == 'tally' else ()
+        if want == 'tally' and ids:
+            note_refused(self.schema)
         answer = SearchReply(status, rows, further, broken, int(count), tally)
         if ranked:
             cursor.scores.update(scores_in(ranked[0]))

@@ -10,7 +10,9 @@ from rom._core.ops.compound_state import built_texts, may_use_compounds
 from rom._core.ops.requests import Script
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.cursor import Cursor
+from rom._core.ops.search.direct_tallies import least_direct
 from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
+from rom._core.ops.search.text_sums import ADDED
 from rom._core.query.compound_filters import with_compounds
 from rom._core.query.nodes import All, Given, InRange, InSet, StartsWith, Words
 from rom._core.query.ordering import direction_of, needs_client_sort
@@ -68,6 +70,8 @@ class SearchTerms:
         self.bounds = bounds
         self._take(All(flat), orders)
         self.tally = tally
+        #: Whether this process adds up the values that it gets as texts.
+        self.adds_texts = tally is not None and tally.way in ADDED
         #: Whether the results are sorted by relevance.
         self.is_ranked = spec.ranking is not None
         #: Whether the results are sorted in this process.
@@ -154,7 +158,7 @@ class SearchTerms:
             request['fields'] = self._fields
         elif want == 'tally' and self.tally is not None:
             is_alone = cursor.seen is not None or cursor.given is not None
-            request['tally'] = self.tally.as_map(alone=is_alone)
+            request['tally'] = self.tally_map(is_alone)
         if self.expiry is not None:
             request['expiry'] = keys.scores(self.expiry)
         if self.deleted is not None:
@@ -176,6 +180,17 @@ class SearchTerms:
         if cursor.position:
             request['position'] = cursor.position
         return request
+
+    def tally_map(self, is_alone: bool = False) -> dict[str, Any]:
+        """Return the tally as a map for the script; see `Aggregate.as_map`."""
+        assert self.tally is not None
+        found = self.tally.as_map(alone=is_alone)
+        if self.adds_texts:
+            found['way'] = 'texts'
+        least = None if is_alone else least_direct(self.schema)
+        if least is not None:
+            found['direct'] = least
+        return found
 
     def _add_sorting(self, request: dict[str, Any]) -> None:
         """Add the orders by which the script sorts, and the mark behind which it begins."""

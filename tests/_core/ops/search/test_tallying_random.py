@@ -5,17 +5,23 @@ from __future__ import annotations
 import decimal
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rom._core.ops.search import aggregates, facets
+from rom._core.ops.search import (
+    aggregates,
+    direct_tallies,
+    facets,
+    search_terms,
+    text_sums,
+)
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.histogram import histogram
 from rom._core.query.nodes import All
@@ -163,6 +169,26 @@ def check(
         check_extremes(store, query, name, found, bounds)
 
 
+class Way(NamedTuple):
+    """How the tallies are made: the least range for SORT_RO, and who adds up."""
+
+    least: int | None
+    adds_texts: bool
+
+    def force(self) -> None:
+        direct_tallies.set_least(self.least)
+        search_terms.ADDED = text_sums.ADDED if self.adds_texts else {}
+
+
+WAYS = st.builds(Way, st.sampled_from([0, 0, None]), st.booleans())
+
+
+@pytest.fixture(autouse=True)
+def usual_ways() -> Iterator[None]:
+    yield
+    Way(direct_tallies.USUAL, True).force()
+
+
 @pytest.fixture
 def store(server: Server, raw: redis.Redis) -> Store:
     return Store(raw, raw, MODEL)
@@ -176,6 +202,7 @@ def store(server: Server, raw: redis.Redis) -> Store:
     order=ORDER,
     limit=LIMIT,
     bounds=BOUNDS,
+    way=WAYS,
 )
 def test_clauses(
     server: Server,
@@ -186,8 +213,10 @@ def test_clauses(
     order: Orders,
     limit: tuple[int, int] | None,
     bounds: Bounds,
+    way: Way,
 ) -> None:
     """The order and the limit do not count."""
+    way.force()
     server.flush()
     store.write(rows, live)
     query = asked(clauses, order, limit)
@@ -257,6 +286,7 @@ def decimal_sum(values: list[decimal.Decimal]) -> decimal.Decimal:
     exact=st.lists(EXACT, max_size=30),
     special=st.lists(SPECIAL, max_size=2),
     bounds=BOUNDS,
+    way=WAYS,
 )
 @pytest.mark.one_server
 def test_numbers(
@@ -267,7 +297,9 @@ def test_numbers(
     exact: list[decimal.Decimal],
     special: list[decimal.Decimal],
     bounds: Bounds,
+    way: Way,
 ) -> None:
+    way.force()
     server.flush()
     store = Store(raw, raw, NUMBERS)
     exact = exact + special

@@ -1,0 +1,48 @@
+"""Direct tallies: whether the script may try them.
+
+`lua/search.lua` tallies the range of a single filter by `SORT_RO`, which reads a column of many
+rows at once. Not every server takes the command: see `lua/lib/entry_values.lua`. A refused command
+costs the same call some microseconds, and the server may note it in its log of refusals. So the
+process does not ask for it again for some minutes then.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from rom._core.schema import Schema
+from rom._core.support.clock import elapsed
+
+#: The least size of a range for a direct tally. Smaller ones gain little. The command also turns a
+#: sorted set of up to 128 members into its larger form, and those have no larger ranges.
+USUAL: Final = 150
+#: Seconds until a refused command is tried again.
+PAUSE: Final = 600.0
+
+_until: WeakKeyDictionary[Schema, float] = WeakKeyDictionary()
+_least: int | None = USUAL
+
+
+def set_least(least: int | None = USUAL) -> None:
+    """Set the least size of a range, for tests and measurements; None: no direct tallies.
+
+    Refused commands are tried again.
+    """
+    global _least
+    _least = least
+    _until.clear()
+
+
+def least_direct(schema: Schema) -> int | None:
+    """Return the least size of a range for a direct tally; None: do not ask for one."""
+    # The server puts the id in the place of the first asterisk of a pattern.
+    if b'*' in schema.keys.head or b'\0' in schema.keys.head:
+        return None
+    until = _until.get(schema)
+    return _least if until is None or elapsed() >= until else None
+
+
+def note_refused(schema: Schema) -> None:
+    """Note that the server does not take the command."""
+    _until[schema] = elapsed() + PAUSE
