@@ -36,10 +36,10 @@ def checked_move(model: Any, into: Any, source: Any) -> Schema:
     if source is not None and (not isinstance(source, str) or not source):
         raise InvalidOperation(f'source: expected a namespace, got {show(source)}')
     as_bytes(source or '')
-    if placement.decider is not None and own.partitions > 1:
+    if placement.deciders and own.partitions > 1:
         raise InvalidOperation(
             f'{schema.name}: a row that is moved keeps its id, which names its partition, and '
-            f'{placement.decider!r} may ask for another one; nothing was written. Leave out '
+            f'{placement.deciders[0]!r} may ask for another one; nothing was written. Leave out '
             '_shard_by and _shard_with, or save the rows as entities of another model'
         )
     return schema

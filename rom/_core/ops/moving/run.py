@@ -111,7 +111,7 @@ class _Run:
         return Reindexed(min(done, 2 * total), 2 * total, rows)
 
     def _check_broken(self, found: Stretch) -> None:
-        """Raise the error of a key that should hold a row, unless it may be that of a closed one."""
+        """Raise the error of a broken row, unless it may be one that is closed."""
         if found.broken and self._move.state.phase != CLOSING:
             raise found.broken[0]
 
