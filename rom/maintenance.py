@@ -277,6 +277,7 @@ def shard(
     rate: float | None = None,
     batch: int = 1000,
     source: str | None = None,
+    forget: bool = False,
 ) -> Iterator[tuple[int, int]]:
     """Move the rows of a model without partitions into those of its group.
 
@@ -294,10 +295,14 @@ def shard(
         into: the group of the model, or its name, so that no other is meant.
         rate: the limit of rows a second; None: no limit.
         batch: rows in one step.
-        source: the namespace of the rows; None: that of the model without its group.
+        source: the namespace of the rows; None: that of the model without its group, which may
+            have braces around it.
+        forget: in the end, also delete the marks that refuse programs without ``_shards`` for each
+            row and word. Stop those programs before: they would find no rows.
 
     Yields:
         ``(done, total)`` after each step, in rows. Each row counts twice: copied, and given up.
+        With `forget`, the marks are counted afterwards.
 
     Raises:
         InvalidOperation: an argument is invalid; or there is nothing to move, or the group has rows
@@ -312,7 +317,7 @@ def shard(
     """
     schema = checked_move(model, into, source)
     size = checked_rate(rate, check_count('batch', batch))
-    return _paced(model, move(schema, size, source), Pace(rate))
+    return _paced(model, move(schema, size, source, bool(forget)), Pace(rate))
 
 
 def recover(*models: type[Model]) -> Recovered:

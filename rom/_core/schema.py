@@ -167,14 +167,9 @@ class Schema:
         assert self.shards is not None
         return self.at(self.shards.shards.partition_of(id))
 
-    def unsharded(self, namespace: str | None = None) -> Schema:
-        """Return the schema of the same model without partitions.
-
-        Args:
-            namespace: the namespace of its keys; default: that of the model without its group.
-        """
-        keys = self.keys._replace(namespace=namespace or self.bare_namespace, whole=None)
-        return _with_keys(self, keys, None)
+    def unsharded(self, namespace: str) -> Schema:
+        """Return the schema of the same model without partitions, with keys in a namespace."""
+        return _with_keys(self, self.keys._replace(namespace=namespace, whole=None), None)
 
     @property
     def bare_namespace(self) -> str:

@@ -31,6 +31,14 @@ def shard(
             help='The namespace of the rows, for one model whose _namespace has changed as well.',
         ),
     ] = None,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            '--forget',
+            help='In the end, also delete the marks that took the place of rows. Stop programs '
+            'without _shards before: they would find no rows.',
+        ),
+    ] = False,
     url: Url = None,
     rate: Annotated[
         float | None,
@@ -46,7 +54,7 @@ def shard(
     all rows are moved. The progress is kept in Redis: a move that was stopped or killed continues
     there.
     """
-    job = ShardJob(into or '', source, rate, batch)
+    job = ShardJob(into or '', source, rate, batch, forget)
     with report_errors(debug, job.stopped):
         if into is None:
             raise UsageError('--into: expected the name of the group of the models, got none')
@@ -70,6 +78,7 @@ class ShardJob:
         source: the namespace of the rows, or None.
         rate: the limit of rows a second, or None.
         batch: rows in one step.
+        forget: delete the marks in the end.
         left: the models that are not done; the first one is being moved.
         done, total: the progress of the model that is being moved.
     """
@@ -78,6 +87,7 @@ class ShardJob:
     source: str | None
     rate: float | None
     batch: int
+    forget: bool = False
     left: list[type[Model]] = field(default_factory=list)
     done: int = 0
     total: int = 0
@@ -87,7 +97,9 @@ class ShardJob:
         name = model.__name__
         self.done = self.total = 0
         with progress_bar(f'Moving {name}', unit='rows') as progress:
-            steps = maintenance.shard(model, self.into, self.rate, self.batch, self.source)
+            steps = maintenance.shard(
+                model, self.into, self.rate, self.batch, self.source, self.forget
+            )
             for done, total in steps:
                 self.done, self.total = done, total
                 progress.set(done, total)

@@ -89,7 +89,7 @@ def guests(**more: Any) -> Any:
 
 
 def fill_guests() -> None:
-    old = guests()
+    old = guests(_namespace='{CalledGuest}')
     for number in range(9):
         old(name=f'guest {number}').save()
     rom.session.rollback()

@@ -55,7 +55,7 @@ class Move:
 
     Args:
         whole: the schema of the model over all partitions.
-        source: the namespace of the rows; None: that of the model without its group.
+        source: the namespace of the rows.
 
     Attributes:
         whole: as given.
@@ -65,7 +65,7 @@ class Move:
         key: the key of the record.
     """
 
-    def __init__(self, whole: Schema, source: str | None = None) -> None:
+    def __init__(self, whole: Schema, source: str) -> None:
         assert whole.shards is not None
         self.whole, self.old = whole, whole.unsharded(source)
         self.shards = whole.shards.shards

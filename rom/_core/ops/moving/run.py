@@ -19,7 +19,7 @@ from rom._core.ops.commits.commit import MOST_TRIES
 from rom._core.ops.import_rows import put_ahead
 from rom._core.ops.index_fingerprint import counted_in
 from rom._core.ops.load_rows import load
-from rom._core.ops.maintenance.keyspace import find
+from rom._core.ops.maintenance.keyspace import find, named
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.batches import rows_of
@@ -30,8 +30,9 @@ from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
 from rom._core.ops.search.row_scan import Stretch, stretch
+from rom._core.ops.shards.moved import counter_in, namespaces_before
 from rom._core.schema import Schema
-from rom.exceptions import CorruptRowError, ServerError, UniqueKeyViolation
+from rom.exceptions import CorruptRowError, InvalidOperation, ServerError, UniqueKeyViolation
 
 # The work of a pass on rows, which also writes the place behind them.
 _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
@@ -39,7 +40,7 @@ _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
 _MOST_IDS: Final = 1000
 
 
-def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
+def move(whole: Schema, size: int, source: str | None = None, forget: bool = False) -> Job[None]:
     """Move the rows of a model without partitions into those of its group.
 
     The job may be stopped at any time, and run again. Its progress counts each row twice.
@@ -47,14 +48,16 @@ def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
     Args:
         whole: the schema of the model over all partitions.
         size: rows in one batch.
-        source: the namespace of the rows; None: that of the model without its group.
+        source: the namespace of the rows; None: the name of the model's own, with or without
+            braces around it.
+        forget: delete the marks of the rows and words in the end.
 
     Raises:
         InvalidOperation: there is nothing to move, the partitions have rows already, or another
             run has taken over.
         CorruptRowError, InvalidColumnValue, UniqueKeyViolation: a row cannot be copied.
     """
-    one = Move(whole, source)
+    one = Move(whole, source or (yield from _source_of(whole)))
     yield from one.take_over()
     if one.state.phase != MOVED:
         try:
@@ -65,6 +68,44 @@ def move(whole: Schema, size: int, source: str | None = None) -> Job[None]:
                 raise one.taken_over() from error
             raise
     yield from one.finish()
+    if forget:
+        yield from _forget(one, size)
+
+
+def _source_of(whole: Schema) -> Operation[str]:
+    """Return the namespace of the rows without partitions.
+
+    Raises:
+        InvalidOperation: there are several.
+    """
+    names = yield from namespaces_before(whole)
+    replies = yield Pipeline(tuple(counter_in(whole, name) for name in names))
+    found = [name for name, is_there in zip(names, replies, strict=True) if is_there]
+    if len(found) > 1:
+        raise InvalidOperation(
+            f'{whole.name}: there are rows in the namespaces {" and ".join(map(repr, found))}, and '
+            'only those of one can be moved; nothing was written. Name it: rom shard --from'
+        )
+    return (found or names)[0]
+
+
+def _forget(move: Move, size: int) -> Job[None]:
+    """Delete the marks that took the place of rows and words.
+
+    The few other keys stay marks, and refuse programs: indexes of numbers and prefixes, unique
+    values, the counter, the live bitmap and the fingerprint.
+    """
+    found = yield from find(move.old)
+    words = found.indexes.keys() - named(move.old).keys()
+    keys = [*map(move.old.keys.row, sorted(found.ids)), *sorted(words)]
+    for at in range(0, len(keys), size):
+        some = keys[at : at + size]
+        reads = tuple(Command('GET', key) for key in some)
+        values = yield Pipeline(reads, optional=len(reads))
+        marks = [key for key, value in zip(some, values, strict=True) if value == move.mark]
+        if marks:
+            yield Pipeline(tuple(Command('UNLINK', key) for key in marks))
+        yield Reindexed(at + len(some), len(keys), len(some))
 
 
 class _Run:

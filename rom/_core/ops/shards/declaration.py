@@ -13,7 +13,12 @@ from typing import Any, Final
 
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
-from rom._core.ops.shards.moved import moving_error, moving_field
+from rom._core.ops.shards.moved import (
+    counter_in,
+    moving_error,
+    moving_field,
+    namespaces_before,
+)
 from rom._core.schema import Schema
 from rom._core.sharding.shards import Shards
 from rom._core.sharding.tags import VERSION
@@ -56,8 +61,13 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     moving = [moving_field(one) for one in schemas]
     read = Command('HMGET', shards._key, *wanted, *moving)
     # The rows of a model that declared no partitions would be missed.
-    counters = [Command('EXISTS', one.unsharded().keys.counter) for one in schemas]
-    found, *unsharded = yield Pipeline((read, *counters))
+    older: list[tuple[Schema, str]] = []
+    for one in schemas:
+        older += [(one, name) for name in (yield from namespaces_before(one))]
+    found, *counters = yield Pipeline((read, *(counter_in(*each) for each in older)))
+    unsharded = {
+        one: name for (one, name), is_there in zip(older, counters, strict=True) if is_there
+    }
     stored = dict(zip(wanted, found, strict=False))
     _check(shards, wanted, stored)
     _check_moved(schemas, stored, found[len(wanted) :], unsharded)
@@ -89,7 +99,7 @@ def _check_moved(
     schemas: Sequence[Schema],
     stored: Mapping[bytes, bytes | None],
     moving: Sequence[bytes | None],
-    unsharded: Sequence[int],
+    unsharded: Mapping[Schema, str],
 ) -> None:
     """Raise ModelMovedError if rows of a model are not in the partitions yet.
 
@@ -97,11 +107,13 @@ def _check_moved(
         schemas: the schemas of the models.
         stored: the declaration.
         moving: for each model, the namespace from which its rows are being moved, or None.
-        unsharded: for each model, whether there is an id counter without partitions.
+        unsharded: the namespaces with rows of these models without partitions.
     """
-    for schema, namespace, is_there in zip(schemas, moving, unsharded, strict=True):
-        if namespace is not None or (is_there and stored[model_field(schema)] is None):
-            raise moving_error(schema, namespace or as_bytes(schema.bare_namespace))
+    for schema, namespace in zip(schemas, moving, strict=True):
+        if namespace is not None:
+            raise moving_error(schema, as_text(namespace))
+        if schema in unsharded and stored[model_field(schema)] is None:
+            raise moving_error(schema, unsharded[schema])
 
 
 def _check(

@@ -9,12 +9,18 @@ so no script has to look for a mark, and a version of rom that knows no marks is
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from rom._core.encoding.text import as_bytes, as_text
-from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.requests import Command, Destination, Operation, Pipeline
 from rom._core.schema import Schema
-from rom.exceptions import CorruptRowError, ModelMovedError, ORMError, ServerError
+from rom.exceptions import (
+    CorruptRowError,
+    InvalidOperation,
+    ModelMovedError,
+    ORMError,
+    ServerError,
+)
 
 _MOVED: Final = 'moved to '
 #: The field of the mark, where it is a hash.
@@ -77,16 +83,35 @@ def _error(schema: Schema, group: str) -> ModelMovedError:
     )
 
 
+def namespaces_before(schema: Schema) -> Operation[list[str]]:
+    """Return the namespaces that the model has without partitions, if it declares none of its own.
+
+    In a cluster, that is the one with a hash tag.
+    """
+    bare = schema.bare_namespace
+    tagged = f'{{{bare}}}'
+    try:
+        yield Destination((as_bytes(bare), as_bytes(tagged)))
+    except InvalidOperation:
+        return [tagged]
+    return [bare, tagged]
+
+
+def counter_in(schema: Schema, namespace: str) -> Command:
+    """Return the command that looks for rows of a model in a namespace without partitions."""
+    return Command('EXISTS', schema.keys._replace(namespace=namespace).counter)
+
+
 def moving_field(schema: Schema) -> bytes:
     """Return the field of a group's declaration that says that rows of a model are being moved."""
     return b'moving ' + as_bytes(schema.bare_namespace)
 
 
-def moving_error(schema: Schema, namespace: Any) -> ModelMovedError:
+def moving_error(schema: Schema, namespace: str) -> ModelMovedError:
     """Return the error for a program with `_shards`, as long as not all rows are moved."""
     assert schema.shards is not None
     group = schema.shards.shards.name
     return ModelMovedError(
-        f'{schema.name}: its rows are still in the namespace {as_text(namespace)!r}, without '
+        f'{schema.name}: its rows are still in the namespace {namespace!r}, without '
         f'partitions; nothing was sent. Move them: rom shard {schema.name} --into {group}'
     )

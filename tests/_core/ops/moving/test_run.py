@@ -234,7 +234,7 @@ def test_a_row_is_not_closed_by_a_run_that_was_taken_over(mover: Mover) -> None:
         call = requests_of(mover.trips.request)[0]
         if getattr(call, 'name', '') == 'move_rows' and b'mark' in call.request:
             mover.trips.act = lambda number: None
-            driver, move = SyncDriver(rom.util.get_connection()), Move(model._schema)
+            driver, move = SyncDriver(rom.util.get_connection()), Move(model._schema, 'Resident')
             driver.run(move.take_over())
             driver.run(Copies(move).remove([1, 2]))
 
@@ -263,3 +263,24 @@ def test_an_id_that_is_given_while_ids_are_stopped(mover: Mover) -> None:
     mover.run(model)
     assert neighbour.done == 1
     assert_moved(model, neighbour.expected, neighbour.last)
+
+
+def test_marks_are_deleted_at_last(mover: Mover, raw: redis.Redis) -> None:
+    old = before()
+    expected = fill(old, 9)
+    raw.set('Resident:5000', 'of another program')
+    model = after()
+    steps = mover.run(model, forget=True)
+    assert steps[-1][0] == steps[-1][1]
+    left = {key for key in raw.scan_iter('Resident:*') if not key.startswith(b'Resident:id:done:')}
+    assert left == {
+        b'Resident:5000', b'Resident:id:', b'Resident:id:live', b'Resident:id:indexes',
+        b'Resident:id:moved', b'Resident:id:epochs', b'Resident:age:idx', b'Resident:name:pre',
+        b'Resident:email:uidx',
+    }  # fmt: skip
+    for ask in (old(name='x').save, old.query.count, old.query.filter(age=(1, 3)).all):
+        with pytest.raises(rom.ModelMovedError):
+            print(ask())
+        rom.session.rollback()
+    mover.run(model, forget=True)  # once more
+    assert_moved(model, expected)
