@@ -178,8 +178,9 @@ class _Run:
         """Have no more ids given without partitions."""
         schema = self._move.old
         for _ in range(_MOST_IDS):
-            counter = yield Command('GET', schema.keys.counter)
+            # The counter may be behind the rows, or lost. It is read last, because it may change.
             last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
+            counter = yield Command('GET', schema.keys.counter)
             highest = max([counted_in(schema, counter), *last])
             if (yield from self._move.close(highest, counter)):
                 return
@@ -201,7 +202,8 @@ class _Run:
     def _replace_indexes(self) -> Operation[None]:
         """Replace the indexes of rows that are gone by the mark, so that programs count none."""
         found = yield from find(self._move.old)
-        keys = sorted(found.indexes)
+        # Keys of other programs may have the form of indexes.
+        keys = sorted(key for key, maker in found.indexes.items() if maker is not None)
         for at in range(0, len(keys), self._size):
             some = keys[at : at + self._size]
             yield Pipeline(tuple(Command('SET', key, self._move.mark) for key in some))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.moving import (
     fill,
     forget,
 )
+from tests.support.servers import dump
 from tests.support.worlds import Front
 
 pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
@@ -241,6 +243,67 @@ def test_a_row_is_not_closed_by_a_run_that_was_taken_over(mover: Mover) -> None:
     mover.trips.act = other
     with pytest.raises(rom.InvalidOperation, match='another run of rom shard has taken over'):
         mover.run(model)
+    mover.run(model)
+    assert_moved(model, expected)
+
+
+def test_a_run_that_was_taken_over_leaves_the_fences(mover: Mover) -> None:
+    expected = fill(before(), 8)
+    model = after()
+    driver, move = SyncDriver(rom.util.get_connection()), Move(model._schema, 'Resident')
+
+    def other(number: int) -> None:
+        if b':moving' in b''.join(map(args_of, requests_of(mover.trips.request))):
+            mover.trips.act = lambda number: None
+            driver.run(move.take_over())
+
+    mover.trips.act = other
+    with pytest.raises(rom.InvalidOperation, match='another run of rom shard has taken over'):
+        mover.run(model)
+    driver.run(Copies(move).remove([1]))  # that one may still write
+    mover.run(model)
+    assert_moved(model, expected)
+
+
+def args_of(request: Any) -> bytes:
+    return b''.join(arg for arg in getattr(request, 'args', ()) if isinstance(arg, bytes))
+
+
+def test_late_copies_of_its_requests_change_nothing(mover: Mover, raw: redis.Redis) -> None:
+    expected = fill(before(), 8)
+    model, sent = after(), list[Any]()
+    mover.trips.act = lambda number: sent.append(mover.trips.request)
+    mover.run(model)
+    with rom.Session() as session:
+        session.get(model, 2).update(age=77)
+        session.commit()
+    expected[2]['age'] = 77
+    stored_then = dump(raw)
+    driver = SyncDriver(rom.util.get_connection())
+    for request in sent:
+        with suppress(rom.ORMError):
+            driver.perform(request)
+    changed = {key for key, value in dump(raw).items() if stored_then.get(key) != value}
+    assert changed <= {b'Resident:id:epochs'}
+    assert_moved(model, expected)
+
+
+def test_a_closed_row_keeps_its_unique_value(mover: Mover, raw: redis.Redis) -> None:
+    """A row that is not closed has it as well, because another program has damaged it."""
+    expected = fill(before(), 8)
+    model = after()
+
+    def damage(number: int) -> None:
+        call = requests_of(mover.trips.request)[0]
+        if getattr(call, 'name', '') == 'move_rows' and b'mark' in call.request:
+            mover.trips.act = lambda number: None
+            raw.hset('Resident:8', 'email', 'e1')
+
+    mover.trips.act = damage
+    with pytest.raises(rom.UniqueKeyViolation, match=r"email='e1' belongs to \{town\}Resident:1"):
+        mover.run(model)
+    assert raw.type('Resident:1') == b'string' and raw.type('Resident:8') == b'hash'
+    raw.hset('Resident:8', 'email', 'e8')
     mover.run(model)
     assert_moved(model, expected)
 

@@ -1,0 +1,74 @@
+"""Marks of a move: which errors they explain, and what finding out costs."""
+
+import pytest
+import redis
+
+import rom
+from rom._core.ops.shards.moved import FIELD, mark_of, stamp_of_move
+from tests.support.servers import Server
+from tests.support.trips import note_trips
+from tests.support.worlds import BOTH, World
+
+pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
+
+
+class MarkedGuest(rom.Model):
+    name = rom.Text(index=True, unique=True, keygen=rom.IDENTITY)
+    age = rom.Integer()
+
+
+def test_other_damage_is_told_as_it_is(raw: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    MarkedGuest(name='a', age=1).save()
+    raw.hset('MarkedGuest:1', 'age', 'x')
+    rom.session.rollback()
+    trips = note_trips(monkeypatch)
+    with pytest.raises(rom.CorruptRowError, match="column 'age'"):
+        print(MarkedGuest.get(1).age)
+    assert len(trips) == 1
+    raw.delete('MarkedGuest:1')
+    raw.set('MarkedGuest:1', 'x')
+    rom.session.rollback()
+    trips.clear()
+    with pytest.raises(rom.CorruptRowError, match='should hold a hash'):
+        MarkedGuest.get([1])
+    assert len(trips) == 2  # the counter says that nothing was moved
+
+
+@pytest.mark.parametrize('kind', BOTH)
+def test_marks(kind: str, server: Server, raw: redis.Redis) -> None:
+    world, mark = World(kind, server.socket), mark_of('inn')
+    MarkedGuest(name='a', age=1).save()
+    rom.session.rollback()
+
+    async def refused(s: object) -> None:
+        for ask in (
+            lambda: s.get(MarkedGuest, 1),  # type: ignore[attr-defined]
+            lambda: s.get_by(MarkedGuest, name='a'),  # type: ignore[attr-defined]
+            lambda: s.save(MarkedGuest(name='b')),  # type: ignore[attr-defined]
+            lambda: s.all(MarkedGuest.query),  # type: ignore[attr-defined]
+        ):
+            with pytest.raises(rom.ModelMovedError, match=r"Shards\('inn', ...\)"):
+                await ask()
+            s.rollback()  # type: ignore[attr-defined]
+
+    async def story() -> None:
+        async with world.session() as s:
+            assert (await s.get(MarkedGuest, 1)).age == 1
+            s.rollback()
+            raw.set('MarkedGuest:1', mark)
+            for key in ('MarkedGuest:id:', 'MarkedGuest:id:live'):
+                raw.delete(key)
+                raw.hset(key, FIELD, mark)
+            await refused(s)
+
+    world.run(story())
+
+
+def test_the_first_operation_reads_the_mark(raw: redis.Redis) -> None:
+    class MarkedLate(rom.Model):
+        name = rom.Text(index=True, keygen=rom.IDENTITY)
+
+    raw.set('MarkedLate:id:indexes', stamp_of_move('inn'))
+    for _ in range(2):
+        with pytest.raises(rom.ModelMovedError):
+            MarkedLate.query.filter(name='x').all()
