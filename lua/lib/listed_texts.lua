@@ -2,6 +2,7 @@
 
 -- @include lib/joined_words
 
+local MOST_PAIRED = 12000 -- effort of the pairs of a group
 local MOST_FOUND_BY = 12  -- words, to each of which a smaller group is compared
 
 local function smallest_group(combination)
@@ -28,6 +29,13 @@ local function is_listed(search, ranking, combination)
     local chosen = combination.chosen
     return #smallest_group(combination) > 1
         or ranking.is_all and #ranking.slots > 1 and are_few(search, ranking, chosen)
+end
+
+-- The settled groups that need not be looked up. In the call that looked at the texts with these,
+-- the other texts do not have them, and those with them score too little to count again. But a text
+-- that comes before the mark could count as one that scores less, behind it.
+local function not_had(ranking, settled)
+    return ranking.is_fresh and settled or {}
 end
 
 -- The keys that all texts of a combination are in, but those of merged words; and the filters that
@@ -135,11 +143,9 @@ local function weigh_all_packed(search, ranking, chosen, settled, lacking)
     return packings
 end
 
--- Where any of the words suffice: score the texts that have a group and another one, and add the
--- other one to `settled`, and to `lacking` if the texts that are left need not be asked about it.
--- Groups that too many texts of the group have are left out.
-local function weigh_pairs(search, ranking, group, settled, lacking)
-    local others, best = {}, ranking.best
+-- The groups to pair a group with: those in the fewest texts, as far as the effort allows.
+local function groups_to_pair(search, ranking, group, settled)
+    local others, texts, effort = {}, texts_in(ranking.columns), 0
     for _, slot in ipairs(ranking.slots) do
         for _, other in ipairs(slot.groups) do
             if other ~= group and not settled[other] and are_few(search, ranking, {group, other}) then
@@ -148,7 +154,19 @@ local function weigh_pairs(search, ranking, group, settled, lacking)
         end
     end
     table.sort(others, function(a, b) return a.size < b.size end)
-    for _, other in ipairs(others) do
+    for place, other in ipairs(others) do
+        effort = effort + LOOK_UP * math.min(group.size, other.size)
+            + FOUND * group.size * other.size / texts
+        others[place] = effort <= MOST_PAIRED and other or nil
+    end
+    return others
+end
+
+-- Where any of the words suffice: score the texts that have a group and another one, and add the
+-- other one to `settled`, so that most of the texts that are left have no other group.
+local function weigh_pairs(search, ranking, group, settled, lacking)
+    local best = ranking.best
+    for _, other in ipairs(groups_to_pair(search, ranking, group, settled)) do
         if best.least > 0 and bound_of(ranking.slots, settled) < best.least - SLACK then
             return
         elseif weigh_all_packed(search, ranking, {group, other}, settled, lacking) then
@@ -162,7 +180,7 @@ end
 local function weigh_combination(search, ranking, combination, after)
     local chosen, first = combination.chosen, smallest_group(combination)
     local settled = combination.settled
-    local lacking = ranking.is_fresh and settled or {}
+    local lacking = not_had(ranking, settled)
     if not after and chosen[2] and weigh_all_packed(search, ranking, chosen, settled, lacking) then
         return nil
     end

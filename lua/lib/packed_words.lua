@@ -60,7 +60,7 @@ local function intersect_packed(packing, keys)
     local count = #arguments
     arguments[count + 1] = 'WEIGHTS'
     for place = 1, count do
-        arguments[count + 1 + place] = string.format('%.0f', packing.weights[place] or 0)
+        arguments[count + 1 + place] = string.format('%d', packing.weights[place] or 0)
     end
     arguments[#arguments + 1] = 'WITHSCORES'
     return ask('ZINTER', count, unpack(arguments))

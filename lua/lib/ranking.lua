@@ -29,16 +29,17 @@ local function words_node(search)
     end
 end
 
--- The places in a list, in the order of the values.
+-- The places in a short list, in the order of the values.
 local function places_by(list, value_of)
-    local places = {}
+    local places, values = {}, {}
     for place = 1, #list do
-        places[place] = place
+        local value, rank = value_of(list[place]), place
+        while rank > 1 and values[rank - 1] > value do
+            places[rank], values[rank] = places[rank - 1], values[rank - 1]
+            rank = rank - 1
+        end
+        places[rank], values[rank] = place, value
     end
-    table.sort(places, function(a, b)
-        local one, other = value_of(list[a]), value_of(list[b])
-        return one < other or one == other and a < b
-    end)
     return places
 end
 
@@ -71,7 +72,7 @@ local function open_ranking(search, position)
         node = node, columns = columns, is_all = node.match == 'all',
         best = new_best(count, position.best),
         mark = mark and {mark[1], tonumber(mark[2])},
-        walked = position.walked or {}, seen = {}, is_fresh = not position.number,
+        walked = position.walked or {}, seen = {}, is_fresh = not (position.number or mark),
     }
     set_order(ranking, position)
     ranking.combined = position.combined or slots_to_combine(search, ranking)
@@ -126,14 +127,6 @@ local function is_walked(ranking, combination)
             return true
         end
     end
-end
-
--- The settled groups that a walk need not ask. In the call that looked at the texts with these, the
--- other texts do not have them; and those with them would score too little. But a text that comes
--- before the mark may score less and come behind it.
-local function not_had(ranking, settled)
-    ranking.is_fresh = ranking.is_fresh and not ranking.mark
-    return ranking.is_fresh and settled or {}
 end
 
 -- Look at what is left of a combination; return where to continue in it, nil at the end.
