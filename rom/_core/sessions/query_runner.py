@@ -140,17 +140,19 @@ class QueryRunner:
 
     def sum(self, query: Query[Any], column: str) -> Work[Any]:
         """Return the sum of a column over the results."""
-        from rom._core.ops.search import aggregates
+        from rom._core.ops.search import aggregates, native_sums
 
         model, query = model_of(query), (yield from resolved(query))
-        return (yield RunOn(model, aggregates.total(query, column)))
+        nearby = native_sums.native_total(query, column)
+        return (yield RunOn(model, aggregates.total(query, column), nearby=nearby))
 
     def avg(self, query: Query[Any], column: str) -> Work[Any]:
         """Return the mean of a column over the results."""
-        from rom._core.ops.search import aggregates
+        from rom._core.ops.search import aggregates, native_sums
 
         model, query = model_of(query), (yield from resolved(query))
-        return (yield RunOn(model, aggregates.average(query, column)))
+        nearby = native_sums.native_average(query, column)
+        return (yield RunOn(model, aggregates.average(query, column), nearby=nearby))
 
     def extreme(self, query: Query[Any], method: Literal['min', 'max'], column: str) -> Work[Any]:
         """Return the smallest or largest value of a column over the results."""

@@ -21,17 +21,19 @@ USUAL: Final = 150
 PAUSE: Final = 600.0
 
 _until: WeakKeyDictionary[Schema, float] = WeakKeyDictionary()
+_sparse: WeakKeyDictionary[Schema, dict[str, float]] = WeakKeyDictionary()
 _least: int | None = USUAL
 
 
 def set_least(least: int | None = USUAL) -> None:
     """Set the least size of a range, for tests and measurements; None: no direct tallies.
 
-    Refused commands are tried again.
+    Refused commands and sparse columns are tried again.
     """
     global _least
     _least = least
     _until.clear()
+    _sparse.clear()
 
 
 def least_direct(schema: Schema) -> int | None:
@@ -46,3 +48,14 @@ def least_direct(schema: Schema) -> int | None:
 def note_refused(schema: Schema) -> None:
     """Note that the server does not take the command."""
     _until[schema] = elapsed() + PAUSE
+
+
+def note_sparse(schema: Schema, column: str) -> None:
+    """Note that a row lacked the value of a column, so that the script had to look at the rows."""
+    _sparse.setdefault(schema, {})[column] = elapsed() + PAUSE
+
+
+def is_sparse(schema: Schema, column: str) -> bool:
+    """Return whether a row lacked the value of a column some minutes ago."""
+    until = _sparse.get(schema, {}).get(column)
+    return until is not None and elapsed() < until

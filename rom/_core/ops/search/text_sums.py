@@ -35,12 +35,26 @@ def as_added(tally: Aggregate | Facets, reply: Sequence[Any]) -> Sequence[Any]:
     if tally.way not in ADDED or len(reply) != _WITH_TEXTS:
         return reply
     count, _, _, joined = reply
-    characters, add = ADDED[tally.way]
     texts = joined.split(b' ') if joined else []
-    if joined.translate(None, characters) or len(texts) != int(count):
+    if len(texts) != int(count):
+        raise UnusualTextError
+    return count, added(tally.way, texts), ()
+
+
+def added(way: str, texts: Sequence[bytes]) -> list[Any]:
+    """Return the results of texts that are added in a way: see `lua/lib/tally.lua`.
+
+    Raises:
+        UnusualTextError: a text is not a plain number.
+
+    >>> added('integer', [b'5', b'-7'])
+    [0, 1, 0, -2]
+    """
+    characters, add = ADDED[way]
+    if b''.join(texts).translate(None, characters):
         raise UnusualTextError
     try:
-        return count, add(texts), ()
+        return add(texts)
     except ValueError:
         raise UnusualTextError from None
 
@@ -55,16 +69,19 @@ def _add_floats(texts: Sequence[bytes]) -> list[float]:
     Raises:
         ValueError: a text is beyond the doubles.
     """
-    numbers = [*map(float, texts)]
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError
+    left = [*map(float, texts)]
     found: list[float] = []
     try:
         # Each further number is what rounding took from the sum of the others.
-        while number := math.fsum((*numbers, *(-earlier for earlier in found))):
+        while number := math.fsum(left):
+            if not math.isfinite(number):
+                raise ValueError
             found.append(number)
+            left.append(-number)
     except OverflowError:
-        return numbers
+        if not all(map(math.isfinite, left)):
+            raise ValueError from None
+        return left[: len(texts)]
     return found
 
 
@@ -85,7 +102,7 @@ def _scaled(text: bytes) -> tuple[int, int]:
     """Return the decimal places and the digits of a number with an exponent.
 
     Raises:
-        ValueError: the text cannot be read, or one with too many digits.
+        ValueError: the text is not a number, or has too many digits.
     """
     try:
         sign, digits, exponent = decimal.Decimal(text.decode()).as_tuple()
@@ -102,7 +119,7 @@ _MOST_PLACES: Final = 1000
 _WITH_TEXTS: Final = 4
 # The characters of plain numbers, and the function that adds them.
 ADDED: Final[dict[str, tuple[bytes, Callable[[Sequence[bytes]], list[Any]]]]] = {
-    'integer': (b'0123456789- ', _add_integers),
-    'float': (b'0123456789-+.eE ', _add_floats),
-    'decimal': (b'0123456789-+.E ', _add_decimals),
+    'integer': (b'0123456789-', _add_integers),
+    'float': (b'0123456789-+.eE', _add_floats),
+    'decimal': (b'0123456789-+.E', _add_decimals),
 }

@@ -19,6 +19,7 @@ from rom._core.ops.search import (
     aggregates,
     direct_tallies,
     facets,
+    native_sums,
     search_terms,
     text_sums,
 )
@@ -86,6 +87,12 @@ def check_sums(store: Store, query: Query[Any], name: str, values: list[Any], b:
         expected, average = sum(values), nearest(Fraction(sum(values), count))
     assert same(found, expected)
     assert same(mean, average) if values else mean is None
+    # Beside a near server.
+    native = native_sums.native_total(query, name), native_sums.native_average(query, name)
+    if native[0] is not None and native[1] is not None:
+        assert same(store.driver.run(native[0]), expected)
+        mean = store.driver.run(native[1])
+        assert same(mean, average) if values else mean is None
 
 
 def check_facets(store: Store, query: Query[Any], name: str, values: list[Any], b: Bounds) -> None:
