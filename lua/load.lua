@@ -13,10 +13,15 @@
 --          see lib/rows; list of the ids whose key holds no row; list of the last ids, if their
 --          rows would have been too many bytes.
 
+-- @include lib/call
 -- @include lib/rows
 
-local request = cmsgpack.unpack(ARGV[1])
+local request
 
 -- @include lib/ids_to_load
 
-return {read_rows(request.head, request.fields, ids)}
+-- @each call
+
+CALL, request = {}, cmsgpack.unpack(ARGV[1])
+
+return {read_rows(request.head, request.fields, ids_to_load())}

@@ -50,14 +50,15 @@
 --          'not built'         the data does not have a compound index of the request yet
 --          'too many ids', n   there is no bitmap, and n, the counter, is too large to try all ids
 
+-- @include lib/call
 -- @include lib/ask
 -- @include lib/model
 -- @include lib/matches
 -- @include lib/planner
 
--- Redis runs through the whole script at each call, and most searches need few of its parts. So the
+-- Redis runs through a whole script at each call, and most searches need few of its parts. So the
 -- caller names the parts to include. Parts whose need shows only during the search are made then:
--- see lib/lazy_functions.
+-- see lib/lazy_functions. A server function has all parts, and makes each once.
 -- @include lib/trees if trees
 -- @include lib/unexpired if expiry
 -- @include lib/strings if strings
@@ -70,8 +71,7 @@
 -- @include lib/tally if tally
 -- @include lib/direct_tally if tally
 
-local request = cmsgpack.unpack(ARGV[1])
-EFFORT.known = request.small
+local request
 
 -- Functions that replace `story`, by the value of `tell`.
 local STORY = {}
@@ -151,10 +151,10 @@ local function split(ids, page)
     return first, further
 end
 
-local function open_rows()
+local open_rows = made_once(function()
     -- @include lib/rows
     return read_rows
-end
+end)
 
 -- The reply. `position` is packed, for a later call to continue at; nil at the end.
 local function reply(status, search, position)
@@ -202,11 +202,11 @@ local function reply_at_once(search, position)
     return reply(is_unsorted and 'unsorted' or 'ok', search)
 end
 
-local function open_walks()
+local open_walks = made_once(function()
     -- @include lib/walks
     -- @include lib/order if orders
     return WALK, first_chunk, write_position
-end
+end)
 
 -- Walk until there are enough matches, or the walk ends, or it takes too long. With `patience`, a
 -- walk that has looked at more candidates than that is given up, and all matches are gathered.
@@ -230,10 +230,10 @@ local function walk(search, position, patience)
     return reply('ok', search)
 end
 
-local function open_ranks()
+local open_ranks = made_once(function()
     -- @include lib/ranking if rank
     return rank_matches
-end
+end)
 
 local function begin(search, strings)
     if search.model.position then
@@ -294,7 +294,18 @@ end
 -- @include lib/plan if plan
 -- @include lib/trace if report
 
-local run = STORY[request.tell] or story
 -- @include lib/built if built
+
+local function run()
+    if request.built and not is_built(unpack(request.built)) then
+        return {'not built'}
+    end
+    return (STORY[request.tell] or story)()
+end
+
+-- @each call
+
+CALL, request = {}, cmsgpack.unpack(ARGV[1])
+EFFORT.spent, EFFORT.known = 0, request.small
 
 return tell(run)

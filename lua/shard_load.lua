@@ -18,6 +18,8 @@ local request = cmsgpack.unpack(ARGV[1])
 
 -- @include lib/ids_to_load
 
+local ids = ids_to_load()
+
 local function intents_on_rows()
     local rows, found = {}, {}
     for position, id in ipairs(ids) do

@@ -26,8 +26,8 @@ FOUND = re.compile(r'(?P<path>.+?):(?P<line>\d+):(?P<column>\d+): (?P<text>\((?P
 
 # What the search calls of a part, where the request says what that part is for.
 ENTRIES = {
-    'begin_sorted', 'bound_order', 'exist', 'is_value_within', 'matches', 'open_unexpired',
-    'rank_matches', 'reply_directly', 'tally_ids', 'value_and_id',
+    'begin_sorted', 'bound_order', 'exist', 'is_built', 'is_value_within', 'matches',
+    'open_unexpired', 'rank_matches', 'reply_directly', 'tally_ids', 'value_and_id',
 }  # fmt: skip
 
 

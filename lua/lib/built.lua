@@ -4,15 +4,12 @@
 -- because older rows have no entries there until a reindex. The fingerprint names the indexes that
 -- all rows have; a reindex writes it last.
 
-local search = run
-
-function run()
-    local key, texts = unpack(request.built or {})
-    local fingerprint = key and ask('GET', key) or ''
-    for _, text in ipairs(texts or {}) do
+local function is_built(key, texts)
+    local fingerprint = ask('GET', key) or ''
+    for _, text in ipairs(texts) do
         if not string.find(fingerprint, text, 1, true) then
-            return {'not built'}
+            return false
         end
     end
-    return search()
+    return true
 end

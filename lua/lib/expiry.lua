@@ -1,14 +1,14 @@
 -- Expiry of rows by the server's clock: a row has expired once the time in its column has come.
 
-local moment
+-- @include lib/call
 
 -- Return the time in seconds since 1970, as digits; it is the same throughout a script.
 local function now()
-    if not moment then
+    if not CALL.moment then
         local time = redis.call('TIME')
-        moment = string.format('%s.%06d', time[1], time[2])
+        CALL.moment = string.format('%s.%06d', time[1], time[2])
     end
-    return moment
+    return CALL.moment
 end
 
 -- Return whether a row has expired; false for a key without a row and for a malformed time.

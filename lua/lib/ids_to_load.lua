@@ -1,4 +1,4 @@
--- The ids of the rows to read, in `ids`. See ../load.lua, which describes the request.
+-- The ids of the rows to read. See ../load.lua, which describes the request.
 --
 -- A script that includes this has the request in `request`.
 
@@ -34,7 +34,7 @@ local function those_to_read(ids)
     return kept
 end
 
-local ids = request.ids or ids_of_unique_values()
-if request.expiry or request.deleted then
-    ids = those_to_read(ids)
+local function ids_to_load()
+    local ids = request.ids or ids_of_unique_values()
+    return (request.expiry or request.deleted) and those_to_read(ids) or ids
 end

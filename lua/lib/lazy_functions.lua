@@ -10,6 +10,15 @@ local function filled_when_asked(fill)
     end})
 end
 
+-- A function that returns what `make` returns, and calls it only the first time.
+local function made_once(make)
+    local made
+    return function()
+        made = made or {make()}
+        return unpack(made)
+    end
+end
+
 -- A table that makes each field when it is first read, with the function of that name in `makers`.
 local function made_when_asked(makers)
     return setmetatable({}, {__index = function(made, name)
