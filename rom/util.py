@@ -1,6 +1,6 @@
 """The names that programs for rom 1.x import from `rom.util`.
 
-`expire`, `limit_commits` and `set_busy_poll` are new.
+`expire`, `limit_commits`, `set_busy_poll` and `use_server_functions` are new.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from rom._core import session_context
 from rom._core.drivers import connections as _connection
 from rom._core.drivers.busy_wait import set_busy_poll
 from rom._core.drivers.connections import set_connection_settings
+from rom._core.drivers.server_functions import use_server_functions
 from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
     FULL_TEXT,
@@ -100,6 +101,7 @@ __all__ = [
     'show_progress',
     'use_null_session',
     'use_rom_session',
+    'use_server_functions',
 ]
 
 #: The client of every model without one of its own; a program may assign it.
@@ -189,4 +191,5 @@ publish(
     use_null_session,
     use_rom_session,
     set_busy_poll,
+    use_server_functions,
 )

@@ -127,7 +127,7 @@ PURE = {
     'CASE_INSENSITIVE', 'ClassProperty', 'FULL_TEXT', 'IDENTITY', 'IDENTITY_CI', 'IDENTITY_STRING',
     'IDENTITY_STRING_CI', 'SIMPLE', 'SIMPLE_CI', 'limit_commits', 'set_connection_settings',
     'use_null_session', 'use_rom_session', 'set_busy_poll', 'Check', 'Finding', 'Recovered',
-    'Report', 'Status',
+    'Report', 'Status', 'use_server_functions',
 }  # fmt: skip
 
 

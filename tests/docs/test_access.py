@@ -241,6 +241,25 @@ def test_a_reader_may_ask_everything_and_write_nothing(server: Server, raw: redi
 
 
 @pytest.mark.one_server
+def test_the_rights_for_server_functions(server: Server, raw: redis.Redis) -> None:
+    rom.util.CONNECTION = raw
+    item, maker = models()
+    write_all(item, maker)
+    rom.session.rollback()
+    (words,) = re.findall(r'^\* ``(\+fcall_ro .*?)`` are optional', PAGE.read_text('utf-8'), re.M)
+    with let_in(server, 'reader', raw) as client:
+        raw.execute_command('ACL', 'SETUSER', 'reader', *words.split())
+        raw.execute_command('FUNCTION', 'FLUSH', 'SYNC')
+        raw.config_resetstat()
+        rom.util.CONNECTION = client
+        ask_all(item, maker)
+    stats = raw.info('commandstats')
+    assert stats['cmdstat_fcall_ro']['calls'] > stats['cmdstat_fcall_ro']['failed_calls']
+    assert stats['cmdstat_fcall_ro']['rejected_calls'] == 0
+    raw.execute_command('ACL', 'DELUSER', 'reader')
+
+
+@pytest.mark.one_server
 def test_the_list_has_every_command_that_is_called(raw: redis.Redis) -> None:
     """Commands of the scripts, and of Python. (UnsafeColumns and front ends send their own.)"""
     commands = {name.upper() for name in raw.command()}
@@ -256,6 +275,7 @@ def test_the_list_has_every_command_that_is_called(raw: redis.Redis) -> None:
     }
     assert {'ZADD', 'HSET', 'SCAN', 'SMISMEMBER'} <= called
     # Those of examples, and of the command that counts and measures: the page names them elsewhere.
-    # INFO is asked for where it is allowed, and WAIT only by durable commits.
-    assert called - {'ECHO', 'DBSIZE', 'MEMORY', 'INFO', 'WAIT'} <= allowed('shop')
+    # INFO and FUNCTION are asked for where they are allowed, and WAIT only by durable commits.
+    others = {'ECHO', 'DBSIZE', 'MEMORY', 'INFO', 'FUNCTION', 'WAIT'}
+    assert called - others <= allowed('shop')
     assert allowed('reader') <= allowed('shop')

@@ -24,6 +24,7 @@ from rom._core.drivers.async_client_options import recipe_of
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.loop_end import at_end, cut_writer
+from rom._core.drivers.server_functions import are_forbidden, use_server_functions
 from rom._core.drivers.server_identity import server_of
 
 #: The attribute of a loop that holds its twins.
@@ -101,9 +102,12 @@ class _Twins:
     def _twin(self, client: Any) -> Any:
         check_client(client, blocks=True)
         recipe = recipe_of(client)
-        key = server_of(client), recipe.key
+        is_forbidden = are_forbidden(client)
+        key = server_of(client), recipe.key, is_forbidden
         if key not in self._made:
             self._made[key] = recipe.make()
+            if is_forbidden:
+                use_server_functions(False, self._made[key])
             self._own.append(self._made[key])
         return self._made[key]
 

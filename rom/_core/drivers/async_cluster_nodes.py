@@ -15,7 +15,7 @@ import redis.exceptions
 
 from rom._core.drivers.async_node_calls import NodeCalls
 from rom._core.drivers.cluster_slots import in_groups, master_of, slot_of_request
-from rom._core.drivers.errors import command_of
+from rom._core.drivers.commands import command_of
 from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import (
     ASKING,
@@ -57,7 +57,7 @@ class AsyncNodes:
         slot, client = slot_of_request(request), self._client
         if slot is None or client._initialize:
             return None
-        command = command_of(request)
+        command = command_of(request, client)
         nodes = client.nodes_manager.slots_cache.get(slot)
         if not nodes or command[0] == 'SCAN':
             return None
@@ -142,7 +142,7 @@ class AsyncNodes:
         is_alone: bool,
     ) -> list[Any]:
         """Send some of the requests to a node, in one trip; return replies and errors."""
-        commands = [command_of(requests[position]) for position in positions]
+        commands = [command_of(requests[position], self._client) for position in positions]
         try:
             return await self._calls.send(node, commands, from_replica, is_alone)
         except ERRORS as error:
@@ -185,7 +185,7 @@ class AsyncNodes:
         if len(groups) != 1:
             return None
         node = await self._node(groups[0][0], from_replica)
-        commands = [command_of(request) for request in requests]
+        commands = [command_of(request, self._client) for request in requests]
         return await self._calls.stream(node, commands, from_replica)
 
     async def _node(self, slot: int | None, from_replica: bool = False) -> Any:

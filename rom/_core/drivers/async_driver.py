@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 import redis.asyncio
 from hiredis import pack_command
 
-from rom._core.drivers import loop_connections, native_reads, shared_requests
+from rom._core.drivers import (
+    loop_connections,
+    native_reads,
+    server_functions,
+    shared_requests,
+)
 from rom._core.drivers.arriving_replies import ArrivingReplies
 from rom._core.drivers.async_cluster_nodes import AsyncNodes
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
-from rom._core.drivers.errors import (
-    command_of,
-    is_unknown_script,
-    raise_first_error,
-    read_only,
-    whole_of,
-)
+from rom._core.drivers.commands import command_of, has_other_way, other_way, read_only
+from rom._core.drivers.errors import raise_first_error
 from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import hides_read_only, sentinel_pool
 from rom._core.drivers.replicas import reader_of
@@ -173,7 +173,8 @@ class AsyncDriver:
         shared = loop_connections.of(self.connection)
         if shared is None:
             return None
-        return shared_requests.begin(shared, request, pack_command(command_of(request)))
+        command = command_of(request, self.connection)
+        return shared_requests.begin(shared, request, pack_command(command))
 
     async def _end(self, request: Command | Script, reply: Exception | Lost) -> Any:
         """Return the reply to a request that was sent, and got an error or no reply."""
@@ -182,20 +183,38 @@ class AsyncDriver:
     async def _single(
         self, request: Command | Script, sending: Sending, begun: Exception | Lost | None = None
     ) -> Any:
-        args = command_of(request)
+        args, is_settled = command_of(request, self.connection), False
         while True:
             try:
                 return await self._ask(args, sending, begun)
             except ERRORS as error:
-                if args[0] == 'EVALSHA' and is_unknown_script(error):
-                    assert isinstance(request, Script)
-                    args, begun = whole_of(request), None
+                begun, other = None, other_way(request, error)
+                if other is not None:
+                    if is_settled or not await self._can_call_now(request, error):
+                        args = other
+                    is_settled = True
                     continue
-                begun = None
                 pause = sending.pause(error)
                 if hides_read_only(error):
                     await self._find_master()
             await asyncio.sleep(pause)
+
+    async def _can_call_now(self, request: Command | Script, error: Exception) -> bool:
+        """Tell whether a function that the server lacked can be called: load the library."""
+        client = self.connection
+        if not server_functions.is_unknown_function(error):
+            server_functions.note_refused_call(client, error)
+            return False
+        if not server_functions.begin_loading(client):
+            return False
+        load = server_functions.load_command(request)
+        try:
+            await self._ask(command_of(load), Sending(client, load), None)
+        except ERRORS as refusal:
+            return server_functions.note_refusal(client, refusal)
+        finally:
+            server_functions.end_loading(client)
+        return True
 
     async def _find_master(self) -> None:
         """Ask the sentinels for the master; the library drops idle connections to another one."""
@@ -287,7 +306,9 @@ class AsyncDriver:
         shared = self._shared(sending)
         if shared is None:
             return None
-        return await shared_requests.stream(shared, [command_of(request) for request in requests])
+        return await shared_requests.stream(
+            shared, [command_of(request, self.connection) for request in requests]
+        )
 
     async def _send_until_whole(
         self, requests: tuple[Command | Script, ...], sending: Sending
@@ -307,8 +328,9 @@ class AsyncDriver:
         try:
             if one.can_wait(error):
                 await asyncio.sleep(one.pause(error))
-            elif not is_unknown_script(error):
+            elif not has_other_way(request, error):
                 return one.failure(error)
+            server_functions.note_refused_call(self.connection, error)
             return await self._single(request, one)
         except ORMError as own:
             return own
@@ -332,7 +354,7 @@ class AsyncDriver:
     ) -> list[Any]:
         if self._nodes is not None:
             return await self._nodes.send(requests, self._may_replica(sending), is_alone)
-        commands = [command_of(request) for request in requests]
+        commands = [command_of(request, self.connection) for request in requests]
         shared = None if is_alone else self._shared(sending)
         if shared is None:
             return await self._send_by_client(commands, sending)

@@ -15,7 +15,7 @@ from typing import Any
 from hiredis import pack_command
 
 from rom._core.drivers import node_connections, shared_requests
-from rom._core.drivers.errors import read_only
+from rom._core.drivers.commands import read_only
 from rom._core.drivers.redirections import is_lost
 from rom._core.drivers.replicas import READONLY
 from rom._core.drivers.send_outcome import Sending

@@ -27,7 +27,7 @@ from typing import Any
 import redis.exceptions
 
 from rom._core.drivers.cluster_slots import in_groups, master_of, slot_of_request
-from rom._core.drivers.errors import command_of, read_only
+from rom._core.drivers.commands import command_of, read_only
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.node_trips import send_to_each
 from rom._core.drivers.redirections import (
@@ -99,7 +99,7 @@ class Nodes:
         """Send the requests of each node, to all nodes before the first reply is read."""
         trips = []
         for node, positions in groups:
-            commands = [command_of(requests[position]) for position in positions]
+            commands = [command_of(requests[position], self._client) for position in positions]
             trips.append(
                 (node, [READONLY, *map(read_only, commands)] if from_replica else commands)
             )

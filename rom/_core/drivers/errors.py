@@ -1,4 +1,4 @@
-"""Requests as commands, and errors of the client library as errors of rom, for both drivers."""
+"""Errors of the client library as errors of rom, for both drivers."""
 
 from __future__ import annotations
 
@@ -12,64 +12,10 @@ from rom._core.drivers.client_address import address_of
 from rom._core.drivers.cluster_slots import is_cluster
 from rom._core.drivers.interrupted_calls import drop_idle_unless_answered
 from rom._core.drivers.redirections import follows_master, hides_read_only
-from rom._core.drivers.scripts import loaded
-from rom._core.drivers.slot_scans import NEVER
-from rom._core.ops.requests import Command, Script
 from rom.exceptions import InvalidOperation, ORMError, ServerError, ServerUnavailable
 
 #: Error codes of a server that refuses requests for a while. It has carried nothing out.
 PASSING: Final = frozenset(('BUSY', 'CLUSTERDOWN', 'LOADING', 'MASTERDOWN', 'TRYAGAIN'))
-
-
-def command_of(request: Command | Script) -> tuple[Any, ...]:
-    """Return a request as a command: a name and arguments in bytes.
-
-    The packer of hiredis 3.5 crashes the interpreter if a signal interrupts it at a number, so
-    numbers are encoded here.
-    """
-    if isinstance(request, Command):
-        return _encoded(request.args)
-    digest = loaded(request.name, request.parts).digest_as_sent
-    return ('EVALSHA', digest, *_declared(request.key), request.request)
-
-
-def whole_of(request: Script) -> tuple[Any, ...]:
-    """Return the EVAL command of a script, with its text."""
-    source = loaded(request.name, request.parts).source.encode('utf-8')
-    return ('EVAL', source, *_declared(request.key), request.request)
-
-
-def _declared(key: bytes) -> tuple[bytes, ...]:
-    """Return the keys that a script declares, after their number.
-
-    A script uses more keys than it declares. While a slot moves to another node of a cluster, some
-    keys are here and some are there, and a script would read nil for those that are elsewhere. So
-    the scripts of a slot declare a second key, which never exists. A server that gets two keys and
-    misses one says TRYAGAIN until the slot has moved, and the driver waits. Only a key with a hash
-    tag can have a second one in its slot, and only such keys work on a cluster.
-    """
-    return (b'2', key, key + NEVER) if b'{' in key else (b'1', key)
-
-
-def read_only(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a command as replicas carry it out: a script may not write there."""
-    return (f'{args[0]}_RO', *args[1:]) if args[0] in ('EVAL', 'EVALSHA') else args
-
-
-def _encoded(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    name, *rest = args
-    return (name, *[arg if type(arg) is bytes else _as_bytes(arg) for arg in rest])
-
-
-def _as_bytes(arg: Any) -> Any:
-    if isinstance(arg, str):
-        return arg.encode('utf-8')
-    return b'%d' % arg if isinstance(arg, int) else arg
-
-
-def is_unknown_script(reply: object) -> bool:
-    """Tell whether the server lacks the script."""
-    return isinstance(reply, redis.exceptions.NoScriptError)
 
 
 def raise_first_error(replies: list[Any], optional: int = 0) -> list[Any]:

@@ -65,6 +65,23 @@ def source(name: str, parts: frozenset[str] | None = None) -> str:
     return ''.join(_lines(name, parts, set()))
 
 
+@cache
+def parts_of(name: str) -> frozenset[str]:
+    """Return the names of a script's conditional parts."""
+    found, known, left = set(), {name}, [name]
+    while left:
+        for line in _read(left.pop()).splitlines():
+            include = _INCLUDE.match(line)
+            if include is None:
+                continue
+            _, lib, part = include.groups()
+            found |= {part} if part else set()
+            if lib not in known:
+                known.add(lib)
+                left.append(lib)
+    return frozenset(found)
+
+
 def _lines(path: str, parts: frozenset[str] | None, known: set[str]) -> Iterator[str]:
     """Yield a file's lines; `known` names the files that this scope or an outer one includes."""
     room: set[str] | None = None

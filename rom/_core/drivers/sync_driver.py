@@ -10,17 +10,12 @@ from typing import Any, Final, TypeVar
 
 import redis
 
-from rom._core.drivers import kept_connections, native_reads
+from rom._core.drivers import kept_connections, native_reads, server_functions
 from rom._core.drivers.client_support import check_client
 from rom._core.drivers.cluster_nodes import Nodes
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
-from rom._core.drivers.errors import (
-    command_of,
-    is_unknown_script,
-    raise_first_error,
-    read_only,
-    whole_of,
-)
+from rom._core.drivers.commands import command_of, has_other_way, other_way, read_only
+from rom._core.drivers.errors import raise_first_error
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.native_reads import packed_reads
 from rom._core.drivers.pool_connection import BROKEN, SENT, ThreadConnection
@@ -46,7 +41,7 @@ T = TypeVar('T')
 _NO_TRIP = (Destination, Rest, Next)
 
 # Commands whose replies the client library does not convert.
-_PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'HMGET', 'GET'))
+_PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'FCALL_RO', 'HMGET', 'GET'))
 
 
 class SyncDriver:
@@ -132,19 +127,38 @@ class SyncDriver:
         return self._single(request, Sending(self.connection, request))
 
     def _single(self, request: Command | Script, sending: Sending) -> Any:
-        args = command_of(request)
+        args, is_settled = command_of(request, self.connection), False
         while True:
             try:
                 return self._ask(args, sending)
             except ERRORS as error:
-                if args[0] == 'EVALSHA' and is_unknown_script(error):
-                    assert isinstance(request, Script)
-                    args = whole_of(request)
+                other = other_way(request, error)
+                if other is not None:
+                    if is_settled or not self._can_call_now(request, error):
+                        args = other
+                    is_settled = True
                     continue
                 pause = sending.pause(error)
                 if hides_read_only(error):
                     self._find_master()
             time.sleep(pause)
+
+    def _can_call_now(self, request: Command | Script, error: Exception) -> bool:
+        """Tell whether a function that the server lacked can be called: load the library."""
+        client = self.connection
+        if not server_functions.is_unknown_function(error):
+            server_functions.note_refused_call(client, error)
+            return False
+        if not server_functions.begin_loading(client):
+            return False
+        load = server_functions.load_command(request)
+        try:
+            self._ask(command_of(load), Sending(client, load))
+        except ERRORS as refusal:
+            return server_functions.note_refusal(client, refusal)
+        finally:
+            server_functions.end_loading(client)
+        return True
 
     def _find_master(self) -> None:
         """Ask the sentinels for the master; the library drops idle connections to another one."""
@@ -240,8 +254,9 @@ class SyncDriver:
         try:
             if one.can_wait(reply):
                 time.sleep(one.pause(reply))
-            elif not is_unknown_script(reply):
+            elif not has_other_way(request, reply):
                 return one.failure(reply)
+            server_functions.note_refused_call(self.connection, reply)
             return self._single(request, one)
         except ORMError as error:
             return error
@@ -251,7 +266,7 @@ class SyncDriver:
     ) -> Iterator[Any]:
         told, kept, last = 0, kept_connections.of(self.connection), None
         if kept is not None:
-            commands = [command_of(request) for request in requests]
+            commands = [command_of(request, self.connection) for request in requests]
             try:
                 line = kept.take()
                 try:
@@ -286,7 +301,7 @@ class SyncDriver:
     def _send_once(self, requests: tuple[Command | Script, ...], sending: Sending) -> list[Any]:
         if self._nodes is not None:
             return self._nodes.send(requests, self._may_replica(sending))
-        commands = [command_of(request) for request in requests]
+        commands = [command_of(request, self.connection) for request in requests]
         kept = kept_connections.of(self.connection)
         if kept is None:
             return self._send_by_client(commands, sending)

@@ -4,7 +4,7 @@ import pytest
 from redis.crc import key_slot
 
 from rom._core.drivers.cluster_slots import in_groups, key_of, slot_of
-from rom._core.drivers.errors import command_of
+from rom._core.drivers.commands import command_of
 from rom._core.encoding.keys import hash_tag
 from rom._core.ops.requests import Command, Script
 from rom.exceptions import InvalidOperation

@@ -58,7 +58,7 @@ class Reader:
         found = []
         for node in (self.master, self.replica):
             stats: dict[str, Any] = node.client.info('commandstats')
-            names = ('evalsha', 'evalsha_ro', 'eval_ro', 'eval', 'hmget')
+            names = ('evalsha', 'evalsha_ro', 'eval_ro', 'eval', 'fcall_ro', 'hmget')
             found.append(sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in names))
         return found[0], found[1]
 

@@ -113,10 +113,10 @@ def test_a_task_alone_takes_one_trip_and_many_take_native_ones(
             raw.config_resetstat()
             for number in range(5):
                 await one(number)
-            assert (calls(raw, 'hget'), calls(raw, 'evalsha')) == (0, 10)
+            assert (calls(raw, 'hget'), calls(raw, 'fcall_ro')) == (0, 10)
             await asyncio.gather(*(one(number) for number in range(100)))
             assert calls(raw, 'hget') > 130
-            assert calls(raw, 'hget') + calls(raw, 'evalsha') == 210
+            assert calls(raw, 'hget') + calls(raw, 'fcall_ro') == 210
 
     asyncio.run(story())
 

@@ -21,7 +21,7 @@ from tests.support.servers import Server
 from tests.support.worlds import ASYNC, BOTH, World
 
 WRITES = Proxy.named('EVALSHA', 'EVAL')
-EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'GET', 'HMGET')
+EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO', 'GET', 'HMGET')
 HOOKS: list[str] = []
 
 

@@ -26,7 +26,7 @@ from tests.support.servers import Server, dump
 from tests.support.worlds import ASYNC, BOTH, World
 
 WRITES = Proxy.named('EVALSHA', 'EVAL')
-EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'GET', 'HMGET')
+EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO', 'GET', 'HMGET')
 RETRIES = 200  # a pipeline of several scripts breaks four times in five
 
 

@@ -56,13 +56,14 @@ def lagging(replica: Process) -> Iterator[None]:
 
 def reads_of(node: Process) -> int:
     stats: dict[str, Any] = node.client.info('commandstats')
-    names = ('cmdstat_evalsha_ro', 'cmdstat_eval_ro')
+    names = ('cmdstat_evalsha_ro', 'cmdstat_eval_ro', 'cmdstat_fcall_ro')
     return sum(stats.get(name, {'calls': 0})['calls'] for name in names)
 
 
 def scripts_of(node: Process) -> int:
     stats: dict[str, Any] = node.client.info('commandstats')
-    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in ('evalsha', 'eval'))
+    names = ('evalsha', 'eval', 'fcall_ro')
+    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in names)
 
 
 def counts_of(node: Process) -> int:

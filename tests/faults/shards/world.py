@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import redis
 
-from rom._core.drivers.errors import command_of
+from rom._core.drivers.commands import command_of
 from rom._core.drivers.scripts import loaded
 from rom._core.encoding.wire import pack, unpack, unpack_list
 from rom._core.ops.requests import Command, Destination, Pipeline, Rest, Script

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import redis
 
+from rom._core.drivers.server_functions import use_server_functions
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.rows import Row
 from rom._core.ops.search import pagination, queries
@@ -29,6 +31,16 @@ def model_of(compound_index: Any = None, **columns: Column[Any]) -> type[Any]:
         column.name = column_name
     schema = build('Thing', columns, None, None, False, compound_index=compound_index)
     return type('Thing', (), {'_schema': schema})
+
+
+@contextmanager
+def scripts_only() -> Iterator[None]:
+    """No server functions are called."""
+    use_server_functions(False)
+    try:
+        yield
+    finally:
+        use_server_functions(True)
 
 
 class Store:

@@ -45,7 +45,8 @@ def save(name: Any, values: list[str]) -> None:
 
 def calls(raw: redis.Redis) -> int:
     stats = raw.info('commandstats')
-    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in ('eval', 'evalsha'))
+    names = ('eval', 'evalsha', 'fcall_ro')
+    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in names)
 
 
 def matches(value: str, pattern: str) -> bool:

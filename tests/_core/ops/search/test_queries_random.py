@@ -27,7 +27,7 @@ from tests._core.ops.search.oracle import (
     Values,
     in_order,
 )
-from tests._core.ops.search.search_support import Store
+from tests._core.ops.search.search_support import Store, scripts_only
 from tests.support.servers import Server
 
 EXAMPLES = int(os.environ.get('ROM_TEST_EXAMPLES', '100'))
@@ -77,6 +77,9 @@ def check(
     assert store.count(query, bounds) == len(counted)
     assert store.driver.run(native_counts.count(query)) == len(counted)
     ids = store.ids(query, bounds)
+    with scripts_only():
+        assert store.count(query, bounds) == len(counted)
+        assert store.ids(query, bounds) == ids
     natively = native_find(query, {})
     if natively is not None:
         assert store.driver.run(natively)[0] == store.rows(query)

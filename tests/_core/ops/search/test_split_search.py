@@ -54,7 +54,8 @@ def fill(thing: Any, size: int) -> None:
 
 def calls(raw: redis.Redis) -> int:
     stats: Any = raw.info('commandstats')
-    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in ('eval', 'evalsha'))
+    names = ('eval', 'evalsha', 'fcall_ro')
+    return sum(stats.get(f'cmdstat_{name}', {'calls': 0})['calls'] for name in names)
 
 
 @pytest.mark.one_server

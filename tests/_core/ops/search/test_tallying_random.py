@@ -39,7 +39,7 @@ from tests._core.ops.search.oracle import (
     Holds,
     Values,
 )
-from tests._core.ops.search.search_support import Store, model_of
+from tests._core.ops.search.search_support import Store, model_of, scripts_only
 from tests._core.ops.search.test_queries_random import (
     BOUNDS,
     EXAMPLES,
@@ -165,6 +165,9 @@ def check(
     found = [row for row in rows.values() if holds(row)]
     together = store.driver.run(facets.facets_of_several(query, [*COLUMNS], bounds))
     assert together == {name: counted(name, [row[name] for row in found]) for name in COLUMNS}
+    with scripts_only():
+        facets_by_script = facets.facets_of_several(query, [*COLUMNS], bounds)
+        assert store.driver.run(facets_by_script) == together
     for name in COLUMNS:
         values = [row[name] for row in found]
         check_facets(store, query, name, values, bounds)

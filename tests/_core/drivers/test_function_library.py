@@ -1,0 +1,92 @@
+"""The library of server functions: its text, its names, and what its functions may keep."""
+
+import re
+
+import pytest
+
+from rom._core.drivers import function_library
+from rom._core.drivers.function_library import EACH_CALL, SCRIPTS, function_of, library
+from rom._core.drivers.scripts import names, parts_of, source
+from rom._core.drivers.send_outcome import READING_SCRIPTS
+
+#: Locals that functions may write to, because each call sets them before it does anything else.
+SET_ANEW = {'CALL', 'EFFORT', 'request', 'KEYS', 'ARGV'}
+#: Tables of functions, which are filled when they are first needed.
+FILLED = {'COLLECT', 'KEEP'}
+
+
+def once_of(name: str) -> str:
+    """What a script does once, without comments."""
+    text = source(name, parts_of(name) - {'plan', 'report'}).split(EACH_CALL)[0]
+    return re.sub(r'--.*', '', text)
+
+
+def test_only_scripts_that_write_nothing() -> None:
+    assert set(SCRIPTS) <= READING_SCRIPTS
+    assert library().text.count(b"flags = {'no-writes'}") == len(SCRIPTS)
+
+
+def test_names_carry_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, text = library()
+    assert re.fullmatch(r'rom_[0-9a-f]{16}', name)
+    assert text.startswith(b'#!lua name=%s\n' % name.encode())
+    functions = set(re.findall(rb"function_name = '(\w+)'", text))
+    assert functions == {f'{name}_{script}'.encode() for script in SCRIPTS}
+    monkeypatch.setattr(function_library, 'SCRIPTS', SCRIPTS[:1])
+    other = library.__wrapped__()
+    assert other.name != name
+
+
+def test_the_function_of_a_script() -> None:
+    assert function_of('load', None) == f'{library().name}_load'.encode()
+    for parts in (frozenset[str](), frozenset(('orders', 'words'))):
+        assert function_of('search', parts) == f'{library().name}_search'.encode()
+    assert function_of('search', frozenset(('orders', 'plan'))) is None
+    assert function_of('search', None) is None, 'it has the plan as well'
+    assert function_of('commit', None) is None
+
+
+def test_parts() -> None:
+    assert {'orders', 'plan', 'patterns'} <= parts_of('search')
+    assert parts_of('load') == frozenset()
+
+
+def test_each_script_of_the_library_is_divided() -> None:
+    assert {name for name in names() if EACH_CALL in source(name)} == set(SCRIPTS)
+
+
+def kept_writes(text: str) -> set[str]:
+    """Names of the outermost scope, locals or tables in them, that indented lines write to."""
+    kept = {
+        name
+        for names in re.findall(r'^local ([\w, ]+?)(?: =|$)', text, re.MULTILINE)
+        for name in names.split(', ')
+    }
+    written = set()
+    for line in text.splitlines():
+        if line[:1] != ' ' or line.lstrip().startswith('local '):
+            continue
+        target = re.match(r' +((?:[\w.\[\]]+(?:, )?)+) = ', line)
+        for name in target.group(1).split(', ') if target else ():
+            written.add(re.split(r'[.\[]', name)[0])
+    return kept & written
+
+
+@pytest.mark.parametrize('name', SCRIPTS)
+def test_functions_keep_nothing_of_a_call(name: str) -> None:
+    assert kept_writes(once_of(name)) - SET_ANEW - FILLED == set()
+    _, each = source(name).split(EACH_CALL)
+    assert 'CALL, request = {}, cmsgpack.unpack(ARGV[1])' in each
+
+
+def test_what_a_function_would_keep_is_found() -> None:
+    text = """
+local moment, seen
+local KEPT = {}
+local function now()
+    local inner = 1
+    moment = 2
+    KEPT.id, inner = 3, 4
+end
+"""
+    assert kept_writes(text) == {'moment', 'KEPT'}
