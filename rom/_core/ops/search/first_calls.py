@@ -16,6 +16,7 @@ from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.split_search import MOST_FILTERS, filters_in
+from rom._core.ops.search.text_sums import UnusualTextError, as_added
 from rom._core.query.aggregates import Aggregate, Facets
 from rom._core.query.ordering import orders_for
 from rom._core.query.query import Query
@@ -67,7 +68,7 @@ def of_exists(query: Query[Any], bounds: Bounds) -> FirstCall | None:
 def of_tally(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> FirstCall | None:
     """Return the first call that tallies the matches, whatever the limit."""
     asking = Search(query.limitless(), bounds, tally=tally)
-    return _begun(asking, asking.begin(), 'tally', _tallies)
+    return _begun(asking, asking.begin(), 'tally', partial(_tallies, tally))
 
 
 def of_rows(query: Query[Any], bounds: Bounds) -> FirstCall | None:
@@ -96,13 +97,18 @@ def _exists(schema: Schema, reply: Sequence[Any]) -> bool | None:
     return None if reply[1] and not has_any else has_any
 
 
-def _tallies(schema: Schema, reply: Sequence[Any]) -> list[Sequence[Any]] | None:
+def _tallies(
+    tally: Aggregate | Facets, schema: Schema, reply: Sequence[Any]
+) -> list[Sequence[Any]] | None:
     if reply[0] != b'ok':
         return None
-    _, position, _, _, _, tally, broken, further = reply
+    _, position, _, _, _, found, broken, further = reply
     if position or broken or further:
         return None
-    return [tally] if tally else []
+    try:
+        return [as_added(tally, found)] if found else []
+    except UnusualTextError:
+        return None  # the operation lets the script add
 
 
 def _rows(
