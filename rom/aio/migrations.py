@@ -33,8 +33,10 @@ from rom._core.ops.migrations.status import (
     MigrationStatus,
     all_done,
     by_model,
+    progress_of_parts,
     reindex_due,
     status_of,
+    summed,
     up_to,
 )
 from rom._core.ops.requests import Command, Operation
@@ -143,14 +145,19 @@ async def _steps(todo: list[Migration], reindexed: list[Migration], manner: _Man
     for each in todo:
         if each.name not in due:
             continue
-        lock = await _locked(each, manner.wait, manner.take_over)
-        try:
-            fence = Fence(lock._key, lock._token, LEASE)
-            job = run.migrate(each, fence, manner.size, manner.skips)
-            async for step in _paced(each, job, manner.pace):
-                yield step
-        finally:
-            await lock.release()
+        await _on_server(each, run.begin(each))
+        parts = await _on_server(each, progress_of_parts(each))
+        for number in parts:
+            lock = await _locked(each, number, manner)
+            try:
+                fence = Fence(lock._key, lock._token, LEASE)
+                job = run.migrate(each, fence, manner.size, manner.skips, number)
+                async for step in _paced(each, job, manner.pace):
+                    parts[number] = step
+                    yield summed(parts.values())
+            finally:
+                await lock.release()
+        await _on_server(each, run.finish(each))
     for own in by_model(reindexed):
         async for step in _reindexed(own, manner.size, manner.pace):
             yield step
@@ -232,14 +239,15 @@ async def _on_server(migration: Migration, operation: Operation[Any]) -> Any:
     return await driver.run(operation)
 
 
-async def _locked(migration: Migration, wait: float, take_over: bool) -> Lock:
-    """Return the lock of the model's migrators, acquired."""
-    keys = migration.model._schema.keys
-    lock = Lock(client_of(migration.model), keys.migrations, wait, LEASE)
-    if take_over:
+async def _locked(migration: Migration, number: int | None, manner: _Manner) -> Lock:
+    """Return the lock of the migrators of a model, or of a partition of it, acquired."""
+    schema = migration.model._schema
+    keys = (schema if number is None else schema.at(number)).keys
+    lock = Lock(client_of(migration.model), keys.migrations, manner.wait, LEASE)
+    if manner.take_over:
         await _on_server(migration, _released(lock._key))
     if not await lock.acquire():
-        raise _held(migration, wait)
+        raise _held(migration, manner.wait)
     return lock
 
 

@@ -54,7 +54,7 @@ class Migrator:
         return self.front.runner.run(rom.aio.migrations.status(*sources))
 
 
-def before() -> Any:
+def before(**more: Any) -> Any:
     """The model as the stored products were written with it."""
     return _ware(
         colour=rom.Text(index=True, prefix=True, keygen=rom.IDENTITY),
@@ -62,6 +62,7 @@ def before() -> Any:
         price=rom.Float(index=True),
         full=rom.Text(),
         fax=rom.Integer(index=True),
+        **more,
     )
 
 
@@ -85,9 +86,9 @@ def _ware(**columns: Any) -> Any:
     return type('Ware', (rom.Model,), {**body, **columns})
 
 
-def fill(count: int = 50) -> Any:
+def fill(count: int = 50, **more: Any) -> Any:
     """Make products; return the model as it is now."""
-    model = before()
+    model = before(**more)
     for n in range(1, count + 1):
         model(
             colour=f'color {n % 3}', code=f'c{n}', price=n / 2, full=f'First{n} Last{n}', fax=n,
@@ -95,7 +96,7 @@ def fill(count: int = 50) -> Any:
         )  # fmt: skip
     rom.session.commit()
     rom.session.rollback()
-    return after()
+    return after(**more)
 
 
 def count_up(model: Any, name: str = 'count-up') -> Any:

@@ -75,11 +75,6 @@ class Migration:
         where = f'migration {shorten(name, 60)!r}'
         if not is_model(model):
             raise InvalidOperation(f'{where}: expected a model, got {show(model)}')
-        if model._schema.shards is not None:
-            raise InvalidOperation(
-                f'{where}: {model.__name__} has _shards, and migrations over partitions are not '
-                'supported yet; change its rows with query.update(), or entity by entity'
-            )
         if not steps or not all(map(callable, steps)):
             raise InvalidOperation(
                 f'{where}: expected steps, such as rename(...) or a function of a row, got '

@@ -30,7 +30,8 @@ def watched(
 
     The first one on a server also checks whether the server evicts keys. If the program declares
     migrations of the model, they are compared with their records as well. A model with `_shards`
-    has no indexes of its own, so the declaration of its partitions is checked instead.
+    has no indexes of its own, so the declaration of its partitions is checked instead. Its records
+    of migrations are read in a round trip of their own.
 
     Args:
         model: the model.
@@ -43,7 +44,9 @@ def watched(
         from rom._core.ops.shards.declaration import declared
 
         operation = eviction_warning.noticed(connection, operation)
-        return declared(schema, operation, connection, is_write)
+        operation = declared(schema, operation, connection, is_write)
+        is_new = id(schema) not in _checked and has_declared(schema.keys.namespace)
+        return _with_records(schema, operation) if is_new else operation
     if id(schema) in _checked and eviction_warning.is_known(connection):
         return operation
     asides = [eviction_warning.aside(connection)]
@@ -56,13 +59,28 @@ def watched(
     return alongside(operation, tuple(filter(None, asides)))
 
 
+def _with_records(schema: Schema, operation: Operation[Any]) -> Operation[Any]:
+    """Compare the migrations of a model over partitions with their records, then go on."""
+    reply = yield Command('HGETALL', schema.keys.migrations)
+    note_records(schema.keys.namespace, reply)
+    if id(schema) not in _checked:
+        _note_checked(schema)
+        if reply and (found := difference(schema.keys.namespace)):
+            warn(f'{schema.name}: {found}', MigrationWarning)
+    return (yield from operation)
+
+
+def _note_checked(schema: Schema) -> None:
+    _checked.add(id(schema))
+    weakref.finalize(schema, _checked.discard, id(schema))  # a later schema may get the same id
+
+
 def _compare(schema: Schema, stamp: bytes | None) -> None:
     if id(schema) in _checked:
         return  # another thread has checked it meanwhile
     before = read_stamp(stamp)
     check_stamp(schema, before or {})
-    _checked.add(id(schema))
-    weakref.finalize(schema, _checked.discard, id(schema))  # a later schema may get the same id
+    _note_checked(schema)
     if stamp is not None and (found := difference(schema.keys.namespace)):
         warn(f'{schema.name}: {found}', MigrationWarning)
     if before is None:

@@ -15,11 +15,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
+from rom._core.encoding.text import as_bytes
 from rom._core.ops.compound_state import write_fingerprint
 from rom._core.ops.index_fingerprint import (
     COMPOUND,
     GEO,
     RANK,
+    UNIQUE,
     Declared,
     changes,
     counted_in,
@@ -266,9 +268,20 @@ def _drop(
         for key, maker in indexes.items()
         if not is_declared(maker, key) and was_declared(before, schema, key)
     ]
+    dropped += _former_directories(schema, before)
     for start in range(0, len(dropped), _DROPPED):
         yield Command('UNLINK', *dropped[start : start + _DROPPED])
     return {key: maker for key, maker in indexes.items() if key not in set(dropped)}
+
+
+def _former_directories(schema: Schema, before: Declared) -> list[bytes]:
+    """Return the directories that a partition has of constraints which no longer exist."""
+    if schema.part is None:
+        return []
+    head = schema.keys.head
+    former = [head + as_bytes(n.removeprefix(UNIQUE)) for n in before if n.startswith(UNIQUE)]
+    declared = {unique.key for unique in schema.uniques}
+    return [key + b':dir' for key in former if key + b':uidx' not in declared]
 
 
 def _finish(schema: Schema, has_data: bool) -> Operation[None]:

@@ -27,8 +27,9 @@ from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.record import Keeper, Record, Skipped
 from rom._core.ops.requests import Operation
-from rom._core.ops.rows import Row
+from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.row_scan import stretch
+from rom._core.ops.shards.placing import located
 from rom._core.ops.time_slices import rest
 from rom._core.query.query import Query
 from rom._core.schema import Schema
@@ -41,6 +42,7 @@ from rom.exceptions import (
     MigrationError,
     ORMError,
     ServerError,
+    UniqueKeyViolation,
 )
 
 R = TypeVar('R', Row, MigrationRow)
@@ -90,20 +92,29 @@ def rows_of(schema: Schema) -> Query[Row]:
 class Batches:
     """Rows of a migration, batch by batch.
 
+    All ids in here are those that programs see; only those of requests are of the partition.
+
     Args:
         migration: the migration.
         keeper: writes rows with the record.
         record: the record as it is stored.
         size: the most rows of a batch.
         skips: skip rows that fail, instead of ending the run.
+        number: the partition, or None for a model without partitions.
     """
 
     def __init__(
-        self, migration: Migration, keeper: Keeper, record: Record, size: int, skips: bool = False
+        self,
+        migration: Migration,
+        keeper: Keeper,
+        record: Record,
+        size: int,
+        skips: bool = False,
+        number: int | None = None,
     ) -> None:
         self._migration, self._keeper, self._record, self._size = migration, keeper, record, size
         self._skips = skips
-        self._schema = migration.schema
+        self._schema = migration.schema if number is None else migration.schema.at(number)
         self._query = rows_of(self._schema)
         # It is not known yet how many index entries a row has.
         self._at_once = min(size, _FIRST)
@@ -116,16 +127,21 @@ class Batches:
         """Migrate all rows that are left."""
         yield self._progress(0)
         while self._record.ended is None:
-            found = yield from stretch(self._query, self._record.after, self._size)
-            until = self._record.until
-            rows = [row for row in found.rows if row.id <= until]
+            schema, after, until = self._schema, self._record.after, self._record.until
+            found = yield from stretch(self._query, after and schema.local_id(after), self._size)
+            rows = [row for row in self._seen(found.rows) if row.id <= until]
             for error in found.broken:
-                self._fail(_id_in(error), error)
+                self._fail(self._id_in(error), error)
             if self._failed is not None and self._failed.id > until:
                 self._failed = None
-            yield from self._block(self._before_failure(rows), found.is_end or found.last >= until)
+            is_end = found.is_end or schema.seen_id(found.last) >= until
+            yield from self._block(self._before_failure(rows), is_end)
             if self._failed is not None:
                 yield from self._skip(self._failed)
+
+    def _seen(self, rows: Sequence[Row]) -> list[Row]:
+        """Return rows with the ids that programs see."""
+        return [seen_row(self._schema, row) for row in rows]
 
     def _progress(self, rows: int) -> Migrated:
         record = self._record
@@ -209,12 +225,13 @@ class Batches:
             )
         before = {row.id: row for row in rows}
         try:
-            found = yield from load(self._schema, list(before), with_expired=True)
+            ids = [self._schema.local_id(id) for id in before]
+            found = yield from load(self._schema, ids, with_expired=True)
         except CorruptRowError as error:
             found = error.entities
-            self._fail(_id_in(error), error)
+            self._fail(self._id_in(error), error)
         again: list[MigrationRow] = []
-        for row in self._before_failure(found):
+        for row in self._before_failure(self._seen(found)):
             if row.stored == before[row.id].stored:
                 again.append(before[row.id])
             else:
@@ -238,7 +255,12 @@ class Batches:
         try:
             status, *details = yield from self._keeper.write(writes, record)
         except (CorruptRowError, InvalidColumnValue) as error:
-            self._fail(_culprit(writes), error)
+            self._fail(self._schema.seen_id(_culprit(writes)), error)
+            return False
+        except UniqueKeyViolation as error:
+            if error.id is None:
+                raise
+            self._fail(error.id, error)
             return False
         if status == b'ok':
             self._record, self._races = record, 0
@@ -246,8 +268,8 @@ class Batches:
             self._at_once = max(1, min(self._size, 2 * self._at_once, fitting))
             return True
         write = writes[same_row(writes, status, details)]
-        id = write.change.id
-        assert id is not None
+        assert write.change.id is not None
+        id = self._schema.seen_id(write.change.id)
         if status in _RACES:
             self._races += 1
             self._at_once = max(1, len(rows) // 2)
@@ -277,6 +299,7 @@ class Batches:
         change = row.change(is_past or row.id in self._expired)
         if change is None:
             return None
+        [change] = located([change])
         try:
             return plan(change)
         except CorruptRowError as error:
@@ -285,6 +308,11 @@ class Batches:
             # The old value is of the former type, so its entries are those of a former index, which
             # the reindex removes. The row must still be as it was read.
             return plan(change._replace(forced=True, depends_on=schema.names))
+
+    def _id_in(self, error: CorruptRowError) -> int:
+        """Return the id of the row that an error names."""
+        id = read_digits(error.key.rpartition(':')[2].encode('utf-8', 'replace'))
+        return self._schema.seen_id(id) if id else LARGEST_ID
 
     def _fail(self, id: int, cause: Exception) -> None:
         """Note a row that cannot be migrated; the first one counts."""
@@ -333,11 +361,6 @@ class _Failure(NamedTuple):
         if isinstance(self.cause, ORMError):
             return text
         return f'{type(self.cause).__name__}: {shorten(text, _REASON)}'
-
-
-def _id_in(error: CorruptRowError) -> int:
-    """Return the id of the row that an error names."""
-    return read_digits(error.key.rpartition(':')[2].encode('utf-8', 'replace')) or LARGEST_ID
 
 
 def _culprit(writes: Sequence[Write]) -> int:

@@ -18,6 +18,9 @@ from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.commits.raw_commands import Check, as_map
 from rom._core.ops.locks import lock_step
 from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.partitions import partitions_of
+from rom._core.ops.shards.transact import transact_with
+from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
 from rom._core.writes.changes import Write
 from rom.exceptions import CorruptRowError, MigrationError
@@ -117,12 +120,37 @@ def read_records(
     """
     key = schema.keys.migrations
     raws, every = yield Pipeline((Command('HMGET', key, *names), Command('HGETALL', key)))
-    note_records(schema.keys.namespace, every)
+    if schema.part is None:  # those of a partition do not say what is done in all of them
+        note_records(schema.keys.namespace, every)
     found = {n: record_in(schema, n, raw) for n, raw in zip(names, raws, strict=True)}
     others = [
         record for raw in _values_of(every) if (record := _parsed(raw)) and record.name not in found
     ]
     return found, others
+
+
+def merged(records: Sequence[Record | None], counts: Sequence[int]) -> Record | None:
+    """Return the records of a migration in all partitions as one; None if none was begun.
+
+    Args:
+        records: the record of each partition; None where it was not begun.
+        counts: the number of rows of each partition now.
+    """
+    begun = [record for record in records if record is not None]
+    if not begun:
+        return None
+    pairs = zip(records, counts, strict=True)
+    ends = [record.ended for record in begun if record.ended is not None]
+    return begun[0]._replace(
+        begun=min(record.begun for record in begun),
+        until=max(record.until for record in begun),
+        total=sum(count if record is None else record.total for record, count in pairs),
+        after=max(record.after for record in begun),
+        done=sum(record.done for record in begun),
+        changed=sum(record.changed for record in begun),
+        ended=max(ends) if len(ends) == len(records) else None,
+        skipped=tuple(one for record in begun for one in record.skipped),
+    )
 
 
 def _values_of(reply: Any) -> list[bytes]:
@@ -176,14 +204,7 @@ class Keeper:
         """
         packed = record.packed()
         while True:
-            batch = Batch()
-            for write in writes:
-                batch.add(write)
-            also = self._steps(packed)
-            # The attempt may call this again, with another key.
-            reply = yield from Attempt(self._schema.keys.attempts).carry_out(
-                lambda attempt, batch=batch, also=also: batch.call(attempt, also)  # type: ignore[misc]
-            )
+            reply, batch = yield from self._written(writes, self._steps(packed))
             rows, members = batch.sizes()
             self.size = rows + sum(count for _, count in members)
             if reply[0] == b'ok':
@@ -192,6 +213,25 @@ class Keeper:
                 return reply
             if reply[1] != b'2' or not (yield from self._acquire()):
                 raise self._taken_over()
+
+    def _written(
+        self, writes: Sequence[Write], also: Mapping[str, Any]
+    ) -> Operation[tuple[list[Any], Batch]]:
+        """Write rows and take further steps; return the reply of the script, and the writes."""
+        part = self._schema.part
+        if part is not None and writes:
+            partitions = partitions_of(part.whole.shards.shards)
+            changes = [write.change for write in writes]
+            transaction = Transaction.of(partitions, {part.number: changes})
+            return (yield from transact_with(transaction, also))
+        batch = Batch()
+        for write in writes:
+            batch.add(write)
+        # The attempt may call this again, with another key.
+        reply = yield from Attempt(self._schema.keys.attempts).carry_out(
+            lambda attempt: batch.call(attempt, also)
+        )
+        return reply, batch
 
     def _steps(self, packed: bytes) -> dict[str, Any]:
         key, name, fence = self._schema.keys.migrations, as_bytes(self._name), self._fence

@@ -10,9 +10,10 @@ from rom._core.migrations.migration import Migration
 from rom._core.ops.index_fingerprint import counted_in
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.migrations.batches import Batches, rows_of
-from rom._core.ops.migrations.record import Fence, Keeper, Record, record_in
-from rom._core.ops.requests import Command, Operation
+from rom._core.ops.migrations.record import Fence, Keeper, Record, merged, record_in
+from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.search import queries
+from rom._core.ops.shards.declaration import compare
 from rom._core.schema import Schema
 from rom._core.support.clock import server_time
 from rom._version import VERSION
@@ -23,7 +24,40 @@ def count_rows(schema: Schema) -> Operation[int]:
     return (yield from queries.count(rows_of(schema)))
 
 
-def migrate(migration: Migration, fence: Fence, size: int, skips: bool = False) -> Job[None]:
+def begin(migration: Migration) -> Operation[None]:
+    """Note that a migration over partitions begins, in the record of the model.
+
+    Raises:
+        InvalidOperation: the data was stored with another declaration of the partitions.
+    """
+    schema: Schema = migration.model._schema
+    if schema.shards is None:
+        return
+    yield from compare(schema.shards.shards, [schema], is_write=True)
+    now = server_time(schema.keys.attempts)
+    record = Record(migration.name, now, VERSION, 0, (yield from count_rows(schema)))
+    yield Command('HSETNX', schema.keys.migrations, migration.name, record.packed())
+
+
+def finish(migration: Migration) -> Operation[None]:
+    """Note that a migration is done in all partitions of its model."""
+    schema: Schema = migration.model._schema
+    if schema.shards is None:
+        return
+    raws = yield Pipeline(
+        tuple(
+            Command('HGET', schema.at(number).keys.migrations, migration.name)
+            for number in range(schema.shards.shards.partitions)
+        )
+    )
+    record = merged([record_in(schema, migration.name, raw) for raw in raws], [0] * len(raws))
+    if record is not None and record.ended is not None:
+        yield Command('HSET', schema.keys.migrations, migration.name, record.packed())
+
+
+def migrate(
+    migration: Migration, fence: Fence, size: int, skips: bool = False, number: int | None = None
+) -> Job[None]:
     """Carry out a migration, or continue it where it stopped.
 
     The number of rows that are done stays below the total if others delete rows meanwhile.
@@ -33,11 +67,13 @@ def migrate(migration: Migration, fence: Fence, size: int, skips: bool = False) 
         fence: the lock, which this migrator has acquired.
         size: the most rows of a batch.
         skips: skip rows that fail.
+        number: the partition; None for a model without partitions.
 
     Raises:
         MigrationError: a row cannot be migrated, or another migrator has taken over.
     """
-    own: Schema = migration.model._schema
+    whole: Schema = migration.model._schema
+    own = whole if number is None else whole.at(number)
     raw = yield Command('HGET', own.keys.migrations, migration.name)
     record = record_in(own, migration.name, raw)
     if record is not None and record.ended is not None:
@@ -47,7 +83,7 @@ def migrate(migration: Migration, fence: Fence, size: int, skips: bool = False) 
         record = yield from _begun(own, migration.name)
         yield from keeper.write((), record)
     if record.ended is None:
-        yield from Batches(migration, keeper, record, size, skips).run()
+        yield from Batches(migration, keeper, record, size, skips, number).run()
 
 
 def _begun(schema: Schema, name: str) -> Operation[Record]:
@@ -56,6 +92,7 @@ def _begun(schema: Schema, name: str) -> Operation[Record]:
     total = yield from count_rows(schema)
     # The counter may be behind the rows, or lost.
     last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
-    until = max([counted_in(schema, counter), *last])
+    highest = max([counted_in(schema, counter), *last])
+    until = highest and schema.seen_id(highest)
     now = server_time(schema.keys.attempts)
     return Record(name, now, VERSION, until, total, ended=None if total else now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -10,9 +10,10 @@ from rom._core.encoding.text import show, show_names
 from rom._core.migrations.migration import REINDEX, Migration
 from rom._core.model import Model
 from rom._core.ops.maintenance import reindex as reindex_ops
-from rom._core.ops.migrations.record import Record, Skipped, read_records
+from rom._core.ops.migrations.record import Record, Skipped, merged, read_records
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.requests import Operation
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
@@ -86,16 +87,56 @@ class MigrationStatus:
 def status_of(model_migrations: Sequence[Migration]) -> Operation[list[MigrationStatus]]:
     """Return the states of migrations of one model, then of those that are only recorded.
 
-    One round trip for the records, and one to count the rows.
+    One round trip for the records, and one to count the rows; with partitions, as many again while
+    one is under way.
     """
     schema: Schema = model_migrations[0].model._schema
     records, others = yield from read_records(schema, [each.name for each in model_migrations])
     rows = yield from count_rows(schema)
+    if schema.shards is not None:
+        for name, record in records.items():
+            if record is not None and record.ended is None:
+                parts, counts = yield from parts_of(schema, name)
+                records[name] = merged(parts, counts) or record
     found = [
         _status(schema, each.name, records[each.name], rows, each) for each in model_migrations
     ]
     unknown = sorted(others, key=lambda record: record.begun)
     return found + [_status(schema, record.name, record, rows, None) for record in unknown]
+
+
+def parts_of(schema: Schema, name: str) -> Operation[tuple[list[Record | None], list[int]]]:
+    """Return the record of a migration in each partition, and the number of rows there."""
+    assert schema.shards is not None
+    parts = [schema.at(number) for number in range(schema.shards.shards.partitions)]
+    read = yield from lockstep([read_records(part, [name]) for part in parts])
+    counts = yield from lockstep([count_rows(part) for part in parts])
+    return [records[name] for records, _ in read], counts
+
+
+def progress_of_parts(migration: Migration) -> Operation[dict[int | None, MigrationProgress]]:
+    """Return the progress of a migration in each partition; under None without partitions."""
+    schema: Schema = migration.model._schema
+    nothing = MigrationProgress(migration.name, schema.name, 0, 0)
+    if schema.shards is None:
+        return {None: nothing}
+    parts, counts = yield from parts_of(schema, migration.name)
+    return {
+        number: nothing._replace(total=count)
+        if record is None
+        else nothing._replace(done=record.done, total=record.total, skipped=record.skipped)
+        for number, (record, count) in enumerate(zip(parts, counts, strict=True))
+    }
+
+
+def summed(parts: Iterable[MigrationProgress]) -> MigrationProgress:
+    """Return the progress in some partitions as one."""
+    each = list(parts)
+    return each[0]._replace(
+        done=sum(one.done for one in each),
+        total=sum(one.total for one in each),
+        skipped=tuple(row for one in each for row in one.skipped),
+    )
 
 
 def _status(

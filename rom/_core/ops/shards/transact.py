@@ -29,6 +29,7 @@ from rom._core.ops.commits.commit import (
     retried_change,
 )
 from rom._core.ops.commits.commit_errors import error_of, same_row
+from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
 from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
@@ -75,8 +76,7 @@ def transact(
         guards: conditions on the entities that refer to the ids that are deleted, by partition.
         tell_gone: also return the deletes that another writer was faster with.
         patience: how long to wait for other transactions.
-        also: steps to take with it, as for `rom._core.ops.commits.commit`; only for a transaction
-            of one partition.
+        also: steps to take in the coordinator's part, as for `rom._core.ops.commits.commit`.
 
     Returns:
         The id that was taken, and the rows in the order of the changes.
@@ -103,7 +103,51 @@ def transact(
                 yield from _answer(transaction, objection)
     finally:
         limits.end(transaction.token)
-    raise ServerError(
+    raise _too_many_tries(transaction)
+
+
+def transact_with(
+    transaction: Transaction, also: Mapping[str, Any], patience: Patience = PATIENCE
+) -> Operation[tuple[list[bytes], Batch]]:
+    """Carry out the changes and further steps of the coordinator, in one commit.
+
+    Args:
+        transaction: as for `transact`.
+        also: the steps, as `rom._core.ops.commits.raw_commands.as_map` returns them.
+        patience: as for `transact`.
+
+    Returns:
+        The reply of the script that decides, which may be an objection; and what was written.
+
+    Raises:
+        ORMError: as for `transact`, but for objections to rows.
+    """
+    try:
+        for _ in range(MOST_TRIES):
+            attempt = _Try(transaction, _NO_GUARDS, False, patience, also)
+            try:
+                yield from attempt.carry_out()
+                return [b'ok', transaction.told or b''], attempt.batch
+            except _Objection as objection:
+                if not _may_repeat(transaction, objection):
+                    return [objection.status, *objection.details], attempt.batch
+    finally:
+        limits.end(transaction.token)
+    raise _too_many_tries(transaction)
+
+
+def _may_repeat(transaction: Transaction, objection: _Objection) -> bool:
+    """Return whether the next try may succeed although no row has changed; prepare for it."""
+    if objection.status == b'late':
+        notes = transaction.partitions.notes(objection.number)
+        learn_server_time(notes, int(objection.details[0]))
+    elif objection.status == b'epoch':
+        transaction.tells_ages = True
+    return objection.status in (b'void', b'late', b'epoch')
+
+
+def _too_many_tries(transaction: Transaction) -> ServerError:
+    return ServerError(
         f'{MOST_TRIES} tries to write to partition {transaction.coordinator} each met a new change '
         'of another writer; find out which program writes its rows without pause'
     )
@@ -111,15 +155,9 @@ def transact(
 
 def _answer(transaction: Transaction, objection: _Objection) -> Operation[None]:
     """Prepare the next try after an objection, or raise the error that it means."""
+    if _may_repeat(transaction, objection):
+        return
     status, details, number = objection.status, objection.details, objection.number
-    if status == b'void':
-        return
-    if status == b'late':
-        learn_server_time(transaction.partitions.notes(number), int(details[0]))
-        return
-    if status == b'epoch':
-        transaction.tells_ages = True
-        return
     if status == b'referenced':
         raise Referenced(f'{as_text(details[0])}: {as_text(details[1])} refers to it')
     if status == b'differs':
@@ -146,7 +184,7 @@ class _Try:
         guards: Mapping[int, Sequence[Guard]],
         tell_gone: bool,
         patience: Patience,
-        also: Mapping[str, Any] | None,
+        also: Mapping[str, Any] | None = None,
     ) -> None:
         self._transaction = transaction
         self._partitions = transaction.partitions
@@ -156,11 +194,17 @@ class _Try:
         transaction.include(linked)
         self._requests = {
             number: CommitRequest(
-                transaction.part(number), guards.get(number, ()), tell_gone, also,
+                transaction.part(number), guards.get(number, ()), tell_gone,
+                also if number == transaction.coordinator else None,
                 linked=linked.get(number, {}),
             )
             for number in transaction.places
         }  # fmt: skip
+
+    @property
+    def batch(self) -> Batch:
+        """The writes of the coordinator's partition."""
+        return self._requests[self._transaction.coordinator].batch
 
     def carry_out(self) -> Operation[None]:
         """Carry it out.
