@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rom._core.columns import ExpireAt
 from rom._core.columns.links import ids_in
 from rom._core.columns.relations import GivenId
+from rom._core.encoding.text import as_text
 from rom._core.entities.entity_state import EntityState
 from rom._core.entities.pickling import restore, state_of
 from rom._core.session_context import home
@@ -172,6 +173,14 @@ class Entity(EntityState):
     def _pk(self) -> str:
         """The key of the entity's row."""
         return f'{self._namespace}:{self._need_id()}'
+
+    def _unsafe_key(self, name: str) -> str:
+        """Return the key of an UnsafeColumn; over partitions, that of the entity's partition."""
+        if self._schema.shards is None:
+            return f'{self._pk}:{name}'
+        id = self._need_id()
+        assert id is not None
+        return f'{as_text(self._schema.row_key(id))}:{name}'
 
     @property
     def _seems_expired(self) -> bool:

@@ -177,7 +177,7 @@ class AsyncSession(AsyncSessionQueries):
         if name is not None:
             if entity._id is None:
                 await self.take_ids(entity)
-            args = (f'{entity._pk}:{name}', *args)
+            args = (entity._unsafe_key(name), *args)
         with translate_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
             if True:  # asyncio

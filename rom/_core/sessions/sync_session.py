@@ -149,7 +149,7 @@ class Session(SessionQueries):
         if name is not None:
             if entity._id is None:
                 self.take_ids(entity)
-            args = (f'{entity._pk}:{name}', *args)
+            args = (entity._unsafe_key(name), *args)
         with translate_errors(client):
             reply = getattr(client, command)(*args, **kwargs)
             return reply

@@ -17,8 +17,6 @@ def check_limits(schema: Any) -> None:
 def _objections(schema: Any) -> Iterator[str]:
     if schema.keep_index_data:
         yield '_keep_index_data is for data that rom 1.x writes as well; leave it out'
-    if schema.unsafe:
-        yield f'the UnsafeColumn {schema.unsafe[0]!r} has no partition; use another column'
     if schema.ranks:
         yield (
             f'{next(iter(schema.ranks))!r} has rank=True, and scores of different partitions '

@@ -9,6 +9,7 @@ import redis
 import rom
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation, ServerError
 from tests.support.implied import assert_consistent
+from tests.support.stories import both
 
 
 class UnsafeUser(rom.Model):
@@ -181,3 +182,55 @@ def test_under_an_async_session(server: Any, raw: redis.Redis) -> None:
             assert_consistent(raw, UnsafeUser)
 
     asyncio.run(story())
+
+
+UNSAFE_SHARDS = rom.Shards('unsafe', 5)
+
+
+class UnsafePlayer(rom.Model):
+    _shards = UNSAFE_SHARDS
+    name = rom.Text(index=True, keygen=rom.IDENTITY)
+    visits = rom.UnsafeColumn()
+
+
+class UnsafePart(rom.Model):
+    _shards, _shard_with = UNSAFE_SHARDS, 'player'
+    player = rom.ManyToOne('UnsafePlayer', 'cascade')
+    lines = rom.UnsafeColumn()
+
+
+async def call(commands: Any, method: str, *args: Any) -> Any:
+    """Call a command, and await its reply if that must be awaited."""
+    reply = getattr(commands, method)(*args)
+    return await reply if asyncio.iscoroutine(reply) else reply
+
+
+@pytest.mark.one_server
+@both(UnsafePlayer, UnsafePart)
+async def test_over_partitions(s: Any, raw: redis.Redis) -> None:
+    players = [UnsafePlayer(name=name) for name in 'ab']
+    for player in players:
+        await s.save(player)
+    part = UnsafePart(player=players[0])
+    with pytest.raises(InvalidColumnValue, match=r'UnsafePart.player: a new UnsafePart needs a v'):
+        await call(UnsafePart().lines, 'set', 'x')
+    await call(part.lines, 'set', 'text')  # an unsaved one takes its id first
+    for player in players:
+        await call(player.visits, 'rpush', player.name, 'x')
+    await s.save(part)
+    assert await call(players[1].visits, 'lrange', 0, -1) == [b'b', b'x']
+    for one in (*players, part):
+        name = 'lines' if one is part else 'visits'
+        key = b'%b:%b' % (one._schema.row_key(one.id), name.encode())
+        assert raw.exists(key) and raw.hget(key.rpartition(b':')[0], 'id')
+    await s.delete(players[0])
+    keys = sorted(key.rpartition(b':')[2] for key in raw.scan_iter() if b':visits' in key)
+    assert keys == [b'visits'] and not [key for key in raw.scan_iter() if b':lines' in key]
+    left = UnsafePlayer._schema.row_key(99) + b':visits'
+    raw.set(left, 1)
+    if isinstance(s, rom.AsyncSession):
+        assert await rom.aio.clean_unsafe_cols(UnsafePlayer) == (2, 1)
+    else:
+        rom.util.CONNECTION = raw
+        assert rom.util.clean_unsafe_cols(UnsafePlayer) == (2, 1)
+    assert not raw.exists(left)

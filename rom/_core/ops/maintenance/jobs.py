@@ -85,6 +85,14 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
 
 def clean_unsafe(schema: Schema, block_size: int) -> Job[tuple[int, int]]:
     """Remove keys of UnsafeColumns without an entity; return how many there were, and went."""
+    if schema.shards is not None:
+        counts = [(0, 0)]
+
+        def counted(part: Schema) -> Job[None]:
+            counts.append((yield from clean_unsafe(part, block_size)))
+
+        yield from in_each_partition(schema, counted)
+        return sum(found for found, _ in counts), sum(deleted for _, deleted in counts)
     found = yield from find(schema)
     deleted = done = 0
     for block in _blocks(found.unsafe.items(), block_size):
