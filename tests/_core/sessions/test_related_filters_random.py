@@ -36,6 +36,40 @@ class RrMark(rom.Model):
     size = rom.Integer(index=True)
 
 
+SHARDS = rom.Shards('related', 5)
+SPREAD = {'_shards': SHARDS}
+
+
+def family(name: str, *settings: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return models as those above, with settings of partitions for each of the three."""
+    group, item, mark = (f'Rr{name}{kind}' for kind in ('Group', 'Item', 'Mark'))
+
+    def model(called: str, more: dict[str, Any], **relations: Any) -> Any:
+        kind = rom.Text(index=True, keygen=IDENTITY, prefix=True)
+        columns = {'kind': kind, 'size': rom.Integer(index=True), **relations, **more}
+        return type(rom.Model)(called, (rom.Model,), columns)
+
+    return (
+        model(
+            group, settings[0], parent=rom.ManyToOne(group, 'set null'), items=rom.OneToMany(item)
+        ),
+        model(
+            item, settings[1], group=rom.ManyToOne(group, 'set null'),
+            marks=rom.ManyToMany(mark, related_name='items'),
+        ),
+        model(mark, settings[2]),
+    )  # fmt: skip
+
+
+FAMILIES: dict[str, tuple[Any, Any, Any]] = {
+    'whole': (RrGroup, RrItem, RrMark),
+    'parts': family('Parts', SPREAD, SPREAD, SPREAD),
+    'beside': family('Beside', SPREAD, {**SPREAD, '_shard_with': 'group'}, SPREAD),
+    'parted groups': family('Groups', SPREAD, {}, {}),
+    'parted items': family('Items', {}, SPREAD, SPREAD),
+}
+
+
 class Row(NamedTuple):
     """An entity as the oracle knows it, with the relations by name."""
 
@@ -49,11 +83,13 @@ Matches = Callable[[Row], bool]
 Drawn = tuple[Any, Matches]
 
 KINDS, SIZES = ('a', 'ab', 'b'), range(6)
-RELATIONS: dict[Any, dict[str, Any]] = {
-    RrGroup: {'parent': RrGroup, 'items': RrItem},
-    RrItem: {'group': RrGroup, 'marks': RrMark},
-    RrMark: {'items': RrItem},
-}
+RELATIONS: dict[Any, dict[str, Any]] = {}
+for one, other, third in FAMILIES.values():
+    RELATIONS |= {
+        one: {'parent': one, 'items': other},
+        other: {'group': one, 'marks': third},
+        third: {'items': other},
+    }
 
 
 @pytest.fixture(params=BOTH)
@@ -114,31 +150,36 @@ def draw(drawn: random.Random, model: Any, depth: int = 2) -> Drawn:
     return one | other, lambda row: holds(row) or holds_too(row)
 
 
-def fill(drawn: random.Random) -> dict[Any, list[Row]]:
+def fill(drawn: random.Random, models: tuple[Any, Any, Any]) -> dict[Any, list[Row]]:
     """Write random entities; return what the oracle knows of them."""
 
     def values() -> dict[str, Any]:
         return {'kind': drawn.choice([None, *KINDS]), 'size': drawn.choice([None, *SIZES])}
 
+    groups, items, marks = models
     with rom.Session() as session:
         made: dict[Any, list[Any]] = {
             model: [model(**values()) for _ in range(count)]
-            for model, count in ((RrGroup, 9), (RrItem, 30), (RrMark, 5))
+            for model, count in ((groups, 9), (marks, 5), (items, 30))
         }
-        for group in made[RrGroup]:
-            group.parent = drawn.choice([None, *made[RrGroup]])
-        for item in made[RrItem]:
-            item.group = drawn.choice([None, *made[RrGroup][:7]])
-            item.marks = drawn.sample(made[RrMark][:4], drawn.choice((0, 1, 2)))
+        for item in made[items]:
+            nobody = [] if '_shard_with' in vars(items) else [None]
+            item.group = drawn.choice([*nobody, *made[groups][:7]])
+            item.marks = drawn.sample(made[marks][:4], drawn.choice((0, 1, 2)))
+        for many in made.values():
+            for one in many:  # in commits of their own, so that they spread
+                session.save(one)
+        for group in made[groups]:
+            group.parent = drawn.choice([None, *made[groups]])
         session.commit()
         session.rollback()
         made = {model: model.query.order_by('id').all() for model in made}
         rows = {
             one._key: Row(one.id, one.kind, one.size, {}) for many in made.values() for one in many
         }
-        for model, relations in RELATIONS.items():
+        for model in made:
             for one in made[model]:
-                for name in relations:
+                for name in RELATIONS[model]:
                     value = getattr(one, name)
                     others = (value,) if name in ('group', 'parent') else tuple(value)
                     rows[one._key].related[name] = [rows[o._key] for o in others if o is not None]
@@ -146,19 +187,26 @@ def fill(drawn: random.Random) -> dict[Any, list[Row]]:
 
 
 @pytest.mark.one_server
-@pytest.mark.parametrize('bounds', [(2000, 20_000), (3, 40)])
+@pytest.mark.parametrize(
+    ('models', 'bounds'),
+    [('whole', (2000, 20_000)), ('parts', (2000, 20_000)), *((name, (3, 40)) for name in FAMILIES)],
+)
 def test_random_expressions(
-    world: World, on_client: None, bounds: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    world: World,
+    on_client: None,
+    models: str,
+    bounds: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With the second bounds, the smaller side is often that of the query."""
     monkeypatch.setattr(related_filters, '_BOUNDS', bounds)
     drawn = random.Random(7)
-    rows = fill(drawn)
+    rows = fill(drawn, FAMILIES[models])
 
     async def story() -> None:
         async with world.session() as s:
-            for _ in range(25):
-                model = drawn.choice([*RELATIONS])
+            for _ in range(25 if models == 'whole' else 10):
+                model = drawn.choice(FAMILIES[models])
                 expression, matches = draw(drawn, model)
                 query = model.query.where(expression)
                 expected = [row.id for row in rows[model] if matches(row)]
