@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from rom._core.sharding.limits import objection_to_settings
 from rom.exceptions import InvalidColumnValue
 from rom.repocket.attributes import Attribute, AutoUUID
 from rom.repocket.errors import RepocketActiveRecordDefinitionError
@@ -19,7 +20,8 @@ class ModelType(type):
 
     Raises:
         RepocketActiveRecordDefinitionError: two AutoUUIDs, an `id` that is not one, a name that
-            records use already, or a default that the attribute does not accept.
+            records use already, a default that the attribute does not accept, or settings of
+            partitions.
     """
 
     _record_schema: RecordSchema
@@ -30,6 +32,8 @@ class ModelType(type):
         base = next((base for base in cls.__mro__[1:] if isinstance(base, ModelType)), None)
         if base is None:
             return
+        if problem := objection_to_settings(name, body):
+            raise RepocketActiveRecordDefinitionError(problem)
         attributes = _inherited(cls)
         _check_names(name, attributes, _root(cls))
         primary = _primary(cls, attributes)

@@ -12,10 +12,16 @@ from rom._core.drivers.eviction_warning import noticed
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.text import show
 from rom._core.ops.requests import Operation
+from rom._core.sharding.limits import objection_to_settings
 from rom._core.support.descriptors import ClassProperty, HybridMethod
 from rom.schematics import references, transactions
 from rom.schematics.conditions import EQUAL, Condition, conditions_of
-from rom.schematics.exceptions import ClauseError, MultipleFound, NotFound
+from rom.schematics.exceptions import (
+    ClauseError,
+    MultipleFound,
+    NotFound,
+    RedisMixinException,
+)
 from rom.schematics.fields import fields_of
 from rom.schematics.keys import ModelKeys, pk_of_clauses, pk_of_object
 from rom.schematics.layers.base import PAGE, Layer, Task, milliseconds_of, parts_with
@@ -72,6 +78,8 @@ class BaseRedisMixin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if problem := objection_to_settings(cls.__name__, vars(cls)):
+            raise RedisMixinException(problem)
         references.register(cls)
 
     # Methods that a model may override.

@@ -9,7 +9,7 @@ from rom._core.sharding.tags import SLOTS, slot_of_tag
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST
 from tests.support.trips import note_trips
-from tests.support.worlds import BOTH, ClusterWorld
+from tests.support.worlds import BOTH, SYNC, ClusterWorld
 
 
 class FleetUser(rom.Model):
@@ -18,6 +18,7 @@ class FleetUser(rom.Model):
     name = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
     orders = rom.OneToMany('FleetOrder')
     friends = rom.ManyToMany('FleetUser', related_name='friends_of')
+    log = rom.UnsafeColumn()
 
 
 class FleetOrder(rom.Model):
@@ -66,3 +67,39 @@ def test_partitions_on_several_nodes(
             assert await s.count(FleetOrder.query) == 6
 
     world.run(story())
+
+
+class FleetNode(rom.Model):
+    _shards, _shard_with = FleetUser._shards, 'parent'
+    parent = rom.ManyToOne('FleetNode', on_delete='cascade')
+    size = rom.Integer(index=True)
+    code = rom.Text(unique=True)
+
+
+def test_trees_and_migrations_on_several_nodes(cluster: Cluster) -> None:
+    world = ClusterWorld(SYNC, [(HOST, node.port) for node in cluster.nodes])
+    rom.util.CONNECTION = client = world.connect()
+    for number in range(8):
+        root = FleetNode(size=number)
+        root.save()
+        FleetNode(size=100 + number, parent=root).save()
+    user = FleetUser(tenant=1)
+    user.log.rpush('x')  # takes its id
+    user.save()
+    user.delete()
+
+    def up(row: rom.migrations.MigrationRow) -> None:
+        row['size'] = row['size'] + 1000
+        row['code'] = f'c{row["size"]}'
+
+    migration = rom.migrations.Migration('fleet', FleetNode, up)
+    assert [*rom.migrations.migrate(migration, reindex=False)][-1][2:4] == (16, 16)
+    rom.session.rollback()
+    assert sum(FleetNode.query.filter(size=(1000, None)).ids()) == sum(FleetNode.query.ids())
+    child = FleetNode.get_by(code='c1105')
+    assert child is not None and child.parent.code == 'c1005'
+    assert list(rom.maintenance.check(FleetNode)) == []
+    child.parent.delete()
+    assert FleetNode.query.count() == 14
+    assert not [key for node in cluster.masters() for key in node.client.keys('*:log')]
+    client.close()

@@ -12,14 +12,17 @@ from tests.support.servers import Server
 
 
 @pytest.fixture
-def things(server: Server, raw: redis.Redis) -> Iterator[Callable[[], list[str]]]:
+def things(
+    request: pytest.FixtureRequest, server: Server, raw: redis.Redis
+) -> Iterator[Callable[[], list[str]]]:
     """The models of views.py on an empty server; call it for the names of the things there are.
 
-    Afterwards everything in the database is what the rows imply.
+    Afterwards everything in the database is what the rows imply. A parameter is the group of their
+    partitions.
     """
     with server.connect() as client:
         rom.util.CONNECTION = client
-        models = views.declare()
+        models = views.declare(getattr(request, 'param', None))
         yield names
         views.MET.clear()
         views.ENDED.clear()

@@ -92,6 +92,18 @@ def test_a_unique_violation_is_a_409(front: Front, view: str) -> None:
     assert names() == ['a']
 
 
+@pytest.mark.parametrize('things', [rom.Shards('fronts', 3)], indirect=True, ids=['parts'])
+def test_models_over_partitions(front: Front) -> None:
+    for name in 'abcd':  # one after the other in each partition
+        assert front.call('create', name) == (201, name)
+    assert front.call('hit', 'a') == (200, '1')
+    assert front.call('missing', 'e')[0] == 404
+    for view in ('clash', 'clash_at_once'):
+        status, body = front.call(view, 'a')
+        assert (status, body['what'], body['value']) == (409, 'unique', 'a')
+    assert names() == ['a', 'b', 'c', 'd'] and front.call('count', 'x') == (200, '4')
+
+
 @pytest.mark.parametrize('name', FRONTS)
 def test_a_conflict_is_no_success_whatever_is_said(name: str) -> None:
     with open_front(name, commit_on=[201, 409]) as front:

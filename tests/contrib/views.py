@@ -29,13 +29,15 @@ def thing() -> Any:
     return rom._core.model_registry.MODELS['Thing']
 
 
-def declare() -> tuple[type[rom.Model], ...]:
+def declare(shards: Any = None) -> tuple[type[rom.Model], ...]:
     class Thing(rom.Model):
+        _shards = shards
         name = rom.Text(required=True, unique=True)
         hits = rom.Integer(default=0)
         note = rom.Text()
 
     class Part(rom.Model):
+        _shards, _shard_with = (shards, 'of') if shards else (None, None)
         of = rom.ManyToOne('Thing', on_delete='restrict')
 
     return Thing, Part

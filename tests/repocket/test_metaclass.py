@@ -99,3 +99,10 @@ def test_the_registry() -> None:
         pass
 
     assert MODELS[f'{__name__}:Registered'] is not first
+
+
+@pytest.mark.parametrize('name', ['_shards', '_shard_by', '_shard_with'])
+def test_partitions_are_refused(name: str) -> None:
+    with pytest.raises(RepocketActiveRecordDefinitionError, match=rf'Parted\.{name}: partitions'):
+        type(ActiveRecord)('Parted', (ActiveRecord,), {name: 'x'})
+    assert 'Parted' not in MODELS

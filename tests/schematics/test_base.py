@@ -607,3 +607,11 @@ class TestSayingOtherwise:
         plain = model(kind.mixin, None)  # type: ignore[arg-type]
         fill(plain)
         assert len(plain.all()) == 4
+
+
+def test_partitions_are_refused() -> None:
+    with pytest.raises(rom.ORMError, match=r'Parted\._shards: partitions are for rom\.Model'):
+
+        class Parted(models.Model, SimpleRedisMixin):  # type: ignore[misc]
+            _shards = rom.Shards('parted')
+            pk = types.StringType()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rom.exceptions import ColumnError
+
+_SETTINGS: Final = ('_shards', '_shard_by', '_shard_with')
 
 
 def check_limits(schema: Any) -> None:
@@ -47,3 +49,14 @@ def join_group(schema: Any, models: Mapping[str, Any]) -> None:
                 'Shards object for all models of a group'
             )
     own._members.add(schema)
+
+
+def objection_to_settings(name: str, body: Mapping[str, object]) -> str | None:
+    """Return the objection to a class of a front end that has settings of partitions; or None."""
+    found = next((setting for setting in _SETTINGS if setting in body), None)
+    if found is None:
+        return None
+    return (
+        f'{name}.{found}: partitions are for rom.Model and rom.TypedModel, and this class has all '
+        'of its data in one place; leave it out, or declare a rom.Model'
+    )
