@@ -129,6 +129,12 @@ def read_records(
     return found, others
 
 
+def every_record(schema: Schema) -> Operation[list[Record]]:
+    """Return the records of all migrations of a model, without those that do not decode."""
+    reply = yield Command('HGETALL', schema.keys.migrations)
+    return [record for raw in _values_of(reply) if (record := _parsed(raw)) is not None]
+
+
 def merged(records: Sequence[Record | None], counts: Sequence[int]) -> Record | None:
     """Return the records of a migration in all partitions as one; None if none was begun.
 

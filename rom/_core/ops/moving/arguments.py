@@ -36,6 +36,12 @@ def checked_move(model: Any, into: Any, source: Any) -> Schema:
     if source is not None and (not isinstance(source, str) or not source):
         raise InvalidOperation(f'source: expected a namespace, got {show(source)}')
     as_bytes(source or '')
+    if schema.unsafe:
+        raise InvalidOperation(
+            f'{schema.name}: the keys of its UnsafeColumn {schema.unsafe[0]!r} cannot be moved; '
+            'nothing was written. Move what they hold into columns first, or copy the entities '
+            'into another model'
+        )
     if placement.deciders and own.partitions > 1:
         raise InvalidOperation(
             f'{schema.name}: a row that is moved keeps its id, which names its partition, and '

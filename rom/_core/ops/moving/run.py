@@ -23,6 +23,7 @@ from rom._core.ops.maintenance.keyspace import find, named
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.batches import rows_of
+from rom._core.ops.migrations.record import every_record
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import CLOSING, COPYING, MOVED, Move
@@ -60,6 +61,7 @@ def move(whole: Schema, size: int, source: str | None = None, forget: bool = Fal
     one = Move(whole, source or (yield from _source_of(whole)))
     yield from one.take_over()
     if one.state.phase != MOVED:
+        yield from _check_migrations(one)
         try:
             yield from _Run(one, size).run()
         except (CorruptRowError, ServerError, UniqueKeyViolation) as error:
@@ -67,9 +69,33 @@ def move(whole: Schema, size: int, source: str | None = None, forget: bool = Fal
             if (yield from one.is_taken_over()):
                 raise one.taken_over() from error
             raise
+        yield from _keep_migrations(one)
     yield from one.finish()
     if forget:
         yield from _forget(one, size)
+
+
+def _check_migrations(move: Move) -> Operation[None]:
+    """Refuse to move rows of which a migration has changed some, and others not.
+
+    Raises:
+        InvalidOperation: a migration was begun, and is not finished.
+    """
+    for record in (yield from every_record(move.old)):
+        if record.ended is None:
+            raise InvalidOperation(
+                f'{move.whole.name}: the migration {record.name!r} is not finished, and the '
+                'partitions could not go on with it; no row was moved. Run rom migrate first, with '
+                'the program that has no _shards'
+            )
+
+
+def _keep_migrations(move: Move) -> Operation[None]:
+    """Record the migrations of the rows for the partitions, so that none runs on them again."""
+    records = [one for one in (yield from every_record(move.old)) if one.ended is not None]
+    if records:
+        key = move.whole.keys.migrations
+        yield Pipeline(tuple(Command('HSETNX', key, one.name, one.packed()) for one in records))
 
 
 def _source_of(whole: Schema) -> Operation[str]:

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
         (after, GROUP, {'source': ''}, "source: expected a namespace, got ''"),
         (after, GROUP, {'rate': 0}, 'rate must be'),
         (after, GROUP, {'batch': 0}, 'batch'),
+        (lambda: after(visits=rom.UnsafeColumn()), GROUP, {}, "UnsafeColumn 'visits' cannot be mo"),
         (lambda: after(_shard_by='age'), GROUP, {}, "'age' may ask for another one"),
     ],
 )

@@ -347,3 +347,27 @@ def test_marks_are_deleted_at_last(mover: Mover, raw: redis.Redis) -> None:
         rom.session.rollback()
     mover.run(model, forget=True)  # once more
     assert_moved(model, expected)
+
+
+def test_migrations_are_not_run_again(mover: Mover) -> None:
+    def up(row: rom.migrations.MigrationRow) -> None:
+        row['age'] = row['age'] * 2
+
+    old = before()
+    expected = {id: {**row, 'age': row['age'] * 2} for id, row in fill(old, 9).items()}
+    first, second = (rom.migrations.Migration(name, old, up) for name in ('double', 'again'))
+    list(rom.migrations.migrate(first, reindex=False))
+    for step in (steps := rom.migrations.migrate(second, batch=1, reindex=False)):
+        if step.done:
+            break
+    steps.close()
+    model = after()
+    with pytest.raises(rom.InvalidOperation, match=r"Resident: the migration 'again' is not fin"):
+        mover.run(model)
+    list(rom.migrations.migrate(second, reindex=False))
+    mover.run(model)
+    expected = {id: {**row, 'age': row['age'] * 2} for id, row in expected.items()}
+    moved = [rom.migrations.Migration(name, model, up) for name in ('double', 'again')]
+    assert [one.state for one in rom.migrations.status(*moved)] == ['done', 'done']
+    assert list(rom.migrations.migrate(*moved)) == []
+    assert_moved(model, expected)
