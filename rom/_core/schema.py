@@ -162,6 +162,15 @@ class Schema:
     def _parts(self) -> dict[int, Schema]:
         return {}
 
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """Facts that follow from the schema alone, found once by the layers above.
+
+        The keys begin with the function that finds the fact. Nothing that a user types may be in
+        one, because the dictionary only grows.
+        """
+        return {}
+
     def at_id(self, id: int) -> Schema:
         """Return the schema of the partition with the row of a global id."""
         assert self.shards is not None

@@ -122,7 +122,15 @@ class Keys(_Names):
 
     def word(self, column: str, word: str | bytes) -> bytes:
         """Set: the ids that have the word. (A sub-index's sorted set has the same form.)"""
-        return self.head + self.field(column) + b':' + as_bytes(word) + b':idx'
+        return self.words(column) % as_bytes(word)
+
+    def words(self, column: str) -> bytes:
+        """Template of the keys of a column's words.
+
+        >>> Keys('users', 'id').words('name') % b'cat'
+        b'users:name:cat:idx'
+        """
+        return (self.head + self.field(column)).replace(b'%', b'%%') + b':%b:idx'
 
     def scores(self, column: str) -> bytes:
         """Sorted set: id by number. `column` may name a sub-index, as in `col:x`."""

@@ -8,7 +8,7 @@ Lua prints a large number with too few digits (1e+14).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgpack
 
@@ -23,6 +23,36 @@ def pack(request: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """
     packed: bytes = msgpack.packb(request, use_bin_type=False)
     return packed
+
+
+class PackedItems(NamedTuple):
+    """Items of a map that are packed once, for many requests that have them in common."""
+
+    number: int
+    packed: bytes
+
+
+def pack_items(items: Mapping[str, Any]) -> PackedItems:
+    """Pack items for `pack_with`."""
+    return PackedItems(len(items), pack(items)[len(_head(len(items))) :])
+
+
+def pack_with(common: PackedItems, items: Mapping[str, Any]) -> bytes:
+    """Pack a request that has the common items, and these.
+
+    >>> unpack(pack_with(pack_items({'a': 1}), {'b': 2}))
+    {'a': 1, 'b': 2}
+    """
+    size = len(items)
+    return _head(common.number + size) + common.packed + pack(items)[len(_head(size)) :]
+
+
+def _head(size: int) -> bytes:
+    """Return the start of a map of this many items, at most 65,535."""
+    return _SHORT[size] if size < len(_SHORT) else b'\xde' + size.to_bytes(2, 'big')
+
+
+_SHORT: Final = [bytes((0x80 | size,)) for size in range(16)]
 
 
 def unpack(packed: bytes) -> Any:

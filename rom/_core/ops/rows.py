@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import repeat
-from typing import NamedTuple, overload
+from typing import Final, NamedTuple, overload
 
 from rom._core.encoding.integers import LARGEST_ID, read_digits
 from rom._core.encoding.text import shorten, show
@@ -25,6 +26,11 @@ class Row(NamedTuple):
         return int(raw) if raw.isdigit() else None
 
 
+# Makes a row of its id and its values. The constructor of a named tuple is Python code, which
+# takes three times as long.
+_row: Final[Callable[[Iterable[object]], Row]] = partial(tuple.__new__, Row)
+
+
 def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]:
     """Pair ids with their rows of `schema.fields`; leave out rows without any value."""
     return [row for row in rows_of(schema.names, ids, packed) if row.stored]
@@ -32,7 +38,7 @@ def parse_rows(schema: Schema, ids: Sequence[bytes], packed: bytes) -> list[Row]
 
 def rows_of(names: Sequence[str], ids: Sequence[bytes], packed: bytes) -> list[Row]:
     """Pair ids with their rows of the given columns."""
-    return list(map(Row, ids_of(ids), unpack_rows(names, packed)))
+    return list(map(_row, zip(ids_of(ids), unpack_rows(names, packed), strict=False)))
 
 
 def ids_of(raw: Sequence[bytes]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Final, NoReturn
 
 from rom._core.columns import Column, String
@@ -58,10 +59,15 @@ class Clause:
             known += f'; {show(start)} is no relation, so no path leads on from it'
         self.wrong(f'the model has no column {show(name)}; {known}')
 
-    @property
+    @cached_property
     def sign(self) -> Sign:
         """The comparison with one value, in labels."""
         return 'contains' if self.column.is_element else '='
+
+    @cached_property
+    def words(self) -> bytes:
+        """The template of the keys of the column's words."""
+        return self.schema.keys.words(self.name)
 
     def of_elements(self) -> Clause:
         """Make this the clause about the elements, if the column is a collection; return it."""

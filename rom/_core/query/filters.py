@@ -14,7 +14,7 @@ import datetime
 import decimal
 import math
 from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rom._core.columns import Boolean, PrimaryKey
 from rom._core.columns.links import ANY
@@ -22,6 +22,7 @@ from rom._core.encoding.keygens import TRAITS
 from rom._core.encoding.plain_values import plain
 from rom._core.encoding.scores import nearest_double, write_score
 from rom._core.encoding.stems import Word
+from rom._core.encoding.text import as_bytes
 from rom._core.query.clause import Clause, asked_word
 from rom._core.query.filter_labels import FilterLabel, Sign
 from rom._core.query.id_filters import compared_ids, is_of_ids, with_ids
@@ -53,23 +54,51 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
     Raises:
         QueryError: no such column or index, or a value that is not valid for it.
     """
-    if name in schema.lists:
-        return _in_list(schema, name, value, method)
-    clause = Clause(schema, method, name).of_elements()
+    rule: _Rule | None = schema.memo.get((filtered, method, name))
+    if rule is None:
+        if name in schema.lists:
+            return _in_list(schema, name, value, method)
+        rule = _rule_for(schema, name, method)
+    clause, way, given = rule
     try:
-        if is_of_ids(clause):
-            return with_ids(clause, value)
-        if is_by_unique(clause):
-            return with_unique(clause, value)
-        clause.need_index('index')
-        way = _numbers if clause.part else _way_of(clause)
-        # A column with values of its own tells members of its enum from those of others.
-        given = plain if clause.column.indexes_itself else _same
+        if given is None:
+            return way(clause, value)
         if isinstance(value, (list, set, frozenset)):
             return AnyOf(tuple(way(clause, given(item)) for item in value))
         return way(clause, given(value))
     except _NO_VALUE as error:
         clause.wrong(str(error), value)
+
+
+class _Rule(NamedTuple):
+    """What all filters of a column have in common.
+
+    Attributes:
+        clause: the column.
+        way: returns the node for a value.
+        given: makes a value plain; None: the way takes lists and any values as they are given.
+    """
+
+    clause: Clause
+    way: _Way
+    given: Callable[[Any], Any] | None
+
+
+def _rule_for(schema: Schema, name: str, method: str) -> _Rule:
+    """Return the rule for a column, and keep it, unless the name has a part that a user chose."""
+    clause = Clause(schema, method, name).of_elements()
+    if is_of_ids(clause):
+        rule = _Rule(clause, with_ids, None)
+    elif is_by_unique(clause):
+        rule = _Rule(clause, with_unique, None)
+    else:
+        clause.need_index('index')
+        # A column with values of its own tells members of its enum from those of others.
+        given = plain if clause.column.indexes_itself else _same
+        rule = _Rule(clause, _numbers if clause.part else _way_of(clause), given)
+    if not clause.part:
+        schema.memo[filtered, method, name] = rule
+    return rule
 
 
 def _in_list(schema: Schema, name: str, value: Any, method: str) -> Node:
@@ -141,7 +170,7 @@ def _words(clause: Clause, value: Any) -> Node:
 
 
 def _has_word(clause: Clause, word: Word, label: FilterLabel) -> InSet:
-    return InSet(clause.schema.keys.word(clause.name, word), label)
+    return InSet(clause.words % as_bytes(word), label)
 
 
 def _truth(clause: Clause, value: Any) -> Node:

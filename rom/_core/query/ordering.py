@@ -49,6 +49,12 @@ def ordered(schema: Schema, asked: object) -> Order:
             f'{schema.name}.query.order_by({show(asked)}): takes the name of a column, as in '
             "'age' or '-age'"
         )
+    known: Order | None = schema.memo.get((ordered, asked))
+    return _order_by(schema, asked) if known is None else known
+
+
+def _order_by(schema: Schema, asked: str) -> Order:
+    """Return the order by a name, and keep it if it neither warns nor has a part of a user's."""
     name = asked.removeprefix('-')
     reverse = name != asked
     clause = Clause(schema, 'order_by', name)
@@ -65,7 +71,9 @@ def ordered(schema: Schema, asked: object) -> Order:
         clause.wrong('links are a set, and have no order; order by a column of one value')
     field = schema.keys.field(column.source)
     if column.index and (column.traits.sorts or _has_numbers(column)):
-        return Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
+        found = Order(name, reverse, 'score', clause.numbers_key, _tie(column), field)
+        schema.memo[ordered, asked] = found
+        return found
     if column.prefix and column.keygen in TRAITS and not has_many(column):
         return Order(name, reverse, 'text', schema.keys.prefixes(name), 'id', field)
     if not column.is_stored:

@@ -24,7 +24,7 @@ def within(schema: Schema, method: str, number: Any) -> int:
     """
     if not isinstance(number, int):
         raise ArgumentError(f'{schema.name}.query.{method} takes ints, not {show(number)}')
-    return min(max(number, 0), ENDLESS)
+    return number if 0 <= number <= ENDLESS else min(max(number, 0), ENDLESS)
 
 
 def sliced(schema: Schema, spec: QuerySpec, asked: slice) -> QuerySpec:

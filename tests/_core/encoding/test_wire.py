@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rom._core.encoding.wire import pack
+from rom._core.encoding.wire import pack, pack_items, pack_with
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False)
@@ -54,3 +54,11 @@ def test_a_defaultdict_and_a_tuple_are_taken() -> None:
 
 def test_an_id_travels_as_a_string_and_keeps_its_digits() -> None:
     assert unpack(pack({'id': b'%d' % 2**256}))[b'id'] == b'%d' % 2**256
+
+
+@pytest.mark.parametrize('common', [0, 1, 15, 16, 70])
+@pytest.mark.parametrize('own', [0, 1, 15, 16, 70])
+def test_items_that_were_packed_once_make_the_same_map(common: int, own: int) -> None:
+    first = {f'a{number}': number for number in range(common)}
+    second = {f'b{number}': [number] for number in range(own)}
+    assert pack_with(pack_items(first), second) == pack(first | second)

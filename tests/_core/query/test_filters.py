@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rom._core.encoding import keygens as kg
+from rom._core.query.filters import filtered
 from rom._core.query.nodes import All, AnyOf, Exact, InRange, InSet, Node
 from rom.columns import (
     Boolean,
@@ -237,3 +238,19 @@ def test_what_is_wrong_says_so(column: str, value: Any, says: str) -> None:
         Query(MODEL).filter(**{column: value})
     assert str(error.value).startswith(f'Thing.query.filter({column}')
     assert error.value.__suppress_context__
+
+
+def test_what_columns_have_in_common_is_kept_and_what_users_type_is_not() -> None:
+    Query(MODEL).filter(**{'own:x': 1}, label='a').order_by('-age')
+    kept = len(MODEL._schema.memo)
+    for number in range(50):
+        Query(MODEL).filter(**{f'own:x{number}': 1}, label=f'a{number}').order_by('-age')
+        Query(MODEL).filter(age=number).order_by(f'own:x{number}')
+    assert len(MODEL._schema.memo) <= kept + 1  # the filters of age
+
+
+@pytest.mark.parametrize('method', ['filter', 'where'])
+def test_an_error_names_the_method_of_this_call(method: str) -> None:
+    for _ in range(2):
+        with pytest.raises(QueryError, match=rf'\.{method}\(age='):
+            filtered(MODEL._schema, 'age', object(), method)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Bounds(NamedTuple):
@@ -23,6 +23,10 @@ class Bounds(NamedTuple):
     budget: int = 20_000
     chunk: int | None = None
     bytes: int | None = None
+
+    def as_map(self) -> dict[str, Any]:
+        """Return the items of a request; a limit that is left out costs neither side time."""
+        return {name: limit for name, limit in self._asdict().items() if limit is not None}
 
 
 BOUNDS = Bounds()

@@ -16,7 +16,7 @@ from rom._core.ops.search.direct_tallies import note_refused
 from rom._core.ops.search.row_pages import load
 from rom._core.ops.search.search_reply import SearchReply, checked, not_seen, scores_in
 from rom._core.ops.search.search_terms import SearchTerms
-from rom._core.ops.search.split_search import MOST_FILTERS, InPartsError, Parts, filters_in
+from rom._core.ops.search.split_search import InPartsError, Parts
 from rom._core.query.nodes import All, Given
 from rom._core.query.sort_order import Order, SortCursor
 
@@ -32,8 +32,8 @@ class Search(SearchTerms):
     ) -> Search:
         """Return a search of the same model for other matches; it may be asked for ids only."""
         other = copy(self)
-        other.where, other.orders, other.needs_client_sort = where, orders, False
-        other.plain = None
+        other.filter_by(where)
+        other.orders, other.needs_client_sort, other.plain = orders, False, None
         other.direction = self.direction if orders else None
         other.is_ranked = False
         other.spec = self.spec._replace(mark=mark)
@@ -67,7 +67,7 @@ class Search(SearchTerms):
             CorruptRowError: the key of an index holds another type.
             QueryError: there are too many ids to list.
         """
-        if filters_in(self.where) <= MOST_FILTERS:
+        if not self.is_in_parts:
             if cursor.position == b'':
                 cursor.offset = cursor.skip
             try:
@@ -129,7 +129,7 @@ class Search(SearchTerms):
         alone, every = copy(self), sorted(ids)
         scores: dict[bytes, float] = {}
         for at in range(0, len(every), _RANKED):
-            alone.where = All((Given(tuple(every[at : at + _RANKED])), words))
+            alone.filter_by(All((Given(tuple(every[at : at + _RANKED])), words)))
             some = alone.begin_with(None)
             while not some.is_done:
                 yield from alone.ask_whole(some, 'ids')
@@ -193,11 +193,9 @@ class Search(SearchTerms):
             CorruptRowError: the key of an index holds another type.
             InPartsError: the search would be done in parts.
         """
-        if filters_in(self.where) > MOST_FILTERS:
+        if self.is_in_parts:
             raise InPartsError
-        request = {**self.request(cursor, want), 'tell': 'plan'}
-        script = self.script('search', request, self.parts(want) | {'plan'})
-        status, *rest = checked(self.schema, (yield script))
+        status, *rest = checked(self.schema, (yield self.call(cursor, want, 'plan')))
         if status == b'not built':
             self._fall_back(cursor)
             return (yield from self.plan(cursor, want))
@@ -206,10 +204,6 @@ class Search(SearchTerms):
     def count_script(self, cursor: Cursor) -> Script:
         """Return the call that begins to count the matches; see `whole_count`."""
         return self.call(cursor, 'count')
-
-    def call(self, cursor: Cursor, want: str) -> Script:
-        """Return the call of the script with which `ask_whole` continues."""
-        return self.script('search', self.request(cursor, want), self.parts(want))
 
     def whole_count(self, reply: list[Any]) -> int | None:
         """Return the count in the reply of a `count_script`; None if one call did not finish it.

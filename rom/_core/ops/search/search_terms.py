@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rom._core.encoding.wire import pack
+from rom._core.encoding.wire import PackedItems, pack, pack_items, pack_with
 from rom._core.ops.compound_state import built_texts, may_use_compounds
 from rom._core.ops.requests import Script
-from rom._core.ops.search.bounds import Bounds
+from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.direct_tallies import least_direct
 from rom._core.ops.search.sorting import columns_for, sort_cursor_as_map
+from rom._core.ops.search.split_search import MOST_FILTERS, filters_in
 from rom._core.ops.search.text_sums import ADDED
 from rom._core.query.compound_filters import with_compounds
-from rom._core.query.nodes import All, Given, InRange, InSet, StartsWith, Words
+from rom._core.query.nodes import NOTHING, All, Given, InRange, InSet, StartsWith, Words
 from rom._core.query.ordering import direction_of, needs_client_sort
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order
@@ -34,6 +34,8 @@ _RANK = frozenset(('rank',))
 # Filters whose entries the script can walk in pieces, and those that it can probe for any ids.
 _WALKED = frozenset((StartsWith, InSet, InRange))
 _ASKED_SIMPLY = frozenset((InSet, InRange, Given, Words))
+# Filters that most queries have; the script needs no further part for them.
+_SIMPLE = frozenset((InSet, InRange))
 
 
 class SearchTerms:
@@ -73,7 +75,7 @@ class SearchTerms:
         #: Whether this process adds up the values that it gets as texts.
         self.adds_texts = tally is not None and tally.way in ADDED
         #: Whether the results are sorted by relevance.
-        self.is_ranked = spec.ranking is not None
+        self.is_ranked = not self.is_simple and spec.ranking is not None
         #: Whether the results are sorted in this process.
         self.needs_client_sort = needs_client_sort(schema, self.orders)
         #: The column whose expired entities are left out; None where they are included.
@@ -81,18 +83,31 @@ class SearchTerms:
         #: The column that marks the soft-deleted entities to leave out; None: they are included.
         self.deleted = None if spec.with_deleted else schema.soft_delete
         names = schema.names if spec.selection is None else spec.selection.columns
-        if spec.mark is not None or any(order.may_need_rows for order in self.orders):
+        may_need_rows = self.orders and any(order.may_need_rows for order in self.orders)
+        if may_need_rows or spec.mark is not None:
             names = (*names, *(name for name in self.sorting_names if name not in names))
         self.names = names
 
     def _take(self, where: All, orders: tuple[Order, ...]) -> None:
         """Search by these filters and orders."""
-        self.where = where
+        self.filter_by(where)
         #: All orders, including that by ids.
         self.sorted_by = orders
         #: The direction of the ids, where the query orders by them; else None.
         self.direction = direction_of(orders)
         self.orders = orders if self.direction is None else orders[:-1]
+
+    def filter_by(self, where: All) -> None:
+        """Search by these filters."""
+        self.where = where
+        #: Whether all filters are of the simple kinds.
+        self.is_simple = _SIMPLE.issuperset(map(type, where.nodes))
+
+    @property
+    def is_in_parts(self) -> bool:
+        """True if there are too many filters for one call."""
+        number = len(self.where.nodes) if self.is_simple else filters_in(self.where)
+        return number > MOST_FILTERS
 
     def take_plain(self, cursor: Cursor) -> None:
         """Search without compound indexes."""
@@ -109,14 +124,6 @@ class SearchTerms:
         return self.expiry is not None or self.deleted is not None
 
     @property
-    def _fields(self) -> Sequence[bytes]:
-        """The names of the columns as fields of a row."""
-        schema = self.schema
-        if self.names is schema.names:
-            return schema.fields
-        return [self.schema.keys.field(name) for name in self.names]
-
-    @property
     def sorting_names(self) -> tuple[str, ...]:
         """The columns whose values decide the place of a row in the results."""
         return columns_for(self.schema, self.orders)
@@ -127,59 +134,79 @@ class SearchTerms:
 
     def begin_with(self, need: int | None, skip: int = 0) -> Cursor:
         """Return a cursor at the beginning, for `need` results behind the first `skip`."""
-        return Cursor(skip, need, self.where.may_repeat, self.may_refuse)
+        may_repeat = not self.is_simple and self.where.may_repeat
+        return Cursor(skip, need, may_repeat, self.may_refuse)
 
     @property
     def may_refuse(self) -> bool:
         """True where the script may find out during the search that it cannot continue."""
-        if any(order.tie in ('text', 'text_ci') for order in self.orders):
+        if self.orders and any(order.tie in ('text', 'text_ci') for order in self.orders):
             return True
+        if self.is_simple:
+            return False
         nodes = self.where.flat()
         is_alone = len(nodes) == 1 and not self.orders and type(nodes[0]) in _WALKED
         return not is_alone and not _ASKED_SIMPLY.issuperset(map(type, nodes))
 
-    def request(self, cursor: Cursor, want: str) -> dict[str, Any]:
-        """Return the map that the script reads; items that are left out cost neither side time."""
-        schema, bounds = self.schema, self.bounds
-        keys = schema.keys
-        request = {
-            'head': keys.head,
-            # rom 1.x does not keep the live bitmap, so beside it an older one may be wrong.
-            'live': keys.live_draft if schema.keep_index_data else keys.live,
-            'counter': keys.counter,
-            'where': self.where.as_map(),
-            'skip': cursor.skip,
-            'want': want,
-            'page': bounds.page,
-            'small': bounds.small,
-            'budget': bounds.budget,
-        }
+    def call(self, cursor: Cursor, want: str, tell: str | None = None) -> Script:
+        """Return the call of the search script; items that are left out cost neither side time."""
+        request: dict[str, Any] = {'where': self.where.as_map(), 'skip': cursor.skip}
+        has_usual_names = self.names is self.schema.names
+        if self.bounds is not BOUNDS:
+            request |= self.bounds.as_map()
         if want == 'rows':
-            request['fields'] = self._fields
+            if not has_usual_names:
+                request['fields'] = [self.schema.keys.field(name) for name in self.names]
         elif want == 'tally' and self.tally is not None:
             is_alone = cursor.seen is not None or cursor.given is not None
             request['tally'] = self.tally_map(is_alone)
-        if self.expiry is not None:
-            request['expiry'] = keys.scores(self.expiry)
-        if self.deleted is not None:
-            request['deleted'] = keys.scores(self.deleted)
         if self.plain is not None:
-            request['built'] = [keys.indexes, built_texts(schema)]
-        if schema.absent_fields:
-            request['absent'] = schema.absent_fields
+            request['built'] = [self.schema.keys.indexes, built_texts(self.schema)]
         if self.ranks(want):
             request['rank'] = self._rank_mark()
         elif not self.needs_client_sort:
             self._add_sorting(request)
         if cursor.need is not None:
             request['need'] = cursor.need + len(cursor.seen or ())
-        if bounds.chunk is not None:
-            request['chunk'] = bounds.chunk
-        if bounds.bytes is not None:
-            request['bytes'] = bounds.bytes
         if cursor.position:
             request['position'] = cursor.position
-        return request
+        parts = self.parts(want)
+        if tell is not None:
+            request['tell'] = tell
+            parts |= {tell}
+        packed = pack_with(self._common(want, has_usual_names), request)
+        return Script('search', self.schema.keys.counter, packed, parts)
+
+    def _common(self, want: str, has_usual_names: bool) -> PackedItems:
+        """Return the items that depend on the model and on few choices, packed once for each."""
+        is_bounded = self.bounds is not BOUNDS
+        key = (SearchTerms, want, has_usual_names, is_bounded, self.expiry, self.deleted)
+        memo = self.schema.memo
+        packed: PackedItems | None = memo.get(key)
+        if packed is None:
+            items = self._common_items()
+            if not is_bounded:
+                items |= BOUNDS.as_map()
+            if want == 'rows' and has_usual_names:
+                items['fields'] = self.schema.fields
+            packed = memo[key] = pack_items(items | {'want': want})
+        return packed
+
+    def _common_items(self) -> dict[str, Any]:
+        schema, keys = self.schema, self.schema.keys
+        items: dict[str, Any] = {
+            'head': keys.head,
+            # rom 1.x does not keep the live bitmap, so beside it an older one may be wrong.
+            'live': keys.live_draft if schema.keep_index_data else keys.live,
+            'counter': keys.counter,
+        }
+        if self.expiry is not None:
+            items['expiry'] = keys.scores(self.expiry)
+        if self.deleted is not None:
+            items['deleted'] = keys.scores(self.deleted)
+        if schema.absent_fields:
+            items['absent'] = schema.absent_fields
+        return items
 
     def tally_map(self, is_alone: bool = False) -> dict[str, Any]:
         """Return the tally as a map for the script; see `Aggregate.as_map`."""
@@ -222,7 +249,7 @@ class SearchTerms:
 
     def parts(self, want: str) -> frozenset[str]:
         """Return the parts of the script that the search needs."""
-        parts = self.where.needs
+        parts = NOTHING if self.is_simple else self.where.needs
         if self.orders and not self.needs_client_sort:
             is_by_strings = 'text' in [order.kind for order in self.orders]
             parts |= _STRING_ORDERS if is_by_strings else _ORDERS

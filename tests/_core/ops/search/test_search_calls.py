@@ -207,3 +207,21 @@ def test_what_the_script_refuses(answer: Any, kind: type[Exception], says: str) 
         next(operation)
         with pytest.raises(kind, match=says):
             operation.send(answer)
+
+
+def test_searches_of_a_model_pack_what_they_have_in_common_once() -> None:
+    def first_request(number: int) -> dict[str, Any]:
+        query = QUERY.filter(age=number).limit(number, 10)
+        found = asked(next(queries.find(query, Bounds()._replace(page=number))))
+        assert asked(next(queries.find(query))) == {**found, 'page': 1000}
+        return found
+
+    first = first_request(1)
+    kept = len(MODEL._schema.memo)
+    for number in range(2, 20):
+        score = b'%d.0' % number
+        assert first_request(number) == {
+            **first, 'page': number, 'skip': number,
+            'where': {**first['where'], b'low': score, b'high': score},
+        }  # fmt: skip
+    assert len(MODEL._schema.memo) == kept
