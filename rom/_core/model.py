@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rom._core import session_context
 from rom._core.columns import Column, PrimaryKey
@@ -19,6 +19,7 @@ from rom.exceptions import InvalidColumnValue, InvalidOperation
 if TYPE_CHECKING:
     from typing import Self
 
+    import redis
     from pydantic import BaseModel, GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
@@ -50,6 +51,11 @@ class Model(ModelQueries, metaclass=ModelMeta):
 
     if TYPE_CHECKING:
         id = PrimaryKey()
+
+    # The client of the model, under either name. Every call asks for both, and a name that a class
+    # lacks takes a microsecond to look up.
+    _conn: ClassVar[redis.Redis | None] = None
+    CONN: ClassVar[redis.Redis | None] = None
 
     def __init__(self, /, *, _extra_ok: bool = False, **columns: Any) -> None:
         if not self._is_checked:

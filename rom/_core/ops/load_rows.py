@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from rom._core.encoding.wire import pack
+from rom._core.encoding.wire import PackedItems, pack_items, pack_with
 from rom._core.ops.requests import (
     Command,
     Operation,
@@ -230,16 +230,21 @@ def _hidden(
 
 
 def _script(schema: Schema, what: Mapping[str, object], hidden: Mapping[str, bytes]) -> Script:
-    request: dict[str, object] = {
-        'head': schema.keys.head,
-        'fields': schema.fields,
-        **what,
-        **hidden,
-    }
-    if schema.part is None:
-        return Script('load', schema.keys.counter, pack(request))
-    request['intents'] = _partitions(schema.part).intents(schema.part.number)
-    return Script('shard_load', schema.keys.counter, pack(request))
+    packed = pack_with(_common(schema, hidden), what)
+    name = 'load' if schema.part is None else 'shard_load'
+    return Script(name, schema.keys.counter, packed)
+
+
+def _common(schema: Schema, hidden: Mapping[str, bytes]) -> PackedItems:
+    """Return the items of all requests that leave out the same rows, packed once."""
+    key = (_common, *hidden)
+    packed: PackedItems | None = schema.memo.get(key)
+    if packed is None:
+        items = {'head': schema.keys.head, 'fields': schema.fields, **hidden}
+        if schema.part is not None:
+            items['intents'] = _partitions(schema.part).intents(schema.part.number)
+        packed = schema.memo[key] = pack_items(items)
+    return packed
 
 
 def _load(

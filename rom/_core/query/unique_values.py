@@ -51,7 +51,11 @@ def with_unique(clause: Clause, value: Any) -> Node:
 
 def unique_key(schema: Schema, name: str) -> bytes:
     """Return the key of the hash of a column's unique values."""
-    return next(unique.key for unique in schema.uniques if unique.columns == (name,))
+    key: bytes | None = schema.memo.get((unique_key, name))
+    if key is None:
+        key = next(unique.key for unique in schema.uniques if unique.columns == (name,))
+        schema.memo[unique_key, name] = key
+    return key
 
 
 def unique_values(column: Column[Any], values: Iterable[Any]) -> list[bytes]:

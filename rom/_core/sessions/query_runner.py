@@ -336,9 +336,11 @@ class QueryRunner:
             values: list[R] = yield RunOn(query.model, queries.select(query, rows, related))
             return values
         found: list[Any] = []
-        for some in turns(rows):
-            found += self._loader.adopt_each(query.model, some, begun, weakly)
-            if len(rows) > TURN:
+        if len(rows) <= TURN:
+            found = self._loader.adopt_each(query.model, rows, begun, weakly)
+        else:
+            for some in turns(rows):
+                found += self._loader.adopt_each(query.model, some, begun, weakly)
                 yield RunOn(query.model, rest())
         note_batch(found)
         if query.spec.loads:
