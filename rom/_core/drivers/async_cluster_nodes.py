@@ -167,6 +167,8 @@ class AsyncNodes:
                     replies[position] = error
             else:
                 found.setdefault(node.name, (node, []))[1].extend(positions)
+        for _, positions in found.values():
+            positions.sort()  # each node gets its requests in the order of the pipeline
         return list(found.values())
 
     async def stream(

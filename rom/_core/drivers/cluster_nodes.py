@@ -128,6 +128,8 @@ class Nodes:
                     replies[position] = error
             else:
                 found.setdefault(node.name, (node, []))[1].extend(positions)
+        for _, positions in found.values():
+            positions.sort()  # each node gets its requests in the order of the pipeline
         return list(found.values())
 
     def _node(self, slot: int | None, from_replica: bool = False) -> Any:

@@ -16,7 +16,8 @@ from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import connection_of, twin_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
-from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
+from rom._core.ops.commits.receipts import Receipt, noting
+from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
 from rom._core.ops.shards.moved import explained
 from rom._core.sessions.async_queries import AsyncSessionQueries
 from rom._core.sessions.parts import Work
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
-#: The keys of the notes of commits, by model.
-Notes: TypeAlias = dict[type[Model], list[bytes]]
+#: The receipts of commits, by model.
+Notes: TypeAlias = dict[type[Model], list[Receipt]]
 
 
 class AsyncSession(AsyncSessionQueries):
@@ -162,7 +163,7 @@ class AsyncSession(AsyncSessionQueries):
         for model, own in (notes or {}).items():
             if own:
                 driver = self._driver(model)
-                await driver.run(wait_for_replicas(model._schema, own[-1], wanted))
+                await driver.run(wait_for_replicas(model._schema, own, wanted))
         return result
 
     def _driver(self, model: type[Model], from_replicas: bool = False) -> AsyncDriver:

@@ -10,8 +10,10 @@ import pytest
 
 import rom
 from rom._core.ops.commits import replication
+from rom._core.sharding.tags import number_of_value
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST, Process, until
+from tests.support.trips import note_trips
 from tests.support.worlds import BOTH, SYNC, Awaitable, ClusterWorld
 
 TAG = '{copied}'
@@ -152,6 +154,67 @@ def test_a_replica_that_lags_answers_with_what_it_has(
     world.run(story())
     replica.client.execute_command('READONLY')
     until(lambda: replica.client.hget('{copied}:1', 'size') == b'5')
+
+
+class CopiedPart(rom.Model):
+    _shards = rom.Shards('copied', 3)  # one partition for each master
+    _shard_by = 'place'
+    place = rom.Integer(required=True)
+    name = rom.Text(unique=True)
+    size = rom.Integer()
+
+
+def in_partition(number: int, **values: Any) -> CopiedPart:
+    column = CopiedPart._columns['place']
+    placement = CopiedPart._schema.shards
+    assert placement is not None
+    places = (n for n in range(100) if placement.number_by(column, b'%d' % n) == number)
+    return CopiedPart(place=next(places), **values)
+
+
+def home_of(value: str) -> int:
+    return number_of_value(value.encode(), 3)
+
+
+def test_a_durable_commit_over_partitions(
+    world: ClusterWorld, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for each partition that it writes to, and for the directories of its values."""
+    tags = [f'{{{CopiedPart._shards.tag(number)}}}' for number in range(3)]
+    replicas = [cluster.replicas_of(cluster.owner(tag))[0] for tag in tags]
+    assert len({replica.port for replica in replicas}) == 3
+    names = [name for name in map(str, range(50)) if home_of(name) == 2]
+    trips = note_trips(monkeypatch)
+
+    async def story() -> None:
+        client = world.connect()
+        try:
+            async with session_on(world, client, durable=True) as s:
+                one, other = in_partition(0, size=0), in_partition(1, size=0)
+                await s.save(one, other)
+                assert names_of(trips[-1]) == ['EXPIRE'] * 2 + ['WAIT'] * 2 + ['EXISTS'] * 2
+                await s.save(in_partition(0, name=names[0]))
+                assert names_of(trips[-1]) == ['SET', 'EXPIRE', 'WAIT', 'WAIT', 'HGET', 'EXISTS']
+                monkeypatch.setattr(replication, 'LONGEST', 60)
+                for number in range(2):
+                    one.size, other.size = number + 1, number + 1
+                    with lagging(replicas[number]):
+                        with pytest.raises(rom.NotReplicatedError, match='0 of 1 replicas'):
+                            await s.commit()
+                with lagging(replicas[2]):
+                    with pytest.raises(rom.NotReplicatedError, match='0 of 1 replicas'):
+                        await s.save(in_partition(0, name=names[1]))
+                    one.size, other.size = 9, 9
+                    monkeypatch.setattr(replication, 'LONGEST', 2000)
+                    assert await s.commit() == 2, 'partition 2 has no part in it'
+        finally:
+            await world.close(client)
+
+    world.run(story())
+
+
+def names_of(pipeline: Any) -> list[str]:
+    return [str(request.args[0]) for request in pipeline.requests]
 
 
 def test_what_durable_takes(world: ClusterWorld) -> None:

@@ -2,7 +2,8 @@
 
 WAIT counts the replicas that have all writes of its own connection, and a client has several. So a
 write goes first, on the same connection: it renews the note of the commit. Replicas have that write
-only if they have all earlier ones as well, whichever connection these came on.
+only if they have all earlier ones as well, whichever connection these came on. Commits over
+partitions are on several servers, and each of them is asked, those of the directories as well.
 
 The note is looked for behind WAIT, and not before. A node of Valkey that loses its place as the
 master keeps its clients waiting. If it is the master again soon after, WAIT counts the replicas of
@@ -12,20 +13,19 @@ replica without it took over.
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
-from rom._core.encoding.text import show
-from rom._core.ops.commits.attempts import LIFE
-from rom._core.ops.requests import Command, Operation, Pipeline, Request, Script
+from rom._core.encoding.text import as_text, show
+from rom._core.ops.commits.receipts import Receipt, last_of_each_slot
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.partitions import partitions_of
 from rom._core.schema import Schema
+from rom._core.support.clock import elapsed
 from rom.exceptions import ArgumentError, NotReplicatedError, ORMError
-
-T = TypeVar('T')
 
 #: Milliseconds to wait for the replicas.
 LONGEST: Final = 2000
-#: Scripts that answer with the note of a commit that was carried out.
-_WITH_NOTES: Final = frozenset(('commit', 'settle', 'shard_commit', 'shard_prepare'))
 
 
 def number_of_replicas(durable: Any) -> int:
@@ -42,60 +42,81 @@ def number_of_replicas(durable: Any) -> int:
     return int(durable)
 
 
-def noting(operation: Operation[T], notes: list[bytes]) -> Operation[T]:
-    """Run an operation, and collect the keys of the notes of its commits."""
-    try:
-        request = next(operation)
-        while True:
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                notes += _notes_of(request, reply)
-                request = operation.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-
-
-def _notes_of(request: Request, reply: Any) -> list[bytes]:
-    if isinstance(request, Pipeline) and not request.one_by_one:
-        pairs = zip(request.requests, reply, strict=True)
-        return [note for one, answer in pairs for note in _notes_of(one, answer)]
-    if not isinstance(request, Script) or request.name not in _WITH_NOTES or reply[0] != b'ok':
-        return []
-    return [request.key]
-
-
-def wait_for_replicas(schema: Schema, note: bytes, wanted: int) -> Operation[None]:
-    """Wait until this many replicas have a commit and all before it.
+def wait_for_replicas(schema: Schema, receipts: Iterable[Receipt], wanted: int) -> Operation[None]:
+    """Wait until this many replicas have commits and all before them, on each of their servers.
 
     Args:
-        schema: the schema of a model of the commit, for the error.
-        note: the key of the commit's note.
+        schema: the schema of a model of the commits, for the error.
+        receipts: the receipts of the commits, in the order of the writes.
         wanted: the number of replicas.
 
     Raises:
-        NotReplicatedError: fewer have it after `LONGEST` milliseconds, or that is not known.
+        NotReplicatedError: fewer have them after `LONGEST` milliseconds, or that is not known.
     """
-    renew, wait = Command('EXPIRE', note, LIFE), Command('WAIT', wanted, LONGEST, key=note)
-    look = Command('EXISTS', note)
+    left = last_of_each_slot(receipts)
+    end, rest = elapsed() + LONGEST / 1000, float(LONGEST)
+    while True:
+        # A server waits for the slots that it has one after another: all together no longer.
+        share = max(int(rest) // len(left), 1)
+        counts = yield from _replicas_of(schema, left, wanted, share)
+        pairs = zip(left, counts, strict=True)
+        short = [receipt for receipt, found in pairs if found < wanted]
+        if not short:
+            return
+        rest = (end - elapsed()) * 1000
+        if len(left) == 1 or rest < LONGEST / 20:
+            found = min(counts)
+            text = f'{found} of {wanted} replicas have it after {LONGEST / 1000:g} s'
+            raise _error(schema, wanted, found, text)
+        left = short
+
+
+def _replicas_of(
+    schema: Schema, receipts: Sequence[Receipt], wanted: int, milliseconds: int
+) -> Operation[list[int]]:
+    """Return how many replicas have each receipt, once they are enough or the time is over.
+
+    All writes are before the first WAIT, so the servers wait at the same time, and the second WAIT
+    of a server has nothing to wait for any more.
+    """
+    writes = [receipt.write for receipt in receipts]
+    waits = [Command('WAIT', wanted, milliseconds, key=receipt.key) for receipt in receipts]
+    looks = [receipt.look for receipt in receipts]
     try:
-        _, found, is_there = yield Pipeline((renew, wait, look), resends_all=True)
+        replies = yield Pipeline((*writes, *waits, *looks), resends_all=True)
+        count = len(receipts)
+        for receipt, reply in zip(receipts, replies[2 * count :], strict=True):
+            if not receipt.is_in(reply) and not (yield from _is_given_up(schema, receipt)):
+                raise _lost(schema, receipt, wanted)
+    except NotReplicatedError:
+        raise
     except ORMError as error:
         raise _error(schema, wanted, None, f'whether replicas have it is not known: {error}') from (
             error
         )
-    if not is_there:
-        raise _error(
+    return [int(reply) for reply in replies[count : 2 * count]]
+
+
+def _is_given_up(schema: Schema, receipt: Receipt) -> Operation[bool]:
+    """Return whether the row of a claim has given the value up since, and so its entry."""
+    if receipt.value is None or schema.shards is None:
+        return False
+    found = yield receipt.look_for_row(partitions_of(schema.shards.shards))
+    return found is None
+
+
+def _lost(schema: Schema, receipt: Receipt, wanted: int) -> NotReplicatedError:
+    if receipt.value is None:
+        return _error(
             schema, wanted, None,
             'the server that is the master now does not have it: a replica without it took over, '
             'so read what is stored',
         )  # fmt: skip
-    if found < wanted:
-        text = f'{found} of {wanted} replicas have it after {LONGEST / 1000:g} s'
-        raise _error(schema, wanted, int(found), text)
+    return _error(
+        schema, wanted, None,
+        f'the server that is the master of {as_text(receipt.key)} now lacks the entry of '
+        f'{show(receipt.value)}: a replica without it took over. Run rom check --repair',
+    )  # fmt: skip
 
 
 def _error(schema: Schema, wanted: int, found: int | None, text: str) -> NotReplicatedError:

@@ -10,8 +10,10 @@ import redis
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.commits import replication
-from rom._core.ops.commits.replication import noting, number_of_replicas, wait_for_replicas
-from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.commits.receipts import Receipt
+from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
+from rom._core.ops.requests import Pipeline, Script
+from rom._core.ops.shards.partitions import partitions_of
 from rom.exceptions import ArgumentError, NotReplicatedError
 from tests.support.servers import Server
 
@@ -74,8 +76,11 @@ def test_it_costs_one_trip(client: redis.Redis, monkeypatch: pytest.MonkeyPatch)
     assert last.requests[0].args[1] == trips[-2].key
 
 
-def test_a_master_that_does_not_have_the_commit(client: redis.Redis) -> None:
-    wait = wait_for_replicas(KeptByReplicas._schema, b'replicationkept:id:done:lost', 1)
+def test_a_master_that_does_not_have_the_commit(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    wait = wait_for_replicas(KeptByReplicas._schema, [Receipt(b'replicationkept:id:done:lost')], 1)
     with pytest.raises(NotReplicatedError, match='a replica without it took over') as caught:
         SyncDriver(client).run(wait)
     assert (caught.value.wanted, caught.value.found) == (1, None)
@@ -88,27 +93,46 @@ def test_no_answer(server: Server) -> None:
         monkey.connection_kwargs['path'] += '.nowhere'
         monkey.disconnect()
         with pytest.raises(NotReplicatedError, match='is not known: no answer'):
-            driver.run(wait_for_replicas(KeptByReplicas._schema, b'replicationkept:id:done:x', 1))
+            lost = [Receipt(b'replicationkept:id:done:x')]
+            driver.run(wait_for_replicas(KeptByReplicas._schema, lost, 1))
 
 
-def test_notes_are_those_of_commits_that_were_carried_out() -> None:
-    def operation() -> Operation[str]:
-        yield Script('load', b'load', b'')
-        yield Script('commit', b'refused', b'')
-        yield Pipeline((Command('GET', b'x'), Script('commit', b'first', b'')))
-        try:
-            yield Script('commit', b'failed', b'')
-        except ValueError:
-            yield Script('settle', b'settled', b'')
-        return 'done'
+class KeptInPartitions(rom.Model):
+    _shards = rom.Shards('replication', 4)
+    name = rom.Text(unique=True)
+    number = rom.Integer(index=True)
 
-    notes: list[bytes] = []
-    run = noting(operation(), notes)
-    next(run)
-    run.send([b'ok', b''])
-    run.send([b'unique', b''])
-    run.send([b'ok', [b'ok', b'']])
-    run.throw(ValueError())
-    with pytest.raises(StopIteration, match='done'):
-        run.send([b'ok', b''])
-    assert notes == [b'first', b'settled']
+
+def test_a_claim_that_a_failover_has_lost(client: redis.Redis, raw: redis.Redis) -> None:
+    """The row is there, and its entry is not: another row may take the value."""
+    receipts: list[Receipt] = []
+    with rom.Session(client) as session:
+        entity = KeptInPartitions(name='a')
+        session.save(entity)
+        schema = KeptInPartitions._schema
+        number = KeptInPartitions._shards.partition_of(entity.id)
+        partitions = partitions_of(KeptInPartitions._shards)
+        directory = partitions.directory(b'KeptInPartitions:name:uidx', b'a')
+        entry = raw.hget(directory, 'a')
+        assert isinstance(entry, bytes)
+        own = entry[: entry.rindex(b':') + 1]
+        receipts.append(Receipt(directory, b'a', own))
+        run = SyncDriver(client).run
+
+        def wait() -> None:
+            run(wait_for_replicas(schema, receipts, 0))
+
+        wait()
+        raw.hset(directory, 'a', b'%d:another:1796070869' % number)  # the partition has the row
+        wait()
+        for lost in (None, b'%d:another:1796070869' % ((number + 1) % 4)):
+            raw.hdel(directory, 'a')
+            if lost:
+                raw.hset(directory, 'a', lost)
+            with pytest.raises(NotReplicatedError, match=r"entry of b'a'.*rom check") as caught:
+                wait()
+            assert caught.value.found is None
+        raw.hset(directory, 'a', entry)
+        session.delete(entity)
+        assert not raw.hexists(directory, 'a')
+        wait()  # the value was given up since
