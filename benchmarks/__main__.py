@@ -8,7 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import bars, concurrency, environments, maintaining, report, runner
+from benchmarks import bars, concurrency, environments, maintaining, partitions, report, runner
 from benchmarks.operations import BY_NAME, SMALL_SET
 from benchmarks.peers import BY_NAME as MEMBERS
 from benchmarks.peers import OURS, Member
@@ -29,6 +29,9 @@ def main() -> None:
         return
     if options.concurrency:
         concurrency.main(['--to', str(options.out / 'concurrency.txt')])
+        return
+    if options.partitions:
+        partitions.main(['--to', str(options.out / 'partitions.txt')])
         return
     if options.report:
         results, samples = Results.read(options.report), options.report
@@ -85,6 +88,11 @@ def _options() -> argparse.Namespace:
         '--concurrency',
         action='store_true',
         help='measure nothing but asyncio tasks that run at the same time',
+    )
+    parser.add_argument(
+        '--partitions',
+        action='store_true',
+        help='measure nothing but partitions, on clusters of 1, 3 and 6 masters',
     )
     options = parser.parse_args()
     unknown = set(options.peers or ()) - MEMBERS.keys()

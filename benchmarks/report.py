@@ -40,6 +40,7 @@ def write(results: Results, page: Path, plots: Sequence[Path], beside: Path | No
         _memory(results),
         _maintenance(page),
         _concurrency(page),
+        _partitions(page),
         _plots(page, plots),
         _peers(results),
     ]
@@ -366,6 +367,18 @@ def _concurrency(page: Path) -> str:
         '``scripts/bench --concurrency``.'
     )
     return _section('Concurrent tasks', lead, f'.. include:: {table.parent.name}/{table.name}')
+
+
+def _partitions(page: Path) -> str:
+    """What `benchmarks.partitions` has measured, if it has."""
+    table = page.with_suffix('') / 'partitions.txt'
+    if not table.exists():
+        return ''
+    lead = (
+        'Models over 64 partitions, on clusters, and their commits on one server beside those of '
+        'models without partitions. Measured by ``scripts/bench --partitions``.'
+    )
+    return _section('Partitions', lead, f'.. include:: {table.parent.name}/{table.name}')
 
 
 def _peers(results: Results) -> str:
