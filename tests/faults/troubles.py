@@ -3,9 +3,12 @@
 Requests are counted and not seconds, so that a slow machine sees as much trouble as a fast one.
 """
 
+import contextlib
 import random
 import time
 from collections import Counter
+
+import redis
 
 from tests.faults.oracle import Window
 from tests.faults.servers import KillableServer
@@ -73,6 +76,8 @@ class Troubles:
             self._server.start()
         elif kind == FLUSH_SCRIPTS:
             self._server.client.script_flush()
+            with contextlib.suppress(redis.exceptions.ResponseError):  # before 7.0
+                self._server.client.execute_command('FUNCTION', 'FLUSH')
         elif kind == KILL_CLIENTS:
             self._server.client.client_kill_filter(_type='normal', skipme=True)
         elif kind == KILL_WORKER and not self._kill_worker():

@@ -73,7 +73,9 @@ def connect(url: str) -> redis.Redis:
 
     The client of a cluster asks for the nodes when it is first used. It waits for a node for 5
     seconds, and for a connection for 2, unless the URL has other `socket_timeout=` and
-    `socket_connect_timeout=`. Models on a cluster need a hash tag, as in `_namespace = '{users}'`.
+    `socket_connect_timeout=`. With `server_functions=no`, searches are scripts only: see
+    :func:`rom.util.use_server_functions`. Models on a cluster need a hash tag, as in
+    `_namespace = '{users}'`.
 
     Raises:
         ORMError: the URL cannot be used.

@@ -54,7 +54,8 @@ def use_server_functions(wanted: bool, connection: Any = None) -> None:
     Args:
         wanted: False: send scripts by EVALSHA only.
         connection: the client that the setting is for, and the asyncio client that rom makes for
-            it; None: all clients of the program.
+            it; None: all clients of the program. For the client of a URL, the option
+            ``server_functions=no`` of the URL does the same.
 
     Raises:
         InvalidOperation: the connection is of a class that takes no setting.

@@ -17,6 +17,7 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from rom._core.drivers.cluster_clients import TIMEOUTS, Address, LazyCluster
+from rom._core.drivers.server_functions import use_server_functions
 from rom.exceptions import ORMError
 
 EMBEDDED: Final = 'embedded:'
@@ -26,9 +27,10 @@ _DATABASE: Final = re.compile(r'/?|/[0-9]+', re.ASCII)
 #: Options whose values are not secret.
 _OPEN: Final = frozenset(
     ('db', 'decode_responses', 'health_check_interval', 'max_connections', 'protocol',
-     'socket_connect_timeout', 'socket_timeout', 'timeout')
+     'server_functions', 'socket_connect_timeout', 'socket_timeout', 'timeout')
 )  # fmt: skip
 _ESCAPED: Final = 'a password with other characters than letters and digits needs them as %XX'
+_FUNCTIONS: Final = 'server_functions'
 _UNREADABLE: Final = f'its port or one of its options cannot be read; {_ESCAPED}'
 
 
@@ -52,6 +54,9 @@ def open_url(url: str, name: str = 'the URL of the server') -> redis.Redis:
         weakref.finalize(client, server.close)
         return client
     problem = _problem_of(url)
+    url, functions = (url, None) if problem else _without_functions(url)
+    if functions not in (None, 'yes', 'no'):
+        problem = 'its option server_functions must be yes or no'
     make: Any = _cluster_at if url.partition('://')[0] in _CLUSTERS else _client_at
     made: redis.Redis | None = None if problem else make(url)
     if made is None:  # raised outside any `except`, or the library's error would be chained to it
@@ -61,7 +66,20 @@ def open_url(url: str, name: str = 'the URL of the server') -> redis.Redis:
             'unix://PATH, embedded: or embedded:PATH. (It is not shown here, because it may hold a '
             'password.)'
         )
+    if functions is not None:
+        use_server_functions(functions == 'yes', made)
     return made
+
+
+def _without_functions(url: str) -> tuple[str, str | None]:
+    """Return a URL without the option server_functions, which is rom's own; and its value."""
+    parts = urlsplit(url)
+    options = parts.query.split('&')
+    own = [option for option in options if option.partition('=')[0] == _FUNCTIONS]
+    if not own:
+        return url, None
+    others = '&'.join(option for option in options if option not in own)
+    return urlunsplit(parts._replace(query=others)), own[-1].partition('=')[2]
 
 
 def _problem_of(url: str) -> str:

@@ -120,6 +120,25 @@ def test_replicas_answer_what_reads(reader: Reader) -> None:
     assert (master, replica > 0) == (0, True)
 
 
+def test_the_library_of_functions_reaches_replicas_from_the_master(reader: Reader) -> None:
+    def libraries(node: Process) -> int:
+        return len(node.client.execute_command('FUNCTION', 'LIST'))
+
+    def called() -> int:
+        stats: dict[str, Any] = reader.replica.client.info('commandstats')
+        found = stats.get('cmdstat_fcall_ro', {'calls': 0, 'failed_calls': 0})
+        return int(found['calls'] - found['failed_calls'])
+
+    reader.master.client.execute_command('FUNCTION', 'FLUSH', 'SYNC')
+    until(lambda: libraries(reader.replica) == 0)
+    assert reader.perform(LOAD)[0][0] == [b'row'], 'by function or by script'
+    assert libraries(reader.master) == 1
+    until(lambda: libraries(reader.replica) == 1)
+    before = called()
+    assert reader.perform(LOAD)[0][0] == [b'row']
+    assert called() == before + 1
+
+
 def test_the_master_gets_what_writes(reader: Reader) -> None:
     write = Command('HSET', ROW, 'b', '1')
     mixed = Pipeline((PART, write))

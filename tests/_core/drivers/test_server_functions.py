@@ -17,6 +17,7 @@ from rom._core.drivers.async_clients import async_connection
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.function_library import library
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.drivers.urls import open_url, without_password
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Pipeline, Script
 from tests.support.cluster import Cluster
@@ -272,6 +273,17 @@ def test_the_asyncio_client_of_one_that_may_not(proxy: Proxy) -> None:
 
     assert asyncio.run(load()) == FOUND
     assert set(sent(proxy)) == {'EVALSHA', 'EVAL'}
+
+
+@pytest.mark.parametrize('url', ['redis://localhost/1?{}db=2', 'redis+cluster://a:1,b:2?{}'])
+def test_an_option_of_the_url(url: str) -> None:
+    for option, are_used in (('no', False), ('yes', True)):
+        client = open_url(url.format(f'server_functions={option}&'))
+        assert server_functions.are_used(client) is are_used
+    assert server_functions.are_used(open_url(url.format('')))
+    assert 'server_functions=no' in without_password(url.format('server_functions=no&'))
+    with pytest.raises(rom.ORMError, match='server_functions must be yes or no'):
+        open_url(url.format('server_functions=maybe&'))
 
 
 def test_an_object_that_is_no_client() -> None:

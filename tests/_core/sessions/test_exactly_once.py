@@ -20,7 +20,7 @@ from tests.support.proxy import ERRORS, Proxy
 from tests.support.servers import Server
 from tests.support.worlds import ASYNC, BOTH, World
 
-WRITES = Proxy.named('EVALSHA', 'EVAL')
+WRITES = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO')
 EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO', 'GET', 'HMGET')
 HOOKS: list[str] = []
 

@@ -24,7 +24,7 @@ from tests.support.proxy import Proxy
 from tests.support.servers import Server
 from tests.support.worlds import ASYNC, BOTH, World
 
-WRITES = Proxy.named('EVALSHA', 'EVAL')
+WRITES = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO')
 
 
 class RacedPage(rom.Model):
