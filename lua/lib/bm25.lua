@@ -37,6 +37,15 @@ local function open_column(column)
     return {texts = texts, weight = column[2], slope = slope, limit = limit}
 end
 
+-- The number of texts that have any of some columns, or a little less.
+local function texts_in(columns)
+    local texts = 1
+    for _, column in ipairs(columns) do
+        texts = math.max(texts, column.texts)
+    end
+    return texts
+end
+
 -- The score of a frequency and a length in a group.
 local function worth_of(group, tf, length)
     return group.factor * tf / (tf + K1 * (1 - B) + group.slope * length)

@@ -5,84 +5,9 @@
 -- that differs from the first one in a single group adds what that group gives. So nothing else is
 -- read: no posting is looked up for a text.
 
--- @include lib/packed_words
--- @include lib/weighing
+-- @include lib/packed_texts
 
-local MOST_KEYS = 1000        -- of one command
-local MOST_JOINED = 16        -- combinations
-local MOST_LOOKED_UP = 3000   -- postings of the rarest words of all combinations
-local LOOK_UP, FOUND = 0.3, 3 -- effort of a posting that is looked up, and of a text that is found
-local FEWEST_WEIGHED = 30     -- texts at once
-local FEW_JOINED = 100        -- texts whose further words are looked up instead
-
--- The keys of the filters that are sets, and the filters that the texts in all of them match.
-local function sets_of(search, ranking)
-    local keys, matched = {}, {[ranking.node] = true}
-    for _, part in ipairs(search.parts) do
-        if part.kind == 'set' and #keys < MOST_KEYS then
-            keys[#keys + 1], matched[part] = part.key, true
-        end
-    end
-    return keys, matched
-end
-
-local function note_intersected(search, smallest, found)
-    spend(LOOK_UP * smallest + FOUND * found)
-    search.pace.looked = search.pace.looked + found
-end
-
-local function smallest_of(groups)
-    local smallest = math.huge
-    for _, group in ipairs(groups) do
-        smallest = math.min(smallest, group.size)
-    end
-    return smallest
-end
-
-local function has_further(slots, lacking)
-    for _, slot in ipairs(slots) do
-        for _, group in ipairs(slot.groups) do
-            if not lacking[group] then
-                return true
-            end
-        end
-    end
-    return false
-end
-
--- Score the texts in the reply of ZINTER, the best first, until no other can be among the best. The
--- texts may also have groups that are not in `known.lacking`, which are looked up; those add at most
--- `beyond`.
-local function weigh_packed(search, ranking, packing, known, beyond)
-    local keys, matched = sets_of(search, ranking)
-    local flat = intersect_packed(packing, keys)
-    local scores, texts_of, count = texts_by_score(packing, flat, ranking.seen)
-    note_intersected(search, smallest_of(packing.groups), count)
-    local best = ranking.best
-    local some, some_scores, size = {}, {}, math.max(best.count, FEWEST_WEIGHED)
-    local has_more = has_further(ranking.slots, known.lacking)
-    local function weigh_some()
-        known.scores = some_scores
-        if has_more then
-            some, some_scores = score_all(ranking, some, known)
-        end
-        admit(search, ranking, some, some_scores, matched)
-        some, some_scores = {}, {}
-    end
-    for position = #scores, 1, -1 do
-        local score = scores[position]
-        if score + beyond < best.least - SLACK then
-            break
-        end
-        for _, id in ipairs(texts_of[score]) do
-            some[#some + 1], some_scores[#some_scores + 1] = id, score
-        end
-        if #some >= size then
-            weigh_some()
-        end
-    end
-    weigh_some()
-end
+local MOST_LOOKED_UP = 3000  -- postings of the rarest words of all combinations
 
 -- All choices of a group of each of the first slots.
 local function choices_of(slots, count)
@@ -101,50 +26,6 @@ local function choices_of(slots, count)
     return choices
 end
 
-local function texts_in(columns)
-    local texts = 1
-    for _, column in ipairs(columns) do
-        texts = math.max(texts, column.texts)
-    end
-    return texts
-end
-
--- The number of slots to join: as many as leave few texts, or make as many combinations as may be.
-local function slots_to_join(ranking)
-    local expected, combinations, texts = 1, 1, texts_in(ranking.columns)
-    for position, slot in ipairs(ranking.slots) do
-        expected = expected * math.min(1, slot.size / texts)
-        combinations = combinations * #slot.groups
-        if combinations > MOST_JOINED then
-            return position - 1
-        elseif combinations > 1 and position > 1 and expected * texts <= FEW_JOINED then
-            return position
-        end
-    end
-    return #ranking.slots
-end
-
--- The packings of some choices, and their postings to look up; nil if these are too many, or the
--- numbers would be too large.
-local function packings_of(ranking, choices, most)
-    local packings, looked_up = {}, 0
-    for _, chosen in ipairs(choices) do
-        looked_up = looked_up + smallest_of(chosen)
-        for _, group in ipairs(chosen) do
-            if group[2] or looked_up > most then
-                return nil
-            end
-        end
-    end
-    for place, chosen in ipairs(choices) do
-        packings[place] = packing_of(chosen, ranking.columns)
-        if not packings[place] then
-            return nil
-        end
-    end
-    return packings
-end
-
 -- The single group of a choice that another one lacks; nil if there are several.
 local function addition(chosen, first)
     local found
@@ -159,7 +40,7 @@ local function addition(chosen, first)
     return found
 end
 
--- Intersect each packing; return the texts, their scores, and in `place_of` their places.
+-- Intersect each packing; return the texts and their scores.
 local function join(search, choices, packings, keys)
     local ids, scores, place_of, chosen_of = {}, {}, {}, {}
     for position, packing in ipairs(packings) do
@@ -184,7 +65,7 @@ local function join(search, choices, packings, keys)
             end
         end
     end
-    return ids, scores, place_of
+    return ids, scores
 end
 
 -- The groups of the first slots, and what of them the texts that were joined have and lack.
@@ -201,9 +82,13 @@ end
 
 -- Score all matches of all words; return false if they may be too many.
 local function join_all(search, ranking)
-    local slots, joined = ranking.slots, slots_to_join(ranking)
+    local slots, joined = ranking.slots, ranking.combined
     local choices = choices_of(slots, joined)
-    local packings = choices[2] and packings_of(ranking, choices, MOST_LOOKED_UP)
+    local looked_up = 0
+    for _, chosen in ipairs(choices) do
+        looked_up = looked_up + smallest_of(chosen)
+    end
+    local packings = choices[2] and looked_up <= MOST_LOOKED_UP and packings_of(ranking, choices)
     if not packings then
         return false
     end

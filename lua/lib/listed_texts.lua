@@ -1,8 +1,7 @@
 -- The texts of a combination, collected at once and scored. See lib/ranking.
 
--- @include lib/joined_words
+-- @include lib/packed_texts
 
-local MOST_PAIRED = 12000 -- effort of the pairs of a group
 local MOST_FOUND_BY = 12  -- words, to each of which a smaller group is compared
 
 local function smallest_group(combination)
@@ -48,7 +47,7 @@ local function keys_of(search, ranking, combination)
     return keys, matched
 end
 
--- The ids that are in all of the keys and, if `merged` has several words, in one of them; each once.
+-- The ids that are in all of the keys and, if there is `merged`, have one of its words; each once.
 local function ids_of(merged, keys)
     if not merged then
         return #keys > 1 and ask('ZINTER', #keys, unpack(keys)) or ask('ZRANGE', keys[1], 0, -1)
@@ -76,19 +75,6 @@ local function merged_to_find(chosen, smallest)
         end
     end
     return found
-end
-
--- All texts of a slot, each once, and the same as the keys of a table.
-local function ids_of_slot(slot)
-    local ids, has = {}, {}
-    for _, group in ipairs(slot.groups) do
-        for _, id in ipairs(ids_of_merged(group)) do
-            if not has[id] then
-                ids[#ids + 1], has[id] = id, true
-            end
-        end
-    end
-    return ids, has
 end
 
 -- Score ids a thousand at a time; return the last one if the call ends before they all are.
@@ -123,58 +109,6 @@ local function not_scored(ranking, ids)
     return ids
 end
 
--- Score the texts of some groups by their packed numbers; return false if these are too large. The
--- texts that are left have none of the `settled` groups; and those in `lacking` are not looked up.
-local function weigh_all_packed(search, ranking, chosen, settled, lacking)
-    local packings = packings_of(ranking, {chosen}, math.huge)
-    if packings then
-        local known, no_more = {sure = {}, lacking = {}}, {}
-        for group in pairs(lacking) do
-            known.lacking[group] = true
-        end
-        for group in pairs(settled) do
-            no_more[group] = true
-        end
-        for _, group in ipairs(chosen) do
-            known.sure[group.slot], known.lacking[group], no_more[group] = true, true, true
-        end
-        weigh_packed(search, ranking, packings[1], known, bound_of(ranking.slots, no_more))
-    end
-    return packings
-end
-
--- The groups to pair a group with: those in the fewest texts, as far as the effort allows.
-local function groups_to_pair(search, ranking, group, settled)
-    local others, texts, effort = {}, texts_in(ranking.columns), 0
-    for _, slot in ipairs(ranking.slots) do
-        for _, other in ipairs(slot.groups) do
-            if other ~= group and not settled[other] and are_few(search, ranking, {group, other}) then
-                others[#others + 1] = other
-            end
-        end
-    end
-    table.sort(others, function(a, b) return a.size < b.size end)
-    for place, other in ipairs(others) do
-        effort = effort + LOOK_UP * math.min(group.size, other.size)
-            + FOUND * group.size * other.size / texts
-        others[place] = effort <= MOST_PAIRED and other or nil
-    end
-    return others
-end
-
--- Where any of the words suffice: score the texts that have a group and another one, and add the
--- other one to `settled`, so that most of the texts that are left have no other group.
-local function weigh_pairs(search, ranking, group, settled, lacking)
-    local best = ranking.best
-    for _, other in ipairs(groups_to_pair(search, ranking, group, settled)) do
-        if best.least > 0 and bound_of(ranking.slots, settled) < best.least - SLACK then
-            return
-        elseif weigh_all_packed(search, ranking, {group, other}, settled, lacking) then
-            settled[other] = true
-        end
-    end
-end
-
 -- Score all texts of a combination; return the id to continue behind, nil at the end. While all
 -- texts of the earlier combinations were scored in this call, the others lack the settled groups.
 local function weigh_combination(search, ranking, combination, after)
@@ -193,27 +127,4 @@ local function weigh_combination(search, ranking, combination, after)
     end
     local known = {matched = matched, sure = sure_slots(chosen, merged), lacking = lacking}
     return weigh_ids(search, ranking, ids, known, after)
-end
-
--- True if the two rarest words have similar ones in all columns, so that no ZINTER finds the texts
--- that have both; and if the rarest has few texts.
-local function are_merged(search, ranking)
-    local slots = ranking.slots
-    for rank = 1, 2 do
-        for _, group in ipairs(slots[rank] and slots[rank].groups or {}) do
-            if not group[2] then
-                return false
-            end
-        end
-    end
-    return ranking.is_all and #slots > 1 and slots[1].size <= 2 * search.small
-end
-
--- Score all matches of such words, which are all among the texts of the rarest one.
-local function weigh_merged(search, ranking)
-    local slot = ranking.slots[1]
-    local ids, has = ids_of_slot(slot)
-    weigh(search, ranking, ids, {
-        matched = {[ranking.node] = true}, sure = {[slot] = true}, lacking = {}, wanted = has,
-    })
 end

@@ -68,7 +68,8 @@ end
 
 -- What a text with this number adds to its score by all groups, or only by the group `alone`.
 local function score_of_packed(packing, packed, alone)
-    local floor, weights, totals, groups = math.floor, packing.weights, packing.totals, packing.groups
+    local weights, totals, groups = packing.weights, packing.totals, packing.groups
+    local floor = math.floor
     local sum, score, length = tonumber(packed), 0, nil
     local digits = floor(sum / LENGTHS) + 1
     local lengths = digits * LENGTHS - sum

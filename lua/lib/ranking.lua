@@ -4,7 +4,7 @@
 -- If another filter has few ids, they are all scored. Otherwise, combinations of words are looked
 -- at one after the other, those that can score most first: see lib/combinations. One whose texts
 -- cannot be among the best is left out. The texts of one are collected at once if they are few, or
--- found along the postings of its rarest word.
+-- found along the postings of its rarest word. Combinations with few texts are joined.
 --
 -- Request: rank = {id, score}: only matches behind these; or true
 --
@@ -13,50 +13,20 @@
 -- combination to continue at, or `part`, the place of the other filter; the last `id` in it, for a
 -- walk with its `packed` score; and `walked`, the names of groups of which every text was scored.
 
--- @include lib/weighing
+-- @include lib/rank_order
 -- @include lib/walk_of_postings
 -- @include lib/combinations
+-- @include lib/joined_words
+-- @include lib/paired_words
+-- @include lib/merged_texts
 
 local MOST_RANKED = 10000  -- results that one call keeps
-
--- @include lib/listed_texts
 
 local function words_node(search)
     for _, part in ipairs(search.parts) do
         if part.slots then
             return part
         end
-    end
-end
-
--- The places in a short list, in the order of the values.
-local function places_by(list, value_of)
-    local places, values = {}, {}
-    for place = 1, #list do
-        local value, rank = value_of(list[place]), place
-        while rank > 1 and values[rank - 1] > value do
-            places[rank], values[rank] = places[rank - 1], values[rank - 1]
-            rank = rank - 1
-        end
-        places[rank], values[rank] = place, value
-    end
-    return places
-end
-
--- The order of slots and columns: rare words first, and short columns, whose texts score most.
-local function set_order(ranking, position)
-    local node, columns = ranking.node, ranking.columns
-    ranking.order = position.columns or places_by(columns, function(one) return -one.slope end)
-    ranking.slot_order = position.slots or places_by(node.slots, function(one) return one.size end)
-    ranking.rank_of, ranking.slots = {}, {}
-    for rank, place in ipairs(ranking.order) do
-        ranking.rank_of[place] = rank
-    end
-    for rank, place in ipairs(ranking.slot_order) do
-        local slot = node.slots[place]
-        slot.place, slot.rank = place, rank
-        slot.groups = groups_of(slot, columns, ranking.order)
-        ranking.slots[rank] = slot
     end
 end
 
@@ -179,6 +149,15 @@ local function words_meant_by(node)
     return has_similar and meant or nil
 end
 
+-- Score the matches of all words, if these are rare; return whether they are.
+local function weigh_at_once(search, ranking)
+    if are_merged(search, ranking) then
+        weigh_merged(search, ranking)
+        return true
+    end
+    return ranking.is_all and join_all(search, ranking)
+end
+
 -- Find the best matches; return the position to continue at, nil at the end.
 local function rank_matches(search, position)
     local ranking = open_ranking(search, position)
@@ -189,9 +168,7 @@ local function rank_matches(search, position)
     local following
     if place then
         following = weigh_filter(search, ranking, place, position.id)
-    elseif not position.number and are_merged(search, ranking) then
-        weigh_merged(search, ranking)
-    elseif position.number or not (ranking.is_all and join_all(search, ranking)) then
+    elseif position.number or not weigh_at_once(search, ranking) then
         following = look_at_all(search, ranking, position)
     end
     if not following then

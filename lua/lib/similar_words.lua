@@ -4,8 +4,8 @@
 -- bytes. One seek finds the first word at or behind any string. So the vocabulary is
 -- walked as a tree of characters: the characters that may follow a string are found by a seek each.
 -- A row of the table of edit distances goes along. A branch ends where all its distances are too
--- great, so most of the vocabulary is never read, however large it is. A branch without an edit left
--- is not walked.
+-- great, so most of the vocabulary is never read, however large it is. A branch without an edit
+-- left is not walked.
 
 -- @include lib/lists
 

@@ -1,0 +1,34 @@
+-- The order of the words and the columns of a ranking. See lib/ranking.
+
+-- @include lib/bm25
+
+-- The places in a short list, in the order of the values.
+local function places_by(list, value_of)
+    local places, values = {}, {}
+    for place = 1, #list do
+        local value, rank = value_of(list[place]), place
+        while rank > 1 and values[rank - 1] > value do
+            places[rank], values[rank] = places[rank - 1], values[rank - 1]
+            rank = rank - 1
+        end
+        places[rank], values[rank] = place, value
+    end
+    return places
+end
+
+-- The order of slots and columns: rare words first, and short columns, whose texts score most.
+local function set_order(ranking, position)
+    local node, columns = ranking.node, ranking.columns
+    ranking.order = position.columns or places_by(columns, function(one) return -one.slope end)
+    ranking.slot_order = position.slots or places_by(node.slots, function(one) return one.size end)
+    ranking.rank_of, ranking.slots = {}, {}
+    for rank, place in ipairs(ranking.order) do
+        ranking.rank_of[place] = rank
+    end
+    for rank, place in ipairs(ranking.slot_order) do
+        local slot = node.slots[place]
+        slot.place, slot.rank = place, rank
+        slot.groups = groups_of(slot, columns, ranking.order)
+        ranking.slots[rank] = slot
+    end
+end
