@@ -28,7 +28,7 @@ local function are_merged(search, ranking)
         end
     end
     return ranking.is_all and #slots > 1
-        and slots[1].size <= search.small and slots[2].size <= 4 * search.small
+        and slots[1].size <= 2 * search.small and slots[2].size <= 4 * search.small
 end
 
 -- Score all matches of such words, which are all among the texts of the rarest one.
