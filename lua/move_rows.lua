@@ -4,14 +4,14 @@
 -- Keys: the rows (hashes), the record of the move (hash).
 --
 -- Request: record = key of the record
---          token  = the token of the run, which the record must have
+--          token, phase = the token of the run and its phase, which the record must have
 --          fields = list of the columns
 --          rows   = list of {key, {value or false, ...}}: the rows as they were copied
 --          mark   = the string that replaces a row; absent: the rows stay, and are only looked at
 --          done   = list of {field, value, ...} for the record, if no row is left
 --
 -- Reply:   'ok', {number, ...}   the numbers of the rows that are not as they were copied
---          'taken'               the record has another token; nothing was written
+--          'taken'               the record has another token or phase; nothing was written
 --          'more', key           the row has fields that are no columns; nothing was written
 --
 -- A row that has the mark already counts as replaced, so the call may be repeated.
@@ -57,7 +57,8 @@ local function look()
     return moved, left
 end
 
-if redis.call('HGET', request.record, 'token') ~= request.token then
+local state = redis.call('HMGET', request.record, 'token', 'phase')
+if state[1] ~= request.token or state[2] ~= request.phase then
     return {'taken'}
 end
 local moved, left = look()

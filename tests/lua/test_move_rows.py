@@ -18,12 +18,13 @@ FIELDS = ['id', 'name', 'age']
 @pytest.fixture
 def move(raw: redis.Redis) -> Run:
     """Runs the script, after two rows and a record were stored."""
-    raw.hset('N:id:moved', 'token', '3')
+    raw.hset('N:id:moved', mapping={'token': '3', 'phase': 'closing'})
     raw.hset('N:1', mapping={'id': '1', 'name': 'Ann'})
     raw.hset('N:2', mapping={'id': '2', 'age': '5'})
 
     def run(rows: Any, **more: Any) -> Any:
-        request = {'record': 'N:id:moved', 'token': '3', 'fields': FIELDS, 'rows': rows, **more}
+        request = {'record': 'N:id:moved', 'token': '3', 'phase': 'closing', 'fields': FIELDS}
+        request |= {'rows': rows, **more}
         return raw.execute_command(
             'EVAL', loaded('move_rows').source, 1, 'N:id:moved', pack(request)
         )
@@ -64,7 +65,8 @@ def test_a_row_that_has_changed(move: Run, raw: redis.Redis, change: Any) -> Non
 
 def test_what_is_refused(move: Run, raw: redis.Redis) -> None:
     stored = dump(raw)
-    assert move(ROWS, mark='moved', token='2', done=['after', '2']) == [b'taken']
+    for other in ({'token': '2'}, {'phase': 'copying'}):
+        assert move(ROWS, mark='moved', done=['after', '2'], **other) == [b'taken']
     assert dump(raw) == stored
     raw.hset('N:2', 'fax', '1')
     stored = dump(raw)

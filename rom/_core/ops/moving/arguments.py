@@ -48,4 +48,10 @@ def checked_move(model: Any, into: Any, source: Any) -> Schema:
             f'{placement.deciders[0]!r} may ask for another one; nothing was written. Leave out '
             '_shard_by and _shard_with, or save the rows as entities of another model'
         )
+    if schema.links:
+        raise InvalidOperation(
+            f'{schema.name}: links of the ManyToMany {schema.links[0]!r} cannot be moved; nothing '
+            'was written. Move a model of the links with two relations, or save the rows as '
+            'entities of another model'
+        )
     return schema

@@ -144,7 +144,8 @@ class Copies:
             for row in rows
         ]
         request = {
-            'record': move.key, 'token': move.token, 'fields': fields, 'rows': listed,
+            'record': move.key, 'token': move.token, 'phase': move.state.phase,
+            'fields': fields, 'rows': listed,
         }  # fmt: skip
         if is_last:
             request['mark'] = move.mark

@@ -8,6 +8,7 @@ import rom
 from tests.support.moving import GROUP, after, before
 from tests.support.worlds import Front
 
+PALS = rom.ManyToMany('Resident')
 pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
 
 
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
         (after, GROUP, {'batch': 0}, 'batch'),
         (lambda: after(visits=rom.UnsafeColumn()), GROUP, {}, "UnsafeColumn 'visits' cannot be mo"),
         (lambda: after(_shard_by='age'), GROUP, {}, "'age' may ask for another one"),
+        (lambda: after(pals=PALS), GROUP, {}, "links of the ManyToMany 'pals' cannot be moved"),
     ],
 )
 def test_arguments(front: Front, model: Any, into: Any, options: Any, said: str) -> None:
