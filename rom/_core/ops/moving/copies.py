@@ -73,12 +73,11 @@ class Copies:
 
     def _copy_into(self, number: int, rows: Sequence[Row]) -> Operation[UniqueKeyViolation | None]:
         part = self._move.whole.at(number)
-        wanted = [_imported(part, row) for row in rows]
-        stored = yield from load(part, [row.id for row in wanted], with_expired=True)
-        copies = {copy.id: _values(part, copy) for copy in stored}
-        planned = [change_of(row, copies.get(row.id), 'replace') for row in wanted]
+        by_id = {part.local_id(row.id): row for row in rows}
+        copies = {one.id: one for one in (yield from load(part, [*by_id], with_expired=True))}
+        planned = [_change(part, id, row, copies.get(id)) for id, row in by_id.items()]
         try:
-            yield from self._commit(number, [one for one in planned if isinstance(one, Change)])
+            yield from self._commit(number, [one for one in planned if one is not None])
         except UniqueKeyViolation as violation:
             return violation
         except DataRaceError as error:
@@ -159,8 +158,21 @@ class Copies:
         return [rows[int(number) - 1].id for number in detail]
 
 
-def _imported(part: Schema, row: Row) -> ImportRow:
-    return ImportRow(part, part.local_id(row.id), _values(part, row))
+def _change(part: Schema, id: int, row: Row, copy: Row | None) -> Change | None:
+    """Return the change that makes a copy as its row is; None if it is.
+
+    Args:
+        part: the schema of the partition.
+        id: the id of the copy there.
+        row: the row.
+        copy: the copy, or None.
+    """
+    primary = part.primary
+    if copy is not None and {**copy.stored, primary: b''} == {**row.stored, primary: b''}:
+        return None  # the usual case when rows are closed
+    stored = None if copy is None else _values(part, copy)
+    change = change_of(ImportRow(part, id, _values(part, row)), stored, 'replace')
+    return change if isinstance(change, Change) else None
 
 
 def _values(schema: Schema, row: Row) -> dict[str, bytes]:
