@@ -22,6 +22,7 @@ import rom
 from rom._core.drivers import kept_connections
 from rom._core.drivers.errors import translated_error
 from rom.exceptions import InvalidOperation, ServerError, ServerUnavailable
+from tests.support import moving
 from tests.support.pages import tree
 from tests.support.servers import Server
 
@@ -106,6 +107,20 @@ def two_savers(server: Server) -> None:
             work.send(one._driver(step.model).run(step.operation))
 
 
+def after_a_move(server: Server) -> None:
+    """A program without partitions reads a row that was moved."""
+    old = moving.before()
+    moving.fill(old, 2)
+    list(rom.maintenance.shard(moving.after(), moving.GROUP))
+    old.get(1)
+
+
+def before_a_move(server: Server) -> None:
+    """A program with partitions reads a row that is not moved yet."""
+    moving.fill(moving.before(), 2)
+    moving.after().get(1)
+
+
 @contextmanager
 def set_up(server: Server, command: str, back: str) -> Iterator[None]:
     with server.connect() as raw:
@@ -148,6 +163,8 @@ NO_ACL = 'ACL DELUSER quoted'
 # How each message begins, the error, and what raises it.
 MESSAGES: dict[str, tuple[type[Exception], Any]] = {
     'another thread or session': (InvalidOperation, two_savers),
+    'its rows are moved into': (rom.ModelMovedError, after_a_move),
+    'its rows are still in': (rom.ModelMovedError, before_a_move),
     'no answer from Redis at': (ServerUnavailable, on_client(nowhere)),
     'all 2 connections': (ServerUnavailable, full_pool),
     'takes no requests now': (
