@@ -3,6 +3,7 @@
 
 -- @include lib/far_names
 -- @include lib/model
+-- @include lib/numbers
 
 local MOST_IDS = 4294967296   -- the most that a bitmap holds; trying more numbers takes too long
 local SMALLEST_WINDOW = 32    -- bytes of the bitmap read at once; a byte has up to eight ids
@@ -67,11 +68,13 @@ local function ids_above(model, after, limit)
     local first = math.floor(first_bit / 8)
     local size = math.max(math.floor(limit / 8), 1)
     local window = ask('GETRANGE', model.live, first, first + size - 1)
+    local count, format = 0, string.format
     for place = 1, #window do
-        local before = (first + place - 1) * 8
-        for _, offset in ipairs(BITS[string.byte(window, place)]) do
-            if before + offset > after then
-                ids[#ids + 1] = write_id(before + offset)
+        local before, set = (first + place - 1) * 8, BITS[string.byte(window, place)]
+        for position = 1, #set do
+            if before + set[position] > after then
+                count = count + 1
+                ids[count] = format(WHOLE, before + set[position])
             end
         end
     end
@@ -111,7 +114,7 @@ local function ids_below(model, before, limit)
             local set = BITS[string.byte(window, place)]
             for position = #set, 1, -1 do
                 if start + set[position] < before then
-                    ids[#ids + 1] = write_id(start + set[position])
+                    ids[#ids + 1] = string.format(WHOLE, start + set[position])
                 end
             end
         end

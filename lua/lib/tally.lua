@@ -248,30 +248,34 @@ end
 local function count_values(head, tally, ids)
     local without, counts, holder = 0, {}, {}
     local elements_of = tally.way == 'elements' and splitter()
+    local function note_without(place)
+        if redis.call('EXISTS', head .. ids[place]) == 1 then
+            without = without + 1
+        end
+    end
     local function see(place, value)
         local count = counts[value]
-        counts[value] = (count or 0) + 1
-        if not count then
-            holder[value] = ids[place]
+        if count then
+            counts[value] = count + 1
+        elseif value then
+            counts[value], holder[value] = 1, ids[place]
+        else
+            note_without(place)
         end
     end
     local last = {}                                   -- the place of the last row with an element
     local function see_elements(place, value)
-        for _, element in ipairs(elements_of(value)) do
+        for _, element in ipairs(value and elements_of(value) or {}) do
             if last[element] ~= place then            -- a list may repeat an element
                 last[element] = place
                 see(place, element)
             end
         end
-    end
-    local see_value = elements_of and see_elements or see
-    local unreadable, left = read_column(head, tally, ids, function(place, value)
-        if value then
-            see_value(place, value)
-        elseif redis.call('EXISTS', head .. ids[place]) == 1 then
-            without = without + 1
+        if not value then
+            note_without(place)
         end
-    end)
+    end
+    local unreadable, left = read_column(head, tally, ids, elements_of and see_elements or see)
     return write_counts(without, counts, holder), unreadable, left
 end
 
