@@ -44,6 +44,7 @@ local function count_row(columns, values, ids, position)
                 local count = column.counts[part]
                 if not count then
                     column.holder[part] = ids[position]
+                    bytes = bytes + (ids.entries and NEW_VALUE or 0)
                 end
                 if column.last[part] ~= position then    -- a list may repeat an element
                     column.last[part] = position

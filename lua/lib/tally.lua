@@ -27,6 +27,7 @@
 local CARRY = 4503599627370496         -- 2^52: plus a limb's value, a double still holds it exactly
 local LARGEST_SUMMAND = 2 ^ 990        -- the sum of many of them is still below the largest double
 local MOST_VALUES = 400000             -- bytes of values in one call
+local NEW_VALUE = 45                   -- bytes that a value counts when a range has it first
 
 -- Locals, because they are called for thousands of ids, and a global lookup is slower.
 local read, find, sub, type, tonumber = redis.pcall, string.find, string.sub, type, tonumber
@@ -50,8 +51,9 @@ local function value_instead(key, tally, found)
     end
 end
 
--- Call `see(place, value)` for each id; the value is false if the row lacks it or is gone. Returns
--- the ids whose key holds no row, and the last ids, if their values would have been too many bytes.
+-- Call `see(place, value)` for each id; the value is false if the row lacks it or is gone. The
+-- result of `see` counts as further bytes. Returns the ids whose key holds no row, and the last
+-- ids, if their values would have been too many bytes.
 local function read_column(head, tally, ids, see)
     local unreadable, bytes, field, read_values = {}, 0, tally.field, ids.read_values
     local entries = ids.entries
@@ -75,8 +77,7 @@ local function read_column(head, tally, ids, see)
             end
         end
         if value then
-            bytes = bytes + #value
-            see(place, value)
+            bytes = bytes + #value + (see(place, value) or 0)
         elseif value == false then
             see(place, value)
         else
@@ -259,6 +260,7 @@ local function count_values(head, tally, ids)
             counts[value] = count + 1
         elseif value then
             counts[value], holder[value] = 1, ids[place]
+            return ids.entries and NEW_VALUE
         else
             note_without(place)
         end

@@ -92,6 +92,12 @@ def test_one_trip_for_a_page_of_matches(crowd: Store, is_direct: bool) -> None:
 def test_more_come_a_piece_at_a_time(crowd: Store) -> None:
     assert run(crowd, aggregates.total(crowd.query, 'size')) == sum(range(COUNT + 1)) / 2
     assert trips(crowd) == ['search'] * 3
+    # A range gives more rows a call, but fewer with many different values.
+    every = crowd.query.filter(age=(0, 9))
+    assert run(crowd, aggregates.total(every, 'size')) == sum(range(COUNT + 1)) / 2
+    assert trips(crowd) == ['search', 'search']
+    assert set(run(crowd, facets.facets(every, 'size')).values()) == {1}
+    assert trips(crowd) == ['search', 'tally', 'search']
     # Gathered at once, tallied in pages.
     query = crowd.query.filter(city=[f'City {n:02}' for n in range(30)])
     at_once = aggregates.TALLY_BOUNDS._replace(small=20_000)
