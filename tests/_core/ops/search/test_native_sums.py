@@ -5,6 +5,7 @@ That the sums are right is tested at random: test_tallying_random.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -115,3 +116,18 @@ def test_a_row_without_the_value(raw: redis.Redis, members: list[SummedMember]) 
     assert native_sums.native_total(OSLO, 'age') is not None
     raw.delete('SummedMember:8')
     assert OSLO.sum('age') == COUNT * (COUNT + 1) // 2 - 8
+
+
+@pytest.mark.usefixtures('native', 'members')
+@pytest.mark.one_server
+def test_asyncio(raw: redis.Redis) -> None:
+    async def ask() -> tuple[int, float]:
+        async with rom.AsyncSession() as session:
+            await session.count(OSLO)  # a trip that is measured
+            raw.config_resetstat()
+            return await session.sum(OSLO, 'age'), await session.avg(OSLO, 'age')
+
+    assert asyncio.run(ask()) == (COUNT * (COUNT + 1) // 2, (COUNT + 1) / 2)
+    stats = raw.info('commandstats')
+    assert stats['cmdstat_sort_ro']['calls'] == 2
+    assert not {'cmdstat_evalsha', 'cmdstat_fcall_ro'} & stats.keys()
