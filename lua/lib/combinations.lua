@@ -10,29 +10,6 @@
 -- A combination is {number, chosen, settled}: `chosen` has its groups, one of each slot, and
 -- `settled` the groups that none of the texts that are left has.
 
-local MOST_COMBINED = 16  -- combinations of all words
-local FEW_COMBINED = 400  -- texts whose further words are looked up instead
-local MOST_FIRST = 1000   -- results, for which long combinations overlap
-
--- The number of slots to combine: as many as leave few texts, if the words are independent of each
--- other. Combinations overlap, which is no use if they are walked to their ends.
-local function slots_to_combine(search, ranking)
-    local slots, first = ranking.slots, ranking.slots[1]
-    local may_overlap = ranking.best.count <= MOST_FIRST or first.size <= search.small
-    local most = may_overlap and MOST_COMBINED or #first.groups
-    local texts = texts_in(ranking.columns)
-    local expected, product = texts, 1
-    for position, slot in ipairs(slots) do
-        expected, product = expected * math.min(1, slot.size / texts), product * #slot.groups
-        if product > most then
-            return math.max(position - 1, 1)
-        elseif product > 1 and position > 1 and expected <= FEW_COMBINED then
-            return position
-        end
-    end
-    return #slots
-end
-
 local function add_settled(settled, groups, last)
     for place = 1, last do
         settled[groups[place]] = true

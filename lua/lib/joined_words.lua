@@ -83,12 +83,15 @@ end
 -- Score all matches of all words; return false if they may be too many.
 local function join_all(search, ranking)
     local slots, joined = ranking.slots, ranking.combined
-    local choices = choices_of(slots, joined)
-    local looked_up = 0
+    local choices, looked_up = choices_of(slots, joined), 0
+    if not choices[2] then
+        return joined > 1 and are_few(search, ranking, choices[1])
+            and weigh_all_packed(search, ranking, choices[1], {}, {})
+    end
     for _, chosen in ipairs(choices) do
         looked_up = looked_up + smallest_of(chosen)
     end
-    local packings = choices[2] and looked_up <= MOST_LOOKED_UP and packings_of(ranking, choices)
+    local packings = looked_up <= MOST_LOOKED_UP and packings_of(ranking, choices)
     if not packings then
         return false
     end

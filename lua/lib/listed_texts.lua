@@ -12,17 +12,6 @@ local function smallest_group(combination)
     return smallest
 end
 
--- True if the texts are few enough to be collected at once, by the sizes of the groups as if these
--- were independent of each other.
-local function are_few(search, ranking, chosen)
-    local smallest, texts = smallest_of(chosen), texts_in(ranking.columns)
-    local expected = texts
-    for _, group in ipairs(chosen) do
-        expected = expected * (#group == 1 and math.min(1, group.size / texts) or 1)
-    end
-    return smallest <= 4 * search.small and expected <= search.small / 2
-end
-
 -- True if the texts are collected at once. Those of merged words always are: see lib/similar_words.
 local function is_listed(search, ranking, combination)
     local chosen = combination.chosen
@@ -75,20 +64,6 @@ local function merged_to_find(chosen, smallest)
         end
     end
     return found
-end
-
--- Score ids a thousand at a time; return the last one if the call ends before they all are.
-local function weigh_ids(search, ranking, ids, known, after)
-    local may_end = #ids > search.small / 3
-    if may_end or after then
-        ids = by_id(ids, false, after and {id = after})
-    end
-    for first = 1, #ids, STEP do
-        if first > 1 and may_end and has_ranked_enough(search) then
-            return ids[first - 1]
-        end
-        weigh(search, ranking, {unpack(ids, first, math.min(first + STEP - 1, #ids))}, known)
-    end
 end
 
 -- The slots that all the texts have.

@@ -43,6 +43,17 @@ local function may_have_further(slots, lacking)
     return false
 end
 
+-- True if the texts are few enough to be collected at once, by the sizes of the groups as if these
+-- were independent of each other.
+local function are_few(search, ranking, chosen)
+    local smallest, texts = smallest_of(chosen), texts_in(ranking.columns)
+    local expected = texts
+    for _, group in ipairs(chosen) do
+        expected = expected * (#group == 1 and math.min(1, group.size / texts) or 1)
+    end
+    return smallest <= 4 * search.small and expected <= search.small / 2
+end
+
 -- Score the texts of a packing, the best first, until no other can be among the best. The texts may
 -- also have groups that are not in `known.lacking`, which are looked up and add at most `beyond`.
 local function weigh_packed(search, ranking, packing, known, beyond)

@@ -14,10 +14,7 @@
 -- walk with its `packed` score; and `walked`, the names of groups of which every text was scored.
 
 -- @include lib/rank_order
--- @include lib/walk_of_postings
--- @include lib/combinations
 -- @include lib/joined_words
--- @include lib/paired_words
 -- @include lib/merged_texts
 
 local MOST_RANKED = 10000  -- results that one call keeps
@@ -91,53 +88,6 @@ local function weigh_filter(search, ranking, place, after)
     return last and {part = place, id = last}
 end
 
-local function is_walked(ranking, combination)
-    for _, group in ipairs(combination.chosen) do
-        if ranking.walked[group.name] then
-            return true
-        end
-    end
-end
-
--- Look at what is left of a combination; return where to continue in it, nil at the end.
-local function look_at(search, ranking, combination, position)
-    local slots, best, settled = ranking.slots, ranking.best, combination.settled
-    if is_walked(ranking, combination)
-        or best.least > 0 and bound_of(slots, settled) < best.least - SLACK then
-        return nil
-    elseif is_listed(search, ranking, combination) then
-        local last = weigh_combination(search, ranking, combination, position and position.id)
-        return last and {id = last}
-    end
-    local driver, lacking = smallest_group(combination), not_had(ranking, settled)
-    if not (ranking.is_all or position) then
-        weigh_pairs(search, ranking, driver, settled, lacking)
-    end
-    return walk_postings(search, ranking, {
-        driver = driver, settled = settled, lacking = lacking,
-    }, position)
-end
-
--- Look at the combinations from a position on; return where to continue, nil at the end.
-local function look_at_all(search, ranking, position)
-    local list = ranking.is_all and combinations_of_all or combinations_of_any
-    local start, is_first = position.number or 0, true
-    for _, combination in ipairs(list(ranking)) do
-        local number = combination.number
-        local following
-        if number >= start and not is_first and has_ranked_enough(search) then
-            following = {}
-        elseif number >= start then
-            local here = number == start and position.id and position
-            following, is_first = look_at(search, ranking, combination, here), false
-        end
-        if following then
-            following.number = number
-            return following
-        end
-    end
-end
-
 -- For each word, the words that it stands for in each column; nil if all stand for themselves only.
 local function words_meant_by(node)
     local meant, has_similar = {}, false
@@ -158,6 +108,11 @@ local function weigh_at_once(search, ranking)
     return ranking.is_all and join_all(search, ranking)
 end
 
+local function open_combinations()
+    -- @include lib/looking_at_combinations
+    return look_at_all
+end
+
 -- Find the best matches; return the position to continue at, nil at the end.
 local function rank_matches(search, position)
     local ranking = open_ranking(search, position)
@@ -169,7 +124,7 @@ local function rank_matches(search, position)
     if place then
         following = weigh_filter(search, ranking, place, position.id)
     elseif position.number or not weigh_at_once(search, ranking) then
-        following = look_at_all(search, ranking, position)
+        following = open_combinations()(search, ranking, position)
     end
     if not following then
         return hand_out(search, best)

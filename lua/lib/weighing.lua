@@ -124,3 +124,17 @@ local function weigh(search, ranking, candidates, known, driver, packed)
     admit(search, ranking, ids, scores, known.matched)
     search.pace.looked = search.pace.looked + #candidates
 end
+
+-- Score ids a thousand at a time; return the last one if the call ends before they all are.
+local function weigh_ids(search, ranking, ids, known, after)
+    local may_end = #ids > search.small / 3
+    if may_end or after then
+        ids = by_id(ids, false, after and {id = after})
+    end
+    for first = 1, #ids, STEP do
+        if first > 1 and may_end and has_ranked_enough(search) then
+            return ids[first - 1]
+        end
+        weigh(search, ranking, {unpack(ids, first, math.min(first + STEP - 1, #ids))}, known)
+    end
+end

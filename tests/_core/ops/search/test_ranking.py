@@ -235,6 +235,7 @@ def test_similar_words_in_every_way(on_client: None, many: Texts, client: redis.
         ('w299 w29', 'body', {'prefix_last': True}),
         ('w0 w29', None, {'prefix_last': True}),
         ('w297 w288', None, {'fuzzy': True, 'match': 'any'}),
+        ('w29 w18', None, {'fuzzy': True}),
     ):
         query = RankedDoc.query.search(text, columns, **options).select('id')
         every = [(scored.result['id'], scored.score) for scored in query.with_scores().all()]
@@ -266,6 +267,45 @@ def test_a_search_skips_most_postings(on_client: None, many: Texts) -> None:
     assert frequent.run.looked < 900
     assert len(frequent.run.calls) == 1
     assert 'score the texts with the words' in str(frequent)
+
+
+@pytest.mark.one_server
+def test_any_of_rare_words(on_client: None, many: Texts) -> None:
+    """Texts with several of the words are found first; then the first postings suffice."""
+    for columns in ({'body': 1.0}, {'title': 2.0, 'body': 1.0}):
+        text = 'w60 w61 w62'
+        expected = reference(many, text.split(), columns, 'any')
+        query = RankedDoc.query.search(text, columns, 'any').limit(5)
+        assert_agrees(query.with_scores().all(), expected[:5])
+        report = query.explain(run=True)
+        assert report.run is not None
+        assert report.run.looked < len(expected) / 2
+        pages, after = [], None
+        for _ in range(3):
+            page = RankedDoc.query.search(text, columns, 'any').with_scores().page(7, after)
+            pages += page.items
+            after = page.next
+        assert_agrees(pages, expected[:21])
+
+
+def seeks(raw: redis.Redis) -> int:
+    """The number of seeks in a vocabulary so far."""
+    return int(raw.info('commandstats').get('cmdstat_zrangebylex', {'calls': 0})['calls'])
+
+
+@pytest.mark.one_server
+def test_similar_words_are_looked_for_once(
+    on_client: None, many: Texts, client: redis.Redis, raw: redis.Redis
+) -> None:
+    """Few seeks find them, and further calls of a search know them."""
+    query = RankedDoc.query.search('w29x w0', fuzzy=True).select('id').limit(9)
+    counts = []
+    for bounds in (BOUNDS, BOUNDS._replace(small=10, budget=40)):
+        before = seeks(raw)
+        found, _ = SyncDriver(client).run(queries.find(query, bounds, {}))
+        counts.append(seeks(raw) - before)
+        assert len(found) == 9
+    assert counts[0] == counts[1] < 200
 
 
 @pytest.mark.one_server
