@@ -66,7 +66,7 @@ local function intersect_packed(packing, keys)
     return ask('ZINTER', count, unpack(arguments))
 end
 
--- What a text with this number adds to its score by all groups, or only by the group `alone`.
+-- The score of a text with this number by all groups, or only by the group `alone`.
 local function score_of_packed(packing, packed, alone)
     local weights, totals, groups = packing.weights, packing.totals, packing.groups
     local floor = math.floor
