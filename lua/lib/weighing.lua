@@ -5,7 +5,7 @@
 -- @include lib/matches
 -- @include lib/lists
 
-local MOST_EFFORT = 30000  -- of a call that ranks, in the units of lib/filters
+local MOST_EFFORT = 24000  -- of a call that ranks, in the units of lib/filters
 local GRAIN = 1073741824  -- scores are multiples of its inverse, so that equal ones are equal
 local SLACK = 4 / GRAIN   -- rounding of a bound
 
