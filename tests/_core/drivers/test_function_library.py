@@ -1,6 +1,7 @@
 """The library of server functions: its text, its names, and what its functions may keep."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,9 @@ from rom._core.drivers.function_library import EACH_CALL, SCRIPTS, function_of, 
 from rom._core.drivers.scripts import names, parts_of, source
 from rom._core.drivers.send_outcome import READING_SCRIPTS
 
+LUA = Path(__file__).parents[3] / 'lua'
+#: Parts that replace functions for their call.
+LEFT_OUT = {'plan', 'report'}
 #: Locals that functions may write to, because each call sets them before it does anything else.
 SET_ANEW = {'CALL', 'EFFORT', 'request', 'KEYS', 'ARGV'}
 #: Tables of functions, which are filled when they are first needed.
@@ -17,7 +21,7 @@ FILLED = {'COLLECT', 'KEEP'}
 
 def once_of(name: str) -> str:
     """What a script does once, without comments."""
-    text = source(name, parts_of(name) - {'plan', 'report'}).split(EACH_CALL)[0]
+    text = source(name, parts_of(name) - LEFT_OUT).split(EACH_CALL)[0]
     return re.sub(r'--.*', '', text)
 
 
@@ -55,6 +59,19 @@ def test_each_script_of_the_library_is_divided() -> None:
     assert {name for name in names() if EACH_CALL in source(name)} == set(SCRIPTS)
 
 
+def files_of(name: str) -> dict[str, str]:
+    """The files of a script, each by itself: one that is included in a function may be kept too."""
+    found: dict[str, str] = {}
+    left = [name]
+    while left:
+        path = left.pop()
+        text = (LUA / f'{path}.lua').read_text('utf-8').split(EACH_CALL)[0]
+        found[path] = re.sub(r'--.*', '', text)
+        included = re.findall(r'-- @include (\S+)(?: if (\S+))?', text)
+        left += [lib for lib, part in included if part not in LEFT_OUT if lib not in found]
+    return found
+
+
 def kept_writes(text: str) -> set[str]:
     """Names of the outermost scope, locals or tables in them, that indented lines write to."""
     kept = {
@@ -75,6 +92,8 @@ def kept_writes(text: str) -> set[str]:
 @pytest.mark.parametrize('name', SCRIPTS)
 def test_functions_keep_nothing_of_a_call(name: str) -> None:
     assert kept_writes(once_of(name)) - SET_ANEW - FILLED == set()
+    for path, text in files_of(name).items():
+        assert kept_writes(text) - SET_ANEW - FILLED == set(), f'{path} may be kept in a room'
     _, each = source(name).split(EACH_CALL)
     assert 'CALL, request = {}, cmsgpack.unpack(ARGV[1])' in each
 

@@ -132,7 +132,7 @@ def test_one_trip_as_the_server_counts_it(server: Server) -> None:
                 books = await s.all(RelatedBook.query)
                 before = proxy.requests.copy()
                 assert len({book.author.name for book in books}) == SMALLEST_PAGE
-                assert dict(proxy.requests - before) == {'FCALL_RO': 1}
+                assert (proxy.requests - before).total() == 1
 
         world.run(story())
 
