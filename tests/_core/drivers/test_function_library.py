@@ -83,7 +83,7 @@ def kept_writes(text: str) -> set[str]:
     for line in text.splitlines():
         if line[:1] != ' ' or line.lstrip().startswith('local '):
             continue
-        target = re.match(r' +((?:[\w.\[\]]+(?:, )?)+) = ', line)
+        target = re.match(r' +([\w.\[\], ]+) = ', line)
         for name in target.group(1).split(', ') if target else ():
             written.add(re.split(r'[.\[]', name)[0])
     return kept & written
