@@ -35,7 +35,8 @@ def spent(servers: Sequence[Any], work: Callable[[], object]) -> list[float]:
 def recorded() -> Iterator[list[Sequence[Command | Script]]]:
     """Record the requests of each round trip of the process."""
     seen: list[Sequence[Command | Script]] = []
-    perform = SyncDriver.perform
+    kind: Any = SyncDriver
+    perform = kind.perform
 
     @functools.wraps(perform)
     def noted(driver: SyncDriver, request: Any) -> Any:
@@ -45,11 +46,11 @@ def recorded() -> Iterator[list[Sequence[Command | Script]]]:
             seen.append(request.requests)
         return perform(driver, request)
 
-    SyncDriver.perform = noted  # type: ignore[method-assign]
+    kind.perform = noted
     try:
         yield seen
     finally:
-        SyncDriver.perform = perform  # type: ignore[method-assign]
+        kind.perform = perform
 
 
 class Twins:
@@ -76,6 +77,7 @@ class Twins:
             self._second.script_load(loaded(name, parts).source)
 
         def send() -> None:
+            pipe: Any
             with self._second.pipeline(transaction=False) as pipe:
                 for request in requests:
                     pipe.execute_command(*command_of(request))
