@@ -18,7 +18,6 @@ import redis
 
 import rom
 from rom._core.drivers.scripts import source
-from rom._core.encoding.wire import pack
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.search_calls import Search
 from rom._core.query.ordering import orders_for
@@ -131,7 +130,8 @@ def cost(connection: redis.Redis, case: Case) -> float:
         if line not in script:
             sys.exit(f'{case.name}: lua/search.lua has no {line!r} any more')
         script = script.replace(line, instead)
-    request, key = pack(search.request(cursor, case.want)), search.schema.keys.counter
+    asked = search.call(cursor, case.want)
+    request, key = asked.request, asked.key
     digest = connection.script_load(script)
 
     def seconds(times: int) -> float:
