@@ -220,7 +220,11 @@ class QueryRunner:
             raise QueryError(f'{where}: the query has neither a filter nor an order; add one')
         seconds = check_count(f'{where}: the timeout in seconds', timeout, error=QueryError)
         query = yield from resolved(query)
-        key = query.schema.keys.cached(uuid.uuid4().hex.encode())
+        token = uuid.uuid4()
+        schema = query.schema
+        if schema.shards is not None:  # a random partition, so that all nodes have some
+            schema = schema.at(token.int % schema.shards.shards.partitions)
+        key = schema.keys.cached(token.hex.encode())
         yield RunOn(model, queries.cache(query, key, seconds))
         return key.decode()
 

@@ -319,12 +319,22 @@ async def test_entities_outside_a_session(s: Any) -> None:
     assert same.id == ann.id and (await s.get(PartUser, ann.id)).name == 'Anna'
 
 
-@both(*ALL)
-async def test_what_is_not_there_yet_is_refused(s: Any) -> None:
-    PartUser(tenant=1, name='Ann')
-    await s.commit()
-    with pytest.raises(rom.InvalidOperation, match='PartUser has _shards, and this operation'):
-        await s.cached_result(PartUser.query.filter(name='Ann'), 10)
+@both(*ALL, whole=False)
+async def test_a_cached_result_is_one_key_of_any_partition(s: Any, raw: redis.Redis) -> None:
+    for tenant in range(9):
+        await s.save(PartUser(tenant=tenant, name='Ann'))
+    query = PartUser.query.filter(name='Ann').order_by('-tenant')
+    keys = [await s.cached_result(query.limit(2, 2), 20) for _ in range(8)]
+    assert len({key.partition('}')[0] for key in keys}) > 1
+    wanted = await s.ids(query)
+    for key in keys:
+        assert list(map(int, raw.zrange(key, 0, -1))) == wanted
+        assert raw.zscore(key, wanted[-1]) == 8 and 0 < raw.ttl(key) <= 20
+    s.rollback()
+    page = await s.get(PartUser, raw.zrange(keys[0], 0, 1))
+    assert [user.tenant for user in page] == [8, 7]
+    none = await s.cached_result(query.filter(name='none'), 20)
+    assert not raw.exists(none)
 
 
 @both(*ALL)

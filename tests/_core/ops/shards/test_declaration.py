@@ -1,9 +1,14 @@
 """The stored declaration of a group: the first program stores it, another one is refused."""
 
+from typing import Any
+
 import pytest
 import redis
 
 import rom
+from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.shards.declaration import declared
 from tests.support.servers import Server
 from tests.support.trips import note_trips
 from tests.support.worlds import BOTH, World
@@ -42,6 +47,21 @@ def test_the_first_write_stores_it(raw: redis.Redis, monkeypatch: pytest.MonkeyP
     DeclaredUser(tenant=1).save()
     assert DeclaredOrder.query.count() == 0
     assert len(trips) == 2
+
+
+def test_an_operation_that_does_not_know_partitions_is_refused(client: redis.Redis) -> None:
+    keys = DeclaredUser._schema.keys
+    for request in (
+        Command('GET', keys.counter),
+        Script('load', keys.counter, b''),
+        Pipeline((Command('PING'), Command('GET', keys.row(1)))),
+    ):
+
+        def asked(request: Any = request) -> Operation[None]:
+            yield request
+
+        with pytest.raises(rom.InvalidOperation, match='DeclaredUser has _shards, and this oper'):
+            SyncDriver(client).run(declared(DeclaredUser._schema, asked(), client, False))
 
 
 @pytest.mark.parametrize(
