@@ -5,17 +5,18 @@ The blocking front end of :mod:`rom._core.ops.maintenance.index_stats`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
 from rom._core.drivers.connections import connection_of
-from rom._core.drivers.server_identity import reach_of
+from rom._core.drivers.server_identity import node_of, reach_of
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
 from rom._core.ops.maintenance.arguments import checked
-from rom._core.ops.maintenance.index_stats import Survey, survey
+from rom._core.ops.maintenance.index_stats import Survey, merged, survey
 from rom._core.ops.maintenance.progress import Progress, advance
-from rom.exceptions import InvalidOperation
+from rom._core.schema import Schema
 
 
 def index_stats(
@@ -23,15 +24,18 @@ def index_stats(
 ) -> Iterator[tuple[int, int] | dict[type[Model], Survey]]:
     """Scan all keys of the servers, and measure the memory of the models' indexes.
 
-    It reads a thousand keys at a time, and measures a sample of the keys of each index.
+    It reads a thousand keys at a time, and measures a sample of the keys of each index. The numbers
+    of a model with ``_shards`` are sums over its partitions. While slots of a cluster move, they
+    may lack keys.
 
     Args:
         models: the models.
-        sample: the most keys of one index to measure; for an index with more keys, the numbers are
-            estimates.
+        sample: the most keys of one index to measure on each server; for an index with more keys,
+            the numbers are estimates.
 
     Yields:
-        The progress as (done, total); after the last key of each server, a survey by model.
+        The progress as (done, total) of each server; and a survey by model, after the last key of
+        all servers with its partitions.
 
     Raises:
         InvalidOperation: an argument is not a model, or the sample is less than 1.
@@ -43,18 +47,31 @@ def index_stats(
                 print(step[User]['rows', ''].memory)
     """
     size = check_count('sample', sample)
-    on_each: dict[Hashable, list[type[Model]]] = {}
+    on_each: dict[Hashable, list[tuple[type[Model], Schema]]] = {}
     for model in models:
-        if checked(model).shards is not None:
-            raise InvalidOperation(
-                f'{model.__name__} has _shards, and index_stats() does not know partitions yet; '
-                'leave the model out'
-            )
-        reach = reach_of(connection_of(model), model._schema.keys.head)
-        on_each.setdefault(reach, []).append(model)
+        for server, schema in _places(model):
+            on_each.setdefault(server, []).append((model, schema))
+    left = Counter(model for group in on_each.values() for model in {model for model, _ in group})
+    found: dict[type[Model], list[Survey]] = {}
     for group in on_each.values():
-        driver = SyncDriver(connection_of(group[0]))
-        job = survey([model._schema for model in group], size)
+        driver = SyncDriver(connection_of(group[0][0]))
+        job = survey([schema for _, schema in group], size)
         while isinstance(step := driver.run(advance(job)), Progress):
             yield step.done, step.total
-        yield {model: step.result[model._schema] for model in group}
+        here = dict.fromkeys(model for model, _ in group)
+        for model in here:
+            found.setdefault(model, []).append(step.result[model._schema])
+        left.subtract(here.keys())
+        if done := {model: merged(found[model]) for model in here if not left[model]}:
+            yield done
+
+
+def _places(model: type[Model]) -> Iterator[tuple[Hashable, Schema]]:
+    """Return the schemas of a model's partitions, or its own, each with the server that has it."""
+    schema, client = checked(model), connection_of(model)
+    if schema.shards is None:
+        yield reach_of(client, schema.keys.head), schema
+        return
+    for number in range(schema.shards.shards.partitions):
+        part = schema.at(number)
+        yield node_of(client, part.keys.head), part

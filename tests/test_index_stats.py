@@ -61,6 +61,43 @@ def test_each_key_is_one_of_one_index(raw: redis.Redis) -> None:
     assert others['rows', ''].keys == 1
 
 
+SURVEYED = rom.Shards('surveyed', 8)
+
+
+class SurveyPart(rom.Model):
+    _shards, _shard_by = SURVEYED, 'tenant'
+    tenant = rom.Integer(index=True)
+    name = rom.Text(index=True, keygen=rom.IDENTITY)
+    code = rom.Text(unique=True)
+
+
+class SurveyBeside(rom.Model):
+    _shards, _shard_with = SURVEYED, 'of'
+    of = rom.ManyToOne('SurveyPart', on_delete='cascade')
+
+
+def test_a_model_over_partitions_has_the_sums_of_all() -> None:
+    for number in range(60):
+        of = SurveyPart(tenant=number, name=f'n{number % 3}', code=f'c{number}')
+        SurveyBeside(of=of)
+    rom.session.commit()
+    *_, result = index_stats([SurveyOther, SurveyPart, SurveyBeside], 10_000)
+    assert isinstance(result, dict) and set(result) == {SurveyOther, SurveyPart, SurveyBeside}
+    found = {(gauge.kind, gauge.name): gauge for gauge in result[SurveyPart].values()}
+    assert {what: gauge.entries for what, gauge in found.items()} == {
+        ('rows', ''): None,
+        ('live', 'id'): None,
+        ('unique', 'code'): 60,
+        ('directory', 'code'): 60,
+        ('words', 'name'): 60,
+        ('numbers', 'tenant'): 60,
+    }
+    assert found['rows', ''].keys == 60 and result[SurveyBeside]['rows', ''].keys == 60
+    assert all(gauge.sampled == gauge.keys and gauge.memory for gauge in found.values())
+    *_, few = index_stats([SurveyPart], 5)
+    assert isinstance(few, dict) and few[SurveyPart]['rows', ''].sampled == 5
+
+
 def test_what_a_sample_says_of_the_others() -> None:
     rows = gauges(SurveyUser, sample=20)['rows', '']
     whole = gauges(SurveyUser, sample=300)['rows', '']

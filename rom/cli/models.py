@@ -68,7 +68,6 @@ def models(
 
 def _surveys(known: list[type[Model]], sample: int) -> dict[type[Model], Survey]:
     found: dict[type[Model], Survey] = {}
-    known = [model for model in known if model._schema.shards is None]
     with progress_bar('Counting keys', unit='keys') as progress:
         for step in index_stats(known, sample):
             if isinstance(step, dict):

@@ -6,6 +6,7 @@ import pytest
 
 import rom
 from rom._core.sharding.tags import SLOTS, slot_of_tag
+from rom.index_stats import index_stats
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST
 from tests.support.trips import note_trips
@@ -103,3 +104,21 @@ def test_trees_and_migrations_on_several_nodes(cluster: Cluster) -> None:
     assert FleetNode.query.count() == 14
     assert not [key for node in cluster.masters() for key in node.client.keys('*:log')]
     client.close()
+
+
+def test_memory_is_that_of_all_nodes(cluster: Cluster) -> None:
+    url = ','.join(f'{HOST}:{node.port}' for node in cluster.nodes)
+    rom.util.CONNECTION = client = rom.connect(f'redis+cluster://{url}')
+    try:
+        for tenant in range(24):
+            FleetOrder(user=FleetUser(tenant=tenant, name='ann'), price=tenant)
+        rom.session.commit()
+        *steps, found = index_stats([FleetUser, FleetOrder], 20)
+        assert isinstance(found, dict) and not any(isinstance(step, dict) for step in steps)
+        for model in (FleetUser, FleetOrder):
+            assert found[model]['rows', ''].keys == 24
+            assert found[model]['rows', ''].memory
+        assert found[FleetUser]['words', 'name'].entries == 24
+    finally:
+        rom.session.rollback()
+        client.close()

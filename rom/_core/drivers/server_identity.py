@@ -60,6 +60,17 @@ def reach_of(client: Any, head: bytes) -> Hashable:
     return (server, hash_tag(head)) if is_cluster(client) else server
 
 
+def node_of(client: Any, head: bytes) -> Hashable:
+    """Return a key that is equal for keys that one server has now.
+
+    Args:
+        client: a blocking client.
+        head: the prefix of the keys; on a cluster, its hash tag decides the node.
+    """
+    server = server_of(client)
+    return (server, client.get_node_from_key(head).name) if is_cluster(client) else server
+
+
 # The addresses of nodes, each with the number of its cluster. A client learns of more nodes as time
 # goes by, so two clients of one cluster know some of the same, and seldom all.
 _clusters: dict[Address, int] = {}

@@ -32,27 +32,38 @@ class Aside(NamedTuple):
     tell: Callable[[Any], None]
 
 
-def alongside(operation: Operation[Any], asides: tuple[Aside, ...]) -> Operation[Any]:
+#: Chooses commands for the first requests of an operation.
+Choose = Callable[[tuple[Any, ...]], tuple[Aside, ...]]
+
+
+def alongside(operation: Operation[Any], asides: tuple[Aside, ...] | Choose) -> Operation[Any]:
     """Run an operation, and send further commands with its first round trip.
 
     These commands go first. So if the connection breaks among them, the operation's own request was
     not carried out. An error of one of them does not fail the operation; `tell` gets None for it.
+
+    Args:
+        operation: the operation.
+        asides: the further commands; or a function that chooses them, by its first requests.
     """
     try:
         request = next(operation)
         while isinstance(request, (Destination, Rest)):  # no round trip
             request = operation.send((yield request))
-        requests = request.requests if isinstance(request, Pipeline) else (request,)
-        questions = tuple(aside.request for aside in asides)
-        try:
-            replies = yield Pipeline((*questions, *requests), optional=len(asides))
-        except BaseException as error:
-            request = operation.throw(error)
-        else:
-            for aside, reply in zip(asides, replies[: len(asides)], strict=True):
-                aside.tell(None if isinstance(reply, Exception) else reply)
-            own = replies[len(asides) :]
-            request = operation.send(own if isinstance(request, Pipeline) else own[0])
+        requests = _parts(request)
+        found = asides(requests) if callable(asides) else asides
+        if found:
+            questions = tuple(aside.request for aside in found)
+            optional = len(found) + (request.optional if isinstance(request, Pipeline) else 0)
+            try:
+                replies = yield Pipeline((*questions, *requests), optional=optional)
+            except BaseException as error:
+                request = operation.throw(error)
+            else:
+                for aside, reply in zip(found, replies[: len(found)], strict=True):
+                    aside.tell(None if isinstance(reply, Exception) else reply)
+                own = replies[len(found) :]
+                request = operation.send(own if isinstance(request, Pipeline) else own[0])
         while True:
             try:
                 reply = yield request

@@ -72,7 +72,8 @@ ALL = (PartUser, PartOrder, PartNote, PartReview)
 async def warm(s: Any, trips: list[Any]) -> None:
     """Let the session compare the declaration, which takes a trip of its own once."""
     await s.commit()
-    await s.count(PartUser.query)
+    for model in ALL:
+        await s.count(model.query)  # also reads the fingerprints
     await s.save(PartNote())
     trips.clear()
 

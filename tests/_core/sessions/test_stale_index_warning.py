@@ -154,6 +154,42 @@ def test_no_more_of_it_after_a_reindex(raw: redis.Redis) -> None:
     assert raw.get(KEY) == stamp_of(Thing._schema)
 
 
+def declare_part(**columns: Any) -> Any:
+    rom.MODELS.clear()
+    body = {'_namespace': 'part', '_shards': rom.Shards('stamped', 4), '_shard_by': 'tenant'}
+    return type('StampedPart', (rom.Model,), {**body, 'tenant': rom.Integer(), **columns})
+
+
+@pytest.mark.one_server
+def test_partitions_are_asked_with_the_first_request_to_each(
+    raw: redis.Redis, trips: list[Any]
+) -> None:
+    rom.util.CONNECTION = raw
+    before = declare_part()
+    for tenant in range(8):
+        before(tenant=tenant).save()
+    rom.session.rollback()
+    Thing = declare_part(k=rom.Integer(index=True))
+    # One partition was never reindexed, and the others are as declared.
+    schema = Thing._schema
+    for number in range(1, 4):
+        raw.set(schema.at(number).keys.indexes, stamp_of(schema))
+    trips.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        Thing.get(2)  # partition 1
+        Thing.get(2)
+    with pytest.warns(rom.StaleIndexWarning, match='StampedPart: .*k is new.*rom reindex'):
+        assert Thing.query.count() == 8
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert Thing.query.count() == 8
+    asked = [r for trip in trips if isinstance(trip, Pipeline) for r in trip.requests]
+    stamps = [Command('GET', schema.at(number).keys.indexes) for number in (1, 0, 2, 3)]
+    assert [request for request in asked if request in stamps] == stamps
+    assert [one.state for one in maintenance.status(Thing)] == ['stale']
+
+
 @pytest.mark.one_server
 def test_several_threads_are_warned_once(server: Server, raw: redis.Redis) -> None:
     rom.util.CONNECTION = raw

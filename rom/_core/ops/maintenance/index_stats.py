@@ -2,16 +2,17 @@
 
 SCAN reads all keys of the server once, about a thousand at a time. A random sample of the keys of
 each index, and of the rows, is measured. Where an index has more keys than its sample, the numbers
-are estimates.
+are estimates. The keys of all partitions that a server has are those of one model.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from rom._core.encoding.keys import hash_tag
 from rom._core.encoding.text import as_bytes
 from rom._core.model_registry import MODELS
 from rom._core.ops.maintenance.progress import Job, Progress
@@ -27,11 +28,12 @@ _ASKED = 100
 
 #: 'words': a set for each word; 'numbers': sorted sets; 'compound': a sorted set for each value;
 #: 'unique': a hash; 'live': the live bitmap; 'ranks': the postings, lengths and vocabulary of a
-#: ranked column.
+#: ranked column; 'directory': the hashes that name the partition of a unique value.
 Kind: TypeAlias = Literal[
     'rows',
     'live',
     'unique',
+    'directory',
     'words',
     'numbers',
     'prefixes',
@@ -49,11 +51,16 @@ _ENDINGS: dict[bytes, Kind] = {
     b'geo': 'places',
     b'cidx': 'compound',
     b'uidx': 'unique',
+    b'dir': 'directory',
     b'tf': 'ranks',
     b'len': 'ranks',
     b'voc': 'ranks',
 }
 _CARDINALITY = {b'set': 'SCARD', b'zset': 'ZCARD', b'hash': 'HLEN'}
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 @dataclass(slots=True)
@@ -86,23 +93,40 @@ class Gauge:
         elif (place := lot.randrange(self.keys)) < sample:
             self._drawn[place] = key
 
+    def plus(self, other: Gauge) -> Gauge:
+        """Return the sum of the gauges of an index on two servers."""
+        return Gauge(
+            self.kind,
+            self.name,
+            self.keys + other.keys,
+            _sum(self.entries, other.entries),
+            _sum(self.memory, other.memory),
+            self.sampled + other.sampled,
+        )
+
     def drawn(self) -> Sequence[bytes]:
         """Return the keys of the sample."""
         return self._drawn
 
 
 Survey: TypeAlias = dict[tuple[Kind, str], Gauge]
+# The schemas of models, or of their partitions, by the prefix of their keys, with the schema that
+# the keys count for; None for models that are left out.
+_Heads: TypeAlias = Sequence[tuple[bytes, Schema | None, Schema | None]]
 
 
 def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
     """Scan all keys, and measure a sample of each index.
 
     Args:
-        schemas: the schemas of models on one connection; on a cluster, with one hash tag.
+        schemas: the schemas of models, or of partitions, on one connection; on a cluster, on one
+            node.
         sample: the most keys of each index that are measured.
+
+    Returns the surveys by the schema of the model.
     """
-    found: dict[Schema, Survey] = {schema: {} for schema in schemas}
-    heads = _heads(schemas)
+    found: dict[Schema, Survey] = {_whole(schema): {} for schema in schemas}
+    heads = _heads_by_tag(schemas)
     lot = random.Random()
     at = schemas[0].keys.head
     total = int((yield Command('DBSIZE', key=at)))
@@ -110,7 +134,7 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
     while True:
         position, keys = yield Command('SCAN', cursor, 'COUNT', _SCAN, key=at)
         for key in keys:
-            _note(key, heads, found, sample, lot)
+            _note(key, heads.get(hash_tag(key)) or heads[b''], found, sample, lot)
         cursor, done = int(position), done + len(keys)
         yield Progress(min(done, total), total)
         if cursor == 0:
@@ -121,27 +145,55 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
     return found
 
 
-def _heads(schemas: Sequence[Schema]) -> list[tuple[bytes, Schema | None]]:
-    """Return the prefixes of keys, longest first, with None for models that are left out."""
+def merged(surveys: Iterable[Survey]) -> Survey:
+    """Return the survey of a model whose partitions are on several servers."""
+    found: Survey = {}
+    for survey in surveys:
+        for what, gauge in survey.items():
+            known = found.get(what)
+            found[what] = gauge if known is None else known.plus(gauge)
+    return found
+
+
+def _whole(schema: Schema) -> Schema:
+    """Return the schema of the model that a schema belongs to."""
+    if schema.part is None:
+        return schema
+    whole: Schema = schema.part.whole
+    return whole
+
+
+def _heads_by_tag(schemas: Sequence[Schema]) -> Mapping[bytes, _Heads]:
+    """Return the prefixes of keys, longest first, by their hash tag.
+
+    There are many partitions, each with a tag of its own. So a key is compared only with the
+    prefixes that have its tag, and with those that have none.
+    """
     others = {getattr(model, '_schema', None) for model in MODELS.values()}
-    heads = {other.keys.head: None for other in others if other is not None}
-    wanted = {schema.keys.head: schema for schema in schemas}
-    return sorted({**heads, **wanted}.items(), key=lambda item: -len(item[0]))
+    heads: dict[bytes, tuple[bytes, Schema | None, Schema | None]] = {
+        other.keys.head: (other.keys.head, None, None) for other in others if other is not None
+    }
+    heads |= {one.keys.head: (one.keys.head, one, _whole(one)) for one in schemas}
+    by_tag: dict[bytes, list[tuple[bytes, Schema | None, Schema | None]]] = {b'': []}
+    for head, item in heads.items():
+        by_tag.setdefault(hash_tag(head), []).append(item)
+    for tag, items in by_tag.items():
+        if tag:
+            items += by_tag[b'']
+        items.sort(key=lambda item: -len(item[0]))
+    return by_tag
 
 
 def _note(
-    key: bytes,
-    heads: Iterable[tuple[bytes, Schema | None]],
-    found: dict[Schema, Survey],
-    sample: int,
-    lot: random.Random,
+    key: bytes, heads: _Heads, found: dict[Schema, Survey], sample: int, lot: random.Random
 ) -> None:
-    head, schema = next((item for item in heads if key.startswith(item[0])), (b'', None))
-    if schema is None:
+    nothing = b'', None, None
+    head, schema, whole = next((item for item in heads if key.startswith(item[0])), nothing)
+    if schema is None or whole is None:
         return
     what = _what(schema, key, key[len(head) :])
     if what is not None:
-        found[schema].setdefault(what, Gauge(*what)).draw(key, sample, lot)
+        found[whole].setdefault(what, Gauge(*what)).draw(key, sample, lot)
 
 
 def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
@@ -162,6 +214,8 @@ def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:
         if kind == 'ranks':
             return kind, name
         return ('numbers' if key == schema.keys.scores(name) else 'words'), name
+    if kind == 'directory' and schema.part is None:
+        return None
     if kind == 'compound':
         return kind, _name(rest.partition(b':')[0])
     return None if kind is None else (kind, schema.keys.attribute(_name(rest)))
