@@ -13,6 +13,7 @@ import redis
 from rom._core.ops.id_counters import take_ids
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Pipeline, Script
+from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.strict_reads import find_unique
 from rom._core.ops.shards.transact import transact
@@ -25,6 +26,7 @@ from tests.faults.shards.group import (
     PARTITIONS,
     SCHEMAS,
     SIZE,
+    CheckedRow,
     account,
     change,
     row_of,
@@ -301,8 +303,20 @@ def _id_of_prepared(stage: Stage) -> list[str]:
     return [] if emails == [b'e1', b'e2'] else [f'rows {emails}']
 
 
+def _collected_claim(stage: Stage) -> list[str]:
+    """The entry of a commit that is under way is collected."""
+    turns = stage.begin({0: stage.user(0, 11, 'e1')})
+    turns.until('shard_commit')
+    name = PARTITIONS.name(0, unique_key(0, 'email'))
+    for number in range(SIZE):
+        stage.world.straight(collect(PARTITIONS, CheckedRow._schema, number, name, lambda _: True))
+    turns.end()
+    return stage.wrong()
+
+
 #: The schedules, by the name of the mutant that each must find.
 DIRECTED: dict[str, Callable[[Stage], list[str]]] = {
+    'a collection takes what is not decided': _collected_claim,
     'a refusal does not fence': _refused_copy,
     'a look frees without a fence': _slow_claim,
     'a release does not compare': _slow_release,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from rom._core.drivers import scripts
-from rom._core.ops.shards import directory, transaction
+from rom._core.ops.shards import directory, entries, leftovers, transaction
 
 
 class Cut(NamedTuple):
@@ -28,6 +28,10 @@ def _unclaim_all(partitions: Any, changes: directory.Changes, token: bytes) -> l
     for claim in changes.claims.values():
         claim.is_fresh = True
     return directory.unclaim_scripts(partitions, changes, token)
+
+
+def _look_without_fence(*given: Any, **asked: Any) -> Any:
+    return entries.look_script(*given, **{**asked, 'fence': False})
 
 
 def _without_note(lib: str, keys: str) -> Cut:
@@ -98,6 +102,9 @@ MUTANTS: dict[str, tuple[Cut | Patch, ...]] = {
     ),
     'one of two links gives up the row for both': (
         Cut('lib/prepared', 'if other ~= intent then', 'if false then'),
+    ),
+    'a collection takes what is not decided': (
+        Patch(leftovers, 'look_script', _look_without_fence),
     ),
     'a read ignores intents': (Cut('shard_load', 'if not request.anyway and', 'if false and'),),
 }

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
+from rom._core.ops.shards.leftovers import collect
+from rom._core.ops.shards.partitions import Entry
 from rom._core.ops.shards.strict_reads import Found, find_unique
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction
@@ -18,6 +20,7 @@ from tests.faults.shards.group import (
     PARTITIONS,
     SCHEMAS,
     SIZE,
+    CheckedRow,
     account,
     change,
     unique_key,
@@ -50,7 +53,7 @@ class Stories:
         """A story at random."""
         kinds = [self._trade] * 4 + [self._insert] * 3 + [self._insert_two] * 2
         kinds += [self._rename] * 3 + [self._rename_two] * 2 + [self._delete] * 2
-        kinds += [self._grant] * 2 + [self._watch] * 2
+        kinds += [self._grant] * 2 + [self._watch] * 2 + [self._collect]
         story: Story = self._luck.choice(kinds)
         return story
 
@@ -171,6 +174,19 @@ class Stories:
         if found is not None:
             number, id, stored = found
             yield from self._commit({number: [change(number, 'delete', id, stored)]})
+
+    def _collect(self) -> Steps:
+        """Remove the entries of a directory that no row needs, beside everything else."""
+        number, column = self._luck.randrange(SIZE), self._luck.choice(('email', 'ref'))
+        name = PARTITIONS.name(0, unique_key(0, column))
+
+        def may_fence(entry: Entry) -> bool:
+            return self._patience.may_fence(b'', entry, 0, 0)
+
+        whole = CheckedRow._schema
+        self._world.met['collected'] += yield from collect(
+            PARTITIONS, whole, number, name, may_fence
+        )
 
     def _watch(self) -> Steps:
         """A trade that is seen somewhere is seen everywhere by a strict read."""

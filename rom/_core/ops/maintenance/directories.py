@@ -1,8 +1,8 @@
 """Directories: compared with the unique values that rows of all partitions have.
 
 Each partition has a hash of unique values, which the check of the partition compares with its rows.
-Here each of those values is looked up in its directory. An entry without a row is no finding: a
-commit may have left it, and the next one that wants the value replaces it.
+Here each of those values is looked up in its directory. Then each directory is read: an entry that
+no row needs takes memory, and another trip of the next commit that wants the value.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.shards.directory import Claim, claim_script
+from rom._core.ops.shards.directory import Claim, claim_script, release_entry
 from rom._core.ops.shards.entries import Value, look_script, read_entry
+from rom._core.ops.shards.leftovers import Named, entries_without_rows, is_leftover
 from rom._core.ops.shards.partitions import Entry, Partitions, local_keys, partitions_of
 from rom._core.ops.shards.patience import GRACE
-from rom._core.ops.shards.recover import left_behind, recover
+from rom._core.ops.shards.recover import Left, left_behind, recover
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
@@ -39,7 +40,9 @@ def check_directories(schema: Schema, repair: bool, block_size: int, total: int)
     """
     assert schema.shards is not None
     partitions = partitions_of(schema.shards.shards)
-    yield Checked(total, total, tuple((yield from _left(schema, partitions, repair))))
+    left = yield from left_behind(partitions)
+    found = yield from _unfinished(schema, partitions, left, repair)
+    yield Checked(total, total, tuple(found))
     for number in range(partitions.size):
         part = schema.at(number)
         for key in _directed(part):
@@ -47,6 +50,36 @@ def check_directories(schema: Schema, repair: bool, block_size: int, total: int)
             while cursor is not None:
                 cursor, found = yield from _block(partitions, part, key, cursor, block_size, repair)
                 yield Checked(total, total, tuple(found))
+    for one in left:
+        yield from _leftovers(schema, partitions, one, repair, block_size, total)
+
+
+def _leftovers(
+    schema: Schema, partitions: Partitions, at: Left, repair: bool, block_size: int, total: int
+) -> Job[None]:
+    """Check the entries in the directories of a partition; those of young commits are left out."""
+    for key in _directed(schema.at(at.number)):
+        name = partitions.name(at.number, key)
+        cursor: bytes | None = b'0'
+        while cursor is not None:
+            cursor, some = yield from entries_without_rows(
+                partitions, at.number, name, cursor, block_size
+            )
+            found = []
+            for named in some:
+                is_old = at.now - named.entry.second >= GRACE
+                if (yield from is_leftover(partitions, schema, named, is_old, repair)):
+                    if repair:
+                        yield release_entry(partitions, named.value, named.entry.raw)
+                    found.append(_leftover(schema, partitions, named, repair))
+            yield Checked(total, total, tuple(found))
+
+
+def _leftover(schema: Schema, partitions: Partitions, named: Named, repair: bool) -> Finding:
+    value = named.value
+    key = partitions.directory(value.name, value.value)
+    what = f'{show(as_text(value.value))} is in partition {value.partition}, and no row has it'
+    return Finding(schema.name, 'leftover', as_text(key), None, what, repaired=repair)
 
 
 def _directed(part: Schema) -> Iterator[bytes]:
@@ -54,10 +87,12 @@ def _directed(part: Schema) -> Iterator[bytes]:
     return (unique.key for unique in part.uniques if unique.key not in local)
 
 
-def _left(schema: Schema, partitions: Partitions, repair: bool) -> Operation[list[Finding]]:
+def _unfinished(
+    schema: Schema, partitions: Partitions, each: Sequence[Left], repair: bool
+) -> Operation[list[Finding]]:
     """Return a finding for each transaction that was left behind."""
     old: dict[bytes, bytes] = {}
-    for left in (yield from left_behind(partitions)):
+    for left in each:
         for intent in left.prepared:
             if left.now - intent.second >= GRACE:
                 old[intent.token] = partitions.head(left.number) + b'prepared'

@@ -13,7 +13,8 @@ from rom._core.support.public_names import publish
 
 Kind: TypeAlias = Literal[
     'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
-    'counter', 'undeclared', 'corrupt', 'unlinked', 'directory', 'unfinished',
+    'counter', 'undeclared', 'corrupt', 'unlinked', 'directory', 'leftover',
+    'unfinished',
 ]  # fmt: skip
 
 #: The meaning of each kind of finding.
@@ -32,6 +33,7 @@ KINDS: Mapping[Kind, str] = MappingProxyType(
         'undeclared': 'an index that the model does not declare',
         'unlinked': 'links to a row that does not exist',
         'directory': 'the directory of unique values names another partition than that of the row',
+        'leftover': 'an entry in the directory of unique values that no row needs',
         'unfinished': 'a commit over several partitions was left behind',
         'corrupt': 'a value, or a key, of a form that rom does not write',
     }

@@ -201,10 +201,15 @@ def unclaim_scripts(partitions: Partitions, changes: Changes, token: bytes) -> l
 def release_scripts(partitions: Partitions, changes: Changes) -> list[Script]:
     """Return the calls that remove the entries of the values that a commit has given up."""
     return [
-        _release(partitions, value, entries=entry.raw)
+        release_entry(partitions, value, entry.raw)
         for value, entry in changes.given_up.items()
         if entry is not None and entry.partition == value.partition
     ]
+
+
+def release_entry(partitions: Partitions, value: Value, raw: bytes) -> Script:
+    """Return the call that removes the entry of a value, if it is still this one."""
+    return _release(partitions, value, entries=raw)
 
 
 def _release(partitions: Partitions, value: Value, **known: bytes) -> Script:

@@ -82,7 +82,11 @@ class Partitions:
 
     def directory(self, name: bytes, value: bytes) -> bytes:
         """Return the key of the directory with a value of a unique constraint."""
-        return self.tag(self.home(value)) + name.removesuffix(_UNIQUE) + _DIRECTORY
+        return self.directory_in(self.home(value), name)
+
+    def directory_in(self, number: int, name: bytes) -> bytes:
+        """Return the key of the directory of a unique constraint in a partition."""
+        return self.tag(number) + name.removesuffix(_UNIQUE) + _DIRECTORY
 
     def entry(self, raw: bytes, key: bytes) -> Entry:
         """Read an entry of a directory, or an intent, from its stored form.

@@ -1,6 +1,7 @@
 """Recovery: by function, by command, and what a check says about what was left behind."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
 
 import pytest
 import redis
@@ -42,8 +43,8 @@ def accounts(on_client: None) -> Iterator[list[BankAccount]]:
     rom.session.rollback()
 
 
-def die_before(script: str, accounts: list[BankAccount], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Transfer gold, and end before a trip that calls this script."""
+def dying_before(script: str) -> Callable[..., object]:
+    """A driver's method that ends before a trip that calls a script."""
     real = SyncDriver.perform
 
     def perform(self: SyncDriver, request: object) -> object:
@@ -52,9 +53,14 @@ def die_before(script: str, accounts: list[BankAccount], monkeypatch: pytest.Mon
             raise Died
         return real(self, request)  # type: ignore[arg-type]
 
+    return perform
+
+
+def die_before(script: str, accounts: list[BankAccount], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transfer gold, and end before a trip that calls this script."""
     accounts[0].gold, accounts[1].gold = 5, 15
     with monkeypatch.context() as patched, pytest.raises(Died):
-        patched.setattr(SyncDriver, 'perform', perform)
+        patched.setattr(SyncDriver, 'perform', dying_before(script))
         rom.session.commit()
     rom.session.rollback()
 
@@ -125,6 +131,66 @@ def test_a_wrong_directory_is_found_and_repaired(
     assert BankAccount.get_by(email=account.email).id == account.id
     with pytest.raises(rom.UniqueKeyViolation):
         BankAccount(email=account.email).save()
+
+
+def entry_of(raw: redis.Redis, value: bytes) -> bytes | None:
+    found: bytes | None = raw.hget(PARTITIONS.directory(b'BankAccount:email:uidx', value), value)
+    return found
+
+
+def test_an_entry_without_a_row_is_found_and_removed(
+    accounts: list[BankAccount], front: Front, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BankAccount(email='lost')
+    monkeypatch.setattr(SyncDriver, 'perform', dying_before('shard_commit'))
+    with pytest.raises(Died):
+        rom.session.commit()
+    monkeypatch.undo()
+    rom.session.rollback()
+    young = entry_of(raw, b'lost')
+    assert young is not None and not [*front.check(BankAccount, repair=True)]
+    key = PARTITIONS.directory(b'BankAccount:email:uidx', b'lost')
+    partition, token, second = young.split(b':')
+    raw.hset(key, b'lost', b'%b:%b:%d' % (partition, token, int(second) - 60))
+    before = {value: entry_of(raw, value) for value in (b'e0', b'e1', b'e2')}
+    [finding] = front.check(BankAccount)
+    assert (finding.kind, finding.key, finding.id) == ('leftover', key.decode(), None)
+    assert "'lost' is in partition" in finding.message and entry_of(raw, b'lost')
+    [finding] = front.check(BankAccount, repair=True)
+    assert finding.repaired and entry_of(raw, b'lost') is None
+    assert not [*front.check(BankAccount)]
+    assert {value: entry_of(raw, value) for value in before} == before
+    assert BankAccount(email='lost').save()
+
+
+def test_a_malformed_entry_without_a_row_is_removed(
+    accounts: list[BankAccount], front: Front, raw: redis.Redis
+) -> None:
+    key = PARTITIONS.directory(b'BankAccount:email:uidx', b'odd')
+    raw.hset(key, b'odd', b'no entry')
+    [finding] = front.check(BankAccount, repair=True)
+    assert finding.kind == 'leftover' and entry_of(raw, b'odd') is None
+    assert BankAccount(email='odd').save()
+
+
+class BankGuest(rom.Model):
+    _shards = SHARDS
+    email = rom.Text(unique=True)
+    expire_at = rom.ExpireAt()
+
+
+def test_the_entry_of_an_expired_row_stays(front: Front, raw: redis.Redis, on_client: None) -> None:
+    guest = BankGuest(email='e', expire_at=dt.datetime(2020, 1, 1))
+    guest.save()
+    key = PARTITIONS.directory(b'BankGuest:email:uidx', b'e')
+    raw.hset(key, b'e', b'%d:old:5' % SHARDS.partition_of(guest.id))
+    assert not [*front.check(BankGuest, repair=True)]
+    assert raw.hget(key, b'e')
+    guest.expire_at = dt.datetime(2900, 1, 1)
+    guest.save(force=True)
+    with pytest.raises(rom.UniqueKeyViolation):
+        BankGuest(email='e').save()
+    rom.session.rollback()
 
 
 def test_who_may_abort_an_undecided_transaction() -> None:

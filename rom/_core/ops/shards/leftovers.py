@@ -1,0 +1,118 @@
+"""Leftovers: entries of directories that no row needs. Commits that died, or were late, left them.
+
+An entry may be removed once two things are known, in this order: the transaction that made it is
+decided, so it writes no row any more; and no partition has the value among those of its rows. Each
+later transaction that writes the value makes another entry first. So the entry is removed only if
+it is still the same: see `lua/shard_release.lua`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.directory import release_entry
+from rom._core.ops.shards.entries import Value, look_script
+from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.schema import Schema
+from rom.exceptions import CorruptRowError
+
+
+class Named(NamedTuple):
+    """An entry of a directory, with the value that it is of.
+
+    Attributes:
+        value: the value, in the partition that the entry names.
+        entry: the entry; without a token, if it is malformed.
+    """
+
+    value: Value
+    entry: Entry
+
+
+def entries_without_rows(
+    partitions: Partitions, number: int, name: bytes, cursor: bytes, size: int
+) -> Operation[tuple[bytes | None, list[Named]]]:
+    """Return entries of a directory whose partition does not have the value now; two trips.
+
+    Args:
+        partitions: the partitions of the group.
+        number: the partition of the directory.
+        name: the name of the constraint in all partitions.
+        cursor: where to go on; b'0' to begin.
+        size: entries in one step.
+
+    Returns the cursor of the next ones, None at the end, and the entries.
+    """
+    key = partitions.directory_in(number, name)
+    after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
+    items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
+    found: list[Named] = []
+    for value, raw in items:
+        try:
+            entry = partitions.entry(raw, key)
+        except CorruptRowError:
+            entry = Entry(number, b'', 0, raw)
+        found.append(Named(Value(entry.partition, name, value), entry))
+    if found:
+        holders = yield Pipeline(tuple(_holder(partitions, *one.value) for one in found))
+        found = [one for one, id in zip(found, holders, strict=True) if id is None]
+    return (b'%d' % int(after) if int(after) else None), found
+
+
+def _holder(partitions: Partitions, number: int, name: bytes, value: bytes) -> Command:
+    """Return the command that reads which row of a partition has a value."""
+    return Command(b'HGET', partitions.tag(number) + name, value)
+
+
+def is_leftover(
+    partitions: Partitions, whole: Schema, named: Named, may_fence: bool, repair: bool
+) -> Operation[bool]:
+    """Return whether no row needs an entry, and none will; two round trips.
+
+    Args:
+        partitions: the partitions of the group.
+        whole: the schema of the model.
+        named: the entry.
+        may_fence: a transaction that is not decided may be aborted.
+        repair: abort it; otherwise nothing is written, and the entry counts as if it were aborted.
+    """
+    value, entry = named
+    if entry.token:
+        schema, fence = whole.at(entry.partition), may_fence and repair
+        status, _, decided = (yield look_script(partitions, value, entry, schema, fence=fence))[:3]
+        if status != b'free' or not (decided or may_fence):
+            return False
+    # A row that has expired still has its value; and a wrong entry is no leftover.
+    everywhere = range(partitions.size)
+    asked = tuple(_holder(partitions, number, *value[1:]) for number in everywhere)
+    return not any((yield Pipeline(asked)))
+
+
+def collect(
+    partitions: Partitions,
+    whole: Schema,
+    number: int,
+    name: bytes,
+    may_fence: Callable[[Entry], bool],
+) -> Operation[int]:
+    """Remove the leftovers of a directory; return their number.
+
+    Args:
+        partitions: the partitions of the group.
+        whole: the schema of the model.
+        number: the partition of the directory.
+        name: the name of the constraint in all partitions.
+        may_fence: tells whether the transaction of an entry may be aborted if it is not decided.
+    """
+    removed = 0
+    cursor: bytes | None = b'0'
+    while cursor is not None:
+        cursor, found = yield from entries_without_rows(partitions, number, name, cursor, 100)
+        for named in found:
+            fence = may_fence(named.entry)
+            if (yield from is_leftover(partitions, whole, named, fence, True)):
+                yield release_entry(partitions, named.value, named.entry.raw)
+                removed += 1
+    return removed
