@@ -9,32 +9,29 @@
 -- Where a word stands for several, these count as one: their frequencies are added, each times its
 -- closeness, and the idf is that of the most frequent one.
 
+-- @include lib/lengths
+
 local K1, B = 1.2, 0.75
 local LENGTHS = 134217728    -- a posting's score is tf * LENGTHS + LENGTHS - 1 - length
-local DIGITS = 27            -- in the binary form of a length
-local COMMON_DIGITS = 8      -- in that of the lengths of most columns
 
--- The number of binary digits that lengths may have: one command for those that are seldom there.
-local function digits_of(head)
-    local keys = {}
-    for digit = COMMON_DIGITS, DIGITS - 1 do
-        keys[#keys + 1] = head .. digit .. ':len'
-    end
-    return ask('EXISTS', unpack(keys)) > 0 and DIGITS or COMMON_DIGITS
-end
-
--- A column: `texts`, the number of its texts, all shorter than `limit`; and `slope`, the factor of
--- a length in the denominator.
+-- A column: `texts`, the number of its texts; and `slope`, the factor of a length in the
+-- denominator. Both are those of the whole model, which the request has if there are partitions.
 local function open_column(column)
-    local head, total, limit = column[1], 0, 1
-    local texts = ask('SCARD', head .. 'all:len')
-    for digit = 0, digits_of(head) - 1 do
-        local size = ask('SCARD', head .. digit .. ':len')
-        total = total + size * 2 ^ digit
-        limit = size > 0 and 2 ^ (digit + 1) or limit
+    local head, weight, texts, total = unpack(column)
+    local limit
+    if not texts then
+        texts, total, limit = lengths_of(head)
     end
     local slope = K1 * B * texts / math.max(total, 1)
-    return {texts = texts, weight = column[2], slope = slope, limit = limit}
+    return {head = head, texts = texts, weight = weight, slope = slope, limit = limit}
+end
+
+-- A number that no length of the texts of a column reaches.
+local function limit_of(column)
+    if not column.limit then
+        column.limit = select(3, lengths_of(column.head))
+    end
+    return column.limit
 end
 
 -- The number of texts that have any of some columns, or a little less.
@@ -57,15 +54,16 @@ local function unpack_posting(packed)
 end
 
 -- Return the groups of a slot: its postings in each column, in an order of the columns. A group has
--- `size`, the greatest number of its texts; `most`, that of one posting; and a `name`.
+-- `size`, the greatest number of its texts; `most`, the number of texts in the whole model with its
+-- most frequent word; and a `name`.
 local function groups_of(slot, columns, order)
     local found, groups = {}, {}
     for _, posting in ipairs(slot.postings) do
         local column = posting.column
-        local group = found[column] or {slot = slot, column = column, size = 0, most = 0}
+        local group = found[column] or {slot = slot, column = column, size = 0}
         found[column] = group
         group[#group + 1] = posting
-        group.size, group.most = group.size + posting.size, math.max(group.most, posting.size)
+        group.size, group.most = group.size + posting.size, slot.most[column]
     end
     for _, place in ipairs(order) do
         local group, column = found[place], columns[place]

@@ -43,7 +43,7 @@ local function packing_of(groups, columns)
         if following and following.column == group.column then
             packing.totals[place] = false
         else
-            packing.totals[place], reach = total, reach + total * columns[group.column].limit
+            packing.totals[place], reach = total, reach + total * limit_of(columns[group.column])
             weight, total = math.max(weight, reach + 1), 0
         end
     end

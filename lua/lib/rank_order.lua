@@ -24,7 +24,7 @@ end
 local function set_order(ranking, position)
     local node, columns = ranking.node, ranking.columns
     ranking.order = position.columns or places_by(columns, function(one) return -one.slope end)
-    ranking.slot_order = position.slots or places_by(node.slots, function(one) return one.size end)
+    ranking.slot_order = position.slots or places_by(node.slots, function(one) return one.texts end)
     ranking.rank_of, ranking.slots = {}, {}
     for rank, place in ipairs(ranking.order) do
         ranking.rank_of[place] = rank

@@ -130,29 +130,43 @@ local function first_words(words)
     return chosen
 end
 
-local function similar_words(head, word, how)
+-- The words that a word may stand for: list of {word, edits, is_longer, number of texts}. `edits`
+-- is the number of edits between them, or false. Also returns the effort.
+local function words_like(head, word, how)
     local search = {
         key = head .. 'voc', seeks = 0, looked_up = 0, found = {[word] = 0}, rests = {},
     }
     if how.edits > 0 then
         find_edited(search, word, how.edits)
     end
+    local found, is_longer = search.found, {}
     if how.prefix then
         local range = {'[' .. word, '(' .. word .. BEHIND, 'LIMIT', 0, MOST_READ}
         for _, longer in ipairs(ask('ZRANGEBYLEX', search.key, unpack(range))) do
-            search.found[longer] = longer == word and 0 or 'prefix'
+            found[longer], is_longer[longer] = found[longer] or false, true
         end
     end
-    spend(6 * search.seeks + search.looked_up)
     local words = {}
-    for found, distance in pairs(search.found) do
-        local size = ask('ZCARD', head .. found .. ':tf')
+    for one, edits in pairs(found) do
+        local size = ask('ZCARD', head .. one .. ':tf')
         if size > 0 then
-            words[#words + 1] = {found, CLOSENESS[distance], size}
+            words[#words + 1] = {one, edits, is_longer[one] or false, size}
         end
     end
+    return words, 6 * search.seeks + search.looked_up
+end
+
+-- The words that a word stands for: list of {word, closeness, number of texts}. The same choice
+-- among the words of all partitions is in rom/_core/ops/search/word_counts.py.
+local function similar_words(head, word, how)
+    local words, effort = words_like(head, word, how)
     if #words == 0 then
-        return {{word, 1, 0}}
+        return {{word, 1, 0}}, effort
+    end
+    for place, found in ipairs(words) do
+        local one, edits, is_longer, size = unpack(found)
+        local closeness = is_longer and one ~= word and CLOSENESS.prefix or CLOSENESS[edits]
+        words[place] = {one, closeness, size}
     end
     table.sort(words, function(a, b)
         if a[2] ~= b[2] and (a[2] == 1 or b[2] == 1) then
@@ -160,5 +174,5 @@ local function similar_words(head, word, how)
         end
         return a[3] > b[3] or a[3] == b[3] and a[1] < b[1]
     end)
-    return first_words(words)
+    return first_words(words), effort
 end

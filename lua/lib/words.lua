@@ -7,9 +7,14 @@
 -- columns  list of {head of the keys of postings, weight}; a word may be in any of the columns
 -- terms    list of {times in the search, {the word in each column}, {prefix, edits}}
 --
+-- In a partition, the search has the counts of the whole model: see lua/count_words.lua. A column
+-- then also has the number of its texts and the sum of their lengths. A term has, for each column,
+-- a list of {word, closeness, number of texts}: the words that it stands for.
+--
 -- A term makes a slot: {times, size, postings = list of {key, size, column, closeness}}. It has
 -- several postings where a word is looked for in several columns, or stands for several words. The
--- position of a call has these words as `meant`.
+-- position of a call has these words as `meant`. In the whole model, they have `texts` texts in
+-- all, and the most frequent one in each column has `most`.
 
 -- @include lib/filters
 -- @include lib/lists
@@ -22,17 +27,22 @@ local function words_meant(column, asked, manner)
         return {{asked, 1}}
     end
     -- @include lib/similar_words
-    return similar_words(column[1], asked, manner)
+    local words, effort = similar_words(column[1], asked, manner)
+    spend(effort)
+    return words
 end
 
 local function open_slot(node, term)
-    local slot, known = {times = term[1], postings = {}, size = 0, meant = {}}, node.meant
+    local slot = {times = term[1], postings = {}, size = 0, meant = {}, texts = 0, most = {}}
+    local known = term[4] or node.meant and node.meant[#node.slots + 1]
     for place, column in ipairs(node.columns) do
-        slot.meant[place] = known and known[#node.slots + 1][place]
-            or words_meant(column, term[2][place], term[3])
+        slot.most[place] = 0
+        slot.meant[place] = known and known[place] or words_meant(column, term[2][place], term[3])
         for _, meant in ipairs(slot.meant[place]) do
             local key = column[1] .. meant[1] .. ':tf'
             local size = ask('ZCARD', key)
+            local texts = meant[3] or size
+            slot.texts, slot.most[place] = slot.texts + texts, math.max(slot.most[place], texts)
             if size > 0 then
                 slot.postings[#slot.postings + 1] = {
                     key = key, size = size, column = place, closeness = meant[2],

@@ -414,6 +414,7 @@ def _with_keys(schema: Schema, keys: Keys, part: Part | None) -> Schema:
             for unique in schema.uniques
         ),
         places={name: Places(place.declared, keys) for name, place in schema.places.items()},
+        ranks={name: RankIndex(rank.column, keys) for name, rank in schema.ranks.items()},
         compounds=tuple(
             CompoundIndex(indexes[pair.first.column.name], indexes[pair.second.column.name], keys)
             for pair in schema.compounds

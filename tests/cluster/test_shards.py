@@ -17,6 +17,9 @@ class FleetUser(rom.Model):
     _shards, _shard_by = rom.Shards('fleet', 12), 'tenant'
     tenant = rom.Integer(required=True, index=True)
     name = rom.Text(index=True, prefix=True, keygen=rom.IDENTITY)
+    about = rom.Text(rank=True)
+    lon = rom.Float()
+    geo_index = [rom.GeoIndex('place', lambda row: {'lon': row['lon'] or 0, 'lat': 0})]
     orders = rom.OneToMany('FleetOrder')
     friends = rom.ManyToMany('FleetUser', related_name='friends_of')
     log = rom.UnsafeColumn()
@@ -47,7 +50,8 @@ def test_partitions_on_several_nodes(
     async def story() -> None:
         async with world.session() as s:
             for tenant in range(10):
-                user = FleetUser(tenant=tenant, name=f'u{tenant}')
+                about = 'red ' * (tenant % 4) + 'shoe'
+                user = FleetUser(tenant=tenant, name=f'u{tenant}', about=about, lon=tenant)
                 FleetOrder(user=user, price=tenant)
                 await s.commit()
             seen = note_trips(monkeypatch)
@@ -57,6 +61,12 @@ def test_partitions_on_several_nodes(
             assert await s.sum(FleetOrder.query, 'price') == 45
             s.rollback()
             assert len(await s.get(FleetUser, [user.id for user in found])) == 3
+            assert len(seen) == 4
+            seen.clear()
+            best = await s.all(FleetUser.query.search('red'))
+            assert [user.tenant % 4 for user in best] == [3, 3, 2, 2, 1, 1, 1]
+            near = FleetUser.query.near('place', 4.2, 0, radius=9000, unit='km', count=3)
+            assert [user.tenant for user in await s.all(near)] == [4, 5, 3]
             assert len(seen) == 4
             for user in found:
                 user.friends.add(*found)

@@ -281,6 +281,20 @@ class Near(NamedTuple):
         return frozenset(('near',))
 
 
+class Meant(NamedTuple):
+    """A word that a word of a search stands for in a column.
+
+    Attributes:
+        word: the word.
+        closeness: from 0 to 1; 1: the same word.
+        texts: the number of texts with it, in all partitions.
+    """
+
+    word: bytes
+    closeness: float
+    texts: int
+
+
 class Term(NamedTuple):
     """A word of a search.
 
@@ -289,12 +303,20 @@ class Term(NamedTuple):
         words: the word as each column has it.
         is_prefix: it may be the start of a word.
         edits: the most edits that may separate it from a word.
+        meant: the words that it stands for in each column; empty: the script finds them.
     """
 
     times: int
     words: tuple[bytes, ...]
     is_prefix: bool = False
     edits: int = 0
+    meant: tuple[tuple[Meant, ...], ...] = ()
+
+    def as_list(self) -> list[Any]:
+        """Return the term as the script reads it."""
+        manner = {'prefix': self.is_prefix, 'edits': self.edits}
+        own = [self.times, self.words, manner]
+        return [*own, self.meant] if self.meant else own
 
 
 @labelled
@@ -305,22 +327,25 @@ class Words(NamedTuple):
         match: 'all': each word, in any of the columns; 'any': at least one of them.
         columns: the prefix of the keys of each column's postings, and its weight.
         terms: the words.
+        lengths: the number of texts of each column and the sum of their lengths, in all partitions;
+            empty: the script counts them.
     """
 
     match: Literal['all', 'any']
     columns: tuple[tuple[bytes, float], ...]
     terms: tuple[Term, ...]
     label: FilterLabel | None = None
+    lengths: tuple[tuple[int, int], ...] = ()
 
     def as_map(self) -> dict[str, Any]:
+        columns: Any = self.columns
+        if self.lengths:
+            columns = [(*c, *own) for c, own in zip(columns, self.lengths, strict=True)]
         return {
             'kind': 'words',
             'match': self.match,
-            'columns': self.columns,
-            'terms': [
-                (term.times, term.words, {'prefix': term.is_prefix, 'edits': term.edits})
-                for term in self.terms
-            ],
+            'columns': columns,
+            'terms': [term.as_list() for term in self.terms],
         }
 
     @property

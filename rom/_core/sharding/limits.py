@@ -19,11 +19,6 @@ def check_limits(schema: Any) -> None:
 def _objections(schema: Any) -> Iterator[str]:
     if schema.keep_index_data:
         yield '_keep_index_data is for data that rom 1.x writes as well; leave it out'
-    if schema.ranks:
-        yield (
-            f'{next(iter(schema.ranks))!r} has rank=True, and scores of different partitions '
-            'cannot be compared; use index=True'
-        )
     if schema.columns[schema.primary].index:
         yield (
             f'the primary key {schema.primary!r} has index=True; leave it out: filters and orders '

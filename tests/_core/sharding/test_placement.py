@@ -51,7 +51,6 @@ REFUSED: list[tuple[str, Any]] = [
     ('expected a ManyToOne', lambda: declare(a=rom.Integer(), _shard_with='a')),
     ('leave the braces out', lambda: declare(_namespace='{a}b')),
     ('_keep_index_data', lambda: declare(_keep_index_data=True)),
-    ('rank=True', lambda: declare(t=rom.Text(rank=True))),
     ("primary key 'key'", lambda: declare(key=rom.PrimaryKey(index=True))),
 ]  # fmt: skip
 

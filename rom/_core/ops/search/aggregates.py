@@ -21,7 +21,7 @@ from rom._core.ops.requests import Operation
 from rom._core.ops.rows import unreadable
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.first_calls import of_tally
-from rom._core.ops.search.queries import first_row
+from rom._core.ops.search.queries import finder, first_row
 from rom._core.ops.search.row_pages import tally_of
 from rom._core.ops.search.scattered import of_each
 from rom._core.ops.search.search_calls import Search
@@ -264,7 +264,9 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
     """
     if query.schema.shards is not None:
         begin = partial(of_tally, tally=tally, bounds=bounds)
-        each = yield from of_each(query, lambda one: tallies(one, tally, bounds), begin)
+        each = yield from of_each(
+            query, lambda one: tallies(one, tally, bounds), begin, finder(bounds)
+        )
         return [reply for replies in each for reply in replies]
     asking = Search(query.limitless(), bounds, tally=tally)
     try:

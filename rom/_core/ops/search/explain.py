@@ -18,7 +18,7 @@ from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.native_reads import range_of
-from rom._core.ops.search.scattered import query_for
+from rom._core.ops.search.scattered import query_for, whole_query
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.split_search import InPartsError
 from rom._core.ops.shards.targets import target_partitions
@@ -68,11 +68,15 @@ def explain(
             'explained; for first() and exists(), explain limit(0, 1) of the query'
         )
     is_count = of == 'count'
-    asked = () if placement is None else tuple((yield from target_partitions(query)))
+    whole = query
+    asked: tuple[int, ...] = ()
+    if placement is not None:
+        whole = yield from whole_query(query, queries.finder(bounds), ranks=not is_count)
+        asked = tuple((yield from target_partitions(whole)))
     if (spec.count == 0 and not is_count) or (placement is not None and not asked):
         plan = Plan('unasked')
     else:
-        first = query if placement is None else query_for(query, asked[0], spec.count)
+        first = query if placement is None else query_for(whole, asked[0], spec.count)
         plan = yield from _plan(first, is_count, bounds)
         ranged = None if is_count else range_of(query)
         if ranged is not None:
@@ -236,6 +240,11 @@ def _asks_parts(request: Request) -> bool:
     return len({one.key for one in requests if isinstance(one, Script)}) > 1
 
 
+def _counts_words(request: Request) -> bool:
+    first = request.requests[0] if isinstance(request, Pipeline) else request
+    return isinstance(first, Script) and first.name == 'count_words'
+
+
 def _with_report(request: Request) -> Request:
     if not isinstance(request, Script) or not _is_search(request):
         return request
@@ -254,7 +263,7 @@ _REFUSAL: Final = 2
 def _call(request: Request, reply: Any, milliseconds: float) -> Call:
     if _asks_parts(request):
         return Call('partitions', (), 0, 0, milliseconds)
-    if not _is_script(request):
+    if not _is_script(request) or _counts_words(request):
         return Call('parts', (), 0, 0, milliseconds)
     if isinstance(request, Pipeline) or not _is_search(request):
         replies = reply if isinstance(request, Pipeline) else [reply]

@@ -22,7 +22,8 @@ from rom._core.ops.search import first_calls
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.row_pages import load
-from rom._core.ops.search.scattered import Finder, block_of_parts, find_in_parts, of_each
+from rom._core.ops.search.scattered import Finder, find_in_parts, of_each
+from rom._core.ops.search.scattered_blocks import block_of_parts
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.search_reply import SearchReply
 from rom._core.ops.search.sorting import sort_ids
@@ -73,7 +74,7 @@ def find(
         CorruptRowError: as for `search`.
     """
     if query.schema.shards is not None:
-        return (yield from find_in_parts(query, _finder(bounds)))
+        return (yield from find_in_parts(query, finder(bounds), scores))
     rows: list[Row] = []
     broken: list[bytes] = []
     asking = Search(query, bounds, orders_for(query.schema, query.spec))
@@ -86,8 +87,11 @@ def find(
     return _unless_broken(query, rows, broken), cursor.need != 0
 
 
-def _finder(bounds: Bounds) -> Finder:
-    return Finder(partial(find, bounds=bounds), partial(first_calls.of_rows, bounds=bounds))
+def finder(bounds: Bounds = BOUNDS) -> Finder:
+    """Return the finder of the rows of one partition."""
+    return Finder(
+        lambda one, scores: find(one, bounds, scores), partial(first_calls.of_rows, bounds=bounds)
+    )
 
 
 def block(
@@ -115,7 +119,12 @@ def block(
     if query.schema.shards is not None:
         return (
             yield from block_of_parts(
-                query, cursor, size, partial(block, bounds=bounds), _finder(bounds)
+                query,
+                cursor,
+                size,
+                lambda one, at, size, own: block(one, at, size, bounds, own),
+                finder(bounds),
+                scores,
             )
         )
     asking = Search(query, bounds._replace(page=size), orders_for(query.schema, query.spec))
@@ -185,7 +194,8 @@ def _count_all(query: Query[Any], bounds: Bounds) -> Operation[int]:
     """Return the number of matching entities, whatever the limit."""
     if query.schema.shards is not None:
         begin = partial(first_calls.of_count, bounds=bounds)
-        return sum((yield from of_each(query, lambda one: _count_all(one, bounds), begin)))
+        each = yield from of_each(query, lambda one: _count_all(one, bounds), begin, finder(bounds))
+        return sum(each)
     asking = Search(query, bounds)
     cursor = first_calls.begin_count(asking)
     total = 0
@@ -206,7 +216,8 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
             total = 0 if query.spec.count == 0 else (yield from _count_all(query, bounds))
             return total > query.spec.offset
         begin = partial(first_calls.of_exists, bounds=bounds)
-        return any((yield from of_each(query, lambda one: exists(one, bounds), begin)))
+        found = yield from of_each(query, lambda one: exists(one, bounds), begin, finder(bounds))
+        return any(found)
     asking = Search(query.first_only(), bounds)
     cursor = asking.begin()
     is_plain = not cursor.skip and cursor.seen is None

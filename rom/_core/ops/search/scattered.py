@@ -1,38 +1,36 @@
 """Scattered queries: one query of several partitions, and their results as one.
 
 Each partition sorts its own results, and returns as many as the whole query wants. They are merged
-here, by the comparison that sorts results without an index.
+here: see `rom._core.ops.search.result_order`.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from rom._core.encoding.integers import ENDLESS
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.first_calls import Begin
+from rom._core.ops.search.nearest import first_near, is_by_count, with_nearest
 from rom._core.ops.search.partition_answers import answered
-from rom._core.ops.search.sorting import columns_for, merge_rows, standing
-from rom._core.ops.shards.asking import check_can_merge, mark_in, query_in
-from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.search.result_order import ResultOrder, without_ids
+from rom._core.ops.search.sorting import columns_for, standing
+from rom._core.ops.search.word_counts import with_word_counts
+from rom._core.ops.shards.asking import mark_in, query_in
 from rom._core.ops.shards.targets import target_partitions
-from rom._core.query.ordering import direction_of, orders_for
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order, SortCursor
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
 T = TypeVar('T')
-# Rows of one partition that are read at once, at least.
-_FEWEST = 50
-# Results of a query that is answered at once.
-_SHORT = 1000
 #: The rows of a partition, with global ids, and whether there are no more.
 Found: TypeAlias = 'tuple[Sequence[Row], bool]'
+#: Answers a query of one partition with rows, and whether there are no more. The second argument
+#: gets the scores of the rows, where they are sorted by relevance.
+Find: TypeAlias = Callable[[Query[Any], dict[int, float]], Operation[tuple[list[Row], bool]]]
 
 
 class Finder(NamedTuple):
@@ -43,12 +41,15 @@ class Finder(NamedTuple):
         begin: returns the first call of `find`.
     """
 
-    find: Callable[[Query[Any]], Operation[tuple[list[Row], bool]]]
+    find: Find
     begin: Begin
 
 
 def of_each(
-    query: Query[Any], answer: Callable[[Query[Any]], Operation[T]], begin: Begin
+    query: Query[Any],
+    answer: Callable[[Query[Any]], Operation[T]],
+    begin: Begin,
+    finder: Finder,
 ) -> Operation[list[T]]:
     """Answer a query in each partition that may have results; return their answers.
 
@@ -56,7 +57,9 @@ def of_each(
         query: a query over partitions.
         answer: answers the query of one partition.
         begin: returns the first call of `answer`.
+        finder: finds the rows of one partition.
     """
+    query = yield from whole_query(query, finder, ranks=False)
     numbers = yield from target_partitions(query)
 
     def query_of(number: int) -> Query[Any]:
@@ -65,24 +68,60 @@ def of_each(
     return (yield from answered(query, numbers, query_of, answer, begin))
 
 
+def whole_query(query: Query[Any], finder: Finder, ranks: bool = True) -> Operation[Query[Any]]:
+    """Return a query with what each partition must know of the others, to find its own results.
+
+    Args:
+        query: a query over partitions.
+        finder: finds the rows of one partition.
+        ranks: whether results are wanted, in order.
+    """
+    query = yield from with_word_counts(query, ranks)
+    assert query.schema.shards is not None
+    if not is_by_count(query) or query.schema.shards.shards.partitions == 1:
+        return query
+    near, spec = first_near(query), query.spec
+    if ranks and near is not None and spec.where.flat() == (near,):
+        assert near.count is not None
+        left = max(near.count - spec.offset, 0)
+        return query.at_most(left if spec.count is None else min(left, spec.count))
+
+    def nearest(places: Query[Any]) -> Operation[tuple[list[Row], dict[int, float]]]:
+        numbers = yield from target_partitions(places)
+        order = ResultOrder(places, len(numbers) > 1)
+        rows, _ = yield from find_in(places, finder, numbers, order)
+        return rows, order.distances
+
+    return (yield from with_nearest(query, nearest))
+
+
 def find_in_parts(
-    query: Query[Any], finder: Finder, numbers: Sequence[int] | None = None
+    query: Query[Any], finder: Finder, scores: dict[int, float] | None = None
 ) -> Operation[tuple[list[Row], bool]]:
     """Return the rows of all results, in order, and whether there are no more results.
 
     Args:
         query: a query over partitions.
         finder: finds the rows of one partition.
-        numbers: the partitions to ask; None: those that may have results.
+        scores: gets the scores of the rows, where they are sorted by relevance.
 
     Raises:
-        QueryError: the results of several partitions cannot be merged.
         CorruptRowError: the key of a row or an index holds another type; `entities` has the other
             rows.
     """
-    check_can_merge(query)
-    if numbers is None:
-        numbers = yield from target_partitions(query)
+    query = yield from whole_query(query, finder)
+    numbers = yield from target_partitions(query)
+    order = ResultOrder(query, len(numbers) > 1)
+    found = yield from find_in(query, finder, numbers, order)
+    if scores is not None:
+        scores.update(order.scores)
+    return found
+
+
+def find_in(
+    query: Query[Any], finder: Finder, numbers: Sequence[int], order: ResultOrder
+) -> Operation[tuple[list[Row], bool]]:
+    """Return the rows of the results in some partitions, and whether there are no more."""
     spec = query.spec
     need = None if spec.count is None else min(spec.offset + spec.count, ENDLESS)
     broken: list[CorruptRowError] = []
@@ -91,10 +130,11 @@ def find_in_parts(
         return query_for(query, number, need)
 
     def answer(one: Query[Any]) -> Operation[Found]:
-        return _found(finder.find, one, broken)
+        return _found(finder.find, one, broken, order)
 
     each: list[Found] = yield from answered(query, numbers, query_of, answer, finder.begin)
-    rows = yield from merged(query, [rows for rows, _ in each], need)
+    yield from order.measure([(query_of(n), own[0]) for n, own in zip(numbers, each, strict=True)])
+    rows = yield from order.merged([rows for rows, _ in each], need)
     count = sum([len(rows) for rows, _ in each])
     is_all = all(is_all for _, is_all in each) and (need is None or count <= need)
     rows = _known(rows, each, need)[spec.offset :]
@@ -121,16 +161,16 @@ def _known(rows: list[Row], each: Sequence[Found], need: int | None) -> list[Row
 
 
 def _found(
-    find: Callable[[Query[Any]], Operation[tuple[list[Row], bool]]],
-    query: Query[Any],
-    broken: list[CorruptRowError],
+    find: Find, query: Query[Any], broken: list[CorruptRowError], order: ResultOrder
 ) -> Operation[Found]:
     """Return the rows of a partition with their global ids; note an error of some of them."""
+    scores: dict[int, float] = {}
     try:
-        rows, is_all = yield from find(query)
+        rows, is_all = yield from find(query, scores)
     except CorruptRowError as error:
         broken.append(error)
         rows, is_all = error.entities, True
+    order.note(query, scores)
     return [seen_row(query.schema, row) for row in rows], is_all
 
 
@@ -144,13 +184,9 @@ def query_for(query: Query[Any], number: int, need: int | None) -> Query[Any]:
         mark = mark_in(mark, one.schema.part, _goes_down(schema, spec.orders, mark))
     if selection is not None and spec.orders:
         names = selection.columns
-        more = [n for n in columns_for(schema, _without_ids(spec.orders)) if n not in names]
+        more = [n for n in columns_for(schema, without_ids(spec.orders)) if n not in names]
         selection = selection._replace(columns=(*names, *more))
     return one._with(offset=0, count=need, mark=mark, selection=selection)
-
-
-def _without_ids(orders: Sequence[Order]) -> tuple[Order, ...]:
-    return tuple(order for order in orders if order.kind != 'id')
 
 
 def _goes_down(schema: Schema, orders: Sequence[Order], mark: SortCursor) -> bool:
@@ -170,162 +206,3 @@ def _has_value(schema: Schema, order: Order, mark: SortCursor) -> bool:
     if order.or_stored and place.score is None:
         order = order._replace(kind='stored')
     return standing(schema, order)(place) not in (None, '', b'')
-
-
-def merged(
-    query: Query[Any], runs: Sequence[Sequence[Row]], most: int | None
-) -> Operation[list[Row]]:
-    """Return the first rows of all partitions in the order of a query; None: all rows."""
-    orders = orders_for(query.schema, query.spec)
-    if orders:
-        plain = _without_ids(orders)
-        return (yield from merge_rows(query.schema, plain, runs, direction_of(orders), most))
-    # With a mark, a query without an order is sorted by ids.
-    if query.spec.mark is not None:
-        return list(islice(heapq.merge(*runs, key=lambda row: row.id), most))
-    return list(islice(chain.from_iterable(runs), most))
-
-
-class PartsCursor:
-    """State of a scattered search between two blocks.
-
-    Args:
-        query: the query.
-        numbers: the partitions to ask.
-
-    Attributes:
-        queries: the query of each partition.
-        cursors: the cursor of each partition that may have more results; None at its beginning.
-        waiting: the rows of each partition that were read and not returned yet, in order.
-        skip: the number of results still to be skipped.
-        need: the number of results still wanted; None: all.
-        is_short: the query has a small limit, and is answered at once.
-        ready: the results that are left of such a query.
-        fresh: the rows that the last call read; some may wait.
-    """
-
-    __slots__ = ('cursors', 'fresh', 'is_short', 'need', 'queries', 'ready', 'skip', 'waiting')
-
-    def __init__(self, query: Query[Any], numbers: Sequence[int]) -> None:
-        check_can_merge(query)
-        spec = query.spec
-        self.is_short = spec.count is not None and spec.offset + spec.count <= _SHORT
-        self.ready: list[Row] = []
-        self.fresh: list[Row] = []
-        self.queries = {number: query_for(query, number, None) for number in numbers}
-        self.cursors: dict[int, Any] = dict.fromkeys(numbers)
-        self.waiting: dict[int, list[Row]] = {}
-        self.skip = spec.offset
-        self.need = spec.count
-
-    @property
-    def is_done(self) -> bool:
-        """True once no more results will come."""
-        return self.need == 0 or not (self.cursors or any(self.waiting.values()))
-
-
-#: Returns some rows of one partition's query, and the cursor of the next ones or None.
-Block = Callable[[Query[Any], Any, int], Operation[tuple[list[Row], Any]]]
-
-
-def block_of_parts(
-    query: Query[Any], cursor: PartsCursor | None, size: int, block: Block, finder: Finder
-) -> Operation[tuple[list[Row], PartsCursor | None]]:
-    """Return some rows of a query, and the cursor for the next ones; None when there are no more.
-
-    Args:
-        query: a query over partitions.
-        cursor: the cursor that the last call returned; None to begin.
-        size: the most rows to return.
-        block: returns some rows of one partition.
-        finder: finds all rows of one partition.
-    """
-    if cursor is None:
-        numbers = yield from target_partitions(query)
-        cursor = PartsCursor(query, numbers)
-        if cursor.is_short:
-            cursor.ready, _ = yield from find_in_parts(query, finder, numbers)
-            cursor.fresh, cursor.cursors = cursor.ready, {}
-    else:
-        cursor.fresh = []
-    if cursor.is_short:
-        rows, cursor.ready = cursor.ready[:size], cursor.ready[size:]
-        return rows, cursor if cursor.ready else None
-    rows = []
-    while not rows and not cursor.is_done:
-        if query.spec.orders:
-            rows = yield from _next_in_order(query, cursor, size, block)
-        else:
-            rows = yield from _next_of_first(cursor, size, block)
-        rows = _within(cursor, rows)
-    return rows, None if cursor.is_done else cursor
-
-
-def _within(cursor: PartsCursor, rows: list[Row]) -> list[Row]:
-    """Return rows without those that the query skips, and those beyond its limit."""
-    skipped = min(cursor.skip, len(rows))
-    cursor.skip -= skipped
-    rows = rows[skipped:]
-    if cursor.need is not None:
-        rows = rows[: cursor.need]
-        cursor.need -= len(rows)
-    return rows
-
-
-def _next_of_first(cursor: PartsCursor, size: int, block: Block) -> Operation[list[Row]]:
-    """Return the next rows where any order will do: partition after partition."""
-    number = next(iter(cursor.cursors))
-    one = cursor.queries[number]
-    rows, position = yield from block(one, cursor.cursors[number], size)
-    if position is None:
-        del cursor.cursors[number]
-    else:
-        cursor.cursors[number] = position
-    return [seen_row(one.schema, row) for row in rows]
-
-
-def _next_in_order(
-    query: Query[Any], cursor: PartsCursor, size: int, block: Block
-) -> Operation[list[Row]]:
-    """Return the next rows in order: up to the last known row of each unfinished partition."""
-    empty = [number for number in cursor.cursors if not cursor.waiting.get(number)]
-    if empty:
-        yield from _read_more(cursor, empty, size, block)
-    ends: set[int] = set()
-    for number in cursor.cursors:
-        if not cursor.waiting[number]:
-            return []  # it has returned no row, and may have more
-        ends.add(cursor.waiting[number][-1].id)
-    rows = yield from merged(query, list(cursor.waiting.values()), size)
-    at = next((at for at, row in enumerate(rows) if row.id in ends), len(rows))
-    rows = rows[: at + 1]
-    for number, group in _in_groups(query.schema, rows).items():
-        del cursor.waiting[number][: len(group)]
-    return rows
-
-
-def _read_more(
-    cursor: PartsCursor, numbers: Sequence[int], size: int, block: Block
-) -> Operation[None]:
-    """Read the next rows of some partitions, in one round trip."""
-    each = max(2 * size // max(len(cursor.queries), 1), min(size, _FEWEST))
-    queries = [cursor.queries[number] for number in numbers]
-    found = yield from lockstep(
-        [block(one, cursor.cursors[n], each) for n, one in zip(numbers, queries, strict=True)]
-    )
-    for number, one, (rows, position) in zip(numbers, queries, found, strict=True):
-        cursor.waiting[number] = [seen_row(one.schema, row) for row in rows]
-        cursor.fresh += cursor.waiting[number]
-        if position is None:
-            del cursor.cursors[number]
-        else:
-            cursor.cursors[number] = position
-
-
-def _in_groups(schema: Schema, rows: Sequence[Row]) -> dict[int, list[Row]]:
-    """Return rows by the number of their partition."""
-    assert schema.shards is not None
-    groups: dict[int, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(schema.shards.shards.partition_of(row.id), []).append(row)
-    return groups

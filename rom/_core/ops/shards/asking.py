@@ -24,13 +24,14 @@ from rom._core.query.nodes import (
     Node,
     Not,
     StartsWith,
+    Words,
 )
 from rom._core.query.query import Query
 from rom._core.query.relation_nodes import Linked, Referring
 from rom._core.query.sort_order import SortCursor
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part, Placement
-from rom.exceptions import ORMError, QueryError
+from rom.exceptions import ORMError
 
 
 class PartModel:
@@ -112,6 +113,10 @@ class _Move:
     def linked(self, node: Linked) -> Node:
         return node._replace(head=self.key(node.head))
 
+    def words(self, node: Words) -> Words:
+        columns = tuple((self.key(head), weight) for head, weight in node.columns)
+        return node._replace(columns=columns)
+
     def given(self, node: Given) -> Node:
         raise AssertionError(f'{node} is a node of one partition already')
 
@@ -124,6 +129,7 @@ _MOVED: Final[Mapping[type, Callable[[_Move, Any], Node]]] = {
     IdsBetween: _Move.between,
     Given: _Move.given,
     Linked: _Move.linked,
+    Words: _Move.words,
     **dict.fromkeys((InSet, InRange, InUnique, StartsWith, Near, Referring), _Move.keyed),
 }
 
@@ -213,16 +219,3 @@ def _by_value(placement: Placement, column: Any, value: Any, is_by_score: bool) 
         return {placement.number_by(column, column.encode(value))}
     except (ORMError, ValueError, TypeError, ArithmeticError):
         return None  # not a possible value: the index decides
-
-
-def check_can_merge(query: Query[Any]) -> None:
-    """Raise QueryError for results of several partitions that cannot be merged in order."""
-    near = next((n for n in query.spec.where.flat() if isinstance(n, Near)), None)
-    if near is None or (near.count is None and query.spec.orders):
-        return
-    numbers = asked_partitions(query)
-    if len(numbers) > 1:
-        raise QueryError(
-            f'{query.schema.name}.query.near(): its results are in {len(numbers)} partitions, '
-            'which cannot be merged by distance yet; leave count out, and add order_by()'
-        )
