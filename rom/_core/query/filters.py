@@ -71,7 +71,7 @@ def filtered(schema: Schema, name: str, value: Any, method: str = 'filter') -> N
 
 
 class _Rule(NamedTuple):
-    """What all filters of a column have in common.
+    """The common part of all filters of a column.
 
     Attributes:
         clause: the column.
