@@ -155,7 +155,8 @@ def _note_done(entity: Model, attempt: Attempt, change: Change) -> int:
     entity._session.add(entity)
     if attempt.purpose == 'delete' and entity._is_soft_deleted:
         note_deleted(entity)
-    return columns_written(change)
+    # A delete or a transfer counts no columns, so neither does the commit that finds it done.
+    return columns_written(change) if attempt.purpose is None else 0
 
 
 def note_deleted(entity: Model) -> None:

@@ -21,6 +21,7 @@ from tests.support.servers import Server
 from tests.support.worlds import ASYNC, BOTH, World
 
 WRITES = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO')
+COMMITS = Proxy.named('EVALSHA', 'EVAL')
 EVERYTHING = Proxy.named('EVALSHA', 'EVAL', 'FCALL_RO', 'GET', 'HMGET')
 HOOKS: list[str] = []
 
@@ -88,9 +89,11 @@ def run(world: World, story: Callable[[Any], Awaitable[None]]) -> None:
     world.run(whole())
 
 
-async def lost(proxy: Proxy, how: str, call: Callable[[], Awaitable[Any]]) -> None:
-    """Have a call lose its answer: `how` is a method of the proxy."""
-    getattr(proxy, how)(WRITES)
+async def lost(
+    proxy: Proxy, how: str, call: Callable[[], Awaitable[Any]], requests: Any = COMMITS
+) -> None:
+    """Have a call lose the answer of a request: `how` is a method of the proxy."""
+    getattr(proxy, how)(requests)
     with pytest.raises(rom.ServerUnavailable):
         await call()
     proxy.heal()
