@@ -54,11 +54,12 @@ class Receipt(NamedTuple):
         """The write behind which a client waits for replicas: it changes nothing.
 
         A note is renewed. An entry must not be written again, because another transaction may have
-        replaced it; so a note of its token is written there for a while.
+        replaced it; so a key of its token is written there for a while. That key is not the note:
+        the partition may have one, which must outlive late copies of the request.
         """
         if self.value is not None:
             token = self.own.split(b':')[1]
-            return Command('SET', b'{%b}:done:%b' % (hash_tag(self.key), token), *_MARK)
+            return Command('SET', b'{%b}:durable:%b' % (hash_tag(self.key), token), *_MARK)
         return (
             Command('SET', self.key, *_MARK) if self.is_old else Command('EXPIRE', self.key, LIFE)
         )

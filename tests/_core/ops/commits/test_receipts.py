@@ -47,7 +47,7 @@ def test_a_note_that_may_have_expired_is_not_missed() -> None:
 
 def test_a_claim_is_in_an_entry_of_its_partition() -> None:
     claim = Receipt(b'{shop:003.1}User:email:dir', b'a@b', b'12:token:')
-    assert claim.write.args[:2] == ('SET', b'{shop:003.1}:done:token')
+    assert claim.write.args[:2] == ('SET', b'{shop:003.1}:durable:token')
     assert claim.look == Command('HGET', claim.key, b'a@b')
     assert claim.is_in(b'12:token:5') and claim.is_in(b'12:later:6')
     assert not claim.is_in(b'1:token:5') and not claim.is_in(None)

@@ -10,6 +10,7 @@ import redis
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.commits import replication
+from rom._core.ops.commits.attempts import LIFE
 from rom._core.ops.commits.receipts import Receipt
 from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
 from rom._core.ops.requests import Pipeline, Script
@@ -136,3 +137,29 @@ def test_a_claim_that_a_failover_has_lost(client: redis.Redis, raw: redis.Redis)
         session.delete(entity)
         assert not raw.hexists(directory, 'a')
         wait()  # the value was given up since
+
+
+def test_the_wait_keeps_the_notes_of_the_commit(
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its note, a late copy of the request to a partition would be prepared again."""
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    partitions = partitions_of(KeptInPartitions._shards)
+    with rom.Session(client) as session:
+        pair = [KeptInPartitions(name=name) for name in 'ab']
+        for entity in pair:
+            session.save(entity)
+        # The last one is not the coordinator, and has the directory of its value as well.
+        number = max(KeptInPartitions._shards.partition_of(entity.id) for entity in pair)
+        names = (f'n{count}' for count in range(100))
+        name = next(name for name in names if partitions.home(name.encode()) == number)
+        raw.delete(*raw.scan_iter('*:done:*'))
+        for entity in pair:
+            entity.number = 1
+            if KeptInPartitions._shards.partition_of(entity.id) == number:
+                entity.name = name
+        with pytest.raises(NotReplicatedError):
+            session.commit(durable=True)
+    notes = list(raw.scan_iter('*:done:*'))
+    assert len(notes) == 2
+    assert min(map(raw.ttl, notes)) > LIFE - 10
