@@ -260,6 +260,32 @@ def test_the_rights_for_server_functions(server: Server, raw: redis.Redis) -> No
 
 
 @pytest.mark.one_server
+def test_the_patterns_of_a_group(server: Server, raw: redis.Redis) -> None:
+    class PermittedUser(rom.Model):
+        _shards = rom.Shards('permitted', 3)
+        name = rom.Text(unique=True)
+
+    keys = re.findall(r'``(~\S*shop\S*?)``', PAGE.read_text('utf-8'))
+    assert len(keys) == 2
+    with let_in(server, 'shop', raw) as client:
+        names = [key.replace('shop', 'permitted') for key in keys]
+        raw.execute_command('ACL', 'SETUSER', 'shop', 'resetkeys', *names)
+        rom.util.CONNECTION = client
+        with pytest.raises(rom.ServerError, match=r'allowed to read PermittedUser:id: and \{Perm'):
+            PermittedUser(name='a').save()
+        assert raw.keys('*') == []
+        rom.session.rollback()
+        rom.util.CONNECTION = raw
+        PermittedUser(name='a').save()
+        rom.session.rollback()
+        rom.util.CONNECTION = client
+        assert [one.name for one in PermittedUser.query] == ['a']
+        PermittedUser(name='b').save()
+        assert PermittedUser.get_by(name='b') is not None
+    raw.execute_command('ACL', 'DELUSER', 'shop')
+
+
+@pytest.mark.one_server
 def test_the_list_has_every_command_that_is_called(raw: redis.Redis) -> None:
     """Commands of the scripts, and of Python. (UnsafeColumns and front ends send their own.)"""
     commands = {name.upper() for name in raw.command()}

@@ -22,7 +22,7 @@ from rom._core.ops.shards.moved import (
 from rom._core.schema import Schema
 from rom._core.sharding.shards import Shards
 from rom._core.sharding.tags import VERSION
-from rom.exceptions import InvalidOperation
+from rom.exceptions import InvalidOperation, ServerError
 
 # The models whose declaration was compared, by the pool of connections to their server.
 _compared: Final[weakref.WeakKeyDictionary[Any, set[int]]] = weakref.WeakKeyDictionary()
@@ -60,17 +60,10 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     wanted = declaration_of(shards, schemas)
     moving = [moving_field(one) for one in schemas]
     read = Command('HMGET', shards._key, *wanted, *moving)
-    # The rows of a model that declared no partitions would be missed.
-    older: list[tuple[Schema, str]] = []
-    for one in schemas:
-        older += [(one, name) for name in (yield from namespaces_before(one))]
-    found, *counters = yield Pipeline((read, *(counter_in(*each) for each in older)))
-    unsharded = {
-        one: name for (one, name), is_there in zip(older, counters, strict=True) if is_there
-    }
-    stored = dict(zip(wanted, found, strict=False))
-    _check(shards, wanted, stored)
-    _check_moved(schemas, stored, found[len(wanted) :], unsharded)
+    stored = _stored(shards, schemas, wanted, (yield read))
+    fresh = [one for one in schemas if stored[model_field(one)] is None]
+    if fresh:
+        yield from _check_unsharded(fresh)
     if None not in stored.values():
         return True
     if not is_write:
@@ -78,10 +71,58 @@ def compare(shards: Shards, schemas: Sequence[Schema], is_write: bool) -> Operat
     # Another program may store its own at the same time: the first one counts.
     writes = [Command('HSETNX', shards._key, field, value) for field, value in wanted.items()]
     replies = yield Pipeline((*writes, read))
-    stored = dict(zip(wanted, replies[-1], strict=False))
-    _check(shards, wanted, stored)
-    _check_moved(schemas, stored, replies[-1][len(wanted) :], unsharded)
+    _stored(shards, schemas, wanted, replies[-1])
     return True
+
+
+def _stored(
+    shards: Shards,
+    schemas: Sequence[Schema],
+    wanted: Mapping[bytes, bytes],
+    found: Sequence[bytes | None],
+) -> Mapping[bytes, bytes | None]:
+    """Return the declaration as it is stored; raise an error if it is another one.
+
+    Args:
+        shards: the group.
+        schemas: the schemas of the models.
+        wanted: their declaration.
+        found: the reply with its fields, and for each model the namespace of the rows that are
+            being moved.
+    """
+    stored = dict(zip(wanted, found, strict=False))
+    _check(shards, wanted, stored)
+    for schema, namespace in zip(schemas, found[len(wanted) :], strict=True):
+        if namespace is not None:
+            raise moving_error(schema, as_text(namespace))
+    return stored
+
+
+def _check_unsharded(schemas: Sequence[Schema]) -> Operation[None]:
+    """Look for rows that models had before they declared partitions, because they would be missed.
+
+    Only models that no program has declared yet may have any. So a program that is not the first
+    one needs neither the node of these keys nor the right to read them.
+
+    Raises:
+        ModelMovedError: there are some.
+        ServerError: the user may not look.
+    """
+    older: list[tuple[Schema, str]] = []
+    for one in schemas:
+        older += [(one, name) for name in (yield from namespaces_before(one))]
+    counters = [counter_in(*each) for each in older]
+    try:
+        found = yield Pipeline(tuple(counters))
+    except ServerError as error:
+        names = ' and '.join(sorted({as_text(counter.args[1]) for counter in counters}))
+        raise ServerError(
+            f'{error}. The first program that uses {schemas[0].name} with _shards looks for rows '
+            f'without partitions, and must be allowed to read {names}; later ones need not'
+        ) from error
+    for (schema, namespace), is_there in zip(older, found, strict=True):
+        if is_there:
+            raise moving_error(schema, namespace)
 
 
 def declaration_of(shards: Shards, schemas: Sequence[Schema]) -> dict[bytes, bytes]:
@@ -93,27 +134,6 @@ def declaration_of(shards: Shards, schemas: Sequence[Schema]) -> dict[bytes, byt
 def model_field(schema: Schema) -> bytes:
     """Return the field of a group's declaration that has the rule of a model."""
     return b'model ' + as_bytes(schema.bare_namespace)
-
-
-def _check_moved(
-    schemas: Sequence[Schema],
-    stored: Mapping[bytes, bytes | None],
-    moving: Sequence[bytes | None],
-    unsharded: Mapping[Schema, str],
-) -> None:
-    """Raise ModelMovedError if rows of a model are not in the partitions yet.
-
-    Args:
-        schemas: the schemas of the models.
-        stored: the declaration.
-        moving: for each model, the namespace from which its rows are being moved, or None.
-        unsharded: the namespaces with rows of these models without partitions.
-    """
-    for schema, namespace in zip(schemas, moving, strict=True):
-        if namespace is not None:
-            raise moving_error(schema, as_text(namespace))
-        if schema in unsharded and stored[model_field(schema)] is None:
-            raise moving_error(schema, unsharded[schema])
 
 
 def _check(
