@@ -21,8 +21,11 @@ from rom._core.support.clock import elapsed
 T = TypeVar('T')
 
 _CLAIM: Final = 'shard_claim'
-#: Scripts that leave a receipt: the note of a commit that was carried out, or a claim.
-_LEAVING: Final = frozenset(('commit', 'settle', 'shard_commit', 'shard_prepare', _CLAIM))
+#: Scripts that leave a receipt: the note of a commit that was carried out, or a claim. A commit
+#: that settles an earlier one prepares nothing, and only applies it in the other partitions.
+_LEAVING: Final = frozenset(
+    ('commit', 'settle', 'shard_commit', 'shard_prepare', 'shard_apply', _CLAIM)
+)
 #: Seconds within which no note expires.
 _FRESH: Final = LIFE - 30
 # The value and the life of a note that is written to wait for its replicas.

@@ -12,7 +12,8 @@ partition has the value now. So a value is never written under an entry that was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -171,6 +172,14 @@ def _write_of(claim: Claim) -> tuple[Write, bytes]:
     key = _unique_of(claim).key
     writes = map(plan, claim.part(claim.of.partition))
     return next(write for write in writes if (key, claim.of.value) in write.claimed), key
+
+
+def by_directory(partitions: Partitions, claims: Iterable[Claim]) -> list[list[Claim]]:
+    """Return claims in groups of one directory each."""
+    homes: defaultdict[bytes, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        homes[partitions.directory(claim.of.name, claim.of.value)].append(claim)
+    return [*homes.values()]
 
 
 def claim_script(partitions: Partitions, claims: list[Claim], token: bytes) -> Script:

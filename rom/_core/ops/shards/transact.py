@@ -12,7 +12,6 @@ other commit has up to four:
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from types import MappingProxyType
@@ -32,7 +31,13 @@ from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards import patience as limits
-from rom._core.ops.shards.directory import Claim, changes_of, claim_script, resolve_claim
+from rom._core.ops.shards.directory import (
+    Claim,
+    by_directory,
+    changes_of,
+    claim_script,
+    resolve_claim,
+)
 from rom._core.ops.shards.entries import Value, read_entry
 from rom._core.ops.shards.linked_rows import linked_rows
 from rom._core.ops.shards.lockstep import lockstep
@@ -281,10 +286,8 @@ class _Try:
         """Claim, read and prepare everything, in as many trips as others are met."""
         transaction = self._transaction
         steps: list[_Step] = [_Prepare(n, self._scripts[n]) for n in transaction.others]
-        homes = defaultdict(list)
-        for claim in transaction.directory.claims.values():
-            homes[self._partitions.directory(claim.of.name, claim.of.value)].append(claim)
-        steps += [_Claims(self._partitions, claims, transaction.token) for claims in homes.values()]
+        groups = by_directory(self._partitions, transaction.directory.claims.values())
+        steps += [_Claims(self._partitions, claims, transaction.token) for claims in groups]
         entries = transaction.directory.given_up
         steps += [_Read(self._partitions, value, entries) for value in entries]
         for tries in count():

@@ -13,7 +13,13 @@ from rom._core.ops.commits.attempts import Attempt, new_token
 from rom._core.ops.commits.commit import Committed, deletes_without_rows
 from rom._core.ops.requests import Operation, Pipeline, Script
 from rom._core.ops.shards import patience
-from rom._core.ops.shards.directory import Changes, release_scripts, unclaim_scripts
+from rom._core.ops.shards.directory import (
+    Changes,
+    by_directory,
+    claim_script,
+    release_scripts,
+    unclaim_scripts,
+)
 from rom._core.ops.shards.partitions import Partitions
 from rom._core.ops.shards.resolve import check_applied
 from rom._core.support.clock import elapsed, server_time
@@ -132,10 +138,23 @@ class Transaction(Attempt):
         is_done = yield from super().settle()
         if was_in_doubt:
             if is_done:
+                yield from self._claim_again()
                 yield from self.finish()
             else:
                 yield from self.undo()
         return is_done
+
+    def _claim_again(self) -> Operation[None]:
+        """Repeat the claims: a caller that waits for replicas has lost their receipts.
+
+        A value that the row has given up since gets an entry that no row needs, as from any late
+        copy of the request.
+        """
+        groups = by_directory(self.partitions, self.directory.claims.values())
+        calls = [claim_script(self.partitions, group, self.token) for group in groups]
+        if calls:
+            with suppress(ORMError):
+                yield Pipeline(tuple(calls))
 
     def finish(self) -> Operation[None]:
         """Carry out a committed transaction in the other partitions, and release what it gave up.

@@ -163,3 +163,38 @@ def test_the_wait_keeps_the_notes_of_the_commit(
     notes = list(raw.scan_iter('*:done:*'))
     assert len(notes) == 2
     assert min(map(raw.ttl, notes)) > LIFE - 10
+
+
+def test_a_commit_that_settles_an_earlier_one_waits_for_all_of_it(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its partitions, and the directories of its values, wrote before the answer was lost."""
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    perform = SyncDriver.perform
+    trips: list[Any] = []
+
+    def losing(self: SyncDriver, request: Any) -> Any:
+        reply = perform(self, request)
+        trips.append(request)
+        if getattr(request, 'name', '') == 'shard_commit' and len(trips) < 3:
+            raise rom.ServerUnavailable('the answer is lost')
+        return reply
+
+    partitions = partitions_of(KeptInPartitions._shards)
+    with rom.Session(client) as session:
+        pair = [KeptInPartitions(number=0) for _ in 'ab']
+        for entity in pair:
+            session.save(entity)
+        numbers = {KeptInPartitions._shards.partition_of(entity.id) for entity in pair}
+        names = (f'n{count}' for count in range(100))
+        other = min({0, 1, 2, 3} - numbers)
+        pair[0].name = next(name for name in names if partitions.home(name.encode()) == other)
+        pair[1].number = 1
+        monkeypatch.setattr(SyncDriver, 'perform', losing)
+        with pytest.raises(rom.ServerUnavailable):
+            session.commit(durable=True)
+        with pytest.raises(NotReplicatedError, match='0 of 1 replicas'):
+            session.commit(durable=True)
+    waits = [command for command in trips[-1].requests if command.args[0] == 'WAIT']
+    tags = {command.key[: command.key.index(b'}') + 1] for command in waits}
+    assert tags == {partitions.tag(number) for number in {*numbers, other}}
