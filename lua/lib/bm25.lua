@@ -14,16 +14,17 @@
 local K1, B = 1.2, 0.75
 local LENGTHS = 134217728    -- a posting's score is tf * LENGTHS + LENGTHS - 1 - length
 
--- A column: `texts`, the number of its texts; and `slope`, the factor of a length in the
--- denominator. Both are those of the whole model, which the request has if there are partitions.
-local function open_column(column)
+-- A column: `weight`, divided by the scale of a ranking; `texts`, the number of its texts; and
+-- `slope`, the factor of a length in the denominator. The last two are those of the whole model,
+-- which the request has if there are partitions.
+local function open_column(column, scale)
     local head, weight, texts, total = unpack(column)
     local limit
     if not texts then
         texts, total, limit = lengths_of(head)
     end
     local slope = K1 * B * texts / math.max(total, 1)
-    return {head = head, texts = texts, weight = weight, slope = slope, limit = limit}
+    return {head = head, texts = texts, weight = weight / scale, slope = slope, limit = limit}
 end
 
 -- A number that no length of the texts of a column reaches.

@@ -27,18 +27,29 @@ local function words_node(search)
     end
 end
 
+-- The power of two next to the greatest weight of a column. Scores are computed as if the weights
+-- were divided by it, because they are rounded to a grain, whatever the weights are.
+local function scale_of(columns)
+    local greatest = 0
+    for _, column in ipairs(columns) do
+        greatest = math.max(greatest, column[2])
+    end
+    local _, exponent = math.frexp(greatest)
+    return 2 ^ (exponent - 1)
+end
+
 local function open_ranking(search, position)
     local node = words_node(search)
-    local columns = {}
+    local columns, scale = {}, scale_of(node.columns)
     for place, column in ipairs(node.columns) do
-        columns[place] = open_column(column)
+        columns[place] = open_column(column, scale)
     end
     local count = math.max(math.min(search.skip + (search.need or MOST_RANKED), MOST_RANKED), 1)
     local mark = position.mark or type(search.rank) == 'table' and search.rank
     local ranking = {
-        node = node, columns = columns, is_all = node.match == 'all',
+        node = node, columns = columns, scale = scale, is_all = node.match == 'all',
         best = new_best(count, position.best),
-        mark = mark and {mark[1], tonumber(mark[2])},
+        mark = mark and {mark[1], tonumber(mark[2]) / (position.mark and 1 or scale)},
         walked = position.walked or {}, seen = {}, is_fresh = not (position.number or mark),
     }
     set_order(ranking, position)
@@ -46,24 +57,26 @@ local function open_ranking(search, position)
     return ranking
 end
 
-local function written(best)
+-- The scores and the ids of the best; the scores are multiplied by a scale.
+local function written(best, scale)
     local list = {}
     for _, one in ipairs(best) do
-        list[#list + 1] = one[1]
+        list[#list + 1] = one[1] * scale
         list[#list + 1] = one[2]
     end
     return list
 end
 
 -- Pour the best into the sink; return the position behind them, if there may be more.
-local function hand_out(search, best)
+local function hand_out(search, ranking)
+    local best = ranking.best
     settle_best(best)
     local ids, last = {}, best[#best]
     for place, one in ipairs(best) do
         ids[place] = one[2]
     end
     pour(search.sink, ids)
-    search.ranked = cmsgpack.pack(written(best))
+    search.ranked = cmsgpack.pack(written(best, ranking.scale))
     if #best == best.count and best.count == MOST_RANKED then
         return {mode = 'rank', mark = {last[2], string.format('%.17g', last[1])}}
     end
@@ -127,9 +140,9 @@ local function rank_matches(search, position)
         following = open_combinations()(search, ranking, position)
     end
     if not following then
-        return hand_out(search, best)
+        return hand_out(search, ranking)
     end
-    following.mode, following.best, following.mark = 'rank', written(best), position.mark
+    following.mode, following.best, following.mark = 'rank', written(best, 1), position.mark
     following.slots, following.columns = ranking.slot_order, ranking.order
     following.meant = words_meant_by(ranking.node)
     following.combined, following.walked = ranking.combined, ranking.walked

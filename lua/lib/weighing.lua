@@ -98,8 +98,11 @@ local function admit(search, ranking, ids, scores, matched, cut)
     for place = 1, #ids do
         local score = scores[place]
         if score >= least - SLACK then
-            local id = ids[place]
-            score = floor(score * GRAIN + 0.5) / GRAIN
+            local id, grains = ids[place], floor(score * GRAIN + 0.5)
+            if grains == 0 and score > 0 then
+                grains = 1  -- it matches, however common its words are
+            end
+            score = grains / GRAIN
             if score > 0 and not (mark and not is_behind(mark, score, id)) then
                 chosen[#chosen + 1], score_of[id] = id, score
             end

@@ -410,6 +410,25 @@ def test_the_null_session_searches(on_client: None) -> None:
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize('weight', [1e-15, 1e-3, 1e6])
+def test_no_match_is_lost_to_rounding(weight: float, on_client: None) -> None:
+    """Scores are rounded, so that equal ones are equal; small ones are results as well."""
+    texts = {n: {'title': ' '.join(['red'] * n + ['cat'] * (9 - n)), 'body': ''} for n in range(9)}
+    for text in texts.values():
+        RankedDoc(**text)
+    rom.session.commit()
+    weights = {'title': weight}
+    query = RankedDoc.query.search('red cat', weights, 'any').with_scores()
+    texts = {n + 1: text for n, text in texts.items()}
+    expected = reference(texts, ['red', 'cat'], {'title': 1.0}, 'any')
+    assert_agrees(query.all(), [(id, weight * score) for id, score in expected])
+    page = query.page(4)
+    assert [*page.items, *query.page(5, page.next)] == query.all()
+    body = RankedDoc.query.search('red', {'body': weight, 'title': weight / 1e15})
+    assert sorted(body.ids()) == list(range(2, 10)), 'the lowest scores count as one grain'
+
+
+@pytest.mark.one_server
 def test_entries_of_rows_that_are_gone_are_no_results(on_client: None, raw: redis.Redis) -> None:
     RankedDoc(title='red'), RankedDoc(title='red red')
     rom.session.commit()
