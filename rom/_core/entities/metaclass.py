@@ -9,6 +9,7 @@ from typing import Any, Final, get_origin
 from rom._core.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.columns.mapped import Mapped, Ref, Specifier
 from rom._core.columns.primary_key import OWN_ID
+from rom._core.entities.client_names import CLIENT_NAMES, look_behind
 from rom._core.entities.related_names import add_reverses, reverses_with
 from rom._core.model_registry import MODELS, register
 from rom._core.schema_builder import build
@@ -16,7 +17,7 @@ from rom._core.support.class_annotations import own_annotations
 from rom.exceptions import ColumnError
 
 # Names with a meaning in a class body, a constructor, `get_by` or `update`; no column may have one.
-_SETTINGS = frozenset(('_conn', 'CONN', '_extra_ok', '_limit', '_numeric', '_blocksize'))
+_SETTINGS = frozenset((*CLIENT_NAMES, '_extra_ok', '_limit', '_numeric', '_blocksize'))
 
 
 # An annotation's text that declares a column.
@@ -34,6 +35,7 @@ class ModelMeta(type):
             MODELS[name] = model
             return model
         model = super().__new__(meta, name, bases, body, **options)
+        look_behind(model, _root_of(model))
         if body.get('_is_root', False):
             return model  # a base without columns, such as TypedModel
         declare_columns = getattr(model, '_declare_columns', None)
@@ -70,6 +72,11 @@ class ModelMeta(type):
         register(name, schema.keys.namespace, model)
         add_reverses(reverses)
         return model
+
+
+def _root_of(model: type) -> type:
+    """Return the last model among the bases of a model: `rom.Model`."""
+    return next(base for base in reversed(model.__mro__) if isinstance(base, ModelMeta))
 
 
 def is_model(value: object) -> bool:
@@ -133,7 +140,7 @@ def _check_free(model: type, columns: Mapping[str, Column[Any] | UnsafeColumn]) 
 
     Private attributes count, too.
     """
-    root = next(base for base in reversed(model.__mro__) if isinstance(base, ModelMeta))
+    root = _root_of(model)
     own = {name for base in root.__mro__ for name in vars(base).get('__annotations__', ())}
     for attribute, column in columns.items():
         if attribute == 'id' or (attribute == OWN_ID and isinstance(column, PrimaryKey)):

@@ -73,6 +73,29 @@ def test_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert WithConn._connection is own
 
 
+@pytest.mark.parametrize('name', ['_conn', 'CONN'])
+def test_the_client_of_a_base_behind_the_model(name: str) -> None:
+    first, second, third = redis.Redis(db=1), redis.Redis(db=2), redis.Redis(db=3)
+    other: Any = type('OnOtherServer', (), {name: first})
+
+    class ClientBehind(rom.Model, other):  # type: ignore[misc]
+        pass
+
+    class ClientInFront(other, rom.Model):  # type: ignore[misc]
+        pass
+
+    class ClientFarBehind(ClientBehind):
+        pass
+
+    models: tuple[Any, ...] = (ClientBehind, ClientInFront, ClientFarBehind)
+    assert [model._connection for model in models] == [first] * 3
+    assert ClientBehind()._connection is first
+    setattr(other, name, second)
+    assert [model._connection for model in models] == [second] * 3
+    setattr(ClientBehind, name, third)
+    assert [model._connection for model in models] == [third, second, third]
+
+
 @pytest.mark.parametrize('url', ['http://example.org', 'nonsense', ''])
 def test_no_url(url: str) -> None:
     with pytest.raises(rom.ORMError, match='embedded:PATH'):
