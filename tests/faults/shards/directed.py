@@ -17,7 +17,6 @@ from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.strict_reads import find_unique
 from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
 from rom.exceptions import ORMError, UniqueKeyViolation
 from tests.faults.shards.group import (
@@ -30,6 +29,7 @@ from tests.faults.shards.group import (
     account,
     change,
     row_of,
+    transaction_of,
     unique_key,
 )
 from tests.faults.shards.links import LINKS
@@ -92,9 +92,7 @@ class Stage:
 
     def begin(self, parts: Parts) -> Turns:
         """A commit that goes on when it is told to; it fences whatever it meets."""
-        return Turns(
-            self.world, transact(Transaction.of(PARTITIONS, parts), patience=self._patience)
-        )
+        return Turns(self.world, transact(transaction_of(parts), patience=self._patience))
 
     def commit(self, parts: Parts) -> ORMError | None:
         """Commit, and return the error, if any."""

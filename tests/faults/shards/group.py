@@ -1,11 +1,13 @@
 """The model of the model checker: accounts, users and trades, in four partitions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
 
 import rom
 from rom._core.ops.shards.partitions import partitions_of
+from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Kind
 
@@ -53,6 +55,11 @@ def change(
         for name, value in wanted.items()
     }
     return Change(schema, how, id, stored, raw, wanted)
+
+
+def transaction_of(parts: Mapping[int, Sequence[Change]]) -> Transaction:
+    """The transaction of the changes of each partition."""
+    return Transaction.of([one for part in parts.values() for one in part])
 
 
 def unique_key(number: int, column: str) -> bytes:

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from rom._core.columns.links import read_ids
 from rom._core.ops.commits.commit import Guard
-from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.transaction import Transaction
-from rom._core.ops.shards.writing import _by_partition
+from rom._core.ops.shards.transact import guards_by_partition, transact
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
-from tests.faults.shards.group import PARTITIONS, SCHEMAS, SIZE, CheckedList, account, row_of
+from tests.faults.shards.group import SCHEMAS, SIZE, CheckedList, account, row_of, transaction_of
 
 if TYPE_CHECKING:
     from tests.faults.shards.directed import Stage, Turns
@@ -35,12 +33,12 @@ def _delete(stage: 'Stage') -> 'Turns':
     from tests.faults.shards.directed import Turns
 
     delete = Change(SCHEMAS[NUMBER], 'delete', ID, row_of(stage.connection, NUMBER, ID), {}, {})
-    transaction = Transaction.of(PARTITIONS, {NUMBER: [delete]})
+    transaction = transaction_of({NUMBER: [delete]})
     guards = [
         Guard(schema.keys.word('rows', b'%d' % LINKED), LINKED, schema.keys.head, 'rows', (), True)
         for schema in LISTS
     ]
-    parts = _by_partition(transaction, guards)
+    parts = guards_by_partition(transaction, guards)
     return Turns(stage.world, transact(transaction, parts, patience=stage._patience))
 
 

@@ -10,7 +10,6 @@ from rom._core.ops.id_counters import take_ids
 from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.transaction import Transaction
 from tests.faults.shards.clients import Client
 from tests.faults.shards.group import (
     ACCOUNTS,
@@ -21,6 +20,7 @@ from tests.faults.shards.group import (
     CheckedRow,
     account,
     change,
+    transaction_of,
     unique_key,
 )
 from tests.faults.shards.oracle import leftovers, problems
@@ -94,7 +94,7 @@ def _begin(world: World) -> None:
         ]
         for number in range(SIZE)
     }  # fmt: skip
-    world.straight(transact(Transaction.of(PARTITIONS, parts)))
+    world.straight(transact(transaction_of(parts)))
 
 
 def _take_turns(world: World, stories: Stories) -> None:

@@ -11,7 +11,6 @@ from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.partitions import Entry
 from rom._core.ops.shards.strict_reads import Found, find_unique
 from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
 from rom.exceptions import ORMError, ServerUnavailable
 from tests.faults.shards.clients import Story
@@ -23,6 +22,7 @@ from tests.faults.shards.group import (
     CheckedRow,
     account,
     change,
+    transaction_of,
     unique_key,
 )
 from tests.faults.shards.world import Luck, World
@@ -68,7 +68,7 @@ class Stories:
 
     def _commit(self, parts: dict[int, list[Change]], name: str | None = None) -> Steps:
         """Commit, and again if the answer was lost; note what the client is told."""
-        transaction = Transaction.of(PARTITIONS, parts)
+        transaction = transaction_of(parts)
         self._world.transactions.append(transaction)
         for _ in range(3):
             try:

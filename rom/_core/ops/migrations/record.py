@@ -18,7 +18,6 @@ from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.commits.raw_commands import Check, as_map
 from rom._core.ops.locks import lock_step
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.shards.partitions import partitions_of
 from rom._core.ops.shards.transact import transact_with
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
@@ -224,11 +223,8 @@ class Keeper:
         self, writes: Sequence[Write], also: Mapping[str, Any]
     ) -> Operation[tuple[list[Any], Batch]]:
         """Write rows and take further steps; return the reply of the script, and the writes."""
-        part = self._schema.part
-        if part is not None and writes:
-            partitions = partitions_of(part.whole.shards.shards)
-            changes = [write.change for write in writes]
-            transaction = Transaction.of(partitions, {part.number: changes})
+        if self._schema.part is not None and writes:
+            transaction = Transaction.of([write.change for write in writes])
             return (yield from transact_with(transaction, also))
         batch = Batch()
         for write in writes:

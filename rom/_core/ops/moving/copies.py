@@ -21,7 +21,7 @@ from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import Row
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.writing import attempt_of
+from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change
 from rom.exceptions import CorruptRowError, DataRaceError, InvalidOperation, UniqueKeyViolation
@@ -90,7 +90,7 @@ class Copies:
             return
         also = self._move.only_this_run(number)
         try:
-            yield from transact(attempt_of(changes), also=also)  # type: ignore[arg-type]
+            yield from transact(Transaction.of(changes), also=also)
         except Differs:
             raise self._move.taken_over() from None
 

@@ -20,7 +20,7 @@ from rom._core.ops.shards.directory import (
     release_scripts,
     unclaim_scripts,
 )
-from rom._core.ops.shards.partitions import Partitions
+from rom._core.ops.shards.partitions import Partitions, partitions_of
 from rom._core.ops.shards.resolve import check_applied
 from rom._core.support.clock import elapsed, server_time
 from rom._core.writes.changes import Change
@@ -73,10 +73,11 @@ class Transaction(Attempt):
         self.directory = Changes()
 
     @classmethod
-    def of(cls, partitions: Partitions, parts: Mapping[int, Sequence[Change]]) -> Transaction:
-        """Return the transaction of the changes of each partition."""
-        pairs = [(number, change) for number, part in parts.items() for change in part]
-        return cls(partitions, [change for _, change in pairs], [number for number, _ in pairs])
+    def of(cls, changes: Sequence[Change], purpose: object = None) -> Transaction:
+        """Return a new transaction of changes in terms of their partitions."""
+        parts = [part for change in changes if (part := change.schema.part) is not None]
+        partitions = partitions_of(parts[0].whole.shards.shards)
+        return cls(partitions, changes, [part.number for part in parts], purpose)
 
     def include(self, numbers: Iterable[int]) -> None:
         """Let partitions take part that have nothing to write, but something to check."""

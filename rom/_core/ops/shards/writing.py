@@ -12,9 +12,6 @@ from rom._core.ops.commits import commit as plain
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit import Committed, Guard
 from rom._core.ops.requests import Operation
-from rom._core.ops.shards.partitions import partitions_of
-from rom._core.ops.shards.transact import transact
-from rom._core.ops.shards.transaction import Transaction
 from rom._core.writes.changes import Change
 
 
@@ -27,9 +24,9 @@ def attempt_of(changes: Sequence[Change], purpose: object = None) -> Attempt:
     """
     if changes[0].schema.part is None:
         return plain.attempt_of(changes, purpose)
-    parts = [part for change in changes if (part := change.schema.part) is not None]
-    partitions = partitions_of(parts[0].whole.shards.shards)
-    return Transaction(partitions, changes, [part.number for part in parts], purpose)
+    from rom._core.ops.shards.transaction import Transaction
+
+    return Transaction.of(changes, purpose)
 
 
 def commit(
@@ -45,23 +42,9 @@ def commit(
     """
     if changes[0].schema.part is None:
         return plain.commit(changes, attempt, guards, tell_gone)
-    attempt = attempt or attempt_of(changes)
+    from rom._core.ops.shards.transact import guards_by_partition, transact
+    from rom._core.ops.shards.transaction import Transaction
+
+    attempt = attempt or Transaction.of(changes)
     assert isinstance(attempt, Transaction)
-    return transact(attempt, _by_partition(attempt, guards), tell_gone)
-
-
-def _by_partition(attempt: Transaction, guards: Sequence[Guard]) -> dict[int, list[Guard]]:
-    """Return the guards that each partition of a transaction checks.
-
-    Those of links are checked in all partitions; those of relations only where rows are written.
-    """
-    if not guards:
-        return {}
-    tags = {attempt.partitions.tag(number): number for number in range(attempt.partitions.size)}
-    found: dict[int, list[Guard]] = {}
-    for guard in guards:
-        number = tags.get(guard.key[: guard.key.find(b'}') + 1])
-        if number is not None and (guard.is_links or number in attempt.places):
-            found.setdefault(number, []).append(guard)
-    attempt.include(found)
-    return found
+    return transact(attempt, guards_by_partition(attempt, guards), tell_gone)
