@@ -45,6 +45,7 @@ LAYERS = [
         'rom._core.ops.compound_state',
         'rom._core.ops.id_counters',
         'rom._core.ops.index_fingerprint',
+        'rom._core.ops.load_parts',
         'rom._core.ops.load_rows',
         'rom._core.ops.locks',
         'rom._core.ops.memory_policy',
@@ -206,6 +207,35 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+# What a program imports at the first use: (the feature, where its modules are).
+LATER = [
+    ('partitions', 'rom._core.ops.shards.partitions'),
+    ('commits over partitions', 'rom._core.ops.shards.transact'),
+    ('queries over partitions', 'rom._core.ops.search.scattered'),
+    ('moves into partitions', 'rom._core.ops.moving'),
+    ('migrations', 'rom._core.ops.migrations'),
+    ('places', 'rom._core.ops.search.geo_search'),
+    ('asyncio', 'rom._core.drivers.async_clients'),
+    ('clusters', 'rom._core.drivers.cluster_nodes'),
+    ('the embedded server', 'rom._core.embedded'),
+]
+
+
+def test_a_program_imports_what_it_uses() -> None:
+    """The time of `import rom` is that of its modules."""
+    reached, waiting = set[str](), ['rom']
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        names = {each.name for each in found(module, False) if not each.for_types}
+        waiting += (names & FILES.keys()) - reached
+    early = {
+        feature: sorted(one for one in reached if one == name or one.startswith(f'{name}.'))
+        for feature, name in LATER
+    }
+    assert {feature: names for feature, names in early.items() if names} == {}
 
 
 def test_types_make_no_circle_either() -> None:

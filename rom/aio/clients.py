@@ -8,8 +8,9 @@ import redis
 import redis.asyncio
 
 from rom._core import session_context
+from rom._core.drivers.async_clients import async_connection
 from rom._core.drivers.async_driver import AsyncDriver
-from rom._core.drivers.connections import async_connection, connection_of
+from rom._core.drivers.connections import connection_of
 
 #: An asyncio client; or a sync one, which stands for the running loop's client of its server.
 Client: TypeAlias = redis.asyncio.Redis | redis.Redis

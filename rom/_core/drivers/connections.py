@@ -22,20 +22,17 @@ from typing import Any
 import redis
 
 from rom._core import session_context
-from rom._core.drivers.async_clients import async_connection, twin_of
 from rom._core.drivers.urls import open_url, without_password
 
 __all__ = [
     'DEFAULT',
     'VARIABLE',
-    'async_connection',
     'connect',
     'connection_of',
     'default',
     'open_url',
     'provide_with',
     'set_connection_settings',
-    'twin_of',
     'use',
     'use_what',
     'without_password',

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import redis
 
 from rom._core.drivers import kept_connections, native_reads, server_functions
 from rom._core.drivers.client_support import check_client
-from rom._core.drivers.cluster_nodes import Nodes
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
 from rom._core.drivers.commands import command_of, has_other_way, other_way, read_only
 from rom._core.drivers.errors import raise_first_error
@@ -35,6 +34,9 @@ from rom._core.ops.requests import (
     Script,
 )
 from rom.exceptions import ORMError
+
+if TYPE_CHECKING:
+    from rom._core.drivers.cluster_nodes import Nodes
 
 T = TypeVar('T')
 
@@ -70,6 +72,8 @@ class SyncDriver:
         if from_replicas:
             self._from_replicas, self._reader = True, reader_of(connection)
         if is_cluster(connection):
+            from rom._core.drivers.cluster_nodes import Nodes
+
             self._nodes = Nodes(connection)
 
     @property

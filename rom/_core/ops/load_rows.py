@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom._core.encoding.wire import PackedItems, pack_items, pack_with
 from rom._core.ops.requests import (
@@ -18,13 +19,13 @@ from rom._core.ops.requests import (
     next_reply,
 )
 from rom._core.ops.rows import Row, parse_rows, seen_row, unreadable
-from rom._core.ops.shards.lockstep import lockstep
-from rom._core.ops.shards.partitions import Partitions, partitions_of
-from rom._core.ops.shards.strict_reads import find_unique, read_again
 from rom._core.ops.time_slices import TURN, rest
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part
 from rom.exceptions import CorruptRowError, ServerError
+
+if TYPE_CHECKING:
+    from rom._core.ops.shards.partitions import Partitions
 
 # Rows in one call of the script, which takes Redis from one to some milliseconds. With smaller
 # pages, the first rows could be processed sooner, but all rows together would take longer.
@@ -89,45 +90,14 @@ def load(
     if not ids:
         return []
     if schema.shards is not None:
-        found = yield from _load_parts(schema, ids, with_expired, with_deleted)
-        return make(found)
+        from rom._core.ops.load_parts import load_parts
+
+        own = partial(load, with_expired=with_expired, with_deleted=with_deleted)
+        return make((yield from load_parts(schema, ids, own)))
     asked = [b'%d' % id for id in ids]
     hidden = _hidden(schema, with_expired, with_deleted)
     scripts = tuple(_script(schema, {'ids': page}, hidden) for page in _in_pages(asked))
     return (yield from _load(schema, scripts, make, hidden))
-
-
-def in_partitions(schema: Schema, ids: Iterable[int]) -> dict[Schema, list[int]]:
-    """Return the partitions that have some ids, each with its own local ids."""
-    found: dict[Schema, list[int]] = {}
-    for id in ids:
-        part = schema.at_id(id)
-        found.setdefault(part, []).append(part.local_id(id))
-    return found
-
-
-def _load_parts(
-    schema: Schema, ids: Sequence[int], with_expired: bool, with_deleted: bool
-) -> Operation[list[Row]]:
-    """Return the rows of ids in several partitions, in their order, in one round trip."""
-    parts = in_partitions(schema, ids)
-    broken: list[CorruptRowError] = []
-
-    def rows_in(part: Schema, local: Sequence[int]) -> Operation[list[Row]]:
-        try:
-            rows = yield from load(part, local, with_expired, with_deleted=with_deleted)
-        except CorruptRowError as error:
-            broken.append(error)
-            rows = error.entities
-        return [seen_row(part, row) for row in rows]
-
-    each = yield from lockstep([rows_in(part, local) for part, local in parts.items()])
-    known = {row.id: row for rows in each for row in rows}
-    found = [row for id in ids if (row := known.get(id)) is not None]
-    if broken:
-        broken[0].entities = found
-        raise broken[0]
-    return found
 
 
 def _in_pages(ids: list[bytes]) -> Iterator[list[bytes]]:
@@ -148,48 +118,15 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     if not values:
         return []
     if schema.shards is not None:
-        return (yield from _load_unique_parts(schema, key, values))
+        from rom._core.ops.load_parts import load_unique_parts
+
+        return (yield from load_unique_parts(schema, key, values, load_unique))
     hidden = _hidden(schema)
     scripts = tuple(
         _script(schema, {'unique': key, 'values': values[at : at + LARGEST_PAGE]}, hidden)
         for at in range(0, len(values), LARGEST_PAGE)
     )
     return (yield from _load(schema, scripts, list, hidden))
-
-
-def _load_unique_parts(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operation[list[Row]]:
-    """Return the rows with unique values, grouped by value in their order, of all partitions."""
-    assert schema.shards is not None
-    own = next(unique for unique in schema.uniques if unique.key == key)
-    numbers: Iterable[int] = range(schema.shards.shards.partitions)
-    if not {*schema.shards.deciders}.intersection(own.columns):
-        return (yield from _load_from_directory(schema, own.columns, values))
-    if own.columns == (schema.shards.by,):
-        column = schema.columns[own.columns[0]]
-        numbers = dict.fromkeys(schema.shards.number_by(column, value) for value in values)
-
-    def rows_in(part: Schema) -> Operation[list[list[Row]]]:
-        there = part.keys.unique(own.columns)
-        each = yield from lockstep([load_unique(part, there, (value,)) for value in values])
-        return [[seen_row(part, row) for row in rows] for rows in each]
-
-    found = yield from lockstep([rows_in(schema.at(number)) for number in numbers])
-    return [row for of_value in zip(*found, strict=True) for rows in of_value for row in rows]
-
-
-def _load_from_directory(
-    schema: Schema, columns: tuple[str, ...], values: Sequence[bytes]
-) -> Operation[list[Row]]:
-    """Return the rows with unique values, which a directory says where to find."""
-    assert schema.shards is not None
-    partitions, part = partitions_of(schema.shards.shards), schema.at(0)
-    key = part.keys.unique(columns)
-    found = yield from lockstep([find_unique(partitions, 0, part, key, value) for value in values])
-    return [
-        seen_row(schema.at(one.partition), Row(one.id, one.stored))
-        for one in found
-        if one is not None
-    ]
 
 
 def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operation[list[Row]]:
@@ -298,6 +235,8 @@ def _load(
 
 
 def _partitions(part: Part) -> Partitions:
+    from rom._core.ops.shards.partitions import partitions_of
+
     return partitions_of(part.whole.shards.shards)
 
 
@@ -305,4 +244,6 @@ def _strict(part: Part, script: Script, reply: Any) -> Operation[Any]:
     """Return a reply with rows as they are once all that is committed is carried out."""
     if reply[0] != b'locked':
         return reply
+    from rom._core.ops.shards.strict_reads import read_again
+
     return (yield from read_again(_partitions(part), part.number, script, reply))

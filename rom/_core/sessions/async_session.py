@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import redis.asyncio
 
 from rom._core import session_context
+from rom._core.drivers.async_clients import twin_of
 from rom._core.drivers.async_driver import AsyncDriver
 from rom._core.drivers.client_support import running_loop
-from rom._core.drivers.connections import connection_of, twin_of
+from rom._core.drivers.connections import connection_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
 from rom._core.ops.commits.receipts import Receipt, noting

@@ -15,7 +15,7 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops import load_rows
 from rom._core.ops.rows import Row
-from rom._core.ops.search import native_counts, queries
+from rom._core.ops.search import native_counts, queries, selected_values
 from rom._core.ops.search.native_reads import native_find
 from rom._core.ops.time_slices import TURN, rest, turns
 from rom._core.query.results import Scored
@@ -336,8 +336,8 @@ class QueryRunner:
         if query.selection is not None:
             related = yield from self._relations.selected(query, rows)
             if len(rows) <= TURN:
-                return queries.selected(query, rows, related)
-            values: list[R] = yield RunOn(query.model, queries.select(query, rows, related))
+                return selected_values.selected(query, rows, related)
+            values: list[R] = yield RunOn(query.model, selected_values.select(query, rows, related))
             return values
         found: list[Any] = []
         if len(rows) <= TURN:

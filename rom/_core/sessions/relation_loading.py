@@ -12,6 +12,7 @@ from rom._core.encoding.text import show
 from rom._core.model import Model
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
+from rom._core.ops.search.selected_values import NOTHING_RELATED
 from rom._core.sessions.loading import Loader
 from rom._core.sessions.parts import SessionRef, Work, flat
 from rom._core.support.clock import elapsed
@@ -50,7 +51,7 @@ class RelationLoader:
         assert selection is not None
         schema: Schema = model._schema
         if not selection.decode or schema.plain.issuperset(selection.columns):
-            return queries.NOTHING_RELATED
+            return NOTHING_RELATED
         holders: list[Model] = [model._from_row(row.id, row.stored) for row in rows]
         session = self._session()
         for holder in holders:

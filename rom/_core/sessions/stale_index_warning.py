@@ -13,7 +13,6 @@ from rom._core.encoding.text import as_bytes
 from rom._core.migration_registry import difference, has_declared
 from rom._core.model import Model
 from rom._core.ops.index_fingerprint import Declared, changes, declared_by, read_stamp
-from rom._core.ops.migrations.record import note_records
 from rom._core.ops.requests import Command, Operation, Script
 from rom._core.ops.shards.moved import check_stamp
 from rom._core.ops.shared_trips import Aside, alongside
@@ -62,7 +61,7 @@ def watched(
     asides = [eviction_warning.aside(connection)]
     if id(schema) not in _checked:
         if has_declared(schema.keys.namespace):
-            note = partial(note_records, schema.keys.namespace)
+            note = partial(_note_records, schema)
             asides.append(Aside(Command('HGETALL', schema.keys.migrations), note))
         # It is told last, because it also compares the records.
         asides.append(Aside(Command('GET', schema.keys.indexes), partial(_compare, schema)))
@@ -72,12 +71,19 @@ def watched(
 def _with_records(schema: Schema, operation: Operation[Any]) -> Operation[Any]:
     """Compare the migrations of a model over partitions with their records, then go on."""
     reply = yield Command('HGETALL', schema.keys.migrations)
-    note_records(schema.keys.namespace, reply)
+    _note_records(schema, reply)
     if id(schema) not in _recorded:
         _note(_recorded, schema)
         if reply and (found := difference(schema.keys.namespace)):
             warn(f'{schema.name}: {found}', MigrationWarning)
     return (yield from operation)
+
+
+def _note_records(schema: Schema, reply: Any) -> None:
+    """Note the records of a model whose migrations the program declares."""
+    from rom._core.ops.migrations.record import note_records
+
+    note_records(schema.keys.namespace, reply)
 
 
 def _stamps_beside(schema: Schema, requests: tuple[Any, ...]) -> tuple[Aside, ...]:

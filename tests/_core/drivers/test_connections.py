@@ -13,6 +13,7 @@ from redis.sentinel import Sentinel
 
 import rom
 from rom._core.drivers import connections
+from rom._core.drivers.async_clients import async_connection
 from tests.support.patience import PATIENCE
 from tests.support.servers import Server
 
@@ -142,9 +143,9 @@ def test_one_asyncio_client_for_each_loop(server: Server) -> None:
     with server.connect() as client:
 
         async def twins() -> tuple[Any, Any]:
-            first = await connections.async_connection(client)
+            first = await async_connection(client)
             assert await first.ping()
-            return first, await connections.async_connection(client)
+            return first, await async_connection(client)
 
         one, same = asyncio.run(twins())
         assert one is same
@@ -158,7 +159,7 @@ def test_one_asyncio_client_for_each_loop(server: Server) -> None:
 
 def test_asyncio_client_has_the_same_options(server: Server, client: redis.Redis) -> None:
     async def shared() -> dict[str, Any]:
-        return (await connections.async_connection(client)).connection_pool.connection_kwargs
+        return (await async_connection(client)).connection_pool.connection_kwargs
 
     found = asyncio.run(shared())
     for name in ('path', 'protocol', 'decode_responses', 'db'):
@@ -168,7 +169,7 @@ def test_asyncio_client_has_the_same_options(server: Server, client: redis.Redis
 def test_asyncio_client_with_tls() -> None:
     async def shared() -> Any:
         secure = redis.Redis(host='example.org', ssl=True, ssl_cert_reqs='none')
-        return (await connections.async_connection(secure)).connection_pool
+        return (await async_connection(secure)).connection_pool
 
     pool = asyncio.run(shared())
     assert issubclass(pool.connection_class, redis.asyncio.SSLConnection)
@@ -178,7 +179,7 @@ def test_asyncio_client_with_tls() -> None:
 def test_asyncio_client_never_checks_less() -> None:
     async def shared() -> Any:
         secure = redis.Redis(host='example.org', ssl=True, ssl_validate_ocsp_stapled=True)
-        return await connections.async_connection(secure)
+        return await async_connection(secure)
 
     with pytest.raises(rom.ORMError, match=r'ssl_validate_ocsp_stapled.*AsyncSession\('):
         asyncio.run(shared())

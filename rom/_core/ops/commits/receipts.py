@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from rom._core.encoding.keys import hash_tag
 from rom._core.encoding.wire import unpack
 from rom._core.ops.commits.attempts import LIFE
 from rom._core.ops.requests import Command, Operation, Pipeline, Request, Script
-from rom._core.ops.shards.partitions import Partitions
 from rom._core.support.clock import elapsed
+
+if TYPE_CHECKING:
+    from rom._core.ops.shards.partitions import Partitions
 
 T = TypeVar('T')
 

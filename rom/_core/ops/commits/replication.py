@@ -19,7 +19,6 @@ from typing import Any, Final
 from rom._core.encoding.text import as_text, show
 from rom._core.ops.commits.receipts import Receipt, last_of_each_slot
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.shards.partitions import partitions_of
 from rom._core.schema import Schema
 from rom._core.support.clock import elapsed
 from rom.exceptions import ArgumentError, NotReplicatedError, ORMError
@@ -101,6 +100,8 @@ def _is_given_up(schema: Schema, receipt: Receipt) -> Operation[bool]:
     """Return whether the row of a claim has given the value up since, and so its entry."""
     if receipt.value is None or schema.shards is None:
         return False
+    from rom._core.ops.shards.partitions import partitions_of
+
     found = yield receipt.look_for_row(partitions_of(schema.shards.shards))
     return found is None
 

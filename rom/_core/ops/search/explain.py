@@ -100,9 +100,8 @@ def _plan(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Plan]:
 
 def _ask(asking: Search, is_count: bool) -> Operation[dict[str, Any] | None]:
     """Return the plan of the first call that `rom._core.ops.search.queries` would make."""
-    cursor = asking.begin()
-    if is_count or asking.needs_client_sort:
-        cursor.skip, cursor.need = 0, None
+    is_whole = is_count or asking.needs_client_sort
+    cursor = asking.begin_with(None) if is_whole else asking.begin()
     is_plain = is_count and cursor.seen is None
     told: dict[str, Any] | None
     try:

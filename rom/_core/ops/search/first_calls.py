@@ -46,15 +46,8 @@ Begin: TypeAlias = Callable[[Query[Any]], 'FirstCall | None']
 def of_count(query: Query[Any], bounds: Bounds) -> FirstCall | None:
     """Return the first call that counts the matches, whatever the limit."""
     asking = Search(query, bounds)
-    cursor = begin_count(asking)
+    cursor = asking.begin_with(None)
     return _begun(asking, cursor, 'count' if cursor.seen is None else 'ids', _count)
-
-
-def begin_count(asking: Search) -> Cursor:
-    """Return the cursor of a count: no match is skipped, and none is one too many."""
-    cursor = asking.begin()
-    cursor.skip, cursor.need = 0, None
-    return cursor
 
 
 def of_exists(query: Query[Any], bounds: Bounds) -> FirstCall | None:

@@ -10,34 +10,29 @@ sorts, the results are sorted in this process by the values in their rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rom._core.encoding.wire import pack
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import Row, unreadable
-from rom._core.ops.search import first_calls
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.cursor import Cursor
 from rom._core.ops.search.row_pages import load
-from rom._core.ops.search.scattered import Finder, find_in_parts, of_each
-from rom._core.ops.search.scattered_blocks import block_of_parts
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.search_reply import SearchReply
 from rom._core.ops.search.sorting import sort_ids
-from rom._core.ops.time_slices import rest, turns
 from rom._core.query.ordering import orders_for
 from rom._core.query.query import Query
 from rom._core.query.sort_order import Order
-from rom._core.writes.decoded_row import read_absent
 
-R = TypeVar('R')
+if TYPE_CHECKING:
+    from rom._core.ops.search.scattered import Finder
+
 #: The scores of results by id.
 Scores: TypeAlias = dict[int, float]
 
-NOTHING_RELATED: Final[Mapping[str, Sequence[Any]]] = MappingProxyType({})
 # Bounds for rows with only an id: they are short, so a page may have more of them.
 IDS_BOUNDS = BOUNDS._replace(page=3000)
 # Factor by which more results are read each time, as long as the rows of those before are gone.
@@ -74,6 +69,8 @@ def find(
         CorruptRowError: as for `search`.
     """
     if query.schema.shards is not None:
+        from rom._core.ops.search.scattered import find_in_parts
+
         return (yield from find_in_parts(query, finder(bounds), scores))
     rows: list[Row] = []
     broken: list[bytes] = []
@@ -89,9 +86,10 @@ def find(
 
 def finder(bounds: Bounds = BOUNDS) -> Finder:
     """Return the finder of the rows of one partition."""
-    return Finder(
-        lambda one, scores: find(one, bounds, scores), partial(first_calls.of_rows, bounds=bounds)
-    )
+    from rom._core.ops.search.first_calls import of_rows
+    from rom._core.ops.search.scattered import Finder
+
+    return Finder(lambda one, scores: find(one, bounds, scores), partial(of_rows, bounds=bounds))
 
 
 def block(
@@ -117,6 +115,8 @@ def block(
         CorruptRowError: as for `search`.
     """
     if query.schema.shards is not None:
+        from rom._core.ops.search.scattered_blocks import block_of_parts
+
         return (
             yield from block_of_parts(
                 query,
@@ -193,11 +193,14 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
 def _count_all(query: Query[Any], bounds: Bounds) -> Operation[int]:
     """Return the number of matching entities, whatever the limit."""
     if query.schema.shards is not None:
-        begin = partial(first_calls.of_count, bounds=bounds)
+        from rom._core.ops.search.first_calls import of_count
+        from rom._core.ops.search.scattered import of_each
+
+        begin = partial(of_count, bounds=bounds)
         each = yield from of_each(query, lambda one: _count_all(one, bounds), begin, finder(bounds))
         return sum(each)
     asking = Search(query, bounds)
-    cursor = first_calls.begin_count(asking)
+    cursor = asking.begin_with(None)
     total = 0
     while not cursor.is_done:
         answer = yield from asking.ask(cursor, 'count' if cursor.seen is None else 'ids')
@@ -215,7 +218,10 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
         if query.spec.count == 0 or query.spec.offset:
             total = 0 if query.spec.count == 0 else (yield from _count_all(query, bounds))
             return total > query.spec.offset
-        begin = partial(first_calls.of_exists, bounds=bounds)
+        from rom._core.ops.search.first_calls import of_exists
+        from rom._core.ops.search.scattered import of_each
+
+        begin = partial(of_exists, bounds=bounds)
         found = yield from of_each(query, lambda one: exists(one, bounds), begin, finder(bounds))
         return any(found)
     asking = Search(query.first_only(), bounds)
@@ -254,64 +260,6 @@ def cache(query: Query[Any], key: bytes, timeout: int) -> Operation[None]:
         some = [b'%d' % id for id in found[first : first + _CACHED]]
         request = {'ids': some, 'first': b'%d' % first, 'timeout': b'%d' % timeout}
         yield Script('cache_ids', key, pack(request))
-
-
-def selected(
-    query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]] = NOTHING_RELATED
-) -> list[R]:
-    """Return the selected values of each row, as the query's factory makes them. Pure.
-
-    Args:
-        query: the query.
-        rows: the results.
-        related: the values of each row by column, for columns that are not stored in the row.
-
-    Raises:
-        CorruptRowError: a value does not decode.
-    """
-    selection = query.selection
-    assert selection is not None
-    make = selection.factory(selection.columns)
-    return [make(_values(query, row, place, related)) for place, row in enumerate(rows)]
-
-
-def select(
-    query: Query[R], rows: Sequence[Row], related: Mapping[str, Sequence[Any]]
-) -> Operation[list[R]]:
-    """Return the same as `selected`; lets other tasks of an event loop run in between."""
-    selection = query.selection
-    assert selection is not None
-    make = selection.factory(selection.columns)
-    results: list[R] = []
-    for places in turns(range(len(rows))):
-        results += [make(_values(query, rows[place], place, related)) for place in places]
-        yield from rest()
-    return results
-
-
-def _values(
-    query: Query[Any], row: Row, place: int, related: Mapping[str, Sequence[Any]]
-) -> list[Any]:
-    """Return the selected values of a row."""
-    selection, schema = query.selection, query.schema
-    assert selection is not None
-    values: list[Any] = []
-    for name in selection.columns:
-        if name in related:
-            values.append(related[name][place])
-            continue
-        raw, column = row.stored.get(name), schema.columns.get(name)
-        if name == schema.primary:
-            values.append(row.id if selection.decode else str(row.id))
-        elif column is None:
-            values.append(None)  # a OneToMany stores nothing in the row
-        elif raw is None:
-            values.append(read_absent(column) if selection.decode else None)
-        elif selection.decode:
-            values.append(column.read_stored(raw, f'{schema.keys.namespace}:{row.id}'))
-        else:
-            values.append(raw.decode('utf-8', 'surrogateescape'))
-    return values
 
 
 def _unless_broken(query: Query[Any], rows: list[Row], broken: Sequence[bytes]) -> list[Row]:
@@ -384,8 +332,7 @@ def _sort_here(
 
 def _all_matches(asking: Search) -> Operation[SearchReply]:
     """Return every match in any order: some as rows, the others as ids."""
-    cursor = asking.begin()
-    cursor.skip, cursor.need = 0, None
+    cursor = asking.begin_with(None)
     rows: list[Row] = []
     further: list[bytes] = []
     broken: list[bytes] = []

@@ -10,15 +10,17 @@ for rows that do not change meanwhile, as in any search of several calls.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from rom._core.ops.requests import Command, Operation
-from rom._core.ops.search.geo_search import Around
 from rom._core.query.nodes import All, AnyOf, Given, InSet, Near, Node, Not, StartsWith
 from rom._core.query.related_ids import in_parts
 from rom._core.query.relation_nodes import Linked, Referring
 from rom._core.query.sort_order import Direction, Order, SortCursor
 from rom._core.query.spec import QuerySpec
+
+if TYPE_CHECKING:
+    from rom._core.ops.search.geo_search import Around
 
 # Filters in one call of the script. It takes two or three microseconds to find the size of each.
 MOST_FILTERS: Final = 2000
@@ -189,6 +191,8 @@ class Parts:
         return found if is_all else (yield from self._probed(found, _EVERYTHING))
 
     def _near(self, node: Near) -> Operation[set[bytes]]:
+        from rom._core.ops.search.geo_search import Around
+
         around = Around(node)
         yield from around.look()
         there = yield from self._asking.those_there(list(around.distances))

@@ -10,9 +10,10 @@ import decimal
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rom._core.query.aggregates import Aggregate, Facets
+if TYPE_CHECKING:
+    from rom._core.query.aggregates import Aggregate, Facets
 
 
 class UnusualTextError(Exception):
@@ -29,6 +30,7 @@ def as_added(tally: Aggregate | Facets, reply: Sequence[Any]) -> Sequence[Any]:
     Raises:
         UnusualTextError: a text is not a plain number.
 
+    >>> from rom._core.query.aggregates import Aggregate
     >>> as_added(Aggregate('age', b'age', 'integer'), [b'2', [], [], b'5 -7'])
     (b'2', [0, 1, 0, -2], ())
     """

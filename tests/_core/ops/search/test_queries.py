@@ -12,6 +12,7 @@ from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import Bounds
+from rom._core.ops.search.selected_values import selected
 from rom._core.query.results import as_lists, as_tuples
 from rom.columns import Boolean, DateTime, Float, Integer, String, Text
 from rom.exceptions import CorruptRowError, QueryError
@@ -215,21 +216,21 @@ def test_selected(store: Store) -> None:
     query = store.query.filter(age=30).select('name', 'age', 'born')
     rows = store.rows(query)
     assert set(rows[0].stored) <= {'name', 'age', 'born'}
-    assert queries.selected(query, rows) == [{'name': 'Ann', 'age': 30, 'born': None}]
+    assert selected(query, rows) == [{'name': 'Ann', 'age': 30, 'born': None}]
 
 
 def test_selected_with_the_primary_key(store: Store) -> None:
     query = store.query.order_by('-age').limit(0, 2).select('age', include_pk=True, ff=as_tuples)
-    assert queries.selected(query, store.rows(query)) == [(40, 10), (30, 1)]
+    assert selected(query, store.rows(query)) == [(40, 10), (30, 1)]
     query = store.query.filter(age=40).select('born', 'flag', include_pk=True, decode=False)
-    assert queries.selected(query, store.rows(query)) == [
+    assert selected(query, store.rows(query)) == [
         {'born': '1577836800.0', 'flag': None, 'id': '10'}
     ]
 
 
 def test_selected_of_a_row_that_has_none_of_it(store: Store) -> None:
     query = store.query.filter(own='x').select('born', ff=as_lists)
-    assert queries.selected(query, store.rows(query)) == [[None]]
+    assert selected(query, store.rows(query)) == [[None]]
 
 
 def test_a_factory_gets_the_names_once(store: Store) -> None:
@@ -240,13 +241,13 @@ def test_a_factory_gets_the_names_once(store: Store) -> None:
         return lambda values: asked.append(values) or len(asked)
 
     query = store.query.filter(age=20).select('name', ff=factory)
-    assert queries.selected(query, store.rows(query)) == [2, 3]
+    assert selected(query, store.rows(query)) == [2, 3]
     assert asked == [('name',), ['Bob'], ['Cyd']]
 
 
 def test_selected_and_sorted_by_another_column(store: Store) -> None:
     query = store.query.order_by('-city').select('age')
-    found = queries.selected(query, store.rows(query))
+    found = selected(query, store.rows(query))
     assert found[:4] == [{'age': 40}, {'age': 20}, {'age': 30}, {'age': 20}]
 
 
@@ -254,7 +255,7 @@ def test_a_value_that_does_not_decode(store: Store) -> None:
     store.raw.hset('Thing:1', 'age', 'many')
     query = store.query.filter(age=30).select('age')
     with pytest.raises(CorruptRowError, match="Thing:1, column 'age'"):
-        queries.selected(query, store.rows(query))
+        selected(query, store.rows(query))
 
 
 # --- data that are not in order -------------------------------------------------------------------
