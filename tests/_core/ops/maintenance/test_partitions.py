@@ -88,8 +88,3 @@ def test_dump_and_load(raw: redis.Redis) -> None:
     moved = text.replace(b'"tenant": 1', b'"tenant": 3').replace(b'"tenant":1', b'"tenant":3')
     with pytest.raises(rom.BulkError, match='in another partition than this value'):
         list(rom.jsonl.load(io.BytesIO(moved), KeptUser))
-
-
-def test_what_does_not_know_partitions_is_refused() -> None:
-    with pytest.raises(rom.InvalidOperation, match='migrations over partitions'):
-        rom.migrations.Migration('kept', KeptUser, lambda row: None)
