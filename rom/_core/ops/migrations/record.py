@@ -128,10 +128,18 @@ def read_records(
     return found, others
 
 
-def every_record(schema: Schema) -> Operation[list[Record]]:
-    """Return the records of all migrations of a model, without those that do not decode."""
+def every_record(schema: Schema) -> Operation[dict[bytes, bytes]]:
+    """Return the records of all migrations of a model, as they are stored, by name."""
     reply = yield Command('HGETALL', schema.keys.migrations)
-    return [record for raw in _values_of(reply) if (record := _parsed(raw)) is not None]
+    if isinstance(reply, Mapping):
+        return dict(reply)
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def unfinished(records: Mapping[bytes, bytes]) -> str | None:
+    """Return the name of a migration that was begun and is not finished, or None."""
+    found = filter(None, map(_parsed, records.values()))
+    return next((record.name for record in found if record.ended is None), None)
 
 
 def merged(records: Sequence[Record | None], counts: Sequence[int]) -> Record | None:

@@ -210,26 +210,32 @@ class Move:
             'nothing any more; nothing is half done. Let that one finish'
         )
 
-    def close(self, last: int, counter: bytes | None) -> Operation[bool]:
-        """Begin the last phase: no more ids are given without partitions.
+    def close(
+        self, last: int, counter: bytes | None, records: Mapping[bytes, bytes]
+    ) -> Operation[bool]:
+        """Begin the last phase: without partitions, no ids are given and no migration runs.
 
         Args:
             last: the last id that was given.
             counter: the value of the id counter.
+            records: the records of migrations.
 
         Returns:
-            False if an id was given in between; nothing was written then.
+            False if an id was given in between, or a migration begun; nothing was written then.
         """
         state = self.state._replace(phase=CLOSING, after=0, done=0, last=last)
-        key = self.old.keys.counter
+        key, migrations = self.old.keys.counter, self.old.keys.migrations
         fields = {b'phase': CLOSING, b'after': b'0', b'done': b'0', b'last': b'%d' % last}
         checks = [
             Check((b'HMGET', self.key, b'token'), (self.token,)),
             Check((b'MGET', key), (counter,)),
+            Check((b'HGETALL', migrations), (*_flat(records), None)),
         ]
         write = (b'HSET', self.key, *_flat(fields))
+        # A migrator finds another type, and its batches are refused.
+        steps = [write, *self._replaced(key), (b'SET', migrations, self.mark)]
         try:
-            yield from take([write, *self._replaced(key)], checks)
+            yield from take(steps, checks)
         except Differs as error:
             if error.place == 0:
                 raise self.taken_over() from None

@@ -23,7 +23,7 @@ from rom._core.ops.maintenance.keyspace import find, named
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.batches import rows_of
-from rom._core.ops.migrations.record import every_record
+from rom._core.ops.migrations.record import every_record, unfinished
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import CLOSING, COPYING, MOVED, Move
@@ -61,7 +61,6 @@ def move(whole: Schema, size: int, source: str | None = None, forget: bool = Fal
     one = Move(whole, source or (yield from _source_of(whole)))
     yield from one.take_over()
     if one.state.phase != MOVED:
-        yield from _check_migrations(one)
         try:
             yield from _Run(one, size).run()
         except (CorruptRowError, ServerError, UniqueKeyViolation) as error:
@@ -69,33 +68,38 @@ def move(whole: Schema, size: int, source: str | None = None, forget: bool = Fal
             if (yield from one.is_taken_over()):
                 raise one.taken_over() from error
             raise
-        yield from _keep_migrations(one)
     yield from one.finish()
     if forget:
         yield from _forget(one, size)
 
 
-def _check_migrations(move: Move) -> Operation[None]:
-    """Refuse to move rows of which a migration has changed some, and others not.
+def _checked_migrations(move: Move) -> Operation[dict[bytes, bytes]]:
+    """Return the records of migrations; refuse rows of which one has changed some, and others not.
 
     Raises:
         InvalidOperation: a migration was begun, and is not finished.
     """
-    for record in (yield from every_record(move.old)):
-        if record.ended is None:
-            raise InvalidOperation(
-                f'{move.whole.name}: the migration {record.name!r} is not finished, and the '
-                'partitions could not go on with it; no row was moved. Run rom migrate first, with '
-                'the program that has no _shards'
-            )
+    records = yield from every_record(move.old)
+    if (name := unfinished(records)) is not None:
+        raise InvalidOperation(
+            f'{move.whole.name}: the migration {name!r} is not finished, and the partitions could '
+            'not go on with it; no row was moved. Run rom migrate first, with the program that has '
+            'no _shards'
+        )
+    return records
 
 
-def _keep_migrations(move: Move) -> Operation[None]:
-    """Record the migrations of the rows for the partitions, so that none runs on them again."""
-    records = [one for one in (yield from every_record(move.old)) if one.ended is not None]
+def _kept_migrations(move: Move) -> Operation[dict[bytes, bytes]]:
+    """Record the migrations of the rows for the partitions, so that none runs on them again.
+
+    Raises:
+        InvalidOperation: a migration was begun, and is not finished.
+    """
+    records = yield from _checked_migrations(move)
     if records:
         key = move.whole.keys.migrations
-        yield Pipeline(tuple(Command('HSETNX', key, one.name, one.packed()) for one in records))
+        yield Pipeline(tuple(Command('HSETNX', key, *record) for record in records.items()))
+    return records
 
 
 def _source_of(whole: Schema) -> Operation[str]:
@@ -119,7 +123,7 @@ def _forget(move: Move, size: int) -> Job[None]:
     """Delete the marks that took the place of rows and words.
 
     The few other keys stay marks, and refuse programs: indexes of numbers and prefixes, unique
-    values, the counter, the live bitmap and the fingerprint.
+    values, the counter, the live bitmap, the fingerprint and the records of migrations.
     """
     found = yield from find(move.old)
     words = found.indexes.keys() - named(move.old).keys()
@@ -145,6 +149,7 @@ class _Run:
     def run(self) -> Job[None]:
         self._total = yield from count_rows(self._move.old)
         if self._move.state.phase == COPYING:
+            yield from _checked_migrations(self._move)  # before anything is copied in vain
             yield from self._pass(self._copy)
             yield from self._stop_ids()
         yield from self._pass(self._close)
@@ -201,14 +206,15 @@ class _Run:
         )
 
     def _stop_ids(self) -> Operation[None]:
-        """Have no more ids given without partitions."""
+        """Have no more ids given, and no migration begun or continued, without partitions."""
         schema = self._move.old
         for _ in range(_MOST_IDS):
+            records = yield from _kept_migrations(self._move)
             # The counter may be behind the rows, or lost. It is read last, because it may change.
             last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
             counter = yield Command('GET', schema.keys.counter)
             highest = max([counted_in(schema, counter), *last])
-            if (yield from self._move.close(highest, counter)):
+            if (yield from self._move.close(highest, counter, records)):
                 return
         raise ServerError(
             f'{_MOST_IDS} tries to close {schema.keys.namespace!r} each met a new row; stop some '

@@ -340,8 +340,8 @@ def test_marks_are_deleted_at_last(mover: Mover, raw: redis.Redis) -> None:
     left = {key for key in raw.scan_iter('Resident:*') if not key.startswith(b'Resident:id:done:')}
     assert left == {
         b'Resident:5000', b'Resident:id:', b'Resident:id:live', b'Resident:id:indexes',
-        b'Resident:id:moved', b'Resident:id:epochs', b'Resident:age:idx', b'Resident:name:pre',
-        b'Resident:email:uidx',
+        b'Resident:id:moved', b'Resident:id:epochs', b'Resident:id:migrations',
+        b'Resident:age:idx', b'Resident:name:pre', b'Resident:email:uidx',
     }  # fmt: skip
     for ask in (old(name='x').save, old.query.count, old.query.filter(age=(1, 3)).all):
         with pytest.raises(rom.ModelMovedError):
@@ -372,4 +372,45 @@ def test_migrations_are_not_run_again(mover: Mover) -> None:
     moved = [rom.migrations.Migration(name, model, up) for name in ('double', 'again')]
     assert [one.state for one in rom.migrations.status(*moved)] == ['done', 'done']
     assert list(rom.migrations.migrate(*moved)) == []
+    assert_moved(model, expected)
+
+
+def test_a_migration_that_begins_during_a_move(mover: Mover) -> None:
+    """No row is given up before it is done; and none begins any more after that."""
+
+    def up(row: rom.migrations.MigrationRow) -> None:
+        row['age'] = row['age'] + 100
+
+    old = before()
+    expected = {id: {**row, 'age': row['age'] + 100} for id, row in fill(old, 9).items()}
+    during, late = (rom.migrations.Migration(name, old, up) for name in ('during', 'late'))
+
+    def begin(number: int) -> None:
+        call = requests_of(mover.trips.request)[0]
+        if getattr(call, 'name', '') == 'run_commands' and b'closing' in call.request:
+            mover.trips.act = lambda number: None
+            steps = rom.migrations.migrate(during, batch=2, reindex=False)
+            assert next(step for step in steps if step.done).done == 2
+            steps.close()
+
+    mover.trips.act = begin
+    model = after()
+    with pytest.raises(rom.InvalidOperation, match="the migration 'during' is not finished"):
+        mover.run(model)
+    assert old.get(1).age == 101
+    rom.session.rollback()
+    list(rom.migrations.migrate(during, reindex=False))
+
+    def again(number: int) -> None:
+        call = requests_of(mover.trips.request)[0]
+        if getattr(call, 'name', '') == 'move_rows' and b'mark' in call.request:
+            mover.trips.act = lambda number: None
+            with pytest.raises(rom.ORMError):
+                list(rom.migrations.migrate(late, reindex=False))
+
+    mover.trips.act = again
+    mover.run(model)
+    assert mover.trips.act is not again
+    moved = rom.migrations.Migration('during', model, up)
+    assert list(rom.migrations.migrate(moved)) == []
     assert_moved(model, expected)
