@@ -5,13 +5,15 @@
 --
 -- Request: record = key of the record
 --          token, phase = the token of the run and its phase, which the record must have
+--          after  = the place of the run, which the record must have
 --          fields = list of the columns
 --          rows   = list of {key, {value or false, ...}}: the rows as they were copied
 --          mark   = the string that replaces a row; absent: the rows stay, and are only looked at
---          done   = list of {field, value, ...} for the record, if no row is left
+--          done   = list of {'after', place, field, value, ...} for the record, if no row is left
 --
 -- Reply:   'ok', {number, ...}   the numbers of the rows that are not as they were copied
 --          'taken'               the record has another token or phase; nothing was written
+--          'behind'              it has another place, because a failover lost later ones; the same
 --          'more', key           the row has fields that are no columns; nothing was written
 --
 -- A row that has the mark already counts as replaced, so the call may be repeated.
@@ -57,9 +59,11 @@ local function look()
     return moved, left
 end
 
-local state = redis.call('HMGET', request.record, 'token', 'phase')
+local state = redis.call('HMGET', request.record, 'token', 'phase', 'after')
 if state[1] ~= request.token or state[2] ~= request.phase then
     return {'taken'}
+elseif state[3] ~= request.after and not (request.done and state[3] == request.done[2]) then
+    return {'behind'}
 end
 local moved, left = look()
 if not moved then

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from rom._core.encoding.integers import check_count
 from rom._core.model import Model
+from rom._core.ops.commits.replication import number_of_replicas
 from rom._core.ops.maintenance import check as check_ops
 from rom._core.ops.maintenance import jobs
 from rom._core.ops.maintenance import reindex as reindex_ops
@@ -277,6 +278,7 @@ def shard(
     batch: int = 1000,
     source: str | None = None,
     forget: bool = False,
+    durable: bool | int = False,
 ) -> AsyncIterator[tuple[int, int]]:
     """Move the rows of a model without partitions into those of its group.
 
@@ -298,6 +300,8 @@ def shard(
             have braces around it.
         forget: in the end, also delete the marks that refuse programs without ``_shards`` for each
             row and word. Stop those programs before: they would find no rows.
+        durable: the number of replicas that must have the copies of rows before these are given up;
+            True: one. Without it, a failover at that moment may lose rows.
 
     Yields:
         ``(done, total)`` after each step, in rows. Each row counts twice: copied, and given up.
@@ -308,6 +312,7 @@ def shard(
             of the model already, or another run has taken over.
         CorruptRowError, InvalidColumnValue, UniqueKeyViolation: a row cannot be copied. Correct it,
             and run this again.
+        NotReplicatedError: too few replicas have the copies after two seconds. Run this again.
 
     Example::
 
@@ -316,7 +321,8 @@ def shard(
     """
     schema = checked_move(model, into, source)
     size = checked_rate(rate, check_count('batch', batch))
-    return _paced(client_of(model), move(schema, size, source, bool(forget)), Pace(rate))
+    job = move(schema, size, source, bool(forget), number_of_replicas(durable))
+    return _paced(client_of(model), job, Pace(rate))
 
 
 async def recover(*models: type[Model]) -> Recovered:

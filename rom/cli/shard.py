@@ -39,6 +39,10 @@ def shard(
             'without _shards before: they would find no rows.',
         ),
     ] = False,
+    durable: Annotated[
+        int,
+        typer.Option(metavar='N', min=0, help='Give up rows only once N replicas have copies.'),
+    ] = 0,
     url: Url = None,
     rate: Annotated[
         float | None,
@@ -54,7 +58,7 @@ def shard(
     all rows are moved. The progress is kept in Redis: a move that was stopped or killed continues
     there.
     """
-    job = ShardJob(into or '', source, rate, batch, forget)
+    job = ShardJob(into or '', source, rate, batch, forget, durable)
     with report_errors(debug, job.stopped):
         if into is None:
             raise UsageError('--into: expected the name of the group of the models, got none')
@@ -79,6 +83,7 @@ class ShardJob:
         rate: the limit of rows a second, or None.
         batch: rows in one step.
         forget: delete the marks in the end.
+        durable: the number of replicas that must have the copies of rows.
         left: the models that are not done; the first one is being moved.
         done, total: the progress of the model that is being moved.
     """
@@ -88,6 +93,7 @@ class ShardJob:
     rate: float | None
     batch: int
     forget: bool = False
+    durable: int = 0
     left: list[type[Model]] = field(default_factory=list)
     done: int = 0
     total: int = 0
@@ -98,7 +104,7 @@ class ShardJob:
         self.done = self.total = 0
         with progress_bar(f'Moving {name}', unit='rows') as progress:
             steps = maintenance.shard(
-                model, self.into, self.rate, self.batch, self.source, self.forget
+                model, self.into, self.rate, self.batch, self.source, self.forget, self.durable
             )
             for done, total in steps:
                 self.done, self.total = done, total
@@ -111,6 +117,8 @@ class ShardJob:
         if not self.left:
             return 'Stopped; nothing was written.'
         more = '' if self.source is None else f' --from {self.source}'
+        more += ' --forget' if self.forget else ''
+        more += f' --durable {self.durable}' if self.durable else ''
         return (
             f'Stopped in {self.left[0].__name__}, {self.done:,} of {self.total:,} steps done, and '
             'nothing is half done. It continues there: rom shard '

@@ -87,6 +87,8 @@ def test_refused(place: Place) -> None:
     assert "expected 'city'" not in said and "expected 'town'" in said
     code, lines, said = run(place, 'sharded:User', '--into', 'town')
     assert code == 1 and 'rom shard --from' in said
+    code, lines, said = run(place, 'sharded:User', '--into', 'town', '--from', 'cli', '--durable=1')
+    assert code == 1 and 'too few replicas have the copies' in said
 
 
 def test_stopped_and_gone_on_with(place: Place) -> None:

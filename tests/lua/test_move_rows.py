@@ -18,13 +18,13 @@ FIELDS = ['id', 'name', 'age']
 @pytest.fixture
 def move(raw: redis.Redis) -> Run:
     """Runs the script, after two rows and a record were stored."""
-    raw.hset('N:id:moved', mapping={'token': '3', 'phase': 'closing'})
+    raw.hset('N:id:moved', mapping={'token': '3', 'phase': 'closing', 'after': '0'})
     raw.hset('N:1', mapping={'id': '1', 'name': 'Ann'})
     raw.hset('N:2', mapping={'id': '2', 'age': '5'})
 
     def run(rows: Any, **more: Any) -> Any:
-        request = {'record': 'N:id:moved', 'token': '3', 'phase': 'closing', 'fields': FIELDS}
-        request |= {'rows': rows, **more}
+        request = {'record': 'N:id:moved', 'token': '3', 'phase': 'closing', 'after': '0'}
+        request |= {'fields': FIELDS, 'rows': rows, **more}
         return raw.execute_command(
             'EVAL', loaded('move_rows').source, 1, 'N:id:moved', pack(request)
         )
@@ -39,7 +39,7 @@ def test_rows_as_they_were_copied(move: Run, raw: redis.Redis) -> None:
     assert move(ROWS, done=['after', '2']) == [b'ok', []]
     assert raw.type('N:1') == b'hash' and raw.hget('N:id:moved', 'after') == b'2'
     for _ in range(2):  # it may be repeated
-        assert move(ROWS, mark='moved', done=['after', '9']) == [b'ok', []]
+        assert move(ROWS, mark='moved', after='2', done=['after', '9']) == [b'ok', []]
         assert raw.mget('N:1', 'N:2') == [b'moved', b'moved']
         assert raw.hget('N:id:moved', 'after') == b'9'
 
@@ -60,13 +60,14 @@ def test_a_row_that_has_changed(move: Run, raw: redis.Redis, change: Any) -> Non
     assert move(ROWS, mark='moved', done=['after', '2']) == [b'ok', [b'1']]
     assert dump(raw).get(b'N:1') == before
     assert raw.get('N:2') == b'moved'
-    assert raw.hget('N:id:moved', 'after') is None
+    assert raw.hget('N:id:moved', 'after') == b'0'
 
 
 def test_what_is_refused(move: Run, raw: redis.Redis) -> None:
     stored = dump(raw)
     for other in ({'token': '2'}, {'phase': 'copying'}):
         assert move(ROWS, mark='moved', done=['after', '2'], **other) == [b'taken']
+    assert move(ROWS, mark='moved', after='1', done=['after', '2']) == [b'behind']
     assert dump(raw) == stored
     raw.hset('N:2', 'fax', '1')
     stored = dump(raw)

@@ -133,7 +133,8 @@ class Copies:
                 only if none has changed.
 
         Raises:
-            InvalidOperation: another run has taken over, or a row has fields without a column.
+            InvalidOperation: another run has taken over, or a failover has, or a row has fields
+                without a column.
         """
         move, schema = self._move, self._move.old
         fields = schema.fields
@@ -144,7 +145,7 @@ class Copies:
         ]
         request = {
             'record': move.key, 'token': move.token, 'phase': move.state.phase,
-            'fields': fields, 'rows': listed,
+            'after': b'%d' % move.state.after, 'fields': fields, 'rows': listed,
         }  # fmt: skip
         if is_last:
             request['mark'] = move.mark
@@ -153,6 +154,8 @@ class Copies:
         status, detail = ((yield Script('move_rows', move.key, pack(request))) + [None])[:2]
         if status == b'taken':
             raise move.taken_over()
+        if status == b'behind':
+            raise move.behind()
         if status == b'more':
             raise _more_error(schema, detail)
         return [rows[int(number) - 1].id for number in detail]

@@ -19,6 +19,7 @@ from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.moved import FIELD, mark_of, moving_field, stamp_of_move
 from rom._core.ops.shards.partitions import partitions_of
 from rom._core.schema import Schema
+from rom._core.support.clock import server_time
 from rom.exceptions import CorruptRowError, InvalidOperation
 
 #: Phases, in their order: rows are copied beside writers; rows are given up; all are moved.
@@ -84,12 +85,15 @@ class Move:
         for _ in range(_MOST_TRIES):
             stored = yield from self._read()
             before = stored or self.state
-            begun = before._replace(token=b'%d' % (int(before.token) + 1))
+            # A failover may have lost the record of a run, and not its fences. So a token is the
+            # time, and larger than those of all runs before.
+            token = max(int(before.token) + 1, server_time(self.old.keys.attempts))
+            begun = before._replace(token=b'%d' % token)
             try:
                 if stored is None:
                     yield from self._check_source()
                     yield from self._announce()
-                yield from self._write(begun, stored and stored.token)
+                yield from self._write(begun, stored)
             except Differs:
                 continue  # another run has begun
             if begun.phase != MOVED:
@@ -178,25 +182,29 @@ class Move:
         yield from take(steps, checks)
 
     def _write(
-        self, state: State, before: bytes | None, more: Sequence[Step] = ()
+        self, state: State, before: State | None, more: Sequence[Step] = ()
     ) -> Operation[None]:
-        """Write the record, if it has the token of a run."""
+        """Write the record, if it has the token of a run and its place."""
+        token, after = (None, None) if before is None else (before.token, b'%d' % before.after)
         numbers = (b'%d' % number for number in state[3:])
         fields = dict(zip(_FIELDS, (*state[:3], *numbers), strict=True))
-        check = Check((b'HMGET', self.key, b'token'), (before,))
-        yield from take([(b'HSET', self.key, *_flat(fields)), *more], [check])
+        checks = [
+            Check((b'HMGET', self.key, b'token'), (token,)),
+            Check((b'HMGET', self.key, b'after'), (after,)),
+        ]
+        yield from take([(b'HSET', self.key, *_flat(fields)), *more], checks)
         self.state = state
 
     def write(self, state: State, *more: Step) -> Operation[None]:
         """Write the state of this run, and take further steps beside the rows.
 
         Raises:
-            InvalidOperation: another run has taken over; nothing was written.
+            InvalidOperation: another run has taken over, or a failover has; nothing was written.
         """
         try:
-            yield from self._write(state, self.token, more)
-        except Differs:
-            raise self.taken_over() from None
+            yield from self._write(state, self.state, more)
+        except Differs as error:
+            raise (self.behind() if error.place else self.taken_over()) from None
 
     def is_taken_over(self) -> Operation[bool]:
         """Return whether another run has taken over."""
@@ -208,6 +216,14 @@ class Move:
         return InvalidOperation(
             f'{self.whole.name}: another run of rom shard has taken over, and this one can write '
             'nothing any more; nothing is half done. Let that one finish'
+        )
+
+    def behind(self) -> InvalidOperation:
+        """Return the error for a run whose last steps a failover has lost."""
+        return InvalidOperation(
+            f'{self.whole.name}: a replica without the last steps of this run has become the '
+            'master, so some rows that it gave up are not; nothing is lost. Run rom shard again, '
+            'which continues at those'
         )
 
     def close(
@@ -249,11 +265,11 @@ class Move:
         """Return the steps that replace a key by a hash with the mark."""
         return (b'DEL', key), (b'HSETNX', key, FIELD, self.mark)
 
-    def finish(self) -> Operation[None]:
-        """Declare that all rows are in the partitions. It may be repeated.
+    def give_up(self) -> Operation[None]:
+        """Note that all rows are given up. It may be repeated.
 
         Raises:
-            InvalidOperation: another run has taken over; nothing was written.
+            InvalidOperation: another run has taken over, or a failover has; nothing was written.
         """
         keys = self.old.keys
         yield from self.write(
@@ -261,14 +277,21 @@ class Move:
             *self._replaced(keys.live),
             (b'SET', keys.indexes, stamp_of_move(self.shards.name)),
         )
+
+    def declare(self) -> Operation[None]:
+        """Declare that all rows are in the partitions. It may be repeated."""
         yield from self._fence(_OPEN)
         group = self.shards._key
         declared = (b'HSET', group, *_flat(self._declaration))
         yield from take([declared, (b'HDEL', group, moving_field(self.whole))])
 
+    def head(self, number: int) -> bytes:
+        """Return the prefix of the keys of a partition beside those of its models."""
+        return self._partitions.head(number)
+
     def fence_in(self, number: int) -> tuple[bytes, bytes]:
         """Return the key and the field of the fence of a partition."""
-        return self._partitions.head(number) + b'moving', as_bytes(self.whole.bare_namespace)
+        return self.head(number) + b'moving', as_bytes(self.whole.bare_namespace)
 
     def _fence(self, value: bytes) -> Operation[None]:
         """Set the fences of all partitions.

@@ -27,6 +27,7 @@ from rom._core.ops.migrations.record import every_record, unfinished
 from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import CLOSING, COPYING, MOVED, Move
+from rom._core.ops.moving.replicas import Replicas
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.rows import Row
 from rom._core.ops.search import queries
@@ -41,7 +42,9 @@ _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
 _MOST_IDS: Final = 1000
 
 
-def move(whole: Schema, size: int, source: str | None = None, forget: bool = False) -> Job[None]:
+def move(
+    whole: Schema, size: int, source: str | None = None, forget: bool = False, replicas: int = 0
+) -> Job[None]:
     """Move the rows of a model without partitions into those of its group.
 
     The job may be stopped at any time, and run again. Its progress counts each row twice.
@@ -52,23 +55,29 @@ def move(whole: Schema, size: int, source: str | None = None, forget: bool = Fal
         source: the namespace of the rows; None: the name of the model's own, with or without
             braces around it.
         forget: delete the marks of the rows and words in the end.
+        replicas: the number of replicas that must have the copy of a row before it is given up.
 
     Raises:
         InvalidOperation: there is nothing to move, the partitions have rows already, or another
             run has taken over.
+        NotReplicatedError: too few replicas have the copies.
         CorruptRowError, InvalidColumnValue, UniqueKeyViolation: a row cannot be copied.
     """
     one = Move(whole, source or (yield from _source_of(whole)))
+    waiting = Replicas(one, replicas)
     yield from one.take_over()
     if one.state.phase != MOVED:
         try:
-            yield from _Run(one, size).run()
+            yield from _Run(one, size, waiting).run()
         except (CorruptRowError, ServerError, UniqueKeyViolation) as error:
             # The marks and copies of another run look like damage.
             if (yield from one.is_taken_over()):
                 raise one.taken_over() from error
             raise
-    yield from one.finish()
+    yield from one.give_up()
+    yield from waiting.have_rows_given_up()
+    yield from one.declare()
+    yield from waiting.have_declaration()
     if forget:
         yield from _forget(one, size)
 
@@ -141,8 +150,8 @@ def _forget(move: Move, size: int) -> Job[None]:
 class _Run:
     """The passes over the rows."""
 
-    def __init__(self, move: Move, size: int) -> None:
-        self._move, self._size = move, size
+    def __init__(self, move: Move, size: int, replicas: Replicas) -> None:
+        self._move, self._size, self._replicas = move, size, replicas
         self._copies = Copies(move)
         self._total = 0
 
@@ -195,7 +204,7 @@ class _Run:
     def _close(self, rows: Sequence[Row], done: tuple[bytes, ...]) -> Operation[None]:
         left = list(rows)
         for _ in range(MOST_TRIES):
-            copied = yield from self._copies.copy(left)
+            copied = yield from self._replicas.copied(self._copies, left)
             changed = yield from self._copies.close(copied, done, is_last=True)
             if not changed:
                 return

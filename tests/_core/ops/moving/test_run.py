@@ -1,7 +1,7 @@
 """The move of a model into partitions, by itself and with runs that die at every trip."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -10,8 +10,11 @@ import redis
 
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.ops.commits import replication
+from rom._core.ops.moving import replicas
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import Move
+from rom._core.ops.requests import Command
 from tests.support.moving import (
     GROUP,
     PARTITIONS,
@@ -22,6 +25,7 @@ from tests.support.moving import (
     before,
     fill,
     forget,
+    stored,
 )
 from tests.support.servers import dump
 from tests.support.worlds import Front
@@ -413,4 +417,76 @@ def test_a_migration_that_begins_during_a_move(mover: Mover) -> None:
     assert mover.trips.act is not again
     moved = rom.migrations.Migration('during', model, up)
     assert list(rom.migrations.migrate(moved)) == []
+    assert_moved(model, expected)
+
+
+def test_a_failover_that_loses_marks(mover: Mover, raw: redis.Redis, server: Any) -> None:
+    """A replica without the last three steps takes over: all rows become marks all the same."""
+    trip, refused = 0, 0
+    while True:
+        trip += 2 if mover.front.kind == 'sync' else 5
+        server.flush()
+        expected = fill(before(), 9)
+        model, history, has_lost = after(), list[dict[bytes, bytes]](), False
+
+        def lose(number: int, at: int = trip, history: Any = history) -> None:
+            nonlocal has_lost
+            history.append({key: raw.dump(key) for key in raw.scan_iter('Resident:*')})
+            if number == at and raw.hget('Resident:id:moved', 'phase') != b'moved':
+                has_lost = True
+                raw.delete(*raw.scan_iter('Resident:*'))
+                for key, value in history[max(number - 4, 0)].items():
+                    raw.restore(key, 0, value)
+
+        mover.trips.count, mover.trips.act = 0, lose
+        try:
+            mover.run(model)
+        except rom.InvalidOperation as error:
+            refused += 'a replica without the last steps' in str(error)
+            mover.trips.act = lambda number: None
+            mover.run(model)
+        mover.trips.act = lambda number: None
+        assert {id: raw.type(f'Resident:{id}') for id in expected} == dict.fromkeys(
+            expected, b'string'
+        ), trip
+        assert_moved(model, expected)
+        if not has_lost:
+            break
+    assert refused
+
+
+def test_copies_that_a_failover_loses_while_replicas_are_waited_for(
+    mover: Mover, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = fill(before(), 9)
+    model, waits = after(), list[set[bytes]]()
+
+    def wait(schema: Any, receipts: Any, wanted: int) -> Iterator[Any]:
+        keys = {receipt.key for receipt in receipts}
+        assert wanted == 2 and all(raw.exists(key) for key in keys)
+        waits.append(keys)
+        yield Command('PING')
+        if len(waits) % 2 and raw.hget('Resident:id:moved', 'phase') == b'closing':
+            left = [id for id in expected if raw.type(f'Resident:{id}') == b'hash']
+            raw.delete(*map(model._schema.row_key, left))
+
+    monkeypatch.setattr(replicas, 'wait_for_replicas', wait)
+    mover.run(model, durable=2)
+    parts = {f'{{{model._shards.tag(n)}}}:durable'.encode() for n in range(PARTITIONS)}
+    assert waits[-2:] == [{b'Resident:id:done:move'}, parts | {b'{town}:shards:durable'}]
+    assert len(waits) > 4 and all(keys == parts for keys in waits[:-2])
+    assert stored(model) == expected
+
+
+def test_a_server_without_replicas(
+    mover: Mover, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    expected = fill(before(), 9)
+    model = after()
+    with pytest.raises(rom.NotReplicatedError, match='no row is given up before they have') as e:
+        mover.run(model, durable=True)
+    assert (e.value.wanted, e.value.found) == (1, 0)
+    assert raw.type('Resident:1') == b'hash'
+    mover.run(model)
     assert_moved(model, expected)
