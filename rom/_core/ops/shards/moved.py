@@ -54,7 +54,7 @@ def check_stamp(schema: Schema, indexes: dict[str, str]) -> None:
 def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
     """Return the error to raise for one of an operation: whether the rows were moved.
 
-    Only an error about the type of a key costs a round trip.
+    Only an error about the type of a key costs a round trip. If that fails, the error stays.
 
     Args:
         schema: the schema of the model.
@@ -62,7 +62,10 @@ def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
     """
     if schema.shards is not None or not _is_of_type(error):
         return error
-    (mark,) = yield Pipeline((Command('HGET', schema.keys.counter, FIELD),), optional=1)
+    try:
+        (mark,) = yield Pipeline((Command('HGET', schema.keys.counter, FIELD),), optional=1)
+    except ORMError:
+        return error
     text = as_text(mark) if isinstance(mark, bytes) else ''
     if not text.startswith(_MOVED):
         return error

@@ -1,9 +1,12 @@
 """Marks of a move: which errors they explain, and what finding out costs."""
 
+from typing import Any
+
 import pytest
 import redis
 
 import rom
+from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.shards.moved import FIELD, mark_of, stamp_of_move
 from tests.support.servers import Server
 from tests.support.trips import note_trips
@@ -32,6 +35,22 @@ def test_other_damage_is_told_as_it_is(raw: redis.Redis, monkeypatch: pytest.Mon
     with pytest.raises(rom.CorruptRowError, match='should hold a hash'):
         MarkedGuest.get([1])
     assert len(trips) == 2  # the counter says that nothing was moved
+
+
+def test_damage_is_told_if_the_mark_cannot_be_looked_for(
+    raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw.set('MarkedGuest:1', 'x')
+    perform = SyncDriver.perform
+
+    def failing(self: SyncDriver, request: Any) -> Any:
+        if b'MarkedGuest:id:' in str(request).encode() and 'HGET' in str(request):
+            raise rom.ServerUnavailable('the server has gone')
+        return perform(self, request)
+
+    monkeypatch.setattr(SyncDriver, 'perform', failing)
+    with pytest.raises(rom.CorruptRowError, match='should hold a hash'):
+        MarkedGuest.get([1])
 
 
 @pytest.mark.parametrize('kind', BOTH)
