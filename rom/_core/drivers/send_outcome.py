@@ -24,13 +24,17 @@ from rom.exceptions import ORMError
 
 # These change nothing, so an error leaves nothing in doubt. All others may write.
 READING_SCRIPTS: Final = frozenset(
-    ('expired_ids', 'scan_entries', 'load', 'search', 'shard_load', 'tally', 'snapshot_rows')
-)
+    (
+        'count_words', 'expired_ids', 'load', 'memory', 'scan_entries', 'search', 'shard_load',
+        'snapshot_rows', 'tally',
+    )
+)  # fmt: skip
 READING_COMMANDS: Final = frozenset(
     (
         'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
-        'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'SINTER', 'STRLEN', 'TTL',
-        'TYPE', 'ZCARD', 'ZCOUNT', 'ZLEXCOUNT', 'ZRANGEBYLEX', 'ZRANGEBYSCORE', 'ZSCORE',
+        'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'SINTER', 'SORT_RO', 'STRLEN',
+        'TTL', 'TYPE', 'ZCARD', 'ZCOUNT', 'ZLEXCOUNT', 'ZMSCORE', 'ZRANGEBYLEX', 'ZRANGEBYSCORE',
+        'ZSCORE',
     )
 )  # fmt: skip
 _SCANS: Final = frozenset(('HSCAN', 'SCAN'))
