@@ -27,9 +27,13 @@ _NAME: Final = '_rom_functions_from'
 _LOADING: Final = '_rom_functions_loading'
 _UNKNOWN: Final = re.compile(r'(ERR )?Function not found', re.IGNORECASE)
 # The code is there for some classes of the client library only. The name of the command comes
-# early: arguments of the program, which some servers quote, come later.
-_REFUSED: Final = re.compile(r'.{0,80}?\bfcall', re.IGNORECASE | re.DOTALL)
-_LASTING: Final = re.compile(r'.{0,80}?(permission|unknown|unsupported|not supported)', re.I)
+# early: arguments of the program, which some servers quote, come later. Only the name of a user,
+# which may be long, comes before it.
+_DENIED: Final = "(NOPERM )?User .* has no permissions to run the '"
+_REFUSED: Final = re.compile(rf'(.{{0,80}}?|{_DENIED})\bfcall', re.IGNORECASE | re.DOTALL)
+_LASTING: Final = re.compile(
+    rf'.{{0,80}}?(permission|unknown|unsupported|not supported)|{_DENIED}', re.I | re.DOTALL
+)
 
 _CLIENTS: Final = (
     redis.Redis,

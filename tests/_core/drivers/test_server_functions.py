@@ -141,15 +141,16 @@ def listed(raw: redis.Redis) -> list[list[Any]]:
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize('name', ['guest', 'guest.of.the.' + 'house.' * 12])
 @pytest.mark.parametrize(
     ('denied', 'loads'), [('-fcall_ro', 0), ('-function', 1), ('-function|load', 1)]
 )
 def test_a_user_without_the_right(
-    denied: str, loads: int, kind: str, server: Server, proxy: Proxy, raw: redis.Redis
+    denied: str, loads: int, name: str, kind: str, server: Server, proxy: Proxy, raw: redis.Redis
 ) -> None:
     rights = ('on', '>secret', '~*', '+@all', denied)
-    raw.execute_command('ACL', 'SETUSER', 'guest', 'reset', *rights)
-    guest = Client(World(kind, proxy.socket, username='guest', password='secret'))
+    raw.execute_command('ACL', 'SETUSER', name, 'reset', *rights)
+    guest = Client(World(kind, proxy.socket, username=name, password='secret'))
     try:
         assert guest.perform(LOAD) == FOUND
         assert sent(proxy) == {
@@ -160,7 +161,7 @@ def test_a_user_without_the_right(
         assert sent(proxy) == {'EVALSHA': 3}, 'the client asks once'
     finally:
         guest.close()
-        raw.execute_command('ACL', 'DELUSER', 'guest')
+        raw.execute_command('ACL', 'DELUSER', name)
 
 
 @pytest.mark.one_server
