@@ -190,7 +190,10 @@ class AsyncDriver:
             except ERRORS as error:
                 begun, other = None, other_way(request, error)
                 if other is not None:
-                    if is_settled or not await self._can_call_now(request, error):
+                    if is_settled:
+                        server_functions.note_still_unknown(self.connection, error)
+                        args = other
+                    elif not await self._can_call_now(request, error):
                         args = other
                     is_settled = True
                     continue

@@ -22,6 +22,9 @@ from rom.exceptions import InvalidOperation
 #: Seconds until the library is loaded again after the server refused it for a reason that passes,
 #: such as OOM.
 PAUSE: Final = 60.0
+#: Seconds until a function is called again that the server lacks although its library was loaded:
+#: a replica does not have it yet, or a proxy sends the call to another server than the library.
+LAG: Final = 1.0
 
 _NAME: Final = '_rom_functions_from'
 _LOADING: Final = '_rom_functions_loading'
@@ -131,6 +134,13 @@ def cannot_call(error: object) -> bool:
 def _is_refused_call(error: object) -> bool:
     is_answer = isinstance(error, redis.exceptions.ResponseError)
     return is_answer and _REFUSED.match(str(error)) is not None
+
+
+def note_still_unknown(client: Any, error: object) -> None:
+    """Note that the server lacks the function after the library was loaded, if this says so."""
+    place = _place(client)
+    if is_unknown_function(error) and place.get(_NAME) != inf:
+        place[_NAME] = clock() + LAG
 
 
 def note_refused_call(client: Any, error: Exception) -> None:

@@ -138,7 +138,10 @@ class SyncDriver:
             except ERRORS as error:
                 other = other_way(request, error)
                 if other is not None:
-                    if is_settled or not self._can_call_now(request, error):
+                    if is_settled:
+                        server_functions.note_still_unknown(self.connection, error)
+                        args = other
+                    elif not self._can_call_now(request, error):
                         args = other
                     is_settled = True
                     continue

@@ -239,10 +239,17 @@ def test_another_client_was_faster(kind: str, proxy: Proxy, raw: redis.Redis) ->
 
 
 @pytest.mark.one_server
-def test_a_function_that_stays_unknown(client: Client, proxy: Proxy) -> None:
+def test_a_function_that_stays_unknown(
+    client: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = busy_wait.clock()
+    monkeypatch.setattr(server_functions, 'clock', lambda: now)
     proxy.answer_error(Proxy.named('FCALL_RO'), 'ERR Function not found', times=2)
     assert client.perform(LOAD) == FOUND
     assert sent(proxy) == {'FCALL_RO': 2, 'FUNCTION': 1, 'EVALSHA': 1, 'EVAL': 1}
+    assert client.perform(LOAD) == FOUND
+    assert sent(proxy) == {'EVALSHA': 1}, 'it costs few trips where the library never arrives'
+    now += server_functions.LAG
     assert client.perform(LOAD) == FOUND
     assert sent(proxy) == {'FCALL_RO': 1}
 
