@@ -83,7 +83,7 @@ def kept_writes(text: str) -> set[str]:
     for line in text.splitlines():
         if line[:1] != ' ' or line.lstrip().startswith('local '):
             continue
-        target = re.match(r' +([\w.\[\], ]+) = ', line)
+        target = re.match(r" +([\w.\[\]#+', -]+) = ", line)
         for name in target.group(1).split(', ') if target else ():
             written.add(re.split(r'[.\[]', name)[0])
     return kept & written
@@ -102,10 +102,12 @@ def test_what_a_function_would_keep_is_found() -> None:
     text = """
 local moment, seen
 local KEPT = {}
+local LIST = {}
 local function now()
     local inner = 1
     moment = 2
     KEPT.id, inner = 3, 4
+    LIST[#LIST + 1] = 5
 end
 """
-    assert kept_writes(text) == {'moment', 'KEPT'}
+    assert kept_writes(text) == {'moment', 'KEPT', 'LIST'}
