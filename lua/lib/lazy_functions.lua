@@ -1,11 +1,12 @@
 -- Rooms: functions that are made when they are first needed. Redis runs through the whole script at
 -- each call, and making functions that are not called takes longer than many a search.
 
--- A table that `fill` fills when a missing field is first read.
+-- A table that `fill` fills when a missing field is first read. Where the server keeps functions,
+-- FUNCTION KILL may stop `fill`. Then the next call fills the table.
 local function filled_when_asked(fill)
     return setmetatable({}, {__index = function(room, name)
-        setmetatable(room, nil)
         fill()
+        setmetatable(room, nil)
         return room[name]
     end})
 end
