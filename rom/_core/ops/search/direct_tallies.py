@@ -38,11 +38,24 @@ def set_least(least: int | None = USUAL) -> None:
 
 def least_direct(schema: Schema) -> int | None:
     """Return the least size of a range for a direct tally; None: do not ask for one."""
-    # The server puts the id in the place of the first asterisk of a pattern.
-    if b'*' in schema.keys.head or b'\0' in schema.keys.head:
+    if not _has_patterns(schema):
         return None
     until = _until.get(schema)
     return _least if until is None or elapsed() >= until else None
+
+
+def _has_patterns(schema: Schema) -> bool:
+    """Return whether patterns of SORT_RO can name the values of all columns."""
+    key = (_has_patterns,)
+    found: bool | None = schema.memo.get(key)
+    if found is None:
+        # The server puts the id in the place of the first asterisk of a pattern. It takes a NUL for
+        # the end of what it looks for: behind the arrow, there is no field then.
+        head = schema.keys.head
+        fields = map(schema.keys.field, schema.columns)
+        found = not (b'*' in head or b'\0' in head or any(f[:1] in (b'', b'\0') for f in fields))
+        schema.memo[key] = found
+    return found
 
 
 def note_refused(schema: Schema) -> None:

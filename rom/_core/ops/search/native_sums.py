@@ -60,6 +60,8 @@ def _word_of(query: Query[Any], column: str) -> InSet | None:
     nodes = spec.where.nodes
     if len(nodes) != 1 or type(nodes[0]) is not InSet or schema.shards is not None:
         return None
+    if not isinstance(column, str):
+        return None  # `total` names the error
     leaves_out = schema.expiry is not None or schema.soft_delete is not None
     if leaves_out or least_direct(schema) is None:
         return None

@@ -127,3 +127,15 @@ def test_a_prefix_of_keys_that_a_pattern_cannot_have() -> None:
     schema = build('Th*ng', {'id': PrimaryKey(), 'age': Integer()}, None, None, False)
     assert direct_tallies.least_direct(schema) is None
     assert direct_tallies.least_direct(MODEL._schema) == direct_tallies.USUAL
+
+
+@pytest.mark.one_server
+def test_a_field_that_a_pattern_cannot_have(raw: redis.Redis) -> None:
+    columns = {'city': Text(stored_as='\0city'), 'kind': Text(), 'age': Integer(index=True)}
+    store = Store(raw, raw, model_of(**columns))
+    store.write({id: {'kind': 'a', 'age': id} for id in range(1, 201)})
+    for id in range(1, 201):
+        raw.hset(f'Thing:{id}', '\0city', 'Oslo')
+    query = store.query.filter(age=(1, 200))
+    found = store.driver.run(facets.facets_of_several(query, ['city', 'kind']))
+    assert found == {'city': {'Oslo': 200}, 'kind': {'a': 200}}

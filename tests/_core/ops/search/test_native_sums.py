@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -89,6 +90,14 @@ def test_few_rows_and_very_many_need_the_script(size: int) -> None:
 )
 def test_queries_that_need_the_script(query: rom.Query[rom.Model]) -> None:
     assert native_sums.native_total(query, 'age') is None
+
+
+@pytest.mark.parametrize('column', [['age'], None, 'nothing'])
+def test_what_is_no_column(column: Any) -> None:
+    with pytest.raises(QueryError, match='SummedMember'):
+        OSLO.sum(column)
+    with pytest.raises(QueryError, match='SummedMember'):
+        OSLO.avg(column)
 
 
 @pytest.mark.usefixtures('native')
