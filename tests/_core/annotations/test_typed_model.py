@@ -345,7 +345,7 @@ async def test_partitions(s: Any, trips: list[Any]) -> None:
     found = await s.all(TypedFile.query.filter(folder=folder))
     assert sorted(one.name for one in found) == ['a', 'b', 'c']
     assert len(await s.all(TypedFolder.query.filter(owner=3))) == 1
-    assert [type(trip).__name__ for trip in trips] == ['Script'] * 2
+    assert len(trips) == 2
     assert await s.all(TypedFolder.query.filter(labels__word='new')) == [folder]
     assert await s.get_by(TypedLabel, word='new') is label
     s.rollback()

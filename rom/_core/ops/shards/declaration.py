@@ -15,6 +15,7 @@ from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
 from rom._core.ops.shards.moved import (
     counter_in,
+    counter_key,
     moving_error,
     moving_field,
     namespaces_before,
@@ -111,11 +112,10 @@ def _check_unsharded(schemas: Sequence[Schema]) -> Operation[None]:
     older: list[tuple[Schema, str]] = []
     for one in schemas:
         older += [(one, name) for name in (yield from namespaces_before(one))]
-    counters = [counter_in(*each) for each in older]
     try:
-        found = yield Pipeline(tuple(counters))
+        found = yield Pipeline(tuple(counter_in(*each) for each in older))
     except ServerError as error:
-        names = ' and '.join(sorted({as_text(counter.args[1]) for counter in counters}))
+        names = ' and '.join(sorted({as_text(counter_key(*each)) for each in older}))
         raise ServerError(
             f'{error}. The first program that uses {schemas[0].name} with _shards looks for rows '
             f'without partitions, and must be allowed to read {names}; later ones need not'

@@ -102,7 +102,12 @@ def namespaces_before(schema: Schema) -> Operation[list[str]]:
 
 def counter_in(schema: Schema, namespace: str) -> Command:
     """Return the command that looks for rows of a model in a namespace without partitions."""
-    return Command('EXISTS', schema.keys._replace(namespace=namespace).counter)
+    return Command('EXISTS', counter_key(schema, namespace))
+
+
+def counter_key(schema: Schema, namespace: str) -> bytes:
+    """Return the key of a model's counter in a namespace without partitions."""
+    return schema.keys._replace(namespace=namespace).counter
 
 
 def moving_field(schema: Schema) -> bytes:
