@@ -72,6 +72,5 @@ def _places(model: type[Model]) -> Iterator[tuple[Hashable, Schema]]:
     if schema.shards is None:
         yield reach_of(client, schema.keys.head), schema
         return
-    for number in range(schema.shards.shards.partitions):
-        part = schema.at(number)
+    for part in schema.parts:
         yield node_of(client, part.keys.head), part

@@ -15,6 +15,7 @@ from rom._core.drivers import connections as _connection
 from rom._core.drivers.busy_wait import set_busy_poll
 from rom._core.drivers.connections import set_connection_settings
 from rom._core.drivers.server_functions import use_server_functions
+from rom._core.encoding.group_values import group_value
 from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
     FULL_TEXT,
@@ -29,7 +30,6 @@ from rom._core.encoding.scores import prefix_score, write_score
 from rom._core.encoding.text import as_bytes
 from rom._core.model import Model
 from rom._core.ops.commits.commit_limits import limit_commits
-from rom._core.schema import group_value
 from rom._core.sessions import Session, session
 from rom._core.sessions.identity_map import use_null_session, use_rom_session
 from rom._core.support.descriptors import ClassProperty

@@ -6,12 +6,13 @@ those. `rom._core.schema_builder` makes schemas.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from rom._core.columns import Column, ExpireAt, OneToMany
+from rom._core.encoding.group_values import group_value, unambiguous_value
 from rom._core.encoding.keys import Keys
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
@@ -22,32 +23,6 @@ from rom._core.sharding.placement import Part, Placement
 INDEX_DATA = '-index-data-'
 
 Index: TypeAlias = ColumnIndex | Places | CompoundIndex
-
-
-def group_value(parts: Iterable[bytes]) -> bytes:
-    """Return the unique value of a group of columns, in the form of rom 1.x.
-
-    >>> group_value([b'x', b'\\xff'])
-    b'\\x00\\x00x\\x00\\x00\\x00\\xc3\\xbf'
-    """
-    return b'\0'.join(b'\0\0' + part for part in parts).decode('latin-1').encode('utf-8')
-
-
-def _unambiguous_value(parts: Sequence[bytes]) -> bytes:
-    """Return the unique value of a group, in a form that differs for different parts.
-
-    The form of rom 1.x separates the parts by NULs, so a part with a NUL is ambiguous. Then this
-    uses another form, which has the length of each part.
-
-    >>> _unambiguous_value([b'x', b'y']) == group_value([b'x', b'y'])
-    True
-    >>> _unambiguous_value([b'x\\0', b'y'])
-    b'\\x012:x\\x001:y'
-    """
-    if b'\0' not in b''.join(parts):
-        return group_value(parts)
-    told = b''.join(b'%d:%b' % (len(part), part) for part in parts)
-    return (b'\1' + told).decode('latin-1').encode('utf-8')
 
 
 class Unique(NamedTuple):
@@ -89,12 +64,12 @@ class Unique(NamedTuple):
         parts = self._parts(encoded)
         if parts is None:
             return ()
-        stored = _unambiguous_value(parts)
+        stored = unambiguous_value(parts)
         if not self.numbers:
             return (stored,)
         for place, column in self.numbers:
             parts[place] = column.canonical(parts[place])
-        canonical = _unambiguous_value(parts)
+        canonical = unambiguous_value(parts)
         return (canonical,) if canonical == stored else (canonical, stored)
 
     def leftovers(self, encoded: Mapping[str, bytes]) -> tuple[bytes, ...]:
@@ -153,14 +128,19 @@ class Schema:
 
     def at(self, number: int) -> Schema:
         """Return the schema of a partition: the same columns, other keys, and local ids."""
-        found = self._parts.get(number)
-        if found is None:
-            found = self._parts[number] = _in_partition(self, number)
-        return found
+        if number not in self._parts:
+            self._parts[number] = _in_partition(self, number)
+        return self._parts[number]
 
     @cached_property
     def _parts(self) -> dict[int, Schema]:
         return {}
+
+    @property
+    def parts(self) -> list[Schema]:
+        """The schemas of all partitions, by their numbers."""
+        assert self.shards is not None
+        return [self.at(number) for number in range(self.shards.shards.partitions)]
 
     @cached_property
     def memo(self) -> dict[Any, Any]:
@@ -175,10 +155,6 @@ class Schema:
         """Return the schema of the partition with the row of a global id."""
         assert self.shards is not None
         return self.at(self.shards.shards.partition_of(id))
-
-    def unsharded(self, namespace: str) -> Schema:
-        """Return the schema of the same model without partitions, with keys in a namespace."""
-        return _with_keys(self, self.keys._replace(namespace=namespace, whole=None), None)
 
     @property
     def bare_namespace(self) -> str:
@@ -396,11 +372,11 @@ def _in_partition(schema: Schema, number: int) -> Schema:
     keys = schema.keys._replace(
         namespace=f'{{{shards.tag(number)}}}{schema.bare_namespace}', whole=schema.keys.namespace
     )
-    return _with_keys(schema, keys, Part(schema, number, shards.partitions))
+    return with_keys(schema, keys, Part(schema, number, shards.partitions))
 
 
-def _with_keys(schema: Schema, keys: Keys, part: Part | None) -> Schema:
-    """Return the schema of one namespace, with keys and indexes of its own."""
+def with_keys(schema: Schema, keys: Keys, part: Part | None = None) -> Schema:
+    """Return the schema of the same model in one namespace, with keys and indexes of its own."""
     indexes = {name: ColumnIndex(index.column, keys) for name, index in schema.indexes.items()}
     return replace(
         schema,

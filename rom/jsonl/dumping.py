@@ -64,8 +64,7 @@ def highest(model: type[Model]) -> int | None:
 
 def _counted(schema: Schema) -> Operation[int | None]:
     if schema.shards is not None:
-        parts = map(schema.at, range(schema.shards.shards.partitions))
-        each = yield from lockstep([_counted(part) for part in parts])
+        each = yield from lockstep([_counted(part) for part in schema.parts])
         return max((found for found in each if found is not None), default=None)
     counted: bytes | None = yield Command('GET', schema.keys.counter)
     return None if counted is None else schema.seen_id(int(counted))

@@ -326,8 +326,7 @@ def _counters(schema: Schema, id: int) -> list[tuple[Schema, int]]:
     """Return the counters to raise for an id: one, or that of each partition."""
     if schema.shards is None:
         return [(schema, id)]
-    parts = map(schema.at, range(schema.shards.shards.partitions))
-    return [(part, part.part.last_at(id)) for part in parts if part.part is not None]
+    return [(own, own.part.last_at(id)) for own in schema.parts if own.part is not None]
 
 
 def _ahead(schema: Schema, id: int) -> Script:

@@ -154,3 +154,18 @@ def arriving(pipeline: Pipeline) -> Operation[Iterator[Any] | ReplyStream]:
     """Send a pipeline that is read one by one; return its replies for `next_reply`."""
     replies = yield pipeline
     return replies if isinstance(replies, ReplyStream) else iter(replies)
+
+
+def continued(operation: Operation[T], request: Request) -> Operation[T]:
+    """Carry out the rest of an operation that waits for the reply to a request."""
+    try:
+        while True:
+            try:
+                reply = yield request
+            except BaseException as error:
+                request = operation.throw(error)
+            else:
+                request = operation.send(reply)
+    except StopIteration as end:
+        result: T = end.value
+        return result

@@ -16,6 +16,7 @@ from rom._core.ops.requests import (
     Request,
     Rest,
     arriving,
+    continued,
     next_reply,
 )
 
@@ -64,15 +65,9 @@ def alongside(operation: Operation[Any], asides: tuple[Aside, ...] | Choose) -> 
                     aside.tell(None if isinstance(reply, Exception) else reply)
                 own = replies[len(found) :]
                 request = operation.send(own if isinstance(request, Pipeline) else own[0])
-        while True:
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                request = operation.send(reply)
     except StopIteration as end:
         return end.value
+    return (yield from continued(operation, request))
 
 
 def together(*operations: Operation[Any]) -> Operation[list[Any]]:

@@ -35,7 +35,7 @@ M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
 #: The receipts of commits, by model.
-Notes: TypeAlias = dict[type[Model], list[Receipt]]
+Receipts: TypeAlias = dict[type[Model], list[Receipt]]
 
 
 class AsyncSession(AsyncSessionQueries):
@@ -105,13 +105,13 @@ class AsyncSession(AsyncSessionQueries):
         else:
             self.rollback()
 
-    async def _run(self, work: Work[T], reads: bool = True, notes: Notes | None = None) -> T:
+    async def _run(self, work: Work[T], reads: bool = True, receipts: Receipts | None = None) -> T:
         """Run an operation.
 
         Args:
             work: the operation.
             reads: the operation only reads, so replicas may answer if the session uses them.
-            notes: takes the notes of the commits, by model, if the caller waits for replicas.
+            receipts: takes the receipts of the commits, by model, if the caller waits for replicas.
         """
         from_replicas = reads and self._replicas
         try:
@@ -125,8 +125,8 @@ class AsyncSession(AsyncSessionQueries):
                     if True:  # asyncio
                         if step.in_a_crowd is not None and driver.is_crowded:
                             operation = step.in_a_crowd
-                    if notes is not None:
-                        operation = noting(operation, notes.setdefault(step.model, []))
+                    if receipts is not None:
+                        operation = noting(operation, receipts.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = await driver.run(operation)
                 except (CorruptRowError, ServerError) as error:
@@ -145,7 +145,7 @@ class AsyncSession(AsyncSessionQueries):
     async def _run_alone(self, work: Work[T], durable: bool | int | None = None) -> T:
         """Run an operation that writes, while no other task or thread writes in this session."""
         wanted = self._durable if durable is None else number_of_replicas(durable)
-        notes: Notes | None = {} if wanted else None
+        receipts: Receipts | None = {} if wanted else None
         queue = self._identity.write_queue
         if True:  # asyncio
             loop = running_loop()
@@ -154,14 +154,14 @@ class AsyncSession(AsyncSessionQueries):
             if True:  # asyncio
                 async with lock:
                     number = await queue.take_awaited(work)
-                    result = await self._run(work, False, notes)
+                    result = await self._run(work, False, receipts)
             else:  # blocking
                 number = queue.take(work)
-                result = self._run(work, False, notes)
+                result = self._run(work, False, receipts)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
         queue.give_back(number)
-        for model, own in (notes or {}).items():
+        for model, own in (receipts or {}).items():
             if own:
                 driver = self._driver(model)
                 await driver.run(wait_for_replicas(model._schema, own, wanted))

@@ -9,7 +9,6 @@ from typing import Any
 from rom._core.drivers import eviction_warning
 from rom._core.drivers.cluster_slots import key_of
 from rom._core.encoding.keys import hash_tag
-from rom._core.encoding.text import as_bytes
 from rom._core.migration_registry import difference, has_declared
 from rom._core.model import Model
 from rom._core.ops.index_fingerprint import Declared, changes, declared_by, read_stamp
@@ -89,11 +88,7 @@ def _note_records(schema: Schema, reply: Any) -> None:
 def _stamps_beside(schema: Schema, requests: tuple[Any, ...]) -> tuple[Aside, ...]:
     """Return the requests for the fingerprints of those partitions that requests go to."""
     if id(schema) not in _unchecked:
-        assert schema.shards is not None
-        shards = schema.shards.shards
-        _unchecked[id(schema)] = {
-            as_bytes(shards.tag(number)): schema.at(number) for number in range(shards.partitions)
-        }
+        _unchecked[id(schema)] = {hash_tag(part.keys.head): part for part in schema.parts}
         weakref.finalize(schema, _unchecked.pop, id(schema), None)
     left = _unchecked[id(schema)]
     keys = [key_of(one) for one in requests if isinstance(one, (Command, Script))]

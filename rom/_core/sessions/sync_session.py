@@ -32,7 +32,7 @@ M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
 #: The receipts of commits, by model.
-Notes: TypeAlias = dict[type[Model], list[Receipt]]
+Receipts: TypeAlias = dict[type[Model], list[Receipt]]
 
 
 class Session(SessionQueries):
@@ -87,13 +87,13 @@ class Session(SessionQueries):
         else:
             self.rollback()
 
-    def _run(self, work: Work[T], reads: bool = True, notes: Notes | None = None) -> T:
+    def _run(self, work: Work[T], reads: bool = True, receipts: Receipts | None = None) -> T:
         """Run an operation.
 
         Args:
             work: the operation.
             reads: the operation only reads, so replicas may answer if the session uses them.
-            notes: takes the notes of the commits, by model, if the caller waits for replicas.
+            receipts: takes the receipts of the commits, by model, if the caller waits for replicas.
         """
         from_replicas = reads and self._replicas
         try:
@@ -104,8 +104,8 @@ class Session(SessionQueries):
                     operation = step.operation
                     if step.nearby is not None and driver.is_near:
                         operation = step.nearby
-                    if notes is not None:
-                        operation = noting(operation, notes.setdefault(step.model, []))
+                    if receipts is not None:
+                        operation = noting(operation, receipts.setdefault(step.model, []))
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = driver.run(operation)
                 except (CorruptRowError, ServerError) as error:
@@ -124,15 +124,15 @@ class Session(SessionQueries):
     def _run_alone(self, work: Work[T], durable: bool | int | None = None) -> T:
         """Run an operation that writes, while no other thread writes in this session."""
         wanted = self._durable if durable is None else number_of_replicas(durable)
-        notes: Notes | None = {} if wanted else None
+        receipts: Receipts | None = {} if wanted else None
         queue = self._identity.write_queue
         try:
             number = queue.take(work)
-            result = self._run(work, False, notes)
+            result = self._run(work, False, receipts)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
         queue.give_back(number)
-        for model, own in (notes or {}).items():
+        for model, own in (receipts or {}).items():
             if own:
                 driver = self._driver(model)
                 driver.run(wait_for_replicas(model._schema, own, wanted))

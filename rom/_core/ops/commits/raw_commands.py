@@ -1,7 +1,7 @@
 """Steps: commands that `lua/run_commands.lua` carries out together, all or none.
 
 They are for front ends with keys of their own, which do without the indexes of
-`rom._core.indexing.column_index`.
+`rom._core.indexing.column_index`, and for records of long jobs beside the rows.
 """
 
 from __future__ import annotations

@@ -43,8 +43,7 @@ def check_directories(schema: Schema, repair: bool, block_size: int, total: int)
     left = yield from left_behind(partitions)
     found = yield from _unfinished(schema, partitions, left, repair)
     yield Checked(total, total, tuple(found))
-    for number in range(partitions.size):
-        part = schema.at(number)
+    for part in schema.parts:
         for key in _directed(part):
             cursor: bytes | None = b'0'
             while cursor is not None:

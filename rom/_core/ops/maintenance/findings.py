@@ -13,8 +13,7 @@ from rom._core.support.public_names import publish
 
 Kind: TypeAlias = Literal[
     'dangling', 'missing', 'doubled', 'score', 'expiry', 'live', 'unique', 'unclaimed', 'shared',
-    'counter', 'undeclared', 'corrupt', 'unlinked', 'directory', 'leftover',
-    'unfinished',
+    'counter', 'undeclared', 'corrupt', 'unlinked', 'directory', 'leftover', 'unfinished',
 ]  # fmt: skip
 
 #: The meaning of each kind of finding.

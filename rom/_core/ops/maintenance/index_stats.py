@@ -110,9 +110,9 @@ class Gauge:
 
 
 Survey: TypeAlias = dict[tuple[Kind, str], Gauge]
-# The schemas of models, or of their partitions, by the prefix of their keys, with the schema that
-# the keys count for; None for models that are left out.
-_Heads: TypeAlias = Sequence[tuple[bytes, Schema | None, Schema | None]]
+# The schemas of models, or of their partitions, by the prefix of their keys; None for models that
+# are left out.
+_Heads: TypeAlias = Sequence[tuple[bytes, Schema | None]]
 
 
 def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
@@ -123,7 +123,8 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
             node.
         sample: the most keys of each index that are measured.
 
-    Returns the surveys by the schema of the model.
+    Returns:
+        The surveys by the schema of the model.
     """
     found: dict[Schema, Survey] = {_whole(schema): {} for schema in schemas}
     heads = _heads_by_tag(schemas)
@@ -170,13 +171,13 @@ def _heads_by_tag(schemas: Sequence[Schema]) -> Mapping[bytes, _Heads]:
     prefixes that have its tag, and with those that have none.
     """
     others = {getattr(model, '_schema', None) for model in MODELS.values()}
-    heads: dict[bytes, tuple[bytes, Schema | None, Schema | None]] = {
-        other.keys.head: (other.keys.head, None, None) for other in others if other is not None
+    heads: dict[bytes, Schema | None] = {
+        other.keys.head: None for other in others if other is not None
     }
-    heads |= {one.keys.head: (one.keys.head, one, _whole(one)) for one in schemas}
-    by_tag: dict[bytes, list[tuple[bytes, Schema | None, Schema | None]]] = {b'': []}
-    for head, item in heads.items():
-        by_tag.setdefault(hash_tag(head), []).append(item)
+    heads |= {one.keys.head: one for one in schemas}
+    by_tag: dict[bytes, list[tuple[bytes, Schema | None]]] = {b'': []}
+    for head, schema in heads.items():
+        by_tag.setdefault(hash_tag(head), []).append((head, schema))
     for tag, items in by_tag.items():
         if tag:
             items += by_tag[b'']
@@ -187,13 +188,12 @@ def _heads_by_tag(schemas: Sequence[Schema]) -> Mapping[bytes, _Heads]:
 def _note(
     key: bytes, heads: _Heads, found: dict[Schema, Survey], sample: int, lot: random.Random
 ) -> None:
-    nothing = b'', None, None
-    head, schema, whole = next((item for item in heads if key.startswith(item[0])), nothing)
-    if schema is None or whole is None:
+    head, schema = next((item for item in heads if key.startswith(item[0])), (b'', None))
+    if schema is None:
         return
     what = _what(schema, key, key[len(head) :])
     if what is not None:
-        found[whole].setdefault(what, Gauge(*what)).draw(key, sample, lot)
+        found[_whole(schema)].setdefault(what, Gauge(*what)).draw(key, sample, lot)
 
 
 def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:

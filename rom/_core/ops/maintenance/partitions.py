@@ -19,23 +19,22 @@ from rom.exceptions import BulkError
 def in_each_partition(schema: Schema, job: Callable[[Schema], Job[Any]]) -> Job[int]:
     """Carry out a job in each partition of a model, and report the progress in all of them.
 
-    Returns the number of entities.
-
     Args:
         schema: the schema of the model over all partitions.
         job: makes the job of a partition.
+
+    Returns:
+        The number of entities.
 
     Raises:
         InvalidOperation: the data was stored with another declaration.
         BulkError: at the end: the job of some partition raised it; `errors` has those of all.
     """
     assert schema.shards is not None
-    shards = schema.shards.shards
-    yield from compare(shards, [schema], is_write=False)
+    yield from compare(schema.shards.shards, [schema], is_write=False)
     failures: list[Exception] = []
     before = 0
-    for number in range(shards.partitions):
-        part = schema.at(number)
+    for part in schema.parts:
         running, last = job(part), Progress(0, 0)
         try:
             while isinstance(step := (yield from advance(running)), Progress):
@@ -71,8 +70,7 @@ def state_of(schema: Schema) -> Operation[Stamped]:
     """Read the state of a model's data: that of the partition that most needs a reindex."""
     if schema.shards is None:
         return (yield from look_up(schema))
-    numbers = range(schema.shards.shards.partitions)
-    found: list[Stamped] = yield from lockstep([look_up(schema.at(number)) for number in numbers])
+    found: list[Stamped] = yield from lockstep([look_up(part) for part in schema.parts])
     expected = stamp_of(schema)
     stopped = next((one for one in found if one.position is not None), None)
     stale = next((one for one in found if one.has_data and one.raw != expected), None)

@@ -45,10 +45,7 @@ def finish(migration: Migration) -> Operation[None]:
     if schema.shards is None:
         return
     raws = yield Pipeline(
-        tuple(
-            Command('HGET', schema.at(number).keys.migrations, migration.name)
-            for number in range(schema.shards.shards.partitions)
-        )
+        tuple(Command('HGET', part.keys.migrations, migration.name) for part in schema.parts)
     )
     record = merged([record_in(schema, migration.name, raw) for raw in raws], [0] * len(raws))
     if record is not None and record.ended is not None:

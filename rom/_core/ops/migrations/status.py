@@ -107,10 +107,8 @@ def status_of(model_migrations: Sequence[Migration]) -> Operation[list[Migration
 
 def parts_of(schema: Schema, name: str) -> Operation[tuple[list[Record | None], list[int]]]:
     """Return the record of a migration in each partition, and the number of rows there."""
-    assert schema.shards is not None
-    parts = [schema.at(number) for number in range(schema.shards.shards.partitions)]
-    read = yield from lockstep([read_records(part, [name]) for part in parts])
-    counts = yield from lockstep([count_rows(part) for part in parts])
+    read = yield from lockstep([read_records(part, [name]) for part in schema.parts])
+    counts = yield from lockstep([count_rows(part) for part in schema.parts])
     return [records[name] for records, _ in read], counts
 
 

@@ -7,8 +7,8 @@ has by now is removed, and made again later.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from rom._core.encoding.text import as_text
@@ -20,6 +20,7 @@ from rom._core.ops.moving.record import Move
 from rom._core.ops.requests import Operation, Script
 from rom._core.ops.rows import Row
 from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.placing import by_number
 from rom._core.ops.shards.transact import transact
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
@@ -39,7 +40,6 @@ class Copies:
 
     def __init__(self, move: Move) -> None:
         self._move = move
-        self._group = move.shards
 
     def copy(self, rows: Sequence[Row]) -> Operation[list[Row]]:
         """Make the copies of rows as the rows are; return the rows as they were copied.
@@ -63,9 +63,7 @@ class Copies:
 
     def _copy(self, rows: Sequence[Row]) -> Operation[UniqueKeyViolation | None]:
         """Copy rows, those of each partition in a commit; return one that was refused."""
-        parts: defaultdict[int, list[Row]] = defaultdict(list)
-        for row in rows:
-            parts[self._group.partition_of(row.id)].append(row)
+        parts = by_number(self._move.shards, rows, attrgetter('id'))
         found: list[UniqueKeyViolation | None] = yield from lockstep(
             [self._copy_into(number, own) for number, own in parts.items()]
         )
@@ -110,9 +108,7 @@ class Copies:
 
     def remove(self, ids: Sequence[int]) -> Operation[None]:
         """Remove copies."""
-        parts: defaultdict[int, list[int]] = defaultdict(list)
-        for id in ids:
-            parts[self._group.partition_of(id)].append(id)
+        parts = by_number(self._move.shards, ids, int)
         yield from lockstep([self._remove_from(number, own) for number, own in parts.items()])
 
     def _remove_from(self, number: int, ids: Sequence[int]) -> Operation[None]:

@@ -14,11 +14,11 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.commits.raw_commands import Check, Differs, Step, as_map, take
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.shards.declaration import declaration_of, model_field
+from rom._core.ops.shards.declaration import check_declared, declaration_of, model_field
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.moved import FIELD, mark_of, moving_field, stamp_of_move
 from rom._core.ops.shards.partitions import partitions_of
-from rom._core.schema import Schema
+from rom._core.schema import Schema, with_keys
 from rom._core.support.clock import server_time
 from rom.exceptions import CorruptRowError, InvalidOperation
 
@@ -28,7 +28,7 @@ _FIELDS: Final = (b'group', b'phase', b'token', b'after', b'done', b'last')
 # The fence of a partition, once all rows are moved.
 _OPEN: Final = b'moved'
 # Tries to begin: each means that another program wrote in between.
-_MOST_TRIES = 100
+_MOST_TRIES: Final = 100
 
 
 class State(NamedTuple):
@@ -68,7 +68,8 @@ class Move:
 
     def __init__(self, whole: Schema, source: str) -> None:
         assert whole.shards is not None
-        self.whole, self.old = whole, whole.unsharded(source)
+        self.whole = whole
+        self.old = with_keys(whole, whole.keys._replace(namespace=source, whole=None))
         self.shards = whole.shards.shards
         self.state = State(as_bytes(self.shards.name), COPYING, b'0')
         self.mark = mark_of(self.shards.name)
@@ -164,22 +165,11 @@ class Move:
         declared, model = self._declaration, model_field(self.whole)
         del declared[model]
         found = yield Command('HMGET', self.shards._key, *declared)
-        for field, (wanted, value) in zip(
-            declared, zip(declared.values(), found, strict=True), strict=True
-        ):
-            if value is not None and value != wanted:
-                raise InvalidOperation(
-                    f'{self.shards!r}: the program declares {as_text(field)} as '
-                    f'{as_text(wanted)!r}, and {as_text(self.shards._key)} says '
-                    f'{as_text(value)!r}; nothing was written. Declare what is stored'
-                )
-        namespace = as_bytes(self.old.keys.namespace)
-        moving = (moving_field(self.whole), namespace)
+        check_declared(self.shards, declared, dict(zip(declared, found, strict=True)))
+        moving = (moving_field(self.whole), as_bytes(self.old.keys.namespace))
         steps = [(b'HSET', self.shards._key, *_flat(declared), *moving)]
-        checks = [
-            Check((b'HMGET', self.shards._key, *declared, model), (*found, None)),
-        ]
-        yield from take(steps, checks)
+        check = Check((b'HMGET', self.shards._key, *declared, model), (*found, None))
+        yield from take(steps, [check])
 
     def _write(
         self, state: State, before: State | None, more: Sequence[Step] = ()

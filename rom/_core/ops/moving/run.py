@@ -232,9 +232,8 @@ class _Run:
 
     def _remove_left_over(self) -> Operation[None]:
         """Remove the copies whose rows were deleted since they were copied."""
-        for number in range(self._move.shards.partitions):
-            part, after, is_end = self._move.whole.at(number), 0, False
-            query = rows_of(part)
+        for part in self._move.whole.parts:
+            query, after, is_end = rows_of(part), 0, False
             while not is_end:
                 found = yield from stretch(query, after, self._size)
                 after, is_end = found.last, found.is_end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from rom._core.ops.requests import Operation
@@ -10,9 +11,9 @@ from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.result_order import ResultOrder
 from rom._core.ops.search.scattered import Finder, find_in, query_for, whole_query
 from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.placing import by_number
 from rom._core.ops.shards.targets import target_partitions
 from rom._core.query.query import Query
-from rom._core.schema import Schema
 
 # Rows of one partition that are read at once, at least.
 _FEWEST = 50
@@ -162,7 +163,9 @@ def _next_in_order(cursor: PartsCursor, size: int, block: Block) -> Operation[li
     rows = yield from cursor.order.merged(list(cursor.waiting.values()), size)
     at = next((at for at, row in enumerate(rows) if row.id in ends), len(rows))
     rows = rows[: at + 1]
-    for number, group in _in_groups(cursor.query.schema, rows).items():
+    placement = cursor.query.schema.shards
+    assert placement is not None
+    for number, group in by_number(placement.shards, rows, attrgetter('id')).items():
         del cursor.waiting[number][: len(group)]
     return rows
 
@@ -197,12 +200,3 @@ def _noted(
     rows, position = yield from block(one, position, size, scores)
     order.note(one, scores)
     return rows, position
-
-
-def _in_groups(schema: Schema, rows: Sequence[Row]) -> dict[int, list[Row]]:
-    """Return rows by the number of their partition."""
-    assert schema.shards is not None
-    groups: dict[int, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(schema.shards.shards.partition_of(row.id), []).append(row)
-    return groups

@@ -1,4 +1,4 @@
-"""Selected values: what a query with `select` returns of each row."""
+"""Selected values: the results of a query with `select`, made of its rows."""
 
 from __future__ import annotations
 

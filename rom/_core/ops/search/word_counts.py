@@ -43,8 +43,7 @@ def with_word_counts(query: Query[Any], ranks: bool) -> Operation[Query[Any]]:
     words = spec.search
     if words is None or not _needs_counts(words, ranks and spec.ranking is not None):
         return query
-    assert query.schema.shards is not None
-    parts = [query.schema.at(k) for k in range(query.schema.shards.shards.partitions)]
+    parts = query.schema.parts
     replies = yield Pipeline(tuple(_call(query, part, words) for part in parts))
     pairs = zip(parts, replies, strict=True)
     each = [[unpack_list(raw) for raw in checked(part, reply)[1:]] for part, reply in pairs]

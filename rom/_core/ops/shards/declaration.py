@@ -92,7 +92,7 @@ def _stored(
             being moved.
     """
     stored = dict(zip(wanted, found, strict=False))
-    _check(shards, wanted, stored)
+    check_declared(shards, wanted, stored)
     for schema, namespace in zip(schemas, found[len(wanted) :], strict=True):
         if namespace is not None:
             raise moving_error(schema, as_text(namespace))
@@ -136,16 +136,17 @@ def model_field(schema: Schema) -> bytes:
     return b'model ' + as_bytes(schema.bare_namespace)
 
 
-def _check(
+def check_declared(
     shards: Shards, wanted: Mapping[bytes, bytes], stored: Mapping[bytes, bytes | None]
 ) -> None:
+    """Raise InvalidOperation if the data of a group was stored with another declaration."""
     for field, value in wanted.items():
         found = stored[field]
         if found is not None and found != value:
             raise InvalidOperation(
                 f'{shards!r}: the program declares {as_text(field)} as {as_text(value)!r}, and '
                 f'{as_text(shards._key)} says that the data was stored with {as_text(found)!r}, so '
-                'rows would not be found; nothing was sent. Declare what is stored, or copy the '
+                'rows would not be found; nothing was written. Declare what is stored, or copy the '
                 'data into a group with another name'
             )
 

@@ -43,7 +43,8 @@ def entries_without_rows(
         cursor: where to go on; b'0' to begin.
         size: entries in one step.
 
-    Returns the cursor of the next ones, None at the end, and the entries.
+    Returns:
+        The cursor of the next ones, None at the end, and the entries.
     """
     key = partitions.directory_in(number, name)
     after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)

@@ -15,6 +15,7 @@ from rom._core.ops.requests import (
     Rest,
     RowReads,
     Script,
+    continued,
 )
 
 T = TypeVar('T')
@@ -60,16 +61,10 @@ def resumed(operation: Operation[T], request: Request, reply: Any) -> Operation[
         if wanted == request:
             is_error = isinstance(reply, Exception)
             wanted = operation.throw(reply) if is_error else operation.send(reply)
-        while True:
-            try:
-                answer = yield wanted
-            except BaseException as error:
-                wanted = operation.throw(error)
-            else:
-                wanted = operation.send(answer)
     except StopIteration as end:
         result: T = end.value
         return result
+    return (yield from continued(operation, wanted))
 
 
 def _step(runs: Sequence[_Run]) -> Operation[None]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rom._core.encoding.text import show
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Placement
 from rom._core.writes.changes import Change
 from rom.exceptions import ColumnError, InvalidColumnValue, InvalidOperation
+
+if TYPE_CHECKING:
+    from rom._core.sharding.shards import Shards
 
 T = TypeVar('T')
 #: Stands for the namespace of models without partitions.
@@ -181,7 +184,12 @@ def by_partition(schema: Schema, items: Iterable[T], id_of: Callable[[T], int]) 
     if schema.shards is None:
         own = list(items)
         return [own] if own else []
+    return list(by_number(schema.shards.shards, items, id_of).values())
+
+
+def by_number(shards: Shards, items: Iterable[T], id_of: Callable[[T], int]) -> dict[int, list[T]]:
+    """Return items by the number of their partition; `by_partition` has the arguments."""
     groups: dict[int, list[T]] = {}
     for item in items:
-        groups.setdefault(schema.shards.shards.partition_of(id_of(item)), []).append(item)
-    return list(groups.values())
+        groups.setdefault(shards.partition_of(id_of(item)), []).append(item)
+    return groups

@@ -8,7 +8,7 @@ is another one in each partition. To replace bytes takes a tenth of planning and
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from rom._core.ops.compound_state import may_use_compounds
 from rom._core.ops.requests import Script
@@ -66,10 +66,9 @@ def _with_ids(node: Node) -> Iterator[Node]:
         yield node
 
 
-Scripts: TypeAlias = 'list[Script] | None'
-
-
-def stencilled(query: Query[Any], numbers: Sequence[int], first: Script, last: Script) -> Scripts:
+def stencilled(
+    query: Query[Any], numbers: Sequence[int], first: Script, last: Script
+) -> list[Script] | None:
     """Return the scripts of all partitions of a group; None: they cannot be made of one.
 
     The last one is planned as well, and compared with the one that is made. They differ if a value
