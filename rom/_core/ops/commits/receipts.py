@@ -89,9 +89,8 @@ class Receipt(NamedTuple):
     def look_for_row(self, partitions: Partitions) -> Command:
         """Return the command that reads which row of the partition has the value of a claim."""
         assert self.value is not None
-        tag = partitions.tag(int(self.own.partition(b':')[0]))
-        behind = self.key[self.key.index(b'}') + 1 :]
-        return Command('HGET', tag + behind.removesuffix(b':dir') + b':uidx', self.value)
+        number = int(self.own.partition(b':')[0])
+        return Command('HGET', partitions.unique_in(number, self.key), self.value)
 
 
 def noting(operation: Operation[T], receipts: list[Receipt]) -> Operation[T]:

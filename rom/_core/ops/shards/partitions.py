@@ -88,6 +88,16 @@ class Partitions:
         """Return the key of the directory of a unique constraint in a partition."""
         return self.tag(number) + name.removesuffix(_UNIQUE) + _DIRECTORY
 
+    def unique_in(self, number: int, directory: bytes) -> bytes:
+        """Return the key of the values that a partition has of the constraint of a directory.
+
+        >>> partitions = Partitions(2, lambda number: b'{shop:%d}' % number)
+        >>> partitions.unique_in(1, b'{shop:0}User:email:dir')
+        b'{shop:1}User:email:uidx'
+        """
+        name = directory[directory.index(b'}') + 1 :].removesuffix(_DIRECTORY)
+        return self.tag(number) + name + _UNIQUE
+
     def entry(self, raw: bytes, key: bytes) -> Entry:
         """Read an entry of a directory, or an intent, from its stored form.
 
