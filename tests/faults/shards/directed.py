@@ -13,7 +13,6 @@ import redis
 from rom._core.ops.id_counters import take_ids
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Pipeline, Script
-from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.strict_reads import find_unique
 from rom._core.ops.shards.transact import transact
@@ -25,9 +24,9 @@ from tests.faults.shards.group import (
     PARTITIONS,
     SCHEMAS,
     SIZE,
-    CheckedRow,
     account,
     change,
+    collect,
     row_of,
     transaction_of,
     unique_key,
@@ -307,7 +306,7 @@ def _collected_claim(stage: Stage) -> list[str]:
     turns.until('shard_commit')
     name = PARTITIONS.name(0, unique_key(0, 'email'))
     for number in range(SIZE):
-        stage.world.straight(collect(PARTITIONS, CheckedRow._schema, number, name, lambda _: True))
+        stage.world.straight(collect(number, name, lambda _: True))
     turns.end()
     return stage.wrong()
 

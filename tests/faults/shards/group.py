@@ -1,12 +1,14 @@
 """The model of the model checker: accounts, users and trades, in four partitions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import redis
 
 import rom
-from rom._core.ops.shards.partitions import partitions_of
+from rom._core.ops.requests import Operation
+from rom._core.ops.shards.leftovers import find_leftovers
+from rom._core.ops.shards.partitions import Entry, partitions_of
 from rom._core.ops.shards.transaction import Transaction
 from rom._core.schema import Schema
 from rom._core.writes.changes import Change, Kind
@@ -60,6 +62,18 @@ def change(
 def transaction_of(parts: Mapping[int, Sequence[Change]]) -> Transaction:
     """The transaction of the changes of each partition."""
     return Transaction.of([one for part in parts.values() for one in part])
+
+
+def collect(number: int, name: bytes, may_fence: Callable[[Entry], bool]) -> Operation[int]:
+    """Remove the leftovers of a directory, as the repair does; return their number."""
+    removed = 0
+    cursor: bytes | None = b'0'
+    while cursor is not None:
+        cursor, found = yield from find_leftovers(
+            CheckedRow._schema, number, name, cursor, 100, may_fence, True
+        )
+        removed += len(found)
+    return removed
 
 
 def unique_key(number: int, column: str) -> bytes:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import redis
 
 from rom._core.ops.id_counters import take_ids
-from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.recover import recover
 from rom._core.ops.shards.transact import transact
 from tests.faults.shards.clients import Client
@@ -17,9 +16,9 @@ from tests.faults.shards.group import (
     PARTITIONS,
     SCHEMAS,
     SIZE,
-    CheckedRow,
     account,
     change,
+    collect,
     transaction_of,
     unique_key,
 )
@@ -75,7 +74,7 @@ def _collect_all(world: World) -> None:
     for number in range(SIZE):
         for column in ('email', 'ref'):
             name = PARTITIONS.name(0, unique_key(0, column))
-            collecting = collect(PARTITIONS, CheckedRow._schema, number, name, lambda _: True)
+            collecting = collect(number, name, lambda _: True)
             world.met['collected'] += world.straight(collecting)
 
 

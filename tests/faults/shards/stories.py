@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from rom._core.ops.load_rows import load
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
-from rom._core.ops.shards.leftovers import collect
 from rom._core.ops.shards.partitions import Entry
 from rom._core.ops.shards.strict_reads import Found, find_unique
 from rom._core.ops.shards.transact import transact
@@ -19,9 +18,9 @@ from tests.faults.shards.group import (
     PARTITIONS,
     SCHEMAS,
     SIZE,
-    CheckedRow,
     account,
     change,
+    collect,
     transaction_of,
     unique_key,
 )
@@ -183,10 +182,7 @@ class Stories:
         def may_fence(entry: Entry) -> bool:
             return self._patience.may_fence(b'', entry, 0, 0)
 
-        whole = CheckedRow._schema
-        self._world.met['collected'] += yield from collect(
-            PARTITIONS, whole, number, name, may_fence
-        )
+        self._world.met['collected'] += yield from collect(number, name, may_fence)
 
     def _watch(self) -> Steps:
         """A trade that is seen somewhere is seen everywhere by a strict read."""

@@ -17,9 +17,9 @@ from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.shards.directory import Claim, claim_script, release_entry
+from rom._core.ops.shards.directory import Claim, claim_script
 from rom._core.ops.shards.entries import Value, look_script, read_entry
-from rom._core.ops.shards.leftovers import Named, entries_without_rows, is_leftover
+from rom._core.ops.shards.leftovers import find_leftovers
 from rom._core.ops.shards.partitions import Entry, Partitions, local_keys, partitions_of
 from rom._core.ops.shards.patience import GRACE
 from rom._core.ops.shards.recover import Left, left_behind, recover
@@ -57,25 +57,22 @@ def _leftovers(
     schema: Schema, partitions: Partitions, at: Left, repair: bool, block_size: int, total: int
 ) -> Job[None]:
     """Check the entries in the directories of a partition; those of young commits are left out."""
+
+    def is_old(entry: Entry) -> bool:
+        return at.now - entry.second >= GRACE
+
     for key in _directed(schema.at(at.number)):
         name = partitions.name(at.number, key)
         cursor: bytes | None = b'0'
         while cursor is not None:
-            cursor, some = yield from entries_without_rows(
-                partitions, at.number, name, cursor, block_size
+            cursor, found = yield from find_leftovers(
+                schema, at.number, name, cursor, block_size, is_old, repair
             )
-            found = []
-            for named in some:
-                is_old = at.now - named.entry.second >= GRACE
-                if (yield from is_leftover(partitions, schema, named, is_old, repair)):
-                    if repair:
-                        yield release_entry(partitions, named.value, named.entry.raw)
-                    found.append(_leftover(schema, partitions, named, repair))
-            yield Checked(total, total, tuple(found))
+            findings = [_leftover(schema, partitions, one.value, repair) for one in found]
+            yield Checked(total, total, tuple(findings))
 
 
-def _leftover(schema: Schema, partitions: Partitions, named: Named, repair: bool) -> Finding:
-    value = named.value
+def _leftover(schema: Schema, partitions: Partitions, value: Value, repair: bool) -> Finding:
     key = partitions.directory(value.name, value.value)
     what = f'{show(as_text(value.value))} is in partition {value.partition}, and no row has it'
     return Finding(schema.name, 'leftover', as_text(key), None, what, repaired=repair)

@@ -14,12 +14,12 @@ from typing import NamedTuple
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.shards.directory import release_entry
 from rom._core.ops.shards.entries import Value, look_script
-from rom._core.ops.shards.partitions import Entry, Partitions
+from rom._core.ops.shards.partitions import Entry, Partitions, partitions_of
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
 
-class Named(NamedTuple):
+class DirectoryEntry(NamedTuple):
     """An entry of a directory, with the value that it is of.
 
     Attributes:
@@ -31,31 +31,56 @@ class Named(NamedTuple):
     entry: Entry
 
 
-def entries_without_rows(
-    partitions: Partitions, number: int, name: bytes, cursor: bytes, size: int
-) -> Operation[tuple[bytes | None, list[Named]]]:
-    """Return entries of a directory whose partition does not have the value now; two trips.
+def find_leftovers(
+    whole: Schema,
+    number: int,
+    name: bytes,
+    cursor: bytes,
+    size: int,
+    may_fence: Callable[[Entry], bool],
+    repair: bool,
+) -> Operation[tuple[bytes | None, list[DirectoryEntry]]]:
+    """Return leftovers of a directory, some entries at a time.
 
     Args:
-        partitions: the partitions of the group.
+        whole: the schema of the model over all partitions.
         number: the partition of the directory.
         name: the name of the constraint in all partitions.
         cursor: where to go on; b'0' to begin.
         size: entries in one step.
+        may_fence: tells whether the transaction of an entry may be aborted if it is not decided.
+        repair: remove the leftovers.
 
     Returns:
-        The cursor of the next ones, None at the end, and the entries.
+        The cursor of the next ones, None at the end, and the leftovers.
     """
+    assert whole.shards is not None
+    partitions = partitions_of(whole.shards.shards)
+    after, some = yield from _entries_without_rows(partitions, number, name, cursor, size)
+    found: list[DirectoryEntry] = []
+    for one in some:
+        fence = may_fence(one.entry)
+        if (yield from _is_leftover(partitions, whole, one, fence, repair)):
+            if repair:
+                yield release_entry(partitions, one.value, one.entry.raw)
+            found.append(one)
+    return after, found
+
+
+def _entries_without_rows(
+    partitions: Partitions, number: int, name: bytes, cursor: bytes, size: int
+) -> Operation[tuple[bytes | None, list[DirectoryEntry]]]:
+    """Return entries of a directory whose partition does not have the value now; two trips."""
     key = partitions.directory_in(number, name)
     after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
     items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
-    found: list[Named] = []
+    found: list[DirectoryEntry] = []
     for value, raw in items:
         try:
             entry = partitions.entry(raw, key)
         except CorruptRowError:
             entry = Entry(number, b'', 0, raw)
-        found.append(Named(Value(entry.partition, name, value), entry))
+        found.append(DirectoryEntry(Value(entry.partition, name, value), entry))
     if found:
         holders = yield Pipeline(tuple(_holder(partitions, *one.value) for one in found))
         found = [one for one, id in zip(found, holders, strict=True) if id is None]
@@ -67,19 +92,19 @@ def _holder(partitions: Partitions, number: int, name: bytes, value: bytes) -> C
     return Command(b'HGET', partitions.tag(number) + name, value)
 
 
-def is_leftover(
-    partitions: Partitions, whole: Schema, named: Named, may_fence: bool, repair: bool
+def _is_leftover(
+    partitions: Partitions, whole: Schema, one: DirectoryEntry, may_fence: bool, repair: bool
 ) -> Operation[bool]:
     """Return whether no row needs an entry, and none will; two round trips.
 
     Args:
         partitions: the partitions of the group.
         whole: the schema of the model.
-        named: the entry.
+        one: the entry.
         may_fence: a transaction that is not decided may be aborted.
         repair: abort it; otherwise nothing is written, and the entry counts as if it were aborted.
     """
-    value, entry = named
+    value, entry = one
     if entry.token:
         schema, fence = whole.at(entry.partition), may_fence and repair
         status, _, decided = (yield look_script(partitions, value, entry, schema, fence=fence))[:3]
@@ -89,31 +114,3 @@ def is_leftover(
     everywhere = range(partitions.size)
     asked = tuple(_holder(partitions, number, *value[1:]) for number in everywhere)
     return not any((yield Pipeline(asked)))
-
-
-def collect(
-    partitions: Partitions,
-    whole: Schema,
-    number: int,
-    name: bytes,
-    may_fence: Callable[[Entry], bool],
-) -> Operation[int]:
-    """Remove the leftovers of a directory; return their number.
-
-    Args:
-        partitions: the partitions of the group.
-        whole: the schema of the model.
-        number: the partition of the directory.
-        name: the name of the constraint in all partitions.
-        may_fence: tells whether the transaction of an entry may be aborted if it is not decided.
-    """
-    removed = 0
-    cursor: bytes | None = b'0'
-    while cursor is not None:
-        cursor, found = yield from entries_without_rows(partitions, number, name, cursor, 100)
-        for named in found:
-            fence = may_fence(named.entry)
-            if (yield from is_leftover(partitions, whole, named, fence, True)):
-                yield release_entry(partitions, named.value, named.entry.raw)
-                removed += 1
-    return removed
