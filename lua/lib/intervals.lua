@@ -6,6 +6,8 @@
 -- Doubles compare the numbers. Two texts with different doubles are in the order of these. Two with
 -- the same double are equal if they have at most fifteen digits; otherwise the caller compares.
 
+-- @include lib/numbers
+
 local PLAIN, WITH_EXPONENT = '^%-?%d+%.?%d*$', '^%-?%d+%.?%d*[eE][%+%-]?%d+$'
 
 local function to_number(text)
