@@ -238,8 +238,10 @@ class Move:
             Check((b'HGETALL', migrations), (*_flat(records), None)),
         ]
         write = (b'HSET', self.key, *_flat(fields))
-        # A migrator finds another type, and its batches are refused.
-        steps = [write, *self._replaced(key), (b'SET', migrations, self.mark)]
+        steps: list[Step] = [write, *self._replaced(key)]
+        if migrations != self.whole.keys.migrations:
+            # A migrator that has just read the counter finds another type here, and is refused.
+            steps.append((b'SET', migrations, self.mark))
         try:
             yield from take(steps, checks)
         except Differs as error:

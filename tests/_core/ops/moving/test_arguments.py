@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
         (after, rom.Shards('city', 3), {}, 'got Shards'),
         (after, GROUP, {'source': 7}, 'source: expected a namespace, got 7'),
         (after, GROUP, {'source': ''}, "source: expected a namespace, got ''"),
+        (after, GROUP, {'source': '{town:001.0000}Resident'}, 'is a partition of'),
         (after, GROUP, {'rate': 0}, 'rate must be'),
         (after, GROUP, {'batch': 0}, 'batch'),
         (lambda: after(visits=rom.UnsafeColumn()), GROUP, {}, "UnsafeColumn 'visits' cannot be mo"),

@@ -490,3 +490,20 @@ def test_a_server_without_replicas(
     assert raw.type('Resident:1') == b'hash'
     mover.run(model)
     assert_moved(model, expected)
+
+
+def test_a_namespace_with_the_tag_of_the_group(mover: Mover) -> None:
+    """The partitions keep the records of migrations under the same key."""
+
+    def up(row: rom.migrations.MigrationRow) -> None:
+        row['age'] = row['age'] * 2
+
+    namespace = f'{{{GROUP}}}Resident'
+    old = before(_namespace=namespace)
+    expected = {id: {**row, 'age': row['age'] * 2} for id, row in fill(old, 9).items()}
+    list(rom.migrations.migrate(rom.migrations.Migration('double', old, up), reindex=False))
+    model = after()
+    mover.run(model, source=namespace)
+    moved = rom.migrations.Migration('double', model, up)
+    assert list(rom.migrations.migrate(moved)) == []
+    assert_moved(model, expected)
