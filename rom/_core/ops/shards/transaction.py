@@ -135,7 +135,7 @@ class Transaction(Attempt):
 
     def settle(self) -> Operation[bool]:
         """Return whether it was carried out, and then carry it out everywhere; else undo it."""
-        was_in_doubt = self.is_in_doubt
+        was_in_doubt = self.is_in_doubt or self.is_settled_aside
         is_done = yield from super().settle()
         if was_in_doubt:
             if is_done:

@@ -9,6 +9,7 @@ import redis
 
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
+from rom._core.encoding.keys import hash_tag
 from rom._core.ops.commits import replication
 from rom._core.ops.commits.attempts import LIFE
 from rom._core.ops.commits.receipts import Receipt
@@ -165,36 +166,65 @@ def test_the_wait_keeps_the_notes_of_the_commit(
     assert min(map(raw.ttl, notes)) > LIFE - 10
 
 
-def test_a_commit_that_settles_an_earlier_one_waits_for_all_of_it(
-    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its partitions, and the directories of its values, wrote before the answer was lost."""
-    monkeypatch.setattr(replication, 'LONGEST', 1)
-    perform = SyncDriver.perform
-    trips: list[Any] = []
+def tags_waited_for(trip: Any) -> set[bytes]:
+    waits = [command for command in trip.requests if command.args[0] == 'WAIT']
+    return {hash_tag(command.key) for command in waits}
 
-    def losing(self: SyncDriver, request: Any) -> Any:
+
+@pytest.fixture
+def losing(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The requests so far; the answer of the first commit is lost."""
+    monkeypatch.setattr(replication, 'LONGEST', 1)
+    perform, trips = SyncDriver.perform, list[Any]()
+
+    def lose(self: SyncDriver, request: Any) -> Any:
         reply = perform(self, request)
+        is_first = not any(getattr(trip, 'name', '').endswith('commit') for trip in trips)
         trips.append(request)
-        if getattr(request, 'name', '') == 'shard_commit' and len(trips) < 3:
+        if is_first and getattr(request, 'name', '').endswith('commit'):
             raise rom.ServerUnavailable('the answer is lost')
         return reply
 
+    monkeypatch.setattr(SyncDriver, 'perform', lose)
+    return trips
+
+
+@pytest.mark.parametrize('by_others', [False, True])
+def test_a_commit_that_settles_an_earlier_one_waits_for_all_of_it(
+    client: redis.Redis, raw: redis.Redis, losing: list[Any], by_others: bool
+) -> None:
+    """Its partitions, and the directories of its values, wrote before the answer was lost."""
     partitions = partitions_of(KeptInPartitions._shards)
+    names = (f'n{count}' for count in range(100))
     with rom.Session(client) as session:
+        losing.append(Script('commit', b'', b''))  # lose none of these
         pair = [KeptInPartitions(number=0) for _ in 'ab']
         for entity in pair:
             session.save(entity)
         numbers = {KeptInPartitions._shards.partition_of(entity.id) for entity in pair}
-        names = (f'n{count}' for count in range(100))
         other = min({0, 1, 2, 3} - numbers)
         pair[0].name = next(name for name in names if partitions.home(name.encode()) == other)
         pair[1].number = 1
-        monkeypatch.setattr(SyncDriver, 'perform', losing)
+        losing.clear()
         with pytest.raises(rom.ServerUnavailable):
             session.commit(durable=True)
+        if by_others:
+            with rom.Session(client) as another:
+                for _ in range(4):
+                    another.save(KeptInPartitions(number=3))
         with pytest.raises(NotReplicatedError, match='0 of 1 replicas'):
             session.commit(durable=True)
-    waits = [command for command in trips[-1].requests if command.args[0] == 'WAIT']
-    tags = {command.key[: command.key.index(b'}') + 1] for command in waits}
-    assert tags == {partitions.tag(number) for number in {*numbers, other}}
+    expected = {partitions.tag(number)[1:-1] for number in {*numbers, other}}
+    assert tags_waited_for(losing[-1]) == expected
+    assert [key for key in raw.scan_iter() if key.endswith((b':intents', b':unfinished'))] == []
+
+
+def test_a_commit_that_others_have_settled_waits(client: redis.Redis, losing: list[Any]) -> None:
+    with rom.Session(client) as session:
+        KeptByReplicas(number=1)
+        with pytest.raises(rom.ServerUnavailable):
+            session.commit(durable=True)
+        with rom.Session(client) as another:
+            another.save(KeptByReplicas(number=2))
+        with pytest.raises(NotReplicatedError, match='0 of 1 replicas'):
+            session.commit(durable=True)
