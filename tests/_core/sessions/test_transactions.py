@@ -255,3 +255,37 @@ def test_a_program_that_dies(
             await s.save(found[1])
 
     world.run(story())
+
+
+@both(DealUser)
+async def test_a_commit_that_is_interrupted_behind_the_decision(
+    s: Any, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next commit ends it: queries see all of it, and old values are free."""
+    pair = await users(s, 2)
+    for user in pair:
+        user.gold = 99
+    pair[0].email = 'changed'
+
+    class Interrupted(BaseException):
+        pass
+
+    driver: Any = AsyncDriver if isinstance(s, rom.AsyncSession) else SyncDriver
+    perform = driver.perform
+
+    def interrupt(self: Any, request: Any) -> Any:
+        if b'shard_apply' in repr(request).encode():
+            monkeypatch.undo()
+            raise Interrupted
+        return perform(self, request)
+
+    monkeypatch.setattr(driver, 'perform', interrupt)
+    with pytest.raises(Interrupted):
+        await s.commit()
+    assert left(raw)
+    await s.commit()
+    assert left(raw) == []
+    assert await s.count(DealUser.query.filter(gold=99)) == 2
+    assert [
+        key for key in raw.scan_iter() if key.endswith(b':dir') and raw.hexists(key, 'u0')
+    ] == []

@@ -84,8 +84,8 @@ class Attempt:
         begun: the same moment, by `rom._core.support.clock.elapsed`.
         is_in_doubt: the write may have been carried out, or may still be.
         told: the script's answer once it was carried out; None as long as that is not known.
-        is_settled_aside: an operation of others has found out that it was carried out, and its own
-            caller has not asked yet.
+        is_unfinished: it was carried out, and there is more to do: its caller was interrupted, or
+            another operation has settled it.
         tells_ages: the request tells of each row how long ago it was read.
         changes: the changes of rows as they were last sent, for the caller that settles the
             attempt.
@@ -94,14 +94,14 @@ class Attempt:
     """
 
     __slots__ = (
-        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'is_settled_aside', 'key', 'purpose',
+        '_head', 'at', 'begun', 'changes', 'is_in_doubt', 'is_unfinished', 'key', 'purpose',
         'tells_ages', 'thread', 'told', 'writer',
     )  # fmt: skip
 
     def __init__(self, head: bytes, purpose: object = None) -> None:
         self._head = head
         self.purpose = purpose
-        self.is_in_doubt = self.is_settled_aside = False
+        self.is_in_doubt = self.is_unfinished = False
         self.told: bytes | None = None
         self.tells_ages = False
         self.changes: list[Any] = []
@@ -217,9 +217,9 @@ class Attempt:
         """
         if self.is_in_doubt:
             self._note_outcome((yield self._question))
-        elif self.is_settled_aside:
+        elif self.is_unfinished:
             yield self._question
-        self.is_settled_aside = False
+        self.is_unfinished = False
         if self.is_in_doubt:
             raise InDoubtError(
                 'a write got no answer, and it is too late to tell whether it was carried out: '
@@ -278,7 +278,7 @@ def settle_doubtful(head: bytes) -> Operation[None]:
             replies = yield Pipeline(tuple(attempt._question for attempt in here))
             for attempt, reply in zip(here, replies, strict=True):
                 attempt._note_outcome(reply)
-                attempt.is_settled_aside = attempt.told is not None
+                attempt.is_unfinished = attempt.told is not None
             pending = [item for item in pending if item[1] not in here]
     finally:
         if pending:

@@ -95,7 +95,7 @@ class Transaction(Attempt):
 
     def _begin(self) -> None:
         patience.end(self.token)
-        self.is_in_doubt, self.told = False, None
+        self.is_in_doubt, self.is_unfinished, self.told = False, False, None
         self.answers.clear()
         self.token = new_token()
         self.key = self._head + self.token
@@ -127,7 +127,7 @@ class Transaction(Attempt):
         if reply[0] == b'locked':
             return reply  # a copy may still be carried out
         if reply[0] == b'ok':
-            self.told = reply[1]
+            self.told, self.is_unfinished = reply[1], True
         elif reply[0] == b'late':
             self._learn(int(reply[1]))
         self.is_in_doubt = False
@@ -135,9 +135,10 @@ class Transaction(Attempt):
 
     def settle(self) -> Operation[bool]:
         """Return whether it was carried out, and then carry it out everywhere; else undo it."""
-        was_in_doubt = self.is_in_doubt or self.is_settled_aside
+        was_in_doubt = self.is_in_doubt or self.is_unfinished
         is_done = yield from super().settle()
         if was_in_doubt:
+            self.is_unfinished = is_done
             if is_done:
                 yield from self._claim_again()
                 yield from self.finish()
@@ -174,6 +175,7 @@ class Transaction(Attempt):
                     self.answers[number] = reply[1]
             if self.others:
                 yield finished(partitions, self.coordinator, token)
+        self.is_unfinished = False
 
     def undo(self) -> Operation[None]:
         """Remove what a transaction has left that wrote nothing, and never will.
